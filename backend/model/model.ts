@@ -1,0 +1,65 @@
+/** One image, cut into patches and still in bytes. */
+export interface PatchImage {
+  /**
+   * [gh * gw, 3, patchSize, patchSize] in raster order; channel before row before column inside a patch. The vision
+   * encoder normalises it; bytes keep the hop between processes four times smaller than floats.
+   */
+  readonly patches: Uint8Array
+  /** Patches per column and per row: [gh, gw], both even. */
+  readonly gridHw: readonly [number, number]
+}
+
+/** Names one sequence's cache memory, wherever it lives. Made by `openSlot` alone. */
+export type SlotId = number & { readonly __slot: unique symbol }
+
+/** Rows of image features that stand in for the embeddings of placeholder tokens. */
+export interface FeatureSpan {
+  /** First token of the row's `tokenIds` that is replaced. */
+  readonly at: number
+  /** [tokens, hiddenSize], row-major; as many tokens are replaced as there are rows. */
+  readonly features: Float32Array
+}
+
+/** One sequence's share of a step: its next tokens, appended to the slot's cache. */
+export interface StepRow {
+  readonly slot: SlotId
+  /** At least one. One token is a decode, more are a prefill chunk. */
+  readonly tokenIds: Int32Array
+  readonly features: readonly FeatureSpan[]
+  /** Whether the logits after the last token are wanted. */
+  readonly sample: boolean
+}
+
+export interface ModelInfo {
+  readonly vocabSize: number
+  readonly hiddenSize: number
+  /** Most tokens one sequence may hold, prompt and answer together. */
+  readonly contextTokens: number
+  /** Most sequences that may be open at once, and take part in one step. */
+  readonly slots: number
+  /** Side of a patch in pixels, and how many patches along each side become one token. */
+  readonly patchSize: number
+  readonly mergeSize: number
+  /** Prompt id that image features replace. */
+  readonly imageTokenId: number
+}
+
+/** The network as the engine sees it: it owns weights and cache memory; calls must not overlap. */
+export interface Model {
+  readonly info: ModelInfo
+  /** Vision tower and projector. @returns [gh * gw / mergeSize^2, hiddenSize], row-major */
+  encodeImage(image: PatchImage): Promise<Float32Array>
+  /** An empty cache. @throws {RangeError} when all slots are open */
+  openSlot(): SlotId
+  /** Gives the memory back. @throws {RangeError} when the slot is not open */
+  closeSlot(slot: SlotId): void
+  /** Tokens the slot holds. */
+  slotLength(slot: SlotId): number
+  /**
+   * Runs the decoder once over all rows and appends their tokens to their slots; each slot at most once.
+   * @returns logits [vocabSize] for each row with `sample`, in order. The caller may modify them.
+   */
+  step(rows: readonly StepRow[]): Promise<Float32Array[]>
+  /** Frees sessions and memory. */
+  close(): Promise<void>
+}

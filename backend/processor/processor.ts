@@ -1,0 +1,47 @@
+import type { PatchImage } from '../model/model.ts'
+
+export type ContentPart =
+  | { readonly type: 'text'; readonly text: string }
+  /** The next of the request's images, in order. */
+  | { readonly type: 'image' }
+
+export interface Message {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: readonly ContentPart[]
+}
+
+/** A conversation as the model reads it. */
+export interface PreparedPrompt {
+  /** Placeholder ids already repeated once per image token. */
+  readonly promptIds: Int32Array
+  readonly images: readonly PatchImage[]
+  readonly imageTokens: number
+}
+
+/** Token ids to text, holding back the bytes of a character that is not complete yet. One per answer. */
+export interface Detokenizer {
+  /** @returns the text that became complete; may be empty */
+  push(ids: readonly number[]): string
+  /** Call once at the end. @returns what was held back, broken characters as U+FFFD */
+  flush(): string
+}
+
+/** Text and image files to model inputs, and token ids back to text. */
+export interface Processor {
+  /** Ids that end an answer. */
+  readonly stopIds: readonly number[]
+  /** First control token id; everything below is text. */
+  readonly controlIdsFrom: number
+  /**
+   * @param images whole image files, one per image part, in order
+   * @throws {ServiceError} `empty_image`, `invalid_image`, `unsupported_image`, `image_too_large` (param `images`,
+   *   the message naming which one)
+   */
+  prepare(
+    messages: readonly Message[],
+    images: readonly Uint8Array[],
+    signal: AbortSignal,
+  ): Promise<PreparedPrompt>
+  createDetokenizer(): Detokenizer
+  close(): Promise<void>
+}

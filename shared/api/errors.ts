@@ -1,0 +1,120 @@
+/** How an OpenAI-compatible client groups errors. */
+type ErrorType =
+  | 'invalid_request_error'
+  | 'authentication_error'
+  | 'permission_error'
+  | 'rate_limit_error'
+  | 'server_error'
+
+interface ErrorKind {
+  readonly status: number
+  readonly type: ErrorType
+  /** True when the same request may succeed if it is simply sent again later. */
+  readonly retryable: boolean
+}
+
+/** Every error a client can see: code -> HTTP status, type, retryable. The only such table. */
+export const errorKinds = {
+  invalid_json: { status: 400, type: 'invalid_request_error', retryable: false },
+  invalid_field: { status: 400, type: 'invalid_request_error', retryable: false },
+  invalid_multipart: { status: 400, type: 'invalid_request_error', retryable: false },
+  missing_images: { status: 400, type: 'invalid_request_error', retryable: false },
+  too_many_images: { status: 400, type: 'invalid_request_error', retryable: false },
+  empty_image: { status: 400, type: 'invalid_request_error', retryable: false },
+  invalid_image: { status: 400, type: 'invalid_request_error', retryable: false },
+  unsupported_image: { status: 400, type: 'invalid_request_error', retryable: false },
+  image_too_large: { status: 400, type: 'invalid_request_error', retryable: false },
+  image_url_refused: { status: 400, type: 'invalid_request_error', retryable: false },
+  context_length_exceeded: { status: 400, type: 'invalid_request_error', retryable: false },
+  missing_api_key: { status: 401, type: 'authentication_error', retryable: false },
+  invalid_api_key: { status: 401, type: 'authentication_error', retryable: false },
+  client_not_allowed: { status: 403, type: 'permission_error', retryable: false },
+  not_found: { status: 404, type: 'invalid_request_error', retryable: false },
+  method_not_allowed: { status: 405, type: 'invalid_request_error', retryable: false },
+  body_too_large: { status: 413, type: 'invalid_request_error', retryable: false },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error', retryable: false },
+  image_fetch_failed: { status: 422, type: 'invalid_request_error', retryable: false },
+  image_fetch_too_large: { status: 422, type: 'invalid_request_error', retryable: false },
+  queue_full: { status: 429, type: 'rate_limit_error', retryable: true },
+  /** Nobody is left to read it; the status is nginx's, and appears in logs only. */
+  cancelled: { status: 499, type: 'invalid_request_error', retryable: false },
+  internal: { status: 500, type: 'server_error', retryable: false },
+  backend_unavailable: { status: 503, type: 'server_error', retryable: true },
+  model_loading: { status: 503, type: 'server_error', retryable: true },
+  engine_restarted: { status: 503, type: 'server_error', retryable: true },
+  shutting_down: { status: 503, type: 'server_error', retryable: true },
+  image_fetch_timeout: { status: 504, type: 'server_error', retryable: true },
+  deadline_exceeded: { status: 504, type: 'server_error', retryable: true },
+} as const satisfies Record<string, ErrorKind>
+
+export type ErrorCode = keyof typeof errorKinds
+
+interface ErrorDetails {
+  /** The request field at fault, as the client spelled it. */
+  readonly param?: string
+  /** Seconds after which a retry is worthwhile; sent as `Retry-After`. */
+  readonly retryAfterSeconds?: number
+  /** What really happened; logged, never sent. */
+  readonly cause?: unknown
+}
+
+/** An error meant for the client. `message` is public: no paths, keys, prompts or library texts in it. */
+export class ServiceError extends Error {
+  readonly code: ErrorCode
+  readonly param: string | undefined
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'ServiceError'
+    this.code = code
+    this.param = details.param
+    this.retryAfterSeconds =
+      details.retryAfterSeconds ?? (errorKinds[code].retryable ? defaultRetryAfterSeconds : undefined)
+  }
+
+  get status(): number {
+    return errorKinds[this.code].status
+  }
+}
+
+/** Seconds; long enough for a restart of the nano engine, short enough to be worth waiting for. */
+const defaultRetryAfterSeconds = 2
+
+/** The one error body, in a JSON answer and in `event: error` alike. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string
+    readonly type: ErrorType
+    readonly param: string | null
+    readonly code: ErrorCode
+    readonly request_id: string
+  }
+}
+
+/** Turns anything thrown into something a client may see; the unknown becomes `internal` with a fixed text. */
+export function toServiceError(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error
+  return new ServiceError('internal', 'Something went wrong on our side', { cause: error })
+}
+
+export function errorBody(error: ServiceError, requestId: string): ErrorBody {
+  return {
+    error: {
+      message: error.message,
+      type: errorKinds[error.code].type,
+      param: error.param ?? null,
+      code: error.code,
+      request_id: requestId,
+    },
+  }
+}
+
+/** The error as an HTTP response, with `Retry-After` where a retry makes sense. */
+export function errorResponse(error: ServiceError, requestId: string): Response {
+  const headers = new Headers({ 'x-request-id': requestId })
+  if (error.retryAfterSeconds !== undefined) {
+    headers.set('retry-after', String(Math.ceil(error.retryAfterSeconds)))
+  }
+  return Response.json(errorBody(error, requestId), { status: error.status, headers })
+}

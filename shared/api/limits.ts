@@ -1,0 +1,30 @@
+/** Limits both sides enforce. Each stands here once, with its unit and its reason. */
+
+const MiB = 1024 * 1024
+
+/** Bytes of a JSON or URL-form body: a full 131,072-token prompt is about 0.6 MB of English, JSON escapes may double it. */
+export const maxJsonBytes = 2 * MiB
+
+/** Bytes of one multipart body: Cloudflare's own ceiling on the Free and Pro plans is 100 MB. */
+export const maxUploadBytes = 100 * MiB
+
+/** Bytes of one uploaded or fetched image file: a 24-megapixel camera JPEG is 10-15 MB. */
+export const maxImageBytes = 20 * MiB
+
+/** Images in one request: 16 at the full 1,024 tokens are 16k tokens of context. */
+export const maxImages = 16
+
+/** Characters of `prompt` and of `system_prompt`: no 131,072-token context holds more of any language. */
+export const maxPromptChars = 600_000
+
+/** Pixels of one decoded image: 100 MP are 300 MB of RGB, the most one decoder thread may hold. */
+export const maxImagePixels = 100_000_000
+
+/** Bytes of all text fields of a multipart form together: both prompts at their limit, four bytes a character. */
+export const maxFormFieldBytes = 5 * MiB
+
+/** Milliseconds between heartbeats of an idle stream: below the 30 s that proxies commonly cut at. */
+export const heartbeatMs = 10_000
+
+/** Milliseconds one request may take in all, unless configured: 4,000 tokens at a slow 9 tokens/s are 445 s. */
+export const defaultDeadlineMs = 600_000

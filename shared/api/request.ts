@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import { ServiceError } from './errors.ts'
+import { maxImages, maxPromptChars } from './limits.ts'
+
+/** How the next token is chosen. `temperature` 0 is greedy. */
+const generationFields = {
+  prompt: z.string().min(1).max(maxPromptChars),
+  system_prompt: z.string().max(maxPromptChars).optional(),
+  /** Default: the server's MAX_TOKENS. Generation also ends where the model's context does. */
+  max_tokens: z.int().min(1).optional(),
+  temperature: z.number().min(0).max(2).default(0.7),
+  top_p: z.number().gt(0).max(1).default(0.9),
+  seed: z.int().min(0).optional(),
+  stream: z.boolean().default(false),
+}
+
+/** `POST /generate/text`, and the fields of `POST /generate/image` beside its files. Unknown fields are ignored. */
+export const generateFields = z.object(generationFields)
+export type GenerateFields = z.infer<typeof generateFields>
+
+/** `POST /generate/image_url`, JSON or form; one URL or several. */
+export const imageUrlFields = z.object({
+  ...generationFields,
+  image_url: z
+    .union([z.string().min(1).transform((url) => [url]), z.array(z.string().min(1)).min(1)])
+    .refine((urls) => urls.length <= maxImages, {
+      error: `at most ${maxImages} images are allowed in one request`,
+    }),
+})
+export type ImageUrlFields = z.infer<typeof imageUrlFields>
+
+/** The wire form of each non-text form field; a value that does not match is left as text, for zod to refuse. */
+const numberText = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
+const formValue = {
+  max_tokens: parseNumber,
+  temperature: parseNumber,
+  top_p: parseNumber,
+  seed: parseNumber,
+  stream: parseBoolean,
+} as const satisfies Partial<Record<keyof ImageUrlFields, (text: string) => unknown>>
+
+function parseNumber(text: string): unknown {
+  return numberText.test(text.trim()) ? Number(text) : text
+}
+
+function parseBoolean(text: string): unknown {
+  return { true: true, '1': true, false: false, '0': false }[text.trim().toLowerCase()] ?? text
+}
+
+/**
+ * Form fields (all text) as the object a JSON client would have sent. A name that occurs several times becomes
+ * an array; an empty optional value counts as not sent, as HTML forms send them.
+ */
+export function formToObject(fields: Iterable<readonly [string, string]>): Record<string, unknown> {
+  const values = new Map<string, unknown>()
+  for (const [name, text] of fields) {
+    if (text === '' && name !== 'prompt' && name !== 'system_prompt' && name !== 'image_url') continue
+    const value = name in formValue ? formValue[name as keyof typeof formValue](text) : text
+    const earlier = values.get(name)
+    if (earlier === undefined) values.set(name, value)
+    else if (Array.isArray(earlier)) earlier.push(value)
+    else values.set(name, [earlier, value])
+  }
+  return Object.fromEntries(values)
+}
+
+/** Parses JSON text. @throws {ServiceError} `invalid_json` */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new ServiceError('invalid_json', 'The request body is not valid JSON', { cause })
+  }
+}
+
+/** Checks `value` against `schema`. @throws {ServiceError} `invalid_field`, naming the first field at fault. */
+export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+  const result = schema.safeParse(value, { reportInput: true })
+  if (result.success) return result.data
+  throw invalidField(result.error)
+}
+
+/** The first issue of a zod error as the client's error: field, what was expected, and a scalar value at fault. */
+export function invalidField(error: z.ZodError): ServiceError {
+  const issue = error.issues[0]
+  if (issue === undefined) return new ServiceError('invalid_field', 'The request is not valid')
+  const param = issue.path.map(String).join('.')
+  if (param === '') return new ServiceError('invalid_field', 'The request body must be an object')
+  if (issue.input === undefined) {
+    return new ServiceError('invalid_field', `${param} is required`, { param })
+  }
+  return new ServiceError('invalid_field', `${param}: ${issue.message}${received(issue.input)}`, {
+    param,
+  })
+}
+
+function received(input: unknown): string {
+  if (typeof input === 'number' || typeof input === 'boolean') return `, received ${String(input)}`
+  if (typeof input === 'string') {
+    return input.length <= 40 ? `, received "${input}"` : `, received ${input.length} characters`
+  }
+  return ''
+}
+
+/** True when the caller wants server-sent events: by the field, or by `Accept`. */
+export function wantsStream(fields: { stream: boolean }, acceptHeader: string | null): boolean {
+  return fields.stream || /\btext\/event-stream\b/i.test(acceptHeader ?? '')
+}

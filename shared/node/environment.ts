@@ -1,0 +1,32 @@
+import { z } from 'zod'
+
+/** A setting is missing or malformed. The message names every variable at fault and never its secret value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * Parses environment variables once, at the border of a program. Empty values count as unset.
+ * @throws {ConfigError} naming every bad variable
+ */
+export function parseEnvironment<Schema extends z.ZodType>(
+  schema: Schema,
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<z.infer<Schema>> {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const result = schema.safeParse(given)
+  if (result.success) return Object.freeze(result.data as object) as Readonly<z.infer<Schema>>
+  const problems = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+  throw new ConfigError(`These settings are not valid:\n${problems.join('\n')}`)
+}
+
+/** A whole number given as text, within bounds. */
+export function integerSetting(minimum: number, maximum: number) {
+  return z
+    .string()
+    .regex(/^\d+$/, 'expected a whole number')
+    .transform(Number)
+    .pipe(z.int().min(minimum).max(maximum))
+}
+
+export const portSetting = integerSetting(0, 65_535)
