@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs'
+import { defineConfig } from 'vitest/config'
+
+// Miniflare syncs its state to disk; memory spares the tests from a slow or busy disk.
+if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm'
+
+export default defineConfig({
+  test: {
+    globalSetup: 'test/build-programs.ts',
+    pool: 'forks',
+    maxWorkers: 2,
+    // Generous on purpose: machines are shared and noisy, and no test asserts how long something takes.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{backend,edge,shared,scripts}/**/*.test.ts'],
+          exclude: ['**/*.worker.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'end-to-end',
+          include: ['test/end-to-end/**/*.test.ts'],
+          // Each file runs the whole product; one after the other, once the processor is free.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+})
