@@ -8,8 +8,14 @@ export const maxJsonBytes = 2 * MiB
 /** Bytes of one multipart body: Cloudflare's own ceiling on the Free and Pro plans is 100 MB. */
 export const maxUploadBytes = 100 * MiB
 
-/** Bytes of one uploaded or fetched image file: a 24-megapixel camera JPEG is 10-15 MB. */
+/** Bytes of one uploaded image file: a 24-megapixel camera JPEG is 10-15 MB. */
 export const maxImageBytes = 20 * MiB
+
+/** Bytes of one image fetched from a URL: pictures on the web are far smaller than camera files. */
+export const maxFetchedImageBytes = 10 * MiB
+
+/** Bytes of all fetched images of one request: with the copy that is forwarded half of a Worker's 128 MB. */
+export const maxFetchedTotalBytes = 32 * MiB
 
 /** Images in one request: 16 at the full 1,024 tokens are 16k tokens of context. */
 export const maxImages = 16

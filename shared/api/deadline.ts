@@ -1,0 +1,41 @@
+/** An abort signal that follows another one and also fires when time is up. */
+export interface Deadline {
+  readonly signal: AbortSignal
+  /** True when it was the time, and not the other signal. */
+  readonly expired: boolean
+  /** Stops the clock; the other signal is still followed. */
+  stopClock(): void
+  /** Stops both: the work is done. */
+  release(): void
+}
+
+/**
+ * One timer, cleared when done: AbortSignal.timeout() would keep every request's signal alive until its time is up.
+ * @param parent usually the client's connection
+ */
+export function startDeadline(ms: number, parent: AbortSignal): Deadline {
+  const controller = new AbortController()
+  let expired = false
+  const timer = setTimeout(() => {
+    expired = true
+    controller.abort(new DOMException('The deadline has passed', 'TimeoutError'))
+  }, ms)
+  const stopClock = () => clearTimeout(timer)
+  const follow = () => {
+    stopClock()
+    controller.abort(parent.reason)
+  }
+  if (parent.aborted) follow()
+  else parent.addEventListener('abort', follow, { once: true })
+  return {
+    signal: controller.signal,
+    get expired() {
+      return expired
+    },
+    stopClock,
+    release: () => {
+      stopClock()
+      parent.removeEventListener('abort', follow)
+    },
+  }
+}

@@ -1,0 +1,166 @@
+import { startDeadline } from '../api/deadline.ts'
+import { maxFetchedImageBytes } from '../api/limits.ts'
+import { checkUrl, type UrlRefusal } from './check-url.ts'
+import { detectImageType, type ImageType } from './detect-image-type.ts'
+import { ByteBudget, readLimited, unlessAborted } from './read-limited.ts'
+
+/** One HTTP exchange, no redirect followed. Where names are resolved, it must refuse addresses that are not public. */
+export type Transport = (url: string, init: TransportInit) => Promise<Response>
+
+export interface TransportInit {
+  readonly method: 'GET'
+  readonly headers: Record<string, string>
+  readonly redirect: 'manual'
+  readonly signal: AbortSignal
+}
+
+export interface FetchedImage {
+  readonly bytes: Uint8Array
+  /** By content, not by what the server said. */
+  readonly type: ImageType
+}
+
+/** Why there is no image. Kept inside: `fetchFailureError` decides what of it a client may read. */
+export type FetchFailure =
+  | { readonly reason: 'url_refused'; readonly why: UrlRefusal }
+  | { readonly reason: 'redirect_refused'; readonly why: UrlRefusal | 'downgrade' }
+  | { readonly reason: 'too_many_redirects' }
+  | { readonly reason: 'redirect_without_location' }
+  /** No connection: also what a name that resolves to a refused address looks like. */
+  | { readonly reason: 'unreachable'; readonly cause: unknown }
+  | { readonly reason: 'status'; readonly status: number }
+  | { readonly reason: 'compressed' }
+  | { readonly reason: 'not_an_image' }
+  | { readonly reason: 'too_large'; readonly maxBytes: number }
+  | { readonly reason: 'total_too_large'; readonly maxBytes: number }
+  | { readonly reason: 'timeout'; readonly timeoutMs: number }
+
+export type FetchOutcome =
+  | { readonly ok: true; readonly image: FetchedImage }
+  | { readonly ok: false; readonly failure: FetchFailure }
+
+export interface FetchOptions {
+  readonly transport: Transport
+  /** The client's connection. */
+  readonly signal: AbortSignal
+  /** Milliseconds for everything: names, redirects, the last byte. */
+  readonly timeoutMs?: number
+  /** Bytes that all images of one request share. */
+  readonly total?: ByteBudget
+}
+
+/** A 10 MB photo at 8 Mbit/s; longer waits belong to the client, not to a connection slot of ours. */
+const defaultTimeoutMs = 10_000
+
+/** Enough for http -> https -> www -> CDN. */
+const maxRedirects = 3
+
+const redirectStatuses = new Set([301, 302, 303, 307, 308])
+
+const requestHeaders = {
+  accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif',
+  // The bytes counted are then the bytes sent.
+  'accept-encoding': 'identity',
+  'user-agent': 'describe-server (image fetch)',
+}
+
+/**
+ * Fetches one image from an address a stranger chose.
+ * @throws the signal's reason when the client left; every other ending is an outcome
+ */
+export async function fetchImage(text: string, options: FetchOptions): Promise<FetchOutcome> {
+  const check = checkUrl(text)
+  if (!check.ok) return failed({ reason: 'url_refused', why: check.reason })
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const deadline = startDeadline(timeoutMs, options.signal)
+  try {
+    return await followRedirects(check.url, options, deadline.signal)
+  } catch (cause) {
+    if (deadline.expired) return failed({ reason: 'timeout', timeoutMs })
+    if (options.signal.aborted) throw options.signal.reason
+    return failed({ reason: 'unreachable', cause })
+  } finally {
+    deadline.release()
+  }
+}
+
+async function followRedirects(
+  start: URL,
+  options: FetchOptions,
+  signal: AbortSignal,
+): Promise<FetchOutcome> {
+  let url = start
+  for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
+    const response = await requestOnce(url, options.transport, signal)
+    if (!redirectStatuses.has(response.status)) return readImage(response, options, signal)
+    discardBody(response)
+    const target = redirectTarget(url, response.headers.get('location'))
+    if ('failure' in target) return failed(target.failure)
+    url = target.url
+  }
+  return failed({ reason: 'too_many_redirects' })
+}
+
+function requestOnce(url: URL, transport: Transport, signal: AbortSignal): Promise<Response> {
+  const target = new URL(url)
+  target.hash = ''
+  const init = { method: 'GET', headers: requestHeaders, redirect: 'manual', signal } as const
+  return unlessAborted(transport(target.href, init), signal)
+}
+
+function redirectTarget(
+  from: URL,
+  location: string | null,
+): { readonly url: URL } | { readonly failure: FetchFailure } {
+  if (location === null) return { failure: { reason: 'redirect_without_location' } }
+  const check = checkUrl(location, from)
+  if (!check.ok) return { failure: { reason: 'redirect_refused', why: check.reason } }
+  if (from.protocol === 'https:' && check.url.protocol === 'http:') {
+    return { failure: { reason: 'redirect_refused', why: 'downgrade' } }
+  }
+  return { url: check.url }
+}
+
+async function readImage(
+  response: Response,
+  options: FetchOptions,
+  signal: AbortSignal,
+): Promise<FetchOutcome> {
+  const refusal = refuseByHead(response)
+  if (refusal !== undefined) {
+    discardBody(response)
+    return failed(refusal)
+  }
+  if (response.body === null) return failed({ reason: 'not_an_image' })
+  const budget = new ByteBudget(maxFetchedImageBytes, options.total)
+  const bytes = await readLimited(response.body, budget, signal)
+  if (bytes === undefined) {
+    const { total } = options
+    return total === undefined || budget.exceeded
+      ? failed({ reason: 'too_large', maxBytes: maxFetchedImageBytes })
+      : failed({ reason: 'total_too_large', maxBytes: total.maxBytes })
+  }
+  const type = detectImageType(bytes)
+  return type === undefined
+    ? failed({ reason: 'not_an_image' })
+    : { ok: true, image: { bytes, type } }
+}
+
+function refuseByHead(response: Response): FetchFailure | undefined {
+  if (response.status !== 200) return { reason: 'status', status: response.status }
+  // Compressed although asked not to: the runtime would unpack it, and a small answer could become a huge one.
+  const encoding = response.headers.get('content-encoding') ?? 'identity'
+  if (encoding.toLowerCase() !== 'identity') return { reason: 'compressed' }
+  const declared = Number(response.headers.get('content-length') ?? 0)
+  if (declared > maxFetchedImageBytes)
+    return { reason: 'too_large', maxBytes: maxFetchedImageBytes }
+  return undefined
+}
+
+function failed(failure: FetchFailure): FetchOutcome {
+  return { ok: false, failure }
+}
+
+function discardBody(response: Response): void {
+  response.body?.cancel().catch(() => undefined)
+}

@@ -1,0 +1,43 @@
+import { maxFetchedTotalBytes } from '../api/limits.ts'
+import { fetchFailureError } from './fetch-failure-error.ts'
+import { fetchImage, type FetchedImage, type Transport } from './fetch-image.ts'
+import { ByteBudget } from './read-limited.ts'
+
+/** A Worker may hold six connections at once; the rest is room for the client's and the backend's. */
+const maxParallel = 4
+
+/**
+ * Fetches the images of one request, in parallel and in order. The first failure ends the other transfers.
+ * @throws {ServiceError} `image_url_refused`, `image_fetch_failed`, `image_fetch_too_large`, `image_fetch_timeout`
+ */
+export async function fetchImages(
+  urls: readonly string[],
+  transport: Transport,
+  signal: AbortSignal,
+): Promise<FetchedImage[]> {
+  const stop = new AbortController()
+  const onAbort = () => stop.abort(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  const total = new ByteBudget(maxFetchedTotalBytes)
+  const images: FetchedImage[] = []
+  const pending = urls.entries()
+  const work = async () => {
+    for (const [index, url] of pending) {
+      const outcome = await fetchImage(url, { transport, signal: stop.signal, total })
+      if (!outcome.ok) throw fetchFailureError(outcome.failure, nameOf(index, urls.length))
+      images[index] = outcome.image
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: Math.min(maxParallel, urls.length) }, work))
+    return images
+  } finally {
+    stop.abort(new DOMException('Another image could not be fetched', 'AbortError'))
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function nameOf(index: number, count: number): string {
+  return count === 1 ? 'the image' : `image ${index + 1} of ${count}`
+}
