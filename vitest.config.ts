@@ -4,28 +4,29 @@ import { defineConfig } from 'vitest/config'
 // Miniflare syncs its state to disk; memory spares the tests from a slow or busy disk.
 if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm'
 
+/** Generous on purpose: machines are shared and noisy, and no test asserts how long something takes. */
+const patience = { testTimeout: 30_000, hookTimeout: 60_000 }
+
 export default defineConfig({
   test: {
     globalSetup: 'test/build-programs.ts',
-    pool: 'forks',
     maxWorkers: 2,
-    // Generous on purpose: machines are shared and noisy, and no test asserts how long something takes.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
     projects: [
       {
-        extends: true,
         test: {
+          ...patience,
           name: 'unit',
+          pool: 'forks',
           include: ['{backend,edge,shared,scripts}/**/*.test.ts'],
           exclude: ['**/*.worker.test.ts'],
           sequence: { groupOrder: 0 },
         },
       },
       {
-        extends: true,
         test: {
+          ...patience,
           name: 'end-to-end',
+          pool: 'forks',
           include: ['test/end-to-end/**/*.test.ts'],
           // Each file runs the whole product; one after the other, once the processor is free.
           maxWorkers: 1,

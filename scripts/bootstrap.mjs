@@ -8,30 +8,25 @@ import { requireNode } from './bootstrap/node-version.mjs'
 chdir(fileURLToPath(new URL('..', import.meta.url)))
 requireNode(process.versions.node)
 
-/** @param {string} name */
-const built = (name) => new URL(`../dist/scripts/${name}`, import.meta.url).href
+/**
+ * Runs `main` of a bundled program and ends with the exit code it returns.
+ * @param {string} name file in dist/scripts
+ * @param {unknown} options
+ */
+async function run(name, options) {
+  const { main } = await import(new URL(`../dist/scripts/${name}`, import.meta.url).href)
+  process.exit(await main(options))
+}
 
-const [program, ...programArguments] = process.argv.slice(2)
+const [program, ...vitestArguments] = process.argv.slice(2)
 try {
   installIfNeeded()
   const { buildNodePrograms, buildWorker } = await import('./build.mjs')
   await buildNodePrograms()
-  switch (program) {
-    case 'start': {
-      const { start } = await import(built('start.js'))
-      process.exitCode = await start({ environment: process.env, buildWorker })
-      break
-    }
-    case 'test': {
-      await buildWorker()
-      const { test } = await import(built('test.js'))
-      process.exitCode = await test(programArguments)
-      break
-    }
-    default:
-      throw new Error('Usage: node scripts/bootstrap.mjs start | test [arguments for vitest]')
-  }
+  if (program === 'start') await run('start.js', { environment: process.env, buildWorker })
+  else if (program === 'test') await run('test.js', { vitestArguments })
+  else throw new Error('Usage: node scripts/bootstrap.mjs start | test [arguments for vitest]')
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
+  process.exit(1)
 }

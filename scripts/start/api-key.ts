@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, readFile } from 'node:fs/promises'
+import { writePrivateFile } from './private-file.ts'
+
+/** Bytes of randomness in a made key: 256 bits cannot be guessed. */
+const keyBytes = 32
+
+/**
+ * The API key of this installation, kept in `path`: the preset one, else the one made earlier, else a new one.
+ * The file can be read by its owner only.
+ */
+export async function ensureApiKey(path: string, preset: string | undefined): Promise<string> {
+  const kept = await readKey(path)
+  const key = preset ?? kept ?? `vk_${randomBytes(keyBytes).toString('base64url')}`
+  if (key === kept) await chmod(path, 0o600)
+  else await writePrivateFile(path, `${key}\n`)
+  return key
+}
+
+async function readKey(path: string): Promise<string | undefined> {
+  try {
+    const text = (await readFile(path, 'utf8')).trim()
+    return text === '' ? undefined : text
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,106 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { writePrivateFile } from './private-file.ts'
+
+/** Files of a certificate folder. The authority's own key is never stored: nobody can sign with it later. */
+const fileNames = {
+  ca: 'ca.pem',
+  server: 'server.pem',
+  serverKey: 'server-key.pem',
+  client: 'client.pem',
+  clientKey: 'client-key.pem',
+} as const
+
+type PemName = keyof typeof fileNames
+/** PEM texts of one authority and of the two certificates it signed. */
+export type CertificateSet = Readonly<Record<PemName, string>>
+
+export interface CertificateNames {
+  /** DNS names and IP addresses the backend is reached by. */
+  readonly server: readonly string[]
+  /** Name of the client, checked by the backend. */
+  readonly client: string
+}
+
+/** Certificates that expire sooner are made anew: the product may well run this long without a restart. */
+const renewBeforeDays = 30
+const dayMs = 86_400_000
+
+/**
+ * Paths of the certificates for mutual TLS between edge and backend, made anew when one is missing, does not fit
+ * the others or `names`, or expires soon. Keys can be read by their owner only.
+ * @param folder created when missing
+ * @param now milliseconds since 1970
+ */
+export async function ensureCertificates(
+  folder: string,
+  names: CertificateNames,
+  now: number,
+): Promise<CertificateSet> {
+  const present = await readCertificates(folder)
+  if (present !== undefined && isUsable(present, names, now + renewBeforeDays * dayMs)) {
+    await Promise.all([
+      chmod(join(folder, fileNames.serverKey), 0o600),
+      chmod(join(folder, fileNames.clientKey), 0o600),
+    ])
+    return present
+  }
+  // Loaded only when needed: it takes longer than all the rest of this file.
+  const { createCertificates } = await import('./create-certificates.ts')
+  const created = await createCertificates(names, now)
+  await replaceCertificates(folder, created)
+  return created
+}
+
+async function readCertificates(folder: string): Promise<CertificateSet | undefined> {
+  try {
+    const read = (name: PemName) => readFile(join(folder, fileNames[name]), 'utf8')
+    const [ca, server, serverKey, client, clientKey] = await Promise.all([
+      read('ca'),
+      read('server'),
+      read('serverKey'),
+      read('client'),
+      read('clientKey'),
+    ])
+    return { ca, server, serverKey, client, clientKey }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** True when both certificates are signed by the authority, fit their keys and `names`, and are valid until `until`. */
+function isUsable(set: CertificateSet, names: CertificateNames, until: number): boolean {
+  try {
+    const ca = new X509Certificate(set.ca)
+    const server = new X509Certificate(set.server)
+    const client = new X509Certificate(set.client)
+    return (
+      [ca, server, client].every((certificate) => Date.parse(certificate.validTo) > until) &&
+      [server, client].every((certificate) => certificate.verify(ca.publicKey)) &&
+      server.checkPrivateKey(createPrivateKey(set.serverKey)) &&
+      client.checkPrivateKey(createPrivateKey(set.clientKey)) &&
+      names.server.every((name) => server.checkHost(name) ?? server.checkIP(name)) &&
+      client.checkHost(names.client) !== undefined
+    )
+  } catch {
+    // Not PEM, or not a certificate: as good as missing.
+    return false
+  }
+}
+
+/** The whole folder at once, so that no program ever meets a mixture of old and new files. */
+async function replaceCertificates(folder: string, set: CertificateSet): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true })
+  const fresh = await mkdtemp(`${folder}-`)
+  await Promise.all([
+    writeFile(join(fresh, fileNames.ca), set.ca),
+    writeFile(join(fresh, fileNames.server), set.server),
+    writeFile(join(fresh, fileNames.client), set.client),
+    writePrivateFile(join(fresh, fileNames.serverKey), set.serverKey),
+    writePrivateFile(join(fresh, fileNames.clientKey), set.clientKey),
+  ])
+  await rm(folder, { recursive: true, force: true })
+  await rename(fresh, folder)
+}

@@ -1,0 +1,80 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { humanLogLine } from './log-line.ts'
+
+/** Milliseconds a program may take to end by itself, so that all is over within the 5 s `npm start` promises. */
+const stopWithinMs = 4_000
+
+interface ProgramOptions {
+  readonly name: string
+  /** Bundled entry file. */
+  readonly script: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Lines are appended here whole; the terminal gets them in short. */
+  readonly logFile: string
+  readonly print: (line: string) => void
+}
+
+/**
+ * One running program of the product. It leads a process group of its own, so that Ctrl-C reaches only the
+ * launcher, which then ends all in order, and so that whatever it started can be ended with it. Its IPC channel
+ * closes when the launcher dies, however that happens: the sign for it to end.
+ */
+export class Program {
+  readonly name: string
+  /** Resolves with how the program ended: `exit code 1`, `signal SIGKILL`. */
+  readonly ended: Promise<string>
+  readonly #child: ChildProcess
+  readonly #log: WriteStream
+
+  constructor({ name, script, environment, logFile, print }: ProgramOptions) {
+    this.name = name
+    this.#log = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
+    this.#child = fork(script, [], {
+      env: environment,
+      execArgv: ['--enable-source-maps'],
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    for (const input of [this.#child.stdout, this.#child.stderr]) {
+      if (input === null) continue
+      createInterface({ input }).on('line', (line) => {
+        this.#log.write(`${line}\n`)
+        print(humanLogLine(name, line))
+      })
+    }
+    this.ended = this.#waitForEnd()
+  }
+
+  async #waitForEnd(): Promise<string> {
+    const [code, signal] = (await once(this.#child, 'exit')) as [number | null, string | null]
+    this.#killGroup()
+    return signal === null ? `exit code ${code}` : `signal ${signal}`
+  }
+
+  /** Asks the program to end, and ends it and all it started by force when it takes too long. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM')
+    const timeout = new AbortController()
+    await Promise.race([
+      this.ended,
+      delay(stopWithinMs, undefined, { signal: timeout.signal }).catch(() => undefined),
+    ])
+    timeout.abort()
+    this.#killGroup()
+    await this.ended
+    this.#log.end()
+  }
+
+  #killGroup(): void {
+    if (this.#child.pid === undefined) return
+    try {
+      process.kill(-this.#child.pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
