@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs'
+import { open, readFile, type FileHandle } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { rowSize, type WeightSource } from '../graph/weight-source.ts'
+import { CheckpointError } from './checkpoint-error.ts'
+import { floatTypes, toFloat32, type FloatType } from './half-float.ts'
+import { readExactly, readSafetensorsHeader, type TensorLocation } from './safetensors.ts'
+
+/** Named tensors, read on demand. */
+export interface Checkpoint {
+  /** Name -> shape of every tensor there is. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>
+  /** @throws {CheckpointError} when there is none of that name, or it holds no floats */
+  tensor(name: string): CheckpointTensor
+  close(): Promise<void>
+}
+
+/** A tensor of the checkpoint: readable as float32 rows, or as its own bytes. */
+export interface CheckpointTensor extends WeightSource {
+  readonly type: FloatType
+  readRawRows(start: number, count: number): Promise<Uint8Array>
+}
+
+interface StoredTensor extends TensorLocation {
+  readonly file: FileHandle
+  readonly fileName: string
+}
+
+const indexFileName = 'model.safetensors.index.json'
+const singleFileName = 'model.safetensors'
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string().regex(/^[^/\\]+$/)) })
+
+/** The weight files of a checkpoint folder, without reading them: the shards of the index, or the single file. */
+export async function weightFileNames(folder: string): Promise<string[]> {
+  const weightMap = await readIndex(folder)
+  return weightMap === undefined ? [singleFileName] : [...new Set(Object.values(weightMap))].sort()
+}
+
+async function readIndex(folder: string): Promise<Record<string, string> | undefined> {
+  const indexFile = path.join(folder, indexFileName)
+  if (!existsSync(indexFile) && existsSync(path.join(folder, singleFileName))) return undefined
+  try {
+    return indexSchema.parse(JSON.parse(await readFile(indexFile, 'utf8'))).weight_map
+  } catch (cause) {
+    throw new CheckpointError(`${indexFileName} is missing or malformed`, { cause })
+  }
+}
+
+/**
+ * Opens the safetensors files of a Hugging Face checkpoint folder, through its index when it is sharded.
+ * @throws {CheckpointError} when the index and the files disagree, naming the tensor
+ */
+export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  const weightMap = await readIndex(folder)
+  const files: FileHandle[] = []
+  const closeAll = async () => {
+    await Promise.all(files.map((file) => file.close()))
+  }
+  try {
+    const tensors = new Map<string, StoredTensor>()
+    for (const fileName of await weightFileNames(folder)) {
+      const file = await openWeightFile(folder, fileName)
+      files.push(file)
+      for (const [name, location] of await readSafetensorsHeader(file, fileName)) {
+        if (weightMap !== undefined && weightMap[name] !== fileName) {
+          throw new CheckpointError(
+            `${fileName} holds ${name}, which ${indexFileName} does not place there`,
+          )
+        }
+        tensors.set(name, { ...location, file, fileName })
+      }
+    }
+    const missing = Object.keys(weightMap ?? {}).find((name) => !tensors.has(name))
+    if (missing !== undefined) {
+      throw new CheckpointError(
+        `${weightMap?.[missing]} lacks ${missing}, which ${indexFileName} places there`,
+      )
+    }
+    return checkpointOf(tensors, closeAll)
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+async function openWeightFile(folder: string, fileName: string): Promise<FileHandle> {
+  try {
+    return await open(path.join(folder, fileName), 'r')
+  } catch (cause) {
+    throw new CheckpointError(`the weight file ${fileName} cannot be opened`, { cause })
+  }
+}
+
+function checkpointOf(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  close: () => Promise<void>,
+): Checkpoint {
+  return {
+    shapes: new Map([...tensors].map(([name, { dims }]) => [name, dims])),
+    tensor(name) {
+      const stored = tensors.get(name)
+      if (stored === undefined) throw new CheckpointError(`the checkpoint has no tensor ${name}`)
+      return tensorOf(name, stored)
+    },
+    close,
+  }
+}
+
+function tensorOf(name: string, stored: StoredTensor): CheckpointTensor {
+  const { type, dims } = stored
+  if (!isFloatType(type))
+    throw new CheckpointError(`${name} has type ${type}, expected BF16, F16 or F32`)
+  const tensor: CheckpointTensor = {
+    dims,
+    type,
+    readRawRows(start, count) {
+      const bytesPerRow = rowSize(tensor) * floatTypes[type]
+      const offset = stored.offset + start * bytesPerRow
+      return readExactly(stored.file, offset, count * bytesPerRow, stored.fileName)
+    },
+    async readRows(start, count) {
+      return toFloat32(await tensor.readRawRows(start, count), type)
+    },
+  }
+  return tensor
+}
+
+function isFloatType(type: string): type is FloatType {
+  return type in floatTypes
+}

@@ -1,0 +1,39 @@
+/** Element types of a checkpoint that hold weights. */
+export const floatTypes = { BF16: 2, F16: 2, F32: 4 } as const
+export type FloatType = keyof typeof floatTypes
+
+/** Little-endian checkpoint values as float32; bf16 and f16 widen exactly. `bytes` may start anywhere. */
+export function toFloat32(bytes: Uint8Array, type: FloatType): Float32Array {
+  const own = alignedCopy(bytes)
+  switch (type) {
+    case 'F32':
+      return new Float32Array(own)
+    case 'BF16':
+      return widenBfloat16(new Uint16Array(own))
+    case 'F16':
+      return Float32Array.from(new Uint16Array(own), widenFloat16)
+  }
+}
+
+function alignedCopy(bytes: Uint8Array): ArrayBuffer {
+  const copy = new ArrayBuffer(bytes.byteLength)
+  new Uint8Array(copy).set(bytes)
+  return copy
+}
+
+/** bfloat16 is the upper half of a float32. */
+function widenBfloat16(halves: Uint16Array): Float32Array {
+  const words = new Uint32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16
+  return new Float32Array(words.buffer)
+}
+
+/** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
+function widenFloat16(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1
+  const exponent = (half >> 10) & 0x1f
+  const fraction = half & 0x3ff
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}

@@ -1,0 +1,163 @@
+import {
+  elementTypes,
+  type Attribute,
+  type ElementType,
+  type GraphSpec,
+  type InitializerSpec,
+  type NodeSpec,
+  type ValueSpec,
+} from './onnx-proto.ts'
+
+/** The name of a tensor in the graph. */
+export type Value = string & { readonly __value: unique symbol }
+
+/** Writes bytes of one external initializer, `at` counted from its start. */
+export type WriteBytes = (tensor: Value, at: number, bytes: Uint8Array) => Promise<void>
+
+/** Produces the bytes of one or more external initializers when the weights file is written. */
+export interface WeightFill {
+  readonly name: string
+  readonly run: (write: WriteBytes) => Promise<void>
+}
+
+export interface BuiltGraph {
+  readonly spec: GraphSpec
+  readonly fills: readonly WeightFill[]
+  readonly weightBytes: number
+}
+
+/** Page size: ONNX Runtime maps the weights file, and maps begin on pages. */
+const weightAlignment = 4096
+
+interface NodeOptions {
+  readonly domain?: string
+  readonly attributes?: Readonly<Record<string, Attribute>>
+  readonly outputs?: number
+  /** Last part of the node's name; the operator's name unless given. */
+  readonly name?: string
+}
+
+/**
+ * Collects an ONNX graph. Names are paths of the scopes they were made in (`/layers.3/moe/router/Gemm`), unique by
+ * construction. External initializers get aligned offsets in the order they are declared, so the same calls
+ * always give the same weights file.
+ */
+export class GraphBuilder {
+  readonly #name: string
+  readonly #nodes: NodeSpec[] = []
+  readonly #inputs: ValueSpec[] = []
+  readonly #outputs: ValueSpec[] = []
+  readonly #initializers: InitializerSpec[] = []
+  readonly #fills: WeightFill[] = []
+  readonly #names = new Set<string>()
+  #scope = ''
+  #weightBytes = 0
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  /** Everything declared inside `build` is named below `name`. */
+  scope<Result>(name: string, build: () => Result): Result {
+    const outer = this.#scope
+    this.#scope = `${outer}/${name}`
+    try {
+      return build()
+    } finally {
+      this.#scope = outer
+    }
+  }
+
+  input(name: string, type: ElementType, dims: readonly (number | string)[]): Value {
+    this.#inputs.push({ name: this.#claim(name), type, dims })
+    return name as Value
+  }
+
+  /** Makes `value` a graph output called `name`. */
+  output(name: string, value: Value, type: ElementType, dims: readonly (number | string)[]): void {
+    this.#nodes.push({
+      name: this.#claim(`/outputs/${name}`),
+      opType: 'Identity',
+      domain: '',
+      inputs: [value],
+      outputs: [this.#claim(name)],
+      attributes: {},
+    })
+    this.#outputs.push({ name, type, dims })
+  }
+
+  /** A small tensor kept in the graph file itself. */
+  int64s(values: readonly number[], dims: readonly number[] = [values.length]): Value {
+    const name = this.#unique('int64')
+    const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer)
+    this.#initializers.push({ name, type: 'int64', dims, raw })
+    return name
+  }
+
+  /** A small tensor kept in the graph file itself. */
+  float32s(values: readonly number[], dims: readonly number[] = [values.length]): Value {
+    const name = this.#unique('float32')
+    const raw = new Uint8Array(Float32Array.from(values).buffer)
+    this.#initializers.push({ name, type: 'float32', dims, raw })
+    return name
+  }
+
+  /** Declares an initializer of the weights file; a fill must write all its bytes. */
+  external(name: string, type: ElementType, dims: readonly number[]): Value {
+    const value = this.#unique(name)
+    const byteLength = dims.reduce((product, size) => product * size, elementTypes[type].bytes)
+    const offset = Math.ceil(this.#weightBytes / weightAlignment) * weightAlignment
+    this.#initializers.push({ name: value, type, dims, offset, byteLength })
+    this.#weightBytes = offset + byteLength
+    return value
+  }
+
+  fill(name: string, run: WeightFill['run']): void {
+    this.#fills.push({ name: `${this.#scope}/${name}`, run })
+  }
+
+  /** Adds an operator; undefined inputs are optional ones left out. @returns its outputs */
+  node(opType: string, inputs: readonly (Value | undefined)[], options: NodeOptions = {}): Value[] {
+    const name = this.#unique(options.name ?? opType)
+    const count = options.outputs ?? 1
+    const outputs = Array.from({ length: count }, (_, i) =>
+      this.#claim(count === 1 ? `${name}:0` : `${name}:${i}`),
+    ) as Value[]
+    this.#nodes.push({
+      name,
+      opType,
+      domain: options.domain ?? '',
+      inputs: inputs.map((input) => input ?? ''),
+      outputs,
+      attributes: options.attributes ?? {},
+    })
+    return outputs
+  }
+
+  build(): BuiltGraph {
+    return {
+      spec: {
+        name: this.#name,
+        nodes: this.#nodes,
+        inputs: this.#inputs,
+        outputs: this.#outputs,
+        initializers: this.#initializers,
+      },
+      fills: this.#fills,
+      weightBytes: this.#weightBytes,
+    }
+  }
+
+  #unique(name: string): Value {
+    const path = `${this.#scope}/${name}`
+    let candidate = path
+    for (let i = 1; this.#names.has(candidate); i++) candidate = `${path}_${i}`
+    return this.#claim(candidate) as Value
+  }
+
+  #claim(name: string): string {
+    if (this.#names.has(name)) throw new RangeError(`the graph already has a value named ${name}`)
+    this.#names.add(name)
+    return name
+  }
+}

@@ -1,0 +1,266 @@
+import type { GraphBuilder, Value } from './graph-builder.ts'
+import type { Attribute } from './onnx-proto.ts'
+
+/** One function per ONNX operator used; arguments in the operator's own order, results as values. */
+
+const contrib = 'com.microsoft'
+const int = (value: number): Attribute => ({ kind: 'int', value })
+const float = (value: number): Attribute => ({ kind: 'float', value })
+const text = (value: string): Attribute => ({ kind: 'string', value })
+const ints = (value: readonly number[]): Attribute => ({ kind: 'ints', value })
+
+type NodeArguments = Parameters<GraphBuilder['node']>
+
+function single(g: GraphBuilder, ...args: NodeArguments): Value {
+  return g.node(...args)[0]!
+}
+
+export function add(g: GraphBuilder, a: Value, b: Value): Value {
+  return single(g, 'Add', [a, b])
+}
+
+export function mul(g: GraphBuilder, a: Value, b: Value): Value {
+  return single(g, 'Mul', [a, b])
+}
+
+export function div(g: GraphBuilder, a: Value, b: Value): Value {
+  return single(g, 'Div', [a, b])
+}
+
+export function sigmoid(g: GraphBuilder, x: Value): Value {
+  return single(g, 'Sigmoid', [x])
+}
+
+/** x * sigmoid(x) (`QuickGelu` with alpha 1). */
+export function silu(g: GraphBuilder, x: Value): Value {
+  return single(g, 'QuickGelu', [x], { domain: contrib, attributes: { alpha: float(1) } })
+}
+
+export function gelu(g: GraphBuilder, x: Value, approximate: 'tanh' | 'none'): Value {
+  return single(g, 'Gelu', [x], { attributes: { approximate: text(approximate) } })
+}
+
+export function matMul(g: GraphBuilder, a: Value, b: Value): Value {
+  return single(g, 'MatMul', [a, b])
+}
+
+/** alpha * a b, or alpha * a b^T. */
+export function fusedMatMul(
+  g: GraphBuilder,
+  a: Value,
+  b: Value,
+  { transB = false, alpha = 1 }: { transB?: boolean; alpha?: number },
+): Value {
+  const attributes = { transB: int(transB ? 1 : 0), alpha: float(alpha) }
+  return single(g, 'FusedMatMul', [a, b], { domain: contrib, attributes })
+}
+
+/** x w^T + bias, x [M, K], w [N, K]. */
+export function gemm(g: GraphBuilder, x: Value, w: Value, bias?: Value): Value {
+  const inputs = bias === undefined ? [x, w] : [x, w, bias]
+  return single(g, 'Gemm', inputs, { attributes: { transB: int(1) } })
+}
+
+interface MatMulNBitsShape {
+  readonly n: number
+  readonly k: number
+  readonly blockSize: number
+}
+
+/**
+ * x w^T + bias with 8-bit w [N, blocks, blockSize] and scales [N, blocks]. accuracy_level 4 (activations in int8 per
+ * block) is the only level with a fast 8-bit kernel on the CPU.
+ */
+export function matMulNBits(
+  g: GraphBuilder,
+  x: Value,
+  weight: { values: Value; scales: Value },
+  shape: MatMulNBitsShape,
+  bias?: Value,
+): Value {
+  const inputs = [x, weight.values, weight.scales, undefined, undefined, bias]
+  return single(g, 'MatMulNBits', bias === undefined ? inputs.slice(0, 3) : inputs, {
+    domain: contrib,
+    attributes: {
+      K: int(shape.k),
+      N: int(shape.n),
+      bits: int(8),
+      block_size: int(shape.blockSize),
+      accuracy_level: int(4),
+    },
+  })
+}
+
+export function softmax(g: GraphBuilder, x: Value): Value {
+  return single(g, 'Softmax', [x], { attributes: { axis: int(-1) } })
+}
+
+export function layerNormalization(
+  g: GraphBuilder,
+  x: Value,
+  scale: Value,
+  bias: Value,
+  epsilon: number,
+): Value {
+  return single(g, 'LayerNormalization', [x, scale, bias], {
+    attributes: { axis: int(-1), epsilon: float(epsilon) },
+  })
+}
+
+/** RMSNorm over the last axis. */
+export function simplifiedLayerNormalization(
+  g: GraphBuilder,
+  x: Value,
+  scale: Value,
+  epsilon: number,
+): Value {
+  return single(g, 'SimplifiedLayerNormalization', [x, scale], {
+    attributes: { axis: int(-1), epsilon: float(epsilon) },
+  })
+}
+
+/** sum = x + skip, normalized = RMSNorm(sum). */
+export function skipSimplifiedLayerNormalization(
+  g: GraphBuilder,
+  x: Value,
+  skip: Value,
+  scale: Value,
+  epsilon: number,
+): { normalized: Value; sum: Value } {
+  const outputs = g.node('SkipSimplifiedLayerNormalization', [x, skip, scale], {
+    domain: contrib,
+    outputs: 4,
+    attributes: { epsilon: float(epsilon) },
+  })
+  return { normalized: outputs[0]!, sum: outputs[3]! }
+}
+
+/** Rotates adjacent pairs of x [1, tokens, heads * dim] by cos/sin [positions, dim / 2] at `positions`. */
+export function rotaryEmbedding(
+  g: GraphBuilder,
+  x: Value,
+  positions: Value,
+  table: { cos: Value; sin: Value },
+  heads: number,
+): Value {
+  return single(g, 'RotaryEmbedding', [x, positions, table.cos, table.sin], {
+    domain: contrib,
+    attributes: { interleaved: int(1), num_heads: int(heads) },
+  })
+}
+
+/** Full (bidirectional) attention; q, k, v [1, tokens, heads * dim], scale 1 / sqrt(dim). */
+export function multiHeadAttention(
+  g: GraphBuilder,
+  q: Value,
+  k: Value,
+  v: Value,
+  heads: number,
+): Value {
+  return single(g, 'MultiHeadAttention', [q, k, v], {
+    domain: contrib,
+    attributes: { num_heads: int(heads) },
+  })
+}
+
+export function reshape(g: GraphBuilder, x: Value, dims: readonly number[]): Value {
+  return single(g, 'Reshape', [x, g.int64s(dims)])
+}
+
+/** Takes the dimensions from a value; a 0 among them is a real one. */
+export function reshapeTo(g: GraphBuilder, x: Value, shape: Value): Value {
+  return single(g, 'Reshape', [x, shape], { attributes: { allowzero: int(1) } })
+}
+
+export function transpose(g: GraphBuilder, x: Value, permutation: readonly number[]): Value {
+  return single(g, 'Transpose', [x], { attributes: { perm: ints(permutation) } })
+}
+
+export function concat(g: GraphBuilder, parts: readonly Value[], axis: number): Value {
+  return single(g, 'Concat', parts, { attributes: { axis: int(axis) } })
+}
+
+/** Splits along `axis` into pieces whose lengths are known now (numbers) or at run time (a value and their count). */
+export function split(
+  g: GraphBuilder,
+  x: Value,
+  lengths: readonly number[] | { readonly value: Value; readonly count: number },
+  axis: number,
+): Value[] {
+  const fixed = 'value' in lengths ? undefined : lengths
+  const value = 'value' in lengths ? lengths.value : g.int64s(lengths)
+  const outputs = 'value' in lengths ? lengths.count : fixed!.length
+  return g.node('Split', [x, value], { outputs, attributes: { axis: int(axis) } })
+}
+
+export function gather(g: GraphBuilder, x: Value, indices: Value, axis: number): Value {
+  return single(g, 'Gather', [x, indices], { attributes: { axis: int(axis) } })
+}
+
+export function gatherElements(g: GraphBuilder, x: Value, indices: Value, axis: number): Value {
+  return single(g, 'GatherElements', [x, indices], { attributes: { axis: int(axis) } })
+}
+
+export function scatterElements(
+  g: GraphBuilder,
+  x: Value,
+  indices: Value,
+  updates: Value,
+  axis: number,
+): Value {
+  return single(g, 'ScatterElements', [x, indices, updates], { attributes: { axis: int(axis) } })
+}
+
+/** Indices of the k largest along the last axis; ties give the lower index. */
+export function topKIndices(g: GraphBuilder, x: Value, k: number): Value {
+  const attributes = { axis: int(-1), largest: int(1), sorted: int(0) }
+  return g.node('TopK', [x, g.int64s([k])], { outputs: 2, attributes })[1]!
+}
+
+export function nonZero(g: GraphBuilder, x: Value): Value {
+  return single(g, 'NonZero', [x])
+}
+
+export function cumSumExclusive(g: GraphBuilder, x: Value, axis: number): Value {
+  return single(g, 'CumSum', [x, g.int64s([axis], [])], { attributes: { exclusive: int(1) } })
+}
+
+export function reduceSum(g: GraphBuilder, x: Value, axis: number, keepDims: boolean): Value {
+  return single(g, 'ReduceSum', [x, g.int64s([axis])], {
+    attributes: { keepdims: int(keepDims ? 1 : 0) },
+  })
+}
+
+export function shapeOf(g: GraphBuilder, x: Value): Value {
+  return single(g, 'Shape', [x])
+}
+
+export function unsqueeze(g: GraphBuilder, x: Value, axis: number): Value {
+  return single(g, 'Unsqueeze', [x, g.int64s([axis])])
+}
+
+export function squeeze(g: GraphBuilder, x: Value, axis: number): Value {
+  return single(g, 'Squeeze', [x, g.int64s([axis])])
+}
+
+/** `value` repeated to the shape held by `shape`. */
+export function expand(g: GraphBuilder, value: Value, shape: Value): Value {
+  return single(g, 'Expand', [value, shape])
+}
+
+/** Keeps what lies strictly above the diagonal of a matrix, zero elsewhere. */
+export function aboveDiagonal(g: GraphBuilder, x: Value): Value {
+  return single(g, 'Trilu', [x, g.int64s([1], [])], { attributes: { upper: int(1) } })
+}
+
+/** Bicubic (a = -0.75, no antialias, edges clamped) resize of x [1, C, H, W] to `sizes`. */
+export function resizeCubic(g: GraphBuilder, x: Value, sizes: Value): Value {
+  return single(g, 'Resize', [x, undefined, undefined, sizes], {
+    attributes: {
+      mode: text('cubic'),
+      cubic_coeff_a: float(-0.75),
+      coordinate_transformation_mode: text('half_pixel'),
+      antialias: int(0),
+    },
+  })
+}

@@ -1,0 +1,110 @@
+/**
+ * A float matrix that exists somewhere (a checkpoint file, a generator) and is read by rows, so that a graph can be
+ * built, and its weights written, without holding them. A vector is a matrix with one row less: dims [n] reads as
+ * n rows of one value.
+ */
+export interface WeightSource {
+  /** [rows, ...]: row-major, `rowSize` values a row. */
+  readonly dims: readonly number[]
+  /** Values of rows [start, start + count). The caller owns the array. */
+  readRows(start: number, count: number): Promise<Float32Array>
+}
+
+export function rowSize(source: WeightSource): number {
+  return source.dims.slice(1).reduce((product, size) => product * size, 1)
+}
+
+export function rowCount(source: WeightSource): number {
+  return source.dims[0] ?? 1
+}
+
+/** All values at once; for vectors and small tables. */
+export function readAll(source: WeightSource): Promise<Float32Array> {
+  return source.readRows(0, rowCount(source))
+}
+
+/** Rows [start, start + count) of a matrix. */
+export function sliceRows(source: WeightSource, start: number, count: number): WeightSource {
+  if (start < 0 || start + count > rowCount(source)) {
+    throw new RangeError(`rows ${start}..${start + count} of ${rowCount(source)}`)
+  }
+  return {
+    dims: [count, ...source.dims.slice(1)],
+    readRows: (from, rows) => source.readRows(start + from, rows),
+  }
+}
+
+/** Matrices of equal width, one below the other. */
+export function stackRows(sources: readonly WeightSource[]): WeightSource {
+  const widths = new Set(sources.map(rowSize))
+  const [first] = sources
+  if (first === undefined || widths.size !== 1) throw new RangeError('stacked rows differ in width')
+  const total = sources.reduce((sum, source) => sum + rowCount(source), 0)
+  return {
+    dims: [total, ...first.dims.slice(1)],
+    async readRows(start, count) {
+      const width = rowSize(first)
+      const result = new Float32Array(count * width)
+      let base = 0
+      for (const source of sources) {
+        const from = Math.max(start, base)
+        const to = Math.min(start + count, base + rowCount(source))
+        if (from < to) {
+          result.set(await source.readRows(from - base, to - from), (from - start) * width)
+        }
+        base += rowCount(source)
+      }
+      return result
+    },
+  }
+}
+
+/** The same values in another shape; the number of rows may change. */
+export function reshaped(source: WeightSource, dims: readonly number[]): WeightSource {
+  const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1)
+  if (size(dims) !== size(source.dims)) {
+    throw new RangeError(`cannot reshape [${source.dims.join()}] to [${dims.join()}]`)
+  }
+  const result = { dims } as WeightSource
+  const oldWidth = rowSize(source)
+  return {
+    dims,
+    async readRows(start, count) {
+      const width = rowSize(result)
+      const firstRow = Math.floor((start * width) / oldWidth)
+      const endRow = Math.ceil(((start + count) * width) / oldWidth)
+      const values = await source.readRows(firstRow, endRow - firstRow)
+      const skip = start * width - firstRow * oldWidth
+      return values.subarray(skip, skip + count * width)
+    },
+  }
+}
+
+/** A matrix [rows, columns] as [columns, rows]. Reads the whole source: for matrices that fit in memory easily. */
+export function transposed(source: WeightSource): WeightSource {
+  const rows = rowCount(source)
+  const columns = rowSize(source)
+  return {
+    dims: [columns, rows],
+    async readRows(start, count) {
+      const values = await readAll(source)
+      const result = new Float32Array(count * rows)
+      for (let column = 0; column < count; column++) {
+        for (let row = 0; row < rows; row++) {
+          result[column * rows + row] = values[row * columns + start + column]!
+        }
+      }
+      return result
+    },
+  }
+}
+
+/** Values computed in memory, such as a table of cosines. */
+export function constantSource(dims: readonly number[], values: Float32Array): WeightSource {
+  const source: WeightSource = {
+    dims,
+    readRows: (start, count) =>
+      Promise.resolve(values.slice(start * rowSize(source), (start + count) * rowSize(source))),
+  }
+  return source
+}

@@ -1,0 +1,107 @@
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { GraphBuilder, type BuiltGraph, type Value } from '../../graph/graph-builder.ts'
+import { floatWeight, linear, type WeightForm } from '../../graph/layers.ts'
+import {
+  gather,
+  simplifiedLayerNormalization,
+  skipSimplifiedLayerNormalization,
+} from '../../graph/operators.ts'
+import type { TextConfig } from '../model-config.ts'
+import { latentAttention } from './latent-attention.ts'
+import { decoderNames } from './decoder-names.ts'
+import { denseMlp } from './dense-mlp.ts'
+import { experts } from './experts.ts'
+import { ropeTable } from './rope.ts'
+import { slotInputs } from './slots.ts'
+
+export interface DecoderGraphOptions {
+  readonly form: WeightForm
+  /** Sequences that can take part in one run. */
+  readonly slots: number
+}
+
+/**
+ * The DeepSeek-V3 style decoder over the tokens of all slots at once: everything but attention works token by token,
+ * so sequences of any length, prefill or decode, share one run.
+ */
+export function buildDecoderGraph(
+  config: TextConfig,
+  checkpoint: Checkpoint,
+  { form, slots }: DecoderGraphOptions,
+): BuiltGraph {
+  const g = new GraphBuilder('decoder')
+  const embeddings = g.input(decoderNames.embeddings, 'float32', ['tokens', config.hidden_size])
+  const positions = g.input(decoderNames.positions, 'int64', [1, 'tokens'])
+  const sampleRows = g.input(decoderNames.sampleRows, 'int64', ['rows'])
+  const rope = g.scope('rope', () => ropeTable(g, config))
+  const batch = slotInputs(g, slots, config.num_attention_heads)
+
+  const stream = new ResidualStream(g, embeddings, config.rms_norm_eps)
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const prefix = `language_model.model.layers.${layer}`
+    g.scope(`layers.${layer}`, () => {
+      const x = stream.normed(
+        'input_layernorm',
+        checkpoint.tensor(`${prefix}.input_layernorm.weight`),
+      )
+      const attention = g.scope('attention', () =>
+        latentAttention(g, config, checkpoint, layer, { x, positions, rope, batch, form }),
+      )
+      g.output(decoderNames.present(layer), attention.present, 'float32', [
+        'tokens',
+        config.kv_lora_rank + config.qk_rope_head_dim,
+      ])
+      stream.add(attention.output)
+      const norm = checkpoint.tensor(`${prefix}.post_attention_layernorm.weight`)
+      const y = stream.normed('post_attention_layernorm', norm)
+      const feedForward = layer < config.first_k_dense_replace ? denseMlp : experts
+      stream.add(g.scope('mlp', () => feedForward(g, config, checkpoint, `${prefix}.mlp`, y, form)))
+    })
+  }
+  const final = stream.normed('norm', checkpoint.tensor('language_model.model.norm.weight'))
+  const sampled = gather(g, final, sampleRows, 0)
+  const head = checkpoint.tensor('language_model.lm_head.weight')
+  const logits = linear(g, 'lm_head', sampled, head, form)
+  g.output(decoderNames.logits, logits, 'float32', ['rows', config.vocab_size])
+  return g.build()
+}
+
+/** The residual stream: a branch's result is added in the same operator that computes the next norm. */
+class ResidualStream {
+  readonly #g: GraphBuilder
+  readonly #epsilon: number
+  #sum: Value
+  #branch: Value | undefined
+
+  constructor(g: GraphBuilder, start: Value, epsilon: number) {
+    this.#g = g
+    this.#sum = start
+    this.#epsilon = epsilon
+  }
+
+  /** Each branch must be followed by `normed`. */
+  add(branch: Value): void {
+    this.#branch = branch
+  }
+
+  /** RMSNorm of everything added so far. */
+  normed(name: string, weight: Parameters<typeof floatWeight>[2]): Value {
+    return this.#g.scope(name, () => {
+      const scale = floatWeight(this.#g, 'weight', weight)
+      if (this.#branch === undefined) {
+        return simplifiedLayerNormalization(this.#g, this.#sum, scale, this.#epsilon)
+      }
+      const branch = this.#branch
+      this.#branch = undefined
+      const { normalized, sum } = skipSimplifiedLayerNormalization(
+        this.#g,
+        this.#sum,
+        branch,
+        scale,
+        this.#epsilon,
+      )
+      this.#sum = sum
+      return normalized
+    })
+  }
+}

@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
+import type { FloatType } from '../checkpoint/half-float.ts'
+import type { BuiltGraph } from '../graph/graph-builder.ts'
+import type { WeightForm } from '../graph/layers.ts'
+import { encodeModel } from '../graph/onnx-proto.ts'
+import { writeWeights } from '../graph/write-graph.ts'
+import { buildDecoderGraph } from './deepseek/decoder-graph.ts'
+import { embeddingTensor, writeEmbeddings } from './embedding-table.ts'
+import { checkInventory, expectedTensors } from './inventory.ts'
+import { readModelConfig, type ModelConfig } from './model-config.ts'
+import { buildVisionGraph } from './moonvit/vision-graph.ts'
+import { describeSources, sourceFileSchema, sourcesUnchanged } from './source-files.ts'
+
+/** The two forms a model can be converted to: 8-bit weights (the product) and float32 (for comparison). */
+const weightForms = {
+  q8: { kind: 'q8', blockSize: 32 },
+  f32: { kind: 'f32' },
+} as const satisfies Record<string, WeightForm>
+export type WeightFormName = keyof typeof weightForms
+
+export interface ModelFolderOptions {
+  /** A Hugging Face checkpoint folder. */
+  readonly checkpointDir: string
+  /** Where converted models live; this one gets a folder named after the checkpoint. */
+  readonly modelsDir: string
+  readonly weights: WeightFormName
+  /** Sequences that can take part in one run. */
+  readonly slots: number
+  readonly onProgress?: (text: string) => void
+}
+
+/** A checkpoint in the form ONNX Runtime loads. */
+export interface ModelFolder {
+  readonly config: ModelConfig
+  readonly visionGraphFile: string
+  readonly decoderGraphFile: string
+  readonly embeddingFile: string
+  readonly embeddingType: FloatType
+}
+
+/** Raised when the weights files of the same checkpoint would come out different. */
+const converterVersion = 1
+
+const manifestSchema = z.object({
+  converterVersion: z.literal(converterVersion),
+  weights: z.string(),
+  /** SHA-256 over name, type, shape and place of every external tensor. */
+  layout: z.string(),
+  sources: z.array(sourceFileSchema),
+})
+type Manifest = z.infer<typeof manifestSchema>
+
+interface Graphs {
+  readonly vision: BuiltGraph
+  readonly decoder: BuiltGraph
+}
+
+const fileNames = {
+  manifest: 'manifest.json',
+  visionWeights: 'vision.weights',
+  decoderWeights: 'decoder.weights',
+  embeddings: 'embeddings.weights',
+}
+
+/**
+ * Finds or makes the converted form of a checkpoint. Weights are written once and reused as long as the checkpoint's
+ * files and the layout stay the same; the small graph files are made anew at every call.
+ * @throws {CheckpointError} when the checkpoint is not a usable Kimi-VL
+ */
+export async function prepareModelFolder(options: ModelFolderOptions): Promise<ModelFolder> {
+  const config = await readModelConfig(options.checkpointDir)
+  const checkpoint = await openCheckpoint(options.checkpointDir)
+  try {
+    checkInventory(checkpoint.shapes, expectedTensors(config))
+    const form = weightForms[options.weights]
+    const graphs: Graphs = {
+      vision: buildVisionGraph(config.vision_config, checkpoint, form),
+      decoder: buildDecoderGraph(config.text_config, checkpoint, { form, slots: options.slots }),
+    }
+    const name = `${path.basename(path.resolve(options.checkpointDir))}-onnx-${options.weights}`
+    const folder = path.join(options.modelsDir, name)
+    if (!(await isCurrent(folder, options, graphs)))
+      await convert(folder, options, graphs, checkpoint)
+    return {
+      config,
+      visionGraphFile: await writeGraphFile(folder, 'vision.onnx', graphs.vision, 'visionWeights'),
+      decoderGraphFile: await writeGraphFile(
+        folder,
+        `decoder-${options.slots}-slots.onnx`,
+        graphs.decoder,
+        'decoderWeights',
+      ),
+      embeddingFile: path.join(folder, fileNames.embeddings),
+      embeddingType: embeddingTensor(checkpoint).type,
+    }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+async function isCurrent(
+  folder: string,
+  options: ModelFolderOptions,
+  graphs: Graphs,
+): Promise<boolean> {
+  const manifest = await readManifest(folder)
+  return (
+    manifest !== undefined &&
+    manifest.weights === options.weights &&
+    manifest.layout === layoutHash(graphs) &&
+    (await sourcesUnchanged(options.checkpointDir, manifest.sources))
+  )
+}
+
+/** A folder without a readable manifest of this version is as good as none: it is made anew. */
+async function readManifest(folder: string): Promise<Manifest | undefined> {
+  const file = path.join(folder, fileNames.manifest)
+  if (!existsSync(file)) return undefined
+  const text = await readFile(file, 'utf8')
+  try {
+    return manifestSchema.safeParse(JSON.parse(text)).data
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** Writes everything into a folder of its own name, then puts it in place in one step. */
+async function convert(
+  folder: string,
+  options: ModelFolderOptions,
+  graphs: Graphs,
+  checkpoint: Checkpoint,
+): Promise<void> {
+  const partial = `${folder}.partial-${process.pid}`
+  await rm(partial, { recursive: true, force: true })
+  await mkdir(partial, { recursive: true })
+  try {
+    const report = progress(graphs.vision.weightBytes + graphs.decoder.weightBytes, options)
+    await writeWeights(graphs.vision, path.join(partial, fileNames.visionWeights), report)
+    await writeWeights(graphs.decoder, path.join(partial, fileNames.decoderWeights), report)
+    await writeEmbeddings(checkpoint, path.join(partial, fileNames.embeddings))
+    const manifest: Manifest = {
+      converterVersion,
+      weights: options.weights,
+      layout: layoutHash(graphs),
+      sources: await describeSources(options.checkpointDir),
+    }
+    await writeFile(path.join(partial, fileNames.manifest), JSON.stringify(manifest, null, 2))
+    await rm(folder, { recursive: true, force: true })
+    await rename(partial, folder)
+  } finally {
+    await rm(partial, { recursive: true, force: true })
+  }
+}
+
+/** Tells each further tenth of the work. */
+function progress(totalBytes: number, { onProgress }: ModelFolderOptions): (bytes: number) => void {
+  let written = 0
+  let told = 0
+  return (bytes) => {
+    written += bytes
+    const tenths = Math.floor((10 * written) / totalBytes)
+    if (tenths > told) onProgress?.(`converting weights: ${tenths * 10} %`)
+    told = tenths
+  }
+}
+
+function layoutHash(graphs: Graphs): string {
+  const external = Object.values(graphs).map((graph: BuiltGraph) =>
+    graph.spec.initializers.filter((tensor) => 'offset' in tensor),
+  )
+  return createHash('sha256').update(JSON.stringify(external)).digest('hex')
+}
+
+async function writeGraphFile(
+  folder: string,
+  name: string,
+  graph: BuiltGraph,
+  weights: 'visionWeights' | 'decoderWeights',
+): Promise<string> {
+  const file = path.join(folder, name)
+  const temporary = `${file}.${process.pid}`
+  await writeFile(temporary, encodeModel(graph.spec, fileNames[weights]))
+  await rename(temporary, file)
+  return file
+}

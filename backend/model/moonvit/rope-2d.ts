@@ -1,0 +1,46 @@
+/** Base of the tower's rotary frequencies (kimi-vl reference code; not in config.json). */
+const ropeBase = 10_000
+
+/**
+ * Cosines and sines of MoonViT's two-dimensional rotary embedding. Pairs alternate between column and row:
+ * pair j turns by f_i * column (j even) or f_i * row (j odd), i = floor(j / 2), f_i = base^(-4i / headDim).
+ * @returns two tables [rows * columns, headDim / 2], raster order
+ */
+export function rope2d(
+  rows: number,
+  columns: number,
+  headDim: number,
+): { cos: Float32Array; sin: Float32Array } {
+  const pairs = headDim / 2
+  const cos = new Float32Array(rows * columns * pairs)
+  const sin = new Float32Array(rows * columns * pairs)
+  let out = 0
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      for (let pair = 0; pair < pairs; pair++) {
+        const frequency = ropeBase ** ((-4 * Math.floor(pair / 2)) / headDim)
+        const angle = (pair % 2 === 0 ? column : row) * frequency
+        cos[out] = Math.cos(angle)
+        sin[out] = Math.sin(angle)
+        out++
+      }
+    }
+  }
+  return { cos, sin }
+}
+
+/** Patch indices so that each merge x merge cell's patches stand together, row by row inside the cell. */
+export function mergeOrder(rows: number, columns: number, merge: number): BigInt64Array {
+  const order = new BigInt64Array(rows * columns)
+  let out = 0
+  for (let cellRow = 0; cellRow < rows; cellRow += merge) {
+    for (let cellColumn = 0; cellColumn < columns; cellColumn += merge) {
+      for (let y = 0; y < merge; y++) {
+        for (let x = 0; x < merge; x++) {
+          order[out++] = BigInt((cellRow + y) * columns + cellColumn + x)
+        }
+      }
+    }
+  }
+  return order
+}
