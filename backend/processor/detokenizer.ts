@@ -1,0 +1,25 @@
+import type { Detokenizer } from './processor.ts'
+import type { TokenBytes } from './tokenizer-file.ts'
+
+/**
+ * Turns ids into text as they come. Bytes that may still become a character are held back; what is proven broken
+ * becomes U+FFFD. Ids from the end of `tokens` up are control tokens and leave no text.
+ */
+export function createDetokenizer(tokens: TokenBytes): Detokenizer {
+  // A byte order mark is a character like any other here.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  return {
+    push(ids) {
+      const pieces = ids.map((id) => bytesOf(tokens, id))
+      return decoder.decode(Buffer.concat(pieces), { stream: true })
+    },
+    flush() {
+      return decoder.decode()
+    },
+  }
+}
+
+function bytesOf({ bytes, starts }: TokenBytes, id: number): Uint8Array {
+  const isText = id < starts.length - 1
+  return isText ? bytes.subarray(starts[id], starts[id + 1]) : new Uint8Array()
+}

@@ -1,0 +1,86 @@
+import type { PreprocessorConfig } from '../model/preprocessor-config.ts'
+import { ImageProblem } from './image-problem.ts'
+
+/** In pixels. */
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** What is done to an image before it is cut into patches. */
+export interface ImagePlan {
+  /** Size to scale to; the image's own when it stays. */
+  readonly resized: Size
+  /** The resized image's pixel in the first patch's top left corner. */
+  readonly left: number
+  readonly top: number
+  /** Patches per column and per row. They may reach over the image's edge: what lies there is black. */
+  readonly gridHw: readonly [number, number]
+}
+
+type SizeConfig = Pick<PreprocessorConfig, 'inTokenLimit' | 'patchSize' | 'mergeSize' | 'padInput'>
+
+/** Patches per side from which the model's position tables end. */
+const sidePatchLimit = 512
+
+/**
+ * How an image of this size reaches the model: scaled down to the token limit, never up; then padded right and
+ * below to whole tokens, or cropped around its centre to whole patches. As the reference's image processor does.
+ * @throws {ImageProblem} `image_too_large` when a side exceeds the model's position tables, `unsupported_image` when
+ *   cropping leaves patches that cannot be merged
+ */
+export function planImage(size: Size, config: SizeConfig): ImagePlan {
+  const resized = limitTokens(size, config)
+  const plan = config.padInput ? padded(resized, config) : cropped(resized, config)
+  const [rows, columns] = plan.gridHw
+  if (rows >= sidePatchLimit || columns >= sidePatchLimit) {
+    throw new ImageProblem('image_too_large', sideMessage(size, resized, config))
+  }
+  if (rows * columns === 0 || rows % config.mergeSize !== 0 || columns % config.mergeSize !== 0) {
+    throw new ImageProblem(
+      'unsupported_image',
+      `${size.width} x ${size.height} pixels do not give whole tokens of this model`,
+    )
+  }
+  return plan
+}
+
+function limitTokens(size: Size, { inTokenLimit, patchSize }: SizeConfig): Size {
+  const patches = Math.floor(size.width / patchSize) * Math.floor(size.height / patchSize)
+  if (patches <= inTokenLimit) return size
+  const scale = Math.sqrt(inTokenLimit / patches)
+  return { width: Math.trunc(size.width * scale), height: Math.trunc(size.height * scale) }
+}
+
+function padded(resized: Size, { patchSize, mergeSize }: SizeConfig): ImagePlan {
+  const wholeTokens = (side: number) => Math.ceil(side / (patchSize * mergeSize)) * mergeSize
+  return {
+    resized,
+    left: 0,
+    top: 0,
+    gridHw: [wholeTokens(resized.height), wholeTokens(resized.width)],
+  }
+}
+
+function cropped(resized: Size, { patchSize }: SizeConfig): ImagePlan {
+  const wholePatches = (side: number) => Math.floor(side / patchSize)
+  return {
+    resized,
+    left: halfToEven(resized.width % patchSize),
+    top: halfToEven(resized.height % patchSize),
+    gridHw: [wholePatches(resized.height), wholePatches(resized.width)],
+  }
+}
+
+/** Half of it, x.5 going to the even neighbour, as Python's round() does. */
+function halfToEven(value: number): number {
+  const down = Math.floor(value / 2)
+  return value % 2 === 1 && down % 2 === 1 ? down + 1 : down
+}
+
+function sideMessage(size: Size, resized: Size, { patchSize, mergeSize }: SizeConfig): string {
+  const longest = Math.floor((sidePatchLimit - 1) / mergeSize) * mergeSize * patchSize
+  const side = Math.max(resized.width, resized.height)
+  const scaled = resized === size ? '' : ' after scaling'
+  return `the longer side of ${size.width} x ${size.height} pixels, ${side}${scaled}, is over the limit of ${longest}`
+}

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { createPatchNormalizer } from '../model/normalize-patches.ts'
+import type { PatchImage } from '../model/model.ts'
+import { readPreprocessorConfig } from '../model/preprocessor-config.ts'
+import type { PreprocessorConfig } from '../model/preprocessor-config.ts'
+import { planImage } from './image-size.ts'
+import { prepareImage } from './prepare-image.ts'
+
+interface GoldenImage {
+  file: string
+  lossless: boolean
+  size: [number, number]
+  config: { in_token_limit?: number; pad_input?: boolean }
+  resized_size: [number, number]
+  padded_size: [number, number]
+  grid_hw: [number, number]
+  image_tokens: number
+  rgb_sha256: string
+  rgb_mean: number[]
+  rgb_samples_step: [number, number]
+  rgb_samples: number[][]
+  patches_sha256: string
+  patches_shape: number[]
+}
+
+const goldens = JSON.parse(
+  readFileSync('test/golden/preprocess.json', 'utf8'),
+) as readonly GoldenImage[]
+const modelConfig = await readPreprocessorConfig('models/kimi-vl-nano')
+
+function configOf(golden: GoldenImage): PreprocessorConfig {
+  return {
+    ...modelConfig,
+    inTokenLimit: golden.config.in_token_limit ?? modelConfig.inTokenLimit,
+    padInput: golden.config.pad_input ?? modelConfig.padInput,
+  }
+}
+
+/** The inverse of patchify: [gh * 14, gw * 14, 3]. */
+function rgbOf({ patches, gridHw: [rows, columns] }: PatchImage): Uint8Array {
+  const rgb = new Uint8Array(patches.length)
+  for (let i = 0; i < rgb.length; i++) {
+    const channel = i % 3
+    const x = Math.floor(i / 3) % (columns * 14)
+    const y = Math.floor(i / 3 / (columns * 14))
+    const patch = Math.floor(y / 14) * columns + Math.floor(x / 14)
+    rgb[i] = patches[(patch * 3 + channel) * 196 + (y % 14) * 14 + (x % 14)]!
+  }
+  expect(rgb).toHaveLength(rows * columns * 588)
+  return rgb
+}
+
+const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
+
+function channelMeans(rgb: Uint8Array): number[] {
+  const sums = [0, 0, 0]
+  rgb.forEach((value, i) => (sums[i % 3]! += value))
+  return sums.map((sum) => sum / (rgb.length / 3))
+}
+
+function expectNear(actual: readonly number[], expected: readonly number[], tolerance: number) {
+  expected.forEach((value, i) => {
+    expect(Math.abs(actual[i]! - value)).toBeLessThanOrEqual(tolerance)
+  })
+}
+
+/** How far a pixel and a channel's mean may be off: none, Pillow's rounding, another decoder. */
+function tolerancesOf(golden: GoldenImage): { level: number; mean: number } {
+  if (!golden.lossless) return { level: 8, mean: 1 }
+  const resized = golden.size.join() !== golden.resized_size.join()
+  return resized ? { level: 1, mean: 0.05 } : { level: 0, mean: 0.0005 }
+}
+
+describe('prepareImage() on the golden images', () => {
+  const mergeable = goldens.filter(({ grid_hw }) => grid_hw.every((side) => side % 2 === 0))
+
+  it.each(mergeable.map((golden) => [golden.file, JSON.stringify(golden.config), golden] as const))(
+    'gives the reference pixels of %s with %s',
+    async (file, _, golden) => {
+      const config = configOf(golden)
+      const [width, height] = golden.size
+      const plan = planImage({ width, height }, config)
+      expect([plan.resized.width, plan.resized.height]).toEqual(golden.resized_size)
+
+      const image = await prepareImage(readFileSync(`test/golden/images/${file}`), config)
+      expect(image.gridHw).toEqual(golden.grid_hw)
+      expect([image.gridHw[1] * 14, image.gridHw[0] * 14]).toEqual(golden.padded_size)
+      expect((image.gridHw[0] * image.gridHw[1]) / 4).toBe(golden.image_tokens)
+
+      const rgb = rgbOf(image)
+      const { level, mean } = tolerancesOf(golden)
+      expectNear(channelMeans(rgb), golden.rgb_mean, mean)
+      const [rowStep, columnStep] = golden.rgb_samples_step
+      const perRow = Math.min(5, Math.ceil((image.gridHw[1] * 14) / columnStep))
+      golden.rgb_samples.forEach((sample, i) => {
+        const y = Math.floor(i / perRow) * rowStep
+        const x = (i % perRow) * columnStep
+        const at = (y * image.gridHw[1] * 14 + x) * 3
+        expectNear([...rgb.subarray(at, at + 3)], sample, level)
+      })
+      if (golden.lossless) {
+        expect(sha256(rgb)).toBe(golden.rgb_sha256)
+        const values = createPatchNormalizer(config)(image.patches)
+        expect([golden.grid_hw[0] * golden.grid_hw[1], 3, 14, 14]).toEqual(golden.patches_shape)
+        expect(sha256(new Uint8Array(values.buffer))).toBe(golden.patches_sha256)
+      }
+    },
+  )
+
+  it.each(goldens.filter((golden) => !mergeable.includes(golden)))(
+    'refuses $file cropped to the odd grid $grid_hw, which cannot be merged',
+    async (golden) => {
+      const file = readFileSync(`test/golden/images/${golden.file}`)
+      await expect(prepareImage(file, configOf(golden))).rejects.toMatchObject({
+        code: 'unsupported_image',
+      })
+    },
+  )
+})

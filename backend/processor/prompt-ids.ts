@@ -1,0 +1,34 @@
+import { concatenateIds } from './concatenate-ids.ts'
+import type { ControlToken, Segment } from './chat-template.ts'
+
+/**
+ * Joins encoded segments to the ids the model reads.
+ * @param texts ids of each text segment, in order
+ * @param imageTokens how often each image's placeholder stands, in order
+ * @throws {RangeError} when texts or images are not as many as the segments name
+ */
+export function joinPromptIds(
+  segments: readonly Segment[],
+  controlIds: Readonly<Record<ControlToken, number>>,
+  texts: readonly Int32Array[],
+  imageTokens: readonly number[],
+): Int32Array {
+  const remainingTexts = [...texts]
+  const remainingImages = [...imageTokens]
+  const pieces = segments.map((segment) => {
+    if ('text' in segment) return next(remainingTexts, 'texts')
+    const id = controlIds[segment.control]
+    if (segment.control !== '<|media_pad|>') return Int32Array.of(id)
+    return new Int32Array(next(remainingImages, 'images')).fill(id)
+  })
+  if (remainingTexts.length > 0 || remainingImages.length > 0) {
+    throw new RangeError('There are more texts or images than segments')
+  }
+  return concatenateIds(pieces)
+}
+
+function next<Item>(items: Item[], what: string): Item {
+  const item = items.shift()
+  if (item === undefined) throw new RangeError(`There are fewer ${what} than segments`)
+  return item
+}

@@ -1,0 +1,119 @@
+import { z } from 'zod'
+import { readModelJson, readModelText, unusableFile } from '../model/read-model-file.ts'
+
+const ranksFile = 'tiktoken.model'
+const namesFile = 'tokenizer_config.json'
+const modelFile = 'config.json'
+
+/** The bytes of every base token, end to end: token `id` is `bytes[starts[id]]` up to `bytes[starts[id + 1]]`. */
+export interface TokenBytes {
+  readonly bytes: Uint8Array
+  /** One entry more than there are tokens. */
+  readonly starts: Uint32Array
+}
+
+/** What the checkpoint says about its tokens. */
+export interface TokenizerFile {
+  /** Ids below are byte-pair tokens, ids from here up to `vocabSize` are special tokens. */
+  readonly baseVocabulary: number
+  /** Rows of the embedding table; no id from here up may reach the model. */
+  readonly vocabSize: number
+  readonly tokenBytes: TokenBytes
+  /** Every special token: name to id. */
+  readonly specialTokens: ReadonlyMap<string, number>
+}
+
+const namesSchema = z.object({
+  added_tokens_decoder: z.record(
+    z.string().regex(/^\d+$/, 'expected a token id'),
+    z.object({ content: z.string().min(1) }),
+  ),
+})
+
+const modelSchema = z.object({
+  media_placeholder_token_id: z.int().min(0),
+  text_config: z.object({ vocab_size: z.int().min(1) }),
+})
+
+/** The rank file as it stands: one line per token, base64 of its bytes, a space, its id. */
+export function readRanks(modelFolder: string): Promise<string> {
+  return readModelText(modelFolder, ranksFile)
+}
+
+/**
+ * Reads vocabulary and special tokens of a checkpoint folder.
+ * @throws {CheckpointError} naming file and field when something is missing or disagrees
+ */
+export async function readTokenizerFile(modelFolder: string): Promise<TokenizerFile> {
+  const [ranks, names, model] = await Promise.all([
+    readRanks(modelFolder),
+    readModelJson(modelFolder, namesFile, namesSchema),
+    readModelJson(modelFolder, modelFile, modelSchema),
+  ])
+  const tokenBytes = parseRanks(ranks)
+  const baseVocabulary = tokenBytes.starts.length - 1
+  const vocabSize = model.text_config.vocab_size
+  const specialTokens = nameSpecialTokens(names.added_tokens_decoder, baseVocabulary, vocabSize)
+  if (specialTokens.get('<|media_pad|>') !== model.media_placeholder_token_id) {
+    throw unusableFile(
+      modelFile,
+      `media_placeholder_token_id: ${model.media_placeholder_token_id} is not the id of <|media_pad|> in ${namesFile}`,
+    )
+  }
+  return { baseVocabulary, vocabSize, tokenBytes, specialTokens }
+}
+
+const rankLine = /^([A-Za-z0-9+/]+={0,2}) (\d+)$/
+
+/** Checks every line: ids count up from 0 without a gap, and each single byte is a token. */
+function parseRanks(text: string): TokenBytes {
+  const lines = text.split('\n').filter((line) => line !== '')
+  const starts = new Uint32Array(lines.length + 1)
+  // Base64 is never shorter than what it stands for.
+  const bytes = new Uint8Array(text.length)
+  const singleBytes = new Set<number>()
+  for (const [id, line] of lines.entries()) {
+    const match = rankLine.exec(line.trimEnd())
+    if (match === null || Number(match[2]) !== id) {
+      throw unusableFile(ranksFile, `line ${id + 1}: expected base64 and the id ${id}`)
+    }
+    const token = Buffer.from(match[1]!, 'base64')
+    bytes.set(token, starts[id])
+    starts[id + 1] = starts[id]! + token.length
+    if (token.length === 1) singleBytes.add(token[0]!)
+  }
+  if (singleBytes.size !== 256) {
+    throw unusableFile(ranksFile, `has ${singleBytes.size} of the 256 single bytes as tokens`)
+  }
+  return { bytes: bytes.slice(0, starts[lines.length]), starts }
+}
+
+/** Ids above the base vocabulary are special; those without a name of their own are reserved. */
+function nameSpecialTokens(
+  named: Readonly<Record<string, { readonly content: string }>>,
+  baseVocabulary: number,
+  vocabSize: number,
+): ReadonlyMap<string, number> {
+  if (vocabSize <= baseVocabulary) {
+    throw unusableFile(
+      modelFile,
+      `text_config.vocab_size: ${vocabSize} leaves no special tokens above the ${baseVocabulary} of ${ranksFile}`,
+    )
+  }
+  for (const id of Object.keys(named)) {
+    if (Number(id) >= baseVocabulary && Number(id) < vocabSize) continue
+    throw unusableFile(
+      namesFile,
+      `added_tokens_decoder.${id}: is not between ${baseVocabulary} and ${vocabSize - 1}`,
+    )
+  }
+  const tokens = new Map<string, number>()
+  for (let id = baseVocabulary; id < vocabSize; id++) {
+    const name = named[id]?.content ?? `<|reserved_token_${id}|>`
+    if (tokens.has(name)) {
+      throw unusableFile(namesFile, `added_tokens_decoder.${id}: a second token is named ${name}`)
+    }
+    tokens.set(name, id)
+  }
+  return tokens
+}

@@ -1,0 +1,31 @@
+import { Tiktoken } from 'tiktoken/lite'
+import { concatenateIds } from './concatenate-ids.ts'
+import { splitLongRuns } from './split-long-runs.ts'
+
+/** How the model's tokenizer splits text before merging bytes; Rust regex syntax, `&&` intersects classes. */
+export const splitPattern = [
+  String.raw`[\p{Han}]+`,
+  String.raw`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?`,
+  String.raw`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?`,
+  String.raw`\p{N}{1,3}`,
+  String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*`,
+  String.raw`\s*[\r\n]+`,
+  String.raw`\s+(?!\S)`,
+  String.raw`\s+`,
+].join('|')
+
+export interface Tokenizer {
+  /** Text to base token ids. Whatever looks like a special token stays plain text; the empty text has no ids. */
+  encodeOrdinary(text: string): Int32Array<ArrayBuffer>
+}
+
+/** @param ranks the text of tiktoken.model, checked before */
+export function createTokenizer(ranks: string): Tokenizer {
+  // Without special tokens in its table, the encoder has no way to produce one.
+  const encoder = new Tiktoken(ranks, {}, splitPattern)
+  return {
+    encodeOrdinary(text) {
+      return concatenateIds(splitLongRuns(text).map((piece) => encoder.encode_ordinary(piece)))
+    },
+  }
+}
