@@ -1,0 +1,61 @@
+import { Hono, type Handler } from 'hono'
+import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
+import { routes } from '../../shared/api/routes.ts'
+import type { Log } from '../telemetry/log.ts'
+import { requireClientCertificate } from './client-certificate.ts'
+import { enforceDeadline } from './deadline.ts'
+import type { BackendEnv, RunningExchanges } from './exchange.ts'
+import { mountGenerateRoutes, type GenerateParts } from './generate-routes.ts'
+import { mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
+import { logExchange } from './log-exchange.ts'
+import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
+
+export interface BackendParts {
+  readonly running: RunningExchanges
+  readonly log: Log
+  /** Milliseconds on a clock that never jumps. */
+  readonly now: () => number
+  /** Names, one of which a client's certificate must carry. */
+  readonly allowedClients: readonly string[]
+  readonly health: HealthParts
+  readonly generate: GenerateParts
+}
+
+/** The backend's HTTP side: what a request passes, in order. */
+export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
+  const app = new Hono<BackendEnv>()
+
+  app.use(trackExchange(parts.running))
+  app.use(logExchange(parts.log, parts.now))
+  app.use(requireClientCertificate(parts.allowedClients))
+  app.use(refuseWhenClosing(parts.running))
+  app.use(enforceDeadline(parts.generate.streaming.after))
+
+  mountHealthRoutes(app, parts.health)
+  mountGenerateRoutes(app, parts.generate)
+
+  app.all(statusPath, methodNotAllowed('GET, HEAD'))
+  for (const { method, path } of Object.values(routes)) {
+    app.all(path, methodNotAllowed(method === 'GET' ? 'GET, HEAD' : method))
+  }
+  app.notFound(() => {
+    throw new ServiceError('not_found', 'There is nothing at this address')
+  })
+  app.onError((thrown, c) => {
+    const exchange = c.get('exchange')
+    return errorResponse(exchange.noteFailure(thrown), exchange.requestId)
+  })
+  return app
+}
+
+/** Answers a method that the path does not have. */
+function methodNotAllowed(allow: string): Handler<BackendEnv> {
+  return (c) => {
+    const exchange = c.get('exchange')
+    const message = `This address answers ${allow} only`
+    const error = exchange.noteFailure(new ServiceError('method_not_allowed', message))
+    const response = errorResponse(error, exchange.requestId)
+    response.headers.set('allow', allow)
+    return response
+  }
+}

@@ -1,0 +1,100 @@
+import type { HttpBindings } from '@hono/node-server'
+import type { FinishReason, Timings, Usage } from '../../shared/api/events.ts'
+import { toServiceError, type ErrorCode, type ServiceError } from '../../shared/api/errors.ts'
+
+/** What Hono hands to every handler of the backend. */
+export interface BackendEnv {
+  Bindings: HttpBindings
+  Variables: { exchange: Exchange }
+}
+
+/** What is learned about a request on its way, for its log line. Never text, keys or names of the caller's files. */
+interface ExchangeFacts {
+  clientName?: string
+  keyId?: string
+  bytesIn: number
+  images?: number
+  stream?: boolean
+  finishReason?: FinishReason
+  usage?: Usage
+  timings?: Timings
+  errorCode?: ErrorCode
+  /** What really happened behind an `internal` error. */
+  cause?: unknown
+}
+
+/** One request and its answer, from the first header to the last byte sent. */
+export class Exchange {
+  readonly requestId: string
+  readonly facts: ExchangeFacts = { bytesIn: 0 }
+  readonly #controller = new AbortController()
+  readonly #endListeners: (() => void)[] = []
+  #ended = false
+
+  constructor(requestId: string) {
+    this.requestId = requestId
+  }
+
+  /** Aborted when the client leaves, the deadline passes or the server stops; the reason is the ServiceError to tell. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  abort(error: ServiceError): void {
+    if (!this.#ended) this.#controller.abort(error)
+  }
+
+  /** What to tell about a failure: after an abort its reason, whatever went wrong in consequence. Noted for the log. */
+  noteFailure(thrown: unknown): ServiceError {
+    const error = toServiceError(this.signal.aborted ? this.signal.reason : thrown)
+    this.facts.errorCode = error.code
+    this.facts.cause = error.cause
+    return error
+  }
+
+  /** The answer is sent, or nobody is left to read it. Only the first call counts. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const listener of this.#endListeners) listener()
+  }
+
+  onEnd(listener: () => void): void {
+    this.#endListeners.push(listener)
+  }
+}
+
+/** All exchanges that have not ended, so that a stopping server can wait for them, then end them. */
+export class RunningExchanges {
+  readonly #running = new Set<Exchange>()
+  #idleListener: (() => void) | undefined
+  #closing = false
+
+  /** True once `close` was called: whoever comes now is turned away. */
+  get closing(): boolean {
+    return this.#closing
+  }
+
+  open(requestId: string): Exchange {
+    const exchange = new Exchange(requestId)
+    this.#running.add(exchange)
+    exchange.onEnd(() => {
+      this.#running.delete(exchange)
+      if (this.#running.size === 0) this.#idleListener?.()
+    })
+    return exchange
+  }
+
+  /** Refuses new exchanges from now on. @returns when the last running one has ended */
+  close(): Promise<void> {
+    this.#closing = true
+    return new Promise((resolve) => {
+      this.#idleListener = resolve
+      if (this.#running.size === 0) resolve()
+    })
+  }
+
+  abortAll(error: ServiceError): void {
+    for (const exchange of this.#running) exchange.abort(error)
+  }
+}

@@ -1,0 +1,111 @@
+import type { Context, Hono } from 'hono'
+import { ServiceError } from '../../shared/api/errors.ts'
+import {
+  formToObject,
+  generateFields,
+  imageUrlFields,
+  parseFields,
+  wantsStream,
+  type GenerateFields,
+} from '../../shared/api/request.ts'
+import { routes } from '../../shared/api/routes.ts'
+import type { Transport } from '../../shared/fetch/fetch-image.ts'
+import { fetchImages } from '../../shared/fetch/fetch-images.ts'
+import type { Describe } from '../describe.ts'
+import type { BackendEnv } from './exchange.ts'
+import { mediaTypeOf } from './media-type.ts'
+import { readTextMultipart, readUrlForm } from './read-form.ts'
+import { readJson } from './read-json.ts'
+import { readMultipart } from './read-multipart.ts'
+import { streamedAnswer, wholeAnswer, type StreamOptions } from './render.ts'
+
+export interface GenerateParts {
+  readonly describe: Describe
+  /** Reaches public addresses only. */
+  readonly transport: Transport
+  readonly streaming: StreamOptions
+}
+
+/** How clients spell the field that files come in. The first is the documented one. */
+const imageFileFields: ReadonlySet<string> = new Set(['images', 'images[]', 'image'])
+
+const json = 'application/json'
+const urlEncoded = 'application/x-www-form-urlencoded'
+const multipart = 'multipart/form-data'
+
+/** The three endpoints: read the body, check it once, fetch what it names, answer. */
+export function mountGenerateRoutes(app: Hono<BackendEnv>, parts: GenerateParts): void {
+  app.post(routes.text.path, async (c) => {
+    const { incoming } = c.env
+    mediaTypeOf(incoming.headers, [json])
+    const fields = parseFields(generateFields, await readJson(incoming, c.get('exchange')))
+    return answer(c, fields, [], parts)
+  })
+
+  app.post(routes.image.path, async (c) => {
+    const { incoming } = c.env
+    mediaTypeOf(incoming.headers, [multipart])
+    const form = await readMultipart(incoming, c.get('exchange'), { fileFields: imageFileFields })
+    const fields = parseFields(generateFields, formToObject(form.fields))
+    checkFiles(form.files)
+    return answer(c, fields, form.files, parts)
+  })
+
+  app.post(routes.imageUrl.path, async (c) => {
+    const exchange = c.get('exchange')
+    const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readUrlRequest(c))
+    const images = await fetchImages(urls, parts.transport, exchange.signal)
+    return answer(
+      c,
+      fields,
+      images.map((image) => image.bytes),
+      parts,
+    )
+  })
+}
+
+function readUrlRequest(c: Context<BackendEnv>): Promise<unknown> {
+  const { incoming } = c.env
+  const exchange = c.get('exchange')
+  switch (mediaTypeOf(incoming.headers, [json, urlEncoded, multipart])) {
+    case json:
+      return readJson(incoming, exchange)
+    case urlEncoded:
+      return readUrlForm(incoming, exchange)
+    case multipart:
+      return readTextMultipart(incoming, exchange)
+  }
+}
+
+function checkFiles(files: readonly Uint8Array[]): void {
+  if (files.length === 0) {
+    const message = 'At least one image file is required, sent as "images"'
+    throw new ServiceError('missing_images', message, { param: 'images' })
+  }
+  const empty = files.findIndex((file) => file.length === 0)
+  if (empty < 0) return
+  throw new ServiceError('empty_image', `Image ${empty + 1} is empty`, { param: 'images' })
+}
+
+function answer(
+  c: Context<BackendEnv>,
+  fields: GenerateFields,
+  images: readonly Uint8Array[],
+  { describe, streaming }: GenerateParts,
+): Promise<Response> {
+  const exchange = c.get('exchange')
+  const stream = wantsStream(fields, c.req.header('accept') ?? null)
+  Object.assign(exchange.facts, { stream, images: images.length })
+  const request = {
+    requestId: exchange.requestId,
+    prompt: fields.prompt,
+    systemPrompt: fields.system_prompt,
+    images,
+    maxTokens: fields.max_tokens,
+    temperature: fields.temperature,
+    topP: fields.top_p,
+    seed: fields.seed,
+  }
+  const events = describe(request, exchange.signal)
+  return stream ? streamedAnswer(events, exchange, streaming) : wholeAnswer(events, exchange)
+}

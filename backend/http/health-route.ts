@@ -1,0 +1,28 @@
+import type { Hono } from 'hono'
+import { routes } from '../../shared/api/routes.ts'
+import type { EngineSnapshot } from '../engine/job.ts'
+import type { BackendEnv } from './exchange.ts'
+
+/** Whether a request would be served now, or why not. */
+export type Readiness = 'ready' | 'model_loading' | 'engine_restarting'
+
+export interface HealthParts {
+  readonly readiness: () => Readiness
+  readonly snapshot: () => EngineSnapshot
+}
+
+/** Path of the operators' view; it is not part of the public API. */
+export const statusPath = '/status'
+
+export function mountHealthRoutes(
+  app: Hono<BackendEnv>,
+  { readiness, snapshot }: HealthParts,
+): void {
+  app.get(routes.health.path, (c) => {
+    const state = readiness()
+    if (state === 'ready') return c.json({ status: 'healthy' })
+    return c.json({ status: 'unavailable', reason: state }, 503)
+  })
+
+  app.get(statusPath, (c) => c.json({ inference: readiness(), engine: snapshot() }))
+}

@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http'
+import { ServiceError } from '../../shared/api/errors.ts'
+import { unlessAborted } from '../../shared/fetch/read-limited.ts'
+import type { Exchange } from './exchange.ts'
+
+/**
+ * The request body as it arrives: refused by its Content-Length where that is already too much, and counted, since
+ * a chunked body states none. The request stream is left open when the loop is left, so that an answer can be sent.
+ * @throws {ServiceError} `body_too_large`, `cancelled` when the client leaves, or the exchange's abort reason
+ */
+export async function* readChunks(
+  incoming: IncomingMessage,
+  exchange: Exchange,
+  maxBytes: number,
+): AsyncGenerator<Buffer> {
+  const statedBytes = Number(incoming.headers['content-length'] ?? 0)
+  if (statedBytes > maxBytes) throw bodyTooLarge(`${statedBytes} bytes are`, maxBytes)
+
+  const chunks = incoming.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>
+  for (;;) {
+    const result = await unlessAborted(chunks.next(), exchange.signal).catch(readFailure)
+    if (result.done === true) return
+    exchange.facts.bytesIn += result.value.length
+    if (exchange.facts.bytesIn > maxBytes) throw bodyTooLarge('it is', maxBytes)
+    yield result.value
+  }
+}
+
+/** The whole body. @throws {ServiceError} as `readChunks` */
+export async function readBody(
+  incoming: IncomingMessage,
+  exchange: Exchange,
+  maxBytes: number,
+): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of readChunks(incoming, exchange, maxBytes)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+function readFailure(cause: unknown): never {
+  if (cause instanceof ServiceError) throw cause
+  throw new ServiceError('cancelled', 'The client left before its request was complete', { cause })
+}
+
+function bodyTooLarge(what: string, maxBytes: number): ServiceError {
+  const message = `Cannot read the request body: ${what} over the limit of ${maxBytes} bytes`
+  return new ServiceError('body_too_large', message)
+}

@@ -1,0 +1,166 @@
+import { errorBody } from '../../shared/api/errors.ts'
+import type { GenerateAnswer, GenerationEvent } from '../../shared/api/events.ts'
+import { formatEvent, heartbeatText } from '../../shared/api/sse.ts'
+import { unlessAborted } from '../../shared/fetch/read-limited.ts'
+import type { Exchange } from './exchange.ts'
+import type { After } from './timer.ts'
+
+export interface StreamOptions {
+  readonly after: After
+  /** Milliseconds without an event after which a sign of life is sent. */
+  readonly heartbeatMs: number
+}
+
+/**
+ * Milliseconds the headers of a stream wait for the first event. A failure within them is a plain error answer with
+ * its own status; after them a waiting client should rather know that it is being served.
+ */
+const headerDelayMs = 300
+
+const streamHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  // Asks nginx and its kin not to hold events back.
+  'x-accel-buffering': 'no',
+}
+
+/** The whole answer at once. @throws what the events throw, or the exchange's abort reason */
+export async function wholeAnswer(
+  events: AsyncIterable<GenerationEvent>,
+  exchange: Exchange,
+): Promise<Response> {
+  let output = ''
+  for await (const event of watched(events, exchange)) {
+    if (event.type === 'delta') output += event.text
+    if (event.type !== 'end') continue
+    return Response.json({
+      output,
+      finish_reason: event.finishReason,
+      usage: event.usage,
+      timings: event.timings,
+      request_id: exchange.requestId,
+    } satisfies GenerateAnswer)
+  }
+  throw endedEarly()
+}
+
+/**
+ * The same events as they come. The reader sets the pace: an event is asked for when the last one is on its way.
+ * @throws what the events throw before the headers are due
+ */
+export async function streamedAnswer(
+  events: AsyncIterable<GenerationEvent>,
+  exchange: Exchange,
+  options: StreamOptions,
+): Promise<Response> {
+  const source = watched(events, exchange)
+  exchange.onEnd(() => void source.return(undefined))
+  const first = source.next()
+  await orTimeout(first, headerDelayMs, options.after)
+  const body = streamOf(eventTexts(first, source, exchange, options))
+  return new Response(body, { headers: streamHeaders })
+}
+
+/**
+ * The events until the last one, or until the exchange is aborted. Ending in any way ends `events`, without waiting
+ * for it: a source that is slow to give up must not hold back the answer.
+ */
+async function* watched(
+  events: AsyncIterable<GenerationEvent>,
+  { signal, facts }: Exchange,
+): AsyncGenerator<GenerationEvent, undefined, undefined> {
+  const iterator = events[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const next = await unlessAborted(iterator.next(), signal)
+      if (next.done === true) throw endedEarly()
+      if (next.value.type === 'end') {
+        facts.finishReason = next.value.finishReason
+        facts.usage = next.value.usage
+        facts.timings = next.value.timings
+        yield next.value
+        return
+      }
+      yield next.value
+    }
+  } finally {
+    iterator.return?.().catch(() => undefined)
+  }
+}
+
+function endedEarly(): Error {
+  return new Error('The generation ended without its last event')
+}
+
+/** Server-sent events as text, with heartbeats between. A failure becomes the last event. */
+async function* eventTexts(
+  first: Promise<IteratorResult<GenerationEvent>>,
+  source: AsyncGenerator<GenerationEvent, undefined, undefined>,
+  exchange: Exchange,
+  { after, heartbeatMs }: StreamOptions,
+): AsyncGenerator<string, undefined, undefined> {
+  let pending = first
+  try {
+    for (;;) {
+      const next = await orTimeout(pending, heartbeatMs, after)
+      if (next === undefined) {
+        yield heartbeatText
+        continue
+      }
+      if (next.done === true) return
+      yield eventText(next.value, exchange.requestId)
+      pending = source.next()
+    }
+  } catch (thrown) {
+    yield formatEvent('error', errorBody(exchange.noteFailure(thrown), exchange.requestId))
+  } finally {
+    await source.return(undefined)
+  }
+}
+
+function eventText(event: GenerationEvent, requestId: string): string {
+  switch (event.type) {
+    case 'queued':
+      return formatEvent('queued', { request_id: requestId, position: event.position })
+    case 'delta':
+      return formatEvent('delta', { text: event.text })
+    case 'end':
+      return formatEvent('end', {
+        finish_reason: event.finishReason,
+        usage: event.usage,
+        timings: event.timings,
+        request_id: requestId,
+      })
+  }
+}
+
+/** A stream without a buffer of its own: text is made when it is asked for. */
+function streamOf(texts: AsyncGenerator<string, undefined, undefined>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await texts.next()
+        if (next.done === true) controller.close()
+        else controller.enqueue(encoder.encode(next.value))
+      },
+      async cancel() {
+        await texts.return(undefined)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** The promise's value, or undefined when `ms` pass first; the promise stays as it is. */
+function orTimeout<Value>(
+  promise: Promise<Value>,
+  ms: number,
+  after: After,
+): Promise<Value | undefined> {
+  return new Promise((resolve, reject) => {
+    const stop = after(ms, () => resolve(undefined))
+    promise.then(resolve, reject)
+    promise.then(stop, stop)
+  })
+}

@@ -1,0 +1,88 @@
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
+import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
+import { requestIdFrom } from '../../shared/api/request-id.ts'
+import { drainUpload } from './drain-upload.ts'
+import type { BackendEnv, RunningExchanges } from './exchange.ts'
+import { after } from './timer.ts'
+
+/** PEM texts. `ca` is our own authority and the only one believed. */
+export interface TlsFiles {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+/** Milliseconds for the TLS handshake, and for the head of a request: neither needs more than a few round trips. */
+const handshakeTimeoutMs = 10_000
+const headersTimeoutMs = 10_000
+
+/** Milliseconds for a whole request to arrive: the largest upload at 3 Mbit/s. */
+const requestTimeoutMs = 300_000
+
+/** Milliseconds an unused connection stays open: longer than any client of ours keeps one, so that clients close first. */
+const keepAliveTimeoutMs = 65_000
+
+/** Milliseconds that answers in the making may take after the server was told to stop, and then to say goodbye. */
+const stopGraceMs = 2_500
+const goodbyeMs = 500
+
+/** An HTTPS server that talks only to clients with a certificate of our own authority. Not listening yet. */
+export function createBackendServer(app: Hono<BackendEnv>, tls: TlsFiles): Server {
+  const answer = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    autoCleanupIncoming: false,
+    // Reached only by a target or a Host header that makes no URL.
+    errorHandler: () =>
+      errorResponse(
+        new ServiceError('not_found', 'There is nothing at this address'),
+        requestIdFrom(undefined),
+      ),
+  })
+  const options = {
+    ...tls,
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: handshakeTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+  } as const
+  return createServer(options, (incoming, outgoing) => {
+    drainUpload(incoming, outgoing)
+    void answer(incoming, outgoing)
+  })
+}
+
+/** @returns the port, chosen by the system when `port` is 0. Rejects with the system's error, such as EADDRINUSE */
+export function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+/** Takes no more connections, lets running requests end, tells the rest `shutting_down`, and closes what is left. */
+export async function stopServer(server: Server, running: RunningExchanges): Promise<void> {
+  server.close()
+  const idle = running.close()
+  if (!(await settlesWithin(idle, stopGraceMs))) {
+    running.abortAll(new ServiceError('shutting_down', 'The server is stopping'))
+    await settlesWithin(idle, goodbyeMs)
+  }
+  server.closeAllConnections()
+}
+
+function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const stop = after(ms, () => resolve(false))
+    promise.then(() => resolve(true), reject)
+    promise.then(stop, stop)
+  })
+}
