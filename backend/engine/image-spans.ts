@@ -20,7 +20,11 @@ export function findImageSpans(
     const tokens = (rows * columns) / mergeSize ** 2
     const start = promptIds.indexOf(imageTokenId, end)
     const placeholders = promptIds.subarray(start, start + tokens)
-    if (start < 0 || placeholders.length < tokens || placeholders.some((id) => id !== imageTokenId)) {
+    if (
+      start < 0 ||
+      placeholders.length < tokens ||
+      placeholders.some((id) => id !== imageTokenId)
+    ) {
       throw new RangeError(`Image ${index + 1} needs ${tokens} placeholders in a row`)
     }
     end = start + tokens
