@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadModel } from '../../backend/model/load-model.ts'
+import type { FeatureSpan, Model, SlotId, StepRow } from '../../backend/model/model.ts'
+import {
+  argmax,
+  featureSpans,
+  nano,
+  readGoldenCases,
+  spansWithin,
+  stopIds,
+  type GoldenCase,
+} from './golden-cases.ts'
+
+const slots = 4
+const cases = await readGoldenCases()
+const find = (id: string) => cases.find((golden) => golden.id === id)!
+
+/** One golden prompt being read and answered, `chunk` tokens at a time. */
+class Reader {
+  readonly ids: number[] = []
+  readonly #model: Model
+  readonly #golden: GoldenCase
+  readonly #spans: FeatureSpan[]
+  readonly #chunk: number
+  readonly #slot: SlotId
+  #read = 0
+  ended = false
+
+  constructor(model: Model, golden: GoldenCase, spans: FeatureSpan[], chunk: number) {
+    this.#model = model
+    this.#golden = golden
+    this.#spans = spans
+    this.#chunk = chunk
+    this.#slot = model.openSlot()
+  }
+
+  next(): StepRow {
+    const slot = this.#slot
+    const prompt = this.#golden.prompt_ids
+    if (this.#read === prompt.length) {
+      return { slot, tokenIds: Int32Array.of(this.ids.at(-1)!), features: [], sample: true }
+    }
+    const start = this.#read
+    this.#read = Math.min(start + this.#chunk, prompt.length)
+    return {
+      slot,
+      tokenIds: Int32Array.from(prompt.slice(start, this.#read)),
+      features: spansWithin(this.#spans, this.#model.info.hiddenSize, start, this.#read),
+      sample: this.#read === prompt.length,
+    }
+  }
+
+  take(logits: Float32Array): void {
+    const id = argmax(logits)
+    if (!stopIds.includes(id)) this.ids.push(id)
+    this.ended = stopIds.includes(id) || this.ids.length === this.#golden.greedy_ids.length
+    if (this.ended) this.#model.closeSlot(this.#slot)
+  }
+}
+
+async function runTogether(model: Model, readers: readonly Reader[]): Promise<void> {
+  for (let active = readers; active.length > 0; active = active.filter(({ ended }) => !ended)) {
+    const rows = active.map((reader) => reader.next())
+    const logits = await model.step(rows)
+    const sampling = active.filter((_, index) => rows[index]!.sample)
+    sampling.forEach((reader, index) => reader.take(logits[index]!))
+  }
+}
+
+describe.each(['f32', 'q8'] as const)('%s decoder', (weights) => {
+  let model: Model
+  let modelsDir: string
+  beforeAll(async () => {
+    modelsDir = await mkdtemp(path.join(tmpdir(), 'batching-'))
+    model = await loadModel({ checkpointDir: nano, modelsDir, weights, slots, threads: 2 })
+  })
+  afterAll(async () => {
+    await model.close()
+    await rm(modelsDir, { recursive: true })
+  })
+
+  const read = async (id: string, chunk: number) =>
+    new Reader(model, find(id), await featureSpans(model, find(id)), chunk)
+
+  it.each([1, 2, 7, 16])('reads prompts in chunks of %i as in one piece', async (chunk) => {
+    for (const id of ['describe-g03', 'two-images', 'multi-turn', 'text-story']) {
+      const reader = await read(id, chunk)
+      await runTogether(model, [reader])
+      expect(reader.ids, id).toEqual(find(id).greedy_ids)
+    }
+  })
+
+  it('answers four prompts of different lengths at once as each alone', async () => {
+    const ids = ['json', 'text-hello', 'two-images', 'text-count-60']
+    const readers = await Promise.all(ids.map((id, index) => read(id, [64, 5, 1, 9][index]!)))
+    await runTogether(model, readers)
+    readers.forEach((reader, index) => {
+      expect(reader.ids, ids[index]).toEqual(find(ids[index]!).greedy_ids)
+    })
+  })
+
+  it('lets sequences join and leave between steps', async () => {
+    const waiting = cases.filter(({ finish_reason }) => finish_reason === 'stop').slice(0, 24)
+    const running: { golden: GoldenCase; reader: Reader }[] = []
+    for (let step = 0; waiting.length + running.length > 0; step++) {
+      if (running.length < slots && step % 3 === 0) {
+        const golden = waiting.shift()
+        if (golden !== undefined) running.push({ golden, reader: await read(golden.id, 11) })
+      }
+      const rows = running.map(({ reader }) => reader.next())
+      const logits = rows.length === 0 ? [] : await model.step(rows)
+      const sampling = running.filter((_, index) => rows[index]!.sample)
+      sampling.forEach(({ reader }, index) => reader.take(logits[index]!))
+      for (const { golden, reader } of running.filter(({ reader }) => reader.ended)) {
+        expect(reader.ids, golden.id).toEqual(golden.greedy_ids)
+      }
+      running.splice(0, running.length, ...running.filter(({ reader }) => !reader.ended))
+    }
+  })
+
+  it('gives logits that do not depend on company or chunks', async () => {
+    const tolerance = weights === 'f32' ? 1e-4 : 0.5
+    const prompt = Int32Array.from(find('text-count').prompt_ids)
+    const last = async (rows: (slot: SlotId) => StepRow[][]) => {
+      const slot = model.openSlot()
+      let logits: Float32Array | undefined
+      for (const step of rows(slot)) logits = (await model.step(step))[0]
+      model.closeSlot(slot)
+      return logits!
+    }
+    const row = (slot: SlotId, tokenIds: Int32Array, sample: boolean) => ({
+      slot,
+      tokenIds,
+      features: [],
+      sample,
+    })
+    const whole = await last((slot) => [[row(slot, prompt, true)]])
+    const single = await last((slot) =>
+      [...prompt].map((id, i) => [row(slot, Int32Array.of(id), i === prompt.length - 1)]),
+    )
+    const other = model.openSlot()
+    const accompanied = await last((slot) => [
+      [row(slot, prompt, true), row(other, prompt.subarray(0, 9), false)],
+    ])
+    model.closeSlot(other)
+    for (const logits of [single, accompanied]) {
+      const worst = logits.reduce((max, v, id) => Math.max(max, Math.abs(v - whole[id]!)), 0)
+      expect(worst).toBeLessThan(tolerance)
+    }
+  })
+})

@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises'
+import { readPreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
+import type { FeatureSpan, Model, PatchImage } from '../../backend/model/model.ts'
+import { prepareImage } from '../../backend/processor/prepare-image.ts'
+
+/** The checkpoint all golden numbers belong to. */
+export const nano = 'models/kimi-vl-nano'
+
+interface GoldenTensor {
+  readonly shape: readonly [number, number]
+  readonly mean: number
+  readonly std: number
+  readonly abs_max: number
+  readonly first: readonly (readonly number[])[]
+  readonly last: readonly number[]
+}
+
+/** See test/golden/README.md, model.json. */
+export interface GoldenCase {
+  readonly id: string
+  readonly images: readonly string[]
+  readonly grids: readonly (readonly [number, number])[]
+  readonly prompt_ids: readonly number[]
+  readonly vision: readonly GoldenTensor[]
+  readonly projector: readonly GoldenTensor[]
+  readonly first_logits_top5: readonly (readonly [number, number])[]
+  readonly greedy_ids: readonly number[]
+  readonly greedy_text: string
+  readonly finish_reason: 'stop' | 'length'
+  readonly logprobs: readonly number[]
+}
+
+export async function readGoldenCases(): Promise<GoldenCase[]> {
+  return JSON.parse(await readFile('test/golden/model.json', 'utf8')) as GoldenCase[]
+}
+
+export async function readGoldenImages(golden: GoldenCase): Promise<PatchImage[]> {
+  const config = await readPreprocessorConfig(nano)
+  return Promise.all(
+    golden.images.map(async (name) =>
+      prepareImage(await readFile(`test/golden/images/${name}`), config),
+    ),
+  )
+}
+
+/** Places each image's features at the first of its run of placeholders. */
+export async function featureSpans(model: Model, golden: GoldenCase): Promise<FeatureSpan[]> {
+  const spans: FeatureSpan[] = []
+  let from = 0
+  for (const image of await readGoldenImages(golden)) {
+    const features = await model.encodeImage(image)
+    const at = golden.prompt_ids.indexOf(model.info.imageTokenId, from)
+    spans.push({ at, features })
+    from = at + features.length / model.info.hiddenSize
+  }
+  return spans
+}
+
+/** The spans that concern tokens [start, end) of the prompt, counted from `start`. */
+export function spansWithin(
+  spans: readonly FeatureSpan[],
+  hiddenSize: number,
+  start: number,
+  end: number,
+): FeatureSpan[] {
+  return spans.flatMap(({ at, features }) => {
+    const from = Math.max(at, start)
+    const to = Math.min(at + features.length / hiddenSize, end)
+    if (from >= to) return []
+    const rows = features.subarray((from - at) * hiddenSize, (to - at) * hiddenSize)
+    return [{ at: from - start, features: rows }]
+  })
+}
+
+/** Stop tokens of the nano checkpoint: [EOS] and <|im_end|> (models/kimi-vl-nano/tokenizer_config.json). */
+export const stopIds: readonly number[] = [1025, 1026]
+
+export function argmax(logits: Float32Array): number {
+  let best = 0
+  for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id
+  return best
+}
+
+export function logProbability(logits: Float32Array, id: number): number {
+  const highest = logits[argmax(logits)]!
+  let sum = 0
+  for (const logit of logits) sum += Math.exp(logit - highest)
+  return logits[id]! - highest - Math.log(sum)
+}

@@ -1,0 +1,165 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { InferenceSession } from 'onnxruntime-node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadModel } from '../../backend/model/load-model.ts'
+import { prepareModelFolder, type WeightFormName } from '../../backend/model/model-folder.ts'
+import { visionNames } from '../../backend/model/moonvit/vision-graph.ts'
+import { createPatchNormalizer } from '../../backend/model/normalize-patches.ts'
+import { readPreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
+import type { Model } from '../../backend/model/model.ts'
+import { createSession } from '../../backend/model/sessions.ts'
+import { visionFeeds } from '../../backend/model/vision-encoder.ts'
+import {
+  argmax,
+  featureSpans,
+  logProbability,
+  nano,
+  readGoldenCases,
+  readGoldenImages,
+  stopIds,
+  type GoldenCase,
+} from './golden-cases.ts'
+
+const cases = await readGoldenCases()
+const pictured = cases.filter(({ images }) => images.length > 0)
+/** Lossy files may decode differently by a few levels: their vision values are not compared. */
+const lossless = pictured.filter(({ images }) => images.every((name) => name.endsWith('.png')))
+/** Most tokens of a golden answer; `length-limit` was cut at 20 (test/golden/README.md). */
+const tokenLimit = (golden: GoldenCase) => (golden.finish_reason === 'length' ? 20 : 256)
+
+let modelsDir: string
+beforeAll(async () => {
+  modelsDir = await mkdtemp(path.join(tmpdir(), 'parity-'))
+})
+afterAll(() => rm(modelsDir, { recursive: true }))
+
+async function openModel(weights: WeightFormName) {
+  const options = { checkpointDir: nano, modelsDir, weights, slots: 1 }
+  const model = await loadModel({ ...options, threads: 2 })
+  const folder = await prepareModelFolder(options)
+  const vision = await createSession(folder.visionGraphFile, 2)
+  return { model, vision, config: folder.config.vision_config }
+}
+type OpenModel = Awaited<ReturnType<typeof openModel>>
+
+/** Both stages of the vision tower for each image of a case. */
+async function visionStages({ vision, config }: OpenModel, golden: GoldenCase) {
+  const normalize = createPatchNormalizer(await readPreprocessorConfig(nano))
+  const stages: { patchFeatures: Float32Array; imageFeatures: Float32Array }[] = []
+  for (const image of await readGoldenImages(golden)) {
+    const outputs: InferenceSession.OnnxValueMapType = await vision.run(
+      visionFeeds({ config, normalize }, image),
+    )
+    stages.push({
+      patchFeatures: outputs[visionNames.patchFeatures]!.data as Float32Array,
+      imageFeatures: outputs[visionNames.imageFeatures]!.data as Float32Array,
+    })
+  }
+  return stages
+}
+
+async function greedy(model: Model, golden: GoldenCase) {
+  const slot = model.openSlot()
+  const ids: number[] = []
+  const logits: Float32Array[] = []
+  let tokenIds = Int32Array.from(golden.prompt_ids)
+  let features = await featureSpans(model, golden)
+  for (;;) {
+    const [row] = await model.step([{ slot, tokenIds, features, sample: true }])
+    logits.push(row!)
+    const id = argmax(row!)
+    if (stopIds.includes(id)) break
+    ids.push(id)
+    if (ids.length === tokenLimit(golden)) break
+    tokenIds = Int32Array.of(id)
+    features = []
+  }
+  model.closeSlot(slot)
+  return { ids, logits }
+}
+
+function statistics(values: Float32Array) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
+  return { mean, std: Math.sqrt(variance) }
+}
+
+function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let largest = 0
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs(actual[i]! - expected[i]!)
+    if (!(difference <= largest)) largest = difference
+  }
+  return largest
+}
+
+describe('float32 graphs against the reference', () => {
+  let open: OpenModel
+  beforeAll(async () => {
+    open = await openModel('f32')
+  })
+  afterAll(() => Promise.all([open.model.close(), open.vision.release()]))
+
+  it.each(lossless)('$id: vision and projector values within 2e-3', async (golden) => {
+    const stages = await visionStages(open, golden)
+    for (const [index, { patchFeatures, imageFeatures }] of stages.entries()) {
+      for (const [actual, expected] of [
+        [patchFeatures, golden.vision[index]!],
+        [imageFeatures, golden.projector[index]!],
+      ] as const) {
+        const [rows, width] = expected.shape
+        expect(actual.length).toBe(rows * width)
+        expect(largestDifference(actual, expected.first[0]!)).toBeLessThan(2e-3)
+        expect(largestDifference(actual.subarray(width), expected.first[1]!)).toBeLessThan(2e-3)
+        const last = actual.subarray((rows - 1) * width)
+        expect(largestDifference(last, expected.last)).toBeLessThan(2e-3)
+        const { mean, std } = statistics(actual)
+        expect(mean).toBeCloseTo(expected.mean, 3)
+        expect(std).toBeCloseTo(expected.std, 3)
+      }
+    }
+  })
+
+  it.each(cases)('$id: first logits, log-probabilities and greedy ids', async (golden) => {
+    const { ids, logits } = await greedy(open.model, golden)
+    expect(ids).toEqual(golden.greedy_ids)
+    if (pictured.includes(golden) && !lossless.includes(golden)) return
+    for (const [id, logit] of golden.first_logits_top5) {
+      expect(Math.abs(logits[0]![id]! - logit)).toBeLessThan(5e-3)
+    }
+    const logprobs = ids.map((id, step) => logProbability(logits[step]!, id))
+    expect(largestDifference(logprobs, golden.logprobs)).toBeLessThan(2e-3)
+  })
+})
+
+describe('8-bit graphs against the reference', () => {
+  let open: OpenModel
+  beforeAll(async () => {
+    open = await openModel('q8')
+  })
+  afterAll(() => Promise.all([open.model.close(), open.vision.release()]))
+
+  it.each(lossless)('$id: vision and projector deviations within 1 %', async (golden) => {
+    const stages = await visionStages(open, golden)
+    for (const [index, { patchFeatures, imageFeatures }] of stages.entries()) {
+      const vision = statistics(patchFeatures).std / golden.vision[index]!.std
+      const projector = statistics(imageFeatures).std / golden.projector[index]!.std
+      expect(Math.abs(vision - 1)).toBeLessThan(0.01)
+      expect(Math.abs(projector - 1)).toBeLessThan(0.01)
+    }
+  })
+
+  it('all cases: first logits within 0.8, at most one greedy text differs', async () => {
+    const different: string[] = []
+    for (const golden of cases) {
+      const { ids, logits } = await greedy(open.model, golden)
+      if (ids.join() !== golden.greedy_ids.join()) different.push(golden.id)
+      for (const [id, logit] of golden.first_logits_top5) {
+        expect(Math.abs(logits[0]![id]! - logit), golden.id).toBeLessThan(0.8)
+      }
+    }
+    expect(different.length, `differ: ${different.join()}`).toBeLessThanOrEqual(1)
+  })
+})
