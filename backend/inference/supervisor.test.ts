@@ -1,0 +1,299 @@
+import { spawn } from 'node:child_process'
+import { getEventListeners } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { ServiceError } from '../../shared/api/errors.ts'
+import { buildProgram } from '../../test/support/build-program.ts'
+import type { FakeChildBehaviour } from '../../test/support/fake-child.ts'
+import { fakeInit } from '../../test/support/fake-init.ts'
+import { FakeModel } from '../../test/support/fake-model.ts'
+import { createJob, imagePrompt, readAnswer } from '../../test/support/jobs.ts'
+import { createEngine } from '../engine/engine.ts'
+import type { GenerateJob } from '../engine/job.ts'
+import { createInference, type Inference, type InferenceOptions } from './supervisor.ts'
+
+const never = new AbortController().signal
+const quick = { firstMs: 1, mostMs: 4, healthyMs: 60_000 }
+let entry: string
+const open: Inference[] = []
+
+beforeAll(async () => {
+  entry = await buildProgram('fake-child')
+})
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((inference) => inference.close()))
+})
+
+afterAll(() => rm(dirname(entry), { recursive: true }))
+
+/** An inference process, what it logged, and the process ids it had. */
+function start(behaviour: FakeChildBehaviour = {}, options: Partial<InferenceOptions> = {}) {
+  const logged: string[] = []
+  const pids: number[] = []
+  const log = (_: unknown, text: string) => {
+    const pid = /^pid (\d+)$/.exec(text)?.[1]
+    if (pid === undefined) logged.push(text)
+    else pids.push(Number(pid))
+  }
+  const init = fakeInit(behaviour)
+  const inference = createInference({
+    entry,
+    environment: process.env,
+    init,
+    log,
+    restartDelays: quick,
+    ...options,
+  })
+  open.push(inference)
+  return { inference, logged, pids }
+}
+
+async function startReady(behaviour?: FakeChildBehaviour, options?: Partial<InferenceOptions>) {
+  const started = start(behaviour, options)
+  await started.inference.ready()
+  return started
+}
+
+function answer(inference: Inference, job: GenerateJob, signal = never) {
+  return readAnswer(inference.generate(job, signal))
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await wait(5)
+}
+
+/** A job that runs until it is stopped, and is running when this settles. */
+async function startEndless(inference: Inference, signal = never) {
+  const job = createJob({ maxTokens: 4000, stopIds: [] })
+  const result = answer(inference, job, signal).then(
+    () => undefined,
+    (error: ServiceError) => error,
+  )
+  await until(() => inference.snapshot().slotsInUse > 0)
+  return result.then.bind(result)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return false
+  }
+  // Nobody may be left to collect the exit status of an orphan.
+  return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+}
+
+describe('createInference()', () => {
+  it('answers as an engine in this process does, texts and images, several at once', async () => {
+    const sampling = { temperature: 0.8, topP: 0.9, seed: 2 ** 52 + 1 }
+    const jobs = [
+      createJob({ maxTokens: 30 }),
+      createJob({ ...imagePrompt([40, 60], [2, 4]), sampling }),
+      createJob({ promptIds: Int32Array.from([9, 8, 7, 6]).subarray(1), sampling }),
+    ]
+    const local = createEngine({ model: new FakeModel({ contextTokens: 4096 }), queueLimit: 9 })
+    const expected = await Promise.all(jobs.map((job) => readAnswer(local.generate(job, never))))
+    const { inference } = await startReady()
+    const answers = await Promise.all(jobs.map((job) => answer(inference, job)))
+    expect(answers.map(({ ids }) => ids)).toEqual(expected.map(({ ids }) => ids))
+    expect(answers.map(({ types }) => types[0])).toEqual(['queued', 'queued', 'queued'])
+  })
+
+  it('passes on errors of the engine whole', async () => {
+    const { inference } = await startReady()
+    const job = createJob({ promptIds: new Int32Array(5000) })
+    const error = await answer(inference, job).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(ServiceError)
+    expect(error).toMatchObject({ code: 'context_length_exceeded', param: 'prompt', status: 400 })
+    expect((error as ServiceError).retryAfterSeconds).toBeUndefined()
+  })
+
+  it('survives a job the engine refuses as a mistake, and logs why', async () => {
+    const { inference, logged } = await startReady({ stepMs: 1 })
+    const job = createJob({ maxTokens: 20, stopIds: [] })
+    const results = await Promise.allSettled([answer(inference, job), answer(inference, job)])
+    expect(results[0]).toMatchObject({ status: 'fulfilled' })
+    expect(results[1]).toMatchObject({ reason: { code: 'internal' } })
+    expect(logged.join()).toContain('A job with this id is running')
+    expect(inference.state()).toBe('ready')
+  })
+
+  it('frees the slot when the signal aborts, at the latest after the running step', async () => {
+    const { inference } = await startReady({ stepMs: 2 })
+    const controller = new AbortController()
+    const result = await startEndless(inference, controller.signal)
+    controller.abort()
+    expect(await result((error) => error?.code)).toBe('cancelled')
+    await until(() => inference.snapshot().slotsInUse === 0)
+    expect(inference.snapshot()).toMatchObject({ queued: 0, cachedTokens: 0 })
+  })
+
+  it('frees the slot when the reader leaves the loop', async () => {
+    const { inference } = await startReady({ stepMs: 2 })
+    for await (const event of inference.generate(createJob({ maxTokens: 4000 }), never)) {
+      if (event.type === 'tokens') break
+    }
+    await until(() => inference.snapshot().slotsInUse === 0)
+    const { steps } = inference.snapshot()
+    await answer(inference, createJob({ maxTokens: 1 }))
+    expect(inference.snapshot().steps).toBeLessThanOrEqual(steps + 2)
+  })
+
+  it('leaves no listeners behind', async () => {
+    const { inference } = await startReady()
+    const { signal } = new AbortController()
+    for (let i = 0; i < 20; i++) await answer(inference, createJob(), signal)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+})
+
+describe('a child that dies', () => {
+  it('ends running jobs with engine_restarted, refuses new ones until it is ready again', async () => {
+    const { inference, logged, pids } = await startReady(
+      { stepMs: 2 },
+      { restartDelays: { ...quick, firstMs: 50 } },
+    )
+    const result = await startEndless(inference)
+    process.kill(pids[0]!, 'SIGKILL')
+    expect(await result((error) => error)).toMatchObject({
+      code: 'engine_restarted',
+      status: 503,
+      retryAfterSeconds: expect.any(Number) as number,
+    })
+    expect(inference.state()).toBe('restarting')
+    expect(inference.snapshot()).toMatchObject({ slotsInUse: 0, queued: 0, cachedTokens: 0 })
+    await expect(answer(inference, createJob())).rejects.toMatchObject({
+      code: 'model_loading',
+      status: 503,
+    })
+    await until(() => inference.state() === 'ready')
+    expect((await answer(inference, createJob())).end.finishReason).toBeDefined()
+    expect(pids).toHaveLength(2)
+    expect(logged.join()).toContain('signal SIGKILL')
+  })
+
+  it('ends waiting jobs too when it crashes in a step', async () => {
+    const { inference, logged } = await startReady({ deadlyId: 50, stepMs: 1 })
+    const jobs = Array.from({ length: 9 }, () =>
+      answer(inference, createJob({ maxTokens: 500, stopIds: [] })),
+    )
+    jobs.push(answer(inference, createJob({ promptIds: Int32Array.of(50) })))
+    for (const job of await Promise.allSettled(jobs)) {
+      expect(job).toMatchObject({ reason: { code: 'engine_restarted' } })
+    }
+    expect(logged.join()).toContain('exit code 7')
+    await until(() => inference.state() === 'ready')
+  })
+
+  it('may die again and again', async () => {
+    const { inference, pids } = await startReady()
+    for (let i = 0; i < 3; i++) {
+      process.kill(pids[i]!, 'SIGKILL')
+      await until(() => pids.length === i + 2 && inference.state() === 'ready')
+    }
+    expect((await answer(inference, createJob())).types).toContain('end')
+  })
+})
+
+describe('loading', () => {
+  it('refuses jobs meanwhile', async () => {
+    const { inference } = start({ load: 'never' })
+    expect(inference.state()).toBe('loading')
+    await expect(answer(inference, createJob())).rejects.toMatchObject({ code: 'model_loading' })
+  })
+
+  it('that fails is final, and ready() tells why', async () => {
+    const { inference, pids } = start({ load: 'fail' })
+    await expect(inference.ready()).rejects.toThrow(
+      'Cannot load the model: model.safetensors is missing',
+    )
+    expect(inference.state()).toBe('failed')
+    expect(pids).toHaveLength(1)
+    await expect(answer(inference, createJob())).rejects.toMatchObject({
+      code: 'backend_unavailable',
+    })
+  })
+
+  it('that kills the process is tried three times', async () => {
+    const { inference, pids } = start({ load: 'die' })
+    await expect(inference.ready()).rejects.toThrow('signal SIGKILL')
+    expect(inference.state()).toBe('failed')
+    expect(pids).toHaveLength(3)
+  })
+
+  it('of a program that is not there is final', async () => {
+    const { inference } = start({}, { entry: `${entry}.missing` })
+    await expect(inference.ready()).rejects.toThrow('exit code 1')
+  })
+})
+
+describe('close()', () => {
+  it('ends running jobs with shutting_down and the process by request', async () => {
+    const { inference, pids, logged } = await startReady({ stepMs: 2 })
+    const result = await startEndless(inference)
+    await inference.close()
+    expect(await result((error) => error?.code)).toBe('shutting_down')
+    expect(isRunning(pids[0]!)).toBe(false)
+    expect(inference.state()).toBe('stopped')
+    await expect(answer(inference, createJob())).rejects.toMatchObject({ code: 'shutting_down' })
+    expect(logged).toEqual([])
+  })
+
+  it('kills a process that does not end in time', async () => {
+    const { inference, pids } = await startReady({ stepMs: 60_000 }, { closeTimeoutMs: 20 })
+    void answer(inference, createJob()).catch(() => {})
+    await until(() => inference.snapshot().slotsInUse + inference.snapshot().queued > 0)
+    await inference.close()
+    expect(isRunning(pids[0]!)).toBe(false)
+  })
+
+  it('ends a process that is still loading', async () => {
+    const { inference, pids } = start({ load: 'never' })
+    await until(() => pids.length === 1)
+    await inference.close()
+    await expect(inference.ready()).rejects.toMatchObject({ code: 'shutting_down' })
+    expect(isRunning(pids[0]!)).toBe(false)
+  })
+
+  it('calls off a restart', async () => {
+    const { inference, pids } = await startReady(
+      {},
+      { restartDelays: { ...quick, firstMs: 60_000 } },
+    )
+    process.kill(pids[0]!, 'SIGKILL')
+    await until(() => inference.state() === 'restarting')
+    await inference.close()
+    expect(pids).toHaveLength(1)
+  })
+})
+
+describe('the inference process', () => {
+  it('leaves signals of the terminal to its parent', async () => {
+    const { inference, pids } = await startReady()
+    process.kill(pids[0]!, 'SIGINT')
+    process.kill(pids[0]!, 'SIGTERM')
+    expect((await answer(inference, createJob())).types).toContain('end')
+  })
+
+  it('ends when its parent is killed', async () => {
+    const program = await buildProgram('fake-parent')
+    const parent = spawn(process.execPath, [program, entry], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const lines: string[] = []
+    for await (const line of createInterface(parent.stdout)) {
+      lines.push(line)
+      if (line === 'ready') break
+    }
+    const pid = Number(/^pid (\d+)$/.exec(lines[0]!)?.[1])
+    expect(isRunning(pid)).toBe(true)
+    parent.kill('SIGKILL')
+    await until(() => !isRunning(pid))
+    await rm(dirname(program), { recursive: true })
+  })
+})

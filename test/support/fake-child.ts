@@ -1,0 +1,26 @@
+/** An inference process with the fake model in place of a real one; built and forked by tests. */
+import { setTimeout as wait } from 'node:timers/promises'
+import { runChild } from '../../backend/inference/run-child.ts'
+import { FakeModel } from './fake-model.ts'
+
+/** Travels as JSON in `checkpointDir`. */
+export interface FakeChildBehaviour {
+  /** Default: at once. */
+  readonly load?: 'never' | 'fail' | 'die'
+  readonly stepMs?: number
+  /** A prompt with this id ends the process in the middle of a step. */
+  readonly deadlyId?: number
+}
+
+runChild(async ({ checkpointDir, slots, onProgress }) => {
+  const { load, stepMs, deadlyId } = JSON.parse(checkpointDir) as FakeChildBehaviour
+  onProgress(`pid ${process.pid}`)
+  if (load === 'never') await new Promise(() => {})
+  if (load === 'fail') throw new Error('model.safetensors is missing')
+  if (load === 'die') process.kill(process.pid, 'SIGKILL')
+  const onStep: FakeModel['hooks']['onStep'] = async (rows) => {
+    if (stepMs !== undefined) await wait(stepMs)
+    if (rows.some((row) => row.tokenIds.includes(deadlyId ?? -1))) process.exit(7)
+  }
+  return new FakeModel({ slots, contextTokens: 4096 }, { onStep })
+})

@@ -1,0 +1,11 @@
+import type { InferenceInit } from '../../backend/inference/protocol.ts'
+import type { FakeChildBehaviour } from './fake-child.ts'
+
+/** The first message of `fake-child.ts`. */
+export function fakeInit(behaviour: FakeChildBehaviour = {}): InferenceInit {
+  const checkpointDir = JSON.stringify(behaviour)
+  return {
+    model: { checkpointDir, modelsDir: '', weights: 'q8', slots: 4, threads: 1 },
+    queueLimit: 16,
+  }
+}
