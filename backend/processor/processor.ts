@@ -33,9 +33,10 @@ export interface Processor {
   /** First control token id; everything below is text. */
   readonly controlIdsFrom: number
   /**
-   * @param images whole image files, one per image part, in order
+   * @param images whole image files, one per image part, in order. They are handed over: their memory may move to
+   *   another thread, so nobody may use them afterwards
    * @throws {ServiceError} `empty_image`, `invalid_image`, `unsupported_image`, `image_too_large` (param `images`,
-   *   the message naming which one)
+   *   the message naming which one), `cancelled`, `shutting_down`
    */
   prepare(
     messages: readonly Message[],

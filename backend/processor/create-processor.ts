@@ -1,0 +1,128 @@
+import { ServiceError } from '../../shared/api/errors.ts'
+import type { PatchImage } from '../model/model.ts'
+import { readPreprocessorConfig } from '../model/preprocessor-config.ts'
+import type { PreprocessorConfig } from '../model/preprocessor-config.ts'
+import { unusableFile } from '../model/read-model-file.ts'
+import { answerOpening, controlTokens, conversationSegments } from './chat-template.ts'
+import type { ControlToken } from './chat-template.ts'
+import { createDetokenizer } from './detokenizer.ts'
+import type { Message, PreparedPrompt, Processor } from './processor.ts'
+import type { ProcessorTasks } from './processor-tasks.ts'
+import { joinPromptIds } from './prompt-ids.ts'
+import { readTokenizerFile } from './tokenizer-file.ts'
+import type { TokenizerFile } from './tokenizer-file.ts'
+
+interface ProcessorOptions {
+  /** Folder of the checkpoint: config.json, preprocessor_config.json, tokenizer_config.json, tiktoken.model. */
+  readonly modelFolder: string
+  /** Belongs to the processor from here on, also when creating it fails. */
+  readonly tasks: ProcessorTasks
+}
+
+/**
+ * Reads the checkpoint's small files and waits until text can be encoded.
+ * @throws {CheckpointError} naming the file and field at fault
+ */
+export async function createProcessor({
+  modelFolder,
+  tasks,
+}: ProcessorOptions): Promise<Processor> {
+  try {
+    const [tokenizer, images] = await Promise.all([
+      readTokenizerFile(modelFolder),
+      readPreprocessorConfig(modelFolder),
+      tasks.encodeTexts([], new AbortController().signal),
+    ])
+    return processorOf(tokenizer, images, tasks)
+  } catch (error) {
+    await tasks.close()
+    throw error
+  }
+}
+
+function processorOf(
+  { baseVocabulary, specialTokens, tokenBytes }: TokenizerFile,
+  { mergeSize }: PreprocessorConfig,
+  tasks: ProcessorTasks,
+): Processor {
+  const controlIds = Object.fromEntries(
+    controlTokens.map((name) => [name, idOf(specialTokens, name)]),
+  ) as Record<ControlToken, number>
+  return {
+    stopIds: [controlIds['<|im_end|>'], idOf(specialTokens, '[EOS]')],
+    controlIdsFrom: baseVocabulary,
+    async prepare(messages, files, signal) {
+      const { segments, textIds, images } = await runTasks(tasks, messages, files, signal)
+      const imageTokens = images.map(
+        ({ gridHw: [rows, columns] }) => (rows * columns) / mergeSize ** 2,
+      )
+      return {
+        promptIds: joinPromptIds(segments, controlIds, textIds, imageTokens),
+        images,
+        imageTokens: imageTokens.reduce((sum, tokens) => sum + tokens, 0),
+      } satisfies PreparedPrompt
+    },
+    createDetokenizer: () => createDetokenizer(tokenBytes),
+    close: () => tasks.close(),
+  }
+}
+
+function idOf(specialTokens: TokenizerFile['specialTokens'], name: string): number {
+  const id = specialTokens.get(name)
+  if (id === undefined) {
+    throw unusableFile('tokenizer_config.json', `added_tokens_decoder: names no token ${name}`)
+  }
+  return id
+}
+
+/** Text and all images at once. The first to fail, or the caller's signal, ends the others. */
+async function runTasks(
+  tasks: ProcessorTasks,
+  messages: readonly Message[],
+  files: readonly Uint8Array[],
+  signal: AbortSignal,
+) {
+  const segments = [...conversationSegments(messages), ...answerOpening]
+  const texts = segments.flatMap((segment) => ('text' in segment ? [segment.text] : []))
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  try {
+    const [textIds, images] = await Promise.all([
+      tasks.encodeTexts(texts, either),
+      Promise.all(apart(files).map((file, index) => preparedImage(tasks, file, index, either))),
+    ])
+    return { segments, textIds, images }
+  } catch (error) {
+    failed.abort()
+    throw signal.aborted ? cancellation(signal) : error
+  }
+}
+
+async function preparedImage(
+  tasks: ProcessorTasks,
+  file: Uint8Array,
+  index: number,
+  signal: AbortSignal,
+): Promise<PatchImage> {
+  const outcome = await tasks.prepareImage(file, signal)
+  if (outcome.ok) return outcome.image
+  throw new ServiceError(outcome.code, `Cannot read image ${index + 1}: ${outcome.message}`, {
+    param: 'images',
+  })
+}
+
+/** Files may move to other threads; where two share memory, the later one gets its own. */
+function apart(files: readonly Uint8Array[]): Uint8Array[] {
+  const seen = new Set<ArrayBufferLike>()
+  return files.map((file) => {
+    if (seen.has(file.buffer)) return file.slice()
+    seen.add(file.buffer)
+    return file
+  })
+}
+
+/** What an aborted caller is told: its own ServiceError (a deadline, say), else `cancelled`. */
+function cancellation(signal: AbortSignal): ServiceError {
+  if (signal.reason instanceof ServiceError) return signal.reason
+  return new ServiceError('cancelled', 'The request was cancelled')
+}

@@ -1,0 +1,47 @@
+import type { PatchImage } from '../model/model.ts'
+import { readPreprocessorConfig } from '../model/preprocessor-config.ts'
+import { ImageProblem } from './image-problem.ts'
+import type { ImageProblemCode } from './image-problem.ts'
+import { prepareImage } from './prepare-image.ts'
+import { createTokenizer } from './tokenizer.ts'
+import { readRanks } from './tokenizer-file.ts'
+
+/** An error's class does not survive the way between threads; a tagged result does. */
+export type ImageOutcome =
+  | { readonly ok: true; readonly image: PatchImage }
+  | { readonly ok: false; readonly code: ImageProblemCode; readonly message: string }
+
+/** The heavy part of a processor: it may run in other threads. Aborting gives up waiting, not necessarily the work. */
+export interface ProcessorTasks {
+  /** @returns the ids of each text, in order */
+  encodeTexts(texts: readonly string[], signal: AbortSignal): Promise<Int32Array[]>
+  /** @param file may be moved to another thread: it must not be used afterwards */
+  prepareImage(file: Uint8Array, signal: AbortSignal): Promise<ImageOutcome>
+  close(): Promise<void>
+}
+
+/** The work itself, in this thread. Tokenizer and settings are read when first needed, and once. */
+export function createLocalTasks(modelFolder: string): ProcessorTasks {
+  const tokenizer = once(async () => createTokenizer(await readRanks(modelFolder)))
+  const config = once(() => readPreprocessorConfig(modelFolder))
+  return {
+    async encodeTexts(texts) {
+      const { encodeOrdinary } = await tokenizer()
+      return texts.map(encodeOrdinary)
+    },
+    async prepareImage(file) {
+      try {
+        return { ok: true, image: await prepareImage(file, await config()) }
+      } catch (error) {
+        if (!(error instanceof ImageProblem)) throw error
+        return { ok: false, code: error.code, message: error.message }
+      }
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let value: Promise<Value> | undefined
+  return () => (value ??= make())
+}

@@ -1,0 +1,75 @@
+import { FixedQueue, Piscina } from 'piscina'
+import { ServiceError } from '../../shared/api/errors.ts'
+import type { ImageOutcome, ProcessorTasks } from './processor-tasks.ts'
+import { createTaskGate } from './task-gate.ts'
+
+/** Milliseconds an extra thread outlives its last task: loading a large vocabulary again takes 0.6 s. */
+const idleThreadMs = 60_000
+
+/** Threads that encode text: each holds a tokenizer, up to 80 MB. The second keeps one huge prompt from blocking all. */
+const maxTextThreads = 2
+
+interface TaskPoolOptions {
+  /** The bundled worker.ts. */
+  readonly workerFile: string
+  readonly modelFolder: string
+  /** Most threads that decode images; the processor's cores. */
+  readonly threads: number
+}
+
+/**
+ * Runs a processor's tasks in worker threads. Text and images have threads of their own, so neither waits for the
+ * other; one of each always stands ready, and idle ones sleep.
+ */
+export function createTaskPool(options: TaskPoolOptions): ProcessorTasks {
+  const texts = startThreads('encodeTexts', Math.min(maxTextThreads, options.threads), options)
+  const images = startThreads('prepareImage', options.threads, options)
+  return {
+    encodeTexts: (list, signal) => texts.run<Int32Array[]>(list, [], signal),
+    prepareImage: (file, signal) => images.run<ImageOutcome>(file, transferable(file), signal),
+    async close() {
+      await Promise.all([texts.close(), images.close()])
+    },
+  }
+}
+
+function startThreads(name: string, threads: number, { workerFile, modelFolder }: TaskPoolOptions) {
+  const pool = new Piscina({
+    filename: workerFile,
+    name,
+    workerData: { modelFolder },
+    minThreads: 1,
+    maxThreads: threads,
+    idleTimeout: idleThreadMs,
+    // Piscina's default queue is one object shared by all pools.
+    taskQueue: new FixedQueue(),
+    recordTiming: false,
+  })
+  // Piscina stops the thread of an aborted task, tokenizer and all; behind the gate it only loses its turn.
+  const gate = createTaskGate(threads)
+  let closed = false
+  return {
+    async run<Result>(
+      task: unknown,
+      transferList: ArrayBuffer[],
+      signal: AbortSignal,
+    ): Promise<Result> {
+      try {
+        return await gate(() => pool.run(task, { transferList }) as Promise<Result>, signal)
+      } catch (cause) {
+        if (!closed) throw cause
+        throw new ServiceError('shutting_down', 'The server is shutting down', { cause })
+      }
+    },
+    async close() {
+      closed = true
+      await pool.destroy()
+    },
+  }
+}
+
+/** Memory a file has for itself moves to the thread; a view of something larger is copied. */
+function transferable(file: Uint8Array): ArrayBuffer[] {
+  const { buffer } = file
+  return buffer instanceof ArrayBuffer && buffer.byteLength === file.byteLength ? [buffer] : []
+}
