@@ -44,7 +44,16 @@ function parseNumber(text: string): unknown {
 }
 
 function parseBoolean(text: string): unknown {
-  return { true: true, '1': true, false: false, '0': false }[text.trim().toLowerCase()] ?? text
+  switch (text.trim().toLowerCase()) {
+    case 'true':
+    case '1':
+      return true
+    case 'false':
+    case '0':
+      return false
+    default:
+      return text
+  }
 }
 
 /**
@@ -55,7 +64,8 @@ export function formToObject(fields: Iterable<readonly [string, string]>): Recor
   const values = new Map<string, unknown>()
   for (const [name, text] of fields) {
     if (text === '' && name !== 'prompt' && name !== 'system_prompt' && name !== 'image_url') continue
-    const value = name in formValue ? formValue[name as keyof typeof formValue](text) : text
+    const parse = Object.hasOwn(formValue, name) && formValue[name as keyof typeof formValue]
+    const value = parse ? parse(text) : text
     const earlier = values.get(name)
     if (earlier === undefined) values.set(name, value)
     else if (Array.isArray(earlier)) earlier.push(value)

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import type { GenerationEvent } from '../shared/api/events.ts'
+import { FakeEngine, FakeProcessor } from '../test/fake-backend.ts'
+import { createDescriber, type DescribeRequest } from './describe.ts'
+
+const request: DescribeRequest = {
+  requestId: 'req_1',
+  prompt: 'What is this?',
+  systemPrompt: undefined,
+  images: [],
+  maxTokens: undefined,
+  temperature: 0.7,
+  topP: 0.9,
+  seed: undefined,
+}
+
+function setUp() {
+  const processor = new FakeProcessor()
+  const engine = new FakeEngine()
+  let clock = 0
+  const now = () => (clock += 10.04)
+  const describer = createDescriber({
+    processor,
+    engine,
+    now,
+    randomSeed: () => 42,
+    defaultMaxTokens: 100,
+  })
+  const ask = async (change: Partial<DescribeRequest>, signal = new AbortController().signal) => {
+    const events: GenerationEvent[] = []
+    for await (const event of describer({ ...request, ...change }, signal)) events.push(event)
+    return events
+  }
+  return { processor, engine, ask }
+}
+
+describe('describe()', () => {
+  it('yields a delta for each batch that has text, then usage and timings', async () => {
+    const { ask } = setUp()
+    expect(await ask({})).toEqual([
+      { type: 'queued', position: 0 },
+      { type: 'delta', text: 'A red' },
+      { type: 'delta', text: ' circle' },
+      { type: 'delta', text: '.' },
+      {
+        type: 'end',
+        finishReason: 'stop',
+        usage: { prompt_tokens: 7, image_tokens: 0, completion_tokens: 4 },
+        timings: {
+          prepare_ms: 10,
+          queue_ms: 1,
+          vision_ms: 2,
+          prefill_ms: 3,
+          decode_ms: 4,
+          total_ms: 20.1,
+        },
+      },
+    ])
+  })
+
+  it('gives out what the detokenizer held back before the end', async () => {
+    const { engine, ask } = setUp()
+    engine.batches = ['Hi', '\0']
+    const texts = (await ask({})).flatMap((event) => (event.type === 'delta' ? [event.text] : []))
+    expect(texts).toEqual(['Hi', '\uFFFD'])
+  })
+
+  it('puts the system text first and all images before the prompt', async () => {
+    const { processor, ask } = setUp()
+    const images = [Uint8Array.of(1), Uint8Array.of(2)]
+    await ask({ systemPrompt: 'Be brief', images })
+    expect(processor.prepared).toEqual([
+      {
+        images,
+        messages: [
+          { role: 'system', content: [{ type: 'text', text: 'Be brief' }] },
+          {
+            role: 'user',
+            content: [
+              { type: 'image' },
+              { type: 'image' },
+              { type: 'text', text: 'What is this?' },
+            ],
+          },
+        ],
+      },
+    ])
+  })
+
+  it('sends no system message unless one is given', async () => {
+    const { processor, ask } = setUp()
+    await ask({})
+    expect(processor.prepared[0]?.messages.map((message) => message.role)).toEqual(['user'])
+  })
+
+  it('fills in the default length and a random seed', async () => {
+    const { engine, ask } = setUp()
+    await ask({})
+    await ask({ maxTokens: 5, seed: 7, temperature: 0, topP: 1 })
+    expect(engine.jobs.map(({ maxTokens, sampling }) => ({ maxTokens, sampling }))).toEqual([
+      { maxTokens: 100, sampling: { temperature: 0.7, topP: 0.9, seed: 42 } },
+      { maxTokens: 5, sampling: { temperature: 0, topP: 1, seed: 7 } },
+    ])
+  })
+
+  it('ends the engine’s job when its reader leaves', async () => {
+    const { engine, ask } = setUp()
+    const leaving = new AbortController()
+    engine.beforeBatch = (index) =>
+      index === 0 ? Promise.resolve() : new Promise(() => leaving.abort())
+    await expect(ask({}, leaving.signal)).rejects.toMatchObject({ code: 'cancelled' })
+    expect(engine.running.size).toBe(0)
+  })
+})
