@@ -9,7 +9,7 @@ import {
   split,
 } from './operators.ts'
 import { blocksPerRow, quantizeRows } from './quantize.ts'
-import { rowCount, rowSize, type WeightSource } from './weight-source.ts'
+import { assertFinite, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
 /** How linear layers keep their weights: plain float32, or 8 bits in blocks along the input. */
 export type WeightForm =
@@ -70,7 +70,9 @@ async function* readInChunks(source: WeightSource) {
   const rows = rowCount(source)
   const step = Math.max(1, Math.floor(valuesPerRead / rowSize(source)))
   for (let start = 0; start < rows; start += step) {
-    yield { start, values: await source.readRows(start, Math.min(step, rows - start)) }
+    const values = await source.readRows(start, Math.min(step, rows - start))
+    assertFinite(values)
+    yield { start, values }
   }
 }
 

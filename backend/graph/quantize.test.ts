@@ -29,14 +29,10 @@ describe('quantizeRows()', () => {
 
   it('pads the last block with zero weights', () => {
     const { values } = quantizeRows(new Float32Array(3).fill(1), 3, 16)
-    expect([...values.subarray(3)]).toEqual(new Array(13).fill(128))
+    expect([...values.subarray(3)]).toEqual(Array.from({ length: 13 }, () => 128))
   })
 
   it('gives a block of zeros the scale 1', () => {
     expect([...quantizeRows(new Float32Array(16), 16, 16).scales]).toEqual([1])
-  })
-
-  it.each([NaN, Infinity, -Infinity])('refuses %d', (bad) => {
-    expect(() => quantizeRows(Float32Array.of(1, bad, 2, 3), 4, 16)).toThrow(RangeError)
   })
 })

@@ -18,6 +18,13 @@ export function rowCount(source: WeightSource): number {
   return source.dims[0] ?? 1
 }
 
+/** @throws {RangeError} when a weight is NaN or infinite: it would silence a whole model */
+export function assertFinite(values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw new RangeError('a weight is not a finite number')
+  }
+}
+
 /** All values at once; for vectors and small tables. */
 export function readAll(source: WeightSource): Promise<Float32Array> {
   return source.readRows(0, rowCount(source))

@@ -44,7 +44,7 @@ export async function runDecoder(
 }
 
 function inSlotOrder(rows: readonly StepRow[]): StepRow[] {
-  const ordered = [...rows].sort((a, b) => a.slot - b.slot)
+  const ordered = rows.toSorted((a, b) => a.slot - b.slot)
   ordered.forEach((row, index) => {
     if (row.tokenIds.length === 0) throw new RangeError(`slot ${row.slot} has no tokens`)
     if (row.slot === ordered[index + 1]?.slot) throw new RangeError(`slot ${row.slot} stands twice`)

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Checkpoint, CheckpointTensor } from '../checkpoint/checkpoint.ts'
 import { floatTypes, toFloat32, type FloatType } from '../checkpoint/half-float.ts'
-import { rowCount } from '../graph/weight-source.ts'
+import { assertFinite, rowCount } from '../graph/weight-source.ts'
 
 /** Rows copied at a time: 16 MB of the real model's table. */
 const rowsPerCopy = 4096
@@ -17,7 +17,9 @@ export async function writeEmbeddings(checkpoint: Checkpoint, path: string): Pro
   const file = await open(path, 'w')
   try {
     for (let row = 0; row < rowCount(tensor); row += rowsPerCopy) {
-      await file.write(await tensor.readRawRows(row, Math.min(rowsPerCopy, rowCount(tensor) - row)))
+      const bytes = await tensor.readRawRows(row, Math.min(rowsPerCopy, rowCount(tensor) - row))
+      assertFinite(toFloat32(bytes, tensor.type))
+      await file.write(bytes)
     }
     await file.sync()
   } finally {

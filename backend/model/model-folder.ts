@@ -141,7 +141,7 @@ async function convert(
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
   try {
-    const report = progress(graphs.vision.weightBytes + graphs.decoder.weightBytes, options)
+    const report = progress(externalBytes(graphs.vision) + externalBytes(graphs.decoder), options)
     await writeWeights(graphs.vision, path.join(partial, fileNames.visionWeights), report)
     await writeWeights(graphs.decoder, path.join(partial, fileNames.decoderWeights), report)
     await writeEmbeddings(checkpoint, path.join(partial, fileNames.embeddings))
@@ -157,6 +157,14 @@ async function convert(
   } finally {
     await rm(partial, { recursive: true, force: true })
   }
+}
+
+/** Bytes of all external tensors, without the gaps between them. */
+function externalBytes(graph: BuiltGraph): number {
+  return graph.spec.initializers.reduce(
+    (sum, tensor) => sum + ('offset' in tensor ? tensor.byteLength : 0),
+    0,
+  )
 }
 
 /** Tells each further tenth of the work. */

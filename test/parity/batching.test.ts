@@ -114,7 +114,7 @@ describe.each(['f32', 'q8'] as const)('%s decoder', (weights) => {
       const logits = rows.length === 0 ? [] : await model.step(rows)
       const sampling = running.filter((_, index) => rows[index]!.sample)
       sampling.forEach(({ reader }, index) => reader.take(logits[index]!))
-      for (const { golden, reader } of running.filter(({ reader }) => reader.ended)) {
+      for (const { golden, reader } of running.filter((entry) => entry.reader.ended)) {
         expect(reader.ids, golden.id).toEqual(golden.greedy_ids)
       }
       running.splice(0, running.length, ...running.filter(({ reader }) => !reader.ended))
