@@ -1,4 +1,5 @@
 import { startDeadline } from '../api/deadline.ts'
+import { ServiceError } from '../api/errors.ts'
 import { maxFetchedImageBytes } from '../api/limits.ts'
 import { checkUrl, type UrlRefusal } from './check-url.ts'
 import { detectImageType, type ImageType } from './detect-image-type.ts'
@@ -66,7 +67,7 @@ const requestHeaders = {
 
 /**
  * Fetches one image from an address a stranger chose.
- * @throws the signal's reason when the client left; every other ending is an outcome
+ * @throws {ServiceError} `cancelled` when the client left; every other ending is an outcome
  */
 export async function fetchImage(text: string, options: FetchOptions): Promise<FetchOutcome> {
   const check = checkUrl(text)
@@ -77,7 +78,9 @@ export async function fetchImage(text: string, options: FetchOptions): Promise<F
     return await followRedirects(check.url, options, deadline.signal)
   } catch (cause) {
     if (deadline.expired) return failed({ reason: 'timeout', timeoutMs })
-    if (options.signal.aborted) throw options.signal.reason
+    if (options.signal.aborted) {
+      throw new ServiceError('cancelled', 'The client left while its images were fetched', { cause })
+    }
     return failed({ reason: 'unreachable', cause })
   } finally {
     deadline.release()

@@ -1,0 +1,110 @@
+import { ServiceError } from '../../shared/api/errors.ts'
+import { ByteBudget, readLimited } from '../../shared/fetch/read-limited.ts'
+import type { EdgeContext } from '../platform.ts'
+
+/** A client's body on its way through. */
+export interface ClientBody {
+  readonly stream: AsyncIterable<Uint8Array>
+  /** As declared; undefined for a chunked body. */
+  readonly length: number | undefined
+  /** Why the stream broke, if the client is to blame. */
+  failure(): ServiceError | undefined
+}
+
+/**
+ * The body, to be passed on without being read. A declared length is checked here and kept to by the HTTP layer; a
+ * chunked body is counted while it flows.
+ * @throws {ServiceError} `body_too_large`
+ */
+export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
+  const length = declaredLength(c, maxBytes)
+  const budget = new ByteBudget(maxBytes)
+  let left = false
+  const onClientLeft = () => {
+    left = true
+  }
+  return {
+    stream: countedStream(c, length === undefined ? budget : undefined, onClientLeft),
+    length,
+    failure() {
+      if (budget.exceeded) return tooLarge('it is', maxBytes)
+      return left ? clientLeft() : undefined
+    },
+  }
+}
+
+/** The whole body. @throws {ServiceError} `body_too_large`, `cancelled` when the client left */
+export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<Uint8Array> {
+  declaredLength(c, maxBytes)
+  const budget = new ByteBudget(maxBytes)
+  const bytes = await readLimited(rawStream(c), budget, c.req.raw.signal).catch((cause: unknown) => {
+    throw clientLeft(cause)
+  })
+  if (bytes === undefined) throw tooLarge('it is', maxBytes)
+  return bytes
+}
+
+function declaredLength(c: EdgeContext, maxBytes: number): number | undefined {
+  const header = c.req.header('content-length')
+  if (header === undefined) return undefined
+  const length = Number(header)
+  if (length > maxBytes) throw tooLarge(`${header} bytes are`, maxBytes)
+  return length
+}
+
+function rawStream(c: EdgeContext): AsyncIterable<Uint8Array> {
+  // Left open when reading stops early, so that the error can still be answered.
+  return c.env?.incoming?.iterator({ destroyOnReturn: false }) ?? c.req.raw.body ?? emptyStream()
+}
+
+async function* emptyStream(): AsyncGenerator<Uint8Array> {}
+
+/** A web stream stays one: a Worker can send nothing else, and sends an untouched one without copying. */
+function countedStream(
+  c: EdgeContext,
+  budget: ByteBudget | undefined,
+  onClientLeft: () => void,
+): AsyncIterable<Uint8Array> {
+  const raw = rawStream(c)
+  if (!(raw instanceof ReadableStream)) return countChunks(raw, budget, onClientLeft)
+  return budget === undefined ? raw : raw.pipeThrough(countingTransform(budget))
+}
+
+async function* countChunks(
+  source: AsyncIterable<Uint8Array>,
+  budget: ByteBudget | undefined,
+  onClientLeft: () => void,
+): AsyncGenerator<Uint8Array> {
+  let ended = false
+  let overBudget = false
+  try {
+    for await (const chunk of source) {
+      overBudget = budget?.take(chunk.byteLength) === false
+      if (overBudget) throw new RangeError('The body is over its limit')
+      yield chunk
+    }
+    ended = true
+  } catch (error) {
+    if (!ended && !overBudget) onClientLeft()
+    throw error
+  }
+}
+
+function countingTransform(budget: ByteBudget): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      if (budget.take(chunk.byteLength)) controller.enqueue(chunk)
+      else controller.error(new RangeError('The body is over its limit'))
+    },
+  })
+}
+
+function tooLarge(what: string, maxBytes: number): ServiceError {
+  const message = `Cannot read the request body: ${what} over the limit of ${maxBytes} bytes`
+  return new ServiceError('body_too_large', message)
+}
+
+function clientLeft(cause?: unknown): ServiceError {
+  const message = 'The client left before its request was complete'
+  return new ServiceError('cancelled', message, { cause })
+}

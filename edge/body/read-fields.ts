@@ -1,0 +1,52 @@
+import { ServiceError } from '../../shared/api/errors.ts'
+import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
+import { formToObject, parseJson } from '../../shared/api/request.ts'
+import type { EdgeContext } from '../platform.ts'
+import { readClientBody } from './client-body.ts'
+
+/** A JSON body. @throws {ServiceError} `invalid_json`, or as `readClientBody` */
+export async function readJson(c: EdgeContext): Promise<unknown> {
+  const bytes = await readClientBody(c, maxJsonBytes)
+  return parseJson(decodeUtf8(bytes))
+}
+
+/** A URL-encoded form, as the object a JSON client would have sent. */
+export async function readUrlForm(c: EdgeContext): Promise<Record<string, unknown>> {
+  const bytes = await readClientBody(c, maxJsonBytes)
+  return fieldsToObject(new URLSearchParams(new TextDecoder().decode(bytes)))
+}
+
+/** The same as multipart. @throws {ServiceError} `invalid_multipart`, also when it holds a file */
+export async function readMultipartForm(c: EdgeContext): Promise<Record<string, unknown>> {
+  const bytes = await readClientBody(c, maxFormFieldBytes)
+  const headers = { 'content-type': c.req.header('content-type') ?? '' }
+  const form = await new Response(bytes, { headers }).formData().catch((cause: unknown) => {
+    throw new ServiceError('invalid_multipart', 'The multipart body cannot be read', { cause })
+  })
+  const fields: [string, string][] = []
+  form.forEach((value, name) => {
+    if (typeof value !== 'string') throw unexpectedFile()
+    fields.push([name, value])
+  })
+  return fieldsToObject(fields)
+}
+
+function unexpectedFile(): ServiceError {
+  const message = 'This form takes no files: name image URLs as image_url, or send files to /generate/image'
+  return new ServiceError('invalid_multipart', message)
+}
+
+/** Some clients spell a field that occurs several times with brackets. */
+function fieldsToObject(fields: Iterable<readonly [string, string]>): Record<string, unknown> {
+  return formToObject(
+    Array.from(fields, ([name, value]) => [name === 'image_url[]' ? 'image_url' : name, value]),
+  )
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+  } catch (cause) {
+    throw new ServiceError('invalid_json', 'The request body is not valid UTF-8', { cause })
+  }
+}

@@ -1,0 +1,81 @@
+import { startDeadline, type Deadline } from '../../shared/api/deadline.ts'
+import { ServiceError } from '../../shared/api/errors.ts'
+import type { BackendBody, EdgeContext, Platform } from '../platform.ts'
+import { backendRequestHeaders, clientResponseHeaders } from './headers.ts'
+
+/** What goes to the backend. */
+export interface ForwardedMessage {
+  readonly path: string
+  readonly body: BackendBody
+  /** Replaces the client's, when the body was rewritten. */
+  readonly contentType?: string
+  /** Bytes; undefined for a chunked body. */
+  readonly contentLength?: number | undefined
+  /** Why the body broke, if the client is to blame. */
+  readonly bodyFailure?: () => ServiceError | undefined
+}
+
+/** Milliseconds the edge waits beyond the deadline it states, so that the backend gets to answer it. */
+const deadlineGraceMs = 1_000
+
+/**
+ * Sends the message to the backend and relays the answer byte by byte. The client's leaving reaches the backend
+ * through the signal, before and after the answer's headers.
+ * @throws {ServiceError} `backend_unavailable`, `deadline_exceeded`, `cancelled`, or what `bodyFailure` tells
+ */
+export async function forward(
+  c: EdgeContext,
+  platform: Platform,
+  message: ForwardedMessage,
+): Promise<Response> {
+  const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.var.startedAt))
+  const deadline = startDeadline(leftMs + deadlineGraceMs, c.req.raw.signal)
+  try {
+    const response = await platform.backend(message.path, {
+      method: 'POST',
+      headers: backendRequestHeaders({
+        client: c.req.raw.headers,
+        requestId: c.var.requestId,
+        keyId: c.var.keyId ?? 'none',
+        deadlineMs: leftMs,
+        ...message,
+      }),
+      body: message.body,
+      signal: deadline.signal,
+    })
+    return relay(response)
+  } catch (cause) {
+    throw failureOf(cause, c, message, deadline)
+  } finally {
+    deadline.stopClock()
+  }
+}
+
+function relay(response: Response): Response {
+  if (response.status === 403) {
+    // The backend does not know this edge's certificate; no client can do anything about it.
+    response.body?.cancel().catch(() => undefined)
+    throw new Error('The backend refused the client certificate')
+  }
+  return new Response(response.body, {
+    status: response.status,
+    headers: clientResponseHeaders(response.headers),
+  })
+}
+
+function failureOf(
+  cause: unknown,
+  c: EdgeContext,
+  message: ForwardedMessage,
+  deadline: Deadline,
+): ServiceError {
+  const bodyFailure = message.bodyFailure?.()
+  if (bodyFailure !== undefined) return bodyFailure
+  if (deadline.expired) {
+    return new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
+  }
+  if (c.req.raw.signal.aborted) {
+    return new ServiceError('cancelled', 'The client left before the answer', { cause })
+  }
+  return new ServiceError('backend_unavailable', 'The model server cannot be reached', { cause })
+}

@@ -1,0 +1,52 @@
+import { requestIdHeader } from '../../shared/api/request-id.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
+
+/**
+ * What of a client's headers the backend gets to see. A list of what passes, not of what does not: keys, cookies,
+ * addresses and headers that only the edge may set (key id, deadline) stay out without being named.
+ */
+const requestHeadersPassed = ['accept', 'content-type']
+
+/** What of the backend's answer the client gets to see. */
+const responseHeadersPassed = [
+  'cache-control',
+  'content-length',
+  'content-type',
+  'retry-after',
+  'x-accel-buffering',
+]
+
+interface ForwardedRequest {
+  readonly client: Headers
+  readonly requestId: string
+  readonly keyId: string
+  readonly deadlineMs: number
+  /** Replaces the client's, when the body was rewritten. */
+  readonly contentType?: string
+  readonly contentLength?: number | undefined
+}
+
+export function backendRequestHeaders(request: ForwardedRequest): Headers {
+  const headers = pick(request.client, requestHeadersPassed)
+  if (request.contentType !== undefined) headers.set('content-type', request.contentType)
+  if (request.contentLength !== undefined) {
+    headers.set('content-length', String(request.contentLength))
+  }
+  headers.set(requestIdHeader, request.requestId)
+  headers.set(forwardHeaders.keyId, request.keyId)
+  headers.set(forwardHeaders.deadlineMs, String(Math.ceil(request.deadlineMs)))
+  return headers
+}
+
+export function clientResponseHeaders(backend: Headers): Headers {
+  return pick(backend, responseHeadersPassed)
+}
+
+function pick(source: Headers, names: readonly string[]): Headers {
+  const picked = new Headers()
+  for (const name of names) {
+    const value = source.get(name)
+    if (value !== null) picked.set(name, value)
+  }
+  return picked
+}

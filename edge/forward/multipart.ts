@@ -1,0 +1,30 @@
+import { joinChunks } from '../../shared/fetch/read-limited.ts'
+import type { FetchedImage } from '../../shared/fetch/fetch-image.ts'
+import type { GenerateFields } from '../../shared/api/request.ts'
+
+/**
+ * The body of `POST /generate/image` for fields and images at hand (RFC 7578), in one piece, so that its length is
+ * known. Values need no escaping: no one can know the boundary beforehand.
+ */
+export function multipartBody(
+  fields: GenerateFields,
+  images: readonly FetchedImage[],
+): { readonly contentType: string; readonly bytes: Uint8Array } {
+  const boundary = `part-${crypto.randomUUID()}`
+  const encoder = new TextEncoder()
+  const chunks: Uint8Array[] = []
+  const text = (value: string) => chunks.push(encoder.encode(value))
+
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue
+    text(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
+  }
+  images.forEach(({ bytes, type }, index) => {
+    const disposition = `form-data; name="images"; filename="image-${index + 1}"`
+    text(`--${boundary}\r\ncontent-disposition: ${disposition}\r\ncontent-type: ${type}\r\n\r\n`)
+    chunks.push(bytes)
+    text('\r\n')
+  })
+  text(`--${boundary}--\r\n`)
+  return { contentType: `multipart/form-data; boundary=${boundary}`, bytes: joinChunks(chunks) }
+}

@@ -1,0 +1,59 @@
+import type { AddressInfo } from 'node:net'
+import type { Server } from 'node:http'
+import { createAdaptorServer } from '@hono/node-server'
+import { pino } from 'pino'
+import { ConfigError } from '../shared/node/environment.ts'
+import { createPublicTransport } from '../shared/node/public-agent.ts'
+import { createEdgeApp } from './app.ts'
+import { singleApiKey } from './keys/api-keys.ts'
+import { createBackendClient } from './node/backend-client.ts'
+import { parseEdgeConfig, readClientIdentity } from './node/config.ts'
+
+/** Milliseconds running requests may take to end once the process is asked to stop. */
+const drainMs = 4_000
+
+function start(): void {
+  const config = parseEdgeConfig(process.env)
+  const logger = pino({ level: config.logLevel, base: null })
+  const { backend } = createBackendClient(config.backendUrl, readClientIdentity(config.tlsFiles))
+  const app = createEdgeApp({
+    keys: singleApiKey(config.apiKey),
+    backend,
+    fetchPublic: createPublicTransport().transport,
+    log: ({ level, message, ...fields }) => logger[level](fields, message),
+    now: () => performance.now(),
+    deadlineMs: config.deadlineMs,
+  })
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    const taken = error.code === 'EADDRINUSE'
+    stopWith(taken ? `Port ${config.port} on ${config.host} is already in use` : error.message)
+  })
+  server.listen(config.port, config.host, () => {
+    const { port } = server.address() as AddressInfo
+    logger.info({ host: config.host, port }, 'edge listening')
+    process.send?.({ type: 'ready', port })
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => drain(server))
+}
+
+/** No new requests; running ones get their time, then everything ends. */
+function drain(server: Server): void {
+  server.close(() => process.exit(0))
+  server.closeIdleConnections()
+  setTimeout(() => server.closeAllConnections(), drainMs).unref()
+}
+
+function stopWith(message: string): void {
+  console.error(message)
+  process.exitCode = 1
+  if (process.connected) process.disconnect()
+}
+
+try {
+  start()
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  stopWith(error.message)
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { defaultDeadlineMs } from '../../shared/api/limits.ts'
+import {
+  ConfigError,
+  integerSetting,
+  parseEnvironment,
+  portSetting,
+} from '../../shared/node/environment.ts'
+
+const edgeSettings = z
+  .object({
+    HOST: z.string().default('127.0.0.1'),
+    PORT: portSetting.default(8787),
+    API_KEY: z.string().min(1),
+    BACKEND_PORT: portSetting.default(8443),
+    BACKEND_URL: z.url({ protocol: /^https$/, error: 'expected an https URL' }).optional(),
+    DEADLINE_MS: integerSetting(1_000, 86_400_000).default(defaultDeadlineMs),
+    STATE_DIR: z.string().default('.local'),
+    TLS_CA: z.string().optional(),
+    TLS_CERT: z.string().optional(),
+    TLS_KEY: z.string().optional(),
+    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  })
+  .transform((settings) => ({
+    host: settings.HOST,
+    port: settings.PORT,
+    apiKey: settings.API_KEY,
+    backendUrl: settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
+    deadlineMs: settings.DEADLINE_MS,
+    logLevel: settings.LOG_LEVEL,
+    tlsFiles: {
+      ca: settings.TLS_CA ?? join(settings.STATE_DIR, 'certs', 'ca.pem'),
+      cert: settings.TLS_CERT ?? join(settings.STATE_DIR, 'certs', 'client.pem'),
+      key: settings.TLS_KEY ?? join(settings.STATE_DIR, 'certs', 'client-key.pem'),
+    },
+  }))
+
+type EdgeConfig = z.infer<typeof edgeSettings>
+
+/** The settings of the edge on Node. @throws {ConfigError} naming every bad variable */
+export function parseEdgeConfig(environment: NodeJS.ProcessEnv): Readonly<EdgeConfig> {
+  return parseEnvironment(edgeSettings, environment)
+}
+
+/** What TLS needs to talk to the backend, as PEM text. */
+export interface ClientIdentity {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+/** @throws {ConfigError} naming the file that cannot be read */
+export function readClientIdentity(files: ClientIdentity): ClientIdentity {
+  return { ca: readPem(files.ca), cert: readPem(files.cert), key: readPem(files.key) }
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`Cannot read the certificate file ${file}`, { cause })
+  }
+}

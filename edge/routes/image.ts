@@ -1,0 +1,25 @@
+import { ServiceError } from '../../shared/api/errors.ts'
+import { maxUploadBytes } from '../../shared/api/limits.ts'
+import { routes } from '../../shared/api/routes.ts'
+import { passClientBody } from '../body/client-body.ts'
+import { mediaTypeOf } from '../body/media-type.ts'
+import { forward } from '../forward/forward.ts'
+import type { EdgeHandler, Platform } from '../platform.ts'
+
+/** `POST /generate/image`: bytes pass through as they are, and are parsed once, by the backend. */
+export function imageRoute(platform: Platform): EdgeHandler {
+  return async (c) => {
+    mediaTypeOf(c.req.raw.headers, ['multipart/form-data'])
+    if (!/;\s*boundary=[^;\s]/i.test(c.req.header('content-type') ?? '')) {
+      const message = 'Content-Type multipart/form-data must name a boundary'
+      throw new ServiceError('unsupported_media_type', message)
+    }
+    const body = passClientBody(c, maxUploadBytes)
+    return forward(c, platform, {
+      path: routes.image.path,
+      body: body.stream,
+      contentLength: body.length,
+      bodyFailure: body.failure,
+    })
+  }
+}

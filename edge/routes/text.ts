@@ -1,0 +1,19 @@
+import { generateFields, parseFields } from '../../shared/api/request.ts'
+import { routes } from '../../shared/api/routes.ts'
+import { mediaTypeOf } from '../body/media-type.ts'
+import { readJson } from '../body/read-fields.ts'
+import { forward } from '../forward/forward.ts'
+import type { EdgeHandler, Platform } from '../platform.ts'
+
+/** `POST /generate/text`: checked here, forwarded in canonical form. */
+export function textRoute(platform: Platform): EdgeHandler {
+  return async (c) => {
+    mediaTypeOf(c.req.raw.headers, ['application/json'])
+    const fields = parseFields(generateFields, await readJson(c))
+    return forward(c, platform, {
+      path: routes.text.path,
+      contentType: 'application/json',
+      body: JSON.stringify(fields),
+    })
+  }
+}
