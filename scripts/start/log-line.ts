@@ -1,36 +1,43 @@
-/** pino's numbers for levels, and its names for those the terminal shows. */
-const levelNames = new Map([
-  [10, 'trace'],
-  [20, 'debug'],
-  [30, 'info'],
-  [40, 'warn'],
-  [50, 'error'],
-  [60, 'fatal'],
-])
+const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof levels)[number]
 
-/** Told already by the line's beginning, or the same in every line. */
-const omitted = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'message', 'stack'])
+/** pino's numbers, where a program logs those. */
+const levelNumbers: Readonly<Record<number, LogLevel>> = {
+  20: 'debug',
+  30: 'info',
+  40: 'warn',
+  50: 'error',
+}
+
+/** Told already by the line's beginning, or of no use without the log file. */
+const omitted: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'message', 'stack'])
 
 /** Characters of one line in the terminal; the log file has it all. */
 const maxLineLength = 160
 
-/**
- * A JSON log line as a person reads it in a terminal: time, program, level, message, then the plain fields.
- * What is not JSON stays as it is.
- */
-export function humanLogLine(program: string, line: string): string {
+/** One line a program wrote. */
+interface LogLine {
+  /** What is not JSON comes from elsewhere, such as a crash, and counts as an error. */
+  readonly level: LogLevel
+  /** The line as a person reads it in a terminal: time, program, level, message, then the plain fields. */
+  readonly text: string
+}
+
+export function readLogLine(program: string, line: string): LogLine {
   const entry = parseEntry(line)
-  if (entry === undefined) return `${program}: ${line}`.slice(0, maxLineLength)
-  const { level, time } = entry
-  const shownLevel = typeof level === 'number' ? (levelNames.get(level) ?? String(level)) : level
-  const message = entry['msg'] ?? entry['message'] ?? ''
+  if (entry === undefined) return { level: 'error', text: shorten(`${program}: ${line}`) }
+  const level = levelOf(entry['level'])
+  const message = [entry['msg'], entry['message']].find((text) => typeof text === 'string') ?? ''
   const fields = Object.entries(entry)
     .filter(([name, value]) => !omitted.has(name) && isPlain(value))
     .map(([name, value]) => `${name}=${String(value)}`)
-  return [clock(time), program.padEnd(7), shownLevel, message, ...fields]
-    .filter((part) => part !== undefined && part !== '')
-    .join(' ')
-    .slice(0, maxLineLength)
+  const parts = [clock(entry['time']), program.padEnd(7), level, message, ...fields]
+  return { level, text: shorten(parts.filter((part) => part !== '').join(' ')) }
+}
+
+/** True when a line of `level` is wanted at the setting `least`. */
+export function isWanted(level: LogLevel, least: LogLevel): boolean {
+  return levels.indexOf(level) >= levels.indexOf(least)
 }
 
 function parseEntry(line: string): Record<string, unknown> | undefined {
@@ -42,13 +49,22 @@ function parseEntry(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Hours, minutes and seconds, in the machine's time zone as terminals show them. */
-function clock(time: unknown): string | undefined {
-  if (typeof time !== 'number' && typeof time !== 'string') return undefined
+function levelOf(value: unknown): LogLevel {
+  if (typeof value === 'number') return levelNumbers[value] ?? 'error'
+  return levels.find((level) => level === value) ?? 'error'
+}
+
+/** Hours, minutes and seconds in the machine's time zone, as terminals show them. */
+function clock(time: unknown): string {
+  if (typeof time !== 'number' && typeof time !== 'string') return ''
   const date = new Date(time)
-  return Number.isNaN(date.getTime()) ? undefined : date.toTimeString().slice(0, 8)
+  return Number.isNaN(date.getTime()) ? '' : date.toTimeString().slice(0, 8)
 }
 
 function isPlain(value: unknown): boolean {
   return ['string', 'number', 'boolean'].includes(typeof value)
+}
+
+function shorten(text: string): string {
+  return text.length > maxLineLength ? `${text.slice(0, maxLineLength - 1)}…` : text
 }

@@ -1,4 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { StartError } from './start-error.ts'
 
 interface PortWanted {
@@ -10,36 +11,39 @@ interface PortWanted {
 }
 
 /**
- * Makes sure that a port can be listened on, by doing so for a moment.
- * @returns the port
+ * Makes sure that ports can be listened on, by doing so for a moment with all of them.
+ * @returns the ports, in the same order
  * @throws {StartError} naming port and setting
  */
-export async function findFreePort({ host, port, setting }: PortWanted): Promise<number> {
-  const server = createServer()
+export async function findFreePorts(wanted: readonly PortWanted[]): Promise<number[]> {
+  const servers: Server[] = []
   try {
-    return await new Promise<number>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen({ host, port, exclusive: true }, () => {
-        resolve((server.address() as AddressInfo).port)
-      })
-    })
-  } catch (error) {
-    throw new StartError(explain(error as NodeJS.ErrnoException, host, port, setting))
+    for (const each of wanted) servers.push(await listen(each))
+    return servers.map((server) => (server.address() as AddressInfo).port)
   } finally {
-    server.close()
+    await Promise.all(servers.map((server) => once(server.close(), 'close')))
   }
 }
 
-function explain(error: NodeJS.ErrnoException, host: string, port: number, setting: string) {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return `Port ${port} on ${host} is already taken by another program: end it, or choose another port with ${setting}`
-    case 'EACCES':
-      return `Port ${port} needs privileges this user lacks: choose one above 1023 with ${setting}`
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `${host} is not an address of this machine: change ${setting.replace('PORT', 'HOST')}`
-    default:
-      return `Cannot listen on port ${port} of ${host} (${error.code}): change ${setting}`
+async function listen({ host, port, setting }: PortWanted): Promise<Server> {
+  const server = createServer()
+  try {
+    await once(server.listen({ host, port }), 'listening')
+    return server
+  } catch (error) {
+    throw new StartError(explain((error as NodeJS.ErrnoException).code, host, port, setting))
   }
+}
+
+function explain(code: string | undefined, host: string, port: number, setting: string): string {
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} on ${host} is already in use: end the program that uses it, or set ${setting} to another port`
+  }
+  if (code === 'EACCES') {
+    return `Port ${port} needs privileges this user lacks: set ${setting} to a port above 1023`
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return `"${host}" is not an address of this machine: change ${setting.replace('PORT', 'HOST')}`
+  }
+  return `Cannot listen on port ${port} of ${host} (${code ?? 'unknown reason'}): change ${setting}`
 }

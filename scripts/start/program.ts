@@ -3,18 +3,20 @@ import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { humanLogLine } from './log-line.ts'
+import { isWanted, readLogLine, type LogLevel } from './log-line.ts'
 
 /** Milliseconds a program may take to end by itself, so that all is over within the 5 s `npm start` promises. */
 const stopWithinMs = 4_000
 
-interface ProgramOptions {
+export interface ProgramOptions {
   readonly name: string
   /** Bundled entry file. */
   readonly script: string
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Lines are appended here whole; the terminal gets them in short. */
   readonly logFile: string
+  /** Less important lines are dropped. */
+  readonly logLevel: LogLevel
   readonly print: (line: string) => void
 }
 
@@ -25,13 +27,15 @@ interface ProgramOptions {
  */
 export class Program {
   readonly name: string
+  readonly logFile: string
   /** Resolves with how the program ended: `exit code 1`, `signal SIGKILL`. */
   readonly ended: Promise<string>
   readonly #child: ChildProcess
   readonly #log: WriteStream
 
-  constructor({ name, script, environment, logFile, print }: ProgramOptions) {
+  constructor({ name, script, environment, logFile, logLevel, print }: ProgramOptions) {
     this.name = name
+    this.logFile = logFile
     this.#log = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
     this.#child = fork(script, [], {
       env: environment,
@@ -42,8 +46,10 @@ export class Program {
     for (const input of [this.#child.stdout, this.#child.stderr]) {
       if (input === null) continue
       createInterface({ input }).on('line', (line) => {
+        const { level, text } = readLogLine(name, line)
+        if (!isWanted(level, logLevel)) return
         this.#log.write(`${line}\n`)
-        print(humanLogLine(name, line))
+        print(text)
       })
     }
     this.ended = this.#waitForEnd()

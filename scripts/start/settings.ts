@@ -1,44 +1,65 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
-import { parseEnvironment, portSetting } from '../../shared/node/environment.ts'
+import { parseConfig as parseBackendConfig } from '../../backend/config.ts'
+import { parseEdgeConfig } from '../../edge/node/config.ts'
+import { ConfigError, parseEnvironment } from '../../shared/node/environment.ts'
 
-type Environment = Readonly<Record<string, string | undefined>>
+export type Environment = Readonly<Record<string, string | undefined>>
 
-/** `npm start` makes certificates itself; these belong to backend and edge run one by one. */
-const refused = z.undefined({ error: 'is not for npm start, which makes its own certificates' })
+/** `npm start` makes certificates and connects the programs itself; these are for programs run one by one. */
+const setByStart = z.undefined({ error: 'npm start sets this itself, leave it unset' })
 
 const schema = z.object({
-  HOST: z.string().default('127.0.0.1'),
-  PORT: portSetting.default(8787),
-  BACKEND_HOST: z.string().default('127.0.0.1'),
-  BACKEND_PORT: portSetting.default(8443),
   STATE_DIR: z.string().default('.local'),
+  EDGE: z.enum(['worker', 'node']).default('worker'),
   API_KEY: z
     .string()
-    .regex(/^[\x21-\x7e]{1,256}$/, 'expected up to 256 visible ASCII characters')
+    .regex(/^[\x21-\x7e]{1,256}$/, 'expected at most 256 visible ASCII characters')
     .optional(),
-  EDGE: z.enum(['worker', 'node']).default('worker'),
-  LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-    .default('info'),
-  BACKEND_URL: refused.optional(),
-  TLS_CA: refused.optional(),
-  TLS_CERT: refused.optional(),
-  TLS_KEY: refused.optional(),
+  BACKEND_URL: setByStart.optional(),
+  TLS_CA: setByStart.optional(),
+  TLS_CERT: setByStart.optional(),
+  TLS_KEY: setByStart.optional(),
 })
 
-export type StartSettings = Readonly<z.infer<typeof schema>>
-
-/** The environment with what a `.env` file in `folder` adds to it; the real environment wins. */
-export function withDotEnv(environment: Environment, folder: string): Environment {
-  const path = `${folder}/.env`
-  return existsSync(path)
-    ? { ...parseEnv(readFileSync(path, 'utf8')), ...environment }
-    : environment
+/** The environment with what the file `.env` adds to it; the real environment wins. */
+export function withDotEnv(environment: Environment, path: string): Environment {
+  if (!existsSync(path)) return environment
+  return { ...parseEnv(readFileSync(path, 'utf8')), ...environment }
 }
 
-/** The settings `npm start` itself needs. @throws {ConfigError} naming every bad variable */
-export function parseStartSettings(environment: Environment): StartSettings {
-  return parseEnvironment(schema, environment)
+/**
+ * The settings `npm start` itself needs. Those of the programs are all checked too: better now than after some started.
+ * @throws {ConfigError} naming every bad variable
+ */
+export function parseStartSettings(environment: Environment) {
+  const problems = new Set<string>()
+  const own = attempt(() => parseEnvironment(schema, environment), problems)
+  const backend = attempt(() => parseBackendConfig(environment), problems)
+  // The key may be made later; any does for this check.
+  const edgeEnvironment = { ...environment, API_KEY: environment['API_KEY'] || 'unset' }
+  const edge = attempt(() => parseEdgeConfig(edgeEnvironment), problems)
+  if (own === undefined || backend === undefined || edge === undefined) {
+    throw new ConfigError([...problems].join('\n'))
+  }
+  return {
+    stateDir: own.STATE_DIR,
+    edgeKind: own.EDGE,
+    presetApiKey: own.API_KEY,
+    backend: { host: backend.host, port: backend.port },
+    edge: { host: edge.host, port: edge.port },
+    logLevel: edge.logLevel,
+  }
+}
+
+/** Runs `parse`; the lines of a ConfigError become `problems`, each only once. */
+function attempt<Result>(parse: () => Result, problems: Set<string>): Result | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const line of error.message.split('\n')) problems.add(line)
+    return undefined
+  }
 }

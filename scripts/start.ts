@@ -1,0 +1,60 @@
+import { fileURLToPath } from 'node:url'
+import { ConfigError } from '../shared/node/environment.ts'
+import { Launcher, type ReadyProduct } from './start/launcher.ts'
+import { samplePicture } from './start/readiness.ts'
+import { withDotEnv, type Environment } from './start/settings.ts'
+import { StartError } from './start/start-error.ts'
+
+interface StartOptions {
+  readonly environment: Environment
+  /** Bundles the Worker where needed. @returns path of the bundle */
+  readonly buildWorker: () => Promise<string>
+}
+
+const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+/**
+ * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of one of them.
+ * @returns the exit code
+ */
+export async function main({ environment, buildWorker }: StartOptions): Promise<number> {
+  const launcher = new Launcher({
+    environment: withDotEnv(environment, '.env'),
+    scripts: {
+      backend: bundled('../backend/main.js'),
+      nodeEdge: bundled('../edge/node.js'),
+      workerEdge: bundled('./worker-edge.js'),
+    },
+    buildWorker,
+    print: console.log,
+  })
+  const signal = nextSignal()
+  try {
+    const product = await Promise.race([signal, launcher.failed, launcher.start()])
+    if (typeof product !== 'string') {
+      announce(product)
+      await Promise.race([signal, launcher.failed])
+    }
+    return 0
+  } catch (error) {
+    if (!(error instanceof StartError || error instanceof ConfigError)) throw error
+    console.error(error.message)
+    return 1
+  } finally {
+    await launcher.stop()
+  }
+}
+
+/** Resolves with the first signal to end. Later ones are ignored: npm repeats the terminal's Ctrl-C. */
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => resolve(name))
+  })
+}
+
+function announce({ url, backendUrl, apiKeyFile }: ReadyProduct): void {
+  console.log(`The backend takes clients with a certificate at ${backendUrl}
+ready ${url}
+The API key is in ${apiKeyFile}. Try:
+curl -H "X-API-Key: $(cat '${apiKeyFile}')" -F prompt='Describe this image.' -F images=@${samplePicture} ${url}/generate/image`)
+}

@@ -1,0 +1,18 @@
+import { isIPv6 } from 'node:net'
+
+/** Listening on one of these means listening on every address of the machine. */
+const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
+
+/** Names every server certificate is good for; `backend` is what the host is called among containers. */
+const usualNames = ['localhost', '127.0.0.1', '::1', 'backend']
+
+/** Names by which clients may reach a server that listens on `host`. */
+export function serverNames(host: string): readonly string[] {
+  return wildcards.has(host) || usualNames.includes(host) ? usualNames : [...usualNames, host]
+}
+
+/** The host part of a URL that reaches a server listening on `host` from this machine. */
+export function urlHost(host: string): string {
+  if (wildcards.has(host)) return '127.0.0.1'
+  return isIPv6(host) ? `[${host}]` : host
+}

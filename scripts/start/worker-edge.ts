@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { Miniflare } from 'miniflare'
+import { parse } from 'smol-toml'
+import { z } from 'zod'
+import { parseEdgeConfig, readClientIdentity } from '../../edge/node/config.ts'
+
+// The edge as a Worker in workerd, on this machine: the bundle a deployment would upload, with a real client
+// certificate behind its BACKEND binding (which `wrangler dev` does not support locally).
+
+const config = parseEdgeConfig(process.env)
+const identity = readClientIdentity(config.tlsFiles)
+const { WORKER_BUNDLE } = z.object({ WORKER_BUNDLE: z.string() }).parse(process.env)
+const compatibility = z
+  .object({ compatibility_date: z.string(), compatibility_flags: z.array(z.string()) })
+  .parse(parse(await readFile('wrangler.toml', 'utf8')))
+
+let stopping = false
+
+const miniflare = new Miniflare({
+  // A sample of request.cf would be fetched from the internet.
+  cf: false,
+  handleRuntimeStdio(stdout: Readable, stderr: Readable) {
+    stdout.pipe(process.stdout)
+    stderr.pipe(process.stderr)
+    stdout.once('close', () => {
+      if (stopping) return
+      console.error('workerd ended unexpectedly')
+      process.exit(1)
+    })
+  },
+  workers: [
+    {
+      name: 'edge',
+      modules: true,
+      scriptPath: WORKER_BUNDLE,
+      compatibilityDate: compatibility.compatibility_date,
+      compatibilityFlags: compatibility.compatibility_flags,
+      bindings: {
+        API_KEY: config.apiKey,
+        BACKEND_URL: config.backendUrl,
+        DEADLINE_MS: String(config.deadlineMs),
+      },
+      serviceBindings: {
+        BACKEND: {
+          network: {
+            allow: ['local', 'private', 'public'],
+            tlsOptions: {
+              keypair: { privateKey: identity.key, certificateChain: identity.cert },
+              trustedCertificates: [identity.ca],
+              trustBrowserCas: false,
+            },
+          },
+        },
+      },
+      // What a client's URL leads to is never this machine or its network, as in a deployment.
+      outboundService: { network: { allow: ['public'] } },
+      // Past Miniflare's own front door: its error pages show stacks, and it answers paths of its own.
+      unsafeDirectSockets: [{ host: config.host, port: config.port }],
+    },
+  ],
+})
+
+async function stop(): Promise<void> {
+  if (stopping) return
+  stopping = true
+  await miniflare.dispose()
+  process.exit(0)
+}
+process.on('SIGTERM', () => void stop())
+// The launcher is gone, however it ended.
+process.on('disconnect', () => void stop())
+
+await miniflare.ready
