@@ -34,7 +34,9 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string().regex
 /** The weight files of a checkpoint folder, without reading them: the shards of the index, or the single file. */
 export async function weightFileNames(folder: string): Promise<string[]> {
   const weightMap = await readIndex(folder)
-  return weightMap === undefined ? [singleFileName] : [...new Set(Object.values(weightMap))].sort()
+  return weightMap === undefined
+    ? [singleFileName]
+    : [...new Set(Object.values(weightMap))].toSorted()
 }
 
 async function readIndex(folder: string): Promise<Record<string, string> | undefined> {

@@ -11,6 +11,7 @@ import {
 import { loadModel, type LoadModelOptions } from './load-model.ts'
 import type { Model } from './model.ts'
 import { prepareModelFolder } from './model-folder.ts'
+import { openModelSource } from './model-source.ts'
 
 let root: string
 beforeAll(async () => {
@@ -117,14 +118,11 @@ describe('prepareModelFolder()', () => {
     const checkpointDir = path.join(root, name)
     const modelsDir = path.join(root, `${name}-models`)
     await cp('models/kimi-vl-nano', checkpointDir, { recursive: true })
-    const prepare = (slots = 1, onProgress?: (text: string) => void) =>
-      prepareModelFolder({
-        checkpointDir,
-        modelsDir,
-        weights: 'q8',
-        slots,
-        ...(onProgress && { onProgress }),
-      })
+    const prepare = async (slots = 1, onProgress: (text: string) => void = () => undefined) => {
+      const source = await openModelSource(checkpointDir)
+      const options = { modelsDir, weights: 'q8', slots, onProgress } as const
+      return prepareModelFolder(source, options).finally(() => source.checkpoint.close())
+    }
     const weights = path.join(modelsDir, `${name}-onnx-q8`, 'decoder.weights')
     return { checkpointDir, modelsDir, prepare, weights }
   }
@@ -140,7 +138,7 @@ describe('prepareModelFolder()', () => {
     await prepare(3)
     expect(await written(weights)).toBe(first)
     expect(await readdir(modelsDir)).toEqual(['reuse-onnx-q8'])
-    expect((await readdir(path.dirname(weights))).sort()).toEqual([
+    expect((await readdir(path.dirname(weights))).toSorted()).toEqual([
       'decoder-1-slots.onnx',
       'decoder-3-slots.onnx',
       'decoder.weights',

@@ -4,14 +4,19 @@ import { KvCache } from './kv-cache.ts'
 import { prepareModelFolder, type ModelFolderOptions } from './model-folder.ts'
 import type { Model, ModelInfo } from './model.ts'
 import type { ModelConfig } from './model-config.ts'
+import { openModelSource, type ModelSource } from './model-source.ts'
 import { createPatchNormalizer } from './normalize-patches.ts'
-import { readPreprocessorConfig } from './preprocessor-config.ts'
 import { createSession } from './sessions.ts'
 import { encodeImage } from './vision-encoder.ts'
 
-export interface LoadModelOptions extends ModelFolderOptions {
+export interface OpenModelOptions extends ModelFolderOptions {
   /** Cores the model may use. */
   readonly threads: number
+}
+
+export interface LoadModelOptions extends OpenModelOptions {
+  /** A Hugging Face checkpoint folder. */
+  readonly checkpointDir: string
 }
 
 /**
@@ -19,9 +24,19 @@ export interface LoadModelOptions extends ModelFolderOptions {
  * @throws {CheckpointError} when the checkpoint is not usable
  */
 export async function loadModel(options: LoadModelOptions): Promise<Model> {
-  const folder = await prepareModelFolder(options)
-  const { text_config: text, vision_config: vision } = folder.config
-  const normalize = createPatchNormalizer(await readPreprocessorConfig(options.checkpointDir))
+  const source = await openModelSource(options.checkpointDir)
+  try {
+    return await openModel(source, options)
+  } finally {
+    await source.checkpoint.close()
+  }
+}
+
+/** Loads a model from any source; the source is not needed afterwards. */
+export async function openModel(source: ModelSource, options: OpenModelOptions): Promise<Model> {
+  const folder = await prepareModelFolder(source, options)
+  const { text_config: text, vision_config: vision } = source.config
+  const normalize = createPatchNormalizer(source.preprocessor)
   options.onProgress?.('loading the vision tower')
   const visionSession = await createSession(folder.visionGraphFile, options.threads)
   options.onProgress?.('loading the decoder')
@@ -36,7 +51,7 @@ export async function loadModel(options: LoadModelOptions): Promise<Model> {
   const visionParts = { session: visionSession, config: vision, normalize }
   const parts = { session, config: text, embeddings, cache, slots: options.slots }
   return {
-    info: modelInfo(folder.config, options.slots),
+    info: modelInfo(source.config, options.slots),
     encodeImage: (image) => encodeImage(visionParts, image),
     openSlot: () => cache.open(),
     closeSlot: (slot) => cache.close(slot),

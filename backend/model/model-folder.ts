@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
-import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import type { FloatType } from '../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../graph/graph-builder.ts'
 import type { WeightForm } from '../graph/layers.ts'
@@ -12,9 +11,9 @@ import { writeWeights } from '../graph/write-graph.ts'
 import { buildDecoderGraph } from './deepseek/decoder-graph.ts'
 import { embeddingTensor, writeEmbeddings } from './embedding-table.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
-import { readModelConfig, type ModelConfig } from './model-config.ts'
+import type { ModelSource } from './model-source.ts'
 import { buildVisionGraph } from './moonvit/vision-graph.ts'
-import { describeSources, sourceFileSchema, sourcesUnchanged } from './source-files.ts'
+import { sourceFileSchema } from './source-files.ts'
 
 /** The two forms a model can be converted to: 8-bit weights (the product) and float32 (for comparison). */
 const weightForms = {
@@ -24,9 +23,7 @@ const weightForms = {
 export type WeightFormName = keyof typeof weightForms
 
 export interface ModelFolderOptions {
-  /** A Hugging Face checkpoint folder. */
-  readonly checkpointDir: string
-  /** Where converted models live; this one gets a folder named after the checkpoint. */
+  /** Where converted models live; this one gets a folder named after its source. */
   readonly modelsDir: string
   readonly weights: WeightFormName
   /** Sequences that can take part in one run. */
@@ -36,7 +33,6 @@ export interface ModelFolderOptions {
 
 /** A checkpoint in the form ONNX Runtime loads. */
 export interface ModelFolder {
-  readonly config: ModelConfig
   readonly visionGraphFile: string
   readonly decoderGraphFile: string
   readonly embeddingFile: string
@@ -68,43 +64,38 @@ const fileNames = {
 }
 
 /**
- * Finds or makes the converted form of a checkpoint. Weights are written once and reused as long as the checkpoint's
- * files and the layout stay the same; the small graph files are made anew at every call.
- * @throws {CheckpointError} when the checkpoint is not a usable Kimi-VL
+ * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files
+ * and the layout stay the same; the small graph files are made anew at every call.
+ * @throws {CheckpointError} when the source is not a usable Kimi-VL
  */
-export async function prepareModelFolder(options: ModelFolderOptions): Promise<ModelFolder> {
-  const config = await readModelConfig(options.checkpointDir)
-  const checkpoint = await openCheckpoint(options.checkpointDir)
-  try {
-    checkInventory(checkpoint.shapes, expectedTensors(config))
-    const form = weightForms[options.weights]
-    const graphs: Graphs = {
-      vision: buildVisionGraph(config.vision_config, checkpoint, form),
-      decoder: buildDecoderGraph(config.text_config, checkpoint, { form, slots: options.slots }),
-    }
-    const name = `${path.basename(path.resolve(options.checkpointDir))}-onnx-${options.weights}`
-    const folder = path.join(options.modelsDir, name)
-    if (!(await isCurrent(folder, options, graphs)))
-      await convert(folder, options, graphs, checkpoint)
-    return {
-      config,
-      visionGraphFile: await writeGraphFile(folder, 'vision.onnx', graphs.vision, 'visionWeights'),
-      decoderGraphFile: await writeGraphFile(
-        folder,
-        `decoder-${options.slots}-slots.onnx`,
-        graphs.decoder,
-        'decoderWeights',
-      ),
-      embeddingFile: path.join(folder, fileNames.embeddings),
-      embeddingType: embeddingTensor(checkpoint).type,
-    }
-  } finally {
-    await checkpoint.close()
+export async function prepareModelFolder(
+  source: ModelSource,
+  options: ModelFolderOptions,
+): Promise<ModelFolder> {
+  const { config, checkpoint } = source
+  checkInventory(checkpoint.shapes, expectedTensors(config))
+  const form = weightForms[options.weights]
+  const { slots } = options
+  const graphs: Graphs = {
+    vision: buildVisionGraph(config.vision_config, checkpoint, form),
+    decoder: buildDecoderGraph(config.text_config, checkpoint, { form, slots }),
+  }
+  const folder = path.join(options.modelsDir, `${source.name}-onnx-${options.weights}`)
+  if (!(await isCurrent(folder, source, options, graphs))) {
+    await convert(folder, source, options, graphs)
+  }
+  const decoderName = `decoder-${slots}-slots.onnx`
+  return {
+    visionGraphFile: await writeGraphFile(folder, 'vision.onnx', graphs.vision, 'visionWeights'),
+    decoderGraphFile: await writeGraphFile(folder, decoderName, graphs.decoder, 'decoderWeights'),
+    embeddingFile: path.join(folder, fileNames.embeddings),
+    embeddingType: embeddingTensor(checkpoint).type,
   }
 }
 
 async function isCurrent(
   folder: string,
+  source: ModelSource,
   options: ModelFolderOptions,
   graphs: Graphs,
 ): Promise<boolean> {
@@ -113,7 +104,7 @@ async function isCurrent(
     manifest !== undefined &&
     manifest.weights === options.weights &&
     manifest.layout === layoutHash(graphs) &&
-    (await sourcesUnchanged(options.checkpointDir, manifest.sources))
+    (await source.filesUnchanged(manifest.sources))
   )
 }
 
@@ -133,9 +124,9 @@ async function readManifest(folder: string): Promise<Manifest | undefined> {
 /** Writes everything into a folder of its own name, then puts it in place in one step. */
 async function convert(
   folder: string,
+  source: ModelSource,
   options: ModelFolderOptions,
   graphs: Graphs,
-  checkpoint: Checkpoint,
 ): Promise<void> {
   const partial = `${folder}.partial-${process.pid}`
   await rm(partial, { recursive: true, force: true })
@@ -144,12 +135,12 @@ async function convert(
     const report = progress(externalBytes(graphs.vision) + externalBytes(graphs.decoder), options)
     await writeWeights(graphs.vision, path.join(partial, fileNames.visionWeights), report)
     await writeWeights(graphs.decoder, path.join(partial, fileNames.decoderWeights), report)
-    await writeEmbeddings(checkpoint, path.join(partial, fileNames.embeddings))
+    await writeEmbeddings(source.checkpoint, path.join(partial, fileNames.embeddings))
     const manifest: Manifest = {
       converterVersion,
       weights: options.weights,
       layout: layoutHash(graphs),
-      sources: await describeSources(options.checkpointDir),
+      sources: await source.describeFiles(),
     }
     await writeFile(path.join(partial, fileNames.manifest), JSON.stringify(manifest, null, 2))
     await rm(folder, { recursive: true, force: true })

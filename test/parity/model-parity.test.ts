@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadModel } from '../../backend/model/load-model.ts'
+import { openModel } from '../../backend/model/load-model.ts'
 import { prepareModelFolder, type WeightFormName } from '../../backend/model/model-folder.ts'
+import { openModelSource } from '../../backend/model/model-source.ts'
 import { visionNames } from '../../backend/model/moonvit/vision-graph.ts'
 import { createPatchNormalizer } from '../../backend/model/normalize-patches.ts'
 import { readPreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
@@ -35,17 +36,19 @@ beforeAll(async () => {
 })
 afterAll(() => rm(modelsDir, { recursive: true }))
 
-async function openModel(weights: WeightFormName) {
-  const options = { checkpointDir: nano, modelsDir, weights, slots: 1 }
-  const model = await loadModel({ ...options, threads: 2 })
-  const folder = await prepareModelFolder(options)
+async function openBoth(weights: WeightFormName) {
+  const options = { modelsDir, weights, slots: 1 }
+  const source = await openModelSource(nano)
+  const model = await openModel(source, { ...options, threads: 2 })
+  const folder = await prepareModelFolder(source, options)
+  await source.checkpoint.close()
   const vision = await createSession(folder.visionGraphFile, 2)
-  return { model, vision, config: folder.config.vision_config }
+  return { model, vision, config: source.config.vision_config }
 }
-type OpenModel = Awaited<ReturnType<typeof openModel>>
+type Opened = Awaited<ReturnType<typeof openBoth>>
 
 /** Both stages of the vision tower for each image of a case. */
-async function visionStages({ vision, config }: OpenModel, golden: GoldenCase) {
+async function visionStages({ vision, config }: Opened, golden: GoldenCase) {
   const normalize = createPatchNormalizer(await readPreprocessorConfig(nano))
   const stages: { patchFeatures: Float32Array; imageFeatures: Float32Array }[] = []
   for (const image of await readGoldenImages(golden)) {
@@ -96,9 +99,9 @@ function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number
 }
 
 describe('float32 graphs against the reference', () => {
-  let open: OpenModel
+  let open: Opened
   beforeAll(async () => {
-    open = await openModel('f32')
+    open = await openBoth('f32')
   })
   afterAll(() => Promise.all([open.model.close(), open.vision.release()]))
 
@@ -135,9 +138,9 @@ describe('float32 graphs against the reference', () => {
 })
 
 describe('8-bit graphs against the reference', () => {
-  let open: OpenModel
+  let open: Opened
   beforeAll(async () => {
-    open = await openModel('q8')
+    open = await openBoth('q8')
   })
   afterAll(() => Promise.all([open.model.close(), open.vision.release()]))
 
