@@ -136,11 +136,12 @@ describe('generate()', () => {
     const first = await Promise.allSettled(
       streams.map((stream) => stream[Symbol.asyncIterator]().next()),
     )
-    const positions = first.map((result) =>
-      result.status === 'fulfilled' && !result.value.done && result.value.value.type === 'queued'
+    const positions = first.map((result) => {
+      if (result.status === 'rejected') return result.reason as Error
+      return result.value.done !== true && result.value.value.type === 'queued'
         ? result.value.value.position
-        : (result as PromiseRejectedResult).reason,
-    )
+        : undefined
+    })
     expect(positions.slice(0, 6)).toEqual([0, 0, 0, 0, 0, 1])
     expect(positions[6]).toMatchObject({ code: 'queue_full', status: 429 })
   })
@@ -311,9 +312,8 @@ describe('cancellation', () => {
     const other = createJob({ maxTokens: 40, stopIds: [] })
     const expected = await alone(other)
     const survivor = answer(engine, other)
-    const events = engine
-      .generate(createJob({ maxTokens: 100, stopIds: [] }), controller.signal)
-      [Symbol.asyncIterator]()
+    const stream = engine.generate(createJob({ maxTokens: 100, stopIds: [] }), controller.signal)
+    const events = stream[Symbol.asyncIterator]()
     await take(events, 4)
     const { steps } = engine.snapshot()
     controller.abort()
@@ -353,9 +353,9 @@ describe('failures', () => {
     const jobs = [createJob({ stopIds: [] }), createJob({ stopIds: [] })]
     const results = await Promise.allSettled(jobs.map((job) => answer(engine, job)))
     for (const result of results) {
-      const { reason } = result as PromiseRejectedResult
+      const reason = (result as PromiseRejectedResult).reason as Error
       expect(reason).toMatchObject({ code: 'internal', cause: { message: 'driver: /dev/secret' } })
-      expect((reason as Error).message).not.toContain('secret')
+      expect(reason.message).not.toContain('secret')
     }
     await settle(engine)
     expect(model.openSlots).toBe(0)

@@ -18,7 +18,7 @@ describe('createRandom()', () => {
 
   it('draws uniformly from [0, 1)', () => {
     const count = 100_000
-    const bins = new Array<number>(50).fill(0)
+    const bins = Array.from({ length: 50 }, () => 0)
     for (const value of draws(5, count)) {
       expect(value).toBeGreaterThanOrEqual(0)
       bins[Math.floor(value * bins.length)]! += 1

@@ -48,7 +48,7 @@ function exactProbabilities(
   const top = logits.reduce((a, b) => Math.max(a, b))
   const weights = Array.from(logits, (logit) => Math.exp((logit - top) / temperature))
   const total = weights.reduce((a, b) => a + b)
-  const order = weights.map((_, id) => id).sort((a, b) => logits[b]! - logits[a]! || a - b)
+  const order = weights.map((_, id) => id).toSorted((a, b) => logits[b]! - logits[a]! || a - b)
   const kept = new Map<number, number>()
   let sum = 0
   for (const id of order) {

@@ -32,7 +32,7 @@ export function createSampler(
   const { temperature, topP, seed } = job.sampling
   const controlStops = [...new Set(job.stopIds)]
     .filter((id) => id >= controlIdsFrom)
-    .sort((a, b) => a - b)
+    .toSorted((a, b) => a - b)
   const random = createRandom(seed)
   const bins = new Float64Array(temperature === 0 ? 0 : binCount)
   return (logits) => {
@@ -129,7 +129,7 @@ function cutAt(logits: Float32Array, axis: BinAxis, bins: Float64Array, limit: n
   let bin = 0
   let mass = 0
   while (bin < binCount - 1 && mass + bins[bin]! < limit) mass += bins[bin++]!
-  const inOrder = membersOf(bin, logits, axis).sort((a, b) => logits[b]! - logits[a]! || a - b)
+  const inOrder = membersOf(bin, logits, axis).toSorted((a, b) => logits[b]! - logits[a]! || a - b)
   let kept = 0
   while (kept < inOrder.length && (mass < limit || kept === 0)) {
     mass += weight(logits[inOrder[kept++]!]!, axis)

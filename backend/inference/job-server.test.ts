@@ -58,6 +58,13 @@ describe('JobServer', () => {
     ])
   })
 
+  it('runs on when an announced job does not arrive', async () => {
+    const { server, model } = start()
+    server.expect(9)
+    await server.generate(1, createJob({ maxTokens: 3, stopIds: [] }))
+    expect(model.steps).toHaveLength(3)
+  })
+
   it('sends the counters after a cancellation, though no step follows', async () => {
     const { server, sent } = start()
     const job = server.generate(3, createJob({ maxTokens: 100, stopIds: [] }))

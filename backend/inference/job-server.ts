@@ -7,6 +7,12 @@ import { Outbox } from './outbox.ts'
 import type { JobKey, ToParent } from './protocol.ts'
 import { toWire } from './wire-error.ts'
 
+/**
+ * Milliseconds between two steps that go to receiving images at most. The socket holds 0.2 MB, all that would arrive
+ * while a step blocks this thread; in this time about 5 MB do, and a running stream hardly notices.
+ */
+const maxIntakeMs = 20
+
 export interface JobServerOptions {
   readonly model: Model
   readonly queueLimit: number
@@ -20,6 +26,7 @@ export class JobServer {
   readonly #engine
   readonly #outbox: Outbox
   readonly #running = new Map<JobKey, AbortController>()
+  readonly #incoming = new Set<JobKey>()
 
   constructor({ model, queueLimit, send }: JobServerOptions) {
     this.#model = model
@@ -29,8 +36,14 @@ export class JobServer {
     send({ type: 'ready', snapshot: this.#engine.snapshot() })
   }
 
+  /** Announces a large `generate`: steps make room for its arrival. */
+  expect(key: JobKey): void {
+    this.#incoming.add(key)
+  }
+
   /** Settles when the job has ended; never rejects. */
   async generate(key: JobKey, job: GenerateJob): Promise<void> {
+    this.#incoming.delete(key)
     const controller = new AbortController()
     this.#running.set(key, controller)
     try {
@@ -61,6 +74,8 @@ export class JobServer {
   async #yieldAndSend(): Promise<void> {
     await nextImmediate()
     this.#outbox.flush()
+    const until = performance.now() + maxIntakeMs
+    while (this.#incoming.size > 0 && performance.now() < until) await nextImmediate()
   }
 }
 

@@ -33,6 +33,8 @@ export interface WireError {
 export type ToChild =
   /** The first message, once. */
   | { readonly type: 'init'; readonly init: InferenceInit }
+  /** A `generate` with images is on its way: megabytes, which arrive only while no step blocks the thread. */
+  | { readonly type: 'incoming'; readonly key: JobKey }
   | { readonly type: 'generate'; readonly key: JobKey; readonly job: GenerateJob }
   /** The job may have ended already. */
   | { readonly type: 'cancel'; readonly key: JobKey }

@@ -20,6 +20,9 @@ export function runChild(load: LoadModel): void {
       case 'init':
         void serve(load, message.init).then((started) => (server = started))
         return
+      case 'incoming':
+        server?.expect(message.key)
+        return
       case 'generate':
         void server?.generate(message.key, message.job)
         return

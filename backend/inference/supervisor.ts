@@ -102,6 +102,7 @@ class Supervisor implements Inference {
     signal.addEventListener('abort', onAbort, { once: true })
     this.#jobs.set(key, events)
     try {
+      if (job.images.length > 0) this.#send({ type: 'incoming', key })
       this.#send({ type: 'generate', key, job })
       yield* events.read()
     } finally {
