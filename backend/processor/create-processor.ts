@@ -91,6 +91,7 @@ async function runTasks(
       tasks.encodeTexts(texts, either),
       Promise.all(apart(files).map((file, index) => preparedImage(tasks, file, index, either))),
     ])
+    signal.throwIfAborted()
     return { segments, textIds, images }
   } catch (error) {
     failed.abort()

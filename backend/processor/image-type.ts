@@ -4,7 +4,7 @@ export type ImageType = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'heif'
 /** First bytes, as Latin-1 text. AVIF is a HEIF container whose brand says so; other HEIF files hold HEVC. */
 const signatures: readonly (readonly [ImageType, RegExp])[] = [
   ['jpeg', /^\xff\xd8\xff/],
-  ['png', /^\x89PNG\r\n\x1a\n/],
+  ['png', /^\x89PNG\r\n/],
   ['webp', /^RIFF[^]{4}WEBP/],
   ['gif', /^GIF8[79]a/],
   ['tiff', /^(II[*+]\0|MM\0[*+])/],

@@ -25,11 +25,13 @@ export function createLocalTasks(modelFolder: string): ProcessorTasks {
   const tokenizer = once(async () => createTokenizer(await readRanks(modelFolder)))
   const config = once(() => readPreprocessorConfig(modelFolder))
   return {
-    async encodeTexts(texts) {
+    async encodeTexts(texts, signal) {
+      signal.throwIfAborted()
       const { encodeOrdinary } = await tokenizer()
       return texts.map(encodeOrdinary)
     },
-    async prepareImage(file) {
+    async prepareImage(file, signal) {
+      signal.throwIfAborted()
       try {
         return { ok: true, image: await prepareImage(file, await config()) }
       } catch (error) {

@@ -22,7 +22,7 @@ describe('splitLongRuns()', () => {
     const pieces = splitLongRuns(text)
     expect(pieces.join('')).toBe(text)
     expect(pieces.every((piece) => Array.from(piece).length <= 1_010)).toBe(true)
-    expect(pieces.every((piece) => piece.isWellFormed())).toBe(true)
+    expect(pieces.some((piece) => /\p{Surrogate}/u.test(piece))).toBe(false)
   })
 
   it('keeps what stands around a long run in one piece with its ends', () => {

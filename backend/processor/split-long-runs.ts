@@ -30,7 +30,9 @@ const runPatterns = unsplitClasses.map(
  */
 export function splitLongRuns(text: string): string[] {
   if (text.length <= maxRunChars) return [text]
-  const cuts = runPatterns.flatMap((pattern) => cutsBetween(text, pattern)).sort((a, b) => a - b)
+  const cuts = runPatterns
+    .flatMap((pattern) => cutsBetween(text, pattern))
+    .toSorted((a, b) => a - b)
   return [...cuts, text.length].map((cut, at) => text.slice(at === 0 ? 0 : cuts[at - 1], cut))
 }
 

@@ -54,11 +54,12 @@ function startThreads(name: string, threads: number, { workerFile, modelFolder }
       transferList: ArrayBuffer[],
       signal: AbortSignal,
     ): Promise<Result> {
+      // Piscina starts new threads when it is asked after its end.
+      if (closed) throw shuttingDown()
       try {
         return await gate(() => pool.run(task, { transferList }) as Promise<Result>, signal)
       } catch (cause) {
-        if (!closed) throw cause
-        throw new ServiceError('shutting_down', 'The server is shutting down', { cause })
+        throw closed ? shuttingDown() : cause
       }
     },
     async close() {
@@ -66,6 +67,10 @@ function startThreads(name: string, threads: number, { workerFile, modelFolder }
       await pool.destroy()
     },
   }
+}
+
+function shuttingDown(): ServiceError {
+  return new ServiceError('shutting_down', 'The server is shutting down')
 }
 
 /** Memory a file has for itself moves to the thread; a view of something larger is copied. */

@@ -16,7 +16,7 @@ export const splitPattern = [
 
 export interface Tokenizer {
   /** Text to base token ids. Whatever looks like a special token stays plain text; the empty text has no ids. */
-  encodeOrdinary(text: string): Int32Array<ArrayBuffer>
+  readonly encodeOrdinary: (text: string) => Int32Array<ArrayBuffer>
 }
 
 /** @param ranks the text of tiktoken.model, checked before */
