@@ -37,9 +37,11 @@ export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
 export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<Uint8Array> {
   declaredLength(c, maxBytes)
   const budget = new ByteBudget(maxBytes)
-  const bytes = await readLimited(rawStream(c), budget, c.req.raw.signal).catch((cause: unknown) => {
-    throw clientLeft(cause)
-  })
+  const bytes = await readLimited(rawStream(c), budget, c.req.raw.signal).catch(
+    (cause: unknown) => {
+      throw clientLeft(cause)
+    },
+  )
   if (bytes === undefined) throw tooLarge('it is', maxBytes)
   return bytes
 }

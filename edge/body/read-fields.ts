@@ -32,7 +32,8 @@ export async function readMultipartForm(c: EdgeContext): Promise<Record<string, 
 }
 
 function unexpectedFile(): ServiceError {
-  const message = 'This form takes no files: name image URLs as image_url, or send files to /generate/image'
+  const message =
+    'This form takes no files: name image URLs as image_url, or send files to /generate/image'
   return new ServiceError('invalid_multipart', message)
 }
 

@@ -43,6 +43,12 @@ export async function forward(
       body: message.body,
       signal: deadline.signal,
     })
+    // workerd ends a broken chunked body as if it were whole; the backend's opinion of the rest does not matter.
+    const bodyFailure = message.bodyFailure?.()
+    if (bodyFailure !== undefined) {
+      discardBody(response)
+      throw bodyFailure
+    }
     return relay(response)
   } catch (cause) {
     throw failureOf(cause, c, message, deadline)
@@ -54,13 +60,17 @@ export async function forward(
 function relay(response: Response): Response {
   if (response.status === 403) {
     // The backend does not know this edge's certificate; no client can do anything about it.
-    response.body?.cancel().catch(() => undefined)
+    discardBody(response)
     throw new Error('The backend refused the client certificate')
   }
   return new Response(response.body, {
     status: response.status,
     headers: clientResponseHeaders(response.headers),
   })
+}
+
+function discardBody(response: Response): void {
+  response.body?.cancel().catch(() => undefined)
 }
 
 function failureOf(

@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { Miniflare, type Request, Response as WorkerdResponse } from 'miniflare'
+import sharp from 'sharp'
+import { parse } from 'smol-toml'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCertificates } from '../scripts/start/create-certificates.ts'
+import type { ErrorBody } from '../shared/api/errors.ts'
+import { BackendStub } from '../test/support/backend-stub.ts'
+import { describeEdge, type EdgeSettings, type RunningEdge } from '../test/support/edge-suite.ts'
+
+describeEdge('Worker', (settings) => startWorkerd(settings))
+
+describe('edge/worker.ts', () => {
+  const settings = { apiKey: 'a-key', backendUrl: '' }
+  let backend: BackendStub
+  let edge: RunningEdge
+  let requested: { url: string; headers: Record<string, string> }[]
+
+  beforeAll(async () => {
+    const names = { server: ['localhost'], client: 'edge' }
+    const certificates = await createCertificates(names, Date.now())
+    const png = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer()
+    requested = []
+    backend = await BackendStub.start(certificates)
+    edge = await startWorkerd({ ...settings, backendUrl: backend.url, certificates }, (request) => {
+      requested.push({ url: request.url, headers: Object.fromEntries(request.headers) })
+      if (request.url.endsWith('/moved')) {
+        return new WorkerdResponse(null, { status: 302, headers: { location: 'http://10.0.0.1/' } })
+      }
+      return new WorkerdResponse(png, { headers: { 'set-cookie': 'a=b' } })
+    })
+  })
+  afterAll(async () => {
+    await edge.stop()
+    await backend.close()
+  })
+
+  const describeUrls = (urls: string | readonly string[]) =>
+    fetch(`${edge.url}/generate/image_url`, {
+      method: 'POST',
+      headers: { 'x-api-key': 'a-key', 'content-type': 'application/json' },
+      body: JSON.stringify({ prompt: 'What is it?', image_url: urls, seed: 3 }),
+    })
+
+  it('POST /generate/image_url fetches the images and uploads them to the backend', async () => {
+    const urls = ['https://images.example.com/a', 'https://images.example.com/b']
+    const response = await describeUrls(urls)
+    expect(response.status).toBe(200)
+    expect(requested.map(({ url }) => url).toSorted()).toEqual(urls)
+    expect(requested[0]?.headers['accept-encoding']).toBe('identity')
+    expect(JSON.stringify(requested)).not.toContain('a-key')
+
+    const seen = await backend.lastSeen()
+    expect(seen.path).toBe('/generate/image')
+    const body = await seen.body
+    expect(seen.headers['content-length']).toBe(String(body.length))
+    const form = await new Response(new Uint8Array(body), {
+      headers: { 'content-type': seen.headers['content-type'] ?? '' },
+    }).formData()
+    expect(form.get('prompt')).toBe('What is it?')
+    expect(form.get('seed')).toBe('3')
+    expect(form.getAll('images').map((file) => (file as File).type)).toEqual([
+      'image/png',
+      'image/png',
+    ])
+  })
+
+  it('POST /generate/image_url does not follow a redirect into a private network', async () => {
+    requested.length = 0
+    const response = await describeUrls('https://images.example.com/moved')
+    const { error } = (await response.json()) as ErrorBody
+    expect([response.status, error.code]).toEqual([400, 'image_url_refused'])
+    expect(requested).toHaveLength(1)
+  })
+
+  it('answers a typed error and names the bad setting in the log', async () => {
+    const certificates = await createCertificates(
+      { server: ['localhost'], client: 'a' },
+      Date.now(),
+    )
+    const broken = await startWorkerd({ apiKey: '', backendUrl: 'http://plain', certificates })
+    const response = await fetch(`${broken.url}/health`)
+    const { error } = (await response.json()) as ErrorBody
+    expect([response.status, error.code]).toEqual([500, 'internal'])
+    await expect.poll(() => broken.output()).toContain('BACKEND_URL, API_KEY')
+    await broken.stop()
+  })
+})
+
+async function startWorkerd(
+  { apiKey, backendUrl, certificates }: EdgeSettings,
+  internet?: (request: Request) => WorkerdResponse,
+): Promise<RunningEdge> {
+  const wrangler = parse(await readFile('wrangler.toml', 'utf8')) as {
+    compatibility_date: string
+    compatibility_flags: string[]
+    vars: Record<string, string>
+  }
+  let output = ''
+  const miniflare = new Miniflare({
+    cf: false,
+    host: '127.0.0.1',
+    port: 0,
+    handleRuntimeStdio(...streams: Readable[]) {
+      for (const stream of streams) {
+        stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+      }
+    },
+    workers: [
+      {
+        name: 'edge',
+        modules: true,
+        scriptPath: 'dist/worker/worker.js',
+        compatibilityDate: wrangler.compatibility_date,
+        compatibilityFlags: wrangler.compatibility_flags,
+        bindings: { ...wrangler.vars, BACKEND_URL: backendUrl, API_KEY: apiKey },
+        serviceBindings: {
+          BACKEND: {
+            network: {
+              allow: ['local', 'private', 'public'],
+              tlsOptions: {
+                keypair: {
+                  privateKey: certificates.clientKey,
+                  certificateChain: certificates.client,
+                },
+                trustedCertificates: [certificates.ca],
+                trustBrowserCas: false,
+              },
+            },
+          },
+        },
+        outboundService: internet ?? { network: { allow: ['public'] } },
+        unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+      },
+    ],
+  })
+  const url = await miniflare.unsafeGetDirectURL('edge')
+  return { url: url.origin, output: () => output, stop: () => miniflare.dispose() }
+}
