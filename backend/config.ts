@@ -39,14 +39,16 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   return Object.freeze({
     port: settings.BACKEND_PORT,
     host: settings.BACKEND_HOST,
-    checkpointDir: settings.MODEL_PATH,
-    /** Where converted models are kept. */
-    modelsDir: join(settings.STATE_DIR, 'models'),
-    defaultMaxTokens: settings.MAX_TOKENS,
-    weights: settings.WEIGHTS,
-    slots: settings.SLOTS,
+    model: {
+      checkpointDir: settings.MODEL_PATH,
+      /** Where converted models are kept. */
+      modelsDir: join(settings.STATE_DIR, 'models'),
+      weights: settings.WEIGHTS,
+      slots: settings.SLOTS,
+      threads: settings.THREADS ?? availableParallelism(),
+    },
     queueLimit: settings.QUEUE_LIMIT,
-    threads: settings.THREADS ?? availableParallelism(),
+    defaultMaxTokens: settings.MAX_TOKENS,
     allowedClients: settings.ALLOWED_CLIENTS,
     tlsPaths: {
       ca: settings.TLS_CA ?? join(certificates, 'ca.pem'),

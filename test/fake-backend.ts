@@ -121,7 +121,7 @@ export interface TestBackend {
   readiness: Readiness
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** A TLS connection with the client certificate, for bytes no HTTP client would send. */
-  open(): Promise<TLSSocket>
+  open(options?: { session?: Buffer }): Promise<TLSSocket>
   stopServer(): Promise<void>
   /** Ends the server and all connections to it. */
   stop(): Promise<void>
@@ -178,9 +178,11 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     readiness: 'ready',
     fetch: (path, init = {}) =>
       fetch(`https://localhost:${port}${path}`, { dispatcher: agent, ...init }),
-    open: () =>
+    open: (more = {}) =>
       new Promise((resolve, reject) => {
-        const socket = connect({ port, host: 'localhost', ...identity }, () => resolve(socket))
+        const socket = connect({ port, host: 'localhost', ...identity, ...more }, () =>
+          resolve(socket),
+        )
         socket.once('error', reject)
       }),
     stopServer: () => stopServer(server, running),

@@ -17,11 +17,13 @@ beforeAll(async () => {
 })
 afterEach(() => backend.stop())
 
-function healthWith(identity: { cert?: string; key?: string }) {
+async function healthWith(identity: { cert?: string; key?: string }) {
   const dispatcher = new Agent({ connect: { ca: certificates.ca, ...identity } })
-  return fetch(`https://localhost:${backend.port}/health`, { dispatcher }).finally(() =>
-    dispatcher.destroy(),
-  )
+  try {
+    return await fetch(`https://localhost:${backend.port}/health`, { dispatcher })
+  } finally {
+    await dispatcher.destroy()
+  }
 }
 
 describe('the client certificate', () => {
@@ -33,7 +35,7 @@ describe('the client certificate', () => {
 
   it('is required', async () => {
     backend = await startTestBackend({ certificates })
-    await expect(healthWith({})).rejects.toThrow()
+    await expect(healthWith({})).rejects.toThrow('fetch failed')
     expect(backend.logLines).toEqual([])
   })
 
@@ -41,14 +43,14 @@ describe('the client certificate', () => {
     backend = await startTestBackend({ certificates })
     const stranger = await makeCertificates('edge')
     const identity = { cert: stranger.client, key: stranger.clientKey }
-    await expect(healthWith(identity)).rejects.toThrow()
+    await expect(healthWith(identity)).rejects.toThrow('fetch failed')
     expect(backend.logLines).toEqual([])
   })
 
   it('made for a server is refused', async () => {
     backend = await startTestBackend({ certificates, allowedClients: ['localhost'] })
     const identity = { cert: certificates.server, key: certificates.serverKey }
-    await expect(healthWith(identity)).rejects.toThrow()
+    await expect(healthWith(identity)).rejects.toThrow('fetch failed')
   })
 
   it.each(['vpc-client', 'edge.example', 'dge'])(
@@ -62,6 +64,24 @@ describe('the client certificate', () => {
       })
     },
   )
+})
+
+describe('a resumed TLS session', () => {
+  it('still carries the client certificate', async () => {
+    backend = await startTestBackend({ certificates })
+    const first = await backend.open()
+    const heard = listenTo(first)
+    const session = new Promise<Buffer>((resolve) => first.once('session', resolve))
+    first.write(healthRequest)
+    await until(() => heard.text.includes('healthy'))
+    const again = await backend.open({ session: await session })
+    const heardAgain = listenTo(again)
+    again.write(healthRequest)
+    await until(() => heardAgain.text.includes('healthy'))
+    expect(again.isSessionReused()).toBe(true)
+    first.destroy()
+    again.destroy()
+  })
 })
 
 /** Collects what a socket says. */

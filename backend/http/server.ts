@@ -7,13 +7,7 @@ import { requestIdFrom } from '../../shared/api/request-id.ts'
 import { drainUpload } from './drain-upload.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'
 import { after } from './timer.ts'
-
-/** PEM texts. `ca` is our own authority and the only one believed. */
-export interface TlsFiles {
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-}
+import type { TlsFiles } from './tls-files.ts'
 
 /** Milliseconds for the TLS handshake, and for the head of a request: neither needs more than a few round trips. */
 const handshakeTimeoutMs = 10_000
@@ -57,12 +51,16 @@ export function createBackendServer(app: Hono<BackendEnv>, tls: TlsFiles): Serve
   })
 }
 
-/** @returns the port, chosen by the system when `port` is 0. Rejects with the system's error, such as EADDRINUSE */
+/** @returns the port, chosen by the system when `port` is 0. Rejects with a text for the operator */
 export function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'EADDRINUSE' ? 'the port is taken' : cause.message
+      reject(new Error(`Cannot listen on ${host}:${port}: ${why}`, { cause }))
+    }
+    server.once('error', fail)
     server.listen(port, host, () => {
-      server.off('error', reject)
+      server.off('error', fail)
       resolve((server.address() as AddressInfo).port)
     })
   })

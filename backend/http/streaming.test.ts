@@ -176,7 +176,7 @@ describe('a client that leaves', () => {
     const asked = ask(stream, { signal: leaving.signal })
     await until(() => engine.running.size === 1)
     leaving.abort()
-    await expect(asked).rejects.toThrow()
+    await expect(asked).rejects.toThrow('aborted')
     await until(() => engine.running.size === 0)
     expect(engine.abortReasons).toMatchObject([{ code: 'cancelled' }])
     await until(() => backend.logLines.length === 1)
@@ -201,7 +201,7 @@ describe('a client that leaves', () => {
     const asked = ask(false, { signal: leaving.signal })
     await until(() => engine.running.size === 1)
     leaving.abort()
-    await expect(asked).rejects.toThrow()
+    await expect(asked).rejects.toThrow('aborted')
     await until(() => engine.running.size === 0)
   })
 
@@ -215,6 +215,7 @@ describe('a client that leaves', () => {
     await until(() => engine.running.size === 3)
     socket.destroy()
     await until(() => engine.running.size === 0)
+    expect(engine.abortReasons).toHaveLength(3)
   })
 
   it('during its upload leaves nothing behind', async () => {

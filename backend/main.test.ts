@@ -1,0 +1,122 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Agent, fetch } from 'undici'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeCertificates, until } from '../test/fake-backend.ts'
+import type { CertificateSet } from '../scripts/start/certificates.ts'
+
+let certificates: CertificateSet
+let stateDir: string
+beforeAll(async () => {
+  certificates = await makeCertificates('edge')
+  stateDir = mkdtempSync(join(tmpdir(), 'backend-'))
+  mkdirSync(join(stateDir, 'certs'))
+  const files = {
+    ca: certificates.ca,
+    server: certificates.server,
+    'server-key': certificates.serverKey,
+  }
+  for (const [name, pem] of Object.entries(files)) {
+    writeFileSync(join(stateDir, 'certs', `${name}.pem`), pem)
+  }
+})
+afterAll(() => rmSync(stateDir, { recursive: true, force: true }))
+
+function start(settings: Record<string, string>) {
+  const env = { STATE_DIR: stateDir, BACKEND_PORT: '0', THREADS: '1', ...settings }
+  const child = fork('dist/backend/main.js', [], { env, silent: true })
+  const output = { stdout: '', stderr: '' }
+  child.stdout?.on('data', (text) => (output.stdout += String(text)))
+  child.stderr?.on('data', (text) => (output.stderr += String(text)))
+  return { child, output, ended: once(child, 'close') as Promise<[number | null, string | null]> }
+}
+
+/** The port that the program's first line tells. */
+async function portOf(output: { stdout: string }): Promise<number> {
+  await until(() => output.stdout.includes('\n'))
+  return (JSON.parse(output.stdout.split('\n')[0] ?? '') as { port: number }).port
+}
+
+async function readyOf(child: ChildProcess): Promise<unknown> {
+  const [message] = (await once(child, 'message')) as [unknown]
+  return message
+}
+
+describe('the backend program', () => {
+  it('listens while it loads, serves, and ends with 0 on SIGTERM', async () => {
+    const { child, output, ended } = start({})
+    const ready = readyOf(child)
+    const port = await portOf(output)
+    const { ca, client: cert, clientKey: key } = certificates
+    const dispatcher = new Agent({ connect: { ca, cert, key } })
+    const ask = (path: string, init = {}) =>
+      fetch(`https://localhost:${port}${path}`, { dispatcher, ...init })
+    const question = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"prompt":"Hello","temperature":0,"max_tokens":3}',
+    }
+
+    const early = await ask('/health')
+    expect([early.status, await early.json()]).toEqual([
+      503,
+      { status: 'unavailable', reason: 'model_loading' },
+    ])
+    const refused = await ask('/generate/text', question)
+    expect(refused.status).toBe(503)
+    expect(await refused.json()).toMatchObject({ error: { code: 'model_loading' } })
+
+    expect(await ready).toEqual({ type: 'ready', port })
+    expect(await (await ask('/health')).json()).toEqual({ status: 'healthy' })
+    const answer = await ask('/generate/text', question)
+    expect(await answer.json()).toMatchObject({
+      finish_reason: 'length',
+      usage: { completion_tokens: 3 },
+    })
+
+    child.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
+    expect(output.stderr).toBe('')
+    for (const line of output.stdout.trimEnd().split('\n')) {
+      expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) as string })
+    }
+    await dispatcher.destroy()
+  })
+
+  it('ends with 0 when its launcher goes away, also while it loads', async () => {
+    const { child, output } = start({})
+    await portOf(output)
+    // Node tells no `close` of a child whose channel was closed by hand.
+    const ended = once(child, 'exit')
+    child.disconnect()
+    expect(await ended).toEqual([0, null])
+    expect(output.stderr).toBe('')
+  })
+
+  it('names a taken port in one line', async () => {
+    const holder = createServer()
+    holder.listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as { port: number }
+    const { output, ended } = start({ BACKEND_PORT: String(port) })
+    expect(await ended).toEqual([1, null])
+    expect(output.stderr).toBe(`Cannot listen on 127.0.0.1:${port}: the port is taken\n`)
+    holder.close()
+  })
+
+  it.each([
+    [{ SLOTS: '0', MAX_TOKENS: 'many' }, /^These settings .*\n  MAX_TOKENS: .*\n  SLOTS: .*\n$/],
+    [{ ALLOWED_CLIENTS: 'edge,*.example' }, /\n  ALLOWED_CLIENTS: /],
+    [{ TLS_KEY: '/nowhere/key.pem' }, /^Cannot read \/nowhere\/key.pem \(TLS_KEY\)\n$/],
+    [{ TLS_CERT: 'package.json' }, /^TLS_CA, TLS_CERT and TLS_KEY are not .*\n$/],
+    [{ MODEL_PATH: '/nowhere' }, /^Cannot load the model.*\n$/],
+  ])('ends with 1 and says why, given %o', async (settings, message) => {
+    const { output, ended } = start(settings)
+    expect(await ended).toEqual([1, null])
+    expect(output.stderr).toMatch(message)
+  })
+})

@@ -1,0 +1,137 @@
+import { randomInt } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { ServiceError } from '../shared/api/errors.ts'
+import { heartbeatMs } from '../shared/api/limits.ts'
+import { createPublicTransport } from '../shared/node/public-agent.ts'
+import { parseConfig, type BackendConfig } from './config.ts'
+import { createDescriber, type Describe } from './describe.ts'
+import { createBackendApp } from './http/app.ts'
+import { RunningExchanges } from './http/exchange.ts'
+import type { Readiness } from './http/health-route.ts'
+import { createBackendServer, listen, stopServer } from './http/server.ts'
+import { after } from './http/timer.ts'
+import { readTlsFiles } from './http/tls-files.ts'
+import { createInference, type InferenceState } from './inference/supervisor.ts'
+import { createProcessor } from './processor/create-processor.ts'
+import type { Processor } from './processor/processor.ts'
+import { createTaskPool } from './processor/task-pool.ts'
+import { createLog } from './telemetry/log.ts'
+
+/** Milliseconds the inference process may take to end, once all answers are done. */
+const inferenceCloseMs = 700
+
+// Bundled beside this file, each a program of its own.
+const inferenceEntry = fileURLToPath(new URL('./inference.js', import.meta.url))
+const processorWorker = fileURLToPath(new URL('./processor-worker.js', import.meta.url))
+
+const now = () => performance.now()
+
+/** As many as a JavaScript API tells apart in one draw: 48 bits. */
+const randomSeed = () => randomInt(2 ** 48 - 1)
+
+/** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
+async function run(): Promise<void> {
+  const config = parseConfig(process.env)
+  const tls = await readTlsFiles(config.tlsPaths)
+  const log = createLog(config.logLevel)
+  const running = new RunningExchanges()
+  const web = createPublicTransport()
+  const inference = createInference({
+    entry: inferenceEntry,
+    init: { model: config.model, queueLimit: config.queueLimit },
+    environment: process.env,
+    log: (level, text) => log[level](text),
+    closeTimeoutMs: inferenceCloseMs,
+  })
+
+  let describe: Describe | undefined
+  const app = createBackendApp({
+    running,
+    log,
+    now,
+    allowedClients: config.allowedClients,
+    health: {
+      readiness: () => readinessOf(inference.state(), describe !== undefined),
+      snapshot: () => inference.snapshot(),
+    },
+    generate: {
+      describe: (request, signal) => {
+        if (describe !== undefined) return describe(request, signal)
+        throw new ServiceError('model_loading', 'The model is still loading')
+      },
+      transport: web.transport,
+      streaming: { after, heartbeatMs },
+    },
+  })
+  const server = createBackendServer(app, tls)
+  const port = await listen(server, config.port, config.host)
+  log.info({ host: config.host, port }, 'listening')
+
+  const loading = loadProcessor(config)
+  const stopping = onStopRequest(async () => {
+    log.info('stopping')
+    await stopServer(server, running)
+    const processor = loading.then((loaded) => loaded.close())
+    await Promise.allSettled([inference.close(), processor, web.close()])
+  })
+  try {
+    const [processor] = await Promise.all([loading, inference.ready()])
+    const { defaultMaxTokens } = config
+    describe = createDescriber({ processor, engine: inference, now, randomSeed, defaultMaxTokens })
+  } catch (error) {
+    // Stopped while loading: that is how it was meant to end.
+    if (stopping.aborted) return
+    throw error
+  }
+  log.info('ready')
+  process.send?.({ type: 'ready', port })
+}
+
+async function loadProcessor({ model }: BackendConfig): Promise<Processor> {
+  const { checkpointDir: modelFolder, threads } = model
+  const tasks = createTaskPool({ workerFile: processorWorker, modelFolder, threads })
+  try {
+    return await createProcessor({ modelFolder, tasks })
+  } catch (cause) {
+    throw new Error(`Cannot load the model in ${modelFolder}: ${textOf(cause)}`, { cause })
+  }
+}
+
+function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
+  switch (inference) {
+    case 'ready':
+      return loaded ? 'ready' : 'model_loading'
+    case 'loading':
+    case 'failed':
+      return 'model_loading'
+    case 'restarting':
+    case 'stopped':
+      return 'engine_restarting'
+  }
+}
+
+/**
+ * Runs `stop` once and ends the program: when told to by a signal, or when the program that started this one is gone.
+ * @returns aborted from then on
+ */
+function onStopRequest(stop: () => Promise<void>): AbortSignal {
+  const requested = new AbortController()
+  const onRequest = () => {
+    if (requested.signal.aborted) return
+    requested.abort()
+    void stop().finally(() => process.exit(0))
+  }
+  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.on(event, onRequest)
+  return requested.signal
+}
+
+/** One line for the operator. What was started ends by itself when this process is gone. */
+function fail(error: unknown): void {
+  process.stderr.write(`${textOf(error)}\n`, () => process.exit(1))
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+run().catch(fail)
