@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { admit, type AdmissionCounts } from './admission.ts'
+import { admit } from './admission.ts'
 
-const counts: AdmissionCounts = {
+const counts = {
   promptTokens: 100,
   maxTokens: 50,
   contextTokens: 1_000,

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 
 /** All that admission looks at. Tokens and jobs, counted when the job arrives. */
-export interface AdmissionCounts {
+interface AdmissionCounts {
   readonly promptTokens: number
   readonly maxTokens: number
   readonly contextTokens: number
@@ -12,7 +12,7 @@ export interface AdmissionCounts {
   readonly queueLimit: number
 }
 
-export interface Admission {
+interface Admission {
   /** `maxTokens`, or what is left of the context. */
   readonly tokenLimit: number
   /** Jobs that must get a slot before this one. */

@@ -3,16 +3,16 @@ import { describe, expect, it } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { FakeModel } from '../../test/support/fake-model.ts'
 import { createJob, imagePrompt, readAnswer, type Answer } from '../../test/support/jobs.ts'
-import { createEngine, type EngineOptions, type LocalEngine } from './engine.ts'
-import type { EngineEvent, GenerateJob } from './job.ts'
+import { createEngine } from './engine.ts'
+import type { Engine, EngineEvent, GenerateJob } from './job.ts'
 
 const never = new AbortController().signal
 
-function start(model = new FakeModel(), options: Partial<EngineOptions> = {}) {
+function start(model = new FakeModel(), options: Partial<Parameters<typeof createEngine>[0]> = {}) {
   return { model, engine: createEngine({ model, queueLimit: 16, ...options }) }
 }
 
-function answer(engine: LocalEngine, job: GenerateJob, signal = never): Promise<Answer> {
+function answer(engine: Engine, job: GenerateJob, signal = never): Promise<Answer> {
   return readAnswer(engine.generate(job, signal))
 }
 
@@ -34,7 +34,7 @@ function mixedJobs(): GenerateJob[] {
   ]
 }
 
-async function settle(engine: LocalEngine): Promise<void> {
+async function settle(engine: Engine): Promise<void> {
   for (let i = 0; i < 20 && engine.snapshot().slotsInUse > 0; i++) await nextImmediate()
 }
 

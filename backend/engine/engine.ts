@@ -14,7 +14,7 @@ const defaultStepTokenBudget = 512
 /** A chunk is the longest pause a running stream sees; 256 tokens already use the matrix kernels well. */
 const defaultPrefillChunkTokens = 256
 
-export interface EngineOptions extends Partial<StepLimits> {
+interface EngineOptions extends Partial<StepLimits> {
   /** The engine alone calls it from now on. */
   readonly model: Model
   /** Most jobs that may wait for a slot. */
@@ -26,7 +26,7 @@ export interface EngineOptions extends Partial<StepLimits> {
 }
 
 /** An engine in this process. */
-export interface LocalEngine extends Engine {
+interface LocalEngine extends Engine {
   /** Ends all jobs with `shutting_down` and settles when the model is no longer in use. The model stays open. */
   close(): Promise<void>
 }

@@ -2,7 +2,7 @@ import type { FinishReason } from '../../shared/api/events.ts'
 import type { PatchImage } from '../model/model.ts'
 
 /** How one sequence's tokens are picked. `temperature` 0 is greedy; then `topP` and `seed` play no part. */
-export interface SamplingParams {
+interface SamplingParams {
   readonly temperature: number
   readonly topP: number
   readonly seed: number

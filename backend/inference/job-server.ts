@@ -13,7 +13,7 @@ import { toWire } from './wire-error.ts'
  */
 const maxIntakeMs = 20
 
-export interface JobServerOptions {
+interface JobServerOptions {
   readonly model: Model
   readonly queueLimit: number
   readonly send: (message: ToParent) => void

@@ -3,7 +3,7 @@ import { JobServer } from './job-server.ts'
 import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
 
 /** Loads a model; `onProgress` gets texts for people. */
-export type LoadModel = (
+type LoadModel = (
   options: InferenceInit['model'] & { onProgress: (text: string) => void },
 ) => Promise<Model>
 

@@ -32,7 +32,7 @@ export interface Inference extends Engine {
   close(): Promise<void>
 }
 
-export interface InferenceOptions {
+interface InferenceOptions {
   /** Path of the bundled child program. */
   readonly entry: string
   readonly init: InferenceInit
