@@ -34,7 +34,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
 }
 
 function identify(platform: Platform): EdgeMiddleware {
-  return async function identify(c, next) {
+  return async (c, next) => {
     c.set('startedAt', platform.now())
     c.set('requestId', requestIdFrom(c.req.header(requestIdHeader)))
     await next()

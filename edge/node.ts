@@ -34,6 +34,8 @@ function start(): void {
     const { port } = server.address() as AddressInfo
     logger.info({ host: config.host, port }, 'edge listening')
     process.send?.({ type: 'ready', port })
+    // The launcher is gone, however it ended.
+    process.once('disconnect', () => drain(server))
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => drain(server))
 }
@@ -46,7 +48,7 @@ function drain(server: Server): void {
 }
 
 function stopWith(message: string): void {
-  console.error(message)
+  process.stderr.write(`${message}\n`)
   process.exitCode = 1
   if (process.connected) process.disconnect()
 }

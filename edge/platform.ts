@@ -7,12 +7,12 @@ import type { ApiKeys } from './keys/api-keys.ts'
 export interface Platform {
   readonly keys: ApiKeys
   /** Calls the backend over mutual TLS. Rejects when there is no connection, or a refused one. */
-  backend(path: string, init: BackendInit): Promise<Response>
+  readonly backend: (path: string, init: BackendInit) => Promise<Response>
   /** One HTTP exchange with the public internet. */
   readonly fetchPublic: Transport
-  log(line: LogLine): void
+  readonly log: (line: LogLine) => void
   /** Milliseconds. */
-  now(): number
+  readonly now: () => number
   /** Milliseconds one request may take in all. */
   readonly deadlineMs: number
 }
@@ -50,7 +50,7 @@ export interface EdgeEnv {
 }
 
 /** The part of node's Readable that is used here. */
-export interface NodeBody {
+interface NodeBody {
   iterator(options: { destroyOnReturn: boolean }): AsyncIterable<Uint8Array>
 }
 

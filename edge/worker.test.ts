@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCertificates } from '../scripts/start/create-certificates.ts'
 import type { ErrorBody } from '../shared/api/errors.ts'
 import { BackendStub } from '../test/support/backend-stub.ts'
+import { parseForm } from '../test/support/form.ts'
 import { describeEdge, type EdgeSettings, type RunningEdge } from '../test/support/edge-suite.ts'
 
 describeEdge('Worker', (settings) => startWorkerd(settings))
@@ -57,9 +58,7 @@ describe('edge/worker.ts', () => {
     expect(seen.path).toBe('/generate/image')
     const body = await seen.body
     expect(seen.headers['content-length']).toBe(String(body.length))
-    const form = await new Response(new Uint8Array(body), {
-      headers: { 'content-type': seen.headers['content-type'] ?? '' },
-    }).formData()
+    const form = await parseForm(body, seen.headers['content-type'])
     expect(form.get('prompt')).toBe('What is it?')
     expect(form.get('seed')).toBe('3')
     expect(form.getAll('images').map((file) => (file as File).type)).toEqual([

@@ -10,7 +10,7 @@ import { parseWorkerConfig, type WorkerConfig } from './worker-config.ts'
 let app: Hono<EdgeEnv> | undefined
 
 export default {
-  async fetch(request, env): Promise<Response> {
+  async fetch(request: Request, env: unknown): Promise<Response> {
     if (app === undefined) {
       const parsed = parseWorkerConfig(env)
       if ('badSettings' in parsed) return answerBadSettings(request, parsed.badSettings)
@@ -18,7 +18,7 @@ export default {
     }
     return app.fetch(request)
   },
-} satisfies ExportedHandler
+}
 
 function createPlatform(config: WorkerConfig): Platform {
   return {
@@ -43,6 +43,7 @@ function isLogged(level: LogLine['level'], threshold: WorkerConfig['LOG_LEVEL'])
 }
 
 function log(line: LogLine): void {
+  // oxlint-disable-next-line no-console -- where a Worker's log lines go
   console.log(JSON.stringify(line))
 }
 

@@ -8,7 +8,7 @@ export interface ClientBody {
   /** As declared; undefined for a chunked body. */
   readonly length: number | undefined
   /** Why the stream broke, if the client is to blame. */
-  failure(): ServiceError | undefined
+  readonly failure: () => ServiceError | undefined
 }
 
 /**

@@ -20,6 +20,7 @@ export async function readUrlForm(c: EdgeContext): Promise<Record<string, unknow
 export async function readMultipartForm(c: EdgeContext): Promise<Record<string, unknown>> {
   const bytes = await readClientBody(c, maxFormFieldBytes)
   const headers = { 'content-type': c.req.header('content-type') ?? '' }
+  // oxlint-disable-next-line typescript/no-deprecated -- advised against for large bodies; this one is small
   const form = await new Response(bytes, { headers }).formData().catch((cause: unknown) => {
     throw new ServiceError('invalid_multipart', 'The multipart body cannot be read', { cause })
   })

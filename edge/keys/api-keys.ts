@@ -1,5 +1,5 @@
 /** Who a presented key belongs to. */
-export interface KeyRecord {
+interface KeyRecord {
   /** Names the key in logs and towards the backend. */
   readonly id: string
 }

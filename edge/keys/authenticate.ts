@@ -4,7 +4,7 @@ import type { ApiKeys } from './api-keys.ts'
 
 /** Lets requests with a valid API key pass. @throws {ServiceError} `missing_api_key`, `invalid_api_key` */
 export function authenticate(keys: ApiKeys): EdgeMiddleware {
-  return async function authenticate(c, next) {
+  return async (c, next) => {
     const presented = presentedKey(c.req.raw.headers)
     if (presented === undefined) {
       const message = 'An API key is required, as X-API-Key or as Authorization: Bearer'

@@ -7,7 +7,7 @@ import type { EdgeMiddleware, Platform } from '../platform.ts'
  * unknown path is not written down.
  */
 export function logRequests(platform: Platform): EdgeMiddleware {
-  return async function logRequests(c, next) {
+  return async (c, next) => {
     await next()
     const { failure } = c.var
     platform.log({

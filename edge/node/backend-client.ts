@@ -13,7 +13,7 @@ const bodyTimeoutMs = 60_000
 export function createBackendClient(
   backendUrl: string,
   { ca, cert, key }: ClientIdentity,
-): { readonly backend: Platform['backend']; close(): Promise<void> } {
+): { readonly backend: Platform['backend'] } {
   const agent = new Agent({
     connect: { ca, cert, key, minVersion: 'TLSv1.2', timeout: connectTimeoutMs },
     // A whole answer's headers come after the last token; the request's deadline limits that.
@@ -36,7 +36,6 @@ export function createBackendClient(
         headers: headersOf(response.headers),
       })
     },
-    close: () => agent.destroy(),
   }
 }
 

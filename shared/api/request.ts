@@ -27,7 +27,7 @@ export const imageUrlFields = z.object({
       error: `at most ${maxImages} images are allowed in one request`,
     }),
 })
-export type ImageUrlFields = z.infer<typeof imageUrlFields>
+type ImageUrlFields = z.infer<typeof imageUrlFields>
 
 /** The wire form of each non-text form field; a value that does not match is left as text, for zod to refuse. */
 const numberText = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
@@ -91,7 +91,7 @@ export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unk
 }
 
 /** The first issue of a zod error as the client's error: field, what was expected, and a scalar value at fault. */
-export function invalidField(error: z.ZodError): ServiceError {
+function invalidField(error: z.ZodError): ServiceError {
   const issue = error.issues[0]
   if (issue === undefined) return new ServiceError('invalid_field', 'The request is not valid')
   const param = issue.path.map(String).join('.')

@@ -38,6 +38,7 @@ const specialSuffixes = [
 ]
 
 // Parsers drop or reinterpret these, so two readers of the same text could see two hosts.
+// oxlint-disable-next-line no-control-regex -- they are what it looks for
 const forbiddenCharacters = /[\s\\\u0000-\u001f\u007f-\u009f]/u
 const absolutePrefix = /^[a-z][a-z\d+.-]*:/i
 const authority = /^(?:[a-z][a-z\d+.-]*:)?\/\/([^/?#]*)/i
@@ -66,6 +67,7 @@ function checkText(text: string, base: URL | undefined): UrlRefusal | undefined 
     if (absolutePrefix.test(text)) return /^https?:/i.test(text) ? 'not_absolute' : 'scheme'
     return base === undefined ? 'not_absolute' : undefined
   }
+  if (host === '') return 'not_absolute'
   if (host.includes('@')) return 'credentials'
   return undefined
 }

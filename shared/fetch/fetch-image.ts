@@ -8,7 +8,7 @@ import { ByteBudget, readLimited, unlessAborted } from './read-limited.ts'
 /** One HTTP exchange, no redirect followed. Where names are resolved, it must refuse addresses that are not public. */
 export type Transport = (url: string, init: TransportInit) => Promise<Response>
 
-export interface TransportInit {
+interface TransportInit {
   readonly method: 'GET'
   readonly headers: Record<string, string>
   readonly redirect: 'manual'
@@ -79,7 +79,9 @@ export async function fetchImage(text: string, options: FetchOptions): Promise<F
   } catch (cause) {
     if (deadline.expired) return failed({ reason: 'timeout', timeoutMs })
     if (options.signal.aborted) {
-      throw new ServiceError('cancelled', 'The client left while its images were fetched', { cause })
+      throw new ServiceError('cancelled', 'The client left while its images were fetched', {
+        cause,
+      })
     }
     return failed({ reason: 'unreachable', cause })
   } finally {

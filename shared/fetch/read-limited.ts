@@ -39,8 +39,10 @@ export async function readLimited(
   try {
     for (;;) {
       const next = await unlessAborted(iterator.next(), signal)
-      ended = next.done === true
-      if (ended) return joinChunks(chunks)
+      if (next.done === true) {
+        ended = true
+        return joinChunks(chunks)
+      }
       if (!budget.take(next.value.byteLength)) return undefined
       chunks.push(next.value)
     }

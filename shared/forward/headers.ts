@@ -8,16 +8,3 @@ export const forwardHeaders = {
   /** Id of the API key (never the key), for logs and fairness. */
   keyId: 'x-key-id',
 } as const
-
-/** Headers that belong to one connection and are never copied across a proxy (RFC 9110 section 7.6.1). */
-export const hopByHopHeaders: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])

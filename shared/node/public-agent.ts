@@ -30,7 +30,7 @@ const maxAddresses = 3
  */
 export function createPublicTransport(options: PublicTransportOptions = {}): {
   readonly transport: Transport
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 } {
   const connect = options.connect ?? buildConnector({ timeout: connectTimeoutMs })
   const agent = new Agent({
@@ -39,8 +39,7 @@ export function createPublicTransport(options: PublicTransportOptions = {}): {
     pipelining: 0,
   })
   return {
-    transport: async (url, init) =>
-      (await fetch(url, { ...init, dispatcher: agent })) as unknown as Response,
+    transport: (url, init) => fetch(url, { ...init, dispatcher: agent }),
     close: () => agent.destroy(),
   }
 }
@@ -55,10 +54,13 @@ function pinnedConnector(
   connect: buildConnector.connector,
 ): buildConnector.connector {
   return (target, callback) => {
-    openPinned(resolve, connect, target).then(
-      (socket) => callback(null, socket),
-      (error: unknown) => callback(error as Error, null),
+    void openPinned(resolve, connect, target).then(callbackWith, (error: unknown) =>
+      // oxlint-disable-next-line promise/no-callback-in-promise -- undici's connectors report this way
+      callback(error as Error, null),
     )
+    function callbackWith(socket: Socket): void {
+      callback(null, socket)
+    }
   }
 }
 

@@ -188,6 +188,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
       backend.answer = answerJson(403, { error: { code: 'client_not_allowed' } })
       const response = await postJson('/generate/text', { prompt: 'Hi' })
       await expectError(response, 503, 'backend_unavailable')
+      expect(backend.seen).toHaveLength(1)
     })
 
     it('relays a stream piece by piece', async () => {
@@ -235,6 +236,20 @@ export function describeEdge(platform: string, start: StartEdge): void {
       expect(await (await backend.lastSeen()).over).toBe(false)
     })
 
+    // A local workerd does not notice that; in service it does.
+    it.skipIf(platform === 'Worker')('tells the backend when the client leaves early', async () => {
+      const leave = new AbortController()
+      backend.answer = () => leave.abort()
+      const pending = fetch(`${edge.url}/generate/text`, {
+        method: 'POST',
+        headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
+        body: '{"prompt":"Hi"}',
+        signal: leave.signal,
+      })
+      await expect(pending).rejects.toThrow('aborted')
+      expect(await (await backend.lastSeen()).over).toBe(false)
+    })
+
     it.each(['with a length', 'chunked'])('passes a 20 MB upload through, %s', async (form) => {
       const bytes = randomBytes(20 * 1024 * 1024)
       const body = form === 'chunked' ? new Blob([bytes]).stream() : bytes
@@ -277,6 +292,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
         const response = await post('/generate/text', body, { 'content-type': 'application/json' })
         await expectError(response, 413, 'body_too_large')
       }
+      expect(backend.seen).toHaveLength(0)
     })
 
     it('survives uploads that are broken off', async () => {
@@ -413,9 +429,9 @@ function sendRaw(
   pieces: readonly Uint8Array[] = [],
 ): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    let answered = false
+    const state = { answered: false }
     const request = httpRequest(origin + path, { method: 'POST', headers }, (response) => {
-      answered = true
+      state.answered = true
       let body = ''
       response.setEncoding('utf8')
       response.on('data', (text: string) => (body += text))
@@ -426,11 +442,11 @@ function sendRaw(
     })
     // The server may close its side while the body is still being sent.
     request.on('error', (error) => {
-      if (!answered) reject(error)
+      if (!state.answered) reject(error)
     })
     const left = pieces.values()
     const send = () => {
-      for (let piece = left.next(); piece.done !== true && !answered; piece = left.next()) {
+      for (let piece = left.next(); piece.done !== true && !state.answered; piece = left.next()) {
         if (!request.write(piece.value)) return request.once('drain', send)
       }
       if (pieces.length > 0) request.end()

@@ -1,0 +1,204 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { ErrorBody } from '../shared/api/errors.ts'
+import { maxImages } from '../shared/api/limits.ts'
+import { routes } from '../shared/api/routes.ts'
+import { parseForm } from '../test/support/form.ts'
+import { createEdgeApp } from './app.ts'
+import { singleApiKey } from './keys/api-keys.ts'
+import type { BackendInit, LogLine, Platform } from './platform.ts'
+
+const png = Uint8Array.from(
+  Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55', 'hex'),
+)
+
+/** An edge on nothing: time, backend and internet are the test's. */
+function createTestEdge(parts: Partial<Platform> = {}) {
+  const calls: { path: string; init: BackendInit }[] = []
+  const lines: LogLine[] = []
+  const clock = { ms: 0 }
+  const app = createEdgeApp({
+    keys: singleApiKey('right-key'),
+    fetchPublic: async () => new Response(png),
+    log: (line) => lines.push(line),
+    now: () => clock.ms,
+    deadlineMs: 60_000,
+    ...parts,
+    async backend(path, init) {
+      calls.push({ path, init })
+      return parts.backend?.(path, init) ?? Response.json({ output: 'A cat.' })
+    },
+  })
+  const post = (path: string, value: unknown, init: RequestInit = {}) =>
+    app.request(path, {
+      method: 'POST',
+      headers: { 'x-api-key': 'right-key', 'content-type': 'application/json' },
+      body: JSON.stringify(value),
+      ...init,
+    })
+  return { app, post, calls, lines, clock }
+}
+
+async function errorOf(response: Response): Promise<[number, string, string | null]> {
+  const { error } = (await response.json()) as ErrorBody
+  return [response.status, error.code, error.param]
+}
+
+/** Settles when the signal aborts, as a backend call does. */
+function untilAborted(signal: AbortSignal): Promise<Response> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error))
+  })
+}
+
+afterEach(() => vi.useRealTimers())
+
+describe('createEdgeApp()', () => {
+  it.each(Object.values(routes))(
+    'asks for a key on $method $path as its route says',
+    async (route) => {
+      const { app, calls } = createTestEdge()
+      const response = await app.request(route.path, { method: route.method })
+      expect(response.status === 401).toBe(route.needsKey)
+      expect(calls).toHaveLength(route.needsKey ? 0 : 1)
+    },
+  )
+
+  it('answers a failure of its own with a fixed text and logs what happened', async () => {
+    const keys = { verify: () => Promise.reject(new Error('store at 10.0.0.7 is gone')) }
+    const { post, lines } = createTestEdge({ keys })
+    const response = await post('/generate/text', { prompt: 'Hi' })
+    const text = await response.clone().text()
+    expect(await errorOf(response)).toEqual([500, 'internal', null])
+    expect(text).not.toContain('10.0.0.7')
+    expect(lines[0]).toMatchObject({ level: 'error', error: 'internal' })
+    expect(lines[0]?.['detail']).toContain('store at 10.0.0.7 is gone')
+  })
+
+  it('passes the leaving of a client on to the backend before there is an answer', async () => {
+    const client = new AbortController()
+    const { post, lines } = createTestEdge({
+      backend: (_path, { signal }) => {
+        queueMicrotask(() => client.abort())
+        return untilAborted(signal)
+      },
+    })
+    await post('/generate/text', { prompt: 'Hi' }, { signal: client.signal })
+    expect(lines[0]).toMatchObject({ status: 499, error: 'cancelled' })
+  })
+
+  it('ends a request whose backend is silent past the deadline', async () => {
+    vi.useFakeTimers()
+    const { post } = createTestEdge({
+      backend: (_path, { signal }) => {
+        void vi.advanceTimersByTimeAsync(61_001)
+        return untilAborted(signal)
+      },
+    })
+    const response = await post('/generate/text', { prompt: 'Hi' })
+    expect(await errorOf(response)).toEqual([504, 'deadline_exceeded', null])
+  })
+})
+
+describe('GET /health', () => {
+  it('asks the backend once a second at most', async () => {
+    const { app, calls, clock } = createTestEdge()
+    await app.request('/health')
+    clock.ms = 999
+    await app.request('/health')
+    expect(calls).toHaveLength(1)
+    clock.ms = 1_000
+    await app.request('/health')
+    expect(calls).toHaveLength(2)
+  })
+
+  it.each([
+    [503, { status: 'unavailable', reason: 'model_loading' }, 'model_loading'],
+    [503, { status: 'unavailable', reason: 'engine_restarting' }, 'engine_restarting'],
+    [503, { status: 'unavailable', reason: 'something else' }, 'backend_unreachable'],
+    [500, 'no JSON object', 'backend_unreachable'],
+  ])('tells why, after status %i and %o', async (status, body, reason) => {
+    const { app } = createTestEdge({ backend: async () => Response.json(body, { status }) })
+    const response = await app.request('/health')
+    expect(response.status).toBe(503)
+    expect(await response.json()).toEqual({ status: 'unavailable', reason })
+  })
+
+  it('does not wait long for a silent backend', async () => {
+    vi.useFakeTimers()
+    const { app } = createTestEdge({ backend: (_path, { signal }) => untilAborted(signal) })
+    const pending = app.request('/health')
+    await vi.advanceTimersByTimeAsync(800)
+    expect((await pending).status).toBe(503)
+  })
+})
+
+describe('POST /generate/image_url', () => {
+  it('takes the time of fetching off the deadline', async () => {
+    const { post, calls, clock } = createTestEdge({
+      fetchPublic: async () => {
+        clock.ms += 5_000
+        return new Response(png)
+      },
+    })
+    await post('/generate/image_url', { prompt: 'Hi', image_url: 'https://a.example.com/' })
+    expect(calls[0]?.init.headers.get('x-deadline-ms')).toBe('55000')
+  })
+
+  it('keeps the order of the images, and the prompt as it is', async () => {
+    const prompt = '--part-\r\ncontent-disposition: form-data; name="seed"\r\n\r\n7 \u{1F600}'
+    const { post, calls } = createTestEdge({
+      fetchPublic: async (url) => {
+        if (url.endsWith('/0')) await new Promise((resolve) => setTimeout(resolve, 20))
+        const mark = new TextEncoder().encode(new URL(url).pathname)
+        return new Response(Buffer.concat([png, mark]))
+      },
+    })
+    const urls = Array.from({ length: 6 }, (_, index) => `https://a.example.com/${index}`)
+    await post('/generate/image_url', { prompt, image_url: urls })
+    const { init } = calls[0]!
+    const form = await parseForm(init.body as Uint8Array, init.headers.get('content-type'))
+    expect(form.get('prompt')).toBe(prompt)
+    expect(form.has('seed')).toBe(false)
+    const files = await Promise.all(form.getAll('images').map((file) => (file as File).text()))
+    expect(files.map((text) => text.slice(-2))).toEqual(['/0', '/1', '/2', '/3', '/4', '/5'])
+  })
+
+  it('says which image could not be fetched, and nothing about its server', async () => {
+    const { post, lines } = createTestEdge({
+      fetchPublic: async (url) => {
+        if (url.endsWith('/1'))
+          throw new TypeError('fetch failed', { cause: new Error('10.0.0.1') })
+        return new Response(png)
+      },
+    })
+    const urls = ['https://a.example.com/0', 'https://a.example.com/1']
+    const response = await post('/generate/image_url', { prompt: 'Hi', image_url: urls })
+    expect(((await response.clone().json()) as ErrorBody).error.message).toBe(
+      'Cannot fetch image 2 of 2: its server cannot be reached',
+    )
+    expect(await errorOf(response)).toEqual([422, 'image_fetch_failed', 'image_url'])
+    expect(lines[0]?.['detail']).toBe('fetch failed < 10.0.0.1')
+  })
+
+  it('refuses more URLs than images are allowed', async () => {
+    const urls = Array.from({ length: maxImages + 1 }, () => 'https://a.example.com/')
+    const { post } = createTestEdge()
+    const response = await post('/generate/image_url', { prompt: 'Hi', image_url: urls })
+    expect(await errorOf(response)).toEqual([400, 'invalid_field', 'image_url'])
+  })
+
+  it('takes the URLs of a form, however the field is spelled', async () => {
+    const { post, calls } = createTestEdge()
+    const response = await post('/generate/image_url', undefined, {
+      headers: {
+        'x-api-key': 'right-key',
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: 'prompt=Hi&image_url[]=https://a.example.com/1&image_url[]=https://a.example.com/2&seed=',
+    })
+    expect(response.status).toBe(200)
+    const { init } = calls[0]!
+    const form = await parseForm(init.body as Uint8Array, init.headers.get('content-type'))
+    expect(form.getAll('images')).toHaveLength(2)
+  })
+})
