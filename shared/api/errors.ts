@@ -70,7 +70,8 @@ export class ServiceError extends Error {
     this.code = code
     this.param = details.param
     this.retryAfterSeconds =
-      details.retryAfterSeconds ?? (errorKinds[code].retryable ? defaultRetryAfterSeconds : undefined)
+      details.retryAfterSeconds ??
+      (errorKinds[code].retryable ? defaultRetryAfterSeconds : undefined)
   }
 
   get status(): number {

@@ -22,7 +22,13 @@ export type GenerateFields = z.infer<typeof generateFields>
 export const imageUrlFields = z.object({
   ...generationFields,
   image_url: z
-    .union([z.string().min(1).transform((url) => [url]), z.array(z.string().min(1)).min(1)])
+    .union([
+      z
+        .string()
+        .min(1)
+        .transform((url) => [url]),
+      z.array(z.string().min(1)).min(1),
+    ])
     .refine((urls) => urls.length <= maxImages, {
       error: `at most ${maxImages} images are allowed in one request`,
     }),
@@ -63,7 +69,8 @@ function parseBoolean(text: string): unknown {
 export function formToObject(fields: Iterable<readonly [string, string]>): Record<string, unknown> {
   const values = new Map<string, unknown>()
   for (const [name, text] of fields) {
-    if (text === '' && name !== 'prompt' && name !== 'system_prompt' && name !== 'image_url') continue
+    if (text === '' && name !== 'prompt' && name !== 'system_prompt' && name !== 'image_url')
+      continue
     const parse = Object.hasOwn(formValue, name) && formValue[name as keyof typeof formValue]
     const value = parse ? parse(text) : text
     const earlier = values.get(name)
@@ -84,7 +91,10 @@ export function parseJson(text: string): unknown {
 }
 
 /** Checks `value` against `schema`. @throws {ServiceError} `invalid_field`, naming the first field at fault. */
-export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
+export function parseFields<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+): z.infer<Schema> {
   const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return result.data
   throw invalidField(result.error)
