@@ -42,6 +42,8 @@ function start(): void {
 
 /** No new requests; running ones get their time, then everything ends. */
 function drain(server: Server): void {
+  // A second request to stop must not cut the first one's drain short.
+  if (!server.listening) return
   server.close(() => process.exit(0))
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), drainMs).unref()
