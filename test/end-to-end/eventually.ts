@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** Milliseconds between two looks. */
-const pollMs = 50
+const pollMs = 10
 
 /** Repeats `attempt` until it returns something true; the test's own time limit ends it otherwise. */
 export async function eventually<Result>(

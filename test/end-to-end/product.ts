@@ -7,7 +7,7 @@ import { Agent, fetch as undiciFetch } from 'undici'
 import { descendantsOf } from './processes.ts'
 
 /** What a test says about a request; the same for every way in. */
-interface Call {
+export interface Call {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | FormData | Uint8Array
@@ -102,13 +102,13 @@ export async function fetchWithCertificate(
   const encoded = new Request('http://unused', { method: 'POST', ...(body && { body }) })
   const bytes = new Uint8Array(await encoded.arrayBuffer())
   const type = encoded.headers.get('content-type')
-  return (await undiciFetch(url, {
+  return undiciFetch(url, {
     method,
     dispatcher,
     headers: { ...(type !== null && { 'content-type': type }), ...headers },
     ...(body && { body: bytes }),
     ...(signal && { signal }),
-  })) as unknown as Response
+  })
 }
 
 /** @returns the first group of `pattern` in the output, once it is there */
