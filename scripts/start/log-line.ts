@@ -9,35 +9,61 @@ const levelNumbers: Readonly<Record<number, LogLevel>> = {
   50: 'error',
 }
 
-/** Told already by the line's beginning, or of no use without the log file. */
-const omitted: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'message', 'stack'])
+/** What the terminal shows beside the message; the log file has the rest. */
+const shownFields = [
+  'method',
+  'route',
+  'status',
+  'code',
+  'error',
+  'ms',
+  'elapsed_ms',
+  'host',
+  'port',
+  'cause',
+  'detail',
+]
 
-/** Characters of one line in the terminal; the log file has it all. */
+/** Characters of one line in the terminal. */
 const maxLineLength = 160
 
 /** One line a program wrote. */
 interface LogLine {
-  /** What is not JSON comes from elsewhere, such as a crash, and counts as an error. */
   readonly level: LogLevel
-  /** The line as a person reads it in a terminal: time, program, level, message, then the plain fields. */
-  readonly text: string
+  /** For the log file: as it was written, with a time in any case. */
+  readonly whole: string
+  /** For a person: time, program, level, message and some fields. */
+  readonly brief: string
 }
 
-export function readLogLine(program: string, line: string): LogLine {
+/**
+ * Reads what a program wrote. A line that is no JSON comes from elsewhere, such as a crash, and counts as an error.
+ * @param now for lines without a time of their own
+ */
+export function readLogLine(program: string, line: string, now: Date): LogLine {
   const entry = parseEntry(line)
-  if (entry === undefined) return { level: 'error', text: shorten(`${program}: ${line}`) }
-  const level = levelOf(entry['level'])
-  const message = [entry['msg'], entry['message']].find((text) => typeof text === 'string') ?? ''
-  const fields = Object.entries(entry)
-    .filter(([name, value]) => !omitted.has(name) && isPlain(value))
-    .map(([name, value]) => `${name}=${String(value)}`)
-  const parts = [clock(entry['time']), program.padEnd(7), level, message, ...fields]
-  return { level, text: shorten(parts.filter((part) => part !== '').join(' ')) }
+  if (entry === undefined) {
+    return { level: 'error', whole: line, brief: shorten(`${program}: ${line}`) }
+  }
+  const time = entry['time'] === undefined ? now : new Date(entry['time'] as number | string)
+  const whole =
+    entry['time'] === undefined ? JSON.stringify({ time: now.toISOString(), ...entry }) : line
+  return { level: levelOf(entry['level']), whole, brief: shorten(briefly(program, time, entry)) }
 }
 
 /** True when a line of `level` is wanted at the setting `least`. */
 export function isWanted(level: LogLevel, least: LogLevel): boolean {
   return levels.indexOf(level) >= levels.indexOf(least)
+}
+
+function briefly(program: string, time: Date, entry: Record<string, unknown>): string {
+  const message = [entry['msg'], entry['message']].find((text) => typeof text === 'string') ?? ''
+  const fields = shownFields
+    .filter((name) => ['string', 'number'].includes(typeof entry[name]))
+    .map((name) => `${name}=${String(entry[name])}`)
+  // Hours, minutes and seconds in the machine's time zone, as terminals show them.
+  const clock = time.toTimeString().slice(0, 8)
+  return [clock, program.padEnd(7), levelOf(entry['level']).padEnd(5), message, ...fields].join(' ')
 }
 
 function parseEntry(line: string): Record<string, unknown> | undefined {
@@ -52,17 +78,6 @@ function parseEntry(line: string): Record<string, unknown> | undefined {
 function levelOf(value: unknown): LogLevel {
   if (typeof value === 'number') return levelNumbers[value] ?? 'error'
   return levels.find((level) => level === value) ?? 'error'
-}
-
-/** Hours, minutes and seconds in the machine's time zone, as terminals show them. */
-function clock(time: unknown): string {
-  if (typeof time !== 'number' && typeof time !== 'string') return ''
-  const date = new Date(time)
-  return Number.isNaN(date.getTime()) ? '' : date.toTimeString().slice(0, 8)
-}
-
-function isPlain(value: unknown): boolean {
-  return ['string', 'number', 'boolean'].includes(typeof value)
 }
 
 function shorten(text: string): string {

@@ -46,10 +46,10 @@ export class Program {
     for (const input of [this.#child.stdout, this.#child.stderr]) {
       if (input === null) continue
       createInterface({ input }).on('line', (line) => {
-        const { level, text } = readLogLine(name, line)
+        const { level, whole, brief } = readLogLine(name, line, new Date())
         if (!isWanted(level, logLevel)) return
-        this.#log.write(`${line}\n`)
-        print(text)
+        this.#log.write(`${whole}\n`)
+        print(brief)
       })
     }
     this.ended = this.#waitForEnd()
