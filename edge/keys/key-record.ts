@@ -1,0 +1,38 @@
+/** What a key may be used for; each route asks for one. */
+export const scopes = ['text', 'image', 'image_url', 'admin'] as const
+export type Scope = (typeof scopes)[number]
+
+/** Ceilings of one key; an absent one does not limit. */
+export interface KeyLimits {
+  readonly requestsPerMinute?: number
+  readonly concurrentRequests?: number
+  /** Prompt, image and completion tokens together. */
+  readonly tokensPerMinute?: number
+  readonly tokensPerDay?: number
+  readonly imagesPerDay?: number
+}
+
+/** One key as the store keeps it. The secret itself is nowhere: only its hash. Times are milliseconds since 1970. */
+export interface KeyRecord {
+  /** Public name of the key: in logs, towards the backend, in the admin API. */
+  readonly id: string
+  /** Grows with every change of any key; of two copies of a record the higher one is newer. */
+  readonly version: number
+  /** What its owner wants to remember. */
+  readonly note: string
+  readonly scopes: readonly Scope[]
+  readonly limits: KeyLimits
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+  /** SHA-256 of the whole key, base64url. */
+  readonly hash: string
+  /** The key before the last rotation: still good until `until`. */
+  readonly previous: { readonly hash: string; readonly until: number } | null
+}
+
+/** Who a request comes from, as routes and limits see it. */
+export type KeyIdentity = Pick<KeyRecord, 'id' | 'scopes' | 'limits'>
+
+/** The key of the API_KEY setting: may do everything, without limits, and is in no store. */
+export const rootKey: KeyIdentity = { id: 'default', scopes, limits: {} }

@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openSqlite, type SqliteFile } from './sqlite.ts'
+
+let folder: string
+let files: SqliteFile[]
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sqlite-'))
+  files = []
+})
+afterEach(() => {
+  for (const file of files) file.close()
+  rmSync(folder, { recursive: true })
+})
+
+function open(): SqliteFile {
+  const file = openSqlite(join(folder, 'edge'), 'test')
+  files.push(file)
+  return file
+}
+
+describe('openSqlite()', () => {
+  it('runs statements with parameters and gives their rows', () => {
+    const sql = open()
+    expect(sql.all('CREATE TABLE t (a INTEGER, b TEXT)')).toEqual([])
+    expect(sql.all('INSERT INTO t VALUES (?, ?) RETURNING a', 9_007_199_254_740_991, 'x')).toEqual([
+      { a: 9_007_199_254_740_991 },
+    ])
+    sql.all('INSERT INTO t VALUES (?, ?)', 2, null)
+    expect(sql.all('SELECT * FROM t WHERE a = ?', 2)).toEqual([{ a: 2, b: null }])
+  })
+
+  it('keeps nothing of a transaction that throws', () => {
+    const sql = open()
+    sql.all('CREATE TABLE t (a INTEGER)')
+    expect(() =>
+      sql.transaction(() => {
+        sql.all('INSERT INTO t VALUES (1)')
+        throw new Error('changed my mind')
+      }),
+    ).toThrow('changed my mind')
+    expect(sql.all('SELECT * FROM t')).toEqual([])
+    expect(sql.transaction(() => sql.all('INSERT INTO t VALUES (2) RETURNING a'))).toEqual([
+      { a: 2 },
+    ])
+  })
+
+  it('shows what another connection has written at once', () => {
+    const [writer, reader] = [open(), open()]
+    writer.all('CREATE TABLE t (a INTEGER)')
+    expect(reader.all('SELECT * FROM t')).toEqual([])
+    writer.all('INSERT INTO t VALUES (1)')
+    expect(reader.all('SELECT * FROM t')).toEqual([{ a: 1 }])
+  })
+
+  it('makes files only their owner can read', () => {
+    open().all('CREATE TABLE t (a INTEGER)')
+    expect(statSync(join(folder, 'edge', 'test.db')).mode & 0o077).toBe(0)
+    expect(statSync(join(folder, 'edge')).mode & 0o077).toBe(0)
+  })
+})

@@ -1,0 +1,48 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'libsql'
+import type { Sql, SqlValue } from '../storage/sql.ts'
+
+/** Milliseconds a statement waits while another process writes; changes take far less than one. */
+const busyTimeoutMs = 5_000
+
+/** A database file of the edge. */
+export interface SqliteFile extends Sql {
+  close(): void
+}
+
+/**
+ * Opens the database `name`.db in `folder`, both made where missing and readable by their owner only. Several processes
+ * may have it open: what one has written, the next statement of every other sees.
+ */
+export function openSqlite(folder: string, name: string): SqliteFile {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const path = join(folder, `${name}.db`)
+  const database = new Database(path, { timeout: busyTimeoutMs })
+  chmodSync(path, 0o600)
+  // Readers and the writer do not wait for each other; a crash of the machine may take the last commits, never the file.
+  database.pragma('journal_mode = WAL')
+  database.pragma('synchronous = NORMAL')
+  return {
+    ...sqlOf(database),
+    close: () => {
+      database.close()
+    },
+  }
+}
+
+function sqlOf(database: Database.Database): Sql {
+  // Preparing costs more than running. There are a few dozen queries, all literals of this program.
+  const statements = new Map<string, Database.Statement>()
+  return {
+    all<Row extends Record<string, SqlValue>>(query: string, ...parameters: SqlValue[]): Row[] {
+      let statement = statements.get(query)
+      if (statement === undefined) {
+        statement = database.prepare(query)
+        statements.set(query, statement)
+      }
+      return statement.all(...parameters) as Row[]
+    },
+    transaction: (action) => database.transaction(action).immediate(),
+  }
+}
