@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KvCache } from './kv-cache.ts'
+import type { SlotId } from './model.ts'
 
 const width = 3
 
@@ -28,6 +29,34 @@ describe('KvCache', () => {
     expect(cache.lengthAt(a)).toBe(0)
     expect(cache.rowsAt(a, 0).length).toBe(0)
     expect(cache.length(cache.open())).toBe(0)
+  })
+
+  it('forks a slot: the same first rows, then each goes its own way', () => {
+    const cache = new KvCache(2, 2, 1)
+    const row = (value: number) => (layer: number) => Float32Array.of(value + layer / 10)
+    const source = cache.open()
+    for (const value of [1, 2, 3]) cache.append(source, 1, row(value))
+    const fork = cache.fork(source, 2)
+    cache.append(fork, 1, row(8))
+    cache.append(source, 1, row(4))
+    const rows = (slot: SlotId) => [0, 1].map((layer) => [...cache.rowsAt(slot, layer)])
+    expect(rows(fork)).toEqual([row(1), row(2), row(8)].reduce(joined, [[], []]))
+    expect(rows(source)).toEqual([row(1), row(2), row(3), row(4)].reduce(joined, [[], []]))
+    expect(() => cache.fork(source, 1)).toThrow('all 2 slots are open')
+
+    function joined(layers: number[][], rowOf: (layer: number) => Float32Array): number[][] {
+      return layers.map((values, layer) => [...values, ...rowOf(layer)])
+    }
+  })
+
+  it('truncates a slot, and appends behind what is left', () => {
+    const cache = new KvCache(1, 1, 1)
+    const slot = cache.open()
+    for (const value of [1, 2, 3]) cache.append(slot, 1, () => Float32Array.of(value))
+    cache.truncate(slot, 1)
+    cache.append(slot, 1, () => Float32Array.of(9))
+    expect([...cache.rowsAt(slot, 0)]).toEqual([1, 9])
+    expect(() => cache.truncate(slot, 3)).toThrow(RangeError)
   })
 
   it('refuses a slot that is not open', () => {

@@ -38,6 +38,21 @@ export class KvCache {
     this.#slots[slot] = undefined
   }
 
+  /** A new slot with a copy of the first `tokens` rows. @throws {RangeError} as `open` and `truncate` */
+  fork(source: SlotId, tokens: number): SlotId {
+    this.#requireRows(source, tokens)
+    const { layers } = this.#memory(source)
+    const slot = this.open()
+    this.append(slot, tokens, (layer) => layers[layer]!.subarray(0, tokens * this.#width))
+    return slot
+  }
+
+  /** @throws {RangeError} when the slot holds fewer than `tokens` rows */
+  truncate(slot: SlotId, tokens: number): void {
+    this.#requireRows(slot, tokens)
+    this.#memory(slot).length = tokens
+  }
+
   length(slot: SlotId): number {
     return this.#memory(slot).length
   }
@@ -73,6 +88,11 @@ export class KvCache {
     const larger = new Float32Array(Math.max(needed, 2 * block.length, minimum))
     larger.set(block)
     return larger
+  }
+
+  #requireRows(slot: SlotId, tokens: number): void {
+    if (tokens <= this.#memory(slot).length) return
+    throw new RangeError(`slot ${slot} holds fewer than ${tokens} tokens`)
   }
 
   #memory(slot: SlotId): SlotMemory {

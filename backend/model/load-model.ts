@@ -55,6 +55,8 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     encodeImage: (image) => encodeImage(visionParts, image),
     openSlot: () => cache.open(),
     closeSlot: (slot) => cache.close(slot),
+    forkSlot: (source, tokens) => cache.fork(source, tokens),
+    truncateSlot: (slot, tokens) => cache.truncate(slot, tokens),
     slotLength: (slot) => cache.length(slot),
     step: (rows) => runDecoder(parts, rows),
     async close() {

@@ -53,6 +53,10 @@ export interface Model {
   openSlot(): SlotId
   /** Gives the memory back. @throws {RangeError} when the slot is not open */
   closeSlot(slot: SlotId): void
+  /** A new slot that holds a copy of the first `tokens` tokens of another. @throws {RangeError} when all slots are open */
+  forkSlot(source: SlotId, tokens: number): SlotId
+  /** Forgets all but the first `tokens` tokens. @throws {RangeError} when the slot holds fewer */
+  truncateSlot(slot: SlotId, tokens: number): void
   /** Tokens the slot holds. */
   slotLength(slot: SlotId): number
   /**

@@ -28,7 +28,8 @@ export class FakeModel implements Model {
   readonly hooks: FakeModelHooks
   readonly steps: (readonly StepRow[])[] = []
   encodes = 0
-  readonly #slots = new Map<SlotId, { hash: number; length: number }>()
+  /** Per slot the hash of what it read, after each number of tokens from 0 on. */
+  readonly #slots = new Map<SlotId, { readonly history: number[] }>()
   #nextSlot = 100
   #busy = false
 
@@ -56,7 +57,7 @@ export class FakeModel implements Model {
     this.#refuseWhenBusy()
     if (this.#slots.size >= this.info.slots) throw new RangeError('all slots are open')
     const slot = this.#nextSlot++ as SlotId
-    this.#slots.set(slot, { hash: 7, length: 0 })
+    this.#slots.set(slot, { history: [7] })
     return slot
   }
 
@@ -65,8 +66,23 @@ export class FakeModel implements Model {
     if (!this.#slots.delete(slot)) throw new RangeError('the slot is not open')
   }
 
+  forkSlot(source: SlotId, tokens: number): SlotId {
+    const { history } = this.#state(source)
+    if (tokens >= history.length) throw new RangeError('the slot holds fewer tokens')
+    const slot = this.openSlot()
+    this.#slots.set(slot, { history: history.slice(0, tokens + 1) })
+    return slot
+  }
+
+  truncateSlot(slot: SlotId, tokens: number): void {
+    this.#refuseWhenBusy()
+    const { history } = this.#state(slot)
+    if (tokens >= history.length) throw new RangeError('the slot holds fewer tokens')
+    history.length = tokens + 1
+  }
+
   slotLength(slot: SlotId): number {
-    return this.#state(slot).length
+    return this.#state(slot).history.length - 1
   }
 
   step(rows: readonly StepRow[]): Promise<Float32Array[]> {
@@ -88,7 +104,7 @@ export class FakeModel implements Model {
   }
 
   #read(row: StepRow): void {
-    const state = this.#state(row.slot)
+    const { history } = this.#state(row.slot)
     if (row.tokenIds.length === 0) throw new RangeError('a row needs tokens')
     const inputs: number[][] = [...row.tokenIds].map((id) => [id])
     const { hiddenSize, imageTokenId, contextTokens } = this.info
@@ -101,13 +117,14 @@ export class FakeModel implements Model {
     if (inputs.some(([id, ...rest]) => id === imageTokenId && rest.length === 0)) {
       throw new RangeError('a placeholder has no features')
     }
-    state.hash = inputs.flat().reduce((hash, value) => mix(hash, value * 8), state.hash)
-    state.length += inputs.length
-    if (state.length > contextTokens) throw new RangeError('the context is full')
+    for (const input of inputs) {
+      history.push(input.reduce((hash, value) => mix(hash, value * 8), history.at(-1)!))
+    }
+    if (history.length - 1 > contextTokens) throw new RangeError('the context is full')
   }
 
   #logits(row: StepRow): Float32Array {
-    const { hash } = this.#state(row.slot)
+    const hash = this.#state(row.slot).history.at(-1)!
     const logits = Float32Array.from(
       { length: this.info.vocabSize },
       (_, id) => (mix(hash, id) % 4096) / 512,
@@ -116,7 +133,7 @@ export class FakeModel implements Model {
     return logits
   }
 
-  #state(slot: SlotId): { hash: number; length: number } {
+  #state(slot: SlotId): { readonly history: number[] } {
     const state = this.#slots.get(slot)
     if (state === undefined) throw new RangeError('the slot is not open')
     return state
