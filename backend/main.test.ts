@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificates, until } from '../test/fake-backend.ts'
-import type { CertificateSet } from '../scripts/start/certificates.ts'
+import type { CertificateSet } from '../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet
 let stateDir: string

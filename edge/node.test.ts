@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createCertificates } from '../scripts/start/create-certificates.ts'
+import { createCertificates } from '../shared/node/certificates/create-certificates.ts'
 import { describeEdge, type EdgeSettings, type RunningEdge } from '../test/support/edge-suite.ts'
 
 const program = 'dist/edge/node.js'

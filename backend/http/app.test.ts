@@ -2,7 +2,7 @@ import { FormData } from 'undici'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeCertificates, startTestBackend, type TestBackend } from '../../test/fake-backend.ts'
 import { parseEvents } from '../../shared/api/sse.ts'
-import type { CertificateSet } from '../../scripts/start/certificates.ts'
+import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 
 const json = { 'content-type': 'application/json' }
 const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47)

@@ -8,7 +8,7 @@ import {
   type TestBackend,
 } from '../../test/fake-backend.ts'
 import { maxUploadBytes } from '../../shared/api/limits.ts'
-import type { CertificateSet } from '../../scripts/start/certificates.ts'
+import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet
 let backend: TestBackend

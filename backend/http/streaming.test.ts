@@ -9,7 +9,7 @@ import {
 } from '../../test/fake-backend.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
-import type { CertificateSet } from '../../scripts/start/certificates.ts'
+import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 
 const never = () => new Promise<void>(() => {})
 const heartbeatMs = 10_000

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, readFile } from 'node:fs/promises'
-import { writePrivateFile } from './private-file.ts'
+import { writePrivateFile } from '../../shared/node/private-file.ts'
 
 /** Bytes of randomness in a made key: 256 bits cannot be guessed. */
 const keyBytes = 32

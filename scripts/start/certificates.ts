@@ -1,7 +1,11 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { writePrivateFile } from './private-file.ts'
+import type {
+  CertificateNames,
+  CertificateSet,
+} from '../../shared/node/certificates/create-certificates.ts'
+import { writePrivateFile } from '../../shared/node/private-file.ts'
 
 /** Files of a certificate folder. The authority's own key is never stored: nobody can sign with it later. */
 const fileNames = {
@@ -10,18 +14,9 @@ const fileNames = {
   serverKey: 'server-key.pem',
   client: 'client.pem',
   clientKey: 'client-key.pem',
-} as const
+} as const satisfies Record<PemName, string>
 
-type PemName = keyof typeof fileNames
-/** PEM texts of one authority and of the two certificates it signed. */
-export type CertificateSet = Readonly<Record<PemName, string>>
-
-export interface CertificateNames {
-  /** DNS names and IP addresses the backend is reached by. */
-  readonly server: readonly string[]
-  /** Name of the client, checked by the backend. */
-  readonly client: string
-}
+type PemName = keyof CertificateSet
 
 /** Certificates that expire sooner are made anew: the product may well run this long without a restart. */
 const renewBeforeDays = 30
@@ -47,7 +42,8 @@ export async function ensureCertificates(
     return present
   }
   // Loaded only when needed: it takes longer than all the rest of this file.
-  const { createCertificates } = await import('./create-certificates.ts')
+  const { createCertificates } =
+    await import('../../shared/node/certificates/create-certificates.ts')
   const created = await createCertificates(names, now)
   await replaceCertificates(folder, created)
   return created

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
 import { routes } from '../../shared/api/routes.ts'
-import type { CertificateSet } from './certificates.ts'
+import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { StartError } from './start-error.ts'
 
 /** Milliseconds between two looks: short against the start, and nobody else is asking yet. */

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { CertificateSet } from '../../scripts/start/certificates.ts'
+import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 
 /** What a backend saw of one request. */
 export interface SeenRequest {

@@ -1,0 +1,125 @@
+import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
+import { isIP } from 'node:net'
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509'
+
+const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' }
+const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' }
+
+const dayMs = 86_400_000
+
+/** The clocks of two machines may differ by this much. */
+const clockSkewMs = 3_600_000
+
+export interface Validity {
+  readonly notBefore: Date
+  readonly notAfter: Date
+}
+
+/** A private authority: what it takes to sign certificates. */
+export interface Authority {
+  readonly certificate: X509Certificate
+  readonly signingKey: webcrypto.CryptoKey
+}
+
+/** PEM texts of a certificate and its private key (PKCS #8). */
+export interface Identity {
+  readonly certificate: string
+  readonly key: string
+}
+
+/** What a certificate is good for: a server of TLS connections, or a client. */
+export type CertificateUse = 'server' | 'client'
+
+const extendedUsages = {
+  server: ExtendedKeyUsage.serverAuth,
+  client: ExtendedKeyUsage.clientAuth,
+} as const satisfies Record<CertificateUse, ExtendedKeyUsage>
+
+/** Valid from an hour ago, for `days`. @param now milliseconds since 1970 */
+export function validFor(days: number, now: number): Validity {
+  return { notBefore: new Date(now - clockSkewMs), notAfter: new Date(now + days * dayMs) }
+}
+
+/** A new self-signed authority, ECDSA P-256, which can sign certificates but no further authorities. */
+export async function createAuthority(commonName: string, validity: Validity): Promise<Authority> {
+  const keys = await generateKeys()
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    ...validity,
+    name: [{ CN: [commonName] }],
+    keys,
+    signingAlgorithm,
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    ],
+  })
+  return { certificate, signingKey: keys.privateKey }
+}
+
+/** An authority made earlier. @throws when a PEM text is none */
+export async function loadAuthority({ certificate, key }: Identity): Promise<Authority> {
+  const pkcs8 = PemConverter.decodeFirst(key)
+  return {
+    certificate: new X509Certificate(certificate),
+    signingKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, keyAlgorithm, true, ['sign']),
+  }
+}
+
+/** The authority as it is kept. */
+export async function exportAuthority({ certificate, signingKey }: Authority): Promise<Identity> {
+  return { certificate: toPem(certificate), key: await keyToPem(signingKey) }
+}
+
+/**
+ * One certificate with a new ECDSA P-256 key for `names` (DNS names and IP addresses; the first becomes the common
+ * name), good for one use alone.
+ */
+export async function issueCertificate(
+  { certificate: ca, signingKey }: Authority,
+  validity: Validity,
+  names: readonly string[],
+  use: CertificateUse,
+): Promise<Identity> {
+  const keys = await generateKeys()
+  const certificate = await X509CertificateGenerator.create({
+    ...validity,
+    subject: [{ CN: [names[0] ?? ''] }],
+    issuer: ca.subject,
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([extendedUsages[use]]),
+      new SubjectAlternativeNameExtension(
+        names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
+      ),
+    ],
+  })
+  return { certificate: toPem(certificate), key: await keyToPem(keys.privateKey) }
+}
+
+function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify'])
+}
+
+function toPem(certificate: X509Certificate): string {
+  return `${certificate.toString('pem')}\n`
+}
+
+async function keyToPem(key: webcrypto.CryptoKey): Promise<string> {
+  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', key)
+  return `${PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n`
+}
