@@ -76,7 +76,11 @@ export class FakeEngine implements Engine {
       yield { type: 'queued', position: 0 }
       for (const [index, text] of this.batches.entries()) {
         await Promise.race([this.beforeBatch(index), aborted])
-        yield { type: 'tokens', ids: Array.from(text, (character) => character.charCodeAt(0)) }
+        yield {
+          type: 'tokens',
+          choice: 0,
+          ids: Array.from(text, (character) => character.charCodeAt(0)),
+        }
       }
       const timings = { queueMs: 1, visionMs: 2, prefillMs: 3, decodeMs: 4 }
       yield { type: 'end', finishReason: 'stop', completionTokens: this.batches.length, timings }

@@ -5,7 +5,7 @@ import { abortError } from './abort-error.ts'
 import { admit } from './admission.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from './job.ts'
 import { chooseAdmissions, chooseImage, planStep } from './scheduler.ts'
-import { Sequence } from './sequence.ts'
+import { createSequence, type Sequence } from './sequence.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
 
 /** Two prompts' chunks beside the decode rows: large enough for the weights to be read once for many tokens. */
@@ -68,9 +68,16 @@ class StepEngine implements LocalEngine {
     this.#yieldToEvents = options.yieldToEvents ?? (() => nextImmediate())
   }
 
-  async *generate(job: GenerateJob, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
+  async *generate(
+    job: GenerateJob,
+    signal: AbortSignal,
+    enough: readonly AbortSignal[] = [],
+  ): AsyncGenerator<EngineEvent, void> {
     if (signal.aborted) throw abortError(signal)
     const { sequence, position } = this.#accept(job)
+    enough.forEach((choiceSignal, choice) => {
+      choiceSignal.addEventListener('abort', () => sequence.stopChoice(choice), { once: true })
+    })
     const onAbort = () => this.#cancel(sequence, abortError(signal))
     signal.addEventListener('abort', onAbort, { once: true })
     try {
@@ -112,7 +119,7 @@ class StepEngine implements LocalEngine {
       freeSlots: this.#freeSlots(),
       queueLimit: this.#queueLimit,
     })
-    const sequence = new Sequence(job, tokenLimit, info, this.#now)
+    const sequence = createSequence(job, tokenLimit, info, this.#now)
     this.#waiting.push(sequence)
     this.#loop ??= this.#run()
     return { sequence, position }
@@ -140,6 +147,7 @@ class StepEngine implements LocalEngine {
     while (this.#waiting.length + this.#running.length > 0) {
       this.#freeEndedSlots()
       this.#fillFreeSlots()
+      this.#forkIntoFreeSlots()
       await this.#encodeNextImage()
       await this.#runStep()
       this.#freeEndedSlots()
@@ -153,10 +161,29 @@ class StepEngine implements LocalEngine {
   }
 
   #freeEndedSlots(): void {
-    for (const sequence of this.#running) {
-      if (sequence.status === 'ended') this.#model.closeSlot(sequence.slot)
+    this.#running = this.#running.flatMap((sequence) => {
+      if (sequence.status !== 'ended') return [sequence]
+      const { heir, slot } = sequence
+      if (heir === undefined) {
+        this.#model.closeSlot(slot)
+        return []
+      }
+      this.#model.truncateSlot(slot, heir.promptTokens)
+      heir.join(slot)
+      return [heir]
+    })
+  }
+
+  /** Further choices of a prompt that is read get the slots nobody else waits for; their request has one at least. */
+  #forkIntoFreeSlots(): void {
+    for (const sequence of [...this.#running]) {
+      for (let free = this.#freeSlots(); free > 0; free--) {
+        const { waitingChoice } = sequence
+        if (waitingChoice === undefined) break
+        waitingChoice.join(this.#model.forkSlot(sequence.slot, sequence.promptTokens))
+        this.#running.push(waitingChoice)
+      }
     }
-    this.#running = this.#running.filter((sequence) => sequence.status !== 'ended')
   }
 
   #fillFreeSlots(): void {

@@ -18,20 +18,20 @@ async function readAll(queue: EventQueue): Promise<EngineEvent[]> {
 describe('EventQueue', () => {
   it('joins tokens that nobody has read yet', async () => {
     const queue = new EventQueue()
-    queue.push({ type: 'tokens', ids: [1] })
-    queue.push({ type: 'tokens', ids: [2, 3] })
+    queue.push({ type: 'tokens', choice: 0, ids: [1] })
+    queue.push({ type: 'tokens', choice: 0, ids: [2, 3] })
     queue.push(end)
-    expect(await readAll(queue)).toEqual([{ type: 'tokens', ids: [1, 2, 3] }, end])
+    expect(await readAll(queue)).toEqual([{ type: 'tokens', choice: 0, ids: [1, 2, 3] }, end])
   })
 
   it('never changes an event that was read', async () => {
     const queue = new EventQueue()
     const reader = queue.read()
-    queue.push({ type: 'tokens', ids: [1] })
+    queue.push({ type: 'tokens', choice: 0, ids: [1] })
     const first = await reader.next()
-    queue.push({ type: 'tokens', ids: [2] })
-    expect(first.value).toEqual({ type: 'tokens', ids: [1] })
-    expect((await reader.next()).value).toEqual({ type: 'tokens', ids: [2] })
+    queue.push({ type: 'tokens', choice: 0, ids: [2] })
+    expect(first.value).toEqual({ type: 'tokens', choice: 0, ids: [1] })
+    expect((await reader.next()).value).toEqual({ type: 'tokens', choice: 0, ids: [2] })
   })
 
   it('wakes a reader that waits', async () => {
@@ -45,7 +45,7 @@ describe('EventQueue', () => {
   it('yields what is pending before it throws', async () => {
     const queue = new EventQueue()
     const reader = queue.read()
-    queue.push({ type: 'tokens', ids: [1] })
+    queue.push({ type: 'tokens', choice: 0, ids: [1] })
     queue.fail(new Error('gone'))
     expect((await reader.next()).done).toBe(false)
     await expect(reader.next()).rejects.toThrow('gone')

@@ -1,4 +1,12 @@
-import type { EngineEvent } from './job.ts'
+import type { EngineEvent, SampledLogprobs } from './job.ts'
+
+/** A pending `tokens` event that grows until it is read. */
+interface OpenTokens {
+  readonly type: 'tokens'
+  readonly choice: number
+  readonly ids: number[]
+  readonly logprobs?: SampledLogprobs[]
+}
 
 /**
  * Carries one job's events from the loop that makes them to the one reader. Unread tokens are joined into one event,
@@ -6,23 +14,16 @@ import type { EngineEvent } from './job.ts'
  */
 export class EventQueue {
   readonly #pending: EngineEvent[] = []
-  /** Ids of the last pending event while it is a `tokens` event, to append to. */
-  #openIds: number[] | undefined
+  /** Per choice its tokens that nobody has read. */
+  readonly #unread = new Map<number, OpenTokens>()
   #state: 'open' | 'ended' | 'failed' = 'open'
   #error: Error | undefined
   #wake: (() => void) | undefined
 
   push(event: EngineEvent): void {
     if (this.#state !== 'open') return
-    if (event.type === 'tokens' && this.#openIds !== undefined) {
-      this.#openIds.push(...event.ids)
-    } else if (event.type === 'tokens') {
-      this.#openIds = [...event.ids]
-      this.#pending.push({ type: 'tokens', ids: this.#openIds })
-    } else {
-      this.#openIds = undefined
-      this.#pending.push(event)
-    }
+    if (event.type === 'tokens') this.#pushTokens(event)
+    else this.#pending.push(event)
     if (event.type === 'end') this.#state = 'ended'
     this.#wake?.()
   }
@@ -40,7 +41,7 @@ export class EventQueue {
     for (;;) {
       const event = this.#pending.shift()
       if (event !== undefined) {
-        if (this.#pending.length === 0) this.#openIds = undefined
+        if (event.type === 'tokens') this.#unread.delete(event.choice)
         yield event
       } else if (this.#error !== undefined) {
         throw this.#error
@@ -50,5 +51,22 @@ export class EventQueue {
         await new Promise<void>((resolve) => (this.#wake = resolve))
       }
     }
+  }
+  #pushTokens(event: Extract<EngineEvent, { type: 'tokens' }>): void {
+    const unread = this.#unread.get(event.choice)
+    if (unread !== undefined) {
+      unread.ids.push(...event.ids)
+      unread.logprobs?.push(...(event.logprobs ?? []))
+      return
+    }
+    const { choice, ids, logprobs } = event
+    const tokens: OpenTokens = {
+      type: 'tokens',
+      choice,
+      ids: [...ids],
+      ...(logprobs && { logprobs: [...logprobs] }),
+    }
+    this.#unread.set(choice, tokens)
+    this.#pending.push(tokens)
   }
 }

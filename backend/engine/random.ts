@@ -25,6 +25,12 @@ export function createRandom(seed: number): Random {
   return () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53
 }
 
+/** The seed of one of several choices, so that each can be had alone too: the first is `seed`, the next one more. */
+export function choiceSeed(seed: number, choice: number): number {
+  const room = Number.MAX_SAFE_INTEGER - seed
+  return choice <= room ? seed + choice : choice - room - 1
+}
+
 /** Four 32-bit words, never all zero, from two outputs of splitmix64. */
 function seedWords(seed: bigint): [number, number, number, number] {
   const [first, second] = [splitMix(seed + goldenGamma), splitMix(seed + 2n * goldenGamma)]

@@ -18,17 +18,20 @@ function sampler({
   controlIdsFrom = 1e9,
 }: Rules) {
   return (logits: Float32Array) =>
-    createSampler({
-      sampling: { temperature, topP, seed },
-      stopIds,
-      controlIdsFrom: Math.min(controlIdsFrom, logits.length),
-    })
+    createSampler(
+      {
+        sampling: { temperature, topP, seed },
+        stopIds,
+        controlIdsFrom: Math.min(controlIdsFrom, logits.length),
+      },
+      0,
+    )
 }
 
 /** Tokens drawn from the same logits, one after the other. */
 function drawMany(logits: Float32Array, count: number, rules: Rules): number[] {
   const sample = sampler(rules)(logits)
-  return Array.from({ length: count }, () => sample(logits.slice()))
+  return Array.from({ length: count }, () => sample(logits.slice()).id)
 }
 
 /** Approximately normal, as logits of language models are. */

@@ -4,8 +4,8 @@
  * the top-p limit cuts through is put in order.
  */
 import { ServiceError } from '../../shared/api/errors.ts'
-import type { GenerateJob } from './job.ts'
-import { createRandom } from './random.ts'
+import type { GenerateJob, SampledLogprobs } from './job.ts'
+import { choiceSeed, createRandom } from './random.ts'
 
 /** Bins per unit of (largest logit - logit) / temperature; bounds the cubic below to an error of 4e-8. */
 const binsPerUnit = 32
@@ -16,8 +16,14 @@ const binCount = 64 * binsPerUnit
 /** Logits are float32, so no two differ by less than 1e-45; keeps a tiny temperature from becoming 0 * Infinity. */
 const maxBinScale = 1e60
 
-/** Picks a token id from logits [vocabSize], which it may modify. */
-export type Sampler = (logits: Float32Array) => number
+/** A token, and how likely it was when that is asked for. */
+export interface Sampled {
+  readonly id: number
+  readonly logprobs?: SampledLogprobs | undefined
+}
+
+/** Picks a token from logits [vocabSize], which it may modify. */
+export type Sampler = (logits: Float32Array) => Sampled
 
 /**
  * The sampler of one sequence, with its own random state. Temperature 0 takes the largest logit, the lowest id
@@ -27,19 +33,20 @@ export type Sampler = (logits: Float32Array) => number
  */
 export function createSampler(
   job: Pick<GenerateJob, 'sampling' | 'stopIds' | 'controlIdsFrom'>,
+  choice: number,
 ): Sampler {
   const { controlIdsFrom } = job
   const { temperature, topP, seed } = job.sampling
   const controlStops = [...new Set(job.stopIds)]
     .filter((id) => id >= controlIdsFrom)
     .toSorted((a, b) => a - b)
-  const random = createRandom(seed)
+  const random = createRandom(choiceSeed(seed, choice))
   const bins = new Float64Array(temperature === 0 ? 0 : binCount)
   return (logits) => {
     const allowed = packAllowed(logits, controlIdsFrom, controlStops)
     const best = argmax(allowed)
     const picked = temperature === 0 ? best : draw(allowed, best, temperature, topP, random(), bins)
-    return picked < controlIdsFrom ? picked : controlStops[picked - controlIdsFrom]!
+    return { id: picked < controlIdsFrom ? picked : controlStops[picked - controlIdsFrom]! }
   }
 }
 

@@ -1,27 +1,59 @@
+import type { FinishReason } from '../../shared/api/events.ts'
 import type { ModelInfo, PatchImage, SlotId, StepRow } from '../model/model.ts'
-import { EventQueue } from './event-queue.ts'
+import { Answer } from './answer.ts'
+import type { EventQueue } from './event-queue.ts'
 import { featuresWithin, findImageSpans, type ImageSpan } from './image-spans.ts'
 import type { EngineTimings, GenerateJob } from './job.ts'
 import { createSampler, type Sampler } from './sampler.ts'
 import type { Schedulable, SequenceStatus } from './step-plan.ts'
 
 const legalNext: Readonly<Record<SequenceStatus, readonly SequenceStatus[]>> = {
-  queued: ['vision', 'prefill', 'ended'],
+  queued: ['vision', 'prefill', 'decode', 'ended'],
   vision: ['prefill', 'ended'],
   prefill: ['decode', 'ended'],
   decode: ['ended'],
   ended: [],
 }
 
-/** One request inside the engine, from its arrival to its last event. */
+/** What all choices of one job have in common. */
+interface JobParts {
+  readonly job: GenerateJob
+  /** Most tokens of each answer, at least 1. */
+  readonly tokenLimit: number
+  readonly spans: readonly ImageSpan[]
+  readonly hiddenSize: number
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  readonly answer: Answer
+  /** By number. The first reads the prompt; the others come to be when it is read. */
+  readonly choices: Sequence[]
+}
+
+/**
+ * One request inside the engine, from its arrival to its last event; or a further choice of it.
+ * @throws {RangeError} when placeholders and images do not match
+ */
+export function createSequence(
+  job: GenerateJob,
+  tokenLimit: number,
+  info: ModelInfo,
+  now: () => number,
+): Sequence {
+  const spans = findImageSpans(job, info)
+  const answer = new Answer(job.choices ?? 1)
+  const { hiddenSize } = info
+  return new Sequence({ job, tokenLimit, spans, hiddenSize, now, answer, choices: [] })
+}
+
+/**
+ * One choice of a request. The first one reads the prompt. Then each of the others has its first token from the same
+ * logits, and waits, still queued, for a slot with a copy of the prompt's rows.
+ */
 export class Sequence implements Schedulable {
-  readonly events = new EventQueue()
+  readonly #parts: JobParts
   readonly #job: GenerateJob
-  readonly #tokenLimit: number
-  readonly #spans: readonly ImageSpan[]
-  readonly #hiddenSize: number
+  readonly #choice: number
   readonly #sample: Sampler
-  readonly #now: () => number
   readonly #spentMs = { queued: 0, vision: 0, prefill: 0, decode: 0, ended: 0 }
   #status: SequenceStatus = 'queued'
   #statusSince: number
@@ -33,19 +65,18 @@ export class Sequence implements Schedulable {
   #lastId = 0
   #completionTokens = 0
 
-  /**
-   * @param tokenLimit most tokens of answer, at least 1
-   * @param now milliseconds of a monotonic clock
-   * @throws {RangeError} when placeholders and images do not match
-   */
-  constructor(job: GenerateJob, tokenLimit: number, info: ModelInfo, now: () => number) {
-    this.#job = job
-    this.#tokenLimit = tokenLimit
-    this.#spans = findImageSpans(job, info)
-    this.#hiddenSize = info.hiddenSize
-    this.#sample = createSampler(job)
-    this.#now = now
-    this.#statusSince = now()
+  /** Takes the next number among `parts.choices`. */
+  constructor(parts: JobParts) {
+    this.#parts = parts
+    this.#job = parts.job
+    this.#choice = parts.choices.push(this) - 1
+    this.#sample = createSampler(parts.job, this.#choice)
+    this.#statusSince = parts.now()
+  }
+
+  /** Of all choices. */
+  get events(): EventQueue {
+    return this.#parts.answer.events
   }
 
   get id(): string {
@@ -59,6 +90,21 @@ export class Sequence implements Schedulable {
   /** Prompt tokens that are not in the cache yet. */
   get promptLeft(): number {
     return Math.max(0, this.#job.promptIds.length - this.#cachedTokens)
+  }
+
+  get promptTokens(): number {
+    return this.#job.promptIds.length
+  }
+
+  /** A choice of the same request that waits for a slot with the prompt's rows. */
+  get waitingChoice(): Sequence | undefined {
+    return this.#parts.choices.find(({ status }, choice) => choice > 0 && status === 'queued')
+  }
+
+  /** Who takes over the slot of this ended one, for its rows of the prompt would be lost otherwise. */
+  get heir(): Sequence | undefined {
+    const othersHoldThem = this.#parts.choices.some(({ status }) => status === 'decode')
+    return othersHoldThem ? undefined : this.waitingChoice
   }
 
   get cachedTokens(): number {
@@ -78,19 +124,27 @@ export class Sequence implements Schedulable {
     return image
   }
 
+  /** @param slot empty */
   start(slot: SlotId): void {
-    this.#enter(this.#spans.length > 0 ? 'vision' : 'prefill')
+    this.#enter(this.#parts.spans.length > 0 ? 'vision' : 'prefill')
     this.#slot = slot
+  }
+
+  /** Begins a waiting choice. @param slot holds the prompt's rows and no more */
+  join(slot: SlotId): void {
+    this.#enter('decode')
+    this.#slot = slot
+    this.#cachedTokens = this.promptTokens
   }
 
   /** @param features of `nextImage`. @throws {RangeError} when their number does not fit the placeholders */
   addFeatures(features: Float32Array): void {
-    const span = this.#spans[this.#features.length]
-    if (features.length !== (span?.tokens ?? 0) * this.#hiddenSize) {
+    const span = this.#parts.spans[this.#features.length]
+    if (features.length !== (span?.tokens ?? 0) * this.#parts.hiddenSize) {
       throw new RangeError(`${features.length} features do not fit the image's placeholders`)
     }
     this.#features.push(features)
-    if (this.#features.length === this.#spans.length) this.#enter('prefill')
+    if (this.#features.length === this.#parts.spans.length) this.#enter('prefill')
   }
 
   /** The next `tokens` tokens as a row of a step. */
@@ -103,7 +157,7 @@ export class Sequence implements Schedulable {
     return {
       slot,
       tokenIds: this.#job.promptIds.subarray(start, start + tokens),
-      features: featuresWithin(this.#spans, this.#features, start, tokens),
+      features: featuresWithin(this.#parts.spans, this.#features, start, tokens),
       sample: tokens === this.promptLeft,
     }
   }
@@ -115,45 +169,62 @@ export class Sequence implements Schedulable {
   advance(tokens: number, logits: Float32Array | undefined): void {
     this.#cachedTokens += tokens
     if (logits === undefined) return
-    const id = this.#sample(logits)
     if (this.#status === 'prefill') {
       this.#enter('decode')
       this.#features = []
+      this.#beginOtherChoices(logits)
     }
-    this.#append(id)
+    this.#append(logits)
   }
 
-  /** Ends the sequence with an error for its reader; does nothing when it has ended. */
+  /** Ends one choice at the tokens it has; does nothing when it has ended. */
+  stopChoice(choice: number): void {
+    const chosen = this.#parts.choices[choice]
+    if (chosen !== undefined && chosen.#status !== 'ended') chosen.#end('stop')
+  }
+
+  /** Ends all choices with an error for their reader; does nothing when they have ended. */
   fail(error: Error): void {
-    if (this.#status === 'ended') return
-    this.#enter('ended')
+    for (const choice of this.#parts.choices) {
+      if (choice.#status !== 'ended') choice.#enter('ended')
+    }
     this.events.fail(error)
   }
 
-  #append(id: number): void {
-    if (this.#job.stopIds.includes(id)) return this.#end('stop')
-    this.#lastId = id
+  /** @param logits after the prompt; not modified */
+  #beginOtherChoices(logits: Float32Array): void {
+    for (let choice = 1; choice < (this.#job.choices ?? 1); choice++) {
+      new Sequence(this.#parts).#append(logits.slice())
+    }
+  }
+
+  #append(logits: Float32Array): void {
+    const sampled = this.#sample(logits)
+    if (this.#job.stopIds.includes(sampled.id)) return this.#end('stop')
+    this.#lastId = sampled.id
     this.#completionTokens += 1
-    this.events.push({ type: 'tokens', ids: [id] })
-    if (this.#completionTokens >= this.#tokenLimit) this.#end('length')
+    this.#parts.answer.add(this.#choice, sampled)
+    if (this.#completionTokens >= this.#parts.tokenLimit) this.#end('length')
   }
 
-  #end(finishReason: 'stop' | 'length'): void {
+  #end(finishReason: FinishReason): void {
     this.#enter('ended')
-    const completionTokens = this.#completionTokens
-    this.events.push({ type: 'end', finishReason, completionTokens, timings: this.#timings() })
+    const { answer, choices } = this.#parts
+    answer.finish(this.#choice, finishReason, () => choices[0]!.#timings())
   }
 
+  /** The first choice's, and decoding up to now: it may have ended before the others. */
   #timings(): EngineTimings {
     const { queued, vision, prefill, decode } = this.#spentMs
-    return { queueMs: queued, visionMs: vision, prefillMs: prefill, decodeMs: decode }
+    const decodeMs = decode + this.#parts.now() - this.#statusSince
+    return { queueMs: queued, visionMs: vision, prefillMs: prefill, decodeMs }
   }
 
   #enter(next: SequenceStatus): void {
     if (!legalNext[this.#status].includes(next)) {
       throw new RangeError(`A sequence cannot go from ${this.#status} to ${next}`)
     }
-    const now = this.#now()
+    const now = this.#parts.now()
     this.#spentMs[this.#status] += now - this.#statusSince
     this.#statusSince = now
     this.#status = next

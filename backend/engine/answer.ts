@@ -1,0 +1,35 @@
+import type { FinishReason } from '../../shared/api/events.ts'
+import { EventQueue } from './event-queue.ts'
+import type { EngineTimings } from './job.ts'
+import type { Sampled } from './sampler.ts'
+
+/** What the reader of one job gets: the tokens of all its choices in one stream, which ends with the last of them. */
+export class Answer {
+  readonly events = new EventQueue()
+  readonly #finishReasons: (FinishReason | undefined)[]
+  #completionTokens = 0
+
+  constructor(choices: number) {
+    this.#finishReasons = Array.from({ length: choices }, () => undefined)
+  }
+
+  add(choice: number, { id, logprobs }: Sampled): void {
+    this.#completionTokens += 1
+    const told = logprobs === undefined ? {} : { logprobs: [logprobs] }
+    this.events.push({ type: 'tokens', choice, ids: [id], ...told })
+  }
+
+  /** @param timings asked for when this was the last choice */
+  finish(choice: number, reason: FinishReason, timings: () => EngineTimings): void {
+    this.#finishReasons[choice] = reason
+    const reasons = this.#finishReasons.filter((known) => known !== undefined)
+    if (reasons.length < this.#finishReasons.length) return
+    this.events.push({
+      type: 'end',
+      finishReason: reasons[0]!,
+      ...(reasons.length > 1 && { finishReasons: reasons }),
+      completionTokens: this.#completionTokens,
+      timings: timings(),
+    })
+  }
+}
