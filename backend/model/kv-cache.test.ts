@@ -1,12 +1,28 @@
 import { describe, expect, it } from 'vitest'
 import { KvCache } from './kv-cache.ts'
-import type { SlotId } from './model.ts'
+import type { RowsId, SlotId } from './model.ts'
 
 const width = 3
 
+function create(slots: number, layerCount: number, rowWidth = width): KvCache {
+  return new KvCache({ slots, layerCount, width: rowWidth, maxTokens: 1000 })
+}
+
+/** Appends tokens [from, to) whose rows tell layer and position. */
+function fill(cache: KvCache, slot: SlotId, from: number, to: number): void {
+  cache.append(slot, to - from, (layer) => expectedRows(layer, from, to))
+}
+
+function expectedRows(layer: number, from: number, to: number): Float32Array {
+  return Float32Array.from(
+    { length: (to - from) * width },
+    (_, i) => 1000 * layer + from + Math.floor(i / width) + (i % width) / 4,
+  )
+}
+
 describe('KvCache', () => {
   it('returns every appended row, also after growing', () => {
-    const cache = new KvCache(2, 2, width)
+    const cache = create(2, 2)
     const slot = cache.open()
     const expected: number[] = []
     for (let token = 0; token < 1000; token++) {
@@ -20,7 +36,7 @@ describe('KvCache', () => {
   })
 
   it('keeps slots apart and gives a closed one away empty', () => {
-    const cache = new KvCache(2, 1, width)
+    const cache = create(2, 1)
     const [a, b] = [cache.open(), cache.open()]
     cache.append(a, 1, () => Float32Array.of(1, 2, 3))
     expect(cache.lengthAt(b)).toBe(0)
@@ -32,7 +48,7 @@ describe('KvCache', () => {
   })
 
   it('forks a slot: the same first rows, then each goes its own way', () => {
-    const cache = new KvCache(2, 2, 1)
+    const cache = create(2, 2, 1)
     const row = (value: number) => (layer: number) => Float32Array.of(value + layer / 10)
     const source = cache.open()
     for (const value of [1, 2, 3]) cache.append(source, 1, row(value))
@@ -50,7 +66,7 @@ describe('KvCache', () => {
   })
 
   it('truncates a slot, and appends behind what is left', () => {
-    const cache = new KvCache(1, 1, 1)
+    const cache = create(1, 1, 1)
     const slot = cache.open()
     for (const value of [1, 2, 3]) cache.append(slot, 1, () => Float32Array.of(value))
     cache.truncate(slot, 1)
@@ -60,11 +76,62 @@ describe('KvCache', () => {
   })
 
   it('refuses a slot that is not open', () => {
-    const cache = new KvCache(1, 1, width)
+    const cache = create(1, 1)
     const slot = cache.open()
     cache.close(slot)
     expect(() => cache.close(slot)).toThrow(RangeError)
     expect(() => cache.length(slot)).toThrow(RangeError)
     expect(() => cache.append(slot, 1, () => new Float32Array(width))).toThrow(RangeError)
+  })
+
+  it('grows to the longest sequence, not beyond', () => {
+    const cache = create(1, 1)
+    const slot = cache.open()
+    fill(cache, slot, 0, 999)
+    fill(cache, slot, 999, 1000)
+    expect(cache.rowsAt(slot, 0)).toEqual(expectedRows(0, 0, 1000))
+    expect(() => fill(cache, slot, 1000, 1030)).toThrow(RangeError)
+    expect(cache.length(slot)).toBe(1000)
+  })
+
+  it('restores kept rows into another slot, also when theirs is closed', () => {
+    const cache = create(2, 3)
+    const first = cache.open()
+    fill(cache, first, 0, 70)
+    const rows = [cache.keep(first, 0, 32), cache.keep(first, 32, 70)]
+    cache.close(first)
+    const second = cache.open()
+    for (const id of rows) cache.restore(second, id)
+    fill(cache, second, 70, 75)
+    expect(cache.length(second)).toBe(75)
+    for (const layer of [0, 1, 2]) {
+      expect(cache.rowsAt(second, layer)).toEqual(expectedRows(layer, 0, 75))
+    }
+  })
+
+  it('refuses rows where others stood before them, and rows that are not there', () => {
+    const cache = create(1, 1)
+    const slot = cache.open()
+    fill(cache, slot, 0, 40)
+    const rows = cache.keep(slot, 8, 16)
+    expect(() => cache.restore(slot, rows)).toThrow('rows of token 8 cannot follow 40 tokens')
+    expect(() => cache.keep(slot, 8, 41)).toThrow(RangeError)
+    expect(() => cache.keep(slot, 8, 8)).toThrow(RangeError)
+    cache.drop(rows)
+    expect(() => cache.drop(rows)).toThrow(RangeError)
+    expect(() => cache.restore(slot, 99 as RowsId)).toThrow(RangeError)
+  })
+
+  it('gives the memory of dropped rows back at once', () => {
+    const wide = new KvCache({ slots: 1, layerCount: 2, width: 4096, maxTokens: 1024 })
+    const slot = wide.open()
+    wide.append(slot, 1024, () => new Float32Array(1024 * 4096))
+    const before = process.memoryUsage().arrayBuffers
+    const rows = wide.keep(slot, 0, 1024)
+    const bytes = 2 * 1024 * 4096 * 4
+    expect(process.memoryUsage().arrayBuffers - before).toBeGreaterThanOrEqual(bytes)
+    wide.drop(rows)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(bytes / 2)
+    wide.release()
   })
 })

@@ -1,56 +1,65 @@
-import type { SlotId } from './model.ts'
+import type { RowsId, SlotId } from './model.ts'
+import { releaseMemory } from './release-memory.ts'
+import { SlotMemory } from './slot-memory.ts'
 
-/** Tokens a slot's memory grows by at least; doubling beyond that keeps copies rare. */
-const minimumGrowthTokens = 256
+/** Rows that outlive the slot they were computed in. */
+interface KeptRows {
+  /** Position of the first token: a row holds its rotated key, so it fits nowhere else. */
+  readonly start: number
+  readonly count: number
+  /** [layer, count, width] */
+  readonly values: Float32Array<ArrayBuffer>
+}
 
-interface SlotMemory {
-  length: number
-  /** Per layer [capacity, width], the first `length` rows in use. */
-  readonly layers: Float32Array[]
+interface KvCacheOptions {
+  readonly slots: number
+  readonly layerCount: number
+  /** Floats per token and layer: latent and rotated key. */
+  readonly width: number
+  /** Most tokens of one sequence. */
+  readonly maxTokens: number
 }
 
 /**
- * The latent cache on the CPU: per slot and layer one growing block of rows, each `width` floats (latent and rotated
- * key of one token). The graph reads it and returns only new rows, which are appended here.
+ * The latent cache on the CPU: slots that sequences grow in, and rows kept beside them. The graph reads the slots
+ * and returns only new rows, which are appended here.
  */
 export class KvCache {
-  readonly #layerCount: number
-  readonly #width: number
+  readonly #options: KvCacheOptions
   readonly #slots: (SlotMemory | undefined)[]
+  readonly #kept = new Map<RowsId, KeptRows>()
+  #nextRows = 0
 
-  constructor(slots: number, layerCount: number, width: number) {
-    this.#slots = Array.from({ length: slots }, () => undefined)
-    this.#layerCount = layerCount
-    this.#width = width
+  constructor(options: KvCacheOptions) {
+    this.#options = options
+    this.#slots = Array.from({ length: options.slots }, () => undefined)
   }
 
   /** @throws {RangeError} when all slots are open */
   open(): SlotId {
     const index = this.#slots.findIndex((memory) => memory === undefined)
     if (index < 0) throw new RangeError(`all ${this.#slots.length} slots are open`)
-    const layers = Array.from({ length: this.#layerCount }, () => new Float32Array(0))
-    this.#slots[index] = { length: 0, layers }
+    const { layerCount, width, maxTokens } = this.#options
+    this.#slots[index] = new SlotMemory(layerCount, width, maxTokens)
     return index as SlotId
   }
 
   close(slot: SlotId): void {
-    this.#memory(slot)
+    this.#memory(slot).release()
     this.#slots[slot] = undefined
   }
 
   /** A new slot with a copy of the first `tokens` rows. @throws {RangeError} as `open` and `truncate` */
   fork(source: SlotId, tokens: number): SlotId {
-    this.#requireRows(source, tokens)
-    const { layers } = this.#memory(source)
+    const memory = this.#requireRows(source, tokens)
     const slot = this.open()
-    this.append(slot, tokens, (layer) => layers[layer]!.subarray(0, tokens * this.#width))
+    this.append(slot, tokens, (layer) => memory.rows(layer, 0, tokens))
     return slot
   }
 
   /** @throws {RangeError} when the slot holds fewer than `tokens` rows */
   truncate(slot: SlotId, tokens: number): void {
-    this.#requireRows(slot, tokens)
-    this.#memory(slot).length = tokens
+    this.#requireRows(slot, tokens).truncate(tokens)
   }
 
   length(slot: SlotId): number {
@@ -65,33 +74,56 @@ export class KvCache {
   /** The rows in use, as the graph's input: empty for a slot index that is not open. Not a copy. */
   rowsAt(slotIndex: number, layer: number): Float32Array {
     const memory = this.#slots[slotIndex]
-    return memory === undefined
-      ? new Float32Array(0)
-      : memory.layers[layer]!.subarray(0, memory.length * this.#width)
+    return memory === undefined ? new Float32Array(0) : memory.rows(layer, 0, memory.length)
   }
 
   /** Appends `count` tokens; `rowsOf(layer)` gives their [count, width]. */
   append(slot: SlotId, count: number, rowsOf: (layer: number) => Float32Array): void {
+    this.#memory(slot).append(count, rowsOf)
+  }
+
+  /** See `Model.keepRows`. */
+  keep(slot: SlotId, from: number, to: number): RowsId {
+    if (from < 0 || from >= to) throw new RangeError(`there are no tokens ${from} to ${to}`)
+    const memory = this.#requireRows(slot, to)
+    const { layerCount, width } = this.#options
+    const count = to - from
+    const values = new Float32Array(layerCount * count * width)
+    for (let layer = 0; layer < layerCount; layer++) {
+      values.set(memory.rows(layer, from, to), layer * count * width)
+    }
+    const id = this.#nextRows++ as RowsId
+    this.#kept.set(id, { start: from, count, values })
+    return id
+  }
+
+  /** See `Model.restoreRows`. */
+  restore(slot: SlotId, id: RowsId): void {
     const memory = this.#memory(slot)
-    const start = memory.length * this.#width
-    const needed = start + count * this.#width
-    memory.layers.forEach((block, layer) => {
-      const room = block.length >= needed ? block : this.#grown(block, needed)
-      room.set(rowsOf(layer), start)
-      memory.layers[layer] = room
-    })
-    memory.length += count
+    const { start, count, values } = this.#keptRows(id)
+    if (memory.length !== start) {
+      throw new RangeError(`rows of token ${start} cannot follow ${memory.length} tokens`)
+    }
+    const size = count * this.#options.width
+    memory.append(count, (layer) => values.subarray(layer * size, (layer + 1) * size))
   }
 
-  #grown(block: Float32Array, needed: number): Float32Array {
-    const minimum = minimumGrowthTokens * this.#width
-    const larger = new Float32Array(Math.max(needed, 2 * block.length, minimum))
-    larger.set(block)
-    return larger
+  /** See `Model.dropRows`. */
+  drop(id: RowsId): void {
+    releaseMemory(this.#keptRows(id).values.buffer)
+    this.#kept.delete(id)
   }
 
-  #requireRows(slot: SlotId, tokens: number): void {
-    if (tokens <= this.#memory(slot).length) return
+  /** Gives all memory back. */
+  release(): void {
+    for (const memory of this.#slots) memory?.release()
+    this.#slots.fill(undefined)
+    for (const id of this.#kept.keys()) this.drop(id)
+  }
+
+  #requireRows(slot: SlotId, tokens: number): SlotMemory {
+    const memory = this.#memory(slot)
+    if (tokens <= memory.length) return memory
     throw new RangeError(`slot ${slot} holds fewer than ${tokens} tokens`)
   }
 
@@ -99,5 +131,11 @@ export class KvCache {
     const memory = this.#slots[slot]
     if (memory === undefined) throw new RangeError(`slot ${slot} is not open`)
     return memory
+  }
+
+  #keptRows(id: RowsId): KeptRows {
+    const rows = this.#kept.get(id)
+    if (rows === undefined) throw new RangeError(`rows ${id} are not kept`)
+    return rows
   }
 }

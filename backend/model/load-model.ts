@@ -7,6 +7,7 @@ import type { ModelConfig } from './model-config.ts'
 import { openModelSource, type ModelSource } from './model-source.ts'
 import { createPatchNormalizer } from './normalize-patches.ts'
 import { createSession } from './sessions.ts'
+import { slotGrowthTokens } from './slot-memory.ts'
 import { encodeImage } from './vision-encoder.ts'
 
 export interface OpenModelOptions extends ModelFolderOptions {
@@ -46,8 +47,12 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     folder.embeddingType,
     text.hidden_size,
   )
-  const latentWidth = text.kv_lora_rank + text.qk_rope_head_dim
-  const cache = new KvCache(options.slots, text.num_hidden_layers, latentWidth)
+  const cache = new KvCache({
+    slots: options.slots,
+    layerCount: text.num_hidden_layers,
+    width: text.kv_lora_rank + text.qk_rope_head_dim,
+    maxTokens: text.max_position_embeddings,
+  })
   const visionParts = { session: visionSession, config: vision, normalize }
   const parts = { session, config: text, embeddings, cache, slots: options.slots }
   return {
@@ -58,9 +63,13 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     forkSlot: (source, tokens) => cache.fork(source, tokens),
     truncateSlot: (slot, tokens) => cache.truncate(slot, tokens),
     slotLength: (slot) => cache.length(slot),
+    keepRows: (slot, from, to) => cache.keep(slot, from, to),
+    restoreRows: (slot, rows) => cache.restore(slot, rows),
+    dropRows: (rows) => cache.drop(rows),
     step: (rows) => runDecoder(parts, rows),
     async close() {
       await Promise.all([session.release(), visionSession.release()])
+      cache.release()
       embeddings.close()
     },
   }
@@ -76,5 +85,10 @@ function modelInfo(config: ModelConfig, slots: number): ModelInfo {
     patchSize: vision.patch_size,
     mergeSize: vision.merge_kernel_size[0],
     imageTokenId: config.media_placeholder_token_id,
+    cacheBytesPerToken:
+      text.num_hidden_layers *
+      (text.kv_lora_rank + text.qk_rope_head_dim) *
+      Float32Array.BYTES_PER_ELEMENT,
+    slotGrowthTokens,
   }
 }

@@ -12,6 +12,9 @@ export interface PatchImage {
 /** Names one sequence's cache memory, wherever it lives. Made by `openSlot` alone. */
 export type SlotId = number & { readonly __slot: unique symbol }
 
+/** Names cache rows kept apart from any slot, wherever they live. Made by `keepRows` alone. */
+export type RowsId = number & { readonly __rows: unique symbol }
+
 /** Rows of image features that stand in for the embeddings of placeholder tokens. */
 export interface FeatureSpan {
   /** First token of the row's `tokenIds` that is replaced. */
@@ -42,6 +45,10 @@ export interface ModelInfo {
   readonly mergeSize: number
   /** Prompt id that image features replace. */
   readonly imageTokenId: number
+  /** Bytes of cache memory one token takes, all layers together. */
+  readonly cacheBytesPerToken: number
+  /** An open slot's memory is its tokens, rounded up to a multiple of this. Kept rows are not rounded. */
+  readonly slotGrowthTokens: number
 }
 
 /** The network as the engine sees it: it owns weights and cache memory; calls must not overlap. */
@@ -59,6 +66,18 @@ export interface Model {
   truncateSlot(slot: SlotId, tokens: number): void
   /** Tokens the slot holds. */
   slotLength(slot: SlotId): number
+  /**
+   * Keeps a copy of tokens [from, to) of a slot beyond its end. Its memory is the caller's to give back.
+   * @throws {RangeError} when the slot does not hold them
+   */
+  keepRows(slot: SlotId, from: number, to: number): RowsId
+  /**
+   * Appends a copy of kept rows to a slot, as if their tokens had been run.
+   * @throws {RangeError} when the slot does not hold exactly the tokens that stood before them
+   */
+  restoreRows(slot: SlotId, rows: RowsId): void
+  /** Gives the memory of kept rows back. @throws {RangeError} when they are not kept */
+  dropRows(rows: RowsId): void
   /**
    * Runs the decoder once over all rows and appends their tokens to their slots; each slot at most once.
    * @returns logits [vocabSize] for each row with `sample`, in order. The caller may modify them.

@@ -1,4 +1,11 @@
-import type { Model, ModelInfo, PatchImage, SlotId, StepRow } from '../../backend/model/model.ts'
+import type {
+  Model,
+  ModelInfo,
+  PatchImage,
+  RowsId,
+  SlotId,
+  StepRow,
+} from '../../backend/model/model.ts'
 
 export const fakeModelInfo: ModelInfo = {
   vocabSize: 64,
@@ -8,6 +15,8 @@ export const fakeModelInfo: ModelInfo = {
   patchSize: 2,
   mergeSize: 2,
   imageTokenId: 60,
+  cacheBytesPerToken: 16,
+  slotGrowthTokens: 4,
 }
 
 /** Called inside each call of the model; may wait or throw. */
@@ -30,7 +39,9 @@ export class FakeModel implements Model {
   encodes = 0
   /** Per slot the hash of what it read, after each number of tokens from 0 on. */
   readonly #slots = new Map<SlotId, { readonly history: number[] }>()
+  readonly #kept = new Map<RowsId, { readonly from: number; readonly hashes: number[] }>()
   #nextSlot = 100
+  #nextRows = 500
   #busy = false
 
   constructor(info: Partial<ModelInfo> = {}, hooks: FakeModelHooks = {}) {
@@ -83,6 +94,40 @@ export class FakeModel implements Model {
 
   slotLength(slot: SlotId): number {
     return this.#state(slot).history.length - 1
+  }
+
+  /** Tokens in kept rows. */
+  get keptTokens(): number {
+    return [...this.#kept.values()].reduce((sum, { hashes }) => sum + hashes.length, 0)
+  }
+
+  /** Tokens of memory open slots take. */
+  get slotTokens(): number {
+    const { slotGrowthTokens: unit } = this.info
+    const lengths = [...this.#slots.values()].map(({ history }) => history.length - 1)
+    return lengths.reduce((sum, length) => sum + Math.ceil(length / unit) * unit, 0)
+  }
+
+  keepRows(slot: SlotId, from: number, to: number): RowsId {
+    this.#refuseWhenBusy()
+    const hashes = this.#state(slot).history.slice(from + 1, to + 1)
+    if (hashes.length !== to - from || to <= from) throw new RangeError('no such rows')
+    const rows = this.#nextRows++ as RowsId
+    this.#kept.set(rows, { from, hashes })
+    return rows
+  }
+
+  restoreRows(slot: SlotId, rows: RowsId): void {
+    this.#refuseWhenBusy()
+    const kept = this.#kept.get(rows)
+    const { history } = this.#state(slot)
+    if (kept?.from !== history.length - 1) throw new RangeError('the rows do not follow')
+    history.push(...kept.hashes)
+  }
+
+  dropRows(rows: RowsId): void {
+    this.#refuseWhenBusy()
+    if (!this.#kept.delete(rows)) throw new RangeError('the rows are not kept')
   }
 
   step(rows: readonly StepRow[]): Promise<Float32Array[]> {
