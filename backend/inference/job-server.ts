@@ -19,13 +19,19 @@ interface JobServerOptions {
   readonly send: (message: ToParent) => void
 }
 
+/** What ends a running job, and what ends its single choices. */
+interface RunningJob {
+  readonly cancel: AbortController
+  readonly enough: readonly AbortController[]
+}
+
 /** Runs jobs that arrive as messages on one engine, and sends back what happens to them. */
 export class JobServer {
   readonly #model: Model
   readonly #send: (message: ToParent) => void
   readonly #engine
   readonly #outbox: Outbox
-  readonly #running = new Map<JobKey, AbortController>()
+  readonly #running = new Map<JobKey, RunningJob>()
   readonly #incoming = new Set<JobKey>()
 
   constructor({ model, queueLimit, send }: JobServerOptions) {
@@ -44,10 +50,12 @@ export class JobServer {
   /** Settles when the job has ended; never rejects. */
   async generate(key: JobKey, job: GenerateJob): Promise<void> {
     this.#incoming.delete(key)
-    const controller = new AbortController()
-    this.#running.set(key, controller)
+    const cancel = new AbortController()
+    const enough = Array.from({ length: job.choices ?? 1 }, () => new AbortController())
+    this.#running.set(key, { cancel, enough })
     try {
-      for await (const event of this.#engine.generate(job, controller.signal)) {
+      const ends = enough.map((choice) => choice.signal)
+      for await (const event of this.#engine.generate(job, cancel.signal, ends)) {
         this.#outbox.post({ key, event })
       }
     } catch (thrown) {
@@ -60,7 +68,11 @@ export class JobServer {
   }
 
   cancel(key: JobKey): void {
-    this.#running.get(key)?.abort()
+    this.#running.get(key)?.cancel.abort()
+  }
+
+  endChoice(key: JobKey, choice: number): void {
+    this.#running.get(key)?.enough[choice]?.abort()
   }
 
   /** Ends all jobs and closes the model. */

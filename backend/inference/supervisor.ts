@@ -90,7 +90,11 @@ class Supervisor implements Inference {
     return this.#snapshot
   }
 
-  async *generate(job: GenerateJob, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
+  async *generate(
+    job: GenerateJob,
+    signal: AbortSignal,
+    enough: readonly AbortSignal[] = [],
+  ): AsyncGenerator<EngineEvent, void> {
     if (signal.aborted) throw abortError(signal)
     if (this.#state !== 'ready') throw notReadyError(this.#state)
     const key = this.#nextKey++
@@ -100,6 +104,10 @@ class Supervisor implements Inference {
       this.#cancel(key)
     }
     signal.addEventListener('abort', onAbort, { once: true })
+    enough.forEach((choiceSignal, choice) => {
+      const onEnough = () => this.#endChoice(key, choice)
+      choiceSignal.addEventListener('abort', onEnough, { once: true })
+    })
     this.#jobs.set(key, events)
     try {
       if (job.images.length > 0) this.#send({ type: 'incoming', key })
@@ -180,6 +188,11 @@ class Supervisor implements Inference {
   /** Does nothing when the job has ended. */
   #cancel(key: JobKey): void {
     if (this.#jobs.delete(key)) this.#send({ type: 'cancel', key })
+  }
+
+  /** Does nothing when the job has ended. */
+  #endChoice(key: JobKey, choice: number): void {
+    if (this.#jobs.has(key)) this.#send({ type: 'enough', key, choice })
   }
 
   #endJobs(createError: () => ServiceError): void {
