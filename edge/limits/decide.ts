@@ -1,0 +1,104 @@
+import type { KeyLimits } from '../keys/key-record.ts'
+import type { Decision, Demand, LimitName, Refusal, Standing } from './meter.ts'
+import { type Counted, msUntilFree, msUntilGone, secondOf, sumOf } from './sliding-window.ts'
+import { msUntilNextDay } from './utc-day.ts'
+
+/** What a key has used and reserved so far. */
+export interface Counts {
+  /** Of the sliding minute. */
+  readonly requests: readonly Counted[]
+  readonly tokens: readonly Counted[]
+  readonly running: number
+  readonly tokensToday: number
+  readonly imagesToday: number
+}
+
+/** Milliseconds after which to try again when all depends on when other calls end, which nobody knows. */
+const guessedWaitMs = 1_000
+
+/** What a granted call sets aside. */
+interface Taken {
+  readonly requests: 1
+  readonly tokens: number
+  readonly images: number
+}
+
+/** One limit, and all there is to know about it. */
+interface Gauge {
+  readonly name: LimitName
+  readonly of: keyof Taken
+  readonly limit: number
+  readonly used: number
+  /** Milliseconds until `amount` of what is used is free again. */
+  readonly wait: (amount: number) => number
+  /** Milliseconds until the limit is whole again, once the call is in or kept out. */
+  readonly reset: (granted: boolean) => number | undefined
+}
+
+type Verdict = Decision & Pick<Taken, 'tokens' | 'images'>
+
+/**
+ * Whether a call fits into all limits of its key. It fits when the least it needs is left; it then sets aside the most
+ * it can use, or all that is left where that is less. So calls together never pass a limit, however many run in
+ * parallel, except for what one uses beyond what was left for it.
+ */
+export function decide(limits: KeyLimits, counts: Counts, demand: Demand, nowMs: number): Verdict {
+  const gauges = gaugesOf(limits, counts, nowMs)
+  const least = { requests: 1, tokens: demand.tokens.least, images: demand.images.least }
+  const full = gauges.filter(({ of, used, limit }) => least[of] > 0 && used + least[of] > limit)
+  if (full.length > 0) {
+    const refusals = full.map((gauge) => refusalOf(gauge, least[gauge.of]))
+    const refusal = refusals.reduce((a, b) => (longestWait(b) > longestWait(a) ? b : a))
+    const standings = gauges.map((gauge) => standingOf(gauge, undefined))
+    return { granted: false, refusal, standings, tokens: 0, images: 0 }
+  }
+  const taken: Taken = {
+    requests: 1,
+    tokens: setAside(gauges, 'tokens', demand.tokens.most),
+    images: setAside(gauges, 'images', demand.images.most),
+  }
+  const standings = gauges.map((gauge) => standingOf(gauge, taken))
+  return { granted: true, standings, tokens: taken.tokens, images: taken.images }
+}
+
+function gaugesOf(limits: KeyLimits, counts: Counts, nowMs: number): Gauge[] {
+  const ofMinute = (counted: readonly Counted[]) => ({
+    used: sumOf(counted),
+    wait: (amount: number) => msUntilFree(counted, amount, nowMs),
+    reset: (granted: boolean) =>
+      granted ? msUntilGone(secondOf(nowMs), nowMs) : msUntilFree(counted, Infinity, nowMs),
+  })
+  const untilTomorrow = () => msUntilNextDay(nowMs)
+  const ofDay = (used: number) => ({ used, wait: untilTomorrow, reset: untilTomorrow })
+  const whileRunning = { wait: () => guessedWaitMs, reset: () => undefined }
+  const parts: Record<LimitName, Omit<Gauge, 'name' | 'limit'>> = {
+    requestsPerMinute: { of: 'requests', ...ofMinute(counts.requests) },
+    concurrentRequests: { of: 'requests', used: counts.running, ...whileRunning },
+    tokensPerMinute: { of: 'tokens', ...ofMinute(counts.tokens) },
+    tokensPerDay: { of: 'tokens', ...ofDay(counts.tokensToday) },
+    imagesPerDay: { of: 'images', ...ofDay(counts.imagesToday) },
+  }
+  return (Object.keys(parts) as LimitName[]).flatMap((name) => {
+    const limit = limits[name]
+    return limit === undefined ? [] : [{ name, limit, ...parts[name] }]
+  })
+}
+
+function standingOf({ name, of, limit, used, reset }: Gauge, taken: Taken | undefined): Standing {
+  const remaining = Math.max(0, limit - used - (taken?.[of] ?? 0))
+  return { name, limit, remaining, resetMs: reset(taken !== undefined) }
+}
+
+function refusalOf({ name, limit, used, wait }: Gauge, needed: number): Refusal {
+  const waitMs = needed > limit ? undefined : wait(used + needed - limit)
+  return { name, limit, used, needed, waitMs }
+}
+
+function longestWait({ waitMs }: Refusal): number {
+  return waitMs ?? Infinity
+}
+
+function setAside(gauges: readonly Gauge[], of: 'tokens' | 'images', most: number): number {
+  const left = gauges.filter((gauge) => gauge.of === of).map(({ limit, used }) => limit - used)
+  return Math.max(0, Math.min(most, ...left))
+}

@@ -1,0 +1,229 @@
+import type { KeyLimits } from '../keys/key-record.ts'
+import type { Sql } from '../storage/sql.ts'
+import { type Counts, decide } from './decide.ts'
+import type { DayRange, DayUsage, Decision, ReserveRequest, Settlement } from './meter.ts'
+import { lastSecondOutside, secondOf } from './sliding-window.ts'
+import { utcDayOf } from './utc-day.ts'
+
+/**
+ * What keys have running (`calls`), have used in the last minute (`seconds`) and on each day (`days`).
+ * A call with `expired_ms` was given up as crashed at that time and stands in `days` as an error; should it be settled
+ * after all, within a day, that is put right.
+ */
+const schema = [
+  `CREATE TABLE IF NOT EXISTS calls (
+    key_id TEXT, call_id TEXT, day TEXT, admitted_ms INTEGER, lease_ms INTEGER, tokens INTEGER, images INTEGER,
+    expired_ms INTEGER, PRIMARY KEY (key_id, call_id)) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS seconds (
+    key_id TEXT, second INTEGER, requests INTEGER, tokens INTEGER, PRIMARY KEY (key_id, second)) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS days (
+    key_id TEXT, day TEXT, requests INTEGER DEFAULT 0, errors INTEGER DEFAULT 0, cancelled INTEGER DEFAULT 0,
+    images INTEGER DEFAULT 0, prompt_tokens INTEGER DEFAULT 0, image_tokens INTEGER DEFAULT 0,
+    completion_tokens INTEGER DEFAULT 0, unfinished_tokens INTEGER DEFAULT 0, ms INTEGER DEFAULT 0,
+    PRIMARY KEY (key_id, day)) WITHOUT ROWID`,
+]
+
+/** Milliseconds an expired call is remembered, in case its settlement is only late. */
+const lateMs = 86_400_000
+
+/**
+ * Counts calls, exactly: every method is one transaction, and the same calls in the same order give the same counts.
+ * Time is what the caller says. A clock that was set back does not lock a key out: what lies in the future counts as
+ * of now. One that jumps ahead lets the window and running calls expire early; their settlements still count.
+ */
+export class KeyMeter {
+  readonly #sql: Sql
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+    for (const statement of schema) sql.all(statement)
+  }
+
+  /** Judges a call by its key's limits and, when it is granted, reserves what it may use. */
+  reserve(
+    keyId: string,
+    { callId, limits, demand, leaseMs }: ReserveRequest,
+    nowMs: number,
+  ): Decision {
+    return this.#sql.transaction(() => {
+      this.#followClock(keyId, nowMs)
+      this.#expire(keyId, nowMs)
+      const verdict = decide(limits, this.#counts(keyId, limits, nowMs), demand, nowMs)
+      const { tokens, images, ...decision } = verdict
+      if (!decision.granted) return decision
+      this.#sql.all(
+        `INSERT INTO calls (key_id, call_id, day, admitted_ms, lease_ms, tokens, images)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
+        ...[keyId, callId, utcDayOf(nowMs), nowMs, Math.ceil(leaseMs), tokens, images],
+      )
+      if (hasWindow(limits)) this.#count(keyId, secondOf(nowMs), 1, 0)
+      return decision
+    })
+  }
+
+  /** Replaces a reservation by what was really used. A call that is not known, or was settled before, changes nothing. */
+  settle(keyId: string, settlement: Settlement): void {
+    this.#sql.transaction(() => {
+      const [call] = this.#sql.all<{ day: string; admitted_ms: number; expired_ms: number | null }>(
+        'DELETE FROM calls WHERE key_id = ? AND call_id = ? RETURNING day, admitted_ms, expired_ms',
+        ...[keyId, settlement.callId],
+      )
+      if (call === undefined) return
+      if (call.expired_ms !== null) this.#addToDay(keyId, call.day, { requests: -1, errors: -1 })
+      this.#addToDay(keyId, call.day, ledgerEntry(settlement))
+      this.#sql.all(
+        'UPDATE seconds SET tokens = tokens + ? WHERE key_id = ? AND second = ?',
+        ...[totalTokens(settlement), keyId, secondOf(call.admitted_ms)],
+      )
+    })
+  }
+
+  usage(keyId: string, { from, to }: DayRange): DayUsage[] {
+    return this.#sql
+      .all<Omit<DayUsage, 'seconds'> & { ms: number }>(
+        'SELECT * FROM days WHERE key_id = ? AND day BETWEEN ? AND ? ORDER BY day',
+        ...[keyId, from, to],
+      )
+      .map(({ ms, ...day }) => ({ ...day, seconds: ms / 1_000 }))
+  }
+
+  /** Gives up all running calls of all keys: whoever made them is gone. */
+  abandonCalls(nowMs: number): void {
+    this.#sql.transaction(() => {
+      const running = this.#sql.all<{ key_id: string; day: string }>(
+        'UPDATE calls SET expired_ms = ? WHERE expired_ms IS NULL RETURNING key_id, day',
+        nowMs,
+      )
+      for (const { key_id: keyId, day } of running) this.#addToDay(keyId, day, lostCall)
+    })
+  }
+
+  #counts(keyId: string, limits: KeyLimits, nowMs: number): Counts {
+    if (Object.keys(limits).length === 0) return nothingCounted
+    const outside = lastSecondOutside(nowMs)
+    const seconds = this.#sql.all<{ second: number; requests: number; tokens: number }>(
+      'SELECT second, requests, tokens FROM seconds WHERE key_id = ? AND second > ?',
+      ...[keyId, outside],
+    )
+    const running = this.#sql.all<{
+      day: string
+      admitted_ms: number
+      tokens: number
+      images: number
+    }>(
+      'SELECT day, admitted_ms, tokens, images FROM calls WHERE key_id = ? AND expired_ms IS NULL',
+      keyId,
+    )
+    const day = utcDayOf(nowMs)
+    const today = running.filter((call) => call.day === day)
+    const [ledger] = this.#sql.all<{ tokens: number; images: number }>(
+      `SELECT prompt_tokens + completion_tokens + unfinished_tokens AS tokens, images
+       FROM days WHERE key_id = ? AND day = ?`,
+      ...[keyId, day],
+    )
+    const reserved = running
+      .map((call) => ({ second: secondOf(call.admitted_ms), amount: call.tokens }))
+      .filter(({ second }) => second > outside)
+    return {
+      requests: seconds.map(({ second, requests }) => ({ second, amount: requests })),
+      tokens: [...seconds.map(({ second, tokens }) => ({ second, amount: tokens })), ...reserved],
+      running: running.length,
+      tokensToday: today.reduce((sum, call) => sum + call.tokens, ledger?.tokens ?? 0),
+      imagesToday: today.reduce((sum, call) => sum + call.images, ledger?.images ?? 0),
+    }
+  }
+
+  #followClock(keyId: string, nowMs: number): void {
+    this.#sql.all(
+      'UPDATE calls SET admitted_ms = ? WHERE key_id = ? AND admitted_ms > ?',
+      ...[nowMs, keyId, nowMs],
+    )
+    const ahead = this.#sql.all<{ requests: number; tokens: number }>(
+      'DELETE FROM seconds WHERE key_id = ? AND second > ? RETURNING requests, tokens',
+      ...[keyId, secondOf(nowMs)],
+    )
+    for (const { requests, tokens } of ahead) {
+      this.#count(keyId, secondOf(nowMs), requests, tokens)
+    }
+  }
+
+  #expire(keyId: string, nowMs: number): void {
+    this.#sql.all(
+      'DELETE FROM seconds WHERE key_id = ? AND second <= ?',
+      ...[keyId, lastSecondOutside(nowMs)],
+    )
+    const lost = this.#sql.all<{ day: string }>(
+      `UPDATE calls SET expired_ms = ?
+       WHERE key_id = ? AND expired_ms IS NULL AND admitted_ms + lease_ms <= ? RETURNING day`,
+      ...[nowMs, keyId, nowMs],
+    )
+    for (const { day } of lost) this.#addToDay(keyId, day, lostCall)
+    this.#sql.all(
+      'DELETE FROM calls WHERE key_id = ? AND expired_ms <= ?',
+      ...[keyId, nowMs - lateMs],
+    )
+  }
+
+  #count(keyId: string, second: number, requests: number, tokens: number): void {
+    this.#sql.all(
+      `INSERT INTO seconds (key_id, second, requests, tokens) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, tokens = tokens + excluded.tokens`,
+      ...[keyId, second, requests, tokens],
+    )
+  }
+
+  #addToDay(keyId: string, day: string, entry: LedgerEntry): void {
+    const values = ledgerColumns.map((column) => entry[column] ?? 0)
+    this.#sql.all(addToDay, keyId, day, ...values)
+  }
+}
+
+const ledgerColumns = [
+  'requests',
+  'errors',
+  'cancelled',
+  'images',
+  'prompt_tokens',
+  'image_tokens',
+  'completion_tokens',
+  'unfinished_tokens',
+  'ms',
+] as const
+type LedgerEntry = Partial<Record<(typeof ledgerColumns)[number], number>>
+
+const addToDay = `INSERT INTO days (key_id, day, ${ledgerColumns.join(', ')})
+  VALUES (?, ?, ${ledgerColumns.map(() => '?').join(', ')})
+  ON CONFLICT DO UPDATE SET ${ledgerColumns.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`
+
+/** Enough to judge by where nothing is limited. */
+const nothingCounted: Counts = {
+  requests: [],
+  tokens: [],
+  running: 0,
+  tokensToday: 0,
+  imagesToday: 0,
+}
+
+/** A call whose end nobody heard of. */
+const lostCall = { requests: 1, errors: 1 } as const
+
+function hasWindow(limits: KeyLimits): boolean {
+  return limits.requestsPerMinute !== undefined || limits.tokensPerMinute !== undefined
+}
+
+function ledgerEntry(settlement: Settlement): LedgerEntry {
+  const { ending, usage, images, ms } = settlement
+  return {
+    requests: 1,
+    errors: ending === 'failed' ? 1 : 0,
+    cancelled: ending === 'cancelled' ? 1 : 0,
+    images,
+    ms: Math.max(0, Math.round(ms)),
+    ...(ending === 'answered' ? usage : { unfinished_tokens: totalTokens(settlement) }),
+  }
+}
+
+/** Image tokens are among the prompt's. */
+function totalTokens({ usage }: Settlement): number {
+  return usage === undefined ? 0 : usage.prompt_tokens + usage.completion_tokens
+}

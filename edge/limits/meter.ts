@@ -1,0 +1,95 @@
+import type { Usage } from '../../shared/api/events.ts'
+import type { KeyLimits } from '../keys/key-record.ts'
+import type { UtcDay } from './utc-day.ts'
+
+/** What a call may use, known before it runs: what it needs at least, and what it can use at most. */
+interface Bounds {
+  readonly least: number
+  readonly most: number
+}
+
+export interface Demand {
+  readonly tokens: Bounds
+  readonly images: Bounds
+}
+
+export type LimitName = keyof KeyLimits
+
+/** Where a key stands with one of its limits, the call just judged included. */
+export interface Standing {
+  readonly name: LimitName
+  readonly limit: number
+  /** What running calls have reserved counts as used. */
+  readonly remaining: number
+  /** Milliseconds until all of it is there again; undefined where nobody can know. */
+  readonly resetMs: number | undefined
+}
+
+export interface Refusal {
+  readonly name: LimitName
+  readonly limit: number
+  readonly used: number
+  /** What the call needs at least. */
+  readonly needed: number
+  /** Milliseconds after which the limit has room even if no running call gives anything back; undefined: never. */
+  readonly waitMs: number | undefined
+}
+
+export type Decision = { readonly standings: readonly Standing[] } & (
+  { readonly granted: true } | { readonly granted: false; readonly refusal: Refusal }
+)
+
+export interface ReserveRequest {
+  /** Unique among the calls of the key. */
+  readonly callId: string
+  readonly limits: KeyLimits
+  readonly demand: Demand
+  /** Milliseconds after which the call must be over, and whoever made it has crashed if it is not settled. */
+  readonly leaseMs: number
+}
+
+/**
+ * How a call ended. `answered`: whole, with its usage. `failed`: with an error, ours or the client's. `cancelled`: the
+ * client left. Of the last two, `usage` is what the model had done when last heard of.
+ */
+export interface Settlement {
+  readonly callId: string
+  readonly ending: 'answered' | 'failed' | 'cancelled'
+  readonly usage: Usage | undefined
+  readonly images: number
+  /** Milliseconds from admission to end. */
+  readonly ms: number
+}
+
+/** One key's use in one day. Calls count for the day they were admitted in. */
+export interface DayUsage {
+  readonly key_id: string
+  readonly day: UtcDay
+  /** Admitted calls that have ended; `errors` and `cancelled` are among them. */
+  readonly requests: number
+  readonly errors: number
+  readonly cancelled: number
+  readonly images: number
+  /** The sums of the answers' `usage`. */
+  readonly prompt_tokens: number
+  readonly image_tokens: number
+  readonly completion_tokens: number
+  /** Prompt and completion tokens of calls that broke off. They count towards limits, and nowhere above. */
+  readonly unfinished_tokens: number
+  readonly seconds: number
+}
+
+export interface DayRange {
+  readonly from: UtcDay
+  /** Included. */
+  readonly to: UtcDay
+}
+
+/** Counts what keys use, and says when it is too much. Each method is one transaction. */
+export interface Meter {
+  reserve(keyId: string, request: ReserveRequest): Promise<Decision>
+  /** Gives back what was reserved and writes down what was used. Only the first settlement of a call counts. */
+  settle(keyId: string, settlement: Settlement): Promise<void>
+  /** Days with at least one call, oldest first. */
+  usage(keyId: string, range: DayRange): Promise<DayUsage[]>
+}

@@ -1,0 +1,13 @@
+const msPerDay = 86_400_000
+
+/** A day in Coordinated Universal Time, `2026-11-22`. Such texts sort as days do. */
+export type UtcDay = string
+
+export function utcDayOf(ms: number): UtcDay {
+  return new Date(ms).toISOString().slice(0, 10)
+}
+
+/** Milliseconds until the next day begins; never 0. UTC days are all equally long. */
+export function msUntilNextDay(nowMs: number): number {
+  return msPerDay - (nowMs % msPerDay)
+}
