@@ -1,18 +1,29 @@
 import type { GenerationEvent, Timings } from '../shared/api/events.ts'
-import type { Engine, EngineTimings, GenerateJob } from './engine/job.ts'
+import { ChoiceText, type TextPart } from './choice-text.ts'
+import type {
+  Engine,
+  EngineEvent,
+  EngineTimings,
+  GenerateJob,
+  SamplingParams,
+} from './engine/job.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 
 /** One question, already checked. Undefined values take the server's defaults. */
-export interface DescribeRequest {
+export interface DescribeRequest extends Omit<SamplingParams, 'seed'> {
   readonly requestId: string
   readonly prompt: string
   readonly systemPrompt: string | undefined
   /** Whole image files, in the order the model shall see them. */
   readonly images: readonly Uint8Array[]
   readonly maxTokens: number | undefined
-  readonly temperature: number
-  readonly topP: number
   readonly seed: number | undefined
+  /** Texts that end the answer and are not part of it. */
+  readonly stop?: readonly string[] | undefined
+  /** Answers to give, 1 unless given. */
+  readonly choices?: number | undefined
+  /** When given, log probabilities are told, with so many alternatives each. */
+  readonly topLogprobs?: number | undefined
 }
 
 interface DescriberParts {
@@ -38,24 +49,39 @@ export function createDescriber(parts: DescriberParts): Describe {
     const prepared = await processor.prepare(messagesOf(request), request.images, signal)
     const prepareMs = now() - startedAt
 
-    const detokenizer = processor.createDetokenizer()
-    for await (const event of engine.generate(jobOf(request, prepared, parts), signal)) {
+    const texts = Array.from(
+      { length: request.choices ?? 1 },
+      () => new ChoiceText(processor, request.stop ?? []),
+    )
+    const enough = texts.map(() => new AbortController())
+    const ends = enough.map((choice) => choice.signal)
+    for await (const event of engine.generate(jobOf(request, prepared, parts), signal, ends)) {
       switch (event.type) {
         case 'queued':
           yield event
           break
         case 'tokens':
-          yield* delta(detokenizer.push(event.ids))
+          yield* deltaOf(
+            request,
+            event.choice,
+            texts[event.choice]!.push(event.ids, event.logprobs),
+          )
+          if (texts[event.choice]!.stopped) enough[event.choice]!.abort()
           break
         case 'end':
-          yield* delta(detokenizer.flush())
+          for (const [choice, text] of texts.entries()) {
+            yield* deltaOf(request, choice, text.flush())
+          }
           yield {
             type: 'end',
-            finishReason: event.finishReason,
+            ...finishReasonsOf(event, texts),
             usage: {
               prompt_tokens: prepared.promptIds.length,
               image_tokens: prepared.imageTokens,
-              completion_tokens: event.completionTokens,
+              completion_tokens: texts.reduce(
+                (tokens, text) => tokens - text.ignoredTokens,
+                event.completionTokens,
+              ),
             },
             timings: timingsOf(event.timings, prepareMs, now() - startedAt),
           }
@@ -94,13 +120,40 @@ function jobOf(
       temperature: request.temperature,
       topP: request.topP,
       seed: request.seed ?? randomSeed(),
+      topK: request.topK,
+      minP: request.minP,
+      repetitionPenalty: request.repetitionPenalty,
+      presencePenalty: request.presencePenalty,
+      frequencyPenalty: request.frequencyPenalty,
+      logitBias: request.logitBias,
     },
+    choices: request.choices,
+    topLogprobs: request.topLogprobs,
   }
 }
 
-/** A batch of tokens may end inside a character and yield no text yet; then there is nothing to tell. */
-function* delta(text: string): Generator<GenerationEvent> {
-  if (text !== '') yield { type: 'delta', text }
+/** A batch of tokens may end inside a character or a stop string and yield no text yet; then there is nothing to tell. */
+function* deltaOf(
+  { choices = 1, topLogprobs }: DescribeRequest,
+  index: number,
+  { text, logprobs }: TextPart,
+): Generator<GenerationEvent> {
+  if (text === '' && logprobs.length === 0) return
+  yield {
+    type: 'delta',
+    ...(choices > 1 && { index }),
+    text,
+    ...(topLogprobs !== undefined && { logprobs }),
+  }
+}
+
+/** The engine's, but `stop` wherever a stop string came, were it with the very last token. */
+function finishReasonsOf(
+  { finishReason, finishReasons = [finishReason] }: Extract<EngineEvent, { type: 'end' }>,
+  texts: readonly ChoiceText[],
+) {
+  const reasons = finishReasons.map((reason, choice) => (texts[choice]!.stopped ? 'stop' : reason))
+  return { finishReason: reasons[0]!, ...(reasons.length > 1 && { finishReasons: reasons }) }
 }
 
 function timingsOf(engine: EngineTimings, prepareMs: number, totalMs: number): Timings {

@@ -45,6 +45,10 @@ export class FakeProcessor implements Processor {
     }
   }
 
+  tokenText(id: number) {
+    return String.fromCharCode(id)
+  }
+
   async close() {}
 }
 

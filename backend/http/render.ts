@@ -1,9 +1,16 @@
 import { errorBody } from '../../shared/api/errors.ts'
-import type { GenerateAnswer, GenerationEvent } from '../../shared/api/events.ts'
+import type {
+  ChoiceAnswer,
+  FinishReason,
+  GenerateAnswer,
+  GenerationEvent,
+} from '../../shared/api/events.ts'
 import { formatEvent, heartbeatText } from '../../shared/api/sse.ts'
 import { unlessAborted } from '../../shared/fetch/read-limited.ts'
 import type { Exchange } from './exchange.ts'
 import type { After } from './timer.ts'
+
+type Delta = Extract<GenerationEvent, { type: 'delta' }>
 
 export interface StreamOptions {
   readonly after: After
@@ -29,19 +36,36 @@ export async function wholeAnswer(
   events: AsyncIterable<GenerationEvent>,
   exchange: Exchange,
 ): Promise<Response> {
-  let output = ''
+  const parts: Delta[] = []
   for await (const event of watched(events, exchange)) {
-    if (event.type === 'delta') output += event.text
+    if (event.type === 'delta') parts.push(event)
     if (event.type !== 'end') continue
+    const { finishReasons = [event.finishReason] } = event
+    const outputs = finishReasons.map((reason, index) => choiceAnswer(parts, index, reason))
     return Response.json({
-      output,
-      finish_reason: event.finishReason,
+      ...outputs[0]!,
+      ...(outputs.length > 1 && { outputs }),
       usage: event.usage,
       timings: event.timings,
       request_id: exchange.requestId,
     } satisfies GenerateAnswer)
   }
   throw endedEarly()
+}
+
+/** One choice, put together from its deltas. */
+function choiceAnswer(
+  parts: readonly Delta[],
+  choice: number,
+  finishReason: FinishReason,
+): ChoiceAnswer {
+  const own = parts.filter(({ index = 0 }) => index === choice)
+  const logprobs = own.flatMap((part) => part.logprobs ?? [])
+  return {
+    output: own.map(({ text }) => text).join(''),
+    finish_reason: finishReason,
+    ...(own.some((part) => part.logprobs !== undefined) && { logprobs }),
+  }
 }
 
 /**
@@ -123,10 +147,15 @@ function eventText(event: GenerationEvent, requestId: string): string {
     case 'queued':
       return formatEvent('queued', { request_id: requestId, position: event.position })
     case 'delta':
-      return formatEvent('delta', { text: event.text })
+      return formatEvent('delta', {
+        ...(event.index !== undefined && { index: event.index }),
+        text: event.text,
+        ...(event.logprobs && { logprobs: event.logprobs }),
+      })
     case 'end':
       return formatEvent('end', {
         finish_reason: event.finishReason,
+        ...(event.finishReasons && { finish_reasons: event.finishReasons }),
         usage: event.usage,
         timings: event.timings,
         request_id: requestId,

@@ -5,7 +5,7 @@ import type { PreprocessorConfig } from '../model/preprocessor-config.ts'
 import { unusableFile } from '../model/read-model-file.ts'
 import { answerOpening, controlTokens, conversationSegments } from './chat-template.ts'
 import type { ControlToken } from './chat-template.ts'
-import { createDetokenizer } from './detokenizer.ts'
+import { createDetokenizer, textOf } from './detokenizer.ts'
 import type { Message, PreparedPrompt, Processor } from './processor.ts'
 import type { ProcessorTasks } from './processor-tasks.ts'
 import { joinPromptIds } from './prompt-ids.ts'
@@ -48,6 +48,7 @@ function processorOf(
   const controlIds = Object.fromEntries(
     controlTokens.map((name) => [name, idOf(specialTokens, name)]),
   ) as Record<ControlToken, number>
+  const controlNames = new Map(Array.from(specialTokens, ([name, id]) => [id, name]))
   return {
     stopIds: [controlIds['<|im_end|>'], idOf(specialTokens, '[EOS]')],
     controlIdsFrom: baseVocabulary,
@@ -62,6 +63,7 @@ function processorOf(
         imageTokens: imageTokens.reduce((sum, tokens) => sum + tokens, 0),
       } satisfies PreparedPrompt
     },
+    tokenText: (id) => controlNames.get(id) ?? textOf(tokenBytes, id),
     createDetokenizer: () => createDetokenizer(tokenBytes),
     close: () => tasks.close(),
   }

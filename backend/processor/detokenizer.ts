@@ -19,6 +19,11 @@ export function createDetokenizer(tokens: TokenBytes): Detokenizer {
   }
 }
 
+/** One text token by itself, broken characters as U+FFFD. */
+export function textOf(tokens: TokenBytes, id: number): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOf(tokens, id))
+}
+
 function bytesOf({ bytes, starts }: TokenBytes, id: number): Uint8Array {
   const isText = id < starts.length - 1
   return isText ? bytes.subarray(starts[id], starts[id + 1]) : new Uint8Array()

@@ -44,5 +44,7 @@ export interface Processor {
     signal: AbortSignal,
   ): Promise<PreparedPrompt>
   createDetokenizer(): Detokenizer
+  /** One token by itself: broken characters as U+FFFD, a control token by its name. */
+  tokenText(id: number): string
   close(): Promise<void>
 }

@@ -1,5 +1,8 @@
-/** Why a generation ended: the model's own stop token, or a token limit (`max_tokens` or the context). */
-export type FinishReason = 'stop' | 'length'
+/**
+ * Why a generation ended: the model's own stop token, a token limit (`max_tokens` or the context), or its time was up
+ * (`timeout_ms` or the server's deadline); then the answer is what there was by then.
+ */
+export type FinishReason = 'stop' | 'length' | 'timeout'
 
 export interface Usage {
   /** All prompt tokens, image tokens included. */
@@ -22,21 +25,51 @@ export interface Timings {
   readonly total_ms: number
 }
 
+export interface TokenLogprob {
+  /** The token's own bytes as text, U+FFFD where they are not whole characters; of a control token its name. */
+  readonly token: string
+  readonly id: number
+  /** Natural logarithm of the probability the model gave it: before penalties, bias, temperature and cuts. */
+  readonly logprob: number
+}
+
+/** A token of the answer, and the most probable ones in its place, best first. */
+export interface SampledLogprob extends TokenLogprob {
+  readonly top: readonly TokenLogprob[]
+}
+
 /** The one stream every answer is rendered from. A failure is thrown as ServiceError, never an event. */
 export type GenerationEvent =
   | { readonly type: 'queued'; readonly position: number }
-  | { readonly type: 'delta'; readonly text: string }
+  | {
+      readonly type: 'delta'
+      /** Which choice it continues, when there are several. */
+      readonly index?: number
+      readonly text: string
+      /** When asked for: of the tokens that begin in all text so far and were not told yet. */
+      readonly logprobs?: readonly SampledLogprob[]
+    }
   | {
       readonly type: 'end'
+      /** Of the first choice. */
       readonly finishReason: FinishReason
+      /** Of every choice, when there are several. */
+      readonly finishReasons?: readonly FinishReason[]
       readonly usage: Usage
       readonly timings: Timings
     }
 
-/** Body of a whole (not streamed) answer. */
-export interface GenerateAnswer {
+/** One choice of a whole answer. */
+export interface ChoiceAnswer {
   readonly output: string
   readonly finish_reason: FinishReason
+  /** When asked for, one per token of `output`. */
+  readonly logprobs?: readonly SampledLogprob[]
+}
+
+/** Body of a whole (not streamed) answer; with several choices the first one, and all of them in `outputs`. */
+export interface GenerateAnswer extends ChoiceAnswer {
+  readonly outputs?: readonly ChoiceAnswer[]
   readonly usage: Usage
   readonly timings: Timings
   readonly request_id: string

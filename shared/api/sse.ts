@@ -1,12 +1,19 @@
-import type { Timings, Usage, FinishReason } from './events.ts'
+import type { FinishReason, SampledLogprob, Timings, Usage } from './events.ts'
 import type { ErrorBody } from './errors.ts'
 
 /** The native event stream: event name -> data. Event names and fields are part of the public contract. */
 export interface StreamEvents {
   readonly queued: { readonly request_id: string; readonly position: number }
-  readonly delta: { readonly text: string }
+  readonly delta: {
+    /** Which choice it continues, when `n` is over 1. */
+    readonly index?: number
+    readonly text: string
+    readonly logprobs?: readonly SampledLogprob[]
+  }
   readonly end: {
     readonly finish_reason: FinishReason
+    /** Of every choice, when `n` is over 1. */
+    readonly finish_reasons?: readonly FinishReason[]
     readonly usage: Usage
     readonly timings: Timings
     readonly request_id: string

@@ -1,0 +1,79 @@
+/** One stop string, and how far the text's end has come in it. */
+interface StopState {
+  readonly stop: string
+  /** For each length of a matched beginning: the length of the longest shorter beginning it ends with. */
+  readonly fallback: readonly number[]
+  matched: number
+}
+
+/**
+ * Looks for stop strings in a text that comes in pieces, and lets through all that cannot belong to one. The string
+ * that is complete first ends the text just before it, the longest of several; so the pieces play no part. Each
+ * character is looked at once per stop string (Knuth, Morris and Pratt, "Fast pattern matching in strings").
+ */
+export class StopMatcher {
+  readonly #states: readonly StopState[]
+  #held = ''
+  #stopped = false
+
+  /** @param stops none of them empty */
+  constructor(stops: readonly string[]) {
+    this.#states = stops.map((stop) => ({ stop, fallback: fallbackOf(stop), matched: 0 }))
+  }
+
+  /** Whether a stop string came; all that follows is dropped. */
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** @returns the text that is certain to stay; may be empty */
+  push(text: string): string {
+    if (this.#stopped) return ''
+    const all = this.#held + text
+    for (let at = this.#held.length; at < all.length; at++) {
+      const found = this.#advance(all.charCodeAt(at))
+      if (found === 0) continue
+      this.#stopped = true
+      return all.slice(0, at + 1 - found)
+    }
+    const certain =
+      all.length - this.#states.reduce((most, { matched }) => Math.max(most, matched), 0)
+    this.#held = all.slice(certain)
+    return all.slice(0, certain)
+  }
+
+  /** Call once at the end of the text. @returns what was held back */
+  flush(): string {
+    return this.#stopped ? '' : this.#held
+  }
+
+  /** @returns length of the longest stop string that this character completes, or 0 */
+  #advance(character: number): number {
+    let found = 0
+    for (const state of this.#states) {
+      state.matched = nextLength(state.stop, state.fallback, state.matched, character)
+      if (state.matched === state.stop.length) found = Math.max(found, state.matched)
+    }
+    return found
+  }
+}
+
+/** How much of `stop` the text ends with after `character`, when it ended with `matched` before: less than all. */
+function nextLength(
+  stop: string,
+  fallback: readonly number[],
+  matched: number,
+  character: number,
+): number {
+  let length = matched
+  while (length > 0 && stop.charCodeAt(length) !== character) length = fallback[length]!
+  return stop.charCodeAt(length) === character ? length + 1 : 0
+}
+
+function fallbackOf(stop: string): readonly number[] {
+  const fallback = [0, 0]
+  for (let length = 1; length < stop.length; length++) {
+    fallback.push(nextLength(stop, fallback, fallback[length]!, stop.charCodeAt(length)))
+  }
+  return fallback
+}
