@@ -5,9 +5,13 @@ import { pino } from 'pino'
 import { ConfigError } from '../shared/node/environment.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { createEdgeApp } from './app.ts'
-import { singleApiKey } from './keys/api-keys.ts'
-import { createBackendClient } from './node/backend-client.ts'
+import { BackendPool } from './backends/pool.ts'
+import { createApiKeys } from './keys/api-keys.ts'
+import { KeyRegistry } from './keys/key-registry.ts'
+import { localKeySource } from './keys/key-source.ts'
+import { BackendClient } from './node/backend-client.ts'
 import { parseEdgeConfig, readClientIdentity } from './node/config.ts'
+import { openSqlite } from './node/sqlite.ts'
 
 /** Milliseconds running requests may take to end once the process is asked to stop. */
 const drainMs = 4_000
@@ -15,13 +19,30 @@ const drainMs = 4_000
 function start(): void {
   const config = parseEdgeConfig(process.env)
   const logger = pino({ level: config.logLevel, base: null })
-  const { backend } = createBackendClient(config.backendUrl, readClientIdentity(config.tlsFiles))
+  const client = new BackendClient(readClientIdentity(config.tlsFiles))
+  const now = () => performance.now()
+  const pool = new BackendPool({
+    targets: config.backendUrls.map((url) => client.target(url)),
+    now,
+    random: Math.random,
+    deadlineMs: config.deadlineMs,
+  })
+  const wallClock = () => Date.now()
+  const keyStore = new KeyRegistry(openSqlite(config.stateFolder, 'keys'), wallClock)
   const app = createEdgeApp({
-    keys: singleApiKey(config.apiKey),
-    backend,
+    keys: createApiKeys({
+      rootKey: config.apiKey,
+      source: localKeySource(keyStore),
+      wallClock,
+    }),
+    keyStore,
+    revocationCutsStreams: config.revocationCutsStreams,
+    backend: pool.call,
+    stickyByContent: config.stickyByContent,
     fetchPublic: createPublicTransport().transport,
     log: ({ level, message, ...fields }) => logger[level](fields, message),
-    now: () => performance.now(),
+    now,
+    wallClock,
     deadlineMs: config.deadlineMs,
   })
   const server = createAdaptorServer({ fetch: app.fetch }) as Server

@@ -1,18 +1,29 @@
 import type { Context, Handler, MiddlewareHandler } from 'hono'
 import type { ServiceError } from '../shared/api/errors.ts'
+import type { EdgeRouteName } from '../shared/api/routes.ts'
 import type { Transport } from '../shared/fetch/fetch-image.ts'
 import type { ApiKeys } from './keys/api-keys.ts'
+import type { KeyIdentity } from './keys/key-record.ts'
+import type { KeyStore } from './keys/key-store.ts'
 
 /** What the app needs from the runtime it lives in; the two entries each make one. */
 export interface Platform {
   readonly keys: ApiKeys
-  /** Calls the backend over mutual TLS. Rejects when there is no connection, or a refused one. */
+  /** Where administrators change keys. */
+  readonly keyStore: KeyStore
+  /** Whether streams end soon after their key was revoked. */
+  readonly revocationCutsStreams: boolean
+  /** Calls a backend over mutual TLS. Rejects when there is no connection, or a refused one. */
   readonly backend: (path: string, init: BackendInit) => Promise<Response>
+  /** True when equal prompts and images should meet the same backend, for its caches. */
+  readonly stickyByContent: boolean
   /** One HTTP exchange with the public internet. */
   readonly fetchPublic: Transport
   readonly log: (line: LogLine) => void
-  /** Milliseconds. */
+  /** Milliseconds, to measure time spans by. */
   readonly now: () => number
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number
   /** Milliseconds one request may take in all. */
   readonly deadlineMs: number
 }
@@ -22,6 +33,14 @@ export interface BackendInit {
   readonly headers: Headers
   readonly body?: BackendBody
   readonly signal: AbortSignal
+  /** Requests with equal ones go to the same backend as long as its load allows. */
+  readonly affinity?: string | undefined
+  /** Why the body broke, if the client is to blame. */
+  readonly bodyFailure?: (() => ServiceError | undefined) | undefined
+  /** Told which backend answered. */
+  readonly onBackend?: (id: string) => void
+  /** Keeps a Worker alive for work that no answer waits for. */
+  readonly background?: (work: Promise<unknown>) => void
 }
 
 /** A web stream in a Worker, any other byte source on Node; only the same platform's `backend` reads it. */
@@ -42,8 +61,12 @@ export interface EdgeEnv {
     requestId: string
     /** Milliseconds, by the platform's clock. */
     startedAt: number
-    /** Id of the API key, never the key. */
-    keyId?: string
+    /** Whose request this is; never the key itself. */
+    key?: KeyIdentity
+    /** Undefined for a path that does not exist. */
+    route?: EdgeRouteName
+    /** Which backend answered. */
+    backendId?: string
     /** The error that was answered, for the log. */
     failure?: ServiceError
   }

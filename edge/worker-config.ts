@@ -1,31 +1,69 @@
 import { z } from 'zod'
+import type { KeyAuthority } from './objects/key-authority.ts'
 import { defaultDeadlineMs } from '../shared/api/limits.ts'
+import { defaultGraceMs, defaultMaxStaleMs } from './keys/synced-key-source.ts'
+import { backendUrlSetting, backendUrlsSetting, stickySetting } from './backends/backend-urls.ts'
 
 /** A binding that fetches with the client certificate. */
-interface MtlsFetcher {
+export interface MtlsFetcher {
   fetch(url: string, init: RequestInit): Promise<Response>
 }
 
 const isFetcher = (value: unknown): value is MtlsFetcher =>
   typeof value === 'object' && value !== null && 'fetch' in value
 
+const mtlsBinding = z.custom<MtlsFetcher>(isFetcher, 'expected an mTLS certificate binding')
+
+const isNamespace = (value: unknown): value is DurableObjectNamespace<KeyAuthority> =>
+  typeof value === 'object' && value !== null && 'idFromName' in value
+
 /** The names pino knows; the Worker writes info and error lines. */
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 const workerSettings = z.object({
-  BACKEND: z.custom<MtlsFetcher>(isFetcher, 'expected an mTLS certificate binding'),
-  BACKEND_URL: z.url({ protocol: /^https$/ }),
+  /** For every backend that has no binding of its own (BACKEND_2 for the second, and so on). */
+  BACKEND: mtlsBinding,
+  BACKEND_URL: backendUrlSetting.optional(),
+  BACKENDS: backendUrlsSetting.optional(),
+  BACKEND_AFFINITY: stickySetting,
   API_KEY: z.string().min(1),
+  KEY_AUTHORITY: z.custom<DurableObjectNamespace<KeyAuthority>>(isNamespace),
+  REVOCATION_MAX_STALE_MS: z.coerce.number().int().min(0).default(defaultMaxStaleMs),
+  REVOCATION_GRACE_MS: z.coerce.number().int().min(0).default(defaultGraceMs),
+  REVOCATION_CUTS_STREAMS: z.stringbool().default(false),
   DEADLINE_MS: z.coerce.number().int().min(1_000).default(defaultDeadlineMs),
   LOG_LEVEL: z.enum(logLevels).default('info'),
 })
-export type WorkerConfig = Readonly<z.infer<typeof workerSettings>>
+
+/** A backend's address and the binding that reaches it. */
+export interface BoundBackend {
+  readonly url: string
+  readonly fetcher: MtlsFetcher
+}
+
+export type WorkerConfig = Readonly<z.infer<typeof workerSettings>> & {
+  readonly backends: readonly BoundBackend[]
+}
 
 /** Bindings and variables, checked. @returns the names of those that are missing or malformed, if any */
 export function parseWorkerConfig(
   env: unknown,
 ): { readonly config: WorkerConfig } | { readonly badSettings: readonly string[] } {
   const result = workerSettings.safeParse(env)
-  if (result.success) return { config: Object.freeze(result.data) }
-  return { badSettings: result.error.issues.map((issue) => issue.path.join('.')) }
+  if (!result.success) {
+    return { badSettings: result.error.issues.map((issue) => issue.path.join('.')) }
+  }
+  const { BACKENDS, BACKEND_URL, BACKEND } = result.data
+  const urls = BACKENDS ?? (BACKEND_URL === undefined ? [] : [BACKEND_URL])
+  if (urls.length === 0) return { badSettings: ['BACKENDS'] }
+  const own = (index: number) => (env as Record<string, unknown>)[`BACKEND_${index + 1}`]
+  const badBindings = urls.flatMap((_url, index) =>
+    own(index) === undefined || isFetcher(own(index)) ? [] : [`BACKEND_${index + 1}`],
+  )
+  if (badBindings.length > 0) return { badSettings: badBindings }
+  const backends = urls.map((url, index) => {
+    const fetcher = own(index)
+    return { url, fetcher: isFetcher(fetcher) ? fetcher : BACKEND }
+  })
+  return { config: Object.freeze({ ...result.data, backends }) }
 }

@@ -2,38 +2,57 @@ import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { createEdgeApp } from './app.ts'
-import { singleApiKey } from './keys/api-keys.ts'
+import { boundTarget } from './backends/bound-target.ts'
+import { BackendPool } from './backends/pool.ts'
+import { createApiKeys } from './keys/api-keys.ts'
+import { SyncedKeySource } from './keys/synced-key-source.ts'
+import { keyAuthority } from './objects/key-authority.ts'
 import type { EdgeEnv, LogLine, Platform } from './platform.ts'
 import { parseWorkerConfig, type WorkerConfig } from './worker-config.ts'
+
+export { KeyAuthority } from './objects/key-authority.ts'
 
 /** Made by the first request of an isolate: bindings arrive with it and stay the same. */
 let app: Hono<EdgeEnv> | undefined
 
 export default {
-  async fetch(request: Request, env: unknown): Promise<Response> {
+  async fetch(request: Request, env: unknown, context: ExecutionContext): Promise<Response> {
     if (app === undefined) {
       const parsed = parseWorkerConfig(env)
       if ('badSettings' in parsed) return answerBadSettings(request, parsed.badSettings)
       app = createEdgeApp(createPlatform(parsed.config))
     }
-    return app.fetch(request)
+    return app.fetch(request, {}, context)
   },
 }
 
 function createPlatform(config: WorkerConfig): Platform {
+  const now = () => Date.now()
+  const pool = new BackendPool({
+    targets: config.backends.map(boundTarget),
+    now,
+    random: Math.random,
+    deadlineMs: config.DEADLINE_MS,
+  })
+  const wallClock = () => Date.now()
+  const keyStore = keyAuthority(config.KEY_AUTHORITY)
+  const source = new SyncedKeySource(keyStore, {
+    maxStaleMs: config.REVOCATION_MAX_STALE_MS,
+    graceMs: config.REVOCATION_GRACE_MS,
+    now,
+  })
   return {
-    keys: singleApiKey(config.API_KEY),
-    backend: (path, { body, ...init }) =>
-      config.BACKEND.fetch(new URL(path, config.BACKEND_URL).href, {
-        ...init,
-        ...(body === undefined ? {} : { body: body as BodyInit }),
-        redirect: 'manual',
-      }),
+    keys: createApiKeys({ rootKey: config.API_KEY, source, wallClock }),
+    keyStore,
+    revocationCutsStreams: config.REVOCATION_CUTS_STREAMS,
+    backend: pool.call,
+    stickyByContent: config.BACKEND_AFFINITY === 'content',
     fetchPublic: (url, init) => fetch(url, init),
     log: (line) => {
       if (isLogged(line.level, config.LOG_LEVEL)) log(line)
     },
-    now: () => Date.now(),
+    now,
+    wallClock,
     deadlineMs: config.DEADLINE_MS,
   }
 }

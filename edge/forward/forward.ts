@@ -1,5 +1,6 @@
 import { startDeadline, type Deadline } from '../../shared/api/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { affinityOf } from '../backends/hint.ts'
 import type { BackendBody, EdgeContext, Platform } from '../platform.ts'
 import { backendRequestHeaders, clientResponseHeaders } from './headers.ts'
 
@@ -11,6 +12,8 @@ export interface ForwardedMessage {
   readonly contentType?: string
   /** Bytes; undefined for a chunked body. */
   readonly contentLength?: number | undefined
+  /** Names what the backend may have cached; equal ones go to the same backend if it has room. */
+  readonly affinity?: string | undefined
   /** Why the body broke, if the client is to blame. */
   readonly bodyFailure?: () => ServiceError | undefined
 }
@@ -28,6 +31,8 @@ export async function forward(
   platform: Platform,
   message: ForwardedMessage,
 ): Promise<Response> {
+  const content = platform.stickyByContent ? message.affinity : undefined
+  const affinity = affinityOf(c.req.raw.headers, content)
   const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.var.startedAt))
   const deadline = startDeadline(leftMs + deadlineGraceMs, c.req.raw.signal)
   try {
@@ -36,12 +41,16 @@ export async function forward(
       headers: backendRequestHeaders({
         client: c.req.raw.headers,
         requestId: c.var.requestId,
-        keyId: c.var.keyId ?? 'none',
+        keyId: c.var.key?.id ?? 'none',
         deadlineMs: leftMs,
         ...message,
       }),
       body: message.body,
       signal: deadline.signal,
+      affinity,
+      bodyFailure: message.bodyFailure,
+      onBackend: (id) => c.set('backendId', id),
+      background: (work) => keepAlive(c, work),
     })
     // workerd ends a broken chunked body as if it were whole; the backend's opinion of the rest does not matter.
     const bodyFailure = message.bodyFailure?.()
@@ -55,6 +64,11 @@ export async function forward(
   } finally {
     deadline.stopClock()
   }
+}
+
+/** A Worker ends what no answer waits for, unless told; Node does not, and has no such context. */
+function keepAlive(c: EdgeContext, work: Promise<unknown>): void {
+  if (c.env?.incoming === undefined) c.executionCtx.waitUntil(work)
 }
 
 function relay(response: Response): Response {

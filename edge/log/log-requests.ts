@@ -1,5 +1,4 @@
 import { errorKinds, type ServiceError } from '../../shared/api/errors.ts'
-import { routes } from '../../shared/api/routes.ts'
 import type { EdgeMiddleware, Platform } from '../platform.ts'
 
 /**
@@ -14,8 +13,9 @@ export function logRequests(platform: Platform): EdgeMiddleware {
       level: c.res.status >= 500 ? 'error' : 'info',
       message: 'request',
       request_id: c.var.requestId,
-      route: routeName(c.req.path),
-      key_id: c.var.keyId ?? null,
+      route: c.var.route ?? 'unknown',
+      key_id: c.var.key?.id ?? null,
+      backend: c.var.backendId ?? null,
       status: c.res.status,
       ms: Math.round((platform.now() - c.var.startedAt) * 10) / 10,
       request_bytes: byteCount(c.req.header('content-length')),
@@ -23,10 +23,6 @@ export function logRequests(platform: Platform): EdgeMiddleware {
       ...(failure === undefined ? {} : { error: failure.code, detail: detailOf(failure) }),
     })
   }
-}
-
-function routeName(path: string): string {
-  return Object.entries(routes).find(([, route]) => route.path === path)?.[0] ?? 'unknown'
 }
 
 function byteCount(header: string | null | undefined): number | null {

@@ -1,5 +1,6 @@
-import { Agent, type Dispatcher } from 'undici'
-import type { BackendInit, Platform } from '../platform.ts'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
+import { backendId } from '../backends/backend-urls.ts'
+import { NotConnectedError, type BackendTarget } from '../backends/target.ts'
 import type { ClientIdentity } from './config.ts'
 import { toWebStream } from './web-stream.ts'
 
@@ -9,34 +10,62 @@ const connectTimeoutMs = 800
 /** Milliseconds without a byte inside an answer; streams carry a heartbeat every 10 s. */
 const bodyTimeoutMs = 60_000
 
-/** Calls the backend with the edge's certificate and believes only certificates of the given CA. */
-export function createBackendClient(
-  backendUrl: string,
-  { ca, cert, key }: ClientIdentity,
-): { readonly backend: Platform['backend'] } {
-  const agent = new Agent({
-    connect: { ca, cert, key, minVersion: 'TLSv1.2', timeout: connectTimeoutMs },
+/** Calls backends with the edge's certificate and believes only certificates of the given CA. */
+export class BackendClient {
+  #agent: Agent
+
+  constructor(identity: ClientIdentity) {
+    this.#agent = createAgent(identity)
+  }
+
+  /** New connections use the new certificate; what runs over old ones is finished there. */
+  renew(identity: ClientIdentity): void {
+    const old = this.#agent
+    this.#agent = createAgent(identity)
+    old.close().catch(() => undefined)
+  }
+
+  /** @param url of the backend, of which only the origin counts */
+  target(url: string): BackendTarget {
+    const { origin } = new URL(url)
+    return {
+      id: backendId(url),
+      send: async (path, { method, headers, body, signal }) => {
+        const response = await this.#agent.request({
+          origin,
+          path,
+          method,
+          headers: Object.fromEntries(headers),
+          body: (body ?? null) as Dispatcher.RequestOptions['body'] & object,
+          signal,
+        })
+        return new Response(toWebStream(response.body), {
+          status: response.statusCode,
+          headers: headersOf(response.headers),
+        })
+      },
+    }
+  }
+}
+
+function createAgent({ ca, cert, key }: ClientIdentity): Agent {
+  const connect = buildConnector({
+    ca,
+    cert,
+    key,
+    minVersion: 'TLSv1.2',
+    timeout: connectTimeoutMs,
+  })
+  return new Agent({
+    connect: (target, callback) =>
+      connect(target, (error, socket) => {
+        if (error === null) callback(null, socket)
+        else callback(new NotConnectedError('No connection', { cause: error }), null)
+      }),
     // A whole answer's headers come after the last token; the request's deadline limits that.
     headersTimeout: 0,
     bodyTimeout: bodyTimeoutMs,
   })
-  const origin = new URL(backendUrl).origin
-  return {
-    async backend(path, { method, headers, body, signal }: BackendInit) {
-      const response = await agent.request({
-        origin,
-        path,
-        method,
-        headers: Object.fromEntries(headers),
-        body: (body ?? null) as Dispatcher.RequestOptions['body'] & object,
-        signal,
-      })
-      return new Response(toWebStream(response.body), {
-        status: response.statusCode,
-        headers: headersOf(response.headers),
-      })
-    },
-  }
 }
 
 function headersOf(received: Record<string, string | string[] | undefined>): Headers {

@@ -8,6 +8,7 @@ import {
   parseEnvironment,
   portSetting,
 } from '../../shared/node/environment.ts'
+import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 const edgeSettings = z
   .object({
@@ -15,7 +16,10 @@ const edgeSettings = z
     PORT: portSetting.default(8787),
     API_KEY: z.string().min(1),
     BACKEND_PORT: portSetting.default(8443),
-    BACKEND_URL: z.url({ protocol: /^https$/, error: 'expected an https URL' }).optional(),
+    BACKEND_URL: backendUrlSetting.optional(),
+    BACKENDS: backendUrlsSetting.optional(),
+    BACKEND_AFFINITY: stickySetting,
+    REVOCATION_CUTS_STREAMS: z.stringbool().default(false),
     DEADLINE_MS: integerSetting(1_000, 86_400_000).default(defaultDeadlineMs),
     STATE_DIR: z.string().default('.local'),
     TLS_CA: z.string().optional(),
@@ -27,7 +31,13 @@ const edgeSettings = z
     host: settings.HOST,
     port: settings.PORT,
     apiKey: settings.API_KEY,
-    backendUrl: settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
+    backendUrls: settings.BACKENDS ?? [
+      settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
+    ],
+    stickyByContent: settings.BACKEND_AFFINITY === 'content',
+    revocationCutsStreams: settings.REVOCATION_CUTS_STREAMS,
+    /** Holds the databases of keys and of what they used. */
+    stateFolder: join(settings.STATE_DIR, 'edge'),
     deadlineMs: settings.DEADLINE_MS,
     logLevel: settings.LOG_LEVEL,
     tlsFiles: {

@@ -1,6 +1,7 @@
 import { imageUrlFields, parseFields } from '../../shared/api/request.ts'
 import { routes } from '../../shared/api/routes.ts'
 import { fetchImages } from '../../shared/fetch/fetch-images.ts'
+import { imageAffinity } from '../backends/affinity.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { readJson, readMultipartForm, readUrlForm } from '../body/read-fields.ts'
 import { forward } from '../forward/forward.ts'
@@ -18,6 +19,7 @@ export function imageUrlRoute(platform: Platform): EdgeHandler {
       contentType,
       contentLength: bytes.byteLength,
       body: bytes,
+      affinity: images[0] && imageAffinity(images[0].bytes),
     })
   }
 }

@@ -1,5 +1,6 @@
 import { generateFields, parseFields } from '../../shared/api/request.ts'
 import { routes } from '../../shared/api/routes.ts'
+import { textAffinity } from '../backends/affinity.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { readJson } from '../body/read-fields.ts'
 import { forward } from '../forward/forward.ts'
@@ -14,6 +15,7 @@ export function textRoute(platform: Platform): EdgeHandler {
       path: routes.text.path,
       contentType: 'application/json',
       body: JSON.stringify(fields),
+      affinity: textAffinity(fields),
     })
   }
 }

@@ -34,3 +34,19 @@ export const heartbeatMs = 10_000
 
 /** Milliseconds one request may take in all, unless configured: 4,000 tokens at a slow 9 tokens/s are 445 s. */
 export const defaultDeadlineMs = 600_000
+
+/** Characters of `x-describe-backend-hint`: two UUIDs and some. */
+export const maxBackendHintChars = 128
+
+/** Answers to one prompt: each takes a slot's memory while it runs. */
+export const maxChoices = 8
+
+/** Stop strings of one request, and characters of each: every character of the answer is compared with all of them. */
+export const maxStops = 16
+export const maxStopChars = 256
+
+/** Alternatives told per token: OpenAI's ceiling. */
+export const maxTopLogprobs = 20
+
+/** Token ids with a bias in one request: OpenAI allows 300, a list of banned words may need more. */
+export const maxLogitBiases = 1_024

@@ -1,0 +1,18 @@
+import type { BoundBackend } from '../worker-config.ts'
+import { backendId } from './backend-urls.ts'
+import type { BackendTarget } from './target.ts'
+
+/** A Worker's backend, reached through its mTLS certificate binding. */
+export function boundTarget({ url, fetcher }: BoundBackend): BackendTarget {
+  return {
+    id: backendId(url),
+    send: (path, { method, headers, body, signal }) =>
+      fetcher.fetch(new URL(path, url).href, {
+        method,
+        headers,
+        signal,
+        ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> }),
+        redirect: 'manual',
+      }),
+  }
+}

@@ -1,0 +1,57 @@
+import { hashText } from './affinity.ts'
+
+/** What counts for choosing among backends. */
+export interface Candidate {
+  readonly id: string
+  /** False while its breaker is open. */
+  readonly available: boolean
+  /** Requests under way. */
+  readonly outstanding: number
+  /** The part of its usual load it should carry, over 0 up to 1. */
+  readonly share: number
+}
+
+/**
+ * How far over the average a backend may be loaded for the sake of its warm caches, as in consistent hashing with
+ * bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016). 1.5 keeps most repeats together and no backend swamped.
+ */
+const loadBound = 1.5
+
+/**
+ * The backend for the next request: of those available, else of all, since trying beats refusing. With an `affinity`
+ * the same backend for the same text as long as its load allows, by rendezvous hashing (Thaler, Ravishankar 1998), so
+ * that a backend more or less moves only its own part. Without one, the least loaded for its share.
+ * @param random from 0 up to 1; decides ties, so that many edges do not all start with the same backend
+ * @returns undefined when there is no candidate
+ */
+export function chooseBackend<C extends Candidate>(
+  candidates: readonly C[],
+  affinity: string | undefined,
+  random: number,
+): C | undefined {
+  const available = candidates.filter((candidate) => candidate.available)
+  const eligible = available.length > 0 ? available : candidates
+  return affinity === undefined ? leastLoaded(eligible, random) : preferred(eligible, affinity)
+}
+
+function leastLoaded<C extends Candidate>(candidates: readonly C[], random: number): C | undefined {
+  const least = Math.min(...candidates.map(loadWithOneMore))
+  const equals = candidates.filter((candidate) => loadWithOneMore(candidate) === least)
+  return equals[Math.floor(random * equals.length)]
+}
+
+function loadWithOneMore({ outstanding, share }: Candidate): number {
+  return (outstanding + 1) / share
+}
+
+function preferred<C extends Candidate>(candidates: readonly C[], affinity: string): C | undefined {
+  const total = candidates.reduce((sum, { outstanding }) => sum + outstanding, 1)
+  const shares = candidates.reduce((sum, { share }) => sum + share, 0)
+  const ranked = candidates
+    .map((candidate) => ({ candidate, score: hashText(`${affinity}\n${candidate.id}`) }))
+    .toSorted((left, right) => right.score - left.score)
+  const roomy = ranked.find(({ candidate: { outstanding, share } }) => {
+    return outstanding < Math.ceil((loadBound * total * share) / shares)
+  })
+  return roomy?.candidate
+}

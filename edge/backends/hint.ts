@@ -1,0 +1,19 @@
+import { ServiceError } from '../../shared/api/errors.ts'
+import { maxBackendHintChars } from '../../shared/api/limits.ts'
+
+/** Lets a client say itself which of its requests belong together, such as a conversation or an album. */
+export const backendHintHeader = 'x-describe-backend-hint'
+
+const acceptable = /^[\x21-\x7e]+$/
+
+/**
+ * What the choice of a backend sticks to: the client's hint, else `content`.
+ * @throws {ServiceError} `invalid_field` for a hint that is none
+ */
+export function affinityOf(headers: Headers, content: string | undefined): string | undefined {
+  const hint = headers.get(backendHintHeader)
+  if (hint === null) return content
+  if (acceptable.test(hint) && hint.length <= maxBackendHintChars) return `hint:${hint}`
+  const message = `${backendHintHeader} must be 1 to ${maxBackendHintChars} visible ASCII characters, received ${hint.length}`
+  throw new ServiceError('invalid_field', message, { param: backendHintHeader })
+}

@@ -1,0 +1,208 @@
+import { describe, expect, it, vi } from 'vitest'
+import { ServiceError } from '../../shared/api/errors.ts'
+import type { BackendInit } from '../platform.ts'
+import { BackendPool } from './pool.ts'
+import { NotConnectedError } from './target.ts'
+
+type Answer = (path: string, init: BackendInit) => Response | Promise<Response>
+
+const answers = (): Response => Response.json({ output: 'A cat.' })
+const healthyOr =
+  (answer: Answer): Answer =>
+  (path, init) =>
+    path === '/health' ? Response.json({ status: 'healthy' }) : answer(path, init)
+const refuses: Answer = () => Promise.reject(new NotConnectedError('ECONNREFUSED'))
+const fails = (status: number, code: string) => (): Response =>
+  Response.json({ error: { code } }, { status })
+
+/** A pool on backends that answer as told, and the ids of those that were asked. */
+function createPool(answersById: Record<string, Answer>) {
+  const clock = { ms: 0 }
+  const asked: string[] = []
+  const table = { ...answersById }
+  const pool = new BackendPool({
+    targets: Object.keys(table).map((id) => ({
+      id,
+      send: async (path, init) => {
+        if (path !== '/health') asked.push(id)
+        return table[id]!(path, init)
+      },
+    })),
+    now: () => clock.ms,
+    random: () => 0,
+    deadlineMs: 60_000,
+  })
+  const call = (parts: Partial<BackendInit> = {}) =>
+    pool.call('/generate/text', {
+      method: 'POST',
+      headers: new Headers({ 'x-request-id': 'request-1' }),
+      body: '{}',
+      signal: new AbortController().signal,
+      ...parts,
+    })
+  /** @returns the backends asked meanwhile */
+  const askedBy = async (run: () => Promise<unknown>) => {
+    asked.length = 0
+    await run()
+    return [...asked]
+  }
+  return { call, askedBy, clock, table }
+}
+
+/** Lets probes, which nobody waits for, come to their end. */
+const settle = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+describe('BackendPool', () => {
+  it('tells which backend answered', async () => {
+    const { call } = createPool({ a: refuses, b: healthyOr(answers) })
+    const onBackend = vi.fn<(id: string) => void>()
+    expect((await call({ onBackend })).status).toBe(200)
+    expect(onBackend.mock.calls).toEqual([['b']])
+  })
+
+  it.each([
+    ['no connection', refuses],
+    ['503 model_loading', fails(503, 'model_loading')],
+    ['429 queue_full', fails(429, 'queue_full')],
+    ['403: it does not know this edge', fails(403, 'client_not_allowed')],
+    ['521, as Cloudflare tells of no connection', () => new Response('error', { status: 521 })],
+  ])('offers the request to another backend after %s', async (_what, answer) => {
+    const { call, askedBy } = createPool({ a: answer, b: healthyOr(answers) })
+    expect(await askedBy(async () => expect((await call()).status).toBe(200))).toEqual(['a', 'b'])
+  })
+
+  it.each([
+    ['500', fails(500, 'internal')],
+    ['504', fails(504, 'deadline_exceeded')],
+    ['429 of a limit of the client', fails(429, 'rate_limited')],
+    ['503 without a code', () => new Response('nginx', { status: 503 })],
+  ])('runs nothing twice: relays %s', async (_what, answer) => {
+    const { call, askedBy } = createPool({ a: healthyOr(answer), b: healthyOr(answers) })
+    expect(await askedBy(() => call())).toEqual(['a'])
+  })
+
+  it('runs nothing twice: a connection that breaks may have run it', async () => {
+    const broken = () => Promise.reject(new Error('other side closed'))
+    const { call, askedBy } = createPool({ a: healthyOr(broken), b: healthyOr(answers) })
+    const asked = await askedBy(() => expect(call()).rejects.toThrow('other side closed'))
+    expect(asked).toEqual(['a'])
+  })
+
+  it('does not send a body again that is passing through', async () => {
+    const { call } = createPool({ a: healthyOr(refuses), b: healthyOr(answers) })
+    const body = (async function* () {})()
+    await expect(call({ body })).rejects.toThrow(NotConnectedError)
+  })
+
+  it('answers the last refusal when all backends turn it away', async () => {
+    const { call } = createPool({
+      a: fails(503, 'model_loading'),
+      b: fails(503, 'shutting_down'),
+    })
+    const response = await call()
+    expect(await response.json()).toEqual({ error: { code: 'shutting_down' } })
+  })
+
+  it('keeps away from a backend that failed, and comes back when a probe finds it well', async () => {
+    const { call, askedBy, clock, table } = createPool({ a: refuses, b: healthyOr(answers) })
+    await call()
+    await settle()
+    expect(await askedBy(() => call())).toEqual(['b'])
+    table['a'] = healthyOr(answers)
+    clock.ms = 500
+    expect(await askedBy(() => call())).toEqual(['b'])
+    await settle()
+    clock.ms = 60_000
+    expect(await askedBy(() => call())).toEqual(['a'])
+  })
+
+  it('starts a backend that came back slowly', async () => {
+    const { call, askedBy, clock, table } = createPool({ a: refuses, b: healthyOr(answers) })
+    await call()
+    await settle()
+    table['a'] = healthyOr(answers)
+    clock.ms = 500
+    await call()
+    await settle()
+    clock.ms = 600
+    expect(await askedBy(() => call())).toEqual(['b'])
+  })
+
+  it('tries a backend that failed when there is no other', async () => {
+    const { call, table } = createPool({ a: refuses })
+    await expect(call()).rejects.toThrow(NotConnectedError)
+    table['a'] = answers
+    expect((await call()).status).toBe(200)
+  })
+
+  it('finds out by itself that a backend is not well', async () => {
+    const loading = fails(503, 'model_loading')
+    const { call, askedBy } = createPool({
+      a: (path) => (path === '/health' ? loading() : answers()),
+      b: healthyOr(answers),
+    })
+    expect(await askedBy(() => call())).toEqual(['a'])
+    await settle()
+    expect(await askedBy(() => call())).toEqual(['b'])
+  })
+
+  it('does not blame a backend for a client that leaves', async () => {
+    const client = new AbortController()
+    const { call, askedBy } = createPool({
+      a: healthyOr(() => {
+        client.abort()
+        return Promise.reject(new Error('aborted'))
+      }),
+      b: healthyOr(answers),
+    })
+    await expect(call({ signal: client.signal })).rejects.toThrow('aborted')
+    expect(await askedBy(() => call().catch(() => undefined))).toEqual(['a'])
+  })
+
+  it('counts requests until their streams end', async () => {
+    const stream = () =>
+      new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } })
+    const { call, askedBy } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
+    const first = await call()
+    expect(await askedBy(() => call())).toEqual(['b'])
+    await first.body?.cancel()
+    expect(await askedBy(() => call())).toEqual(['a'])
+  })
+
+  it('forgets requests that were never reported over', async () => {
+    const stream = () =>
+      new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } })
+    const { call, askedBy, clock } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
+    await call()
+    await call()
+    await call()
+    clock.ms = 60_000
+    expect(await askedBy(() => call())).toEqual(['a'])
+  })
+
+  it('ends a stream with a typed error when the backend breaks off', async () => {
+    const stream = () =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.error(new Error('socket closed')),
+        }),
+        { headers: { 'content-type': 'text/event-stream' } },
+      )
+    const { call } = createPool({ a: stream })
+    const text = await (await call()).text()
+    expect(text).toMatch(/^event: error\ndata: \{.*\}\n\n$/)
+    expect(JSON.parse(text.split('data: ')[1]!)).toMatchObject({
+      error: { code: 'backend_unavailable', request_id: 'request-1' },
+    })
+  })
+
+  it('fails for a whole answer that breaks off', async () => {
+    const torn = () =>
+      new Response(
+        new ReadableStream({ start: (controller) => controller.error(new Error('torn')) }),
+      )
+    const { call } = createPool({ a: torn })
+    await expect(call()).rejects.toThrow('torn')
+    await expect(call()).rejects.not.toThrow(ServiceError)
+  })
+})

@@ -1,0 +1,239 @@
+import { startDeadline } from '../../shared/api/deadline.ts'
+import { errorBody, ServiceError } from '../../shared/api/errors.ts'
+import { requestIdHeader } from '../../shared/api/request-id.ts'
+import { routes } from '../../shared/api/routes.ts'
+import { formatEvent } from '../../shared/api/sse.ts'
+import type { BackendInit, Platform } from '../platform.ts'
+import {
+  afterFailure,
+  afterSuccess,
+  newBreaker,
+  shareOf,
+  type Breaker,
+  type Failure,
+} from './breaker.ts'
+import { chooseBackend } from './choose.ts'
+import { guardStream } from './guard-stream.ts'
+import { NotConnectedError, type BackendTarget } from './target.ts'
+import { failureOf, isNotConnected, wasTurnedAway } from './verdict.ts'
+
+/** Backends one request is offered to. More would only delay the answer that there is none. */
+const maxAttempts = 3
+
+/** Milliseconds a probe may take. */
+const probeTimeoutMs = 800
+
+/** Milliseconds between probes of a backend that is well: what fails in between is noticed by the requests themselves. */
+const probeIntervalMs = 5_000
+
+/** Milliseconds without a byte of a stream after which its backend is gone: two missed heartbeats and some. */
+const silenceMs = 25_000
+
+interface PoolParts {
+  readonly targets: readonly BackendTarget[]
+  /** Milliseconds. */
+  readonly now: () => number
+  /** From 0 up to 1. */
+  readonly random: () => number
+  /** Milliseconds no request takes longer than: what is still counted then was lost with its connection. */
+  readonly deadlineMs: number
+}
+
+interface Backend {
+  readonly target: BackendTarget
+  breaker: Breaker
+  nextProbeAt: number
+  /** When each request under way is over at the latest, in the order of their start. */
+  readonly running: Set<{ readonly over: number }>
+}
+
+/**
+ * The backends behind one edge: chooses one for each request, moves requests away from those that fail and lets those
+ * that come back grow into their load. Holds numbers only, so that a Worker's requests can share it. There are no
+ * timers: requests themselves give rise to probes.
+ */
+export class BackendPool {
+  readonly #backends: readonly Backend[]
+  readonly #parts: PoolParts
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts
+    this.#backends = parts.targets.map((target) => ({
+      target,
+      breaker: newBreaker,
+      nextProbeAt: 0,
+      running: new Set(),
+    }))
+  }
+
+  /**
+   * Sends to the backend that suits best. Another one gets its chance only where nothing can run twice: there was no
+   * connection, or the backend said that it turned the request away; and the body can be sent again.
+   */
+  readonly call: Platform['backend'] = async (path, init) => {
+    this.#probe(init)
+    const tried: Backend[] = []
+    for (;;) {
+      const backend = this.#choose(init.affinity, tried)
+      tried.push(backend)
+      const isLast = !isReplayable(init) || tried.length >= this.#attempts
+      const answer = await this.#attempt(backend, path, init, isLast)
+      if (answer === undefined) continue
+      init.onBackend?.(backend.target.id)
+      return answer
+    }
+  }
+
+  get #attempts(): number {
+    return Math.min(this.#backends.length, maxAttempts)
+  }
+
+  #choose(affinity: string | undefined, tried: readonly Backend[]): Backend {
+    const now = this.#parts.now()
+    const candidates = this.#backends
+      .filter((backend) => !tried.includes(backend))
+      .map((backend) => ({
+        backend,
+        id: backend.target.id,
+        available: backend.breaker.phase === 'closed',
+        outstanding: this.#countRunning(backend),
+        share: shareOf(backend.breaker, now),
+      }))
+    const chosen = chooseBackend(candidates, affinity, this.#parts.random())
+    if (chosen === undefined) throw new TypeError('A pool needs a backend')
+    return chosen.backend
+  }
+
+  /** A request whose Worker was ended from outside is never reported over: its time decides. */
+  #countRunning({ running }: Backend): number {
+    const now = this.#parts.now()
+    for (const entry of running) {
+      if (entry.over > now) break
+      running.delete(entry)
+    }
+    return running.size
+  }
+
+  /** @returns undefined when the request should go to another backend */
+  async #attempt(
+    backend: Backend,
+    path: string,
+    init: BackendInit,
+    isLast: boolean,
+  ): Promise<Response | undefined> {
+    const release = this.#take(backend)
+    try {
+      const response = await backend.target.send(path, init)
+      if (isNotConnected(response.status)) {
+        response.body?.cancel().catch(() => undefined)
+        throw new NotConnectedError(`Status ${response.status}`)
+      }
+      if (isStream(response)) {
+        this.#noteAnswer(backend, response.status)
+        return this.#guard(response, backend, init, release)
+      }
+      // Whole, so that an answer that breaks off can still become an error with a status.
+      const body = await response.arrayBuffer()
+      release()
+      this.#noteAnswer(backend, response.status)
+      if (!isLast && wasTurnedAway(response.status, body)) return undefined
+      return new Response(body, { status: response.status, headers: response.headers })
+    } catch (error) {
+      release()
+      if (init.signal.aborted || init.bodyFailure?.() !== undefined) throw error
+      // A body in pieces may have broken at the client's end, unnoticed so far: one alone proves nothing.
+      const isCertain = error instanceof NotConnectedError || isReplayable(init)
+      this.#noteFailure(backend, isCertain ? 'unreachable' : 'fault')
+      if (error instanceof NotConnectedError && !isLast) return undefined
+      throw error
+    }
+  }
+
+  #guard(response: Response, backend: Backend, init: BackendInit, release: () => void): Response {
+    const { status, headers, body } = response
+    if (body === null) return response
+    const guarded = guardStream(body, {
+      signal: init.signal,
+      idleMs: silenceMs,
+      lastWords: () => brokenOff(init.headers.get(requestIdHeader) ?? ''),
+      onEnd: (how) => {
+        release()
+        if (how === 'broken') this.#noteFailure(backend, 'unreachable')
+      },
+    })
+    return new Response(guarded, { status, headers })
+  }
+
+  /** @returns to be called when the request is over; more than once does no harm */
+  #take({ running }: Backend): () => void {
+    const entry = { over: this.#parts.now() + this.#parts.deadlineMs }
+    running.add(entry)
+    return () => running.delete(entry)
+  }
+
+  #noteAnswer(backend: Backend, status: number): void {
+    const now = this.#parts.now()
+    const failure = failureOf(status)
+    backend.breaker =
+      failure === undefined
+        ? afterSuccess(backend.breaker, now)
+        : afterFailure(backend.breaker, failure, now)
+    this.#planProbe(backend)
+  }
+
+  #noteFailure(backend: Backend, failure: Failure): void {
+    backend.breaker = afterFailure(backend.breaker, failure, this.#parts.now())
+    this.#planProbe(backend)
+  }
+
+  #planProbe(backend: Backend): void {
+    const { breaker } = backend
+    backend.nextProbeAt =
+      breaker.phase === 'open' ? breaker.until : this.#parts.now() + probeIntervalMs
+  }
+
+  /** Asks the backends that are due how they are. With a single one there is nothing to choose and nothing to ask. */
+  #probe({ background }: BackendInit): void {
+    if (this.#backends.length < 2) return
+    const now = this.#parts.now()
+    for (const backend of this.#backends.filter(({ nextProbeAt }) => now >= nextProbeAt)) {
+      backend.nextProbeAt = now + probeIntervalMs
+      const probe = this.#ask(backend)
+      background?.(probe)
+    }
+  }
+
+  async #ask(backend: Backend): Promise<void> {
+    const deadline = startDeadline(probeTimeoutMs, new AbortController().signal)
+    try {
+      const response = await backend.target.send(routes.health.path, {
+        method: 'GET',
+        headers: new Headers(),
+        signal: deadline.signal,
+      })
+      await response.arrayBuffer()
+      if (response.status === 200) this.#noteAnswer(backend, 200)
+      else this.#noteFailure(backend, 'unreachable')
+    } catch {
+      this.#noteFailure(backend, 'unreachable')
+    } finally {
+      deadline.release()
+    }
+  }
+}
+
+function isReplayable({ body }: BackendInit): boolean {
+  return body === undefined || typeof body === 'string' || body instanceof Uint8Array
+}
+
+function isStream(response: Response): boolean {
+  return /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+}
+
+function brokenOff(requestId: string): Uint8Array {
+  const error = new ServiceError(
+    'backend_unavailable',
+    'The model server broke off before the answer was complete',
+  )
+  return new TextEncoder().encode(formatEvent('error', errorBody(error, requestId)))
+}

@@ -1,0 +1,14 @@
+import type { BackendInit } from '../platform.ts'
+
+/** One backend as the platform reaches it. */
+export interface BackendTarget {
+  /** Names it in logs; part of the sticky choice, so it should survive restarts and the reordering of the list. */
+  readonly id: string
+  /** Sends over mutual TLS. Rejects with NotConnectedError when the backend has seen nothing of the request. */
+  readonly send: (path: string, init: BackendInit) => Promise<Response>
+}
+
+/** No connection came about: nothing was sent, so the same request may go elsewhere. */
+export class NotConnectedError extends Error {
+  override readonly name = 'NotConnectedError'
+}
