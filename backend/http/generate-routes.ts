@@ -11,7 +11,7 @@ import {
 import { routes } from '../../shared/api/routes.ts'
 import type { Transport } from '../../shared/fetch/fetch-image.ts'
 import { fetchImages } from '../../shared/fetch/fetch-images.ts'
-import type { Describe } from '../describe.ts'
+import type { Describe, DescribeRequest } from '../describe.ts'
 import type { BackendEnv } from './exchange.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { readTextMultipart, readUrlForm } from './read-form.ts'
@@ -98,14 +98,37 @@ function answer(
   Object.assign(exchange.facts, { stream, images: images.length })
   const request = {
     requestId: exchange.requestId,
+    tenant: exchange.tenant,
+    priority: fields.priority,
+    timeoutMs: Math.min(fields.timeout_ms ?? Infinity, exchange.msToAnswer),
     prompt: fields.prompt,
     systemPrompt: fields.system_prompt,
     images,
     maxTokens: fields.max_tokens,
-    temperature: fields.temperature,
-    topP: fields.top_p,
-    seed: fields.seed,
+    ...samplingOf(fields),
   }
   const events = describe(request, exchange.signal)
-  return stream ? streamedAnswer(events, exchange, streaming) : wholeAnswer(events, exchange)
+  return stream
+    ? streamedAnswer(events, exchange, streaming)
+    : wholeAnswer(events, exchange, fields.logprobs)
+}
+
+/** The fields of the API as the rules they stand for. */
+function samplingOf(fields: GenerateFields) {
+  return {
+    temperature: fields.temperature,
+    topP: fields.top_p,
+    topK: fields.top_k === 0 ? undefined : fields.top_k,
+    minP: fields.min_p,
+    repetitionPenalty: fields.repetition_penalty,
+    presencePenalty: fields.presence_penalty,
+    frequencyPenalty: fields.frequency_penalty,
+    logitBias: Object.entries(fields.logit_bias ?? {}).map(
+      ([id, bias]) => [Number(id), bias] as const,
+    ),
+    seed: fields.seed,
+    choices: fields.n,
+    stop: fields.stop,
+    topLogprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : undefined,
+  } satisfies Partial<DescribeRequest>
 }

@@ -1,10 +1,5 @@
 import { errorBody } from '../../shared/api/errors.ts'
-import type {
-  ChoiceAnswer,
-  FinishReason,
-  GenerateAnswer,
-  GenerationEvent,
-} from '../../shared/api/events.ts'
+import type { ChoiceAnswer, GenerateAnswer, GenerationEvent } from '../../shared/api/events.ts'
 import { formatEvent, heartbeatText } from '../../shared/api/sse.ts'
 import { unlessAborted } from '../../shared/fetch/read-limited.ts'
 import type { Exchange } from './exchange.ts'
@@ -31,17 +26,29 @@ const streamHeaders = {
   'x-accel-buffering': 'no',
 }
 
-/** The whole answer at once. @throws what the events throw, or the exchange's abort reason */
+/**
+ * The whole answer at once.
+ * @param withLogprobs whether they were asked for
+ * @throws what the events throw, or the exchange's abort reason
+ */
 export async function wholeAnswer(
   events: AsyncIterable<GenerationEvent>,
   exchange: Exchange,
+  withLogprobs: boolean,
 ): Promise<Response> {
   const parts: Delta[] = []
   for await (const event of watched(events, exchange)) {
     if (event.type === 'delta') parts.push(event)
     if (event.type !== 'end') continue
     const { finishReasons = [event.finishReason] } = event
-    const outputs = finishReasons.map((reason, index) => choiceAnswer(parts, index, reason))
+    const outputs = finishReasons.map((reason, index) => {
+      const own = parts.filter((part) => (part.index ?? 0) === index)
+      return {
+        output: own.map(({ text }) => text).join(''),
+        finish_reason: reason,
+        ...(withLogprobs && { logprobs: own.flatMap(({ logprobs = [] }) => logprobs) }),
+      } satisfies ChoiceAnswer
+    })
     return Response.json({
       ...outputs[0]!,
       ...(outputs.length > 1 && { outputs }),
@@ -51,21 +58,6 @@ export async function wholeAnswer(
     } satisfies GenerateAnswer)
   }
   throw endedEarly()
-}
-
-/** One choice, put together from its deltas. */
-function choiceAnswer(
-  parts: readonly Delta[],
-  choice: number,
-  finishReason: FinishReason,
-): ChoiceAnswer {
-  const own = parts.filter(({ index = 0 }) => index === choice)
-  const logprobs = own.flatMap((part) => part.logprobs ?? [])
-  return {
-    output: own.map(({ text }) => text).join(''),
-    finish_reason: finishReason,
-    ...(own.some((part) => part.logprobs !== undefined) && { logprobs }),
-  }
 }
 
 /**

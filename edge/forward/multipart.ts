@@ -16,8 +16,9 @@ export function multipartBody(
   const text = (value: string) => chunks.push(encoder.encode(value))
 
   for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined) continue
-    text(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
+    for (const field of formTexts(value)) {
+      text(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${field}\r\n`)
+    }
   }
   images.forEach(({ bytes, type }, index) => {
     const disposition = `form-data; name="images"; filename="image-${index + 1}"`
@@ -27,4 +28,11 @@ export function multipartBody(
   })
   text(`--${boundary}--\r\n`)
   return { contentType: `multipart/form-data; boundary=${boundary}`, bytes: joinChunks(chunks) }
+}
+
+/** A field as `formToObject` reads it back: a list is sent as a repeated field, an object as JSON. */
+function formTexts(value: GenerateFields[keyof GenerateFields]): string[] {
+  if (value === undefined) return []
+  if (Array.isArray(value)) return value
+  return [typeof value === 'object' ? JSON.stringify(value) : String(value)]
 }

@@ -1,38 +1,42 @@
 import { z } from 'zod'
 import { ServiceError } from './errors.ts'
 import { maxImages, maxPromptChars } from './limits.ts'
+import { samplingFields, topLogprobsNeedLogprobs } from './sampling-fields.ts'
 
-/** How the next token is chosen. `temperature` 0 is greedy. */
 const generationFields = {
   prompt: z.string().min(1).max(maxPromptChars),
   system_prompt: z.string().max(maxPromptChars).optional(),
   /** Default: the server's MAX_TOKENS. Generation also ends where the model's context does. */
   max_tokens: z.int().min(1).optional(),
-  temperature: z.number().min(0).max(2).default(0.7),
-  top_p: z.number().gt(0).max(1).default(0.9),
-  seed: z.int().min(0).optional(),
+  ...samplingFields,
   stream: z.boolean().default(false),
+  /** Milliseconds; then the answer ends with what it has. The server's own deadline may come earlier. */
+  timeout_ms: z.int().min(1).optional(),
+  /** Batch requests are served when no interactive ones wait, and now and then besides. */
+  priority: z.enum(['interactive', 'batch']).default('interactive'),
 }
 
 /** `POST /generate/text`, and the fields of `POST /generate/image` beside its files. Unknown fields are ignored. */
-export const generateFields = z.object(generationFields)
+export const generateFields = z.object(generationFields).check(topLogprobsNeedLogprobs)
 export type GenerateFields = z.infer<typeof generateFields>
 
 /** `POST /generate/image_url`, JSON or form; one URL or several. */
-export const imageUrlFields = z.object({
-  ...generationFields,
-  image_url: z
-    .union([
-      z
-        .string()
-        .min(1)
-        .transform((url) => [url]),
-      z.array(z.string().min(1)).min(1),
-    ])
-    .refine((urls) => urls.length <= maxImages, {
-      error: `at most ${maxImages} images are allowed in one request`,
-    }),
-})
+export const imageUrlFields = z
+  .object({
+    ...generationFields,
+    image_url: z
+      .union([
+        z
+          .string()
+          .min(1)
+          .transform((url) => [url]),
+        z.array(z.string().min(1)).min(1),
+      ])
+      .refine((urls) => urls.length <= maxImages, {
+        error: `at most ${maxImages} images are allowed in one request`,
+      }),
+  })
+  .check(topLogprobsNeedLogprobs)
 type ImageUrlFields = z.infer<typeof imageUrlFields>
 
 /** The wire form of each non-text form field; a value that does not match is left as text, for zod to refuse. */
@@ -41,8 +45,18 @@ const formValue = {
   max_tokens: parseNumber,
   temperature: parseNumber,
   top_p: parseNumber,
+  top_k: parseNumber,
+  min_p: parseNumber,
+  repetition_penalty: parseNumber,
+  presence_penalty: parseNumber,
+  frequency_penalty: parseNumber,
+  logit_bias: parseObject,
   seed: parseNumber,
+  n: parseNumber,
+  logprobs: parseBoolean,
+  top_logprobs: parseNumber,
   stream: parseBoolean,
+  timeout_ms: parseNumber,
 } as const satisfies Partial<Record<keyof ImageUrlFields, (text: string) => unknown>>
 
 function parseNumber(text: string): unknown {
@@ -59,6 +73,14 @@ function parseBoolean(text: string): unknown {
       return false
     default:
       return text
+  }
+}
+
+function parseObject(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
   }
 }
 
@@ -101,7 +123,7 @@ export function parseFields<Schema extends z.ZodType>(
 }
 
 /** The first issue of a zod error as the client's error: field, what was expected, and a scalar value at fault. */
-function invalidField(error: z.ZodError): ServiceError {
+export function invalidField(error: z.ZodError): ServiceError {
   const issue = error.issues[0]
   if (issue === undefined) return new ServiceError('invalid_field', 'The request is not valid')
   const param = issue.path.map(String).join('.')
