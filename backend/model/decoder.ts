@@ -2,6 +2,7 @@ import { Tensor, type InferenceSession } from 'onnxruntime-node'
 import { decoderNames } from './deepseek/decoder-names.ts'
 import type { EmbeddingTable } from './embedding-table.ts'
 import type { KvCache } from './kv-cache.ts'
+import { planLanes, type LanePlan } from './lane-plan.ts'
 import type { TextConfig } from './model-config.ts'
 import type { StepRow } from './model.ts'
 
@@ -10,7 +11,9 @@ interface DecoderParts {
   readonly config: TextConfig
   readonly embeddings: EmbeddingTable
   readonly cache: KvCache
-  readonly slots: number
+  /** Absorbed lanes of the graph. */
+  readonly lanes: number
+  readonly expandedFromTokens: number
 }
 
 /** Runs the decoder graph once over `rows` and appends what it computed to the cache. See `Model.step`. */
@@ -18,77 +21,52 @@ export async function runDecoder(
   parts: DecoderParts,
   rows: readonly StepRow[],
 ): Promise<Float32Array[]> {
-  const { config, session, cache } = parts
-  const ordered = inSlotOrder(rows)
-  const total = ordered.reduce((sum, row) => sum + row.tokenIds.length, 0)
-  const feeds = {
-    ...batchFeeds(parts, ordered, total),
-    ...cacheFeeds(parts),
-    [decoderNames.embeddings]: embeddingFeed(parts, ordered, total),
-  }
-  const outputs = await session.run(feeds)
-  const width = config.kv_lora_rank + config.qk_rope_head_dim
-  const present = Array.from(
-    { length: config.num_hidden_layers },
-    (_, layer) => outputs[decoderNames.present(layer)]!.data as Float32Array,
-  )
-  let start = 0
-  for (const { slot, tokenIds } of ordered) {
-    const end = start + tokenIds.length
-    const [from, to] = [start * width, end * width]
-    cache.append(slot, tokenIds.length, (layer) => present[layer]!.subarray(from, to))
-    start = end
-  }
-  const logits = outputs[decoderNames.logits]!.data as Float32Array
-  return logitsInCallerOrder(rows, ordered, logits, config.vocab_size)
-}
-
-function inSlotOrder(rows: readonly StepRow[]): StepRow[] {
-  const ordered = rows.toSorted((a, b) => a.slot - b.slot)
-  ordered.forEach((row, index) => {
-    if (row.tokenIds.length === 0) throw new RangeError(`slot ${row.slot} has no tokens`)
-    if (row.slot === ordered[index + 1]?.slot) throw new RangeError(`slot ${row.slot} stands twice`)
+  const plan = planLanes(rows, parts)
+  const ordered = [...plan.absorbed, plan.expanded].filter((row) => row !== undefined)
+  const outputs = await parts.session.run({
+    ...laneFeeds(parts, plan),
+    ...tokenFeeds(parts, ordered),
   })
-  return ordered
+  appendToCache(parts, ordered, outputs)
+  const logits = outputs[decoderNames.logits]!.data as Float32Array
+  return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size)
 }
 
-function batchFeeds({ cache, slots }: DecoderParts, ordered: readonly StepRow[], total: number) {
-  const counts = new BigInt64Array(slots)
-  const pastLengths = new BigInt64Array(slots)
-  const positions = new BigInt64Array(total)
-  const sampleRows: bigint[] = []
-  let next = 0
-  for (const { slot, tokenIds, sample } of ordered) {
-    const past = cache.length(slot)
-    counts[slot] = BigInt(tokenIds.length)
-    for (let i = 0; i < tokenIds.length; i++) positions[next++] = BigInt(past + i)
-    if (sample) sampleRows.push(BigInt(next - 1))
+/** Who runs where, and the cached rows of each: views, not copies. */
+function laneFeeds({ config, cache }: DecoderParts, plan: LanePlan): Record<string, Tensor> {
+  const lanes = [...plan.absorbed, plan.expanded]
+  const perLane = (valueOf: (row: StepRow) => number) =>
+    int64(lanes.map((row) => (row === undefined ? 0 : valueOf(row))))
+  const feeds: Record<string, Tensor> = {
+    [decoderNames.counts]: perLane((row) => row.tokenIds.length),
+    [decoderNames.pastLengths]: perLane((row) => cache.length(row.slot)),
   }
-  for (let slot = 0; slot < slots; slot++) pastLengths[slot] = BigInt(cache.lengthAt(slot))
-  return {
-    [decoderNames.counts]: new Tensor('int64', counts, [slots]),
-    [decoderNames.pastLengths]: new Tensor('int64', pastLengths, [slots]),
-    [decoderNames.positions]: new Tensor('int64', positions, [1, total]),
-    [decoderNames.sampleRows]: new Tensor('int64', BigInt64Array.from(sampleRows), [
-      sampleRows.length,
-    ]),
-  }
-}
-
-/** An open slot that takes no part costs nothing to feed: views are passed, not copies. */
-function cacheFeeds({ config, cache, slots }: DecoderParts): Record<string, Tensor> {
-  const width = config.kv_lora_rank + config.qk_rope_head_dim
-  const feeds: Record<string, Tensor> = {}
+  const width = latentWidth(config)
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-    for (let slot = 0; slot < slots; slot++) {
-      const rows = cache.rowsAt(slot, layer)
-      feeds[decoderNames.past(layer, slot)] = new Tensor('float32', rows, [
-        rows.length / width,
-        width,
-      ])
-    }
+    lanes.forEach((row, lane) => {
+      const isExpanded = lane === plan.absorbed.length
+      const name = isExpanded ? decoderNames.expandedPast(layer) : decoderNames.past(layer, lane)
+      const past = row === undefined ? new Float32Array(0) : cache.rowsAt(row.slot, layer)
+      feeds[name] = new Tensor('float32', past, [past.length / width, width])
+    })
   }
   return feeds
+}
+
+/** What the tokens are, where they stand, and whose logits are wanted. */
+function tokenFeeds(parts: DecoderParts, ordered: readonly StepRow[]): Record<string, Tensor> {
+  const positions: number[] = []
+  const sampleRows: number[] = []
+  for (const { slot, tokenIds, sample } of ordered) {
+    const past = parts.cache.length(slot)
+    for (let i = 0; i < tokenIds.length; i++) positions.push(past + i)
+    if (sample) sampleRows.push(positions.length - 1)
+  }
+  return {
+    [decoderNames.embeddings]: embeddingFeed(parts, ordered, positions.length),
+    [decoderNames.positions]: int64(positions, [1, positions.length]),
+    [decoderNames.sampleRows]: int64(sampleRows),
+  }
 }
 
 /** Token embeddings, image features in the place of their placeholders'. */
@@ -109,6 +87,25 @@ function embeddingFeed(
   return new Tensor('float32', values, [total, hidden])
 }
 
+function appendToCache(
+  { config, cache }: DecoderParts,
+  ordered: readonly StepRow[],
+  outputs: InferenceSession.OnnxValueMapType,
+): void {
+  const width = latentWidth(config)
+  const present = Array.from(
+    { length: config.num_hidden_layers },
+    (_, layer) => outputs[decoderNames.present(layer)]!.data as Float32Array,
+  )
+  let start = 0
+  for (const { slot, tokenIds } of ordered) {
+    const from = start * width
+    start += tokenIds.length
+    const to = start * width
+    cache.append(slot, tokenIds.length, (layer) => present[layer]!.subarray(from, to))
+  }
+}
+
 function logitsInCallerOrder(
   rows: readonly StepRow[],
   ordered: readonly StepRow[],
@@ -122,4 +119,12 @@ function logitsInCallerOrder(
     bySlot.set(slot, logits.subarray(start, start + vocabSize))
   }
   return rows.filter(({ sample }) => sample).map(({ slot }) => bySlot.get(slot)!)
+}
+
+function int64(values: readonly number[], dims: readonly number[] = [values.length]): Tensor {
+  return new Tensor('int64', BigInt64Array.from(values, BigInt), dims)
+}
+
+function latentWidth(config: TextConfig): number {
+  return config.kv_lora_rank + config.qk_rope_head_dim
 }

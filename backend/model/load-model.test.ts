@@ -121,7 +121,11 @@ describe('prepareModelFolder()', () => {
     const prepare = async (slots = 1, onProgress: (text: string) => void = () => undefined) => {
       const source = await openModelSource(checkpointDir)
       const options = { modelsDir, weights: 'q8', slots, onProgress } as const
-      return prepareModelFolder(source, options).finally(() => source.checkpoint.close())
+      try {
+        return await prepareModelFolder(source, options)
+      } finally {
+        await source.checkpoint.close()
+      }
     }
     const weights = path.join(modelsDir, `${name}-onnx-q8`, 'decoder.weights')
     return { checkpointDir, modelsDir, prepare, weights }

@@ -1,5 +1,6 @@
 import { runDecoder } from './decoder.ts'
 import { EmbeddingTable } from './embedding-table.ts'
+import { defaultExpandedFromTokens } from './lane-plan.ts'
 import { KvCache } from './kv-cache.ts'
 import { prepareModelFolder, type ModelFolderOptions } from './model-folder.ts'
 import type { Model, ModelInfo } from './model.ts'
@@ -13,6 +14,8 @@ import { encodeImage } from './vision-encoder.ts'
 export interface OpenModelOptions extends ModelFolderOptions {
   /** Cores the model may use. */
   readonly threads: number
+  /** Tokens from which a chunk attends with keys and values expanded; for tests and measurements. */
+  readonly expandedFromTokens?: number
 }
 
 export interface LoadModelOptions extends OpenModelOptions {
@@ -54,7 +57,14 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     maxTokens: text.max_position_embeddings,
   })
   const visionParts = { session: visionSession, config: vision, normalize }
-  const parts = { session, config: text, embeddings, cache, slots: options.slots }
+  const parts = {
+    session,
+    config: text,
+    embeddings,
+    cache,
+    lanes: options.slots,
+    expandedFromTokens: options.expandedFromTokens ?? defaultExpandedFromTokens,
+  }
   return {
     info: modelInfo(source.config, options.slots),
     encodeImage: (image) => encodeImage(visionParts, image),

@@ -78,7 +78,7 @@ export async function prepareModelFolder(
   const { slots } = options
   const graphs: Graphs = {
     vision: buildVisionGraph(config.vision_config, checkpoint, form),
-    decoder: buildDecoderGraph(config.text_config, checkpoint, { form, slots }),
+    decoder: buildDecoderGraph(config.text_config, checkpoint, { form, lanes: slots }),
   }
   const folder = path.join(options.modelsDir, `${source.name}-onnx-${options.weights}`)
   if (!(await isCurrent(folder, source, options, graphs))) {

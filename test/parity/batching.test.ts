@@ -70,12 +70,19 @@ async function runTogether(model: Model, readers: readonly Reader[]): Promise<vo
   }
 }
 
-describe.each(['f32', 'q8'] as const)('%s decoder', (weights) => {
+/** Whether chunks of two tokens or more attend with keys and values expanded, or never. */
+describe.each([
+  ['f32', Infinity],
+  ['f32', 2],
+  ['q8', Infinity],
+  ['q8', 2],
+] as const)('%s decoder, expanded from %d tokens', (weights, expandedFromTokens) => {
   let model: Model
   let modelsDir: string
   beforeAll(async () => {
     modelsDir = await mkdtemp(path.join(tmpdir(), 'batching-'))
-    model = await loadModel({ checkpointDir: nano, modelsDir, weights, slots, threads: 2 })
+    const options = { checkpointDir: nano, modelsDir, weights, slots, threads: 2 }
+    model = await loadModel({ ...options, expandedFromTokens })
   })
   afterAll(async () => {
     await model.close()

@@ -11,30 +11,29 @@ import { latentAttention } from './latent-attention.ts'
 import { decoderNames } from './decoder-names.ts'
 import { denseMlp } from './dense-mlp.ts'
 import { experts } from './experts.ts'
-import { ropeTable } from './rope.ts'
-import { slotInputs } from './slots.ts'
+import { ropeInputs } from './rope.ts'
+import { laneInputs } from './lanes.ts'
 
 export interface DecoderGraphOptions {
   readonly form: WeightForm
-  /** Sequences that can take part in one run. */
-  readonly slots: number
+  /** Sequences that can take part in one run, beside the one whose long chunk goes through the expanded lane. */
+  readonly lanes: number
 }
 
 /**
- * The DeepSeek-V3 style decoder over the tokens of all slots at once: everything but attention works token by token,
+ * The DeepSeek-V3 style decoder over the tokens of all lanes at once: everything but attention works token by token,
  * so sequences of any length, prefill or decode, share one run.
  */
 export function buildDecoderGraph(
   config: TextConfig,
   checkpoint: Checkpoint,
-  { form, slots }: DecoderGraphOptions,
+  { form, lanes }: DecoderGraphOptions,
 ): BuiltGraph {
   const g = new GraphBuilder('decoder')
   const embeddings = g.input(decoderNames.embeddings, 'float32', ['tokens', config.hidden_size])
-  const positions = g.input(decoderNames.positions, 'int64', [1, 'tokens'])
   const sampleRows = g.input(decoderNames.sampleRows, 'int64', ['rows'])
-  const rope = g.scope('rope', () => ropeTable(g, config))
-  const batch = slotInputs(g, slots, config.num_attention_heads)
+  const rope = ropeInputs(g, config)
+  const laneBatch = laneInputs(g, lanes)
 
   const stream = new ResidualStream(g, embeddings, config.rms_norm_eps)
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
@@ -45,7 +44,7 @@ export function buildDecoderGraph(
         checkpoint.tensor(`${prefix}.input_layernorm.weight`),
       )
       const attention = g.scope('attention', () =>
-        latentAttention(g, config, checkpoint, layer, { x, positions, rope, batch, form }),
+        latentAttention(g, config, checkpoint, layer, { x, rope, lanes: laneBatch, form }),
       )
       g.output(decoderNames.present(layer), attention.present, 'float32', [
         'tokens',

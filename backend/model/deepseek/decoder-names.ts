@@ -1,4 +1,4 @@
-/** Names of the decoder graph's inputs and outputs. N = tokens of all slots in this run. */
+/** Names of the decoder graph's inputs and outputs. N = tokens of all lanes in this run. */
 export const decoderNames = {
   /** float32 [N, hidden] */
   embeddings: 'embeddings',
@@ -6,12 +6,13 @@ export const decoderNames = {
   positions: 'positions',
   /** int64 [rows]: which tokens' logits are wanted */
   sampleRows: 'sample_rows',
-  /** int64 [slots]: new tokens of each slot, in slot order; sums to N */
+  /** int64 [lanes + 1]: new tokens of each lane, the expanded one last; sums to N */
   counts: 'counts',
-  /** int64 [slots]: tokens each slot's cache holds */
+  /** int64 [lanes + 1]: cached tokens of each lane's sequence */
   pastLengths: 'past_lengths',
-  /** float32 [cached tokens, latent]: what the slot's cache holds */
-  past: (layer: number, slot: number) => `past.${layer}.${slot}`,
+  /** float32 [cached tokens, latent]: what the cache of a lane's sequence holds */
+  past: (layer: number, lane: number) => `past.${layer}.${lane}`,
+  expandedPast: (layer: number) => `past.${layer}.expanded`,
   /** float32 [N, latent]: the new tokens' cache rows */
   present: (layer: number) => `present.${layer}`,
   /** float32 [rows, vocab] */

@@ -2,21 +2,20 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
 import { linear, rmsNorm, type WeightForm } from '../../graph/layers.ts'
 import {
-  add,
   concat,
-  fusedMatMul,
-  matMul,
   reshape,
   rotaryEmbedding,
-  softmax,
   split,
   squeeze,
+  transpose,
   unsqueeze,
 } from '../../graph/operators.ts'
-import { sliceRows, stackRows, transposed, type WeightSource } from '../../graph/weight-source.ts'
+import { stackRows } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../model-config.ts'
-import { decoderNames } from './decoder-names.ts'
-import type { Slot, SlotBatch } from './slots.ts'
+import { absorbedAttention } from './absorbed-attention.ts'
+import { expandedAttention } from './expanded-attention.ts'
+import type { LaneBatch } from './lanes.ts'
+import type { Rope } from './rope.ts'
 
 /** The reference builds this one norm without passing `rms_norm_eps`, so its class default applies. */
 const latentNormEpsilon = 1e-6
@@ -24,125 +23,78 @@ const latentNormEpsilon = 1e-6
 export interface AttentionInputs {
   /** [N, hidden], normed */
   readonly x: Value
-  readonly positions: Value
-  readonly rope: { readonly cos: Value; readonly sin: Value }
-  readonly batch: SlotBatch
+  readonly rope: Rope
+  readonly lanes: LaneBatch
   readonly form: WeightForm
 }
 
 /**
- * Multi-head latent attention in its absorbed form (DeepSeek-V2, arXiv 2405.04434, section 2.1): the cache holds, per
- * token, the normed latent c and the shared rotated key; keys and values are never expanded.
+ * Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). The cache holds, per token, the normed
+ * latent c and the rotated key that all heads share. From these, keys and values are either never made (absorbed
+ * lanes: the queries are turned into latent space instead) or made anew for every run (expanded lane).
  *
- *     x -> q | c_raw | k_rope
- *     per head: q_lat = W_uk^T q_nope,  score = (q_lat . c + q_rope . k_rope) / sqrt(nope + rope)
- *     out = W_o concat(W_uv (softmax(score) c))
+ *     x -> q | c_raw | k_rope;  score = (q_nope . k_nope(c) + q_rope . k_rope) / sqrt(nope + rope)
+ *     out = W_o concat_heads(softmax(score) v(c))
+ *
+ * @returns `present` [N, latent + rope]: the new tokens' cache rows
  */
 export function latentAttention(
   g: GraphBuilder,
   config: TextConfig,
   checkpoint: Checkpoint,
   layer: number,
-  inputs: AttentionInputs,
+  { x, rope, lanes, form }: AttentionInputs,
 ): { output: Value; present: Value } {
-  const { num_attention_heads: heads, kv_lora_rank: latent } = config
-  const { qk_nope_head_dim: nope, qk_rope_head_dim: rope } = config
+  const { num_attention_heads: heads, kv_lora_rank: latent, v_head_dim: value } = config
+  const { qk_nope_head_dim: nope, qk_rope_head_dim: rotated } = config
   const weight = (name: string) =>
     checkpoint.tensor(`language_model.model.layers.${layer}.self_attn.${name}.weight`)
 
   const projection = stackRows([weight('q_proj'), weight('kv_a_proj_with_mqa')])
-  const projected = linear(g, 'q_kv_a_proj', inputs.x, projection, inputs.form)
-  const parts = split(g, projected, [heads * (nope + rope), latent, rope], -1)
+  const projected = linear(g, 'q_kv_a_proj', x, projection, form)
+  const parts = split(g, projected, [heads * (nope + rotated), latent, rotated], -1)
   const [q, rawLatent, rawKey] = parts as [Value, Value, Value]
-  const rotate = (x: Value, count: number) =>
-    squeeze(g, rotaryEmbedding(g, unsqueeze(g, x, 0), inputs.positions, inputs.rope, count), 0)
 
-  const normed = rmsNorm(
-    g,
-    'kv_a_layernorm',
-    rawLatent,
-    weight('kv_a_layernorm'),
-    latentNormEpsilon,
-  )
-  const present = concat(g, [normed, rotate(rawKey, 1)], -1)
+  const norm = weight('kv_a_layernorm')
+  const c = rmsNorm(g, 'kv_a_layernorm', rawLatent, norm, latentNormEpsilon)
+  const key = rotaryEmbedding(g, unsqueeze(g, rawKey, 0), rope.positions, rope.table, 1)
+  const present = concat(g, [c, squeeze(g, key, 0)], -1)
 
-  const perHead = reshape(g, q, [-1, heads, nope + rope])
-  const [qNope, qRope] = split(g, perHead, [nope, rope], -1) as [Value, Value]
-  const rotated = reshape(g, rotate(reshape(g, qRope, [-1, heads * rope]), heads), [
-    -1,
-    heads,
-    rope,
-  ])
-  const absorbed = absorbedHeads(g, config, weight('kv_b_proj'), inputs.form)
-  const query = concat(g, [absorbed.intoLatent(qNope), rotated], -1)
-
-  const context = attendSlots(g, config, layer, { query, present, batch: inputs.batch })
-  const output = linear(g, 'o_proj', absorbed.outOfLatent(context), weight('o_proj'), inputs.form)
-  return { output, present }
+  const byHead = transpose(g, reshape(g, q, [-1, heads, nope + rotated]), [1, 0, 2])
+  const [qNope, rawQuery] = split(g, byHead, [nope, rotated], -1) as [Value, Value]
+  const qRope = rotaryEmbedding(g, rawQuery, rope.headPositions, rope.table, 1)
+  const query = splitGroups(g, lanes, { qNope, qRope, present })
+  const kvB = weight('kv_b_proj')
+  const contexts = [
+    absorbedAttention(g, config, kvB, { layer, lanes, ...query.absorbed }),
+    expandedAttention(g, config, kvB, { layer, lane: lanes.expanded, form, ...query.expanded }),
+  ]
+  const byToken = transpose(g, concat(g, contexts, 1), [1, 0, 2])
+  const merged = reshape(g, byToken, [-1, heads * value])
+  return { output: linear(g, 'o_proj', merged, weight('o_proj'), form), present }
 }
 
-/** kv_b_proj, head by head: its key half turns queries into latent space, its value half turns contexts back. */
-function absorbedHeads(g: GraphBuilder, config: TextConfig, kvB: WeightSource, form: WeightForm) {
-  const { num_attention_heads: heads, kv_lora_rank: latent } = config
-  const { qk_nope_head_dim: nope, v_head_dim: value } = config
-  const apply = (name: string, x: Value, width: number, weightOf: (head: number) => WeightSource) =>
-    split(g, x, Array<number>(heads).fill(1), 1).map((part, head) =>
-      linear(g, `${name}.${head}`, reshape(g, part, [-1, width]), weightOf(head), form),
-    )
-  const firstRow = (head: number) => head * (nope + value)
-  return {
-    /** [N, heads, nope] -> [N, heads, latent] */
-    intoLatent(qNope: Value): Value {
-      const keys = (head: number) => transposed(sliceRows(kvB, firstRow(head), nope))
-      const parts = apply('w_uk', qNope, nope, keys)
-      return reshape(g, concat(g, parts, -1), [-1, heads, latent])
-    },
-    /** [N, heads, latent] -> [N, heads * value] */
-    outOfLatent(context: Value): Value {
-      const values = (head: number) => sliceRows(kvB, firstRow(head) + nope, value)
-      return concat(g, apply('w_uv', context, latent, values), -1)
-    },
-  }
+/** The new tokens of one group of lanes. */
+export interface GroupTokens {
+  /** [heads, n, nope] */
+  readonly qNope: Value
+  /** [heads, n, rope] */
+  readonly qRope: Value
+  /** [n, latent + rope] */
+  readonly present: Value
 }
 
-/** Each slot's new tokens attend to its own cache and, causally, to each other. @returns [N, heads, latent] */
-function attendSlots(
+function splitGroups(
   g: GraphBuilder,
-  config: TextConfig,
-  layer: number,
-  { query, present, batch }: { query: Value; present: Value; batch: SlotBatch },
-): Value {
-  const width = config.kv_lora_rank + config.qk_rope_head_dim
-  const presents = batch.split(present)
-  const contexts = batch.split(query).map((slotQuery, index) =>
-    g.scope(`slot.${index}`, () => {
-      const past = g.input(decoderNames.past(layer, index), 'float32', ['past', width])
-      return attendSlot(g, config, batch.slots[index]!, {
-        query: slotQuery,
-        present: presents[index]!,
-        past,
-      })
-    }),
-  )
-  return contexts.length === 1 ? contexts[0]! : concat(g, contexts, 0)
-}
-
-/** query [S, heads, width], present [S, width], past [T, width] -> [S, heads, latent] */
-function attendSlot(
-  g: GraphBuilder,
-  config: TextConfig,
-  slot: Slot,
-  { query, present, past }: { query: Value; present: Value; past: Value },
-): Value {
-  const { num_attention_heads: heads, kv_lora_rank: latent } = config
-  const { qk_nope_head_dim: nope, qk_rope_head_dim: rope } = config
-  const alpha = (nope + rope) ** -0.5
-  const rows = reshape(g, query, [-1, latent + rope])
-  const pastScores = fusedMatMul(g, rows, past, { transB: true, alpha })
-  const newScores = add(g, fusedMatMul(g, rows, present, { transB: true, alpha }), slot.causalMask)
-  const weights = softmax(g, concat(g, [pastScores, newScores], -1))
-  const [pastWeights, newWeights] = split(g, weights, { value: slot.lengths, count: 2 }, -1)
-  const mixed = add(g, matMul(g, pastWeights!, past), matMul(g, newWeights!, present))
-  const [context] = split(g, mixed, [latent, rope], -1)
-  return reshape(g, context!, [-1, heads, latent])
+  { groups }: LaneBatch,
+  { qNope, qRope, present }: GroupTokens,
+): { absorbed: GroupTokens; expanded: GroupTokens } {
+  const divide = (x: Value, axis: number) => split(g, x, { value: groups, count: 2 }, axis)
+  const [nope, rope, rows] = [divide(qNope, 1), divide(qRope, 1), divide(present, 0)]
+  const group = (index: number) => ({
+    qNope: nope[index]!,
+    qRope: rope[index]!,
+    present: rows[index]!,
+  })
+  return { absorbed: group(0), expanded: group(1) }
 }

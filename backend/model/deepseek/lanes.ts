@@ -1,0 +1,74 @@
+import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
+import { aboveDiagonal, add, concat, expand, reduceSum, split } from '../../graph/operators.ts'
+import { decoderNames } from './decoder-names.ts'
+
+/** Masks out a score; far below any real one, and finite so that a row of them is still defined. */
+const masked = -1e30
+
+/** One sequence's place in a run: T tokens in its cache, S new ones. A lane without work has S = 0 and empty tensors. */
+export interface Lane {
+  readonly name: string
+  /** int64 [2]: T, S */
+  readonly lengths: Value
+  /** Added to scores: very negative where a new token would look at a later one. See `LaneBatch`. */
+  readonly causalMask: Value
+}
+
+/** The tokens of a run, divided among its lanes: first all absorbed lanes, then the expanded one. */
+export interface LaneBatch {
+  /** Attend in latent space: cheapest for one token or a few. Masks [S, S], over the new tokens only. */
+  readonly absorbed: readonly Lane[]
+  /** Attends with keys and values expanded: cheapest for a long chunk. Mask [S, T + S]. */
+  readonly expanded: Lane
+  /** int64 [lanes + 1]: new tokens of each lane */
+  readonly counts: Value
+  /** int64 [2]: new tokens of all absorbed lanes, and of the expanded one */
+  readonly groups: Value
+  /** int64 [lanes]: `counts` without the expanded lane */
+  readonly absorbedCounts: Value
+}
+
+/** Declares the inputs that say which tokens belong to whom, and derives from them, once for all layers, what attention needs. */
+export function laneInputs(g: GraphBuilder, absorbedLanes: number): LaneBatch {
+  const counts = g.input(decoderNames.counts, 'int64', [absorbedLanes + 1])
+  const pastLengths = g.input(decoderNames.pastLengths, 'int64', [absorbedLanes + 1])
+  return g.scope('lanes', () => {
+    const each = (x: Value) => split(g, x, Array<number>(absorbedLanes + 1).fill(1), 0)
+    const [countOf, pastOf] = [each(counts), each(pastLengths)]
+    const lengths = countOf.map((count, lane) => concat(g, [pastOf[lane]!, count], 0))
+    const [absorbedCounts, expandedCount] = split(g, counts, [absorbedLanes, 1], 0)
+    return {
+      absorbed: Array.from({ length: absorbedLanes }, (_, lane) => ({
+        name: `lane.${lane}`,
+        lengths: lengths[lane]!,
+        causalMask: newTokenMask(g, countOf[lane]!),
+      })),
+      expanded: {
+        name: 'lane.expanded',
+        lengths: lengths[absorbedLanes]!,
+        causalMask: wholeMask(g, pastOf[absorbedLanes]!, countOf[absorbedLanes]!),
+      },
+      counts,
+      groups: concat(g, [reduceSum(g, absorbedCounts!, 0, true), expandedCount!], 0),
+      absorbedCounts: absorbedCounts!,
+    }
+  })
+}
+
+/** [S, S] */
+function newTokenMask(g: GraphBuilder, count: Value): Value {
+  const square = expand(g, g.float32s([masked], []), concat(g, [count, count], 0))
+  return aboveDiagonal(g, square)
+}
+
+/** [S, T + S]: everything in the cache may be looked at. */
+function wholeMask(g: GraphBuilder, past: Value, count: Value): Value {
+  const open = expand(g, g.float32s([0], []), concat(g, [count, past], 0))
+  return concat(g, [open, newTokenMask(g, count)], 1)
+}
+
+/** int64 [1]: T + S */
+export function totalLength(g: GraphBuilder, lane: Lane): Value {
+  const [past, count] = split(g, lane.lengths, [1, 1], 0)
+  return add(g, past!, count!)
+}
