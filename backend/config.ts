@@ -7,6 +7,12 @@ import { logLevels } from './telemetry/log.ts'
 /** A certificate name, compared literally: no wildcards, no leading dot. */
 const certificateName = /^[a-z\d]([a-z\d.-]*[a-z\d])?$/i
 
+/**
+ * Prompt tokens of work that may wait: 256 questions about a full-sized image with 4,000 tokens of answer allowed, and a
+ * few prompts of the whole context. Waiting images take 1.2 kB a token of work: 4.7 GB if all work were images.
+ */
+const defaultQueueWorkLimit = 4_000_000
+
 const schema = z.object({
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_HOST: z.string().default('127.0.0.1'),
@@ -16,6 +22,12 @@ const schema = z.object({
   WEIGHTS: z.enum(['q8', 'f32']).default('q8'),
   SLOTS: integerSetting(1, 256).default(4),
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
+  QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
+  TENANT_WEIGHTS: z.string().default('').transform(parseTenantWeights),
+  DETERMINISTIC: z
+    .enum(['0', '1'])
+    .default('0')
+    .transform((text) => text === '1'),
   THREADS: integerSetting(1, 1024).optional(),
   ALLOWED_CLIENTS: z
     .string()
@@ -29,6 +41,20 @@ const schema = z.object({
   TLS_KEY: z.string().optional(),
   LOG_LEVEL: z.enum(logLevels).default('info'),
 })
+
+/** `name=weight` pairs, separated by commas. Names as API key ids and certificates have them. */
+function parseTenantWeights(
+  text: string,
+  context: z.core.$RefinementCtx<string>,
+): ReadonlyMap<string, number> {
+  const entries = text.split(',').filter((entry) => entry.trim() !== '')
+  const weights = entries.map((entry) => /^\s*([\w.-]+)\s*=\s*(\d+(\.\d+)?)\s*$/.exec(entry))
+  if (weights.every((match) => match !== null && Number(match[2]) > 0)) {
+    return new Map(weights.map((match) => [match![1]!, Number(match![2])]))
+  }
+  context.addIssue('expected name=weight pairs, separated by commas, each weight above 0')
+  return z.NEVER
+}
 
 export type BackendConfig = ReturnType<typeof parseConfig>
 
@@ -47,7 +73,12 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       slots: settings.SLOTS,
       threads: settings.THREADS ?? availableParallelism(),
     },
-    queueLimit: settings.QUEUE_LIMIT,
+    engine: {
+      queueLimit: settings.QUEUE_LIMIT,
+      queueWorkLimit: settings.QUEUE_WORK_LIMIT,
+      tenantWeights: settings.TENANT_WEIGHTS,
+      deterministic: settings.DETERMINISTIC,
+    },
     defaultMaxTokens: settings.MAX_TOKENS,
     allowedClients: settings.ALLOWED_CLIENTS,
     tlsPaths: {

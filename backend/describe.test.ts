@@ -5,6 +5,9 @@ import { createDescriber, type DescribeRequest } from './describe.ts'
 
 const request: DescribeRequest = {
   requestId: 'req_1',
+  tenant: 'key_1',
+  priority: 'interactive',
+  timeoutMs: 60_000,
   prompt: 'What is this?',
   systemPrompt: undefined,
   images: [],

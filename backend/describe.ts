@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto'
+import { startDeadline, type Deadline } from '../shared/api/deadline.ts'
+import { ServiceError } from '../shared/api/errors.ts'
 import type { GenerationEvent, Timings } from '../shared/api/events.ts'
 import { ChoiceText, type TextPart } from './choice-text.ts'
 import type {
@@ -5,6 +8,7 @@ import type {
   EngineEvent,
   EngineTimings,
   GenerateJob,
+  JobPriority,
   SamplingParams,
 } from './engine/job.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
@@ -12,6 +16,11 @@ import type { Message, PreparedPrompt, Processor } from './processor/processor.t
 /** One question, already checked. Undefined values take the server's defaults. */
 export interface DescribeRequest extends Omit<SamplingParams, 'seed'> {
   readonly requestId: string
+  /** Whom the answer is for: an API key's id or a client certificate's name. */
+  readonly tenant: string
+  readonly priority: JobPriority
+  /** Milliseconds; then the answer ends with what it has. */
+  readonly timeoutMs: number
   readonly prompt: string
   readonly systemPrompt: string | undefined
   /** Whole image files, in the order the model shall see them. */
@@ -45,9 +54,25 @@ export function createDescriber(parts: DescriberParts): Describe {
   const { processor, engine, now } = parts
 
   return async function* describe(request, signal) {
+    const deadline = startDeadline(request.timeoutMs, signal)
+    try {
+      yield* answer(request, deadline)
+    } catch (thrown) {
+      throw deadline.expired ? tooLate(request) : thrown
+    } finally {
+      deadline.release()
+    }
+  }
+
+  async function* answer(
+    request: DescribeRequest,
+    deadline: Deadline,
+  ): AsyncGenerator<GenerationEvent> {
+    const { signal } = deadline
     const startedAt = now()
     const prepared = await processor.prepare(messagesOf(request), request.images, signal)
     const prepareMs = now() - startedAt
+    const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 
     const texts = Array.from(
       { length: request.choices ?? 1 },
@@ -55,12 +80,18 @@ export function createDescriber(parts: DescriberParts): Describe {
     )
     const enough = texts.map(() => new AbortController())
     const ends = enough.map((choice) => choice.signal)
-    for await (const event of engine.generate(jobOf(request, prepared, parts), signal, ends)) {
+    for await (const event of engine.generate(
+      jobOf(request, prepared, leftMs, parts),
+      signal,
+      ends,
+    )) {
       switch (event.type) {
         case 'queued':
           yield event
           break
         case 'tokens':
+          // From now on there is an answer to give, and the engine ends it in time.
+          deadline.stopClock()
           yield* deltaOf(
             request,
             event.choice,
@@ -107,10 +138,14 @@ function messagesOf(request: DescribeRequest): Message[] {
 function jobOf(
   request: DescribeRequest,
   { promptIds, images }: PreparedPrompt,
+  timeoutMs: number,
   { processor, randomSeed, defaultMaxTokens }: DescriberParts,
 ): GenerateJob {
   return {
-    id: request.requestId,
+    id: randomUUID(),
+    tenant: request.tenant,
+    priority: request.priority,
+    timeoutMs,
     promptIds,
     images,
     maxTokens: request.maxTokens ?? defaultMaxTokens,
@@ -130,6 +165,11 @@ function jobOf(
     choices: request.choices,
     topLogprobs: request.topLogprobs,
   }
+}
+
+function tooLate({ timeoutMs }: DescribeRequest): ServiceError {
+  const message = `No answer could be begun within ${Math.round(timeoutMs)} ms`
+  return new ServiceError('deadline_exceeded', message)
 }
 
 /** A batch of tokens may end inside a character or a stop string and yield no text yet; then there is nothing to tell. */

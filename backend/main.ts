@@ -38,7 +38,7 @@ async function run(): Promise<void> {
   const web = createPublicTransport()
   const inference = createInference({
     entry: inferenceEntry,
-    init: { model: config.model, queueLimit: config.queueLimit },
+    init: { model: config.model, engine: config.engine },
     environment: process.env,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,

@@ -95,7 +95,19 @@ export class FakeEngine implements Engine {
 
   snapshot(): EngineSnapshot {
     const slotsInUse = this.running.size
-    return { slots: 4, slotsInUse, queued: 0, queueLimit: 8, cachedTokens: 0, steps: 0 }
+    return {
+      slots: 4,
+      slotsInUse,
+      queued: 0,
+      queuedInteractive: 0,
+      queuedBatch: 0,
+      queueLimit: 8,
+      queuedWork: 0,
+      queueWorkLimit: 100_000,
+      workPerSecond: 50,
+      cachedTokens: 0,
+      steps: 0,
+    }
   }
 }
 

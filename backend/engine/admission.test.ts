@@ -1,48 +1,95 @@
 import { describe, expect, it } from 'vitest'
-import { admit } from './admission.ts'
+import { admit, tokenLimitOf, type QueueCounts } from './admission.ts'
 
-const counts = {
-  promptTokens: 100,
-  maxTokens: 50,
-  contextTokens: 1_000,
-  waiting: 0,
-  freeSlots: 2,
-  queueLimit: 3,
-}
+describe('tokenLimitOf()', () => {
+  const counts = { promptTokens: 100, maxTokens: 50, contextTokens: 1_000 }
 
-describe('admit()', () => {
   it('grants max_tokens, or what is left of the context', () => {
-    expect(admit(counts).tokenLimit).toBe(50)
-    expect(admit({ ...counts, promptTokens: 990 }).tokenLimit).toBe(10)
-    expect(admit({ ...counts, promptTokens: 999 }).tokenLimit).toBe(1)
+    expect(tokenLimitOf(counts)).toBe(50)
+    expect(tokenLimitOf({ ...counts, promptTokens: 990 })).toBe(10)
+    expect(tokenLimitOf({ ...counts, promptTokens: 999 })).toBe(1)
   })
 
   it.each([1_000, 1_001])('refuses a prompt of %d tokens in a context of 1,000', (promptTokens) => {
-    expect(() => admit({ ...counts, promptTokens })).toThrow(
+    expect(() => tokenLimitOf({ ...counts, promptTokens })).toThrow(
       expect.objectContaining({ code: 'context_length_exceeded', param: 'prompt' }),
     )
   })
+})
 
-  it('counts only those as before a job that no free slot awaits', () => {
-    const positions = [0, 1, 2, 3, 4].map((waiting) => admit({ ...counts, waiting }).position)
-    expect(positions).toEqual([0, 0, 0, 1, 2])
+describe('admit()', () => {
+  const counts: QueueCounts = {
+    waiting: 1,
+    waitingWork: 100,
+    waitingOfTenant: 1,
+    freeSlots: 0,
+    queueLimit: 3,
+    queueWorkLimit: 1_000,
+    work: 100,
+  }
+  /** Ten units of work a second. */
+  const secondsFor = (work: number) => work / 10
+  const refusal = (changes: Partial<QueueCounts>) => {
+    try {
+      admit({ ...counts, ...changes }, secondsFor)
+    } catch (error) {
+      return error as Error
+    }
+    return undefined
+  }
+
+  it('refuses when as many wait as may, and names the limit', () => {
+    expect(refusal({ waiting: 2 })).toBeUndefined()
+    expect(refusal({ waiting: 3 })).toMatchObject({
+      code: 'queue_full',
+      message: expect.stringContaining('limit of 3') as string,
+    })
   })
 
-  it('refuses when the queue is full, and names the limit', () => {
-    const full = expect.objectContaining({
-      code: 'queue_full',
-      message: expect.stringContaining('3') as string,
-    }) as Error
-    expect(() => admit({ ...counts, waiting: 5 })).toThrow(full)
-    expect(() => admit({ ...counts, waiting: 3, freeSlots: 0 })).toThrow(full)
+  it('does not count those that a free slot awaits', () => {
+    expect(refusal({ waiting: 4, freeSlots: 2 })).toBeUndefined()
+    expect(refusal({ waiting: 5, freeSlots: 2 })).toMatchObject({ code: 'queue_full' })
   })
 
   it('takes jobs that start at once when nothing may wait', () => {
-    expect(admit({ ...counts, queueLimit: 0, waiting: 1 }).position).toBe(0)
-    expect(() => admit({ ...counts, queueLimit: 0, waiting: 2 })).toThrow('limit of 0')
+    expect(refusal({ queueLimit: 0, waiting: 1, freeSlots: 2 })).toBeUndefined()
+    expect(refusal({ queueLimit: 0, waiting: 2, freeSlots: 2 })).toMatchObject({
+      message: expect.stringContaining('limit of 0') as string,
+    })
+    expect(refusal({ queueLimit: 0, waiting: 0, waitingOfTenant: 0 })).toBeDefined()
   })
 
-  it('tells a prompt that can never fit from a full queue', () => {
-    expect(() => admit({ ...counts, promptTokens: 5_000, waiting: 99 })).toThrow('5000 tokens')
+  it('refuses when the work would be too much, and names both amounts', () => {
+    expect(refusal({ waitingWork: 900 })).toBeUndefined()
+    expect(refusal({ waitingWork: 901 })).toMatchObject({
+      code: 'queue_full',
+      message: expect.stringMatching(/work of 100 .* limit of 1000/) as string,
+    })
+  })
+
+  it('takes any job that fits the context when nothing waits', () => {
+    expect(refusal({ waiting: 0, waitingWork: 0, work: 5_000 })).toBeUndefined()
+  })
+
+  it('keeps a place for a tenant that has nothing waiting, up to twice the limit', () => {
+    const full = { waiting: 3, waitingWork: 990 }
+    expect(refusal(full)).toBeDefined()
+    expect(refusal({ ...full, waitingOfTenant: 0 })).toBeUndefined()
+    expect(refusal({ ...full, waitingOfTenant: 0, waiting: 5 })).toBeUndefined()
+    expect(refusal({ ...full, waitingOfTenant: 0, waiting: 6 })).toBeDefined()
+  })
+
+  it('tells to retry when one job will have left the queue', () => {
+    expect(refusal({ waiting: 3, waitingWork: 90 })).toMatchObject({ retryAfterSeconds: 3 })
+    expect(refusal({ waiting: 4, waitingWork: 422 })).toMatchObject({ retryAfterSeconds: 11 })
+  })
+
+  it('tells to retry when the work in excess will be done', () => {
+    expect(refusal({ waitingWork: 950 })).toMatchObject({ retryAfterSeconds: 5 })
+  })
+
+  it('tells at least one second and at most two minutes', () => {
+    expect(refusal({ waiting: 3, waitingWork: 3 })).toMatchObject({ retryAfterSeconds: 1 })
+    expect(refusal({ waitingWork: 9_000_000 })).toMatchObject({ retryAfterSeconds: 120 })
   })
 })

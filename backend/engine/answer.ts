@@ -13,6 +13,11 @@ export class Answer {
     this.#finishReasons = Array.from({ length: choices }, () => undefined)
   }
 
+  /** Tokens of all choices so far. */
+  get completionTokens(): number {
+    return this.#completionTokens
+  }
+
   add(choice: number, { id, logprobs }: Sampled): void {
     this.#completionTokens += 1
     const told = logprobs === undefined ? {} : { logprobs: [logprobs] }

@@ -2,23 +2,37 @@ import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
-import { admit } from './admission.ts'
+import { admit, tokenLimitOf } from './admission.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from './job.ts'
-import { chooseAdmissions, chooseImage, planStep } from './scheduler.ts'
+import { observe, promptTokensBeside, unknownPace } from './pacer.ts'
+import { chooseImage, planStep } from './scheduler.ts'
 import { createSequence, type Sequence } from './sequence.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
+import { Throughput } from './throughput.ts'
+import { WaitingLine } from './waiting-line.ts'
+import { workPerSampledToken } from './work.ts'
 
-/** Two prompts' chunks beside the decode rows: large enough for the weights to be read once for many tokens. */
+/** Beside streams the pace allows less. Alone, 512 tokens use the matrix kernels well; more would only delay arrivals. */
 const defaultStepTokenBudget = 512
+const defaultPrefillChunkTokens = 512
 
-/** A chunk is the longest pause a running stream sees; 256 tokens already use the matrix kernels well. */
-const defaultPrefillChunkTokens = 256
+/**
+ * Chunk of the deterministic mode: where chunks begin and end decides the order in which attention sums up, so there it
+ * may depend on the prompt alone. Small, for it is also the pause that streams see.
+ */
+const deterministicChunkTokens = 64
 
 interface EngineOptions extends Partial<StepLimits> {
   /** The engine alone calls it from now on. */
   readonly model: Model
   /** Most jobs that may wait for a slot. */
   readonly queueLimit: number
+  /** Most estimated work that may wait, in prompt tokens. Unlimited unless given. */
+  readonly queueWorkLimit?: number
+  /** Shares of tenants, more than 0; 1 for those not named. */
+  readonly tenantWeights?: ReadonlyMap<string, number>
+  /** Answers do not depend on what else runs, to the last bit; streams pause longer while prompts are read. */
+  readonly deterministic?: boolean
   /** Milliseconds of a monotonic clock. */
   readonly now?: () => number
   /** Lets arrivals, cancellations and readers have their turn between steps. */
@@ -44,19 +58,30 @@ export function createEngine(options: EngineOptions): LocalEngine {
 class StepEngine implements LocalEngine {
   readonly #model: Model
   readonly #queueLimit: number
+  readonly #queueWorkLimit: number
+  readonly #deterministic: boolean
   readonly #limits: StepLimits
   readonly #now: () => number
   readonly #yieldToEvents: () => Promise<unknown>
-  #waiting: Sequence[] = []
+  readonly #waiting: WaitingLine<Sequence>
+  /** Taken from the line, and not ended in all their choices. */
+  #started: Sequence[] = []
   /** Sequences that hold a slot, longest first. */
   #running: Sequence[] = []
   #steps = 0
+  /** Rounds of the loop; not every one has a step. */
+  #turn = 0
+  #pace = unknownPace
+  readonly #throughput = new Throughput()
   #loop: Promise<void> | undefined
   #closed = false
 
   constructor(options: EngineOptions) {
     this.#model = options.model
     this.#queueLimit = options.queueLimit
+    this.#queueWorkLimit = options.queueWorkLimit ?? Infinity
+    this.#waiting = new WaitingLine(options.tenantWeights ?? new Map())
+    this.#deterministic = options.deterministic ?? false
     this.#limits = {
       stepTokenBudget: options.stepTokenBudget ?? defaultStepTokenBudget,
       prefillChunkTokens: options.prefillChunkTokens ?? defaultPrefillChunkTokens,
@@ -93,8 +118,13 @@ class StepEngine implements LocalEngine {
     return {
       slots: this.#model.info.slots,
       slotsInUse: this.#running.length,
-      queued: this.#waiting.length,
+      queued: this.#waiting.size,
+      queuedInteractive: this.#waiting.sizeOf('interactive'),
+      queuedBatch: this.#waiting.sizeOf('batch'),
       queueLimit: this.#queueLimit,
+      queuedWork: this.#waiting.work,
+      queueWorkLimit: this.#queueWorkLimit,
+      workPerSecond: this.#throughput.workPerSecond,
       cachedTokens: this.#running.reduce((sum, sequence) => sum + sequence.cachedTokens, 0),
       steps: this.#steps,
     }
@@ -103,7 +133,7 @@ class StepEngine implements LocalEngine {
   async close(): Promise<void> {
     this.#closed = true
     const error = new ServiceError('shutting_down', 'The server is shutting down')
-    for (const sequence of [...this.#waiting, ...this.#running]) this.#cancel(sequence, error)
+    for (const sequence of [...this.#waiting, ...this.#started]) this.#cancel(sequence, error)
     await this.#loop
   }
 
@@ -111,16 +141,24 @@ class StepEngine implements LocalEngine {
     if (this.#closed) throw new ServiceError('shutting_down', 'The server is shutting down')
     this.#checkJob(job)
     const { info } = this.#model
-    const { tokenLimit, position } = admit({
+    const tokenLimit = tokenLimitOf({
       promptTokens: job.promptIds.length,
       maxTokens: job.maxTokens,
       contextTokens: info.contextTokens,
-      waiting: this.#waiting.length,
-      freeSlots: this.#freeSlots(),
-      queueLimit: this.#queueLimit,
     })
     const sequence = createSequence(job, tokenLimit, info, this.#now)
-    this.#waiting.push(sequence)
+    const counts = {
+      waiting: this.#waiting.size,
+      waitingWork: this.#waiting.work,
+      waitingOfTenant: this.#waiting.waitingOf(job.tenant),
+      freeSlots: this.#freeSlots(),
+      queueLimit: this.#queueLimit,
+      queueWorkLimit: this.#queueWorkLimit,
+      work: sequence.estimatedWork,
+    }
+    admit(counts, (work) => this.#throughput.secondsFor(work))
+    const position = Math.max(0, this.#waiting.before(job) - this.#freeSlots())
+    this.#waiting.add(sequence)
     this.#loop ??= this.#run()
     return { sequence, position }
   }
@@ -138,13 +176,14 @@ class StepEngine implements LocalEngine {
   /** A sequence with a slot keeps it until the loop is between steps. */
   #cancel(sequence: Sequence, error: Error): void {
     sequence.fail(error)
-    this.#waiting = this.#waiting.filter((other) => other !== sequence)
+    this.#waiting.remove(sequence)
   }
 
   async #run(): Promise<void> {
     // Jobs that arrive in the same turn start together, and the first sees its `queued` event before it starts.
     await this.#yieldToEvents()
-    while (this.#waiting.length + this.#running.length > 0) {
+    while (this.#waiting.size + this.#running.length > 0) {
+      this.#turn += 1
       this.#freeEndedSlots()
       this.#fillFreeSlots()
       this.#forkIntoFreeSlots()
@@ -161,6 +200,8 @@ class StepEngine implements LocalEngine {
   }
 
   #freeEndedSlots(): void {
+    this.#endOverdue()
+    this.#settleEnded()
     this.#running = this.#running.flatMap((sequence) => {
       if (sequence.status !== 'ended') return [sequence]
       const { heir, slot } = sequence
@@ -171,6 +212,23 @@ class StepEngine implements LocalEngine {
       this.#model.truncateSlot(slot, heir.promptTokens)
       heir.join(slot)
       return [heir]
+    })
+  }
+
+  #endOverdue(): void {
+    for (const sequence of [...this.#waiting, ...this.#started]) {
+      sequence.expire()
+      if (sequence.requestEnded) this.#waiting.remove(sequence)
+    }
+  }
+
+  /** What ended jobs really cost decides who is next. */
+  #settleEnded(): void {
+    this.#started = this.#started.filter((sequence) => {
+      if (!sequence.requestEnded) return true
+      this.#waiting.settle(sequence, sequence.work)
+      this.#throughput.ended(sequence.estimatedWork, sequence.work)
+      return false
     })
   }
 
@@ -187,30 +245,34 @@ class StepEngine implements LocalEngine {
   }
 
   #fillFreeSlots(): void {
-    const admitted = chooseAdmissions(this.#waiting, this.#freeSlots())
-    this.#waiting = this.#waiting.slice(admitted.length)
-    for (const sequence of admitted) {
+    while (this.#freeSlots() > 0) {
+      const sequence = this.#waiting.take()
+      if (sequence === undefined) return
       sequence.start(this.#model.openSlot())
+      this.#started.push(sequence)
       this.#running.push(sequence)
     }
   }
 
   async #encodeNextImage(): Promise<void> {
-    const sequence = chooseImage(this.#running)
+    const sequence = chooseImage(this.#running, this.#turn)
     if (sequence === undefined) return
+    const [workBefore, startedMs] = [sequence.work, this.#now()]
     try {
       const features = await this.#model.encodeImage(sequence.nextImage)
       if (sequence.status === 'vision') sequence.addFeatures(features)
     } catch (cause) {
       sequence.fail(internalError('Cannot describe the image: the vision model failed', cause))
     }
+    this.#throughput.worked(sequence.work - workBefore, this.#now() - startedMs)
     await this.#yieldToEvents()
     this.#freeEndedSlots()
   }
 
   async #runStep(): Promise<void> {
-    const plan = planStep(this.#running, this.#limits)
+    const plan = planStep(this.#running, this.#stepLimits(), this.#turn)
     if (plan.length === 0) return
+    const startedMs = this.#now()
     const rows = plan.map(({ sequence, tokens }) => sequence.rowOf(tokens))
     this.#steps += 1
     try {
@@ -222,11 +284,31 @@ class StepEngine implements LocalEngine {
       plan.forEach((planned, index) => {
         advance(planned, rows[index]!.sample ? logits[next++] : undefined)
       })
+      this.#measure(plan, this.#now() - startedMs)
     } catch (cause) {
       // Nobody knows what the step left in these caches.
       const error = internalError('Cannot generate an answer: the model failed', cause)
       for (const { sequence } of plan) sequence.fail(error)
     }
+  }
+
+  /** What the next step may carry: beside streams, so much that they keep their pace. */
+  #stepLimits(): StepLimits {
+    if (this.#deterministic) {
+      // A budget would cut the last chunk that does not fit.
+      return { stepTokenBudget: Infinity, prefillChunkTokens: deterministicChunkTokens }
+    }
+    const streams = this.#running.filter(({ status }) => status === 'decode').length
+    if (streams === 0) return this.#limits
+    const paced = streams + promptTokensBeside(streams, this.#pace)
+    return { ...this.#limits, stepTokenBudget: Math.min(this.#limits.stepTokenBudget, paced) }
+  }
+
+  #measure(plan: StepPlan<Sequence>, ms: number): void {
+    const decodeRows = plan.filter(({ phase }) => phase === 'decode').length
+    const promptTokens = plan.reduce((sum, { tokens }) => sum + tokens, 0) - decodeRows
+    this.#pace = observe(this.#pace, { decodeRows, promptTokens, ms })
+    this.#throughput.worked(promptTokens + workPerSampledToken * decodeRows, ms)
   }
 }
 

@@ -1,49 +1,68 @@
 import { describe, expect, it } from 'vitest'
-import { chooseAdmissions, chooseImage, planStep } from './scheduler.ts'
+import { chooseImage, planStep } from './scheduler.ts'
 import type { SequenceStatus } from './step-plan.ts'
 
 const limits = { stepTokenBudget: 10, prefillChunkTokens: 6 }
 
-function sequence(name: string, status: SequenceStatus, promptLeft = 0) {
-  return { name, status, promptLeft }
+function sequence(name: string, status: SequenceStatus, promptLeft = 0, tenant = 'someone') {
+  return { name, tenant, status, promptLeft }
 }
 
 /** The plan as `name:tokens`. */
-function plan(...running: ReturnType<typeof sequence>[]): string[] {
-  return planStep(running, limits).map((row) => `${row.sequence.name}:${row.tokens}`)
+function plan(running: ReturnType<typeof sequence>[], turn: number): string[] {
+  return planStep(running, limits, turn).map((row) => `${row.sequence.name}:${row.tokens}`)
 }
+
+const oldestsTurn = 4
 
 describe('planStep()', () => {
   it('gives every decoding sequence its token first', () => {
-    expect(plan(sequence('a', 'prefill', 9), sequence('b', 'decode'))).toEqual(['b:1', 'a:6'])
+    expect(plan([sequence('a', 'prefill', 9), sequence('b', 'decode')], 1)).toEqual(['b:1', 'a:6'])
   })
 
-  it('shares what is left among prompts, first come first served', () => {
+  it('reads the shortest rests of prompts first, in every fourth turn the oldest prompt', () => {
     const prompts = [
-      sequence('a', 'prefill', 4),
+      sequence('a', 'prefill', 90),
       sequence('b', 'prefill', 9),
       sequence('c', 'prefill', 1),
     ]
-    expect(plan(...prompts)).toEqual(['a:4', 'b:6'])
-    expect(plan(sequence('d', 'decode'), ...prompts)).toEqual(['d:1', 'a:4', 'b:5'])
+    const turns = [1, 2, 3, oldestsTurn].map((turn) => plan(prompts, turn))
+    expect(turns).toEqual([
+      ['c:1', 'b:6', 'a:3'],
+      ['c:1', 'b:6', 'a:3'],
+      ['c:1', 'b:6', 'a:3'],
+      ['a:6', 'b:4'],
+    ])
+  })
+
+  it('reads prompts of tenants with few sequences before those of others', () => {
+    const running = [
+      sequence('a', 'prefill', 5),
+      sequence('b', 'decode'),
+      sequence('c', 'prefill', 90, 'another'),
+    ]
+    expect(plan(running, 1)).toEqual(['b:1', 'c:6', 'a:3'])
   })
 
   it('leaves out sequences that wait for an image or have ended', () => {
-    expect(plan(sequence('a', 'vision', 9), sequence('b', 'ended', 3))).toEqual([])
-  })
-})
-
-describe('chooseAdmissions()', () => {
-  it('takes as many as there are free slots, in order', () => {
-    expect(chooseAdmissions(['a', 'b', 'c'], 2)).toEqual(['a', 'b'])
-    expect(chooseAdmissions(['a'], 0)).toEqual([])
+    expect(plan([sequence('a', 'vision', 9), sequence('b', 'ended', 3)], 1)).toEqual([])
   })
 })
 
 describe('chooseImage()', () => {
-  it('takes the sequence that has waited longest', () => {
-    const running = [sequence('a', 'decode'), sequence('b', 'vision'), sequence('c', 'vision')]
-    expect(chooseImage(running)?.name).toBe('b')
-    expect(chooseImage([sequence('a', 'prefill', 3)])).toBeUndefined()
+  const running = [
+    sequence('a', 'decode'),
+    sequence('b', 'vision', 40),
+    sequence('c', 'vision', 5),
+    sequence('d', 'vision', 50, 'another'),
+  ]
+
+  it('takes the most urgent sequence, in every fourth turn the oldest', () => {
+    const chosen = [1, 2, 3, oldestsTurn].map((turn) => chooseImage(running, turn)?.name)
+    expect(chosen).toEqual(['d', 'd', 'd', 'b'])
+  })
+
+  it('takes none when no image is waited for', () => {
+    expect(chooseImage([sequence('a', 'prefill', 3)], 1)).toBeUndefined()
   })
 })

@@ -1,11 +1,13 @@
+import { ServiceError } from '../../shared/api/errors.ts'
 import type { FinishReason } from '../../shared/api/events.ts'
 import type { ModelInfo, PatchImage, SlotId, StepRow } from '../model/model.ts'
 import { Answer } from './answer.ts'
 import type { EventQueue } from './event-queue.ts'
 import { featuresWithin, findImageSpans, type ImageSpan } from './image-spans.ts'
-import type { EngineTimings, GenerateJob } from './job.ts'
+import type { EngineTimings, GenerateJob, JobPriority } from './job.ts'
 import { createSampler, type Sampler } from './sampler.ts'
 import type { Schedulable, SequenceStatus } from './step-plan.ts'
+import { estimateWork, workPerImageToken, workPerSampledToken } from './work.ts'
 
 const legalNext: Readonly<Record<SequenceStatus, readonly SequenceStatus[]>> = {
   queued: ['vision', 'prefill', 'decode', 'ended'],
@@ -24,6 +26,10 @@ interface JobParts {
   readonly hiddenSize: number
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
+  /** See work.ts. */
+  readonly estimatedWork: number
+  /** By `now`; the answer ends there with what it has. */
+  readonly deadlineMs: number
   readonly answer: Answer
   /** By number. The first reads the prompt; the others come to be when it is read. */
   readonly choices: Sequence[]
@@ -40,9 +46,17 @@ export function createSequence(
   now: () => number,
 ): Sequence {
   const spans = findImageSpans(job, info)
-  const answer = new Answer(job.choices ?? 1)
-  const { hiddenSize } = info
-  return new Sequence({ job, tokenLimit, spans, hiddenSize, now, answer, choices: [] })
+  return new Sequence({
+    job,
+    tokenLimit,
+    spans,
+    hiddenSize: info.hiddenSize,
+    now,
+    estimatedWork: estimateWork(job, tokenLimit, info.mergeSize),
+    deadlineMs: now() + (job.timeoutMs ?? Infinity),
+    answer: new Answer(job.choices ?? 1),
+    choices: [],
+  })
 }
 
 /**
@@ -61,6 +75,8 @@ export class Sequence implements Schedulable {
   /** Of the images so far; given up once the prompt is read. */
   #features: Float32Array[] = []
   #cachedTokens = 0
+  /** Done for this choice, in prompt tokens. */
+  #work = 0
   /** Sampled, but not in the cache yet. */
   #lastId = 0
   #completionTokens = 0
@@ -81,6 +97,29 @@ export class Sequence implements Schedulable {
 
   get id(): string {
     return this.#job.id
+  }
+
+  get tenant(): string {
+    return this.#job.tenant
+  }
+
+  get priority(): JobPriority {
+    return this.#job.priority
+  }
+
+  /** Of all choices, in prompt tokens. */
+  get estimatedWork(): number {
+    return this.#parts.estimatedWork
+  }
+
+  /** Done so far for all choices, in prompt tokens. */
+  get work(): number {
+    return this.#parts.choices.reduce((sum, choice) => sum + choice.#work, 0)
+  }
+
+  /** True when all choices have ended. */
+  get requestEnded(): boolean {
+    return this.#parts.choices.every(({ status }) => status === 'ended')
   }
 
   get status(): SequenceStatus {
@@ -144,6 +183,7 @@ export class Sequence implements Schedulable {
       throw new RangeError(`${features.length} features do not fit the image's placeholders`)
     }
     this.#features.push(features)
+    this.#work += workPerImageToken * (span?.tokens ?? 0)
     if (this.#features.length === this.#parts.spans.length) this.#enter('prefill')
   }
 
@@ -168,6 +208,7 @@ export class Sequence implements Schedulable {
    */
   advance(tokens: number, logits: Float32Array | undefined): void {
     this.#cachedTokens += tokens
+    this.#work += this.#status === 'prefill' ? tokens : workPerSampledToken
     if (logits === undefined) return
     if (this.#status === 'prefill') {
       this.#enter('decode')
@@ -181,6 +222,18 @@ export class Sequence implements Schedulable {
   stopChoice(choice: number): void {
     const chosen = this.#parts.choices[choice]
     if (chosen !== undefined && chosen.#status !== 'ended') chosen.#end('stop')
+  }
+
+  /** Once its time is up, ends all choices at the tokens they have; with none in all, with `deadline_exceeded`. */
+  expire(): void {
+    if (this.#parts.now() < this.#parts.deadlineMs || this.requestEnded) return
+    const { answer, choices, job } = this.#parts
+    if (answer.completionTokens === 0) {
+      const message = `No answer could be begun within the ${Math.round(job.timeoutMs ?? 0)} ms it was given`
+      this.fail(new ServiceError('deadline_exceeded', message))
+    } else {
+      for (const choice of choices) if (choice.#status !== 'ended') choice.#end('timeout')
+    }
   }
 
   /** Ends all choices with an error for their reader; does nothing when they have ended. */

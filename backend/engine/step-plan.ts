@@ -4,6 +4,7 @@ export type SequenceStatus = 'queued' | 'vision' | 'prefill' | 'decode' | 'ended
 /** What the scheduler needs to know about a sequence that holds a slot. */
 export interface Schedulable {
   readonly status: SequenceStatus
+  readonly tenant: string
   /** Prompt tokens that are not in the cache yet. */
   readonly promptLeft: number
 }

@@ -189,7 +189,7 @@ describe('GET /status', () => {
     const response = await backend.fetch('/status')
     expect(await response.json()).toEqual({
       inference: 'ready',
-      engine: { slots: 4, slotsInUse: 0, queued: 0, queueLimit: 8, cachedTokens: 0, steps: 0 },
+      engine: backend.engine.snapshot(),
     })
   })
 })

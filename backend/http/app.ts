@@ -29,7 +29,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   app.use(logExchange(parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients))
   app.use(refuseWhenClosing(parts.running))
-  app.use(enforceDeadline(parts.generate.streaming.after))
+  app.use(enforceDeadline(parts.generate.streaming.after, parts.now))
 
   mountHealthRoutes(app, parts.health)
   mountGenerateRoutes(app, parts.generate)

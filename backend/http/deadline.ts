@@ -8,8 +8,15 @@ import type { After } from './timer.ts'
 /** Milliseconds an answer that was cut short may take to reach its reader, before the connection is cut as well. */
 const lastWordsMs = 5_000
 
-/** Aborts a request when its time is up: the caller's `x-deadline-ms`, but never more than our own. */
-export function enforceDeadline(after: After): MiddlewareHandler<BackendEnv> {
+/** Part of the deadline kept for bringing an answer that was cut short to its reader, and the most of it in milliseconds. */
+const reservePart = 0.1
+const mostReserveMs = 1_000
+
+/**
+ * Aborts a request when its time is up: the caller's `x-deadline-ms`, but never more than our own. Generating ends a
+ * little earlier, with the answer so far.
+ */
+export function enforceDeadline(after: After, now: () => number): MiddlewareHandler<BackendEnv> {
   return async function deadline(c, next) {
     const exchange = c.get('exchange')
     const ms = deadlineOf(c.req.header(forwardHeaders.deadlineMs))
@@ -19,6 +26,8 @@ export function enforceDeadline(after: After): MiddlewareHandler<BackendEnv> {
       )
     })
     exchange.onEnd(stop)
+    const answerBy = now() + ms - Math.min(ms * reservePart, mostReserveMs)
+    exchange.limitAnswer(() => Math.max(1, answerBy - now()))
     exchange.signal.addEventListener('abort', () => {
       exchange.onEnd(after(lastWordsMs, () => c.env.outgoing.destroy()))
     })

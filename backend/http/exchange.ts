@@ -1,4 +1,5 @@
 import type { HttpBindings } from '@hono/node-server'
+import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import type { FinishReason, Timings, Usage } from '../../shared/api/events.ts'
 import { toServiceError, type ErrorCode, type ServiceError } from '../../shared/api/errors.ts'
 
@@ -30,6 +31,7 @@ export class Exchange {
   readonly #controller = new AbortController()
   readonly #endListeners: (() => void)[] = []
   #ended = false
+  #msToAnswer = () => defaultDeadlineMs
 
   constructor(requestId: string) {
     this.requestId = requestId
@@ -38,6 +40,20 @@ export class Exchange {
   /** Aborted when the client leaves, the deadline passes or the server stops; the reason is the ServiceError to tell. */
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /** Milliseconds left for generating; they end a little before the deadline, so that what there is then gets through. */
+  get msToAnswer(): number {
+    return this.#msToAnswer()
+  }
+
+  /** Whom the answer is for, in the queue and in caches: the API key that the edge names, else the client itself. */
+  get tenant(): string {
+    return this.facts.keyId ?? this.facts.clientName ?? ''
+  }
+
+  limitAnswer(msToAnswer: () => number): void {
+    this.#msToAnswer = msToAnswer
   }
 
   abort(error: ServiceError): void {

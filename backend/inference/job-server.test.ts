@@ -1,5 +1,6 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { fakeInit } from '../../test/support/fake-init.ts'
 import { FakeModel } from '../../test/support/fake-model.ts'
 import { createJob } from '../../test/support/jobs.ts'
 import { JobServer } from './job-server.ts'
@@ -7,7 +8,11 @@ import type { ToParent } from './protocol.ts'
 
 function start(model = new FakeModel()) {
   const sent: ToParent[] = []
-  const server = new JobServer({ model, queueLimit: 4, send: (message) => sent.push(message) })
+  const server = new JobServer({
+    model,
+    settings: fakeInit().engine,
+    send: (message) => sent.push(message),
+  })
   return { server, sent, model }
 }
 

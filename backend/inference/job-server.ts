@@ -4,7 +4,7 @@ import { createEngine } from '../engine/engine.ts'
 import type { GenerateJob } from '../engine/job.ts'
 import type { Model } from '../model/model.ts'
 import { Outbox } from './outbox.ts'
-import type { JobKey, ToParent } from './protocol.ts'
+import type { EngineSettings, JobKey, ToParent } from './protocol.ts'
 import { toWire } from './wire-error.ts'
 
 /**
@@ -15,7 +15,7 @@ const maxIntakeMs = 20
 
 interface JobServerOptions {
   readonly model: Model
-  readonly queueLimit: number
+  readonly settings: EngineSettings
   readonly send: (message: ToParent) => void
 }
 
@@ -34,10 +34,14 @@ export class JobServer {
   readonly #running = new Map<JobKey, RunningJob>()
   readonly #incoming = new Set<JobKey>()
 
-  constructor({ model, queueLimit, send }: JobServerOptions) {
+  constructor({ model, settings, send }: JobServerOptions) {
     this.#model = model
     this.#send = send
-    this.#engine = createEngine({ model, queueLimit, yieldToEvents: () => this.#yieldAndSend() })
+    this.#engine = createEngine({
+      ...settings,
+      model,
+      yieldToEvents: () => this.#yieldAndSend(),
+    })
     this.#outbox = new Outbox(send, () => this.#engine.snapshot())
     send({ type: 'ready', snapshot: this.#engine.snapshot() })
   }

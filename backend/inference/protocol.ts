@@ -8,6 +8,17 @@ import type { EngineEvent, EngineSnapshot, GenerateJob } from '../engine/job.ts'
 /** Names one call of `generate` on the wire; job ids are the callers', and may repeat. */
 export type JobKey = number
 
+/** How jobs wait and run; see `createEngine`. */
+export interface EngineSettings {
+  /** Most jobs that may wait for a slot. */
+  readonly queueLimit: number
+  /** Most estimated work that may wait for a slot, in prompt tokens. */
+  readonly queueWorkLimit: number
+  /** Shares of tenants by name, more than 0; 1 for those not named. */
+  readonly tenantWeights: ReadonlyMap<string, number>
+  readonly deterministic: boolean
+}
+
 /** What the inference process needs to know before it can load. */
 export interface InferenceInit {
   readonly model: {
@@ -18,8 +29,7 @@ export interface InferenceInit {
     readonly slots: number
     readonly threads: number
   }
-  /** Most jobs that may wait for a slot. */
-  readonly queueLimit: number
+  readonly engine: EngineSettings
 }
 
 /** A ServiceError on the wire; its cause stays behind. */

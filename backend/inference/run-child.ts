@@ -44,7 +44,7 @@ async function serve(load: LoadModel, init: InferenceInit): Promise<JobServer | 
   try {
     const onProgress = (text: string) => send({ type: 'progress', text })
     const model = await load({ ...init.model, onProgress })
-    return new JobServer({ model, queueLimit: init.queueLimit, send })
+    return new JobServer({ model, settings: init.engine, send })
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     send({ type: 'fatal', text }, () => process.exit(1))

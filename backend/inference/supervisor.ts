@@ -220,8 +220,12 @@ class Supervisor implements Inference {
   }
 }
 
-function idleSnapshot({ model, queueLimit }: InferenceInit): EngineSnapshot {
-  return { slots: model.slots, slotsInUse: 0, queued: 0, queueLimit, cachedTokens: 0, steps: 0 }
+function idleSnapshot({ model, engine }: InferenceInit): EngineSnapshot {
+  const { queueLimit, queueWorkLimit } = engine
+  const queue = { queued: 0, queuedInteractive: 0, queuedBatch: 0, queuedWork: 0 }
+  const limits = { queueLimit, queueWorkLimit }
+  const running = { slotsInUse: 0, cachedTokens: 0, steps: 0, workPerSecond: 0 }
+  return { slots: model.slots, ...queue, ...limits, ...running }
 }
 
 function notReadyError(state: Exclude<InferenceState, 'ready'>): ServiceError {

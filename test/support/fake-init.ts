@@ -6,6 +6,11 @@ export function fakeInit(behaviour: FakeChildBehaviour = {}): InferenceInit {
   const checkpointDir = JSON.stringify(behaviour)
   return {
     model: { checkpointDir, modelsDir: '', weights: 'q8', slots: 4, threads: 1 },
-    queueLimit: 16,
+    engine: {
+      queueLimit: 16,
+      queueWorkLimit: 1_000_000,
+      tenantWeights: new Map(),
+      deterministic: false,
+    },
   }
 }

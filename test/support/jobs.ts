@@ -8,6 +8,8 @@ let nextJob = 0
 export function createJob(changes: Partial<GenerateJob> = {}): GenerateJob {
   return {
     id: `job-${nextJob++}`,
+    tenant: 'someone',
+    priority: 'interactive',
     promptIds: Int32Array.of(1, 2, 3),
     images: [],
     maxTokens: 8,

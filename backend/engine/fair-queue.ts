@@ -1,0 +1,177 @@
+/** What waits: one tenant's job and the work it is expected to be. */
+export interface Queueable {
+  readonly tenant: string
+  /** In any one unit; more than 0. */
+  readonly estimatedWork: number
+}
+
+interface Tenant<Item> {
+  readonly weight: number
+  /** Work done for the tenant, divided by its weight: its virtual time. */
+  settled: number
+  /** Estimates of its running items, divided by its weight. */
+  charged: number
+  running: number
+  /** First come, first served. */
+  readonly waiting: Set<Item>
+}
+
+/**
+ * Weighted fair queueing by virtual time. Each start charges the tenant the estimate, each end replaces the estimate by
+ * the work that was really done; the tenant that was charged least, for its weight, is next. A tenant that was idle
+ * joins at the virtual time of the least served of the others: it gets no credit for having been away, and owes nothing
+ * for what others had. (After "Start-time Fair Queuing" by Goyal, Vin and Cheng, and the virtual token counter of
+ * "Fairness in Serving Large Language Models" by Sheng et al.)
+ */
+export class FairQueue<Item extends Queueable> implements Iterable<Item> {
+  readonly #weights: ReadonlyMap<string, number>
+  /** Tenants with something waiting or running, and those whose virtual time is still ahead of `#floor`. */
+  readonly #tenants = new Map<string, Tenant<Item>>()
+  /** Virtual time of the least served tenant that is active, as far as it has ever been. */
+  #floor = 0
+  #size = 0
+  #work = 0
+
+  /** @param weights shares of tenants, more than 0; 1 for those not named */
+  constructor(weights: ReadonlyMap<string, number>) {
+    this.#weights = weights
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Estimated work of all that waits. */
+  get work(): number {
+    return this.#work
+  }
+
+  /** Items of one tenant that wait. */
+  waitingOf(tenant: string): number {
+    return this.#tenants.get(tenant)?.waiting.size ?? 0
+  }
+
+  add(item: Item): void {
+    this.#activated(item.tenant).waiting.add(item)
+    this.#size += 1
+    this.#work += item.estimatedWork
+  }
+
+  /** Takes the next item out, to run it. Its tenant is charged until `settle`. */
+  take(): Item | undefined {
+    const tenant = this.#leastCharged()
+    const item = tenant?.waiting.values().next().value
+    if (tenant === undefined || item === undefined) return undefined
+    this.#remove(tenant, item)
+    tenant.charged += item.estimatedWork / tenant.weight
+    tenant.running += 1
+    return item
+  }
+
+  /** Takes an item out that shall not run; does nothing when it does not wait. */
+  remove(item: Item): void {
+    const tenant = this.#tenants.get(item.tenant)
+    if (tenant === undefined || !tenant.waiting.has(item)) return
+    this.#remove(tenant, item)
+    this.#forgetIdle()
+  }
+
+  /** An item that was taken has ended after `actualWork`. */
+  settle(item: Item, actualWork: number): void {
+    const tenant = this.#tenants.get(item.tenant)
+    if (tenant === undefined || tenant.running === 0) throw new RangeError('The item does not run')
+    tenant.running -= 1
+    // Sums of quotients would keep a rounding error for ever.
+    tenant.charged = tenant.running === 0 ? 0 : tenant.charged - item.estimatedWork / tenant.weight
+    tenant.settled += actualWork / tenant.weight
+    this.#forgetIdle()
+  }
+
+  /** Items that would be taken before one of `tenant` that came now, if all were what they are estimated. */
+  before(tenant: string): number {
+    const own = this.#tenants.get(tenant)
+    const ownWaiting = own === undefined ? [] : [...own.waiting]
+    const ownTag = own === undefined ? this.#least() : tagAfter(own, ownWaiting)
+    let count = ownWaiting.length
+    for (const other of this.#tenants.values()) {
+      if (other === own) continue
+      let tag = tagOf(other)
+      for (const item of other.waiting) {
+        if (tag >= ownTag) break
+        count += 1
+        tag += item.estimatedWork / other.weight
+      }
+    }
+    return count
+  }
+
+  /** All that waits, tenant by tenant. */
+  *[Symbol.iterator](): Iterator<Item> {
+    for (const { waiting } of this.#tenants.values()) yield* waiting
+  }
+
+  #remove(tenant: Tenant<Item>, item: Item): void {
+    tenant.waiting.delete(item)
+    this.#size -= 1
+    this.#work = this.#size === 0 ? 0 : this.#work - item.estimatedWork
+  }
+
+  #activated(name: string): Tenant<Item> {
+    const known = this.#tenants.get(name)
+    if (known !== undefined && isActive(known)) return known
+    const settled = Math.max(known?.settled ?? 0, this.#least())
+    const weight = this.#weights.get(name) ?? 1
+    const tenant = { weight, settled, charged: 0, running: 0, waiting: new Set<Item>() }
+    // Deleted first, so that among equals the tenant that waits longest stays first.
+    this.#tenants.delete(name)
+    this.#tenants.set(name, tenant)
+    return tenant
+  }
+
+  #least(): number {
+    const active = [...this.#tenants.values()].filter(isActive)
+    if (active.length > 0) {
+      this.#floor = Math.max(this.#floor, Math.min(...active.map(({ settled }) => settled)))
+    }
+    return this.#floor
+  }
+
+  #leastCharged(): Tenant<Item> | undefined {
+    let best: Tenant<Item> | undefined
+    for (const tenant of this.#tenants.values()) {
+      if (tenant.waiting.size === 0) continue
+      if (best === undefined || isBefore(tenant, best)) best = tenant
+    }
+    return best
+  }
+
+  /** Whoever is idle and behind would be lifted to the floor anyway. With nobody active, time starts over. */
+  #forgetIdle(): void {
+    const floor = this.#least()
+    let active = 0
+    for (const [name, tenant] of this.#tenants) {
+      if (isActive(tenant)) active += 1
+      else if (tenant.settled <= floor) this.#tenants.delete(name)
+    }
+    if (active > 0) return
+    this.#tenants.clear()
+    this.#floor = 0
+  }
+}
+
+function isActive(tenant: Tenant<unknown>): boolean {
+  return tenant.waiting.size + tenant.running > 0
+}
+
+function tagOf(tenant: Tenant<unknown>): number {
+  return tenant.settled + tenant.charged
+}
+
+function isBefore(a: Tenant<unknown>, b: Tenant<unknown>): boolean {
+  return tagOf(a) < tagOf(b) || (tagOf(a) === tagOf(b) && a.running < b.running)
+}
+
+function tagAfter({ weight, ...tenant }: Tenant<unknown>, items: readonly Queueable[]): number {
+  const work = items.reduce((sum, { estimatedWork }) => sum + estimatedWork, 0)
+  return tenant.settled + tenant.charged + work / weight
+}

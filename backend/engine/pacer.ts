@@ -1,0 +1,96 @@
+/**
+ * How much longer the gap between two tokens of a stream may become while prompts are read beside it. Twice is what a
+ * reader is promised; the rest is room for steps that take longer than those before them.
+ */
+const gapRatio = 1.8
+
+/** Tokens of prompt in the first step beside streams, before anything is known about what they cost there. */
+const firstTokens = 4
+
+/** A chunk grows at most so many times from one step to the next: small chunks cost more per token than large ones. */
+const growth = 2
+
+/** Steps with prompts, after which one without is run, so that the normal gap stays measured. */
+const stepsBetweenProbes = 32
+
+/** Weight of a new measurement in its running average: single slow steps on a shared machine should not count much. */
+const decodeWeight = 0.2
+const promptWeight = 0.5
+
+/** A step that takes longer than so many times the average is a disturbance, and counts as this. */
+const disturbance = 3
+
+/** One step as it went. */
+export interface MeasuredStep {
+  /** Streams that got a token. */
+  readonly decodeRows: number
+  /** Tokens of prompts read. */
+  readonly promptTokens: number
+  readonly ms: number
+}
+
+/** What the measurements so far come to. Milliseconds. */
+export interface Pace {
+  /** Average of steps that only decoded, by their number of rows. */
+  readonly decodeMs: ReadonlyMap<number, number>
+  /** What a token of prompt adds to a step that decodes; undefined until one did. */
+  readonly promptTokenMs: number | undefined
+  /** Tokens of prompts in the last step that also decoded. */
+  readonly lastTokens: number
+  /** Steps since one that only decoded. */
+  readonly sinceProbe: number
+}
+
+export const unknownPace: Pace = {
+  decodeMs: new Map(),
+  promptTokenMs: undefined,
+  lastTokens: 0,
+  sinceProbe: 0,
+}
+
+/** The pace after one more step. */
+export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredStep): Pace {
+  if (decodeRows === 0) return pace
+  if (promptTokens === 0) {
+    const average = averaged(pace.decodeMs.get(decodeRows), ms, decodeWeight)
+    return { ...pace, decodeMs: new Map(pace.decodeMs).set(decodeRows, average), sinceProbe: 0 }
+  }
+  const normalMs = normalGap(pace, decodeRows) ?? 0
+  const tokenMs = Math.max(0, ms - normalMs) / promptTokens
+  return {
+    ...pace,
+    promptTokenMs: averaged(pace.promptTokenMs, tokenMs, promptWeight),
+    lastTokens: promptTokens,
+    sinceProbe: pace.sinceProbe + 1,
+  }
+}
+
+function averaged(average: number | undefined, value: number, weight: number): number {
+  if (average === undefined) return value
+  return average + weight * (Math.min(value, disturbance * average) - average)
+}
+
+/**
+ * How many tokens of prompts the next step may carry beside `decodeRows` streams; 0 when the normal gap has to be
+ * measured first. At least 1 otherwise, so that every prompt is read in the end.
+ */
+export function promptTokensBeside(decodeRows: number, pace: Pace): number {
+  const normalMs = normalGap(pace, decodeRows)
+  if (normalMs === undefined || pace.sinceProbe >= stepsBetweenProbes) return 0
+  if (pace.promptTokenMs === undefined) return firstTokens
+  const free = pace.promptTokenMs === 0
+  const affordable = free ? Infinity : ((gapRatio - 1) * normalMs) / pace.promptTokenMs
+  return Math.max(
+    1,
+    Math.floor(Math.min(affordable, growth * Math.max(pace.lastTokens, firstTokens))),
+  )
+}
+
+/** Of as many streams, or of the next smaller number that was measured: fewer rows are never slower. */
+function normalGap({ decodeMs }: Pace, decodeRows: number): number | undefined {
+  for (let rows = decodeRows; rows > 0; rows--) {
+    const ms = decodeMs.get(rows)
+    if (ms !== undefined) return ms
+  }
+  return undefined
+}
