@@ -3,8 +3,8 @@ import type { ErrorBody } from '../shared/api/errors.ts'
 import { maxImages } from '../shared/api/limits.ts'
 import { routes } from '../shared/api/routes.ts'
 import { parseForm } from '../test/support/form.ts'
+import { testKeys } from '../test/support/test-keys.ts'
 import { createEdgeApp } from './app.ts'
-import { singleApiKey } from './keys/api-keys.ts'
 import type { BackendInit, LogLine, Platform } from './platform.ts'
 
 const png = Uint8Array.from(
@@ -17,7 +17,8 @@ function createTestEdge(parts: Partial<Platform> = {}) {
   const lines: LogLine[] = []
   const clock = { ms: 0 }
   const app = createEdgeApp({
-    keys: singleApiKey('right-key'),
+    ...testKeys('right-key'),
+    stickyByContent: false,
     fetchPublic: async () => new Response(png),
     log: (line) => lines.push(line),
     now: () => clock.ms,
@@ -58,13 +59,16 @@ describe('createEdgeApp()', () => {
     async (route) => {
       const { app, calls } = createTestEdge()
       const response = await app.request(route.path, { method: route.method })
-      expect(response.status === 401).toBe(route.needsKey)
-      expect(calls).toHaveLength(route.needsKey ? 0 : 1)
+      expect(response.status === 401).toBe(route.scope !== null)
+      expect(calls).toHaveLength(route.scope === null ? 1 : 0)
     },
   )
 
   it('answers a failure of its own with a fixed text and logs what happened', async () => {
-    const keys = { verify: () => Promise.reject(new Error('store at 10.0.0.7 is gone')) }
+    const keys = {
+      ...testKeys('right-key').keys,
+      verify: () => Promise.reject(new Error('store at 10.0.0.7 is gone')),
+    }
     const { post, lines } = createTestEdge({ keys })
     const response = await post('/generate/text', { prompt: 'Hi' })
     const text = await response.clone().text()

@@ -1,8 +1,11 @@
 import { Hono } from 'hono'
+import { HTTPException } from 'hono/http-exception'
 import { errorResponse, ServiceError, toServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
-import { type RouteName, routes } from '../shared/api/routes.ts'
+import { edgeRoutes, type EdgeRouteName, type RouteName, routes } from '../shared/api/routes.ts'
+import { keyRoutes } from './admin/key-routes.ts'
 import { authenticate } from './keys/authenticate.ts'
+import { cutRevokedStream } from './keys/cut-revoked-stream.ts'
 import { logRequests } from './log/log-requests.ts'
 import type { EdgeContext, EdgeEnv, EdgeHandler, EdgeMiddleware, Platform } from './platform.ts'
 import { healthRoute } from './routes/health.ts'
@@ -23,12 +26,18 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   app.use(logRequests(platform))
   app.onError(answerError)
 
-  for (const name of Object.keys(handlers) as RouteName[]) {
-    const { method, path, needsKey } = routes[name]
-    if (needsKey) app.on(method, path, authenticate(platform.keys))
-    app.on(method, path, handlers[name])
-    app.all(path, answerOtherMethod(method))
+  for (const name of Object.keys(edgeRoutes) as EdgeRouteName[]) {
+    const { method, path, scope } = edgeRoutes[name]
+    app.on(method, path, nameRoute(name))
+    if (scope === null) continue
+    app.on(method, path, authenticate(platform.keys, scope))
+    if (platform.revocationCutsStreams) app.on(method, path, cutRevokedStream(platform))
   }
+  for (const name of Object.keys(handlers) as RouteName[]) {
+    app.on(routes[name].method, routes[name].path, handlers[name])
+  }
+  app.route('/', keyRoutes(platform))
+  for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
   app.notFound((c) => answerError(new ServiceError('not_found', 'There is no such path'), c))
   return app
 }
@@ -42,19 +51,44 @@ function identify(platform: Platform): EdgeMiddleware {
   }
 }
 
+function nameRoute(name: EdgeRouteName): EdgeMiddleware {
+  return async (c, next) => {
+    c.set('route', name)
+    await next()
+  }
+}
+
 function answerError(error: unknown, c: EdgeContext): Response {
-  const failure = toServiceError(error)
+  const failure = toServiceError(isMalformedJson(error) ? malformedJson(error) : error)
   c.set('failure', failure)
   const response = errorResponse(failure, c.var.requestId)
   if (failure.status === 401) response.headers.set('www-authenticate', 'Bearer')
   return response
 }
 
-function answerOtherMethod(method: 'GET' | 'POST'): EdgeHandler {
-  const allow = method === 'GET' ? 'GET, HEAD, OPTIONS' : `${method}, OPTIONS`
+/** All that Hono's validator says of JSON it cannot read. */
+function isMalformedJson(error: unknown): error is HTTPException {
+  return error instanceof HTTPException && error.status === 400
+}
+
+function malformedJson(cause: HTTPException): ServiceError {
+  return new ServiceError('invalid_json', 'The request body is not valid JSON', { cause })
+}
+
+function methodsByPath(): Map<string, readonly string[]> {
+  const methods = new Map<string, readonly string[]>()
+  for (const { method, path } of Object.values(edgeRoutes)) {
+    const implied = method === 'GET' ? ['GET', 'HEAD'] : [method]
+    methods.set(path, [...(methods.get(path) ?? []), ...implied])
+  }
+  return methods
+}
+
+function answerOtherMethod(methods: readonly string[]): EdgeHandler {
+  const allow = [...methods, 'OPTIONS'].join(', ')
   return (c) => {
     if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow } })
-    const message = `This path answers ${method} only`
+    const message = `This path answers ${methods.join(', ')} only`
     const response = answerError(new ServiceError('method_not_allowed', message), c)
     response.headers.set('allow', allow)
     return response

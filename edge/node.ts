@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
+import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { pino } from 'pino'
 import { ConfigError } from '../shared/node/environment.ts'
@@ -28,7 +29,7 @@ function start(): void {
     deadlineMs: config.deadlineMs,
   })
   const wallClock = () => Date.now()
-  const keyStore = new KeyRegistry(openSqlite(config.stateFolder, 'keys'), wallClock)
+  const keyStore = new KeyRegistry(openSqlite(join(config.stateDir, 'edge'), 'keys'), wallClock)
   const app = createEdgeApp({
     keys: createApiKeys({
       rootKey: config.apiKey,
@@ -36,7 +37,7 @@ function start(): void {
       wallClock,
     }),
     keyStore,
-    revocationCutsStreams: config.revocationCutsStreams,
+    revocationCutsStreams: config.revocation.cutsStreams,
     backend: pool.call,
     stickyByContent: config.stickyByContent,
     fetchPublic: createPublicTransport().transport,

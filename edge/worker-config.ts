@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { KeyAuthority } from './objects/key-authority.ts'
 import { defaultDeadlineMs } from '../shared/api/limits.ts'
+import type { KeyNamespace } from './keys/remote-key-store.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from './keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from './backends/backend-urls.ts'
 
@@ -14,8 +14,8 @@ const isFetcher = (value: unknown): value is MtlsFetcher =>
 
 const mtlsBinding = z.custom<MtlsFetcher>(isFetcher, 'expected an mTLS certificate binding')
 
-const isNamespace = (value: unknown): value is DurableObjectNamespace<KeyAuthority> =>
-  typeof value === 'object' && value !== null && 'idFromName' in value
+const isNamespace = (value: unknown): value is KeyNamespace =>
+  typeof value === 'object' && value !== null && 'getByName' in value
 
 /** The names pino knows; the Worker writes info and error lines. */
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -27,7 +27,7 @@ const workerSettings = z.object({
   BACKENDS: backendUrlsSetting.optional(),
   BACKEND_AFFINITY: stickySetting,
   API_KEY: z.string().min(1),
-  KEY_AUTHORITY: z.custom<DurableObjectNamespace<KeyAuthority>>(isNamespace),
+  KEY_AUTHORITY: z.custom<KeyNamespace>(isNamespace),
   REVOCATION_MAX_STALE_MS: z.coerce.number().int().min(0).default(defaultMaxStaleMs),
   REVOCATION_GRACE_MS: z.coerce.number().int().min(0).default(defaultGraceMs),
   REVOCATION_CUTS_STREAMS: z.stringbool().default(false),

@@ -1,14 +1,12 @@
-import { readFile } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
-import { Miniflare, type Request, Response as WorkerdResponse } from 'miniflare'
+import { type Request, Response as WorkerdResponse } from 'miniflare'
 import sharp from 'sharp'
-import { parse } from 'smol-toml'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCertificates } from '../shared/node/certificates/create-certificates.ts'
 import type { ErrorBody } from '../shared/api/errors.ts'
 import { BackendStub } from '../test/support/backend-stub.ts'
 import { parseForm } from '../test/support/form.ts'
-import { describeEdge, type EdgeSettings, type RunningEdge } from '../test/support/edge-suite.ts'
+import { describeEdge, type RunningEdge } from '../test/support/edge-suite.ts'
+import { startWorkerd } from '../test/support/workerd-edge.ts'
 
 describeEdge('Worker', (settings) => startWorkerd(settings))
 
@@ -26,13 +24,15 @@ describe('edge/worker.ts', () => {
       .toBuffer()
     requested = []
     backend = await BackendStub.start(certificates)
-    edge = await startWorkerd({ ...settings, backendUrl: backend.url, certificates }, (request) => {
+    const internet = (request: Request) => {
       requested.push({ url: request.url, headers: Object.fromEntries(request.headers) })
       if (request.url.endsWith('/moved')) {
         return new WorkerdResponse(null, { status: 302, headers: { location: 'http://10.0.0.1/' } })
       }
       return new WorkerdResponse(png, { headers: { 'set-cookie': 'a=b' } })
-    })
+    }
+    const all = { ...settings, backendUrl: backend.url, certificates }
+    edge = await startWorkerd(all, { internet })
   })
   afterAll(async () => {
     await edge.stop()
@@ -88,54 +88,3 @@ describe('edge/worker.ts', () => {
     await broken.stop()
   })
 })
-
-async function startWorkerd(
-  { apiKey, backendUrl, certificates }: EdgeSettings,
-  internet?: (request: Request) => WorkerdResponse,
-): Promise<RunningEdge> {
-  const wrangler = parse(await readFile('wrangler.toml', 'utf8')) as {
-    compatibility_date: string
-    compatibility_flags: string[]
-    vars: Record<string, string>
-  }
-  let output = ''
-  const miniflare = new Miniflare({
-    cf: false,
-    host: '127.0.0.1',
-    port: 0,
-    handleRuntimeStdio(...streams: Readable[]) {
-      for (const stream of streams) {
-        stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-      }
-    },
-    workers: [
-      {
-        name: 'edge',
-        modules: true,
-        scriptPath: 'dist/worker/worker.js',
-        compatibilityDate: wrangler.compatibility_date,
-        compatibilityFlags: wrangler.compatibility_flags,
-        bindings: { ...wrangler.vars, BACKEND_URL: backendUrl, API_KEY: apiKey },
-        serviceBindings: {
-          BACKEND: {
-            network: {
-              allow: ['local', 'private', 'public'],
-              tlsOptions: {
-                keypair: {
-                  privateKey: certificates.clientKey,
-                  certificateChain: certificates.client,
-                },
-                trustedCertificates: [certificates.ca],
-                trustBrowserCas: false,
-              },
-            },
-          },
-        },
-        outboundService: internet ?? { network: { allow: ['public'] } },
-        unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
-      },
-    ],
-  })
-  const url = await miniflare.unsafeGetDirectURL('edge')
-  return { url: url.origin, output: () => output, stop: () => miniflare.dispose() }
-}

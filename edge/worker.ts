@@ -5,8 +5,8 @@ import { createEdgeApp } from './app.ts'
 import { boundTarget } from './backends/bound-target.ts'
 import { BackendPool } from './backends/pool.ts'
 import { createApiKeys } from './keys/api-keys.ts'
+import { remoteKeyStore } from './keys/remote-key-store.ts'
 import { SyncedKeySource } from './keys/synced-key-source.ts'
-import { keyAuthority } from './objects/key-authority.ts'
 import type { EdgeEnv, LogLine, Platform } from './platform.ts'
 import { parseWorkerConfig, type WorkerConfig } from './worker-config.ts'
 
@@ -35,7 +35,7 @@ function createPlatform(config: WorkerConfig): Platform {
     deadlineMs: config.DEADLINE_MS,
   })
   const wallClock = () => Date.now()
-  const keyStore = keyAuthority(config.KEY_AUTHORITY)
+  const keyStore = remoteKeyStore(config.KEY_AUTHORITY)
   const source = new SyncedKeySource(keyStore, {
     maxStaleMs: config.REVOCATION_MAX_STALE_MS,
     graceMs: config.REVOCATION_GRACE_MS,

@@ -1,34 +1,74 @@
-/** Who a presented key belongs to. */
-interface KeyRecord {
-  /** Names the key in logs and towards the backend. */
-  readonly id: string
-}
+import { equalText, hasGoodCheck, hashKey, makeKey, parseKey } from './key-format.ts'
+import { rootKey, type KeyIdentity, type KeyRecord } from './key-record.ts'
+import type { KeySource } from './key-source.ts'
 
-/** Where keys are looked up. */
+/** What a presented key is worth. Only who has the whole key learns that it ended, and how. */
+type Verdict =
+  | { readonly key: KeyIdentity }
+  | { readonly refused: 'unknown' | 'revoked' | 'expired' | 'rotated' }
+
+/** Whose keys are let in. */
 export interface ApiKeys {
-  /** @returns undefined for a key that is not valid */
-  verify(presented: string): Promise<KeyRecord | undefined>
+  /** @throws {ServiceError} `keys_unavailable` */
+  verify(presented: string): Promise<Verdict>
+  /** Whether a key that was let in has been revoked or removed meanwhile. @throws {ServiceError} `keys_unavailable` */
+  isRevoked(id: string): Promise<boolean>
+  /** A key for a client, to be shown once. @param id of the key whose secret is replaced; a new one by default */
+  issue(id?: string): Promise<IssuedKey>
+  /** A change made here, which must count from the next request on. */
+  noteChange(id: string, version: number): void
 }
 
-/** One key, given by configuration. Only its SHA-256 digest is kept. */
-export function singleApiKey(apiKey: string): ApiKeys {
+interface IssuedKey {
+  readonly id: string
+  readonly text: string
+  readonly hash: string
+}
+
+interface ApiKeysParts {
+  /** The API_KEY setting: valid without any store. */
+  readonly rootKey: string
+  readonly source: KeySource
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number
+}
+
+export function createApiKeys({ source, ...parts }: ApiKeysParts): ApiKeys {
   // Made when first asked for: a Worker must not wait for work that another request began.
-  let expected: Uint8Array | undefined
+  let rootHash: string | undefined
   return {
     async verify(presented) {
-      expected ??= await sha256(apiKey)
-      return equalBytes(await sha256(presented), expected) ? { id: 'default' } : undefined
+      rootHash ??= await hashKey(parts.rootKey)
+      const hash = await hashKey(presented)
+      if (equalText(hash, rootHash)) return { key: rootKey }
+      const parsed = parseKey(presented)
+      if (parsed === undefined) return { refused: 'unknown' }
+      if (!(await hasGoodCheck(parsed, await source.checkSecret(parsed.id)))) {
+        return { refused: 'unknown' }
+      }
+      return judge(await source.find(parsed.id), hash, parts.wallClock())
     },
+    async isRevoked(id) {
+      if (id === rootKey.id) return false
+      const record = await source.find(id)
+      return record === undefined || record.revokedAt !== null
+    },
+    async issue(id) {
+      return makeKey(await source.checkSecret(id ?? rootKey.id), id)
+    },
+    noteChange: (id, version) => source.noteChange(id, version),
   }
 }
 
-async function sha256(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
-}
-
-/** Takes the same time wherever the difference is. Digests of one kind are equally long. */
-function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
-  let difference = left.length ^ right.length
-  for (let at = 0; at < left.length; at += 1) difference |= left[at]! ^ right[at]!
-  return difference === 0
+/** @param now milliseconds since 1970 */
+function judge(record: KeyRecord | undefined, hash: string, now: number): Verdict {
+  if (record === undefined) return { refused: 'unknown' }
+  const { previous } = record
+  const isCurrent = equalText(hash, record.hash)
+  const isPrevious = previous !== null && equalText(hash, previous.hash)
+  if (!isCurrent && !isPrevious) return { refused: 'unknown' }
+  if (record.revokedAt !== null) return { refused: 'revoked' }
+  if (record.expiresAt !== null && record.expiresAt <= now) return { refused: 'expired' }
+  if (!isCurrent && previous !== null && previous.until <= now) return { refused: 'rotated' }
+  return { key: { id: record.id, scopes: record.scopes, limits: record.limits } }
 }

@@ -1,6 +1,4 @@
-/** What a key may be used for; each route asks for one. */
-export const scopes = ['text', 'image', 'image_url', 'admin'] as const
-export type Scope = (typeof scopes)[number]
+import { scopes, type Scope } from '../../shared/api/scopes.ts'
 
 /** Ceilings of one key; an absent one does not limit. */
 export interface KeyLimits {
@@ -25,7 +23,7 @@ export interface KeyRecord {
   readonly createdAt: number
   readonly expiresAt: number | null
   readonly revokedAt: number | null
-  /** SHA-256 of the whole key, base64url. */
+  /** SHA-256 of the whole key, hexadecimal. */
   readonly hash: string
   /** The key before the last rotation: still good until `until`. */
   readonly previous: { readonly hash: string; readonly until: number } | null

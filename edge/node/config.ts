@@ -8,6 +8,7 @@ import {
   parseEnvironment,
   portSetting,
 } from '../../shared/node/environment.ts'
+import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 const edgeSettings = z
@@ -19,6 +20,8 @@ const edgeSettings = z
     BACKEND_URL: backendUrlSetting.optional(),
     BACKENDS: backendUrlsSetting.optional(),
     BACKEND_AFFINITY: stickySetting,
+    REVOCATION_MAX_STALE_MS: integerSetting(0, 3_600_000).default(defaultMaxStaleMs),
+    REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
     REVOCATION_CUTS_STREAMS: z.stringbool().default(false),
     DEADLINE_MS: integerSetting(1_000, 86_400_000).default(defaultDeadlineMs),
     STATE_DIR: z.string().default('.local'),
@@ -35,9 +38,13 @@ const edgeSettings = z
       settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
     ],
     stickyByContent: settings.BACKEND_AFFINITY === 'content',
-    revocationCutsStreams: settings.REVOCATION_CUTS_STREAMS,
-    /** Holds the databases of keys and of what they used. */
-    stateFolder: join(settings.STATE_DIR, 'edge'),
+    revocation: {
+      cutsStreams: settings.REVOCATION_CUTS_STREAMS,
+      /** For the Worker; on Node a revocation counts at once. */
+      maxStaleMs: settings.REVOCATION_MAX_STALE_MS,
+      graceMs: settings.REVOCATION_GRACE_MS,
+    },
+    stateDir: settings.STATE_DIR,
     deadlineMs: settings.DEADLINE_MS,
     logLevel: settings.LOG_LEVEL,
     tlsFiles: {

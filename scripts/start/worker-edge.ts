@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Miniflare } from 'miniflare'
 import { parse } from 'smol-toml'
@@ -11,8 +12,14 @@ import { parseEdgeConfig, readClientIdentity } from '../../edge/node/config.ts'
 const config = parseEdgeConfig(process.env)
 const identity = readClientIdentity(config.tlsFiles)
 const { WORKER_BUNDLE } = z.object({ WORKER_BUNDLE: z.string() }).parse(process.env)
-const compatibility = z
-  .object({ compatibility_date: z.string(), compatibility_flags: z.array(z.string()) })
+const deployment = z
+  .object({
+    compatibility_date: z.string(),
+    compatibility_flags: z.array(z.string()),
+    durable_objects: z.object({
+      bindings: z.array(z.object({ name: z.string(), class_name: z.string() })),
+    }),
+  })
   .parse(parse(await readFile('wrangler.toml', 'utf8')))
 
 let stopping = false
@@ -20,6 +27,8 @@ let stopping = false
 const miniflare = new Miniflare({
   // A sample of request.cf would be fetched from the internet.
   cf: false,
+  // Keys and what they used outlive a restart.
+  durableObjectsPersist: join(config.stateDir, 'edge-worker'),
   handleRuntimeStdio(stdout: Readable, stderr: Readable) {
     stdout.pipe(process.stdout)
     stderr.pipe(process.stderr)
@@ -34,13 +43,22 @@ const miniflare = new Miniflare({
       name: 'edge',
       modules: true,
       scriptPath: WORKER_BUNDLE,
-      compatibilityDate: compatibility.compatibility_date,
-      compatibilityFlags: compatibility.compatibility_flags,
+      compatibilityDate: deployment.compatibility_date,
+      compatibilityFlags: deployment.compatibility_flags,
       bindings: {
         API_KEY: config.apiKey,
         BACKEND_URL: config.backendUrl,
         DEADLINE_MS: String(config.deadlineMs),
+        REVOCATION_MAX_STALE_MS: String(config.revocation.maxStaleMs),
+        REVOCATION_GRACE_MS: String(config.revocation.graceMs),
+        REVOCATION_CUTS_STREAMS: String(config.revocation.cutsStreams),
       },
+      durableObjects: Object.fromEntries(
+        deployment.durable_objects.bindings.map(({ name, class_name }) => [
+          name,
+          { className: class_name, useSQLite: true },
+        ]),
+      ),
       serviceBindings: {
         BACKEND: {
           network: {

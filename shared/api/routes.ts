@@ -1,9 +1,33 @@
+import type { Scope } from './scopes.ts'
+
+interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly path: string
+  /** What an API key must be allowed to do; null where none is asked for. */
+  readonly scope: Scope | null
+}
+
 /** The public routes, mounted by the edge (which forwards) and by the backend (which answers). */
 export const routes = {
-  health: { method: 'GET', path: '/health', needsKey: false },
-  text: { method: 'POST', path: '/generate/text', needsKey: true },
-  image: { method: 'POST', path: '/generate/image', needsKey: true },
-  imageUrl: { method: 'POST', path: '/generate/image_url', needsKey: true },
-} as const
+  health: { method: 'GET', path: '/health', scope: null },
+  text: { method: 'POST', path: '/generate/text', scope: 'text' },
+  image: { method: 'POST', path: '/generate/image', scope: 'image' },
+  imageUrl: { method: 'POST', path: '/generate/image_url', scope: 'image_url' },
+} as const satisfies Record<string, Route>
+
+/** The routes of administrators, which the edge answers itself. */
+export const adminRoutes = {
+  createKey: { method: 'POST', path: '/admin/keys', scope: 'admin' },
+  listKeys: { method: 'GET', path: '/admin/keys', scope: 'admin' },
+  showKey: { method: 'GET', path: '/admin/keys/:id', scope: 'admin' },
+  changeKey: { method: 'PATCH', path: '/admin/keys/:id', scope: 'admin' },
+  removeKey: { method: 'DELETE', path: '/admin/keys/:id', scope: 'admin' },
+  revokeKey: { method: 'POST', path: '/admin/keys/:id/revoke', scope: 'admin' },
+  rotateKey: { method: 'POST', path: '/admin/keys/:id/rotate', scope: 'admin' },
+} as const satisfies Record<string, Route>
+
+/** Everything the edge answers. */
+export const edgeRoutes = { ...routes, ...adminRoutes }
 
 export type RouteName = keyof typeof routes
+export type EdgeRouteName = keyof typeof edgeRoutes

@@ -1,0 +1,153 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { ServiceError } from '../../shared/api/errors.ts'
+import {
+  changeKeyFields,
+  createKeyFields,
+  listKeysQuery,
+  rotateKeyFields,
+  type KeyView,
+} from '../../shared/api/keys.ts'
+import { adminRoutes } from '../../shared/api/routes.ts'
+import type { KeyRecord } from '../keys/key-record.ts'
+import type { KeyChanges } from '../keys/key-store.ts'
+import { limitsOf, statusOf, viewOf } from '../keys/key-view.ts'
+import type { EdgeContext, EdgeEnv, Platform } from '../platform.ts'
+import { check, jsonBody, smallBody } from './check.ts'
+
+/** Longer ids do not exist; the shorter ones that do not are answered 404. */
+const idParam = z.object({ id: z.string().max(64) })
+
+/** `/admin/keys`: making, showing, changing and ending keys. Whoever comes here has the scope `admin`. */
+export function keyRoutes(platform: Platform): Hono<EdgeEnv> {
+  const { keys, keyStore, wallClock } = platform
+  const { createKey, listKeys, showKey, changeKey, removeKey, revokeKey, rotateKey } = adminRoutes
+  const view = (record: KeyRecord) => viewOf(record, wallClock())
+  const app = new Hono<EdgeEnv>()
+
+  app.post(createKey.path, smallBody, jsonBody(), check('json', createKeyFields), async (c) => {
+    const { note, scopes, limits, expires_at } = c.req.valid('json')
+    const expiresAt = timeOf(expires_at)
+    if (expiresAt !== null && expiresAt <= wallClock()) {
+      const message = `expires_at must be in the future, received "${String(expires_at)}"`
+      throw new ServiceError('invalid_field', message, { param: 'expires_at' })
+    }
+    const { id, text, hash } = await keys.issue()
+    const key = { id, hash, note, scopes, limits: limitsOf(limits), expiresAt }
+    const record = await reach(() => keyStore.create(key))
+    return answer(c, noted(platform, c, record, 'created'), 201, text)
+  })
+
+  app.get(listKeys.path, check('query', listKeysQuery), async (c) => {
+    const { limit, after } = c.req.valid('query')
+    const records = await reach(() => keyStore.list(limit + 1, after))
+    const page = { keys: records.slice(0, limit).map(view), has_more: records.length > limit }
+    return c.json(page, 200, noStore)
+  })
+
+  app.get(showKey.path, check('param', idParam), async (c) => {
+    const { id } = c.req.valid('param')
+    return answer(c, view(found(id, await reach(() => keyStore.get(id)))))
+  })
+
+  const changeBody = check('json', changeKeyFields)
+  app.patch(
+    changeKey.path,
+    check('param', idParam),
+    smallBody,
+    jsonBody(),
+    changeBody,
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const fields = c.req.valid('json')
+      const record = found(id, await reach(() => keyStore.update(id, changesOf(fields))))
+      return answer(c, noted(platform, c, record, 'changed', Object.keys(fields)))
+    },
+  )
+
+  app.delete(removeKey.path, check('param', idParam), async (c) => {
+    const { id } = c.req.valid('param')
+    const record = found(id, await reach(() => keyStore.remove(id)))
+    noted(platform, c, record, 'removed')
+    return c.json({ id, removed: true }, 200, noStore)
+  })
+
+  app.post(revokeKey.path, check('param', idParam), async (c) => {
+    const { id } = c.req.valid('param')
+    const record = found(id, await reach(() => keyStore.revoke(id)))
+    return answer(c, noted(platform, c, record, 'revoked'))
+  })
+
+  const rotation = [check('param', idParam), smallBody, jsonBody({ optional: true })] as const
+  app.post(rotateKey.path, ...rotation, check('json', rotateKeyFields), async (c) => {
+    const { id } = c.req.valid('param')
+    const { grace_seconds } = c.req.valid('json')
+    const status = statusOf(found(id, await reach(() => keyStore.get(id))), wallClock())
+    if (status !== 'active') {
+      throw new ServiceError('key_not_active', `Cannot rotate key ${id}: it is ${status}`)
+    }
+    const { text, hash } = await keys.issue(id)
+    const record = await reach(() => keyStore.rotate(id, hash, grace_seconds * 1_000))
+    return answer(c, noted(platform, c, found(id, record), 'rotated'), 200, text)
+  })
+  return app
+}
+
+/** Answers with keys are nobody's to keep. */
+const noStore = { 'cache-control': 'no-store' }
+
+/** @param key the key itself, the one time it is shown */
+function answer(c: EdgeContext, view: KeyView, status: 200 | 201 = 200, key?: string): Response {
+  return c.json(key === undefined ? view : { key, ...view }, status, noStore)
+}
+
+function found(id: string, record: KeyRecord | undefined): KeyRecord {
+  if (record !== undefined) return record
+  throw new ServiceError('not_found', `There is no key ${id}`, { param: 'id' })
+}
+
+/** Makes a change count here at once, and writes down who made it. */
+function noted(
+  { keys, log, wallClock }: Platform,
+  c: EdgeContext,
+  record: KeyRecord,
+  change: string,
+  fields?: readonly string[],
+): KeyView {
+  keys.noteChange(record.id, record.version)
+  log({
+    level: 'info',
+    message: 'audit',
+    request_id: c.var.requestId,
+    change: `key ${change}`,
+    changed_key_id: record.id,
+    by_key_id: c.var.key?.id,
+    ...(fields === undefined ? {} : { fields: fields.join(',') }),
+  })
+  return viewOf(record, wallClock())
+}
+
+function changesOf(fields: z.infer<typeof changeKeyFields>): KeyChanges {
+  const { note, scopes, limits, expires_at } = fields
+  return {
+    ...(note === undefined ? {} : { note }),
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
+    ...(expires_at === undefined ? {} : { expiresAt: timeOf(expires_at) }),
+  }
+}
+
+function timeOf(text: string | null): number | null {
+  return text === null ? null : Date.parse(text)
+}
+
+/** @throws {ServiceError} `keys_unavailable` when the store fails; then nothing has changed, or all of it */
+async function reach<Value>(action: () => Value | Promise<Value>): Promise<Value> {
+  try {
+    return await action()
+  } catch (cause) {
+    throw new ServiceError('keys_unavailable', 'API keys cannot be managed at the moment', {
+      cause,
+    })
+  }
+}

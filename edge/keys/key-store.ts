@@ -1,0 +1,41 @@
+import type { KeyRecord } from './key-record.ts'
+
+/** Local stores answer at once, remote ones later; callers always await. */
+type Eventually<Value> = Value | Promise<Value>
+
+/** What the maker of a key decides. */
+export type NewKey = Pick<KeyRecord, 'id' | 'hash' | 'note' | 'scopes' | 'limits' | 'expiresAt'>
+
+/** What may change in the life of a key, apart from its end and its secret. */
+export type KeyChanges = Partial<Pick<KeyRecord, 'note' | 'scopes' | 'limits' | 'expiresAt'>>
+
+/** What an isolate learns from the authority with one question. */
+export interface SyncReply {
+  /** Everything up to this change is accounted for. */
+  readonly version: number
+  /** Ids of the keys that changed since; undefined when that is too long ago to tell. */
+  readonly changed: readonly string[] | undefined
+  readonly checkSecret: string
+  /** The key that was asked for, as it is now. */
+  readonly record: KeyRecord | undefined
+}
+
+/** Where keys live. Every change is atomic, and visible to the next question of anybody. */
+export interface KeyStore {
+  /** Keys this installation made carry a check made with it. */
+  checkSecret(): Eventually<string>
+  /** What changed after `version`, and the record of `id`. */
+  sync(version: number, id: string): Eventually<SyncReply>
+  get(id: string): Eventually<KeyRecord | undefined>
+  /** In order of creation. @param after id of the last key already seen */
+  list(limit: number, after?: string): Eventually<readonly KeyRecord[]>
+  create(key: NewKey): Eventually<KeyRecord>
+  /** @returns undefined when there is no such key, as all below */
+  update(id: string, changes: KeyChanges): Eventually<KeyRecord | undefined>
+  /** For good. Revoking twice changes nothing. */
+  revoke(id: string): Eventually<KeyRecord | undefined>
+  /** Replaces the secret; the old one stays good for `graceMs`, the one before it ends now. */
+  rotate(id: string, hash: string, graceMs: number): Eventually<KeyRecord | undefined>
+  /** @returns the record as it was, with the version of its removal */
+  remove(id: string): Eventually<KeyRecord | undefined>
+}

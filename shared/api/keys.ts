@@ -1,0 +1,88 @@
+import { z } from 'zod'
+import { scopes } from './scopes.ts'
+
+/** Characters of a key's note. */
+const maxNoteChars = 500
+
+/** Seconds the old secret stays good after a rotation unless the request says: one day to roll out the new one. */
+const defaultGraceSeconds = 86_400
+
+/** A month: who needs longer wants a second key. */
+const maxGraceSeconds = 30 * 86_400
+
+/** Keys in one page of the list. */
+const maxPageKeys = 1_000
+
+const limit = z.int().min(0).optional()
+const limitFields = z.strictObject({
+  requests_per_minute: limit,
+  concurrent_requests: limit,
+  tokens_per_minute: limit,
+  tokens_per_day: limit,
+  images_per_day: limit,
+})
+
+const keyFields = {
+  note: z.string().max(maxNoteChars),
+  scopes: z
+    .array(z.enum(scopes))
+    .min(1)
+    .transform((given) => scopes.filter((scope) => given.includes(scope))),
+  limits: limitFields,
+  /** ISO 8601 with an offset; null: never. */
+  expires_at: z.iso.datetime({ offset: true }).nullable(),
+}
+
+/** `POST /admin/keys`. An unknown field is refused: a misspelt limit must not make a key without one. */
+export const createKeyFields = z.strictObject({
+  note: keyFields.note.default(''),
+  scopes: keyFields.scopes.default(['text', 'image', 'image_url']),
+  limits: keyFields.limits.default({}),
+  expires_at: keyFields.expires_at.default(null),
+})
+
+/** `PATCH /admin/keys/{id}`: what is given replaces what was; `limits` as a whole. */
+export const changeKeyFields = z
+  .strictObject(keyFields)
+  .partial()
+  .refine((fields) => Object.keys(fields).length > 0, { error: 'nothing to change was sent' })
+
+/** `POST /admin/keys/{id}/rotate` */
+export const rotateKeyFields = z.strictObject({
+  grace_seconds: z.int().min(0).max(maxGraceSeconds).default(defaultGraceSeconds),
+})
+
+/** `GET /admin/keys` */
+export const listKeysQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^\d+$/, 'expected a whole number')
+    .transform(Number)
+    .pipe(z.int().min(1).max(maxPageKeys))
+    .default(100),
+  /** Id of the last key of the page before. */
+  after: z.string().max(64).optional(),
+})
+
+/** A key as the admin API shows it; times in ISO 8601, UTC. */
+export const keyView = z.object({
+  id: z.string(),
+  note: z.string(),
+  status: z.enum(['active', 'expired', 'revoked']),
+  scopes: z.array(z.enum(scopes)),
+  limits: limitFields,
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+  revoked_at: z.string().nullable(),
+  /** After a rotation: until when the secret before it works too. */
+  previous_valid_until: z.string().nullable(),
+})
+export type KeyView = z.infer<typeof keyView>
+
+/** What creating and rotating answer: the one time that the key itself is shown. */
+export const issuedKeyView = keyView.extend({ key: z.string() })
+
+export const keyListView = z.object({ keys: z.array(keyView), has_more: z.boolean() })
+
+/** The answer to a removal. */
+export const removedKeyView = z.object({ id: z.string(), removed: z.literal(true) })

@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { Miniflare, type Request, type Response, type WorkerOptions } from 'miniflare'
+import { parse } from 'smol-toml'
+import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
+
+interface Wrangler {
+  readonly compatibility_date: string
+  readonly compatibility_flags: string[]
+  readonly vars: Record<string, string>
+  readonly durable_objects: { readonly bindings: { name: string; class_name: string }[] }
+}
+
+interface WorkerdOptions {
+  /** Answers what the Worker asks of the internet; without it there is only what workerd lets through. */
+  readonly internet?: (request: Request) => Response
+  /** Workers that share the first one's Durable Objects, as the isolates of a deployment do. */
+  readonly isolates?: number
+  /** Folder of the Durable Objects' databases. */
+  readonly persist?: string
+  /** Variables beside those of wrangler.toml. */
+  readonly vars?: Record<string, string>
+}
+
+interface RunningWorkerd extends RunningEdge {
+  /** One for each isolate. */
+  readonly urls: readonly string[]
+}
+
+/** The Worker's bundle in a real workerd, with a real client certificate. */
+export async function startWorkerd(
+  settings: EdgeSettings,
+  { isolates = 1, ...options }: WorkerdOptions = {},
+): Promise<RunningWorkerd> {
+  const wrangler = parse(await readFile('wrangler.toml', 'utf8')) as unknown as Wrangler
+  let output = ''
+  const names = Array.from({ length: isolates }, (_, index) => `edge-${index}`)
+  const miniflare = new Miniflare({
+    cf: false,
+    host: '127.0.0.1',
+    port: 0,
+    ...(options.persist === undefined ? {} : { durableObjectsPersist: options.persist }),
+    handleRuntimeStdio(...streams: Readable[]) {
+      for (const stream of streams) {
+        stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+      }
+    },
+    workers: names.map((name) => workerOptions(name, names[0]!, wrangler, settings, options)),
+  })
+  const urls = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)))
+  return {
+    url: urls[0]!.origin,
+    urls: urls.map((url) => url.origin),
+    output: () => output,
+    stop: () => miniflare.dispose(),
+  }
+}
+
+function workerOptions(
+  name: string,
+  ownerOfObjects: string,
+  wrangler: Wrangler,
+  { apiKey, backendUrl, certificates }: EdgeSettings,
+  { internet, vars }: WorkerdOptions,
+): WorkerOptions {
+  const objects = wrangler.durable_objects.bindings.map((binding) => [
+    binding.name,
+    { className: binding.class_name, scriptName: ownerOfObjects, useSQLite: true },
+  ])
+  return {
+    name,
+    modules: true,
+    scriptPath: 'dist/worker/worker.js',
+    compatibilityDate: wrangler.compatibility_date,
+    compatibilityFlags: wrangler.compatibility_flags,
+    bindings: { ...wrangler.vars, BACKEND_URL: backendUrl, API_KEY: apiKey, ...vars },
+    durableObjects: Object.fromEntries(objects) as NonNullable<WorkerOptions['durableObjects']>,
+    serviceBindings: {
+      BACKEND: {
+        network: {
+          allow: ['local', 'private', 'public'],
+          tlsOptions: {
+            keypair: {
+              privateKey: certificates.clientKey,
+              certificateChain: certificates.client,
+            },
+            trustedCertificates: [certificates.ca],
+            trustBrowserCas: false,
+          },
+        },
+      },
+    },
+    outboundService: internet ?? { network: { allow: ['public'] } },
+    unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+  }
+}
