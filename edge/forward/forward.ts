@@ -50,7 +50,7 @@ export async function forward(
       affinity,
       bodyFailure: message.bodyFailure,
       onBackend: (id) => c.set('backendId', id),
-      background: (work) => keepAlive(c, work),
+      background: (work) => platform.keepAlive(c, work),
     })
     // workerd ends a broken chunked body as if it were whole; the backend's opinion of the rest does not matter.
     const bodyFailure = message.bodyFailure?.()
@@ -64,11 +64,6 @@ export async function forward(
   } finally {
     deadline.stopClock()
   }
-}
-
-/** A Worker ends what no answer waits for, unless told; Node does not, and has no such context. */
-function keepAlive(c: EdgeContext, work: Promise<unknown>): void {
-  if (c.env?.incoming === undefined) c.executionCtx.waitUntil(work)
 }
 
 function relay(response: Response): Response {
