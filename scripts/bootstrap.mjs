@@ -23,9 +23,12 @@ try {
   installIfNeeded()
   const { buildNodePrograms, buildWorker } = await import('./build.mjs')
   await buildNodePrograms()
-  if (program === 'start') await run('start.js', { environment: process.env, buildWorker })
-  else if (program === 'test') await run('test.js', { vitestArguments })
-  else throw new Error('Usage: node scripts/bootstrap.mjs start | test [arguments for vitest]')
+  if (program === 'start') {
+    await run('start.js', { environment: process.env, buildWorker })
+  } else if (program === 'test') {
+    await buildWorker()
+    await run('test.js', { vitestArguments })
+  } else throw new Error('Usage: node scripts/bootstrap.mjs start | test [arguments for vitest]')
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exit(1)

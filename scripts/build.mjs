@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { existsSync } from 'node:fs'
 
 /** Program -> its entry file. Programs find each other by these names inside dist/. */
 const entryPoints = {
@@ -34,11 +33,8 @@ const offlineWrangler = {
 /** Bundles every Node program. A file whose content stays the same is not touched: a running server may be reading it. */
 export async function buildNodePrograms() {
   const esbuild = await import('esbuild')
-  const present = Object.fromEntries(
-    Object.entries(entryPoints).filter(([, file]) => existsSync(file)),
-  )
   const { outputFiles } = await esbuild.build({
-    entryPoints: present,
+    entryPoints,
     outdir: 'dist',
     bundle: true,
     write: false,

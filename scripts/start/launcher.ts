@@ -1,11 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensureApiKey } from './api-key.ts'
-import { ensureCertificates } from './certificates.ts'
-import { findFreePorts } from './port.ts'
+import { prepare } from './prepare.ts'
 import { Program, type ProgramOptions } from './program.ts'
 import { proveReadiness, waitForBackend } from './readiness.ts'
-import { serverNames, urlHost } from './hosts.ts'
 import { parseStartSettings, type Environment } from './settings.ts'
 import { StartError } from './start-error.ts'
 
@@ -31,9 +27,6 @@ export interface ReadyProduct {
   readonly apiKeyFile: string
 }
 
-/** Name of the edge's client certificate; the backend lets it in by default. */
-const clientName = 'edge'
-
 /** Starts the programs of the product, watches them and ends them. */
 export class Launcher {
   readonly #parts: LauncherParts
@@ -56,44 +49,28 @@ export class Launcher {
    * @throws {StartError | ConfigError} when the product cannot start
    */
   async start(): Promise<ReadyProduct> {
-    const { stateDir, backend, edge, ...settings } = parseStartSettings(this.#parts.environment)
-    const bundle = settings.edgeKind === 'worker' ? this.#parts.buildWorker() : undefined
+    const { environment, scripts, buildWorker } = this.#parts
+    const settings = parseStartSettings(environment)
+    const bundle = settings.edgeKind === 'worker' ? buildWorker() : undefined
     // Awaited later; a failure before that must not end the process from the side.
     bundle?.catch(() => undefined)
 
-    const [port, backendPort] = await findFreePorts([
-      { ...edge, setting: 'PORT' },
-      { ...backend, setting: 'BACKEND_PORT' },
-    ])
-    await mkdir(join(stateDir, 'logs'), { recursive: true })
-    const apiKeyFile = join(stateDir, 'api-key')
-    const [certificates, apiKey] = await Promise.all([
-      ensureCertificates(
-        join(stateDir, 'certs'),
-        { server: serverNames(backend.host), client: clientName },
-        Date.now(),
-      ),
-      ensureApiKey(apiKeyFile, settings.presetApiKey),
-    ])
-
-    const url = `http://${urlHost(edge.host)}:${port}`
-    const backendUrl = `https://${urlHost(backend.host)}:${backendPort}`
+    const { edge, backend, certificates, apiKey, apiKeyFile, logsDir } = await prepare(settings)
     const run = (name: string, script: string, changes: Environment) => {
-      const logFile = join(stateDir, 'logs', `${name}.log`)
+      const logFile = join(logsDir, `${name}.log`)
       this.#run({ name, script, logFile, logLevel: settings.logLevel, environment: changes })
     }
-    const { scripts } = this.#parts
-    run('backend', scripts.backend, { BACKEND_PORT: String(backendPort), API_KEY: undefined })
+    run('backend', scripts.backend, { BACKEND_PORT: String(backend.port), API_KEY: undefined })
     run('edge', bundle === undefined ? scripts.nodeEdge : scripts.workerEdge, {
       API_KEY: apiKey,
-      BACKEND_URL: backendUrl,
-      PORT: String(port),
+      BACKEND_URL: backend.url,
+      PORT: String(edge.port),
       WORKER_BUNDLE: await bundle,
     })
     const { signal } = this.#stopping
-    await waitForBackend(backendUrl, certificates, signal)
-    await proveReadiness(url, apiKey, signal)
-    return { url, backendUrl, apiKeyFile }
+    await waitForBackend(backend.url, certificates, signal)
+    await proveReadiness(edge.url, apiKey, signal)
+    return { url: edge.url, backendUrl: backend.url, apiKeyFile }
   }
 
   /** @param options `environment` holds what differs from the launcher's own */

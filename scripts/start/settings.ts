@@ -53,6 +53,8 @@ export function parseStartSettings(environment: Environment) {
   }
 }
 
+export type StartSettings = ReturnType<typeof parseStartSettings>
+
 /** Runs `parse`; the lines of a ConfigError become `problems`, each only once. */
 function attempt<Result>(parse: () => Result, problems: Set<string>): Result | undefined {
   try {

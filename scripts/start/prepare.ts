@@ -1,0 +1,46 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
+import { ensureApiKey } from './api-key.ts'
+import { ensureCertificates } from './certificates.ts'
+import { serverNames, urlHost } from './hosts.ts'
+import { findFreePorts } from './port.ts'
+import type { StartSettings } from './settings.ts'
+
+/** Name of the edge's client certificate; the backend lets it in by default. */
+const clientName = 'edge'
+
+/** What must be there before a program can run. */
+interface Prepared {
+  readonly edge: { readonly url: string; readonly port: number }
+  readonly backend: { readonly url: string; readonly port: number }
+  readonly certificates: CertificateSet
+  readonly apiKey: string
+  readonly apiKeyFile: string
+  readonly logsDir: string
+}
+
+/** Free ports, certificates, API key and folders. @throws {StartError} when a port is taken */
+export async function prepare(settings: StartSettings): Promise<Prepared> {
+  const { stateDir, edge, backend, presetApiKey } = settings
+  const [edgePort = 0, backendPort = 0] = await findFreePorts([
+    { ...edge, setting: 'PORT' },
+    { ...backend, setting: 'BACKEND_PORT' },
+  ])
+  const logsDir = join(stateDir, 'logs')
+  const apiKeyFile = join(stateDir, 'api-key')
+  await mkdir(logsDir, { recursive: true })
+  const names = { server: serverNames(backend.host), client: clientName }
+  const [certificates, apiKey] = await Promise.all([
+    ensureCertificates(join(stateDir, 'certs'), names, Date.now()),
+    ensureApiKey(apiKeyFile, presetApiKey),
+  ])
+  return {
+    edge: { url: `http://${urlHost(edge.host)}:${edgePort}`, port: edgePort },
+    backend: { url: `https://${urlHost(backend.host)}:${backendPort}`, port: backendPort },
+    certificates,
+    apiKey,
+    apiKeyFile,
+    logsDir,
+  }
+}
