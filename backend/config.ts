@@ -13,6 +13,12 @@ const certificateName = /^[a-z\d]([a-z\d.-]*[a-z\d])?$/i
  */
 const defaultQueueWorkLimit = 4_000_000
 
+/** Tokens; with less, hardly a question would fit. */
+const leastKvTokens = 256
+
+/** MiB: an image at its full 1,024 tokens takes 8, so these are 32 of the largest, and 1 % of a 24 GiB machine. */
+const defaultImageCacheMb = 256
+
 const schema = z.object({
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_HOST: z.string().default('127.0.0.1'),
@@ -28,6 +34,13 @@ const schema = z.object({
     .enum(['0', '1'])
     .default('0')
     .transform((text) => text === '1'),
+  KV_CACHE_TOKENS: integerSetting(0, 1_000_000_000)
+    .refine((tokens) => tokens === 0 || tokens >= leastKvTokens, {
+      error: `expected 0, or at least ${leastKvTokens}`,
+    })
+    .optional(),
+  PREFIX_CACHE_TOKENS: integerSetting(0, 1_000_000_000).default(Infinity),
+  IMAGE_CACHE_MB: integerSetting(0, 1_000_000).default(defaultImageCacheMb),
   THREADS: integerSetting(1, 1024).optional(),
   ALLOWED_CLIENTS: z
     .string()
@@ -78,6 +91,11 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       queueWorkLimit: settings.QUEUE_WORK_LIMIT,
       tenantWeights: settings.TENANT_WEIGHTS,
       deterministic: settings.DETERMINISTIC,
+      caches: {
+        kvTokens: settings.KV_CACHE_TOKENS,
+        prefixTokens: settings.PREFIX_CACHE_TOKENS,
+        imageBytes: settings.IMAGE_CACHE_MB * 1024 * 1024,
+      },
     },
     defaultMaxTokens: settings.MAX_TOKENS,
     allowedClients: settings.ALLOWED_CLIENTS,

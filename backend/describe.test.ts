@@ -48,7 +48,7 @@ describe('describe()', () => {
       {
         type: 'end',
         finishReason: 'stop',
-        usage: { prompt_tokens: 7, image_tokens: 0, completion_tokens: 4 },
+        usage: { prompt_tokens: 7, image_tokens: 0, completion_tokens: 4, cached_tokens: 0 },
         timings: {
           prepare_ms: 10,
           queue_ms: 1,

@@ -113,6 +113,7 @@ export function createDescriber(parts: DescriberParts): Describe {
                 (tokens, text) => tokens - text.ignoredTokens,
                 event.completionTokens,
               ),
+              cached_tokens: event.cachedTokens,
             },
             timings: timingsOf(event.timings, prepareMs, now() - startedAt),
           }

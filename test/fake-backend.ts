@@ -87,7 +87,13 @@ export class FakeEngine implements Engine {
         }
       }
       const timings = { queueMs: 1, visionMs: 2, prefillMs: 3, decodeMs: 4 }
-      yield { type: 'end', finishReason: 'stop', completionTokens: this.batches.length, timings }
+      yield {
+        type: 'end',
+        finishReason: 'stop',
+        completionTokens: this.batches.length,
+        cachedTokens: 0,
+        timings,
+      }
     } finally {
       this.running.delete(job.id)
     }
@@ -106,6 +112,14 @@ export class FakeEngine implements Engine {
       queueWorkLimit: 100_000,
       workPerSecond: 50,
       cachedTokens: 0,
+      memory: {
+        limitTokens: 8192,
+        bytesPerToken: 64,
+        slotTokens: 0,
+        prefixTokens: 0,
+        imageBytes: 0,
+      },
+      visionRuns: 0,
       steps: 0,
     }
   }

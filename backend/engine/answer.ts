@@ -1,7 +1,9 @@
 import type { FinishReason } from '../../shared/api/events.ts'
 import { EventQueue } from './event-queue.ts'
-import type { EngineTimings } from './job.ts'
+import type { EngineEvent } from './job.ts'
 import type { Sampled } from './sampler.ts'
+
+type EndEvent = Extract<EngineEvent, { type: 'end' }>
 
 /** What the reader of one job gets: the tokens of all its choices in one stream, which ends with the last of them. */
 export class Answer {
@@ -24,8 +26,12 @@ export class Answer {
     this.events.push({ type: 'tokens', choice, ids: [id], ...told })
   }
 
-  /** @param timings asked for when this was the last choice */
-  finish(choice: number, reason: FinishReason, timings: () => EngineTimings): void {
+  /** @param facts asked for when this was the last choice */
+  finish(
+    choice: number,
+    reason: FinishReason,
+    facts: () => Pick<EndEvent, 'cachedTokens' | 'timings'>,
+  ): void {
     this.#finishReasons[choice] = reason
     const reasons = this.#finishReasons.filter((known) => known !== undefined)
     if (reasons.length < this.#finishReasons.length) return
@@ -34,7 +40,7 @@ export class Answer {
       finishReason: reasons[0]!,
       ...(reasons.length > 1 && { finishReasons: reasons }),
       completionTokens: this.#completionTokens,
-      timings: timings(),
+      ...facts(),
     })
   }
 }

@@ -19,8 +19,21 @@ const shareOfFreeMemory = 0.5
 /** However little memory is free, short requests must be served. */
 const leastTokens = 1024
 
-/** Tokens of cache memory when the operator names no number. */
-export function defaultKvTokens(
+/**
+ * Tokens of cache memory.
+ * @param setting the operator's number; 0 for what the slots need at most, unset for what is sensible here
+ * @param freeBytes memory free once the model is loaded
+ */
+export function kvTokensOf(
+  setting: number | undefined,
+  info: ModelInfo,
+  freeBytes: number,
+): number {
+  if (setting === undefined) return defaultKvTokens(info, freeBytes)
+  return setting === 0 ? info.slots * info.contextTokens : setting
+}
+
+function defaultKvTokens(
   { slots, contextTokens, cacheBytesPerToken }: ModelInfo,
   freeBytes: number,
 ): number {

@@ -22,14 +22,17 @@ export class CacheMemory {
   readonly limitTokens: number
   readonly #model: Model
   readonly #prefixLimit: number
+  readonly #restoreUnit: number
   readonly #prefixes: PrefixCache
   readonly #shares = new Map<SlotId, Share>()
 
-  constructor(model: Model, { kvTokens, prefixTokens }: CacheLimits) {
+  /** @param restoreUnit a prefix that is restored is a multiple of so many tokens; itself a multiple of `blockTokens` */
+  constructor(model: Model, { kvTokens, prefixTokens }: CacheLimits, restoreUnit = blockTokens) {
     const { slots, contextTokens, slotGrowthTokens: unit } = model.info
     const needed = slots * Math.ceil(contextTokens / unit) * unit
     this.limitTokens = Math.floor((kvTokens ?? needed) / unit) * unit
     this.#prefixLimit = prefixTokens ?? 0
+    this.#restoreUnit = restoreUnit
     this.#model = model
     this.#prefixes = new PrefixCache(model)
   }
@@ -54,13 +57,13 @@ export class CacheMemory {
   /** Opens a slot, with the rows the prefix cache has of the prompt; its last token is always left to compute. */
   open(holder: Holder): { slot: SlotId; restoredTokens: number } {
     const slot = this.#model.openSlot()
-    const keys =
-      this.#prefixLimit === 0
-        ? []
-        : holder.blockKeys().slice(0, Math.floor((holder.promptTokens - 1) / blockTokens))
+    const keys = this.#promptKeys(holder)
     this.#prefixes.touch(keys)
     this.#set(slot, this.#firstShare(holder))
-    return { slot, restoredTokens: this.#prefixes.restore(slot, keys) }
+    const units = Math.floor(this.#prefixes.tokensOf(keys) / this.#restoreUnit)
+    const restoredTokens = units * this.#restoreUnit
+    this.#prefixes.restore(slot, keys.slice(0, restoredTokens / blockTokens))
+    return { slot, restoredTokens }
   }
 
   /** Opens a slot with a copy of another one's prompt. */
@@ -100,6 +103,11 @@ export class CacheMemory {
     this.#shareOf(slot)
     this.#model.closeSlot(slot)
     this.#shares.delete(slot)
+  }
+
+  #promptKeys(holder: Holder): readonly string[] {
+    if (this.#prefixLimit === 0) return []
+    return holder.blockKeys().slice(0, Math.floor((holder.promptTokens - 1) / blockTokens))
   }
 
   #firstShare({ promptTokens, claimTokens }: Holder): Share {

@@ -3,12 +3,15 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
 import { admit, tokenLimitOf } from './admission.ts'
+import type { CacheLimits } from './cache-limits.ts'
+import { CacheMemory } from './cache-memory.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from './job.ts'
 import { observe, promptTokensBeside, unknownPace } from './pacer.ts'
-import { chooseImage, planStep } from './scheduler.ts'
+import { chooseImage, planStep, streamsOfSmallTenants } from './scheduler.ts'
 import { createSequence, type Sequence } from './sequence.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
 import { Throughput } from './throughput.ts'
+import { VisionStage } from './vision-stage.ts'
 import { WaitingLine } from './waiting-line.ts'
 import { workPerSampledToken } from './work.ts'
 
@@ -27,6 +30,8 @@ interface EngineOptions extends Partial<StepLimits> {
   readonly model: Model
   /** Most jobs that may wait for a slot. */
   readonly queueLimit: number
+  /** Nothing is limited or kept unless given. */
+  readonly caches?: CacheLimits
   /** Most estimated work that may wait, in prompt tokens. Unlimited unless given. */
   readonly queueWorkLimit?: number
   /** Shares of tenants, more than 0; 1 for those not named. */
@@ -57,6 +62,8 @@ export function createEngine(options: EngineOptions): LocalEngine {
 
 class StepEngine implements LocalEngine {
   readonly #model: Model
+  readonly #memory: CacheMemory
+  readonly #vision: VisionStage
   readonly #queueLimit: number
   readonly #queueWorkLimit: number
   readonly #deterministic: boolean
@@ -64,6 +71,8 @@ class StepEngine implements LocalEngine {
   readonly #now: () => number
   readonly #yieldToEvents: () => Promise<unknown>
   readonly #waiting: WaitingLine<Sequence>
+  /** Taken from the line; it starts as soon as there is a slot and memory. */
+  #next: Sequence | undefined
   /** Taken from the line, and not ended in all their choices. */
   #started: Sequence[] = []
   /** Sequences that hold a slot, longest first. */
@@ -89,6 +98,10 @@ class StepEngine implements LocalEngine {
     if (this.#limits.stepTokenBudget < options.model.info.slots) {
       throw new RangeError('The step token budget is below the number of slots')
     }
+    const { caches = {}, model } = options
+    const restoreUnit = this.#deterministic ? deterministicChunkTokens : undefined
+    this.#memory = new CacheMemory(model, caches, restoreUnit)
+    this.#vision = new VisionStage(model, caches.imageBytes ?? 0)
     this.#now = options.now ?? (() => performance.now())
     this.#yieldToEvents = options.yieldToEvents ?? (() => nextImmediate())
   }
@@ -118,7 +131,7 @@ class StepEngine implements LocalEngine {
     return {
       slots: this.#model.info.slots,
       slotsInUse: this.#running.length,
-      queued: this.#waiting.size,
+      queued: this.#waiting.size + (this.#next === undefined ? 0 : 1),
       queuedInteractive: this.#waiting.sizeOf('interactive'),
       queuedBatch: this.#waiting.sizeOf('batch'),
       queueLimit: this.#queueLimit,
@@ -126,6 +139,14 @@ class StepEngine implements LocalEngine {
       queueWorkLimit: this.#queueWorkLimit,
       workPerSecond: this.#throughput.workPerSecond,
       cachedTokens: this.#running.reduce((sum, sequence) => sum + sequence.cachedTokens, 0),
+      memory: {
+        limitTokens: this.#memory.limitTokens,
+        bytesPerToken: this.#model.info.cacheBytesPerToken,
+        slotTokens: this.#memory.slotTokens,
+        prefixTokens: this.#memory.prefixTokens,
+        imageBytes: this.#vision.cachedBytes,
+      },
+      visionRuns: this.#vision.runs,
       steps: this.#steps,
     }
   }
@@ -144,7 +165,7 @@ class StepEngine implements LocalEngine {
     const tokenLimit = tokenLimitOf({
       promptTokens: job.promptIds.length,
       maxTokens: job.maxTokens,
-      contextTokens: info.contextTokens,
+      contextTokens: Math.min(info.contextTokens, this.#memory.limitTokens),
     })
     const sequence = createSequence(job, tokenLimit, info, this.#now)
     const counts = {
@@ -167,7 +188,7 @@ class StepEngine implements LocalEngine {
     if (promptIds.length < 1 || maxTokens < 1) {
       throw new RangeError('A job needs at least one token of prompt and of answer')
     }
-    const active = [...this.#waiting, ...this.#running].some(
+    const active = [...this.#waiting, ...this.#started, ...this.#running].some(
       (sequence) => sequence.id === id && sequence.status !== 'ended',
     )
     if (active) throw new RangeError('A job with this id is running')
@@ -182,7 +203,7 @@ class StepEngine implements LocalEngine {
   async #run(): Promise<void> {
     // Jobs that arrive in the same turn start together, and the first sees its `queued` event before it starts.
     await this.#yieldToEvents()
-    while (this.#waiting.size + this.#running.length > 0) {
+    while (this.#waiting.size + this.#started.length + this.#running.length > 0) {
       this.#turn += 1
       this.#freeEndedSlots()
       this.#fillFreeSlots()
@@ -205,11 +226,13 @@ class StepEngine implements LocalEngine {
     this.#running = this.#running.flatMap((sequence) => {
       if (sequence.status !== 'ended') return [sequence]
       const { heir, slot } = sequence
+      // Rows that steps of one token made are not those that chunks would make, to the last bit.
+      if (sequence.finished && !this.#deterministic) this.#memory.remember(slot, sequence)
       if (heir === undefined) {
-        this.#model.closeSlot(slot)
+        this.#memory.close(slot)
         return []
       }
-      this.#model.truncateSlot(slot, heir.promptTokens)
+      this.#memory.inherit(slot, heir)
       heir.join(slot)
       return [heir]
     })
@@ -237,40 +260,48 @@ class StepEngine implements LocalEngine {
     for (const sequence of [...this.#running]) {
       for (let free = this.#freeSlots(); free > 0; free--) {
         const { waitingChoice } = sequence
-        if (waitingChoice === undefined) break
-        waitingChoice.join(this.#model.forkSlot(sequence.slot, sequence.promptTokens))
+        if (waitingChoice === undefined || !this.#memory.hasRoomFor(waitingChoice)) break
+        waitingChoice.join(this.#memory.fork(sequence.slot, waitingChoice))
         this.#running.push(waitingChoice)
       }
     }
   }
 
+  /** Who is next waits for memory, too; nobody passes it by, or long prompts would wait for ever. */
   #fillFreeSlots(): void {
+    if (this.#next?.status === 'ended') this.#next = undefined
     while (this.#freeSlots() > 0) {
-      const sequence = this.#waiting.take()
-      if (sequence === undefined) return
-      sequence.start(this.#model.openSlot())
-      this.#started.push(sequence)
-      this.#running.push(sequence)
+      this.#next ??= this.#takeNext()
+      if (this.#next === undefined || !this.#memory.hasRoomFor(this.#next)) return
+      const { slot, restoredTokens } = this.#memory.open(this.#next)
+      this.#next.start(slot, restoredTokens)
+      this.#running.push(this.#next)
+      this.#next = undefined
     }
   }
 
+  #takeNext(): Sequence | undefined {
+    const sequence = this.#waiting.take()
+    if (sequence !== undefined) this.#started.push(sequence)
+    return sequence
+  }
+
   async #encodeNextImage(): Promise<void> {
+    this.#vision.serve(this.#running)
     const sequence = chooseImage(this.#running, this.#turn)
     if (sequence === undefined) return
     const [workBefore, startedMs] = [sequence.work, this.#now()]
-    try {
-      const features = await this.#model.encodeImage(sequence.nextImage)
-      if (sequence.status === 'vision') sequence.addFeatures(features)
-    } catch (cause) {
-      sequence.fail(internalError('Cannot describe the image: the vision model failed', cause))
-    }
+    const { nextImage } = sequence
+    await this.#vision.encode(nextImage, this.#running)
+    sequence.countImage(nextImage.key)
     this.#throughput.worked(sequence.work - workBefore, this.#now() - startedMs)
     await this.#yieldToEvents()
     this.#freeEndedSlots()
   }
 
   async #runStep(): Promise<void> {
-    const plan = planStep(this.#running, this.#stepLimits(), this.#turn)
+    const ready = this.#running.filter((sequence) => this.#hasMemory(sequence))
+    const plan = planStep(ready, this.#stepLimits(), this.#turn)
     if (plan.length === 0) return
     const startedMs = this.#now()
     const rows = plan.map(({ sequence, tokens }) => sequence.rowOf(tokens))
@@ -284,11 +315,26 @@ class StepEngine implements LocalEngine {
       plan.forEach((planned, index) => {
         advance(planned, rows[index]!.sample ? logits[next++] : undefined)
       })
+      this.#rememberPrompts(plan)
       this.#measure(plan, this.#now() - startedMs)
     } catch (cause) {
       // Nobody knows what the step left in these caches.
       const error = internalError('Cannot generate an answer: the model failed', cause)
       for (const { sequence } of plan) sequence.fail(error)
+    }
+  }
+
+  /** Whether a step may add a token to its answer; a prompt's memory is granted when it starts. */
+  #hasMemory({ status, slot, cachedTokens }: Sequence): boolean {
+    return status !== 'decode' || this.#memory.grow(slot, cachedTokens + 1)
+  }
+
+  /** Prompts that are read whole now may help others at once, not only when their answer is done. */
+  #rememberPrompts(plan: StepPlan<Sequence>): void {
+    for (const { sequence, phase } of plan) {
+      if (phase === 'prefill' && sequence.status === 'decode') {
+        this.#memory.remember(sequence.slot, sequence)
+      }
     }
   }
 
@@ -300,7 +346,8 @@ class StepEngine implements LocalEngine {
     }
     const streams = this.#running.filter(({ status }) => status === 'decode').length
     if (streams === 0) return this.#limits
-    const paced = streams + promptTokensBeside(streams, this.#pace)
+    const streamsOf = streamsOfSmallTenants(this.#running) ? 'small tenants' : 'any'
+    const paced = streams + promptTokensBeside(streams, this.#pace, streamsOf)
     return { ...this.#limits, stepTokenBudget: Math.min(this.#limits.stepTokenBudget, paced) }
   }
 

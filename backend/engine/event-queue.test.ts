@@ -5,6 +5,7 @@ import type { EngineEvent } from './job.ts'
 const end: EngineEvent = {
   type: 'end',
   finishReason: 'stop',
+  cachedTokens: 0,
   completionTokens: 3,
   timings: { queueMs: 0, visionMs: 0, prefillMs: 0, decodeMs: 0 },
 }

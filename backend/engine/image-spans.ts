@@ -38,11 +38,11 @@ export function findImageSpans(
 
 /**
  * The features that replace placeholders within `count` prompt tokens from `start`.
- * @param features one per span: [span.tokens, hiddenSize]; views of these are returned
+ * @param features one per span that is concerned: [span.tokens, hiddenSize]; views of these are returned
  */
 export function featuresWithin(
   spans: readonly ImageSpan[],
-  features: readonly Float32Array[],
+  features: readonly (Float32Array | undefined)[],
   start: number,
   count: number,
 ): readonly FeatureSpan[] {

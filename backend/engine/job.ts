@@ -93,8 +93,22 @@ export type EngineEvent =
       readonly finishReasons?: readonly FinishReason[] | undefined
       /** Sampled tokens of all choices, stop tokens not counted. */
       readonly completionTokens: number
+      /** Tokens of the prompt that were taken from the prefix cache instead of being read. */
+      readonly cachedTokens: number
       readonly timings: EngineTimings
     }
+
+/** Memory of the caches. Tokens times `bytesPerToken` are bytes. */
+export interface MemorySnapshot {
+  /** Most tokens of slots and prefix cache together. */
+  readonly limitTokens: number
+  readonly bytesPerToken: number
+  /** Granted to open slots: their prompts whole, their answers as they grow. */
+  readonly slotTokens: number
+  readonly prefixTokens: number
+  /** Features of images, kept for those to come. */
+  readonly imageBytes: number
+}
 
 /** Counters for health, tests and operators. */
 export interface EngineSnapshot {
@@ -112,6 +126,9 @@ export interface EngineSnapshot {
   readonly workPerSecond: number
   /** Tokens held in all slots' caches. */
   readonly cachedTokens: number
+  readonly memory: MemorySnapshot
+  /** Runs of the vision tower. */
+  readonly visionRuns: number
   readonly steps: number
 }
 

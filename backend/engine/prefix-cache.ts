@@ -21,6 +21,11 @@ export class PrefixCache {
     return this.#blocks.size * blockTokens
   }
 
+  /** How many tokens, from the first one on, it has of those that `keys` stand for. */
+  tokensOf(keys: readonly string[]): number {
+    return this.#present(keys) * blockTokens
+  }
+
   /** Saves blocks that stand at the head of `keys` from being evicted soon. */
   touch(keys: readonly string[]): void {
     for (const key of keys.slice(0, this.#present(keys)).reverse()) {
@@ -30,11 +35,9 @@ export class PrefixCache {
     }
   }
 
-  /** Fills an empty slot with the blocks that stand at the head of `keys`. @returns tokens */
-  restore(slot: SlotId, keys: readonly string[]): number {
-    const present = this.#present(keys)
-    for (const key of keys.slice(0, present)) this.#model.restoreRows(slot, this.#blocks.get(key)!)
-    return present * blockTokens
+  /** Fills an empty slot with blocks from the first one on, all of which it has. */
+  restore(slot: SlotId, keys: readonly string[]): void {
+    for (const key of keys) this.#model.restoreRows(slot, this.#blocks.get(key)!)
   }
 
   /**

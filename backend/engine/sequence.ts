@@ -1,12 +1,14 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { FinishReason } from '../../shared/api/events.ts'
-import type { ModelInfo, PatchImage, SlotId, StepRow } from '../model/model.ts'
+import type { ModelInfo, SlotId, StepRow } from '../model/model.ts'
 import { Answer } from './answer.ts'
+import { BlockChain, imageKey } from './content-hash.ts'
 import type { EventQueue } from './event-queue.ts'
 import { featuresWithin, findImageSpans, type ImageSpan } from './image-spans.ts'
 import type { EngineTimings, GenerateJob, JobPriority } from './job.ts'
 import { createSampler, type Sampler } from './sampler.ts'
 import type { Schedulable, SequenceStatus } from './step-plan.ts'
+import type { KeyedImage } from './vision-stage.ts'
 import { estimateWork, workPerImageToken, workPerSampledToken } from './work.ts'
 
 const legalNext: Readonly<Record<SequenceStatus, readonly SequenceStatus[]>> = {
@@ -23,7 +25,6 @@ interface JobParts {
   /** Most tokens of each answer, at least 1. */
   readonly tokenLimit: number
   readonly spans: readonly ImageSpan[]
-  readonly hiddenSize: number
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
   /** See work.ts. */
@@ -33,6 +34,8 @@ interface JobParts {
   readonly answer: Answer
   /** By number. The first reads the prompt; the others come to be when it is read. */
   readonly choices: Sequence[]
+  /** One for each of `spans`, once the first choice has started: hashing takes milliseconds per image. */
+  imageKeys: readonly string[]
 }
 
 /**
@@ -50,12 +53,12 @@ export function createSequence(
     job,
     tokenLimit,
     spans,
-    hiddenSize: info.hiddenSize,
     now,
     estimatedWork: estimateWork(job, tokenLimit, info.mergeSize),
     deadlineMs: now() + (job.timeoutMs ?? Infinity),
     answer: new Answer(job.choices ?? 1),
     choices: [],
+    imageKeys: [],
   })
 }
 
@@ -72,14 +75,17 @@ export class Sequence implements Schedulable {
   #status: SequenceStatus = 'queued'
   #statusSince: number
   #slot: SlotId | undefined
-  /** Of the images so far; given up once the prompt is read. */
-  #features: Float32Array[] = []
+  /** By image, as far as they are needed and known; given up once the prompt is read. */
+  #features: (Float32Array | undefined)[] = []
+  #blocks: BlockChain | undefined
   #cachedTokens = 0
+  #restoredTokens = 0
   /** Done for this choice, in prompt tokens. */
   #work = 0
   /** Sampled, but not in the cache yet. */
   #lastId = 0
-  #completionTokens = 0
+  readonly #answerIds: number[] = []
+  #finished = false
 
   /** Takes the next number among `parts.choices`. */
   constructor(parts: JobParts) {
@@ -150,6 +156,27 @@ export class Sequence implements Schedulable {
     return this.#cachedTokens
   }
 
+  /** The most tokens it may come to hold: the last one sampled is never run. */
+  get claimTokens(): number {
+    return this.promptTokens + this.#parts.tokenLimit - 1
+  }
+
+  /** Ended with an answer, whose rows are as good as any. */
+  get finished(): boolean {
+    return this.#finished
+  }
+
+  /** Names of the whole blocks of prompt, or of what the slot holds when that is more. */
+  blockKeys(): readonly string[] {
+    const { job, spans } = this.#parts
+    this.#blocks ??= new BlockChain(job.tenant, spans, this.#imageKeys())
+    const answered = Math.max(0, this.#cachedTokens - this.promptTokens)
+    const ids = new Int32Array(this.promptTokens + answered)
+    ids.set(job.promptIds)
+    ids.set(this.#answerIds.slice(0, answered), this.promptTokens)
+    return this.#blocks.keysOf(ids)
+  }
+
   /** @throws {RangeError} before `start` */
   get slot(): SlotId {
     if (this.#slot === undefined) throw new RangeError('The sequence holds no slot')
@@ -157,16 +184,23 @@ export class Sequence implements Schedulable {
   }
 
   /** The image to encode next. @throws {RangeError} when there is none */
-  get nextImage(): PatchImage {
-    const image = this.#job.images[this.#features.length]
-    if (image === undefined) throw new RangeError('All images are encoded')
-    return image
+  get nextImage(): KeyedImage {
+    const index = this.#missingImages()[0]
+    if (index === undefined) throw new RangeError('All images are encoded')
+    return { key: this.#imageKeys()[index]!, image: this.#job.images[index]! }
   }
 
-  /** @param slot empty */
-  start(slot: SlotId): void {
-    this.#enter(this.#parts.spans.length > 0 ? 'vision' : 'prefill')
+  /** Whether it waits for features of this name. */
+  lacks(key: string): boolean {
+    return this.#missingImages().some((index) => this.#imageKeys()[index] === key)
+  }
+
+  /** @param slot holds the rows of the first `restoredTokens` of the prompt, which are not all of it */
+  start(slot: SlotId, restoredTokens: number): void {
     this.#slot = slot
+    this.#cachedTokens = restoredTokens
+    this.#restoredTokens = restoredTokens
+    this.#enter(this.#missingImages().length > 0 ? 'vision' : 'prefill')
   }
 
   /** Begins a waiting choice. @param slot holds the prompt's rows and no more */
@@ -176,15 +210,18 @@ export class Sequence implements Schedulable {
     this.#cachedTokens = this.promptTokens
   }
 
-  /** @param features of `nextImage`. @throws {RangeError} when their number does not fit the placeholders */
-  addFeatures(features: Float32Array): void {
-    const span = this.#parts.spans[this.#features.length]
-    if (features.length !== (span?.tokens ?? 0) * this.#parts.hiddenSize) {
-      throw new RangeError(`${features.length} features do not fit the image's placeholders`)
+  /** Takes the features of all images of this name. @param features [image tokens, hiddenSize]; shared, not modified */
+  addFeatures(key: string, features: Float32Array): void {
+    for (const index of this.#missingImages()) {
+      if (this.#imageKeys()[index] === key) this.#features[index] = features
     }
-    this.#features.push(features)
+    if (this.#missingImages().length === 0) this.#enter('prefill')
+  }
+
+  /** Counts a run of the vision tower that was made for this sequence, whoever else it serves. */
+  countImage(key: string): void {
+    const span = this.#parts.spans[this.#imageKeys().indexOf(key)]
     this.#work += workPerImageToken * (span?.tokens ?? 0)
-    if (this.#features.length === this.#parts.spans.length) this.#enter('prefill')
   }
 
   /** The next `tokens` tokens as a row of a step. */
@@ -255,15 +292,34 @@ export class Sequence implements Schedulable {
     const sampled = this.#sample(logits)
     if (this.#job.stopIds.includes(sampled.id)) return this.#end('stop')
     this.#lastId = sampled.id
-    this.#completionTokens += 1
+    this.#answerIds.push(sampled.id)
     this.#parts.answer.add(this.#choice, sampled)
-    if (this.#completionTokens >= this.#parts.tokenLimit) this.#end('length')
+    if (this.#answerIds.length >= this.#parts.tokenLimit) this.#end('length')
   }
 
   #end(finishReason: FinishReason): void {
     this.#enter('ended')
+    this.#finished = true
     const { answer, choices } = this.#parts
-    answer.finish(this.#choice, finishReason, () => choices[0]!.#timings())
+    answer.finish(this.#choice, finishReason, () => ({
+      cachedTokens: choices[0]!.#restoredTokens,
+      timings: choices[0]!.#timings(),
+    }))
+  }
+
+  /** Of images whose placeholders are not all in the cache: those without features. */
+  #missingImages(): number[] {
+    return this.#parts.spans.flatMap(({ start, tokens }, index) =>
+      start + tokens <= this.#cachedTokens || this.#features[index] !== undefined ? [] : [index],
+    )
+  }
+
+  #imageKeys(): readonly string[] {
+    const { images, tenant } = this.#job
+    if (this.#parts.imageKeys.length < images.length) {
+      this.#parts.imageKeys = images.map((image) => imageKey(tenant, image))
+    }
+    return this.#parts.imageKeys
   }
 
   /** The first choice's, and decoding up to now: it may have ended before the others. */

@@ -53,7 +53,7 @@ describe('POST /generate/text', () => {
     expect(await response.json()).toEqual({
       output: 'A red circle.',
       finish_reason: 'stop',
-      usage: { prompt_tokens: 7, image_tokens: 0, completion_tokens: 4 },
+      usage: { prompt_tokens: 7, image_tokens: 0, completion_tokens: 4, cached_tokens: 0 },
       timings: {
         prepare_ms: expect.any(Number) as number,
         queue_ms: 1,

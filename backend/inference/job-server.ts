@@ -1,5 +1,6 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { toServiceError } from '../../shared/api/errors.ts'
+import { kvTokensOf } from '../engine/cache-limits.ts'
 import { createEngine } from '../engine/engine.ts'
 import type { GenerateJob } from '../engine/job.ts'
 import type { Model } from '../model/model.ts'
@@ -37,8 +38,11 @@ export class JobServer {
   constructor({ model, settings, send }: JobServerOptions) {
     this.#model = model
     this.#send = send
+    const { kvTokens, ...caches } = settings.caches
+    const tokens = kvTokensOf(kvTokens, model.info, process.availableMemory())
     this.#engine = createEngine({
       ...settings,
+      caches: { ...caches, kvTokens: tokens },
       model,
       yieldToEvents: () => this.#yieldAndSend(),
     })

@@ -17,6 +17,15 @@ export interface EngineSettings {
   /** Shares of tenants by name, more than 0; 1 for those not named. */
   readonly tenantWeights: ReadonlyMap<string, number>
   readonly deterministic: boolean
+  readonly caches: CacheSettings
+}
+
+/** As the operator set them; see cache-limits.ts. */
+interface CacheSettings {
+  /** Unset: decided by the memory that is free when the model is loaded. 0: no limit but the slots' own. */
+  readonly kvTokens: number | undefined
+  readonly prefixTokens: number
+  readonly imageBytes: number
 }
 
 /** What the inference process needs to know before it can load. */

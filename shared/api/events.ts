@@ -11,6 +11,12 @@ export interface Usage {
   readonly completion_tokens: number
 }
 
+/** Usage, and what of it cost nothing. */
+export interface AnswerUsage extends Usage {
+  /** Prompt tokens that were not read, because an earlier request began with the same ones. */
+  readonly cached_tokens: number
+}
+
 /** Milliseconds; `total_ms` runs from the validated request to the last token. */
 export interface Timings {
   /** Tokenizing, image decoding and patching. */
@@ -55,7 +61,7 @@ export type GenerationEvent =
       readonly finishReason: FinishReason
       /** Of every choice, when there are several. */
       readonly finishReasons?: readonly FinishReason[]
-      readonly usage: Usage
+      readonly usage: AnswerUsage
       readonly timings: Timings
     }
 
@@ -70,7 +76,7 @@ export interface ChoiceAnswer {
 /** Body of a whole (not streamed) answer; with several choices the first one, and all of them in `outputs`. */
 export interface GenerateAnswer extends ChoiceAnswer {
   readonly outputs?: readonly ChoiceAnswer[]
-  readonly usage: Usage
+  readonly usage: AnswerUsage
   readonly timings: Timings
   readonly request_id: string
 }

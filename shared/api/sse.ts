@@ -1,4 +1,4 @@
-import type { FinishReason, SampledLogprob, Timings, Usage } from './events.ts'
+import type { AnswerUsage, FinishReason, SampledLogprob, Timings } from './events.ts'
 import type { ErrorBody } from './errors.ts'
 
 /** The native event stream: event name -> data. Event names and fields are part of the public contract. */
@@ -14,7 +14,7 @@ export interface StreamEvents {
     readonly finish_reason: FinishReason
     /** Of every choice, when `n` is over 1. */
     readonly finish_reasons?: readonly FinishReason[]
-    readonly usage: Usage
+    readonly usage: AnswerUsage
     readonly timings: Timings
     readonly request_id: string
   }

@@ -11,6 +11,7 @@ export function fakeInit(behaviour: FakeChildBehaviour = {}): InferenceInit {
       queueWorkLimit: 1_000_000,
       tenantWeights: new Map(),
       deterministic: false,
+      caches: { kvTokens: undefined, prefixTokens: Infinity, imageBytes: 1_000_000 },
     },
   }
 }
