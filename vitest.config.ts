@@ -17,7 +17,7 @@ export default defineConfig({
           ...patience,
           name: 'unit',
           pool: 'forks',
-          include: ['{backend,edge,shared,scripts}/**/*.test.ts', 'test/parity/**/*.test.ts'],
+          include: ['{backend,cli,edge,shared,scripts}/**/*.test.ts', 'test/parity/**/*.test.ts'],
           exclude: ['**/*.worker.test.ts'],
           sequence: { groupOrder: 0 },
         },

@@ -10,6 +10,7 @@ const entryPoints = {
   'backend/main': 'backend/main.ts',
   'backend/inference': 'backend/inference/child.ts',
   'backend/processor-worker': 'backend/processor/worker.ts',
+  'cli/describe': 'cli/describe.ts',
   'edge/node': 'edge/node.ts',
   'scripts/start': 'scripts/start.ts',
   'scripts/worker-edge': 'scripts/start/worker-edge.ts',
@@ -60,7 +61,9 @@ async function writeIfChanged(path, contents) {
 async function writeAtomically(path, contents) {
   await mkdir(dirname(path), { recursive: true })
   const temporary = `${path}.${process.pid}`
-  await writeFile(temporary, contents)
+  // A command, to be run by its name.
+  const isCommand = Buffer.from(contents).toString('latin1', 0, 2) === '#!'
+  await writeFile(temporary, contents, { mode: isCommand ? 0o755 : 0o644 })
   await rename(temporary, path)
 }
 

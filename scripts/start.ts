@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
+import { withDotEnv, type Environment } from '../shared/node/dot-env.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { Launcher, type ReadyProduct } from './start/launcher.ts'
 import { samplePicture } from './start/readiness.ts'
-import { withDotEnv, type Environment } from './start/settings.ts'
 import { StartError } from './start/start-error.ts'
 
 interface StartOptions {

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
+import type { Environment } from '../../shared/node/dot-env.ts'
 import { prepare } from './prepare.ts'
 import { Program, type ProgramOptions } from './program.ts'
 import { proveReadiness, waitForBackend } from './readiness.ts'
-import { parseStartSettings, type Environment } from './settings.ts'
+import { parseStartSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
 /** Bundled entry files of the programs. */

@@ -1,8 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { parseStartSettings, withDotEnv } from './settings.ts'
+import { describe, expect, it } from 'vitest'
+import { parseStartSettings } from './settings.ts'
 
 describe('parseStartSettings()', () => {
   it('needs no setting at all', () => {
@@ -30,21 +27,5 @@ describe('parseStartSettings()', () => {
 
   it('refuses what it sets itself', () => {
     expect(() => parseStartSettings({ TLS_CERT: 'cert.pem' })).toThrow('TLS_CERT: npm start sets')
-  })
-})
-
-describe('withDotEnv()', () => {
-  it('lets the real environment win', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'dot-env-'))
-    onTestFinished(() => rm(folder, { recursive: true }))
-    await writeFile(join(folder, '.env'), 'PORT=1111\nHOST="0.0.0.0"\n')
-    expect(withDotEnv({ PORT: '2222' }, join(folder, '.env'))).toEqual({
-      PORT: '2222',
-      HOST: '0.0.0.0',
-    })
-  })
-
-  it('does without a file', () => {
-    expect(withDotEnv({ PORT: '2222' }, 'no/such/file')).toEqual({ PORT: '2222' })
   })
 })

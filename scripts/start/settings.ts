@@ -1,11 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
 import { z } from 'zod'
 import { parseConfig as parseBackendConfig } from '../../backend/config.ts'
 import { parseEdgeConfig } from '../../edge/node/config.ts'
+import type { Environment } from '../../shared/node/dot-env.ts'
 import { ConfigError, parseEnvironment } from '../../shared/node/environment.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** `npm start` makes certificates and connects the programs itself; these are for programs run one by one. */
 const setByStart = z.undefined({ error: 'npm start sets this itself, leave it unset' })
@@ -22,12 +19,6 @@ const schema = z.object({
   TLS_CERT: setByStart.optional(),
   TLS_KEY: setByStart.optional(),
 })
-
-/** The environment with what the file `.env` adds to it; the real environment wins. */
-export function withDotEnv(environment: Environment, path: string): Environment {
-  if (!existsSync(path)) return environment
-  return { ...parseEnv(readFileSync(path, 'utf8')), ...environment }
-}
 
 /**
  * The settings `npm start` itself needs. Those of the programs are all checked too: better now than after some started.

@@ -81,6 +81,7 @@ export type KeyView = z.infer<typeof keyView>
 
 /** What creating and rotating answer: the one time that the key itself is shown. */
 export const issuedKeyView = keyView.extend({ key: z.string() })
+export type IssuedKeyView = z.infer<typeof issuedKeyView>
 
 export const keyListView = z.object({ keys: z.array(keyView), has_more: z.boolean() })
 

@@ -1,0 +1,11 @@
+import type { Environment } from '../shared/node/dot-env.ts'
+
+/** What commands need of the world they run in. */
+export interface CliParts {
+  readonly environment: Environment
+  readonly fetch: typeof fetch
+  /** Writes a line of the result. */
+  readonly print: (line: string) => void
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { withDotEnv } from '../shared/node/dot-env.ts'
+import { CliError } from './cli-error.ts'
+import type { CliParts } from './cli-parts.ts'
+import { keysCommand } from './keys-command.ts'
+
+const parts: CliParts = {
+  environment: withDotEnv(process.env, '.env'),
+  fetch,
+  print: (line) => void process.stdout.write(`${line}\n`),
+  now: () => Date.now(),
+}
+
+const program = new Command('describe')
+  .description('Administer a describe server')
+  .addHelpText(
+    'after',
+    `
+Settings (environment or .env):
+  DESCRIBE_URL      address of the edge; default http://127.0.0.1:8787
+  DESCRIBE_API_KEY  a key with the scope admin; default: the one in STATE_DIR/api-key`,
+  )
+  .addCommand(keysCommand(parts))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CliError || error instanceof CommanderError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,28 @@
+import { InvalidArgumentError } from 'commander'
+
+const units = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
+
+/** `90s`, `30m`, `24h` or `7d` in seconds. @throws {InvalidArgumentError} for anything else */
+export function parseDuration(text: string): number {
+  const match = /^(\d{1,9})([smhd])$/.exec(text)
+  if (match === null)
+    throw new InvalidArgumentError('expected a duration such as 90s, 30m, 24h or 7d')
+  return Number(match[1]) * units[match[2] as keyof typeof units]
+}
+
+/** When something ends: a duration from now, or a date or time in ISO 8601. @returns ISO 8601, UTC */
+export function parseEnd(text: string, now: number): string {
+  if (/^\d+[smhd]$/.test(text)) return new Date(now + parseDuration(text) * 1_000).toISOString()
+  const isoForm = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/
+  const time = isoForm.test(text) ? Date.parse(text) : NaN
+  if (!Number.isNaN(time)) return new Date(time).toISOString()
+  const message =
+    'expected a duration such as 30d, a date such as 2027-01-31 or a time with its zone'
+  throw new InvalidArgumentError(message)
+}
+
+/** A whole number from 0 on. */
+export function parseCount(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('expected a whole number')
+}

@@ -1,0 +1,184 @@
+import { Command, InvalidArgumentError } from 'commander'
+import {
+  issuedKeyView,
+  keyListView,
+  keyView,
+  type IssuedKeyView,
+  type KeyView,
+} from '../shared/api/keys.ts'
+import { adminRoutes } from '../shared/api/routes.ts'
+import { scopes, type Scope } from '../shared/api/scopes.ts'
+import { AdminClient } from './admin-client.ts'
+import type { CliParts } from './cli-parts.ts'
+import { parseCount, parseDuration, parseEnd } from './duration.ts'
+import { formatPairs, formatTable, printable } from './table.ts'
+
+/** Keys asked for at once; a list of more takes several questions. */
+const pageKeys = 1_000
+
+interface CreateOptions extends OutputOptions {
+  readonly note?: string
+  readonly scopes?: readonly Scope[]
+  readonly expires?: string
+  readonly requestsPerMinute?: number
+  readonly concurrentRequests?: number
+  readonly tokensPerMinute?: number
+  readonly tokensPerDay?: number
+  readonly imagesPerDay?: number
+}
+
+interface OutputOptions {
+  readonly json?: true
+}
+
+/** `describe keys`: API keys of the edge, over its admin API. */
+export function keysCommand(parts: CliParts): Command {
+  const client = new AdminClient(parts)
+  const { print } = parts
+  const show = (key: KeyView, { json }: OutputOptions) => {
+    print(json ? JSON.stringify(key, undefined, 2) : formatPairs(pairsOf(key)))
+  }
+  const showIssued = (key: IssuedKeyView, options: OutputOptions) => {
+    show(key, options)
+    if (!options.json) print(`\n${key.key}\n\nThis is the only time the key is shown.`)
+  }
+  const keys = new Command('keys').description('make, show and end API keys')
+
+  withLimits(keys.command('create').description('make a key'))
+    .option('--note <text>', 'what the key is for')
+    .option('--scopes <list>', `what it may be used for: ${scopes.join(',')}`, parseScopes)
+    .option('--expires <when>', 'when it ends: 30d, 2027-01-31 ...', (text) =>
+      parseEnd(text, parts.now()),
+    )
+    .option('--json', 'print JSON')
+    .action(async (options: CreateOptions) => {
+      const { method, path } = adminRoutes.createKey
+      const body = createBody(options)
+      showIssued(await client.ask({ method, path, body, answer: issuedKeyView }), options)
+    })
+
+  keys
+    .command('list')
+    .description('show all keys')
+    .option('--json', 'print JSON')
+    .action(async ({ json }: OutputOptions) => {
+      const all = await listKeys(client)
+      print(json ? JSON.stringify(all, undefined, 2) : tableOf(all))
+    })
+
+  keys
+    .command('show')
+    .description('show one key')
+    .argument('<id>')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: OutputOptions) => {
+      const { method, path } = adminRoutes.showKey
+      show(await client.ask({ method, path: pathOf(path, id), answer: keyView }), options)
+    })
+
+  keys
+    .command('revoke')
+    .description('end a key for good')
+    .argument('<id>')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: OutputOptions) => {
+      const { method, path } = adminRoutes.revokeKey
+      show(await client.ask({ method, path: pathOf(path, id), answer: keyView }), options)
+    })
+
+  keys
+    .command('rotate')
+    .description('replace the secret of a key; the old one works a while longer')
+    .argument('<id>')
+    .option('--grace <duration>', 'how long the old one works: 0s, 30m, 24h ...', parseDuration)
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: OutputOptions & { readonly grace?: number }) => {
+      const { method, path } = adminRoutes.rotateKey
+      const body = options.grace === undefined ? {} : { grace_seconds: options.grace }
+      const request = { method, path: pathOf(path, id), body, answer: issuedKeyView }
+      showIssued(await client.ask(request), options)
+    })
+  return keys
+}
+
+function withLimits(command: Command): Command {
+  return command
+    .option('--requests-per-minute <count>', 'most requests in a minute', parseCount)
+    .option('--concurrent-requests <count>', 'most requests at the same time', parseCount)
+    .option('--tokens-per-minute <count>', 'most tokens in a minute', parseCount)
+    .option('--tokens-per-day <count>', 'most tokens in a day', parseCount)
+    .option('--images-per-day <count>', 'most images in a day', parseCount)
+}
+
+/** What is not given is left to the server; JSON drops what is undefined. */
+function createBody(options: CreateOptions): unknown {
+  return {
+    note: options.note,
+    scopes: options.scopes,
+    expires_at: options.expires,
+    limits: {
+      requests_per_minute: options.requestsPerMinute,
+      concurrent_requests: options.concurrentRequests,
+      tokens_per_minute: options.tokensPerMinute,
+      tokens_per_day: options.tokensPerDay,
+      images_per_day: options.imagesPerDay,
+    },
+  }
+}
+
+function parseScopes(text: string): readonly Scope[] {
+  return text.split(',').map((name) => {
+    const scope = scopes.find((known) => known === name.trim())
+    if (scope !== undefined) return scope
+    throw new InvalidArgumentError(`expected some of ${scopes.join(',')}`)
+  })
+}
+
+async function listKeys(client: AdminClient): Promise<readonly KeyView[]> {
+  const { method, path } = adminRoutes.listKeys
+  const keys: KeyView[] = []
+  for (;;) {
+    const last = keys.at(-1)
+    const after = last === undefined ? '' : `&after=${encodeURIComponent(last.id)}`
+    const request = { method, path: `${path}?limit=${pageKeys}${after}`, answer: keyListView }
+    const page = await client.ask(request)
+    keys.push(...page.keys)
+    if (!page.has_more || page.keys.length === 0) return keys
+  }
+}
+
+function pathOf(path: string, id: string): string {
+  return path.replace(':id', encodeURIComponent(id))
+}
+
+function tableOf(keys: readonly KeyView[]): string {
+  if (keys.length === 0) return 'There are no keys yet.'
+  return formatTable(
+    ['id', 'status', 'scopes', 'created', 'expires', 'note'],
+    keys.map((key) => [
+      key.id,
+      key.status,
+      key.scopes.join(','),
+      key.created_at.slice(0, 10),
+      key.expires_at?.slice(0, 10) ?? 'never',
+      printable(key.note),
+    ]),
+  )
+}
+
+function pairsOf(key: KeyView): [string, string][] {
+  const limits = Object.entries(key.limits).map(([name, limit]) => `${name}=${limit}`)
+  return [
+    ['id', key.id],
+    ['status', key.status],
+    ['scopes', key.scopes.join(',')],
+    ['limits', limits.join(' ') || 'none'],
+    ['created', key.created_at],
+    ['expires', key.expires_at ?? 'never'],
+    ...(key.revoked_at === null ? [] : [['revoked', key.revoked_at] as [string, string]]),
+    ...(key.previous_valid_until === null
+      ? []
+      : [['old secret works until', key.previous_valid_until] as [string, string]]),
+    ['note', printable(key.note)],
+  ]
+}
