@@ -4,6 +4,7 @@ import { maxImages } from '../shared/api/limits.ts'
 import { routes } from '../shared/api/routes.ts'
 import { parseForm } from '../test/support/form.ts'
 import { testKeys } from '../test/support/test-keys.ts'
+import { testMeter } from '../test/support/test-meter.ts'
 import { createEdgeApp } from './app.ts'
 import type { BackendInit, LogLine, Platform } from './platform.ts'
 
@@ -18,6 +19,7 @@ function createTestEdge(parts: Partial<Platform> = {}) {
   const clock = { ms: 0 }
   const app = createEdgeApp({
     ...testKeys('right-key'),
+    ...testMeter(clock),
     stickyByContent: false,
     fetchPublic: async () => new Response(png),
     log: (line) => lines.push(line),

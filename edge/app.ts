@@ -4,8 +4,11 @@ import { errorResponse, ServiceError, toServiceError } from '../shared/api/error
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { edgeRoutes, type EdgeRouteName, type RouteName, routes } from '../shared/api/routes.ts'
 import { keyRoutes } from './admin/key-routes.ts'
+import { idempotent } from './idempotency/idempotent.ts'
 import { authenticate } from './keys/authenticate.ts'
 import { cutRevokedStream } from './keys/cut-revoked-stream.ts'
+import { guardAddress } from './limits/guard-address.ts'
+import { tellLimits } from './limits/tell-limits.ts'
 import { logRequests } from './log/log-requests.ts'
 import type { EdgeContext, EdgeEnv, EdgeHandler, EdgeMiddleware, Platform } from './platform.ts'
 import { healthRoute } from './routes/health.ts'
@@ -24,6 +27,8 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>()
   app.use(identify(platform))
   app.use(logRequests(platform))
+  app.use(guardAddress(platform))
+  app.use(tellLimits)
   app.onError(answerError)
 
   for (const name of Object.keys(edgeRoutes) as EdgeRouteName[]) {
@@ -34,7 +39,9 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     if (platform.revocationCutsStreams) app.on(method, path, cutRevokedStream(platform))
   }
   for (const name of Object.keys(handlers) as RouteName[]) {
-    app.on(routes[name].method, routes[name].path, handlers[name])
+    const { method, path, scope } = routes[name]
+    if (scope !== null) app.on(method, path, idempotent(platform))
+    app.on(method, path, handlers[name])
   }
   app.route('/', keyRoutes(platform))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))

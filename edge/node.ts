@@ -7,9 +7,13 @@ import { ConfigError } from '../shared/node/environment.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { createEdgeApp } from './app.ts'
 import { BackendPool } from './backends/pool.ts'
+import { AnswerRegister } from './idempotency/answer-register.ts'
 import { createApiKeys } from './keys/api-keys.ts'
 import { KeyRegistry } from './keys/key-registry.ts'
 import { localKeySource } from './keys/key-source.ts'
+import { isLoopback, AddressWindow } from './limits/address-window.ts'
+import { KeyMeter } from './limits/key-meter.ts'
+import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
 import { parseEdgeConfig, readClientIdentity } from './node/config.ts'
 import { openSqlite } from './node/sqlite.ts'
@@ -29,7 +33,11 @@ function start(): void {
     deadlineMs: config.deadlineMs,
   })
   const wallClock = () => Date.now()
-  const keyStore = new KeyRegistry(openSqlite(join(config.stateDir, 'edge'), 'keys'), wallClock)
+  const stateFolder = join(config.stateDir, 'edge')
+  const keyStore = new KeyRegistry(openSqlite(stateFolder, 'keys'), wallClock)
+  const keyMeter = new KeyMeter(openSqlite(stateFolder, 'usage'))
+  const answers = new AnswerRegister(openSqlite(stateFolder, 'answers'), wallClock)
+  const addresses = new AddressWindow(config.addressLimit)
   const app = createEdgeApp({
     keys: createApiKeys({
       rootKey: config.apiKey,
@@ -38,8 +46,15 @@ function start(): void {
     }),
     keyStore,
     revocationCutsStreams: config.revocation.cutsStreams,
+    meter: localMeter(keyMeter, wallClock),
+    async admitAddress(c) {
+      const address = c.env.incoming?.socket?.remoteAddress
+      return address === undefined || isLoopback(address) || addresses.admit(address, now())
+    },
+    keepAlive: () => undefined,
     backend: pool.call,
     stickyByContent: config.stickyByContent,
+    answers,
     fetchPublic: createPublicTransport().transport,
     log: ({ level, message, ...fields }) => logger[level](fields, message),
     now,
@@ -54,6 +69,9 @@ function start(): void {
   })
   server.listen(config.port, config.host, () => {
     const { port } = server.address() as AddressInfo
+    // This process has the port, so the one whose calls are still counted as running is gone.
+    keyMeter.abandonCalls(wallClock())
+    answers.abandonRuns()
     logger.info({ host: config.host, port }, 'edge listening')
     process.send?.({ type: 'ready', port })
     // The launcher is gone, however it ended.

@@ -2,9 +2,12 @@ import type { Context, Handler, MiddlewareHandler } from 'hono'
 import type { ServiceError } from '../shared/api/errors.ts'
 import type { EdgeRouteName } from '../shared/api/routes.ts'
 import type { Transport } from '../shared/fetch/fetch-image.ts'
+import type { IdempotencyStore } from './idempotency/idempotency-store.ts'
 import type { ApiKeys } from './keys/api-keys.ts'
 import type { KeyIdentity } from './keys/key-record.ts'
 import type { KeyStore } from './keys/key-store.ts'
+import type { CallFacts } from './limits/metered.ts'
+import type { Meter, Standing } from './limits/meter.ts'
 
 /** What the app needs from the runtime it lives in; the two entries each make one. */
 export interface Platform {
@@ -13,10 +16,18 @@ export interface Platform {
   readonly keyStore: KeyStore
   /** Whether streams end soon after their key was revoked. */
   readonly revocationCutsStreams: boolean
+  /** Counts what keys use. */
+  readonly meter: Meter
+  /** False when the client's address sends far too much; asked before anything else is done for it. */
+  readonly admitAddress: (c: EdgeContext) => Promise<boolean>
+  /** Keeps a Worker alive for work that no answer waits for. */
+  readonly keepAlive: (c: EdgeContext, work: Promise<unknown>) => void
   /** Calls a backend over mutual TLS. Rejects when there is no connection, or a refused one. */
   readonly backend: (path: string, init: BackendInit) => Promise<Response>
   /** True when equal prompts and images should meet the same backend, for its caches. */
   readonly stickyByContent: boolean
+  /** Where answers to requests with an `Idempotency-Key` are kept. */
+  readonly answers: IdempotencyStore
   /** One HTTP exchange with the public internet. */
   readonly fetchPublic: Transport
   readonly log: (line: LogLine) => void
@@ -55,7 +66,7 @@ export interface LogLine {
 export interface EdgeEnv {
   Bindings: {
     /** Node only: the request as it came from the socket. Reading it spares a copy into a web stream. */
-    readonly incoming?: NodeBody
+    readonly incoming?: NodeRequest
   }
   Variables: {
     requestId: string
@@ -67,13 +78,25 @@ export interface EdgeEnv {
     route?: EdgeRouteName
     /** Which backend answered. */
     backendId?: string
+    /** The whole body, when it had to be read before its route does. */
+    bufferedBody?: Uint8Array
+    /** True when the run goes on without its client. */
+    runsToEnd?: boolean
+    /** Where the key stands with its limits. */
+    standings?: readonly Standing[]
+    /** When the key's limits had room, and when the backend's answer began; by the platform's clock. */
+    admittedAt?: number
+    answeredAt?: number
+    /** Resolves when the answer's body has ended, in whatever way. */
+    relayed?: Promise<CallFacts>
     /** The error that was answered, for the log. */
     failure?: ServiceError
   }
 }
 
-/** The part of node's Readable that is used here. */
-interface NodeBody {
+/** The part of node's IncomingMessage that is used here. */
+interface NodeRequest {
+  readonly socket?: { readonly remoteAddress?: string | undefined }
   iterator(options: { destroyOnReturn: boolean }): AsyncIterable<Uint8Array>
 }
 

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { defaultDeadlineMs } from '../shared/api/limits.ts'
+import type { AnswerNamespace } from './idempotency/remote-answers.ts'
 import type { KeyNamespace } from './keys/remote-key-store.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from './keys/synced-key-source.ts'
+import type { MeterNamespace } from './limits/remote-meter.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from './backends/backend-urls.ts'
 
 /** A binding that fetches with the client certificate. */
@@ -14,8 +16,16 @@ const isFetcher = (value: unknown): value is MtlsFetcher =>
 
 const mtlsBinding = z.custom<MtlsFetcher>(isFetcher, 'expected an mTLS certificate binding')
 
-const isNamespace = (value: unknown): value is KeyNamespace =>
+const isNamespace = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && 'getByName' in value
+
+/** A rate limiting binding. */
+interface RateLimiter {
+  limit(options: { key: string }): Promise<{ success: boolean }>
+}
+
+const isRateLimiter = (value: unknown): value is RateLimiter =>
+  typeof value === 'object' && value !== null && 'limit' in value
 
 /** The names pino knows; the Worker writes info and error lines. */
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -28,6 +38,9 @@ const workerSettings = z.object({
   BACKEND_AFFINITY: stickySetting,
   API_KEY: z.string().min(1),
   KEY_AUTHORITY: z.custom<KeyNamespace>(isNamespace),
+  KEY_METER: z.custom<MeterNamespace>(isNamespace),
+  KEPT_ANSWERS: z.custom<AnswerNamespace>(isNamespace),
+  ADDRESS_GUARD: z.custom<RateLimiter>(isRateLimiter),
   REVOCATION_MAX_STALE_MS: z.coerce.number().int().min(0).default(defaultMaxStaleMs),
   REVOCATION_GRACE_MS: z.coerce.number().int().min(0).default(defaultGraceMs),
   REVOCATION_CUTS_STREAMS: z.stringbool().default(false),

@@ -4,13 +4,18 @@ import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { createEdgeApp } from './app.ts'
 import { boundTarget } from './backends/bound-target.ts'
 import { BackendPool } from './backends/pool.ts'
+import { remoteAnswers } from './idempotency/remote-answers.ts'
 import { createApiKeys } from './keys/api-keys.ts'
 import { remoteKeyStore } from './keys/remote-key-store.ts'
 import { SyncedKeySource } from './keys/synced-key-source.ts'
+import { networkOf } from './limits/address-window.ts'
+import { remoteMeter } from './limits/remote-meter.ts'
 import type { EdgeEnv, LogLine, Platform } from './platform.ts'
 import { parseWorkerConfig, type WorkerConfig } from './worker-config.ts'
 
+export { AnswerRegisterObject } from './objects/answer-register-object.ts'
 export { KeyAuthority } from './objects/key-authority.ts'
+export { KeyMeterObject } from './objects/key-meter-object.ts'
 
 /** Made by the first request of an isolate: bindings arrive with it and stay the same. */
 let app: Hono<EdgeEnv> | undefined
@@ -45,8 +50,18 @@ function createPlatform(config: WorkerConfig): Platform {
     keys: createApiKeys({ rootKey: config.API_KEY, source, wallClock }),
     keyStore,
     revocationCutsStreams: config.REVOCATION_CUTS_STREAMS,
+    meter: remoteMeter(config.KEY_METER),
+    async admitAddress(c) {
+      // Set by Cloudflare's network, and by nobody where the Worker runs elsewhere.
+      const address = c.req.header('cf-connecting-ip')
+      if (address === undefined) return true
+      const { success } = await config.ADDRESS_GUARD.limit({ key: networkOf(address) })
+      return success
+    },
+    keepAlive: (c, work) => c.executionCtx.waitUntil(work),
     backend: pool.call,
-    stickyByContent: config.BACKEND_AFFINITY === 'content',
+    stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,
+    answers: remoteAnswers(config.KEPT_ANSWERS),
     fetchPublic: (url, init) => fetch(url, init),
     log: (line) => {
       if (isLogged(line.level, config.LOG_LEVEL)) log(line)

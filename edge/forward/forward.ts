@@ -2,6 +2,7 @@ import { startDeadline, type Deadline } from '../../shared/api/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { affinityOf } from '../backends/hint.ts'
 import type { BackendBody, EdgeContext, Platform } from '../platform.ts'
+import { runSignal } from './run-signal.ts'
 import { backendRequestHeaders, clientResponseHeaders } from './headers.ts'
 
 /** What goes to the backend. */
@@ -34,7 +35,7 @@ export async function forward(
   const content = platform.stickyByContent ? message.affinity : undefined
   const affinity = affinityOf(c.req.raw.headers, content)
   const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.var.startedAt))
-  const deadline = startDeadline(leftMs + deadlineGraceMs, c.req.raw.signal)
+  const deadline = startDeadline(leftMs + deadlineGraceMs, runSignal(c))
   try {
     const response = await platform.backend(message.path, {
       method: 'POST',
@@ -93,7 +94,7 @@ function failureOf(
   if (deadline.expired) {
     return new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
   }
-  if (c.req.raw.signal.aborted) {
+  if (runSignal(c).aborted) {
     return new ServiceError('cancelled', 'The client left before the answer', { cause })
   }
   return new ServiceError('backend_unavailable', 'The model server cannot be reached', { cause })

@@ -7,13 +7,15 @@ import { forwardHeaders } from '../../shared/forward/headers.ts'
  */
 const requestHeadersPassed = ['accept', 'content-type']
 
-/** What of the backend's answer the client gets to see. */
+/** What of the backend's answer goes on. */
 const responseHeadersPassed = [
   'cache-control',
   'content-length',
   'content-type',
   'retry-after',
   'x-accel-buffering',
+  // For the meter, which takes it off.
+  forwardHeaders.imageCount,
 ]
 
 interface ForwardedRequest {

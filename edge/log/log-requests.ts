@@ -1,28 +1,61 @@
 import { errorKinds, type ServiceError } from '../../shared/api/errors.ts'
-import type { EdgeMiddleware, Platform } from '../platform.ts'
+import type { CallFacts } from '../limits/metered.ts'
+import type { EdgeContext, EdgeMiddleware, LogLine, Platform } from '../platform.ts'
 
 /**
- * One line per request, when the answer's headers are ready. Never keys, prompts, URLs or what a path holds: an
- * unknown path is not written down.
+ * One line per request, once its answer has ended. Never keys, prompts, URLs or what a path holds: an unknown path is
+ * not written down.
  */
 export function logRequests(platform: Platform): EdgeMiddleware {
   return async (c, next) => {
     await next()
-    const { failure } = c.var
-    platform.log({
-      level: c.res.status >= 500 ? 'error' : 'info',
-      message: 'request',
-      request_id: c.var.requestId,
-      route: c.var.route ?? 'unknown',
-      key_id: c.var.key?.id ?? null,
-      backend: c.var.backendId ?? null,
-      status: c.res.status,
-      ms: Math.round((platform.now() - c.var.startedAt) * 10) / 10,
-      request_bytes: byteCount(c.req.header('content-length')),
-      response_bytes: byteCount(c.res.headers.get('content-length')),
-      ...(failure === undefined ? {} : { error: failure.code, detail: detailOf(failure) }),
+    const { relayed } = c.var
+    const { status } = c.res
+    if (relayed === undefined) return platform.log(lineOf(c, status, platform.now()))
+    const line = relayed.then((facts) => {
+      platform.log({ ...lineOf(c, status, platform.now()), ...fieldsOf(facts) })
     })
+    platform.keepAlive(c, line)
   }
+}
+
+function lineOf(c: EdgeContext, status: number, now: number): LogLine {
+  const { failure, startedAt, admittedAt, answeredAt } = c.var
+  return {
+    level: status >= 500 ? 'error' : 'info',
+    message: 'request',
+    request_id: c.var.requestId,
+    route: c.var.route ?? 'unknown',
+    key_id: c.var.key?.id ?? null,
+    backend: c.var.backendId ?? null,
+    status,
+    ms: tenths(now - startedAt),
+    ...span('admit_ms', startedAt, admittedAt),
+    ...span('backend_ms', admittedAt, answeredAt),
+    ...span('relay_ms', answeredAt, now),
+    request_bytes: byteCount(c.req.header('content-length')),
+    response_bytes: byteCount(c.res.headers.get('content-length')),
+    ...(failure === undefined ? {} : { error: failure.code, detail: detailOf(failure) }),
+  }
+}
+
+function fieldsOf({ ending, usage, images, bytes, errorCode }: CallFacts): Partial<LogLine> {
+  return {
+    ending,
+    response_bytes: bytes,
+    images,
+    ...usage,
+    ...(errorCode === undefined ? {} : { error: errorCode }),
+  }
+}
+
+function span(name: string, from: number | undefined, to: number | undefined): Partial<LogLine> {
+  return from === undefined || to === undefined ? {} : { [name]: tenths(to - from) }
+}
+
+/** To a tenth of a millisecond: finer digits are noise. */
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10
 }
 
 function byteCount(header: string | null | undefined): number | null {

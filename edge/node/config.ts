@@ -11,6 +11,9 @@ import {
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
+/** Requests one client address may send in ten seconds: far more than anybody means to. */
+const defaultAddressLimit = 1_000
+
 const edgeSettings = z
   .object({
     HOST: z.string().default('127.0.0.1'),
@@ -23,6 +26,7 @@ const edgeSettings = z
     REVOCATION_MAX_STALE_MS: integerSetting(0, 3_600_000).default(defaultMaxStaleMs),
     REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
     REVOCATION_CUTS_STREAMS: z.stringbool().default(false),
+    ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
     DEADLINE_MS: integerSetting(1_000, 86_400_000).default(defaultDeadlineMs),
     STATE_DIR: z.string().default('.local'),
     TLS_CA: z.string().optional(),
@@ -37,13 +41,14 @@ const edgeSettings = z
     backendUrls: settings.BACKENDS ?? [
       settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
     ],
-    stickyByContent: settings.BACKEND_AFFINITY === 'content',
+    stickyByContent: settings.BACKEND_AFFINITY === 'content' && (settings.BACKENDS ?? []).length > 1,
     revocation: {
       cutsStreams: settings.REVOCATION_CUTS_STREAMS,
       /** For the Worker; on Node a revocation counts at once. */
       maxStaleMs: settings.REVOCATION_MAX_STALE_MS,
       graceMs: settings.REVOCATION_GRACE_MS,
     },
+    addressLimit: settings.ADDRESS_LIMIT,
     stateDir: settings.STATE_DIR,
     deadlineMs: settings.DEADLINE_MS,
     logLevel: settings.LOG_LEVEL,

@@ -2,8 +2,11 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { maxUploadBytes } from '../../shared/api/limits.ts'
 import { routes } from '../../shared/api/routes.ts'
 import { passClientBody } from '../body/client-body.ts'
+import { peekUpload } from '../body/peek-upload.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { forward } from '../forward/forward.ts'
+import { uploadDemand } from '../limits/demand.ts'
+import { metered } from '../limits/metered.ts'
 import type { EdgeHandler, Platform } from '../platform.ts'
 
 /** `POST /generate/image`: bytes pass through as they are, and are parsed once, by the backend. */
@@ -14,12 +17,19 @@ export function imageRoute(platform: Platform): EdgeHandler {
       const message = 'Content-Type multipart/form-data must name a boundary'
       throw new ServiceError('unsupported_media_type', message)
     }
-    const body = passClientBody(c, maxUploadBytes)
-    return forward(c, platform, {
-      path: routes.image.path,
-      body: body.stream,
-      contentLength: body.length,
-      bodyFailure: body.failure,
-    })
+    const upload = passClientBody(c, maxUploadBytes)
+    // Several backends, and no better hint: worth a look.
+    const { body, affinity } = platform.stickyByContent
+      ? await peekUpload(upload)
+      : { body: upload, affinity: undefined }
+    return metered(c, platform, uploadDemand, () =>
+      forward(c, platform, {
+        path: routes.image.path,
+        body: body.stream,
+        contentLength: body.length,
+        affinity,
+        bodyFailure: body.failure,
+      }),
+    )
   }
 }

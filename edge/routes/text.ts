@@ -4,6 +4,8 @@ import { textAffinity } from '../backends/affinity.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { readJson } from '../body/read-fields.ts'
 import { forward } from '../forward/forward.ts'
+import { knownDemand } from '../limits/demand.ts'
+import { metered } from '../limits/metered.ts'
 import type { EdgeHandler, Platform } from '../platform.ts'
 
 /** `POST /generate/text`: checked here, forwarded in canonical form. */
@@ -11,11 +13,13 @@ export function textRoute(platform: Platform): EdgeHandler {
   return async (c) => {
     mediaTypeOf(c.req.raw.headers, ['application/json'])
     const fields = parseFields(generateFields, await readJson(c))
-    return forward(c, platform, {
-      path: routes.text.path,
-      contentType: 'application/json',
-      body: JSON.stringify(fields),
-      affinity: textAffinity(fields),
-    })
+    return metered(c, platform, knownDemand(fields, 0), () =>
+      forward(c, platform, {
+        path: routes.text.path,
+        contentType: 'application/json',
+        body: JSON.stringify(fields),
+        affinity: textAffinity(fields),
+      }),
+    )
   }
 }

@@ -19,6 +19,12 @@ const deployment = z
     durable_objects: z.object({
       bindings: z.array(z.object({ name: z.string(), class_name: z.string() })),
     }),
+    ratelimits: z.array(
+      z.object({
+        name: z.string(),
+        simple: z.object({ limit: z.int(), period: z.literal([10, 60]) }),
+      }),
+    ),
   })
   .parse(parse(await readFile('wrangler.toml', 'utf8')))
 
@@ -47,7 +53,7 @@ const miniflare = new Miniflare({
       compatibilityFlags: deployment.compatibility_flags,
       bindings: {
         API_KEY: config.apiKey,
-        BACKEND_URL: config.backendUrl,
+        BACKENDS: config.backendUrls.join(','),
         DEADLINE_MS: String(config.deadlineMs),
         REVOCATION_MAX_STALE_MS: String(config.revocation.maxStaleMs),
         REVOCATION_GRACE_MS: String(config.revocation.graceMs),
@@ -58,6 +64,9 @@ const miniflare = new Miniflare({
           name,
           { className: class_name, useSQLite: true },
         ]),
+      ),
+      ratelimits: Object.fromEntries(
+        deployment.ratelimits.map(({ name, simple }) => [name, { simple }]),
       ),
       serviceBindings: {
         BACKEND: {

@@ -1,5 +1,5 @@
 /**
- * The edge-to-backend contract beyond the public API: headers the edge adds. The backend believes them only
+ * The edge-to-backend contract beyond the public API: headers the edge adds, and one it takes off. The backend believes them only
  * because the connection's client certificate belongs to an allowed name.
  */
 export const forwardHeaders = {
@@ -7,4 +7,6 @@ export const forwardHeaders = {
   deadlineMs: 'x-deadline-ms',
   /** Id of the API key (never the key), for logs and fairness. */
   keyId: 'x-key-id',
+  /** Of an answer: how many images the request held. Only who parsed the upload knows. */
+  imageCount: 'x-image-count',
 } as const

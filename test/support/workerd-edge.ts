@@ -8,6 +8,7 @@ interface Wrangler {
   readonly compatibility_date: string
   readonly compatibility_flags: string[]
   readonly vars: Record<string, string>
+  readonly ratelimits: { name: string; simple: { limit: number; period: 10 | 60 } }[]
   readonly durable_objects: { readonly bindings: { name: string; class_name: string }[] }
 }
 
@@ -75,6 +76,9 @@ function workerOptions(
     compatibilityFlags: wrangler.compatibility_flags,
     bindings: { ...wrangler.vars, BACKEND_URL: backendUrl, API_KEY: apiKey, ...vars },
     durableObjects: Object.fromEntries(objects) as NonNullable<WorkerOptions['durableObjects']>,
+    ratelimits: Object.fromEntries(
+      wrangler.ratelimits.map(({ name, simple }) => [name, { simple }]),
+    ),
     serviceBindings: {
       BACKEND: {
         network: {

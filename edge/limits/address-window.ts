@@ -1,0 +1,51 @@
+import ipaddr from 'ipaddr.js'
+
+/** Milliseconds of one window. Short: a guard must let go soon, and hold back at once. */
+const windowMs = 10_000
+
+/** Addresses counted in one window; more than that many at once are nobody's flood, and their memory would be. */
+const maxAddresses = 100_000
+
+/** Groups of an IPv6 address that stand for one customer: networks hand out 64 bits of it at least. */
+const networkGroups = 4
+
+/** Counts requests by client address, in memory: a coarse guard before anything that costs more. */
+export class AddressWindow {
+  readonly #limit: number
+  readonly #counts = new Map<string, number>()
+  #startedAt = -Infinity
+
+  /** @param limit requests in each window of ten seconds */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** @param nowMs on a clock that never jumps */
+  admit(address: string, nowMs: number): boolean {
+    if (nowMs - this.#startedAt >= windowMs) {
+      this.#counts.clear()
+      this.#startedAt = nowMs
+    }
+    const network = networkOf(address)
+    const count = (this.#counts.get(network) ?? 0) + 1
+    if (count === 1 && this.#counts.size >= maxAddresses) return true
+    this.#counts.set(network, count)
+    return count <= this.#limit
+  }
+}
+
+/** What counts as one client: an IPv4 address, or an IPv6 network. */
+export function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address
+  const parsed = ipaddr.process(address)
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString()
+  return `${parsed.parts
+    .slice(0, networkGroups)
+    .map((part) => part.toString(16))
+    .join(':')}::`
+}
+
+/** True for this machine itself: its operator, or a reverse proxy that has guards of its own. */
+export function isLoopback(address: string): boolean {
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
+}

@@ -1,0 +1,71 @@
+import type { Usage } from '../../shared/api/events.ts'
+
+/**
+ * Bytes of an answer's end that are kept: usage, timings and ids stand there, in whole answers and in the `end` event,
+ * and take some 400.
+ */
+const tailBytes = 2_048
+
+/** The last bytes of what flows by. Chunks are kept as they are; nothing is copied or parsed until asked for. */
+export class AnswerTail {
+  readonly #chunks: Uint8Array[] = []
+  #size = 0
+
+  push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk.byteLength > tailBytes ? chunk.subarray(-tailBytes) : chunk)
+    this.#size += this.#chunks.at(-1)!.byteLength
+    while (this.#size - this.#chunks[0]!.byteLength >= tailBytes) {
+      this.#size -= this.#chunks.shift()!.byteLength
+    }
+  }
+
+  /** A character cut in two at the front becomes U+FFFD. */
+  text(): string {
+    const decoder = new TextDecoder()
+    const parts = this.#chunks.map((chunk) => decoder.decode(chunk, { stream: true }))
+    return parts.join('') + decoder.decode()
+  }
+}
+
+/** What an answer says about itself near its end. */
+export interface AnswerEnd {
+  /** Of the answer, once it is whole. */
+  readonly usage?: Usage
+  /** Of a stream that goes on: what it had used when it last told. */
+  readonly usageSoFar?: Usage
+  /** Of the error event that ended a stream. */
+  readonly errorCode?: string
+}
+
+/**
+ * Reads the end of an answer, whole or streamed. No text a model or a client wrote can be mistaken for it: inside
+ * JSON strings every quote and line break is escaped.
+ * @param tail may begin anywhere
+ */
+export function readAnswerEnd(tail: string): AnswerEnd {
+  const code = /^event: error\ndata: .*"code":"(\w+)"/m.exec(tail)?.[1]
+  const object = [...tail.matchAll(/[{,]"usage":(\{[^{}]*\})/g)].at(-1)?.[1]
+  const soFar = [...tail.matchAll(/^: usage (\d+) (\d+) (\d+)$/gm)].at(-1)
+  const usage = object === undefined ? undefined : parseUsage(object)
+  return {
+    ...(code === undefined ? {} : { errorCode: code }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(soFar === undefined ? {} : { usageSoFar: usageOf(soFar.slice(1).map(Number)) }),
+  }
+}
+
+function parseUsage(json: string): Usage | undefined {
+  const {
+    prompt_tokens: prompt,
+    image_tokens: image,
+    completion_tokens: completion,
+  } = JSON.parse(json) as Partial<Record<keyof Usage, unknown>>
+  const counts = [prompt, image ?? 0, completion]
+  return counts.every((count) => Number.isSafeInteger(count) && Number(count) >= 0)
+    ? usageOf(counts as number[])
+    : undefined
+}
+
+function usageOf([prompt = 0, image = 0, completion = 0]: readonly number[]): Usage {
+  return { prompt_tokens: prompt, image_tokens: image, completion_tokens: completion }
+}

@@ -1,0 +1,30 @@
+import type { GenerateFields } from '../../shared/api/request.ts'
+import { maxImages } from '../../shared/api/limits.ts'
+import type { Demand } from './meter.ts'
+
+/** Tokens a request may generate that states no `max_tokens`: the backend's own default. */
+const assumedMaxTokens = 4_000
+
+/** Tokens of the largest image the model takes. */
+const maxTokensPerImage = 1_024
+
+/** Tokens the chat template puts around the texts. */
+const templateTokens = 64
+
+/** What a request needs whose fields are known. A token of the tokenizer's is at least one byte of text. */
+export function knownDemand(fields: GenerateFields, images: number): Demand {
+  const textBytes = byteLength(fields.prompt) + byteLength(fields.system_prompt ?? '')
+  const answers = fields.n * (fields.max_tokens ?? assumedMaxTokens)
+  const most = textBytes + templateTokens + images * maxTokensPerImage + answers
+  return { tokens: { least: 1, most }, images: { least: images, most: images } }
+}
+
+/** What an upload may need, which passes through unread: as many images as are allowed. */
+export const uploadDemand: Demand = {
+  tokens: { least: 1, most: maxImages * maxTokensPerImage + templateTokens + assumedMaxTokens },
+  images: { least: 1, most: maxImages },
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).byteLength
+}

@@ -1,0 +1,16 @@
+import { ServiceError } from '../../shared/api/errors.ts'
+import type { EdgeMiddleware, Platform } from '../platform.ts'
+
+/** Seconds to keep away: the length of the guard's window, here and in a Worker's binding. */
+const retryAfterSeconds = 10
+
+/** Turns away addresses that send far too much, before anything else is done for them. @throws `rate_limited` */
+export function guardAddress({ admitAddress }: Platform): EdgeMiddleware {
+  return async (c, next) => {
+    if (!(await admitAddress(c))) {
+      const message = 'Cannot take the request: too many requests come from this address'
+      throw new ServiceError('rate_limited', message, { retryAfterSeconds })
+    }
+    await next()
+  }
+}

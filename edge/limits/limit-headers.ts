@@ -1,0 +1,43 @@
+import { ServiceError } from '../../shared/api/errors.ts'
+import type { LimitName, Refusal, Standing } from './meter.ts'
+
+/** How each limit is called: in header names, and in words. */
+const spelling: Record<LimitName, { readonly header: string; readonly words: string }> = {
+  requestsPerMinute: { header: 'requests', words: 'requests per minute' },
+  concurrentRequests: { header: 'concurrent', words: 'concurrent requests' },
+  tokensPerMinute: { header: 'tokens', words: 'tokens per minute' },
+  tokensPerDay: { header: 'tokens-day', words: 'tokens per day' },
+  imagesPerDay: { header: 'images-day', words: 'images per day' },
+}
+
+/** Where a key stands, as headers: units, and seconds rounded up. */
+export function limitHeaders(standings: readonly Standing[]): [name: string, value: string][] {
+  return standings.flatMap(({ name, limit, remaining, resetMs }) => {
+    const { header } = spelling[name]
+    const headers: [string, string][] = [
+      [`x-ratelimit-limit-${header}`, String(limit)],
+      [`x-ratelimit-remaining-${header}`, String(remaining)],
+    ]
+    if (resetMs !== undefined) headers.push([`x-ratelimit-reset-${header}`, seconds(resetMs)])
+    return headers
+  })
+}
+
+/** A refusal as the client's error: `rate_limited` where waiting a minute helps, else `quota_exceeded`. */
+export function refusalError({ name, limit, used, needed, waitMs }: Refusal): ServiceError {
+  const { words } = spelling[name]
+  if (waitMs === undefined) {
+    const message = `Cannot take the request: it needs ${needed} of ${limit} ${words}`
+    return new ServiceError('quota_exceeded', message)
+  }
+  const ofDay = name === 'tokensPerDay' || name === 'imagesPerDay'
+  const wanted = needed > 1 ? `, and it needs ${needed}` : ''
+  const message = `Cannot take the request: ${used} of ${limit} ${words} are used or reserved${wanted}`
+  return new ServiceError(ofDay ? 'quota_exceeded' : 'rate_limited', message, {
+    retryAfterSeconds: Math.ceil(waitMs / 1_000),
+  })
+}
+
+function seconds(ms: number): string {
+  return String(Math.ceil(ms / 1_000))
+}

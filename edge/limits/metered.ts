@@ -1,0 +1,180 @@
+import { ServiceError, toServiceError } from '../../shared/api/errors.ts'
+import type { Usage } from '../../shared/api/events.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
+import { runSignal } from '../forward/run-signal.ts'
+import type { KeyIdentity } from '../keys/key-record.ts'
+import type { EdgeContext, Platform } from '../platform.ts'
+import type { AnswerEnd } from './answer-tail.ts'
+import { refusalError } from './limit-headers.ts'
+import type { Decision, Demand, Settlement } from './meter.ts'
+import { type BodyEnding, observeBody } from './observe-body.ts'
+
+/** How a call ended, for its log line. */
+export interface CallFacts {
+  readonly ending: Settlement['ending']
+  readonly usage: Usage | undefined
+  readonly images: number
+  /** Of the answer's body; undefined when there was none to relay. */
+  readonly bytes?: number
+  /** Of an error that a stream told after its headers. */
+  readonly errorCode?: string
+}
+
+/** Milliseconds beyond the deadline before a call that was not settled counts as crashed. */
+const leaseGraceMs = 30_000
+
+/** Milliseconds before each further attempt to settle; a settlement that gets through twice counts once. */
+const settleRetryMs = [100, 1_000]
+
+/**
+ * Runs a call of a key: reserves what it may use, and settles for what it used when it has ended, in whatever way.
+ * A key with limits waits for the reservation, and its answer's last bytes wait for the settlement, so that whoever has
+ * the whole answer can have the next one. A key without limits waits for neither.
+ * @throws {ServiceError} `rate_limited`, `quota_exceeded`, `limits_unavailable`, or what `run` throws
+ */
+export async function metered(
+  c: EdgeContext,
+  platform: Platform,
+  demand: Demand,
+  run: () => Promise<Response>,
+): Promise<Response> {
+  const call = await Call.open(c, platform, demand)
+  c.set('admittedAt', platform.now())
+  try {
+    const response = await run()
+    c.set('answeredAt', platform.now())
+    return await call.watch(response)
+  } catch (error) {
+    const failure = toServiceError(error)
+    await call.end(failure.code === 'cancelled' ? 'cancelled' : 'failed', {})
+    throw error
+  }
+}
+
+class Call {
+  readonly #c: EdgeContext
+  readonly #platform: Platform
+  readonly #key: KeyIdentity
+  readonly #callId = crypto.randomUUID()
+  readonly #admittedAt: number
+  readonly #isLimited: boolean
+  readonly #reserved: Promise<Decision>
+  #images: number
+  #settled: Promise<void> | undefined
+  #facts: CallFacts | undefined
+
+  private constructor(c: EdgeContext, platform: Platform, key: KeyIdentity, demand: Demand) {
+    this.#c = c
+    this.#platform = platform
+    this.#key = key
+    this.#admittedAt = platform.now()
+    this.#isLimited = Object.keys(key.limits).length > 0
+    this.#images = demand.images.least
+    const elapsed = this.#admittedAt - c.var.startedAt
+    this.#reserved = platform.meter.reserve(key.id, {
+      callId: this.#callId,
+      limits: key.limits,
+      demand,
+      leaseMs: Math.max(0, platform.deadlineMs - elapsed) + leaseGraceMs,
+    })
+  }
+
+  static async open(c: EdgeContext, platform: Platform, demand: Demand): Promise<Call> {
+    const { key } = c.var
+    if (key === undefined) throw new TypeError('Only calls with a key are metered')
+    const call = new Call(c, platform, key, demand)
+    if (call.#isLimited) await call.#admit()
+    else call.#reserved.catch(() => undefined)
+    return call
+  }
+
+  async #admit(): Promise<void> {
+    const decision = await this.#reserved.catch((cause: unknown) => {
+      throw new ServiceError('limits_unavailable', 'Limits cannot be checked now', { cause })
+    })
+    this.#c.set('standings', decision.standings)
+    if (!decision.granted) throw refusalError(decision.refusal)
+  }
+
+  /** The answer, watched to its end. */
+  async watch(response: Response): Promise<Response> {
+    const images = response.headers.get(forwardHeaders.imageCount)
+    if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)
+    response.headers.delete(forwardHeaders.imageCount)
+    const { body, status } = response
+    if (status >= 400 || body === null) await this.end('failed', {})
+    if (body === null) return response
+    return this.#relay(response, body)
+  }
+
+  #relay(response: Response, body: ReadableStream<Uint8Array>): Response {
+    let close: (facts: CallFacts) => void
+    const closed = new Promise<CallFacts>((resolve) => {
+      close = resolve
+    })
+    this.#c.set('relayed', closed)
+    const watched = observeBody(body, runSignal(this.#c), {
+      onAnswerEnd: (end) => this.end('answered', end),
+      onEnd: async (ending, end, bytes) => {
+        await this.end(endingOf(ending, end), end)
+        close({ ...this.#facts!, bytes })
+      },
+    })
+    // Work that outlives the answer, should its reader leave.
+    this.#platform.keepAlive(this.#c, closed)
+    return new Response(watched, response)
+  }
+
+  /** Settles, the first time it is called. */
+  async end(ending: Settlement['ending'], answer: AnswerEnd): Promise<void> {
+    this.#settled ??= this.#settle(ending, answer)
+    if (this.#isLimited) await this.#settled
+    else this.#platform.keepAlive(this.#c, this.#settled)
+  }
+
+  async #settle(told: Settlement['ending'], answer: AnswerEnd): Promise<void> {
+    const isError = answer.errorCode !== undefined
+    const ending = told === 'answered' && isError ? 'failed' : told
+    const usage = ending === 'answered' ? answer.usage : (answer.usage ?? answer.usageSoFar)
+    const images = usage === undefined ? 0 : this.#images
+    this.#facts = {
+      ending,
+      usage,
+      images,
+      ...(isError ? { errorCode: answer.errorCode } : {}),
+    }
+    const ms = this.#platform.now() - this.#admittedAt
+    const settlement = { callId: this.#callId, ending, usage, images, ms }
+    try {
+      await this.#reserved
+      await settleWithRetries(() => this.#platform.meter.settle(this.#key.id, settlement))
+    } catch (cause) {
+      this.#platform.log({
+        level: 'error',
+        message: 'usage was not recorded',
+        request_id: this.#c.var.requestId,
+        key_id: this.#key.id,
+        ending,
+        tokens: usage === undefined ? 0 : usage.prompt_tokens + usage.completion_tokens,
+        images,
+        detail: cause instanceof Error ? cause.message : null,
+      })
+    }
+  }
+}
+
+function endingOf(body: BodyEnding, { usage }: AnswerEnd): Settlement['ending'] {
+  if (usage !== undefined) return 'answered'
+  return body === 'left' ? 'cancelled' : 'failed'
+}
+
+async function settleWithRetries(settle: () => Promise<void>): Promise<void> {
+  for (const waitMs of settleRetryMs) {
+    try {
+      return await settle()
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, waitMs))
+    }
+  }
+  await settle()
+}

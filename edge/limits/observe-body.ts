@@ -1,0 +1,73 @@
+import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
+
+/** How a body ended: sent whole; broken off by its sender; or its reader left. */
+export type BodyEnding = 'whole' | 'broken' | 'left'
+
+export interface BodyObserver {
+  /** The answer told its usage, or an error, for the first time. Its reader gets those bytes once this resolves. */
+  readonly onAnswerEnd: (end: AnswerEnd) => Promise<void>
+  /** Called once, whatever happens. The reader of a whole body hears of its end once this resolves. */
+  readonly onEnd: (ending: BodyEnding, end: AnswerEnd, bytes: number) => Promise<void>
+}
+
+/**
+ * Relays a body unchanged, chunk by chunk at its reader's pace, and watches its end.
+ * @param signal of the reader's connection: workerd does not always cancel a stream whose reader has left
+ */
+export function observeBody(
+  source: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+  observer: BodyObserver,
+): ReadableStream<Uint8Array> {
+  const reader = source.getReader()
+  const tail = new AnswerTail()
+  let bytes = 0
+  let told = false
+  let ended = false
+
+  const end = async (ending: BodyEnding): Promise<void> => {
+    if (ended) return
+    ended = true
+    signal.removeEventListener('abort', leave)
+    await observer.onEnd(ending, readAnswerEnd(tail.text()), bytes)
+  }
+  const leave = (): void => {
+    void end('left')
+    reader.cancel(signal.reason).catch(() => undefined)
+  }
+  const watch = async (chunk: Uint8Array): Promise<void> => {
+    bytes += chunk.byteLength
+    tail.push(chunk)
+    if (told) return
+    const answerEnd = readAnswerEnd(tail.text())
+    told = answerEnd.usage !== undefined || answerEnd.errorCode !== undefined
+    if (told) await observer.onAnswerEnd(answerEnd)
+  }
+
+  if (signal.aborted) leave()
+  else signal.addEventListener('abort', leave)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (done) {
+            await end('whole')
+            controller.close()
+          } else {
+            await watch(value)
+            controller.enqueue(value)
+          }
+        } catch (error) {
+          await end(signal.aborted ? 'left' : 'broken')
+          throw error
+        }
+      },
+      async cancel(reason) {
+        await end('left')
+        await reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
