@@ -12,6 +12,8 @@ interface Tenant<Item> {
   /** Estimates of its running items, divided by its weight. */
   charged: number
   running: number
+  /** When one of its items was taken last, counting all that were; 0 before the first. */
+  lastTurn: number
   /** First come, first served. */
   readonly waiting: Set<Item>
 }
@@ -29,6 +31,7 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
   readonly #tenants = new Map<string, Tenant<Item>>()
   /** Virtual time of the least served tenant that is active, as far as it has ever been. */
   #floor = 0
+  #turns = 0
   #size = 0
   #work = 0
 
@@ -65,6 +68,7 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     this.#remove(tenant, item)
     tenant.charged += item.estimatedWork / tenant.weight
     tenant.running += 1
+    tenant.lastTurn = ++this.#turns
     return item
   }
 
@@ -121,9 +125,8 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     if (known !== undefined && isActive(known)) return known
     const settled = Math.max(known?.settled ?? 0, this.#least())
     const weight = this.#weights.get(name) ?? 1
-    const tenant = { weight, settled, charged: 0, running: 0, waiting: new Set<Item>() }
-    // Deleted first, so that among equals the tenant that waits longest stays first.
-    this.#tenants.delete(name)
+    const lastTurn = known?.lastTurn ?? 0
+    const tenant = { weight, settled, charged: 0, running: 0, lastTurn, waiting: new Set<Item>() }
     this.#tenants.set(name, tenant)
     return tenant
   }
@@ -167,8 +170,9 @@ function tagOf(tenant: Tenant<unknown>): number {
   return tenant.settled + tenant.charged
 }
 
+/** Among equals, whoever had a turn longest ago. */
 function isBefore(a: Tenant<unknown>, b: Tenant<unknown>): boolean {
-  return tagOf(a) < tagOf(b) || (tagOf(a) === tagOf(b) && a.running < b.running)
+  return tagOf(a) < tagOf(b) || (tagOf(a) === tagOf(b) && a.lastTurn < b.lastTurn)
 }
 
 function tagAfter({ weight, ...tenant }: Tenant<unknown>, items: readonly Queueable[]): number {

@@ -4,6 +4,12 @@
  */
 const gapRatio = 1.8
 
+/**
+ * The same where the streams' tenant has fewer sequences running than those whose prompts are read: its share of the
+ * model is small already.
+ */
+const gapRatioOfSmallTenants = 1.25
+
 /** Tokens of prompt in the first step beside streams, before anything is known about what they cost there. */
 const firstTokens = 4
 
@@ -73,13 +79,19 @@ function averaged(average: number | undefined, value: number, weight: number): n
 /**
  * How many tokens of prompts the next step may carry beside `decodeRows` streams; 0 when the normal gap has to be
  * measured first. At least 1 otherwise, so that every prompt is read in the end.
+ * @param streamsOf whether a stream belongs to a tenant with fewer sequences than any of the prompts' tenants
  */
-export function promptTokensBeside(decodeRows: number, pace: Pace): number {
+export function promptTokensBeside(
+  decodeRows: number,
+  pace: Pace,
+  streamsOf: 'small tenants' | 'any' = 'any',
+): number {
   const normalMs = normalGap(pace, decodeRows)
   if (normalMs === undefined || pace.sinceProbe >= stepsBetweenProbes) return 0
   if (pace.promptTokenMs === undefined) return firstTokens
+  const ratio = streamsOf === 'any' ? gapRatio : gapRatioOfSmallTenants
   const free = pace.promptTokenMs === 0
-  const affordable = free ? Infinity : ((gapRatio - 1) * normalMs) / pace.promptTokenMs
+  const affordable = free ? Infinity : ((ratio - 1) * normalMs) / pace.promptTokenMs
   return Math.max(
     1,
     Math.floor(Math.min(affordable, growth * Math.max(pace.lastTokens, firstTokens))),

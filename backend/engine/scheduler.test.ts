@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { chooseImage, planStep } from './scheduler.ts'
+import { chooseImage, planStep, streamsOfSmallTenants } from './scheduler.ts'
 import type { SequenceStatus } from './step-plan.ts'
 
 const limits = { stepTokenBudget: 10, prefillChunkTokens: 6 }
@@ -13,20 +13,20 @@ function plan(running: ReturnType<typeof sequence>[], turn: number): string[] {
   return planStep(running, limits, turn).map((row) => `${row.sequence.name}:${row.tokens}`)
 }
 
-const oldestsTurn = 4
+const oldestsTurn = 8
 
 describe('planStep()', () => {
   it('gives every decoding sequence its token first', () => {
     expect(plan([sequence('a', 'prefill', 9), sequence('b', 'decode')], 1)).toEqual(['b:1', 'a:6'])
   })
 
-  it('reads the shortest rests of prompts first, in every fourth turn the oldest prompt', () => {
+  it('reads the shortest rests of prompts first, in every eighth turn the oldest prompt', () => {
     const prompts = [
       sequence('a', 'prefill', 90),
       sequence('b', 'prefill', 9),
       sequence('c', 'prefill', 1),
     ]
-    const turns = [1, 2, 3, oldestsTurn].map((turn) => plan(prompts, turn))
+    const turns = [1, 2, 7, oldestsTurn].map((turn) => plan(prompts, turn))
     expect(turns).toEqual([
       ['c:1', 'b:6', 'a:3'],
       ['c:1', 'b:6', 'a:3'],
@@ -35,13 +35,14 @@ describe('planStep()', () => {
     ])
   })
 
-  it('reads prompts of tenants with few sequences before those of others', () => {
+  it('reads prompts of the tenants with the fewest sequences, without those of others', () => {
     const running = [
       sequence('a', 'prefill', 5),
       sequence('b', 'decode'),
       sequence('c', 'prefill', 90, 'another'),
     ]
-    expect(plan(running, 1)).toEqual(['b:1', 'c:6', 'a:3'])
+    expect(plan(running, 1)).toEqual(['b:1', 'c:6'])
+    expect(plan(running, oldestsTurn)).toEqual(['b:1', 'a:5', 'c:4'])
   })
 
   it('leaves out sequences that wait for an image or have ended', () => {
@@ -57,12 +58,23 @@ describe('chooseImage()', () => {
     sequence('d', 'vision', 50, 'another'),
   ]
 
-  it('takes the most urgent sequence, in every fourth turn the oldest', () => {
-    const chosen = [1, 2, 3, oldestsTurn].map((turn) => chooseImage(running, turn)?.name)
+  it('takes the most urgent sequence, in every eighth turn the oldest', () => {
+    const chosen = [1, 2, 7, oldestsTurn].map((turn) => chooseImage(running, turn)?.name)
     expect(chosen).toEqual(['d', 'd', 'd', 'b'])
   })
 
   it('takes none when no image is waited for', () => {
     expect(chooseImage([sequence('a', 'prefill', 3)], 1)).toBeUndefined()
+  })
+})
+
+describe('streamsOfSmallTenants()', () => {
+  it('is true when a stream has a tenant with fewer sequences than all whose prompts are read', () => {
+    const greedy = [sequence('a', 'prefill', 5), sequence('b', 'decode')]
+    const stream = sequence('c', 'decode', 0, 'another')
+    const prompt = sequence('d', 'prefill', 9, 'a third')
+    expect(streamsOfSmallTenants(greedy)).toBe(false)
+    expect(streamsOfSmallTenants([...greedy, stream])).toBe(true)
+    expect(streamsOfSmallTenants([...greedy, stream, prompt])).toBe(false)
   })
 })

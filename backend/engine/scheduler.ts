@@ -1,7 +1,7 @@
 import type { PlannedRow, Schedulable, StepLimits, StepPlan } from './step-plan.ts'
 
 /** Of so many turns, one is the oldest sequence's, however urgent the others are. */
-const turnsPerOldest = 4
+const turnsPerOldest = 8
 
 /** The sequence whose next image is encoded before the next step, if any. Parameters and order as in `planStep`. */
 export function chooseImage<S extends Schedulable>(
@@ -13,8 +13,9 @@ export function chooseImage<S extends Schedulable>(
 
 /**
  * Every decoding sequence gets its one token, so that a long prompt never stops a stream. What is left of the budget
- * goes to prompts: in most steps first to tenants with few sequences running, then to prompts with little left, so that
- * one tenant's long prompts hold up neither another tenant nor a short question; in every fourth step to the oldest.
+ * goes to prompts: in most steps to those of the tenants with the fewest sequences running, and first to those with little
+ * left, so that one tenant's long prompts hold up neither another tenant nor a short question; in every eighth step to
+ * the oldest.
  * @param running sequences that hold a slot, longest first
  * @param turn number of the turn, counting up
  */
@@ -37,7 +38,20 @@ export function planStep<S extends Schedulable>(
   return plan
 }
 
-/** Those in `phase`: the oldest first in its turn, else tenants with few sequences first, then short prompts. */
+/** True when some stream's tenant has fewer sequences running than any tenant whose prompt is being read. */
+export function streamsOfSmallTenants(running: readonly Schedulable[]): boolean {
+  const sequencesOf = countByTenant(running)
+  const fewest = (phase: 'prefill' | 'decode') => {
+    const own = running.filter(({ status }) => status === phase)
+    return Math.min(...own.map(({ tenant }) => sequencesOf.get(tenant)!))
+  }
+  return fewest('decode') < fewest('prefill')
+}
+
+/**
+ * Those in `phase`: in the oldest's turn all by age; else those of the tenants with the fewest sequences, without
+ * company that would make their step longer, short prompts first.
+ */
 function inOrder<S extends Schedulable>(
   phase: 'vision' | 'prefill',
   running: readonly S[],
@@ -45,10 +59,16 @@ function inOrder<S extends Schedulable>(
 ): readonly S[] {
   const sequences = running.filter(({ status }) => status === phase)
   if (sequences.length < 2 || turn % turnsPerOldest === 0) return sequences
-  const sequencesOf = new Map<string, number>()
-  for (const { tenant } of running) sequencesOf.set(tenant, (sequencesOf.get(tenant) ?? 0) + 1)
-  return sequences.toSorted((a, b) => {
-    const difference = sequencesOf.get(a.tenant)! - sequencesOf.get(b.tenant)!
-    return difference === 0 ? a.promptLeft - b.promptLeft : difference
-  })
+  const sequencesOf = countByTenant(running)
+  const countOf = ({ tenant }: S) => sequencesOf.get(tenant)!
+  const fewest = Math.min(...sequences.map(countOf))
+  return sequences
+    .filter((sequence) => countOf(sequence) === fewest)
+    .toSorted((a, b) => a.promptLeft - b.promptLeft)
+}
+
+function countByTenant(running: readonly Schedulable[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { tenant } of running) counts.set(tenant, (counts.get(tenant) ?? 0) + 1)
+  return counts
 }

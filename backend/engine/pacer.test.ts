@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import { observe, promptTokensBeside, unknownPace, type Pace } from './pacer.ts'
+
+/** Milliseconds of a step: a fixed part, one per token, one per token and 1,000 tokens it looks back on. */
+interface StepCost {
+  readonly fixed: number
+  readonly token: number
+  readonly attention: number
+  /** Further cost of the first tokens, which each bring in weights that others do not use; it levels off. */
+  readonly firstTokens?: number
+}
+
+/** Like the full size on two cores: 27 layers, 106 ms a step, 60 prompt tokens a second. */
+const fullSize: StepCost = { fixed: 88, token: 16, attention: 3.4, firstTokens: 60 }
+/** Like four layers of it. */
+const fourLayers: StepCost = { fixed: 24, token: 2.2, attention: 0.5, firstTokens: 30 }
+const nano: StepCost = { fixed: 1.5, token: 0.05, attention: 0.02 }
+
+function costOf(cost: StepCost, rows: readonly { tokens: number; past: number }[]): number {
+  const tokens = rows.reduce((sum, row) => sum + row.tokens, 0)
+  const looks = rows.reduce((sum, row) => sum + row.tokens * (row.past + row.tokens / 2), 0)
+  const first = (cost.firstTokens ?? 0) * (1 - Math.exp(-tokens / 24))
+  return cost.fixed + cost.token * tokens + (cost.attention * looks) / 1_000 + first
+}
+
+/** Streams decode while a prompt is read beside them. @returns of each step: milliseconds, how many times a step without the prompt that is, and chunk */
+function readBeside(cost: StepCost, streams: number, promptTokens: number, noise = () => 1) {
+  let pace: Pace = unknownPace
+  const steps: { ms: number; chunk: number; ratio: number }[] = []
+  const context = 300
+  for (let read = 0, step = 0; read < promptTokens; step++) {
+    const rows = Array.from({ length: streams }, () => ({ tokens: 1, past: context + step }))
+    // Streams have run for a while before the prompt comes.
+    const allowed = step < 10 ? 0 : promptTokensBeside(streams, pace)
+    const chunk = Math.min(allowed, promptTokens - read)
+    const ms = costOf(cost, chunk > 0 ? [...rows, { tokens: chunk, past: read }] : rows) * noise()
+    pace = observe(pace, { decodeRows: streams, promptTokens: chunk, ms })
+    steps.push({ ms, chunk, ratio: ms / costOf(cost, rows) })
+    read += chunk
+  }
+  return steps
+}
+
+describe('promptTokensBeside()', () => {
+  it.each([
+    ['nano', nano, 1, 4_000],
+    ['nano', nano, 3, 4_000],
+    ['four layers', fourLayers, 1, 2_000],
+    ['four layers', fourLayers, 3, 16_000],
+    ['full size', fullSize, 1, 2_000],
+    ['full size', fullSize, 3, 16_000],
+  ])('keeps gaps within twice the normal: %s, cost %o, %i streams, %i tokens', (...given) => {
+    const [, cost, streams, promptTokens] = given
+    const steps = readBeside(cost, streams, promptTokens)
+    const ratios = steps.slice(10).map(({ ratio }) => ratio)
+    expect(Math.max(...ratios)).toBeLessThanOrEqual(2)
+    // What may be used is used: most steps come close to the limit.
+    const median = ratios.toSorted((a, b) => a - b)[ratios.length >> 1]!
+    expect(median).toBeGreaterThan(1.5)
+  })
+
+  it('comes back from single slow steps', () => {
+    let step = 0
+    const noise = () => (++step % 50 === 0 ? 5 : 1)
+    const steps = readBeside(fourLayers, 1, 2_000, noise)
+    const usual = steps.slice(10).filter((_, at) => (at + 11) % 50 !== 0)
+    expect(Math.max(...usual.map(({ ms }) => ms))).toBeLessThanOrEqual(2.1 * steps[8]!.ms)
+    const undisturbed = readBeside(fourLayers, 1, 2_000)
+    expect(steps.length).toBeLessThan(1.5 * undisturbed.length)
+  })
+
+  it('runs a step without prompts first when the normal gap is not known', () => {
+    expect(promptTokensBeside(1, unknownPace)).toBe(0)
+    const pace = observe(unknownPace, { decodeRows: 2, promptTokens: 0, ms: 10 })
+    expect(promptTokensBeside(1, pace)).toBe(0)
+    expect(promptTokensBeside(2, pace)).toBe(4)
+    expect(promptTokensBeside(3, pace)).toBe(4)
+  })
+
+  it('measures the normal gap again after 32 steps with prompts', () => {
+    const chunks = readBeside(nano, 1, 4_000).map(({ chunk }) => chunk)
+    const probes = chunks.flatMap((chunk, at) => (at >= 10 && chunk === 0 ? [at - 10] : []))
+    expect(probes.slice(0, 3)).toEqual([32, 65, 98])
+  })
+
+  it('allows one token at least, however long steps are', () => {
+    let pace = observe(unknownPace, { decodeRows: 1, promptTokens: 0, ms: 10 })
+    for (let i = 0; i < 9; i++) pace = observe(pace, { decodeRows: 1, promptTokens: 4, ms: 9_000 })
+    expect(promptTokensBeside(1, pace)).toBe(1)
+  })
+
+  it('at most doubles from one step to the next', () => {
+    const chunks = readBeside({ fixed: 100, token: 0.001, attention: 0 }, 1, 4_000)
+    expect(chunks.slice(10, 16).map(({ chunk }) => chunk)).toEqual([4, 8, 16, 32, 64, 128])
+  })
+
+  it('takes no notice of steps without streams', () => {
+    expect(observe(unknownPace, { decodeRows: 0, promptTokens: 512, ms: 99 })).toBe(unknownPace)
+  })
+})
