@@ -3,9 +3,10 @@ import type { ErrorBody } from '../shared/api/errors.ts'
 import { maxImages } from '../shared/api/limits.ts'
 import { routes } from '../shared/api/routes.ts'
 import { parseForm } from '../test/support/form.ts'
-import { testKeys } from '../test/support/test-keys.ts'
+import { testKeys, testSqlite } from '../test/support/test-keys.ts'
 import { testMeter } from '../test/support/test-meter.ts'
 import { createEdgeApp } from './app.ts'
+import { AnswerRegister } from './idempotency/answer-register.ts'
 import type { BackendInit, LogLine, Platform } from './platform.ts'
 
 const png = Uint8Array.from(
@@ -20,6 +21,7 @@ function createTestEdge(parts: Partial<Platform> = {}) {
   const app = createEdgeApp({
     ...testKeys('right-key'),
     ...testMeter(clock),
+    answers: new AnswerRegister(testSqlite(), () => clock.ms),
     stickyByContent: false,
     fetchPublic: async () => new Response(png),
     log: (line) => lines.push(line),

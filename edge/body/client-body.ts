@@ -4,7 +4,7 @@ import type { EdgeContext } from '../platform.ts'
 
 /** A client's body on its way through. */
 export interface ClientBody {
-  readonly stream: AsyncIterable<Uint8Array>
+  readonly stream: Uint8Array | AsyncIterable<Uint8Array>
   /** As declared; undefined for a chunked body. */
   readonly length: number | undefined
   /** Why the stream broke, if the client is to blame. */
@@ -17,6 +17,8 @@ export interface ClientBody {
  * @throws {ServiceError} `body_too_large`
  */
 export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
+  const { bufferedBody } = c.var
+  if (bufferedBody !== undefined) return heldBody(bufferedBody)
   const length = declaredLength(c, maxBytes)
   const budget = new ByteBudget(maxBytes)
   let left = false
@@ -33,9 +35,15 @@ export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
   }
 }
 
+/** A body that is here already. */
+export function heldBody(bytes: Uint8Array): ClientBody {
+  return { stream: bytes, length: bytes.byteLength, failure: () => undefined }
+}
+
 /** The whole body. @throws {ServiceError} `body_too_large`, `cancelled` when the client left */
 export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<Uint8Array> {
   declaredLength(c, maxBytes)
+  if (c.var.bufferedBody !== undefined) return withinLimit(c.var.bufferedBody, maxBytes)
   const budget = new ByteBudget(maxBytes)
   const bytes = await readLimited(rawStream(c), budget, c.req.raw.signal).catch(
     (cause: unknown) => {
@@ -43,6 +51,11 @@ export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<
     },
   )
   if (bytes === undefined) throw tooLarge('it is', maxBytes)
+  return bytes
+}
+
+function withinLimit(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  if (bytes.byteLength > maxBytes) throw tooLarge(`${bytes.byteLength} bytes are`, maxBytes)
   return bytes
 }
 
@@ -106,7 +119,7 @@ function tooLarge(what: string, maxBytes: number): ServiceError {
   return new ServiceError('body_too_large', message)
 }
 
-function clientLeft(cause?: unknown): ServiceError {
+export function clientLeft(cause?: unknown): ServiceError {
   const message = 'The client left before its request was complete'
   return new ServiceError('cancelled', message, { cause })
 }

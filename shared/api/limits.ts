@@ -50,3 +50,9 @@ export const maxTopLogprobs = 20
 
 /** Token ids with a bias in one request: OpenAI allows 300, a list of banned words may need more. */
 export const maxLogitBiases = 1_024
+
+/** Characters of `Idempotency-Key`: the draft of its standard suggests a UUID, others use up to 255. */
+export const maxIdempotencyKeyChars = 255
+
+/** Bytes of a body with an `Idempotency-Key`: it is held whole, and copied once, in a Worker's 128 MB. */
+export const maxIdempotentBodyBytes = 16 * MiB

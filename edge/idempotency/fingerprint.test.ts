@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { fingerprintOf } from './fingerprint.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+async function ofForm(form: FormData, accept = '*/*') {
+  const request = new Request('http://edge', { method: 'POST', body: form, headers: { accept } })
+  const body = new Uint8Array(await request.arrayBuffer())
+  return fingerprintOf('/generate/image', request.headers, body)
+}
+
+function formWith(pixels: Uint8Array<ArrayBuffer>): FormData {
+  const form = new FormData()
+  form.set('prompt', 'What is it?')
+  form.set('images', new Blob([pixels]), 'a.png')
+  return form
+}
+
+describe('fingerprintOf()', () => {
+  it('is the same for the same form with another boundary', async () => {
+    const pixels = crypto.getRandomValues(new Uint8Array(20_000))
+    expect(await ofForm(formWith(pixels))).toBe(await ofForm(formWith(pixels)))
+    expect(await ofForm(formWith(pixels.with(19_999, 7 ^ pixels[19_999]!)))).not.toBe(
+      await ofForm(formWith(pixels)),
+    )
+  })
+
+  it('differs with the path, the media type, the wish for a stream and the body', async () => {
+    const headers = (type: string, accept = '*/*') => new Headers({ 'content-type': type, accept })
+    const json = headers('application/json')
+    const prints = await Promise.all([
+      fingerprintOf('/generate/text', json, bytes('{}')),
+      fingerprintOf('/generate/image_url', json, bytes('{}')),
+      fingerprintOf('/generate/text', headers('text/plain'), bytes('{}')),
+      fingerprintOf(
+        '/generate/text',
+        headers('application/json', 'text/event-stream'),
+        bytes('{}'),
+      ),
+      fingerprintOf('/generate/text', json, bytes('{ }')),
+    ])
+    expect(new Set(prints).size).toBe(prints.length)
+    expect(await fingerprintOf('/generate/text', json, bytes('{}'))).toBe(prints[0])
+  })
+})

@@ -1,0 +1,134 @@
+import { ServiceError } from '../../shared/api/errors.ts'
+import { maxIdempotentBodyBytes, maxIdempotencyKeyChars } from '../../shared/api/limits.ts'
+import { readClientBody } from '../body/client-body.ts'
+import type { EdgeContext, EdgeMiddleware, Platform } from '../platform.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import type { Claim, ClaimReply, KeptAnswer } from './idempotency-store.ts'
+import { recordAnswer } from './record-answer.ts'
+
+const keyHeader = 'idempotency-key'
+const acceptable = /^[\x21-\x7e]+$/
+
+/** Milliseconds between two looks at a run under way: the first soon, later ones less often. */
+const firstLookMs = 100
+const longestLookMs = 3_000
+
+/** Milliseconds beyond its deadline before a run that told no outcome counts as lost. */
+const leaseGraceMs = 10_000
+
+/**
+ * Runs requests with the same `Idempotency-Key` once: whoever repeats one gets the kept answer, or waits for it. A run
+ * goes on when its client leaves, so that the answer is there when it comes back. Failures are not kept.
+ * @throws {ServiceError} `idempotency_conflict` when the key was used for another request; `invalid_field`;
+ *   `body_too_large`: the body has to be held whole
+ */
+export function idempotent(platform: Platform): EdgeMiddleware {
+  return async (c, next) => {
+    const key = idempotencyKeyOf(c.req.raw.headers)
+    if (key === undefined) return next()
+    const body = await readClientBody(c, maxIdempotentBodyBytes)
+    c.set('bufferedBody', body)
+    const claim: Claim = {
+      scope: c.var.key?.id ?? 'none',
+      key,
+      fingerprint: await fingerprintOf(c.req.path, c.req.raw.headers, body),
+      leaseMs: platform.deadlineMs + leaseGraceMs,
+    }
+    const reply = await claimOrWait(c, platform, claim)
+    if (reply.kind === 'answered') return replayed(reply.answer)
+    c.set('runsToEnd', true)
+    await next()
+    const { response, kept } = recordAnswer(c.res)
+    c.res = response
+    const settled = kept.then((answer) => platform.answers.settle(claim, reply.run, answer))
+    platform.keepAlive(c, logFailure(settled, c, platform))
+  }
+}
+
+function idempotencyKeyOf(headers: Headers): string | undefined {
+  const key = headers.get(keyHeader)
+  if (key === null) return undefined
+  if (acceptable.test(key) && key.length <= maxIdempotencyKeyChars) return key
+  const message = `Idempotency-Key must be 1 to ${maxIdempotencyKeyChars} visible ASCII characters, received ${key.length}`
+  throw new ServiceError('invalid_field', message, { param: 'Idempotency-Key' })
+}
+
+/** Until the run under way has ended, the client leaves or its time is up. */
+async function claimOrWait(
+  c: EdgeContext,
+  platform: Platform,
+  claim: Claim,
+): Promise<Extract<ClaimReply, { kind: 'run' | 'answered' }>> {
+  for (let waitMs = firstLookMs; ; waitMs = Math.min(waitMs * 1.5, longestLookMs)) {
+    const reply = await askStore(platform, claim)
+    switch (reply.kind) {
+      case 'run':
+      case 'answered':
+        return reply
+      case 'conflict':
+        throw new ServiceError(
+          'idempotency_conflict',
+          'This Idempotency-Key was used for another request',
+          { param: 'Idempotency-Key' },
+        )
+      case 'running':
+        await pause(waitMs, c.req.raw.signal)
+    }
+    if (platform.now() - c.var.startedAt > platform.deadlineMs) {
+      throw new ServiceError('deadline_exceeded', 'The request took longer than it may')
+    }
+  }
+}
+
+async function askStore(platform: Platform, claim: Claim): Promise<ClaimReply> {
+  try {
+    return await platform.answers.claim(claim)
+  } catch (cause) {
+    // Running it without the promise it asks for would be worse than not running it.
+    throw new ServiceError('idempotency_unavailable', 'Kept answers cannot be looked up now', {
+      cause,
+    })
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      clearTimeout(timer)
+      reject(new ServiceError('cancelled', 'The client left before the answer'))
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', leave)
+      resolve()
+    }, ms)
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+  })
+}
+
+function replayed({ contentType, body }: KeptAnswer): Response {
+  return new Response(body, {
+    headers: {
+      'content-type': contentType,
+      'cache-control': 'no-store',
+      'idempotency-replayed': 'true',
+    },
+  })
+}
+
+async function logFailure(
+  settled: Promise<void>,
+  c: EdgeContext,
+  platform: Platform,
+): Promise<void> {
+  try {
+    await settled
+  } catch (error) {
+    platform.log({
+      level: 'error',
+      message: 'an answer was not kept',
+      request_id: c.var.requestId,
+      detail: error instanceof Error ? error.message : 'unknown',
+    })
+  }
+}
