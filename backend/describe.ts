@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { startDeadline, type Deadline } from '../shared/api/deadline.ts'
 import { ServiceError } from '../shared/api/errors.ts'
-import type { GenerationEvent, Timings } from '../shared/api/events.ts'
+import type { GenerationEvent, Timings, Usage } from '../shared/api/events.ts'
 import { ChoiceText, type TextPart } from './choice-text.ts'
 import type {
   Engine,
@@ -33,6 +33,8 @@ export interface DescribeRequest extends Omit<SamplingParams, 'seed'> {
   readonly choices?: number | undefined
   /** When given, log probabilities are told, with so many alternatives each. */
   readonly topLogprobs?: number | undefined
+  /** Told as tokens come, what the answer has used so far; the final count may be lower. */
+  readonly onUsage?: ((usage: Usage) => void) | undefined
 }
 
 interface DescriberParts {
@@ -80,6 +82,7 @@ export function createDescriber(parts: DescriberParts): Describe {
     )
     const enough = texts.map(() => new AbortController())
     const ends = enough.map((choice) => choice.signal)
+    let sampledTokens = 0
     for await (const event of engine.generate(
       jobOf(request, prepared, leftMs, parts),
       signal,
@@ -92,6 +95,12 @@ export function createDescriber(parts: DescriberParts): Describe {
         case 'tokens':
           // From now on there is an answer to give, and the engine ends it in time.
           deadline.stopClock()
+          sampledTokens += event.ids.length
+          request.onUsage?.({
+            prompt_tokens: prepared.promptIds.length,
+            image_tokens: prepared.imageTokens,
+            completion_tokens: sampledTokens,
+          })
           yield* deltaOf(
             request,
             event.choice,

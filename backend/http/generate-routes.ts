@@ -8,9 +8,11 @@ import {
   wantsStream,
   type GenerateFields,
 } from '../../shared/api/request.ts'
+import type { Usage } from '../../shared/api/events.ts'
 import { routes } from '../../shared/api/routes.ts'
 import type { Transport } from '../../shared/fetch/fetch-image.ts'
 import { fetchImages } from '../../shared/fetch/fetch-images.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Describe, DescribeRequest } from '../describe.ts'
 import type { BackendEnv } from './exchange.ts'
 import { mediaTypeOf } from './media-type.ts'
@@ -87,7 +89,7 @@ function checkFiles(files: readonly Uint8Array[]): void {
   throw new ServiceError('empty_image', `Image ${empty + 1} is empty`, { param: 'images' })
 }
 
-function answer(
+async function answer(
   c: Context<BackendEnv>,
   fields: GenerateFields,
   images: readonly Uint8Array[],
@@ -106,11 +108,16 @@ function answer(
     images,
     maxTokens: fields.max_tokens,
     ...samplingOf(fields),
+    onUsage: (usage: Usage) => {
+      exchange.facts.usage = usage
+    },
   }
   const events = describe(request, exchange.signal)
-  return stream
+  const response = await (stream
     ? streamedAnswer(events, exchange, streaming)
-    : wholeAnswer(events, exchange, fields.logprobs)
+    : wholeAnswer(events, exchange, fields.logprobs))
+  response.headers.set(forwardHeaders.imageCount, String(images.length))
+  return response
 }
 
 /** The fields of the API as the rules they stand for. */

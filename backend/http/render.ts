@@ -1,6 +1,7 @@
 import { errorBody } from '../../shared/api/errors.ts'
 import type { ChoiceAnswer, GenerateAnswer, GenerationEvent } from '../../shared/api/events.ts'
 import { formatEvent, heartbeatText } from '../../shared/api/sse.ts'
+import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
 import { unlessAborted } from '../../shared/fetch/read-limited.ts'
 import type { Exchange } from './exchange.ts'
 import type { After } from './timer.ts'
@@ -124,7 +125,7 @@ async function* eventTexts(
         continue
       }
       if (next.done === true) return
-      yield eventText(next.value, exchange.requestId)
+      yield usageText(next.value, exchange) + eventText(next.value, exchange.requestId)
       pending = source.next()
     }
   } catch (thrown) {
@@ -132,6 +133,11 @@ async function* eventTexts(
   } finally {
     await source.return(undefined)
   }
+}
+
+/** Before each piece of text, what all text so far has used: whoever stops listening knows it. */
+function usageText({ type }: GenerationEvent, { facts: { usage } }: Exchange): string {
+  return type === 'delta' && usage !== undefined ? formatUsageComment(usage) : ''
 }
 
 function eventText(event: GenerationEvent, requestId: string): string {

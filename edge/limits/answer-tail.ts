@@ -1,4 +1,5 @@
 import type { Usage } from '../../shared/api/events.ts'
+import { lastUsageComment } from '../../shared/forward/usage-comment.ts'
 
 /**
  * Bytes of an answer's end that are kept: usage, timings and ids stand there, in whole answers and in the `end` event,
@@ -45,27 +46,25 @@ export interface AnswerEnd {
 export function readAnswerEnd(tail: string): AnswerEnd {
   const code = /^event: error\ndata: .*"code":"(\w+)"/m.exec(tail)?.[1]
   const object = [...tail.matchAll(/[{,]"usage":(\{[^{}]*\})/g)].at(-1)?.[1]
-  const soFar = [...tail.matchAll(/^: usage (\d+) (\d+) (\d+)$/gm)].at(-1)
+  const soFar = lastUsageComment(tail)
   const usage = object === undefined ? undefined : parseUsage(object)
   return {
     ...(code === undefined ? {} : { errorCode: code }),
     ...(usage === undefined ? {} : { usage }),
-    ...(soFar === undefined ? {} : { usageSoFar: usageOf(soFar.slice(1).map(Number)) }),
+    ...(soFar === undefined ? {} : { usageSoFar: soFar }),
   }
 }
 
 function parseUsage(json: string): Usage | undefined {
   const {
     prompt_tokens: prompt,
-    image_tokens: image,
+    image_tokens: image = 0,
     completion_tokens: completion,
   } = JSON.parse(json) as Partial<Record<keyof Usage, unknown>>
-  const counts = [prompt, image ?? 0, completion]
-  return counts.every((count) => Number.isSafeInteger(count) && Number(count) >= 0)
-    ? usageOf(counts as number[])
-    : undefined
+  if (!isCount(prompt) || !isCount(image) || !isCount(completion)) return undefined
+  return { prompt_tokens: prompt, image_tokens: image, completion_tokens: completion }
 }
 
-function usageOf([prompt = 0, image = 0, completion = 0]: readonly number[]): Usage {
-  return { prompt_tokens: prompt, image_tokens: image, completion_tokens: completion }
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
 }

@@ -54,7 +54,13 @@ export class KeyMeter {
       this.#sql.all(
         `INSERT INTO calls (key_id, call_id, day, admitted_ms, lease_ms, tokens, images)
          VALUES (?, ?, ?, ?, ?, ?, ?)`,
-        ...[keyId, callId, utcDayOf(nowMs), nowMs, Math.ceil(leaseMs), tokens, images],
+        keyId,
+        callId,
+        utcDayOf(nowMs),
+        nowMs,
+        Math.ceil(leaseMs),
+        tokens,
+        images,
       )
       if (hasWindow(limits)) this.#count(keyId, secondOf(nowMs), 1, 0)
       return decision
@@ -66,14 +72,17 @@ export class KeyMeter {
     this.#sql.transaction(() => {
       const [call] = this.#sql.all<{ day: string; admitted_ms: number; expired_ms: number | null }>(
         'DELETE FROM calls WHERE key_id = ? AND call_id = ? RETURNING day, admitted_ms, expired_ms',
-        ...[keyId, settlement.callId],
+        keyId,
+        settlement.callId,
       )
       if (call === undefined) return
       if (call.expired_ms !== null) this.#addToDay(keyId, call.day, { requests: -1, errors: -1 })
       this.#addToDay(keyId, call.day, ledgerEntry(settlement))
       this.#sql.all(
         'UPDATE seconds SET tokens = tokens + ? WHERE key_id = ? AND second = ?',
-        ...[totalTokens(settlement), keyId, secondOf(call.admitted_ms)],
+        totalTokens(settlement),
+        keyId,
+        secondOf(call.admitted_ms),
       )
     })
   }
@@ -82,7 +91,9 @@ export class KeyMeter {
     return this.#sql
       .all<Omit<DayUsage, 'seconds'> & { ms: number }>(
         'SELECT * FROM days WHERE key_id = ? AND day BETWEEN ? AND ? ORDER BY day',
-        ...[keyId, from, to],
+        keyId,
+        from,
+        to,
       )
       .map(({ ms, ...day }) => ({ ...day, seconds: ms / 1_000 }))
   }
@@ -103,7 +114,8 @@ export class KeyMeter {
     const outside = lastSecondOutside(nowMs)
     const seconds = this.#sql.all<{ second: number; requests: number; tokens: number }>(
       'SELECT second, requests, tokens FROM seconds WHERE key_id = ? AND second > ?',
-      ...[keyId, outside],
+      keyId,
+      outside,
     )
     const running = this.#sql.all<{
       day: string
@@ -119,7 +131,8 @@ export class KeyMeter {
     const [ledger] = this.#sql.all<{ tokens: number; images: number }>(
       `SELECT prompt_tokens + completion_tokens + unfinished_tokens AS tokens, images
        FROM days WHERE key_id = ? AND day = ?`,
-      ...[keyId, day],
+      keyId,
+      day,
     )
     const reserved = running
       .map((call) => ({ second: secondOf(call.admitted_ms), amount: call.tokens }))
@@ -136,11 +149,14 @@ export class KeyMeter {
   #followClock(keyId: string, nowMs: number): void {
     this.#sql.all(
       'UPDATE calls SET admitted_ms = ? WHERE key_id = ? AND admitted_ms > ?',
-      ...[nowMs, keyId, nowMs],
+      nowMs,
+      keyId,
+      nowMs,
     )
     const ahead = this.#sql.all<{ requests: number; tokens: number }>(
       'DELETE FROM seconds WHERE key_id = ? AND second > ? RETURNING requests, tokens',
-      ...[keyId, secondOf(nowMs)],
+      keyId,
+      secondOf(nowMs),
     )
     for (const { requests, tokens } of ahead) {
       this.#count(keyId, secondOf(nowMs), requests, tokens)
@@ -150,25 +166,28 @@ export class KeyMeter {
   #expire(keyId: string, nowMs: number): void {
     this.#sql.all(
       'DELETE FROM seconds WHERE key_id = ? AND second <= ?',
-      ...[keyId, lastSecondOutside(nowMs)],
+      keyId,
+      lastSecondOutside(nowMs),
     )
     const lost = this.#sql.all<{ day: string }>(
       `UPDATE calls SET expired_ms = ?
        WHERE key_id = ? AND expired_ms IS NULL AND admitted_ms + lease_ms <= ? RETURNING day`,
-      ...[nowMs, keyId, nowMs],
+      nowMs,
+      keyId,
+      nowMs,
     )
     for (const { day } of lost) this.#addToDay(keyId, day, lostCall)
-    this.#sql.all(
-      'DELETE FROM calls WHERE key_id = ? AND expired_ms <= ?',
-      ...[keyId, nowMs - lateMs],
-    )
+    this.#sql.all('DELETE FROM calls WHERE key_id = ? AND expired_ms <= ?', keyId, nowMs - lateMs)
   }
 
   #count(keyId: string, second: number, requests: number, tokens: number): void {
     this.#sql.all(
       `INSERT INTO seconds (key_id, second, requests, tokens) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, tokens = tokens + excluded.tokens`,
-      ...[keyId, second, requests, tokens],
+      keyId,
+      second,
+      requests,
+      tokens,
     )
   }
 

@@ -12,10 +12,11 @@ export function logRequests(platform: Platform): EdgeMiddleware {
     const { relayed } = c.var
     const { status } = c.res
     if (relayed === undefined) return platform.log(lineOf(c, status, platform.now()))
-    const line = relayed.then((facts) => {
+    const logAtEnd = async () => {
+      const facts = await relayed
       platform.log({ ...lineOf(c, status, platform.now()), ...fieldsOf(facts) })
-    })
-    platform.keepAlive(c, line)
+    }
+    platform.keepAlive(c, logAtEnd())
   }
 }
 
