@@ -7,7 +7,7 @@ import { parseStartSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
 /** Bundled entry files of the programs. */
-export interface ProgramScripts {
+interface ProgramScripts {
   readonly backend: string
   readonly nodeEdge: string
   readonly workerEdge: string

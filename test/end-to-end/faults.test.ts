@@ -107,15 +107,23 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
     expect(inferenceProcess()?.pid).not.toBe(victim?.pid)
   })
 
-  it('answers a whole request with 503 when inference is killed meanwhile', async () => {
-    const answer = product.edge('/generate/text', jsonCall(counting))
-    await eventually(async () => (await engine()).slotsInUse === 1)
-    process.kill(inferenceProcess()!.pid, 'SIGKILL')
-    const response = await answer
-    expect(response.status).toBe(503)
-    expect(response.headers.get('retry-after')).toMatch(/^\d+$/)
-    const { error } = (await response.json()) as ErrorBody
-    expect(error.code).toBe('engine_restarted')
+  it('answers running and waiting requests with 503 when inference is killed', async () => {
+    const victim = inferenceProcess()!
+    const { slots } = await engine()
+    const answers = Promise.all(
+      Array.from({ length: 2 * slots }, () => product.edge('/generate/text', jsonCall(counting))),
+    )
+    await eventually(async () => (await engine()).slotsInUse === slots)
+    process.kill(victim.pid, 'SIGKILL')
+    const refused = (await answers).filter(({ status }) => status !== 200)
+    // Those that ran may have just ended; those that waited cannot.
+    expect(refused.length).toBeGreaterThanOrEqual(slots)
+    for (const response of refused) {
+      expect(response.status).toBe(503)
+      expect(response.headers.get('retry-after')).toMatch(/^\d+$/)
+      const { error } = (await response.json()) as ErrorBody
+      expect(error.code).toBe('engine_restarted')
+    }
     await eventually(async () => (await health()).status === 200)
   })
 

@@ -112,7 +112,7 @@ export async function fetchWithCertificate(
 }
 
 /** @returns the first group of `pattern` in the output, once it is there */
-export async function waitForLine(launched: Launch, pattern: RegExp): Promise<string> {
+async function waitForLine(launched: Launch, pattern: RegExp): Promise<string> {
   for (;;) {
     const match = pattern.exec(launched.output())
     if (match !== null) return match[1]!
