@@ -18,8 +18,10 @@ import { check, jsonBody, smallBody } from './check.ts'
 /** Longer ids do not exist; the shorter ones that do not are answered 404. */
 const idParam = z.object({ id: z.string().max(64) })
 
+type KeyRouteParts = Pick<Platform, 'keys' | 'keyStore' | 'log' | 'wallClock'>
+
 /** `/admin/keys`: making, showing, changing and ending keys. Whoever comes here has the scope `admin`. */
-export function keyRoutes(platform: Platform): Hono<EdgeEnv> {
+export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
   const { keys, keyStore, wallClock } = platform
   const { createKey, listKeys, showKey, changeKey, removeKey, revokeKey, rotateKey } = adminRoutes
   const view = (record: KeyRecord) => viewOf(record, wallClock())
@@ -108,7 +110,7 @@ function found(id: string, record: KeyRecord | undefined): KeyRecord {
 
 /** Makes a change count here at once, and writes down who made it. */
 function noted(
-  { keys, log, wallClock }: Platform,
+  { keys, log, wallClock }: KeyRouteParts,
   c: EdgeContext,
   record: KeyRecord,
   change: string,
