@@ -26,10 +26,15 @@ export interface Launch {
 /**
  * Runs `npm start`'s program in a fresh state folder, on free ports unless `settings` say otherwise.
  * Call `endLaunch()` afterwards.
+ * @param wrapper command that runs the command given to it, in its own process
  */
-export async function launch(settings: Readonly<Record<string, string>>): Promise<Launch> {
+export async function launch(
+  settings: Readonly<Record<string, string>>,
+  wrapper: readonly string[] = [],
+): Promise<Launch> {
   const stateDir = await mkdtemp(join(tmpdir(), 'describe-state-'))
-  const child = spawn(process.execPath, ['scripts/bootstrap.mjs', 'start'], {
+  const [command, ...rest] = [...wrapper, process.execPath, 'scripts/bootstrap.mjs', 'start']
+  const child = spawn(command!, rest, {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
@@ -68,8 +73,11 @@ export interface Product extends Launch {
 }
 
 /** Launches the product and waits for its `ready` line. */
-export async function startProduct(settings: Readonly<Record<string, string>>): Promise<Product> {
-  const launched = await launch(settings)
+export async function startProduct(
+  settings: Readonly<Record<string, string>>,
+  wrapper: readonly string[] = [],
+): Promise<Product> {
+  const launched = await launch(settings, wrapper)
   const url = await waitForLine(launched, /^ready (\S+)$/m)
   const backendUrl = /https:\/\/[\w.:[\]]+/.exec(launched.output())![0]
   const apiKey = (await readFile(join(launched.stateDir, 'api-key'), 'utf8')).trim()

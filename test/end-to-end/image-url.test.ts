@@ -1,0 +1,105 @@
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { endLaunch, startProduct, type Product } from './product.ts'
+
+// Fetching by URL with nothing replaced, yet without the internet: the product, a picture server and the client run in
+// a network namespace of their own, where a public address is this machine. Needs Linux's unprivileged namespaces.
+
+const publicAddress = '93.184.216.34'
+const wrapper = [
+  'unshare',
+  '--map-root-user',
+  '--net',
+  'sh',
+  '-c',
+  `ip link set lo up && ip addr add ${publicAddress}/32 dev lo && exec "$@"`,
+  'sh',
+]
+const isPossible = spawnSync(wrapper[0]!, [...wrapper.slice(1), 'true']).status === 0
+
+/** Serves test/golden/images; /moved leads to a private address. */
+const pictureServer = `
+  require('node:http').createServer((request, response) => {
+    if (request.url === '/moved') response.writeHead(302, { location: 'http://127.0.0.1/g01.png' }).end()
+    else require('node:fs').createReadStream('test/golden/images' + request.url)
+      .on('error', () => response.writeHead(404).end()).pipe(response)
+  }).listen(80, '${publicAddress}', () => console.log('listening'))`
+
+const run = promisify(execFile)
+const redCircle = 'A large red circle in the center on a white background.'
+
+describe.skipIf(!isPossible).each(['worker', 'node'])('image_url with EDGE=%s', (edge) => {
+  let product: Product
+  let pictures: ChildProcess
+  let inside: string[]
+  beforeAll(async () => {
+    product = await startProduct({ EDGE: edge }, wrapper)
+    inside = ['--user', '--net', '--preserve-credentials', '--target', String(product.child.pid)]
+    pictures = spawn('nsenter', [...inside, process.execPath, '-e', pictureServer])
+    await once(pictures.stdout!, 'data')
+  })
+  afterAll(async () => {
+    pictures.kill()
+    await endLaunch(product)
+  })
+
+  describe.each(['edge', 'backend'] as const)('through the %s', (way) => {
+    const describeUrl = async (...curlArguments: string[]) => {
+      const certificate = (name: string) => join(product.stateDir, 'certs', name)
+      const access =
+        way === 'edge'
+          ? ['--header', `x-api-key: ${product.apiKey}`, `${product.url}/generate/image_url`]
+          : [
+              ...['--cacert', certificate('ca.pem'), '--cert', certificate('client.pem')],
+              ...['--key', certificate('client-key.pem')],
+              `${product.backendUrl}/generate/image_url`,
+            ]
+      const command = ['curl', '--silent', '--show-error', ...access, ...curlArguments]
+      return (await run('nsenter', [...inside, ...command])).stdout
+    }
+    const form = (...urls: string[]) => [
+      ...['--form', 'prompt=Describe this image.', '--form', 'temperature=0'],
+      ...urls.flatMap((url) => ['--form', `image_url=${url}`]),
+    ]
+    const json = (fields: object) => [
+      ...['--header', 'content-type: application/json', '--data', JSON.stringify(fields)],
+    ]
+    const picture = (name: string) => `http://${publicAddress}/${name}`
+
+    it('describes the picture behind a URL', async () => {
+      const answer = await describeUrl(...form(picture('g01.png')))
+      expect(JSON.parse(answer)).toMatchObject({ output: redCircle, finish_reason: 'stop' })
+    })
+
+    it('takes JSON, with several URLs in their order', async () => {
+      const answer = await describeUrl(
+        ...json({
+          prompt: 'Describe both images.',
+          temperature: 0,
+          image_url: [picture('g01.png'), picture('g02.png')],
+        }),
+      )
+      const { output } = JSON.parse(answer) as { output: string }
+      expect(output).toMatch(/^Image 1: A large red circle .* Image 2: A small yellow star /)
+    })
+
+    it('streams', async () => {
+      const stream = await describeUrl(...form(picture('g01.png')), '--form', 'stream=true')
+      expect(stream).toMatch(/^event: end$/m)
+      const deltas = [...stream.matchAll(/^event: delta\ndata: (.*)$/gm)]
+      const texts = deltas.map(([, data]) => (JSON.parse(data!) as { text: string }).text)
+      expect(texts.join('')).toBe(redCircle)
+    })
+
+    it.each([
+      ['missing.png', 'image_fetch_failed'],
+      ['moved', 'image_url_refused'],
+    ])('answers /%s with %s', async (name, code) => {
+      const answer = await describeUrl(...form(picture(name)))
+      expect(JSON.parse(answer)).toMatchObject({ error: { code } })
+    })
+  })
+})
