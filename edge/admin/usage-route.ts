@@ -1,0 +1,48 @@
+import { Hono } from 'hono'
+import { ServiceError } from '../../shared/api/errors.ts'
+import { adminRoutes } from '../../shared/api/routes.ts'
+import { usageQuery } from '../../shared/api/usage.ts'
+import { rootKey } from '../keys/key-record.ts'
+import { utcDayOf } from '../limits/utc-day.ts'
+import type { EdgeEnv, Platform } from '../platform.ts'
+import { check } from './check.ts'
+
+/** Milliseconds before the last day where a range begins that names no first one: thirty days in all. */
+const defaultRangeMs = 29 * 86_400_000
+
+/** `GET /admin/usage`: what keys have used, by key and day. Whoever comes here has the scope `admin`. */
+export function usageRoute({
+  keyStore,
+  meter,
+  wallClock,
+}: Pick<Platform, 'keyStore' | 'meter' | 'wallClock'>): Hono<EdgeEnv> {
+  const app = new Hono<EdgeEnv>()
+  app.get(adminRoutes.usage.path, check('query', usageQuery), async (c) => {
+    const { key_id: keyId, limit, after, ...range } = c.req.valid('query')
+    const to = range.to ?? utcDayOf(wallClock())
+    const from = range.from ?? utcDayOf(Date.parse(to) - defaultRangeMs)
+    try {
+      const { ids, next } =
+        keyId === undefined ? await pageOfIds(limit, after) : { ids: [keyId], next: null }
+      const usage = await Promise.all(ids.map((id) => meter.usage(id, { from, to })))
+      return c.json({ from, to, usage: usage.flat(), next }, 200, { 'cache-control': 'no-store' })
+    } catch (cause) {
+      throw new ServiceError('limits_unavailable', 'Usage cannot be read now', { cause })
+    }
+  })
+  return app
+
+  /** The root key comes first; it is in no store. */
+  async function pageOfIds(
+    limit: number,
+    after: string | undefined,
+  ): Promise<{ ids: string[]; next: string | null }> {
+    const isFirst = after === undefined
+    const wanted = isFirst ? limit - 1 : limit
+    const storedAfter = after === rootKey.id ? undefined : after
+    const records = await keyStore.list(wanted + 1, storedAfter)
+    const stored = records.slice(0, wanted).map(({ id }) => id)
+    const ids = isFirst ? [rootKey.id, ...stored] : stored
+    return { ids, next: records.length > wanted ? ids.at(-1)! : null }
+  }
+}
