@@ -4,6 +4,7 @@ import { errorResponse, ServiceError, toServiceError } from '../shared/api/error
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { edgeRoutes, type EdgeRouteName, type RouteName, routes } from '../shared/api/routes.ts'
 import { keyRoutes } from './admin/key-routes.ts'
+import { usageRoute } from './admin/usage-route.ts'
 import { idempotent } from './idempotency/idempotent.ts'
 import { authenticate } from './keys/authenticate.ts'
 import { cutRevokedStream } from './keys/cut-revoked-stream.ts'
@@ -44,6 +45,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     app.on(method, path, handlers[name])
   }
   app.route('/', keyRoutes(platform))
+  app.route('/', usageRoute(platform))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
   app.notFound((c) => answerError(new ServiceError('not_found', 'There is no such path'), c))
   return app

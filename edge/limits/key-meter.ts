@@ -1,7 +1,8 @@
 import type { KeyLimits } from '../keys/key-record.ts'
 import type { Sql } from '../storage/sql.ts'
 import { type Counts, decide } from './decide.ts'
-import type { DayRange, DayUsage, Decision, ReserveRequest, Settlement } from './meter.ts'
+import type { DayUsage } from '../../shared/api/usage.ts'
+import type { DayRange, Decision, ReserveRequest, Settlement } from './meter.ts'
 import { lastSecondOutside, secondOf } from './sliding-window.ts'
 import { utcDayOf } from './utc-day.ts'
 

@@ -1,4 +1,5 @@
 import type { Usage } from '../../shared/api/events.ts'
+import type { DayUsage } from '../../shared/api/usage.ts'
 import type { KeyLimits } from '../keys/key-record.ts'
 import type { UtcDay } from './utc-day.ts'
 
@@ -59,24 +60,6 @@ export interface Settlement {
   readonly images: number
   /** Milliseconds from admission to end. */
   readonly ms: number
-}
-
-/** One key's use in one day. Calls count for the day they were admitted in. */
-export interface DayUsage {
-  readonly key_id: string
-  readonly day: UtcDay
-  /** Admitted calls that have ended; `errors` and `cancelled` are among them. */
-  readonly requests: number
-  readonly errors: number
-  readonly cancelled: number
-  readonly images: number
-  /** The sums of the answers' `usage`. */
-  readonly prompt_tokens: number
-  readonly image_tokens: number
-  readonly completion_tokens: number
-  /** Prompt and completion tokens of calls that broke off. They count towards limits, and nowhere above. */
-  readonly unfinished_tokens: number
-  readonly seconds: number
 }
 
 export interface DayRange {

@@ -1,14 +1,8 @@
 import { DurableObject } from 'cloudflare:workers'
+import type { DayUsage } from '../../shared/api/usage.ts'
 import { KeyMeter } from '../limits/key-meter.ts'
 import { localMeter } from '../limits/local-meter.ts'
-import type {
-  DayRange,
-  DayUsage,
-  Decision,
-  Meter,
-  ReserveRequest,
-  Settlement,
-} from '../limits/meter.ts'
+import type { DayRange, Decision, Meter, ReserveRequest, Settlement } from '../limits/meter.ts'
 import { objectSql } from './object-sql.ts'
 
 /** The meter of one key. All isolates of the world ask the same object, one after the other. */

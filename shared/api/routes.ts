@@ -24,6 +24,7 @@ export const adminRoutes = {
   removeKey: { method: 'DELETE', path: '/admin/keys/:id', scope: 'admin' },
   revokeKey: { method: 'POST', path: '/admin/keys/:id/revoke', scope: 'admin' },
   rotateKey: { method: 'POST', path: '/admin/keys/:id/rotate', scope: 'admin' },
+  usage: { method: 'GET', path: '/admin/usage', scope: 'admin' },
 } as const satisfies Record<string, Route>
 
 /** Everything the edge answers. */
