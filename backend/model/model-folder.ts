@@ -17,7 +17,7 @@ import { sourceFileSchema } from './source-files.ts'
 
 /** The two forms a model can be converted to: 8-bit weights (the product) and float32 (for comparison). */
 const weightForms = {
-  q8: { kind: 'q8', blockSize: 32 },
+  q8: { kind: 'q8', blockSize: 64 },
   f32: { kind: 'f32' },
 } as const satisfies Record<string, WeightForm>
 export type WeightFormName = keyof typeof weightForms

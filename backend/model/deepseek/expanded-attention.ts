@@ -3,7 +3,6 @@ import { linear, type WeightForm } from '../../graph/layers.ts'
 import {
   add,
   concat,
-  expand,
   fusedMatMul,
   matMul,
   reshape,
@@ -11,10 +10,10 @@ import {
   split,
   transpose,
 } from '../../graph/operators.ts'
-import type { WeightSource } from '../../graph/weight-source.ts'
+import { sliceRows, stackRows, type WeightSource } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../model-config.ts'
 import { decoderNames } from './decoder-names.ts'
-import { totalLength, type Lane } from './lanes.ts'
+import type { Lane } from './lanes.ts'
 import type { GroupTokens } from './latent-attention.ts'
 
 interface ExpandedInputs extends GroupTokens {
@@ -25,7 +24,7 @@ interface ExpandedInputs extends GroupTokens {
 
 /**
  * Attention of one long chunk with keys and values expanded from the cache by kv_b: 3.4 times fewer operations per
- * pair of tokens than in latent space, for one product over all T + S rows.
+ * pair of tokens than in latent space, for two products over all T + S rows.
  *
  *     k_nope | v = c W_kv_b,  context = softmax((q_nope . k_nope + q_rope . k_rope) / sqrt(nope + rope)) v
  *
@@ -39,16 +38,31 @@ export function expandedAttention(
 ): Value {
   const { num_attention_heads: heads, kv_lora_rank: latent, v_head_dim: value } = config
   const { qk_nope_head_dim: nope, qk_rope_head_dim: rope } = config
+  const halves = expandedHalves(config, kvB)
   return g.scope(lane.name, () => {
     const past = g.input(decoderNames.expandedPast(layer), 'float32', ['past', latent + rope])
     const [c, kRope] = split(g, concat(g, [past, present], 0), [latent, rope], -1)
-    const kv = reshape(g, linear(g, 'kv_b_proj', c!, kvB, form), [-1, heads, nope + value])
-    const [kNope, v] = split(g, transpose(g, kv, [1, 0, 2]), [nope, value], -1)
-    const everyHead = concat(g, [g.int64s([heads]), totalLength(g, lane), g.int64s([rope])], 0)
-    const key = concat(g, [kNope!, expand(g, kRope!, everyHead)], -1)
-    const query = concat(g, [qNope, qRope], -1)
+    const byHead = (name: string, weight: WeightSource, width: number) =>
+      transpose(g, reshape(g, linear(g, name, c!, weight, form), [-1, heads, width]), [1, 0, 2])
+    const kNope = byHead('w_uk', halves.keys, nope)
+    const v = byHead('w_uv', halves.values, value)
     const alpha = (nope + rope) ** -0.5
-    const scores = add(g, fusedMatMul(g, query, key, { transB: true, alpha }), lane.causalMask)
-    return matMul(g, softmax(g, scores), v!)
+    const nopeScores = fusedMatMul(g, qNope, kNope, { transB: true, alpha })
+    const ropeScores = fusedMatMul(g, qRope, kRope!, { transB: true, alpha })
+    const scores = add(g, add(g, nopeScores, ropeScores), lane.causalMask)
+    return matMul(g, softmax(g, scores), v)
   })
+}
+
+/** kv_b's rows go head by head, key half before value half; here all key halves, and all value halves. */
+function expandedHalves(config: TextConfig, kvB: WeightSource) {
+  const { num_attention_heads: heads } = config
+  const { qk_nope_head_dim: nope, v_head_dim: value } = config
+  const ofAllHeads = (skip: number, rows: number) =>
+    stackRows(
+      Array.from({ length: heads }, (_, head) =>
+        sliceRows(kvB, head * (nope + value) + skip, rows),
+      ),
+    )
+  return { keys: ofAllHeads(0, nope), values: ofAllHeads(nope, value) }
 }

@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
-import { aboveDiagonal, add, concat, expand, reduceSum, split } from '../../graph/operators.ts'
+import { aboveDiagonal, concat, expand, reduceSum, split } from '../../graph/operators.ts'
 import { decoderNames } from './decoder-names.ts'
 
 /** Masks out a score; far below any real one, and finite so that a row of them is still defined. */
@@ -65,10 +65,4 @@ function newTokenMask(g: GraphBuilder, count: Value): Value {
 function wholeMask(g: GraphBuilder, past: Value, count: Value): Value {
   const open = expand(g, g.float32s([0], []), concat(g, [count, past], 0))
   return concat(g, [open, newTokenMask(g, count)], 1)
-}
-
-/** int64 [1]: T + S */
-export function totalLength(g: GraphBuilder, lane: Lane): Value {
-  const [past, count] = split(g, lane.lengths, [1, 1], 0)
-  return add(g, past!, count!)
 }
