@@ -13,6 +13,7 @@ const entryPoints = {
   'cli/describe': 'cli/describe.ts',
   'edge/node': 'edge/node.ts',
   'scripts/start': 'scripts/start.ts',
+  'scripts/stub-backend': 'scripts/bench-edge/stub-backend.ts',
   'scripts/worker-edge': 'scripts/start/worker-edge.ts',
   'scripts/test': 'scripts/test.ts',
 }
