@@ -51,21 +51,28 @@ describe.skipIf(!isPossible).each(['worker', 'node'])('image_url with EDGE=%s', 
       const certificate = (name: string) => join(product.stateDir, 'certs', name)
       const access =
         way === 'edge'
-          ? ['--header', `x-api-key: ${product.apiKey}`, `${product.url}/generate/image_url`]
+          ? [`-Hx-api-key: ${product.apiKey}`]
           : [
-              ...['--cacert', certificate('ca.pem'), '--cert', certificate('client.pem')],
-              ...['--key', certificate('client-key.pem')],
-              `${product.backendUrl}/generate/image_url`,
+              '--cacert',
+              certificate('ca.pem'),
+              '--cert',
+              certificate('client.pem'),
+              '--key',
+              certificate('client-key.pem'),
             ]
-      const command = ['curl', '--silent', '--show-error', ...access, ...curlArguments]
-      return (await run('nsenter', [...inside, ...command])).stdout
+      const url = `${way === 'edge' ? product.url : product.backendUrl}/generate/image_url`
+      const curl = ['curl', '--silent', '--show-error', ...access, ...curlArguments, url]
+      return (await run('nsenter', [...inside, ...curl])).stdout
     }
-    const form = (...urls: string[]) => [
-      ...['--form', 'prompt=Describe this image.', '--form', 'temperature=0'],
-      ...urls.flatMap((url) => ['--form', `image_url=${url}`]),
-    ]
+    const form = (...urls: string[]) =>
+      [
+        'prompt=Describe this image.',
+        'temperature=0',
+        ...urls.map((url) => `image_url=${url}`),
+      ].map((field) => `-F${field}`)
     const json = (fields: object) => [
-      ...['--header', 'content-type: application/json', '--data', JSON.stringify(fields)],
+      '-Hcontent-type: application/json',
+      `-d${JSON.stringify(fields)}`,
     ]
     const picture = (name: string) => `http://${publicAddress}/${name}`
 
@@ -87,7 +94,7 @@ describe.skipIf(!isPossible).each(['worker', 'node'])('image_url with EDGE=%s', 
     })
 
     it('streams', async () => {
-      const stream = await describeUrl(...form(picture('g01.png')), '--form', 'stream=true')
+      const stream = await describeUrl(...form(picture('g01.png')), '-Fstream=true')
       expect(stream).toMatch(/^event: end$/m)
       const deltas = [...stream.matchAll(/^event: delta\ndata: (.*)$/gm)]
       const texts = deltas.map(([, data]) => (JSON.parse(data!) as { text: string }).text)

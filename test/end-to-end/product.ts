@@ -34,7 +34,7 @@ export async function launch(
 ): Promise<Launch> {
   const stateDir = await mkdtemp(join(tmpdir(), 'describe-state-'))
   const [command, ...rest] = [...wrapper, process.execPath, 'scripts/bootstrap.mjs', 'start']
-  const child = spawn(command!, rest, {
+  const child = spawn(command, rest, {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
