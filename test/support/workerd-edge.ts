@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { Miniflare, type Request, type Response, type WorkerOptions } from 'miniflare'
 import { parse } from 'smol-toml'
+import { authorityName, breakableAuthority } from './breakable-authority.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
+
+const bundle = 'dist/worker/worker.js'
 
 interface Wrangler {
   readonly compatibility_date: string
@@ -17,6 +20,8 @@ interface WorkerdOptions {
   readonly internet?: (request: Request) => Response
   /** Workers that share the first one's Durable Objects, as the isolates of a deployment do. */
   readonly isolates?: number
+  /** Puts the key authority where `breakAuthority` can reach it. */
+  readonly breakableAuthority?: boolean
   /** Folder of the Durable Objects' databases. */
   readonly persist?: string
   /** Variables beside those of wrangler.toml. */
@@ -26,6 +31,7 @@ interface WorkerdOptions {
 interface RunningWorkerd extends RunningEdge {
   /** One for each isolate. */
   readonly urls: readonly string[]
+  breakAuthority(broken: boolean): Promise<void>
 }
 
 /** The Worker's bundle in a real workerd, with a real client certificate. */
@@ -36,6 +42,8 @@ export async function startWorkerd(
   const wrangler = parse(await readFile('wrangler.toml', 'utf8')) as unknown as Wrangler
   let output = ''
   const names = Array.from({ length: isolates }, (_, index) => `edge-${index}`)
+  const workers = names.map((name) => workerOptions(name, names[0]!, wrangler, settings, options))
+  if (options.breakableAuthority) workers.push(await breakableAuthority(bundle))
   const miniflare = new Miniflare({
     cf: false,
     host: '127.0.0.1',
@@ -46,13 +54,17 @@ export async function startWorkerd(
         stream.setEncoding('utf8').on('data', (text: string) => (output += text))
       }
     },
-    workers: names.map((name) => workerOptions(name, names[0]!, wrangler, settings, options)),
+    workers,
   })
   const urls = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)))
   return {
     url: urls[0]!.origin,
     urls: urls.map((url) => url.origin),
     output: () => output,
+    async breakAuthority(broken) {
+      const url = await miniflare.unsafeGetDirectURL(authorityName)
+      await fetch(new URL(broken ? '/break' : '/mend', url))
+    },
     stop: () => miniflare.dispose(),
   }
 }
@@ -62,16 +74,20 @@ function workerOptions(
   ownerOfObjects: string,
   wrangler: Wrangler,
   { apiKey, backendUrl, certificates }: EdgeSettings,
-  { internet, vars }: WorkerdOptions,
+  { internet, vars, breakableAuthority: isBreakable }: WorkerdOptions,
 ): WorkerOptions {
   const objects = wrangler.durable_objects.bindings.map((binding) => [
     binding.name,
-    { className: binding.class_name, scriptName: ownerOfObjects, useSQLite: true },
+    {
+      className: binding.class_name,
+      scriptName: isBreakable && binding.name === 'KEY_AUTHORITY' ? authorityName : ownerOfObjects,
+      useSQLite: true,
+    },
   ])
   return {
     name,
     modules: true,
-    scriptPath: 'dist/worker/worker.js',
+    scriptPath: bundle,
     compatibilityDate: wrangler.compatibility_date,
     compatibilityFlags: wrangler.compatibility_flags,
     bindings: { ...wrangler.vars, BACKEND_URL: backendUrl, API_KEY: apiKey, ...vars },

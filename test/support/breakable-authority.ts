@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises'
+import type { WorkerOptions } from 'miniflare'
+
+export const authorityName = 'authority'
+
+/** Beside the real key authority, a switch that takes it out of reach. */
+const script = `
+import { KeyAuthority as RealAuthority } from './worker.js'
+let broken = false
+export class KeyAuthority extends RealAuthority {
+  sync(...question) {
+    if (broken) throw new Error('The authority is out of reach')
+    return super.sync(...question)
+  }
+}
+export default {
+  fetch(request) {
+    broken = request.url.endsWith('/break')
+    return new Response()
+  },
+}
+`
+
+/** A Worker that holds the key authority; `/break` and `/mend` turn its switch. @param bundle path of the Worker */
+export async function breakableAuthority(bundle: string): Promise<WorkerOptions> {
+  return {
+    name: authorityName,
+    modules: [
+      { type: 'ESModule', path: 'authority.js', contents: script },
+      { type: 'ESModule', path: 'worker.js', contents: await readFile(bundle, 'utf8') },
+    ],
+    durableObjects: { KEY_AUTHORITY: { className: 'KeyAuthority', useSQLite: true } },
+    unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+  }
+}
