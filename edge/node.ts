@@ -16,6 +16,7 @@ import { KeyMeter } from './limits/key-meter.ts'
 import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
 import { parseEdgeConfig, readClientIdentity } from './node/config.ts'
+import { isEarlierProcess } from './node/earlier-process.ts'
 import { openSqlite } from './node/sqlite.ts'
 
 /** Milliseconds running requests may take to end once the process is asked to stop. */
@@ -35,7 +36,8 @@ function start(): void {
   const wallClock = () => Date.now()
   const stateFolder = join(config.stateDir, 'edge')
   const keyStore = new KeyRegistry(openSqlite(stateFolder, 'keys'), wallClock)
-  const keyMeter = new KeyMeter(openSqlite(stateFolder, 'usage'))
+  const keyMeter = new KeyMeter(openSqlite(stateFolder, 'usage'), String(process.pid))
+  keyMeter.abandonCalls(isEarlierProcess, wallClock())
   const answers = new AnswerRegister(openSqlite(stateFolder, 'answers'), wallClock)
   const addresses = new AddressWindow(config.addressLimit)
   const app = createEdgeApp({
@@ -69,8 +71,6 @@ function start(): void {
   })
   server.listen(config.port, config.host, () => {
     const { port } = server.address() as AddressInfo
-    // This process has the port, so the one whose calls are still counted as running is gone.
-    keyMeter.abandonCalls(wallClock())
     answers.abandonRuns()
     logger.info({ host: config.host, port }, 'edge listening')
     process.send?.({ type: 'ready', port })

@@ -190,11 +190,16 @@ describe('KeyMeter', () => {
     expect(sql.all('SELECT call_id FROM calls WHERE call_id = ?', lost)).toEqual([])
   })
 
-  it('frees the slots of a crashed process when the next one starts', () => {
-    const limits = { concurrentRequests: 1 }
+  it('frees the slots of a crashed process when the next one starts, and of no other', () => {
+    const limits = { concurrentRequests: 2 }
+    const request = { limits, demand, leaseMs: 600_000 }
+    const [crashed, alive] = [new KeyMeter(sql, 'crashed'), new KeyMeter(sql, 'alive')]
+    crashed.reserve('a', { ...request, callId: '1' }, noon)
+    alive.reserve('a', { ...request, callId: '2' }, noon)
+    expect(reserve(limits, noon)).toBeUndefined()
+    meter.abandonCalls((owner) => owner === 'crashed', noon)
     expect(reserve(limits, noon)).toBeDefined()
-    meter.abandonCalls(noon)
-    expect(reserve(limits, noon)).toBeDefined()
+    expect(reserve(limits, noon)).toBeUndefined()
     expect(meter.usage('a', today)).toMatchObject([{ requests: 1, errors: 1 }])
   })
 
@@ -245,7 +250,7 @@ describe('KeyMeter', () => {
     const attempts = [
       () => void fragile.reserve('a', { ...request, callId: 'new' }, noon + 2_000),
       () => fragile.settle('a', answered('new')),
-      () => fragile.abandonCalls(noon),
+      () => fragile.abandonCalls(() => true, noon),
     ]
     const state = () => [rows('calls'), rows('seconds'), rows('days')]
     for (const attempt of attempts) {

@@ -14,7 +14,7 @@ import { utcDayOf } from './utc-day.ts'
 const schema = [
   `CREATE TABLE IF NOT EXISTS calls (
     key_id TEXT, call_id TEXT, day TEXT, admitted_ms INTEGER, lease_ms INTEGER, tokens INTEGER, images INTEGER,
-    expired_ms INTEGER, PRIMARY KEY (key_id, call_id)) WITHOUT ROWID`,
+    owner TEXT, expired_ms INTEGER, PRIMARY KEY (key_id, call_id)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS seconds (
     key_id TEXT, second INTEGER, requests INTEGER, tokens INTEGER, PRIMARY KEY (key_id, second)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS days (
@@ -34,9 +34,12 @@ const lateMs = 86_400_000
  */
 export class KeyMeter {
   readonly #sql: Sql
+  readonly #owner: string
 
-  constructor(sql: Sql) {
+  /** @param owner names this process among those that share the database */
+  constructor(sql: Sql, owner = '') {
     this.#sql = sql
+    this.#owner = owner
     for (const statement of schema) sql.all(statement)
   }
 
@@ -53,8 +56,8 @@ export class KeyMeter {
       const { tokens, images, ...decision } = verdict
       if (!decision.granted) return decision
       this.#sql.all(
-        `INSERT INTO calls (key_id, call_id, day, admitted_ms, lease_ms, tokens, images)
-         VALUES (?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO calls (key_id, call_id, day, admitted_ms, lease_ms, tokens, images, owner)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
         keyId,
         callId,
         utcDayOf(nowMs),
@@ -62,6 +65,7 @@ export class KeyMeter {
         Math.ceil(leaseMs),
         tokens,
         images,
+        this.#owner,
       )
       if (hasWindow(limits)) this.#count(keyId, secondOf(nowMs), 1, 0)
       return decision
@@ -99,15 +103,23 @@ export class KeyMeter {
       .map(({ ms, ...day }) => ({ ...day, seconds: ms / 1_000 }))
   }
 
-  /** Gives up all running calls of all keys: whoever made them is gone. */
-  abandonCalls(nowMs: number): void {
+  /** Gives up the running calls of all keys whose process is gone. */
+  abandonCalls(isGone: (owner: string) => boolean, nowMs: number): void {
     this.#sql.transaction(() => {
-      const running = this.#sql.all<{ key_id: string; day: string }>(
-        'UPDATE calls SET expired_ms = ? WHERE expired_ms IS NULL RETURNING key_id, day',
-        nowMs,
-      )
-      for (const { key_id: keyId, day } of running) this.#addToDay(keyId, day, lostCall)
+      const query = 'SELECT DISTINCT owner FROM calls WHERE expired_ms IS NULL'
+      for (const { owner } of this.#sql.all<{ owner: string }>(query)) {
+        if (isGone(owner)) this.#abandonCallsOf(owner, nowMs)
+      }
     })
+  }
+
+  #abandonCallsOf(owner: string, nowMs: number): void {
+    const running = this.#sql.all<{ key_id: string; day: string }>(
+      'UPDATE calls SET expired_ms = ? WHERE expired_ms IS NULL AND owner = ? RETURNING key_id, day',
+      nowMs,
+      owner,
+    )
+    for (const { key_id: keyId, day } of running) this.#addToDay(keyId, day, lostCall)
   }
 
   #counts(keyId: string, limits: KeyLimits, nowMs: number): Counts {

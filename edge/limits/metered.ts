@@ -4,7 +4,7 @@ import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { runSignal } from '../forward/run-signal.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
 import type { EdgeContext, Platform } from '../platform.ts'
-import type { AnswerEnd } from './answer-tail.ts'
+import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
 import { refusalError } from './limit-headers.ts'
 import type { Decision, Demand, Settlement } from './meter.ts'
 import { type BodyEnding, observeBody } from './observe-body.ts'
@@ -101,10 +101,21 @@ class Call {
     const images = response.headers.get(forwardHeaders.imageCount)
     if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)
     response.headers.delete(forwardHeaders.imageCount)
-    const { body, status } = response
-    if (status >= 400 || body === null) await this.end('failed', {})
-    if (body === null) return response
-    return this.#relay(response, body)
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+    const body: ReadableStream<Uint8Array> | null = response.body
+    return isStream && body !== null ? this.#relay(response, body) : this.#keep(response)
+  }
+
+  /** A whole answer is settled before it is sent, so that nothing depends on whether its client is still there. */
+  async #keep(response: Response): Promise<Response> {
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    const tail = new AnswerTail()
+    tail.push(bytes)
+    const end = readAnswerEnd(tail.text())
+    const isAnswer = response.status < 400 && end.usage !== undefined
+    await this.end(isAnswer ? 'answered' : 'failed', isAnswer ? end : {})
+    this.#c.set('relayed', Promise.resolve({ ...this.#facts!, bytes: bytes.byteLength }))
+    return new Response(bytes.byteLength === 0 ? null : bytes, response)
   }
 
   #relay(response: Response, body: ReadableStream<Uint8Array>): Response {
