@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { endLaunch, startProduct, type Product } from './product.ts'
+
+const run = promisify(execFile)
+
+const readme = readFileSync('README.md', 'utf8')
+const commands = [...readme.matchAll(/^```sh\n(curl [^]*?)\n```$/gm)].map(([, command]) => command!)
+const isFetching = (command: string) => command.includes('image_url')
+
+describe('README.md', () => {
+  let product: Product
+  beforeAll(async () => {
+    product = await startProduct({})
+  })
+  afterAll(() => endLaunch(product))
+
+  /** The command as it stands there, on the ports and in the state folder of this test. */
+  const pasted = async (command: string) => {
+    const here = command
+      .replaceAll('http://127.0.0.1:8787', product.url)
+      .replaceAll('https://127.0.0.1:8443', product.backendUrl)
+      .replaceAll('.local/', `${product.stateDir}/`)
+    return (await run('bash', ['-c', `set -e\n${here}`])).stdout
+  }
+
+  it('has a command for each endpoint, for streaming and for direct calls', () => {
+    expect(commands).toHaveLength(5)
+  })
+
+  it.each(commands.filter((command) => !isFetching(command)))(
+    'tells the truth: %s',
+    async (command) => {
+      // In JSON and in the last event of a stream alike.
+      expect(await pasted(command)).toContain('"finish_reason":"stop"')
+    },
+  )
+
+  it.each(commands.filter(isFetching))('is understood: %s', async (command) => {
+    // Whether the picture can be had depends on the network; that it was asked for does not.
+    expect(await pasted(command)).toMatch(/"output":|"code":"image_fetch_/)
+  })
+
+  it('shows the answer that is given', async () => {
+    const shown = /"output": (".*")/.exec(readme)![1]!
+    expect(await pasted(commands[0]!)).toContain(JSON.parse(shown))
+  })
+
+  it('shows errors as they are', async () => {
+    const shown = /"error": \{[^]*?\}/.exec(readme)![0]
+    const { error } = JSON.parse(`{${shown}}`) as { error: Record<string, unknown> }
+    const response = await product.edge('/generate/text', {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ prompt: 'Hello!', temperature: -1 }),
+    })
+    const given = (await response.json()) as { error: Record<string, unknown> }
+    expect({ ...given.error, request_id: error['request_id'] }).toEqual(error)
+  })
+})
+
+describe('docs/architecture.md', () => {
+  it('names only files that exist', () => {
+    const text = readFileSync('docs/architecture.md', 'utf8')
+    const names = [...text.matchAll(/\b[\w.-]+\/[\w./-]+\.(?:ts|mjs)\b/g)].map(([name]) => name)
+    expect(names.length).toBeGreaterThan(30)
+    expect(names.filter((name) => !existsSync(name))).toEqual([])
+  })
+})
