@@ -12,6 +12,7 @@ import { AdminClient } from './admin-client.ts'
 import type { CliParts } from './cli-parts.ts'
 import { parseCount, parseDuration, parseEnd } from './duration.ts'
 import { formatPairs, formatTable, printable } from './table.ts'
+import { usageCommand } from './usage-command.ts'
 
 /** Keys asked for at once; a list of more takes several questions. */
 const pageKeys = 1_000
@@ -98,7 +99,7 @@ export function keysCommand(parts: CliParts): Command {
       const request = { method, path: pathOf(path, id), body, answer: issuedKeyView }
       showIssued(await client.ask(request), options)
     })
-  return keys
+  return keys.addCommand(usageCommand(parts))
 }
 
 function withLimits(command: Command): Command {
