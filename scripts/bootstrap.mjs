@@ -18,7 +18,7 @@ async function run(name, options) {
   process.exit(await main(options))
 }
 
-const [program, ...vitestArguments] = process.argv.slice(2)
+const [program, ...programArguments] = process.argv.slice(2)
 try {
   installIfNeeded()
   const { buildNodePrograms, buildWorker } = await import('./build.mjs')
@@ -27,8 +27,14 @@ try {
     await run('start.js', { environment: process.env, buildWorker })
   } else if (program === 'test') {
     await buildWorker()
-    await run('test.js', { vitestArguments })
-  } else throw new Error('Usage: node scripts/bootstrap.mjs start | test [arguments for vitest]')
+    await run('test.js', { vitestArguments: programArguments })
+  } else if (program === 'soak') {
+    await run('soak.js', { arguments: programArguments })
+  } else {
+    throw new Error(
+      'Usage: node scripts/bootstrap.mjs start | test [arguments for vitest] | soak [requests]',
+    )
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exit(1)

@@ -12,9 +12,11 @@ const entryPoints = {
   'backend/processor-worker': 'backend/processor/worker.ts',
   'cli/describe': 'cli/describe.ts',
   'edge/node': 'edge/node.ts',
+  'scripts/bench': 'scripts/bench.ts',
   'scripts/start': 'scripts/start.ts',
   'scripts/stub-backend': 'scripts/bench-edge/stub-backend.ts',
   'scripts/worker-edge': 'scripts/start/worker-edge.ts',
+  'scripts/soak': 'scripts/soak.ts',
   'scripts/test': 'scripts/test.ts',
 }
 

@@ -28,7 +28,7 @@ export class PrefixCache {
 
   /** Saves blocks that stand at the head of `keys` from being evicted soon. */
   touch(keys: readonly string[]): void {
-    for (const key of keys.slice(0, this.#present(keys)).reverse()) {
+    for (const key of keys.slice(0, this.#present(keys)).toReversed()) {
       const rows = this.#blocks.get(key)!
       this.#blocks.delete(key)
       this.#blocks.set(key, rows)

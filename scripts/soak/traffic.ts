@@ -42,7 +42,7 @@ export function createTraffic(info: ModelInfo, seed: number): () => SoakRequest 
     return { gridHw: [rows, columns], patches: new Uint8Array(bytes).map(() => below(256)) }
   })
   const placeholders = ({ gridHw: [rows, columns] }: PatchImage) =>
-    new Array<number>((rows * columns) / info.mergeSize ** 2).fill(info.imageTokenId)
+    Array.from({ length: (rows * columns) / info.mergeSize ** 2 }, () => info.imageTokenId)
   let count = 0
 
   return () => {

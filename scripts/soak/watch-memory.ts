@@ -4,9 +4,9 @@ import type { Model, RowsId, SlotId } from '../../backend/model/model.ts'
 interface WatchedModel {
   readonly model: Model
   /** Tokens of memory in open slots and kept rows now. */
-  tokens(): number
+  readonly tokens: () => number
   /** The most there ever were after a step or a copy. */
-  peakTokens(): number
+  readonly peakTokens: () => number
 }
 
 /** Passes all calls on to `model`, and counts the memory they take and give back. */

@@ -34,10 +34,10 @@ async function jobOf(golden: GoldenCase, sampling = greedy): Promise<GenerateJob
   })
 }
 
-let jobs = 0
+let asked = 0
 
 function ask(engine: Engine, job: GenerateJob) {
-  return readAnswer(engine.generate({ ...job, id: `cached-${jobs++}` }, never))
+  return readAnswer(engine.generate({ ...job, id: `cached-${asked++}` }, never))
 }
 
 describe.each(['f32', 'q8'] as const)('%s model', (weights) => {

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest'
+import { parseConfig } from './config.ts'
+
+describe('parseConfig()', () => {
+  it('has caches on, their memory decided by what is free', () => {
+    expect(parseConfig({}).engine.caches).toEqual({
+      kvTokens: undefined,
+      prefixTokens: Infinity,
+      imageBytes: 256 * 1024 * 1024,
+    })
+  })
+
+  it('switches each cache off at 0', () => {
+    const off = { KV_CACHE_TOKENS: '0', PREFIX_CACHE_TOKENS: '0', IMAGE_CACHE_MB: '0' }
+    expect(parseConfig(off).engine.caches).toEqual({ kvTokens: 0, prefixTokens: 0, imageBytes: 0 })
+  })
+
+  it.each([
+    ['KV_CACHE_TOKENS', '255'],
+    ['KV_CACHE_TOKENS', '-1'],
+    ['PREFIX_CACHE_TOKENS', 'much'],
+    ['IMAGE_CACHE_MB', '1.5'],
+  ])('refuses %s=%s by name', (name, value) => {
+    expect(() => parseConfig({ [name]: value })).toThrow(name)
+  })
+})
