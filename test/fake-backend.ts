@@ -167,6 +167,8 @@ interface TestBackendOptions {
   readonly after?: After
   readonly heartbeatMs?: number
   readonly transport?: Transport
+  /** In place of the fakes; then the fakes in `TestBackend` see nothing. */
+  readonly parts?: { readonly processor: Processor; readonly engine: Engine }
 }
 
 /** The real HTTPS server on a free port, over a fake processor and engine. */
@@ -177,8 +179,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const logLines: Record<string, unknown>[] = []
   const running = new RunningExchanges()
   const describe = createDescriber({
-    processor,
-    engine,
+    ...(options.parts ?? { processor, engine }),
     now: () => performance.now(),
     randomSeed: () => 42,
     defaultMaxTokens: 100,
@@ -188,7 +189,12 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     log: pino({ level: 'trace' }, collectLines(logLines)),
     now: () => performance.now(),
     allowedClients: options.allowedClients ?? ['edge'],
-    health: { readiness: () => backend.readiness, snapshot: () => engine.snapshot() },
+    health: {
+      readiness: () => backend.readiness,
+      snapshot: () => engine.snapshot(),
+      certificates: () => [],
+    },
+    onClientCertificate: () => undefined,
     generate: {
       describe,
       transport: options.transport ?? (() => Promise.reject(new Error('There is no network here'))),
