@@ -18,9 +18,10 @@ const glibcTunables = [
 export function forkChild(
   entry: string,
   environment: Readonly<Record<string, string | undefined>>,
+  programArguments: readonly string[] = [],
 ): ChildProcess {
   const tunables = process.platform === 'linux' ? { GLIBC_TUNABLES: glibcTunables } : {}
-  return fork(entry, {
+  return fork(entry, programArguments, {
     env: { ...tunables, ...environment },
     execArgv: ['--enable-source-maps'],
     serialization: 'advanced',

@@ -70,7 +70,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     encodeImage: (image) => encodeImage(visionParts, image),
     openSlot: () => cache.open(),
     closeSlot: (slot) => cache.close(slot),
-    forkSlot: (source, tokens) => cache.fork(source, tokens),
+    forkSlot: (slot, tokens) => cache.fork(slot, tokens),
     truncateSlot: (slot, tokens) => cache.truncate(slot, tokens),
     slotLength: (slot) => cache.length(slot),
     keepRows: (slot, from, to) => cache.keep(slot, from, to),

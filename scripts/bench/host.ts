@@ -1,0 +1,62 @@
+import sharp from 'sharp'
+import { createSampler } from '../../backend/engine/sampler.ts'
+import type { SamplingParams } from '../../backend/engine/job.ts'
+import type { PreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
+import { prepareImage } from '../../backend/processor/prepare-image.ts'
+import { measure, type BenchRow } from './measure.ts'
+
+const vocabSize = 163_840
+
+/** One row of logits through the sampler. */
+export async function benchSampler(
+  name: string,
+  sampling: Partial<SamplingParams>,
+): Promise<BenchRow> {
+  const job = {
+    promptIds: new Int32Array(512).fill(17),
+    stopIds: [163_586],
+    controlIdsFrom: 163_584,
+    sampling: { temperature: 0.7, topP: 0.9, seed: 1, ...sampling },
+  }
+  const sample = createSampler(job, 0, 163_605)
+  const logits = Float32Array.from({ length: vocabSize }, () => 4 * gaussian())
+  const row = new Float32Array(vocabSize)
+  const { bestMs, medianMs } = await measure(200, () => {
+    row.set(logits)
+    sample(row)
+    return Promise.resolve()
+  })
+  return {
+    name: `sampler, ${name}`,
+    value: `${(bestMs * 1000).toFixed(0)} µs (median ${(medianMs * 1000).toFixed(0)})`,
+    ratio: '',
+    data: { bestMs, medianMs },
+  }
+}
+
+/** Sum of twelve uniform numbers: near enough to a normal distribution of variance 1. */
+function gaussian(): number {
+  let sum = -6
+  for (let i = 0; i < 12; i++) sum += Math.random()
+  return sum
+}
+
+/** Decoding, scaling and cutting of one JPEG, on one thread. */
+export async function benchImage(
+  width: number,
+  height: number,
+  config: PreprocessorConfig,
+): Promise<BenchRow> {
+  const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const
+  const file = await sharp({ create: { width, height, channels: 3, background: '#888', noise } })
+    .blur(2)
+    .jpeg({ quality: 85 })
+    .toBuffer()
+  const { bestMs, medianMs } = await measure(8, () => prepareImage(file, config))
+  return {
+    name: `image preparation, ${width} x ${height} JPEG`,
+    value: `${(1000 / bestMs).toFixed(1)} a second and core (${bestMs.toFixed(1)} ms, median ${medianMs.toFixed(1)})`,
+    ratio: '',
+    data: { width, height, bestMs, medianMs },
+  }
+}

@@ -1,0 +1,28 @@
+/** Milliseconds of repeated runs. On a shared machine the best run is the comparable one; the median tells how noisy it was. */
+export interface Measured {
+  readonly bestMs: number
+  readonly medianMs: number
+}
+
+/** Runs `action` `times` times after one run that is not counted. */
+export async function measure(times: number, action: () => Promise<unknown>): Promise<Measured> {
+  await action()
+  const durations: number[] = []
+  for (let i = 0; i < times; i++) {
+    const start = performance.now()
+    await action()
+    durations.push(performance.now() - start)
+  }
+  const sorted = durations.toSorted((a, b) => a - b)
+  return { bestMs: sorted[0]!, medianMs: sorted[sorted.length >> 1]! }
+}
+
+export interface BenchRow {
+  readonly name: string
+  /** What was measured, with its unit. */
+  readonly value: string
+  /** The value against what the machine allows, or against another row; empty where there is nothing to compare. */
+  readonly ratio: string
+  /** Numbers for the JSON form. */
+  readonly data: Readonly<Record<string, number>>
+}

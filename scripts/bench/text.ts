@@ -1,0 +1,87 @@
+import type { TextConfig } from '../../backend/model/model-config.ts'
+import type { Model, SlotId } from '../../backend/model/model.ts'
+import { decodeWeightBytes, prefillFlopsPerToken } from './floor.ts'
+import type { MachineLimits } from './machine.ts'
+import { measure, type BenchRow } from './measure.ts'
+
+export interface TextBench {
+  readonly model: Model
+  readonly config: TextConfig
+  readonly blockSize: number
+  readonly machine: MachineLimits
+}
+
+/** Tokens one prefill call reads; the engine's own largest chunk. */
+const chunkTokens = 512
+
+/** Random ids: neighbours would choose the same experts more often, as in real text. */
+function randomIds(count: number, vocabSize: number): Int32Array {
+  return Int32Array.from({ length: count }, () => Math.floor(Math.random() * vocabSize))
+}
+
+async function read({ model, config }: TextBench, slot: SlotId, tokens: number): Promise<void> {
+  for (let left = tokens; left > 0; left -= chunkTokens) {
+    const tokenIds = randomIds(Math.min(left, chunkTokens), config.vocab_size)
+    await model.step([{ slot, tokenIds, features: [], sample: left <= chunkTokens }])
+  }
+}
+
+/** One token for each of `sequences` sequences per step, each on `context` cached tokens. */
+export async function benchDecode(
+  bench: TextBench,
+  sequences: number,
+  context: number,
+  steps: number,
+): Promise<BenchRow> {
+  const { model, config, blockSize, machine } = bench
+  const slots = Array.from({ length: sequences }, () => model.openSlot())
+  for (const slot of slots) await read(bench, slot, context)
+  const { bestMs, medianMs } = await measure(steps, () =>
+    model.step(
+      slots.map((slot) => ({
+        slot,
+        tokenIds: randomIds(1, config.vocab_size),
+        features: [],
+        sample: true,
+      })),
+    ),
+  )
+  for (const slot of slots) model.closeSlot(slot)
+  const cacheBytes = sequences * context * model.info.cacheBytesPerToken
+  const bytes = decodeWeightBytes(config, blockSize, sequences) + cacheBytes
+  const floorMs = bytes / machine.gigabytesPerSecond / 1e6
+  return {
+    name: `decode, ${sequences} at once, context ${context}`,
+    value: `${((sequences * 1000) / bestMs).toFixed(1)} tok/s (${bestMs.toFixed(1)} ms, median ${medianMs.toFixed(1)})`,
+    ratio: `${percent(floorMs / bestMs)} of the bandwidth floor`,
+    data: { sequences, context, bestMs, medianMs, floorMs, gigabytes: bytes / 1e9 },
+  }
+}
+
+/** `tokens` new tokens in one call, onto `past` cached ones. */
+export async function benchPrefill(
+  bench: TextBench,
+  tokens: number,
+  past: number,
+  times: number,
+): Promise<BenchRow> {
+  const { model, config, machine } = bench
+  const slot = model.openSlot()
+  await read(bench, slot, past)
+  const { bestMs, medianMs } = await measure(times, async () => {
+    await read(bench, slot, tokens)
+    model.truncateSlot(slot, past)
+  })
+  model.closeSlot(slot)
+  const gigaflops = (tokens * prefillFlopsPerToken(config)) / bestMs / 1e6
+  return {
+    name: past === 0 ? `prefill ${tokens}` : `prefill ${tokens} onto ${past}`,
+    value: `${((tokens * 1000) / bestMs).toFixed(0)} tok/s (${bestMs.toFixed(0)} ms, median ${medianMs.toFixed(0)})`,
+    ratio: `${gigaflops.toFixed(0)} GFLOP/s, ${percent(gigaflops / machine.gigaflops)} of float32`,
+    data: { tokens, past, bestMs, medianMs, gigaflops },
+  }
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`
+}
