@@ -5,6 +5,7 @@ import { rootKey } from '../edge/keys/key-record.ts'
 import type { EdgeEnv } from '../edge/platform.ts'
 import { errorResponse, toServiceError } from '../shared/api/errors.ts'
 import type { KeyView } from '../shared/api/keys.ts'
+import type { DayUsage } from '../shared/api/usage.ts'
 import { testKeys } from '../test/support/test-keys.ts'
 import { keysCommand } from './keys-command.ts'
 
@@ -23,9 +24,17 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
   app.onError((error) => errorResponse(toServiceError(error), 'a-request'))
   app.route('/', keyRoutes({ keys, keyStore, wallClock, log: () => undefined }))
   app.get('/admin/usage', (c) => {
-    const day = (key_id: string) => ({
-      ...{ key_id, day: '2026-01-01', requests: 12, errors: 1, cancelled: 0, images: 3 },
-      ...{ prompt_tokens: 100, image_tokens: 64, completion_tokens: 40, unfinished_tokens: 0 },
+    const day = (key_id: string): DayUsage => ({
+      key_id,
+      day: '2026-01-01',
+      requests: 12,
+      errors: 1,
+      cancelled: 0,
+      images: 3,
+      prompt_tokens: 100,
+      image_tokens: 64,
+      completion_tokens: 40,
+      unfinished_tokens: 0,
       seconds: 1.25,
     })
     const isFirst = c.req.query('after') === undefined
@@ -54,7 +63,7 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
   return { run, create, keys, seen }
 }
 
-describe('describe keys', () => {
+describe('keysCommand()', () => {
   it('create makes a working key and shows it once', async () => {
     const { run, keys } = setUp()
     const output = await run('create', '--note', 'the shop')

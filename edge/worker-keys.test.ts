@@ -36,11 +36,11 @@ describe('isolates that share the key authority', () => {
       // Every isolate knows the key as good, and has just asked.
       for (const url of edge.urls) expect(await ask(url, key)).toBe(200)
 
-      let over = false
+      const over = new AbortController()
       const asked: { isolate: number; startedAt: number; status: number }[] = []
       const load = edge.urls.flatMap((url, isolate) =>
         Array.from({ length: 4 }, async () => {
-          while (!over) {
+          while (!over.signal.aborted) {
             const startedAt = performance.now()
             asked.push({ isolate, startedAt, status: await ask(url, key) })
           }
@@ -50,7 +50,7 @@ describe('isolates that share the key authority', () => {
       await revoke(edge.url, id)
       const revokedAt = performance.now()
       await sleep(boundMs + 1_000)
-      over = true
+      over.abort()
       await Promise.all(load)
 
       const after = asked.filter(({ startedAt }) => startedAt >= revokedAt)

@@ -40,7 +40,7 @@ describe('KeyRegistry', () => {
   it('refuses a second key with the same id, and keeps the first as it was', () => {
     const { registry } = setUp()
     const first = registry.create(newKey('a'))
-    expect(() => registry.create({ ...newKey('a'), note: 'second' })).toThrow()
+    expect(() => registry.create({ ...newKey('a'), note: 'second' })).toThrow('UNIQUE')
     expect(registry.get('a')).toEqual(first)
     expect(registry.sync(0, 'a').version).toBe(first.version)
   })

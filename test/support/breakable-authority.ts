@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import type { WorkerOptions } from 'miniflare'
 
 export const authorityName = 'authority'
 
@@ -22,12 +21,12 @@ export default {
 `
 
 /** A Worker that holds the key authority; `/break` and `/mend` turn its switch. @param bundle path of the Worker */
-export async function breakableAuthority(bundle: string): Promise<WorkerOptions> {
+export async function breakableAuthority(bundle: string) {
   return {
     name: authorityName,
     modules: [
-      { type: 'ESModule', path: 'authority.js', contents: script },
-      { type: 'ESModule', path: 'worker.js', contents: await readFile(bundle, 'utf8') },
+      { type: 'ESModule' as const, path: 'authority.js', contents: script },
+      { type: 'ESModule' as const, path: 'worker.js', contents: await readFile(bundle, 'utf8') },
     ],
     durableObjects: { KEY_AUTHORITY: { className: 'KeyAuthority', useSQLite: true } },
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],

@@ -141,7 +141,7 @@ export function describeKeys(platform: string, start: StartEdge): void {
         headers: { 'x-api-key': rootKey, 'content-type': 'application/json' },
         body: new Blob([text]).stream(),
         duplex: 'half',
-      } as RequestInit)
+      })
       const { error } = (await response.json()) as ErrorBody
       expect([response.status, error.code]).toEqual([413, 'body_too_large'])
     })

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { Miniflare, type Request, type Response, type WorkerOptions } from 'miniflare'
+import { Miniflare, type Request, type Response } from 'miniflare'
 import { parse } from 'smol-toml'
 import { authorityName, breakableAuthority } from './breakable-authority.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
@@ -42,8 +42,7 @@ export async function startWorkerd(
   const wrangler = parse(await readFile('wrangler.toml', 'utf8')) as unknown as Wrangler
   let output = ''
   const names = Array.from({ length: isolates }, (_, index) => `edge-${index}`)
-  const workers = names.map((name) => workerOptions(name, names[0]!, wrangler, settings, options))
-  if (options.breakableAuthority) workers.push(await breakableAuthority(bundle))
+  const authority = options.breakableAuthority ? [await breakableAuthority(bundle)] : []
   const miniflare = new Miniflare({
     cf: false,
     host: '127.0.0.1',
@@ -54,7 +53,10 @@ export async function startWorkerd(
         stream.setEncoding('utf8').on('data', (text: string) => (output += text))
       }
     },
-    workers,
+    workers: [
+      ...names.map((name) => workerOptions(name, names[0]!, wrangler, settings, options)),
+      ...authority,
+    ],
   })
   const urls = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)))
   return {
@@ -69,14 +71,20 @@ export async function startWorkerd(
   }
 }
 
+interface DurableObject {
+  readonly className: string
+  readonly scriptName: string
+  readonly useSQLite: boolean
+}
+
 function workerOptions(
   name: string,
   ownerOfObjects: string,
   wrangler: Wrangler,
   { apiKey, backendUrl, certificates }: EdgeSettings,
   { internet, vars, breakableAuthority: isBreakable }: WorkerdOptions,
-): WorkerOptions {
-  const objects = wrangler.durable_objects.bindings.map((binding) => [
+) {
+  const objects = wrangler.durable_objects.bindings.map((binding): [string, DurableObject] => [
     binding.name,
     {
       className: binding.class_name,
@@ -86,14 +94,14 @@ function workerOptions(
   ])
   return {
     name,
-    modules: true,
+    modules: true as const,
     scriptPath: bundle,
     compatibilityDate: wrangler.compatibility_date,
     compatibilityFlags: wrangler.compatibility_flags,
     bindings: { ...wrangler.vars, BACKEND_URL: backendUrl, API_KEY: apiKey, ...vars },
-    durableObjects: Object.fromEntries(objects) as NonNullable<WorkerOptions['durableObjects']>,
+    durableObjects: Object.fromEntries(objects),
     ratelimits: Object.fromEntries(
-      wrangler.ratelimits.map(({ name, simple }) => [name, { simple }]),
+      wrangler.ratelimits.map((ratelimit) => [ratelimit.name, { simple: ratelimit.simple }]),
     ),
     serviceBindings: {
       BACKEND: {
