@@ -2,15 +2,17 @@ import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
+import { readIdentity } from '../shared/node/certificates/read-identity.ts'
+import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { parseConfig, type BackendConfig } from './config.ts'
 import { createDescriber, type Describe } from './describe.ts'
 import { createBackendApp } from './http/app.ts'
+import { CertificateExpiry } from './http/certificate-expiry.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
-import { createBackendServer, listen, stopServer } from './http/server.ts'
+import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { after } from './http/timer.ts'
-import { readTlsFiles } from './http/tls-files.ts'
 import { createInference, type InferenceState } from './inference/supervisor.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
@@ -32,8 +34,9 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(): Promise<void> {
   const config = parseConfig(process.env)
-  const tls = await readTlsFiles(config.tlsPaths)
+  const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel)
+  const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
   const running = new RunningExchanges()
   const web = createPublicTransport()
   const inference = createInference({
@@ -50,9 +53,11 @@ async function run(): Promise<void> {
     log,
     now,
     allowedClients: config.allowedClients,
+    onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
       readiness: () => readinessOf(inference.state(), describe !== undefined),
       snapshot: () => inference.snapshot(),
+      certificates: () => certificates.report(),
     },
     generate: {
       describe: (request, signal) => {
@@ -64,6 +69,16 @@ async function run(): Promise<void> {
     },
   })
   const server = createBackendServer(app, tls)
+  watchIdentity({
+    current: tls,
+    read: () => readIdentity(config.tlsPaths),
+    onChange(renewed) {
+      renewIdentity(server, renewed)
+      certificates.noteOwn(renewed)
+      log.info('certificates replaced')
+    },
+    onProblem: (error) => log.error({ detail: textOf(error) }, 'certificates not usable'),
+  })
   const port = await listen(server, config.port, config.host)
   log.info({ host: config.host, port }, 'listening')
 

@@ -34,6 +34,7 @@ describe('edge/node.ts', () => {
     const { code, output } = await runToEnd({
       API_KEY: 'a-key',
       PORT: String(port),
+      STATE_DIR: folder,
       ...tlsSettings(folder),
     })
     holder.close()

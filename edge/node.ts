@@ -3,6 +3,8 @@ import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { pino } from 'pino'
+import { readIdentity } from '../shared/node/certificates/read-identity.ts'
+import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { createEdgeApp } from './app.ts'
@@ -15,17 +17,18 @@ import { isLoopback, AddressWindow } from './limits/address-window.ts'
 import { KeyMeter } from './limits/key-meter.ts'
 import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
-import { parseEdgeConfig, readClientIdentity } from './node/config.ts'
+import { parseEdgeConfig } from './node/config.ts'
 import { isEarlierProcess } from './node/earlier-process.ts'
 import { openSqlite } from './node/sqlite.ts'
 
 /** Milliseconds running requests may take to end once the process is asked to stop. */
 const drainMs = 4_000
 
-function start(): void {
+async function start(): Promise<void> {
   const config = parseEdgeConfig(process.env)
   const logger = pino({ level: config.logLevel, base: null })
-  const client = new BackendClient(readClientIdentity(config.tlsFiles))
+  const identity = await readIdentity(config.tlsFiles)
+  const client = new BackendClient(identity)
   const now = () => performance.now()
   const pool = new BackendPool({
     targets: config.backendUrls.map((url) => client.target(url)),
@@ -38,7 +41,9 @@ function start(): void {
   const keyStore = new KeyRegistry(openSqlite(stateFolder, 'keys'), wallClock)
   const keyMeter = new KeyMeter(openSqlite(stateFolder, 'usage'), String(process.pid))
   keyMeter.abandonCalls(isEarlierProcess, wallClock())
-  const answers = new AnswerRegister(openSqlite(stateFolder, 'answers'), wallClock)
+  const answersFile = openSqlite(stateFolder, 'answers')
+  const answers = new AnswerRegister(answersFile, wallClock, String(process.pid))
+  answers.abandonRuns(isEarlierProcess)
   const addresses = new AddressWindow(config.addressLimit)
   const app = createEdgeApp({
     keys: createApiKeys({
@@ -71,11 +76,19 @@ function start(): void {
   })
   server.listen(config.port, config.host, () => {
     const { port } = server.address() as AddressInfo
-    answers.abandonRuns()
     logger.info({ host: config.host, port }, 'edge listening')
     process.send?.({ type: 'ready', port })
     // The launcher is gone, however it ended.
     process.once('disconnect', () => drain(server))
+  })
+  watchIdentity({
+    current: identity,
+    read: () => readIdentity(config.tlsFiles),
+    onChange(renewed) {
+      client.renew(renewed)
+      logger.info('client certificate replaced')
+    },
+    onProblem: (error) => logger.error({ detail: String(error) }, 'client certificate not usable'),
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => drain(server))
 }
@@ -96,7 +109,7 @@ function stopWith(message: string): void {
 }
 
 try {
-  start()
+  await start()
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error
   stopWith(error.message)

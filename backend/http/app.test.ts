@@ -190,6 +190,7 @@ describe('GET /status', () => {
     expect(await response.json()).toEqual({
       inference: 'ready',
       engine: backend.engine.snapshot(),
+      certificates: [],
     })
   })
 })

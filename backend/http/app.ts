@@ -2,7 +2,7 @@ import { Hono, type Handler } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { routes } from '../../shared/api/routes.ts'
 import type { Log } from '../telemetry/log.ts'
-import { requireClientCertificate } from './client-certificate.ts'
+import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'
 import { mountGenerateRoutes, type GenerateParts } from './generate-routes.ts'
@@ -17,6 +17,8 @@ export interface BackendParts {
   readonly now: () => number
   /** Names, one of which a client's certificate must carry. */
   readonly allowedClients: readonly string[]
+  /** Told of every client let in, and how it proved its name. */
+  readonly onClientCertificate: ClientListener
   readonly health: HealthParts
   readonly generate: GenerateParts
 }
@@ -27,7 +29,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
 
   app.use(trackExchange(parts.running))
   app.use(logExchange(parts.log, parts.now))
-  app.use(requireClientCertificate(parts.allowedClients))
+  app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
   app.use(refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now))
 

@@ -4,21 +4,25 @@ import type { MiddlewareHandler } from 'hono'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { BackendEnv } from './exchange.ts'
 
+export type ClientListener = (name: string, certificate: X509Certificate) => void
+
 /** Refuses callers whose certificate, though of our own authority, carries none of the allowed names. */
 export function requireClientCertificate(
   allowedNames: readonly string[],
+  onClient: ClientListener,
 ): MiddlewareHandler<BackendEnv> {
   return async function clientCertificate(c, next) {
     const socket = c.env.incoming.socket
     const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
     const name = certificate && allowedNameOf(certificate, allowedNames)
-    if (name === undefined) {
+    if (certificate === undefined || name === undefined) {
       throw new ServiceError(
         'client_not_allowed',
         'This client certificate may not use this server',
       )
     }
     c.get('exchange').facts.clientName = name
+    onClient(name, certificate)
     await next()
   }
 }

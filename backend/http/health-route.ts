@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { routes } from '../../shared/api/routes.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
+import type { CertificateStatus } from './certificate-expiry.ts'
 import type { BackendEnv } from './exchange.ts'
 
 /** Whether a request would be served now, or why not. */
@@ -9,6 +10,7 @@ export type Readiness = 'ready' | 'model_loading' | 'engine_restarting'
 export interface HealthParts {
   readonly readiness: () => Readiness
   readonly snapshot: () => EngineSnapshot
+  readonly certificates: () => readonly CertificateStatus[]
 }
 
 /** Path of the operators' view; it is not part of the public API. */
@@ -16,7 +18,7 @@ export const statusPath = '/status'
 
 export function mountHealthRoutes(
   app: Hono<BackendEnv>,
-  { readiness, snapshot }: HealthParts,
+  { readiness, snapshot, certificates }: HealthParts,
 ): void {
   app.get(routes.health.path, (c) => {
     const state = readiness()
@@ -24,5 +26,7 @@ export function mountHealthRoutes(
     return c.json({ status: 'unavailable', reason: state }, 503)
   })
 
-  app.get(statusPath, (c) => c.json({ inference: readiness(), engine: snapshot() }))
+  app.get(statusPath, (c) =>
+    c.json({ inference: readiness(), engine: snapshot(), certificates: certificates() }),
+  )
 }

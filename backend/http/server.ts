@@ -4,10 +4,10 @@ import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { requestIdFrom } from '../../shared/api/request-id.ts'
+import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { drainUpload } from './drain-upload.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'
 import { after } from './timer.ts'
-import type { TlsFiles } from './tls-files.ts'
 
 /** Milliseconds for the TLS handshake, and for the head of a request: neither needs more than a few round trips. */
 const handshakeTimeoutMs = 10_000
@@ -23,8 +23,10 @@ const keepAliveTimeoutMs = 65_000
 const stopGraceMs = 2_500
 const goodbyeMs = 500
 
+const minVersion = 'TLSv1.2'
+
 /** An HTTPS server that talks only to clients with a certificate of our own authority. Not listening yet. */
-export function createBackendServer(app: Hono<BackendEnv>, tls: TlsFiles): Server {
+export function createBackendServer(app: Hono<BackendEnv>, tls: TlsIdentity): Server {
   const answer = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
@@ -39,7 +41,7 @@ export function createBackendServer(app: Hono<BackendEnv>, tls: TlsFiles): Serve
     ...tls,
     requestCert: true,
     rejectUnauthorized: true,
-    minVersion: 'TLSv1.2',
+    minVersion,
     handshakeTimeout: handshakeTimeoutMs,
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
@@ -49,6 +51,12 @@ export function createBackendServer(app: Hono<BackendEnv>, tls: TlsFiles): Serve
     drainUpload(incoming, outgoing)
     void answer(incoming, outgoing)
   })
+}
+
+/** New connections meet the new certificate, and are judged by the new authority; answers under way end as they began. */
+export function renewIdentity(server: Server, tls: TlsIdentity): void {
+  server.setSecureContext({ ...tls, minVersion })
+  server.closeIdleConnections()
 }
 
 /** @returns the port, chosen by the system when `port` is 0. Rejects with a text for the operator */

@@ -8,7 +8,7 @@ const answer = { contentType: 'application/json', body: '{"output":"A cat."}' }
 
 function createRegister() {
   const clock = { ms: 1_000 }
-  const register = new AnswerRegister(testSqlite(), () => clock.ms)
+  const register = new AnswerRegister(testSqlite(), () => clock.ms, 'this process')
   const run = (parts: Partial<Claim> = {}) => {
     const reply = register.claim({ ...claim, ...parts })
     if (reply.kind !== 'run') throw new Error(`It was to run, and is ${reply.kind}`)
@@ -71,7 +71,9 @@ describe('AnswerRegister', () => {
     const { register, run } = createRegister()
     register.settle(claim, run(), answer)
     run({ key: 'order-8' })
-    register.abandonRuns()
+    register.abandonRuns((owner) => owner !== 'this process')
+    expect(register.claim({ ...claim, key: 'order-8' }).kind).toBe('running')
+    register.abandonRuns((owner) => owner === 'this process')
     expect(register.claim(claim).kind).toBe('answered')
     run({ key: 'order-8' })
   })

@@ -11,7 +11,7 @@ export const maxTotalChars = 256 * 1024 * 1024
 const tables = [
   `CREATE TABLE IF NOT EXISTS answers
      (position INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, key TEXT NOT NULL,
-      fingerprint TEXT NOT NULL, run TEXT NOT NULL, expires_at INTEGER NOT NULL,
+      fingerprint TEXT NOT NULL, run TEXT NOT NULL, owner TEXT NOT NULL, expires_at INTEGER NOT NULL,
       content_type TEXT, body TEXT, chars INTEGER NOT NULL DEFAULT 0, UNIQUE (scope, key))`,
   `CREATE INDEX IF NOT EXISTS answers_by_expiry ON answers (expires_at)`,
 ]
@@ -26,11 +26,16 @@ type AnswerRow = {
 export class AnswerRegister implements IdempotencyStore {
   readonly #sql: Sql
   readonly #now: () => number
+  readonly #owner: string
 
-  /** @param now milliseconds since 1970 */
-  constructor(sql: Sql, now: () => number) {
+  /**
+   * @param now milliseconds since 1970
+   * @param owner names the process that runs what it claims here, where several share the database
+   */
+  constructor(sql: Sql, now: () => number, owner = '') {
     this.#sql = sql
     this.#now = now
+    this.#owner = owner
     for (const table of tables) sql.all(table)
   }
 
@@ -44,8 +49,8 @@ export class AnswerRegister implements IdempotencyStore {
       if (row !== undefined) return replyOf(row, fingerprint)
       const run = crypto.randomUUID()
       const insert =
-        'INSERT INTO answers (scope, key, fingerprint, run, expires_at) VALUES (?, ?, ?, ?, ?)'
-      this.#sql.all(insert, scope, key, fingerprint, run, now + leaseMs)
+        'INSERT INTO answers (scope, key, fingerprint, run, owner, expires_at) VALUES (?, ?, ?, ?, ?, ?)'
+      this.#sql.all(insert, scope, key, fingerprint, run, this.#owner, now + leaseMs)
       return { kind: 'run', run }
     })
   }
@@ -67,9 +72,14 @@ export class AnswerRegister implements IdempotencyStore {
     })
   }
 
-  /** Forgets the runs under way: for a process that starts and has the store to itself. */
-  abandonRuns(): void {
-    this.#sql.all('DELETE FROM answers WHERE body IS NULL')
+  /** Forgets the runs of processes that are gone: nobody will tell how they ended. */
+  abandonRuns(isGone: (owner: string) => boolean): void {
+    const query = 'SELECT DISTINCT owner FROM answers WHERE body IS NULL'
+    for (const { owner } of this.#sql.all<{ owner: string }>(query)) {
+      if (isGone(owner)) {
+        this.#sql.all('DELETE FROM answers WHERE body IS NULL AND owner = ?', owner)
+      }
+    }
   }
 
   #dropOldest(): void {

@@ -1,11 +1,11 @@
 import { Agent, buildConnector, type Dispatcher } from 'undici'
+import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { backendId } from '../backends/backend-urls.ts'
 import { NotConnectedError, type BackendTarget } from '../backends/target.ts'
-import type { ClientIdentity } from './config.ts'
 import { toWebStream } from './web-stream.ts'
 
-/** Milliseconds for connection and handshake: a client learns within a second that the backend is gone. */
-const connectTimeoutMs = 800
+/** Milliseconds for connection and handshake: a burst of a hundred handshakes takes a second on two busy cores. */
+const connectTimeoutMs = 3_000
 
 /** Milliseconds without a byte inside an answer; streams carry a heartbeat every 10 s. */
 const bodyTimeoutMs = 60_000
@@ -14,12 +14,12 @@ const bodyTimeoutMs = 60_000
 export class BackendClient {
   #agent: Agent
 
-  constructor(identity: ClientIdentity) {
+  constructor(identity: TlsIdentity) {
     this.#agent = createAgent(identity)
   }
 
   /** New connections use the new certificate; what runs over old ones is finished there. */
-  renew(identity: ClientIdentity): void {
+  renew(identity: TlsIdentity): void {
     const old = this.#agent
     this.#agent = createAgent(identity)
     old.close().catch(() => undefined)
@@ -48,7 +48,7 @@ export class BackendClient {
   }
 }
 
-function createAgent({ ca, cert, key }: ClientIdentity): Agent {
+function createAgent({ ca, cert, key }: TlsIdentity): Agent {
   const connect = buildConnector({
     ca,
     cert,

@@ -1,13 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
-import {
-  ConfigError,
-  integerSetting,
-  parseEnvironment,
-  portSetting,
-} from '../../shared/node/environment.ts'
+import { integerSetting, parseEnvironment, portSetting } from '../../shared/node/environment.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
@@ -41,7 +35,8 @@ const edgeSettings = z
     backendUrls: settings.BACKENDS ?? [
       settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
     ],
-    stickyByContent: settings.BACKEND_AFFINITY === 'content' && (settings.BACKENDS ?? []).length > 1,
+    stickyByContent:
+      settings.BACKEND_AFFINITY === 'content' && (settings.BACKENDS ?? []).length > 1,
     revocation: {
       cutsStreams: settings.REVOCATION_CUTS_STREAMS,
       /** For the Worker; on Node a revocation counts at once. */
@@ -64,24 +59,4 @@ type EdgeConfig = z.infer<typeof edgeSettings>
 /** The settings of the edge on Node. @throws {ConfigError} naming every bad variable */
 export function parseEdgeConfig(environment: NodeJS.ProcessEnv): Readonly<EdgeConfig> {
   return parseEnvironment(edgeSettings, environment)
-}
-
-/** What TLS needs to talk to the backend, as PEM text. */
-export interface ClientIdentity {
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-}
-
-/** @throws {ConfigError} naming the file that cannot be read */
-export function readClientIdentity(files: ClientIdentity): ClientIdentity {
-  return { ca: readPem(files.ca), cert: readPem(files.cert), key: readPem(files.key) }
-}
-
-function readPem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new ConfigError(`Cannot read the certificate file ${file}`, { cause })
-  }
 }

@@ -4,13 +4,14 @@ import type { Readable } from 'node:stream'
 import { Miniflare } from 'miniflare'
 import { parse } from 'smol-toml'
 import { z } from 'zod'
-import { parseEdgeConfig, readClientIdentity } from '../../edge/node/config.ts'
+import { parseEdgeConfig } from '../../edge/node/config.ts'
+import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 
 // The edge as a Worker in workerd, on this machine: the bundle a deployment would upload, with a real client
 // certificate behind its BACKEND binding (which `wrangler dev` does not support locally).
 
 const config = parseEdgeConfig(process.env)
-const identity = readClientIdentity(config.tlsFiles)
+const identity = await readIdentity(config.tlsFiles)
 const { WORKER_BUNDLE } = z.object({ WORKER_BUNDLE: z.string() }).parse(process.env)
 const deployment = z
   .object({

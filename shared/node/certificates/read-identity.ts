@@ -1,16 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
-import { ConfigError } from '../../shared/node/environment.ts'
+import { ConfigError } from '../environment.ts'
+import type { TlsIdentity } from './watch-identity.ts'
 
-/** PEM texts. `ca` is our own authority and the only one believed. */
-export interface TlsFiles {
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-}
-
-/** Reads the server's identity. @throws {ConfigError} naming the file that is missing or no PEM */
-export async function readTlsFiles(paths: TlsFiles): Promise<TlsFiles> {
+/**
+ * Reads the PEM files that TLS_CA, TLS_CERT and TLS_KEY name.
+ * @throws {ConfigError} naming the file that is missing, or when they do not fit together
+ */
+export async function readIdentity(paths: TlsIdentity): Promise<TlsIdentity> {
   const [ca, cert, key] = await Promise.all([
     readPem('TLS_CA', paths.ca),
     readPem('TLS_CERT', paths.cert),

@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  createCertificates,
+  type CertificateSet,
+} from '../../shared/node/certificates/create-certificates.ts'
+import { BackendStub } from '../../test/support/backend-stub.ts'
+import { NotConnectedError } from '../backends/target.ts'
+import { BackendClient } from './backend-client.ts'
+
+const identityOf = ({ ca, client, clientKey }: CertificateSet) => ({
+  ca,
+  cert: client,
+  key: clientKey,
+})
+const init = () => ({
+  method: 'GET' as const,
+  headers: new Headers(),
+  signal: new AbortController().signal,
+})
+
+let certificates: CertificateSet
+let stub: BackendStub
+beforeEach(async () => {
+  certificates = await createCertificates({ server: ['localhost'], client: 'edge' }, Date.now())
+  stub = await BackendStub.start(certificates)
+})
+afterEach(() => stub.close())
+
+describe('BackendClient', () => {
+  it('uses a new certificate from the next request on', async () => {
+    const stranger = await createCertificates({ server: ['localhost'], client: 'edge' }, Date.now())
+    const client = new BackendClient(identityOf(stranger))
+    const target = client.target(stub.url)
+    await expect(target.send('/health', init())).rejects.toThrow(NotConnectedError)
+    client.renew(identityOf(certificates))
+    expect((await target.send('/health', init())).status).toBe(200)
+    expect(stub.seen).toHaveLength(1)
+  })
+
+  it('tells a missing connection from one that breaks', async () => {
+    const client = new BackendClient(identityOf(certificates))
+    await expect(client.target('https://localhost:1').send('/', init())).rejects.toThrow(
+      NotConnectedError,
+    )
+    stub.answer = (_seen, response) => void response.destroy()
+    const broken = client.target(stub.url).send('/', init())
+    await expect(broken).rejects.not.toThrow(NotConnectedError)
+  })
+})

@@ -1,0 +1,34 @@
+import { X509Certificate } from 'node:crypto'
+
+/** Days before its end from which a certificate is warned about: time to notice, issue and distribute a new one. */
+export const warnBeforeDays = 30
+
+const dayMs = 86_400_000
+
+/** How long a certificate is still good for. */
+export interface Expiry {
+  /** ISO 8601, UTC. */
+  readonly expires: string
+  /** Whole days; negative once it has ended. */
+  readonly daysLeft: number
+  readonly warn: boolean
+}
+
+/** @param now milliseconds since 1970 */
+export function expiryOf(certificate: X509Certificate, now: number): Expiry {
+  const end = Date.parse(certificate.validTo)
+  const daysLeft = Math.floor((end - now) / dayMs)
+  return { expires: new Date(end).toISOString(), daysLeft, warn: daysLeft < warnBeforeDays }
+}
+
+/** The certificates of a PEM text, in its order. @throws when one cannot be read */
+export function parseCertificates(pem: string): readonly X509Certificate[] {
+  return splitPem(pem).map((text) => new X509Certificate(text))
+}
+
+/** Each certificate of a PEM text as a PEM text of its own. */
+export function splitPem(pem: string): readonly string[] {
+  return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
+    (text) => `${text}\n`,
+  )
+}
