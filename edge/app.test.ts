@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../shared/api/errors.ts'
 import { maxImages } from '../shared/api/limits.ts'
-import { routes } from '../shared/api/routes.ts'
+import { edgeRoutes, routes } from '../shared/api/routes.ts'
 import { parseForm } from '../test/support/form.ts'
 import { testKeys, testSqlite } from '../test/support/test-keys.ts'
 import { testMeter } from '../test/support/test-meter.ts'
@@ -67,6 +67,14 @@ describe('createEdgeApp()', () => {
       expect(calls).toHaveLength(route.scope === null ? 1 : 0)
     },
   )
+
+  it('has exactly the routes of the table, which says the scope of each', () => {
+    const mounted = createTestEdge()
+      .app.routes.filter(({ method }) => method !== 'ALL')
+      .map(({ method, path }) => `${method} ${path}`)
+    const listed = Object.values(edgeRoutes).map(({ method, path }) => `${method} ${path}`)
+    expect(new Set(mounted)).toEqual(new Set(listed))
+  })
 
   it('answers a failure of its own with a fixed text and logs what happened', async () => {
     const keys = {
