@@ -14,6 +14,8 @@ interface DecoderParts {
   /** Absorbed lanes of the graph. */
   readonly lanes: number
   readonly expandedFromTokens: number
+  /** See `planLanes`. */
+  readonly neverAlone: boolean
 }
 
 /** Runs the decoder graph once over `rows` and appends what it computed to the cache. See `Model.step`. */
@@ -27,7 +29,7 @@ export async function runDecoder(
     ...laneFeeds(parts, plan),
     ...tokenFeeds(parts, ordered),
   })
-  appendToCache(parts, ordered, outputs)
+  appendToCache(parts, ordered, plan.twin, outputs)
   const logits = outputs[decoderNames.logits]!.data as Float32Array
   return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size)
 }
@@ -97,6 +99,7 @@ function embeddingFeed(
 function appendToCache(
   { config, cache }: DecoderParts,
   ordered: readonly StepRow[],
+  twin: StepRow | undefined,
   outputs: InferenceSession.OnnxValueMapType,
 ): void {
   const width = latentWidth(config)
@@ -105,11 +108,13 @@ function appendToCache(
     (_, layer) => outputs[decoderNames.present(layer)]!.data as Float32Array,
   )
   let start = 0
-  for (const { slot, tokenIds } of ordered) {
+  for (const row of ordered) {
+    const { slot, tokenIds } = row
     const from = start * width
     start += tokenIds.length
     const to = start * width
-    cache.append(slot, tokenIds.length, (layer) => present[layer]!.subarray(from, to))
+    if (row !== twin)
+      cache.append(slot, tokenIds.length, (layer) => present[layer]!.subarray(from, to))
   }
 }
 

@@ -10,6 +10,18 @@ export const defaultExpandedFromTokens = 96
 export interface LanePlan {
   readonly absorbed: readonly (StepRow | undefined)[]
   readonly expanded: StepRow | undefined
+  /** The one among `absorbed` whose outcome is not wanted. */
+  readonly twin: StepRow | undefined
+}
+
+interface LaneLimits {
+  readonly lanes: number
+  readonly expandedFromTokens: number
+  /**
+   * Runs a token that would be alone in the absorbed lanes twice, where there are two. ONNX Runtime multiplies single
+   * rows by another kernel, which rounds otherwise, in products batched over heads; all others add up each row alike.
+   */
+  readonly neverAlone: boolean
 }
 
 /**
@@ -18,7 +30,7 @@ export interface LanePlan {
  */
 export function planLanes(
   rows: readonly StepRow[],
-  { lanes, expandedFromTokens }: { lanes: number; expandedFromTokens: number },
+  { lanes, expandedFromTokens, neverAlone }: LaneLimits,
 ): LanePlan {
   checkRows(rows)
   const longest = rows.reduce<StepRow | undefined>(
@@ -30,10 +42,11 @@ export function planLanes(
   if (others.length > lanes) {
     throw new RangeError(`${rows.length} sequences for ${lanes} lanes`)
   }
-  return {
-    absorbed: Array.from({ length: lanes }, (_, lane) => others[lane]),
-    expanded,
-  }
+  const [first] = others
+  const isAlone = others.length === 1 && first?.tokenIds.length === 1
+  const twin = neverAlone && isAlone && lanes > 1 ? { ...first, sample: false } : undefined
+  const absorbed = twin === undefined ? others : [first, twin]
+  return { absorbed: Array.from({ length: lanes }, (_, lane) => absorbed[lane]), expanded, twin }
 }
 
 function checkRows(rows: readonly StepRow[]): void {

@@ -5,7 +5,14 @@ import type { FakeChildBehaviour } from './fake-child.ts'
 export function fakeInit(behaviour: FakeChildBehaviour = {}): InferenceInit {
   const checkpointDir = JSON.stringify(behaviour)
   return {
-    model: { checkpointDir, modelsDir: '', weights: 'q8', slots: 4, threads: 1 },
+    model: {
+      checkpointDir,
+      modelsDir: '',
+      weights: 'q8',
+      slots: 4,
+      threads: 1,
+      deterministic: false,
+    },
     engine: {
       queueLimit: 16,
       queueWorkLimit: 1_000_000,
