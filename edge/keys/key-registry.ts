@@ -76,7 +76,7 @@ export class KeyRegistry implements KeyStore {
 
   revoke(id: string): KeyRecord | undefined {
     return this.#change(id, ({ revokedAt }) =>
-      revokedAt === null ? { revokedAt: this.#now(), previous: null } : undefined,
+      revokedAt === null ? { revokedAt: this.#now() } : undefined,
     )
   }
 

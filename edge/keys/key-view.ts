@@ -6,6 +6,7 @@ type LimitFields = KeyView['limits']
 /** A key as administrators see it. @param now milliseconds since 1970 */
 export function viewOf(record: KeyRecord, now: number): KeyView {
   const { previous } = record
+  const previousWorks = previous !== null && record.revokedAt === null && now < previous.until
   return {
     id: record.id,
     note: record.note,
@@ -15,8 +16,7 @@ export function viewOf(record: KeyRecord, now: number): KeyView {
     created_at: isoTime(record.createdAt),
     expires_at: record.expiresAt === null ? null : isoTime(record.expiresAt),
     revoked_at: record.revokedAt === null ? null : isoTime(record.revokedAt),
-    previous_valid_until:
-      previous === null || previous.until <= now ? null : isoTime(previous.until),
+    previous_valid_until: previousWorks ? isoTime(previous.until) : null,
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Miniflare } from 'miniflare'
@@ -29,13 +29,16 @@ const deployment = z
   })
   .parse(parse(await readFile('wrangler.toml', 'utf8')))
 
+const stateFolder = join(config.stateDir, 'edge-worker')
+await mkdir(stateFolder, { recursive: true, mode: 0o700 })
+
 let stopping = false
 
 const miniflare = new Miniflare({
   // A sample of request.cf would be fetched from the internet.
   cf: false,
   // Keys and what they used outlive a restart.
-  durableObjectsPersist: join(config.stateDir, 'edge-worker'),
+  durableObjectsPersist: stateFolder,
   handleRuntimeStdio(stdout: Readable, stderr: Readable) {
     stdout.pipe(process.stdout)
     stderr.pipe(process.stderr)
