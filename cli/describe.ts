@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { withDotEnv } from '../shared/node/dot-env.ts'
+import { certsCommand } from './certs-command.ts'
 import { CliError } from './cli-error.ts'
 import type { CliParts } from './cli-parts.ts'
 import { keysCommand } from './keys-command.ts'
@@ -22,6 +23,7 @@ Settings (environment or .env):
   DESCRIBE_API_KEY  a key with the scope admin; default: the one in STATE_DIR/api-key`,
   )
   .addCommand(keysCommand(parts))
+  .addCommand(certsCommand(parts))
 
 try {
   await program.parseAsync()

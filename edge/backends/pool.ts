@@ -150,7 +150,8 @@ export class BackendPool {
   }
 
   #guard(response: Response, backend: Backend, init: BackendInit, release: () => void): Response {
-    const { status, headers, body } = response
+    const { status, headers } = response
+    const body: ReadableStream<Uint8Array> | null = response.body
     if (body === null) return response
     const guarded = guardStream(body, {
       signal: init.signal,

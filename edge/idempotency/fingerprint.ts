@@ -15,9 +15,7 @@ export async function fingerprintOf(
   const head = [path, mediaType, headers.get('accept') ?? '', ''].join('\n')
   const pieces = boundary === undefined ? [body] : withoutText(body, boundary)
   const bytes = joinChunks([new TextEncoder().encode(head), ...pieces])
-  const digest = new Uint8Array(
-    await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>),
-  )
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 

@@ -25,7 +25,7 @@ function createTestEdge(answer: Platform['backend'], parts: Partial<Platform> = 
       return answer(path, init)
     },
   })
-  const ask = (prompt: string, init: RequestInit = {}, key = 'order-7') =>
+  const ask = async (prompt: string, init: RequestInit = {}, key = 'order-7') =>
     app.request('/generate/text', {
       method: 'POST',
       headers: {

@@ -12,7 +12,7 @@ export function recordAnswer(answer: Response): {
   readonly response: Response
   readonly kept: Promise<KeptAnswer | undefined>
 } {
-  const { body } = answer
+  const body: ReadableStream<Uint8Array> | null = answer.body
   if (body === null || answer.status !== 200) {
     return { response: answer, kept: Promise.resolve(undefined) }
   }

@@ -1,0 +1,200 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { CertificateUse } from '../shared/node/certificates/authority.ts'
+import {
+  authorityDays,
+  CertificateError,
+  CertificateFolder,
+  leafDays,
+} from '../shared/node/certificates/certificate-folder.ts'
+import { expiryOf, warnBeforeDays } from '../shared/node/certificates/expiry.ts'
+import { CliError } from './cli-error.ts'
+import type { CliParts } from './cli-parts.ts'
+import { parseCount } from './duration.ts'
+import { formatTable } from './table.ts'
+
+const authorityName = 'Describe Server authority'
+
+interface FolderOptions {
+  readonly dir: string
+}
+
+/** `describe certs`: a private authority, and the certificates of servers and clients that it signs. */
+export function certsCommand(parts: CliParts): Command {
+  const { print, now } = parts
+  const folderOf = ({ dir }: FolderOptions) => new CertificateFolder(dir, now)
+  const certs = new Command('certs').description('make and replace certificates for mutual TLS')
+
+  withFolder(certs.command('init'))
+    .description('make a private authority')
+    .option('--days <count>', 'how long it is good for', parseDays, authorityDays)
+    .action(
+      told(async (options: FolderOptions & { readonly days: number }) => {
+        await folderOf(options).init(authorityName, options.days)
+        print(`The authority is in ${options.dir}. Whoever has ca-key.pem can make clients: keep it
+offline, and give the machines ca.pem and their own certificate and key only.`)
+      }),
+    )
+
+  withFolder(certs.command('issue'))
+    .description('make a certificate and its key, signed by the authority')
+    .argument('<name>', 'of its files, and of the client')
+    .addOption(
+      new Option('--use <use>', 'what it is for')
+        .choices(['server', 'client'])
+        .makeOptionMandatory(),
+    )
+    .option('--names <list>', 'DNS names and IP addresses; default: the name', parseNames)
+    .option('--days <count>', 'how long it is good for', parseDays, leafDays)
+    .action(
+      told(async (name: string, options: IssueOptions) => {
+        const { use, names = [name], days, dir } = options
+        await folderOf(options).issue(name, use, names, days)
+        print(`${dir}/${name}.pem and ${dir}/${name}-key.pem are good for ${names.join(', ')}`)
+      }),
+    )
+
+  withFolder(certs.command('list'))
+    .description('show all certificates and when they end')
+    .option('--json', 'print JSON')
+    .action(
+      told(async (options: FolderOptions & { readonly json?: true }) => {
+        const rows = await listed(folderOf(options), now())
+        print(options.json ? JSON.stringify(rows, undefined, 2) : tableOf(rows))
+      }),
+    )
+
+  withFolder(certs.command('rotate'))
+    .description('replace certificates by new ones with the same names, and a new key')
+    .argument('[names...]', 'which ones; default: those that end soon, or are of an old authority')
+    .option('--all', 'replace all')
+    .option(
+      '--within <days>',
+      'replace those that end within so many days',
+      parseDays,
+      warnBeforeDays,
+    )
+    .option('--authority', 'first make a new authority; the old one stays believed until `retire`')
+    .action(
+      told(async (names: readonly string[], options: RotateOptions) => {
+        const folder = folderOf(options)
+        if (options.authority) {
+          await folder.rotateAuthority(authorityName, authorityDays)
+          print(
+            `There is a new authority: bring ca.pem to all machines, then run rotate without --authority`,
+          )
+          return
+        }
+        const rotated = await rotate(folder, names, options, now())
+        print(rotated.length === 0 ? 'Nothing to replace' : `Replaced ${rotated.join(', ')}`)
+      }),
+    )
+
+  withFolder(certs.command('retire'))
+    .description('believe no longer in authorities that no certificate needs')
+    .action(
+      told(async (options: FolderOptions) => {
+        const left = await folderOf(options).retireAuthorities()
+        print(
+          `ca.pem holds ${left === 1 ? 'one authority' : `${left} authorities`}: bring it to all machines`,
+        )
+      }),
+    )
+  return certs
+}
+
+interface IssueOptions extends FolderOptions {
+  readonly use: CertificateUse
+  readonly names?: readonly string[]
+  readonly days: number
+}
+
+interface RotateOptions extends FolderOptions {
+  readonly all?: true
+  readonly within: number
+  readonly authority?: true
+}
+
+function withFolder(command: Command): Command {
+  return command.option('--dir <folder>', 'where authority and certificates are', 'authority')
+}
+
+/** What the folder cannot do is told without a stack. */
+function told<Arguments extends unknown[]>(
+  action: (...given: Arguments) => Promise<void>,
+): (...given: Arguments) => Promise<void> {
+  return async (...given) => {
+    try {
+      await action(...given)
+    } catch (error) {
+      if (!(error instanceof CertificateError)) throw error
+      throw new CliError(error.message, { cause: error })
+    }
+  }
+}
+
+async function rotate(
+  folder: CertificateFolder,
+  wanted: readonly string[],
+  { all, within }: RotateOptions,
+  now: number,
+): Promise<readonly string[]> {
+  const filed = await folder.list()
+  const unknown = wanted.find((name) => !filed.some((one) => one.name === name))
+  if (unknown !== undefined) throw new CliError(`There is no certificate ${unknown}`)
+  const due = filed.filter(({ name, certificate, current }) => {
+    if (wanted.length > 0) return wanted.includes(name)
+    return all === true || !current || expiryOf(certificate, now).daysLeft < within
+  })
+  for (const { name, use, names } of due) await folder.issue(name, use, names, leafDays)
+  return due.map(({ name }) => name)
+}
+
+interface Row {
+  readonly name: string
+  readonly use: string
+  readonly names: readonly string[]
+  readonly expires: string
+  readonly days_left: number
+  readonly note: string
+}
+
+async function listed(folder: CertificateFolder, now: number): Promise<readonly Row[]> {
+  const authorities = (await folder.authorities()).map((certificate, index) => {
+    const { expires, daysLeft, warn } = expiryOf(certificate, now)
+    const note = index > 0 ? 'older' : warn ? 'ends soon' : ''
+    return { name: 'ca', use: 'authority', names: [], expires, days_left: daysLeft, note }
+  })
+  const others = (await folder.list()).map(({ name, use, names, certificate, current }) => {
+    const { expires, daysLeft, warn } = expiryOf(certificate, now)
+    const note = warn ? 'ends soon' : current ? '' : 'of an older authority'
+    return { name, use, names, expires, days_left: daysLeft, note }
+  })
+  return [...authorities, ...others]
+}
+
+function tableOf(rows: readonly Row[]): string {
+  return formatTable(
+    ['name', 'use', 'good for', 'expires', 'days', 'note'],
+    rows.map(({ name, use, names, expires, days_left, note }) => [
+      name,
+      use,
+      names.join(','),
+      expires.slice(0, 10),
+      String(days_left),
+      note,
+    ]),
+  )
+}
+
+function parseDays(text: string): number {
+  const days = parseCount(text)
+  if (days >= 1 && days <= 36_500) return days
+  throw new InvalidArgumentError('expected 1 to 36500 days')
+}
+
+function parseNames(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim())
+  const pattern = /^(\*\.)?[a-z\d]([a-z\d.-]*[a-z\d])?$|^[\da-f:.]+$/i
+  if (names.every((name) => pattern.test(name))) return names
+  throw new InvalidArgumentError('expected DNS names and IP addresses, separated by commas')
+}

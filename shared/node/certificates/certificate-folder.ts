@@ -1,0 +1,170 @@
+import { X509Certificate } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writePrivateFile } from '../private-file.ts'
+import {
+  createAuthority,
+  exportAuthority,
+  issueCertificate,
+  loadAuthority,
+  validFor,
+  type CertificateUse,
+} from './authority.ts'
+import { parseCertificates, splitPem } from './expiry.ts'
+
+/** A request that cannot be done, told to whoever made it. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError'
+}
+
+/** A certificate in the folder. */
+export interface FiledCertificate {
+  /** Its file is `<name>.pem`, its key `<name>-key.pem`. */
+  readonly name: string
+  readonly use: CertificateUse
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[]
+  readonly certificate: X509Certificate
+  /** True when the newest authority signed it. */
+  readonly current: boolean
+}
+
+/** What each certificate of an authority lasts; whoever connects does not accept more (CA/Browser Forum: 398 days). */
+export const leafDays = 390
+
+/** An authority lasts: replacing it means touching every machine. */
+export const authorityDays = 3_650
+
+const authorityFile = 'ca.pem'
+const authorityKeyFile = 'ca-key.pem'
+const serverAuth = '1.3.6.1.5.5.7.3.1'
+
+/** Names that can be files and certificate names at once, and never `ca`. */
+const namePattern = /^(?!ca$)(?!.*-key$)[a-z\d]([a-z\d.-]{0,61}[a-z\d])?$/
+
+/**
+ * A private authority and what it signed, in one folder. `ca.pem` holds the authorities to be believed, the newest
+ * first; only that one's key is kept. Keys can be read by their owner only.
+ */
+export class CertificateFolder {
+  readonly #folder: string
+  readonly #now: () => number
+
+  /** @param now milliseconds since 1970 */
+  constructor(folder: string, now: () => number) {
+    this.#folder = folder
+    this.#now = now
+  }
+
+  /** Makes the authority. @throws {CertificateError} when there is one */
+  async init(commonName: string, days: number): Promise<void> {
+    const present = await readFile(this.#path(authorityFile)).catch(() => undefined)
+    if (present !== undefined)
+      throw new CertificateError(`${this.#folder} holds an authority already`)
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+    await this.#makeAuthority(commonName, days, '')
+  }
+
+  /** Makes a certificate and its key, or replaces those of that name. */
+  async issue(
+    name: string,
+    use: CertificateUse,
+    names: readonly string[],
+    days: number,
+  ): Promise<void> {
+    if (!namePattern.test(name)) {
+      throw new CertificateError(
+        `"${name}" cannot name a certificate: expected such as edge or eu.backend-1`,
+      )
+    }
+    const authority = await loadAuthority({
+      certificate: (await this.#authorities())[0]!,
+      key: await this.#read(authorityKeyFile),
+    })
+    const issued = await issueCertificate(authority, validFor(days, this.#now()), names, use)
+    await writePrivateFile(this.#path(`${name}-key.pem`), issued.key)
+    await this.#writePublic(`${name}.pem`, issued.certificate)
+  }
+
+  /** All certificates but the authorities', by name. */
+  async list(): Promise<readonly FiledCertificate[]> {
+    const [newest] = parseCertificates(await this.#read(authorityFile))
+    const files = (await readdir(this.#folder)).filter((file) => file.endsWith('.pem'))
+    const names = files.map((file) => file.slice(0, -'.pem'.length)).toSorted()
+    const filed = await Promise.all(
+      names
+        .filter((name) => namePattern.test(name))
+        .map(async (name) => fileOf(name, await this.#read(`${name}.pem`), newest!)),
+    )
+    return filed
+  }
+
+  /** The authorities that are believed, the newest first. */
+  async authorities(): Promise<readonly X509Certificate[]> {
+    return (await this.#authorities()).map((pem) => new X509Certificate(pem))
+  }
+
+  /** Makes a new authority; the ones before it stay believed until nothing of theirs is left. */
+  async rotateAuthority(commonName: string, days: number): Promise<void> {
+    await this.#makeAuthority(commonName, days, (await this.#authorities()).join(''))
+  }
+
+  /** Believes no longer in authorities that have signed nothing in this folder. @returns how many are left */
+  async retireAuthorities(): Promise<number> {
+    const [newest, ...older] = await this.#authorities()
+    const signed = await this.list()
+    const needed = older.filter((pem) => {
+      const { publicKey } = new X509Certificate(pem)
+      return signed.some(({ certificate }) => certificate.verify(publicKey))
+    })
+    await this.#writePublic(authorityFile, [newest, ...needed].join(''))
+    return needed.length + 1
+  }
+
+  async #makeAuthority(commonName: string, days: number, older: string): Promise<void> {
+    const made = await exportAuthority(
+      await createAuthority(commonName, validFor(days, this.#now())),
+    )
+    await writePrivateFile(this.#path(authorityKeyFile), made.key)
+    await this.#writePublic(authorityFile, made.certificate + older)
+  }
+
+  async #authorities(): Promise<readonly string[]> {
+    const authorities = splitPem(await this.#read(authorityFile))
+    if (authorities.length > 0) return authorities
+    throw new CertificateError(`${this.#path(authorityFile)} holds no certificate`)
+  }
+
+  async #read(file: string): Promise<string> {
+    try {
+      return await readFile(this.#path(file), 'utf8')
+    } catch (cause) {
+      throw new CertificateError(`Cannot read ${this.#path(file)}`, { cause })
+    }
+  }
+
+  /** Whole or not at all: a running program may be looking. */
+  async #writePublic(file: string, text: string): Promise<void> {
+    const temporary = this.#path(`.${file}.${process.pid}`)
+    await writeFile(temporary, text)
+    await rename(temporary, this.#path(file))
+  }
+
+  #path(file: string): string {
+    return join(this.#folder, file)
+  }
+}
+
+function fileOf(name: string, pem: string, authority: X509Certificate): FiledCertificate {
+  const certificate = new X509Certificate(pem)
+  const names = (certificate.subjectAltName ?? '').split(', ').map((entry) => {
+    return entry.replace(/^(DNS|IP Address):/, '')
+  })
+  return {
+    name,
+    use: certificate.keyUsage.includes(serverAuth) ? 'server' : 'client',
+    names,
+    certificate,
+    current: certificate.verify(authority.publicKey),
+  }
+}
