@@ -84,6 +84,3 @@ export const issuedKeyView = keyView.extend({ key: z.string() })
 export type IssuedKeyView = z.infer<typeof issuedKeyView>
 
 export const keyListView = z.object({ keys: z.array(keyView), has_more: z.boolean() })
-
-/** The answer to a removal. */
-export const removedKeyView = z.object({ id: z.string(), removed: z.literal(true) })
