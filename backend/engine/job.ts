@@ -99,7 +99,7 @@ export type EngineEvent =
     }
 
 /** Memory of the caches. Tokens times `bytesPerToken` are bytes. */
-export interface MemorySnapshot {
+interface MemorySnapshot {
   /** Most tokens of slots and prefix cache together. */
   readonly limitTokens: number
   readonly bytesPerToken: number

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CacheLimits } from '../../backend/engine/cache-limits.ts'
 import { createEngine } from '../../backend/engine/engine.ts'
+import { findImageSpans } from '../../backend/engine/image-spans.ts'
 import type { Engine, GenerateJob, SamplingParams } from '../../backend/engine/job.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
@@ -40,7 +41,21 @@ function ask(engine: Engine, job: GenerateJob) {
   return readAnswer(engine.generate({ ...job, id: `cached-${asked++}` }, never))
 }
 
-describe.each(['f32', 'q8'] as const)('%s model', (weights) => {
+/**
+ * In 8 bits, a last bit that differs may round an activation to its other neighbour, and then a near tie between two
+ * tokens may end otherwise. So what depends on chunks, which the cache changes, is compared in float32; and in 8 bits
+ * in the mode that promises equal bits.
+ */
+const modes = [
+  { weights: 'f32', deterministic: false, restoreUnit: 32 },
+  { weights: 'q8', deterministic: true, restoreUnit: 64 },
+] as const
+
+describe.each(modes)('$weights, deterministic: $deterministic', (mode) => {
+  const { weights, deterministic, restoreUnit } = mode
+  /** Tokens restored of a text that is known and one token more. */
+  const restored = (tokens: number) => Math.floor(tokens / restoreUnit) * restoreUnit
+
   let model: Model
   let modelsDir: string
   beforeAll(async () => {
@@ -56,7 +71,7 @@ describe.each(['f32', 'q8'] as const)('%s model', (weights) => {
   async function withEngine(
     caches: CacheLimits,
     use: (engine: Engine) => Promise<void>,
-    options: { prefillChunkTokens?: number } = {},
+    options: { prefillChunkTokens?: number; deterministic?: boolean } = { deterministic },
   ): Promise<void> {
     const engine = createEngine({ model, queueLimit: 500, caches, ...options })
     await use(engine)
@@ -80,8 +95,9 @@ describe.each(['f32', 'q8'] as const)('%s model', (weights) => {
         for (const turn of ['first', 'again']) {
           const { ids, end } = await ask(engine, job)
           expect(ids, `${golden.id}, ${turn}`).toEqual(golden.greedy_ids)
-          const known = turn === 'again' && golden.prompt_ids.length > 32
-          expect(end.cachedTokens > 0 || !known, golden.id).toBe(true)
+          if (turn === 'again') {
+            expect(end.cachedTokens).toBe(restored(golden.prompt_ids.length - 1))
+          }
         }
       }
     })
@@ -95,24 +111,26 @@ describe.each(['f32', 'q8'] as const)('%s model', (weights) => {
       const again = await Promise.all(seededJobs.toReversed().map((job) => ask(engine, job)))
       expect(first.map(({ ids }) => ids)).toEqual(expected)
       expect(again.toReversed().map(({ ids }) => ids)).toEqual(expected)
-      expect(again.filter(({ end }) => end.cachedTokens > 0).length).toBeGreaterThan(20)
+      expect(again.some(({ end }) => end.cachedTokens > 0)).toBe(true)
     })
   })
 
   it.each([
-    ['two images', 'two-images', 32],
-    ['a prefix that ends inside an image', 'describe-g06', 64],
-    ['several turns', 'multi-turn', 64],
-  ])('gives the same answer with %s, and vision only where it is needed', async (_, id, cached) => {
+    ['two images', 'two-images'],
+    ['a prefix that ends inside an image', 'describe-g06'],
+    ['several turns', 'multi-turn'],
+  ])('gives the same answer with %s, and vision only where it is needed', async (_, id) => {
     const job = await jobOf(find(id))
+    const cached = restored(job.promptIds.length - 1)
+    const spans = findImageSpans(job, model.info)
+    const needed = spans.filter(({ start, tokens }) => start + tokens > cached)
     await withEngine({ ...everything, imageBytes: 0 }, async (engine) => {
       await ask(engine, job)
       const runs = engine.snapshot().visionRuns
+      expect(runs).toBe(spans.length)
       const { ids, end } = await ask(engine, job)
       expect([ids, end.cachedTokens]).toEqual([find(id).greedy_ids, cached])
-      expect(engine.snapshot().visionRuns - runs).toBe(
-        id === 'describe-g06' ? 1 : id === 'two-images' ? 1 : 0,
-      )
+      expect(engine.snapshot().visionRuns - runs).toBe(needed.length)
     })
   })
 
@@ -134,9 +152,8 @@ describe.each(['f32', 'q8'] as const)('%s model', (weights) => {
       const { ids } = await ask(engine, question)
       const second = await ask(engine, next(ids))
       expect(second.ids).toEqual(expected)
-      expect(second.end.cachedTokens).toBe(
-        Math.floor((question.promptIds.length + ids.length - 1) / 32) * 32,
-      )
+      const known = question.promptIds.length + (deterministic ? 0 : ids.length - 1)
+      expect(second.end.cachedTokens).toBe(restored(known))
     })
   })
 
@@ -161,10 +178,42 @@ describe.each(['f32', 'q8'] as const)('%s model', (weights) => {
             }
           }
         },
-        { prefillChunkTokens: chunk },
+        { prefillChunkTokens: chunk, deterministic },
       )
     },
   )
+
+  it('gives the same to the last bit in the deterministic mode', async () => {
+    const parts = ['text-story', 'text-count', 'text-who', 'text-pirate', 'text-hello']
+    const ids = parts.flatMap((id) => [...find(id).prompt_ids, ...find(id).greedy_ids, 1026])
+    const base = await jobOf(find('text-hello'), seeded(4))
+    const jobs = [70, 129, 200, ids.length].map((tokens) => ({
+      ...base,
+      promptIds: Int32Array.from(ids.slice(0, tokens)),
+      topLogprobs: 2,
+      maxTokens: 20,
+    }))
+    const logprobsOf = async (engine: Engine, job: GenerateJob) => {
+      const told: unknown[] = []
+      for await (const event of engine.generate({ ...job, id: `exact-${asked++}` }, never)) {
+        if (event.type === 'tokens') told.push(...(event.logprobs ?? []))
+        if (event.type === 'end') told.push(event.cachedTokens > 0)
+      }
+      return told
+    }
+    const runAll = async (caches: CacheLimits) => {
+      const all: unknown[][] = []
+      const run = async (engine: Engine) => {
+        for (const job of jobs) all.push(await logprobsOf(engine, job))
+      }
+      await withEngine(caches, run, { deterministic: true })
+      return all
+    }
+    const plain = await runAll({})
+    const cached = await runAll(everything)
+    expect(cached.map((told) => told.at(-1))).toEqual([false, true, true, true])
+    expect(cached.map((told) => told.slice(0, -1))).toEqual(plain.map((told) => told.slice(0, -1)))
+  })
 
   it('gives the same when rows and features are evicted all the time', async () => {
     const jobs = await Promise.all(cases.map((golden) => jobOf(golden)))
