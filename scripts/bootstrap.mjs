@@ -21,18 +21,20 @@ async function run(name, options) {
 const [program, ...programArguments] = process.argv.slice(2)
 try {
   installIfNeeded()
-  const { buildNodePrograms, buildWorker } = await import('./build.mjs')
+  const { buildNodePrograms, buildWorker, runWrangler } = await import('./build.mjs')
   await buildNodePrograms()
   if (program === 'start') {
     await run('start.js', { environment: process.env, buildWorker })
   } else if (program === 'test') {
     await buildWorker()
     await run('test.js', { vitestArguments: programArguments })
+  } else if (program === 'deploy') {
+    await run('deploy.js', { arguments: programArguments, runWrangler })
   } else if (program === 'soak') {
     await run('soak.js', { arguments: programArguments })
   } else {
     throw new Error(
-      'Usage: node scripts/bootstrap.mjs start | test [arguments for vitest] | soak [requests]',
+      'Usage: node scripts/bootstrap.mjs start | test [arguments for vitest] | deploy | soak [requests]',
     )
   }
 } catch (error) {

@@ -14,6 +14,7 @@ const entryPoints = {
   'edge/node': 'edge/node.ts',
   'scripts/bench': 'scripts/bench.ts',
   'scripts/start': 'scripts/start.ts',
+  'scripts/deploy': 'scripts/deploy.ts',
   'scripts/stub-backend': 'scripts/bench-edge/stub-backend.ts',
   'scripts/worker-edge': 'scripts/start/worker-edge.ts',
   'scripts/soak': 'scripts/soak.ts',
@@ -82,7 +83,7 @@ export async function buildWorker() {
   await mkdir('dist', { recursive: true })
   const folder = await mkdtemp('dist/worker-')
   try {
-    await runWrangler(['deploy', '--dry-run', '--outdir', folder])
+    await runWrangler(['deploy', '--dry-run', '--env=', '--outdir', folder])
     await writeAtomically(`${workerBundle}.map`, await readFile(join(folder, 'worker.js.map')))
     const bundle = await readFile(join(folder, 'worker.js'), 'utf8')
     await writeAtomically(workerBundle, bundle + stamp)
@@ -122,22 +123,28 @@ async function filesBelow(path) {
     .toSorted()
 }
 
-/** @param {readonly string[]} commandArguments @returns {Promise<void>} */
-function runWrangler(commandArguments) {
+/**
+ * @param {readonly string[]} commandArguments
+ * @returns {Promise<string>} what it printed as its result
+ * @throws {Error} with all it printed when it fails
+ */
+export function runWrangler(commandArguments) {
   const wrangler = resolve('node_modules/wrangler/bin/wrangler.js')
   const child = spawn(process.execPath, [wrangler, ...commandArguments], {
     env: { ...process.env, ...offlineWrangler },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
+  let result = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => (result += text))
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => (output += text))
   }
   return new Promise((done, fail) => {
     child.on('error', fail)
     child.on('close', (code) => {
-      if (code === 0) done()
-      else fail(new Error(`Bundling the Worker failed:\n${output.trim()}`))
+      if (code === 0) done(result)
+      else fail(new Error(`wrangler ${commandArguments[0]} failed:\n${output.trim()}`))
     })
   })
 }
