@@ -25,6 +25,7 @@ interface JobParts {
   /** Most tokens of each answer, at least 1. */
   readonly tokenLimit: number
   readonly spans: readonly ImageSpan[]
+  readonly imageTokenId: number
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
   /** See work.ts. */
@@ -53,6 +54,7 @@ export function createSequence(
     job,
     tokenLimit,
     spans,
+    imageTokenId: info.imageTokenId,
     now,
     estimatedWork: estimateWork(job, tokenLimit, info.mergeSize),
     deadlineMs: now() + (job.timeoutMs ?? Infinity),
@@ -92,7 +94,7 @@ export class Sequence implements Schedulable {
     this.#parts = parts
     this.#job = parts.job
     this.#choice = parts.choices.push(this) - 1
-    this.#sample = createSampler(parts.job, this.#choice)
+    this.#sample = createSampler(parts.job, this.#choice, parts.imageTokenId)
     this.#statusSince = parts.now()
   }
 
