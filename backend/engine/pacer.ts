@@ -19,9 +19,11 @@ const growth = 2
 /** Steps with prompts, after which one without is run, so that the normal gap stays measured. */
 const stepsBetweenProbes = 32
 
-/** Weight of a new measurement in its running average: single slow steps on a shared machine should not count much. */
-const decodeWeight = 0.2
-const promptWeight = 0.5
+/** Steps whose median is the normal gap: on a shared machine some take many times as long, which no average survives. */
+const medianOf = 15
+
+/** Weight of the latest measurement in the running average of what a token of prompt costs; it grows as prompts are read. */
+const latestWeight = 0.5
 
 /** A step that takes longer than so many times the average is a disturbance, and counts as this. */
 const disturbance = 3
@@ -37,8 +39,8 @@ export interface MeasuredStep {
 
 /** What the measurements so far come to. Milliseconds. */
 export interface Pace {
-  /** Average of steps that only decoded, by their number of rows. */
-  readonly decodeMs: ReadonlyMap<number, number>
+  /** The latest steps that only decoded, by their number of rows. */
+  readonly decodeMs: ReadonlyMap<number, readonly number[]>
   /** What a token of prompt adds to a step that decodes; undefined until one did. */
   readonly promptTokenMs: number | undefined
   /** Tokens of prompts in the last step that also decoded. */
@@ -58,22 +60,22 @@ export const unknownPace: Pace = {
 export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredStep): Pace {
   if (decodeRows === 0) return pace
   if (promptTokens === 0) {
-    const average = averaged(pace.decodeMs.get(decodeRows), ms, decodeWeight)
-    return { ...pace, decodeMs: new Map(pace.decodeMs).set(decodeRows, average), sinceProbe: 0 }
+    const latest = [...(pace.decodeMs.get(decodeRows) ?? []), ms].slice(-medianOf)
+    return { ...pace, decodeMs: new Map(pace.decodeMs).set(decodeRows, latest), sinceProbe: 0 }
   }
   const normalMs = normalGap(pace, decodeRows) ?? 0
   const tokenMs = Math.max(0, ms - normalMs) / promptTokens
   return {
     ...pace,
-    promptTokenMs: averaged(pace.promptTokenMs, tokenMs, promptWeight),
+    promptTokenMs: averaged(pace.promptTokenMs, tokenMs),
     lastTokens: promptTokens,
     sinceProbe: pace.sinceProbe + 1,
   }
 }
 
-function averaged(average: number | undefined, value: number, weight: number): number {
+function averaged(average: number | undefined, value: number): number {
   if (average === undefined) return value
-  return average + weight * (Math.min(value, disturbance * average) - average)
+  return average + latestWeight * (Math.min(value, disturbance * average) - average)
 }
 
 /**
@@ -101,8 +103,12 @@ export function promptTokensBeside(
 /** Of as many streams, or of the next smaller number that was measured: fewer rows are never slower. */
 function normalGap({ decodeMs }: Pace, decodeRows: number): number | undefined {
   for (let rows = decodeRows; rows > 0; rows--) {
-    const ms = decodeMs.get(rows)
-    if (ms !== undefined) return ms
+    const latest = decodeMs.get(rows)
+    if (latest !== undefined) return median(latest)
   }
   return undefined
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }
