@@ -58,6 +58,7 @@ async function start(): Promise<void> {
       const address = c.env.incoming?.socket?.remoteAddress
       return address === undefined || isLoopback(address) || addresses.admit(address, now())
     },
+    unreadMs: undefined,
     keepAlive: () => undefined,
     backend: pool.call,
     stickyByContent: config.stickyByContent,

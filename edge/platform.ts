@@ -20,6 +20,11 @@ export interface Platform {
   readonly meter: Meter
   /** False when the client's address sends far too much; asked before anything else is done for it. */
   readonly admitAddress: (c: EdgeContext) => Promise<boolean>
+  /**
+   * Milliseconds after which a client that asks for nothing more of a stream has left; undefined where the runtime
+   * always tells.
+   */
+  readonly unreadMs: number | undefined
   /** Keeps a Worker alive for work that no answer waits for. */
   readonly keepAlive: (c: EdgeContext, work: Promise<unknown>) => void
   /** Calls a backend over mutual TLS. Rejects when there is no connection, or a refused one. */

@@ -17,6 +17,12 @@ export { AnswerRegisterObject } from './objects/answer-register-object.ts'
 export { KeyAuthority } from './objects/key-authority.ts'
 export { KeyMeterObject } from './objects/key-meter-object.ts'
 
+/**
+ * Milliseconds. A local workerd under load sometimes just stops reading the stream of a client that has left; what
+ * buffers of the network cannot take for so long, nobody reads.
+ */
+const unreadMs = 5_000
+
 /** Made by the first request of an isolate: bindings arrive with it and stay the same. */
 let app: Hono<EdgeEnv> | undefined
 
@@ -27,7 +33,10 @@ export default {
       if ('badSettings' in parsed) return answerBadSettings(request, parsed.badSettings)
       app = createEdgeApp(createPlatform(parsed.config))
     }
-    return app.fetch(request, {}, context)
+    const answer = app.fetch(request, {}, context)
+    // A client that leaves must not keep what was reserved for it from being given back.
+    context.waitUntil(Promise.resolve(answer))
+    return answer
   },
 }
 
@@ -58,6 +67,7 @@ function createPlatform(config: WorkerConfig): Platform {
       const { success } = await config.ADDRESS_GUARD.limit({ key: networkOf(address) })
       return success
     },
+    unreadMs,
     keepAlive: (c, work) => c.executionCtx.waitUntil(work),
     backend: pool.call,
     stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,

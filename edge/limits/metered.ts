@@ -124,7 +124,9 @@ class Call {
       close = resolve
     })
     this.#c.set('relayed', closed)
-    const watched = observeBody(body, runSignal(this.#c), {
+    const watched = observeBody(body, {
+      signal: runSignal(this.#c),
+      unreadMs: this.#platform.unreadMs,
       onAnswerEnd: (end) => this.end('answered', end),
       onEnd: async (ending, end, bytes) => {
         await this.end(endingOf(ending, end), end)

@@ -4,21 +4,22 @@ import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
 export type BodyEnding = 'whole' | 'broken' | 'left'
 
 export interface BodyObserver {
+  /** Aborted when the reader leaves: workerd does not always cancel a stream whose reader has left. */
+  readonly signal: AbortSignal
+  /** Milliseconds without the reader asking for more after which it has left, where even the signal may stay silent. */
+  readonly unreadMs: number | undefined
   /** The answer told its usage, or an error, for the first time. Its reader gets those bytes once this resolves. */
   readonly onAnswerEnd: (end: AnswerEnd) => Promise<void>
   /** Called once, whatever happens. The reader of a whole body hears of its end once this resolves. */
   readonly onEnd: (ending: BodyEnding, end: AnswerEnd, bytes: number) => Promise<void>
 }
 
-/**
- * Relays a body unchanged, chunk by chunk at its reader's pace, and watches its end.
- * @param signal of the reader's connection: workerd does not always cancel a stream whose reader has left
- */
+/** Relays a body unchanged, chunk by chunk at its reader's pace, and watches its end. */
 export function observeBody(
   source: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
   observer: BodyObserver,
 ): ReadableStream<Uint8Array> {
+  const { signal } = observer
   const reader = source.getReader()
   const tail = new AnswerTail()
   let bytes = 0
@@ -29,6 +30,7 @@ export function observeBody(
     if (ended) return
     ended = true
     signal.removeEventListener('abort', leave)
+    demand.stop()
     await observer.onEnd(ending, readAnswerEnd(tail.text()), bytes)
   }
   const leave = (): void => {
@@ -44,11 +46,14 @@ export function observeBody(
     if (told) await observer.onAnswerEnd(answerEnd)
   }
 
+  const demand = watchDemand(observer.unreadMs, leave)
+
   if (signal.aborted) leave()
   else signal.addEventListener('abort', leave)
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        demand.begins()
         try {
           const { done, value } = await reader.read()
           if (done) {
@@ -57,6 +62,7 @@ export function observeBody(
           } else {
             await watch(value)
             controller.enqueue(value)
+            demand.ends()
           }
         } catch (error) {
           await end(signal.aborted ? 'left' : 'broken')
@@ -70,4 +76,33 @@ export function observeBody(
     },
     { highWaterMark: 0 },
   )
+}
+
+interface DemandWatch {
+  begins(): void
+  ends(): void
+  stop(): void
+}
+
+/** Tells when nobody has asked for more for between one and two `unreadMs`. One timer, however many chunks pass. */
+function watchDemand(unreadMs: number | undefined, onUnread: () => void): DemandWatch {
+  let quiet = true
+  let asking = false
+  const look = () => {
+    if (quiet && !asking) onUnread()
+    quiet = true
+  }
+  const timer = unreadMs === undefined ? undefined : setInterval(look, unreadMs)
+  return {
+    begins() {
+      asking = true
+      quiet = false
+    },
+    ends() {
+      asking = false
+    },
+    stop() {
+      if (timer !== undefined) clearInterval(timer)
+    },
+  }
 }

@@ -7,6 +7,7 @@ export function testMeter(clock: { ms: number } = { ms: 0 }) {
   return {
     meter: localMeter(new KeyMeter(testSqlite()), () => clock.ms),
     admitAddress: async () => true,
+    unreadMs: undefined,
     keepAlive: () => undefined,
   }
 }

@@ -1,0 +1,4 @@
+import { describeLimits } from '../test/support/limit-suite.ts'
+import { startNodeEdge } from '../test/support/node-edge.ts'
+
+describeLimits('Node', (settings) => startNodeEdge(settings))
