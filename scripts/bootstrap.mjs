@@ -30,11 +30,13 @@ try {
     await run('test.js', { vitestArguments: programArguments })
   } else if (program === 'deploy') {
     await run('deploy.js', { arguments: programArguments, runWrangler })
+  } else if (program === 'bench-edge') {
+    await run('bench-edge.js', { arguments: programArguments, buildWorker })
   } else if (program === 'soak') {
     await run('soak.js', { arguments: programArguments })
   } else {
     throw new Error(
-      'Usage: node scripts/bootstrap.mjs start | test [arguments for vitest] | deploy | soak [requests]',
+      'Usage: node scripts/bootstrap.mjs start | test [arguments for vitest] | deploy | bench-edge | soak [requests]',
     )
   }
 } catch (error) {

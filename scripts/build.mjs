@@ -15,6 +15,7 @@ const entryPoints = {
   'scripts/bench': 'scripts/bench.ts',
   'scripts/start': 'scripts/start.ts',
   'scripts/deploy': 'scripts/deploy.ts',
+  'scripts/bench-edge': 'scripts/bench-edge.ts',
   'scripts/stub-backend': 'scripts/bench-edge/stub-backend.ts',
   'scripts/worker-edge': 'scripts/start/worker-edge.ts',
   'scripts/soak': 'scripts/soak.ts',

@@ -1,0 +1,129 @@
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { measureLatency, type LatencyRow } from './bench-edge/latency.ts'
+import { startLab } from './bench-edge/lab.ts'
+import { runStorm, type StormReport } from './bench-edge/storm.ts'
+import { measureUploads, type UploadRow } from './bench-edge/upload-memory.ts'
+import { markdownTable, writeSection } from './performance-doc.ts'
+
+interface BenchEdgeOptions {
+  readonly arguments: readonly string[]
+  /** Bundles the Worker where needed. @returns path of the bundle */
+  readonly buildWorker: () => Promise<string>
+}
+
+const defaultRounds = 1_000
+const stormRequests = 1_200
+
+const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+/**
+ * `npm run bench:edge`: what both edges add to a direct call of the backend, what a large upload takes of them, and what
+ * a storm of clients that leave does to them. Prints tables and JSON.
+ * @returns the exit code
+ */
+export async function main({ arguments: given, buildWorker }: BenchEdgeOptions): Promise<number> {
+  const program = new Command('bench:edge')
+    .option('--rounds <count>', 'requests of each kind on each way', parseRounds, defaultRounds)
+    .option('--doc', 'write the tables into docs/performance.md', false)
+    .exitOverride()
+  try {
+    program.parse([...given], { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode
+    throw error
+  }
+  const { rounds, doc } = program.opts<{ rounds: number; doc: boolean }>()
+  const lab = await startLab({
+    workerBundle: await buildWorker(),
+    programs: {
+      stubBackend: bundled('./stub-backend.js'),
+      nodeEdge: bundled('../edge/node.js'),
+      workerEdge: bundled('./worker-edge.js'),
+    },
+  })
+  try {
+    const uploads = [...(await measureUploads(lab.workerd)), ...(await measureUploads(lab.node))]
+    const latency = await measureLatency(lab, rounds)
+    const storm = { requests: stormRequests, random: Math.random }
+    const storms = [await runStorm(lab, lab.workerd, storm), await runStorm(lab, lab.node, storm)]
+    const report = describe(latency, uploads, storms)
+    console.log(report)
+    console.log(JSON.stringify({ latency, uploads, storms }))
+    if (doc) await writeSection('edge', report)
+    return 0
+  } finally {
+    await lab.stop()
+  }
+}
+
+function parseRounds(text: string): number {
+  const rounds = Number(text)
+  if (Number.isInteger(rounds) && rounds >= 10) return rounds
+  throw new InvalidArgumentError('expected a whole number from 10')
+}
+
+function describe(
+  latency: readonly LatencyRow[],
+  uploads: readonly UploadRow[],
+  storms: readonly StormReport[],
+): string {
+  return `Milliseconds per request, p50 / p99, ${latency[0]?.rounds} rounds interleaved on one machine (${cpus().length} cores) against a backend
+that answers at once. Key check, revocation and all five limits included; "added" is the difference of the medians.
+
+${latencyTable(latency)}
+
+An upload of 100 MiB, and the resident memory of the edge's process meanwhile.
+
+${uploadTable(uploads)}
+
+A storm: streams, whole answers and uploads, of whose clients three in four leave at a random moment.
+
+${stormTable(storms)}`
+}
+
+function latencyTable(rows: readonly LatencyRow[]): string {
+  const pair = ({ p50, p99 }: LatencyRow['direct']) => `${p50.toFixed(2)} / ${p99.toFixed(1)}`
+  return markdownTable(
+    ['request', 'direct', 'workerd', 'Node', 'workerd adds (may)', 'Node adds (may)'],
+    rows.map(({ scenario, direct, workerd, node, mayAddMs }) => [
+      scenario,
+      pair(direct),
+      pair(workerd),
+      pair(node),
+      `${(workerd.p50 - direct.p50).toFixed(2)} (${mayAddMs.workerd})`,
+      `${(node.p50 - direct.p50).toFixed(2)} (${mayAddMs.node})`,
+    ]),
+  )
+}
+
+function uploadTable(rows: readonly UploadRow[]): string {
+  return markdownTable(
+    ['edge', 'upload', 'seconds', 'idle MB', 'peak MB', 'may'],
+    rows.map(({ way, form, seconds, idleMb, peakMb, mayTakeMb }) => [
+      way,
+      form,
+      seconds.toFixed(2),
+      idleMb.toFixed(0),
+      peakMb.toFixed(0),
+      String(mayTakeMb),
+    ]),
+  )
+}
+
+function stormTable(rows: readonly StormReport[]): string {
+  return markdownTable(
+    ['edge', 'requests', 'finished', 'sockets left', 'running', 'reserved', 'MB before', 'after'],
+    rows.map((row) => [
+      row.way,
+      String(row.requests),
+      String(row.finished),
+      String(row.socketsLeft),
+      String(row.runningLeft),
+      String(row.reservationsLeft),
+      row.beforeMb.toFixed(0),
+      row.afterMb.toFixed(0),
+    ]),
+  )
+}
