@@ -11,6 +11,7 @@ import { chooseImage, planStep, streamsOfSmallTenants } from './scheduler.ts'
 import { createSequence, type Sequence } from './sequence.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
 import { Throughput } from './throughput.ts'
+import { checkLogitBias } from './token-penalties.ts'
 import { VisionStage } from './vision-stage.ts'
 import { WaitingLine } from './waiting-line.ts'
 import { workPerSampledToken } from './work.ts'
@@ -184,7 +185,8 @@ class StepEngine implements LocalEngine {
     return { sequence, position }
   }
 
-  #checkJob({ id, promptIds, maxTokens }: GenerateJob): void {
+  #checkJob({ id, promptIds, maxTokens, sampling }: GenerateJob): void {
+    checkLogitBias(sampling, this.#model.info.vocabSize)
     if (promptIds.length < 1 || maxTokens < 1) {
       throw new RangeError('A job needs at least one token of prompt and of answer')
     }

@@ -1,3 +1,4 @@
+import { ServiceError } from '../../shared/api/errors.ts'
 import type { GenerateJob, SamplingParams } from './job.ts'
 
 /** What is known of one token that some rule may touch. */
@@ -70,6 +71,14 @@ export class TokenPenalties {
     this.#touched.set(id, token)
     return token
   }
+}
+
+/** @throws {ServiceError} `invalid_field` when a bias is meant for a token the model does not have */
+export function checkLogitBias({ logitBias = [] }: SamplingParams, vocabSize: number): void {
+  const unknown = logitBias.find(([id]) => id >= vocabSize)
+  if (unknown === undefined) return
+  const message = `logit_bias: token ids end at ${vocabSize - 1}, received ${unknown[0]}`
+  throw new ServiceError('invalid_field', message, { param: `logit_bias.${unknown[0]}` })
 }
 
 /** The penalties a job asks for, if any. */
