@@ -1,0 +1,157 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setImmediate as nextImmediate } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDescriber, type Describe, type DescribeRequest } from '../../backend/describe.ts'
+import { createEngine } from '../../backend/engine/engine.ts'
+import { loadModel } from '../../backend/model/load-model.ts'
+import type { Model } from '../../backend/model/model.ts'
+import { createProcessor } from '../../backend/processor/create-processor.ts'
+import type { Processor } from '../../backend/processor/processor.ts'
+import { createLocalTasks } from '../../backend/processor/processor-tasks.ts'
+import type { SampledLogprob } from '../../shared/api/events.ts'
+import { nano } from './golden-cases.ts'
+
+const never = new AbortController().signal
+const slots = 4
+const prompt = 'Describe the picture you would like to see.'
+
+/** One choice of an answer, and what the whole request used. */
+interface Read {
+  readonly texts: string[]
+  readonly logprobs: SampledLogprob[][]
+  readonly finishReasons: readonly string[]
+  readonly completionTokens: number
+}
+
+let model: Model
+let processor: Processor
+let modelsDir: string
+let describeIt: Describe
+let engine: ReturnType<typeof createEngine>
+
+beforeAll(async () => {
+  modelsDir = await mkdtemp(path.join(tmpdir(), 'sampling-'))
+  model = await loadModel({ checkpointDir: nano, modelsDir, weights: 'f32', slots, threads: 2 })
+  processor = await createProcessor({ modelFolder: nano, tasks: createLocalTasks(nano) })
+  engine = createEngine({ model, queueLimit: 64 })
+  const now = () => performance.now()
+  describeIt = createDescriber({
+    processor,
+    engine,
+    now,
+    randomSeed: () => 1,
+    defaultMaxTokens: 40,
+  })
+})
+afterAll(async () => {
+  await engine.close()
+  await processor.close()
+  await model.close()
+  await rm(modelsDir, { recursive: true })
+})
+
+let nextRequest = 0
+async function ask(changes: Partial<DescribeRequest>): Promise<Read> {
+  const request: DescribeRequest = {
+    requestId: `sampling-${nextRequest++}`,
+    tenant: 'someone',
+    priority: 'interactive',
+    timeoutMs: 600_000,
+    prompt,
+    systemPrompt: undefined,
+    images: [],
+    maxTokens: undefined,
+    temperature: 0,
+    topP: 1,
+    seed: undefined,
+    ...changes,
+  }
+  const texts = Array.from({ length: changes.choices ?? 1 }, () => '')
+  const logprobs: SampledLogprob[][] = texts.map(() => [])
+  for await (const event of describeIt(request, never)) {
+    if (event.type === 'delta') {
+      texts[event.index ?? 0] += event.text
+      logprobs[event.index ?? 0]!.push(...(event.logprobs ?? []))
+    }
+    if (event.type !== 'end') continue
+    const { finishReason, finishReasons = [finishReason], usage } = event
+    return { texts, logprobs, finishReasons, completionTokens: usage.completion_tokens }
+  }
+  throw new Error('the answer has no end')
+}
+
+/** Hot: the small model is sure of most of its words. */
+const sampled = { temperature: 2, topP: 0.99, topK: 500, minP: 0.0005, seed: 7 }
+const rules = { ...sampled, repetitionPenalty: 1.1, presencePenalty: 0.3, frequencyPenalty: 0.2 }
+
+describe('sampling with the real model', () => {
+  it('repeats a seed alone and among others, under every rule', async () => {
+    const alone = await ask(rules)
+    const others = [1, 2, 3, 4, 5].map((seed) => ask({ ...rules, seed, prompt: 'Something else' }))
+    const again = ask(rules)
+    await Promise.all(others)
+    expect(await again).toEqual(alone)
+    expect((await ask({ ...rules, seed: 8 })).texts).not.toEqual(alone.texts)
+  })
+
+  it('gives three equal greedy choices', async () => {
+    const { texts } = await ask({ choices: 3 })
+    expect(texts).toEqual([texts[0], texts[0], texts[0]])
+    expect(texts[0]).toBe((await ask({})).texts[0])
+  })
+
+  it.each([3, 6])(
+    'gives %i sampled choices as single requests with their seeds',
+    async (choices) => {
+      const together = await ask({ ...rules, choices })
+      const single = []
+      for (let choice = 0; choice < choices; choice++) {
+        single.push(await ask({ ...rules, seed: rules.seed + choice }))
+      }
+      expect(together.texts).toEqual(single.map(({ texts }) => texts[0]))
+      expect(new Set(together.texts).size).toBeGreaterThan(1)
+      expect(together.finishReasons).toEqual(single.flatMap(({ finishReasons }) => finishReasons))
+      const tokens = single.reduce((sum, { completionTokens }) => sum + completionTokens, 0)
+      expect(together.completionTokens).toBe(tokens)
+    },
+  )
+
+  it('cuts at a stop string at every place of an answer', async () => {
+    const whole = (await ask({})).texts[0]!
+    expect(whole.length).toBeGreaterThan(20)
+    for (let at = 0; at + 4 <= whole.length; at++) {
+      const stop = whole.slice(at, at + 4)
+      const { texts, finishReasons } = await ask({ stop: ['never said', stop] })
+      expect(texts).toEqual([whole.slice(0, whole.indexOf(stop))])
+      expect(finishReasons).toEqual(['stop'])
+    }
+    while (engine.snapshot().slotsInUse > 0) await nextImmediate()
+  })
+
+  it('stops single choices and lets the others go on', async () => {
+    const free = await ask({ ...rules, choices: 6 })
+    const parts = free.texts.flatMap((text) => [...text].map((_, at) => text.slice(at, at + 4)))
+    const stop = parts.find((part) => !free.texts.every((text) => text.includes(part)))!
+    const cut = await ask({ ...rules, choices: 6, stop: [stop] })
+    expect(cut.texts).toEqual(
+      free.texts.map((text) => (text.includes(stop) ? text.slice(0, text.indexOf(stop)) : text)),
+    )
+  })
+
+  it('tells the log probabilities of the model, whatever the rules', async () => {
+    const greedy = await ask({ topLogprobs: 3 })
+    for (const { id, logprob, top } of greedy.logprobs[0]!) {
+      expect(top[0]).toMatchObject({ id, logprob })
+      expect(top.map((other) => other.logprob)).toEqual(
+        top.map((other) => other.logprob).toSorted((a, b) => b - a),
+      )
+      expect(top.reduce((sum, other) => sum + Math.exp(other.logprob), 0)).toBeLessThan(1.000_001)
+    }
+    expect(greedy.logprobs[0]!.map(({ token }) => token).join('')).toBe(greedy.texts[0])
+    // The first token is judged by the same row, whichever is drawn.
+    const drawn = await ask({ ...rules, topLogprobs: 3 })
+    expect(drawn.logprobs[0]![0]!.top).toEqual(greedy.logprobs[0]![0]!.top)
+  })
+})
