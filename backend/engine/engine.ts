@@ -259,7 +259,7 @@ class StepEngine implements LocalEngine {
 
   /** Further choices of a prompt that is read get the slots nobody else waits for; their request has one at least. */
   #forkIntoFreeSlots(): void {
-    for (const sequence of [...this.#running]) {
+    for (const sequence of this.#running.slice()) {
       for (let free = this.#freeSlots(); free > 0; free--) {
         const { waitingChoice } = sequence
         if (waitingChoice === undefined || !this.#memory.hasRoomFor(waitingChoice)) break

@@ -98,9 +98,7 @@ describe('fair shares', () => {
       jobs.map((tenant) => ({ tenant, maxTokens: 20 })),
     )
     settled.forEach((job, index) => {
-      void job.then(() => {
-        if (clock.ms <= 30_000) counts[jobs[index]!] += 1
-      })
+      void job.then(() => (counts[jobs[index]!] += clock.ms <= 30_000 ? 1 : 0))
     })
     await reach(30_001)
     expect(counts.a / counts.b).toBeGreaterThan(2.7)
