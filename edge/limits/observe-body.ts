@@ -1,4 +1,4 @@
-import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
+import { type AnswerEnd, AnswerTail, mayHoldEnd, readAnswerEnd } from './answer-tail.ts'
 
 /** How a body ended: sent whole; broken off by its sender; or its reader left. */
 export type BodyEnding = 'whole' | 'broken' | 'left'
@@ -8,7 +8,7 @@ export interface BodyObserver {
   readonly signal: AbortSignal
   /** Milliseconds without the reader asking for more after which it has left, where even the signal may stay silent. */
   readonly unreadMs: number | undefined
-  /** The answer told its usage, or an error, for the first time. Its reader gets those bytes once this resolves. */
+  /** The last event has come, whole. Its reader gets those bytes once this resolves. */
   readonly onAnswerEnd: (end: AnswerEnd) => Promise<void>
   /** Called once, whatever happens. The reader of a whole body hears of its end once this resolves. */
   readonly onEnd: (ending: BodyEnding, end: AnswerEnd, bytes: number) => Promise<void>
@@ -40,7 +40,7 @@ export function observeBody(
   const watch = async (chunk: Uint8Array): Promise<void> => {
     bytes += chunk.byteLength
     tail.push(chunk)
-    if (told) return
+    if (told || !mayHoldEnd(chunk)) return
     const answerEnd = readAnswerEnd(tail.text())
     told = answerEnd.usage !== undefined || answerEnd.errorCode !== undefined
     if (told) await observer.onAnswerEnd(answerEnd)

@@ -118,7 +118,7 @@ export function describeLimits(
           return statusCode
         }),
       )
-      expect(most.calls).toBe(3)
+      expect(most.calls).toBeLessThan(4)
       expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(2)
       expect(new Set(statuses)).toEqual(new Set([200, 429]))
     })
