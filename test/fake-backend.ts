@@ -64,6 +64,7 @@ export class FakeEngine implements Engine {
   deaf = false
 
   async *generate(job: GenerateJob, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    const { choices = 1 } = job
     this.jobs.push(job)
     this.running.add(job.id)
     const aborted = new Promise<never>((_, reject) => {
@@ -80,16 +81,19 @@ export class FakeEngine implements Engine {
       yield { type: 'queued', position: 0 }
       for (const [index, text] of this.batches.entries()) {
         await Promise.race([this.beforeBatch(index), aborted])
-        yield {
-          type: 'tokens',
-          choice: 0,
-          ids: Array.from(text, (character) => character.charCodeAt(0)),
+        const ids = Array.from(text, (character) => character.charCodeAt(0))
+        const logprobs = ids.map((id) => ({ id, logprob: -id, top: [{ id, logprob: -id }] }))
+        for (let choice = 0; choice < choices; choice++) {
+          yield { type: 'tokens', choice, ids, ...(job.topLogprobs !== undefined && { logprobs }) }
         }
       }
       const timings = { queueMs: 1, visionMs: 2, prefillMs: 3, decodeMs: 4 }
       yield {
         type: 'end',
         finishReason: 'stop',
+        ...(choices > 1 && {
+          finishReasons: Array.from({ length: choices }, () => 'stop' as const),
+        }),
         completionTokens: this.batches.length,
         cachedTokens: 0,
         timings,

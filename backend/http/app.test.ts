@@ -111,6 +111,91 @@ describe('POST /generate/text', () => {
   )
 })
 
+describe('choices, stop strings and log probabilities', () => {
+  interface Whole {
+    output: string
+    finish_reason: string
+    logprobs?: { token: string }[]
+    outputs?: { output: string; finish_reason: string; logprobs?: { token: string }[] }[]
+    usage: unknown
+  }
+  type Delta = { index?: number; text: string; logprobs?: { token: string }[] }
+
+  /** The same request whole, and put together from its stream. */
+  async function both(fields: Record<string, unknown>) {
+    const body = { prompt: 'Hello', ...fields }
+    const whole = (await (await post('/generate/text', body)).json()) as Whole
+    const deltas: Delta[] = []
+    let end: unknown
+    const response = await post('/generate/text', { ...body, stream: true })
+    for await (const { event, data } of parseEvents(response.body!)) {
+      if (event === 'delta') deltas.push(JSON.parse(data) as Delta)
+      if (event === 'end') end = JSON.parse(data)
+    }
+    return { whole, deltas, end }
+  }
+
+  it('tells every choice, whole and streamed alike', async () => {
+    const { whole, deltas, end } = await both({ n: 3, logprobs: true, top_logprobs: 1 })
+    expect(whole.outputs).toHaveLength(3)
+    expect(whole).toMatchObject(whole.outputs![0]!)
+    for (const [index, choice] of whole.outputs!.entries()) {
+      const own = deltas.filter((delta) => delta.index === index)
+      expect(own.map(({ text }) => text).join('')).toBe(choice.output)
+      expect(own.flatMap(({ logprobs }) => logprobs)).toEqual(choice.logprobs)
+      expect(choice.logprobs!.map(({ token }) => token).join('')).toBe(choice.output)
+    }
+    expect(end).toMatchObject({
+      finish_reason: 'stop',
+      finish_reasons: ['stop', 'stop', 'stop'],
+      usage: whole.usage,
+    })
+  })
+
+  it('says nothing of choices and log probabilities unless asked', async () => {
+    const { whole, deltas, end } = await both({})
+    expect(Object.keys(whole)).not.toContain('outputs')
+    expect(Object.keys(whole)).not.toContain('logprobs')
+    expect(deltas).toEqual([{ text: 'A red' }, { text: ' circle' }, { text: '.' }])
+    expect(Object.keys(end as object)).not.toContain('finish_reasons')
+  })
+
+  it('cuts at a stop string that two tokens share, whole and streamed alike', async () => {
+    const { whole, deltas } = await both({ stop: ['d cir', 'never'], logprobs: true })
+    expect(whole.output).toBe('A re')
+    expect(whole.logprobs?.map(({ token }) => token)).toEqual(['A', ' ', 'r', 'e'])
+    expect(deltas.map(({ text }) => text)).toEqual(['A re'])
+  })
+
+  it('tells empty log probabilities of an empty answer', async () => {
+    const { whole, deltas } = await both({ stop: 'A', logprobs: true })
+    expect(whole).toMatchObject({ output: '', finish_reason: 'stop', logprobs: [] })
+    expect(deltas).toEqual([])
+  })
+
+  it('hands the rules to the engine, from JSON and from a form', async () => {
+    const fields = { top_k: 5, min_p: 0.1, presence_penalty: 1, frequency_penalty: -1, n: 2 }
+    const biased = { ...fields, repetition_penalty: 1.5, logit_bias: { 7: -3 } }
+    await post('/generate/text', { prompt: 'Hello', ...biased })
+    const texts = Object.entries(biased).map(([name, value]) => [name, JSON.stringify(value)])
+    await postForm(imageForm([png], Object.fromEntries(texts) as Record<string, string>))
+    for (const job of backend.engine.jobs) {
+      expect(job).toMatchObject({
+        choices: 2,
+        sampling: {
+          topK: 5,
+          minP: 0.1,
+          presencePenalty: 1,
+          frequencyPenalty: -1,
+          repetitionPenalty: 1.5,
+          logitBias: [[7, -3]],
+        },
+      })
+    }
+    expect(backend.engine.jobs).toHaveLength(2)
+  })
+})
+
 describe('POST /generate/image', () => {
   it.each(['images', 'images[]', 'image'])('takes files as %s', async (name) => {
     const form = new FormData()
