@@ -10,9 +10,12 @@ class ByteProcessor extends FakeProcessor {
   override createDetokenizer() {
     const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
     const starts = Uint32Array.from({ length: 257 }, (_, id) => id)
-    const { push, flush } = createDetokenizer({ bytes, starts })
+    const detokenizer = createDetokenizer({ bytes, starts })
     const bytesOf = (id: number) => (id < 256 ? [id] : [(id - 256) >> 8, (id - 256) & 255])
-    return { push: (ids: readonly number[]) => push(ids.flatMap(bytesOf)), flush }
+    return {
+      push: (ids: readonly number[]) => detokenizer.push(ids.flatMap(bytesOf)),
+      flush: () => detokenizer.flush(),
+    }
   }
 }
 

@@ -41,7 +41,7 @@ export function binOf({ top, scale }: BinAxis, logit: number): number {
 }
 
 /** Mass of a token in the middle of a bin, the top's being 1. */
-export function binFactor({ width }: BinAxis, bin: number): number {
+function binFactor({ width }: BinAxis, bin: number): number {
   return Math.exp(-(bin + 0.5) * width)
 }
 

@@ -147,6 +147,26 @@ describe('createInference()', () => {
     expect(inference.snapshot().steps).toBeLessThanOrEqual(steps + 2)
   })
 
+  it('ends one choice when its reader has enough, and lets the other go on', async () => {
+    const { inference } = await startReady({ stepMs: 1 })
+    const enough = [new AbortController(), new AbortController()]
+    const ends = enough.map((choice) => choice.signal)
+    const job = createJob({ maxTokens: 200, stopIds: [], choices: 2 })
+    const counts = [0, 0]
+    let reasons: readonly string[] | undefined
+    for await (const event of inference.generate(job, never, ends)) {
+      if (event.type === 'tokens') {
+        counts[event.choice]! += event.ids.length
+        if (counts[0]! > 3) enough[0]!.abort()
+      }
+      if (event.type === 'end') reasons = event.finishReasons
+    }
+    expect(reasons).toEqual(['stop', 'length'])
+    expect(counts[0]).toBeLessThan(200)
+    expect(counts[1]).toBe(200)
+    await until(() => inference.snapshot().slotsInUse === 0)
+  })
+
   it('leaves no listeners behind', async () => {
     const { inference } = await startReady()
     const { signal } = new AbortController()

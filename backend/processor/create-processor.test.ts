@@ -79,6 +79,13 @@ describe.each([
     expect(processor.controlIdsFrom).toBe(1024)
   })
 
+  it('names single tokens: text, parts of characters, control tokens', () => {
+    expect(processor.tokenText(1026)).toBe('<|im_end|>')
+    const names = Array.from({ length: 1024 }, (_item, id) => processor.tokenText(id))
+    expect(names).toContain('a')
+    expect(names.filter((name) => name === '\uFFFD').length).toBeGreaterThan(1)
+  })
+
   it('gives text back', async () => {
     const text = '🖼️ et ceci est une pipe'
     const { promptIds } = await processor.prepare(

@@ -13,7 +13,6 @@ import { createLocalTasks } from '../../backend/processor/processor-tasks.ts'
 import type { SampledLogprob } from '../../shared/api/events.ts'
 import { nano } from './golden-cases.ts'
 
-const never = new AbortController().signal
 const slots = 4
 const prompt = 'Describe the picture you would like to see.'
 
@@ -70,7 +69,7 @@ async function ask(changes: Partial<DescribeRequest>): Promise<Read> {
   }
   const texts = Array.from({ length: changes.choices ?? 1 }, () => '')
   const logprobs: SampledLogprob[][] = texts.map(() => [])
-  for await (const event of describeIt(request, never)) {
+  for await (const event of describeIt(request, new AbortController().signal)) {
     if (event.type === 'delta') {
       texts[event.index ?? 0] += event.text
       logprobs[event.index ?? 0]!.push(...(event.logprobs ?? []))
@@ -132,7 +131,7 @@ describe('sampling with the real model', () => {
 
   it('stops single choices and lets the others go on', async () => {
     const free = await ask({ ...rules, choices: 6 })
-    const parts = free.texts.flatMap((text) => [...text].map((_, at) => text.slice(at, at + 4)))
+    const parts = free.texts.flatMap((text) => Array.from(text, (_, at) => text.slice(at, at + 4)))
     const stop = parts.find((part) => !free.texts.every((text) => text.includes(part)))!
     const cut = await ask({ ...rules, choices: 6, stop: [stop] })
     expect(cut.texts).toEqual(
