@@ -17,12 +17,18 @@ export async function* readChunks(
   if (statedBytes > maxBytes) throw bodyTooLarge(`${statedBytes} bytes are`, maxBytes)
 
   const chunks = incoming.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>
-  for (;;) {
-    const result = await unlessAborted(chunks.next(), exchange.signal).catch(readFailure)
-    if (result.done === true) return
-    exchange.facts.bytesIn += result.value.length
-    if (exchange.facts.bytesIn > maxBytes) throw bodyTooLarge('it is', maxBytes)
-    yield result.value
+  try {
+    for (;;) {
+      const result = await unlessAborted(chunks.next(), exchange.signal).catch(readFailure)
+      if (result.done === true) return
+      exchange.facts.bytesIn += result.value.length
+      if (exchange.facts.bytesIn > maxBytes) throw bodyTooLarge('it is', maxBytes)
+      yield result.value
+    }
+  } finally {
+    // An iterator left open holds the stream: what is left of the upload could not be drained, and the connection's next
+    // request would wait behind it. Not awaited: a read that is still under way ends in its own time.
+    void chunks.return?.()
   }
 }
 

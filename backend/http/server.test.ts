@@ -7,7 +7,7 @@ import {
   until,
   type TestBackend,
 } from '../../test/fake-backend.ts'
-import { maxUploadBytes } from '../../shared/api/limits.ts'
+import { maxImageBytes, maxUploadBytes } from '../../shared/api/limits.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet
@@ -154,6 +154,28 @@ describe('an upload', () => {
     socket.write(healthRequest)
     await until(() => heard.text.includes('healthy'))
     expect(heard.text).toMatch(/^HTTP\/1.1 400 [^]*invalid_multipart[^]*HTTP\/1.1 200 /)
+    socket.destroy()
+  })
+
+  it('refused in the middle of a file can still be sent to its end, and the connection serves on', async () => {
+    backend = await startTestBackend({ certificates })
+    const socket = await backend.open()
+    const heard = listenTo(socket)
+    socket.write(head({ ...multipart, 'transfer-encoding': 'chunked' }))
+    const send = async (bytes: Buffer) => {
+      socket.write(`${bytes.length.toString(16)}\r\n`)
+      socket.write(bytes)
+      if (!socket.write('\r\n')) await new Promise((resolve) => socket.once('drain', resolve))
+    }
+    const part = '--x\r\ncontent-disposition: form-data; name="images"; filename="a.png"\r\n\r\n'
+    await send(Buffer.from(part))
+    const chunk = Buffer.alloc(1024 * 1024, 'a')
+    for (let sent = 0; sent <= maxImageBytes; sent += chunk.length) await send(chunk)
+    await until(() => heard.text.includes('body_too_large'))
+    for (let more = 0; more < 5; more++) await send(chunk)
+    socket.write(`0\r\n\r\n${healthRequest}`)
+    await until(() => heard.text.includes('healthy') || heard.ended)
+    expect(heard.text).toMatch(/^HTTP\/1.1 413 [^]*HTTP\/1.1 200 /)
     socket.destroy()
   })
 
