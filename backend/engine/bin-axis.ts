@@ -82,14 +82,22 @@ function sumMasses(
   width: number,
   factors: Float64Array,
 ): number {
-  let sum = 0
-  for (let id = 0; id < row.length; id++) {
-    const distance = Math.min((top - row[id]!) * scale, slotMask)
-    const bin = distance | 0
-    const x = (distance - bin - 0.5) * width
-    sum += factors[bin & slotMask]! * (1 - x * (1 - x * (1 / 2 - x * (1 / 6))))
+  let [evens, odds] = [0, 0]
+  const even = row.length - (row.length % 2)
+  for (let id = 0; id < even; id += 2) {
+    const first = Math.min((top - row[id]!) * scale, slotMask)
+    const second = Math.min((top - row[id + 1]!) * scale, slotMask)
+    const firstBin = first | 0
+    const secondBin = second | 0
+    const x = (first - firstBin - 0.5) * width
+    const y = (second - secondBin - 0.5) * width
+    evens += factors[firstBin & slotMask]! * (1 - x * (1 - x * (1 / 2 - x * (1 / 6))))
+    odds += factors[secondBin & slotMask]! * (1 - y * (1 - y * (1 / 2 - y * (1 / 6))))
   }
-  return sum
+  if (even === row.length) return evens + odds
+  return (
+    evens + odds + sumMasses(Float32Array.of(row[even]!, -Infinity), top, scale, width, factors)
+  )
 }
 
 /** Two tokens at a time, for the second need not wait for the first. */

@@ -51,11 +51,14 @@ function blockMaxima(values: Float32Array, blockLength: number): Float32Array {
   const maxima = new Float32Array(Math.ceil(values.length / blockLength))
   for (let block = 0; block < maxima.length; block++) {
     const end = Math.min((block + 1) * blockLength, values.length)
-    let maximum = -Infinity
-    for (let at = block * blockLength; at < end; at++) {
-      if (values[at]! > maximum) maximum = values[at]!
+    // Two at a time, for the second comparison need not wait for the first.
+    let one = values[end - 1]!
+    let other = one
+    for (let at = block * blockLength; at + 1 < end; at += 2) {
+      if (values[at]! > one) one = values[at]!
+      if (values[at + 1]! > other) other = values[at + 1]!
     }
-    maxima[block] = maximum
+    maxima[block] = Math.max(one, other)
   }
   return maxima
 }
