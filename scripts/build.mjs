@@ -13,6 +13,7 @@ const entryPoints = {
   'cli/describe': 'cli/describe.ts',
   'edge/node': 'edge/node.ts',
   'scripts/bench': 'scripts/bench.ts',
+  'scripts/load': 'scripts/load.ts',
   'scripts/start': 'scripts/start.ts',
   'scripts/deploy': 'scripts/deploy.ts',
   'scripts/bench-edge': 'scripts/bench-edge.ts',

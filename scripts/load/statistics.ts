@@ -1,0 +1,123 @@
+import type { RequestRecord } from './send-request.ts'
+
+/** Milliseconds; null where nothing was measured. */
+export interface Percentiles {
+  readonly p50: number | null
+  readonly p90: number | null
+  readonly p99: number | null
+}
+
+/** The largest and the smallest of one number per stream, and how far they are apart. */
+export interface Spread {
+  readonly max: number
+  readonly min: number
+  /** 1 where all streams had the same; null when the smallest is 0. */
+  readonly ratio: number | null
+}
+
+export interface LoadStatistics {
+  readonly ok: number
+  readonly failed: number
+  /** Under way when the run was ended. */
+  readonly stopped: number
+  /** Failed requests by code. */
+  readonly failures: Readonly<Record<string, number>>
+  /** Seconds from the first request to the last end. */
+  readonly seconds: number
+  /** Good ones. */
+  readonly requestsPerSecond: number
+  /** Of all streams, also those that broke off. */
+  readonly outputTokens: number
+  readonly outputTokensPerSecond: number
+  /** Whether tokens are the server's `usage`, or events with text, which may hold several tokens each. */
+  readonly tokensFrom: 'usage' | 'deltas' | 'usage, deltas where there was none'
+  readonly firstTokenMs: Percentiles
+  readonly tokenGapMs: Percentiles
+  readonly totalMs: Percentiles
+  /** Over good streams; null when there was none. */
+  readonly tokensPerStream: Spread | null
+  /** Over good streams, from due to end. */
+  readonly tokensPerSecondOfStream: Spread | null
+}
+
+/** Latencies are those of good requests; a refusal is quick, and would flatter them. */
+export function summarise(records: readonly RequestRecord[]): LoadStatistics {
+  const good = records.filter(({ outcome }) => outcome.type === 'ok')
+  const seconds = secondsOf(records)
+  const outputTokens = sum(records.map(tokensOf))
+  const failures = countFailures(records)
+  return {
+    ok: good.length,
+    failed: sum(Object.values(failures)),
+    stopped: records.filter(({ outcome }) => outcome.type === 'stopped').length,
+    failures,
+    seconds,
+    requestsPerSecond: perSecond(good.length, seconds),
+    outputTokens,
+    outputTokensPerSecond: perSecond(outputTokens, seconds),
+    tokensFrom: tokensFrom(records),
+    firstTokenMs: percentiles(
+      good.flatMap(({ dueAtMs, tally: { firstTokenAtMs } }) =>
+        firstTokenAtMs === undefined ? [] : [firstTokenAtMs - dueAtMs],
+      ),
+    ),
+    tokenGapMs: percentiles(good.flatMap(({ tally }) => tally.gapsMs)),
+    totalMs: percentiles(good.map(totalMsOf)),
+    tokensPerStream: spread(good.map(tokensOf)),
+    tokensPerSecondOfStream: spread(
+      good.map((record) => perSecond(tokensOf(record), totalMsOf(record) / 1000)),
+    ),
+  }
+}
+
+/**
+ * The smallest value that at least `part` of all values do not exceed (nearest rank).
+ * @param sorted ascending
+ * @param part above 0, at most 1
+ */
+export function percentile(sorted: ArrayLike<number>, part: number): number | null {
+  return sorted[Math.ceil(part * sorted.length) - 1] ?? null
+}
+
+function percentiles(values: readonly number[]): Percentiles {
+  const sorted = Float64Array.from(values).toSorted()
+  return {
+    p50: percentile(sorted, 0.5),
+    p90: percentile(sorted, 0.9),
+    p99: percentile(sorted, 0.99),
+  }
+}
+
+function spread(values: readonly number[]): Spread | null {
+  if (values.length === 0) return null
+  const max = values.reduce((left, right) => Math.max(left, right))
+  const min = values.reduce((left, right) => Math.min(left, right))
+  return { max, min, ratio: min === 0 ? null : max / min }
+}
+
+function countFailures(records: readonly RequestRecord[]): Record<string, number> {
+  const counts = new Map<string, number>()
+  for (const { outcome } of records) {
+    if (outcome.type === 'failed') counts.set(outcome.code, (counts.get(outcome.code) ?? 0) + 1)
+  }
+  return Object.fromEntries([...counts].toSorted(([, left], [, right]) => right - left))
+}
+
+function secondsOf(records: readonly RequestRecord[]): number {
+  if (records.length === 0) return 0
+  const from = records.reduce((ms, { dueAtMs }) => Math.min(ms, dueAtMs), Infinity)
+  const to = records.reduce((ms, { endedAtMs }) => Math.max(ms, endedAtMs), -Infinity)
+  return (to - from) / 1000
+}
+
+function tokensFrom(records: readonly RequestRecord[]): LoadStatistics['tokensFrom'] {
+  const streams = records.filter((record) => tokensOf(record) > 0)
+  const told = streams.filter(({ tally }) => tally.completionTokens !== undefined)
+  if (told.length === 0) return 'deltas'
+  return told.length === streams.length ? 'usage' : 'usage, deltas where there was none'
+}
+
+const tokensOf = ({ tally }: RequestRecord) => tally.completionTokens ?? tally.deltas
+const totalMsOf = ({ dueAtMs, endedAtMs }: RequestRecord) => endedAtMs - dueAtMs
+const perSecond = (count: number, seconds: number) => (seconds > 0 ? count / seconds : 0)
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
