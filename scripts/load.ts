@@ -41,10 +41,10 @@ async function createApi(options: LoadOptions): Promise<LoadApi> {
   return api === 'openai' ? openAiApi(workload, model) : nativeApi(workload)
 }
 
-/** @returns a signal that the first Ctrl-C fires; the second ends the program at once */
+/** @returns a signal that Ctrl-C fires; npm passes on what the terminal has sent already, so it may come twice */
 function untilInterrupted(): AbortSignal {
   const controller = new AbortController()
-  process.once('SIGINT', () => controller.abort())
+  process.on('SIGINT', () => controller.abort())
   return controller.signal
 }
 

@@ -56,10 +56,18 @@ export function loadCommand(): Command {
     .option('--key <key>', `API key; default: DESCRIBE_API_KEY, for ${defaultUrl} .local/api-key`)
     .option('--model <name>', 'for --api openai', 'default')
     .option('--requests <n>', 'requests in all', whole(1, maxRequests), 64)
-    .option('--concurrency <n>', 'streams at once (default: 8)', whole(1, maxConcurrency))
+    .option(
+      '--concurrency <n>',
+      `streams at once (default: ${defaultConcurrency}, with a rate ${maxConcurrency})`,
+      whole(1, maxConcurrency),
+    )
     .option('--rate <n>', 'requests per second, however long answers take', parseRate)
     .option('--prompt <text>', '{n} becomes the number of the request', defaultPrompt)
-    .option('--image <file>', 'sent with each request; may be repeated', collect, [])
+    .addOption(
+      new Option('--image <file>', 'sent with each request; may be repeated')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .option('--max-tokens <n>', 'tokens of an answer', whole(1, maxTokensOfAnswer), 64)
     .option('--temperature <t>', '0: the most probable token', parseTemperature, 0)
     .option('--timeout-ms <ms>', 'for each request', whole(1, maxTimeoutMs), 120_000)

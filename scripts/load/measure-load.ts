@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from 'undici'
 import { runLoad, type Clock, type Schedule } from './run-load.ts'
@@ -18,6 +19,8 @@ export async function measureLoad(
   schedule: Schedule,
   signal: AbortSignal,
 ): Promise<LoadStatistics> {
+  // One for each request under way: not the leak that Node would warn of.
+  setMaxListeners(schedule.concurrency, signal)
   // The deadline of each request is the only clock.
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
   const sender = { target, dispatcher, now: () => realClock.now() }
