@@ -20,6 +20,7 @@ import { BackendClient } from './node/backend-client.ts'
 import { parseEdgeConfig } from './node/config.ts'
 import { isEarlierProcess } from './node/earlier-process.ts'
 import { openSqlite } from './node/sqlite.ts'
+import { guardStream } from './streams/guard-stream.ts'
 
 /** Milliseconds running requests may take to end once the process is asked to stop. */
 const drainMs = 4_000
@@ -58,7 +59,7 @@ async function start(): Promise<void> {
       const address = c.env.incoming?.socket?.remoteAddress
       return address === undefined || isLoopback(address) || addresses.admit(address, now())
     },
-    unreadMs: undefined,
+    relay: guardStream,
     keepAlive: () => undefined,
     backend: pool.call,
     stickyByContent: config.stickyByContent,

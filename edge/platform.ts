@@ -8,6 +8,7 @@ import type { KeyIdentity } from './keys/key-record.ts'
 import type { KeyStore } from './keys/key-store.ts'
 import type { CallFacts } from './limits/metered.ts'
 import type { Meter, Standing } from './limits/meter.ts'
+import type { StreamEnd, StreamRelay } from './streams/stream-relay.ts'
 
 /** What the app needs from the runtime it lives in; the two entries each make one. */
 export interface Platform {
@@ -20,11 +21,8 @@ export interface Platform {
   readonly meter: Meter
   /** False when the client's address sends far too much; asked before anything else is done for it. */
   readonly admitAddress: (c: EdgeContext) => Promise<boolean>
-  /**
-   * Milliseconds after which a client that asks for nothing more of a stream has left; undefined where the runtime
-   * always tells.
-   */
-  readonly unreadMs: number | undefined
+  /** Passes streams on. */
+  readonly relay: StreamRelay
   /** Keeps a Worker alive for work that no answer waits for. */
   readonly keepAlive: (c: EdgeContext, work: Promise<unknown>) => void
   /** Calls a backend over mutual TLS. Rejects when there is no connection, or a refused one. */
@@ -53,6 +51,8 @@ export interface BackendInit {
   readonly affinity?: string | undefined
   /** Why the body broke, if the client is to blame. */
   readonly bodyFailure?: (() => ServiceError | undefined) | undefined
+  /** Told, when the answer is a stream, how to tell how it ended. A stream that nobody watches counts as over. */
+  readonly watchStream?: (told: (how: StreamEnd) => void) => void
   /** Told which backend answered. */
   readonly onBackend?: (id: string) => void
   /** Keeps a Worker alive for work that no answer waits for. */
@@ -81,8 +81,9 @@ export interface EdgeEnv {
     key?: KeyIdentity
     /** Undefined for a path that does not exist. */
     route?: EdgeRouteName
-    /** Which backend answered. */
+    /** Which backend answered, and who wants to know how its stream ended. */
     backendId?: string
+    onStreamEnd?: (how: StreamEnd) => void
     /** The whole body, when it had to be read before its route does. */
     bufferedBody?: Uint8Array
     /** True when the run goes on without its client. */

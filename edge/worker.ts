@@ -11,17 +11,12 @@ import { SyncedKeySource } from './keys/synced-key-source.ts'
 import { networkOf } from './limits/address-window.ts'
 import { remoteMeter } from './limits/remote-meter.ts'
 import type { EdgeEnv, LogLine, Platform } from './platform.ts'
+import { relayNatively } from './streams/native-relay.worker.ts'
 import { parseWorkerConfig, type WorkerConfig } from './worker-config.ts'
 
 export { AnswerRegisterObject } from './objects/answer-register-object.ts'
 export { KeyAuthority } from './objects/key-authority.ts'
 export { KeyMeterObject } from './objects/key-meter-object.ts'
-
-/**
- * Milliseconds. A local workerd under load sometimes just stops reading the stream of a client that has left; what
- * buffers of the network cannot take for so long, nobody reads.
- */
-const unreadMs = 5_000
 
 /** Made by the first request of an isolate: bindings arrive with it and stay the same. */
 let app: Hono<EdgeEnv> | undefined
@@ -67,7 +62,7 @@ function createPlatform(config: WorkerConfig): Platform {
       const { success } = await config.ADDRESS_GUARD.limit({ key: networkOf(address) })
       return success
     },
-    unreadMs,
+    relay: relayNatively,
     keepAlive: (c, work) => c.executionCtx.waitUntil(work),
     backend: pool.call,
     stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,

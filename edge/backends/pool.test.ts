@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { BackendInit } from '../platform.ts'
+import type { StreamEnd } from '../streams/stream-relay.ts'
 import { BackendPool } from './pool.ts'
 import { NotConnectedError } from './target.ts'
 
@@ -11,6 +12,8 @@ const healthyOr =
   (answer: Answer): Answer =>
   (path, init) =>
     path === '/health' ? Response.json({ status: 'healthy' }) : answer(path, init)
+const stream = () =>
+  new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } })
 const refuses: Answer = () => Promise.reject(new NotConnectedError('ECONNREFUSED'))
 const fails = (status: number, code: string) => (): Response =>
   Response.json({ error: { code } }, { status })
@@ -160,40 +163,27 @@ describe('BackendPool', () => {
   })
 
   it('counts requests until their streams end', async () => {
-    const stream = () =>
-      new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } })
     const { call, askedBy } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
-    const first = await call()
-    expect(await askedBy(() => call())).toEqual(['b'])
-    await first.body?.cancel()
+    const ends: ((how: StreamEnd) => void)[] = []
+    const watchStream = (told: (how: StreamEnd) => void) => void ends.push(told)
+    await call({ watchStream })
+    expect(await askedBy(() => call({ watchStream }))).toEqual(['b'])
+    ends[0]!('left')
     expect(await askedBy(() => call())).toEqual(['a'])
+  })
+
+  it('leaves a backend alone that breaks off a stream', async () => {
+    const { call, askedBy } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
+    await call({ watchStream: (told) => told('broken') })
+    expect(await askedBy(() => call())).toEqual(['b'])
   })
 
   it('forgets requests that were never reported over', async () => {
-    const stream = () =>
-      new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } })
     const { call, askedBy, clock } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
-    await call()
-    await call()
-    await call()
+    const watchStream = () => undefined
+    for (let request = 0; request < 3; request += 1) await call({ watchStream })
     clock.ms = 60_000
     expect(await askedBy(() => call())).toEqual(['a'])
-  })
-
-  it('ends a stream with a typed error when the backend breaks off', async () => {
-    const stream = () =>
-      new Response(
-        new ReadableStream({
-          start: (controller) => controller.error(new Error('socket closed')),
-        }),
-        { headers: { 'content-type': 'text/event-stream' } },
-      )
-    const { call } = createPool({ a: stream })
-    const text = await (await call()).text()
-    expect(text).toMatch(/^event: error\ndata: \{.*\}\n\n$/)
-    expect(JSON.parse(text.split('data: ')[1]!)).toMatchObject({
-      error: { code: 'backend_unavailable', request_id: 'request-1' },
-    })
   })
 
   it('fails for a whole answer that breaks off', async () => {

@@ -1,8 +1,5 @@
 import { startDeadline } from '../../shared/api/deadline.ts'
-import { errorBody, ServiceError } from '../../shared/api/errors.ts'
-import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { routes } from '../../shared/api/routes.ts'
-import { formatEvent } from '../../shared/api/sse.ts'
 import type { BackendInit, Platform } from '../platform.ts'
 import {
   afterFailure,
@@ -13,7 +10,6 @@ import {
   type Failure,
 } from './breaker.ts'
 import { chooseBackend } from './choose.ts'
-import { guardStream } from './guard-stream.ts'
 import { NotConnectedError, type BackendTarget } from './target.ts'
 import { failureOf, isNotConnected, wasTurnedAway } from './verdict.ts'
 
@@ -25,9 +21,6 @@ const probeTimeoutMs = 800
 
 /** Milliseconds between probes of a backend that is well: what fails in between is noticed by the requests themselves. */
 const probeIntervalMs = 5_000
-
-/** Milliseconds without a byte of a stream after which its backend is gone: two missed heartbeats and some. */
-const silenceMs = 25_000
 
 interface PoolParts {
   readonly targets: readonly BackendTarget[]
@@ -130,7 +123,12 @@ export class BackendPool {
       }
       if (isStream(response)) {
         this.#noteAnswer(backend, response.status)
-        return this.#guard(response, backend, init, release)
+        if (init.watchStream === undefined) release()
+        init.watchStream?.((how) => {
+          release()
+          if (how === 'broken') this.#noteFailure(backend, 'unreachable')
+        })
+        return response
       }
       // Whole, so that an answer that breaks off can still become an error with a status.
       const body = await response.arrayBuffer()
@@ -147,22 +145,6 @@ export class BackendPool {
       if (error instanceof NotConnectedError && !isLast) return undefined
       throw error
     }
-  }
-
-  #guard(response: Response, backend: Backend, init: BackendInit, release: () => void): Response {
-    const { status, headers } = response
-    const body: ReadableStream<Uint8Array> | null = response.body
-    if (body === null) return response
-    const guarded = guardStream(body, {
-      signal: init.signal,
-      idleMs: silenceMs,
-      lastWords: () => brokenOff(init.headers.get(requestIdHeader) ?? ''),
-      onEnd: (how) => {
-        release()
-        if (how === 'broken') this.#noteFailure(backend, 'unreachable')
-      },
-    })
-    return new Response(guarded, { status, headers })
   }
 
   /** @returns to be called when the request is over; more than once does no harm */
@@ -229,12 +211,4 @@ function isReplayable({ body }: BackendInit): boolean {
 
 function isStream(response: Response): boolean {
   return /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
-}
-
-function brokenOff(requestId: string): Uint8Array {
-  const error = new ServiceError(
-    'backend_unavailable',
-    'The model server broke off before the answer was complete',
-  )
-  return new TextEncoder().encode(formatEvent('error', errorBody(error, requestId)))
 }

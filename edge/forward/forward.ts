@@ -51,6 +51,7 @@ export async function forward(
       affinity,
       bodyFailure: message.bodyFailure,
       onBackend: (id) => c.set('backendId', id),
+      watchStream: (told) => c.set('onStreamEnd', told),
       background: (work) => platform.keepAlive(c, work),
     })
     // workerd ends a broken chunked body as if it were whole; the backend's opinion of the rest does not matter.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { formatEvent } from '../../shared/api/sse.ts'
 import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
-import { AnswerTail, mayHoldEnd, readAnswerEnd } from './answer-tail.ts'
+import { AnswerTail, readAnswerEnd } from './answer-tail.ts'
 
 const usage = { prompt_tokens: 812, image_tokens: 760, completion_tokens: 31 }
 const timings = {
@@ -69,29 +69,6 @@ describe('readAnswerEnd()', () => {
     }
     const plain = readAnswerEnd('{"usage":{"prompt_tokens":3,"completion_tokens":1}}')
     expect(plain.usage).toEqual({ prompt_tokens: 3, image_tokens: 0, completion_tokens: 1 })
-  })
-})
-
-describe('mayHoldEnd()', () => {
-  const holdsEnd = (text: string) => mayHoldEnd(new TextEncoder().encode(text))
-  const delta = formatEvent('delta', { text: 'The end' })
-
-  it('sees the last event of a stream, alone or after others', () => {
-    expect(holdsEnd(end)).toBe(true)
-    expect(holdsEnd(delta.repeat(5_000) + end)).toBe(true)
-    expect(holdsEnd(`${delta}event: error\ndata: {}\n\n`)).toBe(true)
-  })
-
-  it('passes over all others', () => {
-    for (const text of [
-      '',
-      'event:',
-      delta,
-      delta.repeat(5_000),
-      formatUsageComment(usage) + delta,
-    ]) {
-      expect(holdsEnd(text)).toBe(false)
-    }
   })
 })
 

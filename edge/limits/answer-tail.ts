@@ -28,21 +28,6 @@ export class AnswerTail {
   }
 }
 
-/** How the events `end` and `error` begin, and no others: their bytes. */
-const endMarker = new TextEncoder().encode('event: e')
-
-/** Whether a stream's last event may be in this chunk: a look at some bytes, where reading them would cost 20 us. */
-export function mayHoldEnd(chunk: Uint8Array): boolean {
-  const last = chunk.byteLength - endMarker.byteLength
-  for (let at = Math.max(0, chunk.byteLength - tailBytes); at <= last; at += 1) {
-    let matched = 0
-    while (matched < endMarker.byteLength && chunk[at + matched] === endMarker[matched])
-      matched += 1
-    if (matched === endMarker.byteLength) return true
-  }
-  return false
-}
-
 /** What an answer says about itself near its end. */
 export interface AnswerEnd {
   /** Of the answer, once it is whole. */

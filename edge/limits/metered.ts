@@ -1,5 +1,6 @@
-import { ServiceError, toServiceError } from '../../shared/api/errors.ts'
+import { errorBody, ServiceError, toServiceError } from '../../shared/api/errors.ts'
 import type { Usage } from '../../shared/api/events.ts'
+import { formatEvent } from '../../shared/api/sse.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { runSignal } from '../forward/run-signal.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
@@ -7,7 +8,7 @@ import type { EdgeContext, Platform } from '../platform.ts'
 import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
 import { refusalError } from './limit-headers.ts'
 import type { Decision, Demand, Settlement } from './meter.ts'
-import { type BodyEnding, observeBody } from './observe-body.ts'
+import type { StreamEnd } from '../streams/stream-relay.ts'
 
 /** How a call ended, for its log line. */
 export interface CallFacts {
@@ -25,6 +26,12 @@ const leaseGraceMs = 30_000
 
 /** Milliseconds before each further attempt to settle; a settlement that gets through twice counts once. */
 const settleRetryMs = [100, 1_000]
+
+/** Milliseconds without a byte of a stream after which its backend is gone: two missed heartbeats and some. */
+const silenceMs = 25_000
+
+/** What a client is told whose stream breaks off. */
+const brokenCode = 'backend_unavailable'
 
 /**
  * Runs a call of a key: reserves what it may use, and settles for what it used when it has ended, in whatever way.
@@ -124,12 +131,16 @@ class Call {
       close = resolve
     })
     this.#c.set('relayed', closed)
-    const watched = observeBody(body, {
+    const watched = this.#platform.relay(body, {
       signal: runSignal(this.#c),
-      unreadMs: this.#platform.unreadMs,
-      onAnswerEnd: (end) => this.end('answered', end),
-      onEnd: async (ending, end, bytes) => {
-        await this.end(endingOf(ending, end), end)
+      idleMs: silenceMs,
+      lastWords: () => brokenOff(this.#c.var.requestId),
+      onEnd: async (how, tail, bytes) => {
+        this.#c.var.onStreamEnd?.(how)
+        const told = readAnswerEnd(tail.text())
+        const isTorn = how === 'broken' && told.usage === undefined && told.errorCode === undefined
+        const end = isTorn ? { ...told, errorCode: brokenCode } : told
+        await this.end(endingOf(how, end), end)
         close({ ...this.#facts!, bytes })
       },
     })
@@ -176,7 +187,7 @@ class Call {
   }
 }
 
-function endingOf(body: BodyEnding, { usage }: AnswerEnd): Settlement['ending'] {
+function endingOf(body: StreamEnd, { usage }: AnswerEnd): Settlement['ending'] {
   if (usage !== undefined) return 'answered'
   return body === 'left' ? 'cancelled' : 'failed'
 }
@@ -190,4 +201,10 @@ async function settleWithRetries(settle: () => Promise<void>): Promise<void> {
     }
   }
   await settle()
+}
+
+function brokenOff(requestId: string): Uint8Array {
+  const message = 'The model server broke off before the answer was complete'
+  const body = errorBody(new ServiceError(brokenCode, message), requestId)
+  return new TextEncoder().encode(formatEvent('error', body))
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { guardStream, type StreamEnd } from './guard-stream.ts'
+import { guardStream } from './guard-stream.ts'
+import type { StreamEnd } from './stream-relay.ts'
 
 const encoder = new TextEncoder()
 
@@ -7,6 +8,8 @@ const encoder = new TextEncoder()
 function guarded() {
   const client = new AbortController()
   const ends: StreamEnd[] = []
+  const tails: string[] = []
+  const sizes: number[] = []
   let source!: ReadableStreamDefaultController<Uint8Array>
   let cancelled = false
   const body = new ReadableStream<Uint8Array>({
@@ -17,13 +20,19 @@ function guarded() {
     signal: client.signal,
     idleMs: 1_000,
     lastWords: () => encoder.encode('event: error\n\n'),
-    onEnd: (how) => ends.push(how),
+    onEnd: async (how, tail, bytes) => {
+      ends.push(how)
+      tails.push(tail.text())
+      sizes.push(bytes)
+    },
   })
     .pipeThrough(new TextDecoderStream())
     .getReader()
   return {
     client,
     ends,
+    tails,
+    sizes,
     reader,
     isCancelled: () => cancelled,
     write: (text: string) => source.enqueue(encoder.encode(text)),
@@ -52,6 +61,7 @@ describe('guardStream()', () => {
     stream.close()
     expect(await stream.rest()).toBe('data: 2\n\ndata: 3\n\n')
     expect(stream.ends).toEqual(['whole'])
+    expect([stream.tails, stream.sizes]).toEqual([['data: 1\n\ndata: 2\n\ndata: 3\n\n'], [27]])
   })
 
   it('ends with the last words, and without half an event, when the backend breaks off', async () => {
