@@ -252,15 +252,3 @@ export function expand(g: GraphBuilder, value: Value, shape: Value): Value {
 export function aboveDiagonal(g: GraphBuilder, x: Value): Value {
   return single(g, 'Trilu', [x, g.int64s([1], [])], { attributes: { upper: int(1) } })
 }
-
-/** Bicubic (a = -0.75, no antialias, edges clamped) resize of x [1, C, H, W] to `sizes`. */
-export function resizeCubic(g: GraphBuilder, x: Value, sizes: Value): Value {
-  return single(g, 'Resize', [x, undefined, undefined, sizes], {
-    attributes: {
-      mode: text('cubic'),
-      cubic_coeff_a: float(-0.75),
-      coordinate_transformation_mode: text('half_pixel'),
-      antialias: int(0),
-    },
-  })
-}

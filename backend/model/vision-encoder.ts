@@ -1,6 +1,7 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node'
 import type { VisionConfig } from './model-config.ts'
 import type { PatchImage } from './model.ts'
+import { positionWeights } from './moonvit/position-weights.ts'
 import { mergeOrder, rope2d } from './moonvit/rope-2d.ts'
 import { visionNames } from './moonvit/vision-graph.ts'
 import type { NormalizePatches } from './normalize-patches.ts'
@@ -27,11 +28,16 @@ export function visionFeeds(
   const order = mergeOrder(rows, columns, config.merge_kernel_size[0])
   return {
     [visionNames.patches]: new Tensor('float32', normalize(image.patches), [count, patchValues]),
-    [visionNames.grid]: new Tensor('int64', BigInt64Array.of(BigInt(rows), BigInt(columns)), [2]),
+    [visionNames.rowWeights]: axisWeights(rows, config.init_pos_emb_height),
+    [visionNames.columnWeights]: axisWeights(columns, config.init_pos_emb_width),
     [visionNames.cos]: new Tensor('float32', rope.cos, [count, headDim / 2]),
     [visionNames.sin]: new Tensor('float32', rope.sin, [count, headDim / 2]),
     [visionNames.mergeOrder]: new Tensor('int64', order, [count]),
   }
+}
+
+function axisWeights(count: number, size: number): Tensor {
+  return new Tensor('float32', positionWeights(count, size), [count, size])
 }
 
 /** Runs the vision graph for one image. @returns [image tokens, text hidden size] */
