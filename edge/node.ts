@@ -9,6 +9,7 @@ import { ConfigError } from '../shared/node/environment.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { createEdgeApp } from './app.ts'
 import { BackendPool } from './backends/pool.ts'
+import { copiedStream } from './body/web-pieces.ts'
 import { AnswerRegister } from './idempotency/answer-register.ts'
 import { createApiKeys } from './keys/api-keys.ts'
 import { KeyRegistry } from './keys/key-registry.ts'
@@ -59,6 +60,7 @@ async function start(): Promise<void> {
       const address = c.env.incoming?.socket?.remoteAddress
       return address === undefined || isLoopback(address) || addresses.admit(address, now())
     },
+    webBody: copiedStream,
     relay: guardStream,
     keepAlive: () => undefined,
     backend: pool.call,

@@ -2,6 +2,7 @@ import type { Context, Handler, MiddlewareHandler } from 'hono'
 import type { ServiceError } from '../shared/api/errors.ts'
 import type { EdgeRouteName } from '../shared/api/routes.ts'
 import type { Transport } from '../shared/fetch/fetch-image.ts'
+import type { WebBody } from './body/web-pieces.ts'
 import type { IdempotencyStore } from './idempotency/idempotency-store.ts'
 import type { ApiKeys } from './keys/api-keys.ts'
 import type { KeyIdentity } from './keys/key-record.ts'
@@ -21,6 +22,8 @@ export interface Platform {
   readonly meter: Meter
   /** False when the client's address sends far too much; asked before anything else is done for it. */
   readonly admitAddress: (c: EdgeContext) => Promise<boolean>
+  /** Makes a web stream that the platform sends well. */
+  readonly webBody: WebBody
   /** Passes streams on. */
   readonly relay: StreamRelay
   /** Keeps a Worker alive for work that no answer waits for. */

@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { createEdgeApp } from './app.ts'
+import { pumpedStream } from './body/pumped-stream.worker.ts'
 import { boundTarget } from './backends/bound-target.ts'
 import { BackendPool } from './backends/pool.ts'
 import { remoteAnswers } from './idempotency/remote-answers.ts'
@@ -62,6 +63,7 @@ function createPlatform(config: WorkerConfig): Platform {
       const { success } = await config.ADDRESS_GUARD.limit({ key: networkOf(address) })
       return success
     },
+    webBody: pumpedStream,
     relay: relayNatively,
     keepAlive: (c, work) => c.executionCtx.waitUntil(work),
     backend: pool.call,

@@ -1,6 +1,7 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { ByteBudget, readLimited } from '../../shared/fetch/read-limited.ts'
 import type { EdgeContext } from '../platform.ts'
+import { piecesOf, type WebBody } from './web-pieces.ts'
 
 /** A client's body on its way through. */
 export interface ClientBody {
@@ -16,7 +17,7 @@ export interface ClientBody {
  * chunked body is counted while it flows.
  * @throws {ServiceError} `body_too_large`
  */
-export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
+export function passClientBody(c: EdgeContext, maxBytes: number, webBody: WebBody): ClientBody {
   const { bufferedBody } = c.var
   if (bufferedBody !== undefined) return heldBody(bufferedBody)
   const length = declaredLength(c, maxBytes)
@@ -26,7 +27,10 @@ export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
     left = true
   }
   return {
-    stream: countedStream(c, length === undefined ? budget : undefined, onClientLeft),
+    stream:
+      length === undefined
+        ? countedStream(c, budget, onClientLeft, webBody)
+        : passedStream(c, onClientLeft),
     length,
     failure() {
       if (budget.exceeded) return tooLarge('it is', maxBytes)
@@ -74,15 +78,21 @@ function rawStream(c: EdgeContext): AsyncIterable<Uint8Array> {
 
 async function* emptyStream(): AsyncGenerator<Uint8Array> {}
 
-/** A web stream stays one: a Worker can send nothing else, and sends an untouched one without copying. */
+/** A web stream stays one: a Worker can send nothing else, and sends an untouched one without JavaScript. */
+function passedStream(c: EdgeContext, onClientLeft: () => void): AsyncIterable<Uint8Array> {
+  const raw = rawStream(c)
+  return raw instanceof ReadableStream ? raw : countChunks(raw, undefined, onClientLeft)
+}
+
 function countedStream(
   c: EdgeContext,
-  budget: ByteBudget | undefined,
+  budget: ByteBudget,
   onClientLeft: () => void,
+  webBody: WebBody,
 ): AsyncIterable<Uint8Array> {
   const raw = rawStream(c)
   if (!(raw instanceof ReadableStream)) return countChunks(raw, budget, onClientLeft)
-  return budget === undefined ? raw : raw.pipeThrough(countingTransform(budget))
+  return webBody(countChunks(piecesOf(raw), budget, onClientLeft), undefined)
 }
 
 async function* countChunks(
@@ -103,15 +113,6 @@ async function* countChunks(
     if (!ended && !overBudget) onClientLeft()
     throw error
   }
-}
-
-function countingTransform(budget: ByteBudget): TransformStream<Uint8Array, Uint8Array> {
-  return new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      if (budget.take(chunk.byteLength)) controller.enqueue(chunk)
-      else controller.error(new RangeError('The body is over its limit'))
-    },
-  })
 }
 
 function tooLarge(what: string, maxBytes: number): ServiceError {

@@ -1,6 +1,7 @@
 import { joinChunks } from '../../shared/fetch/read-limited.ts'
 import { imageAffinity } from '../backends/affinity.ts'
 import { type ClientBody, clientLeft, heldBody } from './client-body.ts'
+import { piecesOf, type WebBody } from './web-pieces.ts'
 
 /** Bytes of an upload that is read whole before it is sent on: it can then go to another backend if one fails. */
 const smallUploadBytes = 1024 * 1024
@@ -17,10 +18,14 @@ const fileHead = /content-disposition:[^\r\n]*\bfilename[^\r\n]*\r\n(?:[^\r\n]+\
  */
 export async function peekUpload(
   body: ClientBody,
+  webBody: WebBody,
 ): Promise<{ readonly body: ClientBody; readonly affinity: string | undefined }> {
   const { stream, length = Infinity } = body
   if (stream instanceof Uint8Array) return { body, affinity: firstImage(stream) }
-  const iterator = stream[Symbol.asyncIterator]()
+  const isWeb = stream instanceof ReadableStream
+  // One of unknown length was made of pieces already, to be counted.
+  const isRaw = isWeb && body.length !== undefined
+  const iterator = (isRaw ? piecesOf(stream) : stream)[Symbol.asyncIterator]()
   const wanted = length <= smallUploadBytes ? Infinity : peekedBytes
   const { head, ended } = await readHead(iterator, wanted).catch((cause: unknown) => {
     throw body.failure() ?? clientLeft(cause)
@@ -29,7 +34,7 @@ export async function peekUpload(
   const affinity = firstImage(bytes)
   if (ended) return { body: heldBody(bytes), affinity }
   const rest = withHead(head, iterator)
-  const whole = stream instanceof ReadableStream ? webStreamOf(rest) : rest
+  const whole = isWeb ? webBody(rest, body.length) : rest
   return { body: { ...body, stream: whole }, affinity }
 }
 
@@ -41,7 +46,8 @@ async function readHead(
   for (let bytes = 0; bytes < wantedBytes;) {
     const next = await source.next()
     if (next.done === true) return { head, ended: true }
-    head.push(next.value)
+    // Kept beyond the next piece.
+    head.push(next.value.slice())
     bytes += next.value.byteLength
   }
   return { head, ended: false }
@@ -65,23 +71,6 @@ async function* withHead(
   } finally {
     if (!ended) await source.return?.()
   }
-}
-
-/** What a Worker can send: a stream that reads when asked, and no earlier. */
-function webStreamOf(source: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const next = await source.next()
-        if (next.done === true) controller.close()
-        else controller.enqueue(next.value)
-      },
-      async cancel() {
-        await source.return(undefined)
-      },
-    },
-    { highWaterMark: 0 },
-  )
 }
 
 function firstImage(upload: Uint8Array): string | undefined {

@@ -4,6 +4,7 @@ import { formatEvent } from '../../shared/api/sse.ts'
 import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
 import { testKeys, testSqlite } from '../../test/support/test-keys.ts'
 import { createEdgeApp } from '../app.ts'
+import { copiedStream } from '../body/web-pieces.ts'
 import { AnswerRegister } from '../idempotency/answer-register.ts'
 import type { KeyLimits } from '../keys/key-record.ts'
 import type { LogLine, Platform } from '../platform.ts'
@@ -63,6 +64,7 @@ function setUp(limits: KeyLimits, parts: Partial<Platform> = {}) {
     ...keyParts,
     meter: localMeter(new KeyMeter(sql), () => clock.ms),
     admitAddress: async () => true,
+    webBody: copiedStream,
     relay: guardStream,
     keepAlive: () => undefined,
     answers: new AnswerRegister(testSqlite(), () => clock.ms),

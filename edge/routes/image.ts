@@ -17,10 +17,10 @@ export function imageRoute(platform: Platform): EdgeHandler {
       const message = 'Content-Type multipart/form-data must name a boundary'
       throw new ServiceError('unsupported_media_type', message)
     }
-    const upload = passClientBody(c, maxUploadBytes)
+    const upload = passClientBody(c, maxUploadBytes, platform.webBody)
     // Several backends, and no better hint: worth a look.
     const { body, affinity } = platform.stickyByContent
-      ? await peekUpload(upload)
+      ? await peekUpload(upload, platform.webBody)
       : { body: upload, affinity: undefined }
     return metered(c, platform, uploadDemand, () =>
       forward(c, platform, {

@@ -40,7 +40,7 @@ export async function measureLatency(
 ): Promise<readonly LatencyRow[]> {
   const scenarios = createScenarios()
   const clients = [direct, workerd, node].map((way) => ({ way, client: way.connect() }))
-  const times = scenarios.map(() => ({ direct: [], workerd: [], node: [] }) as Times)
+  const times = scenarios.map((): Times => ({ direct: [], workerd: [], node: [] }))
   for (let round = -warmUpRounds; round < rounds; round += 1) {
     for (const [index, scenario] of scenarios.entries()) {
       // A different one goes first each time: what follows a large upload is slower.

@@ -286,6 +286,22 @@ export function describeEdge(platform: string, start: StartEdge): void {
       expect((JSON.parse(answer.body) as ErrorBody).error.code).toBe('body_too_large')
     })
 
+    it('believes no more of an upload than its length says', async () => {
+      await sendRaw(
+        edge.url,
+        '/generate/image',
+        {
+          'x-api-key': apiKey,
+          'content-type': 'multipart/form-data; boundary=x',
+          'content-length': '10',
+        },
+        [new TextEncoder().encode('0123456789 and what was not told of')],
+      )
+      const seen = await backend.lastSeen()
+      expect((await seen.body).toString()).toBe('0123456789')
+      expect((await postJson('/generate/text', { prompt: 'Hi' })).status).toBe(200)
+    })
+
     it('refuses a JSON body over 2 MiB, with a length and chunked', async () => {
       const text = JSON.stringify({ prompt: 'a', padding: 'x'.repeat(2 * 1024 * 1024) })
       for (const body of [text, new Blob([text]).stream()]) {

@@ -1,3 +1,4 @@
+import { copiedStream } from '../../edge/body/web-pieces.ts'
 import { KeyMeter } from '../../edge/limits/key-meter.ts'
 import { localMeter } from '../../edge/limits/local-meter.ts'
 import { guardStream } from '../../edge/streams/guard-stream.ts'
@@ -8,6 +9,7 @@ export function testMeter(clock: { ms: number } = { ms: 0 }) {
   return {
     meter: localMeter(new KeyMeter(testSqlite()), () => clock.ms),
     admitAddress: async () => true,
+    webBody: copiedStream,
     relay: guardStream,
     keepAlive: () => undefined,
   }

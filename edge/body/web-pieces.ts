@@ -1,0 +1,50 @@
+/** Bytes of a piece: a large upload in the 4 KB that workerd reads by default would be 25,000 of them. */
+const pieceBytes = 64 * 1024
+
+/**
+ * A web stream in large pieces, as they come. All of them share one buffer: a piece is gone once the next one is asked
+ * for, as 100 MB of pieces would fill a Worker before they are collected. Leaving the loop early cancels the stream.
+ */
+export async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader({ mode: 'byob' })
+  let buffer = new ArrayBuffer(pieceBytes)
+  let ended = false
+  try {
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(buffer))
+      if (done) {
+        ended = true
+        return
+      }
+      yield value
+      buffer = value.buffer
+    }
+  } finally {
+    if (!ended) reader.cancel().catch(() => undefined)
+  }
+}
+
+/**
+ * Makes a stream of pieces of which each is gone once the next one is asked for.
+ * @param length of all together, in bytes; undefined when it is not known
+ */
+export type WebBody = (
+  pieces: AsyncGenerator<Uint8Array>,
+  length: number | undefined,
+) => ReadableStream<Uint8Array>
+
+/** Reads each piece when it is asked for, and copies it. */
+export const copiedStream: WebBody = (pieces) =>
+  new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await pieces.next()
+        if (next.done === true) controller.close()
+        else controller.enqueue(next.value.slice())
+      },
+      async cancel() {
+        await pieces.return(undefined)
+      },
+    },
+    { highWaterMark: 0 },
+  )
