@@ -87,6 +87,25 @@ export function reshaped(source: WeightSource, dims: readonly number[]): WeightS
   }
 }
 
+/** The matrix (or vector) with zeros added below and to the right. */
+export function zeroPadded(source: WeightSource, dims: readonly number[]): WeightSource {
+  const [rows, oldWidth] = [rowCount(source), rowSize(source)]
+  const padded: WeightSource = {
+    dims,
+    async readRows(start, count) {
+      const width = rowSize(padded)
+      const result = new Float32Array(count * width)
+      const present = Math.max(0, Math.min(count, rows - start))
+      const values = present === 0 ? new Float32Array(0) : await source.readRows(start, present)
+      for (let row = 0; row < present; row++) {
+        result.set(values.subarray(row * oldWidth, (row + 1) * oldWidth), row * width)
+      }
+      return result
+    },
+  }
+  return padded
+}
+
 /** A matrix [rows, columns] as [columns, rows]. Reads the whole source: for matrices that fit in memory easily. */
 export function transposed(source: WeightSource): WeightSource {
   const rows = rowCount(source)
