@@ -8,7 +8,7 @@ import { openModel } from '../backend/model/load-model.ts'
 import { quantizedBlockSize } from '../backend/model/model-folder.ts'
 import { benchEngineOverhead, benchFirstToken, benchMixedLoad } from './bench/engine.ts'
 import { benchImage, benchSampler } from './bench/host.ts'
-import { measureMachine, type MachineLimits } from './bench/machine.ts'
+import { openMachine, type MachineLimits } from './bench/machine.ts'
 import type { BenchRow } from './bench/measure.ts'
 import { randomSource } from './bench/random-source.ts'
 import { benchDecode, benchPrefill, type TextBench } from './bench/text.ts'
@@ -40,7 +40,7 @@ function parseOptions(): Options {
   return new Command('npm run bench --')
     .description('Measures models of the real dimensions and random weights on this machine')
     .option('--layers <n>', 'decoder layers, up to 27 (17 GB)', whole, 4)
-    .option('--vision-layers <n>', 'vision layers, up to 27', whole, 2)
+    .option('--vision-layers <n>', 'vision layers, up to 27', whole, 27)
     .option('--slots <n>', 'sequences at once', whole, 8)
     .option('--threads <n>', 'cores to use', whole, availableParallelism())
     .option('--dir <folder>', 'where models are kept between runs', '.local/bench')
@@ -53,7 +53,8 @@ function parseOptions(): Options {
 async function measureAll(): Promise<void> {
   const options = parseOptions()
   console.log('measuring the machine ...')
-  const machine = await measureMachine(options.threads)
+  const limits = await openMachine(options.threads)
+  const machine = await limits.measure()
   const rows: BenchRow[] = [machineRow(machine)]
   const tell = (row: BenchRow) => {
     rows.push(row)
@@ -71,7 +72,7 @@ async function measureAll(): Promise<void> {
   })
   tell(loadRow((performance.now() - start) / 1000))
   const { text_config: config, vision_config: vision } = source.config
-  const bench: TextBench = { model, config, blockSize: quantizedBlockSize, machine }
+  const bench: TextBench = { model, config, blockSize: quantizedBlockSize, machine, limits }
   const runs = (part: string) => options.only.includes(part)
   let stepMs = Number.NaN
   if (runs('decode')) {
@@ -89,7 +90,8 @@ async function measureAll(): Promise<void> {
     tell(await benchPrefill(bench, 256, 4096, 3))
   }
   if (runs('vision')) {
-    for (const side of [16, 32, 64]) tell(await benchVision(model, vision, machine, side, 2))
+    for (const side of [16, 32, 64])
+      tell(await benchVision(model, vision, machine, side, side === 64 ? 1 : 2))
   }
   if (runs('host')) {
     tell(await benchSampler('greedy', { temperature: 0 }))
@@ -109,6 +111,7 @@ async function measureAll(): Promise<void> {
     tell(await benchMixedLoad(model, 2048))
   }
   await model.close()
+  await limits.close()
   await report(options, rows)
 }
 

@@ -24,41 +24,46 @@ const streamParts = 16
 /** A square product large enough for the kernels' best speed. */
 const squareSize = 2048
 
-export async function measureMachine(threads: number): Promise<MachineLimits> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'machine-'))
-  try {
-    return {
-      gigabytesPerSecond: await measureBandwidth(folder, threads),
-      gigaflops: await measureFlops(folder, threads),
-    }
-  } finally {
-    await rm(folder, { recursive: true })
-  }
+/** Probes that stay open, so that the limits can be measured again beside the model. */
+export interface Machine {
+  measure(): Promise<MachineLimits>
+  /** GB/s of one read of 1 GiB. */
+  readBandwidth(): Promise<number>
+  close(): Promise<void>
 }
 
-/** Reads all weights once per run: products of one row, chained so that none can be left out. */
-async function measureBandwidth(folder: string, threads: number): Promise<number> {
-  const run = await openProducts(folder, 'stream', {
+export async function openMachine(threads: number): Promise<Machine> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'machine-'))
+  const stream = await openProducts(folder, 'stream', {
     rows: 1,
     width: streamWidth,
     parts: streamParts,
     threads,
   })
-  const { bestMs } = await measure(12, run.once)
-  await run.close()
-  return (streamParts * streamWidth ** 2 * 4) / bestMs / 1e6
-}
-
-async function measureFlops(folder: string, threads: number): Promise<number> {
-  const run = await openProducts(folder, 'square', {
+  const square = await openProducts(folder, 'square', {
     rows: squareSize,
     width: squareSize,
     parts: 1,
     threads,
   })
-  const { bestMs } = await measure(8, run.once)
-  await run.close()
-  return (2 * squareSize ** 3) / bestMs / 1e6
+  await rm(folder, { recursive: true })
+  const bandwidth = (ms: number) => (streamParts * streamWidth ** 2 * 4) / ms / 1e6
+  return {
+    async measure() {
+      return {
+        gigabytesPerSecond: bandwidth((await measure(12, stream.once)).bestMs),
+        gigaflops: (2 * squareSize ** 3) / (await measure(8, square.once)).bestMs / 1e6,
+      }
+    },
+    async readBandwidth() {
+      const start = performance.now()
+      await stream.once()
+      return bandwidth(performance.now() - start)
+    },
+    async close() {
+      await Promise.all([stream.close(), square.close()])
+    },
+  }
 }
 
 interface Products {

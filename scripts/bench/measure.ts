@@ -8,11 +8,18 @@ export interface Measured {
 export async function measure(times: number, action: () => Promise<unknown>): Promise<Measured> {
   await action()
   const durations: number[] = []
-  for (let i = 0; i < times; i++) {
-    const start = performance.now()
-    await action()
-    durations.push(performance.now() - start)
-  }
+  for (let i = 0; i < times; i++) durations.push(await timed(action))
+  return summary(durations)
+}
+
+/** Milliseconds of one run. */
+export async function timed(action: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await action()
+  return performance.now() - start
+}
+
+export function summary(durations: readonly number[]): Measured {
   const sorted = durations.toSorted((a, b) => a - b)
   return { bestMs: sorted[0]!, medianMs: sorted[sorted.length >> 1]! }
 }
