@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
@@ -287,18 +289,22 @@ export function describeEdge(platform: string, start: StartEdge): void {
     })
 
     it('believes no more of an upload than its length says', async () => {
-      await sendRaw(
-        edge.url,
-        '/generate/image',
-        {
-          'x-api-key': apiKey,
-          'content-type': 'multipart/form-data; boundary=x',
-          'content-length': '10',
-        },
-        [new TextEncoder().encode('0123456789 and what was not told of')],
-      )
-      const seen = await backend.lastSeen()
-      expect((await seen.body).toString()).toBe('0123456789')
+      const { hostname, port } = new URL(edge.url)
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => undefined)
+      const head = [
+        'POST /generate/image HTTP/1.1',
+        'host: edge',
+        `x-api-key: ${apiKey}`,
+        'content-type: multipart/form-data; boundary=x',
+        'content-length: 10',
+      ]
+      socket.write([...head, '', '0123456789 and what was not told of'].join('\r\n'))
+      await Promise.race([once(socket, 'data'), once(socket, 'close')])
+      socket.destroy()
+      // All that was told of, or nothing, where who cannot count is cut off at once.
+      const bodies = await Promise.all(backend.seen.map(({ body }) => body.catch(() => '')))
+      expect(['0123456789', '', undefined]).toContain(bodies[0]?.toString())
       expect((await postJson('/generate/text', { prompt: 'Hi' })).status).toBe(200)
     })
 
