@@ -7,7 +7,7 @@ import type { MeterNamespace } from './limits/remote-meter.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from './backends/backend-urls.ts'
 
 /** A binding that fetches with the client certificate. */
-export interface MtlsFetcher {
+interface MtlsFetcher {
   fetch(url: string, init: RequestInit): Promise<Response>
 }
 

@@ -36,7 +36,7 @@ export async function main({ arguments: given, runWrangler }: DeployOptions): Pr
     .exitOverride()
   try {
     program.parse([...given], { from: 'user' })
-    const [environment = ''] = program.processedArgs as [string]
+    const environment = (program.processedArgs as [string | undefined])[0] ?? ''
     const isDry = program.opts<{ dryRun?: true }>().dryRun === true
     await deploy(environment, isDry, runWrangler)
     return 0

@@ -1,13 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises'
 
 /** Where measured numbers are kept. */
-export const performanceDoc = 'docs/performance.md'
+const performanceDoc = 'docs/performance.md'
 
 /**
  * Replaces what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; text around it is written by hand.
  * @throws {Error} when the markers are missing
  */
-export function replaceSection(document: string, name: string, content: string): string {
+function replaceSection(document: string, name: string, content: string): string {
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`]
   const [from, to] = [document.indexOf(begin), document.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`${performanceDoc} has no section ${name}`)

@@ -12,7 +12,7 @@ import {
 export type Value = string & { readonly __value: unique symbol }
 
 /** Writes bytes of one external initializer, `at` counted from its start. */
-export type WriteBytes = (tensor: Value, at: number, bytes: Uint8Array) => Promise<void>
+type WriteBytes = (tensor: Value, at: number, bytes: Uint8Array) => Promise<void>
 
 /** Produces the bytes of one or more external initializers when the weights file is written. */
 export interface WeightFill {

@@ -2,7 +2,7 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { maxBackendHintChars } from '../../shared/api/limits.ts'
 
 /** Lets a client say itself which of its requests belong together, such as a conversation or an album. */
-export const backendHintHeader = 'x-describe-backend-hint'
+const backendHintHeader = 'x-describe-backend-hint'
 
 const acceptable = /^[\x21-\x7e]+$/
 

@@ -92,7 +92,8 @@ function countedStream(
 ): AsyncIterable<Uint8Array> {
   const raw = rawStream(c)
   if (!(raw instanceof ReadableStream)) return countChunks(raw, budget, onClientLeft)
-  return webBody(countChunks(piecesOf(raw), budget, onClientLeft), undefined)
+  const pieces = piecesOf(raw as ReadableStream<Uint8Array>)
+  return webBody(countChunks(pieces, budget, onClientLeft), undefined)
 }
 
 async function* countChunks(

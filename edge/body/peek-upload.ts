@@ -25,7 +25,9 @@ export async function peekUpload(
   const isWeb = stream instanceof ReadableStream
   // One of unknown length was made of pieces already, to be counted.
   const isRaw = isWeb && body.length !== undefined
-  const iterator = (isRaw ? piecesOf(stream) : stream)[Symbol.asyncIterator]()
+  const iterator = (isRaw ? piecesOf(stream as ReadableStream<Uint8Array>) : stream)[
+    Symbol.asyncIterator
+  ]()
   const wanted = length <= smallUploadBytes ? Infinity : peekedBytes
   const { head, ended } = await readHead(iterator, wanted).catch((cause: unknown) => {
     throw body.failure() ?? clientLeft(cause)

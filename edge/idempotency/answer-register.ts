@@ -6,7 +6,7 @@ export const keptMs = 24 * 3_600_000
 
 /** Answers kept in one store, and their characters together: beyond either the oldest go first. */
 export const maxAnswers = 10_000
-export const maxTotalChars = 256 * 1024 * 1024
+const maxTotalChars = 256 * 1024 * 1024
 
 const tables = [
   `CREATE TABLE IF NOT EXISTS answers

@@ -1,7 +1,7 @@
 import type { KeptAnswer } from './idempotency-store.ts'
 
 /** Bytes of the longest answer kept: some 20,000 streamed tokens, and what a row of a Durable Object may hold. */
-export const maxKeptBytes = 1024 * 1024
+const maxKeptBytes = 1024 * 1024
 
 /**
  * Relays an answer and keeps a copy. It is read to its end even when its reader leaves: the copy is what the reader will

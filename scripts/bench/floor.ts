@@ -2,7 +2,7 @@ import { blocksPerRow } from '../../backend/graph/quantize.ts'
 import type { TextConfig } from '../../backend/model/model-config.ts'
 
 /** Bytes of an 8-bit matrix [rows, width] with one float32 scale a block. */
-export function quantizedBytes(rows: number, width: number, blockSize: number): number {
+function quantizedBytes(rows: number, width: number, blockSize: number): number {
   return rows * (width + 4 * blocksPerRow(width, blockSize))
 }
 

@@ -31,7 +31,7 @@ export interface Timings {
   readonly total_ms: number
 }
 
-export interface TokenLogprob {
+interface TokenLogprob {
   /** The token's own bytes as text, U+FFFD where they are not whole characters; of a control token its name. */
   readonly token: string
   readonly id: number
