@@ -15,6 +15,7 @@ const schema = z.object({
     .regex(/^[\x21-\x7e]{1,256}$/, 'expected at most 256 visible ASCII characters')
     .optional(),
   BACKEND_URL: setByStart.optional(),
+  BACKENDS: setByStart.optional(),
   TLS_CA: setByStart.optional(),
   TLS_CERT: setByStart.optional(),
   TLS_KEY: setByStart.optional(),
