@@ -55,7 +55,7 @@ export class KeyMeter {
     nowMs: number,
   ): Decision {
     const isTidy = this.#isTidy(keyId, nowMs)
-    const decision = this.#sql.transaction(() => {
+    const made = this.#sql.transaction(() => {
       if (!isTidy) {
         this.#followClock(keyId, nowMs)
         this.#expire(keyId, nowMs)
@@ -79,7 +79,7 @@ export class KeyMeter {
       return decision
     })
     if (!isTidy) this.#noteTidy(keyId, nowMs)
-    return decision
+    return made
   }
 
   /** Replaces a reservation by what was really used. A call that is not known, or was settled before, changes nothing. */
