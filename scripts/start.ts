@@ -14,7 +14,7 @@ interface StartOptions {
 const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /**
- * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of one of them.
+ * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of the edge.
  * @returns the exit code
  */
 export async function main({ environment, buildWorker }: StartOptions): Promise<number> {

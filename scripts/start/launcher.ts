@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Environment } from '../../shared/node/dot-env.ts'
 import { prepare } from './prepare.ts'
 import { Program, type ProgramOptions } from './program.ts'
@@ -28,14 +29,23 @@ export interface ReadyProduct {
   readonly apiKeyFile: string
 }
 
-/** Starts the programs of the product, watches them and ends them. */
+/** Milliseconds before a backend that ended is started again: one that cannot run must not take a core by trying. */
+const backendRestartMs = 1_000
+
+type RunOptions = Omit<ProgramOptions, 'print'>
+
+/**
+ * Starts the programs of the product, watches them and ends them. Once the product is up, a backend that ends is
+ * started again, and the edge answers 503 meanwhile; without an edge there is nothing to go on for.
+ */
 export class Launcher {
   readonly #parts: LauncherParts
-  readonly #programs: Program[] = []
+  readonly #programs = new Set<Program>()
+  #isUp = false
   readonly #stopping = new AbortController()
   #fail: (reason: StartError) => void = () => undefined
 
-  /** Rejects when a program ends though nobody asked it to. */
+  /** Rejects when the edge ends though nobody asked it to, or the backend before the product was up. */
   readonly failed: Promise<never>
 
   constructor(parts: LauncherParts) {
@@ -71,11 +81,12 @@ export class Launcher {
     const { signal } = this.#stopping
     await waitForBackend(backend.url, certificates, signal)
     await proveReadiness(edge.url, apiKey, signal)
+    this.#isUp = true
     return { url: edge.url, backendUrl: backend.url, apiKeyFile }
   }
 
   /** @param options `environment` holds what differs from the launcher's own */
-  #run(options: Omit<ProgramOptions, 'print'>): void {
+  #run(options: RunOptions): void {
     this.#stopping.signal.throwIfAborted()
     const { environment, print } = this.#parts
     const program = new Program({
@@ -83,19 +94,26 @@ export class Launcher {
       environment: { ...environment, ...options.environment },
       print,
     })
-    this.#programs.push(program)
-    void this.#watch(program)
+    this.#programs.add(program)
+    void this.#watch(program, options)
   }
 
-  async #watch(program: Program): Promise<void> {
+  async #watch(program: Program, options: RunOptions): Promise<void> {
     const how = await program.ended
-    if (this.#stopping.signal.aborted) return
-    this.#fail(new StartError(`The ${program.name} ended (${how}); its log is ${program.logFile}`))
+    const { signal } = this.#stopping
+    if (signal.aborted) return
+    const report = `The ${program.name} ended (${how}); its log is ${program.logFile}`
+    if (program.name !== 'backend' || !this.#isUp) return this.#fail(new StartError(report))
+    this.#parts.print(`${report}. It is started again`)
+    this.#programs.delete(program)
+    await program.stop()
+    await delay(backendRestartMs, undefined, { signal }).catch(() => undefined)
+    if (!signal.aborted) this.#run(options)
   }
 
   /** Ends all programs, by force where they take too long. Nothing can be started afterwards. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await Promise.all(this.#programs.map((program) => program.stop()))
+    await Promise.all([...this.#programs].map((program) => program.stop()))
   }
 }

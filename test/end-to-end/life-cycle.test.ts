@@ -58,16 +58,32 @@ describe.each(['worker', 'node'])('npm start with EDGE=%s', (edge) => {
     await expectNothingLeft(processes)
   })
 
-  it.each([
-    ['backend', 'backend/main.js'],
-    ['edge', edge === 'worker' ? 'workerd' : 'edge/node.js'],
-  ])('ends with 1 and says so when the %s dies', async (name, command) => {
+  it('ends with 1 and says so when the edge dies', async () => {
     const product = await started({ EDGE: edge })
     const processes = product.processes()
+    const command = edge === 'worker' ? 'workerd' : 'edge/node.js'
     const victim = processes.find((process) => process.command.includes(command))!
     process.kill(victim.pid, 'SIGKILL')
     expect(await product.ended).toBe(1)
-    expect(product.output()).toContain(`The ${name} ended (`)
+    expect(product.output()).toContain('The edge ended (')
+    await expectNothingLeft(processes)
+  })
+
+  it('answers 503 when the backend is killed, and starts it again', async () => {
+    const product = await started({ EDGE: edge })
+    const isBackend = ({ command }: { command: string }) => command.includes('backend/main.js')
+    process.kill(product.processes().find(isBackend)!.pid, 'SIGKILL')
+    const headers = { 'content-type': 'application/json', 'x-api-key': product.apiKey }
+    const body = JSON.stringify({ prompt: 'Hello!', temperature: 0 })
+    const ask = () => fetch(`${product.url}/generate/text`, { method: 'POST', headers, body })
+    await eventually(() => product.output().includes('The backend ended (signal SIGKILL)'))
+    const refusedAnswer = await ask()
+    expect(refusedAnswer.status).toBe(503)
+    expect(await refusedAnswer.json()).toMatchObject({ error: { type: 'server_error' } })
+    await eventually(async () => (await ask()).status === 200)
+    const processes = product.processes()
+    product.child.kill('SIGTERM')
+    expect(await product.ended).toBe(0)
     await expectNothingLeft(processes)
   })
 
