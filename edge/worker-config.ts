@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaultDeadlineMs } from '../shared/api/limits.ts'
 import type { AnswerNamespace } from './idempotency/remote-answers.ts'
+import type { CopyNamespace } from './keys/key-copies.ts'
 import type { KeyNamespace } from './keys/remote-key-store.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from './keys/synced-key-source.ts'
 import type { MeterNamespace } from './limits/remote-meter.ts'
@@ -18,6 +19,9 @@ const mtlsBinding = z.custom<MtlsFetcher>(isFetcher, 'expected an mTLS certifica
 
 const isNamespace = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && 'getByName' in value
+
+const isCopyNamespace = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'put' in value
 
 /** A rate limiting binding. */
 interface RateLimiter {
@@ -38,6 +42,7 @@ const workerSettings = z.object({
   BACKEND_AFFINITY: stickySetting,
   API_KEY: z.string().min(1),
   KEY_AUTHORITY: z.custom<KeyNamespace>(isNamespace),
+  KEYS: z.custom<CopyNamespace>(isCopyNamespace),
   KEY_METER: z.custom<MeterNamespace>(isNamespace),
   KEPT_ANSWERS: z.custom<AnswerNamespace>(isNamespace),
   ADDRESS_GUARD: z.custom<RateLimiter>(isRateLimiter),

@@ -67,6 +67,50 @@ describe('isolates that share the key authority', () => {
     }
   })
 
+  it('believe copies of keys in KV only as far as they know them to be true', async () => {
+    const edge = await startWorkerd(settings, { isolates, breakableAuthority: true })
+    try {
+      const [first, ...others] = edge.urls as [string, string, string]
+      const copies = await edge.keyCopies()
+      const copyOf = (id: string) => copies.get(`key:${id}`)
+      const [busy, good, revoked, spoiled, missing] = [
+        await create(first),
+        await create(first),
+        await create(first),
+        await create(first),
+        await create(first),
+      ]
+      for (const { id, key } of [good, revoked, spoiled, missing]) {
+        await expect.poll(() => copyOf(id)).toContain(`"id":"${id}"`)
+        expect(await copyOf(id)).not.toContain(key.split('_')[2])
+      }
+      // Somebody brings back the copy from before the revocation, writes another, and removes a third.
+      const old = (await copyOf(revoked.id))!
+      await revoke(first, revoked.id)
+      await expect.poll(() => copyOf(revoked.id)).not.toBe(old)
+      await copies.put(`key:${revoked.id}`, old)
+      await copies.put(`key:${spoiled.id}`, old.replaceAll(revoked.id, spoiled.id))
+      await copies.delete(`key:${missing.id}`)
+
+      // These isolates hear of what changed, but have never seen the keys.
+      for (const url of others) {
+        expect(await ask(url, busy.key)).toBe(200)
+        expect(await ask(url, revoked.key)).toBe(401)
+        expect(await ask(url, spoiled.key)).toBe(200)
+      }
+      expect(edge.output().split('The copy of a key is not genuine')).toHaveLength(
+        1 + others.length,
+      )
+      await edge.breakAuthority(true)
+      for (const url of others) {
+        expect(await ask(url, good.key)).toBe(200)
+        expect(await ask(url, missing.key)).toBe(503)
+      }
+    } finally {
+      await edge.stop()
+    }
+  })
+
   it('go on for the grace when the authority is gone, then answer 503', async () => {
     const graceMs = 3_000
     const vars = { REVOCATION_MAX_STALE_MS: '1', REVOCATION_GRACE_MS: String(graceMs) }

@@ -7,10 +7,12 @@ import { boundTarget } from './backends/bound-target.ts'
 import { BackendPool } from './backends/pool.ts'
 import { remoteAnswers } from './idempotency/remote-answers.ts'
 import { createApiKeys } from './keys/api-keys.ts'
+import { copyReader } from './keys/key-copies.ts'
 import { remoteKeyStore } from './keys/remote-key-store.ts'
 import { SyncedKeySource } from './keys/synced-key-source.ts'
 import { networkOf } from './limits/address-window.ts'
 import { remoteMeter } from './limits/remote-meter.ts'
+import { writeWorkerLine } from './log/worker-log.ts'
 import type { EdgeEnv, LogLine, Platform } from './platform.ts'
 import { relayNatively } from './streams/native-relay.worker.ts'
 import { parseWorkerConfig, type WorkerConfig } from './worker-config.ts'
@@ -45,11 +47,15 @@ function createPlatform(config: WorkerConfig): Platform {
     deadlineMs: config.DEADLINE_MS,
   })
   const wallClock = () => Date.now()
+  const log = (line: LogLine) => {
+    if (isLogged(line.level, config.LOG_LEVEL)) writeWorkerLine(line)
+  }
   const keyStore = remoteKeyStore(config.KEY_AUTHORITY)
   const source = new SyncedKeySource(keyStore, {
     maxStaleMs: config.REVOCATION_MAX_STALE_MS,
     graceMs: config.REVOCATION_GRACE_MS,
     now,
+    readCopy: copyReader(config.KEYS, log),
   })
   return {
     keys: createApiKeys({ rootKey: config.API_KEY, source, wallClock }),
@@ -70,9 +76,7 @@ function createPlatform(config: WorkerConfig): Platform {
     stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,
     answers: remoteAnswers(config.KEPT_ANSWERS),
     fetchPublic: (url, init) => fetch(url, init),
-    log: (line) => {
-      if (isLogged(line.level, config.LOG_LEVEL)) log(line)
-    },
+    log,
     now,
     wallClock,
     deadlineMs: config.DEADLINE_MS,
@@ -83,13 +87,8 @@ function isLogged(level: LogLine['level'], threshold: WorkerConfig['LOG_LEVEL'])
   return level === 'error' ? threshold !== 'silent' : ['debug', 'info'].includes(threshold)
 }
 
-function log(line: LogLine): void {
-  // oxlint-disable-next-line no-console -- where a Worker's log lines go
-  console.log(JSON.stringify(line))
-}
-
 function answerBadSettings(request: Request, settings: readonly string[]): Response {
-  log({
+  writeWorkerLine({
     level: 'error',
     message: 'These settings are missing or not valid',
     settings: settings.join(', '),

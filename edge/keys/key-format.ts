@@ -64,13 +64,18 @@ export function randomSecret(): string {
   return randomText(alphanumeric, secretLength)
 }
 
-/** HMAC-SHA-256, cut to `checkLength` letters and digits. */
-async function checkOf(body: string, checkSecret: string): Promise<string> {
+/** HMAC-SHA-256. */
+export async function hmacOf(text: string, secret: string): Promise<Uint8Array> {
   const encoder = new TextEncoder()
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
-  const secret = encoder.encode(checkSecret)
-  const key = await crypto.subtle.importKey('raw', secret, algorithm, false, ['sign'])
-  const code = new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(body)))
+  const bytes = encoder.encode(secret)
+  const key = await crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign'])
+  return new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text)))
+}
+
+/** The HMAC, cut to `checkLength` letters and digits. */
+async function checkOf(body: string, checkSecret: string): Promise<string> {
+  const code = await hmacOf(body, checkSecret)
   return Array.from(code.subarray(0, checkLength), (byte) => alphanumeric[byte % 62]).join('')
 }
 

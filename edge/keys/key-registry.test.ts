@@ -80,18 +80,25 @@ describe('KeyRegistry', () => {
     registry.rotate('c', 'hash', 0)
     const { version: removedAt } = registry.remove('d')!
     const reply = registry.sync(version, 'b')
-    expect(reply.changed?.toSorted()).toEqual(['a', 'b', 'c', 'd'])
+    expect(reply.changed).toEqual([
+      { id: 'a', version: 5 },
+      { id: 'b', version: 6 },
+      { id: 'c', version: 7 },
+      { id: 'd', version: 8 },
+    ])
     expect(reply.record?.revokedAt).toBe(1_000)
     expect(reply.version).toBe(removedAt)
     expect(registry.sync(reply.version, 'd')).toMatchObject({ changed: [], record: undefined })
   })
 
-  it('does not tell one by one what is too much, or lies ahead of it', () => {
+  it('tells the latest changes when asked from too far back, or from ahead of it', () => {
     const { registry } = setUp()
     registry.create(newKey('a'))
     for (let index = 0; index < 1_000; index += 1) registry.update('a', { note: String(index) })
-    expect(registry.sync(1, 'a').changed).toEqual(['a'])
-    expect(registry.sync(0, 'a').changed).toBeUndefined()
-    expect(registry.sync(5_000, 'a').changed).toBeUndefined()
+    const changed = [{ id: 'a', version: 1_001 }]
+    expect(registry.sync(1_000, 'a')).toMatchObject({ version: 1_001, since: 1_000, changed })
+    expect(registry.sync(1, 'a')).toMatchObject({ since: 1, changed })
+    expect(registry.sync(0, 'a')).toMatchObject({ since: 1, changed })
+    expect(registry.sync(5_000, 'a')).toMatchObject({ version: 1_001, since: 1, changed })
   })
 })

@@ -3,7 +3,7 @@ import { randomSecret } from './key-format.ts'
 import type { KeyRecord } from './key-record.ts'
 import type { KeyChanges, KeyStore, NewKey, SyncReply } from './key-store.ts'
 
-/** Changes told one by one; an isolate further behind forgets what it knows instead, which is cheaper for both. */
+/** Changes told with one answer; an isolate further behind forgets what it knows instead, which is cheaper for both. */
 const maxToldChanges = 1_000
 
 /** Changes kept: days of administration, and a few hundred kilobytes at most. */
@@ -37,8 +37,7 @@ export class KeyRegistry implements KeyStore {
 
   sync(version: number, id: string): SyncReply {
     return this.#sql.transaction(() => ({
-      version: this.#lastVersion(),
-      changed: this.#changedSince(version),
+      ...this.#changedSince(version),
       checkSecret: this.#checkSecret,
       record: this.get(id),
     }))
@@ -129,12 +128,15 @@ export class KeyRegistry implements KeyStore {
     return row!.version
   }
 
-  #changedSince(version: number): readonly string[] | undefined {
-    const last = this.#lastVersion()
+  #changedSince(asked: number): Pick<SyncReply, 'version' | 'since' | 'changed'> {
+    const version = this.#lastVersion()
+    const earliest = Math.max(0, version - maxToldChanges)
     // Ahead of us: the store was set back to an earlier state.
-    if (version > last || last - version > maxToldChanges) return undefined
-    const query = 'SELECT DISTINCT id FROM key_changes WHERE version > ?'
-    return this.#sql.all<{ id: string }>(query, version).map(({ id }) => id)
+    const since = asked > version ? earliest : Math.max(asked, earliest)
+    const query = `SELECT id, max(version) AS version FROM key_changes WHERE version > ?
+      GROUP BY id ORDER BY 2`
+    const changed = this.#sql.all<{ id: string; version: number }>(query, since)
+    return { version, since, changed }
   }
 }
 

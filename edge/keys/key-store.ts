@@ -9,12 +9,20 @@ export type NewKey = Pick<KeyRecord, 'id' | 'hash' | 'note' | 'scopes' | 'limits
 /** What may change in the life of a key, apart from its end and its secret. */
 export type KeyChanges = Partial<Pick<KeyRecord, 'note' | 'scopes' | 'limits' | 'expiresAt'>>
 
+/** A key was made, changed or removed. */
+interface KeyChange {
+  readonly id: string
+  readonly version: number
+}
+
 /** What an isolate learns from the authority with one question. */
 export interface SyncReply {
   /** Everything up to this change is accounted for. */
   readonly version: number
-  /** Ids of the keys that changed since; undefined when that is too long ago to tell. */
-  readonly changed: readonly string[] | undefined
+  /** Where the told changes begin: later than asked when that is too long ago, or earlier when the store was set back. */
+  readonly since: number
+  /** The latest change of each key that changed after `since`, oldest first. */
+  readonly changed: readonly KeyChange[]
   readonly checkSecret: string
   /** The key that was asked for, as it is now. */
   readonly record: KeyRecord | undefined
@@ -24,8 +32,11 @@ export interface SyncReply {
 export interface KeyStore {
   /** Keys this installation made carry a check made with it. */
   checkSecret(): Eventually<string>
-  /** What changed after `version`, and the record of `id`. */
-  sync(version: number, id: string): Eventually<SyncReply>
+  /**
+   * What changed after `version`, and the record of `id`.
+   * @param lacksCopy whether the key was looked for among the copies, and no usable one was found
+   */
+  sync(version: number, id: string, lacksCopy?: boolean): Eventually<SyncReply>
   get(id: string): Eventually<KeyRecord | undefined>
   /** In order of creation. @param after id of the last key already seen */
   list(limit: number, after?: string): Eventually<readonly KeyRecord[]>

@@ -10,7 +10,7 @@ export function remoteKeyStore(namespace: KeyNamespace): KeyStore {
   const authority = () => namespace.getByName('keys')
   return {
     checkSecret: () => authority().checkSecret(),
-    sync: (version, id) => authority().sync(version, id),
+    sync: (version, id, lacksCopy) => authority().sync(version, id, lacksCopy),
     get: (id) => authority().get(id),
     list: (limit, after) => authority().list(limit, after),
     create: (key) => authority().create(key),

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { testSqlite } from '../../test/support/test-keys.ts'
 import { KeyRegistry } from './key-registry.ts'
+import type { KeyCopy } from './key-copy.ts'
 import type { SyncReply } from './key-store.ts'
 import { SyncedKeySource } from './synced-key-source.ts'
 
@@ -11,21 +12,33 @@ function setUp(options: { maxStaleMs?: number; graceMs?: number } = {}) {
   const clock = { ms: 1_000_000 }
   const registry = new KeyRegistry(testSqlite(), () => clock.ms)
   const network = { down: false, questions: 0, hold: undefined as Promise<void> | undefined }
-  const sync = async (version: number, id: string): Promise<SyncReply> => {
+  /** Questions of isolates that looked for a copy in vain. */
+  const lacking: string[] = []
+  const copies = { of: new Map<string, KeyCopy>(), hold: undefined as Promise<void> | undefined }
+  const sync = async (version: number, id: string, lacksCopy = false): Promise<SyncReply> => {
     network.questions += 1
+    if (lacksCopy) lacking.push(id)
     if (network.down) throw new Error('Network connection lost')
     const reply = registry.sync(version, id)
     await network.hold
     return reply
   }
+  const readCopy = async (id: string) => {
+    const copy = copies.of.get(id)
+    await copies.hold
+    return copy
+  }
   const source = new SyncedKeySource(
     { sync },
-    { maxStaleMs: 2_000, graceMs: 30_000, now: () => clock.ms, ...options },
+    { maxStaleMs: 2_000, graceMs: 30_000, now: () => clock.ms, readCopy, ...options },
   )
   for (const id of ['a', 'b']) {
     registry.create({ id, hash: id, note: '', scopes: ['text'], limits: {}, expiresAt: null })
   }
-  return { clock, registry, network, source }
+  const copy = (id: string) => {
+    copies.of.set(id, { record: registry.get(id)!, asOf: registry.sync(0, id).version })
+  }
+  return { clock, registry, network, source, copies, copy, lacking }
 }
 
 describe('SyncedKeySource', () => {
@@ -162,12 +175,12 @@ describe('SyncedKeySource', () => {
     const older = new KeyRegistry(testSqlite(), () => clock.ms)
     const broken = new SyncedKeySource(
       { sync: async (version, id) => (network.questions > 1 ? older.sync(version, id) : reply()) },
-      { maxStaleMs: 2_000, graceMs: 0, now: () => clock.ms },
+      { maxStaleMs: 2_000, graceMs: 0, now: () => clock.ms, readCopy: async () => undefined },
     )
     const record = await source.find('a')
     const reply = (): SyncReply => {
       network.questions += 1
-      return { version: 9, changed: [], checkSecret: 'x', record }
+      return { version: 9, since: 0, changed: [], checkSecret: 'x', record }
     }
     expect(await broken.find('a')).toBe(record)
     clock.ms += 2_000
@@ -180,6 +193,118 @@ describe('SyncedKeySource', () => {
     network.down = true
     expect(await source.checkSecret('b')).toBe(registry.checkSecret())
     expect(network.questions).toBe(1)
+  })
+
+  it('refuses what was revoked here when an answer from before begins anew', async () => {
+    const { registry, network, source } = setUp()
+    for (let index = 0; index < 1_001; index += 1) registry.update('b', { note: String(index) })
+    const gate = openable()
+    network.hold = gate.opened
+    const pending = source.find('a')
+    source.noteChange('a', registry.revoke('a')!.version)
+    gate.open()
+    await pending
+    expect((await source.find('a'))?.revokedAt).not.toBeNull()
+  })
+})
+
+describe('SyncedKeySource with copies', () => {
+  it('takes a copy that is still true without asking, and remembers it', async () => {
+    const { copies, copy, network, source } = setUp()
+    copy('b')
+    await source.find('a')
+    expect((await source.find('b'))?.id).toBe('b')
+    copies.of.clear()
+    expect((await source.find('b'))?.id).toBe('b')
+    expect(network.questions).toBe(1)
+  })
+
+  it('asks, and says what is missing, when there is no copy: a new key works at once', async () => {
+    const { lacking, registry, source } = setUp()
+    await source.find('a')
+    registry.create({ id: 'c', hash: 'c', note: '', scopes: ['text'], limits: {}, expiresAt: null })
+    expect((await source.find('c'))?.id).toBe('c')
+    expect(lacking).toEqual(['c'])
+  })
+
+  it('does not look for copies when it has to ask anyway', async () => {
+    const { copies, copy, lacking, network, source } = setUp()
+    copy('a')
+    copies.hold = new Promise(() => undefined)
+    await source.find('a')
+    expect([network.questions, lacking]).toEqual([1, []])
+  })
+
+  it('never takes a copy at staleness 0', async () => {
+    const { copy, network, source } = setUp({ maxStaleMs: 0 })
+    copy('a')
+    copy('b')
+    for (const id of ['a', 'b', 'a']) await source.find(id)
+    expect(network.questions).toBe(3)
+  })
+
+  it.each<[string, (registry: KeyRegistry) => unknown]>([
+    ['revoked', (registry) => registry.revoke('b')],
+    ['changed', (registry) => registry.update('b', { scopes: ['image'] })],
+    ['rotated', (registry) => registry.rotate('b', 'new', 0)],
+    ['removed', (registry) => registry.remove('b')],
+  ])('does not take a copy from before the key was %s, from the next answer on', async (_, end) => {
+    const { clock, copy, network, registry, source } = setUp()
+    copy('b')
+    await source.find('a')
+    end(registry)
+    clock.ms += 2_000
+    await source.find('a')
+    expect(await source.find('b')).toEqual(registry.get('b'))
+    expect(network.questions).toBe(3)
+  })
+
+  it('does not take an old copy in an isolate that never heard of the change', async () => {
+    const { copy, registry, source } = setUp()
+    copy('b')
+    registry.revoke('b')
+    for (let index = 0; index < 1_001; index += 1) registry.update('a', { note: String(index) })
+    await source.find('a')
+    expect((await source.find('b'))?.revokedAt).not.toBeNull()
+  })
+
+  it('does not take a copy from before a change made here', async () => {
+    const { copy, registry, source } = setUp()
+    copy('b')
+    await source.find('a')
+    source.noteChange('b', registry.revoke('b')!.version)
+    expect((await source.find('b'))?.revokedAt).not.toBeNull()
+  })
+
+  it('judges a copy that comes late by what is known by then', async () => {
+    const { clock, copies, copy, registry, source } = setUp()
+    copy('b')
+    await source.find('a')
+    const gate = openable()
+    copies.hold = gate.opened
+    const pending = source.find('b')
+    registry.revoke('b')
+    clock.ms += 2_000
+    gate.open()
+    expect((await pending)?.revokedAt).not.toBeNull()
+  })
+
+  it('goes on with copies while the authority is away, until the grace ends', async () => {
+    const { clock, copy, network, source } = setUp()
+    copy('b')
+    await source.find('a')
+    network.down = true
+    clock.ms += 29_999
+    expect((await source.find('b'))?.id).toBe('b')
+    clock.ms += 1
+    await expect(source.find('b')).rejects.toMatchObject({ code: 'keys_unavailable' })
+  })
+
+  it('takes no copy before the authority has answered once', async () => {
+    const { copy, network, source } = setUp()
+    copy('a')
+    network.down = true
+    await expect(source.find('a')).rejects.toMatchObject({ code: 'keys_unavailable' })
   })
 })
 

@@ -1,7 +1,10 @@
 import { ServiceError } from '../../shared/api/errors.ts'
+import { ChangeWindow } from './change-window.ts'
+import type { ReadCopy } from './key-copies.ts'
 import type { KeyRecord } from './key-record.ts'
 import type { KeySource } from './key-source.ts'
 import type { KeyStore, SyncReply } from './key-store.ts'
+import { withinTime } from './within-time.ts'
 
 /** Milliseconds a key may go on being accepted after its revocation: one question per isolate and two seconds costs little. */
 export const defaultMaxStaleMs = 2_000
@@ -25,23 +28,25 @@ interface SyncOptions {
   readonly graceMs: number
   /** Milliseconds, on a clock that does not run ahead of the asking of a question. */
   readonly now: () => number
+  /** Looks for a copy of a record nearby. */
+  readonly readCopy: ReadCopy
 }
 
 /**
  * What one isolate knows of the keys, kept true by asking the authority what changed. A request that finds the
  * knowledge too old asks and waits itself: refreshing in the background would promise nothing in an idle isolate,
  * and a Worker must not wait for what another request asked.
+ *
+ * A record it does not hold is looked for among the copies first, as long as its knowledge of changes is young enough
+ * to tell whether a copy is still true. So no promise depends on the copies: they spare questions, and nothing else.
  */
 export class SyncedKeySource implements KeySource {
   readonly #store: Pick<KeyStore, 'sync'>
   readonly #options: SyncOptions
   /** undefined: no such key. */
   readonly #records = new Map<string, KeyRecord | undefined>()
+  readonly #changes = new ChangeWindow()
   #checkSecret: string | undefined
-  /** Changes up to here are accounted for. */
-  #version = 0
-  /** The latest change heard of; what is older may be outdated, and is not kept. */
-  #newestVersion = 0
   /** When the question was asked whose answer is the latest. What is known is at least that young. */
   #askedAt = -Infinity
   #retryAt = -Infinity
@@ -58,23 +63,43 @@ export class SyncedKeySource implements KeySource {
   }
 
   async find(id: string): Promise<KeyRecord | undefined> {
-    const age = this.#age()
-    if (this.#records.has(id)) {
-      if (age < this.#options.maxStaleMs) return this.#records.get(id)
-      if (this.#mayGoOn(age) && this.#options.now() < this.#retryAt) return this.#records.get(id)
+    const looksNearby = this.#needsNoAnswer()
+    if (looksNearby) {
+      const known = await this.#known(id, () => this.#needsNoAnswer())
+      if (known !== undefined) return known.record
     }
     try {
-      return (await this.#ask(id)).record
+      return (await this.#ask(id, looksNearby)).record
     } catch (error) {
       // Time has passed, and another request may have had better luck.
-      if (this.#records.has(id) && this.#mayGoOn(this.#age())) return this.#records.get(id)
+      const known = await this.#known(id, () => this.#mayGoOn())
+      if (known !== undefined) return known.record
       throw error
     }
   }
 
   noteChange(id: string, version: number): void {
-    this.#newestVersion = Math.max(this.#newestVersion, version)
+    this.#changes.note(id, version)
     this.#records.delete(id)
+  }
+
+  /** What is known here or nearby. @param isYoung whether knowledge of changes is young enough, now */
+  async #known(id: string, isYoung: () => boolean): Promise<Known | undefined> {
+    if (!isYoung()) return undefined
+    if (this.#records.has(id)) return { record: this.#records.get(id) }
+    if (this.#checkSecret === undefined) return undefined
+    const copy = await this.#options.readCopy(id, this.#checkSecret)
+    // Meanwhile time has passed, and more may have become known.
+    if (copy === undefined || !isYoung()) return undefined
+    if (!this.#changes.isCurrent(id, copy.asOf)) return undefined
+    this.#remember(id, copy.record)
+    return copy
+  }
+
+  /** Whether knowledge is young enough, or the authority out of reach and not to be bothered again yet. */
+  #needsNoAnswer(): boolean {
+    if (this.#age() < this.#options.maxStaleMs) return true
+    return this.#mayGoOn() && this.#options.now() < this.#retryAt
   }
 
   /** Milliseconds. A clock that was set back makes what is known infinitely old. */
@@ -83,15 +108,18 @@ export class SyncedKeySource implements KeySource {
     return age < 0 ? Infinity : age
   }
 
-  #mayGoOn(age: number): boolean {
-    return this.#options.maxStaleMs > 0 && age < this.#options.graceMs
+  #mayGoOn(): boolean {
+    return this.#options.maxStaleMs > 0 && this.#age() < this.#options.graceMs
   }
 
-  async #ask(id: string): Promise<SyncReply> {
+  async #ask(id: string, lacksCopy = false): Promise<SyncReply> {
     const askedAt = this.#options.now()
+    const { version } = this.#changes
     try {
-      const reply = await withinTime(this.#store.sync(this.#version, id))
-      this.#learn(id, reply, askedAt)
+      const late = `The key authority did not answer within ${syncTimeoutMs} ms`
+      const answer = this.#store.sync(version, id, lacksCopy)
+      const reply = await withinTime(answer, syncTimeoutMs, late)
+      this.#learn(id, reply, askedAt, version)
       return reply
     } catch (cause) {
       this.#retryAt = this.#options.now() + retryPauseMs
@@ -100,22 +128,13 @@ export class SyncedKeySource implements KeySource {
     }
   }
 
-  /** Answers may come in another order than the questions went. */
-  #learn(id: string, reply: SyncReply, askedAt: number): void {
+  #learn(id: string, reply: SyncReply, askedAt: number, askedVersion: number): void {
     this.#checkSecret = reply.checkSecret
-    if (reply.changed === undefined) this.#forgetAll(reply.version)
-    else for (const changedId of reply.changed) this.#records.delete(changedId)
-    if (reply.version >= this.#newestVersion) this.#remember(id, reply.record)
-    this.#version = Math.max(this.#version, reply.version)
-    this.#newestVersion = Math.max(this.#newestVersion, reply.version)
+    const outdated = this.#changes.learn(reply, askedVersion)
+    if (outdated === undefined) this.#records.clear()
+    else for (const changedId of outdated) this.#records.delete(changedId)
+    if (this.#changes.isCurrent(id, reply.version)) this.#remember(id, reply.record)
     this.#askedAt = this.#age() === Infinity ? askedAt : Math.max(this.#askedAt, askedAt)
-  }
-
-  /** Also when the store was set back to an earlier state: its versions count from there. */
-  #forgetAll(version: number): void {
-    this.#records.clear()
-    this.#version = version
-    this.#newestVersion = version
   }
 
   #remember(id: string, record: KeyRecord | undefined): void {
@@ -126,12 +145,7 @@ export class SyncedKeySource implements KeySource {
   }
 }
 
-function withinTime<Value>(answer: Value | Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const late = new Error(`The key authority did not answer within ${syncTimeoutMs} ms`)
-    const timer = setTimeout(() => reject(late), syncTimeoutMs)
-    void Promise.resolve(answer)
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer))
-  })
+interface Known {
+  /** undefined: no such key. */
+  readonly record: KeyRecord | undefined
 }

@@ -10,6 +10,7 @@ function goodConfig() {
   const environment = () => ({
     vars: { BACKENDS: 'https://a.company.com:8443,https://b.company.com:8443', LOG_LEVEL: 'info' },
     mtls_certificates: [{ binding: 'BACKEND', certificate_id: id }],
+    kv_namespaces: [{ binding: 'KEYS', id: id.replaceAll('-', '') }],
     durable_objects: { bindings: [{ name: 'KEY_AUTHORITY', class_name: 'KeyAuthority' }] },
     ratelimits: [{ name: 'ADDRESS_GUARD' }],
   })
@@ -31,6 +32,11 @@ describe('checkDeployment()', () => {
       'a missing binding',
       ({ env }) => (env.production.durable_objects.bindings = []),
       /^\[env.production\] lacks the binding KEY_AUTHORITY$/,
+    ],
+    [
+      'a missing namespace',
+      ({ env }) => (env.production.kv_namespaces = []),
+      /^\[env.production\] lacks the binding KEYS$/,
     ],
     [
       'a missing variable',
@@ -74,6 +80,8 @@ describe('checkDeployment()', () => {
     const config = parse(await readFile('wrangler.toml', 'utf8'))
     const { mistakes, unset } = checkDeployment(config, name)
     expect(mistakes).toEqual([])
-    expect(unset.join('\n')).toMatch(/client certificate BACKEND[^]*the address of your backend/)
+    expect(unset.join('\n')).toMatch(
+      /client certificate BACKEND[^]*KV namespace KEYS[^]*the address of your backend/,
+    )
   })
 })

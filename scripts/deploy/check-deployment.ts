@@ -9,6 +9,7 @@ const environment = z.object({
   mtls_certificates: z
     .array(z.object({ binding: z.string(), certificate_id: z.string() }))
     .default([]),
+  kv_namespaces: z.array(z.object({ binding: z.string(), id: z.string() })).default([]),
   durable_objects: z
     .object({ bindings: z.array(z.object({ name: z.string(), class_name: z.string() })) })
     .default({ bindings: [] }),
@@ -23,8 +24,8 @@ const deployment = environment.extend({
   env: z.record(z.string(), environment).default({}),
 })
 
-/** What `wrangler mtls-certificate upload` prints; the repository holds none. */
-const placeholderId = '00000000-0000-0000-0000-000000000000'
+/** Stands in the repository in place of what wrangler prints when a certificate or a namespace is made. */
+const placeholderId = /^[0-]+$/
 
 /** Host names that RFC 2606 keeps for examples. */
 const exampleHost = /(^|\.)example\.(com|net|org)$/
@@ -99,20 +100,27 @@ function backendMistakes(own: Environment, where: string): readonly string[] {
 
 function unsetOf(own: Environment, where: string): readonly string[] {
   const certificates = own.mtls_certificates
-    .filter(({ certificate_id: id }) => id === placeholderId)
+    .filter(({ certificate_id: id }) => placeholderId.test(id))
     .map(
       ({ binding }) => `${where} needs the id of the client certificate ${binding}: upload it
     with npx wrangler mtls-certificate upload, and put the id that is printed into wrangler.toml`,
     )
+  const namespaces = own.kv_namespaces
+    .filter(({ id }) => placeholderId.test(id))
+    .map(
+      ({ binding }) => `${where} needs the id of the KV namespace ${binding}: create it
+    with npx wrangler kv namespace create, and put the id that is printed into wrangler.toml`,
+    )
   const backends = (backendsOf(own) ?? [])
     .filter((url) => exampleHost.test(new URL(url).hostname))
     .map((url) => `${where} needs the address of your backend in place of ${url}`)
-  return [...certificates, ...backends]
+  return [...certificates, ...namespaces, ...backends]
 }
 
 function bindingsOf(one: Environment): readonly string[] {
   return [
     ...one.mtls_certificates.map(({ binding }) => binding),
+    ...one.kv_namespaces.map(({ binding }) => binding),
     ...one.durable_objects.bindings.map(({ name }) => name),
     ...one.ratelimits.map(({ name }) => name),
   ]

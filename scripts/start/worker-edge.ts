@@ -20,6 +20,7 @@ const deployment = z
     durable_objects: z.object({
       bindings: z.array(z.object({ name: z.string(), class_name: z.string() })),
     }),
+    kv_namespaces: z.array(z.object({ binding: z.string() })),
     ratelimits: z.array(
       z.object({
         name: z.string(),
@@ -69,6 +70,8 @@ const miniflare = new Miniflare({
           { className: class_name, useSQLite: true },
         ]),
       ),
+      // Not kept over restarts: copies, which are made again where they are missed.
+      kvNamespaces: deployment.kv_namespaces.map(({ binding }) => binding),
       ratelimits: Object.fromEntries(
         deployment.ratelimits.map(({ name, simple }) => [name, { simple }]),
       ),

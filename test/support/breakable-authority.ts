@@ -20,14 +20,19 @@ export default {
 }
 `
 
-/** A Worker that holds the key authority; `/break` and `/mend` turn its switch. @param bundle path of the Worker */
-export async function breakableAuthority(bundle: string) {
+/**
+ * A Worker that holds the key authority; `/break` and `/mend` turn its switch.
+ * @param bundle path of the Worker
+ * @param copies id of the KV namespace
+ */
+export async function breakableAuthority(bundle: string, copies: string) {
   return {
     name: authorityName,
     modules: [
       { type: 'ESModule' as const, path: 'authority.js', contents: script },
       { type: 'ESModule' as const, path: 'worker.js', contents: await readFile(bundle, 'utf8') },
     ],
+    kvNamespaces: { KEYS: copies },
     durableObjects: { KEY_AUTHORITY: { className: 'KeyAuthority', useSQLite: true } },
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
   }

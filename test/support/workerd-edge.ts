@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Miniflare, type Request, type Response } from 'miniflare'
 import { parse } from 'smol-toml'
+import type { CopyNamespace } from '../../edge/keys/key-copies.ts'
 import { authorityName, breakableAuthority } from './breakable-authority.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
 
@@ -11,6 +13,7 @@ interface Wrangler {
   readonly compatibility_date: string
   readonly compatibility_flags: string[]
   readonly vars: Record<string, string>
+  readonly kv_namespaces: { binding: string; id: string }[]
   readonly ratelimits: { name: string; simple: { limit: number; period: 10 | 60 } }[]
   readonly durable_objects: { readonly bindings: { name: string; class_name: string }[] }
 }
@@ -32,6 +35,8 @@ interface RunningWorkerd extends RunningEdge {
   /** One for each isolate. */
   readonly urls: readonly string[]
   breakAuthority(broken: boolean): Promise<void>
+  /** The copies of key records, as all isolates see them. */
+  keyCopies(): Promise<CopyNamespace>
 }
 
 /** The Worker's bundle in a real workerd, with a real client certificate. */
@@ -42,12 +47,16 @@ export async function startWorkerd(
   const wrangler = parse(await readFile('wrangler.toml', 'utf8')) as unknown as Wrangler
   let output = ''
   const names = Array.from({ length: isolates }, (_, index) => `edge-${index}`)
-  const authority = options.breakableAuthority ? [await breakableAuthority(bundle)] : []
+  const authority = options.breakableAuthority
+    ? [await breakableAuthority(bundle, wrangler.kv_namespaces[0]!.id)]
+    : []
   const miniflare = new Miniflare({
     cf: false,
     host: '127.0.0.1',
     port: 0,
-    ...(options.persist === undefined ? {} : { durableObjectsPersist: options.persist }),
+    ...(options.persist === undefined
+      ? {}
+      : { durableObjectsPersist: options.persist, kvPersist: join(options.persist, 'kv') }),
     handleRuntimeStdio(...streams: Readable[]) {
       for (const stream of streams) {
         stream.setEncoding('utf8').on('data', (text: string) => (output += text))
@@ -67,6 +76,7 @@ export async function startWorkerd(
       const url = await miniflare.unsafeGetDirectURL(authorityName)
       await fetch(new URL(broken ? '/break' : '/mend', url))
     },
+    keyCopies: () => miniflare.getKVNamespace('KEYS', names[0]),
     stop: () => miniflare.dispose(),
   }
 }
@@ -100,6 +110,9 @@ function workerOptions(
     compatibilityFlags: wrangler.compatibility_flags,
     bindings: { ...wrangler.vars, BACKEND_URL: backendUrl, API_KEY: apiKey, ...vars },
     durableObjects: Object.fromEntries(objects),
+    kvNamespaces: Object.fromEntries(
+      wrangler.kv_namespaces.map(({ binding, id }) => [binding, id]),
+    ),
     ratelimits: Object.fromEntries(
       wrangler.ratelimits.map((ratelimit) => [ratelimit.name, { simple: ratelimit.simple }]),
     ),

@@ -1,0 +1,39 @@
+import { equalText, hmacOf } from './key-format.ts'
+import type { KeyRecord } from './key-record.ts'
+
+/** A record as the authority had it at one point of its history. */
+export interface KeyCopy {
+  readonly record: KeyRecord
+  /** The authority's version then: all changes up to this one are in the record, none after it. */
+  readonly asOf: number
+}
+
+/** Part of every seal, so that copies of another shape count as broken; to be counted up when KeyRecord changes. */
+const shape = 'key-copy-1'
+
+/**
+ * The text a copy is stored as. Its seal is made with the secret that only the authority and its isolates have, so that
+ * who can write to the store can at most bring back an older copy of the same key.
+ */
+export async function sealCopy(copy: KeyCopy, checkSecret: string): Promise<string> {
+  const text = JSON.stringify(copy)
+  return `${await sealOf(text, checkSecret)}\n${text}`
+}
+
+/** @returns undefined for everything that was not sealed here as a copy of this key */
+export async function openCopy(
+  sealed: string,
+  id: string,
+  checkSecret: string,
+): Promise<KeyCopy | undefined> {
+  const end = sealed.indexOf('\n')
+  const text = sealed.slice(end + 1)
+  if (end < 0 || !equalText(sealed.slice(0, end), await sealOf(text, checkSecret))) return undefined
+  const copy = JSON.parse(text) as KeyCopy
+  return copy.record.id === id ? copy : undefined
+}
+
+async function sealOf(text: string, checkSecret: string): Promise<string> {
+  const code = await hmacOf(`${shape}\n${text}`, checkSecret)
+  return Array.from(code, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

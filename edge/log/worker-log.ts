@@ -1,0 +1,7 @@
+import type { LogLine } from '../platform.ts'
+
+/** Writes a line where a Worker's lines go: to its console, and from there to what observes it. */
+export function writeWorkerLine(line: LogLine): void {
+  // oxlint-disable-next-line no-console -- where a Worker's log lines go
+  console.log(JSON.stringify(line))
+}
