@@ -229,7 +229,7 @@ describe('image features', () => {
     expect(model.encodes).toBe(1)
   })
 
-  it('of different images are made in turn, with a step between for those that have theirs', async () => {
+  it('of different images are made in turn, the next beside the steps of those that have theirs', async () => {
     const calls: string[] = []
     const { engine } = start(everything, {
       onEncode: () => void calls.push('image'),
@@ -241,7 +241,7 @@ describe('image features', () => {
       ask(engine, { promptIds, images: [image], maxTokens: 3, stopIds: [] }),
     )
     await Promise.all(jobs)
-    expect(calls.slice(0, 3)).toEqual(['image', 'step', 'image'])
+    expect(calls.slice(0, 3)).toEqual(['image', 'image', 'step'])
     expect(calls.filter((call) => call === 'image')).toHaveLength(2)
   })
 })

@@ -280,7 +280,7 @@ describe('cancellation', () => {
     expect(new Set(model.steps.flat().map((row) => row.slot)).size).toBe(1)
   })
 
-  it('frees the slot before the next step when aborted during vision', async () => {
+  it('frees the slot when aborted during vision, whose run goes on', async () => {
     const gate = createGate()
     const { engine, model } = start(new FakeModel({}, { onEncode: gate.pass }))
     const controller = new AbortController()
@@ -288,10 +288,10 @@ describe('cancellation', () => {
     await gate.reached
     controller.abort()
     await expect(job).rejects.toMatchObject({ code: 'cancelled' })
-    expect(engine.snapshot().slotsInUse).toBe(1)
-    gate.open()
     await settle(engine)
     expect(engine.snapshot()).toMatchObject({ slotsInUse: 0, cachedTokens: 0, steps: 0 })
+    gate.open()
+    await engine.close()
     expect([model.openSlots, model.encodes]).toEqual([0, 1])
   })
 

@@ -3,11 +3,12 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
 import { admit, tokenLimitOf } from './admission.ts'
+import { Bell } from './bell.ts'
 import type { CacheLimits } from './cache-limits.ts'
 import { CacheMemory } from './cache-memory.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from './job.ts'
 import { observe, promptTokensBeside, unknownPace } from './pacer.ts'
-import { chooseImage, planStep, streamsOfSmallTenants } from './scheduler.ts'
+import { planStep, streamsOfSmallTenants } from './scheduler.ts'
 import { createSequence, type Sequence } from './sequence.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
 import { Throughput } from './throughput.ts'
@@ -83,6 +84,8 @@ class StepEngine implements LocalEngine {
   #turn = 0
   #pace = unknownPace
   readonly #throughput = new Throughput()
+  /** Rings when a loop with nothing to step may have something to do. */
+  readonly #news = new Bell()
   #loop: Promise<void> | undefined
   #closed = false
 
@@ -102,7 +105,7 @@ class StepEngine implements LocalEngine {
     const { caches = {}, model } = options
     const restoreUnit = this.#deterministic ? deterministicChunkTokens : undefined
     this.#memory = new CacheMemory(model, caches, restoreUnit)
-    this.#vision = new VisionStage(model, caches.imageBytes ?? 0)
+    this.#vision = new VisionStage(model, caches.imageBytes ?? 0, () => this.#news.ring())
     this.#now = options.now ?? (() => performance.now())
     this.#yieldToEvents = options.yieldToEvents ?? (() => nextImmediate())
   }
@@ -115,14 +118,17 @@ class StepEngine implements LocalEngine {
     if (signal.aborted) throw abortError(signal)
     const { sequence, position } = this.#accept(job)
     enough.forEach((choiceSignal, choice) => {
-      choiceSignal.addEventListener('abort', () => sequence.stopChoice(choice), { once: true })
+      const onEnough = () => this.#stopChoice(sequence, choice)
+      choiceSignal.addEventListener('abort', onEnough, { once: true })
     })
     const onAbort = () => this.#cancel(sequence, abortError(signal))
     signal.addEventListener('abort', onAbort, { once: true })
+    const deadline = this.#ringAfter(job.timeoutMs)
     try {
       yield { type: 'queued', position }
       yield* sequence.events.read()
     } finally {
+      clearTimeout(deadline)
       signal.removeEventListener('abort', onAbort)
       this.#cancel(sequence, abortError(signal))
     }
@@ -181,6 +187,7 @@ class StepEngine implements LocalEngine {
     admit(counts, (work) => this.#throughput.secondsFor(work))
     const position = Math.max(0, this.#waiting.before(job) - this.#freeSlots())
     this.#waiting.add(sequence)
+    this.#news.ring()
     this.#loop ??= this.#run()
     return { sequence, position }
   }
@@ -200,20 +207,40 @@ class StepEngine implements LocalEngine {
   #cancel(sequence: Sequence, error: Error): void {
     sequence.fail(error)
     this.#waiting.remove(sequence)
+    this.#news.ring()
+  }
+
+  /** A deadline ends a sequence also while the loop sleeps. */
+  #ringAfter(timeoutMs: number | undefined): NodeJS.Timeout | undefined {
+    if (timeoutMs === undefined) return undefined
+    // Timers may be early by less than a millisecond.
+    return setTimeout(() => this.#news.ring(), Math.ceil(timeoutMs) + 1)
+  }
+
+  #stopChoice(sequence: Sequence, choice: number): void {
+    sequence.stopChoice(choice)
+    this.#news.ring()
   }
 
   async #run(): Promise<void> {
     // Jobs that arrive in the same turn start together, and the first sees its `queued` event before it starts.
     await this.#yieldToEvents()
-    while (this.#waiting.size + this.#started.length + this.#running.length > 0) {
+    let sinceMs = this.#now()
+    while (
+      this.#waiting.size + this.#started.length + this.#running.length > 0 ||
+      this.#vision.busy
+    ) {
       this.#turn += 1
       this.#freeEndedSlots()
       this.#fillFreeSlots()
       this.#forkIntoFreeSlots()
-      await this.#encodeNextImage()
-      await this.#runStep()
+      const visionWork = this.#vision.advance(this.#running)
+      const stepWork = await this.#runStep()
       this.#freeEndedSlots()
+      this.#throughput.worked(visionWork + (stepWork ?? 0), this.#now() - sinceMs)
+      sinceMs = this.#now()
       await this.#yieldToEvents()
+      if (stepWork === undefined && this.#vision.busy) await this.#news.heard()
     }
     this.#loop = undefined
   }
@@ -288,23 +315,11 @@ class StepEngine implements LocalEngine {
     return sequence
   }
 
-  async #encodeNextImage(): Promise<void> {
-    this.#vision.serve(this.#running)
-    const sequence = chooseImage(this.#running, this.#turn)
-    if (sequence === undefined) return
-    const [workBefore, startedMs] = [sequence.work, this.#now()]
-    const { nextImage } = sequence
-    await this.#vision.encode(nextImage, this.#running)
-    sequence.countImage(nextImage.key)
-    this.#throughput.worked(sequence.work - workBefore, this.#now() - startedMs)
-    await this.#yieldToEvents()
-    this.#freeEndedSlots()
-  }
-
-  async #runStep(): Promise<void> {
+  /** @returns the work it was, in prompt tokens; undefined when there was nothing to run */
+  async #runStep(): Promise<number | undefined> {
     const ready = this.#running.filter((sequence) => this.#hasMemory(sequence))
     const plan = planStep(ready, this.#stepLimits(), this.#turn)
-    if (plan.length === 0) return
+    if (plan.length === 0) return undefined
     const startedMs = this.#now()
     const rows = plan.map(({ sequence, tokens }) => sequence.rowOf(tokens))
     this.#steps += 1
@@ -318,11 +333,12 @@ class StepEngine implements LocalEngine {
         advance(planned, rows[index]!.sample ? logits[next++] : undefined)
       })
       this.#rememberPrompts(plan)
-      this.#measure(plan, this.#now() - startedMs)
+      return this.#measure(plan, this.#now() - startedMs)
     } catch (cause) {
       // Nobody knows what the step left in these caches.
       const error = internalError('Cannot generate an answer: the model failed', cause)
       for (const { sequence } of plan) sequence.fail(error)
+      return 0
     }
   }
 
@@ -353,11 +369,12 @@ class StepEngine implements LocalEngine {
     return { ...this.#limits, stepTokenBudget: Math.min(this.#limits.stepTokenBudget, paced) }
   }
 
-  #measure(plan: StepPlan<Sequence>, ms: number): void {
+  /** @returns the work of the step */
+  #measure(plan: StepPlan<Sequence>, ms: number): number {
     const decodeRows = plan.filter(({ phase }) => phase === 'decode').length
     const promptTokens = plan.reduce((sum, { tokens }) => sum + tokens, 0) - decodeRows
     this.#pace = observe(this.#pace, { decodeRows, promptTokens, ms })
-    this.#throughput.worked(promptTokens + workPerSampledToken * decodeRows, ms)
+    return promptTokens + workPerSampledToken * decodeRows
   }
 }
 

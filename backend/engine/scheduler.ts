@@ -3,7 +3,7 @@ import type { PlannedRow, Schedulable, StepLimits, StepPlan } from './step-plan.
 /** Of so many turns, one is the oldest sequence's, however urgent the others are. */
 const turnsPerOldest = 8
 
-/** The sequence whose next image is encoded before the next step, if any. Parameters and order as in `planStep`. */
+/** The sequence whose next image is looked at next, if any. Parameters and order as in `planStep`. */
 export function chooseImage<S extends Schedulable>(
   running: readonly S[],
   turn: number,

@@ -220,10 +220,12 @@ export class Sequence implements Schedulable {
     if (this.#missingImages().length === 0) this.#enter('prefill')
   }
 
-  /** Counts a run of the vision tower that was made for this sequence, whoever else it serves. */
-  countImage(key: string): void {
+  /** Counts a run of the vision tower that is made for this sequence, whoever else it serves. @returns the work */
+  countImage(key: string): number {
     const span = this.#parts.spans[this.#imageKeys().indexOf(key)]
-    this.#work += workPerImageToken * (span?.tokens ?? 0)
+    const work = workPerImageToken * (span?.tokens ?? 0)
+    this.#work += work
+    return work
   }
 
   /** The next `tokens` tokens as a row of a step. */

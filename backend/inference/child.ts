@@ -2,4 +2,7 @@
 import { loadModel } from '../model/load-model.ts'
 import { runChild } from './run-child.ts'
 
-runChild(loadModel)
+// Bundled beside this file.
+const visionWorker = new URL('./vision-worker.js', import.meta.url)
+
+runChild((options) => loadModel({ ...options, visionWorker }))

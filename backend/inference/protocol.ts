@@ -72,7 +72,7 @@ export type ToParent =
   /** While loading; for people. */
   | { readonly type: 'progress'; readonly text: string }
   | { readonly type: 'ready'; readonly snapshot: EngineSnapshot }
-  /** The model cannot be loaded; the process ends. `text` is for the operator. */
+  /** The model cannot be loaded, or nothing can be relied on any more; the process ends. `text` is for the operator. */
   | { readonly type: 'fatal'; readonly text: string }
   /** Something went wrong that no client may see in full; for the operator's log. */
   | { readonly type: 'problem'; readonly text: string }

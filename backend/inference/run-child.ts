@@ -9,12 +9,14 @@ type LoadModel = (
 
 /**
  * Makes this process an inference process: it loads on `init`, serves jobs, and ends on `close` or when its parent
- * is gone. Terminal signals are left to the parent, which lets running answers end first.
+ * is gone, or on an error that nothing catches. Terminal signals are left to the parent, which lets running answers end
+ * first.
  */
 export function runChild(load: LoadModel): void {
   let server: JobServer | undefined
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
-  process.on('disconnect', () => process.exit(0))
+  process.on('disconnect', endNow)
+  process.on('uncaughtException', (error) => fail(error.stack ?? error.message))
   process.on('message', (message: ToChild) => {
     switch (message.type) {
       case 'init':
@@ -46,10 +48,19 @@ async function serve(load: LoadModel, init: InferenceInit): Promise<JobServer | 
     const model = await load({ ...init.model, onProgress })
     return new JobServer({ model, settings: init.engine, send })
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    send({ type: 'fatal', text }, () => process.exit(1))
+    fail(error instanceof Error ? error.message : String(error))
     return undefined
   }
+}
+
+/** Ends this process, and tells its parent why. */
+function fail(text: string): void {
+  send({ type: 'fatal', text }, endNow)
+}
+
+/** `process.exit` would wait for all threads, and looking at an image may take half a minute. */
+function endNow(): void {
+  process.kill(process.pid, 'SIGKILL')
 }
 
 /** A parent that is gone hears nothing; `disconnect` ends this process then. */

@@ -64,7 +64,7 @@ class Supervisor implements Inference {
   /** Settles when the current child is gone and its end is dealt with. */
   #gone: Promise<void> = Promise.resolve()
   #loads = 0
-  #loadError: string | undefined
+  #fatalError: string | undefined
   #readySince: number | undefined
   #delayMs: number | undefined
   #restart: NodeJS.Timeout | undefined
@@ -139,7 +139,7 @@ class Supervisor implements Inference {
   #start(): void {
     const { entry, environment, init } = this.#options
     this.#loads += 1
-    this.#loadError = undefined
+    this.#fatalError = undefined
     const child = forkChild(entry, environment)
     this.#child = child
     child.on('message', (message: ToParent) => this.#receive(message))
@@ -161,7 +161,7 @@ class Supervisor implements Inference {
         this.#options.log('error', message.text)
         return
       case 'fatal':
-        this.#loadError = message.text
+        this.#fatalError = message.text
         return
       case 'ready':
         this.#snapshot = message.snapshot
@@ -207,8 +207,8 @@ class Supervisor implements Inference {
     if (this.#state === 'stopped') return
     const readyForMs = this.#readySince === undefined ? 0 : this.#now() - this.#readySince
     this.#readySince = undefined
-    const problem = this.#loadError ?? `The inference process ended (${ending})`
-    if (this.#state === 'loading' && (this.#loadError || this.#loads >= maxFirstLoads)) {
+    const problem = this.#fatalError ?? `The inference process ended (${ending})`
+    if (this.#state === 'loading' && (this.#fatalError || this.#loads >= maxFirstLoads)) {
       this.#state = 'failed'
       this.#ready.reject(new Error(`Cannot load the model: ${problem}`))
       return

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { visionWorker } from '../../test/support/vision-worker.ts'
 import {
   oddConfig,
   randomTensors,
@@ -47,6 +48,7 @@ describe('a checkpoint of other dimensions than nano', () => {
     weights,
     slots: 2,
     threads: 2,
+    visionWorker,
   })
   let f32: Model
   let q8: Model

@@ -6,14 +6,15 @@ import { prepareModelFolder, type ModelFolderOptions } from './model-folder.ts'
 import type { Model, ModelInfo } from './model.ts'
 import type { ModelConfig } from './model-config.ts'
 import { openModelSource, type ModelSource } from './model-source.ts'
-import { createPatchNormalizer } from './normalize-patches.ts'
 import { createSession } from './sessions.ts'
 import { slotGrowthTokens } from './slot-memory.ts'
-import { encodeImage } from './vision-encoder.ts'
+import { startVisionThread } from './vision-thread.ts'
 
 export interface OpenModelOptions extends ModelFolderOptions {
   /** Cores the model may use. */
   readonly threads: number
+  /** The bundled vision-worker.ts. */
+  readonly visionWorker: URL
   /** Tokens from which a chunk attends with keys and values expanded; for tests and measurements. */
   readonly expandedFromTokens?: number
   /** A sequence's outcome does not depend on its company, to the last bit; a little slower when it has none. */
@@ -41,12 +42,17 @@ export async function loadModel(options: LoadModelOptions): Promise<Model> {
 /** Loads a model from any source; the source is not needed afterwards. */
 export async function openModel(source: ModelSource, options: OpenModelOptions): Promise<Model> {
   const folder = await prepareModelFolder(source, options)
-  const { text_config: text, vision_config: vision } = source.config
-  const normalize = createPatchNormalizer(source.preprocessor)
-  options.onProgress?.('loading the vision tower')
-  const visionSession = await createSession(folder.visionGraphFile, options.threads)
-  options.onProgress?.('loading the decoder')
-  const session = await createSession(folder.decoderGraphFile, options.threads)
+  const { text_config: text, vision_config } = source.config
+  options.onProgress?.('loading the model')
+  const [vision, session] = await Promise.all([
+    startVisionThread(options.visionWorker, {
+      graphFile: folder.visionGraphFile,
+      threads: options.threads,
+      config: vision_config,
+      preprocessor: source.preprocessor,
+    }),
+    createSession(folder.decoderGraphFile, options.threads),
+  ])
   const embeddings = new EmbeddingTable(
     folder.embeddingFile,
     folder.embeddingType,
@@ -58,7 +64,6 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     width: text.kv_lora_rank + text.qk_rope_head_dim,
     maxTokens: text.max_position_embeddings,
   })
-  const visionParts = { session: visionSession, config: vision, normalize }
   const parts = {
     session,
     config: text,
@@ -70,7 +75,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   }
   return {
     info: modelInfo(source.config, options.slots),
-    encodeImage: (image) => encodeImage(visionParts, image),
+    encodeImage: (image) => vision.encode(image),
     openSlot: () => cache.open(),
     closeSlot: (slot) => cache.close(slot),
     forkSlot: (slot, tokens) => cache.fork(slot, tokens),
@@ -81,7 +86,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     dropRows: (rows) => cache.drop(rows),
     step: (rows) => runDecoder(parts, rows),
     async close() {
-      await Promise.all([session.release(), visionSession.release()])
+      await Promise.all([session.release(), vision.close()])
       cache.release()
       embeddings.close()
     },

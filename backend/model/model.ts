@@ -51,10 +51,13 @@ export interface ModelInfo {
   readonly slotGrowthTokens: number
 }
 
-/** The network as the engine sees it: it owns weights and cache memory; calls must not overlap. */
+/**
+ * The network as the engine sees it: it owns weights and cache memory. One image may be looked at while anything else but
+ * `close` is called; apart from that, calls must not overlap.
+ */
 export interface Model {
   readonly info: ModelInfo
-  /** Vision tower and projector. @returns [gh * gw / mergeSize^2, hiddenSize], row-major */
+  /** Vision tower and projector, in a thread of their own. @returns [gh * gw / mergeSize^2, hiddenSize], row-major */
   encodeImage(image: PatchImage): Promise<Float32Array>
   /** An empty cache. @throws {RangeError} when all slots are open */
   openSlot(): SlotId

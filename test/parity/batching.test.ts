@@ -1,3 +1,4 @@
+import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -81,7 +82,7 @@ describe.each([
   let modelsDir: string
   beforeAll(async () => {
     modelsDir = await mkdtemp(path.join(tmpdir(), 'batching-'))
-    const options = { checkpointDir: nano, modelsDir, weights, slots, threads: 2 }
+    const options = { checkpointDir: nano, modelsDir, weights, slots, threads: 2, visionWorker }
     model = await loadModel({ ...options, expandedFromTokens })
   })
   afterAll(async () => {

@@ -1,3 +1,4 @@
+import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -60,7 +61,14 @@ describe.each(modes)('$weights, deterministic: $deterministic', (mode) => {
   let modelsDir: string
   beforeAll(async () => {
     modelsDir = await mkdtemp(path.join(tmpdir(), 'caches-'))
-    model = await loadModel({ checkpointDir: nano, modelsDir, weights, slots: 4, threads: 2 })
+    model = await loadModel({
+      checkpointDir: nano,
+      modelsDir,
+      weights,
+      slots: 4,
+      threads: 2,
+      visionWorker,
+    })
   })
   afterAll(async () => {
     await model.close()

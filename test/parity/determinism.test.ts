@@ -1,3 +1,4 @@
+import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -18,7 +19,7 @@ let modelsDir: string
 beforeAll(async () => {
   modelsDir = await mkdtemp(path.join(tmpdir(), 'determinism-'))
   const options = { weights: 'q8', slots: 4, threads: 2, deterministic: true } as const
-  model = await loadModel({ checkpointDir: nano, modelsDir, ...options })
+  model = await loadModel({ checkpointDir: nano, modelsDir, visionWorker, ...options })
 })
 afterAll(async () => {
   await model.close()

@@ -1,3 +1,4 @@
+import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -39,7 +40,7 @@ afterAll(() => rm(modelsDir, { recursive: true }))
 async function openBoth(weights: WeightFormName) {
   const options = { modelsDir, weights, slots: 1 }
   const source = await openModelSource(nano)
-  const model = await openModel(source, { ...options, threads: 2 })
+  const model = await openModel(source, { ...options, threads: 2, visionWorker })
   const folder = await prepareModelFolder(source, options)
   await source.checkpoint.close()
   const vision = await createSession(folder.visionGraphFile, 2)

@@ -1,3 +1,4 @@
+import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -32,7 +33,14 @@ let engine: ReturnType<typeof createEngine>
 
 beforeAll(async () => {
   modelsDir = await mkdtemp(path.join(tmpdir(), 'sampling-'))
-  model = await loadModel({ checkpointDir: nano, modelsDir, weights: 'f32', slots, threads: 2 })
+  model = await loadModel({
+    checkpointDir: nano,
+    modelsDir,
+    weights: 'f32',
+    slots,
+    threads: 2,
+    visionWorker,
+  })
   processor = await createProcessor({ modelFolder: nano, tasks: createLocalTasks(nano) })
   engine = createEngine({ model, queueLimit: 64 })
   const now = () => performance.now()

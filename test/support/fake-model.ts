@@ -29,8 +29,8 @@ export interface FakeModelHooks {
 
 /**
  * A model whose logits are a hash of everything its slot has read, token by token and feature by feature, so that any
- * mix-up of slots, order, chunks or features changes the answer. Throws when it is misused: overlapping calls, unknown or repeated slots, a
- * full context, placeholders without features.
+ * mix-up of slots, order, chunks or features changes the answer. Throws when it is misused: calls that overlap, but for one
+ * image beside all others; unknown or repeated slots, a full context, placeholders without features.
  */
 export class FakeModel implements Model {
   readonly info: ModelInfo
@@ -42,7 +42,8 @@ export class FakeModel implements Model {
   readonly #kept = new Map<RowsId, { readonly from: number; readonly hashes: number[] }>()
   #nextSlot = 100
   #nextRows = 500
-  #busy = false
+  #stepping = false
+  #looking = false
 
   constructor(info: Partial<ModelInfo> = {}, hooks: FakeModelHooks = {}) {
     this.info = { ...fakeModelInfo, ...info }
@@ -53,15 +54,19 @@ export class FakeModel implements Model {
     return this.#slots.size
   }
 
-  encodeImage(image: PatchImage): Promise<Float32Array> {
-    return this.#alone(async () => {
+  async encodeImage(image: PatchImage): Promise<Float32Array> {
+    if (this.#looking) throw new RangeError('two images at once')
+    this.#looking = true
+    try {
       this.encodes += 1
       await this.hooks.onEncode?.(image)
       const tokens = (image.gridHw[0] * image.gridHw[1]) / this.info.mergeSize ** 2
       const seed = image.patches.reduce(mix, 1)
       const features = new Float32Array(tokens * this.info.hiddenSize)
       return features.map((_, index) => (mix(seed, index) % 1000) / 8)
-    })
+    } finally {
+      this.#looking = false
+    }
   }
 
   openSlot(): SlotId {
@@ -130,21 +135,26 @@ export class FakeModel implements Model {
     if (!this.#kept.delete(rows)) throw new RangeError('the rows are not kept')
   }
 
-  step(rows: readonly StepRow[]): Promise<Float32Array[]> {
-    return this.#alone(async () => {
-      if (rows.length === 0) throw new RangeError('a step needs rows')
-      if (new Set(rows.map((row) => row.slot)).size < rows.length) {
-        throw new RangeError('a slot appears twice')
-      }
+  async step(rows: readonly StepRow[]): Promise<Float32Array[]> {
+    this.#refuseWhenBusy()
+    if (rows.length === 0) throw new RangeError('a step needs rows')
+    if (new Set(rows.map((row) => row.slot)).size < rows.length) {
+      throw new RangeError('a slot appears twice')
+    }
+    this.#stepping = true
+    try {
       this.steps.push(rows)
       await this.hooks.onStep?.(rows)
       for (const row of rows) this.#read(row)
       return rows.filter((row) => row.sample).map((row) => this.#logits(row))
-    })
+    } finally {
+      this.#stepping = false
+    }
   }
 
   close(): Promise<void> {
     this.#refuseWhenBusy()
+    if (this.#looking) throw new RangeError('calls overlap')
     return Promise.resolve()
   }
 
@@ -184,18 +194,8 @@ export class FakeModel implements Model {
     return state
   }
 
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
-    this.#refuseWhenBusy()
-    this.#busy = true
-    try {
-      return await work()
-    } finally {
-      this.#busy = false
-    }
-  }
-
   #refuseWhenBusy(): void {
-    if (this.#busy) throw new RangeError('calls overlap')
+    if (this.#stepping) throw new RangeError('calls overlap')
   }
 }
 
