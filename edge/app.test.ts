@@ -102,6 +102,23 @@ describe('createEdgeApp()', () => {
     expect(lines[0]).toMatchObject({ status: 499, error: 'cancelled' })
   })
 
+  it('ends the fetching of images at the deadline', async () => {
+    vi.useFakeTimers()
+    const { post, calls } = createTestEdge({
+      deadlineMs: 2_000,
+      fetchPublic: () => {
+        void vi.advanceTimersByTimeAsync(2_001)
+        return new Promise(() => undefined)
+      },
+    })
+    const response = await post('/generate/image_url', {
+      prompt: 'Hi',
+      image_url: 'https://images.example.com/a',
+    })
+    expect(await errorOf(response)).toEqual([504, 'deadline_exceeded', null])
+    expect(calls).toEqual([])
+  })
+
   it('ends a request whose backend is silent past the deadline', async () => {
     vi.useFakeTimers()
     const { post } = createTestEdge({

@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { BlockList, isIPv6 } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
 
 /** One answer of the scripted network; the file's `how_to_run` explains the fields. */
@@ -89,10 +92,10 @@ export async function wireAnswer(answer: ScriptedAnswer): Promise<WireAnswer> {
   }
 }
 
-/** Milliseconds the scripted server takes for its slowest answer. */
-export async function slowestAnswerMs(hostile: HostileCase): Promise<number> {
+/** Milliseconds the scripted server takes for all its answers together. */
+export async function scriptedMs(hostile: HostileCase): Promise<number> {
   const answers = await Promise.all(Object.values(hostile.setup?.http ?? {}).map(wireAnswer))
-  return Math.max(0, ...answers.map((wire) => wire.delayMs + wire.pauseMs * wire.pieces.length))
+  return answers.reduce((sum, wire) => sum + wire.delayMs + wire.pauseMs * wire.pieces.length, 0)
 }
 
 async function bodyBytes(answer: ScriptedAnswer): Promise<Uint8Array> {
@@ -130,4 +133,71 @@ function slices(body: Uint8Array): Uint8Array[] {
   return Array.from({ length: count }, (_, at) =>
     body.subarray(at * pieceBytes, (at + 1) * pieceBytes),
   )
+}
+
+/** Puts an answer on a connection, with its pauses, its lies and its early end. */
+export async function sendAnswer(answer: ScriptedAnswer, response: ServerResponse): Promise<void> {
+  const wire = await wireAnswer(answer)
+  const gone = new AbortController()
+  response.on('close', () => gone.abort())
+  response.on('error', () => gone.abort())
+  const pause = (ms: number) => (ms > 0 ? sleep(ms, undefined, { signal: gone.signal }) : undefined)
+  try {
+    await pause(wire.delayMs)
+    response.writeHead(wire.status, wire.headers)
+    response.flushHeaders()
+    for (const piece of wire.pieces) {
+      await pause(wire.pauseMs)
+      response.write(piece)
+    }
+    if (wire.breaks) response.destroy()
+    else response.end()
+  } catch (error) {
+    if (!gone.signal.aborted) throw error
+  }
+}
+
+/** Written apart from the product's own table, with node's own matcher, so that both must agree. */
+const forbiddenIpv4 = new BlockList()
+const forbiddenIpv6 = new BlockList()
+for (const [network, bits] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['224.0.0.0', 3],
+  ['168.63.129.16', 32],
+] as const) {
+  forbiddenIpv4.addSubnet(network, bits, 'ipv4')
+}
+for (const [network, bits] of [
+  ['::', 3],
+  ['4000::', 2],
+  ['8000::', 1],
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+] as const) {
+  forbiddenIpv6.addSubnet(network, bits, 'ipv6')
+}
+
+/** Verdicts that count as right. */
+export function acceptable(hostile: HostileCase): Verdict[] {
+  return hostile.also_ok === undefined ? [hostile.verdict] : [hostile.verdict, hostile.also_ok]
+}
+
+/** Addresses that no connection may have been opened to. */
+export function forbiddenAmong(connected: readonly string[], hostile: HostileCase): string[] {
+  return connected.filter((address) => {
+    if (hostile.must_not_connect?.includes(address) === true) return true
+    // A v4-mapped address counts as its IPv4, which the matcher knows.
+    const asIpv6 = isIPv6(address) && !address.startsWith('::ffff:')
+    const blocks = asIpv6 ? forbiddenIpv6 : forbiddenIpv4
+    return blocks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+  })
 }

@@ -48,6 +48,29 @@ function sse(chunks: readonly string[]): Response {
 }
 
 describe('Idempotency-Key', () => {
+  it('goes on fetching images when the client leaves', async () => {
+    const client = new AbortController()
+    const png = Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e', 'hex')
+    const { app, runs } = createTestEdge(random, {
+      async fetchPublic(_url, { signal }) {
+        client.abort()
+        signal.throwIfAborted()
+        return new Response(png)
+      },
+    })
+    const response = await app.request('/generate/image_url', {
+      method: 'POST',
+      headers: {
+        'x-api-key': 'right-key',
+        'content-type': 'application/json',
+        'idempotency-key': 'order-8',
+      },
+      body: JSON.stringify({ prompt: 'Hi', image_url: 'https://images.example.com/a' }),
+      signal: client.signal,
+    })
+    expect([response.status, runs()]).toEqual([200, 1])
+  })
+
   it('gives the same answer, from one run', async () => {
     const { ask, runs } = createTestEdge(random)
     const first = await ask('Hi')

@@ -1,11 +1,15 @@
+import { startDeadline } from '../../shared/api/deadline.ts'
+import { ServiceError } from '../../shared/api/errors.ts'
 import { imageUrlFields, parseFields } from '../../shared/api/request.ts'
 import { routes } from '../../shared/api/routes.ts'
+import type { FetchedImage } from '../../shared/fetch/fetch-image.ts'
 import { fetchImages } from '../../shared/fetch/fetch-images.ts'
 import { imageAffinity } from '../backends/affinity.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { readJson, readMultipartForm, readUrlForm } from '../body/read-fields.ts'
 import { forward } from '../forward/forward.ts'
 import { multipartBody } from '../forward/multipart.ts'
+import { runSignal } from '../forward/run-signal.ts'
 import { knownDemand } from '../limits/demand.ts'
 import { metered } from '../limits/metered.ts'
 import type { EdgeContext, EdgeHandler, Platform } from '../platform.ts'
@@ -15,7 +19,7 @@ export function imageUrlRoute(platform: Platform): EdgeHandler {
   return async (c) => {
     const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readBody(c))
     return metered(c, platform, knownDemand(fields, urls.length), async () => {
-      const images = await fetchImages(urls, platform.fetchPublic, c.req.raw.signal)
+      const images = await fetchInTime(c, platform, urls)
       const { contentType, bytes } = multipartBody(fields, images)
       return forward(c, platform, {
         path: routes.image.path,
@@ -25,6 +29,24 @@ export function imageUrlRoute(platform: Platform): EdgeHandler {
         affinity: images[0] && imageAffinity(images[0].bytes),
       })
     })
+  }
+}
+
+/** What is left of the deadline counts here too; a run that goes on without its client goes on here too. */
+async function fetchInTime(
+  c: EdgeContext,
+  platform: Platform,
+  urls: readonly string[],
+): Promise<FetchedImage[]> {
+  const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.var.startedAt))
+  const deadline = startDeadline(leftMs, runSignal(c))
+  try {
+    return await fetchImages(urls, platform.fetchPublic, deadline.signal)
+  } catch (cause) {
+    if (!deadline.expired) throw cause
+    throw new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
+  } finally {
+    deadline.release()
   }
 }
 

@@ -1,17 +1,49 @@
 export type ImageType = 'image/jpeg' | 'image/png' | 'image/gif' | 'image/webp' | 'image/avif'
 
-/** The type of an image file by its first bytes, whatever anybody declared; undefined for everything else. */
+/**
+ * The type of an image file by its first bytes, whatever anybody declared; undefined for everything else. Signatures
+ * that can be typed (GIF, WebP, AVIF) do not suffice: a web page could begin with them. What must follow is looked at.
+ */
 export function detectImageType(bytes: Uint8Array): ImageType | undefined {
   if (startsWith(bytes, [0xff, 0xd8, 0xff])) return bytes.length > 3 ? 'image/jpeg' : undefined
   if (startsWith(bytes, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) {
     return asciiAt(bytes, 12, 4) === 'IHDR' ? 'image/png' : undefined
   }
-  if (/^GIF8[79]a$/.test(asciiAt(bytes, 0, 6))) return bytes.length >= 13 ? 'image/gif' : undefined
-  if (asciiAt(bytes, 0, 4) === 'RIFF' && /^WEBPVP8[ LX]$/.test(asciiAt(bytes, 8, 8))) {
-    return 'image/webp'
+  if (/^GIF8[79]a$/.test(asciiAt(bytes, 0, 6))) return isGif(bytes) ? 'image/gif' : undefined
+  if (asciiAt(bytes, 0, 4) === 'RIFF' && asciiAt(bytes, 8, 4) === 'WEBP') {
+    return isWebp(bytes) ? 'image/webp' : undefined
   }
   return isAvif(bytes) ? 'image/avif' : undefined
 }
+
+/** After the screen descriptor and its colour table comes an extension or an image (GIF89a, sections 18 to 23). */
+function isGif(bytes: Uint8Array): boolean {
+  const packed = bytes[10] ?? 0
+  const hasColours = (packed & 0x80) !== 0
+  const colourBytes = hasColours ? 3 * 2 ** ((packed & 7) + 1) : 0
+  const block = bytes[13 + colourBytes]
+  return block === 0x21 || block === 0x2c
+}
+
+const webpChunks = ['VP8 ', 'VP8L', 'ICCP', 'ANIM', 'ALPH', 'EXIF', 'XMP ']
+
+/** The start code of a key frame (RFC 6386, 9.1), of a lossless one (RFC 9649, 3.4), or another chunk (2.7). */
+function isWebp(bytes: Uint8Array): boolean {
+  switch (asciiAt(bytes, 12, 4)) {
+    case 'VP8 ':
+      return bytes[23] === 0x9d && bytes[24] === 0x01 && bytes[25] === 0x2a
+    case 'VP8L':
+      return bytes[20] === 0x2f && (bytes[24] ?? 0xff) >> 5 === 0
+    case 'VP8X':
+      return webpChunks.includes(asciiAt(bytes, 30, 4))
+    default:
+      return false
+  }
+}
+
+const avifBrands = ['avif', 'avis']
+/** Boxes that may come after `ftyp`. */
+const topLevelBoxes = ['meta', 'moov', 'mdat', 'free', 'skip', 'uuid']
 
 /** ISO base media file whose `ftyp` box names the AVIF brand, as its main or as a compatible one. */
 function isAvif(bytes: Uint8Array): boolean {
@@ -21,7 +53,8 @@ function isAvif(bytes: Uint8Array): boolean {
   for (let at = 16; at + 4 <= Math.min(boxBytes, bytes.length, 256); at += 4) {
     brands.push(asciiAt(bytes, at, 4))
   }
-  return brands.includes('avif') || brands.includes('avis')
+  const isBranded = brands.some((brand) => avifBrands.includes(brand))
+  return isBranded && topLevelBoxes.includes(asciiAt(bytes, boxBytes + 4, 4))
 }
 
 function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {

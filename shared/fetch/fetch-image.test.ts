@@ -1,3 +1,4 @@
+import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { maxFetchedImageBytes, maxFetchedTotalBytes } from '../api/limits.ts'
 import { checkUrl } from './check-url.ts'
@@ -54,6 +55,38 @@ describe('detectImageType()', () => {
     expect(detectImageType(new TextEncoder().encode('GIF89a'))).toBeUndefined()
     expect(detectImageType(new TextEncoder().encode('RIFF....WAVEfmt '))).toBeUndefined()
     expect(detectImageType(new Uint8Array())).toBeUndefined()
+  })
+
+  it.each([
+    'GIF89a',
+    'GIF87a',
+    'RIFF\x24\0\0\0WEBPVP8 ',
+    'RIFF\x24\0\0\0WEBPVP8L\x10\0\0\0/',
+    'RIFF\x24\0\0\0WEBPVP8X\n\0\0\0',
+    '\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf',
+  ])('takes no web page for an image that begins with %j', (signature) => {
+    for (const page of [
+      '<!doctype html><title>A page</title>',
+      '<svg xmlns="http://a/"><g/></svg>',
+    ]) {
+      expect(detectImageType(new TextEncoder().encode(signature + page))).toBeUndefined()
+    }
+  })
+
+  it.each([
+    ['gif', {}],
+    ['webp', {}],
+    ['webp', { lossless: true }],
+    ['avif', {}],
+    ['png', {}],
+    ['jpeg', {}],
+  ] as const)('knows a real %s, %o', async (format, options) => {
+    const pixels = { width: 9, height: 7, channels: 4, background: '#36912380' } as const
+    const image = sharp({ create: pixels })
+    for (const one of [image, image.clone().withMetadata({ icc: 'srgb' })]) {
+      const bytes = await one.toFormat(format, options).toBuffer()
+      expect(detectImageType(bytes)).toBe(`image/${format}`)
+    }
   })
 })
 

@@ -1,14 +1,17 @@
 import { once } from 'node:events'
-import { createServer, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, BlockList, connect, isIP, isIPv6 } from 'node:net'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect, isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { buildConnector } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  acceptable,
+  forbiddenAmong,
   type HostileCase,
   readHostileUrls,
   scriptedAnswers,
-  slowestAnswerMs,
+  sendAnswer,
+  scriptedMs,
   type Verdict,
   wireAnswer,
 } from '../../test/hostile-network.ts'
@@ -17,35 +20,6 @@ import { createPublicTransport, type Resolve } from './public-agent.ts'
 
 const list = readHostileUrls()
 const neverAborted = new AbortController().signal
-
-/** Written apart from the product's own table, with node's own matcher, so that both must agree. */
-const forbiddenIpv4 = new BlockList()
-const forbiddenIpv6 = new BlockList()
-for (const [network, bits] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 3],
-  ['168.63.129.16', 32],
-] as const) {
-  forbiddenIpv4.addSubnet(network, bits, 'ipv4')
-}
-for (const [network, bits] of [
-  ['::', 3],
-  ['4000::', 2],
-  ['8000::', 1],
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-] as const) {
-  forbiddenIpv6.addSubnet(network, bits, 'ipv6')
-}
 
 describe('hostile URLs', () => {
   it('hostile list is complete', () => {
@@ -86,34 +60,29 @@ describe('hostile URLs', () => {
 })
 
 async function judge(hostile: HostileCase, transport: Transport): Promise<Verdict> {
-  const hopeless = (await slowestAnswerMs(hostile)) > list.policy.timeout_ms
+  const hopeless = (await scriptedMs(hostile)) > list.policy.timeout_ms
   const timeoutMs = hopeless ? 300 : list.policy.timeout_ms
   const outcome = await fetchImage(hostile.url, { transport, signal: neverAborted, timeoutMs })
   return outcome.ok ? 'allow' : 'deny'
 }
 
-function acceptable(hostile: HostileCase): Verdict[] {
-  return hostile.also_ok === undefined ? [hostile.verdict] : [hostile.verdict, hostile.also_ok]
-}
-
-function forbiddenAmong(connected: readonly string[], hostile: HostileCase): string[] {
-  return connected.filter((address) => {
-    if (hostile.must_not_connect?.includes(address) === true) return true
-    // A v4-mapped address counts as its IPv4, which the matcher knows.
-    const asIpv6 = isIPv6(address) && !address.startsWith('::ffff:')
-    const blocks = asIpv6 ? forbiddenIpv6 : forbiddenIpv4
-    return blocks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
-  })
-}
-
 function scriptedResolver(hostile: HostileCase): Resolve {
+  const scripted = new Map(
+    Object.entries(hostile.setup?.dns ?? {}).map(([name, answers]) => [asLookedUp(name), answers]),
+  )
   const lookups = new Map<string, number>()
   return async (hostname) => {
-    const answers = hostile.setup?.dns?.[hostname] ?? [[list.defaults.dns]]
-    const nth = lookups.get(hostname) ?? 0
-    lookups.set(hostname, nth + 1)
+    const name = asLookedUp(hostname)
+    const answers = scripted.get(name) ?? [[list.defaults.dns]]
+    const nth = lookups.get(name) ?? 0
+    lookups.set(name, nth + 1)
     return answers[Math.min(nth, answers.length - 1)] ?? []
   }
+}
+
+/** A name as a resolver knows it: in ASCII, without the dot of the root. */
+function asLookedUp(name: string): string {
+  return new URL(`http://${name}`).hostname.replace(/\.$/, '')
 }
 
 /** Answers by script; ignores the signal, so that the fetcher's own deadline has to act. */
@@ -179,35 +148,10 @@ class ScriptedSockets {
 
   #server(scheme: 'http:' | 'https:'): Server {
     return createServer((request, response) => {
-      const answer = this.#answerTo(
-        new URL(`${scheme}//${request.headers.host}${request.url}`).href,
-      )
-      void wireAnswer(answer)
-        .then((wire) => send(wire, response))
-        .catch((error: unknown) => response.destroy(error as Error))
+      const url = new URL(`${scheme}//${request.headers.host}${request.url}`).href
+      sendAnswer(this.#answerTo(url), response).catch((error: unknown) => {
+        response.destroy(error as Error)
+      })
     })
-  }
-}
-
-async function send(
-  wire: Awaited<ReturnType<typeof wireAnswer>>,
-  response: ServerResponse,
-): Promise<void> {
-  const gone = new AbortController()
-  response.on('close', () => gone.abort())
-  response.on('error', () => gone.abort())
-  const pause = (ms: number) => (ms > 0 ? sleep(ms, undefined, { signal: gone.signal }) : undefined)
-  try {
-    await pause(wire.delayMs)
-    response.writeHead(wire.status, wire.headers)
-    response.flushHeaders()
-    for (const piece of wire.pieces) {
-      await pause(wire.pauseMs)
-      response.write(piece)
-    }
-    if (wire.breaks) response.destroy()
-    else response.end()
-  } catch (error) {
-    if (!gone.signal.aborted) throw error
   }
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { Miniflare, type Request, type Response } from 'miniflare'
+import { HttpOptions_Style, Miniflare, type Request, type Response } from 'miniflare'
 import { parse } from 'smol-toml'
 import type { CopyNamespace } from '../../edge/keys/key-copies.ts'
 import { authorityName, breakableAuthority } from './breakable-authority.ts'
@@ -21,6 +21,8 @@ interface Wrangler {
 interface WorkerdOptions {
   /** Answers what the Worker asks of the internet; without it there is only what workerd lets through. */
   readonly internet?: (request: Request) => Response
+  /** Host and port of an HTTP proxy that answers instead; it is told whole URLs, also of https. */
+  readonly internetProxy?: string
   /** Workers that share the first one's Durable Objects, as the isolates of a deployment do. */
   readonly isolates?: number
   /** Puts the key authority where `breakAuthority` can reach it. */
@@ -92,7 +94,7 @@ function workerOptions(
   ownerOfObjects: string,
   wrangler: Wrangler,
   { apiKey, backendUrl, certificates }: EdgeSettings,
-  { internet, vars, breakableAuthority: isBreakable }: WorkerdOptions,
+  { internet, internetProxy, vars, breakableAuthority: isBreakable }: WorkerdOptions,
 ) {
   const objects = wrangler.durable_objects.bindings.map((binding): [string, DurableObject] => [
     binding.name,
@@ -131,7 +133,13 @@ function workerOptions(
         },
       },
     },
-    outboundService: internet ?? { network: { allow: ['public'] } },
+    outboundService: internet ?? internetBehind(internetProxy),
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
   }
+}
+
+function internetBehind(proxy: string | undefined) {
+  return proxy === undefined
+    ? { network: { allow: ['public'] } }
+    : { external: { address: proxy, http: { style: HttpOptions_Style.PROXY } } }
 }
