@@ -83,7 +83,7 @@ describe('detectImageType()', () => {
   ] as const)('knows a real %s, %o', async (format, options) => {
     const pixels = { width: 9, height: 7, channels: 4, background: '#36912380' } as const
     const image = sharp({ create: pixels })
-    for (const one of [image, image.clone().withMetadata({ icc: 'srgb' })]) {
+    for (const one of [image, image.clone().withIccProfile('srgb')]) {
       const bytes = await one.toFormat(format, options).toBuffer()
       expect(detectImageType(bytes)).toBe(`image/${format}`)
     }
