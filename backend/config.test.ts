@@ -15,6 +15,16 @@ describe('parseConfig()', () => {
     expect(parseConfig(off).engine.caches).toEqual({ kvTokens: 0, prefixTokens: 0, imageBytes: 0 })
   })
 
+  it('gives a weight to the key and to the certificate of that name', () => {
+    const { tenantWeights } = parseConfig({ TENANT_WEIGHTS: 'shop=3, vpc-client=0.5' }).engine
+    expect([...tenantWeights]).toEqual([
+      ['key:shop', 3],
+      ['client:shop', 3],
+      ['key:vpc-client', 0.5],
+      ['client:vpc-client', 0.5],
+    ])
+  })
+
   it.each([
     ['KV_CACHE_TOKENS', '255'],
     ['KV_CACHE_TOKENS', '-1'],

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { integerSetting, parseEnvironment, portSetting } from '../shared/node/environment.ts'
 import { logLevels } from './telemetry/log.ts'
+import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */
 const certificateName = /^[a-z\d]([a-z\d.-]*[a-z\d])?$/i
@@ -56,6 +57,7 @@ const schema = z.object({
 })
 
 /** `name=weight` pairs, separated by commas. Names as API key ids and certificates have them. */
+/** A weight counts for the key of this id, and for the certificate of this name. */
 function parseTenantWeights(
   text: string,
   context: z.core.$RefinementCtx<string>,
@@ -63,7 +65,11 @@ function parseTenantWeights(
   const entries = text.split(',').filter((entry) => entry.trim() !== '')
   const weights = entries.map((entry) => /^\s*([\w.-]+)\s*=\s*(\d+(\.\d+)?)\s*$/.exec(entry))
   if (weights.every((match) => match !== null && Number(match[2]) > 0)) {
-    return new Map(weights.map((match) => [match![1]!, Number(match![2])]))
+    return new Map(
+      weights.flatMap((match) =>
+        [tenantOfKey, tenantOfClient].map((tenantOf) => [tenantOf(match![1]!), Number(match![2])]),
+      ),
+    )
   }
   context.addIssue('expected name=weight pairs, separated by commas, each weight above 0')
   return z.NEVER

@@ -15,16 +15,15 @@ beforeAll(async () => {
   certificates = await makeCertificates('edge')
   stateDir = mkdtempSync(join(tmpdir(), 'backend-'))
   mkdirSync(join(stateDir, 'certs'))
-  const files = {
-    ca: certificates.ca,
-    server: certificates.server,
-    'server-key': certificates.serverKey,
-  }
-  for (const [name, pem] of Object.entries(files)) {
-    writeFileSync(join(stateDir, 'certs', `${name}.pem`), pem)
-  }
+  writeCertificates(certificates)
 })
 afterAll(() => rmSync(stateDir, { recursive: true, force: true }))
+
+function writeCertificates({ ca, server, serverKey }: CertificateSet): void {
+  for (const [name, pem] of Object.entries({ ca, server, 'server-key': serverKey })) {
+    writeFileSync(join(stateDir, 'certs', `${name}.pem`), pem)
+  }
+}
 
 function start(settings: Record<string, string>) {
   const env = { STATE_DIR: stateDir, BACKEND_PORT: '0', THREADS: '1', ...settings }
@@ -85,6 +84,17 @@ describe('the backend program', () => {
       expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) as string })
     }
     await dispatcher.destroy()
+  })
+
+  it('reads its certificates again on SIGHUP, and goes on', async () => {
+    const { child, output, ended } = start({})
+    await portOf(output)
+    writeCertificates(await makeCertificates('edge'))
+    child.kill('SIGHUP')
+    await until(() => output.stdout.includes('certificates replaced'))
+    writeCertificates(certificates)
+    child.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
   })
 
   it('ends with 0 when its launcher goes away, also while it loads', async () => {

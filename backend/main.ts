@@ -5,6 +5,7 @@ import { heartbeatMs } from '../shared/api/limits.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
+import { isInTerminal } from '../shared/node/terminal.ts'
 import { parseConfig, type BackendConfig } from './config.ts'
 import { createDescriber, type Describe } from './describe.ts'
 import { createBackendApp } from './http/app.ts'
@@ -69,7 +70,7 @@ async function run(): Promise<void> {
     },
   })
   const server = createBackendServer(app, tls)
-  watchIdentity({
+  const identity = watchIdentity({
     current: tls,
     read: () => readIdentity(config.tlsPaths),
     onChange(renewed) {
@@ -79,6 +80,7 @@ async function run(): Promise<void> {
     },
     onProblem: (error) => log.error({ detail: textOf(error) }, 'certificates not usable'),
   })
+  if (!isInTerminal()) process.on('SIGHUP', identity.look)
   const port = await listen(server, config.port, config.host)
   log.info({ host: config.host, port }, 'listening')
 
@@ -137,6 +139,7 @@ function onStopRequest(stop: () => Promise<void>): AbortSignal {
     void stop().finally(() => process.exit(0))
   }
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.on(event, onRequest)
+  if (isInTerminal()) process.on('SIGHUP', onRequest)
   return requested.signal
 }
 

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createCertificates } from '../shared/node/certificates/create-certificates.ts'
+import { BackendStub } from '../test/support/backend-stub.ts'
 import { describeEdge } from '../test/support/edge-suite.ts'
 import {
   nodeEdgeProgram,
@@ -40,6 +41,39 @@ describe('edge/node.ts', () => {
     holder.close()
     await rm(folder, { recursive: true })
     expect([code, output.trim()]).toEqual([1, `Port ${port} on 127.0.0.1 is already in use`])
+  })
+})
+
+describe('edge/node.ts on SIGHUP', () => {
+  it('reads its certificates again, and goes on', async () => {
+    const names = { server: ['localhost'], client: 'edge' }
+    const [first, second] = [
+      await createCertificates(names, Date.now()),
+      await createCertificates(names, Date.now()),
+    ]
+    const backends = [await BackendStub.start(first), await BackendStub.start(second)]
+    const [before, after] = backends.map(({ url }) => url) as [string, string]
+    const settings = { apiKey: 'a-key', backendUrl: before, certificates: first }
+    const edge = await startNodeEdge(settings, { BACKEND_URL: '', BACKENDS: `${before},${after}` })
+    try {
+      await edge.renew(second)
+      await expect
+        .poll(() => edge.output(), { timeout: 10_000 })
+        .toContain('client certificate replaced')
+      const response = await fetch(`${edge.url}/generate/text`, {
+        method: 'POST',
+        headers: { 'x-api-key': 'a-key', 'content-type': 'application/json' },
+        body: '{"prompt":"Hi"}',
+      })
+      // Of the two, only the second backend believes the new certificate.
+      expect([response.status, backends.map(({ seen }) => seen.length > 0)]).toEqual([
+        200,
+        [false, true],
+      ])
+    } finally {
+      await edge.stop()
+      await Promise.all(backends.map((backend) => backend.close()))
+    }
   })
 })
 

@@ -7,6 +7,7 @@ import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
+import { isInTerminal } from '../shared/node/terminal.ts'
 import { createEdgeApp } from './app.ts'
 import { BackendPool } from './backends/pool.ts'
 import { copiedStream } from './body/web-pieces.ts'
@@ -85,7 +86,7 @@ async function start(): Promise<void> {
     // The launcher is gone, however it ended.
     process.once('disconnect', () => drain(server))
   })
-  watchIdentity({
+  const certificates = watchIdentity({
     current: identity,
     read: () => readIdentity(config.tlsFiles),
     onChange(renewed) {
@@ -95,6 +96,7 @@ async function start(): Promise<void> {
     onProblem: (error) => logger.error({ detail: String(error) }, 'client certificate not usable'),
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => drain(server))
+  process.on('SIGHUP', isInTerminal() ? () => drain(server) : certificates.look)
 }
 
 /** No new requests; running ones get their time, then everything ends. */

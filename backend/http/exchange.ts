@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import type { FinishReason, Timings, Usage } from '../../shared/api/events.ts'
 import { toServiceError, type ErrorCode, type ServiceError } from '../../shared/api/errors.ts'
+import { tenantOfClient, tenantOfKey } from '../tenant.ts'
 
 /** What Hono hands to every handler of the backend. */
 export interface BackendEnv {
@@ -49,7 +50,8 @@ export class Exchange {
 
   /** Whom the answer is for, in the queue and in caches: the API key that the edge names, else the client itself. */
   get tenant(): string {
-    return this.facts.keyId ?? this.facts.clientName ?? ''
+    const { keyId, clientName = '' } = this.facts
+    return keyId === undefined ? tenantOfClient(clientName) : tenantOfKey(keyId)
   }
 
   limitAnswer(msToAnswer: () => number): void {

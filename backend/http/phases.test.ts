@@ -200,8 +200,10 @@ describe('equal request ids at the same time', () => {
 
 describe('who waits', () => {
   it.each([
-    [{ 'x-key-id': 'key_7' }, 'key_7'],
-    [{}, 'edge'],
+    [{ 'x-key-id': 'key_7' }, 'key:key_7'],
+    [{}, 'client:edge'],
+    // A key whose id is the name of the certificate is somebody else.
+    [{ 'x-key-id': 'edge' }, 'key:edge'],
   ])('is known by its key, else by its certificate: %o', async (headers, tenant) => {
     backend = await startTestBackend({ certificates })
     const response = await ask({ stream: false }, undefined, headers)

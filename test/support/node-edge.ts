@@ -7,11 +7,16 @@ import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
 
 export const nodeEdgeProgram = 'dist/edge/node.js'
 
+interface RunningNodeEdge extends RunningEdge {
+  /** Replaces the certificate files and sends SIGHUP. */
+  renew(certificates: EdgeSettings['certificates']): Promise<void>
+}
+
 /** The edge on Node as a process of its own. @param environment further settings */
 export async function startNodeEdge(
   settings: EdgeSettings,
   environment: Record<string, string> = {},
-): Promise<RunningEdge> {
+): Promise<RunningNodeEdge> {
   const folder = await writeCertificates(settings.certificates)
   const child = fork(nodeEdgeProgram, {
     env: {
@@ -37,6 +42,10 @@ export async function startNodeEdge(
   return {
     url: `http://127.0.0.1:${message.port}`,
     output: () => output,
+    async renew(certificates) {
+      await writeCertificateFiles(folder, certificates)
+      child.kill('SIGHUP')
+    },
     async stop() {
       child.kill('SIGTERM')
       const [code] = (await ended) as [number | null]
@@ -49,10 +58,17 @@ export async function startNodeEdge(
 /** @returns the folder, which the caller removes */
 export async function writeCertificates(set: EdgeSettings['certificates']): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'edge-'))
+  await writeCertificateFiles(folder, set)
+  return folder
+}
+
+async function writeCertificateFiles(
+  folder: string,
+  set: EdgeSettings['certificates'],
+): Promise<void> {
   await writeFile(join(folder, 'ca.pem'), set.ca)
   await writeFile(join(folder, 'client.pem'), set.client)
   await writeFile(join(folder, 'client-key.pem'), set.clientKey, { mode: 0o600 })
-  return folder
 }
 
 export function tlsSettings(folder: string): Record<string, string> {

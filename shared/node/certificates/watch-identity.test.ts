@@ -11,7 +11,7 @@ const now = Date.parse('2026-03-01T12:00:00Z')
 
 let folder: string
 let paths: TlsIdentity
-let stop: () => void
+let watched: ReturnType<typeof watchIdentity>
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'watch-'))
   paths = {
@@ -21,7 +21,7 @@ beforeEach(async () => {
   }
 })
 afterEach(async () => {
-  stop()
+  watched.stop()
   await rm(folder, { recursive: true })
 })
 
@@ -31,15 +31,15 @@ async function write({ ca, server, serverKey }: CertificateSet): Promise<void> {
   await writeFile(paths.key, serverKey)
 }
 
-async function watch() {
+async function watch(intervalMs = 5) {
   const changes: TlsIdentity[] = []
   const problems: string[] = []
-  stop = watchIdentity({
+  watched = watchIdentity({
     current: await readIdentity(paths),
     read: () => readIdentity(paths),
     onChange: (identity) => changes.push(identity),
     onProblem: (error) => problems.push(String(error)),
-    intervalMs: 5,
+    intervalMs,
   })
   return { changes, problems }
 }
@@ -54,6 +54,15 @@ describe('watchIdentity()', () => {
     const seen = changes.length
     await new Promise((resolve) => setTimeout(resolve, 30))
     expect(changes).toHaveLength(seen)
+  })
+
+  it('looks when told to, though it is not time', async () => {
+    await write(await createCertificates(names, now))
+    const { changes } = await watch(3_600_000)
+    const renewed = await createCertificates(names, now)
+    await write(renewed)
+    watched.look()
+    await expect.poll(() => changes).toMatchObject([{ key: renewed.serverKey }])
   })
 
   it('keeps what it has while the files do not fit, and says so once', async () => {

@@ -21,12 +21,17 @@ interface WatchOptions {
   readonly intervalMs?: number
 }
 
+interface IdentityWatch {
+  /** Looks now, and not only when it is time. */
+  readonly look: () => void
+  readonly stop: () => void
+}
+
 /**
  * Looks again and again whether certificate files were replaced. Files are looked at rather than watched: notifications
  * do not work on network file systems, nor for the links that Kubernetes swaps.
- * @returns stops looking
  */
-export function watchIdentity(options: WatchOptions): () => void {
+export function watchIdentity(options: WatchOptions): IdentityWatch {
   const { read, onChange, onProblem, intervalMs = lookMs } = options
   let { current } = options
   let lastProblem: string | undefined
@@ -51,7 +56,7 @@ export function watchIdentity(options: WatchOptions): () => void {
   const timer = setInterval(() => void look(), intervalMs)
   // Looking keeps no process alive.
   timer.unref()
-  return () => clearInterval(timer)
+  return { look: () => void look(), stop: () => clearInterval(timer) }
 }
 
 function isSame(left: TlsIdentity, right: TlsIdentity): boolean {
