@@ -1,4 +1,4 @@
-/** Where a sequence stands; `sequence.ts` owns the legal changes. */
+/** Where a sequence stands; `phase-clock.ts` owns the legal changes. */
 export type SequenceStatus = 'queued' | 'vision' | 'prefill' | 'decode' | 'ended'
 
 /** What the scheduler needs to know about a sequence that holds a slot. */

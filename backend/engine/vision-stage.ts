@@ -1,14 +1,9 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Model, PatchImage } from '../model/model.ts'
 import { ImageCache } from './image-cache.ts'
+import type { KeyedImage } from './prompt-images.ts'
 import { chooseImage } from './scheduler.ts'
 import type { Schedulable } from './step-plan.ts'
-
-/** An image, and the name of what it shows; see `imageKey`. */
-export interface KeyedImage {
-  readonly key: string
-  readonly image: PatchImage
-}
 
 /** What the stage asks of a sequence. */
 interface Viewer extends Schedulable {
@@ -112,20 +107,19 @@ export class VisionStage {
     const { key, image } = viewer.nextImage
     const run: VisionRun = { key, work: viewer.countImage(key) }
     this.#run = run
-    void this.#encode(image).then((outcome) => {
-      run.outcome = outcome
-      this.#onRunOver()
-    })
+    void this.#encode(image, run)
   }
 
-  async #encode(image: PatchImage): Promise<Float32Array | ServiceError> {
+  /** Never rejects. */
+  async #encode(image: PatchImage, run: VisionRun): Promise<void> {
     try {
       const features = await this.#model.encodeImage(image)
       this.#check(image, features)
-      return features
+      run.outcome = features
     } catch (cause) {
-      return visionError(cause)
+      run.outcome = visionError(cause)
     }
+    this.#onRunOver()
   }
 
   #check({ gridHw: [rows, columns] }: PatchImage, features: Float32Array): void {

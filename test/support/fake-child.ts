@@ -34,6 +34,6 @@ runChild(async ({ checkpointDir, slots, onProgress }) => {
   if (deadlyImages !== true) return new FakeModel({ slots, contextTokens: 4096 }, { onStep })
   const worker = new URL(`data:text/javascript,${encodeURIComponent(deadlyVisionWorker)}`)
   const vision = await startVisionThread(worker, {} as VisionSetup)
-  const onEncode = (image: PatchImage) => vision.encode(image).then(() => {})
+  const onEncode = async (image: PatchImage) => void (await vision.encode(image))
   return new FakeModel({ slots, contextTokens: 4096 }, { onStep, onEncode })
 })
