@@ -44,10 +44,10 @@ interface NodeOptions {
  */
 export class GraphBuilder {
   readonly #name: string
-  readonly #nodes: NodeSpec[] = []
+  #nodes: NodeSpec[] = []
   readonly #inputs: ValueSpec[] = []
   readonly #outputs: ValueSpec[] = []
-  readonly #initializers: InitializerSpec[] = []
+  #initializers: InitializerSpec[] = []
   readonly #fills: WeightFill[] = []
   readonly #names = new Set<string>()
   #scope = ''
@@ -102,6 +102,13 @@ export class GraphBuilder {
     return name
   }
 
+  /** A small tensor kept in the graph file itself. */
+  uint8s(values: readonly number[], dims: readonly number[] = [values.length]): Value {
+    const name = this.#unique('uint8')
+    this.#initializers.push({ name, type: 'uint8', dims, raw: Uint8Array.from(values) })
+    return name
+  }
+
   /** Declares an initializer of the weights file; a fill must write all its bytes. */
   external(name: string, type: ElementType, dims: readonly number[]): Value {
     const value = this.#unique(name)
@@ -132,6 +139,35 @@ export class GraphBuilder {
       attributes: options.attributes ?? {},
     })
     return outputs
+  }
+
+  /**
+   * A branch for `If`: what `build` adds runs only when the branch is taken. It may use all values made so far; outside,
+   * only the value it returns is known. Weights must be declared outside.
+   * @param dims of the branch's value
+   */
+  branch(
+    name: string,
+    type: ElementType,
+    dims: readonly (number | string)[],
+    build: () => Value,
+  ): GraphSpec {
+    const [nodes, initializers] = [this.#nodes, this.#initializers]
+    this.#nodes = []
+    this.#initializers = []
+    try {
+      const result = this.scope(name, () => this.node('Identity', [build()])[0]!)
+      return {
+        name: `${this.#scope}/${name}`,
+        nodes: this.#nodes,
+        inputs: [],
+        outputs: [{ name: result, type, dims }],
+        initializers: this.#initializers,
+      }
+    } finally {
+      this.#nodes = nodes
+      this.#initializers = initializers
+    }
   }
 
   build(): BuiltGraph {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomValues } from '../../test/write-checkpoint.ts'
 import { GraphBuilder } from './graph-builder.ts'
 import { linear, type WeightForm } from './layers.ts'
+import { greater, ifElse, mul, reshape } from './operators.ts'
 import { encodeModel } from './onnx-proto.ts'
 import { constantSource } from './weight-source.ts'
 import { writeWeights } from './write-graph.ts'
@@ -16,8 +17,14 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function runLinear(form: WeightForm, rows: number, k: number, n: number) {
-  const [x, w, b] = [randomValues(rows * k, 1), randomValues(n * k, 2), randomValues(n, 3)]
+async function runLinear(
+  form: WeightForm,
+  rows: number,
+  k: number,
+  n: number,
+  x = randomValues(rows * k, 1),
+) {
+  const [w, b] = [randomValues(n * k, 2), randomValues(n, 3)]
   const g = new GraphBuilder('test')
   const weight = constantSource([n, k], w)
   const y = linear(
@@ -70,14 +77,62 @@ describe('linear() in ONNX Runtime', () => {
   ])(
     '8 bits: %i rows of %i in blocks of %i agree within the rounding',
     async (rows, k, blockSize) => {
-      const { actual, expected } = await runLinear({ kind: 'q8', blockSize }, rows, k, 24)
+      const { actual, expected } = await runLinear({ kind: 'q8-blocks', blockSize }, rows, k, 24)
       expect(relativeError(actual, expected)).toBeLessThan(0.015)
     },
   )
 
+  it.each([
+    [1, 64, 24],
+    [9, 1152, 8],
+    [5, 20, 13],
+  ])('8 bits: %i rows of %i agree with a scale each within the rounding', async (rows, k, n) => {
+    const { actual, expected } = await runLinear({ kind: 'q8-rows' }, rows, k, n)
+    expect(relativeError(actual, expected)).toBeLessThan(0.015)
+  })
+
+  it('8 bits, a scale for each row: a row of zeros gives the bias, whatever stands beside it', async () => {
+    const k = 32
+    const x = randomValues(3 * k, 1).map((value, i) =>
+      i < k ? 0 : i < 2 * k ? 1e6 * value : value,
+    )
+    const { actual, expected } = await runLinear({ kind: 'q8-rows' }, 3, k, 8, x)
+    expect([...actual.subarray(0, 8)]).toEqual([...expected.subarray(0, 8)])
+    for (const row of [1, 2]) {
+      const [from, to] = [row * 8, row * 8 + 8]
+      expect(relativeError(actual.slice(from, to), expected.slice(from, to))).toBeLessThan(0.015)
+    }
+  })
+
   it('accepts no rows at all, which an expert nobody chose gets', async () => {
     expect((await runLinear({ kind: 'f32' }, 0, 32, 8)).actual.length).toBe(0)
-    expect((await runLinear({ kind: 'q8', blockSize: 32 }, 0, 32, 8)).actual.length).toBe(0)
+    expect((await runLinear({ kind: 'q8-blocks', blockSize: 32 }, 0, 32, 8)).actual.length).toBe(0)
+  })
+})
+
+describe('ifElse() in ONNX Runtime', () => {
+  it('runs the branch that is taken, on values from outside, and not the other', async () => {
+    const g = new GraphBuilder('test')
+    const x = g.input('x', 'float32', ['n', 2])
+    const wanted = g.input('wanted', 'int64', [1])
+    const taken = greater(g, wanted, g.int64s([0]))
+    const y = ifElse(g, taken, {
+      then: g.branch('then', 'float32', ['n', 2], () => mul(g, x, g.float32s([3]))),
+      otherwise: g.branch('otherwise', 'float32', ['n', 1], () => reshape(g, x, [-1, 1])),
+    })
+    g.output('y', y, 'float32', ['n', 'width'])
+    const session = await InferenceSession.create(encodeModel(g.build().spec, 'none'))
+    const run = async (value: bigint) => {
+      const feeds = {
+        x: new Tensor('float32', [1, 2, 3, 4], [2, 2]),
+        wanted: new Tensor('int64', [value], [1]),
+      }
+      return (await session.run(feeds))['y']!
+    }
+    expect((await run(1n)).dims).toEqual([2, 2])
+    expect([...((await run(1n)).data as Float32Array)]).toEqual([3, 6, 9, 12])
+    expect((await run(0n)).dims).toEqual([4, 1])
+    await session.release()
   })
 })
 

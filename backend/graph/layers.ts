@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from './graph-builder.ts'
 import {
+  add,
   gemm,
   layerNormalization,
   matMulNBits,
@@ -9,14 +10,16 @@ import {
   split,
 } from './operators.ts'
 import { blocksPerRow, quantizeRows } from './quantize.ts'
-import { assertFinite, rowCount, rowSize, type WeightSource } from './weight-source.ts'
+import { rowProduct } from './row-product.ts'
+import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
-/** How linear layers keep their weights: plain float32, or 8 bits in blocks along the input. */
+/** How linear layers keep their weights, and which products they are. */
 export type WeightForm =
-  { readonly kind: 'f32' } | { readonly kind: 'q8'; readonly blockSize: number }
-
-/** Float values per read while weights are written: bounds memory to about 64 MB whatever the matrix. */
-const valuesPerRead = 4 * 1024 * 1024
+  | { readonly kind: 'f32' }
+  /** 8 bits, a scale for each block along the input, of weights and of activations alike. */
+  | { readonly kind: 'q8-blocks'; readonly blockSize: number }
+  /** 8 bits, a scale for each output and for each row of activations: coarser, and faster for many rows. */
+  | { readonly kind: 'q8-rows' }
 
 /** A float32 initializer holding `source`. */
 export function floatWeight(g: GraphBuilder, name: string, source: WeightSource): Value {
@@ -43,11 +46,29 @@ export function linear(
 ): Value {
   return g.scope(name, () => {
     const biasValue = bias === undefined ? undefined : floatWeight(g, 'bias', bias)
-    if (form.kind === 'f32') return gemm(g, x, floatWeight(g, 'weight', weight), biasValue)
-    const { values, scales } = quantizedWeight(g, weight, form.blockSize)
-    const shape = { n: rowCount(weight), k: rowSize(weight), blockSize: form.blockSize }
-    return matMulNBits(g, x, { values, scales }, shape, biasValue)
+    switch (form.kind) {
+      case 'f32':
+        return gemm(g, x, floatWeight(g, 'weight', weight), biasValue)
+      case 'q8-blocks':
+        return blockProduct(g, x, weight, form.blockSize, biasValue)
+      case 'q8-rows': {
+        const product = rowProduct(g, x, weight)
+        return biasValue === undefined ? product : add(g, product, biasValue)
+      }
+    }
   })
+}
+
+function blockProduct(
+  g: GraphBuilder,
+  x: Value,
+  weight: WeightSource,
+  blockSize: number,
+  bias: Value | undefined,
+): Value {
+  const { values, scales } = quantizedWeight(g, weight, blockSize)
+  const shape = { n: rowCount(weight), k: rowSize(weight), blockSize }
+  return matMulNBits(g, x, { values, scales }, shape, bias)
 }
 
 function quantizedWeight(g: GraphBuilder, weight: WeightSource, blockSize: number) {
@@ -64,20 +85,6 @@ function quantizedWeight(g: GraphBuilder, weight: WeightSource, blockSize: numbe
     }
   })
   return { values, scales }
-}
-
-async function* readInChunks(source: WeightSource) {
-  const rows = rowCount(source)
-  const step = Math.max(1, Math.floor(valuesPerRead / rowSize(source)))
-  for (let start = 0; start < rows; start += step) {
-    const values = await source.readRows(start, Math.min(step, rows - start))
-    assertFinite(values)
-    yield { start, values }
-  }
-}
-
-function bytesOf(values: Float32Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
 
 export function layerNorm(

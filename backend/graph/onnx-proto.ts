@@ -4,6 +4,7 @@ import protobuf from 'protobufjs'
 export const elementTypes = {
   float32: { onnx: 1, bytes: 4 },
   uint8: { onnx: 2, bytes: 1 },
+  int8: { onnx: 3, bytes: 1 },
   int64: { onnx: 7, bytes: 8 },
 } as const
 export type ElementType = keyof typeof elementTypes
@@ -13,6 +14,8 @@ export type Attribute =
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'ints'; readonly value: readonly number[] }
+  /** A branch of `If`: it has no inputs, and sees the values of the graph around it. */
+  | { readonly kind: 'graph'; readonly value: GraphSpec }
 
 export interface NodeSpec {
   readonly name: string
@@ -70,6 +73,7 @@ const schema = {
     f: [2, 'float'],
     i: [3, 'int64'],
     s: [4, 'bytes'],
+    g: [6, 'GraphProto'],
     ints: [8, 'int64', 'repeated'],
     type: [20, 'int32'],
   },
@@ -120,18 +124,22 @@ export function encodeModel(graph: GraphSpec, weightsFile: string): Uint8Array {
       irVersion,
       producerName: 'describe-server',
       opsetImport: opsets,
-      graph: {
-        name: graph.name,
-        node: graph.nodes.map(encodeNode),
-        initializer: graph.initializers.map((tensor) => encodeInitializer(tensor, weightsFile)),
-        input: graph.inputs.map(encodeValue),
-        output: graph.outputs.map(encodeValue),
-      },
+      graph: encodeGraph(graph, weightsFile),
     })
     .finish()
 }
 
-function encodeNode(node: NodeSpec) {
+function encodeGraph(graph: GraphSpec, weightsFile: string): object {
+  return {
+    name: graph.name,
+    node: graph.nodes.map((node) => encodeNode(node, weightsFile)),
+    initializer: graph.initializers.map((tensor) => encodeInitializer(tensor, weightsFile)),
+    input: graph.inputs.map(encodeValue),
+    output: graph.outputs.map(encodeValue),
+  }
+}
+
+function encodeNode(node: NodeSpec, weightsFile: string) {
   return {
     name: node.name,
     opType: node.opType,
@@ -139,13 +147,13 @@ function encodeNode(node: NodeSpec) {
     input: node.inputs,
     output: node.outputs,
     attribute: Object.entries(node.attributes).map(([name, attribute]) =>
-      encodeAttribute(name, attribute),
+      encodeAttribute(name, attribute, weightsFile),
     ),
   }
 }
 
-/** AttributeProto.AttributeType: FLOAT 1, INT 2, STRING 3, INTS 7. */
-function encodeAttribute(name: string, attribute: Attribute) {
+/** AttributeProto.AttributeType: FLOAT 1, INT 2, STRING 3, GRAPH 5, INTS 7. */
+function encodeAttribute(name: string, attribute: Attribute, weightsFile: string) {
   switch (attribute.kind) {
     case 'float':
       return { name, type: 1, f: attribute.value }
@@ -155,6 +163,8 @@ function encodeAttribute(name: string, attribute: Attribute) {
       return { name, type: 3, s: new TextEncoder().encode(attribute.value) }
     case 'ints':
       return { name, type: 7, ints: attribute.value }
+    case 'graph':
+      return { name, type: 5, g: encodeGraph(attribute.value, weightsFile) }
   }
 }
 

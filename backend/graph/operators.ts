@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from './graph-builder.ts'
-import type { Attribute } from './onnx-proto.ts'
+import type { Attribute, GraphSpec } from './onnx-proto.ts'
 
 /** One function per ONNX operator used; arguments in the operator's own order, results as values. */
 
@@ -87,6 +87,58 @@ export function matMulNBits(
       bits: int(8),
       block_size: int(shape.blockSize),
       accuracy_level: int(4),
+    },
+  })
+}
+
+/** The larger of two numbers, element by element. */
+export function max(g: GraphBuilder, a: Value, b: Value): Value {
+  return single(g, 'Max', [a, b])
+}
+
+export function neg(g: GraphBuilder, x: Value): Value {
+  return single(g, 'Neg', [x])
+}
+
+/** Largest value along the last axis, which stays with length 1. */
+export function reduceMax(g: GraphBuilder, x: Value): Value {
+  return single(g, 'ReduceMax', [x, g.int64s([-1])], { attributes: { keepdims: int(1) } })
+}
+
+export function reduceMin(g: GraphBuilder, x: Value): Value {
+  return single(g, 'ReduceMin', [x, g.int64s([-1])], { attributes: { keepdims: int(1) } })
+}
+
+/** round(x / scale) + zeroPoint, kept within 0 and 255. */
+export function quantizeLinear(g: GraphBuilder, x: Value, scale: Value, zeroPoint: Value): Value {
+  return single(g, 'QuantizeLinear', [x, scale, zeroPoint])
+}
+
+/** (a - zeroPoint) w scaled by aScale and, column by column, by wScale: a uint8 [M, K], w int8 [K, N]. */
+export function matMulIntegerToFloat(
+  g: GraphBuilder,
+  a: { values: Value; scale: Value; zeroPoint: Value },
+  w: { values: Value; scales: Value },
+): Value {
+  const inputs = [a.values, w.values, a.scale, w.scales, a.zeroPoint]
+  return single(g, 'MatMulIntegerToFloat', inputs, { domain: contrib })
+}
+
+/** a > b, element by element. */
+export function greater(g: GraphBuilder, a: Value, b: Value): Value {
+  return single(g, 'Greater', [a, b])
+}
+
+/** One of two branches, of which only the one that is taken runs. @param condition bool [1] */
+export function ifElse(
+  g: GraphBuilder,
+  condition: Value,
+  branches: { readonly then: GraphSpec; readonly otherwise: GraphSpec },
+): Value {
+  return single(g, 'If', [condition], {
+    attributes: {
+      then_branch: { kind: 'graph', value: branches.then },
+      else_branch: { kind: 'graph', value: branches.otherwise },
     },
   })
 }

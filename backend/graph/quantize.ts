@@ -6,9 +6,10 @@ export interface QuantizedRows {
   readonly scales: Float32Array
 }
 
-const zeroPoint = 128
+/** What an unsigned level of 0 is stored as. */
+export const zeroPoint = 128
 /** Largest magnitude of a quantised weight; -128 stays unused so that the range is symmetric. */
-const maxLevel = 127
+export const maxLevel = 127
 
 export function blocksPerRow(width: number, blockSize: number): number {
   return Math.ceil(width / blockSize)

@@ -6,7 +6,6 @@ import {
   sliceRows,
   stackRows,
   transposed,
-  zeroPadded,
 } from './weight-source.ts'
 
 /** [rows, columns] holding 0, 1, 2 ... plus `from`. */
@@ -51,14 +50,6 @@ describe('reshaped()', () => {
 
   it('refuses another number of values', () => {
     expect(() => reshaped(counting(2, 3), [5])).toThrow(RangeError)
-  })
-})
-
-describe('zeroPadded()', () => {
-  it('adds zeros to the right and below, also where a read lies in the padding alone', async () => {
-    const padded = zeroPadded(counting(2, 2, 1), [4, 3])
-    expect([...(await readAll(padded))]).toEqual([1, 2, 0, 3, 4, 0, 0, 0, 0, 0, 0, 0])
-    expect([...(await padded.readRows(2, 2))]).toEqual([0, 0, 0, 0, 0, 0])
   })
 })
 

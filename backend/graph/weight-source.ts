@@ -18,7 +18,31 @@ export function rowCount(source: WeightSource): number {
   return source.dims[0] ?? 1
 }
 
-/** @throws {RangeError} when a weight is NaN or infinite: it would silence a whole model */
+/** Float values per read while weights are written: 16 MB. */
+const valuesPerRead = 4 * 1024 * 1024
+
+/**
+ * Rows from first to last, a bounded number at a time.
+ * @throws {RangeError} when a weight is NaN or infinite: it would silence a whole model
+ */
+export async function* readInChunks(
+  source: WeightSource,
+): AsyncGenerator<{ readonly start: number; readonly values: Float32Array }, void> {
+  const rows = rowCount(source)
+  const step = Math.max(1, Math.floor(valuesPerRead / rowSize(source)))
+  for (let start = 0; start < rows; start += step) {
+    const values = await source.readRows(start, Math.min(step, rows - start))
+    assertFinite(values)
+    yield { start, values }
+  }
+}
+
+/** The same memory as bytes. */
+export function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+}
+
+/** @throws {RangeError} when a weight is NaN or infinite */
 export function assertFinite(values: Float32Array): void {
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) throw new RangeError('a weight is not a finite number')
@@ -85,25 +109,6 @@ export function reshaped(source: WeightSource, dims: readonly number[]): WeightS
       return values.subarray(skip, skip + count * width)
     },
   }
-}
-
-/** The matrix (or vector) with zeros added below and to the right. */
-export function zeroPadded(source: WeightSource, dims: readonly number[]): WeightSource {
-  const [rows, oldWidth] = [rowCount(source), rowSize(source)]
-  const padded: WeightSource = {
-    dims,
-    async readRows(start, count) {
-      const width = rowSize(padded)
-      const result = new Float32Array(count * width)
-      const present = Math.max(0, Math.min(count, rows - start))
-      const values = present === 0 ? new Float32Array(0) : await source.readRows(start, present)
-      for (let row = 0; row < present; row++) {
-        result.set(values.subarray(row * oldWidth, (row + 1) * oldWidth), row * width)
-      }
-      return result
-    },
-  }
-  return padded
 }
 
 /** A matrix [rows, columns] as [columns, rows]. Reads the whole source: for matrices that fit in memory easily. */

@@ -34,28 +34,22 @@ export async function runDecoder(
   return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size)
 }
 
-/**
- * Cached tokens an idle lane pretends to have. With none, ONNX Runtime 1.30 crashes: it fuses the expanded lane's
- * transposes into products that read outside their empty operands.
- */
-const idleLaneTokens = 1
-
 /** Who runs where, and the cached rows of each: views, not copies. */
 function laneFeeds({ config, cache }: DecoderParts, plan: LanePlan): Record<string, Tensor> {
   const lanes = [...plan.absorbed, plan.expanded]
   const pastLength = (row: StepRow | undefined) =>
-    row === undefined ? idleLaneTokens : cache.length(row.slot)
+    row === undefined ? 0 : cache.length(row.slot)
   const feeds: Record<string, Tensor> = {
     [decoderNames.counts]: int64(lanes.map((row) => row?.tokenIds.length ?? 0)),
     [decoderNames.pastLengths]: int64(lanes.map(pastLength)),
   }
   const width = latentWidth(config)
-  const idleRows = new Float32Array(idleLaneTokens * width)
+  const noRows = new Float32Array(0)
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     lanes.forEach((row, lane) => {
       const isExpanded = lane === plan.absorbed.length
       const name = isExpanded ? decoderNames.expandedPast(layer) : decoderNames.past(layer, lane)
-      const past = row === undefined ? idleRows : cache.rowsAt(row.slot, layer)
+      const past = row === undefined ? noRows : cache.rowsAt(row.slot, layer)
       feeds[name] = new Tensor('float32', past, [pastLength(row), width])
     })
   }

@@ -10,7 +10,7 @@ import {
 } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../model-config.ts'
 import { decoderNames } from './decoder-names.ts'
-import type { Lane, LaneBatch } from './lanes.ts'
+import { ifBusy, type Lane, type LaneBatch } from './lanes.ts'
 import type { GroupTokens } from './latent-attention.ts'
 
 interface AbsorbedInputs extends GroupTokens {
@@ -34,7 +34,7 @@ export function absorbedAttention(
   kvB: WeightSource,
   { layer, lanes, qNope, qRope, present }: AbsorbedInputs,
 ): Value {
-  const { kv_lora_rank: latent, qk_rope_head_dim: rope } = config
+  const { num_attention_heads: heads, kv_lora_rank: latent, qk_rope_head_dim: rope } = config
   const halves = absorbedHalves(config, kvB)
   const turned = matMul(g, qNope, floatWeight(g, 'w_uk', halves.keys))
   const query = concat(g, [turned, qRope], -1)
@@ -45,7 +45,10 @@ export function absorbedAttention(
     g.scope(lanes.absorbed[index]!.name, () => {
       const past = g.input(decoderNames.past(layer, index), 'float32', ['past', latent + rope])
       const tokens = { query: laneQuery, present: presents[index]!, past }
-      return attendLane(g, config, lanes.absorbed[index]!, tokens)
+      const lane = lanes.absorbed[index]!
+      return ifBusy(g, lane, { heads, width: latent + rope }, () =>
+        attendLane(g, config, lane, tokens),
+      )
     }),
   )
   const [context] = split(g, concat(g, mixed, 1), [latent, rope], -1)

@@ -3,6 +3,7 @@ import { linear, type WeightForm } from '../../graph/layers.ts'
 import {
   add,
   concat,
+  expand,
   fusedMatMul,
   matMul,
   reshape,
@@ -13,7 +14,7 @@ import {
 import { sliceRows, stackRows, type WeightSource } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../model-config.ts'
 import { decoderNames } from './decoder-names.ts'
-import type { Lane } from './lanes.ts'
+import { ifBusy, type Lane } from './lanes.ts'
 import type { GroupTokens } from './latent-attention.ts'
 
 interface ExpandedInputs extends GroupTokens {
@@ -42,15 +43,16 @@ export function expandedAttention(
   return g.scope(lane.name, () => {
     const past = g.input(decoderNames.expandedPast(layer), 'float32', ['past', latent + rope])
     const [c, kRope] = split(g, concat(g, [past, present], 0), [latent, rope], -1)
-    const byHead = (name: string, weight: WeightSource, width: number) =>
-      transpose(g, reshape(g, linear(g, name, c!, weight, form), [-1, heads, width]), [1, 0, 2])
-    const kNope = byHead('w_uk', halves.keys, nope)
-    const v = byHead('w_uv', halves.values, value)
-    const alpha = (nope + rope) ** -0.5
-    const nopeScores = fusedMatMul(g, qNope, kNope, { transB: true, alpha })
-    const ropeScores = fusedMatMul(g, qRope, kRope!, { transB: true, alpha })
-    const scores = add(g, add(g, nopeScores, ropeScores), lane.causalMask)
-    return matMul(g, softmax(g, scores), v)
+    const keyHalves = linear(g, 'w_uk', c!, halves.keys, form)
+    const values = linear(g, 'w_uv', c!, halves.values, form)
+    return ifBusy(g, lane, { heads, width: value }, () => {
+      const alpha = (nope + rope) ** -0.5
+      const k = transpose(g, wholeKeys(g, keyHalves, kRope!, { heads, nope, rope }), [1, 0, 2])
+      const v = transpose(g, reshape(g, values, [-1, heads, value]), [1, 0, 2])
+      const q = concat(g, [qNope, qRope], -1)
+      const scores = add(g, fusedMatMul(g, q, k, { transB: true, alpha }), lane.causalMask)
+      return matMul(g, softmax(g, scores), v)
+    })
   })
 }
 
@@ -65,4 +67,16 @@ function expandedHalves(config: TextConfig, kvB: WeightSource) {
       ),
     )
   return { keys: ofAllHeads(0, nope), values: ofAllHeads(nope, value) }
+}
+
+/** Each head's own half of the key, and the rotated half that all share: [T + S, heads, nope + rope]. */
+function wholeKeys(
+  g: GraphBuilder,
+  keyHalves: Value,
+  kRope: Value,
+  { heads, nope, rope }: { heads: number; nope: number; rope: number },
+): Value {
+  const shared = reshape(g, kRope, [-1, 1, rope])
+  const own = reshape(g, keyHalves, [-1, heads, nope])
+  return concat(g, [own, expand(g, shared, g.int64s([1, heads, 1]))], -1)
 }

@@ -1,5 +1,13 @@
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
-import { aboveDiagonal, concat, expand, reduceSum, split } from '../../graph/operators.ts'
+import {
+  aboveDiagonal,
+  concat,
+  expand,
+  greater,
+  ifElse,
+  reduceSum,
+  split,
+} from '../../graph/operators.ts'
 import { decoderNames } from './decoder-names.ts'
 
 /** Masks out a score; far below any real one, and finite so that a row of them is still defined. */
@@ -8,6 +16,8 @@ const masked = -1e30
 /** One sequence's place in a run: T tokens in its cache, S new ones. A lane without work has S = 0 and empty tensors. */
 export interface Lane {
   readonly name: string
+  /** bool [1]: whether there are new tokens */
+  readonly busy: Value
   /** int64 [2]: T, S */
   readonly lengths: Value
   /** Added to scores: very negative where a new token would look at a later one. See `LaneBatch`. */
@@ -28,6 +38,25 @@ export interface LaneBatch {
   readonly absorbedCounts: Value
 }
 
+/**
+ * Attention of one lane, skipped when it has no new tokens: its operators would take microseconds each, and
+ * ONNX Runtime 1.30 crashes when transposes it fused into a product meet empty operands.
+ * @param attend makes [heads, S, width]
+ */
+export function ifBusy(
+  g: GraphBuilder,
+  lane: Lane,
+  { heads, width }: { readonly heads: number; readonly width: number },
+  attend: () => Value,
+): Value {
+  const branch = (name: string, build: () => Value) =>
+    g.branch(name, 'float32', [heads, `${lane.name} tokens`, width], build)
+  return ifElse(g, lane.busy, {
+    then: branch('busy', attend),
+    otherwise: branch('idle', () => g.float32s([], [heads, 0, width])),
+  })
+}
+
 /** Declares the inputs that say which tokens belong to whom, and derives from them, once for all layers, what attention needs. */
 export function laneInputs(g: GraphBuilder, absorbedLanes: number): LaneBatch {
   const counts = g.input(decoderNames.counts, 'int64', [absorbedLanes + 1])
@@ -35,16 +64,20 @@ export function laneInputs(g: GraphBuilder, absorbedLanes: number): LaneBatch {
   return g.scope('lanes', () => {
     const each = (x: Value) => split(g, x, Array<number>(absorbedLanes + 1).fill(1), 0)
     const [countOf, pastOf] = [each(counts), each(pastLengths)]
+    const zero = g.int64s([0])
+    const busy = countOf.map((count) => greater(g, count, zero))
     const lengths = countOf.map((count, lane) => concat(g, [pastOf[lane]!, count], 0))
     const [absorbedCounts, expandedCount] = split(g, counts, [absorbedLanes, 1], 0)
     return {
       absorbed: Array.from({ length: absorbedLanes }, (_, lane) => ({
         name: `lane.${lane}`,
+        busy: busy[lane]!,
         lengths: lengths[lane]!,
         causalMask: newTokenMask(g, countOf[lane]!),
       })),
       expanded: {
         name: 'lane.expanded',
+        busy: busy[absorbedLanes]!,
         lengths: lengths[absorbedLanes]!,
         causalMask: wholeMask(g, pastOf[absorbedLanes]!, countOf[absorbedLanes]!),
       },

@@ -10,7 +10,6 @@ import {
   squeeze,
   unsqueeze,
 } from '../../graph/operators.ts'
-import { zeroPadded } from '../../graph/weight-source.ts'
 import type { VisionConfig } from '../model-config.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 
@@ -43,29 +42,8 @@ export function encoderBlock(
 
   const qkv = dense('wqkv', norm('norm0', inputs.hidden))
   const attended = add(g, inputs.hidden, dense('wo', attention(g, config, qkv, inputs)))
-  const mlp = paddedMlp(config, { fc0: weights('mlp.fc0'), fc1: weights('mlp.fc1') }, inputs.form)
-  const y = norm('norm1', attended)
-  const inner = gelu(g, linear(g, 'mlp.fc0', y, mlp.fc0.weight, inputs.form, mlp.fc0.bias), 'tanh')
-  return add(g, attended, linear(g, 'mlp.fc1', inner, mlp.fc1.weight, inputs.form, mlp.fc1.bias))
-}
-
-type Mlp = Readonly<Record<'fc0' | 'fc1', ReturnType<typeof affine>>>
-
-/**
- * The MLP with its inner width filled up to whole blocks of 8-bit weights, whose kernels are slow with a broken last
- * block (the real width is 4,304 = 33.6 blocks of 128). Zero weights and biases give gelu(0) = 0, and change nothing.
- */
-function paddedMlp(config: VisionConfig, { fc0, fc1 }: Mlp, form: WeightForm): Mlp {
-  if (form.kind === 'f32') return { fc0, fc1 }
-  const { hidden_size: hidden, intermediate_size: width } = config
-  const inner = Math.ceil(width / form.blockSize) * form.blockSize
-  return {
-    fc0: {
-      weight: zeroPadded(fc0.weight, [inner, hidden]),
-      bias: zeroPadded(fc0.bias, [inner]),
-    },
-    fc1: { weight: zeroPadded(fc1.weight, [hidden, inner]), bias: fc1.bias },
-  }
+  const inner = gelu(g, dense('mlp.fc0', norm('norm1', attended)), 'tanh')
+  return add(g, attended, dense('mlp.fc1', inner))
 }
 
 /** qkv [patches, 3 * hidden]: all q, then all k, then all v; rope turns q and k. */
