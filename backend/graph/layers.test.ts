@@ -117,8 +117,8 @@ describe('ifElse() in ONNX Runtime', () => {
     const wanted = g.input('wanted', 'int64', [1])
     const taken = greater(g, wanted, g.int64s([0]))
     const y = ifElse(g, taken, {
-      then: g.branch('then', 'float32', ['n', 2], () => mul(g, x, g.float32s([3]))),
-      otherwise: g.branch('otherwise', 'float32', ['n', 1], () => reshape(g, x, [-1, 1])),
+      ifTrue: g.branch('then', 'float32', ['n', 2], () => mul(g, x, g.float32s([3]))),
+      ifFalse: g.branch('else', 'float32', ['n', 1], () => reshape(g, x, [-1, 1])),
     })
     g.output('y', y, 'float32', ['n', 'width'])
     const session = await InferenceSession.create(encodeModel(g.build().spec, 'none'))

@@ -133,12 +133,12 @@ export function greater(g: GraphBuilder, a: Value, b: Value): Value {
 export function ifElse(
   g: GraphBuilder,
   condition: Value,
-  branches: { readonly then: GraphSpec; readonly otherwise: GraphSpec },
+  branches: { readonly ifTrue: GraphSpec; readonly ifFalse: GraphSpec },
 ): Value {
   return single(g, 'If', [condition], {
     attributes: {
-      then_branch: { kind: 'graph', value: branches.then },
-      else_branch: { kind: 'graph', value: branches.otherwise },
+      then_branch: { kind: 'graph', value: branches.ifTrue },
+      else_branch: { kind: 'graph', value: branches.ifFalse },
     },
   })
 }

@@ -52,8 +52,8 @@ export function ifBusy(
   const branch = (name: string, build: () => Value) =>
     g.branch(name, 'float32', [heads, `${lane.name} tokens`, width], build)
   return ifElse(g, lane.busy, {
-    then: branch('busy', attend),
-    otherwise: branch('idle', () => g.float32s([], [heads, 0, width])),
+    ifTrue: branch('busy', attend),
+    ifFalse: branch('idle', () => g.float32s([], [heads, 0, width])),
   })
 }
 
