@@ -52,8 +52,8 @@ export interface ModelInfo {
 }
 
 /**
- * The network as the engine sees it: it owns weights and cache memory. One image may be looked at while anything else but
- * `close` is called; apart from that, calls must not overlap.
+ * The network as the engine sees it: it owns weights and cache memory. While images are looked at, one after the other,
+ * anything but `close` may be called; apart from that, calls must not overlap.
  */
 export interface Model {
   readonly info: ModelInfo

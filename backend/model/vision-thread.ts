@@ -25,7 +25,7 @@ export type FromVision =
 
 /** The vision tower in a thread of its own: while it looks at an image for seconds, the decoder makes its steps. */
 interface VisionThread {
-  /** See `Model.encodeImage`; one at a time. */
+  /** See `Model.encodeImage`. Several wait for one another. */
   encode(image: PatchImage): Promise<Float32Array>
   /** Settles when the thread has ended; nothing may be running. */
   close(): Promise<void>
@@ -40,17 +40,24 @@ interface VisionThread {
 export async function startVisionThread(entry: URL, setup: VisionSetup): Promise<VisionThread> {
   const worker = new Worker(entry, { workerData: setup })
   const send = (message: ToVision, moved: ArrayBuffer[] = []) => worker.postMessage(message, moved)
+  const look = async ({ gridHw, patches }: PatchImage) => {
+    // A copy to give away: the caller's may be a view among others of what one message brought.
+    const own = patches.slice()
+    send({ type: 'encode', image: { gridHw, patches: own } }, [own.buffer])
+    return (await reply(worker)).features
+  }
+  let last: Promise<unknown> = Promise.resolve()
   let closed = false
   await reply(worker)
   worker.on('exit', (code) => {
     if (!closed) throw new Error(`The vision thread ended (exit code ${code})`)
   })
   return {
-    async encode({ gridHw, patches }) {
-      // A copy to give away: the caller's may be a view among others of what one message brought.
-      const own = patches.slice()
-      send({ type: 'encode', image: { gridHw, patches: own } }, [own.buffer])
-      return (await reply(worker)).features
+    encode(image) {
+      const features = last.then(() => look(image))
+      // What became of one is nothing to the next.
+      last = features.catch(() => undefined)
+      return features
     },
     async close() {
       closed = true
