@@ -128,8 +128,11 @@ function randomTensor(
     },
     async readRawRows(start, count) {
       const values = await tensor.readRows(start, count)
-      const words = new Uint32Array(values.buffer)
-      return new Uint8Array(Uint16Array.from(words, (word) => word >>> 16).buffer)
+      // bfloat16 is the upper half of a float32, which stands second in memory.
+      const halves = new Uint16Array(values.buffer)
+      const upper = new Uint16Array(values.length)
+      for (let i = 0; i < upper.length; i++) upper[i] = halves[2 * i + 1]!
+      return new Uint8Array(upper.buffer)
     },
   }
   return tensor
