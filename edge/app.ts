@@ -9,6 +9,8 @@ import { idempotent } from './idempotency/idempotent.ts'
 import { authenticate } from './keys/authenticate.ts'
 import { cutRevokedStream } from './keys/cut-revoked-stream.ts'
 import { guardAddress } from './limits/guard-address.ts'
+import { LateMeter } from './limits/late-meter.ts'
+import { meteredCalls } from './limits/metered.ts'
 import { tellLimits } from './limits/tell-limits.ts'
 import { logRequests } from './log/log-requests.ts'
 import type { EdgeContext, EdgeEnv, EdgeHandler, EdgeMiddleware, Platform } from './platform.ts'
@@ -19,11 +21,13 @@ import { textRoute } from './routes/text.ts'
 
 /** The edge, the same on every platform: request id, log, errors, key, then the route with its body limit. */
 export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
+  const meter = new LateMeter(platform.meter)
+  const metered = meteredCalls(platform, meter)
   const handlers: Record<RouteName, EdgeHandler> = {
     health: healthRoute(platform),
-    text: textRoute(platform),
-    image: imageRoute(platform),
-    imageUrl: imageUrlRoute(platform),
+    text: textRoute(platform, metered),
+    image: imageRoute(platform, metered),
+    imageUrl: imageUrlRoute(platform, metered),
   }
   const app = new Hono<EdgeEnv>()
   app.use(identify(platform))
@@ -45,7 +49,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     app.on(method, path, handlers[name])
   }
   app.route('/', keyRoutes(platform))
-  app.route('/', usageRoute(platform))
+  app.route('/', usageRoute({ ...platform, meter }))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
   app.notFound((c) => answerError(new ServiceError('not_found', 'There is no such path'), c))
   return app
@@ -56,7 +60,7 @@ function identify(platform: Platform): EdgeMiddleware {
     c.set('startedAt', platform.now())
     c.set('requestId', requestIdFrom(c.req.header(requestIdHeader)))
     await next()
-    c.res.headers.set(requestIdHeader, c.var.requestId)
+    c.res.headers.set(requestIdHeader, c.get('requestId'))
   }
 }
 
@@ -70,7 +74,7 @@ function nameRoute(name: EdgeRouteName): EdgeMiddleware {
 function answerError(error: unknown, c: EdgeContext): Response {
   const failure = toServiceError(isMalformedJson(error) ? malformedJson(error) : error)
   c.set('failure', failure)
-  const response = errorResponse(failure, c.var.requestId)
+  const response = errorResponse(failure, c.get('requestId'))
   if (failure.status === 401) response.headers.set('www-authenticate', 'Bearer')
   return response
 }

@@ -21,6 +21,7 @@ import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
 import { parseEdgeConfig } from './node/config.ts'
 import { isEarlierProcess } from './node/earlier-process.ts'
+import { hashKeyNow } from './node/hash-key.ts'
 import { openSqlite } from './node/sqlite.ts'
 import { guardStream } from './streams/guard-stream.ts'
 
@@ -53,6 +54,7 @@ async function start(): Promise<void> {
       rootKey: config.apiKey,
       source: localKeySource(keyStore),
       wallClock,
+      hash: hashKeyNow,
     }),
     keyStore,
     revocationCutsStreams: config.revocation.cutsStreams,

@@ -29,7 +29,7 @@ export interface Platform {
   /** Keeps a Worker alive for work that no answer waits for. */
   readonly keepAlive: (c: EdgeContext, work: Promise<unknown>) => void
   /** Calls a backend over mutual TLS. Rejects when there is no connection, or a refused one. */
-  readonly backend: (path: string, init: BackendInit) => Promise<Response>
+  readonly backend: (path: string, init: BackendInit) => Promise<BackendAnswer>
   /** True when equal prompts and images should meet the same backend, for its caches. */
   readonly stickyByContent: boolean
   /** Where answers to requests with an `Idempotency-Key` are kept. */
@@ -62,6 +62,16 @@ export interface BackendInit {
   readonly background?: (work: Promise<unknown>) => void
 }
 
+/** What a backend answered. A `Response` is one, and Node's edge makes a lighter one. The body can be read once. */
+export interface BackendAnswer {
+  readonly status: number
+  readonly headers: { readonly get: (name: string) => string | null }
+  /** For what comes in pieces. */
+  readonly body: ReadableStream<Uint8Array> | null
+  /** For what is wanted whole. */
+  readonly arrayBuffer: () => Promise<ArrayBuffer>
+}
+
 /** A web stream in a Worker, any other byte source on Node; only the same platform's `backend` reads it. */
 export type BackendBody = string | Uint8Array | AsyncIterable<Uint8Array>
 
@@ -91,6 +101,8 @@ export interface EdgeEnv {
     bufferedBody?: Uint8Array
     /** True when the run goes on without its client. */
     runsToEnd?: boolean
+    /** Aborted when a call that began ahead of its reservation was refused. */
+    withdrawn?: AbortSignal
     /** Where the key stands with its limits. */
     standings?: readonly Standing[]
     /** When the key's limits had room, and when the backend's answer began; by the platform's clock. */

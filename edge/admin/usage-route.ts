@@ -3,6 +3,7 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { adminRoutes } from '../../shared/api/routes.ts'
 import { usageQuery } from '../../shared/api/usage.ts'
 import { rootKey } from '../keys/key-record.ts'
+import type { Meter } from '../limits/meter.ts'
 import { utcDayOf } from '../limits/utc-day.ts'
 import type { EdgeEnv, Platform } from '../platform.ts'
 import { check } from './check.ts'
@@ -15,7 +16,9 @@ export function usageRoute({
   keyStore,
   meter,
   wallClock,
-}: Pick<Platform, 'keyStore' | 'meter' | 'wallClock'>): Hono<EdgeEnv> {
+}: Pick<Platform, 'keyStore' | 'wallClock'> & {
+  readonly meter: Pick<Meter, 'usage'>
+}): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>()
   app.get(adminRoutes.usage.path, check('query', usageQuery), async (c) => {
     const { key_id: keyId, limit, after, ...range } = c.req.valid('query')

@@ -103,7 +103,9 @@ describe('BackendPool', () => {
       b: fails(503, 'shutting_down'),
     })
     const response = await call()
-    expect(await response.json()).toEqual({ error: { code: 'shutting_down' } })
+    expect(JSON.parse(new TextDecoder().decode(await response.arrayBuffer()))).toEqual({
+      error: { code: 'shutting_down' },
+    })
   })
 
   it('keeps away from a backend that failed, and comes back when a probe finds it well', async () => {

@@ -1,6 +1,6 @@
 import { startDeadline } from '../../shared/api/deadline.ts'
 import { routes } from '../../shared/api/routes.ts'
-import type { BackendInit, Platform } from '../platform.ts'
+import type { BackendAnswer, BackendInit, Platform } from '../platform.ts'
 import {
   afterFailure,
   afterSuccess,
@@ -113,7 +113,7 @@ export class BackendPool {
     path: string,
     init: BackendInit,
     isLast: boolean,
-  ): Promise<Response | undefined> {
+  ): Promise<BackendAnswer | undefined> {
     const release = this.#take(backend)
     try {
       const response = await backend.target.send(path, init)
@@ -135,7 +135,8 @@ export class BackendPool {
       release()
       this.#noteAnswer(backend, response.status)
       if (!isLast && wasTurnedAway(response.status, body)) return undefined
-      return new Response(body, { status: response.status, headers: response.headers })
+      const { status, headers } = response
+      return { status, headers, body: null, arrayBuffer: async () => body }
     } catch (error) {
       release()
       if (init.signal.aborted || init.bodyFailure?.() !== undefined) throw error
@@ -209,6 +210,6 @@ function isReplayable({ body }: BackendInit): boolean {
   return body === undefined || typeof body === 'string' || body instanceof Uint8Array
 }
 
-function isStream(response: Response): boolean {
-  return /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+function isStream({ headers }: BackendAnswer): boolean {
+  return /^text\/event-stream\b/i.test(headers.get('content-type') ?? '')
 }

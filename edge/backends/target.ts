@@ -1,11 +1,11 @@
-import type { BackendInit } from '../platform.ts'
+import type { BackendAnswer, BackendInit } from '../platform.ts'
 
 /** One backend as the platform reaches it. */
 export interface BackendTarget {
   /** Names it in logs; part of the sticky choice, so it should survive restarts and the reordering of the list. */
   readonly id: string
   /** Sends over mutual TLS. Rejects with NotConnectedError when the backend has seen nothing of the request. */
-  readonly send: (path: string, init: BackendInit) => Promise<Response>
+  readonly send: (path: string, init: BackendInit) => Promise<BackendAnswer>
 }
 
 /** No connection came about: nothing was sent, so the same request may go elsewhere. */

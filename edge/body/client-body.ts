@@ -18,7 +18,7 @@ export interface ClientBody {
  * @throws {ServiceError} `body_too_large`
  */
 export function passClientBody(c: EdgeContext, maxBytes: number, webBody: WebBody): ClientBody {
-  const { bufferedBody } = c.var
+  const bufferedBody = c.get('bufferedBody')
   if (bufferedBody !== undefined) return heldBody(bufferedBody)
   const length = declaredLength(c, maxBytes)
   const budget = new ByteBudget(maxBytes)
@@ -46,16 +46,19 @@ export function heldBody(bytes: Uint8Array): ClientBody {
 
 /** The whole body. @throws {ServiceError} `body_too_large`, `cancelled` when the client left */
 export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<Uint8Array> {
-  declaredLength(c, maxBytes)
-  if (c.var.bufferedBody !== undefined) return withinLimit(c.var.bufferedBody, maxBytes)
-  const budget = new ByteBudget(maxBytes)
-  const bytes = await readLimited(rawStream(c), budget, c.req.raw.signal).catch(
-    (cause: unknown) => {
-      throw clientLeft(cause)
-    },
-  )
+  const length = declaredLength(c, maxBytes)
+  const bufferedBody = c.get('bufferedBody')
+  if (bufferedBody !== undefined) return withinLimit(bufferedBody, maxBytes)
+  const read = length === undefined ? readUndeclared(c, maxBytes) : c.req.raw.arrayBuffer()
+  const bytes = await read.catch((cause: unknown) => {
+    throw clientLeft(cause)
+  })
   if (bytes === undefined) throw tooLarge('it is', maxBytes)
-  return bytes
+  return withinLimit(new Uint8Array(bytes), maxBytes)
+}
+
+function readUndeclared(c: EdgeContext, maxBytes: number): Promise<Uint8Array | undefined> {
+  return readLimited(rawStream(c), new ByteBudget(maxBytes), c.req.raw.signal)
 }
 
 function withinLimit(bytes: Uint8Array, maxBytes: number): Uint8Array {

@@ -1,9 +1,9 @@
 import { startDeadline, type Deadline } from '../../shared/api/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { affinityOf } from '../backends/hint.ts'
-import type { BackendBody, EdgeContext, Platform } from '../platform.ts'
-import { runSignal } from './run-signal.ts'
-import { backendRequestHeaders, clientResponseHeaders } from './headers.ts'
+import type { BackendAnswer, BackendBody, EdgeContext, Platform } from '../platform.ts'
+import { endSignals, runSignal } from './run-signal.ts'
+import { backendRequestHeaders } from './headers.ts'
 
 /** What goes to the backend. */
 export interface ForwardedMessage {
@@ -23,7 +23,7 @@ export interface ForwardedMessage {
 const deadlineGraceMs = 1_000
 
 /**
- * Sends the message to the backend and relays the answer byte by byte. The client's leaving reaches the backend
+ * Sends the message to the backend. The client's leaving reaches the backend
  * through the signal, before and after the answer's headers.
  * @throws {ServiceError} `backend_unavailable`, `deadline_exceeded`, `cancelled`, or what `bodyFailure` tells
  */
@@ -31,18 +31,18 @@ export async function forward(
   c: EdgeContext,
   platform: Platform,
   message: ForwardedMessage,
-): Promise<Response> {
+): Promise<BackendAnswer> {
   const content = platform.stickyByContent ? message.affinity : undefined
   const affinity = affinityOf(c.req.raw.headers, content)
-  const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.var.startedAt))
-  const deadline = startDeadline(leftMs + deadlineGraceMs, runSignal(c))
+  const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.get('startedAt')))
+  const deadline = startDeadline(leftMs + deadlineGraceMs, ...endSignals(c))
   try {
     const response = await platform.backend(message.path, {
       method: 'POST',
       headers: backendRequestHeaders({
         client: c.req.raw.headers,
-        requestId: c.var.requestId,
-        keyId: c.var.key?.id ?? 'none',
+        requestId: c.get('requestId'),
+        keyId: c.get('key')?.id ?? 'none',
         deadlineMs: leftMs,
         ...message,
       }),
@@ -60,7 +60,12 @@ export async function forward(
       discardBody(response)
       throw bodyFailure
     }
-    return relay(response)
+    if (response.status === 403) {
+      // The backend does not know this edge's certificate; no client can do anything about it.
+      discardBody(response)
+      throw new Error('The backend refused the client certificate')
+    }
+    return response
   } catch (cause) {
     throw failureOf(cause, c, message, deadline)
   } finally {
@@ -68,19 +73,7 @@ export async function forward(
   }
 }
 
-function relay(response: Response): Response {
-  if (response.status === 403) {
-    // The backend does not know this edge's certificate; no client can do anything about it.
-    discardBody(response)
-    throw new Error('The backend refused the client certificate')
-  }
-  return new Response(response.body, {
-    status: response.status,
-    headers: clientResponseHeaders(response.headers),
-  })
-}
-
-function discardBody(response: Response): void {
+function discardBody(response: BackendAnswer): void {
   response.body?.cancel().catch(() => undefined)
 }
 

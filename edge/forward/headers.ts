@@ -1,5 +1,6 @@
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
+import type { BackendAnswer } from '../platform.ts'
 
 /**
  * What of a client's headers the backend gets to see. A list of what passes, not of what does not: keys, cookies,
@@ -14,8 +15,6 @@ const responseHeadersPassed = [
   'content-type',
   'retry-after',
   'x-accel-buffering',
-  // For the meter, which takes it off.
-  forwardHeaders.imageCount,
 ]
 
 interface ForwardedRequest {
@@ -29,7 +28,11 @@ interface ForwardedRequest {
 }
 
 export function backendRequestHeaders(request: ForwardedRequest): Headers {
-  const headers = pick(request.client, requestHeadersPassed)
+  const headers = new Headers()
+  for (const name of requestHeadersPassed) {
+    const value = request.client.get(name)
+    if (value !== null) headers.set(name, value)
+  }
   if (request.contentType !== undefined) headers.set('content-type', request.contentType)
   if (request.contentLength !== undefined) {
     headers.set('content-length', String(request.contentLength))
@@ -40,15 +43,14 @@ export function backendRequestHeaders(request: ForwardedRequest): Headers {
   return headers
 }
 
-export function clientResponseHeaders(backend: Headers): Headers {
-  return pick(backend, responseHeadersPassed)
-}
-
-function pick(source: Headers, names: readonly string[]): Headers {
-  const picked = new Headers()
-  for (const name of names) {
-    const value = source.get(name)
-    if (value !== null) picked.set(name, value)
+/** Plain, since they are only read once. */
+export function clientResponseHeaders(
+  backend: BackendAnswer['headers'],
+): Readonly<Record<string, string>> {
+  const picked: Record<string, string> = {}
+  for (const name of responseHeadersPassed) {
+    const value = backend.get(name)
+    if (value !== null) picked[name] = value
   }
   return picked
 }

@@ -29,7 +29,7 @@ export function idempotent(platform: Platform): EdgeMiddleware {
     const body = await readClientBody(c, maxIdempotentBodyBytes)
     c.set('bufferedBody', body)
     const claim: Claim = {
-      scope: c.var.key?.id ?? 'none',
+      scope: c.get('key')?.id ?? 'none',
       key,
       fingerprint: await fingerprintOf(c.req.path, c.req.raw.headers, body),
       leaseMs: platform.deadlineMs + leaseGraceMs,
@@ -74,7 +74,7 @@ async function claimOrWait(
       case 'running':
         await pause(waitMs, c.req.raw.signal)
     }
-    if (platform.now() - c.var.startedAt > platform.deadlineMs) {
+    if (platform.now() - c.get('startedAt') > platform.deadlineMs) {
       throw new ServiceError('deadline_exceeded', 'The request took longer than it may')
     }
   }
@@ -127,7 +127,7 @@ async function logFailure(
     platform.log({
       level: 'error',
       message: 'an answer was not kept',
-      request_id: c.var.requestId,
+      request_id: c.get('requestId'),
       detail: error instanceof Error ? error.message : 'unknown',
     })
   }

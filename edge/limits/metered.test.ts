@@ -93,6 +93,11 @@ function setUp(limits: KeyLimits, parts: Partial<Platform> = {}) {
   return { app, post, ledger, running, clock, lines }
 }
 
+/** Written after the answer's end, and so perhaps after the lines of other requests. */
+function lineOfCall(lines: readonly LogLine[]): LogLine | undefined {
+  return lines.find(({ route }) => route === 'text')
+}
+
 async function errorOf(response: Response): Promise<[number, string, string | null]> {
   const { error } = (await response.json()) as ErrorBody
   return [response.status, error.code, response.headers.get('retry-after')]
@@ -135,6 +140,81 @@ describe('metered()', () => {
       await response.body?.getReader().read()
     }
   })
+
+  it('begins ahead of the reservation where there is clear room, and answers after it', async () => {
+    const meter = localMeter(new KeyMeter(testSqlite()), () => noon)
+    const order: string[] = []
+    let grant = () => undefined as void
+    const { post, ledger } = setUp(
+      { requestsPerMinute: 100 },
+      {
+        meter: {
+          ...meter,
+          async reserve(keyId, request) {
+            await new Promise<void>((resolve) => {
+              grant = resolve
+            })
+            order.push('granted')
+            return meter.reserve(keyId, request)
+          },
+        },
+        backend: async () => {
+          order.push('asked')
+          return whole()
+        },
+      },
+    )
+    const ask = async () => {
+      const answering = (async () => (await post()).text())()
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      order.push('waiting')
+      grant()
+      await answering
+      return order.splice(0)
+    }
+    // Nothing is known of the key yet.
+    expect(await ask()).toEqual(['waiting', 'granted', 'asked'])
+    expect(await ask()).toEqual(['asked', 'waiting', 'granted'])
+    expect(await ledger()).toMatchObject([{ requests: 2, errors: 0, prompt_tokens: 60 }])
+  })
+
+  it.each(['before', 'after'] as const)(
+    'takes back a call that began ahead and is refused (%s its answer began)',
+    async (when) => {
+      const meter = localMeter(new KeyMeter(testSqlite()), () => noon)
+      const isFull = { value: false }
+      const stream = openStream()
+      const aborted: boolean[] = []
+      const { post, ledger } = setUp(
+        { requestsPerMinute: 100 },
+        {
+          meter: {
+            ...meter,
+            async reserve(keyId, request) {
+              if (!isFull.value) return meter.reserve(keyId, request)
+              await new Promise((resolve) => setTimeout(resolve, 5))
+              // Others have used it all up meanwhile.
+              return meter.reserve(keyId, { ...request, limits: { requestsPerMinute: 1 } })
+            },
+          },
+          backend: async (_path, { signal }) => {
+            if (!isFull.value) return whole()
+            signal.addEventListener('abort', () => aborted.push(true))
+            return when === 'after' ? eventStream(stream.body) : new Promise(() => undefined)
+          },
+        },
+      )
+      await (await post()).text()
+      isFull.value = true
+      const refused = await post()
+      expect(refused.headers.get('x-ratelimit-remaining-requests')).toBe('0')
+      expect(await errorOf(refused)).toEqual([429, 'rate_limited', '61'])
+      expect(aborted).toEqual([true])
+      await expect.poll(() => when === 'before' || stream.cancelled()).toBe(true)
+      isFull.value = false
+      expect(await ledger()).toMatchObject([{ requests: 1, errors: 0, prompt_tokens: 30 }])
+    },
+  )
 
   it('frees the slot on every way out', async () => {
     const stream = openStream()
@@ -196,7 +276,9 @@ describe('metered()', () => {
     expect(await ledger()).toMatchObject([
       { requests: 1, cancelled: 1, errors: 0, prompt_tokens: 0, unfinished_tokens: 33 },
     ])
-    await expect.poll(() => lines[0]).toMatchObject({ ending: 'cancelled', completion_tokens: 3 })
+    await expect
+      .poll(() => lineOfCall(lines))
+      .toMatchObject({ ending: 'cancelled', completion_tokens: 3 })
   })
 
   it('counts a stream that ends with an error as one, for what it had used', async () => {
@@ -208,7 +290,9 @@ describe('metered()', () => {
     await expect
       .poll(ledger)
       .toMatchObject([{ errors: 1, unfinished_tokens: 33, prompt_tokens: 0 }])
-    expect(lines[0]).toMatchObject({ status: 200, ending: 'failed', error: 'engine_restarted' })
+    await expect
+      .poll(() => lineOfCall(lines))
+      .toMatchObject({ status: 200, ending: 'failed', error: 'engine_restarted' })
   })
 
   it('counts the images of an upload as the backend tells, and refunds those of a failure', async () => {

@@ -2,10 +2,13 @@ import { errorBody, ServiceError, toServiceError } from '../../shared/api/errors
 import type { Usage } from '../../shared/api/events.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
+import { clientResponseHeaders } from '../forward/headers.ts'
 import { runSignal } from '../forward/run-signal.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
-import type { EdgeContext, Platform } from '../platform.ts'
+import type { BackendAnswer, EdgeContext, Platform } from '../platform.ts'
 import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
+import { hasClearRoom, Headroom } from './headroom.ts'
+import type { LateMeter } from './late-meter.ts'
 import { refusalError } from './limit-headers.ts'
 import type { Decision, Demand, Settlement } from './meter.ts'
 import type { StreamEnd } from '../streams/stream-relay.ts'
@@ -24,108 +27,176 @@ export interface CallFacts {
 /** Milliseconds beyond the deadline before a call that was not settled counts as crashed. */
 const leaseGraceMs = 30_000
 
-/** Milliseconds before each further attempt to settle; a settlement that gets through twice counts once. */
-const settleRetryMs = [100, 1_000]
-
 /** Milliseconds without a byte of a stream after which its backend is gone: two missed heartbeats and some. */
 const silenceMs = 25_000
 
 /** What a client is told whose stream breaks off. */
 const brokenCode = 'backend_unavailable'
 
-/**
- * Runs a call of a key: reserves what it may use, and settles for what it used when it has ended, in whatever way.
- * A key with limits waits for the reservation, and its answer's last bytes wait for the settlement, so that whoever has
- * the whole answer can have the next one. A key without limits waits for neither.
- * @throws {ServiceError} `rate_limited`, `quota_exceeded`, `limits_unavailable`, or what `run` throws
- */
-export async function metered(
+/** How calls of keys are run: in a way that all routes share. */
+export type RunMetered = (
   c: EdgeContext,
-  platform: Platform,
   demand: Demand,
-  run: () => Promise<Response>,
-): Promise<Response> {
-  const call = await Call.open(c, platform, demand)
-  c.set('admittedAt', platform.now())
-  try {
-    const response = await run()
-    c.set('answeredAt', platform.now())
-    return await call.watch(response)
-  } catch (error) {
-    const failure = toServiceError(error)
-    await call.end(failure.code === 'cancelled' ? 'cancelled' : 'failed', {})
-    throw error
+  run: () => Promise<BackendAnswer>,
+  options?: RunOptions,
+) => Promise<Response>
+
+interface RunOptions {
+  /** True when `run` ends, with nothing done, once `withdrawn` of the request is aborted. */
+  readonly mayRunAhead?: boolean
+}
+
+/**
+ * Runs calls of keys: reserves what one may use, and settles for what it used when it has ended, in whatever way.
+ *
+ * A key with limits waits for the reservation, and its answer's last bytes wait for the settlement, so that whoever has
+ * the whole answer can have the next one. Where all its limits have clear room, neither can matter, and time is saved:
+ * the call begins while the reservation is under way, which still comes before the first byte of the answer, and takes
+ * the call back should it be refused after all; and the settlement follows the answer. A key without limits waits for neither.
+ * @returns a function that throws {ServiceError} `rate_limited`, `quota_exceeded`, `limits_unavailable`, or what `run`
+ *   throws
+ */
+export function meteredCalls(platform: Platform, meter: LateMeter): RunMetered {
+  const headroom = new Headroom(platform.now)
+  return async (c, demand, run, { mayRunAhead = false } = {}) => {
+    const key = c.get('key')
+    if (key === undefined) throw new TypeError('Only calls with a key are metered')
+    const call = new Call(c, platform, meter, key, demand)
+    const ahead = mayRunAhead && headroom.isClearFor(key, demand) ? call.runAhead(run) : undefined
+    try {
+      await call.admit(headroom)
+    } catch (error) {
+      ahead?.takeBack()
+      throw error
+    }
+    return call.finish(ahead === undefined ? run : () => ahead.answer)
   }
+}
+
+/** A run that began before it was admitted. */
+interface RunAhead {
+  readonly answer: Promise<BackendAnswer>
+  readonly takeBack: () => void
 }
 
 class Call {
   readonly #c: EdgeContext
   readonly #platform: Platform
+  readonly #meter: LateMeter
   readonly #key: KeyIdentity
+  readonly #demand: Demand
   readonly #callId = crypto.randomUUID()
-  readonly #admittedAt: number
+  readonly #startedAt: number
   readonly #isLimited: boolean
-  readonly #reserved: Promise<Decision>
+  #reserved: Promise<unknown> | undefined
+  /** Whether the next call may depend on this one's settlement. */
+  #isTight = false
   #images: number
   #settled: Promise<void> | undefined
   #facts: CallFacts | undefined
 
-  private constructor(c: EdgeContext, platform: Platform, key: KeyIdentity, demand: Demand) {
+  constructor(
+    c: EdgeContext,
+    platform: Platform,
+    meter: LateMeter,
+    key: KeyIdentity,
+    demand: Demand,
+  ) {
     this.#c = c
     this.#platform = platform
+    this.#meter = meter
     this.#key = key
-    this.#admittedAt = platform.now()
+    this.#demand = demand
+    this.#startedAt = platform.now()
     this.#isLimited = Object.keys(key.limits).length > 0
     this.#images = demand.images.least
-    const elapsed = this.#admittedAt - c.var.startedAt
-    this.#reserved = platform.meter.reserve(key.id, {
+  }
+
+  runAhead(run: () => Promise<BackendAnswer>): RunAhead {
+    const c = this.#c
+    const withdrawal = new AbortController()
+    c.set('withdrawn', withdrawal.signal)
+    c.set('admittedAt', this.#startedAt)
+    const answer = run()
+    // Whoever was refused does not learn how it went.
+    answer.catch(() => undefined)
+    const takeBack = () => {
+      withdrawal.abort()
+      answer
+        .then(
+          ({ body }) => {
+            c.get('onStreamEnd')?.('left')
+            return body?.cancel()
+          },
+          () => undefined,
+        )
+        .catch(() => undefined)
+    }
+    return { answer, takeBack }
+  }
+
+  async admit(headroom: Headroom): Promise<void> {
+    const reserved = headroom.listen(this.#key.id, this.#demand, () => this.#reserve())
+    this.#reserved = reserved
+    if (this.#isLimited) {
+      const decision = await reserved.catch((cause: unknown) => {
+        throw new ServiceError('limits_unavailable', 'Limits cannot be checked now', { cause })
+      })
+      this.#c.set('standings', decision.standings)
+      if (!decision.granted) throw refusalError(decision.refusal)
+      this.#isTight = !hasClearRoom(decision.standings)
+    } else {
+      reserved.catch(() => undefined)
+    }
+    if (this.#c.get('admittedAt') === undefined) this.#c.set('admittedAt', this.#platform.now())
+  }
+
+  #reserve(): Promise<Decision> {
+    const elapsed = this.#startedAt - this.#c.get('startedAt')
+    return this.#meter.reserve(this.#key.id, {
       callId: this.#callId,
-      limits: key.limits,
-      demand,
-      leaseMs: Math.max(0, platform.deadlineMs - elapsed) + leaseGraceMs,
+      limits: this.#key.limits,
+      demand: this.#demand,
+      leaseMs: Math.max(0, this.#platform.deadlineMs - elapsed) + leaseGraceMs,
     })
   }
 
-  static async open(c: EdgeContext, platform: Platform, demand: Demand): Promise<Call> {
-    const { key } = c.var
-    if (key === undefined) throw new TypeError('Only calls with a key are metered')
-    const call = new Call(c, platform, key, demand)
-    if (call.#isLimited) await call.#admit()
-    else call.#reserved.catch(() => undefined)
-    return call
+  /** Runs the call, admitted as it is, and watches the answer to its end. */
+  async finish(run: () => Promise<BackendAnswer>): Promise<Response> {
+    try {
+      const answer = await run()
+      this.#c.set('answeredAt', this.#platform.now())
+      return await this.#watch(answer)
+    } catch (error) {
+      const failure = toServiceError(error)
+      await this.#end(failure.code === 'cancelled' ? 'cancelled' : 'failed', {})
+      throw error
+    }
   }
 
-  async #admit(): Promise<void> {
-    const decision = await this.#reserved.catch((cause: unknown) => {
-      throw new ServiceError('limits_unavailable', 'Limits cannot be checked now', { cause })
-    })
-    this.#c.set('standings', decision.standings)
-    if (!decision.granted) throw refusalError(decision.refusal)
-  }
-
-  /** The answer, watched to its end. */
-  async watch(response: Response): Promise<Response> {
-    const images = response.headers.get(forwardHeaders.imageCount)
+  async #watch(answer: BackendAnswer): Promise<Response> {
+    const images = answer.headers.get(forwardHeaders.imageCount)
     if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)
-    response.headers.delete(forwardHeaders.imageCount)
-    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-    const body: ReadableStream<Uint8Array> | null = response.body
-    return isStream && body !== null ? this.#relay(response, body) : this.#keep(response)
+    const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream') === true
+    const body = isStream ? answer.body : null
+    const headers = clientResponseHeaders(answer.headers)
+    const sent = body === null ? await this.#keep(answer) : this.#relay(body)
+    return new Response(sent, { status: answer.status, headers })
   }
 
   /** A whole answer is settled before it is sent, so that nothing depends on whether its client is still there. */
-  async #keep(response: Response): Promise<Response> {
-    const bytes = new Uint8Array(await response.arrayBuffer())
+  async #keep(answer: BackendAnswer): Promise<Uint8Array<ArrayBuffer> | null> {
+    const bytes = new Uint8Array(await answer.arrayBuffer())
     const tail = new AnswerTail()
     tail.push(bytes)
     const end = readAnswerEnd(tail.text())
-    const isAnswer = response.status < 400 && end.usage !== undefined
-    await this.end(isAnswer ? 'answered' : 'failed', isAnswer ? end : {})
+    const isAnswer = answer.status < 400 && end.usage !== undefined
+    await this.#end(isAnswer ? 'answered' : 'failed', isAnswer ? end : {})
     this.#c.set('relayed', Promise.resolve({ ...this.#facts!, bytes: bytes.byteLength }))
-    return new Response(bytes.byteLength === 0 ? null : bytes, response)
+    return bytes.byteLength === 0 ? null : bytes
   }
 
-  #relay(response: Response, body: ReadableStream<Uint8Array>): Response {
+  #relay(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
     let close: (facts: CallFacts) => void
     const closed = new Promise<CallFacts>((resolve) => {
       close = resolve
@@ -134,25 +205,25 @@ class Call {
     const watched = this.#platform.relay(body, {
       signal: runSignal(this.#c),
       idleMs: silenceMs,
-      lastWords: () => brokenOff(this.#c.var.requestId),
+      lastWords: () => brokenOff(this.#c.get('requestId')),
       onEnd: async (how, tail, bytes) => {
-        this.#c.var.onStreamEnd?.(how)
+        this.#c.get('onStreamEnd')?.(how)
         const told = readAnswerEnd(tail.text())
         const isTorn = how === 'broken' && told.usage === undefined && told.errorCode === undefined
         const end = isTorn ? { ...told, errorCode: brokenCode } : told
-        await this.end(endingOf(how, end), end)
+        await this.#end(endingOf(how, end), end)
         close({ ...this.#facts!, bytes })
       },
     })
     // Work that outlives the answer, should its reader leave.
     this.#platform.keepAlive(this.#c, closed)
-    return new Response(watched, response)
+    return watched
   }
 
   /** Settles, the first time it is called. */
-  async end(ending: Settlement['ending'], answer: AnswerEnd): Promise<void> {
+  async #end(ending: Settlement['ending'], answer: AnswerEnd): Promise<void> {
     this.#settled ??= this.#settle(ending, answer)
-    if (this.#isLimited) await this.#settled
+    if (this.#isTight) await this.#settled
     else this.#platform.keepAlive(this.#c, this.#settled)
   }
 
@@ -167,16 +238,16 @@ class Call {
       images,
       ...(isError ? { errorCode: answer.errorCode } : {}),
     }
-    const ms = this.#platform.now() - this.#admittedAt
+    const ms = this.#platform.now() - this.#startedAt
     const settlement = { callId: this.#callId, ending, usage, images, ms }
     try {
       await this.#reserved
-      await settleWithRetries(() => this.#platform.meter.settle(this.#key.id, settlement))
+      await this.#meter.settle(this.#key.id, settlement, this.#isTight)
     } catch (cause) {
       this.#platform.log({
         level: 'error',
         message: 'usage was not recorded',
-        request_id: this.#c.var.requestId,
+        request_id: this.#c.get('requestId'),
         key_id: this.#key.id,
         ending,
         tokens: usage === undefined ? 0 : usage.prompt_tokens + usage.completion_tokens,
@@ -190,17 +261,6 @@ class Call {
 function endingOf(body: StreamEnd, { usage }: AnswerEnd): Settlement['ending'] {
   if (usage !== undefined) return 'answered'
   return body === 'left' ? 'cancelled' : 'failed'
-}
-
-async function settleWithRetries(settle: () => Promise<void>): Promise<void> {
-  for (const waitMs of settleRetryMs) {
-    try {
-      return await settle()
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, waitMs))
-    }
-  }
-  await settle()
 }
 
 function brokenOff(requestId: string): Uint8Array {

@@ -1,3 +1,4 @@
+import { afterAnswer } from '../after-answer.ts'
 import { errorKinds, type ServiceError } from '../../shared/api/errors.ts'
 import type { CallFacts } from '../limits/metered.ts'
 import type { EdgeContext, EdgeMiddleware, LogLine, Platform } from '../platform.ts'
@@ -9,12 +10,15 @@ import type { EdgeContext, EdgeMiddleware, LogLine, Platform } from '../platform
 export function logRequests(platform: Platform): EdgeMiddleware {
   return async (c, next) => {
     await next()
-    const { relayed } = c.var
+    const relayed = c.get('relayed')
     const { status } = c.res
     if (relayed === undefined) return platform.log(lineOf(c, status, platform.now()))
     const logAtEnd = async () => {
       const facts = await relayed
-      platform.log({ ...lineOf(c, status, platform.now()), ...fieldsOf(facts) })
+      const endedAt = platform.now()
+      // Writing a line takes as long as a good part of the request.
+      await afterAnswer()
+      platform.log({ ...lineOf(c, status, endedAt), ...fieldsOf(facts) })
     }
     platform.keepAlive(c, logAtEnd())
   }
@@ -25,10 +29,10 @@ function lineOf(c: EdgeContext, status: number, now: number): LogLine {
   return {
     level: status >= 500 ? 'error' : 'info',
     message: 'request',
-    request_id: c.var.requestId,
-    route: c.var.route ?? 'unknown',
-    key_id: c.var.key?.id ?? null,
-    backend: c.var.backendId ?? null,
+    request_id: c.get('requestId'),
+    route: c.get('route') ?? 'unknown',
+    key_id: c.get('key')?.id ?? null,
+    backend: c.get('backendId') ?? null,
     status,
     ms: tenths(now - startedAt),
     ...span('admit_ms', startedAt, admittedAt),

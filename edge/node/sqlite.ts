@@ -34,15 +34,33 @@ export function openSqlite(folder: string, name: string): SqliteFile {
 function sqlOf(database: Database.Database): Sql {
   // Preparing costs more than running. There are a few dozen queries, all literals of this program.
   const statements = new Map<string, Database.Statement>()
+  const prepared = (query: string) => {
+    // Its statements would take the process down.
+    if (!database.open) throw new Error('The database is closed')
+    let statement = statements.get(query)
+    if (statement === undefined) {
+      statement = database.prepare(query)
+      statements.set(query, statement)
+    }
+    return statement
+  }
   return {
     all<Row extends Record<string, SqlValue>>(query: string, ...parameters: SqlValue[]): Row[] {
-      let statement = statements.get(query)
-      if (statement === undefined) {
-        statement = database.prepare(query)
-        statements.set(query, statement)
-      }
-      return statement.all(...parameters) as Row[]
+      const statement = prepared(query)
+      if (statement.reader) return statement.all(...parameters) as Row[]
+      statement.run(...parameters)
+      return []
     },
-    transaction: (action) => database.transaction(action).immediate(),
+    transaction(action) {
+      prepared('BEGIN IMMEDIATE').run()
+      try {
+        const result = action()
+        prepared('COMMIT').run()
+        return result
+      } catch (error) {
+        if (database.inTransaction) prepared('ROLLBACK').run()
+        throw error
+      }
+    },
   }
 }

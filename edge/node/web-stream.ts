@@ -1,38 +1,42 @@
 import type { Readable } from 'node:stream'
 
-/** Bytes waiting for a slow client before the source is paused. */
-const highWaterMark = 64 * 1024
-
 /**
- * A Node stream as a web stream, chunk by chunk and with back-pressure. Readable.toWeb() of Node 20 throws outside
- * any promise when its reader goes away, and the process dies; here every ending is reached once and quietly.
+ * A Node stream as a web stream, at its reader's pace. What has come since the last piece is passed on as one: each
+ * piece has a long way to go, and a burst of small events would go it event by event. Readable.toWeb() of Node 20
+ * throws outside any promise when its reader goes away, and the process dies; here every ending is reached once and
+ * quietly.
  */
 export function toWebStream(source: Readable): ReadableStream<Uint8Array> {
   let ended = false
-  const once = (end: () => void) => {
+  /** Set while the reader waits. */
+  let giveNext: (() => void) | undefined
+  const end = (finish: () => void) => {
     if (ended) return
     ended = true
-    end()
+    finish()
+    giveNext?.()
   }
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        source.on('data', (chunk: Uint8Array) => {
-          if (ended) return
-          controller.enqueue(chunk)
-          if ((controller.desiredSize ?? 0) <= 0) source.pause()
-        })
-        source.on('end', () => once(() => controller.close()))
-        source.on('error', (error) => once(() => controller.error(error)))
-        source.on('close', () => once(() => controller.error(new Error('The stream broke off'))))
+        source.on('readable', () => giveNext?.())
+        source.on('end', () => end(() => controller.close()))
+        source.on('error', (error) => end(() => controller.error(error)))
+        source.on('close', () => end(() => controller.error(new Error('The stream broke off'))))
       },
-      pull() {
-        source.resume()
-      },
-      cancel() {
-        once(() => source.destroy())
-      },
+      pull: (controller) =>
+        new Promise((resolve) => {
+          giveNext = () => {
+            const piece = ended ? null : (source.read() as Uint8Array | null)
+            if (piece === null && !ended) return
+            giveNext = undefined
+            if (piece !== null) controller.enqueue(piece)
+            resolve()
+          }
+          giveNext()
+        }),
+      cancel: () => end(() => source.destroy()),
     },
-    new ByteLengthQueuingStrategy({ highWaterMark }),
+    { highWaterMark: 0 },
   )
 }

@@ -39,7 +39,7 @@ async function askBackend(platform: Platform, requestId: string): Promise<Health
       headers: new Headers({ [requestIdHeader]: requestId }),
       signal: deadline.signal,
     })
-    const answer: unknown = await response.json()
+    const answer: unknown = JSON.parse(new TextDecoder().decode(await response.arrayBuffer()))
     return response.status === 200 ? { status: 'healthy' } : unavailable.parse(answer)
   } catch {
     return { status: 'unavailable', reason: 'backend_unreachable' }

@@ -11,14 +11,14 @@ import { forward } from '../forward/forward.ts'
 import { multipartBody } from '../forward/multipart.ts'
 import { runSignal } from '../forward/run-signal.ts'
 import { knownDemand } from '../limits/demand.ts'
-import { metered } from '../limits/metered.ts'
+import type { RunMetered } from '../limits/metered.ts'
 import type { EdgeContext, EdgeHandler, Platform } from '../platform.ts'
 
 /** `POST /generate/image_url`: fetches the images here, so that the backend never dials out, and uploads them to it. */
-export function imageUrlRoute(platform: Platform): EdgeHandler {
+export function imageUrlRoute(platform: Platform, metered: RunMetered): EdgeHandler {
   return async (c) => {
     const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readBody(c))
-    return metered(c, platform, knownDemand(fields, urls.length), async () => {
+    return metered(c, knownDemand(fields, urls.length), async () => {
       const images = await fetchInTime(c, platform, urls)
       const { contentType, bytes } = multipartBody(fields, images)
       return forward(c, platform, {
@@ -38,7 +38,7 @@ async function fetchInTime(
   platform: Platform,
   urls: readonly string[],
 ): Promise<FetchedImage[]> {
-  const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.var.startedAt))
+  const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.get('startedAt')))
   const deadline = startDeadline(leftMs, runSignal(c))
   try {
     return await fetchImages(urls, platform.fetchPublic, deadline.signal)

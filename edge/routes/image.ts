@@ -6,11 +6,11 @@ import { peekUpload } from '../body/peek-upload.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { forward } from '../forward/forward.ts'
 import { uploadDemand } from '../limits/demand.ts'
-import { metered } from '../limits/metered.ts'
+import type { RunMetered } from '../limits/metered.ts'
 import type { EdgeHandler, Platform } from '../platform.ts'
 
 /** `POST /generate/image`: bytes pass through as they are, and are parsed once, by the backend. */
-export function imageRoute(platform: Platform): EdgeHandler {
+export function imageRoute(platform: Platform, metered: RunMetered): EdgeHandler {
   return async (c) => {
     mediaTypeOf(c.req.raw.headers, ['multipart/form-data'])
     if (!/;\s*boundary=[^;\s]/i.test(c.req.header('content-type') ?? '')) {
@@ -22,14 +22,14 @@ export function imageRoute(platform: Platform): EdgeHandler {
     const { body, affinity } = platform.stickyByContent
       ? await peekUpload(upload, platform.webBody)
       : { body: upload, affinity: undefined }
-    return metered(c, platform, uploadDemand, () =>
+    const run = () =>
       forward(c, platform, {
         path: routes.image.path,
         body: body.stream,
         contentLength: body.length,
         affinity,
         bodyFailure: body.failure,
-      }),
-    )
+      })
+    return metered(c, uploadDemand, run, { mayRunAhead: true })
   }
 }

@@ -5,21 +5,21 @@ import { mediaTypeOf } from '../body/media-type.ts'
 import { readJson } from '../body/read-fields.ts'
 import { forward } from '../forward/forward.ts'
 import { knownDemand } from '../limits/demand.ts'
-import { metered } from '../limits/metered.ts'
+import type { RunMetered } from '../limits/metered.ts'
 import type { EdgeHandler, Platform } from '../platform.ts'
 
 /** `POST /generate/text`: checked here, forwarded in canonical form. */
-export function textRoute(platform: Platform): EdgeHandler {
+export function textRoute(platform: Platform, metered: RunMetered): EdgeHandler {
   return async (c) => {
     mediaTypeOf(c.req.raw.headers, ['application/json'])
     const fields = parseFields(generateFields, await readJson(c))
-    return metered(c, platform, knownDemand(fields, 0), () =>
+    const run = () =>
       forward(c, platform, {
         path: routes.text.path,
         contentType: 'application/json',
         body: JSON.stringify(fields),
-        affinity: textAffinity(fields),
-      }),
-    )
+        affinity: platform.stickyByContent ? textAffinity(fields) : undefined,
+      })
+    return metered(c, knownDemand(fields, 0), run, { mayRunAhead: true })
   }
 }

@@ -1,9 +1,9 @@
-/** An abort signal that follows another one and also fires when time is up. */
+/** An abort signal that follows others and also fires when time is up. */
 export interface Deadline {
   readonly signal: AbortSignal
-  /** True when it was the time, and not the other signal. */
+  /** True when it was the time, and not another signal. */
   readonly expired: boolean
-  /** Stops the clock; the other signal is still followed. */
+  /** Stops the clock; the other signals are still followed. */
   stopClock(): void
   /** Stops both: the work is done. */
   release(): void
@@ -11,9 +11,9 @@ export interface Deadline {
 
 /**
  * One timer, cleared when done: AbortSignal.timeout() would keep every request's signal alive until its time is up.
- * @param parent usually the client's connection
+ * @param parents usually the client's connection
  */
-export function startDeadline(ms: number, parent: AbortSignal): Deadline {
+export function startDeadline(ms: number, ...parents: readonly AbortSignal[]): Deadline {
   const controller = new AbortController()
   let expired = false
   const timer = setTimeout(() => {
@@ -23,10 +23,10 @@ export function startDeadline(ms: number, parent: AbortSignal): Deadline {
   const stopClock = () => clearTimeout(timer)
   const follow = () => {
     stopClock()
-    controller.abort(parent.reason)
+    controller.abort(parents.find(({ aborted }) => aborted)?.reason)
   }
-  if (parent.aborted) follow()
-  else parent.addEventListener('abort', follow, { once: true })
+  if (parents.some(({ aborted }) => aborted)) follow()
+  else for (const parent of parents) parent.addEventListener('abort', follow, { once: true })
   return {
     signal: controller.signal,
     get expired() {
@@ -35,7 +35,7 @@ export function startDeadline(ms: number, parent: AbortSignal): Deadline {
     stopClock,
     release: () => {
       stopClock()
-      parent.removeEventListener('abort', follow)
+      for (const parent of parents) parent.removeEventListener('abort', follow)
     },
   }
 }
