@@ -6,7 +6,12 @@ import { Command, InvalidArgumentError } from 'commander'
 import { forkChild } from '../backend/inference/fork-child.ts'
 import { openModel } from '../backend/model/load-model.ts'
 import { quantizedBlockSize } from '../backend/model/model-folder.ts'
-import { benchEngineOverhead, benchFirstToken, benchMixedLoad } from './bench/engine.ts'
+import {
+  benchEngineOverhead,
+  benchFirstToken,
+  benchMixedLoad,
+  benchVisionBeside,
+} from './bench/engine.ts'
 import { benchImage, benchSampler } from './bench/host.ts'
 import { openMachine, type MachineLimits } from './bench/machine.ts'
 import type { BenchRow } from './bench/measure.ts'
@@ -110,6 +115,7 @@ async function measureAll(): Promise<void> {
     tell(await benchEngineOverhead(stepMs))
     tell(await benchFirstToken(model, [36, 46]))
     tell(await benchMixedLoad(model, 2048))
+    tell(await benchVisionBeside(model, [32, 32]))
   }
   await model.close()
   await limits.close()

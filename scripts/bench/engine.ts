@@ -1,7 +1,7 @@
 import { createEngine } from '../../backend/engine/engine.ts'
 import type { EngineEvent, GenerateJob } from '../../backend/engine/job.ts'
 import type { Model, PatchImage, SlotId } from '../../backend/model/model.ts'
-import type { BenchRow } from './measure.ts'
+import { timed, type BenchRow } from './measure.ts'
 import { percent } from './text.ts'
 
 let jobs = 0
@@ -30,32 +30,28 @@ async function tokenTimes(events: AsyncIterable<EngineEvent>): Promise<number[]>
 
 const never = () => new AbortController().signal
 
+/** One token about an image, which differs from others by its shade, with a short question around it. */
+function imageJob(model: Model, gridHw: readonly [number, number], shade: number): GenerateJob {
+  const { mergeSize, patchSize, imageTokenId } = model.info
+  const patchCount = gridHw[0] * gridHw[1]
+  const patches = new Uint8Array(patchCount * 3 * patchSize ** 2).fill(shade)
+  const base = job(30, 1, [{ patches, gridHw }])
+  const pads = new Int32Array(patchCount / mergeSize ** 2).fill(imageTokenId)
+  const ids = [...base.promptIds.subarray(0, 15), ...pads, ...base.promptIds.subarray(15)]
+  return { ...base, promptIds: Int32Array.from(ids) }
+}
+
 /** Time to the first token of one image with a short question, against the sum of its parts. */
 export async function benchFirstToken(
   model: Model,
   gridHw: readonly [number, number],
 ): Promise<BenchRow> {
-  const imageTokens = (gridHw[0] * gridHw[1]) / model.info.mergeSize ** 2
-  const patches = new Uint8Array(gridHw[0] * gridHw[1] * 3 * model.info.patchSize ** 2).fill(90)
-  const asked = (seed: number): GenerateJob => {
-    const image = { patches: patches.slice().fill(seed), gridHw }
-    const base = job(30, 1, [image])
-    const pads = new Int32Array(imageTokens).fill(model.info.imageTokenId)
-    return {
-      ...base,
-      promptIds: Int32Array.from([
-        ...base.promptIds.subarray(0, 15),
-        ...pads,
-        ...base.promptIds.subarray(15),
-      ]),
-    }
-  }
   const engine = createEngine({ model, queueLimit: 8 })
-  await tokenTimes(engine.generate(asked(1), never()))
+  await tokenTimes(engine.generate(imageJob(model, gridHw, 1), never()))
   const start = performance.now()
   let parts = 0
   let firstMs = 0
-  for await (const event of engine.generate(asked(2), never())) {
+  for await (const event of engine.generate(imageJob(model, gridHw, 2), never())) {
     if (event.type === 'tokens') firstMs = performance.now() - start
     if (event.type === 'end') parts = event.timings.visionMs + event.timings.prefillMs
   }
@@ -68,31 +64,64 @@ export async function benchFirstToken(
   }
 }
 
-/** Gaps of two running streams, alone and while a prompt of `prompt` tokens is read. */
-export async function benchMixedLoad(model: Model, prompt: number): Promise<BenchRow> {
+interface StreamGaps {
+  /** Of the disturbance, from when it was asked until it was done. */
+  readonly ms: number
+  readonly normal: number
+  readonly p50: number
+  readonly p99: number
+}
+
+/** Gaps of two running streams of `tokens` tokens each, alone at first and then while `disturb` is asked. */
+async function gapsBeside(model: Model, tokens: number, disturb: GenerateJob): Promise<StreamGaps> {
   const engine = createEngine({ model, queueLimit: 8 })
-  const streams = [job(40, 100), job(40, 100)].map((each) =>
+  const streams = [job(40, tokens), job(40, tokens)].map((each) =>
     tokenTimes(engine.generate(each, never())),
   )
   await new Promise((resolve) => setTimeout(resolve, 1500))
-  const readFrom = performance.now()
-  const [readUntil] = await tokenTimes(engine.generate(job(prompt, 1), never()))
-  const gaps = (await Promise.all(streams)).map((times) =>
+  const from = performance.now()
+  const [until] = await tokenTimes(engine.generate(disturb, never()))
+  const gaps = (await Promise.all(streams)).flatMap((times) =>
     times.slice(1).map((time, i) => ({ at: time, ms: time - times[i]! })),
   )
   await engine.close()
-  const during = gaps.flat().filter(({ at }) => at > readFrom && at < readUntil!)
-  const alone = gaps.flat().filter(({ at }) => at < readFrom)
+  const during = gaps.filter(({ at }) => at > from && at < until!)
+  const alone = gaps.filter(({ at }) => at < from)
   const quantile = (values: typeof alone, q: number) =>
-    values.map(({ ms }) => ms).toSorted((a, b) => a - b)[Math.floor(values.length * q)] ??
+    values.map(({ ms }) => ms).toSorted((x, y) => x - y)[Math.floor(values.length * q)] ??
     Number.NaN
-  const [normal, p50, p99] = [quantile(alone, 0.5), quantile(during, 0.5), quantile(during, 0.99)]
   return {
-    name: `gap of 2 streams while ${prompt} tokens are read`,
-    value: `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms; alone ${normal.toFixed(0)} ms`,
-    ratio: `${(p50 / normal).toFixed(2)} x, p99 ${(p99 / normal).toFixed(2)} x`,
-    data: { normal, p50, p99, readMs: readUntil! - readFrom },
+    ms: until! - from,
+    normal: quantile(alone, 0.5),
+    p50: quantile(during, 0.5),
+    p99: quantile(during, 0.99),
   }
+}
+
+function gapsRow(name: string, { normal, p50, p99, ms }: StreamGaps, aside = ''): BenchRow {
+  return {
+    name,
+    value: `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms; alone ${normal.toFixed(0)} ms`,
+    ratio: `${(p50 / normal).toFixed(2)} x, p99 ${(p99 / normal).toFixed(2)} x${aside}`,
+    data: { normal, p50, p99, ms },
+  }
+}
+
+/** While a prompt of `prompt` tokens is read. */
+export async function benchMixedLoad(model: Model, prompt: number): Promise<BenchRow> {
+  const gaps = await gapsBeside(model, 100, job(prompt, 1))
+  return gapsRow(`gap of 2 streams while ${prompt} tokens are read`, gaps)
+}
+
+/** While the vision tower looks at an image; and how much longer that takes than alone. */
+export async function benchVisionBeside(
+  model: Model,
+  gridHw: readonly [number, number],
+): Promise<BenchRow> {
+  const alone = await timed(() => model.encodeImage(imageJob(model, gridHw, 3).images[0]!))
+  const gaps = await gapsBeside(model, 300, imageJob(model, gridHw, 4))
+  const name = `gap of 2 streams while ${gridHw[0] * gridHw[1]} patches are looked at`
+  return gapsRow(name, gaps, `; the image takes ${(gaps.ms / alone).toFixed(1)} x as long as alone`)
 }
 
 /** The engine's own work per step: a model that answers at once, and a vocabulary of the real size. */
