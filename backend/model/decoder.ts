@@ -37,8 +37,7 @@ export async function runDecoder(
 /** Who runs where, and the cached rows of each: views, not copies. */
 function laneFeeds({ config, cache }: DecoderParts, plan: LanePlan): Record<string, Tensor> {
   const lanes = [...plan.absorbed, plan.expanded]
-  const pastLength = (row: StepRow | undefined) =>
-    row === undefined ? 0 : cache.length(row.slot)
+  const pastLength = (row: StepRow | undefined) => (row === undefined ? 0 : cache.length(row.slot))
   const feeds: Record<string, Tensor> = {
     [decoderNames.counts]: int64(lanes.map((row) => row?.tokenIds.length ?? 0)),
     [decoderNames.pastLengths]: int64(lanes.map(pastLength)),
