@@ -27,6 +27,8 @@ interface Options {
   readonly threads: number
   readonly dir: string
   readonly only: readonly string[]
+  readonly contexts: readonly number[]
+  readonly prompts: readonly number[]
   readonly doc: boolean
 }
 
@@ -37,6 +39,7 @@ function parseOptions(): Options {
     if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('expected a whole number above 0')
     return Number(text)
   }
+  const wholes = (text: string) => text.split(',').map(whole)
   const list = (text: string) => {
     const unknown = text.split(',').find((part) => !parts.includes(part))
     if (unknown !== undefined) throw new InvalidArgumentError(`known are ${parts.join()}`)
@@ -50,6 +53,8 @@ function parseOptions(): Options {
     .option('--threads <n>', 'cores to use', whole, availableParallelism())
     .option('--dir <folder>', 'where models are kept between runs', '.local/bench')
     .option('--only <parts>', `comma-separated, of ${parts.join()}`, list, parts)
+    .option('--contexts <list>', 'cached tokens in the part context', wholes, [4096, 16_384])
+    .option('--prompts <list>', 'tokens read in the part prefill', wholes, [256, 1024, 4096])
     .option('--doc', 'write the table into docs/performance.md', false)
     .parse()
     .opts<Options>()
@@ -83,17 +88,18 @@ async function measureAll(): Promise<void> {
   let stepMs = Number.NaN
   if (runs('decode')) {
     for (const sequences of [1, 2, 4, 8].filter((n) => n <= options.slots)) {
-      const row = await benchDecode(bench, sequences, 512, 24)
+      const row = await benchDecode(bench, sequences, 512, 48)
       if (sequences === 1) stepMs = row.data['bestMs']!
       tell(row)
     }
   }
   if (runs('context')) {
-    for (const context of [4096, 16_384]) tell(await benchDecode(bench, 1, context, 12))
+    for (const context of options.contexts) tell(await benchDecode(bench, 1, context, 24))
   }
   if (runs('prefill')) {
-    for (const tokens of [256, 1024, 4096]) tell(await benchPrefill(bench, tokens, 0, 3))
-    tell(await benchPrefill(bench, 256, 4096, 3))
+    for (const tokens of options.prompts) tell(await benchPrefill(bench, tokens, 0, 3))
+    const past = Math.max(...options.prompts)
+    tell(await benchPrefill(bench, 256, past, 3))
   }
   if (runs('vision')) {
     for (const side of [16, 32, 64])

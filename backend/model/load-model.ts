@@ -51,7 +51,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
       config: vision_config,
       preprocessor: source.preprocessor,
     }),
-    createSession(folder.decoderGraphFile, options.threads),
+    createSession(folder.decoderGraphFile, { threads: options.threads, stayAwake: true }),
   ])
   const embeddings = new EmbeddingTable(
     folder.embeddingFile,

@@ -20,7 +20,7 @@ function lowerPriority(): void {
 }
 
 async function serve({ graphFile, threads, config, preprocessor }: VisionSetup): Promise<void> {
-  const session = await createSession(graphFile, threads)
+  const session = await createSession(graphFile, { threads })
   const parts = { session, config, normalize: createPatchNormalizer(preprocessor) }
   const port = parentPort!
   port.on('message', (message: ToVision) => {

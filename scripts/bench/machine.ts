@@ -88,7 +88,7 @@ async function openProducts(
   await writeWeights(graph, path.join(folder, `${name}.weights`))
   const file = path.join(folder, `${name}.onnx`)
   await writeFile(file, encodeModel(graph.spec, `${name}.weights`))
-  const session = await createSession(file, threads)
+  const session = await createSession(file, { threads })
   const input = new Float32Array(rows * width).fill(1)
   return {
     once: () => session.run({ x: new Tensor('float32', input, [rows, width]) }),

@@ -43,7 +43,7 @@ async function openBoth(weights: WeightFormName) {
   const model = await openModel(source, { ...options, threads: 2, visionWorker })
   const folder = await prepareModelFolder(source, options)
   await source.checkpoint.close()
-  const vision = await createSession(folder.visionGraphFile, 2)
+  const vision = await createSession(folder.visionGraphFile, { threads: 2 })
   return { model, vision, config: source.config.vision_config }
 }
 type Opened = Awaited<ReturnType<typeof openBoth>>
