@@ -86,27 +86,16 @@ export class GraphBuilder {
     this.#outputs.push({ name, type, dims })
   }
 
-  /** A small tensor kept in the graph file itself. */
   int64s(values: readonly number[], dims: readonly number[] = [values.length]): Value {
-    const name = this.#unique('int64')
-    const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer)
-    this.#initializers.push({ name, type: 'int64', dims, raw })
-    return name
+    return this.#small('int64', dims, BigInt64Array.from(values, BigInt))
   }
 
-  /** A small tensor kept in the graph file itself. */
   float32s(values: readonly number[], dims: readonly number[] = [values.length]): Value {
-    const name = this.#unique('float32')
-    const raw = new Uint8Array(Float32Array.from(values).buffer)
-    this.#initializers.push({ name, type: 'float32', dims, raw })
-    return name
+    return this.#small('float32', dims, Float32Array.from(values))
   }
 
-  /** A small tensor kept in the graph file itself. */
   uint8s(values: readonly number[], dims: readonly number[] = [values.length]): Value {
-    const name = this.#unique('uint8')
-    this.#initializers.push({ name, type: 'uint8', dims, raw: Uint8Array.from(values) })
-    return name
+    return this.#small('uint8', dims, Uint8Array.from(values))
   }
 
   /** Declares an initializer of the weights file; a fill must write all its bytes. */
@@ -182,6 +171,13 @@ export class GraphBuilder {
       fills: this.#fills,
       weightBytes: this.#weightBytes,
     }
+  }
+
+  /** A tensor kept in the graph file itself. */
+  #small(type: ElementType, dims: readonly number[], values: NodeJS.TypedArray): Value {
+    const name = this.#unique(type)
+    this.#initializers.push({ name, type, dims, raw: new Uint8Array(values.buffer) })
+    return name
   }
 
   #unique(name: string): Value {
