@@ -5,7 +5,7 @@ import type { TlsIdentity } from './watch-identity.ts'
 
 /**
  * Reads the PEM files that TLS_CA, TLS_CERT and TLS_KEY name.
- * @throws {ConfigError} naming the file that is missing, or when they do not fit together
+ * @throws {ConfigError} naming the file that is missing or empty, or when they do not fit together
  */
 export async function readIdentity(paths: TlsIdentity): Promise<TlsIdentity> {
   const [ca, cert, key] = await Promise.all([
@@ -24,9 +24,10 @@ export async function readIdentity(paths: TlsIdentity): Promise<TlsIdentity> {
 }
 
 async function readPem(setting: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new ConfigError(`Cannot read ${path} (${setting})`, { cause })
-  }
+  })
+  // OpenSSL would do without; so is a file that is just being written.
+  if (text.trim() === '') throw new ConfigError(`${path} (${setting}) is empty`)
+  return text
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ const now = Date.parse('2026-03-01T12:00:00Z')
 
 let folder: string
 let paths: TlsIdentity
-let watched: ReturnType<typeof watchIdentity>
+let watched: ReturnType<typeof watchIdentity> | undefined
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'watch-'))
   paths = {
@@ -21,7 +21,7 @@ beforeEach(async () => {
   }
 })
 afterEach(async () => {
-  watched.stop()
+  watched?.stop()
   await rm(folder, { recursive: true })
 })
 
@@ -44,6 +44,17 @@ async function watch(intervalMs = 5) {
   return { changes, problems }
 }
 
+describe('readIdentity()', () => {
+  it.each(['ca', 'cert', 'key'] as const)(
+    'refuses an empty %s, as while it is written',
+    async (file) => {
+      await write(await createCertificates(names, now))
+      await writeFile(paths[file], '')
+      await expect(readIdentity(paths)).rejects.toThrow(`TLS_${file.toUpperCase()}`)
+    },
+  )
+})
+
 describe('watchIdentity()', () => {
   it('tells of new files once', async () => {
     await write(await createCertificates(names, now))
@@ -61,7 +72,7 @@ describe('watchIdentity()', () => {
     const { changes } = await watch(3_600_000)
     const renewed = await createCertificates(names, now)
     await write(renewed)
-    watched.look()
+    watched?.look()
     await expect.poll(() => changes).toMatchObject([{ key: renewed.serverKey }])
   })
 
@@ -70,7 +81,9 @@ describe('watchIdentity()', () => {
     await write(first)
     const { changes, problems } = await watch()
     const second = await createCertificates(names, now)
-    await writeFile(paths.key, second.serverKey)
+    // At once, or a look in between would find half a file: another problem.
+    await writeFile(`${paths.key}.new`, second.serverKey)
+    await rename(`${paths.key}.new`, paths.key)
     await expect.poll(() => problems).toHaveLength(1)
     await new Promise((resolve) => setTimeout(resolve, 30))
     expect([changes, problems.length]).toEqual([[], 1])
