@@ -48,6 +48,7 @@ export class GraphBuilder {
   readonly #inputs: ValueSpec[] = []
   readonly #outputs: ValueSpec[] = []
   #initializers: InitializerSpec[] = []
+  readonly #externals: InitializerSpec[] = []
   readonly #fills: WeightFill[] = []
   readonly #names = new Set<string>()
   #scope = ''
@@ -103,7 +104,7 @@ export class GraphBuilder {
     const value = this.#unique(name)
     const byteLength = dims.reduce((product, size) => product * size, elementTypes[type].bytes)
     const offset = Math.ceil(this.#weightBytes / weightAlignment) * weightAlignment
-    this.#initializers.push({ name: value, type, dims, offset, byteLength })
+    this.#externals.push({ name: value, type, dims, offset, byteLength })
     this.#weightBytes = offset + byteLength
     return value
   }
@@ -166,7 +167,7 @@ export class GraphBuilder {
         nodes: this.#nodes,
         inputs: this.#inputs,
         outputs: this.#outputs,
-        initializers: this.#initializers,
+        initializers: [...this.#externals, ...this.#initializers],
       },
       fills: this.#fills,
       weightBytes: this.#weightBytes,

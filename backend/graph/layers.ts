@@ -10,7 +10,7 @@ import {
   split,
 } from './operators.ts'
 import { blocksPerRow, quantizeRows } from './quantize.ts'
-import { rowProduct } from './row-product.ts'
+import { quantizedRows, rowProduct } from './row-product.ts'
 import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
 /** How linear layers keep their weights, and which products they are. */
@@ -20,6 +20,17 @@ export type WeightForm =
   | { readonly kind: 'q8-blocks'; readonly blockSize: number }
   /** 8 bits, a scale for each output and for each row of activations: coarser, and faster for many rows. */
   | { readonly kind: 'q8-rows' }
+
+/** Products of the same x by several weights: what they need of x is computed once. */
+export function linears(
+  g: GraphBuilder,
+  x: Value,
+  form: WeightForm,
+): (name: string, weight: WeightSource) => Value {
+  if (form.kind !== 'q8-rows') return (name, weight) => linear(g, name, x, weight, form)
+  const rows = quantizedRows(g, x)
+  return (name, weight) => g.scope(name, () => rowProduct(g, rows, weight))
+}
 
 /** A float32 initializer holding `source`. */
 export function floatWeight(g: GraphBuilder, name: string, source: WeightSource): Value {
@@ -48,11 +59,11 @@ export function linear(
     const biasValue = bias === undefined ? undefined : floatWeight(g, 'bias', bias)
     switch (form.kind) {
       case 'f32':
-        return gemm(g, x, floatWeight(g, 'weight', weight), biasValue)
+        return gemm(g, x, floatWeight(g, 'weight', weight), { c: biasValue })
       case 'q8-blocks':
         return blockProduct(g, x, weight, form.blockSize, biasValue)
       case 'q8-rows': {
-        const product = rowProduct(g, x, weight)
+        const product = rowProduct(g, quantizedRows(g, x), weight)
         return biasValue === undefined ? product : add(g, product, biasValue)
       }
     }

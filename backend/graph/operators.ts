@@ -55,10 +55,15 @@ export function fusedMatMul(
   return single(g, 'FusedMatMul', [a, b], { domain: contrib, attributes })
 }
 
-/** x w^T + bias, x [M, K], w [N, K]. */
-export function gemm(g: GraphBuilder, x: Value, w: Value, bias?: Value): Value {
-  const inputs = bias === undefined ? [x, w] : [x, w, bias]
-  return single(g, 'Gemm', inputs, { attributes: { transB: int(1) } })
+/** alpha * x w^T + c, x [M, K], w [N, K], c broadcast to [M, N]. */
+export function gemm(
+  g: GraphBuilder,
+  x: Value,
+  w: Value,
+  { c, alpha = 1 }: { readonly c?: Value | undefined; readonly alpha?: number } = {},
+): Value {
+  const inputs = c === undefined ? [x, w] : [x, w, c]
+  return single(g, 'Gemm', inputs, { attributes: { transB: int(1), alpha: float(alpha) } })
 }
 
 interface MatMulNBitsShape {

@@ -1,17 +1,7 @@
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
-import { linear, type WeightForm } from '../../graph/layers.ts'
-import {
-  add,
-  concat,
-  expand,
-  fusedMatMul,
-  matMul,
-  reshape,
-  softmax,
-  split,
-  transpose,
-} from '../../graph/operators.ts'
-import { sliceRows, stackRows, type WeightSource } from '../../graph/weight-source.ts'
+import { linears, type WeightForm } from '../../graph/layers.ts'
+import { concat, gemm, matMul, softmax, split, squeeze, unsqueeze } from '../../graph/operators.ts'
+import { sliceRows, type WeightSource } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../model-config.ts'
 import { decoderNames } from './decoder-names.ts'
 import { ifBusy, type Lane } from './lanes.ts'
@@ -39,44 +29,24 @@ export function expandedAttention(
 ): Value {
   const { num_attention_heads: heads, kv_lora_rank: latent, v_head_dim: value } = config
   const { qk_nope_head_dim: nope, qk_rope_head_dim: rope } = config
-  const halves = expandedHalves(config, kvB)
+  const alpha = (nope + rope) ** -0.5
   return g.scope(lane.name, () => {
     const past = g.input(decoderNames.expandedPast(layer), 'float32', ['past', latent + rope])
-    const [c, kRope] = split(g, concat(g, [past, present], 0), [latent, rope], -1)
-    const keyHalves = linear(g, 'w_uk', c!, halves.keys, form)
-    const values = linear(g, 'w_uv', c!, halves.values, form)
     return ifBusy(g, lane, { heads, width: value }, () => {
-      const alpha = (nope + rope) ** -0.5
-      const k = transpose(g, wholeKeys(g, keyHalves, kRope!, { heads, nope, rope }), [1, 0, 2])
-      const v = transpose(g, reshape(g, values, [-1, heads, value]), [1, 0, 2])
-      const q = concat(g, [qNope, qRope], -1)
-      const scores = add(g, fusedMatMul(g, q, k, { transB: true, alpha }), lane.causalMask)
-      return matMul(g, softmax(g, scores), v)
+      const [c, kRope] = split(g, concat(g, [past, present], 0), [latent, rope], -1)
+      const expand = linears(g, c!, form.kind === 'f32' ? form : { kind: 'q8-rows' })
+      const queries = split(g, concat(g, [qNope, qRope], -1), Array<number>(heads).fill(1), 0)
+      const contexts = queries.map((query, head) =>
+        g.scope(`head.${head}`, () => {
+          const first = head * (nope + value)
+          const kNope = expand('w_uk', sliceRows(kvB, first, nope))
+          const k = concat(g, [kNope, kRope!], -1)
+          const scores = gemm(g, squeeze(g, query, 0), k, { alpha, c: lane.causalMask })
+          const v = expand('w_uv', sliceRows(kvB, first + nope, value))
+          return unsqueeze(g, matMul(g, softmax(g, scores), v), 0)
+        }),
+      )
+      return concat(g, contexts, 0)
     })
   })
-}
-
-/** kv_b's rows go head by head, key half before value half; here all key halves, and all value halves. */
-function expandedHalves(config: TextConfig, kvB: WeightSource) {
-  const { num_attention_heads: heads } = config
-  const { qk_nope_head_dim: nope, v_head_dim: value } = config
-  const ofAllHeads = (skip: number, rows: number) =>
-    stackRows(
-      Array.from({ length: heads }, (_, head) =>
-        sliceRows(kvB, head * (nope + value) + skip, rows),
-      ),
-    )
-  return { keys: ofAllHeads(0, nope), values: ofAllHeads(nope, value) }
-}
-
-/** Each head's own half of the key, and the rotated half that all share: [T + S, heads, nope + rope]. */
-function wholeKeys(
-  g: GraphBuilder,
-  keyHalves: Value,
-  kRope: Value,
-  { heads, nope, rope }: { heads: number; nope: number; rope: number },
-): Value {
-  const shared = reshape(g, kRope, [-1, 1, rope])
-  const own = reshape(g, keyHalves, [-1, heads, nope])
-  return concat(g, [own, expand(g, shared, g.int64s([1, heads, 1]))], -1)
 }
