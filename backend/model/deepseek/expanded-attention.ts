@@ -19,6 +19,9 @@ interface ExpandedInputs extends GroupTokens {
  *
  *     k_nope | v = c W_kv_b,  context = softmax((q_nope . k_nope + q_rope . k_rope) / sqrt(nope + rope)) v
  *
+ * One head after the other, so that only one head's keys, values and scores [S, T + S] exist at a time. Expanding has
+ * T + S rows however few are new, so its 8-bit form is the one that is fastest for many rows.
+ *
  * @returns [heads, S, value]
  */
 export function expandedAttention(
