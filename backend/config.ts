@@ -91,7 +91,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       weights: settings.WEIGHTS,
       slots: settings.SLOTS,
       threads: settings.THREADS ?? availableParallelism(),
-      deterministic: settings.DETERMINISTIC,
     },
     engine: {
       queueLimit: settings.QUEUE_LIMIT,

@@ -5,7 +5,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomValues } from '../../test/write-checkpoint.ts'
 import { GraphBuilder } from './graph-builder.ts'
-import { linear, type WeightForm } from './layers.ts'
+import { headLinear, linear, type WeightForm } from './layers.ts'
 import { greater, ifElse, mul, reshape } from './operators.ts'
 import { encodeModel } from './onnx-proto.ts'
 import { constantSource } from './weight-source.ts'
@@ -107,6 +107,61 @@ describe('linear() in ONNX Runtime', () => {
   it('accepts no rows at all, which an expert nobody chose gets', async () => {
     expect((await runLinear({ kind: 'f32' }, 0, 32, 8)).actual.length).toBe(0)
     expect((await runLinear({ kind: 'q8-blocks', blockSize: 32 }, 0, 32, 8)).actual.length).toBe(0)
+    expect((await runLinear({ kind: 'q8-rows' }, 0, 32, 8)).actual.length).toBe(0)
+  })
+})
+
+describe('headLinear() in ONNX Runtime', () => {
+  const [heads, k, n] = [3, 20, 7]
+  const weights = Array.from({ length: heads }, (_, head) => randomValues(n * k, head + 10))
+
+  /** @returns for x [heads, rows, k]: [heads, rows, n] */
+  async function openHeads(form: WeightForm) {
+    const g = new GraphBuilder('test')
+    const x = g.input('x', 'float32', [heads, 'rows', k])
+    const sources = weights.map((values) => constantSource([n, k], values))
+    g.output('y', headLinear(g, 'heads', x, sources, form), 'float32', [heads, 'rows', n])
+    const graph = g.build()
+    const name = `heads-${form.kind}`
+    await writeWeights(graph, path.join(folder, `${name}.weights`))
+    const file = path.join(folder, `${name}.onnx`)
+    await writeFile(file, encodeModel(graph.spec, `${name}.weights`))
+    const session = await InferenceSession.create(file)
+    const run = async (values: Float32Array, rows: number) =>
+      (await session.run({ x: new Tensor('float32', values, [heads, rows, k]) }))['y']!
+        .data as Float32Array
+    return { run, close: () => session.release() }
+  }
+
+  it.each([
+    [{ kind: 'f32' }, 1e-6],
+    [{ kind: 'q8-blocks', blockSize: 32 }, 0.015],
+    [{ kind: 'q8-rows' }, 0.015],
+  ] as const)('multiplies each head by its own weight: $kind', async (form, tolerance) => {
+    const { run, close } = await openHeads(form)
+    const rows = 4
+    const x = randomValues(heads * rows * k, 1)
+    const expected = weights.flatMap((w, head) => [
+      ...product(x.subarray(head * rows * k, (head + 1) * rows * k), w, new Float32Array(n), k),
+    ])
+    expect(relativeError(await run(x, rows), Float32Array.from(expected))).toBeLessThan(tolerance)
+    expect((await run(new Float32Array(0), 0)).length).toBe(0)
+    await close()
+  })
+
+  it('8 bits: a row comes out the same, alone and in company, to the last bit', async () => {
+    const { run, close } = await openHeads({ kind: 'q8-rows' })
+    const rows = 5
+    const x = randomValues(heads * rows * k, 2)
+    const together = await run(x, rows)
+    const rowOf = (values: Float32Array, head: number, row: number, width: number) =>
+      values.subarray((head * rows + row) * width, (head * rows + row + 1) * width)
+    for (let row = 0; row < rows; row++) {
+      const each = Array.from({ length: heads }, (_, head) => head)
+      const alone = await run(Float32Array.from(each.flatMap((h) => [...rowOf(x, h, row, k)])), 1)
+      expect([...alone]).toEqual(each.flatMap((head) => [...rowOf(together, head, row, n)]))
+    }
+    await close()
   })
 })
 

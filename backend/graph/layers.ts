@@ -3,6 +3,7 @@ import {
   add,
   gemm,
   layerNormalization,
+  matMul,
   matMulNBits,
   mul,
   silu,
@@ -10,8 +11,17 @@ import {
   split,
 } from './operators.ts'
 import { blocksPerRow, quantizeRows } from './quantize.ts'
-import { quantizedRows, rowProduct } from './row-product.ts'
-import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
+import { headProduct, quantizedRows, rowProduct } from './row-product.ts'
+import {
+  bytesOf,
+  readInChunks,
+  reshaped,
+  rowCount,
+  rowSize,
+  stackRows,
+  transposed,
+  type WeightSource,
+} from './weight-source.ts'
 
 /** How linear layers keep their weights, and which products they are. */
 export type WeightForm =
@@ -30,6 +40,26 @@ export function linears(
   if (form.kind !== 'q8-rows') return (name, weight) => linear(g, name, x, weight, form)
   const rows = quantizedRows(g, x)
   return (name, weight) => g.scope(name, () => rowProduct(g, rows, weight))
+}
+
+/**
+ * x w^T for x [heads, rows, in], each head by a weight of its own. In 8 bits always with a scale a row: that form has one
+ * operator for all heads.
+ * @param weights [out, in], one a head
+ */
+export function headLinear(
+  g: GraphBuilder,
+  name: string,
+  x: Value,
+  weights: readonly WeightSource[],
+  form: WeightForm,
+): Value {
+  return g.scope(name, () => {
+    if (form.kind !== 'f32') return headProduct(g, quantizedRows(g, x, weights.length), weights)
+    const dims = [weights.length, rowSize(weights[0]!), rowCount(weights[0]!)]
+    const stacked = stackRows(weights.map((weight) => transposed(weight)))
+    return matMul(g, x, floatWeight(g, 'weight', reshaped(stacked, dims)))
+  })
 }
 
 /** A float32 initializer holding `source`. */

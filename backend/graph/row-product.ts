@@ -8,6 +8,7 @@ import {
   quantizeLinear,
   reduceMax,
   reduceMin,
+  reshape,
 } from './operators.ts'
 import { maxLevel, quantizeRows, zeroPoint } from './quantize.ts'
 import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
@@ -17,9 +18,9 @@ const leastMagnitude = 1e-20
 
 /** Rows of activations in 8 bits, to be multiplied by any number of weights. */
 export interface QuantizedRows {
-  /** uint8 [rows, in] */
+  /** uint8 [...heads, rows, in] */
   readonly values: Value
-  /** [rows, 1] */
+  /** [...heads, rows, 1] */
   readonly scales: Value
 }
 
@@ -27,10 +28,14 @@ export interface QuantizedRows {
  * Rows in 8 bits, with one scale for each, found while running:
  *
  *     s = max |x| / 127,  q = round(x / s) + 128
+ *
+ * @param x [rows, in], or [heads, rows, in] with the number of heads
  */
-export function quantizedRows(g: GraphBuilder, x: Value): QuantizedRows {
+export function quantizedRows(g: GraphBuilder, x: Value, heads?: number): QuantizedRows {
   const largest = max(g, reduceMax(g, x), neg(g, reduceMin(g, x)))
-  const magnitude = max(g, largest, g.float32s([leastMagnitude]))
+  // Of no rows, ONNX Runtime 1.30 reduces nothing: without this the shape would be that of x.
+  const perRow = reshape(g, largest, heads === undefined ? [-1, 1] : [heads, -1, 1])
+  const magnitude = max(g, perRow, g.float32s([leastMagnitude]))
   const levels = mul(g, x, div(g, g.float32s([maxLevel]), magnitude))
   return {
     values: quantizeLinear(g, levels, g.float32s([1], []), g.uint8s([zeroPoint], [])),
@@ -40,31 +45,61 @@ export function quantizedRows(g: GraphBuilder, x: Value): QuantizedRows {
 
 /**
  * x w^T in 8 bits, with one scale for each row of x and one for each row of w: y = s t ((q - 128) w_q). The operator takes
- * a single scale for all of q, so the rows' own are multiplied in afterwards.
+ * a single scale for all of q, so the rows' own are multiplied in afterwards. Sums are of whole numbers, hence exact: a row
+ * comes out the same in any company.
  * @param weight [out, in], as checkpoints store it
  */
 export function rowProduct(g: GraphBuilder, x: QuantizedRows, weight: WeightSource): Value {
-  const unit = { scale: g.float32s([1], []), zeroPoint: g.uint8s([zeroPoint], []) }
-  const operand = { values: x.values, ...unit }
-  return mul(g, matMulIntegerToFloat(g, operand, rowQuantizedWeight(g, weight)), x.scales)
+  return scaledProduct(g, x, rowQuantizedWeights(g, [weight], []))
 }
 
-/** int8 [in, out], as the operator reads it, and scales [out]. The bytes of one matrix are held while it is turned. */
-function rowQuantizedWeight(g: GraphBuilder, weight: WeightSource) {
-  const [rows, width] = [rowCount(weight), rowSize(weight)]
-  const values = g.external('weight', 'int8', [width, rows])
-  const scales = g.external('scales', 'float32', [rows])
+/**
+ * The same for x [heads, rows, in], each head by a weight of its own, in one operator.
+ * @param weights [out, in], one a head
+ */
+export function headProduct(
+  g: GraphBuilder,
+  x: QuantizedRows,
+  weights: readonly WeightSource[],
+): Value {
+  return scaledProduct(g, x, rowQuantizedWeights(g, weights, [weights.length]))
+}
+
+interface QuantizedWeights {
+  readonly values: Value
+  readonly scales: Value
+}
+
+function scaledProduct(g: GraphBuilder, x: QuantizedRows, weights: QuantizedWeights): Value {
+  const unit = { scale: g.float32s([1], []), zeroPoint: g.uint8s([zeroPoint], []) }
+  return mul(g, matMulIntegerToFloat(g, { values: x.values, ...unit }, weights), x.scales)
+}
+
+/**
+ * int8 [...heads, in, out], as the operator reads it, and scales [...heads, 1, out]. The bytes of one matrix are held while
+ * it is turned.
+ */
+function rowQuantizedWeights(
+  g: GraphBuilder,
+  weights: readonly WeightSource[],
+  heads: readonly number[],
+): QuantizedWeights {
+  const [rows, width] = [rowCount(weights[0]!), rowSize(weights[0]!)]
+  const values = g.external('weight', 'int8', [...heads, width, rows])
+  const scales = g.external('scales', 'float32', heads.length === 0 ? [rows] : [...heads, 1, rows])
   g.fill('weight', async (write) => {
-    const turned = new Int8Array(rows * width)
-    for await (const chunk of readInChunks(weight)) {
-      const quantized = quantizeRows(chunk.values, width, width)
-      await write(scales, chunk.start * 4, bytesOf(quantized.scales))
-      for (let i = 0; i < quantized.values.length; i++) {
-        const row = chunk.start + Math.floor(i / width)
-        turned[(i % width) * rows + row] = quantized.values[i]! - zeroPoint
+    for (const [head, weight] of weights.entries()) {
+      const turned = new Int8Array(rows * width)
+      for await (const chunk of readInChunks(weight)) {
+        const quantized = quantizeRows(chunk.values, width, width)
+        await write(scales, (head * rows + chunk.start) * 4, bytesOf(quantized.scales))
+        for (let i = 0; i < quantized.values.length; i++) {
+          const row = chunk.start + Math.floor(i / width)
+          turned[(i % width) * rows + row] = quantized.values[i]! - zeroPoint
+        }
       }
+      await write(values, head * turned.length, new Uint8Array(turned.buffer))
     }
-    await write(values, 0, new Uint8Array(turned.buffer))
   })
   return { values, scales }
 }

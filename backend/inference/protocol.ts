@@ -37,7 +37,6 @@ export interface InferenceInit {
     /** Most sequences in one step. */
     readonly slots: number
     readonly threads: number
-    readonly deterministic: boolean
   }
   readonly engine: EngineSettings
 }

@@ -14,8 +14,6 @@ interface DecoderParts {
   /** Absorbed lanes of the graph. */
   readonly lanes: number
   readonly expandedFromTokens: number
-  /** See `planLanes`. */
-  readonly neverAlone: boolean
 }
 
 /** Runs the decoder graph once over `rows` and appends what it computed to the cache. See `Model.step`. */
@@ -29,7 +27,7 @@ export async function runDecoder(
     ...laneFeeds(parts, plan),
     ...tokenFeeds(parts, ordered),
   })
-  appendToCache(parts, ordered, plan.twin, outputs)
+  appendToCache(parts, ordered, outputs)
   const logits = outputs[decoderNames.logits]!.data as Float32Array
   return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size)
 }
@@ -92,7 +90,6 @@ function embeddingFeed(
 function appendToCache(
   { config, cache }: DecoderParts,
   ordered: readonly StepRow[],
-  twin: StepRow | undefined,
   outputs: InferenceSession.OnnxValueMapType,
 ): void {
   const width = latentWidth(config)
@@ -101,13 +98,11 @@ function appendToCache(
     (_, layer) => outputs[decoderNames.present(layer)]!.data as Float32Array,
   )
   let start = 0
-  for (const row of ordered) {
-    const { slot, tokenIds } = row
+  for (const { slot, tokenIds } of ordered) {
     const from = start * width
     start += tokenIds.length
     const to = start * width
-    if (row !== twin)
-      cache.append(slot, tokenIds.length, (layer) => present[layer]!.subarray(from, to))
+    cache.append(slot, tokenIds.length, (layer) => present[layer]!.subarray(from, to))
   }
 }
 

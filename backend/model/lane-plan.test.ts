@@ -8,7 +8,7 @@ const row = (slot: number, tokens: number): StepRow => ({
   features: [],
   sample: true,
 })
-const limits = { lanes: 3, expandedFromTokens: 10, neverAlone: false }
+const limits = { lanes: 3, expandedFromTokens: 10 }
 
 describe('planLanes()', () => {
   it('gives the longest chunk the expanded lane, the rest absorbed lanes in order', () => {
@@ -16,22 +16,7 @@ describe('planLanes()', () => {
     expect(planLanes(rows, limits)).toEqual({
       absorbed: [rows[0], rows[2], undefined],
       expanded: rows[1],
-      twin: undefined,
     })
-  })
-
-  it('gives a lone token company, where it must not be alone', () => {
-    const alone = { ...limits, neverAlone: true }
-    const [decoding, chunk, long] = [row(1, 1), row(2, 3), row(3, 12)]
-    const twin = { ...decoding, sample: false }
-    const plan = planLanes([decoding], alone)
-    expect(plan).toEqual({ absorbed: [decoding, twin, undefined], expanded: undefined, twin })
-    expect(plan.twin).toBe(plan.absorbed[1])
-    expect(planLanes([long, decoding], alone)).toMatchObject({ expanded: long, twin })
-    for (const rows of [[chunk], [decoding, chunk], [decoding, row(4, 1)]]) {
-      expect(planLanes(rows, alone).twin).toBeUndefined()
-    }
-    expect(planLanes([decoding], { ...alone, lanes: 1 }).twin).toBeUndefined()
   })
 
   it('leaves the expanded lane idle while all chunks are short', () => {

@@ -10,18 +10,11 @@ export const defaultExpandedFromTokens = 96
 export interface LanePlan {
   readonly absorbed: readonly (StepRow | undefined)[]
   readonly expanded: StepRow | undefined
-  /** The one among `absorbed` whose outcome is not wanted. */
-  readonly twin: StepRow | undefined
 }
 
 interface LaneLimits {
   readonly lanes: number
   readonly expandedFromTokens: number
-  /**
-   * Runs a token that would be alone in the absorbed lanes twice, where there are two. ONNX Runtime multiplies single
-   * rows by another kernel, which rounds otherwise, in products batched over heads; all others add up each row alike.
-   */
-  readonly neverAlone: boolean
 }
 
 /**
@@ -30,7 +23,7 @@ interface LaneLimits {
  */
 export function planLanes(
   rows: readonly StepRow[],
-  { lanes, expandedFromTokens, neverAlone }: LaneLimits,
+  { lanes, expandedFromTokens }: LaneLimits,
 ): LanePlan {
   checkRows(rows)
   const longest = rows.reduce<StepRow | undefined>(
@@ -42,11 +35,7 @@ export function planLanes(
   if (others.length > lanes) {
     throw new RangeError(`${rows.length} sequences for ${lanes} lanes`)
   }
-  const [first] = others
-  const isAlone = others.length === 1 && first?.tokenIds.length === 1
-  const twin = neverAlone && isAlone && lanes > 1 ? { ...first, sample: false } : undefined
-  const absorbed = twin === undefined ? others : [first, twin]
-  return { absorbed: Array.from({ length: lanes }, (_, lane) => absorbed[lane]), expanded, twin }
+  return { absorbed: Array.from({ length: lanes }, (_, lane) => others[lane]), expanded }
 }
 
 function checkRows(rows: readonly StepRow[]): void {

@@ -17,8 +17,6 @@ export interface OpenModelOptions extends ModelFolderOptions {
   readonly visionWorker: URL
   /** Tokens from which a chunk attends with keys and values expanded; for tests and measurements. */
   readonly expandedFromTokens?: number
-  /** A sequence's outcome does not depend on its company, to the last bit; a little slower when it has none. */
-  readonly deterministic?: boolean
 }
 
 export interface LoadModelOptions extends OpenModelOptions {
@@ -71,7 +69,6 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     cache,
     lanes: options.slots,
     expandedFromTokens: options.expandedFromTokens ?? defaultExpandedFromTokens,
-    neverAlone: options.deterministic ?? false,
   }
   return {
     info: modelInfo(source.config, options.slots),

@@ -18,7 +18,7 @@ let model: Model
 let modelsDir: string
 beforeAll(async () => {
   modelsDir = await mkdtemp(path.join(tmpdir(), 'determinism-'))
-  const options = { weights: 'q8', slots: 4, threads: 2, deterministic: true } as const
+  const options = { weights: 'q8', slots: 4, threads: 2 } as const
   model = await loadModel({ checkpointDir: nano, modelsDir, visionWorker, ...options })
 })
 afterAll(async () => {

@@ -11,7 +11,6 @@ export function fakeInit(behaviour: FakeChildBehaviour = {}): InferenceInit {
       weights: 'q8',
       slots: 4,
       threads: 1,
-      deterministic: false,
     },
     engine: {
       queueLimit: 16,

@@ -1,13 +1,7 @@
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
-import { floatWeight } from '../../graph/layers.ts'
+import { headLinear, type WeightForm } from '../../graph/layers.ts'
 import { add, concat, fusedMatMul, matMul, softmax, split } from '../../graph/operators.ts'
-import {
-  reshaped,
-  sliceRows,
-  stackRows,
-  transposed,
-  type WeightSource,
-} from '../../graph/weight-source.ts'
+import { sliceRows, transposed, type WeightSource } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../model-config.ts'
 import { decoderNames } from './decoder-names.ts'
 import { ifBusy, type Lane, type LaneBatch } from './lanes.ts'
@@ -16,6 +10,7 @@ import type { GroupTokens } from './latent-attention.ts'
 interface AbsorbedInputs extends GroupTokens {
   readonly layer: number
   readonly lanes: LaneBatch
+  readonly form: WeightForm
 }
 
 /**
@@ -24,19 +19,17 @@ interface AbsorbedInputs extends GroupTokens {
  *
  *     q_lat = q_nope W_uk,  u = softmax((q_lat . c + q_rope . k_rope) / sqrt(nope + rope)) c,  context = u W_uv
  *
- * The two products with kv_b are batched over heads in float32: one operator each, where 8-bit products would be one per
- * head and cost more in calls than they save in bytes.
  * @returns [heads, n, value]
  */
 export function absorbedAttention(
   g: GraphBuilder,
   config: TextConfig,
   kvB: WeightSource,
-  { layer, lanes, qNope, qRope, present }: AbsorbedInputs,
+  { layer, lanes, form, qNope, qRope, present }: AbsorbedInputs,
 ): Value {
   const { num_attention_heads: heads, kv_lora_rank: latent, qk_rope_head_dim: rope } = config
   const halves = absorbedHalves(config, kvB)
-  const turned = matMul(g, qNope, floatWeight(g, 'w_uk', halves.keys))
+  const turned = headLinear(g, 'w_uk', qNope, halves.keys, form)
   const query = concat(g, [turned, qRope], -1)
   const perLane = (x: Value, axis: number) =>
     split(g, x, { value: lanes.absorbedCounts, count: lanes.absorbed.length }, axis)
@@ -52,20 +45,16 @@ export function absorbedAttention(
     }),
   )
   const [context] = split(g, concat(g, mixed, 1), [latent, rope], -1)
-  return matMul(g, context!, floatWeight(g, 'w_uv', halves.values))
+  return headLinear(g, 'w_uv', context!, halves.values, form)
 }
 
-/** kv_b [heads * (nope + value), latent] as [heads, nope, latent] and, turned around, [heads, latent, value]. */
+/** Of kv_b [heads * (nope + value), latent] each head's key half turned around [latent, nope], and value half [value, latent]. */
 function absorbedHalves(config: TextConfig, kvB: WeightSource) {
-  const { num_attention_heads: heads, kv_lora_rank: latent } = config
-  const { qk_nope_head_dim: nope, v_head_dim: value } = config
-  const eachHead = <T>(make: (firstRow: number) => T) =>
-    Array.from({ length: heads }, (_, head) => make(head * (nope + value)))
-  const keys = stackRows(eachHead((row) => sliceRows(kvB, row, nope)))
-  const values = stackRows(eachHead((row) => transposed(sliceRows(kvB, row + nope, value))))
+  const { num_attention_heads: heads, qk_nope_head_dim: nope, v_head_dim: value } = config
+  const firstRows = Array.from({ length: heads }, (_, head) => head * (nope + value))
   return {
-    keys: reshaped(keys, [heads, nope, latent]),
-    values: reshaped(values, [heads, latent, value]),
+    keys: firstRows.map((row) => transposed(sliceRows(kvB, row, nope))),
+    values: firstRows.map((row) => sliceRows(kvB, row + nope, value)),
   }
 }
 

@@ -66,7 +66,7 @@ export function latentAttention(
   const query = splitGroups(g, lanes, { qNope, qRope, present })
   const kvB = weight('kv_b_proj')
   const contexts = [
-    absorbedAttention(g, config, kvB, { layer, lanes, ...query.absorbed }),
+    absorbedAttention(g, config, kvB, { layer, lanes, form, ...query.absorbed }),
     expandedAttention(g, config, kvB, { layer, lane: lanes.expanded, form, ...query.expanded }),
   ]
   const byToken = transpose(g, concat(g, contexts, 1), [1, 0, 2])
