@@ -32,6 +32,9 @@ interface Options {
   readonly doc: boolean
 }
 
+/** Cached tokens beside which attention costs next to nothing. */
+const shortContext = 64
+
 const parts = ['decode', 'context', 'prefill', 'vision', 'host', 'engine']
 
 function parseOptions(): Options {
@@ -87,6 +90,7 @@ async function measureAll(): Promise<void> {
   const runs = (part: string) => options.only.includes(part)
   let stepMs = Number.NaN
   if (runs('decode')) {
+    tell(await benchDecode(bench, 1, shortContext, 48))
     for (const sequences of [1, 2, 4, 8].filter((n) => n <= options.slots)) {
       const row = await benchDecode(bench, sequences, 512, 48)
       if (sequences === 1) stepMs = row.data['bestMs']!

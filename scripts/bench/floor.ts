@@ -20,7 +20,7 @@ export function decodeWeightBytes(
   const { qk_nope_head_dim: nope, qk_rope_head_dim: rope, v_head_dim: value } = config
   const attention =
     q8(heads * (nope + rope) + latent + rope, hidden) +
-    4 * heads * (nope + value) * latent +
+    heads * ((nope + value) * latent + 4 * (latent + value)) +
     q8(hidden, heads * value)
   const mlp = (width: number) => q8(2 * width, hidden) + q8(hidden, width)
   const experts = config.n_routed_experts
