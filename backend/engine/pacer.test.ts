@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createRandom } from './random.ts'
 import { observe, promptTokensBeside, unknownPace, type Pace } from './pacer.ts'
 
 /** Milliseconds of a step: a fixed part, one per token, one per token and 1,000 tokens it looks back on. */
@@ -23,6 +24,9 @@ function costOf(cost: StepCost, rows: readonly { tokens: number; past: number }[
   return cost.fixed + cost.token * tokens + (cost.attention * looks) / 1_000 + first
 }
 
+/** Steps that streams have run alone before the prompt comes. */
+const stepsAlone = 40
+
 /** Streams decode while a prompt is read beside them. @returns of each step: milliseconds, how many times a step without the prompt that is, and chunk */
 function readBeside(cost: StepCost, streams: number, promptTokens: number, noise = () => 1) {
   let pace: Pace = unknownPace
@@ -30,8 +34,7 @@ function readBeside(cost: StepCost, streams: number, promptTokens: number, noise
   const context = 300
   for (let read = 0, step = 0; read < promptTokens; step++) {
     const rows = Array.from({ length: streams }, () => ({ tokens: 1, past: context + step }))
-    // Streams have run for a while before the prompt comes.
-    const allowed = step < 10 ? 0 : promptTokensBeside(streams, pace)
+    const allowed = step < stepsAlone ? 0 : promptTokensBeside(streams, pace)
     const chunk = Math.min(allowed, promptTokens - read)
     const ms = costOf(cost, chunk > 0 ? [...rows, { tokens: chunk, past: read }] : rows) * noise()
     pace = observe(pace, { decodeRows: streams, promptTokens: chunk, ms })
@@ -39,6 +42,31 @@ function readBeside(cost: StepCost, streams: number, promptTokens: number, noise
     read += chunk
   }
   return steps
+}
+
+/** Steps take up to so much more or less than they cost, and one in `outlierEvery` twice as long. */
+function noiseOf(seed: number, spread: number, outlierEvery = Infinity): () => number {
+  const random = createRandom(seed)
+  return () => (1 + spread * (2 * random() - 1)) * (random() < 1 / outlierEvery ? 2 : 1)
+}
+
+function quantile(values: readonly number[], q: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * q)]!
+}
+
+/** Milliseconds it takes to read a prompt when every step takes as close to `ratio` times the normal as a step may. */
+function readingMs(cost: StepCost, promptTokens: number, ratio: number): number {
+  let total = 0
+  for (let read = 0, step = stepsAlone; read < promptTokens; step++) {
+    const stream = { tokens: 1, past: 300 + step }
+    const limitMs = ratio * costOf(cost, [stream])
+    const stepMs = (tokens: number) => costOf(cost, [stream, { tokens, past: read }])
+    let chunk = 1
+    while (stepMs(chunk + 1) <= limitMs) chunk++
+    total += stepMs(chunk)
+    read += chunk
+  }
+  return total
 }
 
 describe('promptTokensBeside()', () => {
@@ -52,18 +80,49 @@ describe('promptTokensBeside()', () => {
   ])('keeps gaps within twice the normal: %s, cost %o, %i streams, %i tokens', (...given) => {
     const [, cost, streams, promptTokens] = given
     const steps = readBeside(cost, streams, promptTokens)
-    const ratios = steps.slice(10).map(({ ratio }) => ratio)
-    expect(Math.max(...ratios)).toBeLessThanOrEqual(2)
+    const ratios = steps.slice(stepsAlone).map(({ ratio }) => ratio)
+    expect(quantile(ratios, 0.99)).toBeLessThanOrEqual(2)
     // What may be used is used: most steps come close to the limit.
-    const median = ratios.toSorted((a, b) => a - b)[ratios.length >> 1]!
-    expect(median).toBeGreaterThan(1.5)
+    expect(quantile(ratios, 0.5)).toBeGreaterThan(1.5)
+  })
+
+  it.each([
+    ['nano', nano, 10_000],
+    ['four layers', fourLayers, 4_000],
+    ['full size', fullSize, 4_000],
+  ])('keeps 99 of 100 gaps so on a machine that is not steady: %s', (...given) => {
+    const [, cost, promptTokens] = given
+    const ratios = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((seed) => {
+      const steps = readBeside(cost, 1, promptTokens, noiseOf(seed, 0.2, 400))
+      return steps.slice(stepsAlone).map(({ ratio }) => ratio)
+    })
+    expect(quantile(ratios, 0.99)).toBeLessThanOrEqual(2)
+  })
+
+  it.each([
+    ['nano', nano, 10_000],
+    ['four layers', fourLayers, 4_000],
+    ['full size', fullSize, 4_000],
+  ])('reads as fast as at 1.8 times the normal where steps are steady: %s', (...given) => {
+    const [, cost, promptTokens] = given
+    const steps = readBeside(cost, 1, promptTokens, noiseOf(1, 0.03)).slice(stepsAlone)
+    const readMs = steps.reduce((sum, { ms }) => sum + ms, 0)
+    expect(readMs).toBeLessThan(1.05 * readingMs(cost, promptTokens, 1.8))
+  })
+
+  it('learns again what tokens cost after steps in which they seemed to cost nothing', () => {
+    let pace = observe(unknownPace, { decodeRows: 1, promptTokens: 0, ms: 10 })
+    for (let i = 0; i < 3; i++) pace = observe(pace, { decodeRows: 1, promptTokens: 4, ms: 9 })
+    expect(promptTokensBeside(1, pace)).toBe(8)
+    for (let i = 0; i < 9; i++) pace = observe(pace, { decodeRows: 1, promptTokens: 8, ms: 26 })
+    expect(promptTokensBeside(1, pace)).toBeLessThan(4)
   })
 
   it('comes back from single slow steps', () => {
     let step = 0
     const noise = () => (++step % 50 === 0 ? 5 : 1)
     const steps = readBeside(fourLayers, 1, 2_000, noise)
-    const usual = steps.slice(10).filter((_, at) => (at + 11) % 50 !== 0)
+    const usual = steps.slice(stepsAlone).filter((_, at) => (stepsAlone + at + 1) % 50 !== 0)
     expect(Math.max(...usual.map(({ ms }) => ms))).toBeLessThanOrEqual(2.1 * steps[8]!.ms)
     const undisturbed = readBeside(fourLayers, 1, 2_000)
     expect(steps.length).toBeLessThan(1.5 * undisturbed.length)
@@ -79,7 +138,9 @@ describe('promptTokensBeside()', () => {
 
   it('measures the normal gap again after 32 steps with prompts', () => {
     const chunks = readBeside(nano, 1, 4_000).map(({ chunk }) => chunk)
-    const probes = chunks.flatMap((chunk, at) => (at >= 10 && chunk === 0 ? [at - 10] : []))
+    const probes = chunks.flatMap((chunk, at) =>
+      at >= stepsAlone && chunk === 0 ? [at - stepsAlone] : [],
+    )
     expect(probes.slice(0, 3)).toEqual([32, 65, 98])
   })
 
@@ -91,7 +152,9 @@ describe('promptTokensBeside()', () => {
 
   it('at most doubles from one step to the next', () => {
     const chunks = readBeside({ fixed: 100, token: 0.001, attention: 0 }, 1, 4_000)
-    expect(chunks.slice(10, 16).map(({ chunk }) => chunk)).toEqual([4, 8, 16, 32, 64, 128])
+    expect(chunks.slice(stepsAlone, stepsAlone + 6).map(({ chunk }) => chunk)).toEqual([
+      4, 8, 16, 32, 64, 128,
+    ])
   })
 
   it('takes no notice of steps without streams', () => {

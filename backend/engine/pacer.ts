@@ -1,14 +1,23 @@
-/**
- * How much longer the gap between two tokens of a stream may become while prompts are read beside it. Twice is what a
- * reader is promised; the rest is room for steps that take longer than those before them.
- */
-const gapRatio = 1.8
+/** What a reader is promised while prompts are read beside a stream: 99 of 100 gaps are at most so many times the normal. */
+const promisedRatio = 2
 
 /**
- * The same where the streams' tenant has fewer sequences running than those whose prompts are read: its share of the
+ * Steps with prompts are planned to take so many times the normal gap, because some take longer than planned. How many
+ * do is the machine's: the ratio moves between these bounds, from a cautious beginning, until the promise is just kept.
+ */
+const firstRatio = 1.5
+const leastRatio = 1.25
+const greatestRatio = 1.9
+
+/** What a step that breaks the promise takes off the ratio, and how many that keep it bring as much back. */
+const backOff = 0.06
+const stepsToRecover = 150
+
+/**
+ * The ratio where the streams' tenant has fewer sequences running than those whose prompts are read: its share of the
  * model is small already.
  */
-const gapRatioOfSmallTenants = 1.25
+const ratioOfSmallTenants = 1.25
 
 /** Tokens of prompt in the first step beside streams, before anything is known about what they cost there. */
 const firstTokens = 4
@@ -19,14 +28,14 @@ const growth = 2
 /** Steps with prompts, after which one without is run, so that the normal gap stays measured. */
 const stepsBetweenProbes = 32
 
-/** Steps whose median is the normal gap: on a shared machine some take many times as long, which no average survives. */
-const medianOf = 15
+/** Steps that say what the normal gap is. */
+const normalOf = 31
 
 /** Weight of the latest measurement in the running average of what a token of prompt costs; it grows as prompts are read. */
-const latestWeight = 0.5
+const latestWeight = 0.2
 
-/** A step that takes longer than so many times the average is a disturbance, and counts as this. */
-const disturbance = 3
+/** A step that takes longer than so many times what was planned is a disturbance, and tells of costs as if it had taken this. */
+const disturbance = 2
 
 /** One step as it went. */
 export interface MeasuredStep {
@@ -43,6 +52,8 @@ export interface Pace {
   readonly decodeMs: ReadonlyMap<number, readonly number[]>
   /** What a token of prompt adds to a step that decodes; undefined until one did. */
   readonly promptTokenMs: number | undefined
+  /** How many times the normal gap a step with prompts is planned to take. */
+  readonly ratio: number
   /** Tokens of prompts in the last step that also decoded. */
   readonly lastTokens: number
   /** Steps since one that only decoded. */
@@ -52,6 +63,7 @@ export interface Pace {
 export const unknownPace: Pace = {
   decodeMs: new Map(),
   promptTokenMs: undefined,
+  ratio: firstRatio,
   lastTokens: 0,
   sinceProbe: 0,
 }
@@ -60,22 +72,44 @@ export const unknownPace: Pace = {
 export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredStep): Pace {
   if (decodeRows === 0) return pace
   if (promptTokens === 0) {
-    const latest = [...(pace.decodeMs.get(decodeRows) ?? []), ms].slice(-medianOf)
+    const latest = [...(pace.decodeMs.get(decodeRows) ?? []), ms].slice(-normalOf)
     return { ...pace, decodeMs: new Map(pace.decodeMs).set(decodeRows, latest), sinceProbe: 0 }
   }
-  const normalMs = normalGap(pace, decodeRows) ?? 0
-  const tokenMs = Math.max(0, ms - normalMs) / promptTokens
+  const normalMs = normalGap(pace, decodeRows)
+  if (normalMs === undefined) return pace
   return {
     ...pace,
-    promptTokenMs: averaged(pace.promptTokenMs, tokenMs),
+    ...afterPrompt(pace, { normalMs, promptTokens, ms }),
     lastTokens: promptTokens,
     sinceProbe: pace.sinceProbe + 1,
   }
 }
 
-function averaged(average: number | undefined, value: number): number {
-  if (average === undefined) return value
-  return average + latestWeight * (Math.min(value, disturbance * average) - average)
+/** What a step with prompts tells of their cost, and of how far from its plan a step may end. */
+function afterPrompt(
+  { promptTokenMs, ratio }: Pace,
+  { normalMs, promptTokens, ms }: { normalMs: number; promptTokens: number; ms: number },
+): Pick<Pace, 'promptTokenMs' | 'ratio'> {
+  const tokenMs = (stepMs: number) => Math.max(0, stepMs - normalMs) / promptTokens
+  if (promptTokenMs === undefined) return { promptTokenMs: tokenMs(ms), ratio }
+  const plannedMs = normalMs + promptTokenMs * promptTokens
+  const latest = tokenMs(Math.min(ms, disturbance * plannedMs))
+  return {
+    promptTokenMs: promptTokenMs + latestWeight * (latest - promptTokenMs),
+    ratio: adapted(ratio, { normalMs, plannedMs, ms }),
+  }
+}
+
+/** In the long run one step in `stepsToRecover` breaks the promise, and those that no ratio would have saved. */
+function adapted(
+  ratio: number,
+  { normalMs, plannedMs, ms }: Readonly<Record<'normalMs' | 'plannedMs' | 'ms', number>>,
+): number {
+  // A step that was planned shorter than the ratio allows has to be shorter by as much.
+  const kept = ms <= promisedRatio * Math.min(normalMs, plannedMs / ratio)
+  if (kept) return Math.min(greatestRatio, ratio * (1 + backOff / stepsToRecover))
+  const tooLongAnyway = ms * leastRatio > promisedRatio * plannedMs
+  return tooLongAnyway ? ratio : Math.max(leastRatio, ratio * (1 - backOff))
 }
 
 /**
@@ -91,24 +125,26 @@ export function promptTokensBeside(
   const normalMs = normalGap(pace, decodeRows)
   if (normalMs === undefined || pace.sinceProbe >= stepsBetweenProbes) return 0
   if (pace.promptTokenMs === undefined) return firstTokens
-  const ratio = streamsOf === 'any' ? gapRatio : gapRatioOfSmallTenants
-  const free = pace.promptTokenMs === 0
-  const affordable = free ? Infinity : ((ratio - 1) * normalMs) / pace.promptTokenMs
-  return Math.max(
-    1,
-    Math.floor(Math.min(affordable, growth * Math.max(pace.lastTokens, firstTokens))),
-  )
+  const small = streamsOf === 'small tenants'
+  const freeMs = ((small ? ratioOfSmallTenants : pace.ratio) - 1) * normalMs
+  const affordable = pace.promptTokenMs === 0 ? Infinity : freeMs / pace.promptTokenMs
+  const tokens = Math.min(affordable, growth * Math.max(pace.lastTokens, firstTokens))
+  // Chunks of a large model are of few tokens: always rounded down they would be a good part too small.
+  return Math.max(1, small ? Math.floor(tokens) : Math.round(tokens))
 }
 
 /** Of as many streams, or of the next smaller number that was measured: fewer rows are never slower. */
 function normalGap({ decodeMs }: Pace, decodeRows: number): number | undefined {
   for (let rows = decodeRows; rows > 0; rows--) {
     const latest = decodeMs.get(rows)
-    if (latest !== undefined) return median(latest)
+    if (latest !== undefined) return typical(latest)
   }
   return undefined
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!
+/** Mean of the middle half: on a shared machine some steps take many times as long, which no mean of all survives. */
+function typical(values: readonly number[]): number {
+  const cut = values.length >> 2
+  const middle = values.toSorted((a, b) => a - b).slice(cut, values.length - cut)
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length
 }
