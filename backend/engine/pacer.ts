@@ -3,9 +3,10 @@ const promisedRatio = 2
 
 /**
  * Steps with prompts are planned to take so many times the normal gap, because some take longer than planned. How many
- * do is the machine's: the ratio moves between these bounds, from a cautious beginning, until the promise is just kept.
+ * do is the machine's: the ratio moves between these bounds until the promise is just kept. It begins with what suits a
+ * steady machine, on which a caller who has little running would else be delayed by those who have much.
  */
-const firstRatio = 1.5
+const firstRatio = 1.8
 const leastRatio = 1.25
 const greatestRatio = 1.9
 

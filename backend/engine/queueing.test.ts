@@ -61,11 +61,10 @@ const times = <T>(count: number, make: (index: number) => T) =>
 
 describe('fair shares', () => {
   it.each([
-    ['short prompts and long answers', 10, 40, 0],
-    ['long prompts and short answers', 400, 10, 0],
-    ['long prompts and long answers', 400, 40, 1],
-  ])('a thousand jobs of one tenant hardly delay another tenant: %s', async (...given) => {
-    const [, prompt, tokens, turnsOfTheOldest] = given
+    ['short prompts and long answers', 10, 40],
+    ['long prompts and short answers', 400, 10],
+    ['long prompts and long answers', 400, 40],
+  ])('a thousand jobs of one tenant hardly delay another tenant: %s', async (_, prompt, tokens) => {
     const greedy = { tenant: 'a', promptIds: new Int32Array(prompt).fill(3), maxTokens: tokens }
     const single = { tenant: 'b', promptIds: new Int32Array(100).fill(4), maxTokens: 60 }
     const alone = await start().ask(single)
@@ -76,17 +75,14 @@ describe('fair shares', () => {
       times(1_000, () => greedy),
     )
     for (const job of settled) void job.then(() => endsMs.push(clock.ms))
-    await reach(5_000)
+    await reach(5_050)
     expect(engine.snapshot().queued).toBeGreaterThan(900)
     const arrivedMs = clock.ms
     const delayed = await ask(single)
     expect(delayed.ids).toEqual(alone.ids)
     const { queueMs } = delayed.end.timings
     expect(queueMs).toBe(endsMs.find((ms) => ms > arrivedMs)! - arrivedMs)
-    // The oldest's turn, when nobody streams, reads 512 tokens of the others.
-    const turnMs = stepCost.fixed + stepCost.token * 512
-    const mostMs = 1.6 * alone.tookMs + turnsOfTheOldest * turnMs
-    expect(delayed.tookMs - queueMs).toBeLessThanOrEqual(mostMs)
+    expect(delayed.tookMs - queueMs).toBeLessThanOrEqual(1.5 * alone.tookMs)
     await end()
     await idle(engine)
     expect(model.openSlots).toBe(0)
