@@ -25,10 +25,10 @@ function costOf(cost: StepCost, rows: readonly { tokens: number; past: number }[
 }
 
 /** Steps that streams have run alone before the prompt comes. */
+const stepsAlone = 40
+
 /** Steps in which the pacer gets to know how unsteady a machine is. */
 const stepsToLearn = 100
-
-const stepsAlone = 40
 
 /** Streams decode while a prompt is read beside them. @returns of each step: milliseconds, how many times a step without the prompt that is, and chunk */
 function readBeside(cost: StepCost, streams: number, promptTokens: number, noise = () => 1) {
