@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from './random.ts'
-import { observe, promptTokensBeside, unknownPace, type Pace } from './pacer.ts'
+import { observe, promptShare, promptTokensBeside, unknownPace, type Pace } from './pacer.ts'
 
 /** Milliseconds of a step: a fixed part, one per token, one per token and 1,000 tokens it looks back on. */
 interface StepCost {
@@ -31,16 +31,22 @@ const stepsAlone = 40
 const stepsToLearn = 100
 
 /** Streams decode while a prompt is read beside them. @returns of each step: milliseconds, how many times a step without the prompt that is, and chunk */
-function readBeside(cost: StepCost, streams: number, promptTokens: number, noise = () => 1) {
+function readBeside(
+  cost: StepCost,
+  streams: number,
+  promptTokens: number,
+  noise = () => 1,
+  share = 1,
+) {
   let pace: Pace = unknownPace
   const steps: { ms: number; chunk: number; ratio: number }[] = []
   const context = 300
   for (let read = 0, step = 0; read < promptTokens; step++) {
     const rows = Array.from({ length: streams }, () => ({ tokens: 1, past: context + step }))
-    const allowed = step < stepsAlone ? 0 : promptTokensBeside(streams, pace)
+    const allowed = step < stepsAlone ? 0 : promptTokensBeside(streams, pace, share)
     const chunk = Math.min(allowed, promptTokens - read)
     const ms = costOf(cost, chunk > 0 ? [...rows, { tokens: chunk, past: read }] : rows) * noise()
-    pace = observe(pace, { decodeRows: streams, promptTokens: chunk, ms })
+    pace = observe(pace, { decodeRows: streams, promptTokens: chunk, share, ms })
     steps.push({ ms, chunk, ratio: ms / costOf(cost, rows) })
     read += chunk
   }
@@ -114,11 +120,35 @@ describe('promptTokensBeside()', () => {
     expect(readMs).toBeLessThan(1.05 * readingMs(cost, promptTokens, 1.8))
   })
 
+  it.each([
+    [1, 1, 1],
+    [4, 4, 1],
+    [2, 4, 1.5],
+    [1, 7, 4],
+    [1, 15, 4],
+  ])(
+    'beside %i streams and with %i prompts, steps may be %f times as long',
+    (streams, prompts, share) => {
+      expect(promptShare(streams, prompts)).toBe(share)
+    },
+  )
+
+  it('plans for longer steps where more prompts wait than streams run, and keeps that plan', () => {
+    const ratios = (share: number) =>
+      readBeside(fourLayers, 1, 10_000, noiseOf(1, 0.03), share)
+        .slice(stepsAlone + stepsToLearn)
+        .map(({ ratio }) => ratio)
+    expect(quantile(ratios(3), 0.5)).toBeGreaterThan(2.7 * quantile(ratios(1), 0.5))
+    expect(quantile(ratios(3), 0.99)).toBeLessThanOrEqual(3 * 2)
+  })
+
   it('learns again what tokens cost after steps in which they seemed to cost nothing', () => {
-    let pace = observe(unknownPace, { decodeRows: 1, promptTokens: 0, ms: 10 })
-    for (let i = 0; i < 3; i++) pace = observe(pace, { decodeRows: 1, promptTokens: 4, ms: 9 })
+    let pace = observe(unknownPace, { decodeRows: 1, promptTokens: 0, share: 1, ms: 10 })
+    for (let i = 0; i < 3; i++)
+      pace = observe(pace, { decodeRows: 1, promptTokens: 4, share: 1, ms: 9 })
     expect(promptTokensBeside(1, pace)).toBe(8)
-    for (let i = 0; i < 9; i++) pace = observe(pace, { decodeRows: 1, promptTokens: 8, ms: 26 })
+    for (let i = 0; i < 9; i++)
+      pace = observe(pace, { decodeRows: 1, promptTokens: 8, share: 1, ms: 26 })
     expect(promptTokensBeside(1, pace)).toBeLessThan(4)
   })
 
@@ -134,7 +164,7 @@ describe('promptTokensBeside()', () => {
 
   it('runs a step without prompts first when the normal gap is not known', () => {
     expect(promptTokensBeside(1, unknownPace)).toBe(0)
-    const pace = observe(unknownPace, { decodeRows: 2, promptTokens: 0, ms: 10 })
+    const pace = observe(unknownPace, { decodeRows: 2, promptTokens: 0, share: 1, ms: 10 })
     expect(promptTokensBeside(1, pace)).toBe(0)
     expect(promptTokensBeside(2, pace)).toBe(4)
     expect(promptTokensBeside(3, pace)).toBe(4)
@@ -149,8 +179,9 @@ describe('promptTokensBeside()', () => {
   })
 
   it('allows one token at least, however long steps are', () => {
-    let pace = observe(unknownPace, { decodeRows: 1, promptTokens: 0, ms: 10 })
-    for (let i = 0; i < 9; i++) pace = observe(pace, { decodeRows: 1, promptTokens: 4, ms: 9_000 })
+    let pace = observe(unknownPace, { decodeRows: 1, promptTokens: 0, share: 1, ms: 10 })
+    for (let i = 0; i < 9; i++)
+      pace = observe(pace, { decodeRows: 1, promptTokens: 4, share: 1, ms: 9_000 })
     expect(promptTokensBeside(1, pace)).toBe(1)
   })
 
@@ -162,6 +193,8 @@ describe('promptTokensBeside()', () => {
   })
 
   it('takes no notice of steps without streams', () => {
-    expect(observe(unknownPace, { decodeRows: 0, promptTokens: 512, ms: 99 })).toBe(unknownPace)
+    expect(observe(unknownPace, { decodeRows: 0, promptTokens: 512, share: 1, ms: 99 })).toBe(
+      unknownPace,
+    )
   })
 })

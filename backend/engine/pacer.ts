@@ -20,6 +20,13 @@ const stepsToRecover = 150
  */
 const ratioOfSmallTenants = 1.25
 
+/**
+ * Where more prompts are being read than streams run, each sequence counts alike: with s streams and p prompts a step is
+ * planned (s + p) / 2s times as long as beside one prompt, but at most so many times. Otherwise a few streams would keep many
+ * callers waiting, and steps be too short to be efficient.
+ */
+const mostShares = 4
+
 /** Tokens of prompt in the first step beside streams, before anything is known about what they cost there. */
 const firstTokens = 4
 
@@ -44,6 +51,8 @@ export interface MeasuredStep {
   readonly decodeRows: number
   /** Tokens of prompts read. */
   readonly promptTokens: number
+  /** By which it was planned; see `promptShare`. */
+  readonly share: number
   readonly ms: number
 }
 
@@ -70,7 +79,8 @@ export const unknownPace: Pace = {
 }
 
 /** The pace after one more step. */
-export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredStep): Pace {
+export function observe(pace: Pace, step: MeasuredStep): Pace {
+  const { decodeRows, promptTokens, share, ms } = step
   if (decodeRows === 0) return pace
   if (promptTokens === 0) {
     const latest = [...(pace.decodeMs.get(decodeRows) ?? []), ms].slice(-normalOf)
@@ -80,7 +90,7 @@ export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredSt
   if (normalMs === undefined) return pace
   return {
     ...pace,
-    ...afterPrompt(pace, { normalMs, promptTokens, ms }),
+    ...afterPrompt(pace, normalMs, { promptTokens, share, ms }),
     lastTokens: promptTokens,
     sinceProbe: pace.sinceProbe + 1,
   }
@@ -89,7 +99,8 @@ export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredSt
 /** What a step with prompts tells of their cost, and of how far from its plan a step may end. */
 function afterPrompt(
   { promptTokenMs, ratio }: Pace,
-  { normalMs, promptTokens, ms }: { normalMs: number; promptTokens: number; ms: number },
+  normalMs: number,
+  { promptTokens, share, ms }: Omit<MeasuredStep, 'decodeRows'>,
 ): Pick<Pace, 'promptTokenMs' | 'ratio'> {
   const tokenMs = (stepMs: number) => Math.max(0, stepMs - normalMs) / promptTokens
   if (promptTokenMs === undefined) return { promptTokenMs: tokenMs(ms), ratio }
@@ -97,7 +108,7 @@ function afterPrompt(
   const latest = tokenMs(Math.min(ms, disturbance * plannedMs))
   return {
     promptTokenMs: promptTokenMs + latestWeight * (latest - promptTokenMs),
-    ratio: adapted(ratio, { normalMs, plannedMs, ms }),
+    ratio: adapted(ratio, { normalMs: normalMs * share, plannedMs, ms }),
   }
 }
 
@@ -113,21 +124,28 @@ function adapted(
   return tooLongAnyway ? ratio : Math.max(leastRatio, ratio * (1 - backOff))
 }
 
+/** How many times as long a step beside `streams` streams may be while `prompts` prompts are read as while one is. */
+export function promptShare(streams: number, prompts: number): number {
+  return Math.min(Math.max(1, (streams + prompts) / (2 * streams)), mostShares)
+}
+
 /**
  * How many tokens of prompts the next step may carry beside `decodeRows` streams; 0 when the normal gap has to be
  * measured first. At least 1 otherwise, so that every prompt is read in the end.
+ * @param share see `promptShare`
  * @param streamsOf whether a stream belongs to a tenant with fewer sequences than any of the prompts' tenants
  */
 export function promptTokensBeside(
   decodeRows: number,
   pace: Pace,
+  share = 1,
   streamsOf: 'small tenants' | 'any' = 'any',
 ): number {
   const normalMs = normalGap(pace, decodeRows)
   if (normalMs === undefined || pace.sinceProbe >= stepsBetweenProbes) return 0
   if (pace.promptTokenMs === undefined) return firstTokens
   const small = streamsOf === 'small tenants'
-  const freeMs = ((small ? ratioOfSmallTenants : pace.ratio) - 1) * normalMs
+  const freeMs = ((small ? ratioOfSmallTenants : pace.ratio * share) - 1) * normalMs
   const affordable = pace.promptTokenMs === 0 ? Infinity : freeMs / pace.promptTokenMs
   const tokens = Math.min(affordable, growth * Math.max(pace.lastTokens, firstTokens))
   // Chunks of a large model are of few tokens: always rounded down they would be a good part too small.

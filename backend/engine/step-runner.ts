@@ -1,7 +1,7 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Model } from '../model/model.ts'
 import type { CacheMemory } from './cache-memory.ts'
-import { observe, promptTokensBeside, unknownPace } from './pacer.ts'
+import { observe, promptShare, promptTokensBeside, unknownPace } from './pacer.ts'
 import { planStep, streamsOfSmallTenants } from './scheduler.ts'
 import type { Sequence } from './sequence.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
@@ -22,6 +22,8 @@ interface StepRunnerOptions {
 export class StepRunner {
   readonly #options: StepRunnerOptions
   #pace = unknownPace
+  /** Of the step that is planned or runs; see `promptShare`. */
+  #share = 1
   #steps = 0
 
   constructor(options: StepRunnerOptions) {
@@ -68,10 +70,13 @@ export class StepRunner {
       // A budget would cut the last chunk that does not fit.
       return { stepTokenBudget: Infinity, prefillChunkTokens: fixedChunkTokens }
     }
-    const streams = running.filter(({ status }) => status === 'decode').length
+    const countOf = (phase: 'decode' | 'prefill') =>
+      running.filter(({ status }) => status === phase).length
+    const streams = countOf('decode')
     if (streams === 0) return limits
+    this.#share = promptShare(streams, countOf('prefill'))
     const streamsOf = streamsOfSmallTenants(running) ? 'small tenants' : 'any'
-    const paced = streams + promptTokensBeside(streams, this.#pace, streamsOf)
+    const paced = streams + promptTokensBeside(streams, this.#pace, this.#share, streamsOf)
     return { ...limits, stepTokenBudget: Math.min(limits.stepTokenBudget, paced) }
   }
 
@@ -99,7 +104,7 @@ export class StepRunner {
   #measure(plan: StepPlan<Sequence>, ms: number): number {
     const decodeRows = plan.filter(({ phase }) => phase === 'decode').length
     const promptTokens = plan.reduce((sum, { tokens }) => sum + tokens, 0) - decodeRows
-    this.#pace = observe(this.#pace, { decodeRows, promptTokens, ms })
+    this.#pace = observe(this.#pace, { decodeRows, promptTokens, share: this.#share, ms })
     return promptTokens + workPerSampledToken * decodeRows
   }
 }
