@@ -3,9 +3,10 @@ const promisedRatio = 2
 
 /**
  * Steps with prompts are planned to take so many times the normal gap, because some take longer than planned. How many
- * do is the machine's: the ratio moves between these bounds, from a cautious beginning, until the promise is just kept.
+ * do is the machine's: the ratio moves between these bounds until the promise is just kept. It begins with what suits a
+ * steady machine, on which a caller who has little running would else be delayed by those who have much.
  */
-const firstRatio = 1.5
+const firstRatio = 1.8
 const leastRatio = 1.25
 const greatestRatio = 1.9
 
@@ -18,6 +19,13 @@ const stepsToRecover = 150
  * model is small already.
  */
 const ratioOfSmallTenants = 1.25
+
+/**
+ * Where more prompts are being read than streams run, each sequence counts alike: with s streams and p prompts a step is
+ * planned (s + p) / 2s times as long as beside one prompt, but at most so many times. Otherwise a few streams would keep many
+ * callers waiting, and steps be too short to be efficient.
+ */
+const mostShares = 4
 
 /** Tokens of prompt in the first step beside streams, before anything is known about what they cost there. */
 const firstTokens = 4
@@ -35,7 +43,7 @@ const normalOf = 31
 const latestWeight = 0.2
 
 /** A step that takes longer than so many times what was planned is a disturbance, and tells of costs as if it had taken this. */
-const disturbance = 1.5
+const disturbance = 2
 
 /** One step as it went. */
 export interface MeasuredStep {
@@ -43,6 +51,8 @@ export interface MeasuredStep {
   readonly decodeRows: number
   /** Tokens of prompts read. */
   readonly promptTokens: number
+  /** By which it was planned; see `promptShare`. */
+  readonly share: number
   readonly ms: number
 }
 
@@ -69,7 +79,8 @@ export const unknownPace: Pace = {
 }
 
 /** The pace after one more step. */
-export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredStep): Pace {
+export function observe(pace: Pace, step: MeasuredStep): Pace {
+  const { decodeRows, promptTokens, share, ms } = step
   if (decodeRows === 0) return pace
   if (promptTokens === 0) {
     const latest = [...(pace.decodeMs.get(decodeRows) ?? []), ms].slice(-normalOf)
@@ -79,7 +90,7 @@ export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredSt
   if (normalMs === undefined) return pace
   return {
     ...pace,
-    ...afterPrompt(pace, { normalMs, promptTokens, ms }),
+    ...afterPrompt(pace, normalMs, { promptTokens, share, ms }),
     lastTokens: promptTokens,
     sinceProbe: pace.sinceProbe + 1,
   }
@@ -88,7 +99,8 @@ export function observe(pace: Pace, { decodeRows, promptTokens, ms }: MeasuredSt
 /** What a step with prompts tells of their cost, and of how far from its plan a step may end. */
 function afterPrompt(
   { promptTokenMs, ratio }: Pace,
-  { normalMs, promptTokens, ms }: { normalMs: number; promptTokens: number; ms: number },
+  normalMs: number,
+  { promptTokens, share, ms }: Omit<MeasuredStep, 'decodeRows'>,
 ): Pick<Pace, 'promptTokenMs' | 'ratio'> {
   const tokenMs = (stepMs: number) => Math.max(0, stepMs - normalMs) / promptTokens
   if (promptTokenMs === undefined) return { promptTokenMs: tokenMs(ms), ratio }
@@ -96,7 +108,7 @@ function afterPrompt(
   const latest = tokenMs(Math.min(ms, disturbance * plannedMs))
   return {
     promptTokenMs: promptTokenMs + latestWeight * (latest - promptTokenMs),
-    ratio: adapted(ratio, { normalMs, plannedMs, ms }),
+    ratio: adapted(ratio, { normalMs: normalMs * share, plannedMs, ms }),
   }
 }
 
@@ -112,21 +124,28 @@ function adapted(
   return tooLongAnyway ? ratio : Math.max(leastRatio, ratio * (1 - backOff))
 }
 
+/** How many times as long a step beside `streams` streams may be while `prompts` prompts are read as while one is. */
+export function promptShare(streams: number, prompts: number): number {
+  return Math.min(Math.max(1, (streams + prompts) / (2 * streams)), mostShares)
+}
+
 /**
  * How many tokens of prompts the next step may carry beside `decodeRows` streams; 0 when the normal gap has to be
  * measured first. At least 1 otherwise, so that every prompt is read in the end.
+ * @param share see `promptShare`
  * @param streamsOf whether a stream belongs to a tenant with fewer sequences than any of the prompts' tenants
  */
 export function promptTokensBeside(
   decodeRows: number,
   pace: Pace,
+  share = 1,
   streamsOf: 'small tenants' | 'any' = 'any',
 ): number {
   const normalMs = normalGap(pace, decodeRows)
   if (normalMs === undefined || pace.sinceProbe >= stepsBetweenProbes) return 0
   if (pace.promptTokenMs === undefined) return firstTokens
   const small = streamsOf === 'small tenants'
-  const freeMs = ((small ? ratioOfSmallTenants : pace.ratio) - 1) * normalMs
+  const freeMs = ((small ? ratioOfSmallTenants : pace.ratio * share) - 1) * normalMs
   const affordable = pace.promptTokenMs === 0 ? Infinity : freeMs / pace.promptTokenMs
   const tokens = Math.min(affordable, growth * Math.max(pace.lastTokens, firstTokens))
   // Chunks of a large model are of few tokens: always rounded down they would be a good part too small.
