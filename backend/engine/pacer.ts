@@ -43,7 +43,7 @@ const normalOf = 31
 const latestWeight = 0.2
 
 /** A step that takes longer than so many times what was planned is a disturbance, and tells of costs as if it had taken this. */
-const disturbance = 1.5
+const disturbance = 2
 
 /** One step as it went. */
 export interface MeasuredStep {
