@@ -11,17 +11,40 @@ export async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenera
   let ended = false
   try {
     for (;;) {
-      const { done, value } = await reader.read(new Uint8Array(buffer))
-      if (done) {
+      const piece = await readFull(reader, buffer)
+      if (piece === undefined) {
         ended = true
         return
       }
-      yield value
-      buffer = value.buffer
+      yield piece
+      buffer = piece.buffer
     }
   } finally {
     if (!ended) reader.cancel().catch(() => undefined)
   }
+}
+
+/** With the `min` of the Streams Standard, which TypeScript does not know yet. */
+interface FillingReader {
+  read(
+    view: Uint8Array<ArrayBuffer>,
+    options: { readonly min: number },
+  ): Promise<{ readonly value?: Uint8Array<ArrayBuffer> | undefined }>
+}
+
+/**
+ * Waits until the buffer is full or the stream has ended: each wake of JavaScript costs more than many reads.
+ * @returns what there was, over a buffer that takes the place of this one; undefined at the end
+ */
+async function readFull(
+  reader: ReadableStreamBYOBReader,
+  buffer: ArrayBuffer,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const view = new Uint8Array(buffer)
+  const filling = reader as unknown as FillingReader
+  // The last bytes come with or before `done`, depending on the platform.
+  const { value } = await filling.read(view, { min: view.byteLength })
+  return value === undefined || value.byteLength === 0 ? undefined : value
 }
 
 /**
