@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defaultDeadlineMs } from '../shared/api/limits.ts'
 import type { AnswerNamespace } from './idempotency/remote-answers.ts'
 import type { CopyNamespace } from './keys/key-copies.ts'

@@ -11,7 +11,7 @@ import { checkDeployment, requiredSecret } from './deploy/check-deployment.ts'
  * Bytes of the bundle, compressed: it is loaded wherever a request arrives, and starts the faster the smaller it is.
  * Cloudflare's own limit is 3 MB.
  */
-const maxBundleBytes = 200 * 1000
+const maxBundleBytes = 100 * 1000
 
 interface DeployOptions {
   readonly arguments: readonly string[]

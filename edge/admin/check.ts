@@ -1,7 +1,7 @@
 import { zValidator } from '@hono/zod-validator'
 import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { invalidField } from '../../shared/api/request.ts'
 import { mediaTypeOf } from '../body/media-type.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** One backend's address. Only its host and port count; its certificate must be valid for the host. */
 export const backendUrlSetting = z.url({ protocol: /^https$/, error: 'expected an https URL' })

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { errorKinds, type ErrorCode } from '../../shared/api/errors.ts'
 import type { Failure } from './breaker.ts'
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { integerSetting, parseEnvironment, portSetting } from '../../shared/node/environment.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { startDeadline } from '../../shared/api/deadline.ts'
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { routes } from '../../shared/api/routes.ts'

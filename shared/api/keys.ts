@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { scopes } from './scopes.ts'
 
 /** Characters of a key's note. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ServiceError } from './errors.ts'
 import { maxImages, maxPromptChars } from './limits.ts'
 import { samplingFields, topLogprobsNeedLogprobs } from './sampling-fields.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { maxChoices, maxLogitBiases, maxStopChars, maxStops, maxTopLogprobs } from './limits.ts'
 
 /** Half of a surrogate pair would let a stop string cut a character in two. */

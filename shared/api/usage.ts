@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Keys in one page of usage: on Workers each is a question to another object, of which a request may ask some 50. */
 const maxPageKeys = 40
