@@ -1,9 +1,10 @@
 /**
- * The loops over a whole row of logits behind `LogitBins`: plain functions of typed arrays, for these compile best.
+ * The loops over a whole row of logits behind `LogitBins`.
  * Tokens fall into bins of equal width by their distance from the most probable one, (top - logit) / temperature.
  * Within a bin, e^-x is a cubic around the bin's middle, so that no token costs an exponential of its own.
  */
 import type { LogitRange } from './logit-range.ts'
+import { atMost, forPieces } from './row-loops.ts'
 
 /** Bins per unit of distance at least; bounds the cubic to a relative error of 3e-9. */
 const binsPerUnit = 32
@@ -17,6 +18,9 @@ export const binCount = 64 * binsPerUnit - 1
 /** A power of two, so that a mask proves an index to be within bounds. */
 const slotMask = binCount
 
+/** Distances beyond this many bins are for `addToken`. */
+const int32End = 2 ** 31
+
 /** Logits are float32, so no two differ by less than 1e-45; keeps a tiny temperature from becoming 0 * Infinity. */
 const maxScale = 1e60
 
@@ -26,13 +30,15 @@ export interface BinAxis {
   readonly scale: number
   /** Of one bin, in units of distance. */
   readonly width: number
+  /** From the top to the bottom of the row, in bins; may be far more than there are. */
+  readonly length: number
 }
 
 /** A narrow row is spread over all bins; of a wide one, only the part that may be drawn is covered. */
 export function createAxis({ top, bottom }: LogitRange, temperature: number): BinAxis {
   const least = Math.min(binsPerUnit / temperature, maxScale)
   const scale = bottom < top ? Math.max(least, (binCount - 1) / (top - bottom)) : least
-  return { top, scale, width: least / scale / binsPerUnit }
+  return { top, scale, width: least / scale / binsPerUnit, length: (top - bottom) * scale }
 }
 
 /** @returns `binCount` for all that is too far away */
@@ -51,8 +57,12 @@ export class BinSums {
 
   /** Sums all tokens of a row into their bins. */
   fill(row: Float32Array, axis: BinAxis): void {
-    this.#sums.fill(0)
-    addToBins(row, axis.top, axis.scale, axis.width, this.#sums)
+    const sums = this.#sums.fill(0)
+    const inPairs = axis.length < int32End ? row.length - (row.length % 2) : 0
+    forPieces(inPairs, (from, to) => {
+      addPairs(sums, axis, row, from, to)
+    })
+    for (let id = inPairs; id < row.length; id++) addToken(sums, axis, row[id]!)
     for (let bin = 0; bin < binCount; bin++) {
       if (this.count(bin) !== 0) this.#sums[2 * bin]! *= binFactor(axis, bin)
     }
@@ -68,62 +78,45 @@ export class BinSums {
   }
 }
 
-/** Of all tokens of a row that may be drawn. */
-export function massOf(row: Float32Array, axis: BinAxis): number {
-  const factors = new Float64Array(binCount + 1)
-  for (let bin = 0; bin < binCount; bin++) factors[bin] = binFactor(axis, bin)
-  return sumMasses(row, axis.top, axis.scale, axis.width, factors)
-}
-
-function sumMasses(
-  row: Float32Array,
-  top: number,
-  scale: number,
-  width: number,
-  factors: Float64Array,
-): number {
-  let [evens, odds] = [0, 0]
-  const even = row.length - (row.length % 2)
-  for (let id = 0; id < even; id += 2) {
-    const first = Math.min((top - row[id]!) * scale, slotMask)
-    const second = Math.min((top - row[id + 1]!) * scale, slotMask)
-    const firstBin = first | 0
-    const secondBin = second | 0
-    const x = (first - firstBin - 0.5) * width
-    const y = (second - secondBin - 0.5) * width
-    evens += factors[firstBin & slotMask]! * (1 - x * (1 - x * (1 / 2 - x * (1 / 6))))
-    odds += factors[secondBin & slotMask]! * (1 - y * (1 - y * (1 / 2 - y * (1 / 6))))
-  }
-  if (even === row.length) return evens + odds
-  return (
-    evens + odds + sumMasses(Float32Array.of(row[even]!, -Infinity), top, scale, width, factors)
-  )
-}
-
-/** Two tokens at a time, for the second need not wait for the first. */
-function addToBins(
-  row: Float32Array,
-  top: number,
-  scale: number,
-  width: number,
+/** Two at a time, for the second need not wait for the first. Distances in bins have to be int32. */
+function addPairs(
   sums: Float64Array,
+  { top, scale, width }: BinAxis,
+  row: Float32Array,
+  from: number,
+  to: number,
 ): void {
-  const even = row.length - (row.length % 2)
-  for (let id = 0; id < even; id += 2) {
-    const first = Math.min((top - row[id]!) * scale, slotMask)
-    const second = Math.min((top - row[id + 1]!) * scale, slotMask)
+  // V8 reads a module's constants again and again, but not a function's.
+  const last = slotMask
+  // Those of `relativeMass`, for distances in bins.
+  const [linear, square, cube] = [-width, width ** 2 / 2, -(width ** 3) / 6]
+  for (let id = from; id < to; id += 2) {
+    const first = (top - row[id]!) * scale
+    const second = (top - row[id + 1]!) * scale
     const firstBin = first | 0
     const secondBin = second | 0
-    const x = (first - firstBin - 0.5) * width
-    const y = (second - secondBin - 0.5) * width
-    const at = 2 * (firstBin & slotMask)
-    const next = 2 * (secondBin & slotMask)
-    sums[at]! += 1 - x * (1 - x * (1 / 2 - x * (1 / 6)))
+    const x = first - firstBin - 0.5
+    const y = second - secondBin - 0.5
+    const at = 2 * atMost(last, firstBin)
+    const next = 2 * atMost(last, secondBin)
+    sums[at]! += 1 + x * (linear + x * (square + x * cube))
     sums[at + 1]! += 1
-    sums[next]! += 1 - y * (1 - y * (1 / 2 - y * (1 / 6)))
+    sums[next]! += 1 + y * (linear + y * (square + y * cube))
     sums[next + 1]! += 1
   }
-  if (even < row.length) addToBins(Float32Array.of(row[even]!, -Infinity), top, scale, width, sums)
+}
+
+/** At any distance. */
+function addToken(sums: Float64Array, { top, scale, width }: BinAxis, logit: number): void {
+  const distance = Math.min((top - logit) * scale, binCount)
+  const bin = Math.floor(distance)
+  sums[2 * bin]! += relativeMass((distance - bin - 0.5) * width)
+  sums[2 * bin + 1]! += 1
+}
+
+/** e^-x, `x` being the distance from the middle of a bin. */
+function relativeMass(x: number): number {
+  return 1 - x * (1 - x * (1 / 2 - x * (1 / 6)))
 }
 
 /**
@@ -137,41 +130,58 @@ export function collectBin(
   members: Int32Array,
 ): void {
   // All logits of the bin and some beside it: one comparison for both ends, of which one would be mispredicted for
-  // every other token. Four tokens at a time, for the loop costs as much as the comparison.
+  // every other token.
   const middle = axis.top - (bin + 0.5) / axis.scale
   const reach = 0.500_001 / axis.scale + Math.abs(axis.top) * Number.EPSILON
-  const whole = row.length - (row.length % 4)
   let found = 0
-  for (let id = 0; id < whole; id += 4) {
-    const a = row[id]!
-    const b = row[id + 1]!
-    const c = row[id + 2]!
-    const d = row[id + 3]!
-    if (Math.abs(a - middle) <= reach && binOf(axis, a) === bin) members[found++] = id
-    if (Math.abs(b - middle) <= reach && binOf(axis, b) === bin) members[found++] = id + 1
-    if (Math.abs(c - middle) <= reach && binOf(axis, c) === bin) members[found++] = id + 2
-    if (Math.abs(d - middle) <= reach && binOf(axis, d) === bin) members[found++] = id + 3
+  forPieces(row.length, (from, to) => {
+    if (found === members.length) return
+    let id = from
+    while ((id = nextNear(row, id, to, middle, reach)) < to) {
+      for (const end = Math.min(id + 8, to); id < end; id++) {
+        if (binOf(axis, row[id]!) === bin) members[found++] = id
+      }
+    }
+  })
+}
+
+/** @returns where eight tokens begin of which some are near, or the end */
+function nextNear(
+  row: Float32Array,
+  from: number,
+  to: number,
+  middle: number,
+  reach: number,
+): number {
+  let id = from
+  for (; id + 7 < to; id += 8) {
+    if (Math.abs(row[id]! - middle) <= reach) break
+    if (Math.abs(row[id + 1]! - middle) <= reach) break
+    if (Math.abs(row[id + 2]! - middle) <= reach) break
+    if (Math.abs(row[id + 3]! - middle) <= reach) break
+    if (Math.abs(row[id + 4]! - middle) <= reach) break
+    if (Math.abs(row[id + 5]! - middle) <= reach) break
+    if (Math.abs(row[id + 6]! - middle) <= reach) break
+    if (Math.abs(row[id + 7]! - middle) <= reach) break
   }
-  for (let id = whole; id < row.length; id++) {
-    if (binOf(axis, row[id]!) === bin) members[found++] = id
-  }
+  return id
 }
 
 /** Adds up the masses of tokens of one bin until they exceed `limit`. @returns the sum, and how many were added */
 export function addMembers(
   row: Float32Array,
-  { top, scale, width }: BinAxis,
+  axis: BinAxis,
   bin: number,
   members: Int32Array,
   limit: number,
 ): { readonly mass: number; readonly added: number } {
-  const factor = binFactor({ top, scale, width }, bin)
+  const { top, scale, width } = axis
+  const factor = binFactor(axis, bin)
   const relativeLimit = limit / factor
   let mass = 0
   let added = 0
   while (added < members.length && mass <= relativeLimit) {
-    const x = ((top - row[members[added]!]!) * scale - bin - 0.5) * width
-    mass += 1 - x * (1 - x * (1 / 2 - x * (1 / 6)))
+    mass += relativeMass(((top - row[members[added]!]!) * scale - bin - 0.5) * width)
     added += 1
   }
   return { mass: mass * factor, added }

@@ -1,17 +1,40 @@
+import { forPieces } from './row-loops.ts'
+
 /** Largest and smallest of the logits, both finite. */
 export interface LogitRange {
   readonly top: number
   readonly bottom: number
 }
 
+/** Of the logits seen so far. */
+interface Seen {
+  top: number
+  bottom: number
+  sum: number
+}
+
 /** @returns undefined when a logit is not finite */
 export function rangeOf(logits: Float32Array): LogitRange | undefined {
-  let top = -Infinity
-  let bottom = Infinity
-  let [sumA, sumB, sumC, sumD] = [0, 0, 0, 0]
+  const seen = { top: -Infinity, bottom: Infinity, sum: 0 }
   const whole = logits.length - (logits.length % 4)
-  // Four at a time: additions need not wait for each other then. A new top is no new bottom, but for the very first.
-  for (let i = 0; i < whole; i += 4) {
+  forPieces(whole, (from, to) => {
+    see(seen, logits, from, to)
+  })
+  for (let i = whole; i < logits.length; i++) {
+    seen.top = Math.max(seen.top, logits[i]!)
+    seen.bottom = Math.min(seen.bottom, logits[i]!)
+    seen.sum += logits[i]!
+  }
+  const { top, bottom, sum } = seen
+  // A float64 sum of finite float32 values cannot overflow, so it is finite exactly when all of them are.
+  return Number.isFinite(sum) ? { top, bottom } : undefined
+}
+
+/** Four at a time: additions need not wait for each other then. */
+function see(seen: Seen, logits: Float32Array, from: number, to: number): void {
+  let { top, bottom } = seen
+  let [sumA, sumB, sumC, sumD] = [0, 0, 0, 0]
+  for (let i = from; i < to; i += 4) {
     const a = logits[i]!
     const b = logits[i + 1]!
     const c = logits[i + 2]!
@@ -20,6 +43,7 @@ export function rangeOf(logits: Float32Array): LogitRange | undefined {
     sumB += b
     sumC += c
     sumD += d
+    // A new top is no new bottom, but for the very first.
     if (a > top) top = a
     if (a < bottom) bottom = a
     if (b > top) top = b
@@ -29,11 +53,7 @@ export function rangeOf(logits: Float32Array): LogitRange | undefined {
     if (d > top) top = d
     else if (d < bottom) bottom = d
   }
-  for (let i = whole; i < logits.length; i++) {
-    sumA += logits[i]!
-    top = Math.max(top, logits[i]!)
-    bottom = Math.min(bottom, logits[i]!)
-  }
-  // A float64 sum of finite float32 values cannot overflow, so it is finite exactly when all of them are.
-  return Number.isFinite(sumA + sumB + sumC + sumD) ? { top, bottom } : undefined
+  seen.top = top
+  seen.bottom = bottom
+  seen.sum += sumA + sumB + sumC + sumD
 }

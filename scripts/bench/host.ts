@@ -7,16 +7,18 @@ import { measure, type BenchRow } from './measure.ts'
 
 const vocabSize = 163_840
 
-/** One row of logits through the sampler. */
+/** One row of logits through the sampler; with log probabilities when `topLogprobs` is given. */
 export async function benchSampler(
   name: string,
   sampling: Partial<SamplingParams>,
+  topLogprobs?: number,
 ): Promise<BenchRow> {
   const job = {
     promptIds: new Int32Array(512).fill(17),
     stopIds: [163_586],
     controlIdsFrom: 163_584,
     sampling: { temperature: 0.7, topP: 0.9, seed: 1, ...sampling },
+    topLogprobs,
   }
   const sample = createSampler(job, 0, 163_605)
   const logits = Float32Array.from({ length: vocabSize }, () => 4 * gaussian())
