@@ -121,19 +121,17 @@ describe('promptTokensBeside()', () => {
   })
 
   it.each([
-    [1, 1, 1],
-    [4, 4, 1],
-    [2, 4, 1.5],
-    [1, 7, 4],
-    [1, 15, 4],
-  ])(
-    'beside %i streams and with %i prompts, steps may be %f times as long',
-    (streams, prompts, share) => {
-      expect(promptShare(streams, prompts)).toBe(share)
-    },
-  )
+    [0, 1],
+    [1, 1],
+    [2, 1.5],
+    [3, 2],
+    [7, 4],
+    [15, 4],
+  ])('while %i prompts are read, steps may be %f times as long', (prompts, share) => {
+    expect(promptShare(prompts)).toBe(share)
+  })
 
-  it('plans for longer steps where more prompts wait than streams run, and keeps that plan', () => {
+  it('plans for longer steps where several prompts are read, and keeps that plan', () => {
     const ratios = (share: number) =>
       readBeside(fourLayers, 1, 10_000, noiseOf(1, 0.03), share)
         .slice(stepsAlone + stepsToLearn)

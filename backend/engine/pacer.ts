@@ -21,9 +21,8 @@ const stepsToRecover = 150
 const ratioOfSmallTenants = 1.25
 
 /**
- * Where more prompts are being read than streams run, each sequence counts alike: with s streams and p prompts a step is
- * planned (s + p) / 2s times as long as beside one prompt, but at most so many times. Otherwise a few streams would keep many
- * callers waiting, and steps be too short to be efficient.
+ * While several prompts are read, each may add as much to a gap as the first one may, up to so many times what steps beside
+ * one prompt take. Otherwise callers who come together would wait long for each other, in steps too short to be efficient.
  */
 const mostShares = 4
 
@@ -124,9 +123,9 @@ function adapted(
   return tooLongAnyway ? ratio : Math.max(leastRatio, ratio * (1 - backOff))
 }
 
-/** How many times as long a step beside `streams` streams may be while `prompts` prompts are read as while one is. */
-export function promptShare(streams: number, prompts: number): number {
-  return Math.min(Math.max(1, (streams + prompts) / (2 * streams)), mostShares)
+/** How many times as long a step beside streams may be while `prompts` prompts are read as while one is: 1 + p against 2. */
+export function promptShare(prompts: number): number {
+  return Math.min(Math.max(1, (1 + prompts) / 2), mostShares)
 }
 
 /**

@@ -74,7 +74,7 @@ export class StepRunner {
       running.filter(({ status }) => status === phase).length
     const streams = countOf('decode')
     if (streams === 0) return limits
-    this.#share = promptShare(streams, countOf('prefill'))
+    this.#share = promptShare(countOf('prefill'))
     const streamsOf = streamsOfSmallTenants(running) ? 'small tenants' : 'any'
     const paced = streams + promptTokensBeside(streams, this.#pace, this.#share, streamsOf)
     return { ...limits, stepTokenBudget: Math.min(limits.stepTokenBudget, paced) }
