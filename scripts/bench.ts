@@ -7,6 +7,7 @@ import { forkChild } from '../backend/inference/fork-child.ts'
 import { openModel } from '../backend/model/load-model.ts'
 import { quantizedBlockSize } from '../backend/model/model-folder.ts'
 import {
+  benchCallers,
   benchEngineOverhead,
   benchFirstToken,
   benchMixedLoad,
@@ -126,6 +127,7 @@ async function measureAll(): Promise<void> {
   if (runs('engine')) {
     tell(await benchEngineOverhead(stepMs))
     tell(await benchFirstToken(model, [36, 46]))
+    tell(await benchCallers(model, options.slots))
     tell(await benchMixedLoad(model, 2048))
     tell(await benchVisionBeside(model, [32, 32]))
   }

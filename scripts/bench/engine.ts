@@ -107,6 +107,27 @@ function gapsRow(name: string, { normal, p50, p99, ms }: StreamGaps, aside = '')
   }
 }
 
+/** Callers that all come at once, each with a prompt of its own. */
+export async function benchCallers(model: Model, callers: number): Promise<BenchRow> {
+  const [prompt, answer] = [256, 64]
+  const engine = createEngine({ model, queueLimit: callers })
+  const start = performance.now()
+  const streams = Array.from({ length: callers }, () =>
+    tokenTimes(engine.generate(job(prompt, answer), never())),
+  )
+  const firstMs = (await Promise.all(streams)).map(([first]) => first! - start)
+  const seconds = (performance.now() - start) / 1000
+  await engine.close()
+  const perSecond = (callers * answer) / seconds
+  const meanFirstMs = firstMs.reduce((sum, ms) => sum + ms, 0) / callers
+  return {
+    name: `${callers} callers at once, ${prompt} tokens in, ${answer} out`,
+    value: `${perSecond.toFixed(1)} tok/s, first token after ${(meanFirstMs / 1000).toFixed(1)} s`,
+    ratio: '',
+    data: { perSecond, meanFirstMs },
+  }
+}
+
 /** While a prompt of `prompt` tokens is read. */
 export async function benchMixedLoad(model: Model, prompt: number): Promise<BenchRow> {
   const gaps = await gapsBeside(model, 100, job(prompt, 1))
