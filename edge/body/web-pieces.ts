@@ -36,7 +36,7 @@ interface FillingReader {
  * Waits until the buffer is full or the stream has ended: each wake of JavaScript costs more than many reads.
  * @returns what there was, over a buffer that takes the place of this one; undefined at the end
  */
-async function readFull(
+export async function readFull(
   reader: ReadableStreamBYOBReader,
   buffer: ArrayBuffer,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {

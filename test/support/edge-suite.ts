@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
@@ -217,6 +218,41 @@ export function describeEdge(platform: string, start: StartEdge): void {
         expect(await readChars(reader, piece.length)).toBe(piece)
       }
       expect((await reader.read()).done).toBe(true)
+    })
+
+    it.each([0, 2])('relays a burst of events whole, to a reader that waits %s ms', async (ms) => {
+      const events = Array.from({ length: 5_000 }, (_, at) => `data: {"text":"${at}"}\n\n`)
+      backend.answer = (_seen, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        for (const event of events) response.write(event)
+        response.end()
+      }
+      const response = await postJson('/generate/text', { prompt: 'Hi', stream: true })
+      let text = ''
+      for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) {
+        text += piece
+        if (ms > 0) await delay(ms)
+      }
+      expect(text).toBe(events.join(''))
+    })
+
+    it('ends a stream that breaks off with an error event, after whole events only', async () => {
+      const opened = gate()
+      backend.answer = async (_seen, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write('data: 1\n\n')
+        await opened.opened
+        response.destroy()
+      }
+      const response = await postJson('/generate/text', { prompt: 'Hi', stream: true })
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+      expect((await reader.read()).value).toBe('data: 1\n\n')
+      opened.open()
+      let rest = ''
+      for (let next = await reader.read(); !next.done; next = await reader.read())
+        rest += next.value
+      expect(rest).toContain('event: error\ndata: {"error":')
+      expect(rest).toContain('backend_unavailable')
     })
 
     it('tells the backend when the client leaves mid-stream', async () => {
