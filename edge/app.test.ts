@@ -174,7 +174,7 @@ describe('POST /generate/image_url', () => {
       },
     })
     await post('/generate/image_url', { prompt: 'Hi', image_url: 'https://a.example.com/' })
-    expect(calls[0]?.init.headers.get('x-deadline-ms')).toBe('55000')
+    expect(calls[0]?.init.headers['x-deadline-ms']).toBe('55000')
   })
 
   it('keeps the order of the images, and the prompt as it is', async () => {
@@ -189,7 +189,7 @@ describe('POST /generate/image_url', () => {
     const urls = Array.from({ length: 6 }, (_, index) => `https://a.example.com/${index}`)
     await post('/generate/image_url', { prompt, image_url: urls })
     const { init } = calls[0]!
-    const form = await parseForm(init.body as Uint8Array, init.headers.get('content-type'))
+    const form = await parseForm(init.body as Uint8Array, init.headers['content-type'])
     expect(form.get('prompt')).toBe(prompt)
     expect(form.has('seed')).toBe(false)
     const files = await Promise.all(form.getAll('images').map((file) => (file as File).text()))
@@ -231,7 +231,7 @@ describe('POST /generate/image_url', () => {
     })
     expect(response.status).toBe(200)
     const { init } = calls[0]!
-    const form = await parseForm(init.body as Uint8Array, init.headers.get('content-type'))
+    const form = await parseForm(init.body as Uint8Array, init.headers['content-type'])
     expect(form.getAll('images')).toHaveLength(2)
   })
 })

@@ -10,8 +10,8 @@ import { authenticate } from './keys/authenticate.ts'
 import { cutRevokedStream } from './keys/cut-revoked-stream.ts'
 import { guardAddress } from './limits/guard-address.ts'
 import { LateMeter } from './limits/late-meter.ts'
+import { limitHeaders } from './limits/limit-headers.ts'
 import { meteredCalls } from './limits/metered.ts'
-import { tellLimits } from './limits/tell-limits.ts'
 import { logRequests } from './log/log-requests.ts'
 import type { EdgeContext, EdgeEnv, EdgeHandler, EdgeMiddleware, Platform } from './platform.ts'
 import { healthRoute } from './routes/health.ts'
@@ -33,7 +33,6 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   app.use(identify(platform))
   app.use(logRequests(platform))
   app.use(guardAddress(platform))
-  app.use(tellLimits)
   app.onError(answerError)
 
   for (const name of Object.keys(edgeRoutes) as EdgeRouteName[]) {
@@ -75,6 +74,8 @@ function answerError(error: unknown, c: EdgeContext): Response {
   const failure = toServiceError(isMalformedJson(error) ? malformedJson(error) : error)
   c.set('failure', failure)
   const response = errorResponse(failure, c.get('requestId'))
+  const limits = limitHeaders(c.get('standings') ?? [])
+  for (const name in limits) response.headers.set(name, limits[name]!)
   if (failure.status === 401) response.headers.set('www-authenticate', 'Bearer')
   return response
 }

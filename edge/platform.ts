@@ -47,7 +47,7 @@ export interface Platform {
 
 export interface BackendInit {
   readonly method: 'GET' | 'POST'
-  readonly headers: Headers
+  readonly headers: Readonly<Record<string, string>>
   readonly body?: BackendBody
   readonly signal: AbortSignal
   /** Requests with equal ones go to the same backend as long as its load allows. */
@@ -101,8 +101,8 @@ export interface EdgeEnv {
     bufferedBody?: Uint8Array
     /** True when the run goes on without its client. */
     runsToEnd?: boolean
-    /** Aborted when a call that began ahead of its reservation was refused. */
-    withdrawn?: AbortSignal
+    /** Ends the call of the backend, should one that began ahead of its reservation be refused. */
+    withdraw?: () => void
     /** Where the key stands with its limits. */
     standings?: readonly Standing[]
     /** When the key's limits had room, and when the backend's answer began; by the platform's clock. */

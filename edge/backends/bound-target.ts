@@ -4,10 +4,11 @@ import type { BackendTarget } from './target.ts'
 
 /** A Worker's backend, reached through its mTLS certificate binding. */
 export function boundTarget({ url, fetcher }: BoundBackend): BackendTarget {
+  const { origin } = new URL(url)
   return {
     id: backendId(url),
     send: (path, { method, headers, body, signal }) =>
-      fetcher.fetch(new URL(path, url).href, {
+      fetcher.fetch(origin + path, {
         method,
         headers,
         signal,

@@ -38,7 +38,7 @@ function createPool(answersById: Record<string, Answer>) {
   const call = (parts: Partial<BackendInit> = {}) =>
     pool.call('/generate/text', {
       method: 'POST',
-      headers: new Headers({ 'x-request-id': 'request-1' }),
+      headers: { 'x-request-id': 'request-1' },
       body: '{}',
       signal: new AbortController().signal,
       ...parts,

@@ -192,7 +192,7 @@ export class BackendPool {
     try {
       const response = await backend.target.send(routes.health.path, {
         method: 'GET',
-        headers: new Headers(),
+        headers: {},
         signal: deadline.signal,
       })
       await response.arrayBuffer()

@@ -45,9 +45,11 @@ function fieldsToObject(fields: Iterable<readonly [string, string]>): Record<str
   )
 }
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+
 function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+    return strictUtf8.decode(bytes)
   } catch (cause) {
     throw new ServiceError('invalid_json', 'The request body is not valid UTF-8', { cause })
   }

@@ -2,7 +2,7 @@ import { startDeadline, type Deadline } from '../../shared/api/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { affinityOf } from '../backends/hint.ts'
 import type { BackendAnswer, BackendBody, EdgeContext, Platform } from '../platform.ts'
-import { endSignals, runSignal } from './run-signal.ts'
+import { runSignal } from './run-signal.ts'
 import { backendRequestHeaders } from './headers.ts'
 
 /** What goes to the backend. */
@@ -35,7 +35,8 @@ export async function forward(
   const content = platform.stickyByContent ? message.affinity : undefined
   const affinity = affinityOf(c.req.raw.headers, content)
   const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.get('startedAt')))
-  const deadline = startDeadline(leftMs + deadlineGraceMs, ...endSignals(c))
+  const deadline = startDeadline(leftMs + deadlineGraceMs, runSignal(c))
+  c.set('withdraw', () => deadline.abort())
   try {
     const response = await platform.backend(message.path, {
       method: 'POST',

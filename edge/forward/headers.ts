@@ -27,19 +27,20 @@ interface ForwardedRequest {
   readonly contentLength?: number | undefined
 }
 
-export function backendRequestHeaders(request: ForwardedRequest): Headers {
-  const headers = new Headers()
+/** Plain, since they are only passed on. */
+export function backendRequestHeaders(request: ForwardedRequest): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = {}
   for (const name of requestHeadersPassed) {
     const value = request.client.get(name)
-    if (value !== null) headers.set(name, value)
+    if (value !== null) headers[name] = value
   }
-  if (request.contentType !== undefined) headers.set('content-type', request.contentType)
+  if (request.contentType !== undefined) headers['content-type'] = request.contentType
   if (request.contentLength !== undefined) {
-    headers.set('content-length', String(request.contentLength))
+    headers['content-length'] = String(request.contentLength)
   }
-  headers.set(requestIdHeader, request.requestId)
-  headers.set(forwardHeaders.keyId, request.keyId)
-  headers.set(forwardHeaders.deadlineMs, String(Math.ceil(request.deadlineMs)))
+  headers[requestIdHeader] = request.requestId
+  headers[forwardHeaders.keyId] = request.keyId
+  headers[forwardHeaders.deadlineMs] = String(Math.ceil(request.deadlineMs))
   return headers
 }
 

@@ -4,9 +4,3 @@ import type { EdgeContext } from '../platform.ts'
 export function runSignal(c: EdgeContext): AbortSignal {
   return c.get('runsToEnd') === true ? new AbortController().signal : c.req.raw.signal
 }
-
-/** All that ends the call of the backend early. */
-export function endSignals(c: EdgeContext): readonly AbortSignal[] {
-  const withdrawn = c.get('withdrawn')
-  return withdrawn === undefined ? [runSignal(c)] : [runSignal(c), withdrawn]
-}

@@ -46,9 +46,11 @@ export async function makeKey(
 
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
+const encoder = new TextEncoder()
+
 /** SHA-256, hexadecimal: all a store keeps of a key. */
 export async function hashKey(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(text))
   let hex = ''
   for (const byte of new Uint8Array(digest)) hex += hexOfByte[byte]
   return hex
@@ -70,7 +72,6 @@ export function randomSecret(): string {
 
 /** HMAC-SHA-256. */
 export async function hmacOf(text: string, secret: string): Promise<Uint8Array> {
-  const encoder = new TextEncoder()
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
   const bytes = encoder.encode(secret)
   const key = await crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign'])

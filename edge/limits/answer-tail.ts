@@ -1,4 +1,5 @@
 import type { Usage } from '../../shared/api/events.ts'
+import { joinChunks } from '../../shared/fetch/read-limited.ts'
 import { lastUsageComment } from '../../shared/forward/usage-comment.ts'
 
 /**
@@ -6,6 +7,8 @@ import { lastUsageComment } from '../../shared/forward/usage-comment.ts'
  * and take some 400.
  */
 const tailBytes = 2_048
+
+const utf8 = new TextDecoder()
 
 /** The last bytes of what flows by. Chunks are kept as they are; nothing is copied or parsed until asked for. */
 export class AnswerTail {
@@ -22,9 +25,7 @@ export class AnswerTail {
 
   /** A character cut in two at the front becomes U+FFFD. */
   text(): string {
-    const decoder = new TextDecoder()
-    const parts = this.#chunks.map((chunk) => decoder.decode(chunk, { stream: true }))
-    return parts.join('') + decoder.decode()
+    return utf8.decode(joinChunks(this.#chunks))
   }
 }
 

@@ -25,6 +25,8 @@ export const uploadDemand: Demand = {
   images: { least: 1, most: maxImages },
 }
 
+const encoder = new TextEncoder()
+
 function byteLength(text: string): number {
-  return new TextEncoder().encode(text).byteLength
+  return encoder.encode(text).byteLength
 }

@@ -11,16 +11,15 @@ const spelling: Record<LimitName, { readonly header: string; readonly words: str
 }
 
 /** Where a key stands, as headers: units, and seconds rounded up. */
-export function limitHeaders(standings: readonly Standing[]): [name: string, value: string][] {
-  return standings.flatMap(({ name, limit, remaining, resetMs }) => {
+export function limitHeaders(standings: readonly Standing[]): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = {}
+  for (const { name, limit, remaining, resetMs } of standings) {
     const { header } = spelling[name]
-    const headers: [string, string][] = [
-      [`x-ratelimit-limit-${header}`, String(limit)],
-      [`x-ratelimit-remaining-${header}`, String(remaining)],
-    ]
-    if (resetMs !== undefined) headers.push([`x-ratelimit-reset-${header}`, seconds(resetMs)])
-    return headers
-  })
+    headers[`x-ratelimit-limit-${header}`] = String(limit)
+    headers[`x-ratelimit-remaining-${header}`] = String(remaining)
+    if (resetMs !== undefined) headers[`x-ratelimit-reset-${header}`] = seconds(resetMs)
+  }
+  return headers
 }
 
 /** A refusal as the client's error: `rate_limited` where waiting a minute helps, else `quota_exceeded`. */

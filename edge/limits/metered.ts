@@ -9,7 +9,7 @@ import type { BackendAnswer, EdgeContext, Platform } from '../platform.ts'
 import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
 import { hasClearRoom, Headroom } from './headroom.ts'
 import type { LateMeter } from './late-meter.ts'
-import { refusalError } from './limit-headers.ts'
+import { limitHeaders, refusalError } from './limit-headers.ts'
 import type { Decision, Demand, Settlement } from './meter.ts'
 import type { StreamEnd } from '../streams/stream-relay.ts'
 
@@ -42,7 +42,7 @@ export type RunMetered = (
 ) => Promise<Response>
 
 interface RunOptions {
-  /** True when `run` ends, with nothing done, once `withdrawn` of the request is aborted. */
+  /** True when `run` sets at once what withdraws it. */
   readonly mayRunAhead?: boolean
 }
 
@@ -114,14 +114,12 @@ class Call {
 
   runAhead(run: () => Promise<BackendAnswer>): RunAhead {
     const c = this.#c
-    const withdrawal = new AbortController()
-    c.set('withdrawn', withdrawal.signal)
     c.set('admittedAt', this.#startedAt)
     const answer = run()
     // Whoever was refused does not learn how it went.
     answer.catch(() => undefined)
     const takeBack = () => {
-      withdrawal.abort()
+      c.get('withdraw')?.()
       answer
         .then(
           ({ body }) => {
@@ -179,7 +177,8 @@ class Call {
     if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)
     const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream') === true
     const body = isStream ? answer.body : null
-    const headers = clientResponseHeaders(answer.headers)
+    const limits = limitHeaders(this.#c.get('standings') ?? [])
+    const headers = { ...clientResponseHeaders(answer.headers), ...limits }
     const sent = body === null ? await this.#keep(answer) : this.#relay(body)
     return new Response(sent, { status: answer.status, headers })
   }

@@ -14,7 +14,7 @@ const identityOf = ({ ca, client, clientKey }: CertificateSet) => ({
 })
 const init = () => ({
   method: 'GET' as const,
-  headers: new Headers(),
+  headers: {},
   signal: new AbortController().signal,
 })
 

@@ -36,7 +36,7 @@ export class BackendClient {
           origin,
           path,
           method,
-          headers: Object.fromEntries(headers),
+          headers,
           body: (body ?? null) as Dispatcher.RequestOptions['body'] & object,
           signal,
         })

@@ -36,7 +36,7 @@ async function askBackend(platform: Platform, requestId: string): Promise<Health
   try {
     const response = await platform.backend(routes.health.path, {
       method: 'GET',
-      headers: new Headers({ [requestIdHeader]: requestId }),
+      headers: { [requestIdHeader]: requestId },
       signal: deadline.signal,
     })
     const answer: unknown = JSON.parse(new TextDecoder().decode(await response.arrayBuffer()))

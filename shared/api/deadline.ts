@@ -3,6 +3,8 @@ export interface Deadline {
   readonly signal: AbortSignal
   /** True when it was the time, and not another signal. */
   readonly expired: boolean
+  /** Fires the signal now. */
+  abort(): void
   /** Stops the clock; the other signals are still followed. */
   stopClock(): void
   /** Stops both: the work is done. */
@@ -21,10 +23,11 @@ export function startDeadline(ms: number, ...parents: readonly AbortSignal[]): D
     controller.abort(new DOMException('The deadline has passed', 'TimeoutError'))
   }, ms)
   const stopClock = () => clearTimeout(timer)
-  const follow = () => {
+  const abort = (reason?: unknown) => {
     stopClock()
-    controller.abort(parents.find(({ aborted }) => aborted)?.reason)
+    controller.abort(reason)
   }
+  const follow = () => abort(parents.find(({ aborted }) => aborted)?.reason)
   if (parents.some(({ aborted }) => aborted)) follow()
   else for (const parent of parents) parent.addEventListener('abort', follow, { once: true })
   return {
@@ -32,6 +35,7 @@ export function startDeadline(ms: number, ...parents: readonly AbortSignal[]): D
     get expired() {
       return expired
     },
+    abort: () => abort(),
     stopClock,
     release: () => {
       stopClock()
