@@ -20,6 +20,7 @@ import { KeyMeter } from './limits/key-meter.ts'
 import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
 import { parseEdgeConfig } from './node/config.ts'
+import { afterSending } from './node/after-sending.ts'
 import { isEarlierProcess } from './node/earlier-process.ts'
 import { hashKeyNow } from './node/hash-key.ts'
 import { openSqlite } from './node/sqlite.ts'
@@ -58,7 +59,7 @@ async function start(): Promise<void> {
     }),
     keyStore,
     revocationCutsStreams: config.revocation.cutsStreams,
-    meter: localMeter(keyMeter, wallClock),
+    meter: afterSending(localMeter(keyMeter, wallClock)),
     async admitAddress(c) {
       const address = c.env.incoming?.socket?.remoteAddress
       return address === undefined || isLoopback(address) || addresses.admit(address, now())
