@@ -12,13 +12,25 @@ export function parseDuration(text: string): number {
 
 /** When something ends: a duration from now, or a date or time in ISO 8601. @returns ISO 8601, UTC */
 export function parseEnd(text: string, now: number): string {
-  if (/^\d+[smhd]$/.test(text)) return new Date(now + parseDuration(text) * 1_000).toISOString()
-  const isoForm = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/
-  const time = isoForm.test(text) ? Date.parse(text) : NaN
-  if (!Number.isNaN(time)) return new Date(time).toISOString()
+  const isDuration = /^\d+[smhd]$/.test(text)
+  const time = isDuration ? now + parseDuration(text) * 1_000 : parseTime(text)
+  // Four digits are all that ISO 8601 has for a year without further agreement.
+  if (time <= lastTime) return new Date(time).toISOString()
   const message =
     'expected a duration such as 30d, a date such as 2027-01-31 or a time with its zone'
   throw new InvalidArgumentError(message)
+}
+
+const lastTime = Date.parse('9999-12-31T23:59:59Z')
+
+/** Milliseconds since 1970, or NaN. `Date.parse` alone takes February 31 for March 3. */
+function parseTime(text: string): number {
+  const match = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.exec(
+    text,
+  )
+  const day = Date.parse(match?.[1] ?? '')
+  const isReal = !Number.isNaN(day) && new Date(day).toISOString().startsWith(match![1]!)
+  return isReal ? Date.parse(text) : NaN
 }
 
 /** A whole number from 0 on. */

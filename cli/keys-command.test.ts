@@ -86,6 +86,9 @@ describe('keysCommand()', () => {
   it.each([
     ['--scopes', 'everything'],
     ['--expires', 'soon'],
+    ['--expires', '999999999d'],
+    ['--expires', '2026-02-31'],
+    ['--expires', '2026-02-31T10:00+02:00'],
     ['--tokens-per-day', '-5'],
     ['--tokens-per-day', '1e3'],
   ])('create refuses %s %s before asking anybody', async (...words) => {

@@ -282,6 +282,26 @@ describe('bad input', () => {
     expect(response.headers.get('allow')).toBe('POST')
   })
 
+  it('says of a file among URLs that none belongs there', async () => {
+    const response = await backend.fetch('/generate/image_url', {
+      method: 'POST',
+      body: fileInUrlForm,
+    })
+    expect(await response.json()).toMatchObject({
+      error: { message: 'No file is expected here, but "images" is one' },
+    })
+  })
+
+  it('names the media type that came instead', async () => {
+    const body = new URLSearchParams('prompt=a')
+    const response = await backend.fetch('/generate/text', { method: 'POST', body })
+    expect(await response.json()).toMatchObject({
+      error: {
+        message: 'Content-Type must be application/json, not application/x-www-form-urlencoded',
+      },
+    })
+  })
+
   it('names the media types it takes', async () => {
     const response = await backend.fetch('/generate/image_url', {
       method: 'POST',

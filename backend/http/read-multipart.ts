@@ -138,8 +138,10 @@ function tooManyImages(): ServiceError {
 
 function unexpectedFile(name: string, fileFields: ReadonlySet<string>): ServiceError {
   const expected = [...fileFields][0]
-  const instead =
-    expected === undefined ? 'No file is expected here' : `Send files as "${expected}"`
   const param = name.slice(0, maxParamChars)
-  return new ServiceError('invalid_field', `${instead}, not as "${param}"`, { param })
+  const message =
+    expected === undefined
+      ? `No file is expected here, but "${param}" is one`
+      : `Send files as "${expected}", not as "${param}"`
+  return new ServiceError('invalid_field', message, { param })
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { maxImages } from '../../shared/api/limits.ts'
 import { createProcessor } from './create-processor.ts'
 import type { Message, Processor } from './processor.ts'
 import { createLocalTasks } from './processor-tasks.ts'
@@ -132,6 +133,16 @@ describe.each([
     const file = imageFile('g01.png')
     const { images } = await processor.prepare(ask(2), [file, file], never)
     expect(images[0]).toEqual(images[1])
+  })
+
+  it('takes the most images a request may have without a warning', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    const files = Array.from({ length: maxImages }, () => imageFile('g01.png'))
+    await processor.prepare(ask(maxImages), files, never)
+    process.off('warning', note)
+    expect(warnings).toEqual([])
   })
 
   it('gives up when the caller leaves, and serves the next', async () => {

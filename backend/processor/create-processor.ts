@@ -1,4 +1,6 @@
+import { setMaxListeners } from 'node:events'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { maxImages } from '../../shared/api/limits.ts'
 import type { PatchImage } from '../model/model.ts'
 import { readPreprocessorConfig } from '../model/preprocessor-config.ts'
 import type { PreprocessorConfig } from '../model/preprocessor-config.ts'
@@ -88,6 +90,8 @@ async function runTasks(
   const texts = segments.flatMap((segment) => ('text' in segment ? [segment.text] : []))
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
+  // Each image listens.
+  setMaxListeners(maxImages + 1, either)
   try {
     const [textIds, images] = await Promise.all([
       tasks.encodeTexts(texts, either),

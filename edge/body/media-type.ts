@@ -1,5 +1,8 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 
+/** Characters of a media type that an error repeats: the longest registered ones have some 80. */
+const maxToldChars = 80
+
 /**
  * The media type of a request body, one of `accepted`.
  * @throws {ServiceError} `unsupported_media_type`, naming the accepted ones; also for a compressed body
@@ -14,7 +17,7 @@ export function mediaTypeOf<Accepted extends string>(
   const given = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   const match = accepted.find((type) => type === given)
   if (match !== undefined) return match
-  const missing = given === '' ? ', and none was sent' : ''
-  const message = `Content-Type must be ${accepted.join(' or ')}${missing}`
+  const instead = given === '' ? 'and none was sent' : `not ${given.slice(0, maxToldChars)}`
+  const message = `Content-Type must be ${accepted.join(' or ')}, ${instead}`
   throw new ServiceError('unsupported_media_type', message)
 }

@@ -36,6 +36,19 @@ describe('generateFields', () => {
     expect(parse(fields)).toMatchObject(fields)
   })
 
+  it.each([
+    [{ temperature: '0,5' }, 'temperature: Invalid input: expected number, received "0,5"'],
+    [{ temperature: Infinity }, 'temperature: Invalid input: expected number, received Infinity'],
+    [{ prompt: ['a', 'b'] }, 'prompt: Invalid input: expected string, received 2 items'],
+    [{ prompt: null }, 'prompt: Invalid input: expected string, received null'],
+    [
+      { stop: Array.from({ length: 17 }, () => 'x') },
+      'stop: Too big: expected array to have <=16 items, received 17 items',
+    ],
+  ])('tells once what came instead in %j', (fields, message) => {
+    expect(() => parse(fields)).toThrow(expect.objectContaining({ message }))
+  })
+
   it('takes one stop string as a list of one', () => {
     expect(parse({ stop: '.' }).stop).toEqual(['.'])
   })

@@ -131,13 +131,15 @@ export function invalidField(error: z.ZodError): ServiceError {
   if (issue.input === undefined) {
     return new ServiceError('invalid_field', `${param} is required`, { param })
   }
-  return new ServiceError('invalid_field', `${param}: ${issue.message}${received(issue.input)}`, {
-    param,
-  })
+  const value = received(issue.input)
+  // The value says more than its type, which zod tells of some problems.
+  const message = value === '' ? issue.message : issue.message.replace(/, received \w+$/, '')
+  return new ServiceError('invalid_field', `${param}: ${message}${value}`, { param })
 }
 
 function received(input: unknown): string {
   if (typeof input === 'number' || typeof input === 'boolean') return `, received ${String(input)}`
+  if (Array.isArray(input)) return `, received ${input.length} items`
   if (typeof input === 'string') {
     return input.length <= 40 ? `, received "${input}"` : `, received ${input.length} characters`
   }
