@@ -23,6 +23,16 @@ describe('edge/node.ts', () => {
     expect(output).not.toMatch(/ at |node_modules/)
   })
 
+  it.each([
+    ['addresses that are none', { BACKENDS: 'a.internal,b.internal' }, 'BACKENDS'],
+    ['no key', { API_KEY: '' }, 'API_KEY: is required'],
+  ])('tells of %s without a stack', async (_what, wrong, expected) => {
+    const { code, output } = await runToEnd({ API_KEY: 'a-key', ...wrong })
+    expect(code).toBe(1)
+    expect(output).toContain(expected)
+    expect(output).not.toMatch(/ at |node_modules|received undefined/)
+  })
+
   it('says in one line that its port is taken, and ends with 1', async () => {
     const certificates = await createCertificates(
       { server: ['localhost'], client: 'edge' },
@@ -60,6 +70,8 @@ describe('edge/node.ts on SIGHUP', () => {
       await expect
         .poll(() => edge.output(), { timeout: 10_000 })
         .toContain('client certificate replaced')
+      // As the backend does: people read both logs together.
+      expect(edge.output()).toMatch(/^\{"level":"info","time":"\d{4}-[-T:.\d]+Z",/m)
       const response = await fetch(`${edge.url}/generate/text`, {
         method: 'POST',
         headers: { 'x-api-key': 'a-key', 'content-type': 'application/json' },

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
-import { pino } from 'pino'
+import { pino, stdTimeFunctions } from 'pino'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { ConfigError } from '../shared/node/environment.ts'
@@ -31,7 +31,12 @@ const drainMs = 4_000
 
 async function start(): Promise<void> {
   const config = parseEdgeConfig(process.env)
-  const logger = pino({ level: config.logLevel, base: null })
+  const logger = pino({
+    level: config.logLevel,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  })
   const identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity)
   const now = () => performance.now()

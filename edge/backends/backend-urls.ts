@@ -1,7 +1,12 @@
 import * as z from 'zod'
 
 /** One backend's address. Only its host and port count; its certificate must be valid for the host. */
-export const backendUrlSetting = z.url({ protocol: /^https$/, error: 'expected an https URL' })
+export const backendUrlSetting = z.url({
+  protocol: /^https$/,
+  error: 'expected an https URL',
+  // What is asked of several together can only be asked of addresses.
+  abort: true,
+})
 
 /** Several, separated by commas. */
 export const backendUrlsSetting = z

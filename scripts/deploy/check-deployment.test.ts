@@ -59,6 +59,11 @@ describe('checkDeployment()', () => {
       /names no backends/,
     ],
     [
+      'a backend without an address',
+      ({ env }) => (env.production.vars.BACKENDS = 'a.company.com'),
+      /names no backends/,
+    ],
+    [
       'a binding for a backend that is not there',
       ({ env }) =>
         env.production.mtls_certificates.push({ binding: 'BACKEND_3', certificate_id: id }),

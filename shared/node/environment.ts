@@ -14,9 +14,12 @@ export function parseEnvironment<Schema extends z.ZodType>(
   environment: Readonly<Record<string, string | undefined>>,
 ): Readonly<z.infer<Schema>> {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
-  const result = schema.safeParse(given)
+  const result = schema.safeParse(given, { reportInput: true })
   if (result.success) return Object.freeze(result.data as object) as Readonly<z.infer<Schema>>
-  const problems = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+  const problems = result.error.issues.map(
+    ({ path, input, message }) =>
+      `  ${path.join('.')}: ${input === undefined ? 'is required' : message}`,
+  )
   throw new ConfigError(`These settings are not valid:\n${problems.join('\n')}`)
 }
 
