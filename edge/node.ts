@@ -19,11 +19,13 @@ import { isLoopback, AddressWindow } from './limits/address-window.ts'
 import { KeyMeter } from './limits/key-meter.ts'
 import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
+import { answerMalformed } from './node/answer-malformed.ts'
 import { parseEdgeConfig } from './node/config.ts'
 import { afterSending } from './node/after-sending.ts'
 import { isEarlierProcess } from './node/earlier-process.ts'
 import { hashKeyNow } from './node/hash-key.ts'
 import { openSqlite } from './node/sqlite.ts'
+import type { LogLine } from './platform.ts'
 import { guardStream } from './streams/guard-stream.ts'
 
 /** Milliseconds running requests may take to end once the process is asked to stop. */
@@ -55,6 +57,7 @@ async function start(): Promise<void> {
   const answers = new AnswerRegister(answersFile, wallClock, String(process.pid))
   answers.abandonRuns(isEarlierProcess)
   const addresses = new AddressWindow(config.addressLimit)
+  const log = ({ level, message, ...fields }: LogLine) => logger[level](fields, message)
   const app = createEdgeApp({
     keys: createApiKeys({
       rootKey: config.apiKey,
@@ -76,12 +79,13 @@ async function start(): Promise<void> {
     stickyByContent: config.stickyByContent,
     answers,
     fetchPublic: createPublicTransport().transport,
-    log: ({ level, message, ...fields }) => logger[level](fields, message),
+    log,
     now,
     wallClock,
     deadlineMs: config.deadlineMs,
   })
   const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  answerMalformed(server, log)
 
   server.once('error', (error: NodeJS.ErrnoException) => {
     const taken = error.code === 'EADDRINUSE'

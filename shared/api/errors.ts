@@ -15,6 +15,7 @@ interface ErrorKind {
 
 /** Every error a client can see: code -> HTTP status, type, retryable. The only such table. */
 export const errorKinds = {
+  malformed_request: { status: 400, type: 'invalid_request_error', retryable: false },
   invalid_json: { status: 400, type: 'invalid_request_error', retryable: false },
   invalid_field: { status: 400, type: 'invalid_request_error', retryable: false },
   invalid_multipart: { status: 400, type: 'invalid_request_error', retryable: false },
@@ -34,12 +35,14 @@ export const errorKinds = {
   client_not_allowed: { status: 403, type: 'permission_error', retryable: false },
   not_found: { status: 404, type: 'invalid_request_error', retryable: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', retryable: false },
+  request_timeout: { status: 408, type: 'invalid_request_error', retryable: false },
   key_not_active: { status: 409, type: 'invalid_request_error', retryable: false },
   idempotency_conflict: { status: 409, type: 'invalid_request_error', retryable: false },
   body_too_large: { status: 413, type: 'invalid_request_error', retryable: false },
   unsupported_media_type: { status: 415, type: 'invalid_request_error', retryable: false },
   image_fetch_failed: { status: 422, type: 'invalid_request_error', retryable: false },
   image_fetch_too_large: { status: 422, type: 'invalid_request_error', retryable: false },
+  headers_too_large: { status: 431, type: 'invalid_request_error', retryable: false },
   rate_limited: { status: 429, type: 'rate_limit_error', retryable: true },
   /** Used up until the day is over; sent with `Retry-After` where that helps. */
   quota_exceeded: { status: 429, type: 'rate_limit_error', retryable: false },

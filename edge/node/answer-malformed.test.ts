@@ -1,0 +1,65 @@
+import { once } from 'node:events'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { answerMalformed } from './answer-malformed.ts'
+
+let server: Server
+afterEach(() => server.close())
+
+/** What a client that sends `text`, and later `more`, is answered until the connection ends. */
+async function answerTo(text: string, options: ServerOptions = {}, more = ''): Promise<string> {
+  server = createServer(options, (_incoming, outgoing) => {
+    outgoing.writeHead(200, { 'content-length': 4 }).write('ab')
+    if (more === '') outgoing.end('cd')
+  })
+  answerMalformed(server, ({ request_id: id, error }) => logged.push([id, error]))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  let heard = ''
+  socket.setEncoding('utf8').on('data', (piece: string) => {
+    if (heard === '' && more !== '') socket.write(more)
+    heard += piece
+  })
+  socket.write(text)
+  await once(socket, 'close')
+  return heard
+}
+
+const logged: unknown[][] = []
+const good = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+describe('answerMalformed()', () => {
+  it.each([
+    ['what is no HTTP', 'hello\r\n\r\n', {}, 400, 'malformed_request'],
+    [
+      'headers without end',
+      `GET / HTTP/1.1\r\nA: ${'a'.repeat(20_000)}`,
+      {},
+      431,
+      'headers_too_large',
+    ],
+    [
+      'a request that does not come to its end',
+      'GET / HTTP/1.1\r\n',
+      { headersTimeout: 50, connectionsCheckingInterval: 20 },
+      408,
+      'request_timeout',
+    ],
+    ['the next request on a connection', `${good}hello\r\n\r\n`, {}, 400, 'malformed_request'],
+  ])('answers %s in the form of all errors', async (_what, text, options, status, code) => {
+    const heard = await answerTo(text, options)
+    const [head, body] = heard.slice(heard.lastIndexOf('HTTP/1.1')).split('\r\n\r\n')
+    const { error } = JSON.parse(body!) as { error: { code: string; request_id: string } }
+    expect(error.code).toBe(code)
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} \\w`))
+    expect(head).toContain(`x-request-id: ${error.request_id}`)
+    expect(logged.at(-1)).toEqual([error.request_id, code])
+  })
+
+  it('adds nothing to an answer that has begun', async () => {
+    const heard = await answerTo(good, {}, 'hello\r\n\r\n')
+    expect(heard.endsWith('\r\n\r\nab')).toBe(true)
+  })
+})
