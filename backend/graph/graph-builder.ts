@@ -133,7 +133,7 @@ export class GraphBuilder {
 
   /**
    * A branch for `If`: what `build` adds runs only when the branch is taken. It may use all values made so far; outside,
-   * only the value it returns is known. Weights must be declared outside.
+   * only the value it returns and the weights it declares are known.
    * @param dims of the branch's value
    */
   branch(

@@ -29,6 +29,8 @@ export function createSession(
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
+    // Plans of memory are per shape, and almost every run has a new one.
+    enableMemPattern: false,
     logSeverityLevel: logErrorsOnly,
     extra: { session: { intra_op: spinning, force_spinning_stop: '1' } },
   })
