@@ -72,7 +72,8 @@ export function createDescriber(parts: DescriberParts): Describe {
   ): AsyncGenerator<GenerationEvent> {
     const { signal } = deadline
     const startedAt = now()
-    const prepared = await processor.prepare(messagesOf(request), request.images, signal)
+    const { tenant, images } = request
+    const prepared = await processor.prepare(messagesOf(request), images, { tenant, signal })
     const prepareMs = now() - startedAt
     const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 

@@ -104,9 +104,10 @@ async function run(): Promise<void> {
   process.send?.({ type: 'ready', port })
 }
 
-async function loadProcessor({ model }: BackendConfig): Promise<Processor> {
+async function loadProcessor({ model, engine }: BackendConfig): Promise<Processor> {
   const { checkpointDir: modelFolder, threads } = model
-  const tasks = createTaskPool({ workerFile: processorWorker, modelFolder, threads })
+  const { tenantWeights } = engine
+  const tasks = createTaskPool({ workerFile: processorWorker, modelFolder, threads, tenantWeights })
   try {
     return await createProcessor({ modelFolder, tasks })
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { FairQueue, type Queueable } from './fair-queue.ts'
+import { FairQueue, type Queueable } from '../fairness/fair-queue.ts'
 import type { JobPriority } from './job.ts'
 
 /**

@@ -56,7 +56,7 @@ async function start(phase: Phase) {
   const processor: Processor = {
     stopIds: [],
     controlIdsFrom: 56,
-    async prepare(_messages, _images, signal) {
+    async prepare(_messages, _images, { signal }) {
       preparing += 1
       const left = new Promise<never>((_, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error))

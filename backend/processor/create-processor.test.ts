@@ -24,13 +24,14 @@ interface GoldenRequest {
 
 const modelFolder = 'models/kimi-vl-nano'
 const goldens = JSON.parse(readFileSync('test/golden/model.json', 'utf8')) as GoldenRequest[]
-const never = new AbortController().signal
+const caller = { tenant: 'anyone', signal: new AbortController().signal }
 
 const startPool = () =>
   createTaskPool({
     workerFile: fileURLToPath(new URL('../../dist/backend/processor-worker.js', import.meta.url)),
     modelFolder,
     threads: 2,
+    tenantWeights: new Map(),
   })
 
 function messagesOf({ messages }: GoldenRequest): Message[] {
@@ -64,7 +65,7 @@ describe.each([
 
   it.each(goldens)('prepares the prompt of $id as the reference', async (golden) => {
     const files = golden.images.map(imageFile)
-    const prompt = await processor.prepare(messagesOf(golden), files, never)
+    const prompt = await processor.prepare(messagesOf(golden), files, caller)
     expect([...prompt.promptIds]).toEqual(golden.prompt_ids)
     expect(prompt.images.map(({ gridHw }) => gridHw)).toEqual(golden.grids)
     expect(prompt.images.map(({ patches }) => patches.length)).toEqual(
@@ -92,7 +93,7 @@ describe.each([
     const { promptIds } = await processor.prepare(
       [{ role: 'user', content: [{ type: 'text', text }] }],
       [],
-      never,
+      caller,
     )
     const detokenizer = processor.createDetokenizer()
     expect(detokenizer.push([...promptIds]) + detokenizer.flush()).toContain(text)
@@ -100,7 +101,7 @@ describe.each([
 
   it('tells which image is at fault, and why', async () => {
     const good = () => imageFile('g01.png')
-    const prepare = (file: Uint8Array) => processor.prepare(ask(2), [good(), file], never)
+    const prepare = (file: Uint8Array) => processor.prepare(ask(2), [good(), file], caller)
 
     const fault = await prepare(new Uint8Array()).catch((error: unknown) => error)
     expect(fault).toBeInstanceOf(ServiceError)
@@ -126,12 +127,12 @@ describe.each([
       message:
         'Cannot read image 2: the longer side of 8000 x 13 pixels, 8000, is over the limit of 7140',
     })
-    await expect(processor.prepare(ask(1), [good()], never)).resolves.toBeDefined()
+    await expect(processor.prepare(ask(1), [good()], caller)).resolves.toBeDefined()
   })
 
   it('takes one file for two images', async () => {
     const file = imageFile('g01.png')
-    const { images } = await processor.prepare(ask(2), [file, file], never)
+    const { images } = await processor.prepare(ask(2), [file, file], caller)
     expect(images[0]).toEqual(images[1])
   })
 
@@ -140,7 +141,7 @@ describe.each([
     const note = (warning: Error) => warnings.push(warning)
     process.on('warning', note)
     const files = Array.from({ length: maxImages }, () => imageFile('g01.png'))
-    await processor.prepare(ask(maxImages), files, never)
+    await processor.prepare(ask(maxImages), files, caller)
     process.off('warning', note)
     expect(warnings).toEqual([])
   })
@@ -148,20 +149,22 @@ describe.each([
   it('gives up when the caller leaves, and serves the next', async () => {
     const abort = new AbortController()
     const files = Array.from({ length: 4 }, () => imageFile('p06.png'))
-    const leaving = processor.prepare(ask(4), files, abort.signal)
+    const leaving = processor.prepare(ask(4), files, { ...caller, signal: abort.signal })
     const failure = leaving.catch((error: unknown) => error)
     abort.abort()
     expect(await failure).toMatchObject({ code: 'cancelled' })
-    await expect(processor.prepare(ask(1), [imageFile('g01.png')], never)).resolves.toBeDefined()
+    await expect(processor.prepare(ask(1), [imageFile('g01.png')], caller)).resolves.toBeDefined()
   })
 
   it('passes on the reason of whoever ended the request', async () => {
     const reason = new ServiceError('deadline_exceeded', 'The request took too long')
-    await expect(processor.prepare(ask(0), [], AbortSignal.abort(reason))).rejects.toBe(reason)
+    const signal = AbortSignal.abort(reason)
+    const preparing = processor.prepare(ask(0), [], { ...caller, signal })
+    await expect(preparing).rejects.toBe(reason)
   })
 
   it('refuses images the conversation does not name', async () => {
-    await expect(processor.prepare(ask(0), [imageFile('g01.png')], never)).rejects.toThrow(
+    await expect(processor.prepare(ask(0), [imageFile('g01.png')], caller)).rejects.toThrow(
       RangeError,
     )
   })
@@ -170,12 +173,12 @@ describe.each([
 describe('createTaskPool()', () => {
   it('refuses work after it was closed, and tells running work that it ended', async () => {
     const processor = await createProcessor({ modelFolder, tasks: startPool() })
-    const running = processor.prepare(ask(1), [imageFile('p06.png')], never)
+    const running = processor.prepare(ask(1), [imageFile('p06.png')], caller)
     const failure = running.catch((error: unknown) => error)
     await new Promise((resolve) => setImmediate(resolve))
     await processor.close()
     expect(await failure).toMatchObject({ code: 'shutting_down' })
-    await expect(processor.prepare(ask(0), [], never)).rejects.toMatchObject({
+    await expect(processor.prepare(ask(0), [], caller)).rejects.toMatchObject({
       code: 'shutting_down',
     })
   })

@@ -9,7 +9,7 @@ import { answerOpening, controlTokens, conversationSegments } from './chat-templ
 import type { ControlToken } from './chat-template.ts'
 import { createDetokenizer, textOf } from './detokenizer.ts'
 import type { Message, PreparedPrompt, Processor } from './processor.ts'
-import type { ProcessorTasks } from './processor-tasks.ts'
+import type { ProcessorTasks, TaskCaller } from './processor-tasks.ts'
 import { joinPromptIds } from './prompt-ids.ts'
 import { readTokenizerFile } from './tokenizer-file.ts'
 import type { TokenizerFile } from './tokenizer-file.ts'
@@ -33,7 +33,7 @@ export async function createProcessor({
     const [tokenizer, images] = await Promise.all([
       readTokenizerFile(modelFolder),
       readPreprocessorConfig(modelFolder),
-      tasks.encodeTexts([], new AbortController().signal),
+      tasks.encodeTexts([], { tenant: '', signal: new AbortController().signal }),
     ])
     return processorOf(tokenizer, images, tasks)
   } catch (error) {
@@ -54,8 +54,8 @@ function processorOf(
   return {
     stopIds: [controlIds['<|im_end|>'], idOf(specialTokens, '[EOS]')],
     controlIdsFrom: baseVocabulary,
-    async prepare(messages, files, signal) {
-      const { segments, textIds, images } = await runTasks(tasks, messages, files, signal)
+    async prepare(messages, files, caller) {
+      const { segments, textIds, images } = await runTasks(tasks, messages, files, caller)
       const imageTokens = images.map(
         ({ gridHw: [rows, columns] }) => (rows * columns) / mergeSize ** 2,
       )
@@ -84,14 +84,14 @@ async function runTasks(
   tasks: ProcessorTasks,
   messages: readonly Message[],
   files: readonly Uint8Array[],
-  signal: AbortSignal,
+  { tenant, signal }: TaskCaller,
 ) {
   const segments = [...conversationSegments(messages), ...answerOpening]
   const texts = segments.flatMap((segment) => ('text' in segment ? [segment.text] : []))
   const failed = new AbortController()
-  const either = AbortSignal.any([signal, failed.signal])
+  const either = { tenant, signal: AbortSignal.any([signal, failed.signal]) }
   // Each image listens.
-  setMaxListeners(maxImages + 1, either)
+  setMaxListeners(maxImages + 1, either.signal)
   try {
     const [textIds, images] = await Promise.all([
       tasks.encodeTexts(texts, either),
@@ -109,9 +109,9 @@ async function preparedImage(
   tasks: ProcessorTasks,
   file: Uint8Array,
   index: number,
-  signal: AbortSignal,
+  caller: TaskCaller,
 ): Promise<PatchImage> {
-  const outcome = await tasks.prepareImage(file, signal)
+  const outcome = await tasks.prepareImage(file, caller)
   if (outcome.ok) return outcome.image
   throw new ServiceError(outcome.code, `Cannot read image ${index + 1}: ${outcome.message}`, {
     param: 'images',

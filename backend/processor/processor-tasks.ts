@@ -11,12 +11,18 @@ export type ImageOutcome =
   | { readonly ok: true; readonly image: PatchImage }
   | { readonly ok: false; readonly code: ImageProblemCode; readonly message: string }
 
+/** Whose task it is, and until when it is wanted. */
+export interface TaskCaller {
+  readonly tenant: string
+  readonly signal: AbortSignal
+}
+
 /** The heavy part of a processor: it may run in other threads. Aborting gives up waiting, not necessarily the work. */
 export interface ProcessorTasks {
   /** @returns the ids of each text, in order */
-  encodeTexts(texts: readonly string[], signal: AbortSignal): Promise<Int32Array[]>
+  encodeTexts(texts: readonly string[], caller: TaskCaller): Promise<Int32Array[]>
   /** @param file may be moved to another thread: it must not be used afterwards */
-  prepareImage(file: Uint8Array, signal: AbortSignal): Promise<ImageOutcome>
+  prepareImage(file: Uint8Array, caller: TaskCaller): Promise<ImageOutcome>
   close(): Promise<void>
 }
 
@@ -25,12 +31,12 @@ export function createLocalTasks(modelFolder: string): ProcessorTasks {
   const tokenizer = once(async () => createTokenizer(await readRanks(modelFolder)))
   const config = once(() => readPreprocessorConfig(modelFolder))
   return {
-    async encodeTexts(texts, signal) {
+    async encodeTexts(texts, { signal }) {
       signal.throwIfAborted()
       const { encodeOrdinary } = await tokenizer()
       return texts.map(encodeOrdinary)
     },
-    async prepareImage(file, signal) {
+    async prepareImage(file, { signal }) {
       signal.throwIfAborted()
       try {
         return { ok: true, image: await prepareImage(file, await config()) }

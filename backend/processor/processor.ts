@@ -1,4 +1,5 @@
 import type { PatchImage } from '../model/model.ts'
+import type { TaskCaller } from './processor-tasks.ts'
 
 export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
@@ -41,7 +42,7 @@ export interface Processor {
   prepare(
     messages: readonly Message[],
     images: readonly Uint8Array[],
-    signal: AbortSignal,
+    caller: TaskCaller,
   ): Promise<PreparedPrompt>
   createDetokenizer(): Detokenizer
   /** One token by itself: broken characters as U+FFFD, a control token by its name. */

@@ -15,11 +15,11 @@ sharp.unblock({
 })
 
 const tasks = createLocalTasks((workerData as { modelFolder: string }).modelFolder)
-/** Nobody aborts inside a worker. */
-const never = new AbortController().signal
+/** Inside a worker nobody waits for others, and nobody aborts. */
+const caller = { tenant: '', signal: new AbortController().signal }
 
 export async function encodeTexts(texts: readonly string[]): Promise<unknown> {
-  const ids = await tasks.encodeTexts(texts, never)
+  const ids = await tasks.encodeTexts(texts, caller)
   return moved(
     ids,
     ids.map(({ buffer }) => buffer),
@@ -27,7 +27,7 @@ export async function encodeTexts(texts: readonly string[]): Promise<unknown> {
 }
 
 export async function prepareImage(file: Uint8Array): Promise<unknown> {
-  const outcome = await tasks.prepareImage(file, never)
+  const outcome = await tasks.prepareImage(file, caller)
   return moved(outcome, outcome.ok ? [outcome.image.patches.buffer] : [])
 }
 
