@@ -30,6 +30,7 @@ describe('parseConfig()', () => {
     ['KV_CACHE_TOKENS', '-1'],
     ['PREFIX_CACHE_TOKENS', 'much'],
     ['IMAGE_CACHE_MB', '1.5'],
+    ['UPLOAD_MEMORY_MB', '199'],
   ])('refuses %s=%s by name', (name, value) => {
     expect(() => parseConfig({ [name]: value })).toThrow(name)
   })

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { maxUploadBytes } from '../shared/api/limits.ts'
 import { integerSetting, parseEnvironment, portSetting } from '../shared/node/environment.ts'
 import { logLevels } from './telemetry/log.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
@@ -19,6 +20,12 @@ const leastKvTokens = 256
 
 /** MiB: an image at its full 1,024 tokens takes 8, so these are 32 of the largest, and 1 % of a 24 GiB machine. */
 const defaultImageCacheMb = 256
+
+/** MiB: twenty uploads of the largest size, and 1 part in 12 of a 24 GiB machine. */
+const defaultUploadMemoryMb = 2048
+
+/** MiB: two of the largest uploads, since one tenant has half of it. */
+const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
 
 const schema = z.object({
   BACKEND_PORT: portSetting.default(8443),
@@ -42,6 +49,7 @@ const schema = z.object({
     .optional(),
   PREFIX_CACHE_TOKENS: integerSetting(0, 1_000_000_000).default(Infinity),
   IMAGE_CACHE_MB: integerSetting(0, 1_000_000).default(defaultImageCacheMb),
+  UPLOAD_MEMORY_MB: integerSetting(leastUploadMemoryMb, 1_000_000).default(defaultUploadMemoryMb),
   THREADS: integerSetting(1, 1024).optional(),
   ALLOWED_CLIENTS: z
     .string()
@@ -104,6 +112,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       },
     },
     defaultMaxTokens: settings.MAX_TOKENS,
+    uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
     tlsPaths: {
       ca: settings.TLS_CA ?? join(certificates, 'ca.pem'),

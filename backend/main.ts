@@ -9,6 +9,7 @@ import { isInTerminal } from '../shared/node/terminal.ts'
 import { parseConfig, type BackendConfig } from './config.ts'
 import { createDescriber, type Describe } from './describe.ts'
 import { createBackendApp } from './http/app.ts'
+import { BodyMemory } from './http/body-memory.ts'
 import { CertificateExpiry } from './http/certificate-expiry.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
@@ -38,7 +39,7 @@ async function run(): Promise<void> {
   const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel)
   const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
-  const running = new RunningExchanges()
+  const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
   const inference = createInference({
     entry: inferenceEntry,

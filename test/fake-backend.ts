@@ -5,6 +5,7 @@ import { Agent, fetch, type RequestInit, type Response } from 'undici'
 import { createDescriber } from '../backend/describe.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from '../backend/engine/job.ts'
 import { createBackendApp } from '../backend/http/app.ts'
+import { BodyMemory } from '../backend/http/body-memory.ts'
 import { RunningExchanges } from '../backend/http/exchange.ts'
 import type { Readiness } from '../backend/http/health-route.ts'
 import { createBackendServer, listen, stopServer } from '../backend/http/server.ts'
@@ -171,6 +172,8 @@ interface TestBackendOptions {
   readonly after?: After
   readonly heartbeatMs?: number
   readonly transport?: Transport
+  /** Bytes; unlimited unless given. */
+  readonly uploadMemoryBytes?: number
   /** In place of the fakes; then the fakes in `TestBackend` see nothing. */
   readonly parts?: { readonly processor: Processor; readonly engine: Engine }
 }
@@ -181,7 +184,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const processor = new FakeProcessor()
   const engine = new FakeEngine()
   const logLines: Record<string, unknown>[] = []
-  const running = new RunningExchanges()
+  const running = new RunningExchanges(new BodyMemory(options.uploadMemoryBytes ?? Infinity))
   const describe = createDescriber({
     ...(options.parts ?? { processor, engine }),
     now: () => performance.now(),

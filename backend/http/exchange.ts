@@ -3,6 +3,7 @@ import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import type { FinishReason, Timings, Usage } from '../../shared/api/events.ts'
 import { toServiceError, type ErrorCode, type ServiceError } from '../../shared/api/errors.ts'
 import { tenantOfClient, tenantOfKey } from '../tenant.ts'
+import type { BodyMemory } from './body-memory.ts'
 
 /** What Hono hands to every handler of the backend. */
 export interface BackendEnv {
@@ -29,13 +30,16 @@ interface ExchangeFacts {
 export class Exchange {
   readonly requestId: string
   readonly facts: ExchangeFacts = { bytesIn: 0 }
+  readonly #bodies: BodyMemory
   readonly #controller = new AbortController()
   readonly #endListeners: (() => void)[] = []
+  #bodyBytes = 0
   #ended = false
   #msToAnswer = () => defaultDeadlineMs
 
-  constructor(requestId: string) {
+  constructor(requestId: string, bodies: BodyMemory) {
     this.requestId = requestId
+    this.#bodies = bodies
   }
 
   /** Aborted when the client leaves, the deadline passes or the server stops; the reason is the ServiceError to tell. */
@@ -52,6 +56,21 @@ export class Exchange {
   get tenant(): string {
     const { keyId, clientName = '' } = this.facts
     return keyId === undefined ? tenantOfClient(clientName) : tenantOfKey(keyId)
+  }
+
+  /** `bytes` more of the body have come. @throws {ServiceError} `queue_full` when too much is held already */
+  receive(bytes: number): void {
+    this.facts.bytesIn += bytes
+    if (this.#ended) return
+    this.#bodies.hold(this.tenant, bytes)
+    this.#bodyBytes += bytes
+  }
+
+  /** The body is not needed any more. */
+  releaseBody(): void {
+    if (this.#bodyBytes === 0) return
+    this.#bodies.release(this.tenant, this.#bodyBytes)
+    this.#bodyBytes = 0
   }
 
   limitAnswer(msToAnswer: () => number): void {
@@ -74,6 +93,7 @@ export class Exchange {
   end(): void {
     if (this.#ended) return
     this.#ended = true
+    this.releaseBody()
     for (const listener of this.#endListeners) listener()
   }
 
@@ -85,8 +105,13 @@ export class Exchange {
 /** All exchanges that have not ended, so that a stopping server can wait for them, then end them. */
 export class RunningExchanges {
   readonly #running = new Set<Exchange>()
+  readonly #bodies: BodyMemory
   #idleListener: (() => void) | undefined
   #closing = false
+
+  constructor(bodies: BodyMemory) {
+    this.#bodies = bodies
+  }
 
   /** True once `close` was called: whoever comes now is turned away. */
   get closing(): boolean {
@@ -94,7 +119,7 @@ export class RunningExchanges {
   }
 
   open(requestId: string): Exchange {
-    const exchange = new Exchange(requestId)
+    const exchange = new Exchange(requestId, this.#bodies)
     this.#running.add(exchange)
     exchange.onEnd(() => {
       this.#running.delete(exchange)

@@ -8,13 +8,13 @@ import {
   wantsStream,
   type GenerateFields,
 } from '../../shared/api/request.ts'
-import type { Usage } from '../../shared/api/events.ts'
+import type { GenerationEvent, Usage } from '../../shared/api/events.ts'
 import { routes } from '../../shared/api/routes.ts'
 import type { Transport } from '../../shared/fetch/fetch-image.ts'
 import { fetchImages } from '../../shared/fetch/fetch-images.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Describe, DescribeRequest } from '../describe.ts'
-import type { BackendEnv } from './exchange.ts'
+import type { BackendEnv, Exchange } from './exchange.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { readTextMultipart, readUrlForm } from './read-form.ts'
 import { readJson } from './read-json.ts'
@@ -112,12 +112,23 @@ async function answer(
       exchange.facts.usage = usage
     },
   }
-  const events = describe(request, exchange.signal)
+  const events = releasing(describe(request, exchange.signal), exchange)
   const response = await (stream
     ? streamedAnswer(events, exchange, streaming)
     : wholeAnswer(events, exchange, fields.logprobs))
   response.headers.set(forwardHeaders.imageCount, String(images.length))
   return response
+}
+
+/** The first event tells that the request is prepared: files have become patches. */
+async function* releasing(
+  events: AsyncIterable<GenerationEvent>,
+  exchange: Exchange,
+): AsyncGenerator<GenerationEvent> {
+  for await (const event of events) {
+    exchange.releaseBody()
+    yield event
+  }
 }
 
 /** The fields of the API as the rules they stand for. */

@@ -6,7 +6,7 @@ import type { Exchange } from './exchange.ts'
 /**
  * The request body as it arrives: refused by its Content-Length where that is already too much, and counted, since
  * a chunked body states none. The request stream is left open when the loop is left, so that an answer can be sent.
- * @throws {ServiceError} `body_too_large`, `cancelled` when the client leaves, or the exchange's abort reason
+ * @throws {ServiceError} `body_too_large`, `queue_full` when other bodies take up the memory, `cancelled` when the client leaves, or the exchange's abort reason
  */
 export async function* readChunks(
   incoming: IncomingMessage,
@@ -21,7 +21,7 @@ export async function* readChunks(
     for (;;) {
       const result = await unlessAborted(chunks.next(), exchange.signal).catch(readFailure)
       if (result.done === true) return
-      exchange.facts.bytesIn += result.value.length
+      exchange.receive(result.value.length)
       if (exchange.facts.bytesIn > maxBytes) throw bodyTooLarge('it is', maxBytes)
       yield result.value
     }
