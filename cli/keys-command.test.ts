@@ -29,7 +29,7 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
       day: '2026-01-01',
       requests: 12,
       errors: 1,
-      cancelled: 0,
+      cancelled: 2,
       images: 3,
       prompt_tokens: 100,
       image_tokens: 64,
@@ -132,9 +132,13 @@ describe('keysCommand()', () => {
   it('usage shows all pages', async () => {
     const { run } = setUp()
     expect((await run('usage', '--from', '2026-01-01')).split('\n')).toEqual([
-      'KEY  DAY         REQUESTS  ERRORS  IMAGES  PROMPT  IMAGE  COMPLETION  SECONDS',
-      'one  2026-01-01  12        1       3       100     64     40          1.3',
-      'two  2026-01-01  12        1       3       100     64     40          1.3',
+      'KEY  DAY         REQUESTS  ERRORS  CANCELLED  IMAGES  PROMPT  IMAGE  COMPLETION  SECONDS',
+      'one  2026-01-01  12        1       2          3       100     64     40          1.3',
+      'two  2026-01-01  12        1       2          3       100     64     40          1.3',
+    ])
+    expect(JSON.parse(await run('usage', '--json'))).toMatchObject([
+      { key_id: 'one', errors: 1, cancelled: 2 },
+      { key_id: 'two', errors: 1, cancelled: 2 },
     ])
   })
 

@@ -53,12 +53,24 @@ async function readUsage(
 function tableOf(usage: readonly DayUsage[]): string {
   if (usage.length === 0) return 'Nothing was used in this time.'
   return formatTable(
-    ['key', 'day', 'requests', 'errors', 'images', 'prompt', 'image', 'completion', 'seconds'],
+    [
+      'key',
+      'day',
+      'requests',
+      'errors',
+      'cancelled',
+      'images',
+      'prompt',
+      'image',
+      'completion',
+      'seconds',
+    ],
     usage.map((day) => [
       day.key_id,
       day.day,
       String(day.requests),
       String(day.errors),
+      String(day.cancelled),
       String(day.images),
       String(day.prompt_tokens),
       String(day.image_tokens),
