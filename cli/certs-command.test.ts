@@ -97,6 +97,31 @@ describe('certs', () => {
     await expect(certs('init')).rejects.toThrow('holds an authority already')
   })
 
+  it('replaces no certificate unless told to', async () => {
+    await makeBoth()
+    const read = () => Promise.all(['edge.pem', 'edge-key.pem'].map(pem))
+    const before = await read()
+    const again = certs('issue', 'edge', '--use', 'server', '--names', 'elsewhere')
+    const file = join(dir, 'edge.pem')
+    await expect(again).rejects.toThrow(
+      `${file} is there already: rotate edge renews it, --replace`,
+    )
+    expect(await read()).toEqual(before)
+
+    await certs('issue', 'edge', '--use', 'client', '--names', 'edge,eu.edge', '--replace')
+    expect(await certs('list')).toContain('edge,eu.edge')
+    expect(await read()).not.toEqual(before)
+  })
+
+  it('replaces no key whose certificate is elsewhere', async () => {
+    await makeBoth()
+    await rm(join(dir, 'edge.pem'))
+    const key = await pem('edge-key.pem')
+    const again = certs('issue', 'edge', '--use', 'client')
+    await expect(again).rejects.toThrow(`${join(dir, 'edge-key.pem')} is there already`)
+    expect(await pem('edge-key.pem')).toBe(key)
+  })
+
   it.each([
     [['issue', 'ca', '--use', 'client'], 'cannot name a certificate'],
     [['issue', 'a/b', '--use', 'client'], 'cannot name a certificate'],

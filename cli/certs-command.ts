@@ -45,10 +45,13 @@ offline, and give the machines ca.pem and their own certificate and key only.`)
     )
     .option('--names <list>', 'DNS names and IP addresses; default: the name', parseNames)
     .option('--days <count>', 'how long it is good for', parseDays, leafDays)
+    .option('--replace', 'make it in place of the one of that name')
     .action(
       told(async (name: string, options: IssueOptions) => {
-        const { use, names = [name], days, dir } = options
-        await folderOf(options).issue(name, use, names, days)
+        const { use, names = [name], days, dir, replace } = options
+        const folder = folderOf(options)
+        if (replace) await folder.replace(name, use, names, days)
+        else await folder.issue(name, use, names, days)
         print(`${dir}/${name}.pem and ${dir}/${name}-key.pem are good for ${names.join(', ')}`)
       }),
     )
@@ -106,6 +109,7 @@ interface IssueOptions extends FolderOptions {
   readonly use: CertificateUse
   readonly names?: readonly string[]
   readonly days: number
+  readonly replace?: true
 }
 
 interface RotateOptions extends FolderOptions {
@@ -145,7 +149,7 @@ async function rotate(
     if (wanted.length > 0) return wanted.includes(name)
     return all === true || !current || expiryOf(certificate, now).daysLeft < within
   })
-  for (const { name, use, names } of due) await folder.issue(name, use, names, leafDays)
+  for (const { name, use, names } of due) await folder.replace(name, use, names, leafDays)
   return due.map(({ name }) => name)
 }
 

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writePrivateFile } from '../private-file.ts'
 import {
@@ -65,18 +65,36 @@ export class CertificateFolder {
     await this.#makeAuthority(commonName, days, '')
   }
 
-  /** Makes a certificate and its key, or replaces those of that name. */
+  /** Makes a certificate and its key. @throws {CertificateError} when one of the two is there already */
   async issue(
     name: string,
     use: CertificateUse,
     names: readonly string[],
     days: number,
   ): Promise<void> {
-    if (!namePattern.test(name)) {
-      throw new CertificateError(
-        `"${name}" cannot name a certificate: expected such as edge or eu.backend-1`,
+    checkName(name)
+    for (const path of [this.#path(`${name}.pem`), this.#path(`${name}-key.pem`)]) {
+      const isFree = await lstat(path).then(
+        () => false,
+        () => true,
       )
+      if (!isFree) {
+        throw new CertificateError(
+          `${path} is there already: rotate ${name} renews it, --replace puts another in its place`,
+        )
+      }
     }
+    await this.replace(name, use, names, days)
+  }
+
+  /** Makes a certificate and its key in place of those of that name, if there are any. */
+  async replace(
+    name: string,
+    use: CertificateUse,
+    names: readonly string[],
+    days: number,
+  ): Promise<void> {
+    checkName(name)
     const authority = await loadAuthority({
       certificate: (await this.#authorities())[0]!,
       key: await this.#read(authorityKeyFile),
@@ -153,6 +171,13 @@ export class CertificateFolder {
   #path(file: string): string {
     return join(this.#folder, file)
   }
+}
+
+function checkName(name: string): void {
+  if (namePattern.test(name)) return
+  throw new CertificateError(
+    `"${name}" cannot name a certificate: expected such as edge or eu.backend-1`,
+  )
 }
 
 function fileOf(name: string, pem: string, authority: X509Certificate): FiledCertificate {
