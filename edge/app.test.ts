@@ -6,6 +6,7 @@ import { parseForm } from '../test/support/form.ts'
 import { testKeys, testSqlite } from '../test/support/test-keys.ts'
 import { testMeter } from '../test/support/test-meter.ts'
 import { createEdgeApp } from './app.ts'
+import { BackendPool } from './backends/pool.ts'
 import { AnswerRegister } from './idempotency/answer-register.ts'
 import type { BackendInit, LogLine, Platform } from './platform.ts'
 
@@ -162,6 +163,55 @@ describe('GET /health', () => {
     const pending = app.request('/health')
     await vi.advanceTimersByTimeAsync(800)
     expect((await pending).status).toBe(503)
+  })
+})
+
+describe('POST /generate/image', () => {
+  /** 100 KB of an upload, and then its client is gone. */
+  const brokenOff = () => {
+    let pieces = 0
+    return new ReadableStream({
+      type: 'bytes',
+      pull(controller) {
+        pieces += 1
+        if (pieces > 10) controller.error(new Error('aborted'))
+        else controller.enqueue(new Uint8Array(10_000))
+      },
+    })
+  }
+
+  it.each([
+    ['with a length', { 'content-length': '2000000' }, false],
+    ['chunked', {}, false],
+    ['with a length, looked into', { 'content-length': '2000000' }, true],
+    ['chunked, looked into', {}, true],
+  ])('holds broken uploads against no backend: %s', async (_how, headers, stickyByContent) => {
+    const asked: string[] = []
+    const targets = ['a', 'b'].map((id) => ({
+      id,
+      async send(path: string, { body }: BackendInit) {
+        if (path !== '/health') asked.push(id)
+        await new Response(body as ReadableStream).arrayBuffer()
+        return Response.json({ output: 'A cat.' })
+      },
+    }))
+    const parts = { targets, now: () => 0, random: () => 0, deadlineMs: 60_000 }
+    const { app, lines } = createTestEdge({ stickyByContent, backend: new BackendPool(parts).call })
+    for (let upload = 0; upload < 20; upload += 1) {
+      await app.request('/generate/image', {
+        method: 'POST',
+        headers: {
+          'x-api-key': 'right-key',
+          'content-type': 'multipart/form-data; boundary=x',
+          ...headers,
+        },
+        body: brokenOff(),
+        duplex: 'half',
+      })
+    }
+    const left = { level: 'info', status: 499, error: 'cancelled' }
+    expect(lines).toMatchObject(Array.from({ length: 20 }, () => left))
+    expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
   })
 })
 

@@ -164,6 +164,36 @@ describe('BackendPool', () => {
     expect(await askedBy(() => call().catch(() => undefined))).toEqual(['a'])
   })
 
+  it('does not blame a backend for bodies that break at the client', async () => {
+    const bodyFailure = () => new ServiceError('cancelled', 'The client left')
+    const body = (async function* () {})()
+    const { call, askedBy } = createPool({
+      a: healthyOr(() => Promise.reject(new Error('aborted'))),
+      b: healthyOr(answers),
+    })
+    const asked = await askedBy(async () => {
+      for (let upload = 0; upload < 20; upload += 1) {
+        await expect(call({ body, bodyFailure })).rejects.toThrow('aborted')
+      }
+    })
+    expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
+  })
+
+  it.each([
+    ['a whole answer', fails(500, 'internal'), undefined],
+    ['a stream', stream, (told: (how: StreamEnd) => void) => told('broken')],
+  ])('does not blame a backend for %s that its client left', async (_what, answer, watchStream) => {
+    const client = new AbortController()
+    const { call, askedBy } = createPool({ a: healthyOr(answer), b: healthyOr(answers) })
+    client.abort()
+    const asked = await askedBy(async () => {
+      for (let request = 0; request < 20; request += 1) {
+        await call({ signal: client.signal, ...(watchStream && { watchStream }) })
+      }
+    })
+    expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
+  })
+
   it('counts requests until their streams end', async () => {
     const { call, askedBy } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
     const ends: ((how: StreamEnd) => void)[] = []

@@ -126,21 +126,21 @@ export class BackendPool {
         if (init.watchStream === undefined) release()
         init.watchStream?.((how) => {
           release()
-          if (how === 'broken') this.#noteFailure(backend, 'unreachable')
+          if (how === 'broken' && !isBlameless(init)) this.#noteFailure(backend, 'unreachable')
         })
         return response
       }
       // Whole, so that an answer that breaks off can still become an error with a status.
       const body = await response.arrayBuffer()
       release()
-      this.#noteAnswer(backend, response.status)
+      if (!isBlameless(init)) this.#noteAnswer(backend, response.status)
       if (!isLast && wasTurnedAway(response.status, body)) return undefined
       const { status, headers } = response
       return { status, headers, body: null, arrayBuffer: async () => body }
     } catch (error) {
       release()
-      if (init.signal.aborted || init.bodyFailure?.() !== undefined) throw error
-      // A body in pieces may have broken at the client's end, unnoticed so far: one alone proves nothing.
+      if (isBlameless(init)) throw error
+      // A backend may have had its say, and closed, before all of a body in pieces was sent: one alone proves nothing.
       const isCertain = error instanceof NotConnectedError || isReplayable(init)
       this.#noteFailure(backend, isCertain ? 'unreachable' : 'fault')
       if (error instanceof NotConnectedError && !isLast) return undefined
@@ -204,6 +204,11 @@ export class BackendPool {
       deadline.release()
     }
   }
+}
+
+/** Whether nothing can be said against the backend: the call was ended from here, or its body broke at the client's end. */
+function isBlameless({ signal, bodyFailure }: BackendInit): boolean {
+  return signal.aborted || bodyFailure?.() !== undefined
 }
 
 function isReplayable({ body }: BackendInit): boolean {

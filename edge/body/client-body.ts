@@ -1,11 +1,12 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { ByteBudget, readLimited } from '../../shared/fetch/read-limited.ts'
-import type { EdgeContext } from '../platform.ts'
+import type { BackendBody, EdgeContext } from '../platform.ts'
 import { piecesOf, type WebBody } from './web-pieces.ts'
 
 /** A client's body on its way through. */
 export interface ClientBody {
-  readonly stream: Uint8Array | AsyncIterable<Uint8Array>
+  /** The whole, or pieces of which each is gone once the next one is asked for. */
+  readonly stream: Uint8Array | AsyncGenerator<Uint8Array>
   /** As declared; undefined for a chunked body. */
   readonly length: number | undefined
   /** Why the stream broke, if the client is to blame. */
@@ -13,11 +14,12 @@ export interface ClientBody {
 }
 
 /**
- * The body, to be passed on without being read. A declared length is checked here and kept to by the HTTP layer; a
- * chunked body is counted while it flows.
+ * The body, to be passed on without being held. A declared length is checked here and kept to by the HTTP layer; a
+ * chunked body is counted while it flows. Pieces pass through here even if nobody looks at them: a Worker that sends an
+ * untouched body on is told that the call failed, but not whether the client or the backend is to blame.
  * @throws {ServiceError} `body_too_large`
  */
-export function passClientBody(c: EdgeContext, maxBytes: number, webBody: WebBody): ClientBody {
+export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
   const bufferedBody = c.get('bufferedBody')
   if (bufferedBody !== undefined) return heldBody(bufferedBody)
   const length = declaredLength(c, maxBytes)
@@ -27,10 +29,7 @@ export function passClientBody(c: EdgeContext, maxBytes: number, webBody: WebBod
     left = true
   }
   return {
-    stream:
-      length === undefined
-        ? countedStream(c, budget, onClientLeft, webBody)
-        : passedStream(c, onClientLeft),
+    stream: countChunks(rawPieces(c), budget, onClientLeft),
     length,
     failure() {
       if (budget.exceeded) return tooLarge('it is', maxBytes)
@@ -42,6 +41,16 @@ export function passClientBody(c: EdgeContext, maxBytes: number, webBody: WebBod
 /** A body that is here already. */
 export function heldBody(bytes: Uint8Array): ClientBody {
   return { stream: bytes, length: bytes.byteLength, failure: () => undefined }
+}
+
+/** As the platform sends it: a Worker can send nothing but web streams. */
+export function sendableBody(
+  c: EdgeContext,
+  { stream, length }: ClientBody,
+  webBody: WebBody,
+): BackendBody {
+  const isSendable = stream instanceof Uint8Array || c.env?.incoming !== undefined
+  return isSendable ? stream : webBody(stream, length)
 }
 
 /** The whole body. @throws {ServiceError} `body_too_large`, `cancelled` when the client left */
@@ -81,34 +90,21 @@ function rawStream(c: EdgeContext): AsyncIterable<Uint8Array> {
 
 async function* emptyStream(): AsyncGenerator<Uint8Array> {}
 
-/** A web stream stays one: a Worker can send nothing else, and sends an untouched one without JavaScript. */
-function passedStream(c: EdgeContext, onClientLeft: () => void): AsyncIterable<Uint8Array> {
+function rawPieces(c: EdgeContext): AsyncIterable<Uint8Array> {
   const raw = rawStream(c)
-  return raw instanceof ReadableStream ? raw : countChunks(raw, undefined, onClientLeft)
-}
-
-function countedStream(
-  c: EdgeContext,
-  budget: ByteBudget,
-  onClientLeft: () => void,
-  webBody: WebBody,
-): AsyncIterable<Uint8Array> {
-  const raw = rawStream(c)
-  if (!(raw instanceof ReadableStream)) return countChunks(raw, budget, onClientLeft)
-  const pieces = piecesOf(raw as ReadableStream<Uint8Array>)
-  return webBody(countChunks(pieces, budget, onClientLeft), undefined)
+  return raw instanceof ReadableStream ? piecesOf(raw as ReadableStream<Uint8Array>) : raw
 }
 
 async function* countChunks(
   source: AsyncIterable<Uint8Array>,
-  budget: ByteBudget | undefined,
+  budget: ByteBudget,
   onClientLeft: () => void,
 ): AsyncGenerator<Uint8Array> {
   let ended = false
   let overBudget = false
   try {
     for await (const chunk of source) {
-      overBudget = budget?.take(chunk.byteLength) === false
+      overBudget = !budget.take(chunk.byteLength)
       if (overBudget) throw new RangeError('The body is over its limit')
       yield chunk
     }

@@ -3,7 +3,6 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { joinChunks } from '../../shared/fetch/read-limited.ts'
 import type { ClientBody } from './client-body.ts'
 import { peekUpload } from './peek-upload.ts'
-import { copiedStream } from './web-pieces.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -37,7 +36,7 @@ async function read({ stream }: ClientBody): Promise<Uint8Array> {
 const picture = (size: number, seed: number) =>
   Uint8Array.from({ length: size }, (_, at) => (at * 31 + seed) % 256)
 const affinityOf = async (whole: Uint8Array, size?: number) =>
-  (await peekUpload(bodyOf(whole, size), copiedStream)).affinity
+  (await peekUpload(bodyOf(whole, size))).affinity
 
 describe('peekUpload()', () => {
   it('names a picture alike, whatever is asked about it and however it arrives', async () => {
@@ -54,13 +53,13 @@ describe('peekUpload()', () => {
 
   it('holds a small upload whole, so that it can be sent again', async () => {
     const whole = upload(picture(90_000, 1))
-    const { body } = await peekUpload(bodyOf(whole), copiedStream)
+    const { body } = await peekUpload(bodyOf(whole))
     expect(body.stream).toEqual(whole)
   })
 
   it.each([1_000, 200_000])('passes a large one through, in pieces of %i', async (size) => {
     const whole = upload(picture(3_000_000, 1))
-    const { body, affinity } = await peekUpload(bodyOf(whole, size), copiedStream)
+    const { body, affinity } = await peekUpload(bodyOf(whole, size))
     expect(body.stream).not.toBeInstanceOf(Uint8Array)
     expect(Buffer.compare(await read(body), whole)).toBe(0)
     expect([affinity, body.length]).toEqual([await affinityOf(whole), whole.length])
@@ -73,6 +72,6 @@ describe('peekUpload()', () => {
       throw new Error('aborted')
     })()
     const body = { stream, length: 1_000, failure: () => failure }
-    await expect(peekUpload(body, copiedStream)).rejects.toBe(failure)
+    await expect(peekUpload(body)).rejects.toBe(failure)
   })
 })

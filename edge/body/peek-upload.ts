@@ -1,7 +1,6 @@
 import { joinChunks } from '../../shared/fetch/read-limited.ts'
 import { imageAffinity } from '../backends/affinity.ts'
 import { type ClientBody, clientLeft, heldBody } from './client-body.ts'
-import { piecesOf, type WebBody } from './web-pieces.ts'
 
 /** Bytes of an upload that is read whole before it is sent on: it can then go to another backend if one fails. */
 const smallUploadBytes = 1024 * 1024
@@ -18,26 +17,17 @@ const fileHead = /content-disposition:[^\r\n]*\bfilename[^\r\n]*\r\n(?:[^\r\n]+\
  */
 export async function peekUpload(
   body: ClientBody,
-  webBody: WebBody,
 ): Promise<{ readonly body: ClientBody; readonly affinity: string | undefined }> {
   const { stream, length = Infinity } = body
   if (stream instanceof Uint8Array) return { body, affinity: firstImage(stream) }
-  const isWeb = stream instanceof ReadableStream
-  // One of unknown length was made of pieces already, to be counted.
-  const isRaw = isWeb && body.length !== undefined
-  const iterator = (isRaw ? piecesOf(stream as ReadableStream<Uint8Array>) : stream)[
-    Symbol.asyncIterator
-  ]()
   const wanted = length <= smallUploadBytes ? Infinity : peekedBytes
-  const { head, ended } = await readHead(iterator, wanted).catch((cause: unknown) => {
+  const { head, ended } = await readHead(stream, wanted).catch((cause: unknown) => {
     throw body.failure() ?? clientLeft(cause)
   })
   const bytes = joinChunks(head)
   const affinity = firstImage(bytes)
   if (ended) return { body: heldBody(bytes), affinity }
-  const rest = withHead(head, iterator)
-  const whole = isWeb ? webBody(rest, body.length) : rest
-  return { body: { ...body, stream: whole }, affinity }
+  return { body: { ...body, stream: withHead(head, stream) }, affinity }
 }
 
 async function readHead(

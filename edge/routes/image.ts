@@ -1,7 +1,7 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxUploadBytes } from '../../shared/api/limits.ts'
 import { routes } from '../../shared/api/routes.ts'
-import { passClientBody } from '../body/client-body.ts'
+import { passClientBody, sendableBody } from '../body/client-body.ts'
 import { peekUpload } from '../body/peek-upload.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { forward } from '../forward/forward.ts'
@@ -17,15 +17,15 @@ export function imageRoute(platform: Platform, metered: RunMetered): EdgeHandler
       const message = 'Content-Type multipart/form-data must name a boundary'
       throw new ServiceError('unsupported_media_type', message)
     }
-    const upload = passClientBody(c, maxUploadBytes, platform.webBody)
+    const upload = passClientBody(c, maxUploadBytes)
     // Several backends, and no better hint: worth a look.
     const { body, affinity } = platform.stickyByContent
-      ? await peekUpload(upload, platform.webBody)
+      ? await peekUpload(upload)
       : { body: upload, affinity: undefined }
     const run = () =>
       forward(c, platform, {
         path: routes.image.path,
-        body: body.stream,
+        body: sendableBody(c, body, platform.webBody),
         contentLength: body.length,
         affinity,
         bodyFailure: body.failure,

@@ -372,6 +372,40 @@ export function describeEdge(platform: string, start: StartEdge): void {
       expect((await postJson('/generate/text', { prompt: 'Hi' })).status).toBe(200)
     })
 
+    it('logs uploads that are broken off as those of clients that left', async () => {
+      for (let upload = 0; upload < 20; upload += 1) {
+        const request = httpRequest(`${edge.url}/generate/image`, {
+          method: 'POST',
+          headers: {
+            'x-api-key': apiKey,
+            'x-request-id': `broken-off-${upload}`,
+            'content-type': 'multipart/form-data; boundary=x',
+            'content-length': '100000',
+          },
+        })
+        request.on('error', () => undefined)
+        request.write(new Uint8Array(2_000))
+        await expect.poll(() => backend.seen.length, { interval: 5 }).toBe(upload + 1)
+        request.destroy()
+      }
+      const logged = () =>
+        edge
+          .output()
+          .split('\n')
+          .filter((line) => line.includes('"broken-off-'))
+          .map((line) => JSON.parse(line) as Record<string, unknown>)
+      await expect.poll(logged).toHaveLength(20)
+      const left = { level: 'info', status: 499, error: 'cancelled' }
+      expect(logged()).toMatchObject(Array.from({ length: 20 }, () => left))
+    })
+
+    it('answers 503 when the backend breaks off an upload', async () => {
+      backend.answer = (_seen, response) => void response.destroy()
+      const form = { 'content-type': 'multipart/form-data; boundary=x' }
+      const response = await post('/generate/image', randomBytes(5_000_000), form)
+      await expectError(response, 503, 'backend_unavailable')
+    })
+
     it('POST /generate/image_url refuses URLs that are not public', async () => {
       for (const [type, body] of [
         ['application/json', '{"prompt":"a","image_url":"http://127.0.0.1/a.png"}'],
