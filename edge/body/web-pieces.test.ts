@@ -24,14 +24,14 @@ function streamOf(whole: Uint8Array, size: number) {
   return { stream: new ReadableStream(source), seen }
 }
 
-const bytes = Uint8Array.from({ length: 200_000 }, (_, at) => at % 251)
+const bytes = Uint8Array.from({ length: 800_000 }, (_, at) => at % 251)
 
 describe('piecesOf()', () => {
   it('makes large pieces of small ones, the last one as large as the rest', async () => {
     const pieces: Uint8Array[] = []
     // Copied, since all of them share one buffer.
     for await (const piece of piecesOf(streamOf(bytes, 1_000).stream)) pieces.push(piece.slice())
-    expect(pieces.map(({ length }) => length)).toEqual([65_536, 65_536, 65_536, 3_392])
+    expect(pieces.map(({ length }) => length)).toEqual([262_144, 262_144, 262_144, 13_568])
     expect(Buffer.compare(joinChunks(pieces), bytes)).toBe(0)
   })
 
@@ -43,7 +43,7 @@ describe('piecesOf()', () => {
   it('cancels a stream that is not wanted to its end', async () => {
     const { stream, seen } = streamOf(bytes, 10_000)
     for await (const piece of piecesOf(stream)) {
-      expect(piece).toHaveLength(65_536)
+      expect(piece).toHaveLength(262_144)
       break
     }
     expect(seen.cancelled).toBe(true)

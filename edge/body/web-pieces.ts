@@ -1,5 +1,5 @@
 /** Bytes of a piece: a large upload in the 4 KB that workerd reads by default would be 25,000 of them. */
-const pieceBytes = 64 * 1024
+const pieceBytes = 256 * 1024
 
 /**
  * A web stream in large pieces, as they come. All of them share one buffer: a piece is gone once the next one is asked
