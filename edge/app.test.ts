@@ -167,14 +167,14 @@ describe('GET /health', () => {
 })
 
 describe('POST /generate/image', () => {
-  /** 100 KB of an upload, and then its client is gone. */
+  /** 300 KB of an upload, and then its client is gone. */
   const brokenOff = () => {
     let pieces = 0
     return new ReadableStream({
       type: 'bytes',
       pull(controller) {
         pieces += 1
-        if (pieces > 10) controller.error(new Error('aborted'))
+        if (pieces > 30) controller.error(new Error('aborted'))
         else controller.enqueue(new Uint8Array(10_000))
       },
     })
