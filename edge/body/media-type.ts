@@ -1,23 +1,10 @@
-import { ServiceError } from '../../shared/api/errors.ts'
+import { acceptedMediaType } from '../../shared/api/media-type.ts'
 
-/** Characters of a media type that an error repeats: the longest registered ones have some 80. */
-const maxToldChars = 80
-
-/**
- * The media type of a request body, one of `accepted`.
- * @throws {ServiceError} `unsupported_media_type`, naming the accepted ones; also for a compressed body
- */
+/** The body's media type. Parameters and errors as in `acceptedMediaType`. */
 export function mediaTypeOf<Accepted extends string>(
   headers: Headers,
   accepted: readonly Accepted[],
 ): Accepted {
-  if ((headers.get('content-encoding') ?? 'identity') !== 'identity') {
-    throw new ServiceError('unsupported_media_type', 'Content-Encoding is not supported here')
-  }
-  const given = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  const match = accepted.find((type) => type === given)
-  if (match !== undefined) return match
-  const instead = given === '' ? 'and none was sent' : `not ${given.slice(0, maxToldChars)}`
-  const message = `Content-Type must be ${accepted.join(' or ')}, ${instead}`
-  throw new ServiceError('unsupported_media_type', message)
+  const [type, encoding] = [headers.get('content-type'), headers.get('content-encoding')]
+  return acceptedMediaType({ type, encoding }, accepted)
 }

@@ -1,0 +1,30 @@
+import { ServiceError } from './errors.ts'
+
+/** Characters of a media type that an error repeats: the longest registered ones have some 80. */
+const maxToldChars = 80
+
+interface BodyHeaders {
+  /** `Content-Type`, as it was sent. */
+  readonly type: string | null | undefined
+  /** `Content-Encoding`, as it was sent. */
+  readonly encoding: string | null | undefined
+}
+
+/**
+ * The media type of a request body, one of `accepted`.
+ * @throws {ServiceError} `unsupported_media_type`, naming the accepted ones; also for a compressed body
+ */
+export function acceptedMediaType<Accepted extends string>(
+  { type, encoding }: BodyHeaders,
+  accepted: readonly Accepted[],
+): Accepted {
+  if ((encoding ?? 'identity') !== 'identity') {
+    throw new ServiceError('unsupported_media_type', 'Content-Encoding is not supported here')
+  }
+  const given = type?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  const match = accepted.find((each) => each === given)
+  if (match !== undefined) return match
+  const instead = given === '' ? 'and none was sent' : `not ${given.slice(0, maxToldChars)}`
+  const message = `Content-Type must be ${accepted.join(' or ')}, ${instead}`
+  throw new ServiceError('unsupported_media_type', message)
+}
