@@ -1,0 +1,15 @@
+import { expect } from 'vitest'
+import type { ErrorBody } from '../../shared/api/errors.ts'
+
+/** A typed error with the request's id, which gives nothing away. */
+export async function expectError(
+  response: Response,
+  status: number,
+  code: string,
+): Promise<ErrorBody['error']> {
+  const body = (await response.json()) as ErrorBody
+  expect([response.status, body.error.code]).toEqual([status, code])
+  expect(body.error.request_id).toBe(response.headers.get('x-request-id'))
+  expect(body.error.message).not.toMatch(/canary|node_modules|ECONN|at /)
+  return body.error
+}
