@@ -64,8 +64,7 @@ const schema = z.object({
   LOG_LEVEL: z.enum(logLevels).default('info'),
 })
 
-/** `name=weight` pairs, separated by commas. Names as API key ids and certificates have them. */
-/** A weight counts for the key of this id, and for the certificate of this name. */
+/** `name=weight` pairs, separated by commas: a weight counts for the key of this id, and for the certificate of this name. */
 function parseTenantWeights(
   text: string,
   context: z.core.$RefinementCtx<string>,

@@ -17,6 +17,15 @@ sharp.unblock({
   ),
 })
 
+/**
+ * Bytes outside of JavaScript's heap that a thread may keep when it is done: decoded pixels, up to 300 MB, are freed when
+ * garbage is collected, which an idle thread never does by itself.
+ */
+const idleExternalBytes = 64 * 2 ** 20
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
 const tasks = createLocalTasks((workerData as { modelFolder: string }).modelFolder)
 /** Inside a worker nobody waits for others, and nobody aborts. */
 const caller = { tenant: '', signal: new AbortController().signal }
@@ -34,15 +43,6 @@ export async function prepareImage(file: Uint8Array): Promise<unknown> {
   if (process.memoryUsage().external > idleExternalBytes) await freePixels()
   return moved(outcome, outcome.ok ? [outcome.image.patches.buffer] : [])
 }
-
-/**
- * Bytes outside of JavaScript's heap that a thread may keep when it is done: decoded pixels, up to 300 MB, are freed when
- * garbage is collected, which an idle thread never does by itself.
- */
-const idleExternalBytes = 64 * 2 ** 20
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 /**
  * Memory of native code is freed a turn after its owner was collected, and a thread without a task has no turns. The first

@@ -5,7 +5,7 @@ import { type ClientBody, clientLeft, heldBody } from './client-body.ts'
 /** Bytes of an upload that is read whole before it is sent on: it can then go to another backend if one fails. */
 const smallUploadBytes = 1024 * 1024
 
-/** Bytes of a larger one that are read to see which image it holds; the rest passes through. */
+/** Bytes of a larger one that are read at least, in whole pieces, to see which image it holds; the rest passes through. */
 const peekedBytes = 64 * 1024
 
 const fileHead = /content-disposition:[^\r\n]*\bfilename[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n/i
