@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
-import { createAdaptorServer } from '@hono/node-server'
 import { pino, stdTimeFunctions } from 'pino'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
@@ -19,11 +18,11 @@ import { isLoopback, AddressWindow } from './limits/address-window.ts'
 import { KeyMeter } from './limits/key-meter.ts'
 import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
-import { answerMalformed } from './node/answer-malformed.ts'
 import { parseEdgeConfig } from './node/config.ts'
 import { afterSending } from './node/after-sending.ts'
 import { isEarlierProcess } from './node/earlier-process.ts'
 import { hashKeyNow } from './node/hash-key.ts'
+import { createHttpServer } from './node/http-server.ts'
 import { openSqlite } from './node/sqlite.ts'
 import type { LogLine } from './platform.ts'
 import { guardStream } from './streams/guard-stream.ts'
@@ -84,8 +83,7 @@ async function start(): Promise<void> {
     wallClock,
     deadlineMs: config.deadlineMs,
   })
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server
-  answerMalformed(server, log)
+  const server = createHttpServer(app, log)
 
   server.once('error', (error: NodeJS.ErrnoException) => {
     const taken = error.code === 'EADDRINUSE'

@@ -1,19 +1,26 @@
 import { once } from 'node:events'
-import { createServer, type Server, type ServerOptions } from 'node:http'
+import type { Server, ServerOptions } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
+import { Hono } from 'hono'
 import { afterEach, describe, expect, it } from 'vitest'
-import { answerMalformed } from './answer-malformed.ts'
+import type { EdgeEnv, LogLine } from '../platform.ts'
+import { createHttpServer } from './http-server.ts'
 
 let server: Server
 afterEach(() => server.close())
 
 /** What a client that sends `text`, and later `more`, is answered until the connection ends. */
 async function answerTo(text: string, options: ServerOptions = {}, more = ''): Promise<string> {
-  server = createServer(options, (_incoming, outgoing) => {
-    outgoing.writeHead(200, { 'content-length': 4 }).write('ab')
-    if (more === '') outgoing.end('cd')
+  const app = new Hono<EdgeEnv>()
+  app.get('/', (c) => {
+    if (more === '') return c.text('abcd')
+    const start = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('ab')),
+    })
+    return new Response(start, { headers: { 'content-length': '4' } })
   })
-  answerMalformed(server, ({ request_id: id, error }) => logged.push([id, error]))
+  const log = ({ request_id: id, error }: LogLine) => logged.push([id, error])
+  server = createHttpServer(app, log, options)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
@@ -30,7 +37,7 @@ async function answerTo(text: string, options: ServerOptions = {}, more = ''): P
 const logged: unknown[][] = []
 const good = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
-describe('answerMalformed()', () => {
+describe('createHttpServer()', () => {
   it.each([
     ['what is no HTTP', 'hello\r\n\r\n', {}, 400, 'malformed_request'],
     [
@@ -47,6 +54,21 @@ describe('answerMalformed()', () => {
       408,
       'request_timeout',
     ],
+    [
+      'a host that is none',
+      'GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n',
+      {},
+      400,
+      'malformed_request',
+    ],
+    ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', {}, 400, 'malformed_request'],
+    [
+      'a target that is no path',
+      'OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      {},
+      400,
+      'malformed_request',
+    ],
     ['the next request on a connection', `${good}hello\r\n\r\n`, {}, 400, 'malformed_request'],
   ])('answers %s in the form of all errors', async (_what, text, options, status, code) => {
     const heard = await answerTo(text, options)
@@ -56,6 +78,13 @@ describe('answerMalformed()', () => {
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} \\w`))
     expect(head).toContain(`x-request-id: ${error.request_id}`)
     expect(logged.at(-1)).toEqual([error.request_id, code])
+  })
+
+  it('does not mind what else a client expects', async () => {
+    const heard = await answerTo(
+      'GET / HTTP/1.1\r\nHost: a\r\nExpect: cake\r\nConnection: close\r\n\r\n',
+    )
+    expect(heard).toMatch(/^HTTP\/1.1 200 OK[^]*abcd$/)
   })
 
   it('adds nothing to an answer that has begun', async () => {

@@ -1,0 +1,90 @@
+import {
+  createServer,
+  STATUS_CODES,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import type { Duplex } from 'node:stream'
+import { getRequestListener, RequestError } from '@hono/node-server'
+import type { Hono } from 'hono'
+import { errorBody, errorResponse, ServiceError, toServiceError } from '../../shared/api/errors.ts'
+import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
+import type { EdgeEnv, LogLine } from '../platform.ts'
+
+/**
+ * An HTTP server of the app, with no answer but the app's and those in its form: also to a Host header or a target that
+ * makes no URL, which the app never sees.
+ */
+export function createHttpServer(
+  app: Hono<EdgeEnv>,
+  log: (line: LogLine) => void,
+  options: ServerOptions = {},
+): Server {
+  const errorHandler = (cause: unknown): Response => {
+    const requestId = requestIdFrom(undefined)
+    const error = cause instanceof RequestError ? refusalOf(undefined) : toServiceError(cause)
+    log(lineOf(error, requestId))
+    return errorResponse(error, requestId)
+  }
+  const answer = getRequestListener(app.fetch, { errorHandler })
+  const listener: RequestListener = (incoming, outgoing) => void answer(incoming, outgoing)
+  const server = createServer({ ...options, requireHostHeader: false }, listener)
+  // Who expects what is unknown here gets an answer nevertheless, as RFC 9110 allows.
+  server.on('checkExpectation', listener)
+  answerMalformed(server, log)
+  return server
+}
+
+/**
+ * Answers what Node's HTTP parser refuses, and what did not arrive in time, in the form of all other errors. The app
+ * never sees such requests.
+ */
+function answerMalformed(server: Server, log: (line: LogLine) => void): void {
+  const latest = new WeakMap<Duplex, ServerResponse>()
+  server.on('request', (incoming, outgoing) => latest.set(incoming.socket, outgoing))
+  server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
+    const outgoing = latest.get(socket)
+    // In the middle of an answer another one would only be taken for its rest.
+    const midAnswer = outgoing?.headersSent === true && !outgoing.writableFinished
+    if (cause.code === 'ECONNRESET' || !socket.writable || midAnswer) return void socket.destroy()
+    const requestId = requestIdFrom(undefined)
+    const error = refusalOf(cause.code)
+    log(lineOf(error, requestId))
+    socket.end(rawAnswer(error, requestId), () => socket.destroy())
+  })
+}
+
+function lineOf(error: ServiceError, requestId: string): LogLine {
+  return {
+    level: error.status >= 500 ? 'error' : 'info',
+    message: 'request',
+    request_id: requestId,
+    route: 'unknown',
+    status: error.status,
+    error: error.code,
+  }
+}
+
+function refusalOf(code: string | undefined): ServiceError {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new ServiceError('headers_too_large', 'The headers are too large')
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new ServiceError('request_timeout', 'The request did not arrive in time')
+  }
+  return new ServiceError('malformed_request', 'The request is not valid HTTP')
+}
+
+function rawAnswer(error: ServiceError, requestId: string): string {
+  const body = JSON.stringify(errorBody(error, requestId))
+  const head = [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `${requestIdHeader}: ${requestId}`,
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${body}`
+}
