@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
+import { hostsSetting } from '../shared/fetch/host-rules.ts'
 import { integerSetting, parseEnvironment, portSetting } from '../shared/node/environment.ts'
 import { logLevels } from './telemetry/log.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
@@ -51,6 +52,8 @@ const schema = z.object({
   IMAGE_CACHE_MB: integerSetting(0, 1_000_000).default(defaultImageCacheMb),
   UPLOAD_MEMORY_MB: integerSetting(leastUploadMemoryMb, 1_000_000).default(defaultUploadMemoryMb),
   THREADS: integerSetting(1, 1024).optional(),
+  IMAGE_HOSTS_ALLOWED: hostsSetting,
+  IMAGE_HOSTS_DENIED: hostsSetting,
   ALLOWED_CLIENTS: z
     .string()
     .default('edge,vpc-client')
@@ -113,6 +116,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     defaultMaxTokens: settings.MAX_TOKENS,
     uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
+    imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
     tlsPaths: {
       ca: settings.TLS_CA ?? join(certificates, 'ca.pem'),
       cert: settings.TLS_CERT ?? join(certificates, 'server.pem'),

@@ -66,7 +66,7 @@ async function run(): Promise<void> {
         if (describe !== undefined) return describe(request, signal)
         throw new ServiceError('model_loading', 'The model is still loading')
       },
-      transport: web.transport,
+      images: { transport: web.transport, hosts: config.imageHosts },
       streaming: { after, heartbeatMs },
     },
   })

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../shared/api/errors.ts'
 import { maxImages } from '../shared/api/limits.ts'
 import { edgeRoutes, routes } from '../shared/api/routes.ts'
+import { anyHost } from '../shared/fetch/host-rules.ts'
 import { parseForm } from '../test/support/form.ts'
 import { testKeys, testSqlite } from '../test/support/test-keys.ts'
 import { testMeter } from '../test/support/test-meter.ts'
@@ -25,6 +26,7 @@ function createTestEdge(parts: Partial<Platform> = {}) {
     answers: new AnswerRegister(testSqlite(), () => clock.ms),
     stickyByContent: false,
     fetchPublic: async () => new Response(png),
+    imageHosts: anyHost,
     log: (line) => lines.push(line),
     now: () => clock.ms,
     deadlineMs: 60_000,

@@ -54,6 +54,27 @@ describe('edge/node.ts', () => {
   })
 })
 
+describe('edge/node.ts and the hosts of images', () => {
+  it('refuses one that is not allowed', async () => {
+    const certificates = await createCertificates(
+      { server: ['localhost'], client: 'a' },
+      Date.now(),
+    )
+    const settings = { apiKey: 'a-key', backendUrl: 'https://localhost:1', certificates }
+    const edge = await startNodeEdge(settings, { IMAGE_HOSTS_ALLOWED: 'images.example.com' })
+    const response = await fetch(`${edge.url}/generate/image_url`, {
+      method: 'POST',
+      headers: { 'x-api-key': 'a-key', 'content-type': 'application/json' },
+      body: '{"prompt":"Hi","image_url":"https://other.example.com/a"}',
+    })
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringContaining('this server does not fetch from its host'),
+    ])
+    await edge.stop()
+  })
+})
+
 describe('edge/node.ts on SIGHUP', () => {
   it('reads its certificates again, and goes on', async () => {
     const names = { server: ['localhost'], client: 'edge' }

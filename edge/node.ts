@@ -78,6 +78,7 @@ async function start(): Promise<void> {
     stickyByContent: config.stickyByContent,
     answers,
     fetchPublic: createPublicTransport().transport,
+    imageHosts: config.imageHosts,
     log,
     now,
     wallClock,

@@ -2,6 +2,7 @@ import type { Context, Handler, MiddlewareHandler } from 'hono'
 import type { ServiceError } from '../shared/api/errors.ts'
 import type { EdgeRouteName } from '../shared/api/routes.ts'
 import type { Transport } from '../shared/fetch/fetch-image.ts'
+import type { HostRules } from '../shared/fetch/host-rules.ts'
 import type { WebBody } from './body/web-pieces.ts'
 import type { IdempotencyStore } from './idempotency/idempotency-store.ts'
 import type { ApiKeys } from './keys/api-keys.ts'
@@ -36,6 +37,8 @@ export interface Platform {
   readonly answers: IdempotencyStore
   /** One HTTP exchange with the public internet. */
   readonly fetchPublic: Transport
+  /** Whose images may be fetched. */
+  readonly imageHosts: HostRules
   readonly log: (line: LogLine) => void
   /** Milliseconds, to measure time spans by. */
   readonly now: () => number

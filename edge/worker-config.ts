@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { defaultDeadlineMs } from '../shared/api/limits.ts'
+import { hostsSetting } from '../shared/fetch/host-rules.ts'
 import type { AnswerNamespace } from './idempotency/remote-answers.ts'
 import type { CopyNamespace } from './keys/key-copies.ts'
 import type { KeyNamespace } from './keys/remote-key-store.ts'
@@ -49,6 +50,8 @@ const workerSettings = z.object({
   REVOCATION_MAX_STALE_MS: z.coerce.number().int().min(0).default(defaultMaxStaleMs),
   REVOCATION_GRACE_MS: z.coerce.number().int().min(0).default(defaultGraceMs),
   REVOCATION_CUTS_STREAMS: z.stringbool().default(false),
+  IMAGE_HOSTS_ALLOWED: hostsSetting,
+  IMAGE_HOSTS_DENIED: hostsSetting,
   DEADLINE_MS: z.coerce.number().int().min(1_000).default(defaultDeadlineMs),
   LOG_LEVEL: z.enum(logLevels).default('info'),
 })

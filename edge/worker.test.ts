@@ -32,7 +32,10 @@ describe('edge/worker.ts', () => {
       return new WorkerdResponse(png, { headers: { 'set-cookie': 'a=b' } })
     }
     const all = { ...settings, backendUrl: backend.url, certificates }
-    edge = await startWorkerd(all, { internet })
+    edge = await startWorkerd(all, {
+      internet,
+      vars: { IMAGE_HOSTS_DENIED: '*.denied.example.com' },
+    })
   })
   afterAll(async () => {
     await edge.stop()
@@ -73,6 +76,15 @@ describe('edge/worker.ts', () => {
     const { error } = (await response.json()) as ErrorBody
     expect([response.status, error.code]).toEqual([400, 'image_url_refused'])
     expect(requested).toHaveLength(1)
+  })
+
+  it('POST /generate/image_url asks no host that is denied', async () => {
+    requested.length = 0
+    const response = await describeUrls('https://images.denied.example.com/a')
+    const { error } = (await response.json()) as ErrorBody
+    expect([response.status, error.code]).toEqual([400, 'image_url_refused'])
+    expect(error.message).toContain('this server does not fetch from its host')
+    expect(requested).toEqual([])
   })
 
   it('answers a typed error and names the bad setting in the log', async () => {

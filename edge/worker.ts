@@ -76,6 +76,7 @@ function createPlatform(config: WorkerConfig): Platform {
     stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,
     answers: remoteAnswers(config.KEPT_ANSWERS),
     fetchPublic: (url, init) => fetch(url, init),
+    imageHosts: { allowed: config.IMAGE_HOSTS_ALLOWED, denied: config.IMAGE_HOSTS_DENIED },
     log,
     now,
     wallClock,

@@ -204,7 +204,10 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     onClientCertificate: () => undefined,
     generate: {
       describe,
-      transport: options.transport ?? (() => Promise.reject(new Error('There is no network here'))),
+      images: {
+        transport:
+          options.transport ?? (() => Promise.reject(new Error('There is no network here'))),
+      },
       streaming: {
         after: options.after ?? realAfter,
         heartbeatMs: options.heartbeatMs ?? 60_000,

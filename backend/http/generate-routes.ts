@@ -10,7 +10,7 @@ import {
 } from '../../shared/api/request.ts'
 import type { GenerationEvent, Usage } from '../../shared/api/events.ts'
 import { routes } from '../../shared/api/routes.ts'
-import type { Transport } from '../../shared/fetch/fetch-image.ts'
+import type { FetchOptions } from '../../shared/fetch/fetch-image.ts'
 import { fetchImages } from '../../shared/fetch/fetch-images.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Describe, DescribeRequest } from '../describe.ts'
@@ -23,8 +23,8 @@ import { streamedAnswer, wholeAnswer, type StreamOptions } from './render.ts'
 
 export interface GenerateParts {
   readonly describe: Describe
-  /** Reaches public addresses only. */
-  readonly transport: Transport
+  /** Where images of URLs come from: public addresses only. */
+  readonly images: Pick<FetchOptions, 'transport' | 'hosts'>
   readonly streaming: StreamOptions
 }
 
@@ -56,7 +56,7 @@ export function mountGenerateRoutes(app: Hono<BackendEnv>, parts: GenerateParts)
   app.post(routes.imageUrl.path, async (c) => {
     const exchange = c.get('exchange')
     const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readUrlRequest(c))
-    const images = await fetchImages(urls, parts.transport, exchange.signal)
+    const images = await fetchImages(urls, parts.images, exchange.signal)
     return answer(
       c,
       fields,

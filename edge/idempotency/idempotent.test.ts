@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { maxIdempotentBodyBytes } from '../../shared/api/limits.ts'
+import { anyHost } from '../../shared/fetch/host-rules.ts'
 import { testKeys, testSqlite } from '../../test/support/test-keys.ts'
 import { testMeter } from '../../test/support/test-meter.ts'
 import { createEdgeApp } from '../app.ts'
@@ -16,6 +17,7 @@ function createTestEdge(answer: Platform['backend'], parts: Partial<Platform> = 
     answers: new AnswerRegister(testSqlite(), () => 0),
     stickyByContent: false,
     fetchPublic: () => Promise.reject(new Error('No internet here')),
+    imageHosts: anyHost,
     log: () => undefined,
     now: () => 0,
     deadlineMs: 60_000,

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
 import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
+import { anyHost } from '../../shared/fetch/host-rules.ts'
 import { testKeys, testSqlite } from '../../test/support/test-keys.ts'
 import { createEdgeApp } from '../app.ts'
 import { copiedStream } from '../body/web-pieces.ts'
@@ -70,6 +71,7 @@ function setUp(limits: KeyLimits, parts: Partial<Platform> = {}) {
     answers: new AnswerRegister(testSqlite(), () => clock.ms),
     stickyByContent: false,
     fetchPublic: () => Promise.reject(new TypeError('fetch failed')),
+    imageHosts: anyHost,
     log: (line) => lines.push(line),
     now: () => clock.ms,
     deadlineMs: 60_000,

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import * as z from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
+import { hostsSetting } from '../../shared/fetch/host-rules.ts'
 import { integerSetting, parseEnvironment, portSetting } from '../../shared/node/environment.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
@@ -21,6 +22,8 @@ const edgeSettings = z
     REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
     REVOCATION_CUTS_STREAMS: z.stringbool().default(false),
     ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
+    IMAGE_HOSTS_ALLOWED: hostsSetting,
+    IMAGE_HOSTS_DENIED: hostsSetting,
     DEADLINE_MS: integerSetting(1_000, 86_400_000).default(defaultDeadlineMs),
     STATE_DIR: z.string().default('.local'),
     TLS_CA: z.string().optional(),
@@ -44,6 +47,7 @@ const edgeSettings = z
       graceMs: settings.REVOCATION_GRACE_MS,
     },
     addressLimit: settings.ADDRESS_LIMIT,
+    imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
     stateDir: settings.STATE_DIR,
     deadlineMs: settings.DEADLINE_MS,
     logLevel: settings.LOG_LEVEL,

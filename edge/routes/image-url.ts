@@ -41,7 +41,8 @@ async function fetchInTime(
   const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.get('startedAt')))
   const deadline = startDeadline(leftMs, runSignal(c))
   try {
-    return await fetchImages(urls, platform.fetchPublic, deadline.signal)
+    const source = { transport: platform.fetchPublic, hosts: platform.imageHosts }
+    return await fetchImages(urls, source, deadline.signal)
   } catch (cause) {
     if (!deadline.expired) throw cause
     throw new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })

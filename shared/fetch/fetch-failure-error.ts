@@ -58,7 +58,7 @@ function describe(failure: FetchFailure): { code: FetchErrorCode; text: string }
   }
 }
 
-function refusalText(why: UrlRefusal): string {
+function refusalText(why: UrlRefusal | 'host_rules'): string {
   switch (why) {
     case 'too_long':
       return `the URL is over the limit of ${maxUrlChars} characters`
@@ -75,6 +75,8 @@ function refusalText(why: UrlRefusal): string {
     case 'host_name':
     case 'address':
       return 'its host is not a public one'
+    case 'host_rules':
+      return 'this server does not fetch from its host'
   }
 }
 

@@ -144,7 +144,7 @@ describe('fetchImages()', () => {
     }
     const count = Math.floor(maxFetchedTotalBytes / maxFetchedImageBytes) + 1
     const urls = Array.from({ length: count }, () => url)
-    await expect(fetchImages(urls, transport, neverAborted)).rejects.toMatchObject({
+    await expect(fetchImages(urls, { transport }, neverAborted)).rejects.toMatchObject({
       code: 'image_fetch_too_large',
     })
   })
@@ -157,7 +157,7 @@ describe('fetchImages()', () => {
       return Promise.reject(new TypeError('fetch failed'))
     }
     const urls = Array.from({ length: 9 }, () => url)
-    await expect(fetchImages(urls, transport, neverAborted)).rejects.toMatchObject({
+    await expect(fetchImages(urls, { transport }, neverAborted)).rejects.toMatchObject({
       code: 'image_fetch_failed',
     })
     expect(signals.map((signal) => signal.aborted)).toEqual([true, true, true, false])

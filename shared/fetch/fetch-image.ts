@@ -1,8 +1,9 @@
 import { startDeadline } from '../api/deadline.ts'
 import { ServiceError } from '../api/errors.ts'
 import { maxFetchedImageBytes } from '../api/limits.ts'
-import { checkUrl, type UrlRefusal } from './check-url.ts'
+import { checkUrl, type UrlCheck, type UrlRefusal } from './check-url.ts'
 import { detectImageType, type ImageType } from './detect-image-type.ts'
+import { anyHost, hostAllowed, type HostRules } from './host-rules.ts'
 import { ByteBudget, readLimited, unlessAborted } from './read-limited.ts'
 
 /** One HTTP exchange, no redirect followed. Where names are resolved, it must refuse addresses that are not public. */
@@ -23,8 +24,8 @@ export interface FetchedImage {
 
 /** Why there is no image. Kept inside: `fetchFailureError` decides what of it a client may read. */
 export type FetchFailure =
-  | { readonly reason: 'url_refused'; readonly why: UrlRefusal }
-  | { readonly reason: 'redirect_refused'; readonly why: UrlRefusal | 'downgrade' }
+  | { readonly reason: 'url_refused'; readonly why: UrlRefusal | 'host_rules' }
+  | { readonly reason: 'redirect_refused'; readonly why: UrlRefusal | 'host_rules' | 'downgrade' }
   | { readonly reason: 'too_many_redirects' }
   | { readonly reason: 'redirect_without_location' }
   /** No connection: also what a name that resolves to a refused address looks like. */
@@ -42,6 +43,8 @@ export type FetchOutcome =
 
 export interface FetchOptions {
   readonly transport: Transport
+  /** By default any public host. */
+  readonly hosts?: HostRules
   /** The client's connection. */
   readonly signal: AbortSignal
   /** Milliseconds for everything: names, redirects, the last byte. */
@@ -70,7 +73,7 @@ const requestHeaders = {
  * @throws {ServiceError} `cancelled` when the client left; every other ending is an outcome
  */
 export async function fetchImage(text: string, options: FetchOptions): Promise<FetchOutcome> {
-  const check = checkUrl(text)
+  const check = checkTarget(text, options)
   if (!check.ok) return failed({ reason: 'url_refused', why: check.reason })
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   const deadline = startDeadline(timeoutMs, options.signal)
@@ -89,6 +92,17 @@ export async function fetchImage(text: string, options: FetchOptions): Promise<F
   }
 }
 
+/** Whether the URL may be fetched at all, and from this host. @param base the URL that redirected here */
+function checkTarget(
+  text: string,
+  { hosts = anyHost }: FetchOptions,
+  base?: URL,
+): UrlCheck | { readonly ok: false; readonly reason: 'host_rules' } {
+  const check = checkUrl(text, base)
+  if (!check.ok || hostAllowed(check.url.hostname, hosts)) return check
+  return { ok: false, reason: 'host_rules' }
+}
+
 async function followRedirects(
   start: URL,
   options: FetchOptions,
@@ -99,7 +113,7 @@ async function followRedirects(
     const response = await requestOnce(url, options.transport, signal)
     if (!redirectStatuses.has(response.status)) return readImage(response, options, signal)
     discardBody(response)
-    const target = redirectTarget(url, response.headers.get('location'))
+    const target = redirectTarget(url, response.headers.get('location'), options)
     if ('failure' in target) return failed(target.failure)
     url = target.url
   }
@@ -116,9 +130,10 @@ function requestOnce(url: URL, transport: Transport, signal: AbortSignal): Promi
 function redirectTarget(
   from: URL,
   location: string | null,
+  options: FetchOptions,
 ): { readonly url: URL } | { readonly failure: FetchFailure } {
   if (location === null) return { failure: { reason: 'redirect_without_location' } }
-  const check = checkUrl(location, from)
+  const check = checkTarget(location, options, from)
   if (!check.ok) return { failure: { reason: 'redirect_refused', why: check.reason } }
   if (from.protocol === 'https:' && check.url.protocol === 'http:') {
     return { failure: { reason: 'redirect_refused', why: 'downgrade' } }

@@ -1,6 +1,6 @@
 import { maxFetchedTotalBytes } from '../api/limits.ts'
 import { fetchFailureError } from './fetch-failure-error.ts'
-import { fetchImage, type FetchedImage, type Transport } from './fetch-image.ts'
+import { fetchImage, type FetchedImage, type FetchOptions } from './fetch-image.ts'
 import { ByteBudget } from './read-limited.ts'
 
 /** A Worker may hold six connections at once; the rest is room for the client's and the backend's. */
@@ -12,7 +12,7 @@ const maxParallel = 4
  */
 export async function fetchImages(
   urls: readonly string[],
-  transport: Transport,
+  source: Pick<FetchOptions, 'transport' | 'hosts'>,
   signal: AbortSignal,
 ): Promise<FetchedImage[]> {
   const stop = new AbortController()
@@ -24,7 +24,7 @@ export async function fetchImages(
   const pending = urls.entries()
   const work = async () => {
     for (const [index, url] of pending) {
-      const outcome = await fetchImage(url, { transport, signal: stop.signal, total })
+      const outcome = await fetchImage(url, { ...source, signal: stop.signal, total })
       if (!outcome.ok) throw fetchFailureError(outcome.failure, nameOf(index, urls.length))
       images[index] = outcome.image
     }
