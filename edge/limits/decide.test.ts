@@ -11,7 +11,7 @@ const upload: Demand = { tokens: { least: 1, most: 500 }, images: { least: 1, mo
 describe('decide()', () => {
   it('grants everything to a key without limits, and sets aside the most', () => {
     const verdict = decide({}, { ...nothing, running: 1_000_000 }, upload, nowMs)
-    expect(verdict).toEqual({ granted: true, standings: [], tokens: 500, images: 16 })
+    expect(verdict).toEqual({ granted: true, standings: [], reserved: { tokens: 500, images: 16 } })
   })
 
   it('fills a limit to its last unit and not beyond', () => {
@@ -36,8 +36,7 @@ describe('decide()', () => {
     const counts = { ...nothing, tokens: [{ second, amount: 700 }], imagesToday: 18 }
     expect(decide(limits, counts, upload, nowMs)).toMatchObject({
       granted: true,
-      tokens: 300,
-      images: 2,
+      reserved: { tokens: 300, images: 2 },
       standings: [{ remaining: 0 }, { remaining: 4_700 }, { remaining: 0, resetMs: 29_750 }],
     })
   })
@@ -78,7 +77,7 @@ describe('decide()', () => {
     const counts = { ...nothing, imagesToday: 7 }
     expect(decide({ imagesPerDay: 4 }, counts, text, nowMs)).toMatchObject({
       granted: true,
-      images: 0,
+      reserved: { images: 0 },
       standings: [{ remaining: 0 }],
     })
   })

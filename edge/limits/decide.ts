@@ -1,5 +1,13 @@
 import type { KeyLimits } from '../keys/key-record.ts'
-import type { Decision, Demand, LimitName, Refusal, Standing } from './meter.ts'
+import {
+  type Amounts,
+  type Decision,
+  type Demand,
+  type LimitName,
+  type Refusal,
+  type Standing,
+  unitOf,
+} from './meter.ts'
 import { type Counted, msUntilFree, msUntilGone, secondOf, sumOf } from './sliding-window.ts'
 import { msUntilNextDay } from './utc-day.ts'
 
@@ -16,12 +24,8 @@ export interface Counts {
 /** Milliseconds after which to try again when all depends on when other calls end, which nobody knows. */
 const guessedWaitMs = 1_000
 
-/** What a granted call sets aside. */
-interface Taken {
-  readonly requests: 1
-  readonly tokens: number
-  readonly images: number
-}
+/** What a granted call takes. */
+type Taken = Amounts & { readonly requests: 1 }
 
 /** One limit, and all there is to know about it. */
 interface Gauge {
@@ -35,14 +39,12 @@ interface Gauge {
   readonly reset: (granted: boolean) => number | undefined
 }
 
-type Verdict = Decision & Pick<Taken, 'tokens' | 'images'>
-
 /**
  * Whether a call fits into all limits of its key. It fits when the least it needs is left; it then sets aside the most
  * it can use, or all that is left where that is less. So calls together never pass a limit, however many run in
  * parallel, except for what one uses beyond what was left for it.
  */
-export function decide(limits: KeyLimits, counts: Counts, demand: Demand, nowMs: number): Verdict {
+export function decide(limits: KeyLimits, counts: Counts, demand: Demand, nowMs: number): Decision {
   const gauges = gaugesOf(limits, counts, nowMs)
   const least = { requests: 1, tokens: demand.tokens.least, images: demand.images.least }
   const full = gauges.filter(({ of, used, limit }) => least[of] > 0 && used + least[of] > limit)
@@ -50,15 +52,14 @@ export function decide(limits: KeyLimits, counts: Counts, demand: Demand, nowMs:
     const refusals = full.map((gauge) => refusalOf(gauge, least[gauge.of]))
     const refusal = refusals.reduce((a, b) => (longestWait(b) > longestWait(a) ? b : a))
     const standings = gauges.map((gauge) => standingOf(gauge, undefined))
-    return { granted: false, refusal, standings, tokens: 0, images: 0 }
+    return { granted: false, refusal, standings }
   }
-  const taken: Taken = {
-    requests: 1,
+  const reserved = {
     tokens: setAside(gauges, 'tokens', demand.tokens.most),
     images: setAside(gauges, 'images', demand.images.most),
   }
-  const standings = gauges.map((gauge) => standingOf(gauge, taken))
-  return { granted: true, standings, tokens: taken.tokens, images: taken.images }
+  const standings = gauges.map((gauge) => standingOf(gauge, { requests: 1, ...reserved }))
+  return { granted: true, standings, reserved }
 }
 
 function gaugesOf(limits: KeyLimits, counts: Counts, nowMs: number): Gauge[] {
@@ -71,16 +72,16 @@ function gaugesOf(limits: KeyLimits, counts: Counts, nowMs: number): Gauge[] {
   const untilTomorrow = () => msUntilNextDay(nowMs)
   const ofDay = (used: number) => ({ used, wait: untilTomorrow, reset: untilTomorrow })
   const whileRunning = { wait: () => guessedWaitMs, reset: () => undefined }
-  const parts: Record<LimitName, Omit<Gauge, 'name' | 'limit'>> = {
-    requestsPerMinute: { of: 'requests', ...ofMinute(counts.requests) },
-    concurrentRequests: { of: 'requests', used: counts.running, ...whileRunning },
-    tokensPerMinute: { of: 'tokens', ...ofMinute(counts.tokens) },
-    tokensPerDay: { of: 'tokens', ...ofDay(counts.tokensToday) },
-    imagesPerDay: { of: 'images', ...ofDay(counts.imagesToday) },
+  const parts: Record<LimitName, Omit<Gauge, 'name' | 'of' | 'limit'>> = {
+    requestsPerMinute: ofMinute(counts.requests),
+    concurrentRequests: { used: counts.running, ...whileRunning },
+    tokensPerMinute: ofMinute(counts.tokens),
+    tokensPerDay: ofDay(counts.tokensToday),
+    imagesPerDay: ofDay(counts.imagesToday),
   }
   return (Object.keys(parts) as LimitName[]).flatMap((name) => {
     const limit = limits[name]
-    return limit === undefined ? [] : [{ name, limit, ...parts[name] }]
+    return limit === undefined ? [] : [{ name, of: unitOf[name], limit, ...parts[name] }]
   })
 }
 

@@ -10,7 +10,7 @@ function granted(requests: number, tokens: number): Decision {
     { name: 'requestsPerMinute', limit: 100, remaining: requests, resetMs: 1 },
     { name: 'tokensPerDay', limit: 1_000, remaining: tokens, resetMs: 1 },
   ]
-  return { granted: true, standings }
+  return { granted: true, standings, reserved: { tokens: 0, images: 0 } }
 }
 
 function setUp() {

@@ -1,5 +1,5 @@
-import type { KeyIdentity, KeyLimits } from '../keys/key-record.ts'
-import type { Decision, Demand, LimitName, Standing } from './meter.ts'
+import type { KeyIdentity } from '../keys/key-record.ts'
+import { type Decision, type Demand, type LimitName, type Standing, unitOf } from './meter.ts'
 
 /** Part of a limit that is left when its room is clear: more than others can use up while one reservation is on its way. */
 const clearPart = 0.5
@@ -85,14 +85,6 @@ export function hasClearRoom(standings: readonly Standing[]): boolean {
 
 function isClear(limit: number, remaining: number): boolean {
   return remaining >= limit * clearPart
-}
-
-const unitOf: Record<keyof KeyLimits, keyof Asked> = {
-  requestsPerMinute: 'requests',
-  concurrentRequests: 'requests',
-  tokensPerMinute: 'tokens',
-  tokensPerDay: 'tokens',
-  imagesPerDay: 'images',
 }
 
 function amountOf(name: LimitName, demand: Demand): number {

@@ -2,7 +2,13 @@ import type { KeyLimits } from '../keys/key-record.ts'
 import type { Sql } from '../storage/sql.ts'
 import { type Counts, decide } from './decide.ts'
 import type { DayUsage } from '../../shared/api/usage.ts'
-import type { DayRange, Decision, ReserveRequest, Settlement } from './meter.ts'
+import {
+  type DayRange,
+  type Decision,
+  type ReserveRequest,
+  type Settlement,
+  tokensOf,
+} from './meter.ts'
 import { lastSecondOutside, secondOf } from './sliding-window.ts'
 import { utcDayOf } from './utc-day.ts'
 
@@ -60,8 +66,7 @@ export class KeyMeter {
         this.#followClock(keyId, nowMs)
         this.#expire(keyId, nowMs)
       }
-      const verdict = decide(limits, this.#counts(keyId, limits, nowMs), demand, nowMs)
-      const { tokens, images, ...decision } = verdict
+      const decision = decide(limits, this.#counts(keyId, limits, nowMs), demand, nowMs)
       if (!decision.granted) return decision
       this.#sql.all(
         `INSERT INTO calls (key_id, call_id, day, admitted_ms, lease_ms, tokens, images, owner)
@@ -71,8 +76,8 @@ export class KeyMeter {
         utcDayOf(nowMs),
         nowMs,
         Math.ceil(leaseMs),
-        tokens,
-        images,
+        decision.reserved.tokens,
+        decision.reserved.images,
         this.#owner,
       )
       if (hasWindow(limits)) this.#count(keyId, secondOf(nowMs), 1, 0)
@@ -95,7 +100,7 @@ export class KeyMeter {
       this.#addToDay(keyId, call.day, ledgerEntry(settlement))
       this.#sql.all(
         'UPDATE seconds SET tokens = tokens + ? WHERE key_id = ? AND second = ?',
-        totalTokens(settlement),
+        tokensOf(settlement.usage),
         keyId,
         secondOf(call.admitted_ms),
       )
@@ -272,11 +277,6 @@ function ledgerEntry(settlement: Settlement): LedgerEntry {
     cancelled: ending === 'cancelled' ? 1 : 0,
     images,
     ms: Math.max(0, Math.round(ms)),
-    ...(ending === 'answered' ? usage : { unfinished_tokens: totalTokens(settlement) }),
+    ...(ending === 'answered' ? usage : { unfinished_tokens: tokensOf(usage) }),
   }
-}
-
-/** Image tokens are among the prompt's. */
-function totalTokens({ usage }: Settlement): number {
-  return usage === undefined ? 0 : usage.prompt_tokens + usage.completion_tokens
 }

@@ -21,7 +21,7 @@ function setUp() {
   const inner: Meter = {
     async reserve(keyId) {
       calls.push(`reserve ${keyId}`)
-      return { granted: true, standings: [] }
+      return { granted: true, standings: [], reserved: { tokens: 0, images: 0 } }
     },
     async settle(keyId, { callId }) {
       calls.push(`settle ${keyId} ${callId}`)

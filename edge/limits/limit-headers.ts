@@ -1,5 +1,14 @@
 import { ServiceError } from '../../shared/api/errors.ts'
-import type { LimitName, Refusal, Standing } from './meter.ts'
+import {
+  type Amounts,
+  type Decision,
+  type LimitName,
+  type Refusal,
+  type Standing,
+  unitOf,
+} from './meter.ts'
+
+type Grant = Extract<Decision, { granted: true }>
 
 /** How each limit is called: in header names, and in words. */
 const spelling: Record<LimitName, { readonly header: string; readonly words: string }> = {
@@ -8,6 +17,28 @@ const spelling: Record<LimitName, { readonly header: string; readonly words: str
   tokensPerMinute: { header: 'tokens', words: 'tokens per minute' },
   tokensPerDay: { header: 'tokens-day', words: 'tokens per day' },
   imagesPerDay: { header: 'images-day', words: 'images per day' },
+}
+
+/**
+ * Where a key stands once a call's reservation is replaced by what the call used. The call itself still counts among the
+ * requests, and what others did meanwhile is not known here.
+ * @param ms since the reservation
+ */
+export function standingsAfter(
+  { standings, reserved }: Grant,
+  used: Amounts,
+  ms: number,
+): readonly Standing[] {
+  return standings.map((standing) => {
+    const unit = unitOf[standing.name]
+    const givenBack = unit === 'requests' ? 0 : reserved[unit] - used[unit]
+    const { limit, remaining, resetMs } = standing
+    return {
+      ...standing,
+      remaining: Math.min(limit, Math.max(0, remaining + givenBack)),
+      resetMs: resetMs === undefined ? undefined : Math.max(0, resetMs - ms),
+    }
+  })
 }
 
 /** Where a key stands, as headers: units, and seconds rounded up. */

@@ -16,6 +16,21 @@ export interface Demand {
 
 export type LimitName = keyof KeyLimits
 
+/** What each limit counts. */
+export const unitOf = {
+  requestsPerMinute: 'requests',
+  concurrentRequests: 'requests',
+  tokensPerMinute: 'tokens',
+  tokensPerDay: 'tokens',
+  imagesPerDay: 'images',
+} as const satisfies Record<LimitName, string>
+
+/** What a call sets aside, or has used. */
+export interface Amounts {
+  readonly tokens: number
+  readonly images: number
+}
+
 /** Where a key stands with one of its limits, the call just judged included. */
 export interface Standing {
   readonly name: LimitName
@@ -37,7 +52,8 @@ export interface Refusal {
 }
 
 export type Decision = { readonly standings: readonly Standing[] } & (
-  { readonly granted: true } | { readonly granted: false; readonly refusal: Refusal }
+  | { readonly granted: true; readonly reserved: Amounts }
+  | { readonly granted: false; readonly refusal: Refusal }
 )
 
 export interface ReserveRequest {
@@ -60,6 +76,11 @@ export interface Settlement {
   readonly images: number
   /** Milliseconds from admission to end. */
   readonly ms: number
+}
+
+/** Of a call, as limits count them: image tokens are among the prompt's. */
+export function tokensOf(usage: Usage | undefined): number {
+  return usage === undefined ? 0 : usage.prompt_tokens + usage.completion_tokens
 }
 
 export interface DayRange {

@@ -116,8 +116,7 @@ describe('metered()', () => {
       'x-ratelimit-remaining-requests': '1',
       'x-ratelimit-reset-requests': '61',
       'x-ratelimit-limit-tokens-day': '10000',
-      // Two bytes of text, the template and the tokens asked for.
-      'x-ratelimit-remaining-tokens-day': String(10_000 - 2 - 64 - 50),
+      'x-ratelimit-remaining-tokens-day': String(10_000 - 37),
       'x-ratelimit-reset-tokens-day': '43200',
     })
     await first.text()
@@ -297,6 +296,32 @@ describe('metered()', () => {
       .toMatchObject({ status: 200, ending: 'failed', error: 'engine_restarted' })
   })
 
+  it('tells what is left after a whole answer or a failure, and what is reserved for a stream', async () => {
+    const open = openStream()
+    const answers = [whole, () => new Response('{}', { status: 500 }), () => eventStream(open.body)]
+    const clock = { tick: (): void => undefined }
+    const limits = { tokensPerMinute: 1_000, imagesPerDay: 9 }
+    const setup = setUp(limits, {
+      backend: async () => {
+        clock.tick()
+        return answers.shift()!()
+      },
+    })
+    clock.tick = () => {
+      setup.clock.ms += 2_000
+    }
+    const left = async () => {
+      const { headers } = await setup.post()
+      return ['remaining-tokens', 'reset-tokens', 'remaining-images-day'].map((name) =>
+        Number(headers.get(`x-ratelimit-${name}`)),
+      )
+    }
+    expect(await left()).toEqual([1_000 - 37, 59, 9])
+    expect(await left()).toEqual([1_000 - 37, 59, 9])
+    expect(await left()).toEqual([1_000 - 37 - 2 - 64 - 50, 61, 9])
+    open.close()
+  })
+
   it('counts the images of an upload as the backend tells, and refunds those of a failure', async () => {
     const answers = [
       () => new Response(whole().body, { headers: { 'x-image-count': '3' } }),
@@ -313,7 +338,7 @@ describe('metered()', () => {
       })
     const first = await upload()
     expect(first.headers.get('x-image-count')).toBeNull()
-    expect(first.headers.get('x-ratelimit-remaining-images-day')).toBe('0')
+    expect(first.headers.get('x-ratelimit-remaining-images-day')).toBe('7')
     await first.text()
     await (await upload()).text()
     expect(await ledger()).toMatchObject([{ requests: 2, errors: 1, images: 3 }])
@@ -328,7 +353,7 @@ describe('metered()', () => {
     expect(await errorOf(await ask(3))).toEqual([429, 'quota_exceeded', null])
     const failed = await ask(2)
     expect(await errorOf(failed)).toEqual([422, 'image_fetch_failed', null])
-    expect(failed.headers.get('x-ratelimit-remaining-images-day')).toBe('0')
+    expect(failed.headers.get('x-ratelimit-remaining-images-day')).toBe('2')
     expect(await ledger()).toMatchObject([{ requests: 1, errors: 1, images: 0 }])
   })
 

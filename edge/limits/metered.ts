@@ -9,8 +9,8 @@ import type { BackendAnswer, EdgeContext, Platform } from '../platform.ts'
 import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
 import { hasClearRoom, Headroom } from './headroom.ts'
 import type { LateMeter } from './late-meter.ts'
-import { limitHeaders, refusalError } from './limit-headers.ts'
-import type { Decision, Demand, Settlement } from './meter.ts'
+import { limitHeaders, refusalError, standingsAfter } from './limit-headers.ts'
+import { type Decision, type Demand, type Settlement, tokensOf } from './meter.ts'
 import type { StreamEnd } from '../streams/stream-relay.ts'
 
 /** How a call ended, for its log line. */
@@ -89,6 +89,8 @@ class Call {
   readonly #startedAt: number
   readonly #isLimited: boolean
   #reserved: Promise<unknown> | undefined
+  /** What a key with limits was granted. */
+  #grant: Extract<Decision, { granted: true }> | undefined
   /** Whether the next call may depend on this one's settlement. */
   #isTight = false
   #images: number
@@ -142,6 +144,7 @@ class Call {
       })
       this.#c.set('standings', decision.standings)
       if (!decision.granted) throw refusalError(decision.refusal)
+      this.#grant = decision
       this.#isTight = !hasClearRoom(decision.standings)
     } else {
       reserved.catch(() => undefined)
@@ -177,9 +180,9 @@ class Call {
     if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)
     const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream') === true
     const body = isStream ? answer.body : null
+    const sent = body === null ? await this.#keep(answer) : this.#relay(body)
     const limits = limitHeaders(this.#c.get('standings') ?? [])
     const headers = { ...clientResponseHeaders(answer.headers), ...limits }
-    const sent = body === null ? await this.#keep(answer) : this.#relay(body)
     return new Response(sent, { status: answer.status, headers })
   }
 
@@ -238,6 +241,10 @@ class Call {
       ...(isError ? { errorCode: answer.errorCode } : {}),
     }
     const ms = this.#platform.now() - this.#startedAt
+    if (this.#grant !== undefined) {
+      const used = { tokens: tokensOf(usage), images }
+      this.#c.set('standings', standingsAfter(this.#grant, used, ms))
+    }
     const settlement = { callId: this.#callId, ending, usage, images, ms }
     try {
       await this.#reserved
@@ -249,7 +256,7 @@ class Call {
         request_id: this.#c.get('requestId'),
         key_id: this.#key.id,
         ending,
-        tokens: usage === undefined ? 0 : usage.prompt_tokens + usage.completion_tokens,
+        tokens: tokensOf(usage),
         images,
         detail: cause instanceof Error ? cause.message : null,
       })

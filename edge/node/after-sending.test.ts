@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest'
 import type { Decision, Meter } from '../limits/meter.ts'
 import { afterSending } from './after-sending.ts'
 
-const granted: Decision = { granted: true, standings: [] }
+const granted: Decision = {
+  granted: true,
+  standings: [],
+  reserved: { tokens: 0, images: 0 },
+}
 const request = {
   callId: 'call',
   limits: {},
