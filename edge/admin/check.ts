@@ -39,10 +39,16 @@ function refusal(error: z.ZodError): ServiceError {
 export function jsonBody({ optional = false } = {}): MiddlewareHandler<EdgeEnv> {
   return async (c, next) => {
     const { headers } = c.req.raw
-    const isAbsent = !headers.has('content-type') && (headers.get('content-length') ?? '0') === '0'
-    if (!(optional && isAbsent)) mediaTypeOf(headers, ['application/json'])
+    const isAbsent = async () =>
+      !headers.has('content-type') && (await c.req.arrayBuffer()).byteLength === 0
+    if (!optional || !(await isAbsent())) mediaTypeOf(headers, ['application/json'])
     await next()
   }
+}
+
+/** Where the key that a page is to follow is not there, or not any more. */
+export function noSuchPage(after: string | undefined): ServiceError {
+  return new ServiceError('invalid_field', `after: there is no key ${after}`, { param: 'after' })
 }
 
 /** Refuses a body that is too large for this purpose. */

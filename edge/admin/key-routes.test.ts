@@ -139,14 +139,18 @@ describe('GET /admin/keys', () => {
     expect(await pageOf('?limit=3')).toEqual([ids, false])
   })
 
-  it.each(['?limit=0', '?limit=1001', '?limit=many', '?limit=1&limit=2', '?page=2'])(
-    'refuses %s',
-    async (query) => {
-      const { call } = setUp()
-      const [status, code] = await errorOf(await call('GET', query))
-      expect([status, code]).toEqual([400, 'invalid_field'])
-    },
-  )
+  it.each([
+    '?limit=0',
+    '?limit=1001',
+    '?limit=many',
+    '?limit=1&limit=2',
+    '?page=2',
+    '?after=aaaaaaaaaaaa',
+  ])('refuses %s', async (query) => {
+    const { call } = setUp()
+    const [status, code] = await errorOf(await call('GET', query))
+    expect([status, code]).toEqual([400, 'invalid_field'])
+  })
 })
 
 describe('/admin/keys/{id}', () => {
@@ -243,6 +247,18 @@ describe('/admin/keys/{id}', () => {
       expect(await keys.verify(key)).toHaveProperty('key')
     },
   )
+
+  it('rotate reads a body that does not say its length nor its type', async () => {
+    const { app, create, keys } = setUp()
+    const { id, key } = await create()
+    const response = await app.request(`/admin/keys/${id}/rotate`, {
+      method: 'POST',
+      body: new Blob(['{"grace_seconds":0}']).stream(),
+      duplex: 'half',
+    })
+    expect(await errorOf(response)).toEqual([415, 'unsupported_media_type', null])
+    expect(await keys.verify(key)).toHaveProperty('key')
+  })
 
   it('does not rotate an expired key', async () => {
     const { call, create, clock } = setUp()

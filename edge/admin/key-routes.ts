@@ -13,7 +13,7 @@ import type { KeyRecord } from '../keys/key-record.ts'
 import type { KeyChanges } from '../keys/key-store.ts'
 import { limitsOf, statusOf, viewOf } from '../keys/key-view.ts'
 import type { EdgeContext, EdgeEnv, Platform } from '../platform.ts'
-import { check, jsonBody, smallBody } from './check.ts'
+import { check, jsonBody, noSuchPage, smallBody } from './check.ts'
 
 /** Longer ids do not exist; the shorter ones that do not are answered 404. */
 const idParam = z.object({ id: z.string().max(64) })
@@ -43,6 +43,7 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
   app.get(listKeys.path, check('query', listKeysQuery), async (c) => {
     const { limit, after } = c.req.valid('query')
     const records = await reach(() => keyStore.list(limit + 1, after))
+    if (records === undefined) throw noSuchPage(after)
     const page = { keys: records.slice(0, limit).map(view), has_more: records.length > limit }
     return c.json(page, 200, noStore)
   })
@@ -84,13 +85,13 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
   app.post(rotateKey.path, ...rotation, check('json', rotateKeyFields), async (c) => {
     const { id } = c.req.valid('param')
     const { grace_seconds } = c.req.valid('json')
-    const status = statusOf(found(id, await reach(() => keyStore.get(id))), wallClock())
-    if (status !== 'active') {
-      throw new ServiceError('key_not_active', `Cannot rotate key ${id}: it is ${status}`)
-    }
     const { text, hash } = await keys.issue(id)
-    const record = await reach(() => keyStore.rotate(id, hash, grace_seconds * 1_000))
-    return answer(c, noted(platform, c, found(id, record), 'rotated'), 200, text)
+    const record = found(id, await reach(() => keyStore.rotate(id, hash, grace_seconds * 1_000)))
+    if (record.hash !== hash) {
+      const message = `Cannot rotate key ${id}: it is ${statusOf(record, wallClock())}`
+      throw new ServiceError('key_not_active', message)
+    }
+    return answer(c, noted(platform, c, record, 'rotated'), 200, text)
   })
   return app
 }

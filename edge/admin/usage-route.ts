@@ -6,7 +6,7 @@ import { rootKey } from '../keys/key-record.ts'
 import type { Meter } from '../limits/meter.ts'
 import { utcDayOf } from '../limits/utc-day.ts'
 import type { EdgeEnv, Platform } from '../platform.ts'
-import { check } from './check.ts'
+import { check, noSuchPage } from './check.ts'
 
 /** Milliseconds before the last day where a range begins that names no first one: thirty days in all. */
 const defaultRangeMs = 29 * 86_400_000
@@ -30,6 +30,7 @@ export function usageRoute({
       const usage = await Promise.all(ids.map((id) => meter.usage(id, { from, to })))
       return c.json({ from, to, usage: usage.flat(), next }, 200, { 'cache-control': 'no-store' })
     } catch (cause) {
+      if (cause instanceof ServiceError) throw cause
       throw new ServiceError('limits_unavailable', 'Usage cannot be read now', { cause })
     }
   })
@@ -44,6 +45,7 @@ export function usageRoute({
     const wanted = isFirst ? limit - 1 : limit
     const storedAfter = after === rootKey.id ? undefined : after
     const records = await keyStore.list(wanted + 1, storedAfter)
+    if (records === undefined) throw noSuchPage(after)
     const stored = records.slice(0, wanted).map(({ id }) => id)
     const ids = isFirst ? [rootKey.id, ...stored] : stored
     return { ids, next: records.length > wanted ? ids.at(-1)! : null }

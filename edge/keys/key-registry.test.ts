@@ -32,9 +32,11 @@ describe('KeyRegistry', () => {
   it('lists page by page in order of creation', () => {
     const { registry } = setUp()
     for (const id of ['c', 'a', 'b']) registry.create(newKey(id))
-    expect(registry.list(2).map(({ id }) => id)).toEqual(['c', 'a'])
-    expect(registry.list(2, 'a').map(({ id }) => id)).toEqual(['b'])
+    expect(registry.list(2)?.map(({ id }) => id)).toEqual(['c', 'a'])
+    expect(registry.list(2, 'a')?.map(({ id }) => id)).toEqual(['b'])
     expect(registry.list(2, 'b')).toEqual([])
+    registry.remove('a')
+    expect(registry.list(2, 'a')).toBeUndefined()
   })
 
   it('refuses a second key with the same id, and keeps the first as it was', () => {
@@ -50,6 +52,18 @@ describe('KeyRegistry', () => {
     const first = registry.create(newKey('a'))
     const changed = registry.update('a', { note: 'for the shop', expiresAt: 5 })
     expect(changed).toEqual({ ...first, note: 'for the shop', expiresAt: 5, version: 2 })
+  })
+
+  it('rotates no key that has ended', () => {
+    const { clock, registry } = setUp()
+    registry.create({ ...newKey('a'), expiresAt: 2_000 })
+    const rotated = registry.rotate('a', 'new', 0)
+    expect(rotated?.hash).toBe('new')
+    clock.ms = 2_000
+    expect(registry.rotate('a', 'newer', 0)).toEqual(rotated)
+    registry.update('a', { expiresAt: null })
+    const revoked = registry.revoke('a')
+    expect(registry.rotate('a', 'newer', 0)).toEqual(revoked)
   })
 
   it('revokes once; a second time changes nothing', () => {

@@ -1,6 +1,7 @@
 import type { Sql } from '../storage/sql.ts'
 import { randomSecret } from './key-format.ts'
 import type { KeyRecord } from './key-record.ts'
+import { statusOf } from './key-view.ts'
 import type { KeyChanges, KeyStore, NewKey, SyncReply } from './key-store.ts'
 
 /** Changes told with one answer; an isolate further behind forgets what it knows instead, which is cheaper for both. */
@@ -48,10 +49,11 @@ export class KeyRegistry implements KeyStore {
     return row === undefined ? undefined : parseRecord(row)
   }
 
-  list(limit: number, after = ''): readonly KeyRecord[] {
-    const query = `SELECT record FROM keys
-      WHERE position > ifnull((SELECT position FROM keys WHERE id = ?), 0) ORDER BY position LIMIT ?`
-    return this.#sql.all<RecordRow>(query, after, limit).map(parseRecord)
+  list(limit: number, after?: string): readonly KeyRecord[] | undefined {
+    const position = after === undefined ? 0 : this.#positionOf(after)
+    if (position === undefined) return undefined
+    const query = 'SELECT record FROM keys WHERE position > ? ORDER BY position LIMIT ?'
+    return this.#sql.all<RecordRow>(query, position, limit).map(parseRecord)
   }
 
   create(key: NewKey): KeyRecord {
@@ -80,10 +82,11 @@ export class KeyRegistry implements KeyStore {
   }
 
   rotate(id: string, hash: string, graceMs: number): KeyRecord | undefined {
-    return this.#change(id, (old) => ({
-      hash,
-      previous: graceMs === 0 ? null : { hash: old.hash, until: this.#now() + graceMs },
-    }))
+    return this.#change(id, (old) => {
+      const now = this.#now()
+      if (statusOf(old, now) !== 'active') return undefined
+      return { hash, previous: graceMs === 0 ? null : { hash: old.hash, until: now + graceMs } }
+    })
   }
 
   remove(id: string): KeyRecord | undefined {
@@ -109,6 +112,11 @@ export class KeyRegistry implements KeyStore {
       this.#sql.all('UPDATE keys SET record = ? WHERE id = ?', JSON.stringify(record), id)
       return record
     })
+  }
+
+  #positionOf(id: string): number | undefined {
+    const query = 'SELECT position FROM keys WHERE id = ?'
+    return this.#sql.all<{ position: number }>(query, id)[0]?.position
   }
 
   #nextVersion(id: string): number {

@@ -38,14 +38,17 @@ export interface KeyStore {
    */
   sync(version: number, id: string, lacksCopy?: boolean): Eventually<SyncReply>
   get(id: string): Eventually<KeyRecord | undefined>
-  /** In order of creation. @param after id of the last key already seen */
-  list(limit: number, after?: string): Eventually<readonly KeyRecord[]>
+  /** In order of creation. @param after id of the last key already seen. @returns undefined when there is none with it */
+  list(limit: number, after?: string): Eventually<readonly KeyRecord[] | undefined>
   create(key: NewKey): Eventually<KeyRecord>
   /** @returns undefined when there is no such key, as all below */
   update(id: string, changes: KeyChanges): Eventually<KeyRecord | undefined>
   /** For good. Revoking twice changes nothing. */
   revoke(id: string): Eventually<KeyRecord | undefined>
-  /** Replaces the secret; the old one stays good for `graceMs`, the one before it ends now. */
+  /**
+   * Replaces the secret; the old one stays good for `graceMs`, the one before it ends now. A key that has ended keeps its
+   * own: the record returned then has another hash.
+   */
   rotate(id: string, hash: string, graceMs: number): Eventually<KeyRecord | undefined>
   /** @returns the record as it was, with the version of its removal */
   remove(id: string): Eventually<KeyRecord | undefined>

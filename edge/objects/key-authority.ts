@@ -40,7 +40,7 @@ export class KeyAuthority extends DurableObject<AuthorityEnv> implements KeyStor
   get(id: string): KeyRecord | undefined {
     return this.#registry.get(id)
   }
-  list(limit: number, after?: string): readonly KeyRecord[] {
+  list(limit: number, after?: string): readonly KeyRecord[] | undefined {
     return this.#registry.list(limit, after)
   }
   create(key: NewKey): KeyRecord {
