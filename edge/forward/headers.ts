@@ -1,3 +1,4 @@
+import { hasControlCharacters } from '../../shared/api/media-type.ts'
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { BackendAnswer } from '../platform.ts'
@@ -32,7 +33,7 @@ export function backendRequestHeaders(request: ForwardedRequest): Readonly<Recor
   const headers: Record<string, string> = {}
   for (const name of requestHeadersPassed) {
     const value = request.client.get(name)
-    if (value !== null) headers[name] = value
+    if (value !== null && !hasControlCharacters(value)) headers[name] = value
   }
   if (request.contentType !== undefined) headers['content-type'] = request.contentType
   if (request.contentLength !== undefined) {

@@ -25,6 +25,23 @@ describe('fingerprintOf()', () => {
     )
   })
 
+  it('takes a boundary for one only where it delimits', async () => {
+    const ofText = (boundary: string, text: string) => {
+      const headers = new Headers({ 'content-type': `multipart/form-data; boundary=${boundary}` })
+      return fingerprintOf('/generate/image', headers, bytes(text.replaceAll('|', `--${boundary}`)))
+    }
+    const original = await ofText('q', '|\r\n\r\nquick\r\n|--\r\n')
+    expect(await ofText('zz', '|\r\n\r\nquick\r\n|--\r\n')).toBe(original)
+    const others = await Promise.all([
+      ofText('q', '|\r\n\r\nuick\r\n|--\r\n'),
+      ofText('q', '|\r\n\r\nquic|k\r\n|--\r\n'),
+      ofText('q', '|\r\n\r\nquic\r\n|k\r\n|--\r\n'),
+      ofText('q', '\r\n\r\nquick\r\n|--\r\n'),
+      ofText('u', '|\r\n\r\nqick\r\n|--\r\n'),
+    ])
+    expect(new Set([original, ...others]).size).toBe(6)
+  })
+
   it('differs with the path, the media type, the wish for a stream and the body', async () => {
     const headers = (type: string, accept = '*/*') => new Headers({ 'content-type': type, accept })
     const json = headers('application/json')

@@ -12,26 +12,40 @@ export async function fingerprintOf(
   const contentType = headers.get('content-type') ?? ''
   const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   const boundary = /;\s*boundary="?([^";]+)"?/i.exec(contentType)?.[1]
-  const head = [path, mediaType, headers.get('accept') ?? '', ''].join('\n')
-  const pieces = boundary === undefined ? [body] : withoutText(body, boundary)
-  const bytes = joinChunks([new TextEncoder().encode(head), ...pieces])
+  const parts = boundary === undefined ? [body] : partsOf(body, boundary.trim())
+  const lengths = parts.map((part) => part.byteLength).join(' ')
+  const head = [path, mediaType, headers.get('accept') ?? '', lengths, ''].join('\n')
+  const bytes = joinChunks([new TextEncoder().encode(head), ...parts])
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** What lies before, between and after the occurrences of `text`. */
-function withoutText(bytes: Uint8Array, text: string): Uint8Array[] {
-  const wanted = new TextEncoder().encode(text)
-  const pieces: Uint8Array[] = []
-  let pieceStart = 0
-  let at = bytes.indexOf(wanted[0]!)
-  while (at >= 0) {
-    if (wanted.every((byte, offset) => bytes[at + offset] === byte)) {
-      pieces.push(bytes.subarray(pieceStart, at))
-      pieceStart = at + wanted.length
-      at = pieceStart - 1
-    }
-    at = bytes.indexOf(wanted[0]!, at + 1)
+/**
+ * What lies before, between and after the delimiters of a multipart body (RFC 2046): a boundary only counts at the start
+ * of a line, where no part can hold it.
+ */
+function partsOf(bytes: Uint8Array, boundary: string): Uint8Array[] {
+  const delimiter = new TextEncoder().encode(`\r\n--${boundary}`)
+  const firstDelimiter = delimiter.subarray(2)
+  const parts: Uint8Array[] = []
+  let start = 0
+  if (hasAt(bytes, 0, firstDelimiter)) {
+    parts.push(bytes.subarray(0, 0))
+    start = firstDelimiter.length
   }
-  return [...pieces, bytes.subarray(pieceStart)]
+  for (let at = bytes.indexOf(carriageReturn, start); at >= 0;) {
+    const isDelimiter = hasAt(bytes, at, delimiter)
+    if (isDelimiter) {
+      parts.push(bytes.subarray(start, at))
+      start = at + delimiter.length
+    }
+    at = bytes.indexOf(carriageReturn, isDelimiter ? start : at + 1)
+  }
+  return [...parts, bytes.subarray(start)]
+}
+
+const carriageReturn = 0x0d
+
+function hasAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  return wanted.every((byte, offset) => bytes[at + offset] === byte)
 }

@@ -3,6 +3,14 @@ import { ServiceError } from './errors.ts'
 /** Characters of a media type that an error repeats: the longest registered ones have some 80. */
 const maxToldChars = 80
 
+// oxlint-disable-next-line no-control-regex -- they are what it looks for
+const controlCharacters = /[\u0000-\u0008\u000a-\u001f\u007f]/
+
+/** Not every HTTP server refuses them in headers (RFC 9110, section 5.5), but every client refuses to send them. */
+export function hasControlCharacters(headerValue: string): boolean {
+  return controlCharacters.test(headerValue)
+}
+
 interface BodyHeaders {
   /** `Content-Type`, as it was sent. */
   readonly type: string | null | undefined
@@ -18,8 +26,11 @@ export function acceptedMediaType<Accepted extends string>(
   { type, encoding }: BodyHeaders,
   accepted: readonly Accepted[],
 ): Accepted {
-  if ((encoding ?? 'identity') !== 'identity') {
+  if ((encoding ?? 'identity').toLowerCase() !== 'identity') {
     throw new ServiceError('unsupported_media_type', 'Content-Encoding is not supported here')
+  }
+  if (hasControlCharacters(type ?? '')) {
+    throw new ServiceError('unsupported_media_type', 'Content-Type holds a control character')
   }
   const given = type?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   const match = accepted.find((each) => each === given)
