@@ -1,5 +1,4 @@
 import { Hono } from 'hono'
-import { HTTPException } from 'hono/http-exception'
 import { errorResponse, ServiceError, toServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { edgeRoutes, type EdgeRouteName, type RouteName, routes } from '../shared/api/routes.ts'
@@ -71,22 +70,13 @@ function nameRoute(name: EdgeRouteName): EdgeMiddleware {
 }
 
 function answerError(error: unknown, c: EdgeContext): Response {
-  const failure = toServiceError(isMalformedJson(error) ? malformedJson(error) : error)
+  const failure = toServiceError(error)
   c.set('failure', failure)
   const response = errorResponse(failure, c.get('requestId'))
   const limits = limitHeaders(c.get('standings') ?? [])
   for (const name in limits) response.headers.set(name, limits[name]!)
   if (failure.status === 401) response.headers.set('www-authenticate', 'Bearer')
   return response
-}
-
-/** All that Hono's validator says of JSON it cannot read. */
-function isMalformedJson(error: unknown): error is HTTPException {
-  return error instanceof HTTPException && error.status === 400
-}
-
-function malformedJson(cause: HTTPException): ServiceError {
-  return new ServiceError('invalid_json', 'The request body is not valid JSON', { cause })
 }
 
 function methodsByPath(): Map<string, readonly string[]> {

@@ -1,17 +1,18 @@
 import { zValidator } from '@hono/zod-validator'
 import type { MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type * as z from 'zod'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { invalidField } from '../../shared/api/request.ts'
+import { readClientBody } from '../body/client-body.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
+import { parseJsonBytes } from '../body/read-fields.ts'
 import type { EdgeEnv } from '../platform.ts'
 
 /** Bytes of an administrator's request: a few fields and a note. */
 const maxBytes = 16 * 1024
 
 /** Checks one part of a request; `c.req.valid(part)` then gives it. @throws {ServiceError} `invalid_field` */
-export function check<Part extends 'json' | 'param' | 'query', Schema extends z.ZodType>(
+export function check<Part extends 'param' | 'query', Schema extends z.ZodType>(
   part: Part,
   schema: Schema,
 ) {
@@ -35,13 +36,22 @@ function refusal(error: z.ZodError): ServiceError {
   return invalidField(error)
 }
 
-/** Refuses a body that is not JSON. One that may be left out is looked at only when there is one. */
-export function jsonBody({ optional = false } = {}): MiddlewareHandler<EdgeEnv> {
+/**
+ * Reads and checks a JSON body; `c.req.valid('json')` then gives it.
+ * @param optional true where nothing at all counts as `{}`
+ * @throws {ServiceError} `unsupported_media_type`, `invalid_json`, `invalid_field`, `body_too_large`
+ */
+export function jsonBody<Schema extends z.ZodType>(
+  schema: Schema,
+  { optional = false } = {},
+): MiddlewareHandler<EdgeEnv, string, { out: { json: z.output<Schema> } }> {
   return async (c, next) => {
-    const { headers } = c.req.raw
-    const isAbsent = async () =>
-      !headers.has('content-type') && (await c.req.arrayBuffer()).byteLength === 0
-    if (!optional || !(await isAbsent())) mediaTypeOf(headers, ['application/json'])
+    const bytes = await readClientBody(c, maxBytes)
+    const isAbsent = optional && bytes.byteLength === 0
+    if (!isAbsent) mediaTypeOf(c.req.raw.headers, ['application/json'])
+    const result = schema.safeParse(isAbsent ? {} : parseJsonBytes(bytes), { reportInput: true })
+    if (!result.success) throw refusal(result.error)
+    c.req.addValidatedData('json', result.data as object)
     await next()
   }
 }
@@ -50,12 +60,3 @@ export function jsonBody({ optional = false } = {}): MiddlewareHandler<EdgeEnv> 
 export function noSuchPage(after: string | undefined): ServiceError {
   return new ServiceError('invalid_field', `after: there is no key ${after}`, { param: 'after' })
 }
-
-/** Refuses a body that is too large for this purpose. */
-export const smallBody = bodyLimit({
-  maxSize: maxBytes,
-  onError() {
-    const message = `The request body is over the limit of ${maxBytes} bytes`
-    throw new ServiceError('body_too_large', message)
-  },
-})

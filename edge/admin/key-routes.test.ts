@@ -260,6 +260,16 @@ describe('/admin/keys/{id}', () => {
     expect(await keys.verify(key)).toHaveProperty('key')
   })
 
+  it.each([{}, { 'content-type': 'application/json' }])(
+    'rotate needs no body, with %j',
+    async (headers) => {
+      const { app, create } = setUp()
+      const { id } = await create()
+      const response = await app.request(`/admin/keys/${id}/rotate`, { method: 'POST', headers })
+      expect(response.status).toBe(200)
+    },
+  )
+
   it('does not rotate an expired key', async () => {
     const { call, create, clock } = setUp()
     const { id } = await create({ expires_at: '2026-01-02T00:00:00Z' })

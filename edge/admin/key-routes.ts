@@ -13,7 +13,7 @@ import type { KeyRecord } from '../keys/key-record.ts'
 import type { KeyChanges } from '../keys/key-store.ts'
 import { limitsOf, statusOf, viewOf } from '../keys/key-view.ts'
 import type { EdgeContext, EdgeEnv, Platform } from '../platform.ts'
-import { check, jsonBody, noSuchPage, smallBody } from './check.ts'
+import { check, jsonBody, noSuchPage } from './check.ts'
 
 /** Longer ids do not exist; the shorter ones that do not are answered 404. */
 const idParam = z.object({ id: z.string().max(64) })
@@ -27,7 +27,7 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
   const view = (record: KeyRecord) => viewOf(record, wallClock())
   const app = new Hono<EdgeEnv>()
 
-  app.post(createKey.path, smallBody, jsonBody(), check('json', createKeyFields), async (c) => {
+  app.post(createKey.path, jsonBody(createKeyFields), async (c) => {
     const { note, scopes, limits, expires_at } = c.req.valid('json')
     const expiresAt = timeOf(expires_at)
     if (expiresAt !== null && expiresAt <= wallClock()) {
@@ -53,20 +53,12 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
     return answer(c, view(found(id, await reach(() => keyStore.get(id)))))
   })
 
-  const changeBody = check('json', changeKeyFields)
-  app.patch(
-    changeKey.path,
-    check('param', idParam),
-    smallBody,
-    jsonBody(),
-    changeBody,
-    async (c) => {
-      const { id } = c.req.valid('param')
-      const fields = c.req.valid('json')
-      const record = found(id, await reach(() => keyStore.update(id, changesOf(fields))))
-      return answer(c, noted(platform, c, record, 'changed', Object.keys(fields)))
-    },
-  )
+  app.patch(changeKey.path, check('param', idParam), jsonBody(changeKeyFields), async (c) => {
+    const { id } = c.req.valid('param')
+    const fields = c.req.valid('json')
+    const record = found(id, await reach(() => keyStore.update(id, changesOf(fields))))
+    return answer(c, noted(platform, c, record, 'changed', Object.keys(fields)))
+  })
 
   app.delete(removeKey.path, check('param', idParam), async (c) => {
     const { id } = c.req.valid('param')
@@ -81,8 +73,8 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
     return answer(c, noted(platform, c, record, 'revoked'))
   })
 
-  const rotation = [check('param', idParam), smallBody, jsonBody({ optional: true })] as const
-  app.post(rotateKey.path, ...rotation, check('json', rotateKeyFields), async (c) => {
+  const rotation = jsonBody(rotateKeyFields, { optional: true })
+  app.post(rotateKey.path, check('param', idParam), rotation, async (c) => {
     const { id } = c.req.valid('param')
     const { grace_seconds } = c.req.valid('json')
     const { text, hash } = await keys.issue(id)

@@ -6,8 +6,7 @@ import { readClientBody } from './client-body.ts'
 
 /** A JSON body. @throws {ServiceError} `invalid_json`, or as `readClientBody` */
 export async function readJson(c: EdgeContext): Promise<unknown> {
-  const bytes = await readClientBody(c, maxJsonBytes)
-  return parseJson(decodeUtf8(bytes))
+  return parseJsonBytes(await readClientBody(c, maxJsonBytes))
 }
 
 /** A URL-encoded form, as the object a JSON client would have sent. */
@@ -46,6 +45,11 @@ function fieldsToObject(fields: Iterable<readonly [string, string]>): Record<str
 }
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+
+/** @throws {ServiceError} `invalid_json` */
+export function parseJsonBytes(bytes: Uint8Array): unknown {
+  return parseJson(decodeUtf8(bytes))
+}
 
 function decodeUtf8(bytes: Uint8Array): string {
   try {
