@@ -78,9 +78,28 @@ describe('Headroom', () => {
 })
 
 describe('hasClearRoom()', () => {
+  const nothing = { tokens: 0, images: 0 }
+
   it('asks for half of every limit', () => {
-    expect(hasClearRoom(granted(50, 500).standings)).toBe(true)
-    expect(hasClearRoom(granted(50, 499).standings)).toBe(false)
-    expect(hasClearRoom([])).toBe(true)
+    expect(hasClearRoom({ ...granted(50, 500), reserved: nothing })).toBe(true)
+    expect(hasClearRoom({ ...granted(50, 499), reserved: nothing })).toBe(false)
+    expect(hasClearRoom({ standings: [], reserved: { tokens: 4_000, images: 16 } })).toBe(true)
   })
+
+  it.each([
+    ['concurrentRequests', 500, 255, false],
+    ['concurrentRequests', 500, 256, true],
+    ['concurrentRequests', 1_000, 499, false],
+    ['tokensPerDay', 50_000, 25_599, false],
+    ['tokensPerDay', 50_000, 25_600, true],
+    ['imagesPerDay', 600, 511, false],
+    ['imagesPerDay', 600, 512, true],
+    ['requestsPerMinute', 100, 50, true],
+  ] as const)(
+    'asks for 256 times what the call holds of %s (%i, %i left)',
+    (name, limit, remaining, expected) => {
+      const standings: Standing[] = [{ name, limit, remaining, resetMs: undefined }]
+      expect(hasClearRoom({ standings, reserved: { tokens: 100, images: 2 } })).toBe(expected)
+    },
+  )
 })

@@ -1,8 +1,21 @@
 import type { KeyIdentity } from '../keys/key-record.ts'
-import { type Decision, type Demand, type LimitName, type Standing, unitOf } from './meter.ts'
+import {
+  type Decision,
+  type Demand,
+  type Grant,
+  type LimitName,
+  type Standing,
+  unitOf,
+} from './meter.ts'
 
 /** Part of a limit that is left when its room is clear: more than others can use up while one reservation is on its way. */
 const clearPart = 0.5
+
+/**
+ * Calls for which there must be room besides before one may be settled after its answer: whoever has read answers may
+ * begin so many at once through other isolates, which still find reserved what those calls give back.
+ */
+const clearCalls = 256
 
 /** Milliseconds that what was heard counts for something: the length of the shortest limits' window. */
 const freshMs = 60_000
@@ -78,9 +91,23 @@ export class Headroom {
   }
 }
 
-/** Whether every limit has clear room. */
-export function hasClearRoom(standings: readonly Standing[]): boolean {
-  return standings.every(({ limit, remaining }) => isClear(limit, remaining))
+/** Whether nobody notices when a call is settled: there is clear room, and much more than the call holds. */
+export function hasClearRoom({
+  standings,
+  reserved,
+}: Pick<Grant, 'standings' | 'reserved'>): boolean {
+  const held: Record<LimitName, number> = {
+    // Nothing gives it back.
+    requestsPerMinute: 0,
+    concurrentRequests: 1,
+    tokensPerMinute: reserved.tokens,
+    tokensPerDay: reserved.tokens,
+    imagesPerDay: reserved.images,
+  }
+  return standings.every(
+    ({ name, limit, remaining }) =>
+      isClear(limit, remaining) && remaining >= clearCalls * held[name],
+  )
 }
 
 function isClear(limit: number, remaining: number): boolean {

@@ -1,14 +1,12 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import {
   type Amounts,
-  type Decision,
+  type Grant,
   type LimitName,
   type Refusal,
   type Standing,
   unitOf,
 } from './meter.ts'
-
-type Grant = Extract<Decision, { granted: true }>
 
 /** How each limit is called: in header names, and in words. */
 const spelling: Record<LimitName, { readonly header: string; readonly words: string }> = {

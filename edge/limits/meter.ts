@@ -51,10 +51,19 @@ export interface Refusal {
   readonly waitMs: number | undefined
 }
 
-export type Decision = { readonly standings: readonly Standing[] } & (
-  | { readonly granted: true; readonly reserved: Amounts }
-  | { readonly granted: false; readonly refusal: Refusal }
-)
+export interface Grant {
+  readonly granted: true
+  readonly standings: readonly Standing[]
+  readonly reserved: Amounts
+}
+
+export type Decision =
+  | Grant
+  | {
+      readonly granted: false
+      readonly standings: readonly Standing[]
+      readonly refusal: Refusal
+    }
 
 export interface ReserveRequest {
   /** Unique among the calls of the key. */

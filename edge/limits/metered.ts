@@ -10,7 +10,7 @@ import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
 import { hasClearRoom, Headroom } from './headroom.ts'
 import type { LateMeter } from './late-meter.ts'
 import { limitHeaders, refusalError, standingsAfter } from './limit-headers.ts'
-import { type Decision, type Demand, type Settlement, tokensOf } from './meter.ts'
+import { type Decision, type Demand, type Grant, type Settlement, tokensOf } from './meter.ts'
 import type { StreamEnd } from '../streams/stream-relay.ts'
 
 /** How a call ended, for its log line. */
@@ -90,7 +90,7 @@ class Call {
   readonly #isLimited: boolean
   #reserved: Promise<unknown> | undefined
   /** What a key with limits was granted. */
-  #grant: Extract<Decision, { granted: true }> | undefined
+  #grant: Grant | undefined
   /** Whether the next call may depend on this one's settlement. */
   #isTight = false
   #images: number
@@ -145,7 +145,7 @@ class Call {
       this.#c.set('standings', decision.standings)
       if (!decision.granted) throw refusalError(decision.refusal)
       this.#grant = decision
-      this.#isTight = !hasClearRoom(decision.standings)
+      this.#isTight = !hasClearRoom(decision)
     } else {
       reserved.catch(() => undefined)
     }
