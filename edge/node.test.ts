@@ -75,6 +75,21 @@ describe('edge/node.ts and the hosts of images', () => {
   })
 })
 
+describe('edge/node.ts and the end of certificates', () => {
+  it('warns in time', async () => {
+    const dayMs = 86_400_000
+    const names = { server: ['localhost'], client: 'edge' }
+    const certificates = await createCertificates(names, Date.now() - 370.5 * dayMs)
+    const settings = { apiKey: 'a-key', backendUrl: 'https://localhost:1', certificates }
+    const edge = await startNodeEdge(settings)
+    for (const certificate of ['client', 'authority']) {
+      const warning = new RegExp(`"level":"warn".*"${certificate}".*"days_left":19,.*expires soon`)
+      await expect.poll(() => edge.output()).toMatch(warning)
+    }
+    await edge.stop()
+  })
+})
+
 describe('edge/node.ts on SIGHUP', () => {
   it('reads its certificates again, and goes on', async () => {
     const names = { server: ['localhost'], client: 'edge' }

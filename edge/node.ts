@@ -24,6 +24,7 @@ import { isEarlierProcess } from './node/earlier-process.ts'
 import { hashKeyNow } from './node/hash-key.ts'
 import { createHttpServer } from './node/http-server.ts'
 import { openSqlite } from './node/sqlite.ts'
+import { warnOfExpiry } from './node/warn-of-expiry.ts'
 import type { LogLine } from './platform.ts'
 import { guardStream } from './streams/guard-stream.ts'
 
@@ -38,7 +39,7 @@ async function start(): Promise<void> {
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   })
-  const identity = await readIdentity(config.tlsFiles)
+  let identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity)
   const now = () => performance.now()
   const pool = new BackendPool({
@@ -48,6 +49,7 @@ async function start(): Promise<void> {
     deadlineMs: config.deadlineMs,
   })
   const wallClock = () => Date.now()
+  warnOfExpiry(() => identity, logger.warn.bind(logger), wallClock)
   const stateFolder = join(config.stateDir, 'edge')
   const keyStore = new KeyRegistry(openSqlite(stateFolder, 'keys'), wallClock)
   const keyMeter = new KeyMeter(openSqlite(stateFolder, 'usage'), String(process.pid))
@@ -101,6 +103,7 @@ async function start(): Promise<void> {
     current: identity,
     read: () => readIdentity(config.tlsFiles),
     onChange(renewed) {
+      identity = renewed
       client.renew(renewed)
       logger.info('client certificate replaced')
     },

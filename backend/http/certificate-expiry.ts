@@ -1,5 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
-import { expiryOf, parseCertificates } from '../../shared/node/certificates/expiry.ts'
+import {
+  expiryOf,
+  expiryWarning,
+  parseCertificates,
+  warnEveryMs,
+} from '../../shared/node/certificates/expiry.ts'
 import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import type { Log } from '../telemetry/log.ts'
 
@@ -12,9 +17,6 @@ export interface CertificateStatus {
   /** True when it is time for a new one. */
   readonly warning: boolean
 }
-
-/** Milliseconds between two warnings about the same certificate. */
-const warnEveryMs = 24 * 3_600_000
 
 interface CertificateExpiryParts {
   readonly identity: TlsIdentity
@@ -67,12 +69,9 @@ export class CertificateExpiry {
     const now = this.#parts.wallClock()
     if (now - (this.#warnedAt.get(name) ?? -Infinity) < warnEveryMs) return
     this.#warnedAt.set(name, now)
-    const { expires, daysLeft, warn } = expiryOf(certificate, now)
-    if (!warn) return
-    const line = { certificate: name, expires, days_left: daysLeft }
-    this.#parts.log.warn(
-      line,
-      daysLeft < 0 ? 'certificate has expired' : 'certificate expires soon',
-    )
+    const warning = expiryWarning(name, certificate, now)
+    if (warning === undefined) return
+    const { message, ...line } = warning
+    this.#parts.log.warn(line, message)
   }
 }

@@ -21,6 +21,28 @@ export function expiryOf(certificate: X509Certificate, now: number): Expiry {
   return { expires: new Date(end).toISOString(), daysLeft, warn: daysLeft < warnBeforeDays }
 }
 
+/** Milliseconds between two warnings about the same certificate. */
+export const warnEveryMs = dayMs
+
+interface ExpiryWarning {
+  readonly message: string
+  readonly certificate: string
+  readonly expires: string
+  readonly days_left: number
+}
+
+/** What a log says of a certificate that ends soon. @returns undefined while there is time */
+export function expiryWarning(
+  name: string,
+  certificate: X509Certificate,
+  now: number,
+): ExpiryWarning | undefined {
+  const { expires, daysLeft, warn } = expiryOf(certificate, now)
+  if (!warn) return undefined
+  const message = daysLeft < 0 ? 'certificate has expired' : 'certificate expires soon'
+  return { message, certificate: name, expires, days_left: daysLeft }
+}
+
 /** The certificates of a PEM text, in its order. @throws when one cannot be read */
 export function parseCertificates(pem: string): readonly X509Certificate[] {
   return splitPem(pem).map((text) => new X509Certificate(text))
