@@ -125,7 +125,7 @@ async function* eventTexts(
         continue
       }
       if (next.done === true) return
-      yield usageText(next.value, exchange) + eventText(next.value, exchange.requestId)
+      yield eventText(next.value, exchange.requestId) + usageText(next.value, exchange)
       pending = source.next()
     }
   } catch (thrown) {
@@ -135,7 +135,7 @@ async function* eventTexts(
   }
 }
 
-/** Before each piece of text, what all text so far has used: whoever stops listening knows it. */
+/** Behind each piece of text, what all text so far has used: an edge whose client leaves knows it. */
 function usageText({ type }: GenerationEvent, { facts: { usage } }: Exchange): string {
   return type === 'delta' && usage !== undefined ? formatUsageComment(usage) : ''
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { formatEvent } from '../../shared/api/sse.ts'
 import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
-import { AnswerTail, readAnswerEnd } from './answer-tail.ts'
+import { AnswerTail } from './answer-tail.ts'
 
 const usage = { prompt_tokens: 812, image_tokens: 760, completion_tokens: 31 }
 const timings = {
@@ -32,31 +32,43 @@ function tailOf(text: string, chunkBytes: number): AnswerTail {
   return tail
 }
 
-describe('readAnswerEnd()', () => {
+const endOf = (text: string) => tailOf(text, 100_000).end()
+
+describe('AnswerTail', () => {
   it.each([1, 7, 100, 5_000, 100_000])('finds the usage of answers in chunks of %i', (size) => {
     const whole = JSON.stringify({ output: 'é'.repeat(20_000), ...rest })
-    expect(readAnswerEnd(tailOf(whole, size).text())).toEqual({ usage })
+    expect(tailOf(whole, size).end()).toEqual({ usage })
     const deltas = formatEvent('delta', { text: '\u{1F600}' }).repeat(900)
-    expect(readAnswerEnd(tailOf(deltas + end, size).text())).toEqual({ usage })
+    expect(tailOf(deltas + end, size).end()).toEqual({ usage })
   })
 
   it('finds what a stream has used so far, until it is over', () => {
     const piece = (tokens: number) =>
-      formatUsageComment({ ...usage, completion_tokens: tokens }) +
-      formatEvent('delta', { text: 'a' })
+      formatEvent('delta', { text: 'a' }) +
+      formatUsageComment({ ...usage, completion_tokens: tokens })
     const stream = piece(1) + piece(2) + piece(3)
     const usageSoFar = { ...usage, completion_tokens: 3 }
-    expect(readAnswerEnd(stream)).toEqual({ usageSoFar })
+    expect(endOf(stream)).toEqual({ usageSoFar })
     const error = { message: 'm', type: 'server_error', param: null, request_id: 'r' } as const
     const broken = stream + formatEvent('error', { error: { ...error, code: 'engine_restarted' } })
-    expect(readAnswerEnd(broken)).toEqual({ usageSoFar, errorCode: 'engine_restarted' })
+    expect(endOf(broken)).toEqual({ usageSoFar, errorCode: 'engine_restarted' })
+  })
+
+  it('knows what a stream has used however much of its next event has come', () => {
+    const told = formatEvent('delta', { text: 'a' }) + formatUsageComment(usage)
+    const tail = tailOf(told, told.length)
+    for (let piece = 0; piece < 100; piece += 1) tail.push(new Uint8Array(100).fill(0x61))
+    expect(tail.end()).toEqual({ usageSoFar: usage })
+    const torn = formatUsageComment({ ...usage, completion_tokens: 3_456 }).slice(0, -4)
+    tail.push(new TextEncoder().encode(`\n\n${torn}`))
+    expect(tail.end()).toEqual({ usageSoFar: usage })
   })
 
   it('is not misled by what a model writes', () => {
     const delta = formatEvent('delta', { text: forged })
-    expect(readAnswerEnd(delta)).toEqual({})
-    expect(readAnswerEnd(delta + end)).toEqual({ usage })
-    expect(readAnswerEnd(JSON.stringify({ output: forged, ...rest }))).toEqual({ usage })
+    expect(endOf(delta)).toEqual({})
+    expect(endOf(delta + end)).toEqual({ usage })
+    expect(endOf(JSON.stringify({ output: forged, ...rest }))).toEqual({ usage })
   })
 
   it('takes no usage that is no usage', () => {
@@ -65,14 +77,12 @@ describe('readAnswerEnd()', () => {
       '{"prompt_tokens":1.5}',
       '{}',
     ]) {
-      expect(readAnswerEnd(`{"output":"","usage":${wrong}}`)).toEqual({})
+      expect(endOf(`{"output":"","usage":${wrong}}`)).toEqual({})
     }
-    const plain = readAnswerEnd('{"usage":{"prompt_tokens":3,"completion_tokens":1}}')
+    const plain = endOf('{"usage":{"prompt_tokens":3,"completion_tokens":1}}')
     expect(plain.usage).toEqual({ prompt_tokens: 3, image_tokens: 0, completion_tokens: 1 })
   })
-})
 
-describe('AnswerTail', () => {
   it('holds on to little, however much flows by', () => {
     const tail = tailOf('x'.repeat(1_000_000), 1_000)
     expect(tail.text().length).toBeLessThan(4_096)

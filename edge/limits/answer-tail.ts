@@ -1,6 +1,6 @@
 import type { Usage } from '../../shared/api/events.ts'
 import { joinChunks } from '../../shared/fetch/read-limited.ts'
-import { lastUsageComment } from '../../shared/forward/usage-comment.ts'
+import { lastUsageComment, maxUsageCommentBytes } from '../../shared/forward/usage-comment.ts'
 
 /**
  * Bytes of an answer's end that are kept: usage, timings and ids stand there, in whole answers and in the `end` event,
@@ -14,8 +14,12 @@ const utf8 = new TextDecoder()
 export class AnswerTail {
   readonly #chunks: Uint8Array[] = []
   #size = 0
+  #usageSoFar: Usage | undefined
 
   push(chunk: Uint8Array): void {
+    // Of what comes after it there may be more than is kept.
+    const comment = lastUsageComment(utf8.decode(chunk.subarray(-maxUsageCommentBytes)))
+    if (comment !== undefined) this.#usageSoFar = comment
     this.#chunks.push(chunk.byteLength > tailBytes ? chunk.subarray(-tailBytes) : chunk)
     this.#size += this.#chunks.at(-1)!.byteLength
     while (this.#size - this.#chunks[0]!.byteLength >= tailBytes) {
@@ -26,6 +30,13 @@ export class AnswerTail {
   /** A character cut in two at the front becomes U+FFFD. */
   text(): string {
     return utf8.decode(joinChunks(this.#chunks))
+  }
+
+  /** What the answer says about itself, as far as it came. */
+  end(): AnswerEnd {
+    const end = readAnswerEnd(this.text())
+    const usageSoFar = end.usageSoFar ?? this.#usageSoFar
+    return usageSoFar === undefined ? end : { ...end, usageSoFar }
   }
 }
 
@@ -44,7 +55,7 @@ export interface AnswerEnd {
  * JSON strings every quote and line break is escaped.
  * @param tail may begin anywhere
  */
-export function readAnswerEnd(tail: string): AnswerEnd {
+function readAnswerEnd(tail: string): AnswerEnd {
   const code = /^event: error\ndata: .*"code":"(\w+)"/m.exec(tail)?.[1]
   const object = [...tail.matchAll(/[{,]"usage":(\{[^{}]*\})/g)].at(-1)?.[1]
   const soFar = lastUsageComment(tail)

@@ -6,7 +6,7 @@ import { clientResponseHeaders } from '../forward/headers.ts'
 import { runSignal } from '../forward/run-signal.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
 import type { BackendAnswer, EdgeContext, Platform } from '../platform.ts'
-import { type AnswerEnd, AnswerTail, readAnswerEnd } from './answer-tail.ts'
+import { type AnswerEnd, AnswerTail } from './answer-tail.ts'
 import { hasClearRoom, Headroom } from './headroom.ts'
 import type { LateMeter } from './late-meter.ts'
 import { limitHeaders, refusalError, standingsAfter } from './limit-headers.ts'
@@ -191,7 +191,7 @@ class Call {
     const bytes = new Uint8Array(await answer.arrayBuffer())
     const tail = new AnswerTail()
     tail.push(bytes)
-    const end = readAnswerEnd(tail.text())
+    const end = tail.end()
     const isAnswer = answer.status < 400 && end.usage !== undefined
     await this.#end(isAnswer ? 'answered' : 'failed', isAnswer ? end : {})
     this.#c.set('relayed', Promise.resolve({ ...this.#facts!, bytes: bytes.byteLength }))
@@ -210,7 +210,7 @@ class Call {
       lastWords: () => brokenOff(this.#c.get('requestId')),
       onEnd: async (how, tail, bytes) => {
         this.#c.get('onStreamEnd')?.(how)
-        const told = readAnswerEnd(tail.text())
+        const told = tail.end()
         const isTorn = how === 'broken' && told.usage === undefined && told.errorCode === undefined
         const end = isTorn ? { ...told, errorCode: brokenCode } : told
         await this.#end(endingOf(how, end), end)
