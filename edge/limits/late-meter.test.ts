@@ -44,6 +44,15 @@ describe('LateMeter', () => {
     expect(calls).toEqual(['settle a urgent', 'settle a late'])
   })
 
+  it('sends what is on its way once more only to whoever asks for usage', async () => {
+    const { meter, calls } = setUp()
+    const urgent = meter.settle('a', settlement('one'), true)
+    const asked = Promise.all([meter.reserve('a', request), meter.reserve('a', request)])
+    const range = { from: '2026-11-22', to: '2026-11-22' }
+    await Promise.all([urgent, asked, meter.usage('a', range)])
+    expect(calls).toEqual(['settle a one', 'reserve a', 'reserve a', 'settle a one', 'usage a'])
+  })
+
   it('settles before it is asked about the same key again, and lets other keys pass', async () => {
     const { meter, calls } = setUp()
     const late = meter.settle('a', settlement('one'), false)
@@ -51,6 +60,8 @@ describe('LateMeter', () => {
     expect(calls).toEqual(['reserve b'])
     await meter.reserve('a', request)
     expect(calls).toEqual(['reserve b', 'settle a one', 'reserve a'])
+    await meter.reserve('a', request)
+    expect(calls.slice(3)).toEqual(['reserve a'])
     await late
     calls.length = 0
     await meter.usage('a', { from: '2026-11-22', to: '2026-11-22' })

@@ -8,6 +8,8 @@ const retryMs = [100, 1_000]
 interface Waiting {
   readonly keyId: string
   readonly settlement: Settlement
+  /** Whether it is on its way. */
+  isSent: boolean
 }
 
 /**
@@ -24,20 +26,22 @@ export class LateMeter {
   }
 
   reserve(keyId: string, request: ReserveRequest): Promise<Decision> {
-    this.#send(keyId).catch(() => undefined)
+    const unsent = this.#waitingOf(keyId).filter(({ isSent }) => !isSent)
+    this.#send(unsent).catch(() => undefined)
     return this.#meter.reserve(keyId, request)
   }
 
   async usage(keyId: string, range: DayRange): Promise<DayUsage[]> {
-    await this.#send(keyId)
+    await this.#send(this.#waitingOf(keyId))
     return this.#meter.usage(keyId, range)
   }
 
   /** @param isUrgent true when the answer waits for it. @throws when it could not be written down, after some attempts */
   async settle(keyId: string, settlement: Settlement, isUrgent: boolean): Promise<void> {
-    const waiting = { keyId, settlement }
+    const waiting = { keyId, settlement, isSent: false }
     this.#waiting.add(waiting)
     if (!isUrgent) await afterAnswer()
+    waiting.isSent = true
     try {
       await withRetries(() => this.#meter.settle(keyId, settlement))
     } finally {
@@ -46,9 +50,16 @@ export class LateMeter {
   }
 
   /** Once more is no harm, and what one request waits for another one must not. */
-  async #send(keyId: string): Promise<void> {
-    const ofKey = [...this.#waiting].filter((one) => one.keyId === keyId)
-    await Promise.all(ofKey.map(({ settlement }) => this.#meter.settle(keyId, settlement)))
+  async #send(waiting: readonly Waiting[]): Promise<void> {
+    const sent = waiting.map((one) => {
+      one.isSent = true
+      return this.#meter.settle(one.keyId, one.settlement)
+    })
+    await Promise.all(sent)
+  }
+
+  #waitingOf(keyId: string): Waiting[] {
+    return [...this.#waiting].filter((one) => one.keyId === keyId)
   }
 }
 
