@@ -24,6 +24,9 @@ export function usageRoute({
     const { key_id: keyId, limit, after, ...range } = c.req.valid('query')
     const to = range.to ?? utcDayOf(wallClock())
     const from = range.from ?? utcDayOf(Date.parse(to) - defaultRangeMs)
+    if (from > to) {
+      throw new ServiceError('invalid_field', `from: ${from} is after ${to}`, { param: 'from' })
+    }
     try {
       const { ids, next } =
         keyId === undefined ? await pageOfIds(limit, after) : { ids: [keyId], next: null }
