@@ -14,12 +14,11 @@ const utf8 = new TextDecoder()
 export class AnswerTail {
   readonly #chunks: Uint8Array[] = []
   #size = 0
-  #usageSoFar: Usage | undefined
+  /** The last bytes that may tell what was used: of what comes after them there may be more than is kept. */
+  #told: Uint8Array = new Uint8Array()
 
   push(chunk: Uint8Array): void {
-    // Of what comes after it there may be more than is kept.
-    const comment = lastUsageComment(utf8.decode(chunk.subarray(-maxUsageCommentBytes)))
-    if (comment !== undefined) this.#usageSoFar = comment
+    if (endsWithNumber(chunk)) this.#told = chunk.subarray(-maxUsageCommentBytes)
     this.#chunks.push(chunk.byteLength > tailBytes ? chunk.subarray(-tailBytes) : chunk)
     this.#size += this.#chunks.at(-1)!.byteLength
     while (this.#size - this.#chunks[0]!.byteLength >= tailBytes) {
@@ -35,10 +34,18 @@ export class AnswerTail {
   /** What the answer says about itself, as far as it came. */
   end(): AnswerEnd {
     const end = readAnswerEnd(this.text())
-    const usageSoFar = end.usageSoFar ?? this.#usageSoFar
+    const usageSoFar = end.usageSoFar ?? lastUsageComment(utf8.decode(this.#told))
     return usageSoFar === undefined ? end : { ...end, usageSoFar }
   }
 }
+
+/** As a comment about usage does, and no event. */
+function endsWithNumber(chunk: Uint8Array): boolean {
+  const digit = chunk.at(-3) ?? 0
+  return chunk.at(-1) === newline && digit >= 0x30 && digit <= 0x39
+}
+
+const newline = 0x0a
 
 /** What an answer says about itself near its end. */
 export interface AnswerEnd {
