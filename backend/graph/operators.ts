@@ -96,9 +96,9 @@ export function matMulNBits(
   })
 }
 
-/** The larger of two numbers, element by element. */
-export function max(g: GraphBuilder, a: Value, b: Value): Value {
-  return single(g, 'Max', [a, b])
+/** The largest of several numbers, element by element. */
+export function max(g: GraphBuilder, values: readonly Value[]): Value {
+  return single(g, 'Max', values)
 }
 
 export function neg(g: GraphBuilder, x: Value): Value {
@@ -224,11 +224,6 @@ export function reshape(g: GraphBuilder, x: Value, dims: readonly number[]): Val
   return single(g, 'Reshape', [x, g.int64s(dims)])
 }
 
-/** Takes the dimensions from a value; a 0 among them is a real one. */
-export function reshapeTo(g: GraphBuilder, x: Value, shape: Value): Value {
-  return single(g, 'Reshape', [x, shape], { attributes: { allowzero: int(1) } })
-}
-
 export function transpose(g: GraphBuilder, x: Value, permutation: readonly number[]): Value {
   return single(g, 'Transpose', [x], { attributes: { perm: ints(permutation) } })
 }
@@ -268,14 +263,33 @@ export function scatterElements(
   return single(g, 'ScatterElements', [x, indices, updates], { attributes: { axis: int(axis) } })
 }
 
+/** As `scatterElements`, but each update is added to what stands at its index. */
+export function scatterAdd(
+  g: GraphBuilder,
+  x: Value,
+  indices: Value,
+  updates: Value,
+  axis: number,
+): Value {
+  const attributes = { axis: int(axis), reduction: text('add') }
+  return single(g, 'ScatterElements', [x, indices, updates], { attributes })
+}
+
+/** The indices that sort x [n] from the least; equal values keep their order. @param n int64 [1] */
+export function ascendingOrder(g: GraphBuilder, x: Value, n: Value): Value {
+  const attributes = { axis: int(0), largest: int(0), sorted: int(1) }
+  return g.node('TopK', [x, n], { outputs: 2, attributes })[1]!
+}
+
+/** x divided by the sum of its magnitudes along the last axis. */
+export function shareOfSum(g: GraphBuilder, x: Value): Value {
+  return single(g, 'LpNormalization', [x], { attributes: { p: int(1), axis: int(-1) } })
+}
+
 /** Indices of the k largest along the last axis; ties give the lower index. */
 export function topKIndices(g: GraphBuilder, x: Value, k: number): Value {
   const attributes = { axis: int(-1), largest: int(1), sorted: int(0) }
   return g.node('TopK', [x, g.int64s([k])], { outputs: 2, attributes })[1]!
-}
-
-export function nonZero(g: GraphBuilder, x: Value): Value {
-  return single(g, 'NonZero', [x])
 }
 
 export function cumSumExclusive(g: GraphBuilder, x: Value, axis: number): Value {

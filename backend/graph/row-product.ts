@@ -20,32 +20,32 @@ const leastMagnitude = 1e-20
 export interface QuantizedRows {
   /** uint8 [...heads, rows, in] */
   readonly values: Value
-  /** [...heads, rows, 1] */
-  readonly scales: Value
+  /** [...heads, rows, 1]: what the highest level stands for */
+  readonly magnitudes: Value
 }
+
+/** One step of a level, in parts of a row's magnitude. */
+const levelSize = 1 / maxLevel
 
 /**
  * Rows in 8 bits, with one scale for each, found while running:
  *
- *     s = max |x| / 127,  q = round(x / s) + 128
+ *     m = max |x|,  q = round(127 x / m) + 128
  *
  * @param x [rows, in], or [heads, rows, in] with the number of heads
  */
 export function quantizedRows(g: GraphBuilder, x: Value, heads?: number): QuantizedRows {
-  const largest = max(g, reduceMax(g, x), neg(g, reduceMin(g, x)))
+  const largest = max(g, [reduceMax(g, x), neg(g, reduceMin(g, x)), g.float32s([leastMagnitude])])
   // Of no rows, ONNX Runtime 1.30 reduces nothing: without this the shape would be that of x.
-  const perRow = reshape(g, largest, heads === undefined ? [-1, 1] : [heads, -1, 1])
-  const magnitude = max(g, perRow, g.float32s([leastMagnitude]))
-  const levels = mul(g, x, div(g, g.float32s([maxLevel]), magnitude))
-  return {
-    values: quantizeLinear(g, levels, g.float32s([1], []), g.uint8s([zeroPoint], [])),
-    scales: mul(g, magnitude, g.float32s([1 / maxLevel])),
-  }
+  const magnitudes = reshape(g, largest, heads === undefined ? [-1, 1] : [heads, -1, 1])
+  const parts = div(g, x, magnitudes)
+  const values = quantizeLinear(g, parts, g.float32s([levelSize], []), g.uint8s([zeroPoint], []))
+  return { values, magnitudes }
 }
 
 /**
- * x w^T in 8 bits, with one scale for each row of x and one for each row of w: y = s t ((q - 128) w_q). The operator takes
- * a single scale for all of q, so the rows' own are multiplied in afterwards. Sums are of whole numbers, hence exact: a row
+ * x w^T in 8 bits, with one scale for each row of x and one for each row of w: y = m t / 127 ((q - 128) w_q). The operator
+ * takes a single scale for all of q, so the rows' own are multiplied in afterwards. Sums are of whole numbers, hence exact: a row
  * comes out the same in any company.
  * @param weight [out, in], as checkpoints store it
  */
@@ -71,8 +71,9 @@ interface QuantizedWeights {
 }
 
 function scaledProduct(g: GraphBuilder, x: QuantizedRows, weights: QuantizedWeights): Value {
-  const unit = { scale: g.float32s([1], []), zeroPoint: g.uint8s([zeroPoint], []) }
-  return mul(g, matMulIntegerToFloat(g, { values: x.values, ...unit }, weights), x.scales)
+  const levels = { scale: g.float32s([levelSize], []), zeroPoint: g.uint8s([zeroPoint], []) }
+  const product = matMulIntegerToFloat(g, { values: x.values, ...levels }, weights)
+  return mul(g, product, x.magnitudes)
 }
 
 /**

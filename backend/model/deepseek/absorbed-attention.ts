@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
 import { headLinear, type WeightForm } from '../../graph/layers.ts'
-import { add, concat, fusedMatMul, matMul, softmax, split } from '../../graph/operators.ts'
+import { add, concat, fusedMatMul, ifElse, matMul, softmax, split } from '../../graph/operators.ts'
 import { sliceRows, transposed, type WeightSource } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../model-config.ts'
 import { decoderNames } from './decoder-names.ts'
@@ -27,24 +27,15 @@ export function absorbedAttention(
   kvB: WeightSource,
   { layer, lanes, form, qNope, qRope, present }: AbsorbedInputs,
 ): Value {
-  const { num_attention_heads: heads, kv_lora_rank: latent, qk_rope_head_dim: rope } = config
+  const { kv_lora_rank: latent, qk_rope_head_dim: rope } = config
   const halves = absorbedHalves(config, kvB)
   const turned = headLinear(g, 'w_uk', qNope, halves.keys, form)
   const query = concat(g, [turned, qRope], -1)
-  const perLane = (x: Value, axis: number) =>
-    split(g, x, { value: lanes.absorbedCounts, count: lanes.absorbed.length }, axis)
-  const presents = perLane(present, 0)
-  const mixed = perLane(query, 1).map((laneQuery, index) =>
-    g.scope(lanes.absorbed[index]!.name, () => {
-      const past = g.input(decoderNames.past(layer, index), 'float32', ['past', latent + rope])
-      const tokens = { query: laneQuery, present: presents[index]!, past }
-      const lane = lanes.absorbed[index]!
-      return ifBusy(g, lane, { heads, width: latent + rope }, () =>
-        attendLane(g, config, lane, tokens),
-      )
-    }),
+  const pasts = lanes.absorbed.map((_, lane) =>
+    g.input(decoderNames.past(layer, lane), 'float32', ['past', latent + rope]),
   )
-  const [context] = split(g, concat(g, mixed, 1), [latent, rope], -1)
+  const mixed = g.scope('lanes', () => attendLanes(g, config, lanes, { query, present, pasts }))
+  const [context] = split(g, mixed, [latent, rope], -1)
   return headLinear(g, 'w_uv', context!, halves.values, form)
 }
 
@@ -56,6 +47,56 @@ function absorbedHalves(config: TextConfig, kvB: WeightSource) {
     keys: firstRows.map((row) => transposed(sliceRows(kvB, row, nope))),
     values: firstRows.map((row) => sliceRows(kvB, row + nope, value)),
   }
+}
+
+interface LaneTokens {
+  /** [heads, n, latent + rope] */
+  readonly query: Value
+  /** [n, latent + rope] */
+  readonly present: Value
+  /** [T, latent + rope] of each lane */
+  readonly pasts: readonly Value[]
+}
+
+/**
+ * All lanes. With one sequence or none its lane has all rows: they need not be divided, nor seven idle lanes skipped.
+ * @returns [heads, n, latent + rope]
+ */
+function attendLanes(
+  g: GraphBuilder,
+  config: TextConfig,
+  lanes: LaneBatch,
+  tokens: LaneTokens,
+): Value {
+  const { num_attention_heads: heads, kv_lora_rank: latent, qk_rope_head_dim: rope } = config
+  const [first, second] = lanes.absorbed
+  const single = () => attendLane(g, config, first!, { ...tokens, past: tokens.pasts[0]! })
+  if (second === undefined) return single()
+  const branch = (name: string, build: () => Value) =>
+    g.branch(name, 'float32', [heads, 'absorbed tokens', latent + rope], build)
+  return ifElse(g, second.busy, {
+    ifTrue: branch('several', () => concat(g, severalLanes(g, config, lanes, tokens), 1)),
+    ifFalse: branch('single', single),
+  })
+}
+
+/** Each lane on its part of the rows; the first two are known to be busy. */
+function severalLanes(
+  g: GraphBuilder,
+  config: TextConfig,
+  { absorbed, absorbedCounts }: LaneBatch,
+  { query, present, pasts }: LaneTokens,
+): Value[] {
+  const { num_attention_heads: heads, kv_lora_rank: latent, qk_rope_head_dim: rope } = config
+  const lengths = { value: absorbedCounts, count: absorbed.length }
+  const [queries, presents] = [split(g, query, lengths, 1), split(g, present, lengths, 0)]
+  return absorbed.map((lane, index) =>
+    g.scope(lane.name, () => {
+      const tokens = { query: queries[index]!, present: presents[index]!, past: pasts[index]! }
+      const attend = () => attendLane(g, config, lane, tokens)
+      return index < 2 ? attend() : ifBusy(g, lane, { heads, width: latent + rope }, attend)
+    }),
+  )
 }
 
 /** query [heads, S, width], present [S, width], past [T, width] -> [heads, S, width] */

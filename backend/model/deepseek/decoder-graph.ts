@@ -10,6 +10,7 @@ import type { TextConfig } from '../model-config.ts'
 import { latentAttention } from './latent-attention.ts'
 import { decoderNames } from './decoder-names.ts'
 import { denseMlp } from './dense-mlp.ts'
+import { expertPairs } from './expert-order.ts'
 import { experts } from './experts.ts'
 import { ropeInputs } from './rope.ts'
 import { laneInputs } from './lanes.ts'
@@ -34,6 +35,7 @@ export function buildDecoderGraph(
   const sampleRows = g.input(decoderNames.sampleRows, 'int64', ['rows'])
   const rope = ropeInputs(g, config)
   const laneBatch = laneInputs(g, lanes)
+  const pairs = expertPairs(g, config, laneBatch.counts)
 
   const stream = new ResidualStream(g, embeddings, config.rms_norm_eps)
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
@@ -53,8 +55,11 @@ export function buildDecoderGraph(
       stream.add(attention.output)
       const norm = checkpoint.tensor(`${prefix}.post_attention_layernorm.weight`)
       const y = stream.normed('post_attention_layernorm', norm)
-      const feedForward = layer < config.first_k_dense_replace ? denseMlp : experts
-      stream.add(g.scope('mlp', () => feedForward(g, config, checkpoint, `${prefix}.mlp`, y, form)))
+      const feedForward = () =>
+        layer < config.first_k_dense_replace
+          ? denseMlp(g, config, checkpoint, `${prefix}.mlp`, y, form)
+          : experts(g, config, checkpoint, `${prefix}.mlp`, { x: y, pairs, form })
+      stream.add(g.scope('mlp', feedForward))
     })
   }
   const final = stream.normed('norm', checkpoint.tensor('language_model.model.norm.weight'))

@@ -26,7 +26,7 @@ export interface Lane {
 
 /** The tokens of a run, divided among its lanes: first all absorbed lanes, then the expanded one. */
 export interface LaneBatch {
-  /** Attend in latent space: cheapest for one token or a few. Masks [S, S], over the new tokens only. */
+  /** Attend in latent space: cheapest for one token or a few. Busy ones come first. Masks [S, S], over the new tokens only. */
   readonly absorbed: readonly Lane[]
   /** Attends with keys and values expanded: cheapest for a long chunk. Mask [S, T + S]. */
   readonly expanded: Lane

@@ -1,22 +1,14 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
 import { floatWeight, linear } from '../../graph/layers.ts'
-import {
-  add,
-  div,
-  gatherElements,
-  mul,
-  reduceSum,
-  sigmoid,
-  topKIndices,
-} from '../../graph/operators.ts'
+import { add, gatherElements, shareOfSum, sigmoid, topKIndices } from '../../graph/operators.ts'
 import type { TextConfig } from '../model-config.ts'
 
 export interface Routing {
   /** int64 [N, expertsPerToken] */
   readonly indices: Value
-  /** float32 [N, expertsPerToken], summing to `routed_scaling_factor` */
-  readonly weights: Value
+  /** float32 [N, expertsPerToken]: what each weighs, summing to 1 */
+  readonly shares: Value
 }
 
 /**
@@ -35,8 +27,5 @@ export function router(
   const biasSource = checkpoint.tensor(`${prefix}.gate.e_score_correction_bias`)
   const bias = floatWeight(g, 'e_score_correction_bias', biasSource)
   const indices = topKIndices(g, add(g, scores, bias), config.num_experts_per_tok)
-  const chosen = gatherElements(g, scores, indices, 1)
-  const share = div(g, chosen, reduceSum(g, chosen, 1, true))
-  const weights = mul(g, share, g.float32s([config.routed_scaling_factor], []))
-  return { indices, weights }
+  return { indices, shares: shareOfSum(g, gatherElements(g, scores, indices, 1)) }
 }
