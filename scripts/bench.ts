@@ -82,7 +82,6 @@ async function measureAll(): Promise<void> {
     weights: 'q8',
     slots: options.slots,
     threads: options.threads,
-    visionWorker: new URL('../backend/vision-worker.js', import.meta.url),
     onProgress: (text) => console.log(text),
   })
   tell(loadRow((performance.now() - start) / 1000))

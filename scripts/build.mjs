@@ -9,7 +9,6 @@ import { pathToFileURL } from 'node:url'
 const entryPoints = {
   'backend/main': 'backend/main.ts',
   'backend/inference': 'backend/inference/child.ts',
-  'backend/vision-worker': 'backend/model/vision-worker.ts',
   'backend/processor-worker': 'backend/processor/worker.ts',
   'cli/describe': 'cli/describe.ts',
   'edge/node': 'edge/node.ts',

@@ -28,7 +28,6 @@ export async function main({
     weights: 'q8',
     slots: 4,
     threads: availableParallelism(),
-    visionWorker: new URL('../backend/vision-worker.js', import.meta.url),
   })
   const samples: { x: number; y: number }[] = []
   const report = await runSoak({

@@ -103,15 +103,15 @@ describe('prefix cache', () => {
     const { promptIds, images } = imagePrompt([12, 12], [12, 12])
     const job = { promptIds, images, maxTokens: 9 }
     const first = await ask(engine, job)
-    expect(model.encodes).toBe(2)
+    expect(model.looks).toBe(2)
     // 76 tokens: the first image ends at 37, the second at 74; 64 are known.
     const second = await ask(engine, job)
-    expect([model.encodes, second.end.cachedTokens]).toEqual([3, 64])
+    expect([model.looks, second.end.cachedTokens]).toEqual([3, 64])
     expect(second.ids).toEqual(first.ids)
     const longer = { ...job, promptIds: joined(promptIds, text(60)) }
     await ask(engine, longer)
     const covered = await ask(engine, longer)
-    expect([model.encodes, covered.end.cachedTokens]).toEqual([4, 128])
+    expect([model.looks, covered.end.cachedTokens]).toEqual([4, 128])
     expect(covered.ids).toEqual(await plain(longer))
   })
 
@@ -122,9 +122,9 @@ describe('prefix cache', () => {
     const cached = async (tenant: string) =>
       (await ask(engine, { ...job, tenant })).end.cachedTokens
     expect([await cached('a'), await cached('b')]).toEqual([0, 0])
-    expect(model.encodes).toBe(2)
+    expect(model.looks).toBe(2)
     expect([await cached('a'), await cached('b')]).toEqual([64, 64])
-    expect(model.encodes).toBe(2)
+    expect(model.looks).toBe(2)
   })
 
   it('keeps nothing of a failed step', async () => {
@@ -173,7 +173,7 @@ describe('image features', () => {
     const { engine, model } = start()
     const job = { ...imagePrompt([4, 4]), maxTokens: 4, stopIds: [] }
     const answers = await Promise.all(Array.from({ length: 100 }, () => ask(engine, job)))
-    expect([model.encodes, engine.snapshot().visionRuns]).toEqual([1, 1])
+    expect([model.looks, engine.snapshot().visionRuns]).toEqual([1, 1])
     const expected = await plain(job)
     for (const { ids } of answers) expect(ids).toEqual(expected)
   })
@@ -183,7 +183,7 @@ describe('image features', () => {
     const [image] = imagePrompt([4, 4]).images
     const job = { promptIds: imagePrompt([4, 4], [4, 4]).promptIds, images: [image!, image!] }
     await ask(engine, job)
-    expect(model.encodes).toBe(1)
+    expect(model.looks).toBe(1)
   })
 
   it('are made again once they had to make room', async () => {
@@ -192,14 +192,14 @@ describe('image features', () => {
     const [a, b] = imagePrompt([4, 4], [4, 4]).images
     const { promptIds } = imagePrompt([4, 4])
     for (const image of [a!, b!, b!, a!]) await ask(engine, { promptIds, images: [image] })
-    expect(model.encodes).toBe(3)
+    expect(model.looks).toBe(3)
     expect(engine.snapshot().memory.imageBytes).toBe(bytesOfOne)
   })
 
   it('fail for all who wait, and are tried again by the next', async () => {
     let failing = true
     const { engine, model } = start(everything, {
-      onEncode: () => {
+      onLook: () => {
         if (failing) throw new Error('bad graph')
       },
     })
@@ -210,15 +210,15 @@ describe('image features', () => {
         reason: { code: 'internal', cause: { message: 'bad graph' } },
       })
     }
-    expect(model.encodes).toBe(1)
+    expect(model.looks).toBe(1)
     failing = false
     expect((await ask(engine, job)).ids).toEqual(await plain(job))
-    expect(model.encodes).toBe(2)
+    expect(model.looks).toBe(2)
   })
 
   it('reach the others when the first to ask is cancelled meanwhile', async () => {
     const controller = new AbortController()
-    const { engine, model } = start(everything, { onEncode: () => controller.abort() })
+    const { engine, model } = start(everything, { onLook: () => controller.abort() })
     const job = imagePrompt([4, 4])
     const [first, second] = await Promise.allSettled([
       ask(engine, job, controller.signal),
@@ -226,13 +226,13 @@ describe('image features', () => {
     ])
     expect(first).toMatchObject({ reason: { code: 'cancelled' } })
     expect(second).toMatchObject({ value: { ids: await plain(job) } })
-    expect(model.encodes).toBe(1)
+    expect(model.looks).toBe(1)
   })
 
   it('of different images are made in turn, the next beside the steps of those that have theirs', async () => {
     const calls: string[] = []
     const { engine } = start(everything, {
-      onEncode: () => void calls.push('image'),
+      onLook: () => void calls.push('image'),
       onStep: () => void calls.push('step'),
     })
     const [a, b] = imagePrompt([4, 4], [4, 4]).images
@@ -241,7 +241,7 @@ describe('image features', () => {
       ask(engine, { promptIds, images: [image], maxTokens: 3, stopIds: [] }),
     )
     await Promise.all(jobs)
-    expect(calls.slice(0, 3)).toEqual(['image', 'image', 'step'])
+    expect(calls.slice(0, 3)).toEqual(['image', 'step', 'image'])
     expect(calls.filter((call) => call === 'image')).toHaveLength(2)
   })
 })

@@ -62,7 +62,7 @@ describe('several choices', () => {
     await ask(engine, job)
     const prompts = model.steps.flat().filter((row) => row.tokenIds.length > 1)
     expect(prompts.map((row) => row.tokenIds.length)).toEqual([job.promptIds.length])
-    expect(model.encodes).toBe(1)
+    expect(model.looks).toBe(1)
   })
 
   it('are equal when greedy', async () => {

@@ -189,7 +189,7 @@ describe('generate()', () => {
     const { engine } = start(
       new FakeModel(
         {},
-        { onEncode: () => void calls.push('image'), onStep: () => void calls.push('step') },
+        { onLook: () => void calls.push('image'), onStep: () => void calls.push('step') },
       ),
     )
     const stream = answer(engine, createJob({ maxTokens: 30, stopIds: [] }))
@@ -204,7 +204,7 @@ describe('generate()', () => {
     let clockMs = 0
     const model = new FakeModel(
       { slots: 1 },
-      { onEncode: () => void (clockMs += 100), onStep: () => void (clockMs += 10) },
+      { onLook: () => void (clockMs += 100), onStep: () => void (clockMs += 10) },
     )
     const { engine } = start(model, { now: () => clockMs })
     const first = answer(
@@ -280,19 +280,19 @@ describe('cancellation', () => {
     expect(new Set(model.steps.flat().map((row) => row.slot)).size).toBe(1)
   })
 
-  it('frees the slot when aborted during vision, whose run goes on', async () => {
+  it('frees the slot when aborted during vision, and looks no further', async () => {
     const gate = createGate()
-    const { engine, model } = start(new FakeModel({}, { onEncode: gate.pass }))
+    const { engine, model } = start(new FakeModel({}, { onLook: gate.pass }))
     const controller = new AbortController()
     const job = answer(engine, createJob(imagePrompt([2, 2], [2, 2])), controller.signal)
     await gate.reached
     controller.abort()
     await expect(job).rejects.toMatchObject({ code: 'cancelled' })
+    gate.open()
     await settle(engine)
     expect(engine.snapshot()).toMatchObject({ slotsInUse: 0, cachedTokens: 0, steps: 0 })
-    gate.open()
     await engine.close()
-    expect([model.openSlots, model.encodes]).toEqual([0, 1])
+    expect([model.openSlots, model.looks, model.openLooks]).toEqual([0, 1, 0])
   })
 
   it('frees the slot with the running step when aborted during prefill', async () => {
@@ -369,8 +369,8 @@ describe('failures', () => {
   })
 
   it('a failing image ends its own request only', async () => {
-    const onEncode = () => Promise.reject(new Error('bad graph'))
-    const { engine, model } = start(new FakeModel({}, { onEncode }))
+    const onLook = () => Promise.reject(new Error('bad graph'))
+    const { engine, model } = start(new FakeModel({}, { onLook }))
     const text = createJob()
     const [image, other] = await Promise.allSettled([
       answer(engine, createJob(imagePrompt([2, 2]))),

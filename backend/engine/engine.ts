@@ -4,7 +4,6 @@ import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
 import { ActiveJob } from './active-job.ts'
 import { admit, tokenLimitOf } from './admission.ts'
-import { Bell } from './bell.ts'
 import type { CacheLimits } from './cache-limits.ts'
 import { CacheMemory } from './cache-memory.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from './job.ts'
@@ -13,6 +12,7 @@ import type { StepLimits } from './step-plan.ts'
 import { StepRunner } from './step-runner.ts'
 import { Throughput } from './throughput.ts'
 import { checkLogitBias } from './token-penalties.ts'
+import { TurnRunner } from './turn-runner.ts'
 import { VisionStage } from './vision-stage.ts'
 import { WaitingLine } from './waiting-line.ts'
 
@@ -72,9 +72,7 @@ class StepEngine implements LocalEngine {
   readonly #slots: Slots
   readonly #vision: VisionStage
   readonly #steps: StepRunner
-  /** Rings when a loop with nothing to step may have something to do. */
-  readonly #news = new Bell()
-  /** Rounds of the loop; not every one has a step. */
+  readonly #turns: TurnRunner
   #turn = 0
   #loop: Promise<void> | undefined
   #closed = false
@@ -103,13 +101,14 @@ class StepEngine implements LocalEngine {
       // Rows that steps of one token made are not those that chunks would make, to the last bit.
       keepAnswers: !deterministic,
     })
-    this.#vision = new VisionStage(model, caches.imageBytes ?? 0, () => this.#news.ring())
-    this.#steps = new StepRunner({
-      model,
-      memory: this.#memory,
+    this.#vision = new VisionStage(model, caches.imageBytes ?? 0)
+    this.#steps = new StepRunner({ model, memory: this.#memory, now: this.#now })
+    this.#turns = new TurnRunner({
+      steps: this.#steps,
+      vision: this.#vision,
       limits,
-      now: this.#now,
       fixedChunkTokens,
+      now: this.#now,
     })
   }
 
@@ -121,17 +120,15 @@ class StepEngine implements LocalEngine {
     if (signal.aborted) throw abortError(signal)
     const { job, position } = this.#accept(asked)
     enough.forEach((choiceSignal, choice) => {
-      const onEnough = () => this.#stopChoice(job, choice)
+      const onEnough = () => job.stopChoice(choice)
       choiceSignal.addEventListener('abort', onEnough, { once: true })
     })
     const onAbort = () => this.#cancel(job, abortError(signal))
     signal.addEventListener('abort', onAbort, { once: true })
-    const deadline = this.#ringAfter(asked.timeoutMs)
     try {
       yield { type: 'queued', position }
       yield* job.events.read()
     } finally {
-      clearTimeout(deadline)
       signal.removeEventListener('abort', onAbort)
       this.#cancel(job, abortError(signal))
     }
@@ -195,7 +192,6 @@ class StepEngine implements LocalEngine {
     admit(counts, (work) => this.#throughput.secondsFor(work))
     const position = Math.max(0, this.#waiting.before(job) - this.#slots.free)
     this.#waiting.add(job)
-    this.#news.ring()
     this.#loop ??= this.#run()
     return { job, position }
   }
@@ -214,37 +210,24 @@ class StepEngine implements LocalEngine {
   #cancel(job: ActiveJob, error: Error): void {
     job.fail(error)
     this.#waiting.remove(job)
-    this.#news.ring()
-  }
-
-  #stopChoice(job: ActiveJob, choice: number): void {
-    job.stopChoice(choice)
-    this.#news.ring()
-  }
-
-  /** A deadline ends a job also while the loop sleeps. */
-  #ringAfter(timeoutMs: number | undefined): NodeJS.Timeout | undefined {
-    if (timeoutMs === undefined) return undefined
-    // Timers may be early by less than a millisecond.
-    return setTimeout(() => this.#news.ring(), Math.ceil(timeoutMs) + 1)
   }
 
   async #run(): Promise<void> {
     // Jobs that arrive in the same turn start together, and the first sees its `queued` event before it starts.
     await this.#yieldToEvents()
     let sinceMs = this.#now()
-    while (!this.#slots.idle || this.#vision.busy) {
+    while (!this.#slots.idle) {
       this.#turn += 1
       this.#slots.takeBack()
       this.#slots.handOut()
-      const visionWork = this.#vision.advance(this.#slots.running)
-      const stepWork = await this.#steps.run(this.#slots.running, this.#turn)
+      const visionWork = this.#vision.handOut(this.#slots.running)
+      const stepWork = await this.#turns.run(this.#slots.running, this.#turn)
       this.#slots.takeBack()
-      this.#throughput.worked(visionWork + (stepWork ?? 0), this.#now() - sinceMs)
+      this.#throughput.worked(visionWork + stepWork, this.#now() - sinceMs)
       sinceMs = this.#now()
       await this.#yieldToEvents()
-      if (stepWork === undefined && this.#vision.busy) await this.#news.heard()
     }
+    this.#vision.handOut([])
     this.#loop = undefined
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from './random.ts'
-import { observe, promptShare, promptTokensBeside, unknownPace, type Pace } from './pacer.ts'
+import { allowedBeside, observe, unknownPace, type MeasuredTurn, type Pace } from './pacer.ts'
 
 /** Milliseconds of a step: a fixed part, one per token, one per token and 1,000 tokens it looks back on. */
 interface StepCost {
@@ -24,6 +24,18 @@ function costOf(cost: StepCost, rows: readonly { tokens: number; past: number }[
   return cost.fixed + cost.token * tokens + (cost.attention * looks) / 1_000 + first
 }
 
+const onePrompt = { prompts: 1, images: 0 }
+
+/** Nothing but what is given. */
+function turn(given: Partial<MeasuredTurn>): MeasuredTurn {
+  const nothing = { decodeRows: 0, promptTokens: 0, visionWork: 0, stepMs: 0, visionMs: 0 }
+  return { ...nothing, readers: onePrompt, ...given }
+}
+
+function tokensBeside(decodeRows: number, pace: Pace): number {
+  return allowedBeside(decodeRows, pace, onePrompt).promptTokens
+}
+
 /** Steps that streams have run alone before the prompt comes. */
 const stepsAlone = 40
 
@@ -36,17 +48,17 @@ function readBeside(
   streams: number,
   promptTokens: number,
   noise = () => 1,
-  share = 1,
+  readers = onePrompt,
 ) {
   let pace: Pace = unknownPace
   const steps: { ms: number; chunk: number; ratio: number }[] = []
   const context = 300
   for (let read = 0, step = 0; read < promptTokens; step++) {
     const rows = Array.from({ length: streams }, () => ({ tokens: 1, past: context + step }))
-    const allowed = step < stepsAlone ? 0 : promptTokensBeside(streams, pace, share)
+    const allowed = step < stepsAlone ? 0 : allowedBeside(streams, pace, readers).promptTokens
     const chunk = Math.min(allowed, promptTokens - read)
     const ms = costOf(cost, chunk > 0 ? [...rows, { tokens: chunk, past: read }] : rows) * noise()
-    pace = observe(pace, { decodeRows: streams, promptTokens: chunk, share, ms })
+    pace = observe(pace, turn({ decodeRows: streams, promptTokens: chunk, readers, stepMs: ms }))
     steps.push({ ms, chunk, ratio: ms / costOf(cost, rows) })
     read += chunk
   }
@@ -78,7 +90,7 @@ function readingMs(cost: StepCost, promptTokens: number, ratio: number): number 
   return total
 }
 
-describe('promptTokensBeside()', () => {
+describe('allowedBeside()', () => {
   it.each([
     ['nano', nano, 1, 4_000],
     ['nano', nano, 3, 4_000],
@@ -121,33 +133,41 @@ describe('promptTokensBeside()', () => {
   })
 
   it.each([
-    [0, 1],
-    [1, 1],
-    [2, 1.5],
-    [3, 2],
-    [7, 4],
-    [15, 4],
-  ])('while %i prompts are read, steps may be %f times as long', (prompts, share) => {
-    expect(promptShare(prompts)).toBe(share)
+    [1, 0, 8],
+    [2, 0, 17],
+    [1, 1, 17 / 2],
+    [3, 0, 26],
+    [2, 1, (26 * 2) / 3],
+    [7, 0, 62],
+    [15, 1, (62 * 15) / 16],
+  ])('for %i prompts and %i images: prompts get %f ms beside a gap of 10', (...given) => {
+    const [prompts, images, ms] = given
+    let pace = observe(unknownPace, turn({ decodeRows: 1, stepMs: 10 }))
+    const known = { promptTokenMs: 0.001, lastTokens: 1e6, visionWorkMs: 0.001, ratio: 1.8 }
+    pace = { ...pace, ...known }
+    const allowed = allowedBeside(1, pace, { prompts, images })
+    expect(allowed.promptTokens / 1_000).toBeCloseTo(ms, 2)
+    // Every reader has the same time.
+    expect(allowed.visionWork / 1_000).toBeCloseTo(ms / prompts, 2)
   })
 
   it('plans for longer steps where several prompts are read, and keeps that plan', () => {
-    const ratios = (share: number) =>
-      readBeside(fourLayers, 1, 10_000, noiseOf(1, 0.03), share)
+    const ratios = (prompts: number) =>
+      readBeside(fourLayers, 1, 10_000, noiseOf(1, 0.03), { prompts, images: 0 })
         .slice(stepsAlone + stepsToLearn)
         .map(({ ratio }) => ratio)
-    expect(quantile(ratios(3), 0.5)).toBeGreaterThan(2.7 * quantile(ratios(1), 0.5))
-    expect(quantile(ratios(3), 0.99)).toBeLessThanOrEqual(3 * 2)
+    expect(quantile(ratios(5), 0.5)).toBeGreaterThan(2.7 * quantile(ratios(1), 0.5))
+    expect(quantile(ratios(5), 0.99)).toBeLessThanOrEqual(3 * 2)
   })
 
   it('learns again what tokens cost after steps in which they seemed to cost nothing', () => {
-    let pace = observe(unknownPace, { decodeRows: 1, promptTokens: 0, share: 1, ms: 10 })
+    let pace = observe(unknownPace, turn({ decodeRows: 1, promptTokens: 0, stepMs: 10 }))
     for (let i = 0; i < 3; i++)
-      pace = observe(pace, { decodeRows: 1, promptTokens: 4, share: 1, ms: 9 })
-    expect(promptTokensBeside(1, pace)).toBe(8)
+      pace = observe(pace, turn({ decodeRows: 1, promptTokens: 4, stepMs: 9 }))
+    expect(tokensBeside(1, pace)).toBe(8)
     for (let i = 0; i < 9; i++)
-      pace = observe(pace, { decodeRows: 1, promptTokens: 8, share: 1, ms: 26 })
-    expect(promptTokensBeside(1, pace)).toBeLessThan(4)
+      pace = observe(pace, turn({ decodeRows: 1, promptTokens: 8, stepMs: 26 }))
+    expect(tokensBeside(1, pace)).toBeLessThan(4)
   })
 
   it('comes back from single slow steps', () => {
@@ -161,11 +181,11 @@ describe('promptTokensBeside()', () => {
   })
 
   it('runs a step without prompts first when the normal gap is not known', () => {
-    expect(promptTokensBeside(1, unknownPace)).toBe(0)
-    const pace = observe(unknownPace, { decodeRows: 2, promptTokens: 0, share: 1, ms: 10 })
-    expect(promptTokensBeside(1, pace)).toBe(0)
-    expect(promptTokensBeside(2, pace)).toBe(4)
-    expect(promptTokensBeside(3, pace)).toBe(4)
+    expect(tokensBeside(1, unknownPace)).toBe(0)
+    const pace = observe(unknownPace, turn({ decodeRows: 2, promptTokens: 0, stepMs: 10 }))
+    expect(tokensBeside(1, pace)).toBe(0)
+    expect(tokensBeside(2, pace)).toBe(4)
+    expect(tokensBeside(3, pace)).toBe(4)
   })
 
   it('measures the normal gap again after 32 steps with prompts', () => {
@@ -177,10 +197,10 @@ describe('promptTokensBeside()', () => {
   })
 
   it('allows one token at least, however long steps are', () => {
-    let pace = observe(unknownPace, { decodeRows: 1, promptTokens: 0, share: 1, ms: 10 })
+    let pace = observe(unknownPace, turn({ decodeRows: 1, promptTokens: 0, stepMs: 10 }))
     for (let i = 0; i < 9; i++)
-      pace = observe(pace, { decodeRows: 1, promptTokens: 4, share: 1, ms: 9_000 })
-    expect(promptTokensBeside(1, pace)).toBe(1)
+      pace = observe(pace, turn({ decodeRows: 1, promptTokens: 4, stepMs: 9_000 }))
+    expect(tokensBeside(1, pace)).toBe(1)
   })
 
   it('at most doubles from one step to the next', () => {
@@ -191,8 +211,46 @@ describe('promptTokensBeside()', () => {
   })
 
   it('takes no notice of steps without streams', () => {
-    expect(observe(unknownPace, { decodeRows: 0, promptTokens: 512, share: 1, ms: 99 })).toBe(
-      unknownPace,
+    expect(observe(unknownPace, turn({ promptTokens: 512, stepMs: 99 }))).toEqual(unknownPace)
+  })
+})
+
+describe('an image', () => {
+  const image = { prompts: 0, images: 1 }
+
+  /** Gaps of one stream in milliseconds, while an image of so much work is looked at. */
+  function lookBeside(workMs: number, work: number, noise = () => 1): number[] {
+    let pace: Pace = unknownPace
+    const gaps: number[] = []
+    for (let done = 0, step = 0; done < work; step++) {
+      const visionWork =
+        step < stepsAlone ? 0 : Math.min(work - done, allowedBeside(1, pace, image).visionWork)
+      const [stepMs, visionMs] = [20 * noise(), visionWork * workMs * noise()]
+      pace = observe(pace, turn({ decodeRows: 1, visionWork, readers: image, stepMs, visionMs }))
+      if (step >= stepsAlone) gaps.push(stepMs + visionMs)
+      done += visionWork
+    }
+    return gaps
+  }
+
+  it('is looked at in pieces that keep gaps within twice the normal', () => {
+    const gaps = lookBeside(0.06, 46_000)
+    expect(quantile(gaps, 0.99)).toBeLessThanOrEqual(2 * 20)
+    expect(quantile(gaps, 0.5)).toBeGreaterThan(1.75 * 20)
+  })
+
+  it('does so on a machine that is not steady', () => {
+    const gaps = [1, 2, 3, 4].flatMap((seed) =>
+      lookBeside(0.06, 200_000, noiseOf(seed, 0.2, 400)).slice(stepsToLearn),
     )
+    expect(quantile(gaps, 0.99)).toBeLessThanOrEqual(2.02 * 20)
+  })
+
+  it('has a least piece at first, and its cost is learnt without streams, too', () => {
+    const measured = observe(unknownPace, turn({ decodeRows: 1, stepMs: 20 }))
+    expect(allowedBeside(1, measured, image).visionWork).toBe(1)
+    const looked = observe(measured, turn({ visionWork: 1_000, visionMs: 50, readers: image }))
+    expect(allowedBeside(1, looked, image).visionWork).toBeCloseTo(16 / 0.05)
+    expect(allowedBeside(1, looked, image, 'small tenants').visionWork).toBeCloseTo(5 / 0.05)
   })
 })

@@ -44,15 +44,25 @@ const latestWeight = 0.2
 /** A step that takes longer than so many times what was planned is a disturbance, and tells of costs as if it had taken this. */
 const disturbance = 2
 
-/** One step as it went. */
-export interface MeasuredStep {
+/** How much waits to be read beside streams. */
+export interface Readers {
+  /** Prompts that are being read. */
+  readonly prompts: number
+  /** 1 while an image is looked at: one at a time. */
+  readonly images: number
+}
+
+/** One turn as it went: a step, and then a look at an image. */
+export interface MeasuredTurn {
   /** Streams that got a token. */
   readonly decodeRows: number
   /** Tokens of prompts read. */
   readonly promptTokens: number
-  /** By which it was planned; see `promptShare`. */
-  readonly share: number
-  readonly ms: number
+  /** In units of the model's own. */
+  readonly visionWork: number
+  readonly readers: Readers
+  readonly stepMs: number
+  readonly visionMs: number
 }
 
 /** What the measurements so far come to. Milliseconds. */
@@ -61,54 +71,85 @@ export interface Pace {
   readonly decodeMs: ReadonlyMap<number, readonly number[]>
   /** What a token of prompt adds to a step that decodes; undefined until one did. */
   readonly promptTokenMs: number | undefined
-  /** How many times the normal gap a step with prompts is planned to take. */
+  /** What a unit of vision takes; undefined until an image was looked at. */
+  readonly visionWorkMs: number | undefined
+  /** How many times the normal gap a turn with prompts or an image is planned to take. */
   readonly ratio: number
   /** Tokens of prompts in the last step that also decoded. */
   readonly lastTokens: number
-  /** Steps since one that only decoded. */
+  /** Turns since one that only decoded. */
   readonly sinceProbe: number
 }
 
 export const unknownPace: Pace = {
   decodeMs: new Map(),
   promptTokenMs: undefined,
+  visionWorkMs: undefined,
   ratio: firstRatio,
   lastTokens: 0,
   sinceProbe: 0,
 }
 
-/** The pace after one more step. */
-export function observe(pace: Pace, step: MeasuredStep): Pace {
-  const { decodeRows, promptTokens, share, ms } = step
-  if (decodeRows === 0) return pace
-  if (promptTokens === 0) {
-    const latest = [...(pace.decodeMs.get(decodeRows) ?? []), ms].slice(-normalOf)
+/** The pace after one more turn. */
+export function observe(pace: Pace, turn: MeasuredTurn): Pace {
+  const { decodeRows, promptTokens, visionWork, stepMs } = turn
+  const visionWorkMs = visionCost(pace, turn)
+  if (decodeRows === 0) return { ...pace, visionWorkMs }
+  if (promptTokens === 0 && visionWork === 0) {
+    const latest = [...(pace.decodeMs.get(decodeRows) ?? []), stepMs].slice(-normalOf)
     return { ...pace, decodeMs: new Map(pace.decodeMs).set(decodeRows, latest), sinceProbe: 0 }
   }
   const normalMs = normalGap(pace, decodeRows)
-  if (normalMs === undefined) return pace
+  if (normalMs === undefined) return { ...pace, visionWorkMs }
   return {
     ...pace,
-    ...afterPrompt(pace, normalMs, { promptTokens, share, ms }),
-    lastTokens: promptTokens,
+    visionWorkMs,
+    promptTokenMs: promptCost(pace, normalMs, turn),
+    ratio: nextRatio(pace, normalMs, turn),
+    lastTokens: promptTokens === 0 ? pace.lastTokens : promptTokens,
     sinceProbe: pace.sinceProbe + 1,
   }
 }
 
-/** What a step with prompts tells of their cost, and of how far from its plan a step may end. */
-function afterPrompt(
-  { promptTokenMs, ratio }: Pace,
+function promptCost(
+  { promptTokenMs }: Pace,
   normalMs: number,
-  { promptTokens, share, ms }: Omit<MeasuredStep, 'decodeRows'>,
-): Pick<Pace, 'promptTokenMs' | 'ratio'> {
-  const tokenMs = (stepMs: number) => Math.max(0, stepMs - normalMs) / promptTokens
-  if (promptTokenMs === undefined) return { promptTokenMs: tokenMs(ms), ratio }
+  { promptTokens, stepMs }: MeasuredTurn,
+): number | undefined {
+  if (promptTokens === 0) return promptTokenMs
+  const tokenMs = (ms: number) => Math.max(0, ms - normalMs) / promptTokens
+  if (promptTokenMs === undefined) return tokenMs(stepMs)
   const plannedMs = normalMs + promptTokenMs * promptTokens
-  const latest = tokenMs(Math.min(ms, disturbance * plannedMs))
-  return {
-    promptTokenMs: promptTokenMs + latestWeight * (latest - promptTokenMs),
-    ratio: adapted(ratio, { normalMs: normalMs * share, plannedMs, ms }),
-  }
+  return average(promptTokenMs, tokenMs(Math.min(stepMs, disturbance * plannedMs)))
+}
+
+function visionCost({ visionWorkMs }: Pace, turn: MeasuredTurn): number | undefined {
+  const { visionWork, visionMs } = turn
+  if (visionWork === 0) return visionWorkMs
+  const latest = visionMs / visionWork
+  if (visionWorkMs === undefined) return latest
+  return average(visionWorkMs, Math.min(latest, disturbance * visionWorkMs))
+}
+
+function average(known: number, latest: number): number {
+  return known + latestWeight * (latest - known)
+}
+
+/** Learns only from turns of which it was known what they would take. */
+function nextRatio(
+  { promptTokenMs, visionWorkMs, ratio }: Pace,
+  normalMs: number,
+  { promptTokens, visionWork, readers, stepMs, visionMs }: MeasuredTurn,
+): number {
+  const promptMs = promptTokens === 0 ? 0 : promptTokens * (promptTokenMs ?? Number.NaN)
+  const lookMs = visionWork === 0 ? 0 : visionWork * (visionWorkMs ?? Number.NaN)
+  const plannedMs = normalMs + promptMs + lookMs
+  if (Number.isNaN(plannedMs)) return ratio
+  return adapted(ratio, {
+    normalMs: normalMs * share(readers),
+    plannedMs,
+    ms: stepMs + visionMs,
+  })
 }
 
 /** In the long run one step in `stepsToRecover` breaks the promise, and those that no ratio would have saved. */
@@ -123,32 +164,52 @@ function adapted(
   return tooLongAnyway ? ratio : Math.max(leastRatio, ratio * (1 - backOff))
 }
 
-/** How many times as long a step beside streams may be while `prompts` prompts are read as while one is: 1 + p against 2. */
-export function promptShare(prompts: number): number {
-  return Math.min(Math.max(1, (1 + prompts) / 2), mostShares)
+/** How many times as long a turn beside streams may be as with one reader: 1 + readers against 2. */
+function share({ prompts, images }: Readers): number {
+  return Math.min(Math.max(1, (1 + prompts + images) / 2), mostShares)
+}
+
+/** What the next turn may carry beside streams. */
+export interface Allowance {
+  readonly promptTokens: number
+  readonly visionWork: number
 }
 
 /**
- * How many tokens of prompts the next step may carry beside `decodeRows` streams; 0 when the normal gap has to be
- * measured first. At least 1 otherwise, so that every prompt is read in the end.
- * @param share see `promptShare`
+ * How much may be read and looked at beside `decodeRows` streams, every reader having the same time; nothing when the normal
+ * gap has to be measured first. At least 1 otherwise, so that everything is read in the end.
  * @param streamsOf whether a stream belongs to a tenant with fewer sequences than any of the prompts' tenants
  */
-export function promptTokensBeside(
+export function allowedBeside(
   decodeRows: number,
   pace: Pace,
-  share = 1,
+  readers: Readers,
   streamsOf: 'small tenants' | 'any' = 'any',
-): number {
+): Allowance {
   const normalMs = normalGap(pace, decodeRows)
-  if (normalMs === undefined || pace.sinceProbe >= stepsBetweenProbes) return 0
-  if (pace.promptTokenMs === undefined) return firstTokens
+  if (normalMs === undefined || pace.sinceProbe >= stepsBetweenProbes) {
+    return { promptTokens: 0, visionWork: 0 }
+  }
   const small = streamsOf === 'small tenants'
-  const freeMs = ((small ? ratioOfSmallTenants : pace.ratio * share) - 1) * normalMs
-  const affordable = pace.promptTokenMs === 0 ? Infinity : freeMs / pace.promptTokenMs
-  const tokens = Math.min(affordable, growth * Math.max(pace.lastTokens, firstTokens))
-  // Chunks of a large model are of few tokens: always rounded down they would be a good part too small.
-  return Math.max(1, small ? Math.floor(tokens) : Math.round(tokens))
+  const freeMs = ((small ? ratioOfSmallTenants : pace.ratio * share(readers)) - 1) * normalMs
+  const eachMs = freeMs / Math.max(1, readers.prompts + readers.images)
+  const tokens = affordableTokens(pace, eachMs * readers.prompts)
+  return {
+    // Chunks of a large model are of few tokens: always rounded down they would be a good part too small.
+    promptTokens: Math.max(1, small ? Math.floor(tokens) : Math.round(tokens)),
+    visionWork: Math.max(1, workIn(pace, eachMs)),
+  }
+}
+
+function affordableTokens({ promptTokenMs, lastTokens }: Pace, ms: number): number {
+  if (promptTokenMs === undefined) return firstTokens
+  const affordable = promptTokenMs === 0 ? Infinity : ms / promptTokenMs
+  return Math.min(affordable, growth * Math.max(lastTokens, firstTokens))
+}
+
+/** As much of an image as can be looked at in so many milliseconds; 0 until one was. */
+export function workIn({ visionWorkMs }: Pace, ms: number): number {
+  return visionWorkMs === undefined ? 0 : ms / visionWorkMs
 }
 
 /** Of as many streams, or of the next smaller number that was measured: fewer rows are never slower. */

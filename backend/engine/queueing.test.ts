@@ -20,7 +20,7 @@ function start({ slots = 4, ...options }: Partial<Options> & { slots?: number } 
         const tokens = rows.reduce((sum, row) => sum + row.tokenIds.length, 0)
         clock.ms += stepCost.fixed + stepCost.token * tokens
       },
-      onEncode: () => void (clock.ms += 50),
+      onLook: () => void (clock.ms += 50),
     },
   )
   const engine = createEngine({ model, queueLimit: 2_000, now: () => clock.ms, ...options })

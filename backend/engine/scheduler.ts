@@ -1,4 +1,4 @@
-import type { PlannedRow, Schedulable, StepLimits, StepPlan } from './step-plan.ts'
+import type { PlannedRow, Schedulable, SequenceStatus, StepLimits, StepPlan } from './step-plan.ts'
 
 /** Of so many turns, one is the oldest sequence's, however urgent the others are. */
 const turnsPerOldest = 8
@@ -38,14 +38,14 @@ export function planStep<S extends Schedulable>(
   return plan
 }
 
-/** True when some stream's tenant has fewer sequences running than any tenant whose prompt is being read. */
+/** True when some stream's tenant has fewer sequences running than any tenant whose prompt is read or image looked at. */
 export function streamsOfSmallTenants(running: readonly Schedulable[]): boolean {
   const sequencesOf = countByTenant(running)
-  const fewest = (phase: 'prefill' | 'decode') => {
-    const own = running.filter(({ status }) => status === phase)
+  const fewest = (...phases: readonly SequenceStatus[]) => {
+    const own = running.filter(({ status }) => phases.includes(status))
     return Math.min(...own.map(({ tenant }) => sequencesOf.get(tenant)!))
   }
-  return fewest('decode') < fewest('prefill')
+  return fewest('decode') < fewest('prefill', 'vision')
 }
 
 /**

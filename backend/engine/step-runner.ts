@@ -1,29 +1,27 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Model } from '../model/model.ts'
 import type { CacheMemory } from './cache-memory.ts'
-import { observe, promptShare, promptTokensBeside, unknownPace } from './pacer.ts'
-import { planStep, streamsOfSmallTenants } from './scheduler.ts'
+import { planStep } from './scheduler.ts'
 import type { Sequence } from './sequence.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
-import { workPerSampledToken } from './work.ts'
 
 interface StepRunnerOptions {
   readonly model: Pick<Model, 'step'>
   readonly memory: CacheMemory
-  /** Of steps beside which nobody streams. */
-  readonly limits: StepLimits
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
-  /** Tokens of every chunk of a prompt, when they may not depend on what else runs. */
-  readonly fixedChunkTokens: number | undefined
+}
+
+/** What a step was. */
+interface StepDone {
+  readonly decodeRows: number
+  readonly promptTokens: number
+  readonly ms: number
 }
 
 /** Plans steps, runs them, and hands their outcome to the sequences that took part. */
 export class StepRunner {
   readonly #options: StepRunnerOptions
-  #pace = unknownPace
-  /** Of the step that is planned or runs; see `promptShare`. */
-  #share = 1
   #steps = 0
 
   constructor(options: StepRunnerOptions) {
@@ -38,46 +36,35 @@ export class StepRunner {
   /**
    * @param running sequences that hold a slot, longest first
    * @param turn number of the engine's turn
-   * @returns the work that was done, in prompt tokens; undefined when there was nothing to run
+   * @returns undefined when there was nothing to run, or it failed
    */
-  async run(running: readonly Sequence[], turn: number): Promise<number | undefined> {
+  async run(
+    running: readonly Sequence[],
+    limits: StepLimits,
+    turn: number,
+  ): Promise<StepDone | undefined> {
     const ready = running.filter((sequence) => this.#hasMemory(sequence))
-    const plan = planStep(ready, this.#limitsBeside(running), turn)
+    const plan = planStep(ready, limits, turn)
     if (plan.length === 0) return undefined
     const startedMs = this.#options.now()
     this.#steps += 1
     try {
       handOut(plan, await this.#logitsOf(plan))
       this.#rememberPrompts(plan)
-      return this.#measure(plan, this.#options.now() - startedMs)
     } catch (cause) {
       // Nobody knows what the step left in these caches.
       const error = modelError(cause)
       for (const { sequence } of plan) sequence.fail(error)
-      return 0
+      return undefined
     }
+    const decodeRows = plan.filter(({ phase }) => phase === 'decode').length
+    const promptTokens = plan.reduce((sum, { tokens }) => sum + tokens, 0) - decodeRows
+    return { decodeRows, promptTokens, ms: this.#options.now() - startedMs }
   }
 
   /** Whether a step may add a token to its answer; a prompt's memory is granted when it starts. */
   #hasMemory({ status, slot, cachedTokens }: Sequence): boolean {
     return status !== 'decode' || this.#options.memory.grow(slot, cachedTokens + 1)
-  }
-
-  /** What the next step may carry: beside streams, so much that they keep their pace. */
-  #limitsBeside(running: readonly Sequence[]): StepLimits {
-    const { fixedChunkTokens, limits } = this.#options
-    if (fixedChunkTokens !== undefined) {
-      // A budget would cut the last chunk that does not fit.
-      return { stepTokenBudget: Infinity, prefillChunkTokens: fixedChunkTokens }
-    }
-    const countOf = (phase: 'decode' | 'prefill') =>
-      running.filter(({ status }) => status === phase).length
-    const streams = countOf('decode')
-    if (streams === 0) return limits
-    this.#share = promptShare(countOf('prefill'))
-    const streamsOf = streamsOfSmallTenants(running) ? 'small tenants' : 'any'
-    const paced = streams + promptTokensBeside(streams, this.#pace, this.#share, streamsOf)
-    return { ...limits, stepTokenBudget: Math.min(limits.stepTokenBudget, paced) }
   }
 
   /** For each row of the plan, where it asked for them. */
@@ -98,14 +85,6 @@ export class StepRunner {
         this.#options.memory.remember(sequence.slot, sequence)
       }
     }
-  }
-
-  /** @returns the work of the step */
-  #measure(plan: StepPlan<Sequence>, ms: number): number {
-    const decodeRows = plan.filter(({ phase }) => phase === 'decode').length
-    const promptTokens = plan.reduce((sum, { tokens }) => sum + tokens, 0) - decodeRows
-    this.#pace = observe(this.#pace, { decodeRows, promptTokens, share: this.#share, ms })
-    return promptTokens + workPerSampledToken * decodeRows
   }
 }
 

@@ -10,24 +10,39 @@ const caches = { imageBytes: 10_000 }
 
 type Options = Parameters<typeof createEngine>[0]
 
-/** An engine whose vision runs take until the test ends them, oldest first. */
+interface Seen {
+  readonly call: 'step' | 'look'
+  readonly patches?: number
+}
+
+/** Steps of 10 ms on a virtual clock, in which a patch of an image takes one. */
 function start({ slots = 4, ...options }: Partial<Options> & { slots?: number } = {}) {
-  const runs: { readonly end: () => void; readonly fail: (error: Error) => void }[] = []
-  const onEncode = () => new Promise<void>((end, fail) => void runs.push({ end, fail }))
-  const model = new FakeModel({ slots }, { onEncode })
-  const engine = createEngine({ model, queueLimit: 200, caches, ...options })
-  const looking = async () => {
-    while (runs.length === 0) await nextImmediate()
+  const clock = { ms: 0 }
+  const calls: Seen[] = []
+  const hooks = {
+    /** Settles when a look may go on. */
+    onLook: (): Promise<void> | void => undefined,
   }
-  const over = async () => {
-    await looking()
-    runs.shift()!.end()
+  const model = new FakeModel(
+    { slots },
+    {
+      onStep() {
+        clock.ms += 10
+        calls.push({ call: 'step' })
+      },
+      async onLook({ gridHw: [rows, columns] }) {
+        calls.push({ call: 'look', patches: rows * columns })
+        clock.ms += 4
+        await hooks.onLook()
+      },
+    },
+  )
+  const engine = createEngine({ model, queueLimit: 200, caches, now: () => clock.ms, ...options })
+  const until = async (condition: () => boolean) => {
+    while (!condition()) await nextImmediate()
   }
-  const broken = async () => {
-    await looking()
-    runs.shift()!.fail(new Error('bad graph'))
-  }
-  return { engine, model, looking, over, broken }
+  const looked = () => calls.filter(({ call }) => call === 'look')
+  return { engine, model, clock, calls, looked, hooks, until }
 }
 
 function ask(engine: Engine, job: Partial<GenerateJob>, signal = never): Promise<Answer> {
@@ -39,148 +54,158 @@ async function plain(job: Partial<GenerateJob>): Promise<number[]> {
   return (await ask(createEngine({ model: new FakeModel(), queueLimit: 1 }), job)).ids
 }
 
-async function settle(engine: Engine): Promise<void> {
-  for (let i = 0; i < 50 && engine.snapshot().slotsInUse > 0; i++) await nextImmediate()
-}
-
-const picture = imagePrompt([4, 4])
-const other = imagePrompt([2, 10])
+const small = imagePrompt([4, 4])
+const large = imagePrompt([10, 20])
 
 describe('while an image is looked at', () => {
-  it('streams go on, and prompts are read', async () => {
-    const { engine, model, looking, over } = start()
-    const stream = ask(engine, { maxTokens: 60 })
-    const seen = ask(engine, picture)
-    await looking()
-    const prompt = { promptIds: new Int32Array(100).fill(4), maxTokens: 20 }
+  it('streams get a token between two pieces, and prompts are read', async () => {
+    const { engine, calls } = start()
+    const stream = ask(engine, { maxTokens: 70 })
+    const seen = ask(engine, large)
+    const prompt = { promptIds: new Int32Array(40).fill(4), maxTokens: 20 }
     expect((await ask(engine, prompt)).ids).toEqual(await plain(prompt))
-    expect((await stream).ids).toEqual(await plain({ maxTokens: 60 }))
-    expect(engine.snapshot()).toMatchObject({ slotsInUse: 1, visionRuns: 1 })
-    await over()
-    expect((await seen).ids).toEqual(await plain(picture))
-    expect(model.encodes).toBe(1)
+    expect((await stream).ids).toEqual(await plain({ maxTokens: 70 }))
+    expect((await seen).ids).toEqual(await plain(large))
+    const pieces = calls.flatMap(({ call }, at) => (call === 'look' ? [at] : []))
+    expect(pieces.length).toBeGreaterThan(3)
+    for (const [i, at] of pieces.slice(1).entries()) expect(at - pieces[i]!).toBeGreaterThan(1)
+    expect(engine.snapshot()).toMatchObject({ slotsInUse: 0, visionRuns: 1 })
   })
 
-  it('nothing turns when there is nothing else to do', async () => {
-    let turns = 0
-    const yieldToEvents = () => {
-      turns += 1
-      return nextImmediate()
-    }
-    const { engine, looking, over } = start({ yieldToEvents })
-    const seen = ask(engine, picture)
-    await looking()
-    for (let i = 0; i < 5; i++) await nextImmediate()
-    const before = turns
-    for (let i = 0; i < 50; i++) await nextImmediate()
-    expect(turns).toBe(before)
-    await over()
+  it('a prompt that is read beside it has as much time as the image', async () => {
+    const { engine, clock, calls, until } = start({ prefillChunkTokens: 8, stepTokenBudget: 8 })
+    const seen = ask(engine, large)
+    await until(() => calls.length > 1)
+    const from = clock.ms
+    await ask(engine, { promptIds: new Int32Array(80).fill(4), maxTokens: 1 })
+    // Ten steps of 10 ms.
+    expect(clock.ms - from).toBeLessThan(2.2 * 100)
     await seen
   })
 
   it('those who come for the same image wait for that one run', async () => {
-    const { engine, model, looking, over } = start({ caches: {} })
-    const first = ask(engine, picture)
-    await looking()
-    const more = Array.from({ length: 3 }, () => ask(engine, picture))
-    await nextImmediate()
-    await over()
-    const expected = await plain(picture)
+    const { engine, model, calls, until } = start({ caches: {} })
+    const first = ask(engine, large)
+    await until(() => calls.length > 0)
+    const more = Array.from({ length: 3 }, () => ask(engine, large))
+    const expected = await plain(large)
     for (const { ids } of await Promise.all([first, ...more])) expect(ids).toEqual(expected)
-    expect(model.encodes).toBe(1)
+    expect([model.looks, model.openLooks]).toEqual([1, 0])
   })
 
-  it('another image waits, and is looked at while the first one is described', async () => {
-    const { engine, model, looking, over } = start()
-    const first = ask(engine, picture)
-    const second = ask(engine, other)
-    await over()
-    await looking()
-    expect((await first).ids).toEqual(await plain(picture))
-    expect(model.encodes).toBe(2)
-    await over()
-    expect((await second).ids).toEqual(await plain(other))
+  it("another tenant's small image does not wait for its end", async () => {
+    const { engine, model, clock, calls, looked, until } = start()
+    const big = Array.from({ length: 2 }, () => ask(engine, { ...large, tenant: 'big' }))
+    await until(() => calls.length > 0)
+    await ask(engine, { ...small, tenant: 'other', maxTokens: 1 })
+    const smallDoneMs = clock.ms
+    for (const { ids } of await Promise.all(big)) expect(ids).toEqual(await plain(large))
+    expect(smallDoneMs).toBeLessThan(clock.ms / 2)
+    expect(looked().at(-1)!.patches).toBe(200)
+    expect(model.looks).toBe(2)
   })
 
-  it('who leaves frees the slot at once, and others get what the run brings', async () => {
-    const { engine, model, looking, over } = start({ slots: 1 })
+  it('no more than two are under way', async () => {
+    const { engine, model, hooks } = start({ slots: 6 })
+    let most = 0
+    hooks.onLook = () => void (most = Math.max(most, model.openLooks))
+    const jobs = [20, 18, 16, 14, 12, 10].map((columns, tenant) =>
+      ask(engine, { ...imagePrompt([8, columns]), tenant: `${tenant}`, maxTokens: 1 }),
+    )
+    await Promise.all(jobs)
+    expect([model.looks, most, model.openLooks]).toEqual([6, 2, 0])
+  })
+
+  it('who leaves frees the slot at once, and others get what it brings', async () => {
+    const { engine, model, calls, until } = start()
     const controller = new AbortController()
-    const left = ask(engine, picture, controller.signal)
-    await looking()
+    const left = ask(engine, large, controller.signal)
+    await until(() => calls.length > 0)
+    const other = ask(engine, large)
+    await nextImmediate()
+    controller.abort()
+    await expect(left).rejects.toMatchObject({ code: 'cancelled' })
+    expect((await other).ids).toEqual(await plain(large))
+    expect([model.looks, model.openLooks]).toEqual([1, 0])
+  })
+
+  it('it is given up when nobody waits for it any more', async () => {
+    const { engine, model, calls, looked, until } = start({ slots: 1 })
+    const controller = new AbortController()
+    const left = ask(engine, large, controller.signal)
+    await until(() => calls.length > 0)
     controller.abort()
     await expect(left).rejects.toMatchObject({ code: 'cancelled' })
     expect((await ask(engine, { maxTokens: 5 })).ids).toEqual(await plain({ maxTokens: 5 }))
-    await settle(engine)
-    expect([model.openSlots, engine.snapshot().slotsInUse]).toEqual([0, 0])
-    const merged = ask(engine, picture)
-    await nextImmediate()
-    await over()
-    expect((await merged).ids).toEqual(await plain(picture))
-    expect((await ask(engine, picture)).ids).toEqual(await plain(picture))
-    expect(model.encodes).toBe(1)
+    expect([looked().length, model.openLooks, model.openSlots]).toEqual([1, 0, 0])
+    expect((await ask(engine, large)).ids).toEqual(await plain(large))
+    expect(model.looks).toBe(2)
   })
 
-  it('a deadline ends who waits for it in time', async () => {
-    const { engine, model, over } = start()
-    const late = ask(engine, { ...picture, timeoutMs: 20 })
+  it('a deadline ends who waits for it', async () => {
+    const { engine, model, until } = start()
+    const late = ask(engine, { ...large, timeoutMs: 6 })
     await expect(late).rejects.toMatchObject({ code: 'deadline_exceeded' })
-    await settle(engine)
+    await until(() => model.openLooks === 0)
     expect(model.openSlots).toBe(0)
-    await over()
   })
 
   it('a failure is for those who wait for it, and is not remembered', async () => {
-    const { engine, model, looking, over, broken } = start()
+    const { engine, model, hooks } = start()
+    hooks.onLook = () => Promise.reject(new Error('bad graph'))
     const stream = ask(engine, { maxTokens: 40 })
-    const waiting = [ask(engine, picture), ask(engine, picture)]
-    await broken()
+    const waiting = [ask(engine, small), ask(engine, small)]
     for (const outcome of await Promise.allSettled(waiting)) {
       expect(outcome).toMatchObject({
         reason: { code: 'internal', cause: { message: 'bad graph' } },
       })
     }
-    const again = ask(engine, picture)
-    await looking()
-    await over()
-    expect((await again).ids).toEqual(await plain(picture))
+    expect([model.looks, model.openLooks]).toEqual([1, 0])
+    hooks.onLook = () => undefined
+    expect((await ask(engine, small)).ids).toEqual(await plain(small))
     expect((await stream).ids).toEqual(await plain({ maxTokens: 40 }))
-    expect(model.encodes).toBe(2)
+    expect(model.looks).toBe(2)
   })
 
-  it('close() ends all jobs at once, and waits for the run', async () => {
-    const { engine, model, looking, over } = start()
-    const seen = ask(engine, picture)
-    await looking()
+  it('an image that cannot be begun fails in the same way', async () => {
+    const { engine, model } = start()
+    model.beginImage = () => {
+      throw new RangeError('no such grid')
+    }
+    await expect(ask(engine, small)).rejects.toMatchObject({
+      code: 'internal',
+      cause: { message: 'no such grid' },
+    })
+    await engine.close()
+  })
+
+  it('close() ends all jobs at once, and waits for the piece', async () => {
+    const { engine, model, calls, hooks, until } = start()
+    let goOn = () => {}
+    hooks.onLook = () => new Promise((resolve) => (goOn = resolve))
+    const seen = ask(engine, small)
+    await until(() => calls.length > 0)
     let closed = false
     const closing = engine.close().then(() => (closed = true))
     await expect(seen).rejects.toMatchObject({ code: 'shutting_down' })
     for (let i = 0; i < 20; i++) await nextImmediate()
-    expect([closed, model.openSlots]).toEqual([false, 0])
-    await over()
+    expect(closed).toBe(false)
+    goOn()
     await closing
+    expect([model.openSlots, model.openLooks]).toEqual([0, 0])
     await model.close()
   })
 
   it('time counts for its sequence, and once for the work of all', async () => {
-    const clock = { ms: 0 }
-    const { engine, looking, over } = start({ now: () => clock.ms })
-    const seen = ask(engine, { ...picture, maxTokens: 1 })
-    await looking()
-    clock.ms += 0.5
-    const { promptIds } = await readPrompt(engine)
-    clock.ms += 0.5
-    await over()
-    const { end } = await seen
-    expect(end.timings).toEqual({ queueMs: 0, visionMs: 1, prefillMs: 0, decodeMs: 0 })
+    const { engine } = start({ caches: {} })
+    const [first] = await Promise.all([
+      ask(engine, { ...small, maxTokens: 1 }),
+      ask(engine, { ...small, maxTokens: 1 }),
+    ])
+    expect(first.end.timings).toEqual({ queueMs: 0, visionMs: 4, prefillMs: 10, decodeMs: 0 })
     await engine.close()
-    // Both prompts, and the four tokens the image has, in a millisecond; of the first half next to nothing is forgotten.
-    const work = picture.promptIds.length + promptIds.length + 4
-    expect(engine.snapshot().workPerSecond / 1_000).toBeCloseTo(work, 3)
+    // Both prompts in one step, and the four tokens of the image, in 14 ms.
+    const work = 2 * small.promptIds.length + 4
+    expect((engine.snapshot().workPerSecond / 1_000) * 14).toBeCloseTo(work, 1)
   })
 })
-
-async function readPrompt(engine: Engine): Promise<GenerateJob> {
-  const job = createJob({ maxTokens: 1 })
-  await readAnswer(engine.generate(job, never))
-  return job
-}

@@ -1,9 +1,15 @@
 import { ServiceError } from '../../shared/api/errors.ts'
-import type { Model, PatchImage } from '../model/model.ts'
+import type { ImageRun, Model, PatchImage } from '../model/model.ts'
 import { ImageCache } from './image-cache.ts'
 import type { KeyedImage } from './prompt-images.ts'
 import { chooseImage } from './scheduler.ts'
 import type { Schedulable } from './step-plan.ts'
+
+/**
+ * Images that may be begun and not done: the one looked at, and a shorter or another tenant's that passed it. Each holds
+ * up to 120 MB.
+ */
+const mostUnderWay = 2
 
 /** What the stage asks of a sequence. */
 interface Viewer extends Schedulable {
@@ -17,9 +23,9 @@ interface Viewer extends Schedulable {
   fail(error: Error): void
 }
 
-/** A run of the vision tower. */
-interface VisionRun {
-  readonly key: string
+/** An image that was begun. */
+interface Look {
+  run?: ImageRun
   /** In prompt tokens. */
   readonly work: number
   /** Features, or why there are none; once it is over. */
@@ -27,35 +33,24 @@ interface VisionRun {
 }
 
 /**
- * Runs the vision tower beside the steps: one image at a time, once for all who wait for the same one, and keeps what came
- * of it for those to come. What a run brings is handed out between steps.
+ * Has images looked at, a piece between two steps, once for all who wait for the same one, and keeps what came of it for
+ * those to come.
  */
 export class VisionStage {
-  readonly #model: Pick<Model, 'encodeImage' | 'info'>
+  readonly #model: Pick<Model, 'beginImage' | 'info'>
   readonly #cache: ImageCache
-  readonly #onRunOver: () => void
-  #run: VisionRun | undefined
+  /** By name. */
+  readonly #looks = new Map<string, Look>()
   #runs = 0
 
-  /** @param onRunOver called when there is something to hand out */
-  constructor(
-    model: Pick<Model, 'encodeImage' | 'info'>,
-    maxCacheBytes: number,
-    onRunOver: () => void,
-  ) {
+  constructor(model: Pick<Model, 'beginImage' | 'info'>, maxCacheBytes: number) {
     this.#model = model
     this.#cache = new ImageCache(maxCacheBytes)
-    this.#onRunOver = onRunOver
   }
 
-  /** Runs of the vision tower so far, with the one under way. */
+  /** Images begun so far. */
   get runs(): number {
     return this.#runs
-  }
-
-  /** Whether a run is under way, or over and not handed out. */
-  get busy(): boolean {
-    return this.#run !== undefined
   }
 
   get cachedBytes(): number {
@@ -63,29 +58,66 @@ export class VisionStage {
   }
 
   /**
-   * Hands out what is at hand, and begins the next run if none is under way. Called between steps.
+   * Hands out what is at hand, and gives up what nobody waits for any more. Called before each turn, and once nothing runs.
    * @param running sequences that hold a slot, longest first
-   * @returns the work of a run that came to its end, in prompt tokens
+   * @returns the work of images that were done, in prompt tokens
    */
-  advance(running: readonly Viewer[]): number {
-    const work = this.#endRun(running)
+  handOut(running: readonly Viewer[]): number {
+    let work = 0
+    for (const [key, look] of this.#looks) {
+      const waiting = running.filter((viewer) => viewer.status === 'vision' && viewer.lacks(key))
+      if (look.outcome !== undefined) {
+        this.#end(key, look.outcome, waiting)
+        work += look.work
+      } else if (waiting.length === 0) {
+        look.run?.close()
+        this.#looks.delete(key)
+      }
+    }
     this.#serve(running)
-    if (this.#run === undefined) this.#beginRun(running)
     return work
   }
 
+  /**
+   * Looks at the image that is next.
+   * @param turn number of the engine's turn
+   * @param work in units of the model's own, see `ImageRun.advance`
+   * @returns the work done
+   */
+  async look(running: readonly Viewer[], turn: number, work: number): Promise<number> {
+    const viewer = chooseImage(this.#candidates(running), turn)
+    if (viewer === undefined) return 0
+    const { key, image } = viewer.nextImage
+    const look = this.#looks.get(key) ?? this.#begin(viewer)
+    try {
+      look.run ??= this.#model.beginImage(image)
+      const done = await look.run.advance(work)
+      const { features } = look.run
+      if (features !== undefined) look.outcome = this.#checked(image, features)
+      return done
+    } catch (cause) {
+      look.run?.close()
+      look.outcome = visionError(cause)
+      return 0
+    }
+  }
+
+  /** Those whose image is under way; all, when another one may be begun. */
+  #candidates<V extends Viewer>(running: readonly V[]): readonly V[] {
+    if (this.#looks.size < mostUnderWay) return running
+    return running.filter(
+      (viewer) => viewer.status === 'vision' && this.#looks.has(viewer.nextImage.key),
+    )
+  }
+
   /** Its outcome is for all who wait for it now, a failure too; the next to ask after that tries again. */
-  #endRun(running: readonly Viewer[]): number {
-    if (this.#run?.outcome === undefined) return 0
-    const { key, outcome, work } = this.#run
-    this.#run = undefined
+  #end(key: string, outcome: Float32Array | ServiceError, waiting: readonly Viewer[]): void {
+    this.#looks.delete(key)
     if (!(outcome instanceof ServiceError)) this.#cache.set(key, outcome)
-    for (const viewer of running) {
-      if (viewer.status !== 'vision' || !viewer.lacks(key)) continue
+    for (const viewer of waiting) {
       if (outcome instanceof ServiceError) viewer.fail(outcome)
       else viewer.addFeatures(key, outcome)
     }
-    return work
   }
 
   #serve(running: readonly Viewer[]): void {
@@ -99,32 +131,17 @@ export class VisionStage {
     }
   }
 
-  /** Nobody who leaves meanwhile ends it: others may come to wait for the same image. */
-  #beginRun(running: readonly Viewer[]): void {
-    const viewer = chooseImage(running, this.#runs + 1)
-    if (viewer === undefined) return
+  #begin(viewer: Viewer): Look {
+    const { key } = viewer.nextImage
     this.#runs += 1
-    const { key, image } = viewer.nextImage
-    const run: VisionRun = { key, work: viewer.countImage(key) }
-    this.#run = run
-    void this.#encode(image, run)
+    const look: Look = { work: viewer.countImage(key) }
+    this.#looks.set(key, look)
+    return look
   }
 
-  /** Never rejects. */
-  async #encode(image: PatchImage, run: VisionRun): Promise<void> {
-    try {
-      const features = await this.#model.encodeImage(image)
-      this.#check(image, features)
-      run.outcome = features
-    } catch (cause) {
-      run.outcome = visionError(cause)
-    }
-    this.#onRunOver()
-  }
-
-  #check({ gridHw: [rows, columns] }: PatchImage, features: Float32Array): void {
+  #checked({ gridHw: [rows, columns] }: PatchImage, features: Float32Array): Float32Array {
     const { hiddenSize, mergeSize } = this.#model.info
-    if (features.length === ((rows * columns) / mergeSize ** 2) * hiddenSize) return
+    if (features.length === ((rows * columns) / mergeSize ** 2) * hiddenSize) return features
     throw new RangeError(`${features.length} features for a grid of ${rows} x ${columns}`)
   }
 }

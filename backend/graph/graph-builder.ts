@@ -29,6 +29,9 @@ export interface BuiltGraph {
 /** Page size: ONNX Runtime maps the weights file, and maps begin on pages. */
 const weightAlignment = 4096
 
+/** Element type and shape; unknown lengths have names. */
+export type ValueType = Pick<ValueSpec, 'type' | 'dims'>
+
 interface NodeOptions {
   readonly domain?: string
   readonly attributes?: Readonly<Record<string, Attribute>>
@@ -133,31 +136,32 @@ export class GraphBuilder {
 
   /**
    * A branch for `If`: what `build` adds runs only when the branch is taken. It may use all values made so far; outside,
-   * only the value it returns and the weights it declares are known.
-   * @param dims of the branch's value
+   * only the values it returns and the weights it declares are known.
+   * @param outputs types of the branch's values
    */
-  branch(
-    name: string,
-    type: ElementType,
-    dims: readonly (number | string)[],
-    build: () => Value,
-  ): GraphSpec {
+  branch(name: string, outputs: readonly ValueType[], build: () => readonly Value[]): GraphSpec {
     const [nodes, initializers] = [this.#nodes, this.#initializers]
     this.#nodes = []
     this.#initializers = []
     try {
-      const result = this.scope(name, () => this.node('Identity', [build()])[0]!)
+      const results = this.scope(name, () => build().map((value) => this.#madeHere(value)))
       return {
         name: `${this.#scope}/${name}`,
         nodes: this.#nodes,
         inputs: [],
-        outputs: [{ name: result, type, dims }],
+        outputs: outputs.map((type, i) => ({ name: results[i]!, ...type })),
         initializers: this.#initializers,
       }
     } finally {
       this.#nodes = nodes
       this.#initializers = initializers
     }
+  }
+
+  /** A branch can give out only what an operator inside it has made. */
+  #madeHere(value: Value): Value {
+    if (this.#nodes.some(({ outputs }) => outputs.includes(value))) return value
+    return this.node('Identity', [value])[0]!
   }
 
   build(): BuiltGraph {

@@ -1,5 +1,5 @@
-import type { GraphBuilder, Value } from './graph-builder.ts'
-import type { Attribute, GraphSpec } from './onnx-proto.ts'
+import type { GraphBuilder, Value, ValueType } from './graph-builder.ts'
+import type { Attribute } from './onnx-proto.ts'
 
 /** One function per ONNX operator used; arguments in the operator's own order, results as values. */
 
@@ -134,18 +134,46 @@ export function greater(g: GraphBuilder, a: Value, b: Value): Value {
   return single(g, 'Greater', [a, b])
 }
 
-/** One of two branches, of which only the one that is taken runs. @param condition bool [1] */
+/**
+ * The values of one of two branches, of which only the one that is taken runs.
+ * @param condition bool [1]
+ * @param outputs types of the values, the same for both branches
+ */
 export function ifElse(
   g: GraphBuilder,
   condition: Value,
-  branches: { readonly ifTrue: GraphSpec; readonly ifFalse: GraphSpec },
-): Value {
-  return single(g, 'If', [condition], {
+  outputs: readonly ValueType[],
+  { ifTrue, ifFalse }: Readonly<Record<'ifTrue' | 'ifFalse', () => readonly Value[]>>,
+): Value[] {
+  return g.node('If', [condition], {
+    outputs: outputs.length,
     attributes: {
-      then_branch: { kind: 'graph', value: branches.ifTrue },
-      else_branch: { kind: 'graph', value: branches.ifFalse },
+      then_branch: { kind: 'graph', value: g.branch('then', outputs, ifTrue) },
+      else_branch: { kind: 'graph', value: g.branch('else', outputs, ifFalse) },
     },
   })
+}
+
+/**
+ * The values of the case whose number `index` holds, found by halving; only that one runs.
+ * @param index int64 [1]
+ * @param outputs types of the values, the same for all cases
+ */
+export function choose(
+  g: GraphBuilder,
+  index: Value,
+  outputs: readonly ValueType[],
+  cases: readonly (() => readonly Value[])[],
+): Value[] {
+  const among = (first: number, end: number): readonly Value[] => {
+    if (end - first === 1) return cases[first]!()
+    const middle = (first + end) >> 1
+    return ifElse(g, greater(g, index, g.int64s([middle - 1])), outputs, {
+      ifTrue: () => among(middle, end),
+      ifFalse: () => among(first, middle),
+    })
+  }
+  return [...among(0, cases.length)]
 }
 
 export function softmax(g: GraphBuilder, x: Value): Value {

@@ -42,7 +42,7 @@ async function start(phase: Phase) {
   const model: FakeModel = new FakeModel(
     { slots: 1, contextTokens: 4_096 },
     {
-      onEncode: () => (phase === 'vision' ? gate.pass() : undefined),
+      onLook: () => (phase === 'vision' ? gate.pass() : undefined),
       onStep: async (rows) => {
         if (phase === 'queued') return busy.pass()
         const isPrompt = rows.some(({ tokenIds }) => tokenIds.length > 1)

@@ -2,7 +2,4 @@
 import { loadModel } from '../model/load-model.ts'
 import { runChild } from './run-child.ts'
 
-// Bundled beside this file.
-const visionWorker = new URL('./vision-worker.js', import.meta.url)
-
-runChild((options) => loadModel({ ...options, visionWorker }))
+runChild(loadModel)

@@ -213,15 +213,6 @@ describe('a child that dies', () => {
     await until(() => inference.state() === 'ready')
   })
 
-  it('ends, and says why, when its vision thread does', async () => {
-    const { inference, logged } = await startReady({ deadlyImages: true })
-    const job = createJob(imagePrompt([2, 2]))
-    await expect(answer(inference, job)).rejects.toMatchObject({ code: 'engine_restarted' })
-    expect(logged.join()).toContain('The vision thread ended (exit code 3)')
-    await until(() => inference.state() === 'ready')
-    expect((await answer(inference, createJob())).types).toContain('end')
-  })
-
   it('may die again and again', async () => {
     const { inference, pids } = await startReady()
     for (let i = 0; i < 3; i++) {

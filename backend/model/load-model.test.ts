@@ -2,7 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { visionWorker } from '../../test/support/vision-worker.ts'
+import { lookAt } from '../../test/support/look-at.ts'
 import {
   oddConfig,
   randomTensors,
@@ -48,7 +48,6 @@ describe('a checkpoint of other dimensions than nano', () => {
     weights,
     slots: 2,
     threads: 2,
-    visionWorker,
   })
   let f32: Model
   let q8: Model
@@ -83,9 +82,9 @@ describe('a checkpoint of other dimensions than nano', () => {
     ] as const) {
       const values = randomValues(gridHw[0] * gridHw[1] * 588, 3)
       const patches = Uint8Array.from(values, (value) => 128 + 127 * value)
-      const features = await f32.encodeImage({ patches, gridHw })
+      const features = await lookAt(f32, { patches, gridHw })
       expect(features.length).toBe(((gridHw[0] * gridHw[1]) / 4) * f32.info.hiddenSize)
-      const rounded = await q8.encodeImage({ patches, gridHw })
+      const rounded = await lookAt(q8, { patches, gridHw })
       expect(relativeDifference(rounded, features)).toBeLessThan(0.1)
     }
   })
@@ -97,7 +96,7 @@ describe('a checkpoint of other dimensions than nano', () => {
     await expect(f32.step([row, row])).rejects.toThrow('stands twice')
     await expect(f32.step([{ ...row, tokenIds: Int32Array.of(1280) }])).rejects.toThrow('1280')
     const image = { patches: new Uint8Array(10), gridHw: [2, 2] as const }
-    await expect(f32.encodeImage(image)).rejects.toThrow('10 patch bytes')
+    expect(() => f32.beginImage(image)).toThrow('10 patch bytes')
     expect(f32.slotLength(slot)).toBe(0)
     f32.closeSlot(slot)
   })
@@ -150,8 +149,12 @@ describe('prepareModelFolder()', () => {
       'decoder.weights',
       'embeddings.weights',
       'manifest.json',
-      'vision.onnx',
-      'vision.weights',
+      'vision-blocks.onnx',
+      'vision-blocks.weights',
+      'vision-embedding.onnx',
+      'vision-embedding.weights',
+      'vision-projector.onnx',
+      'vision-projector.weights',
     ])
   })
 

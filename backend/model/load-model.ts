@@ -8,13 +8,11 @@ import type { ModelConfig } from './model-config.ts'
 import { openModelSource, type ModelSource } from './model-source.ts'
 import { createSession } from './sessions.ts'
 import { slotGrowthTokens } from './slot-memory.ts'
-import { startVisionThread } from './vision-thread.ts'
+import { openVisionTower } from './vision-tower.ts'
 
 export interface OpenModelOptions extends ModelFolderOptions {
   /** Cores the model may use. */
   readonly threads: number
-  /** The bundled vision-worker.ts. */
-  readonly visionWorker: URL
   /** Tokens from which a chunk attends with keys and values expanded; for tests and measurements. */
   readonly expandedFromTokens?: number
 }
@@ -43,11 +41,12 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   const { text_config: text, vision_config } = source.config
   options.onProgress?.('loading the model')
   const [vision, session] = await Promise.all([
-    startVisionThread(options.visionWorker, {
-      graphFile: folder.visionGraphFile,
+    openVisionTower({
+      graphFiles: folder.visionGraphFiles,
       threads: options.threads,
       config: vision_config,
       preprocessor: source.preprocessor,
+      featureWidth: text.hidden_size,
     }),
     createSession(folder.decoderGraphFile, { threads: options.threads, stayAwake: true }),
   ])
@@ -72,7 +71,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   }
   return {
     info: modelInfo(source.config, options.slots),
-    encodeImage: (image) => vision.encode(image),
+    beginImage: (image) => vision.begin(image),
     openSlot: () => cache.open(),
     closeSlot: (slot) => cache.close(slot),
     forkSlot: (slot, tokens) => cache.fork(slot, tokens),

@@ -12,7 +12,7 @@ import { buildDecoderGraph } from './deepseek/decoder-graph.ts'
 import { embeddingTensor, writeEmbeddings } from './embedding-table.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import type { ModelSource } from './model-source.ts'
-import { buildVisionGraph } from './moonvit/vision-graph.ts'
+import { buildVisionGraphs, type VisionParts } from './moonvit/vision-graphs.ts'
 import { sourceFileSchema } from './source-files.ts'
 
 /**
@@ -44,7 +44,7 @@ export interface ModelFolderOptions {
 
 /** A checkpoint in the form ONNX Runtime loads. */
 export interface ModelFolder {
-  readonly visionGraphFile: string
+  readonly visionGraphFiles: VisionParts<string>
   readonly decoderGraphFile: string
   readonly embeddingFile: string
   readonly embeddingType: FloatType
@@ -62,16 +62,19 @@ const manifestSchema = z.object({
 })
 type Manifest = z.infer<typeof manifestSchema>
 
-interface Graphs {
-  readonly vision: BuiltGraph
-  readonly decoder: BuiltGraph
-}
+/** In the order in which they are converted. */
+type Graphs = VisionParts<BuiltGraph> & { readonly decoder: BuiltGraph }
+type GraphName = keyof Graphs
 
 const fileNames = {
   manifest: 'manifest.json',
-  visionWeights: 'vision.weights',
-  decoderWeights: 'decoder.weights',
   embeddings: 'embeddings.weights',
+  weights: {
+    embedding: 'vision-embedding.weights',
+    blocks: 'vision-blocks.weights',
+    projector: 'vision-projector.weights',
+    decoder: 'decoder.weights',
+  } satisfies Record<GraphName, string>,
 }
 
 /**
@@ -88,7 +91,7 @@ export async function prepareModelFolder(
   const form = weightForms[options.weights]
   const { slots } = options
   const graphs: Graphs = {
-    vision: buildVisionGraph(config.vision_config, checkpoint, form.vision),
+    ...buildVisionGraphs({ config: config.vision_config, checkpoint, form: form.vision }),
     decoder: buildDecoderGraph(config.text_config, checkpoint, {
       form: form.decoder,
       lanes: slots,
@@ -98,10 +101,15 @@ export async function prepareModelFolder(
   if (!(await isCurrent(folder, source, options, graphs))) {
     await convert(folder, source, options, graphs)
   }
-  const decoderName = `decoder-${slots}-slots.onnx`
+  const write = (name: string, graph: GraphName) =>
+    writeGraphFile(path.join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
-    visionGraphFile: await writeGraphFile(folder, 'vision.onnx', graphs.vision, 'visionWeights'),
-    decoderGraphFile: await writeGraphFile(folder, decoderName, graphs.decoder, 'decoderWeights'),
+    visionGraphFiles: {
+      embedding: await write('vision-embedding', 'embedding'),
+      blocks: await write('vision-blocks', 'blocks'),
+      projector: await write('vision-projector', 'projector'),
+    },
+    decoderGraphFile: await write(`decoder-${slots}-slots`, 'decoder'),
     embeddingFile: path.join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
   }
@@ -146,9 +154,10 @@ async function convert(
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
   try {
-    const report = progress(externalBytes(graphs.vision) + externalBytes(graphs.decoder), options)
-    await writeWeights(graphs.vision, path.join(partial, fileNames.visionWeights), report)
-    await writeWeights(graphs.decoder, path.join(partial, fileNames.decoderWeights), report)
+    const report = progress(externalBytes(graphs), options)
+    for (const [name, graph] of Object.entries(graphs) as [GraphName, BuiltGraph][]) {
+      await writeWeights(graph, path.join(partial, fileNames.weights[name]), report)
+    }
     await writeEmbeddings(source.checkpoint, path.join(partial, fileNames.embeddings))
     const manifest: Manifest = {
       converterVersion,
@@ -165,11 +174,10 @@ async function convert(
 }
 
 /** Bytes of all external tensors, without the gaps between them. */
-function externalBytes(graph: BuiltGraph): number {
-  return graph.spec.initializers.reduce(
-    (sum, tensor) => sum + ('offset' in tensor ? tensor.byteLength : 0),
-    0,
-  )
+function externalBytes(graphs: Graphs): number {
+  return Object.values(graphs)
+    .flatMap((graph: BuiltGraph) => graph.spec.initializers)
+    .reduce((sum, tensor) => sum + ('offset' in tensor ? tensor.byteLength : 0), 0)
 }
 
 /** Tells each further tenth of the work. */
@@ -192,14 +200,12 @@ function layoutHash(graphs: Graphs): string {
 }
 
 async function writeGraphFile(
-  folder: string,
-  name: string,
-  graph: BuiltGraph,
-  weights: 'visionWeights' | 'decoderWeights',
+  file: string,
+  { spec }: BuiltGraph,
+  weightsName: string,
 ): Promise<string> {
-  const file = path.join(folder, name)
   const temporary = `${file}.${process.pid}`
-  await writeFile(temporary, encodeModel(graph.spec, fileNames[weights]))
+  await writeFile(temporary, encodeModel(spec, weightsName))
   await rename(temporary, file)
   return file
 }

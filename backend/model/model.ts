@@ -51,14 +51,25 @@ export interface ModelInfo {
   readonly slotGrowthTokens: number
 }
 
-/**
- * The network as the engine sees it: it owns weights and cache memory. While images are looked at, one after the other,
- * anything but `close` may be called; apart from that, calls must not overlap.
- */
+/** An image on its way through the vision tower. It goes as far as it is taken, and waits in between. */
+export interface ImageRun {
+  /** [gh * gw / mergeSize^2, hiddenSize], row-major; undefined until all is done. */
+  readonly features: Float32Array | undefined
+  /**
+   * Does about as much, in units of the tower's own: 1 is what one of its blocks does for one patch besides attending.
+   * There is a least piece; Infinity does all.
+   * @returns the work done
+   */
+  advance(work: number): Promise<number>
+  /** Gives up what is left, and its memory. */
+  close(): void
+}
+
+/** The network as the engine sees it: it owns weights and cache memory. Calls must not overlap. */
 export interface Model {
   readonly info: ModelInfo
-  /** Vision tower and projector, in a thread of their own. @returns [gh * gw / mergeSize^2, hiddenSize], row-major */
-  encodeImage(image: PatchImage): Promise<Float32Array>
+  /** Begins to look at an image; several may be under way. @throws {RangeError} when patches and grid do not match */
+  beginImage(image: PatchImage): ImageRun
   /** An empty cache. @throws {RangeError} when all slots are open */
   openSlot(): SlotId
   /** Gives the memory back. @throws {RangeError} when the slot is not open */

@@ -139,7 +139,8 @@ export async function benchVisionBeside(
   model: Model,
   gridHw: readonly [number, number],
 ): Promise<BenchRow> {
-  const alone = await timed(() => model.encodeImage(imageJob(model, gridHw, 3).images[0]!))
+  const run = model.beginImage(imageJob(model, gridHw, 3).images[0]!)
+  const alone = await timed(() => run.advance(Infinity))
   const gaps = await gapsBeside(model, 300, imageJob(model, gridHw, 4))
   const name = `gap of 2 streams while ${gridHw[0] * gridHw[1]} patches are looked at`
   return gapsRow(name, gaps, `; the image takes ${(gaps.ms / alone).toFixed(1)} x as long as alone`)
@@ -181,7 +182,7 @@ function instantModel(): Model {
       cacheBytesPerToken: 9216,
       slotGrowthTokens: 256,
     },
-    encodeImage: unused,
+    beginImage: unused,
     openSlot() {
       const slot = lengths.size as SlotId
       lengths.set(slot, 0)

@@ -4,7 +4,6 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { visionWorker } from '../../test/support/vision-worker.ts'
 import { runSoak } from './run-soak.ts'
 
 let model: Model
@@ -12,7 +11,7 @@ let modelsDir: string
 beforeAll(async () => {
   modelsDir = await mkdtemp(path.join(tmpdir(), 'soak-'))
   const checkpointDir = 'models/kimi-vl-nano'
-  const options = { weights: 'q8', slots: 4, threads: 2, visionWorker } as const
+  const options = { weights: 'q8', slots: 4, threads: 2 } as const
   model = await loadModel({ checkpointDir, modelsDir, ...options })
 })
 afterAll(async () => {

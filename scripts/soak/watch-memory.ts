@@ -31,7 +31,7 @@ export function watchMemory(model: Model): WatchedModel {
   }
   const watched: Model = {
     info: model.info,
-    encodeImage: (image) => model.encodeImage(image),
+    beginImage: (image) => model.beginImage(image),
     openSlot: () => opened(model.openSlot()),
     forkSlot: (source, count) => opened(model.forkSlot(source, count)),
     truncateSlot: (slot, count) => model.truncateSlot(slot, count),

@@ -1,4 +1,3 @@
-import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -82,7 +81,7 @@ describe.each([
   let modelsDir: string
   beforeAll(async () => {
     modelsDir = await mkdtemp(path.join(tmpdir(), 'batching-'))
-    const options = { checkpointDir: nano, modelsDir, weights, slots, threads: 2, visionWorker }
+    const options = { checkpointDir: nano, modelsDir, weights, slots, threads: 2 }
     model = await loadModel({ ...options, expandedFromTokens })
   })
   afterAll(async () => {

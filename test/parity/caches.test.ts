@@ -1,4 +1,3 @@
-import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -67,7 +66,6 @@ describe.each(modes)('$weights, deterministic: $deterministic', (mode) => {
       weights,
       slots: 4,
       threads: 2,
-      visionWorker,
     })
   })
   afterAll(async () => {

@@ -1,4 +1,3 @@
-import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,7 +18,7 @@ let modelsDir: string
 beforeAll(async () => {
   modelsDir = await mkdtemp(path.join(tmpdir(), 'determinism-'))
   const options = { weights: 'q8', slots: 4, threads: 2 } as const
-  model = await loadModel({ checkpointDir: nano, modelsDir, visionWorker, ...options })
+  model = await loadModel({ checkpointDir: nano, modelsDir, ...options })
 })
 afterAll(async () => {
   await model.close()

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { readPreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
 import type { FeatureSpan, Model, PatchImage } from '../../backend/model/model.ts'
 import { prepareImage } from '../../backend/processor/prepare-image.ts'
+import { lookAt } from '../support/look-at.ts'
 
 /** The checkpoint all golden numbers belong to. */
 export const nano = 'models/kimi-vl-nano'
@@ -48,7 +49,7 @@ export async function featureSpans(model: Model, golden: GoldenCase): Promise<Fe
   const spans: FeatureSpan[] = []
   let from = 0
   for (const image of await readGoldenImages(golden)) {
-    const features = await model.encodeImage(image)
+    const features = await lookAt(model, image)
     const at = golden.prompt_ids.indexOf(model.info.imageTokenId, from)
     spans.push({ at, features })
     from = at + features.length / model.info.hiddenSize

@@ -1,18 +1,17 @@
-import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { InferenceSession } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openModel } from '../../backend/model/load-model.ts'
 import { prepareModelFolder, type WeightFormName } from '../../backend/model/model-folder.ts'
 import { openModelSource } from '../../backend/model/model-source.ts'
-import { visionNames } from '../../backend/model/moonvit/vision-graph.ts'
+import { visionNames } from '../../backend/model/moonvit/vision-names.ts'
 import { createPatchNormalizer } from '../../backend/model/normalize-patches.ts'
 import { readPreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
 import type { Model } from '../../backend/model/model.ts'
+import { PatchState } from '../../backend/model/patch-state.ts'
 import { createSession } from '../../backend/model/sessions.ts'
-import { visionFeeds } from '../../backend/model/vision-encoder.ts'
+import { mergedPatches, visionPasses, type OpenTower } from '../../backend/model/vision-passes.ts'
 import {
   argmax,
   featureSpans,
@@ -40,26 +39,39 @@ afterAll(() => rm(modelsDir, { recursive: true }))
 async function openBoth(weights: WeightFormName) {
   const options = { modelsDir, weights, slots: 1 }
   const source = await openModelSource(nano)
-  const model = await openModel(source, { ...options, threads: 2, visionWorker })
+  const model = await openModel(source, { ...options, threads: 2 })
   const folder = await prepareModelFolder(source, options)
   await source.checkpoint.close()
-  const vision = await createSession(folder.visionGraphFile, { threads: 2 })
-  return { model, vision, config: source.config.vision_config }
+  const open = (file: string) => createSession(file, { threads: 2 })
+  const vision: OpenTower = {
+    sessions: {
+      embedding: await open(folder.visionGraphFiles.embedding),
+      blocks: await open(folder.visionGraphFiles.blocks),
+      projector: await open(folder.visionGraphFiles.projector),
+    },
+    config: source.config.vision_config,
+    normalize: createPatchNormalizer(await readPreprocessorConfig(nano)),
+    featureWidth: model.info.hiddenSize,
+  }
+  const close = async () => {
+    await model.close()
+    for (const session of Object.values(vision.sessions)) await session.release()
+  }
+  return { model, vision, close }
 }
 type Opened = Awaited<ReturnType<typeof openBoth>>
 
-/** Both stages of the vision tower for each image of a case. */
-async function visionStages({ vision, config }: Opened, golden: GoldenCase) {
-  const normalize = createPatchNormalizer(await readPreprocessorConfig(nano))
+/** What the vision tower and the projector make of each image of a case. */
+async function visionStages({ vision }: Opened, golden: GoldenCase) {
   const stages: { patchFeatures: Float32Array; imageFeatures: Float32Array }[] = []
   for (const image of await readGoldenImages(golden)) {
-    const outputs: InferenceSession.OnnxValueMapType = await vision.run(
-      visionFeeds({ config, normalize }, image),
-    )
-    stages.push({
-      patchFeatures: outputs[visionNames.patchFeatures]!.data as Float32Array,
-      imageFeatures: outputs[visionNames.imageFeatures]!.data as Float32Array,
-    })
+    const patches = image.gridHw[0] * image.gridHw[1]
+    const tokens = patches / mergedPatches(vision.config)
+    const imageFeatures = new Float32Array(tokens * vision.featureWidth)
+    const state = new PatchState(patches, vision.config)
+    for (const pass of visionPasses(vision, image, state, imageFeatures)) await pass.run(0, patches)
+    const patchFeatures = state.feeds(0, patches)[visionNames.hidden]!.data as Float32Array
+    stages.push({ patchFeatures, imageFeatures })
   }
   return stages
 }
@@ -104,7 +116,7 @@ describe('float32 graphs against the reference', () => {
   beforeAll(async () => {
     open = await openBoth('f32')
   })
-  afterAll(() => Promise.all([open.model.close(), open.vision.release()]))
+  afterAll(() => open.close())
 
   it.each(lossless)('$id: vision and projector values within 2e-3', async (golden) => {
     const stages = await visionStages(open, golden)
@@ -143,7 +155,7 @@ describe('8-bit graphs against the reference', () => {
   beforeAll(async () => {
     open = await openBoth('q8')
   })
-  afterAll(() => Promise.all([open.model.close(), open.vision.release()]))
+  afterAll(() => open.close())
 
   it.each(lossless)('$id: vision and projector deviations within 1 %', async (golden) => {
     const stages = await visionStages(open, golden)

@@ -1,4 +1,3 @@
-import { visionWorker } from '../support/vision-worker.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -39,7 +38,6 @@ beforeAll(async () => {
     weights: 'f32',
     slots,
     threads: 2,
-    visionWorker,
   })
   processor = await createProcessor({ modelFolder: nano, tasks: createLocalTasks(nano) })
   engine = createEngine({ model, queueLimit: 64 })

@@ -6,7 +6,7 @@ import { createEngine } from '../../backend/engine/engine.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model, PatchImage } from '../../backend/model/model.ts'
 import { createJob, readAnswer } from '../support/jobs.ts'
-import { visionWorker } from '../support/vision-worker.ts'
+import { lookAt } from '../support/look-at.ts'
 import { nano } from './golden-cases.ts'
 
 /** Four times as many patches as an image of nano may have. */
@@ -16,7 +16,7 @@ let model: Model
 let modelsDir: string
 beforeAll(async () => {
   modelsDir = await mkdtemp(path.join(tmpdir(), 'beside-'))
-  const options = { weights: 'q8', slots: 4, threads: 2, visionWorker } as const
+  const options = { weights: 'q8', slots: 4, threads: 2 } as const
   model = await loadModel({ checkpointDir: nano, modelsDir, ...options })
 })
 afterAll(async () => {
@@ -24,22 +24,63 @@ afterAll(async () => {
   await rm(modelsDir, { recursive: true })
 })
 
-const image: PatchImage = {
-  gridHw: [side, side],
-  patches: Uint8Array.from({ length: side ** 2 * 588 }, (_, i) => (i * 31 + (i >> 9)) % 256),
+function picture(rows: number, columns: number): PatchImage {
+  const bytes = { length: rows * columns * 588 }
+  return {
+    gridHw: [rows, columns],
+    patches: Uint8Array.from(bytes, (_, i) => (i * 31 + (i >> 9)) % 256),
+  }
 }
 
-describe('a large image', () => {
+describe('an image', () => {
+  it.each([
+    [side, side],
+    [2, 50],
+    [50, 2],
+    [6, 14],
+  ])('of %i x %i patches looks the same in pieces of any size', async (rows, columns) => {
+    const image = picture(rows, columns)
+    const whole = await lookAt(model, image)
+    for (const work of [0, 30, 77.7, 150, 600]) {
+      expect(await lookAt(model, image, work), `${work}`).toEqual(whole)
+    }
+  })
+
+  it('that is given up leaves the next one as it is', async () => {
+    const image = picture(8, 8)
+    const whole = await lookAt(model, image)
+    const run = model.beginImage(picture(side, side))
+    await run.advance(500)
+    const other = await lookAt(model, image, 40)
+    run.close()
+    run.close()
+    expect(other).toEqual(whole)
+  })
+
+  it('is refused when its patches do not fill its grid', () => {
+    expect(() => model.beginImage({ ...picture(2, 2), gridHw: [2, 4] })).toThrow('2352 patch bytes')
+  })
+
   it('is looked at while streams go on and prompts are read, and looks the same', async () => {
-    const alone = await model.encodeImage(image)
-    const looks: { readonly steps: number; readonly features: Float32Array }[] = []
+    const image = picture(side, side)
+    const alone = await lookAt(model, image)
+    const looks: { steps: number; features: Float32Array | undefined }[] = []
     const watched: Model = {
       ...model,
-      async encodeImage(seen) {
+      beginImage(seen) {
+        const run = model.beginImage(seen)
         const { steps } = engine.snapshot()
-        const features = await model.encodeImage(seen)
-        looks.push({ steps: engine.snapshot().steps - steps, features })
-        return features
+        return {
+          get features() {
+            return run.features
+          },
+          async advance(work) {
+            const done = await run.advance(work)
+            looks.push({ steps: engine.snapshot().steps - steps, features: run.features })
+            return done
+          },
+          close: () => run.close(),
+        }
       },
     }
     const engine = createEngine({ model: watched, queueLimit: 8 })
@@ -61,9 +102,9 @@ describe('a large image', () => {
     await Promise.allSettled([stream])
     await engine.close()
 
-    expect(looks).toHaveLength(1)
-    expect(looks[0]!.features).toEqual(alone)
-    // At least those of the prompt and its answer; as many as there is time for.
-    expect(looks[0]!.steps).toBeGreaterThan(5)
+    expect(looks.at(-1)!.features).toEqual(alone)
+    // In many pieces, each between two steps.
+    expect(looks.length).toBeGreaterThan(10)
+    expect(looks.at(-1)!.steps).toBeGreaterThanOrEqual(looks.length - 1)
   })
 })

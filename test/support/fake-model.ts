@@ -1,4 +1,5 @@
 import type {
+  ImageRun,
   Model,
   ModelInfo,
   PatchImage,
@@ -19,31 +20,36 @@ export const fakeModelInfo: ModelInfo = {
   slotGrowthTokens: 4,
 }
 
+/** Of one piece of an image. */
+const leastPatches = 16
+
 /** Called inside each call of the model; may wait or throw. */
 export interface FakeModelHooks {
   onStep?: (rows: readonly StepRow[]) => Promise<void> | void
-  onEncode?: (image: PatchImage) => Promise<void> | void
+  /** In each piece of an image. */
+  onLook?: (image: PatchImage) => Promise<void> | void
   /** Changes logits before they are returned. */
   editLogits?: (row: StepRow, logits: Float32Array) => void
 }
 
 /**
  * A model whose logits are a hash of everything its slot has read, token by token and feature by feature, so that any
- * mix-up of slots, order, chunks or features changes the answer. Throws when it is misused: calls that overlap, but for one
- * image beside all others; unknown or repeated slots, a full context, placeholders without features.
+ * mix-up of slots, order, chunks or features changes the answer. Throws when it is misused: calls that overlap, unknown or
+ * repeated slots, a full context, placeholders without features.
  */
 export class FakeModel implements Model {
   readonly info: ModelInfo
   readonly hooks: FakeModelHooks
   readonly steps: (readonly StepRow[])[] = []
-  encodes = 0
+  /** Images begun, and of those the ones neither done nor given up. */
+  looks = 0
+  openLooks = 0
   /** Per slot the hash of what it read, after each number of tokens from 0 on. */
   readonly #slots = new Map<SlotId, { readonly history: number[] }>()
   readonly #kept = new Map<RowsId, { readonly from: number; readonly hashes: number[] }>()
   #nextSlot = 100
   #nextRows = 500
-  #stepping = false
-  #looking = false
+  #running = false
 
   constructor(info: Partial<ModelInfo> = {}, hooks: FakeModelHooks = {}) {
     this.info = { ...fakeModelInfo, ...info }
@@ -54,18 +60,32 @@ export class FakeModel implements Model {
     return this.#slots.size
   }
 
-  async encodeImage(image: PatchImage): Promise<Float32Array> {
-    if (this.#looking) throw new RangeError('two images at once')
-    this.#looking = true
-    try {
-      this.encodes += 1
-      await this.hooks.onEncode?.(image)
-      const tokens = (image.gridHw[0] * image.gridHw[1]) / this.info.mergeSize ** 2
-      const seed = image.patches.reduce(mix, 1)
-      const features = new Float32Array(tokens * this.info.hiddenSize)
-      return features.map((_, index) => (mix(seed, index) % 1000) / 8)
-    } finally {
-      this.#looking = false
+  /** A unit of work is a patch, and the least piece has some. */
+  beginImage(image: PatchImage): ImageRun {
+    this.looks += 1
+    this.openLooks += 1
+    let left = image.gridHw[0] * image.gridHw[1]
+    let features: Float32Array | undefined
+    let open = true
+    const close = () => {
+      if (open) this.openLooks -= 1
+      open = false
+    }
+    return {
+      get features() {
+        return features
+      },
+      advance: (work) =>
+        this.#alone(async () => {
+          await this.hooks.onLook?.(image)
+          const done = Math.min(left, Math.max(leastPatches, Math.ceil(work)))
+          left -= done
+          if (left > 0) return done
+          features = this.#featuresOf(image)
+          close()
+          return done
+        }),
+      close,
     }
   }
 
@@ -141,21 +161,34 @@ export class FakeModel implements Model {
     if (new Set(rows.map((row) => row.slot)).size < rows.length) {
       throw new RangeError('a slot appears twice')
     }
-    this.#stepping = true
-    try {
+    return this.#alone(async () => {
       this.steps.push(rows)
       await this.hooks.onStep?.(rows)
       for (const row of rows) this.#read(row)
       return rows.filter((row) => row.sample).map((row) => this.#logits(row))
-    } finally {
-      this.#stepping = false
-    }
+    })
   }
 
   close(): Promise<void> {
     this.#refuseWhenBusy()
-    if (this.#looking) throw new RangeError('calls overlap')
     return Promise.resolve()
+  }
+
+  async #alone<Result>(run: () => Promise<Result>): Promise<Result> {
+    this.#refuseWhenBusy()
+    this.#running = true
+    try {
+      return await run()
+    } finally {
+      this.#running = false
+    }
+  }
+
+  #featuresOf({ gridHw, patches }: PatchImage): Float32Array {
+    const tokens = (gridHw[0] * gridHw[1]) / this.info.mergeSize ** 2
+    const seed = patches.reduce(mix, 1)
+    const features = new Float32Array(tokens * this.info.hiddenSize)
+    return features.map((_, index) => (mix(seed, index) % 1000) / 8)
   }
 
   #read(row: StepRow): void {
@@ -195,7 +228,7 @@ export class FakeModel implements Model {
   }
 
   #refuseWhenBusy(): void {
-    if (this.#stepping) throw new RangeError('calls overlap')
+    if (this.#running) throw new RangeError('calls overlap')
   }
 }
 

@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
+import type { GraphBuilder, Value, ValueType } from '../../graph/graph-builder.ts'
 import {
   aboveDiagonal,
   concat,
@@ -49,12 +49,12 @@ export function ifBusy(
   { heads, width }: { readonly heads: number; readonly width: number },
   attend: () => Value,
 ): Value {
-  const branch = (name: string, build: () => Value) =>
-    g.branch(name, 'float32', [heads, `${lane.name} tokens`, width], build)
-  return ifElse(g, lane.busy, {
-    ifTrue: branch('busy', attend),
-    ifFalse: branch('idle', () => g.float32s([], [heads, 0, width])),
+  const mixed: ValueType = { type: 'float32', dims: [heads, `${lane.name} tokens`, width] }
+  const [result] = ifElse(g, lane.busy, [mixed], {
+    ifTrue: () => [attend()],
+    ifFalse: () => [g.float32s([], [heads, 0, width])],
   })
+  return result!
 }
 
 /** Declares the inputs that say which tokens belong to whom, and derives from them, once for all layers, what attention needs. */

@@ -5,57 +5,98 @@ import {
   add,
   gelu,
   multiHeadAttention,
+  reshape,
   rotaryEmbedding,
   split,
   squeeze,
+  transpose,
   unsqueeze,
 } from '../../graph/operators.ts'
 import type { VisionConfig } from '../model-config.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 
-export interface EncoderBlockInputs {
-  /** [patches, hidden] */
-  readonly hidden: Value
-  readonly rope: { readonly cos: Value; readonly sin: Value }
-  /** int64 [1]: the first row of the rope tables, 0 */
-  readonly positions: Value
+/** What all blocks are built from. */
+export interface Encoder {
+  readonly config: VisionConfig
+  readonly checkpoint: Checkpoint
   readonly form: WeightForm
 }
 
-/**
- * One pre-norm block of MoonViT, full attention over the patches of one image:
- *
- *     x + wo(attention(norm0(x))), then x + fc1(gelu_tanh(fc0(norm1(x))))
- */
-export function encoderBlock(
-  g: GraphBuilder,
-  config: VisionConfig,
-  checkpoint: Checkpoint,
-  block: number,
-  inputs: EncoderBlockInputs,
-): Value {
-  const weights = (name: string) =>
-    affine(checkpoint, `vision_tower.encoder.blocks.${block}.${name}`)
-  const norm = (name: string, x: Value) => layerNorm(g, name, x, weights(name), visionNormEpsilon)
-  const dense = (name: string, x: Value) =>
-    linear(g, name, x, weights(name).weight, inputs.form, weights(name).bias)
-
-  const qkv = dense('wqkv', norm('norm0', inputs.hidden))
-  const attended = add(g, inputs.hidden, dense('wo', attention(g, config, qkv, inputs)))
-  const inner = gelu(g, dense('mlp.fc0', norm('norm1', attended)), 'tanh')
-  return add(g, attended, dense('mlp.fc1', inner))
+/** Tables for the patches at hand. */
+export interface PatchRope {
+  readonly cos: Value
+  readonly sin: Value
 }
 
-/** qkv [patches, 3 * hidden]: all q, then all k, then all v; rope turns q and k. */
-function attention(
+/** Of the patches at hand. */
+export interface Projections {
+  /** [patches, hidden] */
+  readonly queries: Value
+  /** [heads, patches, headDim] */
+  readonly keys: Value
+  readonly values: Value
+}
+
+/**
+ * The first part of a pre-norm block of MoonViT, which works patch by patch:
+ *
+ *     q | k | v = wqkv(norm0(x)), q and k turned by rope
+ *
+ * @param hidden [patches, hidden]
+ */
+export function projectQkv(
   g: GraphBuilder,
-  config: VisionConfig,
-  qkv: Value,
-  { rope, positions }: EncoderBlockInputs,
+  { config, checkpoint, form }: Encoder,
+  block: number,
+  hidden: Value,
+  rope: PatchRope,
+): Projections {
+  const { hidden_size: size, num_attention_heads: heads } = config
+  const weights = (name: string) => blockWeights(checkpoint, block, name)
+  const normed = layerNorm(g, 'norm0', hidden, weights('norm0'), visionNormEpsilon)
+  const qkv = linear(g, 'wqkv', normed, weights('wqkv').weight, form, weights('wqkv').bias)
+  const [q, k, v] = split(g, unsqueeze(g, qkv, 0), [size, size, size], -1)
+  const turned = (x: Value) => rotaryEmbedding(g, x, g.int64s([0]), rope, heads)
+  return {
+    queries: squeeze(g, turned(q!), 0),
+    keys: byHead(g, turned(k!), config),
+    values: byHead(g, v!, config),
+  }
+}
+
+/**
+ * The rest of the block for the same or fewer patches, with keys and values of all:
+ *
+ *     x + wo(softmax(q k^T / sqrt(headDim)) v), then x + fc1(gelu_tanh(fc0(norm1(x))))
+ *
+ * @param hidden [patches, hidden]
+ * @returns [patches, hidden]
+ */
+export function attendAndFeedForward(
+  g: GraphBuilder,
+  { config, checkpoint, form }: Encoder,
+  block: number,
+  hidden: Value,
+  { queries, keys, values }: Projections,
 ): Value {
+  const weights = (name: string) => blockWeights(checkpoint, block, name)
+  const dense = (name: string, x: Value) =>
+    linear(g, name, x, weights(name).weight, form, weights(name).bias)
+
+  // Heads as a batch: keys and values are attended to as they are kept, and no patch's result depends on its company.
+  const mixed = multiHeadAttention(g, byHead(g, queries, config), keys, values, 1)
+  const merged = reshape(g, transpose(g, mixed, [1, 0, 2]), [-1, config.hidden_size])
+  const attended = add(g, hidden, dense('wo', merged))
+  const normed = layerNorm(g, 'norm1', attended, weights('norm1'), visionNormEpsilon)
+  return add(g, attended, dense('mlp.fc1', gelu(g, dense('mlp.fc0', normed), 'tanh')))
+}
+
+function blockWeights(checkpoint: Checkpoint, block: number, name: string) {
+  return affine(checkpoint, `vision_tower.encoder.blocks.${block}.${name}`)
+}
+
+/** [..., patches, hidden] -> [heads, patches, headDim] */
+function byHead(g: GraphBuilder, x: Value, config: VisionConfig): Value {
   const { hidden_size: hidden, num_attention_heads: heads } = config
-  const parts = split(g, unsqueeze(g, qkv, 0), [hidden, hidden, hidden], -1)
-  const [q, k, v] = parts as [Value, Value, Value]
-  const rotate = (x: Value) => rotaryEmbedding(g, x, positions, rope, heads)
-  return squeeze(g, multiHeadAttention(g, rotate(q), rotate(k), v, heads), 0)
+  return transpose(g, reshape(g, x, [-1, heads, hidden / heads]), [1, 0, 2])
 }

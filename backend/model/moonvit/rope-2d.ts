@@ -30,14 +30,14 @@ export function rope2d(
 }
 
 /** Patch indices so that each merge x merge cell's patches stand together, row by row inside the cell. */
-export function mergeOrder(rows: number, columns: number, merge: number): BigInt64Array {
-  const order = new BigInt64Array(rows * columns)
+export function mergeOrder(rows: number, columns: number, merge: number): Int32Array {
+  const order = new Int32Array(rows * columns)
   let out = 0
   for (let cellRow = 0; cellRow < rows; cellRow += merge) {
     for (let cellColumn = 0; cellColumn < columns; cellColumn += merge) {
       for (let y = 0; y < merge; y++) {
         for (let x = 0; x < merge; x++) {
-          order[out++] = BigInt((cellRow + y) * columns + cellColumn + x)
+          order[out++] = (cellRow + y) * columns + cellColumn + x
         }
       }
     }

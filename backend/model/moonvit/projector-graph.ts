@@ -1,0 +1,30 @@
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { GraphBuilder, type BuiltGraph } from '../../graph/graph-builder.ts'
+import { layerNorm, linear, type WeightForm } from '../../graph/layers.ts'
+import { gelu, reshape } from '../../graph/operators.ts'
+import type { VisionConfig } from '../model-config.ts'
+import { affine, visionNormEpsilon } from './affine.ts'
+import { visionNames } from './vision-names.ts'
+
+/**
+ * From patches to image tokens: pre_norm -> merge 2x2 -> linear_1 -> gelu -> linear_2. pre_norm works on single patches;
+ * only then are the merged ones laid side by side.
+ */
+export function buildProjectorGraph(
+  config: VisionConfig,
+  checkpoint: Checkpoint,
+  form: WeightForm,
+): BuiltGraph {
+  const g = new GraphBuilder('projector')
+  const merged = config.hidden_size * config.merge_kernel_size[0] * config.merge_kernel_size[1]
+  const weights = (name: string) => affine(checkpoint, `multi_modal_projector.${name}`)
+  const patches = g.input(visionNames.cells, 'float32', ['patches', config.hidden_size])
+  const normed = layerNorm(g, 'pre_norm', patches, weights('pre_norm'), visionNormEpsilon)
+  const cells = reshape(g, normed, [-1, merged])
+  const [first, second] = [weights('linear_1'), weights('linear_2')]
+  const inner = gelu(g, linear(g, 'linear_1', cells, first.weight, form, first.bias), 'none')
+  const features = linear(g, 'linear_2', inner, second.weight, form, second.bias)
+  const textHidden = second.bias.dims[0]!
+  g.output(visionNames.imageFeatures, features, 'float32', ['image_tokens', textHidden])
+  return g.build()
+}
