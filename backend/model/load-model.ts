@@ -48,7 +48,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
       preprocessor: source.preprocessor,
       featureWidth: text.hidden_size,
     }),
-    createSession(folder.decoderGraphFile, { threads: options.threads, stayAwake: true }),
+    createSession(folder.decoderGraphFile, options),
   ])
   const embeddings = new EmbeddingTable(
     folder.embeddingFile,

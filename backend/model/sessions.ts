@@ -4,25 +4,18 @@ import { InferenceSession } from 'onnxruntime-node'
 const logErrorsOnly = 3
 
 /**
- * For a graph of many short operators: threads that fell asleep after each would be woken thousands of times a run, and
- * the full model decode a sixth slower. Microseconds; longer than the operators between two that use all threads.
+ * Threads stay awake so long between two operators of a run: if they fell asleep after each, they would be woken
+ * thousands of times, and the full model would decode a sixth slower. Microseconds; longer than the operators between
+ * two that use all threads.
  */
 const awakeBetweenOperators = 300
-
-interface SessionOptions {
-  readonly threads: number
-  /** Threads stay awake between the operators of a run, at the price of processor time others might have used. */
-  readonly stayAwake?: boolean
-}
 
 /** Opens a graph for the CPU. Between runs its threads sleep: awake ones would burn a core while idle. */
 export function createSession(
   graphFile: string,
-  { threads, stayAwake = false }: SessionOptions,
+  { threads }: { readonly threads: number },
 ): Promise<InferenceSession> {
-  const spinning = stayAwake
-    ? { allow_spinning: '1', spin_duration_us: String(awakeBetweenOperators) }
-    : { allow_spinning: '0' }
+  const spinning = { allow_spinning: '1', spin_duration_us: String(awakeBetweenOperators) }
   return InferenceSession.create(graphFile, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
