@@ -143,8 +143,8 @@ describe('allowedBeside()', () => {
   ])('for %i prompts and %i images: prompts get %f ms beside a gap of 10', (...given) => {
     const [prompts, images, ms] = given
     let pace = observe(unknownPace, turn({ decodeRows: 1, stepMs: 10 }))
-    const known = { promptTokenMs: 0.001, lastTokens: 1e6, visionWorkMs: 0.001, ratio: 1.8 }
-    pace = { ...pace, ...known }
+    const looked = { work: 1_000, ms: 1 }
+    pace = { ...pace, promptTokenMs: 0.001, lastTokens: 1e6, looked, ratio: 1.8 }
     const allowed = allowedBeside(1, pace, { prompts, images })
     expect(allowed.promptTokens / 1_000).toBeCloseTo(ms, 2)
     // Every reader has the same time.
@@ -244,6 +244,23 @@ describe('an image', () => {
       lookBeside(0.06, 200_000, noiseOf(seed, 0.2, 400)).slice(stepsToLearn),
     )
     expect(quantile(gaps, 0.99)).toBeLessThanOrEqual(2.02 * 20)
+  })
+
+  it('is judged by what large pieces cost, however much the first small one took', () => {
+    let pace = observe(unknownPace, turn({ visionWork: 10, visionMs: 20 }))
+    pace = observe(pace, turn({ decodeRows: 1, stepMs: 20 }))
+    const asked: number[] = []
+    for (let i = 0; i < 20; i++) {
+      const { visionWork } = allowedBeside(1, pace, image)
+      asked.push(visionWork)
+      const visionMs = 0.5 + 0.06 * visionWork
+      pace = observe(
+        pace,
+        turn({ decodeRows: 1, visionWork, readers: image, stepMs: 20, visionMs }),
+      )
+    }
+    expect(asked[0]).toBeCloseTo(16 / 2)
+    expect(asked[19]).toBeGreaterThan((0.9 * 15.5) / 0.06)
   })
 
   it('has a least piece at first, and its cost is learnt without streams, too', () => {

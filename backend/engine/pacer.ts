@@ -41,6 +41,9 @@ const normalOf = 31
 /** Weight of the latest measurement in the running average of what a token of prompt costs; it grows as prompts are read. */
 const latestWeight = 0.2
 
+/** Work, after which a measurement of what images take counts half: some pieces beside streams of a small model. */
+const lookHalfLife = 1_000
+
 /** A step that takes longer than so many times what was planned is a disturbance, and tells of costs as if it had taken this. */
 const disturbance = 2
 
@@ -71,8 +74,8 @@ export interface Pace {
   readonly decodeMs: ReadonlyMap<number, readonly number[]>
   /** What a token of prompt adds to a step that decodes; undefined until one did. */
   readonly promptTokenMs: number | undefined
-  /** What a unit of vision takes; undefined until an image was looked at. */
-  readonly visionWorkMs: number | undefined
+  /** Of images looked at lately; 0 until one was. */
+  readonly looked: { readonly work: number; readonly ms: number }
   /** How many times the normal gap a turn with prompts or an image is planned to take. */
   readonly ratio: number
   /** Tokens of prompts in the last step that also decoded. */
@@ -84,7 +87,7 @@ export interface Pace {
 export const unknownPace: Pace = {
   decodeMs: new Map(),
   promptTokenMs: undefined,
-  visionWorkMs: undefined,
+  looked: { work: 0, ms: 0 },
   ratio: firstRatio,
   lastTokens: 0,
   sinceProbe: 0,
@@ -93,17 +96,17 @@ export const unknownPace: Pace = {
 /** The pace after one more turn. */
 export function observe(pace: Pace, turn: MeasuredTurn): Pace {
   const { decodeRows, promptTokens, visionWork, stepMs } = turn
-  const visionWorkMs = visionCost(pace, turn)
-  if (decodeRows === 0) return { ...pace, visionWorkMs }
+  const looked = lookedLately(pace, turn)
+  if (decodeRows === 0) return { ...pace, looked }
   if (promptTokens === 0 && visionWork === 0) {
     const latest = [...(pace.decodeMs.get(decodeRows) ?? []), stepMs].slice(-normalOf)
     return { ...pace, decodeMs: new Map(pace.decodeMs).set(decodeRows, latest), sinceProbe: 0 }
   }
   const normalMs = normalGap(pace, decodeRows)
-  if (normalMs === undefined) return { ...pace, visionWorkMs }
+  if (normalMs === undefined) return { ...pace, looked }
   return {
     ...pace,
-    visionWorkMs,
+    looked,
     promptTokenMs: promptCost(pace, normalMs, turn),
     ratio: nextRatio(pace, normalMs, turn),
     lastTokens: promptTokens === 0 ? pace.lastTokens : promptTokens,
@@ -120,29 +123,29 @@ function promptCost(
   const tokenMs = (ms: number) => Math.max(0, ms - normalMs) / promptTokens
   if (promptTokenMs === undefined) return tokenMs(stepMs)
   const plannedMs = normalMs + promptTokenMs * promptTokens
-  return average(promptTokenMs, tokenMs(Math.min(stepMs, disturbance * plannedMs)))
+  const latest = tokenMs(Math.min(stepMs, disturbance * plannedMs))
+  return promptTokenMs + latestWeight * (latest - promptTokenMs)
 }
 
-function visionCost({ visionWorkMs }: Pace, turn: MeasuredTurn): number | undefined {
-  const { visionWork, visionMs } = turn
-  if (visionWork === 0) return visionWorkMs
-  const latest = visionMs / visionWork
-  if (visionWorkMs === undefined) return latest
-  return average(visionWorkMs, Math.min(latest, disturbance * visionWorkMs))
-}
-
-function average(known: number, latest: number): number {
-  return known + latestWeight * (latest - known)
+/** Sums, so that small pieces, which cost more for what they are, count for little. */
+function lookedLately({ looked }: Pace, { visionWork, visionMs }: MeasuredTurn): Pace['looked'] {
+  if (visionWork === 0) return looked
+  const kept = 2 ** (-visionWork / lookHalfLife)
+  const plannedMs = looked.work === 0 ? Infinity : visionWork * (looked.ms / looked.work)
+  return {
+    work: looked.work * kept + visionWork,
+    ms: looked.ms * kept + Math.min(visionMs, disturbance * plannedMs),
+  }
 }
 
 /** Learns only from turns of which it was known what they would take. */
 function nextRatio(
-  { promptTokenMs, visionWorkMs, ratio }: Pace,
+  { promptTokenMs, looked, ratio }: Pace,
   normalMs: number,
   { promptTokens, visionWork, readers, stepMs, visionMs }: MeasuredTurn,
 ): number {
   const promptMs = promptTokens === 0 ? 0 : promptTokens * (promptTokenMs ?? Number.NaN)
-  const lookMs = visionWork === 0 ? 0 : visionWork * (visionWorkMs ?? Number.NaN)
+  const lookMs = visionWork === 0 ? 0 : visionWork * (looked.ms / looked.work)
   const plannedMs = normalMs + promptMs + lookMs
   if (Number.isNaN(plannedMs)) return ratio
   return adapted(ratio, {
@@ -207,9 +210,10 @@ function affordableTokens({ promptTokenMs, lastTokens }: Pace, ms: number): numb
   return Math.min(affordable, growth * Math.max(lastTokens, firstTokens))
 }
 
-/** As much of an image as can be looked at in so many milliseconds; 0 until one was. */
-export function workIn({ visionWorkMs }: Pace, ms: number): number {
-  return visionWorkMs === undefined ? 0 : ms / visionWorkMs
+/** As much of an image as can be looked at in so many milliseconds; 0 until it is known what that takes. */
+export function workIn({ looked }: Pace, ms: number): number {
+  if (looked.work === 0) return 0
+  return looked.ms === 0 ? Infinity : (ms * looked.work) / looked.ms
 }
 
 /** Of as many streams, or of the next smaller number that was measured: fewer rows are never slower. */

@@ -106,13 +106,14 @@ describe('while an image is looked at', () => {
   })
 
   it('no more than two are under way', async () => {
-    const { engine, model, hooks } = start({ slots: 6 })
+    const { engine, model, hooks } = start({ slots: 7 })
     let most = 0
+    const stream = ask(engine, { maxTokens: 120 })
     hooks.onLook = () => void (most = Math.max(most, model.openLooks))
     const jobs = [20, 18, 16, 14, 12, 10].map((columns, tenant) =>
       ask(engine, { ...imagePrompt([8, columns]), tenant: `${tenant}`, maxTokens: 1 }),
     )
-    await Promise.all(jobs)
+    await Promise.all([stream, ...jobs])
     expect([model.looks, most, model.openLooks]).toEqual([6, 2, 0])
   })
 
@@ -129,7 +130,7 @@ describe('while an image is looked at', () => {
     expect([model.looks, model.openLooks]).toEqual([1, 0])
   })
 
-  it('it is given up when nobody waits for it any more', async () => {
+  it('what nobody waits for any more is given up', async () => {
     const { engine, model, calls, looked, until } = start({ slots: 1 })
     const controller = new AbortController()
     const left = ask(engine, large, controller.signal)

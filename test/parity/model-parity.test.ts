@@ -55,7 +55,8 @@ async function openBoth(weights: WeightFormName) {
   }
   const close = async () => {
     await model.close()
-    for (const session of Object.values(vision.sessions)) await session.release()
+    const { embedding, blocks, projector } = vision.sessions
+    for (const session of [embedding, blocks, projector]) await session.release()
   }
   return { model, vision, close }
 }
