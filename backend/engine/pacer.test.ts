@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from './random.ts'
-import { allowedBeside, observe, unknownPace, type MeasuredTurn, type Pace } from './pacer.ts'
+import { observe, unknownPace, type MeasuredTurn, type Pace } from './pace.ts'
+import { allowedBeside } from './pacer.ts'
 
 /** Milliseconds of a step: a fixed part, one per token, one per token and 1,000 tokens it looks back on. */
 interface StepCost {

@@ -1,11 +1,5 @@
-import {
-  allowedBeside,
-  observe,
-  unknownPace,
-  workIn,
-  type Allowance,
-  type Readers,
-} from './pacer.ts'
+import { observe, unknownPace, type Readers } from './pace.ts'
+import { allowedBeside, workIn, type Allowance } from './pacer.ts'
 import { streamsOfSmallTenants } from './scheduler.ts'
 import type { Sequence } from './sequence.ts'
 import type { StepLimits } from './step-plan.ts'
