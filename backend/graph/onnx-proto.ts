@@ -34,12 +34,20 @@ export interface ValueSpec {
   readonly dims: readonly (number | string)[]
 }
 
-/** An initializer kept in the graph file (`raw`) or in the weights file (`offset`, bytes). */
-export type InitializerSpec = {
+interface TensorSpec {
   readonly name: string
   readonly type: ElementType
   readonly dims: readonly number[]
-} & ({ readonly raw: Uint8Array } | { readonly offset: number; readonly byteLength: number })
+}
+
+/** An initializer kept in the weights file; bytes. */
+export interface ExternalSpec extends TensorSpec {
+  readonly offset: number
+  readonly byteLength: number
+}
+
+/** An initializer kept in the weights file, or in the graph file (`raw`). */
+export type InitializerSpec = ExternalSpec | (TensorSpec & { readonly raw: Uint8Array })
 
 export interface GraphSpec {
   readonly name: string
