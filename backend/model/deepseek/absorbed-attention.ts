@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
+import type { GraphBuilder, Value, ValueType } from '../../graph/graph-builder.ts'
 import { headLinear, type WeightForm } from '../../graph/layers.ts'
 import { add, concat, fusedMatMul, ifElse, matMul, softmax, split } from '../../graph/operators.ts'
 import { sliceRows, transposed, type WeightSource } from '../../graph/weight-source.ts'
@@ -72,12 +72,15 @@ function attendLanes(
   const [first, second] = lanes.absorbed
   const single = () => attendLane(g, config, first!, { ...tokens, past: tokens.pasts[0]! })
   if (second === undefined) return single()
-  const branch = (name: string, build: () => Value) =>
-    g.branch(name, 'float32', [heads, 'absorbed tokens', latent + rope], build)
-  return ifElse(g, second.busy, {
-    ifTrue: branch('several', () => concat(g, severalLanes(g, config, lanes, tokens), 1)),
-    ifFalse: branch('single', single),
+  const mixed: ValueType = {
+    type: 'float32',
+    dims: [heads, 'absorbed tokens', latent + rope],
+  }
+  const [result] = ifElse(g, second.busy, [mixed], {
+    ifTrue: () => [concat(g, severalLanes(g, config, lanes, tokens), 1)],
+    ifFalse: () => [single()],
   })
+  return result!
 }
 
 /** Each lane on its part of the rows; the first two are known to be busy. */
