@@ -2,7 +2,6 @@ import {
   elementTypes,
   type Attribute,
   type ElementType,
-  type ExternalSpec,
   type GraphSpec,
   type InitializerSpec,
   type NodeSpec,
@@ -23,8 +22,6 @@ export interface WeightFill {
 
 export interface BuiltGraph {
   readonly spec: GraphSpec
-  /** Of the graph and its branches: what the weights file holds. */
-  readonly externals: readonly ExternalSpec[]
   readonly fills: readonly WeightFill[]
   readonly weightBytes: number
 }
@@ -54,7 +51,7 @@ export class GraphBuilder {
   readonly #inputs: ValueSpec[] = []
   readonly #outputs: ValueSpec[] = []
   #initializers: InitializerSpec[] = []
-  readonly #externals: ExternalSpec[] = []
+  readonly #externals: InitializerSpec[] = []
   readonly #fills: WeightFill[] = []
   readonly #names = new Set<string>()
   #scope = ''
@@ -110,9 +107,7 @@ export class GraphBuilder {
     const value = this.#unique(name)
     const byteLength = dims.reduce((product, size) => product * size, elementTypes[type].bytes)
     const offset = Math.ceil(this.#weightBytes / weightAlignment) * weightAlignment
-    const spec = { name: value, type, dims, offset, byteLength }
-    this.#externals.push(spec)
-    this.#initializers.push(spec)
+    this.#externals.push({ name: value, type, dims, offset, byteLength })
     this.#weightBytes = offset + byteLength
     return value
   }
@@ -141,8 +136,7 @@ export class GraphBuilder {
 
   /**
    * A branch for `If`: what `build` adds runs only when the branch is taken. It may use all values made so far; outside,
-   * only the values it returns are known. Its weights are its own: ONNX Runtime 1.30 brings weights into the form its
-   * products read ahead of time only for the graph they belong to, and the one right below.
+   * only the values it returns and the weights it declares are known.
    * @param outputs types of the branch's values
    */
   branch(name: string, outputs: readonly ValueType[], build: () => readonly Value[]): GraphSpec {
@@ -177,9 +171,8 @@ export class GraphBuilder {
         nodes: this.#nodes,
         inputs: this.#inputs,
         outputs: this.#outputs,
-        initializers: this.#initializers,
+        initializers: [...this.#externals, ...this.#initializers],
       },
-      externals: this.#externals,
       fills: this.#fills,
       weightBytes: this.#weightBytes,
     }

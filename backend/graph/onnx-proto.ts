@@ -34,20 +34,12 @@ export interface ValueSpec {
   readonly dims: readonly (number | string)[]
 }
 
-interface TensorSpec {
+/** An initializer kept in the graph file (`raw`) or in the weights file (`offset`, bytes). */
+export type InitializerSpec = {
   readonly name: string
   readonly type: ElementType
   readonly dims: readonly number[]
-}
-
-/** An initializer kept in the weights file; bytes. */
-export interface ExternalSpec extends TensorSpec {
-  readonly offset: number
-  readonly byteLength: number
-}
-
-/** An initializer kept in the weights file, or in the graph file (`raw`). */
-export type InitializerSpec = ExternalSpec | (TensorSpec & { readonly raw: Uint8Array })
+} & ({ readonly raw: Uint8Array } | { readonly offset: number; readonly byteLength: number })
 
 export interface GraphSpec {
   readonly name: string

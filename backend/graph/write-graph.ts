@@ -13,7 +13,9 @@ export async function writeWeights(
   onBytes: (count: number) => void = () => undefined,
 ): Promise<void> {
   const places = new Map<string, { offset: number; byteLength: number; written: number }>()
-  for (const tensor of graph.externals) places.set(tensor.name, { ...tensor, written: 0 })
+  for (const tensor of graph.spec.initializers) {
+    if ('offset' in tensor) places.set(tensor.name, { ...tensor, written: 0 })
+  }
   const file = await open(path, 'w')
   try {
     await file.truncate(graph.weightBytes)

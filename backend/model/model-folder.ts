@@ -175,8 +175,9 @@ async function convert(
 
 /** Bytes of all external tensors, without the gaps between them. */
 function externalBytes(graphs: Graphs): number {
-  const tensors = Object.values(graphs).flatMap(({ externals }: BuiltGraph) => externals)
-  return tensors.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  return Object.values(graphs)
+    .flatMap((graph: BuiltGraph) => graph.spec.initializers)
+    .reduce((sum, tensor) => sum + ('offset' in tensor ? tensor.byteLength : 0), 0)
 }
 
 /** Tells each further tenth of the work. */
@@ -192,7 +193,9 @@ function progress(totalBytes: number, { onProgress }: ModelFolderOptions): (byte
 }
 
 function layoutHash(graphs: Graphs): string {
-  const external = Object.values(graphs).map(({ externals }: BuiltGraph) => externals)
+  const external = Object.values(graphs).map((graph: BuiltGraph) =>
+    graph.spec.initializers.filter((tensor) => 'offset' in tensor),
+  )
   return createHash('sha256').update(JSON.stringify(external)).digest('hex')
 }
 
