@@ -136,7 +136,8 @@ export class GraphBuilder {
 
   /**
    * A branch for `If`: what `build` adds runs only when the branch is taken. It may use all values made so far; outside,
-   * only the values it returns and the weights it declares are known.
+   * only the values it returns and the weights it declares are known. No weights in a branch of a branch: ONNX Runtime
+   * 1.30 would bring them into the form its products read at every run, instead of once.
    * @param outputs types of the branch's values
    */
   branch(name: string, outputs: readonly ValueType[], build: () => readonly Value[]): GraphSpec {

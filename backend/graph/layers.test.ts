@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomValues } from '../../test/write-checkpoint.ts'
 import { GraphBuilder } from './graph-builder.ts'
 import { headLinear, linear, type WeightForm } from './layers.ts'
-import { greater, choose, ifElse, mul, reshape } from './operators.ts'
+import { greater, ifElse, mul, reshape } from './operators.ts'
 import { encodeModel } from './onnx-proto.ts'
 import { constantSource } from './weight-source.ts'
 import { writeWeights } from './write-graph.ts'
@@ -187,34 +187,6 @@ describe('ifElse() in ONNX Runtime', () => {
     expect((await run(1n)).dims).toEqual([2, 2])
     expect([...((await run(1n)).data as Float32Array)]).toEqual([3, 6, 9, 12])
     expect((await run(0n)).dims).toEqual([4, 1])
-    await session.release()
-  })
-})
-
-describe('choose() in ONNX Runtime', () => {
-  it.each([1, 2, 3, 6])('runs the one case of %i that is asked for', async (count) => {
-    const g = new GraphBuilder('test')
-    const x = g.input('x', 'float32', ['n'])
-    const index = g.input('index', 'int64', [1])
-    const one = { type: 'float32', dims: ['n'] } as const
-    const cases = Array.from({ length: count }, (_, i) => () => [
-      mul(g, x, g.float32s([i])),
-      // What comes from outside the branch is a result as well.
-      x,
-    ])
-    const [scaled, same] = choose(g, index, [one, one], cases)
-    g.output('scaled', scaled!, 'float32', ['n'])
-    g.output('same', same!, 'float32', ['n'])
-    const session = await InferenceSession.create(encodeModel(g.build().spec, 'none'))
-    for (let i = 0; i < count; i++) {
-      const feeds = {
-        x: new Tensor('float32', [1, 2], [2]),
-        index: new Tensor('int64', [BigInt(i)], [1]),
-      }
-      const outputs = await session.run(feeds)
-      expect([...(outputs['scaled']!.data as Float32Array)]).toEqual([i, 2 * i])
-      expect([...(outputs['same']!.data as Float32Array)]).toEqual([1, 2])
-    }
     await session.release()
   })
 })

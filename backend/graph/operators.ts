@@ -129,6 +129,11 @@ export function matMulIntegerToFloat(
   return single(g, 'MatMulIntegerToFloat', inputs, { domain: contrib })
 }
 
+/** a = b, element by element. */
+export function equal(g: GraphBuilder, a: Value, b: Value): Value {
+  return single(g, 'Equal', [a, b])
+}
+
 /** a > b, element by element. */
 export function greater(g: GraphBuilder, a: Value, b: Value): Value {
   return single(g, 'Greater', [a, b])
@@ -152,28 +157,6 @@ export function ifElse(
       else_branch: { kind: 'graph', value: g.branch('else', outputs, ifFalse) },
     },
   })
-}
-
-/**
- * The values of the case whose number `index` holds, found by halving; only that one runs.
- * @param index int64 [1]
- * @param outputs types of the values, the same for all cases
- */
-export function choose(
-  g: GraphBuilder,
-  index: Value,
-  outputs: readonly ValueType[],
-  cases: readonly (() => readonly Value[])[],
-): Value[] {
-  const among = (first: number, end: number): readonly Value[] => {
-    if (end - first === 1) return cases[first]!()
-    const middle = (first + end) >> 1
-    return ifElse(g, greater(g, index, g.int64s([middle - 1])), outputs, {
-      ifTrue: () => among(middle, end),
-      ifFalse: () => among(first, middle),
-    })
-  }
-  return [...among(0, cases.length)]
 }
 
 export function softmax(g: GraphBuilder, x: Value): Value {

@@ -1,4 +1,4 @@
-import { Tensor, type InferenceSession } from 'onnxruntime-node'
+import { Tensor } from 'onnxruntime-node'
 import type { VisionConfig } from './model-config.ts'
 import { visionNames } from './moonvit/vision-names.ts'
 import { releaseMemory } from './release-memory.ts'
@@ -63,12 +63,14 @@ export class PatchState {
     this.#hidden.set(rows, from * this.#width)
   }
 
-  /** Takes what the blocks graph projected for patches from `from` on. */
-  setProjections(from: number, outputs: InferenceSession.OnnxValueMapType): void {
-    const data = (name: string) => outputs[name]!.data as Float32Array
-    this.#queries.set(data(visionNames.nextQueries), from * this.#width)
-    this.#setByHead(this.#projected.keys, from, data(visionNames.nextKeys))
-    this.#setByHead(this.#projected.values, from, data(visionNames.nextValues))
+  /** Takes what is projected of patches from `from` on. @param rows [patches, width], and [heads, patches, headDim] */
+  setProjections(
+    from: number,
+    rows: Readonly<Record<'queries' | 'keys' | 'values', Float32Array>>,
+  ): void {
+    this.#queries.set(rows.queries, from * this.#width)
+    this.#setByHead(this.#projected.keys, from, rows.keys)
+    this.#setByHead(this.#projected.values, from, rows.values)
   }
 
   /** Hidden rows of some patches, in this order. */

@@ -3,6 +3,7 @@ import type { Pass } from './image-run.ts'
 import type { VisionConfig } from './model-config.ts'
 import type { PatchImage } from './model.ts'
 import { positionWeights } from './moonvit/position-weights.ts'
+import { stageOutputs } from './moonvit/blocks-graph.ts'
 import { mergeOrder, rope2d } from './moonvit/rope-2d.ts'
 import type { VisionParts } from './moonvit/vision-graphs.ts'
 import { visionNames } from './moonvit/vision-names.ts'
@@ -88,15 +89,22 @@ function blockPasses(
     unit: mergedPatches(config),
     workPerPatch: (stage > 0 ? attending : 0) + (stage < blocks ? work.project : 0),
     async run(from, to) {
+      const names = stageOutputs(stage)
       if (from === 0) state.nextBlock()
-      const outputs = await sessions.blocks.run({
+      const feeds = {
         [visionNames.stage]: new Tensor('int64', [BigInt(stage)], [1]),
         ...state.feeds(from, to),
         [visionNames.cos]: ofPatches(cos, from, to),
         [visionNames.sin]: ofPatches(sin, from, to),
+      }
+      const outputs = await sessions.blocks.run(feeds, Object.values(names))
+      state.setHidden(from, floats(outputs, names.hidden))
+      if (stage === blocks) return
+      state.setProjections(from, {
+        queries: floats(outputs, names.queries),
+        keys: floats(outputs, names.keys),
+        values: floats(outputs, names.values),
       })
-      state.setHidden(from, floats(outputs, visionNames.nextHidden))
-      if (stage < blocks) state.setProjections(from, outputs)
     },
   }))
 }

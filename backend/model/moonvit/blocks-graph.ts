@@ -5,7 +5,7 @@ import {
   type ValueType,
 } from '../../graph/graph-builder.ts'
 import { layerNorm } from '../../graph/layers.ts'
-import { choose } from '../../graph/operators.ts'
+import { equal, ifElse } from '../../graph/operators.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 import {
   attendAndFeedForward,
@@ -16,6 +16,16 @@ import {
 } from './encoder-block.ts'
 import { visionNames } from './vision-names.ts'
 
+/** Outputs of one stage of the blocks graph; only the stage that runs fills its own. */
+export function stageOutputs(stage: number) {
+  return {
+    hidden: `${visionNames.nextHidden}.${stage}`,
+    queries: `${visionNames.nextQueries}.${stage}`,
+    keys: `${visionNames.nextKeys}.${stage}`,
+    values: `${visionNames.nextValues}.${stage}`,
+  }
+}
+
 /**
  * The blocks in stages, of which a run is one, for as many patches as it is given: attention alone looks at other patches,
  * and their keys and values are an input. So a large image can be looked at in small pieces.
@@ -23,8 +33,7 @@ import { visionNames } from './vision-names.ts'
  *     stage 0:  project(block 0);   stage i:  attend(block i - 1), project(block i);   the last: attend, final_layernorm
  */
 export function buildBlocksGraph(encoder: Encoder): BuiltGraph {
-  const { config } = encoder
-  const { hidden_size: hidden, num_attention_heads: heads, num_hidden_layers: blocks } = config
+  const { hidden_size: hidden, num_attention_heads: heads, num_hidden_layers } = encoder.config
   const headDim = hidden / heads
   const g = new GraphBuilder('vision_blocks')
   const stage = g.input(visionNames.stage, 'int64', [1])
@@ -38,22 +47,27 @@ export function buildBlocksGraph(encoder: Encoder): BuiltGraph {
     cos: perPatch(visionNames.cos, headDim / 2),
     sin: perPatch(visionNames.sin, headDim / 2),
   }
-  const byPatch: ValueType = { type: 'float32', dims: ['patches', hidden] }
-  const byHead: ValueType = { type: 'float32', dims: [heads, 'projected', headDim] }
-  const outputs = [
-    [visionNames.nextHidden, byPatch],
-    [visionNames.nextQueries, { ...byPatch, dims: ['projected', hidden] }],
-    [visionNames.nextKeys, byHead],
-    [visionNames.nextValues, byHead],
-  ] as const
-  const types = outputs.map(([, type]) => type)
-  const stages = Array.from(
-    { length: blocks + 1 },
-    (_, index) => () => buildStage(g, encoder, index, inputs),
-  )
-  const results = choose(g, stage, types, stages)
-  outputs.forEach(([name, { type, dims }], i) => g.output(name, results[i]!, type, dims))
+  for (let index = 0; index <= num_hidden_layers; index++) {
+    const chosen = equal(g, stage, g.int64s([index]))
+    const types = stageTypes(encoder, index)
+    const results = ifElse(g, chosen, types, {
+      ifTrue: () => buildStage(g, encoder, index, inputs),
+      ifFalse: () => nothing(g, encoder),
+    })
+    Object.values(stageOutputs(index)).forEach((name, i) =>
+      g.output(name, results[i]!, types[i]!.type, types[i]!.dims),
+    )
+  }
   return g.build()
+}
+
+/** Of hidden, queries, keys and values. */
+function stageTypes({ config }: Encoder, stage: number): readonly ValueType[] {
+  const { hidden_size: hidden, num_attention_heads: heads } = config
+  const byPatch: ValueType = { type: 'float32', dims: [`patches.${stage}`, hidden] }
+  const projected = `projected.${stage}`
+  const byHead: ValueType = { type: 'float32', dims: [heads, projected, hidden / heads] }
+  return [byPatch, { ...byPatch, dims: [projected, hidden] }, byHead, byHead]
 }
 
 interface StageInputs extends Projections, PatchRope {
@@ -77,18 +91,17 @@ function buildStage(
         )
   if (stage === blocks) {
     const norm = affine(checkpoint, 'vision_tower.encoder.final_layernorm')
-    return [
-      layerNorm(g, 'final_layernorm', hidden, norm, visionNormEpsilon),
-      ...nothing(g, encoder),
-    ]
+    const features = layerNorm(g, 'final_layernorm', hidden, norm, visionNormEpsilon)
+    return [features, ...nothing(g, encoder).slice(1)]
   }
   const next = g.scope(`blocks.${stage}`, () => projectQkv(g, encoder, stage, hidden, inputs))
   return [hidden, next.queries, next.keys, next.values]
 }
 
-/** In the place of projections. */
+/** Hidden, queries, keys and values of no patches. */
 function nothing(g: GraphBuilder, { config }: Encoder): readonly Value[] {
   const { hidden_size: hidden, num_attention_heads: heads } = config
-  const none = g.float32s([], [heads, 0, hidden / heads])
-  return [g.float32s([], [0, hidden]), none, none]
+  const noPatch = g.float32s([], [0, hidden])
+  const noHead = g.float32s([], [heads, 0, hidden / heads])
+  return [noPatch, noPatch, noHead, noHead]
 }
