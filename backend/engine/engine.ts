@@ -109,6 +109,7 @@ class StepEngine implements LocalEngine {
       limits,
       fixedChunkTokens,
       now: this.#now,
+      yieldToEvents: this.#yieldToEvents,
     })
   }
 
@@ -220,14 +221,14 @@ class StepEngine implements LocalEngine {
       this.#turn += 1
       this.#slots.takeBack()
       this.#slots.handOut()
-      const visionWork = this.#vision.handOut(this.#slots.running)
+      const visionWork = this.#vision.beforeTurn(this.#slots.running)
       const stepWork = await this.#turns.run(this.#slots.running, this.#turn)
       this.#slots.takeBack()
       this.#throughput.worked(visionWork + stepWork, this.#now() - sinceMs)
       sinceMs = this.#now()
       await this.#yieldToEvents()
     }
-    this.#vision.handOut([])
+    this.#vision.beforeTurn([])
     this.#loop = undefined
   }
 }

@@ -1,8 +1,8 @@
-/** What a reader is promised while prompts are read beside a stream: 99 of 100 gaps are at most so many times the normal. */
+/** What a stream is promised while others' prompts and images are read: 99 of 100 gaps are at most so many times the normal. */
 const promisedRatio = 2
 
 /**
- * Steps with prompts are planned to take so many times the normal gap, because some take longer than planned. How many
+ * Turns with prompts or images are planned to take so many times the normal gap, because some take longer than planned. How many
  * do is the machine's: the ratio moves between these bounds until the promise is just kept. It begins with what suits a
  * steady machine, on which a caller who has little running would else be delayed by those who have much.
  */
@@ -31,6 +31,9 @@ const lookHalfLife = 1_000
 
 /** A step that takes longer than so many times what was planned is a disturbance, and tells of costs as if it had taken this. */
 const disturbance = 2
+
+/** A turn planned to take so many times what the ratio allows was planned so for want of smaller pieces. */
+const leastPieceMargin = 1.1
 
 /** How much waits to be read beside streams. */
 export interface Readers {
@@ -133,11 +136,10 @@ function nextRatio(
   const lookMs = visionWork === 0 ? 0 : visionWork * (looked.ms / looked.work)
   const plannedMs = normalMs + promptMs + lookMs
   if (Number.isNaN(plannedMs)) return ratio
-  return adapted(ratio, {
-    normalMs: normalMs * share(readers),
-    plannedMs,
-    ms: stepMs + visionMs,
-  })
+  const sharedMs = normalMs * share(readers)
+  // The least piece of an image may be more than the pace allows: that is not the machine's doing.
+  if (visionWork > 0 && plannedMs > leastPieceMargin * ratio * sharedMs) return ratio
+  return adapted(ratio, { normalMs: sharedMs, plannedMs, ms: stepMs + visionMs })
 }
 
 /** How many times as long a turn beside streams may be as with one reader: 1 + readers against 2. */

@@ -247,6 +247,13 @@ describe('an image', () => {
     expect(quantile(gaps, 0.99)).toBeLessThanOrEqual(2.02 * 20)
   })
 
+  it('whose least piece is too long does not shorten what prompts have', () => {
+    let pace = observe(unknownPace, turn({ decodeRows: 1, stepMs: 2 }))
+    const piece = { decodeRows: 1, visionWork: 64, readers: image, stepMs: 2, visionMs: 4 }
+    for (let i = 0; i < 20; i++) pace = observe(pace, turn(piece))
+    expect(pace.ratio).toBe(unknownPace.ratio)
+  })
+
   it('is judged by what large pieces cost, however much the first small one took', () => {
     let pace = observe(unknownPace, turn({ visionWork: 10, visionMs: 20 }))
     pace = observe(pace, turn({ decodeRows: 1, stepMs: 20 }))

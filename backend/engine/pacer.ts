@@ -12,7 +12,7 @@ const firstTokens = 4
 /** A chunk grows at most so many times from one step to the next: small chunks cost more per token than large ones. */
 const growth = 2
 
-/** Steps with prompts, after which one without is run, so that the normal gap stays measured. */
+/** Turns with prompts or an image, after which one has neither, so that the normal gap stays measured. */
 const stepsBetweenProbes = 32
 
 /** What the next turn may carry beside streams. */

@@ -3,12 +3,16 @@ import type { PlannedRow, Schedulable, SequenceStatus, StepLimits, StepPlan } fr
 /** Of so many turns, one is the oldest sequence's, however urgent the others are. */
 const turnsPerOldest = 8
 
-/** The sequence whose next image is looked at next, if any. Parameters and order as in `planStep`. */
+/**
+ * The sequence whose next image is looked at next, if any. Parameters and order as in `planStep`.
+ * @param may whether a sequence's image may be looked at now
+ */
 export function chooseImage<S extends Schedulable>(
   running: readonly S[],
   turn: number,
+  may: (sequence: S) => boolean = () => true,
 ): S | undefined {
-  return inOrder('vision', running, turn)[0]
+  return inOrder('vision', running, turn, may)[0]
 }
 
 /**
@@ -56,8 +60,9 @@ function inOrder<S extends Schedulable>(
   phase: 'vision' | 'prefill',
   running: readonly S[],
   turn: number,
+  may: (sequence: S) => boolean = () => true,
 ): readonly S[] {
-  const sequences = running.filter(({ status }) => status === phase)
+  const sequences = running.filter((sequence) => sequence.status === phase && may(sequence))
   if (sequences.length < 2 || turn % turnsPerOldest === 0) return sequences
   const sequencesOf = countByTenant(running)
   const countOf = ({ tenant }: S) => sequencesOf.get(tenant)!

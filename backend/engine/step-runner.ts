@@ -33,17 +33,25 @@ export class StepRunner {
     return this.#steps
   }
 
+  /** Those that can take part in a turn: a stream needs memory for its next token. A prompt's is granted when it starts. */
+  ready(running: readonly Sequence[]): readonly Sequence[] {
+    const { memory } = this.#options
+    return running.filter(
+      ({ status, slot, cachedTokens }) =>
+        status !== 'decode' || memory.grow(slot, cachedTokens + 1),
+    )
+  }
+
   /**
-   * @param running sequences that hold a slot, longest first
+   * @param ready longest first
    * @param turn number of the engine's turn
    * @returns undefined when there was nothing to run, or it failed
    */
   async run(
-    running: readonly Sequence[],
+    ready: readonly Sequence[],
     limits: StepLimits,
     turn: number,
   ): Promise<StepDone | undefined> {
-    const ready = running.filter((sequence) => this.#hasMemory(sequence))
     const plan = planStep(ready, limits, turn)
     if (plan.length === 0) return undefined
     const startedMs = this.#options.now()
@@ -60,11 +68,6 @@ export class StepRunner {
     const decodeRows = plan.filter(({ phase }) => phase === 'decode').length
     const promptTokens = plan.reduce((sum, { tokens }) => sum + tokens, 0) - decodeRows
     return { decodeRows, promptTokens, ms: this.#options.now() - startedMs }
-  }
-
-  /** Whether a step may add a token to its answer; a prompt's memory is granted when it starts. */
-  #hasMemory({ status, slot, cachedTokens }: Sequence): boolean {
-    return status !== 'decode' || this.#options.memory.grow(slot, cachedTokens + 1)
   }
 
   /** For each row of the plan, where it asked for them. */

@@ -19,6 +19,7 @@ interface TurnRunnerOptions {
   readonly fixedChunkTokens: number | undefined
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
+  readonly yieldToEvents: () => Promise<unknown>
 }
 
 /** The engine's turns: a step of the decoder and then a look at an image, as much of each as streams can wait for. */
@@ -36,13 +37,17 @@ export class TurnRunner {
    * @returns the work of the step, in prompt tokens; an image's counts when it is done
    */
   async run(running: readonly Sequence[], turn: number): Promise<number> {
-    const { steps, vision, now } = this.#options
-    const readers = readersOf(running)
-    const allowed = this.#allowed(running, readers)
-    const step = await steps.run(running, this.#stepLimits(running, allowed), turn)
+    const { steps, vision, now, yieldToEvents } = this.#options
+    const ready = steps.ready(running)
+    const readers = readersOf(ready)
+    const allowed = this.#allowed(ready, readers)
+    const step = await steps.run(ready, this.#stepLimits(ready, allowed), turn)
     const { decodeRows = 0, promptTokens = 0, ms: stepMs = 0 } = step ?? {}
+    const work =
+      readers.images === 0 ? 0 : (allowed?.visionWork ?? this.#workAlone(stepMs, readers))
+    // Tokens leave before the look, and so do those who gave up.
+    if (work > 0 && step !== undefined) await yieldToEvents()
     const startedMs = now()
-    const work = allowed?.visionWork ?? this.#workAlone(stepMs, readers)
     const visionWork = work === 0 ? 0 : await vision.look(running, turn, work)
     const visionMs = now() - startedMs
     const measured = { decodeRows, promptTokens, visionWork, readers, stepMs, visionMs }
@@ -51,21 +56,21 @@ export class TurnRunner {
   }
 
   /** Beside streams, what they keep their pace with; undefined without them. */
-  #allowed(running: readonly Sequence[], readers: Readers): Allowance | undefined {
-    const streams = countOf(running, 'decode')
+  #allowed(ready: readonly Sequence[], readers: Readers): Allowance | undefined {
+    const streams = countOf(ready, 'decode')
     if (streams === 0 || this.#options.fixedChunkTokens !== undefined) return undefined
-    const streamsOf = streamsOfSmallTenants(running) ? 'small tenants' : 'any'
+    const streamsOf = streamsOfSmallTenants(ready) ? 'small tenants' : 'any'
     return allowedBeside(streams, this.#pace, readers, streamsOf)
   }
 
-  #stepLimits(running: readonly Sequence[], allowed: Allowance | undefined): StepLimits {
+  #stepLimits(ready: readonly Sequence[], allowed: Allowance | undefined): StepLimits {
     const { fixedChunkTokens, limits } = this.#options
     if (fixedChunkTokens !== undefined) {
       // A budget would cut the last chunk that does not fit.
       return { stepTokenBudget: Infinity, prefillChunkTokens: fixedChunkTokens }
     }
     if (allowed === undefined) return limits
-    const paced = countOf(running, 'decode') + allowed.promptTokens
+    const paced = countOf(ready, 'decode') + allowed.promptTokens
     return { ...limits, stepTokenBudget: Math.min(limits.stepTokenBudget, paced) }
   }
 
@@ -78,13 +83,13 @@ export class TurnRunner {
   }
 }
 
-function readersOf(running: readonly Sequence[]): Readers {
+function readersOf(ready: readonly Sequence[]): Readers {
   return {
-    prompts: countOf(running, 'prefill'),
-    images: Math.min(1, countOf(running, 'vision')),
+    prompts: countOf(ready, 'prefill'),
+    images: Math.min(1, countOf(ready, 'vision')),
   }
 }
 
-function countOf(running: readonly Sequence[], phase: 'decode' | 'prefill' | 'vision'): number {
-  return running.filter(({ status }) => status === phase).length
+function countOf(sequences: readonly Sequence[], phase: 'decode' | 'prefill' | 'vision'): number {
+  return sequences.filter(({ status }) => status === phase).length
 }

@@ -117,6 +117,30 @@ describe('while an image is looked at', () => {
     expect([model.looks, most, model.openLooks]).toEqual([6, 2, 0])
   })
 
+  it('images begun for those who left do not keep others from being begun', async () => {
+    const { engine, model, calls, looked, until } = start({ slots: 6 })
+    const images = [0, 1, 2].map((shade) => ({
+      gridHw: [8, 16] as const,
+      patches: new Uint8Array(128 * 12).fill(shade),
+    }))
+    const [x, p, q] = images
+    const short = imagePrompt([8, 16]).promptIds
+    const long = imagePrompt([8, 16], [8, 16], [8, 16]).promptIds
+    const stream = ask(engine, { maxTokens: 100 })
+    await until(() => calls.length > 3)
+    const all = ask(engine, { promptIds: long, images: [x!, p!, q!], maxTokens: 1 })
+    const leaving = new AbortController()
+    const first = ask(engine, { promptIds: short, images: [p!] }, leaving.signal)
+    await until(() => looked().length > 0)
+    // Shorter, so that it passes.
+    const second = ask(engine, { promptIds: short.subarray(1), images: [q!] }, leaving.signal)
+    await until(() => model.openLooks === 2)
+    leaving.abort()
+    await Promise.allSettled([first, second])
+    await Promise.all([all, stream])
+    expect([engine.snapshot().slotsInUse, model.openLooks]).toEqual([0, 0])
+  })
+
   it('who leaves frees the slot at once, and others get what it brings', async () => {
     const { engine, model, calls, until } = start()
     const controller = new AbortController()

@@ -58,23 +58,20 @@ export class VisionStage {
   }
 
   /**
-   * Hands out what is at hand, and gives up what nobody waits for any more. Called before each turn, and once nothing runs.
+   * Hands out what is at hand, and gives up what is nobody's next image any more. Called before each turn, and once nothing
+   * runs.
    * @param running sequences that hold a slot, longest first
    * @returns the work of images that were done, in prompt tokens
    */
-  handOut(running: readonly Viewer[]): number {
+  beforeTurn(running: readonly Viewer[]): number {
     let work = 0
-    for (const [key, look] of this.#looks) {
-      const waiting = running.filter((viewer) => viewer.status === 'vision' && viewer.lacks(key))
-      if (look.outcome !== undefined) {
-        this.#end(key, look.outcome, waiting)
-        work += look.work
-      } else if (waiting.length === 0) {
-        look.run?.close()
-        this.#looks.delete(key)
-      }
+    for (const [key, { outcome, work: done }] of this.#looks) {
+      if (outcome === undefined) continue
+      this.#end(key, outcome, running)
+      if (!(outcome instanceof ServiceError)) work += done
     }
     this.#serve(running)
+    this.#giveUpUnwanted(running)
     return work
   }
 
@@ -85,7 +82,12 @@ export class VisionStage {
    * @returns the work done
    */
   async look(running: readonly Viewer[], turn: number, work: number): Promise<number> {
-    const viewer = chooseImage(this.#candidates(running), turn)
+    const mayBegin = this.#looks.size < mostUnderWay
+    const viewer = chooseImage(
+      running,
+      turn,
+      ({ nextImage }) => mayBegin || this.#looks.has(nextImage.key),
+    )
     if (viewer === undefined) return 0
     const { key, image } = viewer.nextImage
     const look = this.#looks.get(key) ?? this.#begin(viewer)
@@ -102,19 +104,12 @@ export class VisionStage {
     }
   }
 
-  /** Those whose image is under way; all, when another one may be begun. */
-  #candidates<V extends Viewer>(running: readonly V[]): readonly V[] {
-    if (this.#looks.size < mostUnderWay) return running
-    return running.filter(
-      (viewer) => viewer.status === 'vision' && this.#looks.has(viewer.nextImage.key),
-    )
-  }
-
   /** Its outcome is for all who wait for it now, a failure too; the next to ask after that tries again. */
-  #end(key: string, outcome: Float32Array | ServiceError, waiting: readonly Viewer[]): void {
+  #end(key: string, outcome: Float32Array | ServiceError, running: readonly Viewer[]): void {
     this.#looks.delete(key)
     if (!(outcome instanceof ServiceError)) this.#cache.set(key, outcome)
-    for (const viewer of waiting) {
+    for (const viewer of running) {
+      if (viewer.status !== 'vision' || !viewer.lacks(key)) continue
       if (outcome instanceof ServiceError) viewer.fail(outcome)
       else viewer.addFeatures(key, outcome)
     }
@@ -128,6 +123,17 @@ export class VisionStage {
         if (features === undefined) break
         viewer.addFeatures(key, features)
       }
+    }
+  }
+
+  /** Of those that are kept each can go on, however few may be under way. */
+  #giveUpUnwanted(running: readonly Viewer[]): void {
+    const viewers = running.filter(({ status }) => status === 'vision')
+    const wanted = new Set(viewers.map(({ nextImage }) => nextImage.key))
+    for (const [key, { run }] of this.#looks) {
+      if (wanted.has(key)) continue
+      run?.close()
+      this.#looks.delete(key)
     }
   }
 

@@ -2,7 +2,7 @@
 export interface PatchImage {
   /**
    * [gh * gw, 3, patchSize, patchSize] in raster order; channel before row before column inside a patch. The vision
-   * encoder normalises it; bytes keep the hop between processes four times smaller than floats.
+   * tower normalises it; bytes keep the hop between processes four times smaller than floats.
    */
   readonly patches: Uint8Array
   /** Patches per column and per row: [gh, gw], both even. */

@@ -59,7 +59,8 @@ interface LaneTokens {
 }
 
 /**
- * All lanes. With one sequence or none its lane has all rows: they need not be divided, nor seven idle lanes skipped.
+ * All lanes. With one sequence its lane has all rows: they need not be divided, nor idle lanes skipped. With none there are no
+ * rows, which its products, unlike those into which ONNX Runtime fuses a transpose, can do.
  * @returns [heads, n, latent + rope]
  */
 function attendLanes(

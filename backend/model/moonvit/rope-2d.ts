@@ -12,21 +12,31 @@ export function rope2d(
   headDim: number,
 ): { cos: Float32Array; sin: Float32Array } {
   const pairs = headDim / 2
+  const byColumn = axisAngles(columns, headDim)
+  const byRow = axisAngles(rows, headDim)
   const cos = new Float32Array(rows * columns * pairs)
   const sin = new Float32Array(rows * columns * pairs)
   let out = 0
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      for (let pair = 0; pair < pairs; pair++) {
-        const frequency = ropeBase ** ((-4 * Math.floor(pair / 2)) / headDim)
-        const angle = (pair % 2 === 0 ? column : row) * frequency
-        cos[out] = Math.cos(angle)
-        sin[out] = Math.sin(angle)
-        out++
+      for (let pair = 0; pair < pairs; pair++, out++) {
+        const [axis, place] = pair % 2 === 0 ? [byColumn, column] : [byRow, row]
+        const at = place * axis.width + (pair >> 1)
+        cos[out] = axis.cos[at]!
+        sin[out] = axis.sin[at]!
       }
     }
   }
   return { cos, sin }
+}
+
+/** Cosines and sines of f_i * place, [places, width]: few, so that images are begun beside streams in no time. */
+function axisAngles(places: number, headDim: number) {
+  const width = Math.ceil(headDim / 4)
+  const angle = (at: number) => Math.floor(at / width) * ropeBase ** ((-4 * (at % width)) / headDim)
+  const table = (of: (angle: number) => number) =>
+    Float32Array.from({ length: places * width }, (_, at) => of(angle(at)))
+  return { width, cos: table(Math.cos), sin: table(Math.sin) }
 }
 
 /** Patch indices so that each merge x merge cell's patches stand together, row by row inside the cell. */
