@@ -264,25 +264,16 @@ export function gatherElements(g: GraphBuilder, x: Value, indices: Value, axis: 
   return single(g, 'GatherElements', [x, indices], { attributes: { axis: int(axis) } })
 }
 
+/** @param reduction whether an update takes the place of what stands at its index, or is added to it */
 export function scatterElements(
   g: GraphBuilder,
   x: Value,
   indices: Value,
   updates: Value,
   axis: number,
+  reduction: 'none' | 'add' = 'none',
 ): Value {
-  return single(g, 'ScatterElements', [x, indices, updates], { attributes: { axis: int(axis) } })
-}
-
-/** As `scatterElements`, but each update is added to what stands at its index. */
-export function scatterAdd(
-  g: GraphBuilder,
-  x: Value,
-  indices: Value,
-  updates: Value,
-  axis: number,
-): Value {
-  const attributes = { axis: int(axis), reduction: text('add') }
+  const attributes = { axis: int(axis), reduction: text(reduction) }
   return single(g, 'ScatterElements', [x, indices, updates], { attributes })
 }
 

@@ -7,7 +7,6 @@ import {
   mul,
   reduceSum,
   reshape,
-  scatterAdd,
   scatterElements,
 } from '../../graph/operators.ts'
 import type { TextConfig } from '../model-config.ts'
@@ -57,7 +56,7 @@ export function sortByExpert(
   const order = ascendingOrder(g, experts, count)
   const none = g.int64s(Array<number>(config.n_routed_experts).fill(0))
   return {
-    counts: scatterAdd(g, none, experts, ones, 0),
+    counts: scatterElements(g, none, experts, ones, 0, 'add'),
     tokens: div(g, order, g.int64s([perToken])),
     places: reshape(g, scatterElements(g, numbers, order, numbers, 0), [-1, perToken]),
   }
