@@ -2,9 +2,9 @@
 const promisedRatio = 2
 
 /**
- * Turns with prompts or images are planned to take so many times the normal gap, because some take longer than planned. How many
- * do is the machine's: the ratio moves between these bounds until the promise is just kept. It begins with what suits a
- * steady machine, on which a caller who has little running would else be delayed by those who have much.
+ * Turns with prompts or images are planned to take so many times the normal gap, because some take longer than planned.
+ * How many do is the machine's: the ratio moves between these bounds until the promise is just kept. It begins with what
+ * suits a steady machine, on which a caller who has little running would else be delayed by those who have much.
  */
 const firstRatio = 1.8
 const leastRatio = 1.25
@@ -132,10 +132,12 @@ function nextRatio(
   normalMs: number,
   { promptTokens, visionWork, readers, stepMs, visionMs }: MeasuredTurn,
 ): number {
-  const promptMs = promptTokens === 0 ? 0 : promptTokens * (promptTokenMs ?? Number.NaN)
+  const promptsKnown = promptTokens === 0 || promptTokenMs !== undefined
+  const imagesKnown = visionWork === 0 || looked.work > 0
+  if (!promptsKnown || !imagesKnown) return ratio
+  const promptMs = promptTokens * (promptTokenMs ?? 0)
   const lookMs = visionWork === 0 ? 0 : visionWork * (looked.ms / looked.work)
   const plannedMs = normalMs + promptMs + lookMs
-  if (Number.isNaN(plannedMs)) return ratio
   const sharedMs = normalMs * share(readers)
   // The least piece of an image may be more than the pace allows: that is not the machine's doing.
   if (visionWork > 0 && plannedMs > leastPieceMargin * ratio * sharedMs) return ratio

@@ -76,10 +76,8 @@ export class TurnRunner {
 
   /** Where no stream sets the pace, an image has as much time as each of the prompts that are read. */
   #workAlone(stepMs: number, { prompts }: Readers): number {
-    return Math.max(
-      1,
-      workIn(this.#pace, stepMs === 0 ? looksAloneMs : stepMs / Math.max(1, prompts)),
-    )
+    const ms = stepMs === 0 ? looksAloneMs : stepMs / Math.max(1, prompts)
+    return Math.max(1, workIn(this.#pace, ms))
   }
 }
 
