@@ -55,6 +55,7 @@ export function sendableBody(
 
 /** The whole body. @throws {ServiceError} `body_too_large`, `cancelled` when the client left */
 export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<Uint8Array> {
+  if (isLittleOver(c, maxBytes)) await discardBody(c)
   const length = declaredLength(c, maxBytes)
   const bufferedBody = c.get('bufferedBody')
   if (bufferedBody !== undefined) return withinLimit(bufferedBody, maxBytes)
@@ -64,6 +65,24 @@ export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<
   })
   if (bytes === undefined) throw tooLarge('it is', maxBytes)
   return withinLimit(new Uint8Array(bytes), maxBytes)
+}
+
+/** A body that is declared to be over the limit, but by no more than as much again. */
+function isLittleOver(c: EdgeContext, maxBytes: number): boolean {
+  const length = Number(c.req.header('content-length') ?? 0)
+  return c.get('bufferedBody') === undefined && length > maxBytes && length <= 2 * maxBytes
+}
+
+/**
+ * Takes in what is not wanted: workerd resets a connection whose client still sends once it was answered, and a client that
+ * fails to write never reads why.
+ */
+async function discardBody(c: EdgeContext): Promise<void> {
+  try {
+    for await (const piece of rawPieces(c)) void piece
+  } catch (cause) {
+    throw clientLeft(cause)
+  }
 }
 
 function readUndeclared(c: EdgeContext, maxBytes: number): Promise<Uint8Array | undefined> {
