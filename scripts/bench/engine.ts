@@ -1,5 +1,5 @@
 import { createEngine } from '../../backend/engine/engine.ts'
-import type { EngineEvent, GenerateJob } from '../../backend/engine/job.ts'
+import type { Engine, EngineEvent, GenerateJob } from '../../backend/engine/job.ts'
 import type { Model, PatchImage, SlotId } from '../../backend/model/model.ts'
 import { timed, type BenchRow } from './measure.ts'
 import { percent } from './text.ts'
@@ -26,6 +26,20 @@ async function tokenTimes(events: AsyncIterable<EngineEvent>): Promise<number[]>
   const times: number[] = []
   for await (const event of events) if (event.type === 'tokens') times.push(performance.now())
   return times
+}
+
+/** The same of a stream that goes on until `leave` is fired. @throws {Error} when it ends by itself before */
+async function tokenTimesUntil(engine: Engine, leave: AbortSignal): Promise<number[]> {
+  const times: number[] = []
+  try {
+    for await (const event of engine.generate(job(40, mostStreamed), leave)) {
+      if (event.type === 'tokens') times.push(performance.now())
+    }
+  } catch (error) {
+    if (leave.aborted) return times
+    throw error
+  }
+  throw new Error('A stream ended before what it was to run beside')
 }
 
 const never = () => new AbortController().signal
@@ -72,15 +86,18 @@ interface StreamGaps {
   readonly p99: number
 }
 
-/** Gaps of two running streams of `tokens` tokens each, alone at first and then while `disturb` is asked. */
-async function gapsBeside(model: Model, tokens: number, disturb: GenerateJob): Promise<StreamGaps> {
+/** Tokens of a stream, more than come while anything is measured beside it. */
+const mostStreamed = 8_000
+
+/** Gaps of two streams, alone at first and then until `disturb` is done. */
+async function gapsBeside(model: Model, disturb: GenerateJob): Promise<StreamGaps> {
   const engine = createEngine({ model, queueLimit: 8 })
-  const streams = [job(40, tokens), job(40, tokens)].map((each) =>
-    tokenTimes(engine.generate(each, never())),
-  )
+  const done = new AbortController()
+  const streams = [1, 2].map(() => tokenTimesUntil(engine, done.signal))
   await new Promise((resolve) => setTimeout(resolve, 1500))
   const from = performance.now()
   const [until] = await tokenTimes(engine.generate(disturb, never()))
+  done.abort()
   const gaps = (await Promise.all(streams)).flatMap((times) =>
     times.slice(1).map((time, i) => ({ at: time, ms: time - times[i]! })),
   )
@@ -130,7 +147,7 @@ export async function benchCallers(model: Model, callers: number): Promise<Bench
 
 /** While a prompt of `prompt` tokens is read. */
 export async function benchMixedLoad(model: Model, prompt: number): Promise<BenchRow> {
-  const gaps = await gapsBeside(model, 100, job(prompt, 1))
+  const gaps = await gapsBeside(model, job(prompt, 1))
   return gapsRow(`gap of 2 streams while ${prompt} tokens are read`, gaps)
 }
 
@@ -141,7 +158,7 @@ export async function benchVisionBeside(
 ): Promise<BenchRow> {
   const run = model.beginImage(imageJob(model, gridHw, 3).images[0]!)
   const alone = await timed(() => run.advance(Infinity))
-  const gaps = await gapsBeside(model, 300, imageJob(model, gridHw, 4))
+  const gaps = await gapsBeside(model, imageJob(model, gridHw, 4))
   const name = `gap of 2 streams while ${gridHw[0] * gridHw[1]} patches are looked at`
   return gapsRow(name, gaps, `; the image takes ${(gaps.ms / alone).toFixed(1)} x as long as alone`)
 }
