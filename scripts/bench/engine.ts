@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createEngine } from '../../backend/engine/engine.ts'
 import type { Engine, EngineEvent, GenerateJob } from '../../backend/engine/job.ts'
 import type { Model, PatchImage, SlotId } from '../../backend/model/model.ts'
@@ -78,49 +79,72 @@ export async function benchFirstToken(
   }
 }
 
+/** Middle and tail of gaps, in milliseconds. */
+interface Quantiles {
+  readonly p50: number
+  readonly p99: number
+}
+
 interface StreamGaps {
   /** Of the disturbance, from when it was asked until it was done. */
   readonly ms: number
-  readonly normal: number
-  readonly p50: number
-  readonly p99: number
+  readonly alone: Quantiles
+  readonly during: Quantiles
 }
 
 /** Tokens of a stream, more than come while anything is measured beside it. */
 const mostStreamed = 8_000
 
-/** Gaps of two streams, alone at first and then until `disturb` is done. */
+/** How long streams run by themselves before and after a disturbance: enough for a 99th percentile, and for drift. */
+const aloneMs = 8_000
+
+/** Gaps of two streams, while `disturb` is worked on and without it. */
 async function gapsBeside(model: Model, disturb: GenerateJob): Promise<StreamGaps> {
   const engine = createEngine({ model, queueLimit: 8 })
   const done = new AbortController()
   const streams = [1, 2].map(() => tokenTimesUntil(engine, done.signal))
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  await sleep(aloneMs)
   const from = performance.now()
   const [until] = await tokenTimes(engine.generate(disturb, never()))
+  await sleep(aloneMs)
   done.abort()
   const gaps = (await Promise.all(streams)).flatMap((times) =>
     times.slice(1).map((time, i) => ({ at: time, ms: time - times[i]! })),
   )
   await engine.close()
-  const during = gaps.filter(({ at }) => at > from && at < until!)
-  const alone = gaps.filter(({ at }) => at < from)
-  const quantile = (values: typeof alone, q: number) =>
-    values.map(({ ms }) => ms).toSorted((x, y) => x - y)[Math.floor(values.length * q)] ??
-    Number.NaN
+  const isDuring = ({ at }: { at: number }) => at > from && at < until!
   return {
     ms: until! - from,
-    normal: quantile(alone, 0.5),
-    p50: quantile(during, 0.5),
-    p99: quantile(during, 0.99),
+    alone: quantiles(gaps.filter((gap) => !isDuring(gap))),
+    during: quantiles(gaps.filter(isDuring)),
   }
 }
 
-function gapsRow(name: string, { normal, p50, p99, ms }: StreamGaps, aside = ''): BenchRow {
+function quantiles(gaps: readonly { readonly ms: number }[]): Quantiles {
+  const sorted = gaps.map(({ ms }) => ms).toSorted((a, b) => a - b)
+  const at = (q: number) => sorted[Math.floor(sorted.length * q)] ?? Number.NaN
+  return { p50: at(0.5), p99: at(0.99) }
+}
+
+function gapsRow(
+  name: string,
+  { alone, during, ms }: StreamGaps,
+  readingAloneMs: number,
+): BenchRow {
+  const told = ({ p50, p99 }: Quantiles) => `${p50.toFixed(0)}, ${p99.toFixed(0)} ms`
+  const [p50, p99] = [during.p50 / alone.p50, during.p99 / alone.p99]
   return {
     name,
-    value: `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms; alone ${normal.toFixed(0)} ms`,
-    ratio: `${(p50 / normal).toFixed(2)} x, p99 ${(p99 / normal).toFixed(2)} x${aside}`,
-    data: { normal, p50, p99, ms },
+    value: `p50, p99: ${told(during)}; alone ${told(alone)}`,
+    ratio: `${p50.toFixed(2)}, ${p99.toFixed(2)} x; it takes ${(ms / readingAloneMs).toFixed(1)} x as long as alone`,
+    data: {
+      p50: during.p50,
+      p99: during.p99,
+      aloneP50: alone.p50,
+      aloneP99: alone.p99,
+      ms,
+      readingAloneMs,
+    },
   }
 }
 
@@ -145,22 +169,26 @@ export async function benchCallers(model: Model, callers: number): Promise<Bench
   }
 }
 
-/** While a prompt of `prompt` tokens is read. */
+/** While a prompt of `prompt` tokens is read; and how much longer that takes than alone. */
 export async function benchMixedLoad(model: Model, prompt: number): Promise<BenchRow> {
+  const engine = createEngine({ model, queueLimit: 8 })
+  const alone = await timed(() => tokenTimes(engine.generate(job(prompt, 1), never())))
+  await engine.close()
   const gaps = await gapsBeside(model, job(prompt, 1))
-  return gapsRow(`gap of 2 streams while ${prompt} tokens are read`, gaps)
+  return gapsRow(`gap of 2 streams while ${prompt} tokens are read`, gaps, alone)
 }
 
-/** While the vision tower looks at an image; and how much longer that takes than alone. */
+/** While the vision tower looks at an image; and how much longer that takes than alone, its prompt included. */
 export async function benchVisionBeside(
   model: Model,
   gridHw: readonly [number, number],
 ): Promise<BenchRow> {
-  const run = model.beginImage(imageJob(model, gridHw, 3).images[0]!)
-  const alone = await timed(() => run.advance(Infinity))
+  const engine = createEngine({ model, queueLimit: 8 })
+  const alone = await timed(() => tokenTimes(engine.generate(imageJob(model, gridHw, 3), never())))
+  await engine.close()
   const gaps = await gapsBeside(model, imageJob(model, gridHw, 4))
   const name = `gap of 2 streams while ${gridHw[0] * gridHw[1]} patches are looked at`
-  return gapsRow(name, gaps, `; the image takes ${(gaps.ms / alone).toFixed(1)} x as long as alone`)
+  return gapsRow(name, gaps, alone)
 }
 
 /** The engine's own work per step: a model that answers at once, and a vocabulary of the real size. */
