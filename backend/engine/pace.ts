@@ -47,13 +47,13 @@ export const unknownPace: Pace = {
 /** The pace after one more turn. */
 export function observe(pace: Pace, turn: MeasuredTurn): Pace {
   const { decodeRows, promptTokens, visionWork, stepMs } = turn
-  const looked = lookedLately(pace, turn)
+  const normalMs = normalGap(pace, decodeRows)
+  const looked = lookedLately(pace, normalMs, turn)
   if (decodeRows === 0) return { ...pace, looked }
   if (promptTokens === 0 && visionWork === 0) {
     const latest = [...(pace.decodeMs.get(decodeRows) ?? []), stepMs].slice(-normalOf)
     return { ...pace, decodeMs: new Map(pace.decodeMs).set(decodeRows, latest), sinceProbe: 0 }
   }
-  const normalMs = normalGap(pace, decodeRows)
   if (normalMs === undefined) return { ...pace, looked }
   return {
     ...pace,
@@ -77,14 +77,22 @@ function promptCost(
   return promptTokenMs + latestWeight * (latest - promptTokenMs)
 }
 
-/** Sums, so that small pieces, which cost more for what they are, count for little. */
-function lookedLately({ looked }: Pace, { visionWork, visionMs }: MeasuredTurn): Pace['looked'] {
+/**
+ * Sums, so that small pieces, which cost more for what they are, count for little. What a look adds to a turn is more than
+ * the time it takes: the step beside it finds the caches full of the vision tower's weights.
+ */
+function lookedLately(
+  { looked }: Pace,
+  normalMs: number | undefined,
+  { promptTokens, visionWork, stepMs, visionMs }: MeasuredTurn,
+): Pace['looked'] {
   if (visionWork === 0) return looked
+  const besideMs = normalMs === undefined || promptTokens > 0 ? 0 : Math.max(0, stepMs - normalMs)
   const kept = 2 ** (-visionWork / lookHalfLife)
   const plannedMs = looked.work === 0 ? Infinity : visionWork * (looked.ms / looked.work)
   return {
     work: looked.work * kept + visionWork,
-    ms: looked.ms * kept + Math.min(visionMs, disturbance * plannedMs),
+    ms: looked.ms * kept + Math.min(visionMs + besideMs, disturbance * plannedMs),
   }
 }
 

@@ -2,10 +2,10 @@ import { normalGap, type Pace } from './pace.ts'
 
 /**
  * A turn with a prompt or an image is planned to take so many times the normal gap. Streams are promised gaps of at most
- * twice those without it, median against median and 99th percentile against 99th percentile; a turn takes up to a seventh more
+ * twice those without it, median against median and 99th percentile against 99th percentile; a turn takes up to a fifth more
  * than planned, besides what disturbs those without prompts as well.
  */
-const plannedRatio = 1.75
+const plannedRatio = 1.65
 
 /**
  * While there are several readers, each may add as much to a gap as the first one may, up to so many times what turns with
