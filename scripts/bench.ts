@@ -101,9 +101,9 @@ async function measureAll(): Promise<void> {
     for (const context of options.contexts) tell(await benchDecode(bench, 1, context, 24))
   }
   if (runs('prefill')) {
-    for (const tokens of options.prompts) tell(await benchPrefill(bench, tokens, 0, 3))
-    const past = Math.max(...options.prompts)
-    tell(await benchPrefill(bench, 256, past, 3))
+    const alone = options.prompts.map((tokens) => ({ tokens, past: 0 }))
+    const prompts = [...alone, { tokens: 256, past: Math.max(...options.prompts) }]
+    for (const row of await benchPrefill(bench, prompts, 5)) tell(row)
   }
   if (runs('vision')) {
     for (const side of [16, 32, 64])

@@ -2,7 +2,7 @@ import type { TextConfig } from '../../backend/model/model-config.ts'
 import type { Model, SlotId } from '../../backend/model/model.ts'
 import { decodeWeightBytes, prefillFlopsPerToken } from './floor.ts'
 import type { Machine, MachineLimits } from './machine.ts'
-import { measure, summary, timed, type BenchRow } from './measure.ts'
+import { summary, timed, type BenchRow, type Measured } from './measure.ts'
 
 export interface TextBench {
   readonly model: Model
@@ -73,27 +73,48 @@ export async function benchDecode(
   }
 }
 
-/** `tokens` new tokens in one call, onto `past` cached ones. */
+/** A prompt, or the rest of one. */
+export interface Prompt {
+  /** To be read. */
+  readonly tokens: number
+  /** Read before. */
+  readonly past: number
+}
+
+/** Prompts in turns, so that they can be compared: what a token takes, against one of the first. */
 export async function benchPrefill(
   bench: TextBench,
-  tokens: number,
-  past: number,
-  times: number,
-): Promise<BenchRow> {
-  const { model, config, machine } = bench
-  const slot = model.openSlot()
-  await read(bench, slot, past)
-  const { bestMs, medianMs } = await measure(times, async () => {
-    await read(bench, slot, tokens)
-    model.truncateSlot(slot, past)
-  })
-  model.closeSlot(slot)
+  prompts: readonly Prompt[],
+  rounds: number,
+): Promise<BenchRow[]> {
+  const { model } = bench
+  const measured = prompts.map((prompt) => ({ prompt, durations: [] as number[] }))
+  // The first round warms up.
+  for (let round = 0; round <= rounds; round++) {
+    for (const { prompt, durations } of measured) {
+      const slot = model.openSlot()
+      await read(bench, slot, prompt.past)
+      const ms = await timed(() => read(bench, slot, prompt.tokens))
+      if (round > 0) durations.push(ms)
+      model.closeSlot(slot)
+    }
+  }
+  const results = measured.map(({ prompt, durations }) => ({ ...prompt, ...summary(durations) }))
+  return results.map((result) => prefillRow(bench, result, results[0]!))
+}
+
+function prefillRow(
+  { config, machine }: TextBench,
+  { tokens, past, bestMs, medianMs }: Prompt & Measured,
+  first: Prompt & Measured,
+): BenchRow {
   const gigaflops = (tokens * prefillFlopsPerToken(config)) / bestMs / 1e6
+  const perToken = medianMs / tokens / (first.medianMs / first.tokens)
   return {
     name: past === 0 ? `prefill ${tokens}` : `prefill ${tokens} onto ${past}`,
     value: `${((tokens * 1000) / bestMs).toFixed(0)} tok/s (${bestMs.toFixed(0)} ms, median ${medianMs.toFixed(0)})`,
-    ratio: `${gigaflops.toFixed(0)} GFLOP/s, ${percent(gigaflops / machine.gigaflops)} of float32`,
-    data: { tokens, past, bestMs, medianMs, gigaflops },
+    ratio: `${gigaflops.toFixed(0)} GFLOP/s, ${percent(gigaflops / machine.gigaflops)} of float32; a token takes ${perToken.toFixed(2)} x`,
+    data: { tokens, past, bestMs, medianMs, gigaflops, perToken },
   }
 }
 
