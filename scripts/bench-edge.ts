@@ -45,7 +45,12 @@ export async function main({ arguments: given, buildWorker }: BenchEdgeOptions):
   })
   try {
     const uploads = [...(await measureUploads(lab.workerd)), ...(await measureUploads(lab.node))]
-    const latency = await measureLatency(lab, rounds)
+    const bare = {
+      direct: lab.direct,
+      workerd: await lab.startProxy('workerd', bundled('./bare-worker.js')),
+      node: await lab.startProxy('node', bundled('./bare-node.js')),
+    }
+    const latency = await measureLatency(lab, bare, rounds)
     const storm = { requests: stormRequests, random: Math.random }
     const storms = [await runStorm(lab, lab.workerd, storm), await runStorm(lab, lab.node, storm)]
     const report = describe(latency, uploads, storms)
@@ -70,7 +75,8 @@ function describe(
   storms: readonly StormReport[],
 ): string {
   return `Milliseconds per request, p50 / p99, ${latency[0]?.rounds} rounds interleaved on one machine (${cpus().length} cores) against a backend
-that answers at once. Key check, revocation and all five limits included; "added" is the difference of the medians.
+that answers at once. Key check, revocation and all five limits included. What is added to a direct call is the difference of the
+medians; "bare" is what a proxy adds that does nothing but pass on, on the same platform, every hundred rounds in turns.
 
 ${latencyTable(latency)}
 
@@ -83,17 +89,33 @@ A storm: streams, whole answers and uploads, of whose clients three in four leav
 ${stormTable(storms)}`
 }
 
+type Latencies = LatencyRow['edges']
+
 function latencyTable(rows: readonly LatencyRow[]): string {
-  const pair = ({ p50, p99 }: LatencyRow['direct']) => `${p50.toFixed(2)} / ${p99.toFixed(1)}`
+  const pair = ({ p50, p99 }: Latencies['direct']) => `${p50.toFixed(2)} / ${p99.toFixed(1)}`
+  const added = (ways: Latencies, name: 'workerd' | 'node') =>
+    (ways[name].p50 - ways.direct.p50).toFixed(2)
   return markdownTable(
-    ['request', 'direct', 'workerd', 'Node', 'workerd adds (may)', 'Node adds (may)'],
-    rows.map(({ scenario, direct, workerd, node, mayAddMs }) => [
+    [
+      'request',
+      'direct',
+      'workerd',
+      'Node',
+      'workerd adds',
+      'bare',
+      'may',
+      'Node adds',
+      'bare',
+      'may',
+    ],
+    rows.map(({ scenario, edges, bare, mayAddMs }) => [
       scenario,
-      pair(direct),
-      pair(workerd),
-      pair(node),
-      `${(workerd.p50 - direct.p50).toFixed(2)} (${mayAddMs.workerd})`,
-      `${(node.p50 - direct.p50).toFixed(2)} (${mayAddMs.node})`,
+      ...[edges.direct, edges.workerd, edges.node].map(pair),
+      ...(['workerd', 'node'] as const).flatMap((name) => [
+        added(edges, name),
+        added(bare, name),
+        String(mayAddMs[name]),
+      ]),
     ]),
   )
 }

@@ -17,6 +17,8 @@ const entryPoints = {
   'scripts/start': 'scripts/start.ts',
   'scripts/deploy': 'scripts/deploy.ts',
   'scripts/bench-edge': 'scripts/bench-edge.ts',
+  'scripts/bare-node': 'scripts/bench-edge/bare-node.ts',
+  'scripts/bare-worker': 'scripts/bench-edge/bare-worker.ts',
   'scripts/stub-backend': 'scripts/bench-edge/stub-backend.ts',
   'scripts/worker-edge': 'scripts/start/worker-edge.ts',
   'scripts/soak': 'scripts/soak.ts',

@@ -26,11 +26,13 @@ export interface Way {
   readonly pid: number
 }
 
+/** Straight, and through two that are compared with it. */
+export type Ways = Readonly<Record<Way['name'], Way>>
+
 /** Both edges in front of one backend that answers at once, each a process of its own, as in service. */
-export interface Lab {
-  readonly direct: Way
-  readonly workerd: Way
-  readonly node: Way
+export interface Lab extends Ways {
+  /** Starts a program that takes an edge's settings and needs no key. */
+  readonly startProxy: (name: Way['name'], program: string) => Promise<Way>
   /** Connections and requests the backend has open. */
   readonly countAtBackend: () => Promise<{
     readonly connections: number
@@ -117,6 +119,13 @@ export async function startLab({ programs, workerBundle }: LabOptions): Promise<
       },
       workerd: { ...ways.workerd, pid: childRunning(workerEdge.pid!, 'workerd') },
       node: { ...ways.node, pid: nodeEdge.pid! },
+      async startProxy(name, program) {
+        const [port] = await findFreePorts([wanted])
+        const { pid } = startEdge(program, port!, `bare-${name}`)
+        const origin = `http://${host}:${port}`
+        await waitForHealth(origin)
+        return { name, origin, headers: {}, connect: () => new Agent(), pid: pid! }
+      },
       async countAtBackend() {
         backend.send('count')
         const [counts] = (await once(backend, 'message')) as [

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { routes } from '../../shared/api/routes.ts'
 import type { Dispatcher } from 'undici'
-import type { Lab, Way } from './lab.ts'
+import type { Way, Ways } from './lab.ts'
 
 /** A request that is measured, and what an edge may add to its median, in milliseconds. */
 interface Scenario {
@@ -21,45 +21,89 @@ interface Quantiles {
 export interface LatencyRow {
   readonly scenario: string
   readonly rounds: number
-  readonly direct: Quantiles
-  readonly workerd: Quantiles
-  readonly node: Quantiles
+  readonly edges: Readonly<Record<Way['name'], Quantiles>>
+  /** The same through proxies that only pass on. */
+  readonly bare: Readonly<Record<Way['name'], Quantiles>>
   readonly mayAddMs: Scenario['mayAddMs']
 }
 
 /** Rounds that come first and do not count: compilers and connections warm up. */
 const warmUpRounds = 60
 
-/**
- * One request at a time, in turn over the three ways and the three scenarios: whatever else the machine does meets all
- * of them alike.
- */
+/** Rounds with the edges, after which there are as many with the bare proxies. */
+const roundsInARow = 100
+
+/** Both are measured in turns: the machine is not as fast in one minute as in the next. */
 export async function measureLatency(
-  { direct, workerd, node }: Lab,
+  edges: Ways,
+  bare: Ways,
   rounds: number,
 ): Promise<readonly LatencyRow[]> {
   const scenarios = createScenarios()
-  const clients = [direct, workerd, node].map((way) => ({ way, client: way.connect() }))
-  const times = scenarios.map((): Times => ({ direct: [], workerd: [], node: [] }))
-  for (let round = -warmUpRounds; round < rounds; round += 1) {
-    for (const [index, scenario] of scenarios.entries()) {
-      // A different one goes first each time: what follows a large upload is slower.
-      for (let turn = 0; turn < clients.length; turn += 1) {
-        const { way, client } = clients[(turn + Math.abs(round)) % clients.length]!
-        const ms = await timeRequest(way, client, scenario)
-        if (round >= 0) times[index]![way.name].push(ms)
-      }
-    }
+  const [ofEdges, ofBare] = [edges, bare].map((ways) => new Meeting(ways, scenarios))
+  await ofEdges!.run(warmUpRounds)
+  await ofBare!.run(warmUpRounds)
+  for (const meeting of [ofEdges!, ofBare!]) meeting.forget()
+  for (let done = 0; done < rounds; done += roundsInARow) {
+    const next = Math.min(roundsInARow, rounds - done)
+    await ofEdges!.run(next)
+    await ofBare!.run(next)
   }
-  await Promise.all(clients.map(({ client }) => client.destroy()))
+  await Promise.all([ofEdges!.close(), ofBare!.close()])
   return scenarios.map(({ name, mayAddMs }, index) => ({
     scenario: name,
     rounds,
     mayAddMs,
-    direct: quantilesOf(times[index]!.direct),
-    workerd: quantilesOf(times[index]!.workerd),
-    node: quantilesOf(times[index]!.node),
+    edges: ofEdges!.quantiles(index),
+    bare: ofBare!.quantiles(index),
   }))
+}
+
+/**
+ * One request at a time, in turn over three ways and all scenarios: whatever else the machine does meets all of them
+ * alike.
+ */
+class Meeting {
+  readonly #scenarios: readonly Scenario[]
+  readonly #clients: readonly { readonly way: Way; readonly client: Dispatcher }[]
+  #times: readonly Times[] = []
+  #round = 0
+
+  constructor({ direct, workerd, node }: Ways, scenarios: readonly Scenario[]) {
+    this.#scenarios = scenarios
+    this.#clients = [direct, workerd, node].map((way) => ({ way, client: way.connect() }))
+    this.forget()
+  }
+
+  forget(): void {
+    this.#times = this.#scenarios.map(() => ({ direct: [], workerd: [], node: [] }))
+  }
+
+  async run(rounds: number): Promise<void> {
+    for (let left = rounds; left > 0; left -= 1) {
+      this.#round += 1
+      for (const [index, scenario] of this.#scenarios.entries()) {
+        // A different one goes first each time: what follows a large upload is slower.
+        for (let turn = 0; turn < this.#clients.length; turn += 1) {
+          const { way, client } = this.#clients[(turn + this.#round) % this.#clients.length]!
+          this.#times[index]![way.name].push(await timeRequest(way, client, scenario))
+        }
+      }
+    }
+  }
+
+  quantiles(index: number): LatencyRow['edges'] {
+    const { direct, workerd, node } = this.#times[index]!
+    return {
+      direct: quantilesOf(direct),
+      workerd: quantilesOf(workerd),
+      node: quantilesOf(node),
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map(({ client }) => client.destroy()))
+  }
 }
 
 type Times = Record<Way['name'], number[]>
