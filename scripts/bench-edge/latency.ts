@@ -28,7 +28,7 @@ export interface LatencyRow {
 }
 
 /** Rounds that come first and do not count: compilers and connections warm up. */
-const warmUpRounds = 60
+const warmUpRounds = 300
 
 /** Rounds with the edges, after which there are as many with the bare proxies. */
 const roundsInARow = 100
