@@ -40,22 +40,24 @@ export async function measureLatency(
   rounds: number,
 ): Promise<readonly LatencyRow[]> {
   const scenarios = createScenarios()
-  const [ofEdges, ofBare] = [edges, bare].map((ways) => new Meeting(ways, scenarios))
-  await ofEdges!.run(warmUpRounds)
-  await ofBare!.run(warmUpRounds)
-  for (const meeting of [ofEdges!, ofBare!]) meeting.forget()
+  const ofEdges = new Comparison(edges, scenarios)
+  const ofBare = new Comparison(bare, scenarios)
+  for (const comparison of [ofEdges, ofBare]) {
+    await comparison.run(warmUpRounds)
+    comparison.forget()
+  }
   for (let done = 0; done < rounds; done += roundsInARow) {
     const next = Math.min(roundsInARow, rounds - done)
-    await ofEdges!.run(next)
-    await ofBare!.run(next)
+    await ofEdges.run(next)
+    await ofBare.run(next)
   }
-  await Promise.all([ofEdges!.close(), ofBare!.close()])
+  await Promise.all([ofEdges.close(), ofBare.close()])
   return scenarios.map(({ name, mayAddMs }, index) => ({
     scenario: name,
     rounds,
     mayAddMs,
-    edges: ofEdges!.quantiles(index),
-    bare: ofBare!.quantiles(index),
+    edges: ofEdges.quantiles(index),
+    bare: ofBare.quantiles(index),
   }))
 }
 
@@ -63,7 +65,7 @@ export async function measureLatency(
  * One request at a time, in turn over three ways and all scenarios: whatever else the machine does meets all of them
  * alike.
  */
-class Meeting {
+class Comparison {
   readonly #scenarios: readonly Scenario[]
   readonly #clients: readonly { readonly way: Way; readonly client: Dispatcher }[]
   #times: readonly Times[] = []
