@@ -1,6 +1,7 @@
 import { Miniflare } from 'miniflare'
 import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
+import { backendBinding } from '../start/backend-binding.ts'
 
 // What an edge in workerd cannot be faster than: it passes requests and answers on, and does nothing else.
 
@@ -20,18 +21,7 @@ const miniflare = new Miniflare({
       modules: true,
       script,
       bindings: { ORIGIN: new URL(config.backendUrls[0]!).origin },
-      serviceBindings: {
-        BACKEND: {
-          network: {
-            allow: ['local', 'private'],
-            tlsOptions: {
-              keypair: { privateKey: identity.key, certificateChain: identity.cert },
-              trustedCertificates: [identity.ca],
-              trustBrowserCas: false,
-            },
-          },
-        },
-      },
+      serviceBindings: { BACKEND: backendBinding(identity) },
       unsafeDirectSockets: [{ host: config.host, port: config.port }],
     },
   ],

@@ -6,6 +6,7 @@ import { parse } from 'smol-toml'
 import { z } from 'zod'
 import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
+import { backendBinding } from './backend-binding.ts'
 
 // The edge as a Worker in workerd, on this machine: the bundle a deployment would upload, with a real client
 // certificate behind its BACKEND binding (which `wrangler dev` does not support locally).
@@ -78,16 +79,7 @@ const miniflare = new Miniflare({
         deployment.ratelimits.map(({ name, simple }) => [name, { simple }]),
       ),
       serviceBindings: {
-        BACKEND: {
-          network: {
-            allow: ['local', 'private', 'public'],
-            tlsOptions: {
-              keypair: { privateKey: identity.key, certificateChain: identity.cert },
-              trustedCertificates: [identity.ca],
-              trustBrowserCas: false,
-            },
-          },
-        },
+        BACKEND: backendBinding(identity),
       },
       // What a client's URL leads to is never this machine or its network, as in a deployment.
       outboundService: { network: { allow: ['public'] } },
