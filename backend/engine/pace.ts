@@ -1,3 +1,27 @@
+/** What a stream is promised while others' prompts and images are read: 99 of 100 gaps are at most so many times the normal. */
+const promisedRatio = 2
+
+/**
+ * Turns with prompts or images are planned to take so many times the normal gap, because some take longer than planned.
+ * How many do is the machine's: the ratio moves between these bounds until the promise is just kept. It begins with what
+ * suits a steady machine, on which a caller who has little running would else be delayed by those who have much. Where
+ * steps without prompts are often as much too long, shorter turns do not keep the promise either; they only take what is
+ * read much longer, since small chunks and pieces cost more for what they are.
+ */
+const firstRatio = 1.8
+const leastRatio = 1.45
+const greatestRatio = 1.9
+
+/** What a step that breaks the promise takes off the ratio, and how many that keep it bring as much back. */
+const backOff = 0.06
+const stepsToRecover = 150
+
+/**
+ * While there are several readers, each may add as much to a gap as the first one may, up to so many times what turns with
+ * one of them take. Otherwise callers who come together would wait long for each other, in turns too short to be efficient.
+ */
+const mostShares = 4
+
 /** Steps that say what the normal gap is. */
 const normalOf = 31
 
@@ -10,6 +34,17 @@ const lookHalfLife = 1_000
 /** A step that takes longer than so many times what was planned is a disturbance, and tells of costs as if it had taken this. */
 const disturbance = 2
 
+/** A turn planned to take so many times what the ratio allows was planned so for want of smaller pieces. */
+const leastPieceMargin = 1.1
+
+/** How much waits to be read beside streams. */
+export interface Readers {
+  /** Prompts that are being read. */
+  readonly prompts: number
+  /** 1 while an image is looked at: one at a time. */
+  readonly images: number
+}
+
 /** One turn as it went: a step, and then a look at an image. */
 export interface MeasuredTurn {
   /** Streams that got a token. */
@@ -18,6 +53,7 @@ export interface MeasuredTurn {
   readonly promptTokens: number
   /** In units of the model's own. */
   readonly visionWork: number
+  readonly readers: Readers
   readonly stepMs: number
   readonly visionMs: number
 }
@@ -30,6 +66,8 @@ export interface Pace {
   readonly promptTokenMs: number | undefined
   /** Of images looked at lately; 0 until one was. */
   readonly looked: { readonly work: number; readonly ms: number }
+  /** How many times the normal gap a turn with prompts or an image is planned to take. */
+  readonly ratio: number
   /** Tokens of prompts in the last step that also decoded. */
   readonly lastTokens: number
   /** Turns since one that only decoded. */
@@ -40,6 +78,7 @@ export const unknownPace: Pace = {
   decodeMs: new Map(),
   promptTokenMs: undefined,
   looked: { work: 0, ms: 0 },
+  ratio: firstRatio,
   lastTokens: 0,
   sinceProbe: 0,
 }
@@ -59,6 +98,7 @@ export function observe(pace: Pace, turn: MeasuredTurn): Pace {
     ...pace,
     looked,
     promptTokenMs: promptCost(pace, normalMs, turn),
+    ratio: nextRatio(pace, normalMs, turn),
     lastTokens: promptTokens === 0 ? pace.lastTokens : promptTokens,
     sinceProbe: pace.sinceProbe + 1,
   }
@@ -94,6 +134,41 @@ function lookedLately(
     work: looked.work * kept + visionWork,
     ms: looked.ms * kept + Math.min(visionMs + besideMs, disturbance * plannedMs),
   }
+}
+
+/** Learns only from turns of which it was known what they would take. */
+function nextRatio(
+  { promptTokenMs, looked, ratio }: Pace,
+  normalMs: number,
+  { promptTokens, visionWork, readers, stepMs, visionMs }: MeasuredTurn,
+): number {
+  const promptsKnown = promptTokens === 0 || promptTokenMs !== undefined
+  const imagesKnown = visionWork === 0 || looked.work > 0
+  if (!promptsKnown || !imagesKnown) return ratio
+  const promptMs = promptTokens * (promptTokenMs ?? 0)
+  const lookMs = visionWork === 0 ? 0 : visionWork * (looked.ms / looked.work)
+  const plannedMs = normalMs + promptMs + lookMs
+  const sharedMs = normalMs * share(readers)
+  // The least piece of an image may be more than the pace allows: that is not the machine's doing.
+  if (visionWork > 0 && plannedMs > leastPieceMargin * ratio * sharedMs) return ratio
+  return adapted(ratio, { normalMs: sharedMs, plannedMs, ms: stepMs + visionMs })
+}
+
+/** How many times as long a turn beside streams may be as with one reader: 1 + readers against 2. */
+export function share({ prompts, images }: Readers): number {
+  return Math.min(Math.max(1, (1 + prompts + images) / 2), mostShares)
+}
+
+/** In the long run one step in `stepsToRecover` breaks the promise, and those that no ratio would have saved. */
+function adapted(
+  ratio: number,
+  { normalMs, plannedMs, ms }: Readonly<Record<'normalMs' | 'plannedMs' | 'ms', number>>,
+): number {
+  // A step that was planned shorter than the ratio allows has to be shorter by as much.
+  const kept = ms <= promisedRatio * Math.min(normalMs, plannedMs / ratio)
+  if (kept) return Math.min(greatestRatio, ratio * (1 + backOff / stepsToRecover))
+  const tooLongAnyway = ms * leastRatio > promisedRatio * plannedMs
+  return tooLongAnyway ? ratio : Math.max(leastRatio, ratio * (1 - backOff))
 }
 
 /** Of as many streams, or of the next smaller number that was measured: fewer rows are never slower. */

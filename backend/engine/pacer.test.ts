@@ -30,7 +30,7 @@ const onePrompt = { prompts: 1, images: 0 }
 /** Nothing but what is given. */
 function turn(given: Partial<MeasuredTurn>): MeasuredTurn {
   const nothing = { decodeRows: 0, promptTokens: 0, visionWork: 0, stepMs: 0, visionMs: 0 }
-  return { ...nothing, ...given }
+  return { ...nothing, readers: onePrompt, ...given }
 }
 
 function tokensBeside(decodeRows: number, pace: Pace): number {
@@ -40,8 +40,8 @@ function tokensBeside(decodeRows: number, pace: Pace): number {
 /** Steps that streams have run alone before the prompt comes. */
 const stepsAlone = 40
 
-/** Steps in which the pacer gets to know what tokens cost. */
-const stepsToLearn = 20
+/** Steps in which the pacer gets to know how unsteady a machine is. */
+const stepsToLearn = 100
 
 /** Streams decode while a prompt is read beside them. @returns of each step: milliseconds, how many times a step without the prompt that is, and chunk */
 function readBeside(
@@ -59,7 +59,7 @@ function readBeside(
     const allowed = step < stepsAlone ? 0 : allowedBeside(streams, pace, readers).promptTokens
     const chunk = Math.min(allowed, promptTokens - read)
     const ms = costOf(cost, chunk > 0 ? [...rows, { tokens: chunk, past: read }] : rows) * noise()
-    pace = observe(pace, turn({ decodeRows: streams, promptTokens: chunk, stepMs: ms }))
+    pace = observe(pace, turn({ decodeRows: streams, promptTokens: chunk, readers, stepMs: ms }))
     steps.push({ ms, chunk, ratio: ms / costOf(cost, rows) })
     read += chunk
   }
@@ -121,51 +121,65 @@ describe('allowedBeside()', () => {
     ['nano', nano, 10_000],
     ['four layers', fourLayers, 4_000],
     ['full size', fullSize, 4_000],
-  ])('keeps every quantile so on a machine that is not steady: %s', (...given) => {
+  ])('keeps 99 of 100 gaps so on a machine that is not steady: %s', (...given) => {
     const [, cost, promptTokens] = given
     const ratios = seeds.flatMap((seed) => {
-      const steps = readBeside(cost, 1, promptTokens, noiseOf(seed, 0.2, 60))
+      const steps = readBeside(cost, 1, promptTokens, noiseOf(seed, 0.2, 400))
       return steps.slice(stepsAlone + stepsToLearn).map(({ ratio }) => ratio)
     })
     expect(ratios.length).toBeGreaterThan(1_000)
-    expectTwiceAtMost(ratios, noiseOf(9, 0.2, 60))
+    expect(quantile(ratios, 0.99)).toBeLessThanOrEqual(2)
   })
 
   it.each([
     ['nano', nano, 10_000],
     ['four layers', fourLayers, 4_000],
     ['full size', fullSize, 4_000],
-  ])('reads about as fast there as on a steady one: %s', (...given) => {
+  ])('keeps every quantile within twice its own on a machine with a tail: %s', (...given) => {
+    const [, cost, promptTokens] = given
+    const ratios = seeds.flatMap((seed) => {
+      const steps = readBeside(cost, 1, promptTokens, noiseOf(seed, 0.2, 25))
+      return steps.slice(stepsAlone + stepsToLearn).map(({ ratio }) => ratio)
+    })
+    expect(ratios.length).toBeGreaterThan(1_000)
+    expectTwiceAtMost(ratios, noiseOf(9, 0.2, 25))
+  })
+
+  it.each([
+    ['nano', nano, 10_000],
+    ['four layers', fourLayers, 4_000],
+    ['full size', fullSize, 4_000],
+  ])('takes at most twice the steps there: %s', (...given) => {
     const [, cost, promptTokens] = given
     const steps = (noise?: () => number) => readBeside(cost, 1, promptTokens, noise).length
-    const unsteady = seeds.map((seed) => steps(noiseOf(seed, 0.2, 60)))
-    expect(Math.max(...unsteady)).toBeLessThan(1.25 * steps())
+    const unsteady = seeds.map((seed) => steps(noiseOf(seed, 0.2, 25)))
+    expect(Math.max(...unsteady)).toBeLessThan(2 * steps())
   })
 
   it.each([
     ['nano', nano, 10_000],
     ['four layers', fourLayers, 4_000],
     ['full size', fullSize, 4_000],
-  ])('reads as fast as the plan allows where steps are steady: %s', (...given) => {
+  ])('reads as fast as at 1.8 times the normal where steps are steady: %s', (...given) => {
     const [, cost, promptTokens] = given
     const steps = readBeside(cost, 1, promptTokens, noiseOf(1, 0.03)).slice(stepsAlone)
     const readMs = steps.reduce((sum, { ms }) => sum + ms, 0)
-    expect(readMs).toBeLessThan(1.05 * readingMs(cost, promptTokens, 1.65))
+    expect(readMs).toBeLessThan(1.05 * readingMs(cost, promptTokens, 1.8))
   })
 
   it.each([
-    [1, 0, 6.5],
-    [2, 0, 14.75],
-    [1, 1, 14.75 / 2],
-    [3, 0, 23],
-    [2, 1, (23 * 2) / 3],
-    [7, 0, 56],
-    [15, 1, (56 * 15) / 16],
+    [1, 0, 8],
+    [2, 0, 17],
+    [1, 1, 17 / 2],
+    [3, 0, 26],
+    [2, 1, (26 * 2) / 3],
+    [7, 0, 62],
+    [15, 1, (62 * 15) / 16],
   ])('for %i prompts and %i images: prompts get %f ms beside a gap of 10', (...given) => {
     const [prompts, images, ms] = given
     let pace = observe(unknownPace, turn({ decodeRows: 1, stepMs: 10 }))
     const looked = { work: 1_000, ms: 1 }
-    pace = { ...pace, promptTokenMs: 0.001, lastTokens: 1e6, looked }
+    pace = { ...pace, promptTokenMs: 0.001, lastTokens: 1e6, looked, ratio: 1.8 }
     const allowed = allowedBeside(1, pace, { prompts, images })
     expect(allowed.promptTokens / 1_000).toBeCloseTo(ms, 2)
     // Every reader has the same time.
@@ -177,7 +191,7 @@ describe('allowedBeside()', () => {
       readBeside(fourLayers, 1, 10_000, noiseOf(1, 0.03), { prompts, images: 0 })
         .slice(stepsAlone + stepsToLearn)
         .map(({ ratio }) => ratio)
-    expect(quantile(ratios(5), 0.5)).toBeGreaterThan(2.5 * quantile(ratios(1), 0.5))
+    expect(quantile(ratios(5), 0.5)).toBeGreaterThan(2.7 * quantile(ratios(1), 0.5))
     expect(quantile(ratios(5), 0.99)).toBeLessThanOrEqual(3 * 2)
   })
 
@@ -188,7 +202,7 @@ describe('allowedBeside()', () => {
     expect(tokensBeside(1, pace)).toBe(8)
     for (let i = 0; i < 9; i++)
       pace = observe(pace, turn({ decodeRows: 1, promptTokens: 8, stepMs: 26 }))
-    expect(tokensBeside(1, pace)).toBeLessThan(5)
+    expect(tokensBeside(1, pace)).toBeLessThan(4)
   })
 
   it('comes back from single slow steps', () => {
@@ -247,7 +261,7 @@ describe('an image', () => {
       const visionWork =
         step < stepsAlone ? 0 : Math.min(work - done, allowedBeside(1, pace, image).visionWork)
       const [stepMs, visionMs] = [20 * noise(), visionWork * workMs * noise()]
-      pace = observe(pace, turn({ decodeRows: 1, visionWork, stepMs, visionMs }))
+      pace = observe(pace, turn({ decodeRows: 1, visionWork, readers: image, stepMs, visionMs }))
       if (step >= stepsAlone) gaps.push(stepMs + visionMs)
       done += visionWork
     }
@@ -257,15 +271,21 @@ describe('an image', () => {
   it('is looked at in pieces that keep gaps within twice the normal', () => {
     const gaps = lookBeside(0.06, 46_000)
     expect(quantile(gaps, 0.99)).toBeLessThanOrEqual(2 * 20)
-    expect(quantile(gaps, 0.5)).toBeGreaterThan(1.6 * 20)
+    expect(quantile(gaps, 0.5)).toBeGreaterThan(1.75 * 20)
   })
 
-  it('keeps every quantile so on a machine that is not steady', () => {
-    const gaps = seeds.flatMap((seed) => lookBeside(0.06, 100_000, noiseOf(seed, 0.2, 60)))
-    expectTwiceAtMost(
-      gaps.map((ms) => ms / 20),
-      noiseOf(9, 0.2, 60),
+  it('does so on a machine that is not steady', () => {
+    const gaps = [1, 2, 3, 4].flatMap((seed) =>
+      lookBeside(0.06, 200_000, noiseOf(seed, 0.2, 400)).slice(stepsToLearn),
     )
+    expect(quantile(gaps, 0.99)).toBeLessThanOrEqual(2.02 * 20)
+  })
+
+  it('whose least piece is too long does not shorten what prompts have', () => {
+    let pace = observe(unknownPace, turn({ decodeRows: 1, stepMs: 2 }))
+    const piece = { decodeRows: 1, visionWork: 64, readers: image, stepMs: 2, visionMs: 4 }
+    for (let i = 0; i < 20; i++) pace = observe(pace, turn(piece))
+    expect(pace.ratio).toBe(unknownPace.ratio)
   })
 
   it('is judged by what large pieces cost, however much the first small one took', () => {
@@ -276,25 +296,30 @@ describe('an image', () => {
       const { visionWork } = allowedBeside(1, pace, image)
       asked.push(visionWork)
       const visionMs = 0.5 + 0.06 * visionWork
-      pace = observe(pace, turn({ decodeRows: 1, visionWork, stepMs: 20, visionMs }))
+      pace = observe(
+        pace,
+        turn({ decodeRows: 1, visionWork, readers: image, stepMs: 20, visionMs }),
+      )
     }
-    expect(asked[0]).toBeCloseTo(13 / 2)
-    expect(asked[19]).toBeGreaterThan((0.9 * 12.5) / 0.06)
+    expect(asked[0]).toBeCloseTo(16 / 2)
+    expect(asked[19]).toBeGreaterThan((0.9 * 15.5) / 0.06)
   })
 
   it('costs what it adds to the step beside it as well', () => {
     let pace = observe(unknownPace, turn({ decodeRows: 1, stepMs: 20 }))
     const visionWork = 100
-    for (let i = 0; i < 9; i++)
-      pace = observe(pace, turn({ decodeRows: 1, visionWork, stepMs: 23, visionMs: 7 }))
-    expect(allowedBeside(1, pace, image).visionWork).toBeCloseTo((13 / (3 + 7)) * visionWork)
+    const looking = { decodeRows: 1, visionWork, readers: image, stepMs: 23, visionMs: 7 }
+    for (let i = 0; i < 9; i++) pace = observe(pace, turn(looking))
+    const freeMs = (pace.ratio - 1) * 20
+    const { visionWork: allowed } = allowedBeside(1, pace, image)
+    expect(allowed).toBeCloseTo((freeMs / (3 + 7)) * visionWork)
   })
 
   it('has a least piece at first, and its cost is learnt without streams, too', () => {
     const measured = observe(unknownPace, turn({ decodeRows: 1, stepMs: 20 }))
     expect(allowedBeside(1, measured, image).visionWork).toBe(1)
-    const looked = observe(measured, turn({ visionWork: 1_000, visionMs: 50 }))
-    expect(allowedBeside(1, looked, image).visionWork).toBeCloseTo(13 / 0.05)
+    const looked = observe(measured, turn({ visionWork: 1_000, visionMs: 50, readers: image }))
+    expect(allowedBeside(1, looked, image).visionWork).toBeCloseTo(16 / 0.05)
     expect(allowedBeside(1, looked, image, 'small tenants').visionWork).toBeCloseTo(5 / 0.05)
   })
 })

@@ -1,17 +1,4 @@
-import { normalGap, type Pace } from './pace.ts'
-
-/**
- * A turn with a prompt or an image is planned to take so many times the normal gap. Streams are promised gaps of at most
- * twice those without it, median against median and 99th percentile against 99th percentile; a turn takes up to a fifth more
- * than planned, besides what disturbs those without prompts as well.
- */
-const plannedRatio = 1.65
-
-/**
- * While there are several readers, each may add as much to a gap as the first one may, up to so many times what turns with
- * one of them take. Otherwise callers who come together would wait long for each other, in turns too short to be efficient.
- */
-const mostShares = 4
+import { normalGap, share, type Pace, type Readers } from './pace.ts'
 
 /**
  * The ratio where the streams' tenant has fewer sequences running than those whose prompts are read: its share of the
@@ -27,14 +14,6 @@ const growth = 2
 
 /** Turns with prompts or an image, after which one has neither, so that the normal gap stays measured. */
 const stepsBetweenProbes = 32
-
-/** How much waits to be read beside streams. */
-export interface Readers {
-  /** Prompts that are being read. */
-  readonly prompts: number
-  /** 1 while an image is looked at: one at a time. */
-  readonly images: number
-}
 
 /** What the next turn may carry beside streams. */
 export interface Allowance {
@@ -58,7 +37,7 @@ export function allowedBeside(
     return { promptTokens: 0, visionWork: 0 }
   }
   const small = streamsOf === 'small tenants'
-  const freeMs = ((small ? ratioOfSmallTenants : plannedRatio * share(readers)) - 1) * normalMs
+  const freeMs = ((small ? ratioOfSmallTenants : pace.ratio * share(readers)) - 1) * normalMs
   const eachMs = freeMs / Math.max(1, readers.prompts + readers.images)
   const tokens = affordableTokens(pace, eachMs * readers.prompts)
   return {
@@ -66,11 +45,6 @@ export function allowedBeside(
     promptTokens: Math.max(1, small ? Math.floor(tokens) : Math.round(tokens)),
     visionWork: Math.max(1, workIn(pace, eachMs)),
   }
-}
-
-/** How many times as long a turn beside streams may be as with one reader: 1 + readers against 2. */
-function share({ prompts, images }: Readers): number {
-  return Math.min(Math.max(1, (1 + prompts + images) / 2), mostShares)
 }
 
 function affordableTokens({ promptTokenMs, lastTokens }: Pace, ms: number): number {

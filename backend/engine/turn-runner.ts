@@ -1,5 +1,5 @@
-import { observe, unknownPace } from './pace.ts'
-import { allowedBeside, workIn, type Allowance, type Readers } from './pacer.ts'
+import { observe, unknownPace, type Readers } from './pace.ts'
+import { allowedBeside, workIn, type Allowance } from './pacer.ts'
 import { streamsOfSmallTenants } from './scheduler.ts'
 import type { Sequence } from './sequence.ts'
 import type { StepLimits } from './step-plan.ts'
@@ -50,7 +50,8 @@ export class TurnRunner {
     const startedMs = now()
     const visionWork = work === 0 ? 0 : await vision.look(running, turn, work)
     const visionMs = now() - startedMs
-    this.#pace = observe(this.#pace, { decodeRows, promptTokens, visionWork, stepMs, visionMs })
+    const measured = { decodeRows, promptTokens, visionWork, readers, stepMs, visionMs }
+    this.#pace = observe(this.#pace, measured)
     return promptTokens + workPerSampledToken * decodeRows
   }
 

@@ -132,11 +132,11 @@ function gapsRow(
   readingAloneMs: number,
 ): BenchRow {
   const told = ({ p50, p99 }: Quantiles) => `${p50.toFixed(0)}, ${p99.toFixed(0)} ms`
-  const [p50, p99] = [during.p50 / alone.p50, during.p99 / alone.p99]
+  const times = (ms: number, of: number) => `${(ms / of).toFixed(2)} x`
   return {
     name,
     value: `p50, p99: ${told(during)}; alone ${told(alone)}`,
-    ratio: `${p50.toFixed(2)}, ${p99.toFixed(2)} x; it takes ${(ms / readingAloneMs).toFixed(1)} x as long as alone`,
+    ratio: `p50 ${times(during.p50, alone.p50)}, p99 ${times(during.p99, alone.p99)}, ${times(during.p99, alone.p50)} the p50 alone; it takes ${times(ms, readingAloneMs)} as long as alone`,
     data: {
       p50: during.p50,
       p99: during.p99,
