@@ -9,7 +9,7 @@ const promisedRatio = 2
  * read much longer, since small chunks and pieces cost more for what they are.
  */
 const firstRatio = 1.8
-const leastRatio = 1.45
+const leastRatio = 1.35
 const greatestRatio = 1.9
 
 /** What a step that breaks the promise takes off the ratio, and how many that keep it bring as much back. */
