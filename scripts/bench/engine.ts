@@ -132,7 +132,7 @@ function gapsRow(
   readingAloneMs: number,
 ): BenchRow {
   const told = ({ p50, p99 }: Quantiles) => `${p50.toFixed(0)}, ${p99.toFixed(0)} ms`
-  const times = (ms: number, of: number) => `${(ms / of).toFixed(2)} x`
+  const times = (value: number, of: number) => `${(value / of).toFixed(2)} x`
   return {
     name,
     value: `p50, p99: ${told(during)}; alone ${told(alone)}`,
