@@ -92,9 +92,9 @@ describe('edge/worker.ts', () => {
       { server: ['localhost'], client: 'a' },
       Date.now(),
     )
-    const settings = { apiKey: 'swordfish', backendUrl: 'http://plain', certificates }
+    const weak = { apiKey: 'swordfish', backendUrl: 'http://plain', certificates }
     const vars = { REVOCATION_CUTS_STREAMS: 'maybe', DEADLINE_MS: '1e6' }
-    const broken = await startWorkerd(settings, { vars })
+    const broken = await startWorkerd(weak, { vars })
     const response = await fetch(`${broken.url}/health`)
     const { error } = (await response.json()) as ErrorBody
     expect([response.status, error.code]).toEqual([500, 'internal'])

@@ -51,7 +51,8 @@ describe('settingWarnings()', () => {
 describe('.env.example', () => {
   it('names no setting that nobody reads', () => {
     const names = readFileSync('.env.example', 'utf8').matchAll(/^#?([A-Z_]+)=/gm)
-    const settings = Object.fromEntries(Array.from(names, ([, name]) => [name, '']))
+    const settings: Record<string, string> = {}
+    for (const [, name] of names) settings[name!] = ''
     expect(Object.keys(settings).length).toBeGreaterThan(30)
     expect(settingWarnings(settings, {})).toEqual([])
   })

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 
 /** A setting is missing or malformed. The message names every variable at fault and never its secret value. */
 export class ConfigError extends Error {

@@ -11,7 +11,7 @@ const mostChars = 256
 
 /** What a key for API_KEY must be like, and how to get one. */
 export const apiKeyAdvice =
-  `expected ${leastChars} to ${mostChars} visible ASCII characters, at least ${leastDifferent} of them different, ` +
+  `expected ${leastChars} to ${mostChars} visible ASCII characters, ${leastDifferent} or more of them different, ` +
   'that nobody can guess: make one with `openssl rand -hex 24`'
 
 /** Whether a root key is long and varied enough. It has every scope and no limits, so it must not be a password. */

@@ -24,7 +24,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   const [nearest] = known
     .map((candidate) => ({ candidate, mistakes: distance(name.toUpperCase(), candidate) }))
     .filter(({ candidate, mistakes }) => mistakes <= (candidate.length < longName ? 1 : 2))
-    .sort((a, b) => a.mistakes - b.mistakes)
+    .toSorted((a, b) => a.mistakes - b.mistakes)
   return nearest?.candidate
 }
 

@@ -12,7 +12,7 @@ describe('apiKeySetting', () => {
   })
 
   it.each([
-    ['short', 'x'],
+    ['short', 'ZQ'],
     ['one character too short', '4f0c8ab8cb2d4b0f9d6d5b3'],
     ['a repeated pattern', 'abc'.repeat(20)],
     ['with a space', '4f0c8ab8cb2d 4b0f9d6d5b3e'],

@@ -130,10 +130,8 @@ describe('npm start', () => {
 
   it('refuses an API key that can be guessed', async () => {
     const preset = await refused({ API_KEY: 'swordfish' })
-    expect(preset).toMatchObject({
-      code: 1,
-      output: expect.stringMatching(/^ {2}API_KEY: .*openssl/m),
-    })
+    expect(preset.code).toBe(1)
+    expect(preset.output).toMatch(/^ {2}API_KEY: .*openssl/m)
     expect(preset.output).not.toContain('swordfish')
   })
 
