@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
+import { dayMs } from '../../shared/time/day.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
@@ -26,7 +27,7 @@ const edgeSettings = z.object({
   ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
-  DEADLINE_MS: integerSetting(1_000, 86_400_000).default(defaultDeadlineMs),
+  DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
   STATE_DIR: z.string().default('.local'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
