@@ -7,6 +7,7 @@ import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
+import { misspelt } from '../shared/settings/misspelt.ts'
 import { createEdgeApp } from './app.ts'
 import { BackendPool } from './backends/pool.ts'
 import { copiedStream } from './body/web-pieces.ts'
@@ -18,7 +19,7 @@ import { isLoopback, AddressWindow } from './limits/address-window.ts'
 import { KeyMeter } from './limits/key-meter.ts'
 import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
-import { parseEdgeConfig } from './node/config.ts'
+import { edgeSettingNames, parseEdgeConfig } from './node/config.ts'
 import { afterSending } from './node/after-sending.ts'
 import { isEarlierProcess } from './node/earlier-process.ts'
 import { hashKeyNow } from './node/hash-key.ts'
@@ -39,6 +40,9 @@ async function start(): Promise<void> {
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   })
+  // npm start has warned already.
+  const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
+  for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
   let identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity)
   const now = () => performance.now()
