@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { keyRoutes } from '../edge/admin/key-routes.ts'
 import { rootKey } from '../edge/keys/key-record.ts'
-import type { EdgeEnv } from '../edge/platform.ts'
+import type { EdgeEnv } from '../edge/calls/context.ts'
 import { errorResponse, toServiceError } from '../shared/api/errors.ts'
 import type { KeyView } from '../shared/api/keys.ts'
 import type { DayUsage } from '../shared/api/usage.ts'
@@ -16,7 +16,7 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
   const { keys, keyStore, wallClock } = testKeys('root-key', { ms: now })
   const app = new Hono<EdgeEnv>()
   app.use(async (c, next) => {
-    c.set('requestId', 'a-request')
+    c.set('call', testCall({ key: rootKey }))
     c.set('key', rootKey)
     seen.push({ url: c.req.url, key: c.req.header('x-api-key') })
     await next()

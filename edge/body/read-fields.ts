@@ -2,7 +2,7 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
 import { formToObject } from '../../shared/api/form.ts'
 import { parseJsonBytes } from '../../shared/api/parse-json.ts'
-import type { EdgeContext } from '../platform.ts'
+import type { EdgeContext } from '../calls/context.ts'
 import { readClientBody } from './client-body.ts'
 
 /** A JSON body. @throws {ServiceError} `invalid_json`, or as `readClientBody` */

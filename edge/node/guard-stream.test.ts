@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { neverStopping } from '../../test/support/test-platform.ts'
+import type { StreamEnd } from '../backends/exchange.ts'
+import type { Stopping } from '../calls/stopping.ts'
 import { guardStream } from './guard-stream.ts'
-import type { StreamEnd } from '../calls/stream-relay.ts'
 
 const encoder = new TextEncoder()
 
 /** A guarded stream whose source the test writes. */
-function guarded() {
+function guarded(stopping: Stopping = neverStopping) {
   const client = new AbortController()
   const ends: StreamEnd[] = []
   const tails: string[] = []
@@ -18,8 +20,9 @@ function guarded() {
   })
   const reader = guardStream(body, {
     signal: client.signal,
+    stopping,
     idleMs: 1_000,
-    lastWords: () => encoder.encode('event: error\n\n'),
+    lastWords: (how) => encoder.encode(`event: error ${how}\n\n`),
     onEnd: async (how, tail, bytes) => {
       ends.push(how)
       tails.push(tail.text())

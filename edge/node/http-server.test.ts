@@ -3,7 +3,8 @@ import type { Server, ServerOptions } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { EdgeEnv, LogLine } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 import { createHttpServer } from './http-server.ts'
 
 let server: Server

@@ -12,7 +12,8 @@ import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { errorBody, errorResponse, ServiceError, toServiceError } from '../../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
-import type { EdgeEnv, LogLine } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 
 /**
  * An HTTP server of the app, with no answer but the app's and those in its form: also to a Host header or a target that

@@ -1,8 +1,8 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Scope } from '../../shared/api/scopes.ts'
-import type { EdgeMiddleware } from '../platform.ts'
-import type { ApiKeys } from './api-keys.ts'
-import type { KeyIdentity } from './key-record.ts'
+import type { ApiKeys } from '../keys/api-keys.ts'
+import type { KeyIdentity } from '../keys/key-record.ts'
+import type { EdgeMiddleware } from './context.ts'
 
 /**
  * Lets requests with a valid API key that is allowed `scope` pass.
@@ -17,7 +17,7 @@ export function authenticate(keys: ApiKeys, scope: Scope): EdgeMiddleware {
       throw new ServiceError('missing_api_key', message)
     }
     const key = await identify(keys, presented)
-    c.set('key', key)
+    c.var.call.key = key
     if (!key.scopes.includes(scope)) {
       throw new ServiceError('forbidden_scope', `The API key lacks the scope ${scope}`)
     }
