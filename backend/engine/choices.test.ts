@@ -89,7 +89,7 @@ describe('several choices', () => {
     expect(model.openSlots).toBe(0)
   })
 
-  it('end alone when their reader has enough of them, and leave their slot to the next', async () => {
+  it('end alone when they are stopped, and leave their slot to the next', async () => {
     const job = createJob({ stopIds: [], maxTokens: 40, sampling, choices: 5 })
     const expected = await singles(job, 5)
     const { engine, model } = start(2)

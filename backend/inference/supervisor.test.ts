@@ -147,7 +147,7 @@ describe('createInference()', () => {
     expect(inference.snapshot().steps).toBeLessThanOrEqual(steps + 2)
   })
 
-  it('ends one choice when its reader has enough, and lets the other go on', async () => {
+  it('stops one choice when it is asked to, and lets the other go on', async () => {
     const { inference } = await startReady({ stepMs: 1 })
     const job = createJob({ maxTokens: 200, stopIds: [], choices: 2 })
     const counts = [0, 0]

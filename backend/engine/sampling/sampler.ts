@@ -80,10 +80,14 @@ function finiteRangeOf(logits: Float32Array): LogitRange {
   throw new ServiceError('internal', 'The model computed a value that is not a number')
 }
 
-/** What a cut looks at beside the bins: what the cuts before it left, and the largest logit. */
+/**
+ * Where a rule ends the tokens that may be drawn.
+ * @param left where the rules before it ended them
+ * @param top the largest logit
+ */
 type CutRule = (bins: LogitBins, sampling: SamplingParams, left: Cut, top: number) => Cut
 
-/** What ends the tokens that may be drawn; each cut looks at what those before it have left. */
+/** In order. */
 const cuts: readonly CutRule[] = [cutTopK, cutTopP, cutMinP]
 
 function cutTopK(bins: LogitBins, { topK = 0 }: SamplingParams): Cut {
