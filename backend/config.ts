@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
 import { integerSetting, parseEnvironment, portSetting } from '../shared/node/environment.ts'
-import { logLevels } from './telemetry/log.ts'
+import { logLevels } from '../shared/log/log-levels.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { defaultDeadlineMs } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
+import { logLevels } from '../shared/log/log-levels.ts'
 import type { AnswerNamespace } from './idempotency/remote-answers.ts'
 import type { CopyNamespace } from './keys/key-copies.ts'
 import type { KeyNamespace } from './keys/remote-key-store.ts'
@@ -31,9 +32,6 @@ interface RateLimiter {
 
 const isRateLimiter = (value: unknown): value is RateLimiter =>
   typeof value === 'object' && value !== null && 'limit' in value
-
-/** The names pino knows; the Worker writes info and error lines. */
-const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 const workerSettings = z.object({
   /** For every backend that has no binding of its own (BACKEND_2 for the second, and so on). */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
+import { logLevels } from '../../shared/log/log-levels.ts'
 import { integerSetting, parseEnvironment, portSetting } from '../../shared/node/environment.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
@@ -29,7 +30,7 @@ const edgeSettings = z
     TLS_CA: z.string().optional(),
     TLS_CERT: z.string().optional(),
     TLS_KEY: z.string().optional(),
-    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    LOG_LEVEL: z.enum(logLevels).default('info'),
   })
   .transform((settings) => ({
     host: settings.HOST,
