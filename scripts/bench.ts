@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { forkChild } from '../backend/inference/fork-child.ts'
 import { openModel } from '../backend/model/load-model.ts'
-import { quantizedBlockSize } from '../backend/model/model-folder.ts'
+import { quantizedBlockSize } from '../backend/model/convert/model-folder.ts'
 import {
   benchCallers,
   benchEngineOverhead,
@@ -19,7 +19,7 @@ import type { BenchRow } from './bench/measure.ts'
 import { randomSource } from './bench/random-source.ts'
 import { benchDecode, benchPrefill, type TextBench } from './bench/text.ts'
 import { benchVision } from './bench/vision.ts'
-import { markdownTable, writeSection } from './performance-doc.ts'
+import { markdownTable, writeSection } from './performance/document.ts'
 
 interface Options {
   readonly layers: number
