@@ -4,12 +4,13 @@ import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
-import { exitAfter, sayLast } from '../shared/node/end-process.ts'
+import { exitAfter, sayError } from '../shared/node/end-process.ts'
 import { createLog, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
-import { parseConfig, type BackendConfig } from './config.ts'
+import { misspelt } from '../shared/settings/misspelt.ts'
+import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
 import { createDescriber, type Describe } from './describe.ts'
 import { createBackendApp } from './http/app.ts'
 import { BodyMemory } from './http/body-memory.ts'
@@ -40,6 +41,9 @@ async function run(output: LogSink): Promise<void> {
   const config = parseConfig(process.env)
   const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel, output)
+  // npm start has warned already.
+  const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
+  for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
   const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
@@ -157,6 +161,6 @@ try {
   await run(output)
 } catch (error) {
   // What was started ends by itself when this process is gone.
-  sayLast(textOf(error))
+  sayError(textOf(error))
   await exitAfter(output, 1)
 }

@@ -18,7 +18,7 @@ describe('several edges on Node', () => {
     const names = { server: ['localhost'], client: 'edge' }
     const certificates = await createCertificates(names, Date.now())
     const backend = await BackendStub.start(certificates)
-    const settings = { apiKey: 'root', backendUrl: backend.url, certificates }
+    const settings = { apiKey: 'root-key-nobody-guesses-1', backendUrl: backend.url, certificates }
     const start = () => startNodeEdge(settings, { STATE_DIR: stateFolder })
     const edges = await Promise.all([start(), start()])
     onTestFinished(async () => {
@@ -30,7 +30,7 @@ describe('several edges on Node', () => {
     const asAdmin = (path: string) =>
       fetch(`${first.url}/admin/keys${path}`, {
         method: 'POST',
-        headers: { 'x-api-key': 'root', 'content-type': 'application/json' },
+        headers: { 'x-api-key': 'root-key-nobody-guesses-1', 'content-type': 'application/json' },
         body: '{}',
       })
     const { id, key } = (await (await asAdmin('')).json()) as KeyView & { key: string }

@@ -27,8 +27,14 @@ describe('edge/node.ts', () => {
   it.each([
     ['addresses that are none', { BACKENDS: 'a.internal,b.internal' }, 'BACKENDS'],
     ['no key', { API_KEY: '' }, 'API_KEY: is required'],
+    ['a key that can be guessed', { API_KEY: 'swordfish' }, 'make one with `openssl rand -hex 24`'],
+    [
+      'neither yes nor no',
+      { REVOCATION_CUTS_STREAMS: 'maybe' },
+      'REVOCATION_CUTS_STREAMS: expected',
+    ],
   ])('tells of %s without a stack', async (_what, wrong, expected) => {
-    const { code, output } = await runToEnd({ API_KEY: 'a-key', ...wrong })
+    const { code, output } = await runToEnd({ API_KEY: 'a-key-that-nobody-guesses', ...wrong })
     expect(code).toBe(1)
     expect(output).toContain(expected)
     expect(output).not.toMatch(/ at |node_modules|received undefined/)
@@ -44,7 +50,7 @@ describe('edge/node.ts', () => {
     await once(holder, 'listening')
     const { port } = holder.address() as AddressInfo
     const { code, output } = await runToEnd({
-      API_KEY: 'a-key',
+      API_KEY: 'a-key-that-nobody-guesses',
       PORT: String(port),
       STATE_DIR: folder,
       ...tlsSettings(folder),
@@ -61,11 +67,15 @@ describe('edge/node.ts and the hosts of images', () => {
       { server: ['localhost'], client: 'a' },
       Date.now(),
     )
-    const settings = { apiKey: 'a-key', backendUrl: 'https://localhost:1', certificates }
+    const settings = {
+      apiKey: 'a-key-that-nobody-guesses',
+      backendUrl: 'https://localhost:1',
+      certificates,
+    }
     const edge = await startNodeEdge(settings, { IMAGE_HOSTS_ALLOWED: 'images.example.com' })
     const response = await fetch(`${edge.url}/generate/image_url`, {
       method: 'POST',
-      headers: { 'x-api-key': 'a-key', 'content-type': 'application/json' },
+      headers: { 'x-api-key': 'a-key-that-nobody-guesses', 'content-type': 'application/json' },
       body: '{"prompt":"Hi","image_url":"https://other.example.com/a"}',
     })
     expect([response.status, await response.text()]).toEqual([
@@ -101,7 +111,11 @@ describe('edge/node.ts and the end of certificates', () => {
     const dayMs = 86_400_000
     const names = { server: ['localhost'], client: 'edge' }
     const certificates = await createCertificates(names, Date.now() - 370.5 * dayMs)
-    const settings = { apiKey: 'a-key', backendUrl: 'https://localhost:1', certificates }
+    const settings = {
+      apiKey: 'a-key-that-nobody-guesses',
+      backendUrl: 'https://localhost:1',
+      certificates,
+    }
     const edge = await startNodeEdge(settings)
     for (const certificate of ['client', 'authority']) {
       const warning = new RegExp(`"level":"warn".*"${certificate}".*"days_left":19,.*expires soon`)
@@ -120,7 +134,11 @@ describe('edge/node.ts on SIGHUP', () => {
     ]
     const backends = [await BackendStub.start(first), await BackendStub.start(second)]
     const [before, after] = backends.map(({ url }) => url) as [string, string]
-    const settings = { apiKey: 'a-key', backendUrl: before, certificates: first }
+    const settings = {
+      apiKey: 'a-key-that-nobody-guesses',
+      backendUrl: before,
+      certificates: first,
+    }
     const edge = await startNodeEdge(settings, { BACKEND_URL: '', BACKENDS: `${before},${after}` })
     try {
       await edge.renew(second)
@@ -131,7 +149,7 @@ describe('edge/node.ts on SIGHUP', () => {
       expect(edge.output()).toMatch(/^\{"level":"info","time":"\d{4}-[-T:.\d]+Z",/m)
       const response = await fetch(`${edge.url}/generate/text`, {
         method: 'POST',
-        headers: { 'x-api-key': 'a-key', 'content-type': 'application/json' },
+        headers: { 'x-api-key': 'a-key-that-nobody-guesses', 'content-type': 'application/json' },
         body: '{"prompt":"Hi"}',
       })
       // Of the two, only the second backend believes the new certificate.

@@ -3,11 +3,12 @@ import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
-import { sayLast } from '../shared/node/end-process.ts'
+import { sayError } from '../shared/node/end-process.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { createLog, openStandardOutput } from '../shared/node/log.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
+import { misspelt } from '../shared/settings/misspelt.ts'
 import { createEdgeApp } from './app.ts'
 import { BackendPool } from './backends/pool.ts'
 import { copiedStream } from './body/web-pieces.ts'
@@ -19,7 +20,7 @@ import { isLoopback, AddressWindow } from './limits/address-window.ts'
 import { KeyMeter } from './limits/key-meter.ts'
 import { localMeter } from './limits/local-meter.ts'
 import { BackendClient } from './node/backend-client.ts'
-import { parseEdgeConfig } from './node/config.ts'
+import { edgeSettingNames, parseEdgeConfig } from './node/config.ts'
 import { afterSending } from './node/after-sending.ts'
 import { isEarlierProcess } from './node/earlier-process.ts'
 import { hashKeyNow } from './node/hash-key.ts'
@@ -35,6 +36,9 @@ const drainMs = 4_000
 async function start(): Promise<void> {
   const config = parseEdgeConfig(process.env)
   const logger = createLog(config.logLevel, openStandardOutput())
+  // npm start has warned already.
+  const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
+  for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
   let identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity)
   const now = () => performance.now()
@@ -119,7 +123,7 @@ function drain(server: Server): void {
 }
 
 function stopWith(message: string): void {
-  sayLast(message)
+  sayError(message)
   process.exitCode = 1
   if (process.connected) process.disconnect()
 }

@@ -79,7 +79,7 @@ export interface BackendAnswer {
 export type BackendBody = string | Uint8Array | AsyncIterable<Uint8Array>
 
 export interface LogLine {
-  readonly level: 'info' | 'error'
+  readonly level: 'info' | 'warn' | 'error'
   readonly message: string
   readonly [field: string]: string | number | null | undefined
 }

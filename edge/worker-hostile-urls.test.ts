@@ -37,7 +37,11 @@ describe('hostile URLs on the Worker, in workerd, with a scripted internet behin
       Date.now(),
     )
     backend = await BackendStub.start(certificates)
-    const settings: EdgeSettings = { apiKey: 'a-key', backendUrl: backend.url, certificates }
+    const settings: EdgeSettings = {
+      apiKey: 'a-key-that-nobody-guesses',
+      backendUrl: backend.url,
+      certificates,
+    }
     const internetProxy = await internet.listen()
     edge = await startWorkerd(settings, { internetProxy })
     const vars = { DEADLINE_MS: shortDeadlineMs }
@@ -64,7 +68,7 @@ describe('hostile URLs on the Worker, in workerd, with a scripted internet behin
 async function judge(edge: RunningEdge, url: string): Promise<Verdict | undefined> {
   const response = await fetch(`${edge.url}/generate/image_url`, {
     method: 'POST',
-    headers: { 'x-api-key': 'a-key', 'content-type': 'application/json' },
+    headers: { 'x-api-key': 'a-key-that-nobody-guesses', 'content-type': 'application/json' },
     body: JSON.stringify({ prompt: 'What is it?', image_url: url }),
   })
   const body = (await response.json()) as ErrorBody

@@ -18,7 +18,7 @@ describe('isolates that share the key authority', () => {
     const names = { server: ['localhost'], client: 'edge' }
     const certificates = await createCertificates(names, Date.now())
     backend = await BackendStub.start(certificates)
-    settings = { apiKey: 'root', backendUrl: backend.url, certificates }
+    settings = { apiKey: 'root-key-nobody-guesses-1', backendUrl: backend.url, certificates }
   })
   afterAll(() => backend.close())
 
@@ -127,7 +127,7 @@ describe('isolates that share the key authority', () => {
         await sleep(50)
       }
       expect(await ask(edge.url, 'garbage')).toBe(401)
-      expect(await ask(edge.url, 'root')).toBe(200)
+      expect(await ask(edge.url, 'root-key-nobody-guesses-1')).toBe(200)
       const response = await post(`${edge.url}/generate/text`, unknown.key, '{"prompt":"Hi"}')
       const { error } = (await response.json()) as ErrorBody
       expect([response.status, error.code]).toEqual([503, 'keys_unavailable'])
@@ -153,11 +153,13 @@ function post(url: string, key: string, body: string): Promise<Response> {
 }
 
 async function create(url: string): Promise<KeyView & { readonly key: string }> {
-  return (await (await post(`${url}/admin/keys`, 'root', '{}')).json()) as KeyView & { key: string }
+  return (await (
+    await post(`${url}/admin/keys`, 'root-key-nobody-guesses-1', '{}')
+  ).json()) as KeyView & { key: string }
 }
 
 async function revoke(url: string, id: string): Promise<void> {
-  const response = await post(`${url}/admin/keys/${id}/revoke`, 'root', '')
+  const response = await post(`${url}/admin/keys/${id}/revoke`, 'root-key-nobody-guesses-1', '')
   expect(response.status).toBe(200)
 }
 

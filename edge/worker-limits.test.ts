@@ -13,7 +13,7 @@ describe('limits across isolates', () => {
     const names = { server: ['localhost'], client: 'edge' }
     const certificates = await createCertificates(names, Date.now())
     const backend = await BackendStub.start(certificates)
-    const settings = { apiKey: 'root', backendUrl: backend.url, certificates }
+    const settings = { apiKey: 'root-key-nobody-guesses-1', backendUrl: backend.url, certificates }
     const edge = await startWorkerd(settings, { isolates: 3 })
     const client = new Agent()
     const post = (isolate: number, path: string, key: string, body: unknown) =>
@@ -24,7 +24,7 @@ describe('limits across isolates', () => {
         dispatcher: client,
       })
     const limits = { concurrent_requests: 2 }
-    const made = await post(0, '/admin/keys', 'root', { limits })
+    const made = await post(0, '/admin/keys', 'root-key-nobody-guesses-1', { limits })
     const { key } = (await made.body.json()) as IssuedKeyView
     const call = async (isolate: number) => {
       const { statusCode, body } = await post(isolate, '/generate/text', key, { prompt: 'Hi' })

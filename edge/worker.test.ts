@@ -11,7 +11,7 @@ import { startWorkerd } from '../test/support/workerd-edge.ts'
 describeEdge('Worker', (settings) => startWorkerd(settings))
 
 describe('edge/worker.ts', () => {
-  const settings = { apiKey: 'a-key', backendUrl: '' }
+  const settings = { apiKey: 'a-key-that-nobody-guesses', backendUrl: '' }
   let backend: BackendStub
   let edge: RunningEdge
   let requested: { url: string; headers: Record<string, string> }[]
@@ -45,7 +45,7 @@ describe('edge/worker.ts', () => {
   const describeUrls = (urls: string | readonly string[]) =>
     fetch(`${edge.url}/generate/image_url`, {
       method: 'POST',
-      headers: { 'x-api-key': 'a-key', 'content-type': 'application/json' },
+      headers: { 'x-api-key': 'a-key-that-nobody-guesses', 'content-type': 'application/json' },
       body: JSON.stringify({ prompt: 'What is it?', image_url: urls, seed: 3 }),
     })
 
@@ -55,7 +55,7 @@ describe('edge/worker.ts', () => {
     expect(response.status).toBe(200)
     expect(requested.map(({ url }) => url).toSorted()).toEqual(urls)
     expect(requested[0]?.headers['accept-encoding']).toBe('identity')
-    expect(JSON.stringify(requested)).not.toContain('a-key')
+    expect(JSON.stringify(requested)).not.toContain('a-key-that-nobody-guesses')
 
     const seen = await backend.lastSeen()
     expect(seen.path).toBe('/generate/image')
@@ -92,11 +92,16 @@ describe('edge/worker.ts', () => {
       { server: ['localhost'], client: 'a' },
       Date.now(),
     )
-    const broken = await startWorkerd({ apiKey: '', backendUrl: 'http://plain', certificates })
+    const weak = { apiKey: 'swordfish', backendUrl: 'http://plain', certificates }
+    const vars = { REVOCATION_CUTS_STREAMS: 'maybe', DEADLINE_MS: '1e6' }
+    const broken = await startWorkerd(weak, { vars })
     const response = await fetch(`${broken.url}/health`)
     const { error } = (await response.json()) as ErrorBody
     expect([response.status, error.code]).toEqual([500, 'internal'])
-    await expect.poll(() => broken.output()).toContain('BACKEND_URL, API_KEY')
+    const names = 'BACKEND_URL, API_KEY, REVOCATION_CUTS_STREAMS, DEADLINE_MS'
+    await expect.poll(() => broken.output()).toContain(names)
+    expect(broken.output()).toContain('openssl rand -hex 24')
+    expect(broken.output()).not.toContain('swordfish')
     await broken.stop()
   })
 })

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
+import { logLevels } from '../shared/log/log-levels.ts'
 import { createEdgeApp } from './app.ts'
 import { pumpedStream } from './body/pumped-stream.worker.ts'
 import { boundTarget } from './backends/bound-target.ts'
@@ -15,7 +16,12 @@ import { remoteMeter } from './limits/remote-meter.ts'
 import { writeWorkerLine } from './log/worker-log.ts'
 import type { EdgeEnv, LogLine, Platform } from './platform.ts'
 import { relayNatively } from './streams/native-relay.worker.ts'
-import { parseWorkerConfig, type WorkerConfig } from './worker-config.ts'
+import {
+  type BadSetting,
+  misspeltVariables,
+  parseWorkerConfig,
+  type WorkerConfig,
+} from './worker-config.ts'
 
 export { AnswerRegisterObject } from './objects/answer-register-object.ts'
 export { KeyAuthority } from './objects/key-authority.ts'
@@ -29,6 +35,7 @@ export default {
     if (app === undefined) {
       const parsed = parseWorkerConfig(env)
       if ('badSettings' in parsed) return answerBadSettings(request, parsed.badSettings)
+      warnOfMisspelt(env)
       app = createEdgeApp(createPlatform(parsed.config))
     }
     const answer = app.fetch(request, {}, context)
@@ -85,14 +92,21 @@ function createPlatform(config: WorkerConfig): Platform {
 }
 
 function isLogged(level: LogLine['level'], threshold: WorkerConfig['LOG_LEVEL']): boolean {
-  return level === 'error' ? threshold !== 'silent' : ['debug', 'info'].includes(threshold)
+  return logLevels.indexOf(level) >= logLevels.indexOf(threshold)
 }
 
-function answerBadSettings(request: Request, settings: readonly string[]): Response {
+function warnOfMisspelt(env: unknown): void {
+  for (const { name, meant } of misspeltVariables(env)) {
+    writeWorkerLine({ level: 'warn', message: 'a variable that nobody reads', name, meant })
+  }
+}
+
+function answerBadSettings(request: Request, settings: readonly BadSetting[]): Response {
   writeWorkerLine({
     level: 'error',
     message: 'These settings are missing or not valid',
-    settings: settings.join(', '),
+    settings: settings.map(({ name }) => name).join(', '),
+    detail: settings.map(({ name, reason }) => `${name}: ${reason}`).join('; '),
   })
   const error = new ServiceError('internal', 'This server is not configured correctly')
   return errorResponse(error, requestIdFrom(request.headers.get(requestIdHeader)))

@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url'
-import { withDotEnv, type Environment } from '../shared/node/dot-env.ts'
+import { readDotEnv, withDotEnv, type Environment } from '../shared/node/dot-env.ts'
 import { ConfigError } from '../shared/node/environment.ts'
-import { sayLast } from '../shared/node/end-process.ts'
+import { sayError } from '../shared/node/end-process.ts'
 import { LogSink } from '../shared/node/log-sink.ts'
 import { Launcher, type ReadyProduct } from './start/launcher.ts'
 import { samplePicture } from './start/readiness.ts'
+import { settingWarnings } from './start/settings.ts'
 import { StartError } from './start/start-error.ts'
 
 interface StartOptions {
@@ -25,6 +26,7 @@ const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 export async function main({ environment, buildWorker }: StartOptions): Promise<number> {
   const terminal = openTerminal()
   const print = (line: string) => terminal.write(`${line}\n`)
+  for (const line of settingWarnings(readDotEnv('.env'), environment)) sayError(line)
   const launcher = new Launcher({
     environment: withDotEnv(environment, '.env'),
     scripts: {
@@ -45,7 +47,7 @@ export async function main({ environment, buildWorker }: StartOptions): Promise<
     return 0
   } catch (error) {
     if (!(error instanceof StartError || error instanceof ConfigError)) throw error
-    sayLast(error.message)
+    sayError(error.message)
     return 1
   } finally {
     await launcher.stop()

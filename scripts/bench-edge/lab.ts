@@ -56,7 +56,7 @@ interface LabOptions {
 const memory = '/dev/shm'
 
 const host = '127.0.0.1'
-const rootKey = 'root-key-of-the-lab'
+const rootKey = 'root-key-of-the-lab-0123'
 
 /** High enough never to be reached, so that the whole work of checking limits is done, and nothing refused. */
 const generousLimits = {

@@ -13,7 +13,7 @@ export async function exitAfter(log: LogSink, code: number): Promise<never> {
 }
 
 /** Writes a text for the operator to standard error, if anybody is there to read it. */
-export function sayLast(text: string): void {
+export function sayError(text: string): void {
   try {
     writeSync(2, `${text}\n`)
   } catch {

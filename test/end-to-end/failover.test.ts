@@ -10,7 +10,7 @@ import { startNodeEdge } from '../support/node-edge.ts'
 import { startStub, type StubProcess } from '../support/stub-process.ts'
 import { startWorkerd } from '../support/workerd-edge.ts'
 
-const apiKey = 'a-key'
+const apiKey = 'a-key-that-nobody-guesses'
 
 /** Milliseconds the product promises: streams of a dead backend are told, new requests go elsewhere. */
 const streamsToldMs = 2_000

@@ -24,7 +24,7 @@ export interface EdgeSettings {
 type StartEdge = (settings: EdgeSettings) => Promise<RunningEdge>
 
 /** Long and odd enough to be found wherever it should not be. */
-const apiKey = 'canary-key-3f9d0c7a51'
+const apiKey = 'canary-key-3f9d0c7a51b2e6'
 const canaryPrompt = 'canary-prompt-88ce21'
 const names = { server: ['localhost', '127.0.0.1'], client: 'edge' }
 const deadUrl = 'https://localhost:1'

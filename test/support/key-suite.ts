@@ -20,7 +20,7 @@ type StartEdge = (
   vars?: Record<string, string>,
 ) => Promise<RunningEdge>
 
-const rootKey = 'canary-root-71c0a9'
+const rootKey = 'canary-root-71c0a95e2d8b'
 
 /** What holds for keys wherever the edge runs. */
 export function describeKeys(platform: string, start: StartEdge): void {

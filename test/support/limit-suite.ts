@@ -41,7 +41,11 @@ export function describeLimits(
       const names = { server: ['localhost'], client: 'edge' }
       const certificates = await createCertificates(names, Date.now())
       backend = await BackendStub.start(certificates)
-      edge = await start({ apiKey: 'root', backendUrl: backend.url, certificates })
+      edge = await start({
+        apiKey: 'root-key-nobody-guesses-1',
+        backendUrl: backend.url,
+        certificates,
+      })
     })
     afterAll(async () => {
       await Promise.all(clients.map((client) => client.destroy()))
@@ -60,7 +64,7 @@ export function describeLimits(
     const asAdmin = async (path: string, body?: unknown): Promise<unknown> => {
       const response = await fetch(`${edge.url}/admin${path}`, {
         method: body === undefined ? 'GET' : 'POST',
-        headers: { 'x-api-key': 'root', 'content-type': 'application/json' },
+        headers: { 'x-api-key': 'root-key-nobody-guesses-1', 'content-type': 'application/json' },
         body: body === undefined ? null : JSON.stringify(body),
       })
       expect(response.ok).toBe(true)
