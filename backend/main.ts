@@ -147,7 +147,8 @@ function onStopRequest(output: LogSink, stop: () => Promise<void>): AbortSignal 
     await stop()
     await exitAfter(output, 0)
   }
-  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.on(event, () => void onRequest())
+  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const)
+    process.on(event, () => void onRequest())
   if (isInTerminal()) process.on('SIGHUP', () => void onRequest())
   return requested.signal
 }
