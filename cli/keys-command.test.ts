@@ -7,6 +7,7 @@ import { errorResponse, toServiceError } from '../shared/api/errors.ts'
 import type { KeyView } from '../shared/api/keys.ts'
 import type { DayUsage } from '../shared/api/usage.ts'
 import { testKeys } from '../test/support/test-keys.ts'
+import { testCall } from '../test/support/test-call.ts'
 import { keysCommand } from './keys-command.ts'
 
 const now = Date.UTC(2026, 0, 1)
@@ -17,7 +18,6 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
   const app = new Hono<EdgeEnv>()
   app.use(async (c, next) => {
     c.set('call', testCall({ key: rootKey }))
-    c.set('key', rootKey)
     seen.push({ url: c.req.url, key: c.req.header('x-api-key') })
     await next()
   })

@@ -85,7 +85,7 @@ describe('createEdgeApp()', () => {
     const text = await response.clone().text()
     expect(await errorOf(response)).toEqual([500, 'internal', null])
     expect(text).not.toContain('10.0.0.7')
-    expect(lines[0]).toMatchObject({ level: 'error', error: 'internal' })
+    expect(lines[0]).toMatchObject({ level: 'error', code: 'internal' })
     expect(lines[0]?.['detail']).toContain('store at 10.0.0.7 is gone')
   })
 

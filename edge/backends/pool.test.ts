@@ -68,7 +68,10 @@ describe('BackendPool', () => {
     ['521, as Cloudflare tells of no connection', () => new Response('error', { status: 521 })],
   ])('offers the request to another backend after %s', async (_what, answer) => {
     const { call, askedBy } = createPool({ a: answer, b: healthyOr(answers) })
-    expect(await askedBy(async () => expect((await call()).answer.status).toBe(200))).toEqual(['a', 'b'])
+    expect(await askedBy(async () => expect((await call()).answer.status).toBe(200))).toEqual([
+      'a',
+      'b',
+    ])
   })
 
   it.each([
@@ -179,18 +182,21 @@ describe('BackendPool', () => {
   it.each([
     ['a whole answer', fails(500, 'internal'), 'whole'],
     ['a stream', stream, 'broken'],
-  ] as const)('does not blame a backend for %s that its client left', async (_what, answer, how) => {
-    const client = new AbortController()
-    const { call, askedBy } = createPool({ a: healthyOr(answer), b: healthyOr(answers) })
-    client.abort()
-    const asked = await askedBy(async () => {
-      for (let request = 0; request < 20; request += 1) {
-        const { ended } = await call({ signal: client.signal })
-        ended(how)
-      }
-    })
-    expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
-  })
+  ] as const)(
+    'does not blame a backend for %s that its client left',
+    async (_what, answer, how) => {
+      const client = new AbortController()
+      const { call, askedBy } = createPool({ a: healthyOr(answer), b: healthyOr(answers) })
+      client.abort()
+      const asked = await askedBy(async () => {
+        for (let request = 0; request < 20; request += 1) {
+          const { ended } = await call({ signal: client.signal })
+          ended(how)
+        }
+      })
+      expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
+    },
+  )
 
   it('counts requests until their streams end', async () => {
     const { call, askedBy } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })

@@ -1,11 +1,6 @@
 import { startDeadline, type Deadline } from '../../shared/async/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
-import type {
-  BackendAnswer,
-  BackendBody,
-  BackendReply,
-  CallBackend,
-} from '../backends/exchange.ts'
+import type { BackendAnswer, BackendBody, BackendReply, CallBackend } from '../backends/exchange.ts'
 import { affinityOf } from '../backends/hint.ts'
 import type { Granted } from '../limits/reservation.ts'
 import { timeLeft } from './call.ts'

@@ -17,7 +17,7 @@ import { shuttingDown } from './stopping.ts'
 import type { StreamRelay } from './stream-relay.ts'
 
 /** What a route makes of a request: what it may use, and what to send once it is admitted. */
-export interface CallPlan {
+interface CallPlan {
   readonly demand: Demand
   readonly message: () => ForwardedMessage | Promise<ForwardedMessage>
 }
@@ -138,16 +138,11 @@ class Run {
 
   #lastWords(how: 'broken' | 'cut'): Uint8Array {
     const error = how === 'cut' ? shuttingDown() : brokenOff()
-    return new TextEncoder().encode(
-      formatEvent('error', errorBody(error, this.#call.requestId)),
-    )
+    return new TextEncoder().encode(formatEvent('error', errorBody(error, this.#call.requestId)))
   }
 
   /** Settles, the first time it is called. */
-  async #end(
-    ending: Settlement['ending'],
-    answer: AnswerEnd,
-  ): Promise<Omit<CallOutcome, 'bytes'>> {
+  async #end(ending: Settlement['ending'], answer: AnswerEnd): Promise<Omit<CallOutcome, 'bytes'>> {
     const outcome = this.#outcomeOf(ending, answer)
     this.#settled ??= this.#settle(outcome)
     if (this.#reservation.isTight) await this.#settled

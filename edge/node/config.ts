@@ -7,6 +7,7 @@ import { logLevels } from '../../shared/log/log-levels.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
+import { drainTimeoutSetting } from '../../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
@@ -29,6 +30,7 @@ const edgeSettings = z.object({
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
   DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
+  DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   STATE_DIR: z.string().default('.local'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
@@ -57,6 +59,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
   stateDir: settings.STATE_DIR,
   deadlineMs: settings.DEADLINE_MS,
+  drainMs: settings.DRAIN_TIMEOUT_MS,
   logLevel: settings.LOG_LEVEL,
   tlsFiles: {
     ca: settings.TLS_CA ?? join(settings.STATE_DIR, 'certs', 'ca.pem'),
@@ -65,7 +68,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   },
 }))
 
-type EdgeConfig = z.infer<typeof edgeConfig>
+export type EdgeConfig = z.infer<typeof edgeConfig>
 
 /** The settings of the edge on Node. @throws {ConfigError} naming every bad variable */
 export function parseEdgeConfig(environment: NodeJS.ProcessEnv): Readonly<EdgeConfig> {

@@ -72,7 +72,7 @@ describe('guardStream()', () => {
     stream.write('data: 1\n\nda')
     expect((await stream.reader.read()).value).toBe('data: 1\n\n')
     stream.fail()
-    expect(await stream.rest()).toBe('event: error\n\n')
+    expect(await stream.rest()).toBe('event: error broken\n\n')
     expect(stream.ends).toEqual(['broken'])
   })
 
@@ -80,7 +80,7 @@ describe('guardStream()', () => {
     const stream = guarded()
     stream.write('data: 1\n\nda')
     stream.close()
-    expect(await stream.rest()).toBe('data: 1\n\nevent: error\n\n')
+    expect(await stream.rest()).toBe('data: 1\n\nevent: error broken\n\n')
     expect(stream.ends).toEqual(['broken'])
   })
 
@@ -95,7 +95,7 @@ describe('guardStream()', () => {
     await vi.advanceTimersByTimeAsync(1_000)
     expect(stream.ends).toEqual([])
     await vi.advanceTimersByTimeAsync(1_100)
-    expect(await rest).toBe('event: error\n\n')
+    expect(await rest).toBe('event: error broken\n\n')
     expect(stream.ends).toEqual(['broken'])
     expect(stream.isCancelled()).toBe(true)
   })

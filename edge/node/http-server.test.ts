@@ -21,7 +21,7 @@ async function answerTo(text: string, options: ServerOptions = {}, more = ''): P
     return new Response(start, { headers: { 'content-length': '4' } })
   })
   app.post('/', (c) => c.text('no', 401))
-  const log = ({ request_id: id, error }: LogLine) => logged.push([id, error])
+  const log = ({ request_id: id, code }: LogLine) => logged.push([id, code])
   server = createHttpServer(app, log, options)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -14,7 +14,6 @@ const shownFields = [
   'route',
   'status',
   'code',
-  'error',
   'ms',
   'elapsed_ms',
   'host',
