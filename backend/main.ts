@@ -16,6 +16,7 @@ import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { after } from './http/timer.ts'
 import { createInference, type InferenceState } from './inference/supervisor.ts'
+import { checkModelFolder } from './model/config/check-model-folder.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
@@ -36,6 +37,7 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(): Promise<void> {
   const config = parseConfig(process.env)
+  await checkModel(config)
   const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel)
   const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
@@ -103,6 +105,15 @@ async function run(): Promise<void> {
   }
   log.info('ready')
   process.send?.({ type: 'ready', port })
+}
+
+/** Before anything is started, so that what is wrong most often is said at once. */
+async function checkModel({ model }: BackendConfig): Promise<void> {
+  try {
+    await checkModelFolder(model.checkpointDir)
+  } catch (cause) {
+    throw new Error(`Cannot load the model in ${model.checkpointDir}: ${textOf(cause)}`, { cause })
+  }
 }
 
 async function loadProcessor({ model, engine }: BackendConfig): Promise<Processor> {
