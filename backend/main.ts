@@ -6,7 +6,8 @@ import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
-import { parseConfig, type BackendConfig } from './config.ts'
+import { misspelt } from '../shared/settings/misspelt.ts'
+import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
 import { createDescriber, type Describe } from './describe.ts'
 import { createBackendApp } from './http/app.ts'
 import { BodyMemory } from './http/body-memory.ts'
@@ -14,7 +15,7 @@ import { CertificateExpiry } from './http/certificate-expiry.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
-import { after } from './http/timer.ts'
+import { after } from '../shared/async/timer.ts'
 import { createInference, type InferenceState } from './inference/supervisor.ts'
 import { checkModelFolder } from './model/config/check-model-folder.ts'
 import { createProcessor } from './processor/create-processor.ts'
@@ -40,6 +41,9 @@ async function run(): Promise<void> {
   await checkModel(config)
   const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel)
+  // npm start has warned already.
+  const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
+  for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
   const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()

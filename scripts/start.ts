@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
-import { withDotEnv, type Environment } from '../shared/node/dot-env.ts'
+import { readDotEnv, withDotEnv, type Environment } from '../shared/node/dot-env.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { Launcher, type ReadyProduct } from './start/launcher.ts'
 import { samplePicture } from './start/readiness.ts'
+import { settingWarnings } from './start/settings.ts'
 import { StartError } from './start/start-error.ts'
 
 interface StartOptions {
@@ -18,6 +19,7 @@ const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
  * @returns the exit code
  */
 export async function main({ environment, buildWorker }: StartOptions): Promise<number> {
+  for (const line of settingWarnings(readDotEnv('.env'), environment)) console.error(line)
   const launcher = new Launcher({
     environment: withDotEnv(environment, '.env'),
     scripts: {

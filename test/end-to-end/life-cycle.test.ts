@@ -11,6 +11,8 @@ import { endLaunch, launch, startProduct, type Launch, type Product } from './pr
 
 const run = promisify(execFile)
 
+const presetKey = '4f0c8ab8cb2d4b0f9d6d5b3e'
+
 const launches: Launch[] = []
 afterEach(async () => {
   for (const each of launches.splice(0)) await endLaunch(each)
@@ -126,9 +128,16 @@ describe('npm start', () => {
     expect(output).toContain('models/no-such-model')
   })
 
+  it('refuses an API key that can be guessed', async () => {
+    const preset = await refused({ API_KEY: 'swordfish' })
+    expect(preset.code).toBe(1)
+    expect(preset.output).toMatch(/^ {2}API_KEY: .*openssl/m)
+    expect(preset.output).not.toContain('swordfish')
+  })
+
   it('takes the preset API key and keeps it', async () => {
-    const product = await started({ API_KEY: 'preset-key', EDGE: 'node' })
-    expect(product.apiKey).toBe('preset-key')
+    const product = await started({ API_KEY: presetKey, EDGE: 'node' })
+    expect(product.apiKey).toBe(presetKey)
     expect((await product.edge('/generate/text')).status).not.toBe(401)
   })
 
