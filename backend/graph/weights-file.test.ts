@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { randomValues } from '../../test/write-checkpoint.ts'
+import { randomValues } from '../../test/support/write-checkpoint.ts'
 import { bytesOf } from './weight-source.ts'
 import { digestPartBytes, WeightsFile } from './weights-file.ts'
 
