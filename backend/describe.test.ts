@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { GenerationEvent } from '../shared/api/events.ts'
-import { FakeEngine, FakeProcessor } from '../test/fake-backend.ts'
+import { FakeEngine, FakeProcessor } from '../test/support/test-backend.ts'
 import { createDescriber, type DescribeRequest } from './describe.ts'
 
 const request: DescribeRequest = {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeCertificates, until } from '../test/fake-backend.ts'
+import { makeCertificates, until } from '../test/support/test-backend.ts'
 import type { CertificateSet } from '../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet

@@ -44,7 +44,7 @@ export interface Lab extends Ways {
 interface LabOptions {
   /** Bundled programs. */
   readonly programs: {
-    readonly stubBackend: string
+    readonly pacedBackend: string
     readonly nodeEdge: string
     readonly workerEdge: string
   }
@@ -87,7 +87,7 @@ export async function startLab({ programs, workerBundle }: LabOptions): Promise<
     const certificates = await createCertificates(names, Date.now())
     await writeCertificates(join(folder, 'certs'), certificates)
 
-    const backend = run(programs.stubBackend, { TLS_CERTIFICATES: JSON.stringify(certificates) })
+    const backend = run(programs.pacedBackend, { TLS_CERTIFICATES: JSON.stringify(certificates) })
     const [{ port: backendPort }] = (await once(backend, 'message')) as [{ port: number }]
     const backendUrl = `https://localhost:${backendPort}`
 
