@@ -74,9 +74,9 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
   app.post(revokeKey.path, check('param', idParam), async (c) => {
     const { id } = c.req.valid('param')
     const record = found(id, await reach(() => keyStore.revoke(id)))
-    const view = noted(platform, c, record, 'revoked')
+    const revoked = noted(platform, c, record, 'revoked')
     await forgetAnswers(platform, c, id)
-    return answer(c, view)
+    return answer(c, revoked)
   })
 
   const rotation = jsonBody(rotateKeyFields, { optional: true })

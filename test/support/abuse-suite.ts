@@ -63,8 +63,8 @@ export function describeAbuse(platform: string, start: StartEdge): void {
         const asQuery = `?api_key=${rootKey}&key=${rootKey}&x-api-key=${rootKey}`
         expect((await call(method, to + asQuery, undefined)).status).toBe(401)
         // The connection may be cut before all of it was sent.
-        const huge = await call(method, to, 'k'.repeat(1_000_000)).catch(() => undefined)
-        if (huge !== undefined) expect([400, 401, 431]).toContain(huge.status)
+        const huge = call(method, to, 'k'.repeat(1_000_000)).then(({ status }) => status)
+        expect([400, 401, 431, 'cut']).toContain(await huge.catch(() => 'cut'))
       }
       expect(backend.seen).toEqual([])
       expect((await call('GET', '/health', undefined)).status).toBe(200)
@@ -135,34 +135,27 @@ export function describeAbuse(platform: string, start: StartEdge): void {
     it('lets no key without the scope administer, and no other origin read', async () => {
       const user = await create({ scopes: ['text', 'image', 'image_url'] })
       const before = await allKeys()
-      for (const { method, path, scope } of guarded) {
+      for (const { method, path } of guarded.filter(({ scope }) => scope === 'admin')) {
         const to = path.replace(':id', user.id)
-        if (scope === 'admin') {
-          const response = await call(method, to, user.key, method === 'GET' ? undefined : '{}')
-          const { error } = (await response.json()) as ErrorBody
-          expect([response.status, error.code]).toEqual([403, 'forbidden_scope'])
-        }
-        for (const [asked, key] of [
-          [method, rootKey],
-          ['OPTIONS', undefined],
-        ] as const) {
-          if (asked === 'DELETE' || to.endsWith('/revoke') || to.endsWith('/rotate')) continue
-          const response = await fetch(edge.url + to, {
-            method: asked,
-            headers: {
-              origin: 'https://elsewhere.example',
-              'access-control-request-method': method,
-              'access-control-request-headers': 'x-api-key',
-              ...(key === undefined ? {} : { 'x-api-key': key }),
-            },
-          })
-          await response.text()
-          const allowed = [...response.headers.keys()].filter((name) =>
-            name.startsWith('access-control'),
-          )
-          expect(allowed).toEqual([])
-        }
+        const response = await call(method, to, user.key, method === 'GET' ? undefined : '{}')
+        const { error } = (await response.json()) as ErrorBody
+        expect([response.status, error.code]).toEqual([403, 'forbidden_scope'])
+        const preflight = await fetch(edge.url + to, {
+          method: 'OPTIONS',
+          headers: {
+            origin: 'https://elsewhere.example',
+            'access-control-request-method': method,
+            'access-control-request-headers': 'x-api-key',
+          },
+        })
+        expect(preflight.status).toBe(204)
+        expect([...preflight.headers.keys()].join()).not.toContain('access-control')
       }
+      const read = await fetch(`${edge.url}/admin/keys`, {
+        headers: { origin: 'https://elsewhere.example', 'x-api-key': rootKey },
+      })
+      expect(read.status).toBe(200)
+      expect([...read.headers.keys()].join()).not.toContain('access-control')
       expect(await allKeys()).toBe(before)
     })
   })
