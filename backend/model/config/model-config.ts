@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { readModelJson } from './read-model-file.ts'
+
+/** Its name in a checkpoint folder. */
+export const modelConfigFile = 'config.json'
+
+const positive = z.int().min(1)
+
+const textSchema = z.object({
+  vocab_size: positive,
+  hidden_size: positive,
+  intermediate_size: positive,
+  moe_intermediate_size: positive,
+  num_hidden_layers: positive,
+  num_attention_heads: positive,
+  kv_lora_rank: positive,
+  q_lora_rank: z.null(),
+  qk_nope_head_dim: positive,
+  qk_rope_head_dim: positive.refine((dim) => dim % 2 === 0, 'must be even'),
+  v_head_dim: positive,
+  n_routed_experts: positive,
+  n_shared_experts: positive,
+  num_experts_per_tok: positive,
+  first_k_dense_replace: z.int().min(0),
+  routed_scaling_factor: z.number().positive(),
+  rms_norm_eps: z.number().positive(),
+  rope_theta: z.number().positive(),
+  max_position_embeddings: positive,
+  /** The rest fixes variants of the architecture that are not built: another value must not pass unnoticed. */
+  moe_layer_freq: z.literal(1),
+  n_group: z.literal(1),
+  topk_group: z.literal(1),
+  topk_method: z.literal('noaux_tc'),
+  scoring_func: z.literal('sigmoid'),
+  norm_topk_prob: z.literal(true),
+  hidden_act: z.literal('silu'),
+  rope_scaling: z.null(),
+  attention_bias: z.literal(false),
+  tie_word_embeddings: z.literal(false),
+})
+
+const visionSchema = z.object({
+  patch_size: positive,
+  hidden_size: positive,
+  num_hidden_layers: positive,
+  num_attention_heads: positive,
+  intermediate_size: positive,
+  init_pos_emb_height: positive,
+  init_pos_emb_width: positive,
+  merge_kernel_size: z.tuple([positive, positive]).refine(([h, w]) => h === w, 'must be square'),
+})
+
+const configSchema = z.object({
+  model_type: z.literal('kimi_vl'),
+  media_placeholder_token_id: z.int().min(0),
+  text_config: textSchema,
+  vision_config: visionSchema,
+})
+
+export type TextConfig = z.infer<typeof textSchema>
+export type VisionConfig = z.infer<typeof visionSchema>
+export type ModelConfig = z.infer<typeof configSchema>
+
+/**
+ * Reads config.json of a Kimi-VL checkpoint.
+ * @throws {CheckpointError} naming every field that is missing, malformed or of an unsupported variant
+ */
+export function readModelConfig(checkpointDir: string): Promise<ModelConfig> {
+  return readModelJson(checkpointDir, modelConfigFile, configSchema)
+}

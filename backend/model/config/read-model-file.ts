@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { z } from 'zod'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+
+/** An error for the operator that names the file of the checkpoint and what is wrong in it. */
+export function unusableFile(file: string, problem: string, options?: ErrorOptions): Error {
+  return new CheckpointError(`${file}: ${problem}`, options)
+}
+
+/** @throws {CheckpointError} when the file cannot be read */
+export async function readModelText(modelFolder: string, file: string): Promise<string> {
+  try {
+    return await readFile(join(modelFolder, file), 'utf8')
+  } catch (cause) {
+    throw unusableFile(file, 'cannot be read', { cause })
+  }
+}
+
+/** @throws {CheckpointError} naming every field at fault when the file is missing, not JSON or not as `schema` says */
+export async function readModelJson<Schema extends z.ZodType>(
+  modelFolder: string,
+  file: string,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const result = schema.safeParse(parseJson(file, await readModelText(modelFolder, file)))
+  if (result.success) return result.data
+  const problems = result.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'content'}: ${issue.message}`,
+  )
+  throw unusableFile(file, problems.join('; '))
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw unusableFile(file, 'is not valid JSON', { cause })
+  }
+}

@@ -1,0 +1,32 @@
+import path from 'node:path'
+import { openCheckpoint, type Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { readModelConfig, type ModelConfig } from '../config/model-config.ts'
+import { readPreprocessorConfig, type PreprocessorConfig } from '../config/preprocessor-config.ts'
+import { describeSources, sourcesUnchanged, type SourceFile } from './source-files.ts'
+
+/** Where a model comes from: a checkpoint folder, or a generator of weights for benchmarks. */
+export interface ModelSource {
+  /** Names the folder of the converted model. */
+  readonly name: string
+  readonly config: ModelConfig
+  readonly preprocessor: PreprocessorConfig
+  readonly checkpoint: Checkpoint
+  /** What a conversion is made from, to tell later whether it is still current. */
+  describeFiles(): Promise<SourceFile[]>
+  filesUnchanged(files: readonly SourceFile[]): Promise<boolean>
+}
+
+/**
+ * Opens a Hugging Face checkpoint folder. The caller closes `checkpoint`.
+ * @throws {CheckpointError} when its files are missing, malformed or of another architecture
+ */
+export async function openModelSource(checkpointDir: string): Promise<ModelSource> {
+  return {
+    name: path.basename(path.resolve(checkpointDir)),
+    config: await readModelConfig(checkpointDir),
+    preprocessor: await readPreprocessorConfig(checkpointDir),
+    checkpoint: await openCheckpoint(checkpointDir),
+    describeFiles: () => describeSources(checkpointDir),
+    filesUnchanged: (files) => sourcesUnchanged(checkpointDir, files),
+  }
+}

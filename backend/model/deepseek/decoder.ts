@@ -1,0 +1,130 @@
+import { Tensor, type InferenceSession } from 'onnxruntime-node'
+import { decoderNames } from './decoder-names.ts'
+import type { EmbeddingTable } from './embedding-table.ts'
+import type { KvCache } from './kv-cache.ts'
+import { planLanes, type LanePlan } from './lane-plan.ts'
+import type { TextConfig } from '../config/model-config.ts'
+import type { StepRow } from '../model.ts'
+
+interface DecoderParts {
+  readonly session: InferenceSession
+  readonly config: TextConfig
+  readonly embeddings: EmbeddingTable
+  readonly cache: KvCache
+  /** Absorbed lanes of the graph. */
+  readonly lanes: number
+  readonly expandedFromTokens: number
+}
+
+/** Runs the decoder graph once over `rows` and appends what it computed to the cache. See `Model.step`. */
+export async function runDecoder(
+  parts: DecoderParts,
+  rows: readonly StepRow[],
+): Promise<Float32Array[]> {
+  const plan = planLanes(rows, parts)
+  const ordered = [...plan.absorbed, plan.expanded].filter((row) => row !== undefined)
+  const outputs = await parts.session.run({
+    ...laneFeeds(parts, plan),
+    ...tokenFeeds(parts, ordered),
+  })
+  appendToCache(parts, ordered, outputs)
+  const logits = outputs[decoderNames.logits]!.data as Float32Array
+  return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size)
+}
+
+/** Who runs where, and the cached rows of each: views, not copies. */
+function laneFeeds({ config, cache }: DecoderParts, plan: LanePlan): Record<string, Tensor> {
+  const lanes = [...plan.absorbed, plan.expanded]
+  const pastLength = (row: StepRow | undefined) => (row === undefined ? 0 : cache.length(row.slot))
+  const feeds: Record<string, Tensor> = {
+    [decoderNames.counts]: int64(lanes.map((row) => row?.tokenIds.length ?? 0)),
+    [decoderNames.pastLengths]: int64(lanes.map(pastLength)),
+  }
+  const width = latentWidth(config)
+  const noRows = new Float32Array(0)
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    lanes.forEach((row, lane) => {
+      const isExpanded = lane === plan.absorbed.length
+      const name = isExpanded ? decoderNames.expandedPast(layer) : decoderNames.past(layer, lane)
+      const past = row === undefined ? noRows : cache.rowsAt(row.slot, layer)
+      feeds[name] = new Tensor('float32', past, [pastLength(row), width])
+    })
+  }
+  return feeds
+}
+
+/** What the tokens are, where they stand, and whose logits are wanted. */
+function tokenFeeds(parts: DecoderParts, ordered: readonly StepRow[]): Record<string, Tensor> {
+  const positions: number[] = []
+  const sampleRows: number[] = []
+  for (const { slot, tokenIds, sample } of ordered) {
+    const past = parts.cache.length(slot)
+    for (let i = 0; i < tokenIds.length; i++) positions.push(past + i)
+    if (sample) sampleRows.push(positions.length - 1)
+  }
+  return {
+    [decoderNames.embeddings]: embeddingFeed(parts, ordered, positions.length),
+    [decoderNames.positions]: int64(positions, [1, positions.length]),
+    [decoderNames.sampleRows]: int64(sampleRows),
+  }
+}
+
+/** Token embeddings, image features in the place of their placeholders'. */
+function embeddingFeed(
+  { config, embeddings }: DecoderParts,
+  ordered: readonly StepRow[],
+  total: number,
+): Tensor {
+  const hidden = config.hidden_size
+  const values = new Float32Array(total * hidden)
+  let start = 0
+  for (const { tokenIds, features } of ordered) {
+    const own = values.subarray(start * hidden, (start + tokenIds.length) * hidden)
+    embeddings.lookUp(tokenIds, own)
+    for (const span of features) own.set(span.features, span.at * hidden)
+    start += tokenIds.length
+  }
+  return new Tensor('float32', values, [total, hidden])
+}
+
+function appendToCache(
+  { config, cache }: DecoderParts,
+  ordered: readonly StepRow[],
+  outputs: InferenceSession.OnnxValueMapType,
+): void {
+  const width = latentWidth(config)
+  const present = Array.from(
+    { length: config.num_hidden_layers },
+    (_, layer) => outputs[decoderNames.present(layer)]!.data as Float32Array,
+  )
+  let start = 0
+  for (const { slot, tokenIds } of ordered) {
+    const from = start * width
+    start += tokenIds.length
+    const to = start * width
+    cache.append(slot, tokenIds.length, (layer) => present[layer]!.subarray(from, to))
+  }
+}
+
+function logitsInCallerOrder(
+  rows: readonly StepRow[],
+  ordered: readonly StepRow[],
+  logits: Float32Array,
+  vocabSize: number,
+): Float32Array[] {
+  const bySlot = new Map<StepRow['slot'], Float32Array>()
+  for (const { slot, sample } of ordered) {
+    if (!sample) continue
+    const start = bySlot.size * vocabSize
+    bySlot.set(slot, logits.subarray(start, start + vocabSize))
+  }
+  return rows.filter(({ sample }) => sample).map(({ slot }) => bySlot.get(slot)!)
+}
+
+function int64(values: readonly number[], dims: readonly number[] = [values.length]): Tensor {
+  return new Tensor('int64', BigInt64Array.from(values, BigInt), dims)
+}
+
+function latentWidth(config: TextConfig): number {
+  return config.kv_lora_rank + config.qk_rope_head_dim
+}

@@ -1,0 +1,48 @@
+import type { StepRow } from '../model.ts'
+
+/**
+ * Tokens from which a chunk is cheaper with keys and values expanded: expanding costs one product over all its
+ * sequence's rows, attending in latent space 3.4 times the operations per pair (docs/performance.md).
+ */
+export const defaultExpandedFromTokens = 96
+
+/** Which sequence runs in which lane of the decoder graph; undefined where a lane is idle. */
+export interface LanePlan {
+  readonly absorbed: readonly (StepRow | undefined)[]
+  readonly expanded: StepRow | undefined
+}
+
+interface LaneLimits {
+  readonly lanes: number
+  readonly expandedFromTokens: number
+}
+
+/**
+ * The longest chunk, if it has `expandedFromTokens` or more, takes the expanded lane; all other rows take absorbed lanes in order.
+ * @throws {RangeError} when a row has no tokens, a slot stands twice or the rows are more than the lanes
+ */
+export function planLanes(
+  rows: readonly StepRow[],
+  { lanes, expandedFromTokens }: LaneLimits,
+): LanePlan {
+  checkRows(rows)
+  const longest = rows.reduce<StepRow | undefined>(
+    (best, row) => (row.tokenIds.length > (best?.tokenIds.length ?? 0) ? row : best),
+    undefined,
+  )
+  const expanded = (longest?.tokenIds.length ?? 0) >= expandedFromTokens ? longest : undefined
+  const others = rows.filter((row) => row !== expanded)
+  if (others.length > lanes) {
+    throw new RangeError(`${rows.length} sequences for ${lanes} lanes`)
+  }
+  return { absorbed: Array.from({ length: lanes }, (_, lane) => others[lane]), expanded }
+}
+
+function checkRows(rows: readonly StepRow[]): void {
+  const slots = new Set<StepRow['slot']>()
+  for (const { slot, tokenIds } of rows) {
+    if (tokenIds.length === 0) throw new RangeError(`slot ${slot} has no tokens`)
+    if (slots.has(slot)) throw new RangeError(`slot ${slot} stands twice`)
+    slots.add(slot)
+  }
+}

@@ -1,0 +1,75 @@
+import type { ImageRun } from '../model.ts'
+
+/** One passage of all patches of an image through a part of the vision tower, a piece at a time. */
+export interface Pass {
+  /** A piece is a multiple of so many patches. */
+  readonly unit: number
+  /** What one patch costs. */
+  readonly workPerPatch: number
+  /** Takes patches [from, to), which come after those it had, through this part. */
+  readonly run: (from: number, to: number) => Promise<void>
+}
+
+/** Fewer patches at a time would cost more for each: weights, keys and values are read once a piece. */
+const leastPatches = 64
+
+interface SlicedRunOptions {
+  readonly patches: number
+  readonly passes: readonly Pass[]
+  /** Filled by the last pass. */
+  readonly features: Float32Array
+  /** Frees what only the passes need. */
+  readonly release: () => void
+}
+
+/** Divides an image's way through the tower into pieces of as much work as is asked for. */
+export class SlicedRun implements ImageRun {
+  readonly #options: SlicedRunOptions
+  /** The current pass, and the patches that have gone through it. */
+  #pass = 0
+  #through = 0
+  #closed = false
+
+  constructor(options: SlicedRunOptions) {
+    this.#options = options
+  }
+
+  get features(): Float32Array | undefined {
+    const { passes, features } = this.#options
+    return this.#pass === passes.length ? features : undefined
+  }
+
+  async advance(work: number): Promise<number> {
+    let done = 0
+    for (;;) {
+      const pass = this.#options.passes[this.#pass]
+      if (pass === undefined) return done
+      const count = this.#pieceOf(pass, work - done)
+      const cost = count * pass.workPerPatch
+      if (done > 0 && done + cost > work) return done
+      await pass.run(this.#through, this.#through + count)
+      this.#passed(count)
+      done += cost
+    }
+  }
+
+  close(): void {
+    if (!this.#closed) this.#options.release()
+    this.#closed = true
+  }
+
+  /** Patches of the next piece: what the work is enough for, but not fewer than can be run well. */
+  #pieceOf({ unit, workPerPatch }: Pass, work: number): number {
+    const wholeUnits = (count: number) => Math.floor(count / unit) * unit
+    const count = Math.max(wholeUnits(work / workPerPatch), wholeUnits(leastPatches + unit - 1))
+    return Math.min(this.#options.patches - this.#through, count)
+  }
+
+  #passed(patches: number): void {
+    this.#through += patches
+    if (this.#through < this.#options.patches) return
+    this.#through = 0
+    this.#pass += 1
+    if (this.features !== undefined) this.close()
+  }
+}

@@ -1,0 +1,64 @@
+import { SlicedRun } from './image-run.ts'
+import type { VisionConfig } from '../config/model-config.ts'
+import type { ImageRun, PatchImage } from '../model.ts'
+import type { VisionParts } from './vision-graphs.ts'
+import { createPatchNormalizer } from './normalize-patches.ts'
+import { PatchState } from './patch-state.ts'
+import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
+import { createSession } from '../sessions.ts'
+import { mergedPatches, patchValues, visionPasses, type OpenTower } from './vision-passes.ts'
+
+/** What it takes to open the vision tower. */
+interface VisionSetup {
+  readonly graphFiles: VisionParts<string>
+  readonly threads: number
+  readonly config: VisionConfig
+  readonly preprocessor: Pick<PreprocessorConfig, 'patchSize' | 'mean' | 'std'>
+  /** Width of image features. */
+  readonly featureWidth: number
+}
+
+interface VisionTower {
+  /** See `Model.beginImage`. */
+  readonly begin: (image: PatchImage) => ImageRun
+  /** Nothing may be running. */
+  readonly close: () => Promise<void>
+}
+
+/** @throws {Error} when a graph cannot be opened */
+export async function openVisionTower(setup: VisionSetup): Promise<VisionTower> {
+  const { graphFiles, threads, config, featureWidth } = setup
+  const open = (file: string) => createSession(file, { threads })
+  const [embedding, blocks, projector] = await Promise.all([
+    open(graphFiles.embedding),
+    open(graphFiles.blocks),
+    open(graphFiles.projector),
+  ])
+  const sessions = { embedding, blocks, projector }
+  const normalize = createPatchNormalizer(setup.preprocessor)
+  const tower = { sessions, config, normalize, featureWidth }
+  return {
+    begin: (image) => beginRun(tower, image),
+    async close() {
+      await Promise.all(Object.values(sessions).map((session) => session.release()))
+    },
+  }
+}
+
+/** @throws {RangeError} when patches and grid do not match */
+function beginRun(tower: OpenTower, image: PatchImage): ImageRun {
+  const { config, featureWidth } = tower
+  const [rows, columns] = image.gridHw
+  const patches = rows * columns
+  if (image.patches.length !== patches * patchValues(config)) {
+    throw new RangeError(`${image.patches.length} patch bytes for a grid of ${rows} x ${columns}`)
+  }
+  const state = new PatchState(patches, config)
+  const features = new Float32Array((patches / mergedPatches(config)) * featureWidth)
+  return new SlicedRun({
+    patches,
+    passes: visionPasses(tower, image, state, features),
+    features,
+    release: () => state.release(),
+  })
+}
