@@ -16,7 +16,8 @@ const compatibleAt = 16
  */
 export function readAvif(file: Uint8Array): ImageReading {
   if (asciiAt(file, brandAt) !== 'avis') return { type: 'heif', bytes: file }
-  if (!compatibleBrands(file).includes('avif')) throw unsupported('AVIF animation without a still picture')
+  if (!compatibleBrands(file).includes('avif'))
+    throw unsupported('AVIF animation without a still picture')
   const bytes = Buffer.from(file)
   bytes.write('avif', brandAt, 'latin1')
   return { type: 'heif', bytes }
@@ -28,7 +29,7 @@ export function largestAvifItem(file: Uint8Array): Size | undefined {
   let boxes = 0
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   const walk = (start: number, end: number, path: readonly string[]) => {
-    for (let at = start; at + 8 <= end && ++boxes <= maxBoxes; ) {
+    for (let at = start; at + 8 <= end && ++boxes <= maxBoxes;) {
       const length = view.getUint32(at)
       const boxEnd = length === 0 ? end : at + length
       if (length === 1 || boxEnd < at + 8 || boxEnd > end) return

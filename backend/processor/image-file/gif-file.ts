@@ -1,3 +1,4 @@
+import type { Size } from '../image-size.ts'
 import type { Area, ImageReading } from './image-reading.ts'
 
 const blocks = { extension: 0x21, image: 0x2c } as const
@@ -10,6 +11,10 @@ const descriptorBytes = 10
 export function readGif(file: Uint8Array): ImageReading {
   const covered = firstFrame(file, file.length)
   return { type: 'gif', bytes: file, ...(covered && { covered }) }
+}
+
+export function screenOf(file: Uint8Array): Size {
+  return { width: wordAt(file, 6), height: wordAt(file, 8) }
 }
 
 /** Where the first frame lies on the screen; undefined when it is not found. @param maxBlocks data blocks looked at */
@@ -27,8 +32,16 @@ export function firstFrame(file: Uint8Array, maxBlocks: number): Area | undefine
 
 function areaAt(file: Uint8Array, at: number): Area | undefined {
   if (at + descriptorBytes - 1 > file.length) return undefined
-  const word = (from: number) => file[from]! + file[from + 1]! * 256
-  return { left: word(at), top: word(at + 2), width: word(at + 4), height: word(at + 6) }
+  return {
+    left: wordAt(file, at),
+    top: wordAt(file, at + 2),
+    width: wordAt(file, at + 4),
+    height: wordAt(file, at + 6),
+  }
+}
+
+function wordAt(file: Uint8Array, at: number): number {
+  return (file[at] ?? 0) + (file[at + 1] ?? 0) * 256
 }
 
 function colourTableBytes(packed: number): number {

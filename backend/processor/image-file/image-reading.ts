@@ -22,8 +22,6 @@ export interface ImageReading {
 }
 
 export interface ExtraChannels {
-  /** Channels of colour, which come first. */
-  readonly colours: number
-  /** The channel of transparency, counted from 0 with the colours; undefined for none. */
+  /** The channel of transparency, counted from 0 behind the colours; undefined for none. */
   readonly alpha: number | undefined
 }

@@ -1,6 +1,6 @@
 import { ImageProblem, damaged, unsupported } from '../image-problem.ts'
 import type { ImageReading } from './image-reading.ts'
-import { isFrameHeader, readFrame, type JpegFrame } from './jpeg-frame.ts'
+import { isFrameHeader, isProgressive, readFrame, type JpegFrame } from './jpeg-frame.ts'
 import { JpegScans } from './jpeg-scans.ts'
 import { jpegMarkers, jpegSegments } from './jpeg-segments.ts'
 
@@ -22,12 +22,24 @@ const unreadProcesses: ReadonlyMap<number, string> = new Map([
   [0xf7, 'JPEG-LS'],
 ])
 
-/** The frame header, found without a look at what comes behind it; undefined when there is none. */
-export function findJpegFrame(file: Uint8Array): JpegFrame | undefined {
+/** What the headers before a JPEG's first entropy-coded data say. */
+interface JpegHead {
+  readonly frame: JpegFrame
+  /** Whether more scans are to come, so that all coefficients are kept until the last. */
+  readonly hasSeveralScans: boolean
+}
+
+/** Finds the frame and the first scan's header by hopping over what lies before; undefined when they are not there. */
+export function readJpegHead(file: Uint8Array): JpegHead | undefined {
   let seen = 0
+  let frame: JpegFrame | undefined
   for (const segment of jpegSegments(file)) {
-    if (isFrameHeader(segment)) return readFrame(file, segment)
-    if (segment.marker === jpegMarkers.sos || ++seen > maxLeadingSegments) return undefined
+    if (++seen > maxLeadingSegments) return undefined
+    if (isFrameHeader(segment)) frame ??= readFrame(file, segment)
+    if (segment.marker !== jpegMarkers.sos) continue
+    if (frame === undefined) return undefined
+    const lacksComponents = file[segment.start]! < frame.components.length
+    return { frame, hasSeveralScans: isProgressive(frame) || lacksComponents }
   }
   return undefined
 }

@@ -18,11 +18,21 @@ interface JpegComponent {
 
 /** Whether the segment is a frame header: SOF0 to SOF15, but for DHT, JPG and DAC between them; and JPEG-LS's. */
 export function isFrameHeader({ marker }: JpegSegment): boolean {
-  return (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7
+  return (
+    (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7
+  )
+}
+
+/** SOF2, and SOF10 for arithmetic coding. */
+export function isProgressive({ marker }: JpegFrame): boolean {
+  return marker === 0xc2 || marker === 0xca
 }
 
 /** @returns undefined when the header is too short for what it announces */
-export function readFrame(file: Uint8Array, { marker, start, end }: JpegSegment): JpegFrame | undefined {
+export function readFrame(
+  file: Uint8Array,
+  { marker, start, end }: JpegSegment,
+): JpegFrame | undefined {
   const count = file[start + 5] ?? 0
   if (end - start < 6 + 3 * count || count === 0) return undefined
   const height = file[start + 1]! * 256 + file[start + 2]!

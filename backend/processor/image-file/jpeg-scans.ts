@@ -1,9 +1,5 @@
-import {
-  maxJpegPasses,
-  maxJpegScans,
-  smallJpegScanSamples,
-} from './decode-limits.ts'
-import type { JpegFrame } from './jpeg-frame.ts'
+import { maxJpegPasses, maxJpegScans, smallJpegScanSamples } from './decode-limits.ts'
+import { isProgressive, type JpegFrame } from './jpeg-frame.ts'
 import type { JpegSegment } from './jpeg-segments.ts'
 
 /** Coefficients of a block: 8 x 8. */
@@ -45,9 +41,9 @@ export class JpegScans {
     this.#count += 1
     const after = start + 1 + 2 * named
     if (after + 3 > end) return
-    const isProgressive = this.#frame.marker === 0xc2 || this.#frame.marker === 0xca
-    const [from, to] = isProgressive ? [file[after]!, file[after + 1]!] : [0, coefficients - 1]
-    const lowestBit = isProgressive ? file[after + 2]! & 15 : 0
+    const partial = isProgressive(this.#frame)
+    const [from, to] = partial ? [file[after]!, file[after + 1]!] : [0, coefficients - 1]
+    const lowestBit = partial ? file[after + 2]! & 15 : 0
     for (let at = start + 1; at < after; at += 2) {
       const index = this.#frame.components.findIndex(({ id }) => id === file[at])
       if (index < 0) continue

@@ -1,10 +1,11 @@
+import type { Size } from '../image-size.ts'
 import { damaged, unsupported } from '../image-problem.ts'
 import type { ExtraChannels, ImageReading } from './image-reading.ts'
 import { checkJpegScans } from './jpeg-file.ts'
 import { TiffDirectory } from './tiff-directory.ts'
 
 /** Tags by their numbers (TIFF 6.0; the names are libtiff's). */
-export const tiffTags = {
+const tiffTags = {
   width: 256,
   height: 257,
   bitsPerSample: 258,
@@ -49,7 +50,14 @@ const otherCompressions: ReadonlyMap<number, string> = new Map([
 ])
 
 /** How samples become colours: samples of colour of a pixel, by the number of the interpretation. */
-const photometric = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, palette: 3, cmyk: 5, ycbcr: 6 } as const
+const photometric = {
+  whiteIsZero: 0,
+  blackIsZero: 1,
+  rgb: 2,
+  palette: 3,
+  cmyk: 5,
+  ycbcr: 6,
+} as const
 const coloursOf: ReadonlyMap<number, number> = new Map([
   [photometric.whiteIsZero, 1],
   [photometric.blackIsZero, 1],
@@ -114,6 +122,18 @@ export function readTiff(file: Uint8Array): ImageReading {
   return extraChannels === undefined ? reading : { ...reading, extraChannels }
 }
 
+/** Size and bytes of a stored pixel of the first picture; undefined when the directory does not tell. */
+export function readTiffHeader(
+  file: Uint8Array,
+): (Size & { readonly bytesPerPixel: number }) | undefined {
+  const directory = TiffDirectory.of(file)
+  const layout = directory && layoutOf(directory)
+  const width = directory?.number(tiffTags.width)
+  const height = directory?.number(tiffTags.height)
+  if (layout === undefined || width === undefined || height === undefined) return undefined
+  return { width, height, bytesPerPixel: layout.samples * Math.ceil(layout.bits[0]! / 8) }
+}
+
 function layoutOf(directory: TiffDirectory): TiffLayout | undefined {
   const interpretation = directory.number(tiffTags.photometric)
   if (interpretation === undefined) return undefined
@@ -164,7 +184,8 @@ function checkColours(layout: TiffLayout, directory: TiffDirectory): void {
 function checkDepth({ bits, samples, photometric: interpretation }: TiffLayout): void {
   const depth = bits[0]!
   if (bits.some((other) => other !== depth)) throw unsupported('TIFF with samples of unequal bits')
-  const isGrey = interpretation === photometric.whiteIsZero || interpretation === photometric.blackIsZero
+  const isGrey =
+    interpretation === photometric.whiteIsZero || interpretation === photometric.blackIsZero
   const isPalette = interpretation === photometric.palette
   const depths = [...(samples === 1 ? [1, 2, 4] : []), 8, ...(isPalette ? [] : [16])]
   if (depths.includes(depth) && (depth >= 8 || isGrey || isPalette)) return
@@ -172,17 +193,21 @@ function checkDepth({ bits, samples, photometric: interpretation }: TiffLayout):
 }
 
 /** What lies behind the colours. One channel of transparency alone is what the decoder takes it for anyway. */
-function extraChannelsOf({ photometric: interpretation, samples, extras }: TiffLayout): ExtraChannels | undefined {
+function extraChannelsOf({
+  photometric: interpretation,
+  samples,
+  extras,
+}: TiffLayout): ExtraChannels | undefined {
   const colours = coloursOf.get(interpretation)!
   const count = samples - colours
   if (count === 0) return undefined
   const firstAlpha = extras.slice(0, count).findIndex((kind) => alphaKinds.has(kind))
-  if (firstAlpha < 0) return { colours, alpha: undefined }
+  if (firstAlpha < 0) return { alpha: undefined }
   if (count === 1) return undefined
   if (interpretation === photometric.cmyk) {
     throw unsupported('TIFF with CMYK colours, transparency and further channels')
   }
-  return { colours, alpha: colours + firstAlpha }
+  return { alpha: firstAlpha }
 }
 
 /** A strip or tile may hold a JPEG of as many scans as any other. Those that lie on top of each other are looked at once. */
