@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
-import { integerSetting, parseEnvironment, portSetting } from '../shared/node/environment.ts'
-import { logLevels } from './telemetry/log.ts'
+import { logLevels } from '../shared/log/log-levels.ts'
+import { parseEnvironment } from '../shared/node/environment.ts'
+import { booleanSetting } from '../shared/settings/boolean.ts'
+import { integerSetting, portSetting } from '../shared/settings/integer.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */
@@ -42,10 +44,7 @@ const schema = z.object({
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
   TENANT_WEIGHTS: z.string().default('').transform(parseTenantWeights),
-  DETERMINISTIC: z
-    .enum(['0', '1'])
-    .default('0')
-    .transform((text) => text === '1'),
+  DETERMINISTIC: booleanSetting.default(false),
   KV_CACHE_TOKENS: integerSetting(0, 1_000_000_000)
     .refine((tokens) => tokens === 0 || tokens >= leastKvTokens, {
       error: `expected 0, or at least ${leastKvTokens}`,
@@ -88,6 +87,9 @@ function parseTenantWeights(
   context.addIssue('expected name=weight pairs, separated by commas, each weight above 0')
   return z.NEVER
 }
+
+/** Every variable that the backend reads. */
+export const backendSettingNames: readonly string[] = Object.keys(schema.shape)
 
 export type BackendConfig = ReturnType<typeof parseConfig>
 

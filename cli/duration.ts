@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
+import { daySeconds } from '../shared/time/day.ts'
 
-const units = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
+const units = { s: 1, m: 60, h: 3_600, d: daySeconds } as const
 
 /** `90s`, `30m`, `24h` or `7d` in seconds. @throws {InvalidArgumentError} for anything else */
 export function parseDuration(text: string): number {
@@ -31,6 +32,13 @@ function parseTime(text: string): number {
   const day = Date.parse(match?.[1] ?? '')
   const isReal = !Number.isNaN(day) && new Date(day).toISOString().startsWith(match![1]!)
   return isReal ? Date.parse(text) : NaN
+}
+
+/** A whole number from 1 on: with a limit of 0 a key could never be used. */
+export function parseLimit(text: string): number {
+  const count = parseCount(text)
+  if (count > 0) return count
+  throw new InvalidArgumentError('expected at least 1: no call would ever be let in')
 }
 
 /** A whole number from 0 on. */

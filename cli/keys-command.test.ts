@@ -91,6 +91,7 @@ describe('keysCommand()', () => {
     ['--expires', '2026-02-31T10:00+02:00'],
     ['--tokens-per-day', '-5'],
     ['--tokens-per-day', '1e3'],
+    ['--requests-per-minute', '0'],
   ])('create refuses %s %s before asking anybody', async (...words) => {
     const { run, seen } = setUp()
     await expect(run('create', ...words)).rejects.toThrow(words[0])

@@ -5,7 +5,7 @@ import { measureLatency, type LatencyRow } from './bench-edge/latency.ts'
 import { startLab } from './bench-edge/lab.ts'
 import { runStorm, type StormReport } from './bench-edge/storm.ts'
 import { measureUploads, type UploadRow } from './bench-edge/upload-memory.ts'
-import { markdownTable, writeSection } from './performance-doc.ts'
+import { markdownTable, writeSection } from './performance/document.ts'
 
 interface BenchEdgeOptions {
   readonly arguments: readonly string[]
@@ -38,7 +38,7 @@ export async function main({ arguments: given, buildWorker }: BenchEdgeOptions):
   const lab = await startLab({
     workerBundle: await buildWorker(),
     programs: {
-      stubBackend: bundled('./stub-backend.js'),
+      pacedBackend: bundled('./paced-backend.js'),
       nodeEdge: bundled('../edge/node.js'),
       workerEdge: bundled('./worker-edge.js'),
     },

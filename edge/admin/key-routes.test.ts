@@ -92,6 +92,8 @@ describe('POST /admin/keys', () => {
     [{ scopes: ['everything'] }, 'scopes.0'],
     [{ scopes: 'text' }, 'scopes'],
     [{ limits: { requests_per_second: 1 } }, 'limits.requests_per_second'],
+    [{ limits: { requests_per_minute: 0 } }, 'limits.requests_per_minute'],
+    [{ limits: { concurrent_requests: 0 } }, 'limits.concurrent_requests'],
     [{ limits: { tokens_per_day: -1 } }, 'limits.tokens_per_day'],
     [{ limits: { tokens_per_day: 1.5 } }, 'limits.tokens_per_day'],
     [{ limits: null }, 'limits'],

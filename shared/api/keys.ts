@@ -1,14 +1,15 @@
 import * as z from 'zod'
+import { daySeconds } from '../time/day.ts'
 import { scopes } from './scopes.ts'
 
 /** Characters of a key's note. */
 const maxNoteChars = 500
 
 /** Seconds the old secret stays good after a rotation unless the request says: one day to roll out the new one. */
-const defaultGraceSeconds = 86_400
+const defaultGraceSeconds = daySeconds
 
 /** A month: who needs longer wants a second key. */
-const maxGraceSeconds = 30 * 86_400
+const maxGraceSeconds = 30 * daySeconds
 
 /** Keys in one page of the list. */
 const maxPageKeys = 1_000
@@ -22,13 +23,25 @@ const limitFields = z.strictObject({
   images_per_day: limit,
 })
 
+/** With 0 a key could never be used; a key that may send no images can be. Keys made earlier may still have it. */
+const usable = z
+  .int()
+  .min(1, { error: 'expected at least 1: no call would ever be let in; revoke a key to end it' })
+  .optional()
+const newLimitFields = limitFields.extend({
+  requests_per_minute: usable,
+  concurrent_requests: usable,
+  tokens_per_minute: usable,
+  tokens_per_day: usable,
+})
+
 const keyFields = {
   note: z.string().max(maxNoteChars),
   scopes: z
     .array(z.enum(scopes))
     .min(1)
     .transform((given) => scopes.filter((scope) => given.includes(scope))),
-  limits: limitFields,
+  limits: newLimitFields,
   /** ISO 8601 with an offset; null: never. */
   expires_at: z.iso.datetime({ offset: true }).nullable(),
 }

@@ -1,0 +1,52 @@
+import { isEventStream } from '../../shared/api/media-type.ts'
+import { errorBody, ServiceError } from '../../shared/api/errors.ts'
+import { formatEvent } from '../../shared/api/sse.ts'
+import type { EdgeMiddleware, Platform } from '../platform.ts'
+
+/** Milliseconds between questions whether a running stream's key still stands. */
+const intervalMs = 1_000
+
+/** Ends a running event stream with `revoked_api_key` soon after its key was revoked; the backend's work ends with it. */
+export function cutRevokedStream({ keys, now }: Platform): EdgeMiddleware {
+  return async (c, next) => {
+    await next()
+    const { key, requestId } = c.var
+    const isStream = isEventStream(c.res.headers.get('content-type'))
+    if (key === undefined || c.res.body === null || !isStream) return
+    const cut = cutWhen({
+      revoked: () => keys.isRevoked(key.id),
+      now,
+      farewell: () => {
+        const error = new ServiceError('revoked_api_key', 'The API key has been revoked')
+        return formatEvent('error', errorBody(error, requestId))
+      },
+    })
+    c.res = new Response(c.res.body.pipeThrough(cut), c.res)
+  }
+}
+
+interface CutParts {
+  readonly revoked: () => Promise<boolean>
+  /** Milliseconds. */
+  readonly now: () => number
+  readonly farewell: () => string
+}
+
+/** Passes bytes on until `revoked`, then adds the farewell and ends; looks only between two events. */
+export function cutWhen(parts: CutParts): TransformStream<Uint8Array, Uint8Array> {
+  let checkedAt = parts.now()
+  return new TransformStream({
+    async transform(bytes, controller) {
+      controller.enqueue(bytes)
+      const isBetweenEvents = bytes.at(-1) === newline && bytes.at(-2) === newline
+      if (!isBetweenEvents || parts.now() - checkedAt < intervalMs) return
+      checkedAt = parts.now()
+      // Nobody is cut off because the question cannot be asked.
+      if (!(await parts.revoked().catch(() => false))) return
+      controller.enqueue(new TextEncoder().encode(parts.farewell()))
+      controller.terminate()
+    },
+  })
+}
+
+const newline = 0x0a
