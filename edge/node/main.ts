@@ -1,10 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
-import { pino, stdTimeFunctions } from 'pino'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
+import { sayError } from '../../shared/node/end-process.ts'
 import { ConfigError } from '../../shared/node/environment.ts'
+import { createLog, openStandardOutput } from '../../shared/node/log.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
 import { isInTerminal } from '../../shared/node/terminal.ts'
 import { misspelt } from '../../shared/settings/misspelt.ts'
@@ -34,12 +35,7 @@ const drainMs = 4_000
 
 async function start(): Promise<void> {
   const config = parseEdgeConfig(process.env)
-  const logger = pino({
-    level: config.logLevel,
-    base: null,
-    timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  })
+  const logger = createLog(config.logLevel, openStandardOutput())
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
   for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
@@ -127,7 +123,7 @@ function drain(server: Server): void {
 }
 
 function stopWith(message: string): void {
-  process.stderr.write(`${message}\n`)
+  sayError(message)
   process.exitCode = 1
   if (process.connected) process.disconnect()
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
+import { logLevels } from '../../shared/log/log-levels.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
 import { integerSetting } from '../../shared/settings/integer.ts'
@@ -36,9 +37,6 @@ interface RateLimiter {
 
 const isRateLimiter = (value: unknown): value is RateLimiter =>
   typeof value === 'object' && value !== null && 'limit' in value
-
-/** From the least important on; the names pino has for them. */
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 const workerSettings = z.object({
   /** For every backend that has no binding of its own (BACKEND_2 for the second, and so on). */

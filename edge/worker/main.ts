@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
+import { logLevels } from '../../shared/log/log-levels.ts'
 import { createEdgeApp } from '../app.ts'
 import { pumpedStream } from './pumped-stream.ts'
 import { boundTarget } from './bound-target.ts'
@@ -17,7 +18,6 @@ import type { EdgeEnv, LogLine, Platform } from '../platform.ts'
 import { relayNatively } from './native-relay.ts'
 import {
   type BadSetting,
-  logLevels,
   misspeltVariables,
   parseWorkerConfig,
   type WorkerConfig,

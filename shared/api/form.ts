@@ -1,29 +1,23 @@
 import { ServiceError } from './errors.ts'
 import { maxFormFields } from './limits.ts'
 import type { ImageUrlFields } from './request.ts'
+import { samplingRules } from './sampling-fields.ts'
 
 /** No digit can belong to two parts of the pattern, so that it is linear; no number needs more characters than this. */
 const numberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
 const maxNumberChars = 400
 
 /** The wire form of each non-text form field; a value that does not match is left as text, for zod to refuse. */
-const formValue = {
-  max_tokens: parseNumber,
-  temperature: parseNumber,
-  top_p: parseNumber,
-  top_k: parseNumber,
-  min_p: parseNumber,
-  repetition_penalty: parseNumber,
-  presence_penalty: parseNumber,
-  frequency_penalty: parseNumber,
+const formValue: Partial<Record<keyof ImageUrlFields, (text: string) => unknown>> = {
+  ...Object.fromEntries(Object.keys(samplingRules).map((rule) => [rule, parseNumber])),
   logit_bias: parseObject,
-  seed: parseNumber,
+  max_tokens: parseNumber,
   n: parseNumber,
   logprobs: parseBoolean,
   top_logprobs: parseNumber,
   stream: parseBoolean,
   timeout_ms: parseNumber,
-} as const satisfies Partial<Record<keyof ImageUrlFields, (text: string) => unknown>>
+}
 
 function parseNumber(text: string): unknown {
   const isNumber = text.length <= maxNumberChars && numberText.test(text.trim())
@@ -82,8 +76,10 @@ export function formToObject(fields: Iterable<readonly [string, string]>): Recor
     const name = fieldName(sentName)
     if (text === '' && name !== 'prompt' && name !== 'system_prompt' && name !== 'image_url')
       continue
-    const parse = Object.hasOwn(formValue, name) && formValue[name as keyof typeof formValue]
-    const value = parse ? parse(text) : text
+    const parse = Object.hasOwn(formValue, name)
+      ? formValue[name as keyof ImageUrlFields]
+      : undefined
+    const value = parse === undefined ? text : parse(text)
     const earlier = values.get(name)
     if (earlier === undefined) values.set(name, value)
     else if (Array.isArray(earlier)) earlier.push(value)

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
@@ -83,6 +84,26 @@ describe('the Node edge and the hosts of images', () => {
     ])
     await edge.stop()
   })
+})
+
+describe('the Node edge and its log', () => {
+  it.runIf(process.platform === 'linux')(
+    'serves and ends as ever when its log is on a full disk',
+    async () => {
+      const names = { server: ['localhost'], client: 'edge' }
+      const certificates = await createCertificates(names, Date.now())
+      const settings = { apiKey: 'a-key', backendUrl: 'https://localhost:1', certificates }
+      const full = openSync('/dev/full', 'w')
+      const edge = await startNodeEdge(settings, {}, full)
+      for (let count = 0; count < 20; count++) {
+        const response = await fetch(`${edge.url}/nowhere`, { headers: { 'x-api-key': 'a-key' } })
+        expect(response.status).toBe(404)
+        await response.arrayBuffer()
+      }
+      await edge.stop()
+      closeSync(full)
+    },
+  )
 })
 
 describe('the Node edge and the end of certificates', () => {

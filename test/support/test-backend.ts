@@ -3,7 +3,13 @@ import { connect, type TLSSocket } from 'node:tls'
 import { pino } from 'pino'
 import { Agent, fetch, type RequestInit, type Response } from 'undici'
 import { createDescriber } from '../../backend/describe.ts'
-import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from '../../backend/engine/job.ts'
+import type {
+  Engine,
+  EngineEvent,
+  EngineSnapshot,
+  GenerateJob,
+  Generation,
+} from '../../backend/engine/job.ts'
 import { createBackendApp } from '../../backend/http/app.ts'
 import { BodyMemory } from '../../backend/http/body-memory.ts'
 import { RunningExchanges } from '../../backend/http/exchange.ts'
@@ -64,7 +70,12 @@ export class FakeEngine implements Engine {
   /** Ignores aborts, as a step that takes long does. */
   deaf = false
 
-  async *generate(job: GenerateJob, signal: AbortSignal): AsyncGenerator<EngineEvent> {
+  generate(job: GenerateJob, signal: AbortSignal): Generation {
+    const events = this.#events(job, signal)
+    return { [Symbol.asyncIterator]: () => events, stop: () => {} }
+  }
+
+  async *#events(job: GenerateJob, signal: AbortSignal): AsyncGenerator<EngineEvent> {
     const { choices = 1 } = job
     this.jobs.push(job)
     this.running.add(job.id)
@@ -91,10 +102,7 @@ export class FakeEngine implements Engine {
       const timings = { queueMs: 1, visionMs: 2, prefillMs: 3, decodeMs: 4 }
       yield {
         type: 'end',
-        finishReason: 'stop',
-        ...(choices > 1 && {
-          finishReasons: Array.from({ length: choices }, () => 'stop' as const),
-        }),
+        finishReasons: Array.from({ length: choices }, () => 'stop' as const),
         completionTokens: this.batches.length,
         cachedTokens: 0,
         timings,
