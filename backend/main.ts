@@ -30,7 +30,8 @@ const inferenceCloseMs = 700
 
 // Bundled beside this file, each a program of its own.
 const inferenceEntry = fileURLToPath(new URL('./inference.js', import.meta.url))
-const processorWorker = fileURLToPath(new URL('./processor-worker.js', import.meta.url))
+const textWorker = fileURLToPath(new URL('./text-worker.js', import.meta.url))
+const imageProcess = fileURLToPath(new URL('./image-process.js', import.meta.url))
 
 const now = () => performance.now()
 
@@ -112,10 +113,18 @@ async function run(output: LogSink): Promise<void> {
   process.send?.({ type: 'ready', port })
 }
 
-async function loadProcessor({ model, engine }: BackendConfig): Promise<Processor> {
+async function loadProcessor(config: BackendConfig): Promise<Processor> {
+  const { model, engine, decodeMemoryBytes } = config
   const { checkpointDir: modelFolder, threads } = model
   const { tenantWeights } = engine
-  const tasks = createTaskPool({ workerFile: processorWorker, modelFolder, threads, tenantWeights })
+  const tasks = createTaskPool({
+    textWorker,
+    imageProcess,
+    modelFolder,
+    threads,
+    decodeMemoryBytes,
+    tenantWeights,
+  })
   try {
     return await createProcessor({ modelFolder, tasks })
   } catch (cause) {
