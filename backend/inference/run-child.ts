@@ -37,6 +37,9 @@ export function runChild(load: LoadModel): void {
       case 'cancel':
         server?.cancel(message.key)
         return
+      case 'ping':
+        answerPing(server)
+        return
       case 'close':
         closing.abort()
         void loading.then((started) => started?.close()).then(() => process.exit(0))
@@ -58,6 +61,13 @@ async function serve(
     if (!signal.aborted) fail(error instanceof Error ? error.message : String(error))
     return undefined
   }
+}
+
+/** A process whose work does not get on has no better answer than its end. */
+function answerPing(server: JobServer | undefined): void {
+  const problem = server?.problem()
+  if (problem === undefined) send({ type: 'pong' })
+  else fail(problem)
 }
 
 /** Ends this process, and tells its parent why. */
