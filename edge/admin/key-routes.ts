@@ -11,6 +11,7 @@ import {
 import { adminRoutes } from '../../shared/api/routes.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { ApiKeys } from '../keys/api-keys.ts'
+import type { IdempotencyStore } from '../idempotency/idempotency-store.ts'
 import type { KeyRecord } from '../keys/key-record.ts'
 import type { KeyChanges, KeyStore } from '../keys/key-store.ts'
 import { limitsOf, statusOf, viewOf } from '../keys/key-view.ts'
@@ -27,6 +28,7 @@ export interface KeyRouteParts {
   readonly log: (line: LogLine) => void
   /** Milliseconds since 1970. */
   readonly wallClock: () => number
+  readonly answers: Pick<IdempotencyStore, 'forget'>
 }
 
 /** `/admin/keys`: making, showing, changing and ending keys. Whoever comes here has the scope `admin`. */
@@ -73,13 +75,16 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
     const { id } = c.req.valid('param')
     const record = found(id, await reach(() => keyStore.remove(id)))
     noted(platform, c, record, 'removed')
+    await forgetAnswers(platform, c, id)
     return c.json({ id, removed: true }, 200, noStore)
   })
 
   app.post(revokeKey.path, check('param', idParam), async (c) => {
     const { id } = c.req.valid('param')
     const record = found(id, await reach(() => keyStore.revoke(id)))
-    return answer(c, noted(platform, c, record, 'revoked'))
+    const revoked = noted(platform, c, record, 'revoked')
+    await forgetAnswers(platform, c, id)
+    return answer(c, revoked)
   })
 
   const rotation = jsonBody(rotateKeyFields, { optional: true })
@@ -129,6 +134,26 @@ function noted(
     ...(fields === undefined ? {} : { fields: fields.join(',') }),
   })
   return viewOf(record, wallClock())
+}
+
+/** A key that has ended leaves no answers. Where they cannot be reached, their time ends them. */
+async function forgetAnswers(
+  { answers, log }: KeyRouteParts,
+  c: EdgeContext,
+  id: string,
+): Promise<void> {
+  try {
+    // On Node a part at a time, so that others get their turn.
+    while (await answers.forget(id)) await new Promise((resolve) => setTimeout(resolve, 0))
+  } catch (error) {
+    log({
+      level: 'error',
+      message: 'answers of a key that has ended were not removed',
+      request_id: c.var.call.requestId,
+      key_id: id,
+      detail: error instanceof Error ? error.message : 'unknown',
+    })
+  }
 }
 
 function changesOf(fields: z.infer<typeof changeKeyFields>): KeyChanges {

@@ -6,7 +6,7 @@ import { readClientBody } from '../body/client-body.ts'
 import type { EdgeContext, EdgeMiddleware, KeepAlive } from '../calls/context.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Claim, ClaimReply, IdempotencyStore, KeptAnswer } from './idempotency-store.ts'
-import { recordAnswer } from './record-answer.ts'
+import { maxKeptBytes, recordAnswer } from './record-answer.ts'
 
 const keyHeader = 'idempotency-key'
 
@@ -31,7 +31,8 @@ export interface IdempotencyParts {
 /**
  * Runs requests with the same `Idempotency-Key` once: whoever repeats one gets the kept answer, or waits for it. A run
  * goes on when its client leaves, so that the answer is there when it comes back. Failures are not kept.
- * @throws {ServiceError} `idempotency_conflict` when the key was used for another request; `invalid_field`;
+ * @throws {ServiceError} `idempotency_conflict` when the key was used for another request; `answer_not_kept` when the
+ *   answer was too long to be kept; `invalid_field`;
  *   `body_too_large`: the body has to be held whole
  */
 export function idempotent(parts: IdempotencyParts): EdgeMiddleware {
@@ -51,9 +52,9 @@ export function idempotent(parts: IdempotencyParts): EdgeMiddleware {
     if (reply.kind === 'answered') return replayed(reply.answer)
     call.outliveClient()
     await next()
-    const { response, kept } = recordAnswer(c.res)
+    const { response, ended } = recordAnswer(c.res)
     c.res = response
-    const settled = kept.then((answer) => parts.answers.settle(claim, reply.run, answer))
+    const settled = ended.then((outcome) => parts.answers.settle(claim, reply.run, outcome))
     parts.keepAlive(c, logFailure(settled, c, parts))
   }
 }
@@ -84,6 +85,10 @@ async function claimOrWait(
           'This Idempotency-Key was used for another request',
           { param: 'Idempotency-Key' },
         )
+      case 'too_long': {
+        const message = `This request was answered, but with more than the ${maxKeptBytes} bytes that are kept: it is not run again for this Idempotency-Key`
+        throw new ServiceError('answer_not_kept', message, { param: 'Idempotency-Key' })
+      }
       case 'running':
         await pause(waitMs, c.var.call.signal)
     }

@@ -18,6 +18,7 @@ import { guardStream } from './guard-stream.ts'
 import { hashKeyNow } from './hash-key.ts'
 import type { RunningCalls } from './running-calls.ts'
 import { openSqlite } from './sqlite.ts'
+import { sweepAnswers } from './sweep-answers.ts'
 
 interface NodeParts {
   readonly config: EdgeConfig
@@ -31,6 +32,9 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
   const now = () => performance.now()
   const wallClock = () => Date.now()
   const { keyStore, keyMeter, answers } = openStores(config.stateDir, wallClock)
+  sweepAnswers(answers, (error) =>
+    log({ level: 'error', message: 'answers not removed', detail: String(error) }),
+  )
   const pool = new BackendPool({
     targets: config.backendUrls.map((url) => client.target(url)),
     now,
