@@ -16,7 +16,6 @@ const shownFields = [
   'code',
   'error',
   'ms',
-  'elapsed_ms',
   'host',
   'port',
   'cause',
