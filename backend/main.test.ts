@@ -37,8 +37,9 @@ function start(settings: Record<string, string>, stdout: 'pipe' | number = 'pipe
 
 /** A stream of `max_tokens` tokens of the nano model, whose own ends are ruled out. */
 function endless(max_tokens: number) {
-  const ends = Array.from({ length: 256 }, (_, index) => [String(1024 + index), -100])
-  const fields = { prompt: 'Hello', stream: true, logit_bias: Object.fromEntries(ends), max_tokens }
+  const logit_bias: Record<string, number> = {}
+  for (let id = 1024; id < 1280; id++) logit_bias[id] = -100
+  const fields = { prompt: 'Hello', stream: true, logit_bias, max_tokens }
   return {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

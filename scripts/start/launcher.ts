@@ -70,8 +70,8 @@ export class Launcher {
     const run = (name: string, script: string, changes: Environment) => {
       const logFile = join(logsDir, `${name}.log`)
       const { logLevel, drainMs } = settings
-      const environment = { ...changes, DRAIN_TIMEOUT_MS: String(drainMs) }
-      this.#run({ name, script, logFile, logLevel, drainMs, environment })
+      const own = { ...changes, DRAIN_TIMEOUT_MS: String(drainMs) }
+      this.#run({ name, script, logFile, logLevel, drainMs, environment: own })
     }
     run('backend', scripts.backend, { BACKEND_PORT: String(backend.port), API_KEY: undefined })
     run('edge', bundle === undefined ? scripts.nodeEdge : scripts.workerEdge, {

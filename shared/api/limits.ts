@@ -26,6 +26,9 @@ export const maxPromptChars = 600_000
 /** Pixels of one decoded image: 100 MP are 300 MB of RGB, the most one decoder thread may hold. */
 export const maxImagePixels = 100_000_000
 
+/** Text fields of one form: the API knows some twenty, a few of which may come several times; the rest is room for unknown ones. */
+export const maxFormFields = 64
+
 /** Bytes of all text fields of a multipart form together: both prompts at their limit, four bytes a character. */
 export const maxFormFieldBytes = 5 * MiB
 
@@ -50,6 +53,12 @@ export const maxStopChars = 256
 
 /** Alternatives told per token: OpenAI's ceiling. */
 export const maxTopLogprobs = 20
+
+/**
+ * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is 60 to 80 bytes of JSON, so
+ * that a whole answer has at most 16 MiB, an eighth of a Worker's memory.
+ */
+export const maxLogprobs = 200_000
 
 /** Token ids with a bias in one request: OpenAI allows 300, a list of banned words may need more. */
 export const maxLogitBiases = 1_024
