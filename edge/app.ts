@@ -1,10 +1,11 @@
 import { Hono } from 'hono'
 import { errorResponse, ServiceError, toServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
-import { edgeRoutes } from '../shared/api/routes.ts'
+import { type EdgeRouteName, edgeRoutes } from '../shared/api/routes.ts'
+import { auditRefusals } from './admin/audit-refusals.ts'
 import { keyRoutes } from './admin/key-routes.ts'
 import { usageRoute } from './admin/usage-route.ts'
-import { authenticate } from './calls/authenticate.ts'
+import { authenticate, keyFailureWindowMs, maxKeyFailures } from './calls/authenticate.ts'
 import { Call } from './calls/call.ts'
 import type { EdgeContext, EdgeEnv, EdgeHandler, EdgeMiddleware } from './calls/context.ts'
 import { cutRevokedStream } from './calls/cut-revoked-stream.ts'
@@ -13,6 +14,7 @@ import { logCalls } from './calls/log-call.ts'
 import { runCalls } from './calls/run-call.ts'
 import { turnAwayWhen } from './calls/stopping.ts'
 import { idempotent } from './idempotency/idempotent.ts'
+import { AddressWindow } from './limits/address-window.ts'
 import { limitHeaders } from './limits/limit-headers.ts'
 import type { Platform } from './platform.ts'
 import { routeTable } from './routes/route-table.ts'
@@ -20,17 +22,20 @@ import { routeTable } from './routes/route-table.ts'
 /** The edge, the same on every platform: request id, log, address guard, key, `Idempotency-Key`, then the route. */
 export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   const run = runCalls(platform)
+  const failures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
   const app = new Hono<EdgeEnv>()
   app.use(begin(platform))
   app.use(logCalls(platform))
   app.use(guardAddress(platform))
   app.onError(answerError)
 
-  for (const { method, path, scope } of Object.values(edgeRoutes)) {
-    app.on(method, path, nameRoute(path))
+  for (const name of Object.keys(edgeRoutes) as EdgeRouteName[]) {
+    const { method, path, scope } = edgeRoutes[name]
+    app.on(method, path, nameRoute(name))
     if (scope === null) continue
     app.on(method, path, turnAwayWhen(platform.stopping))
-    app.on(method, path, authenticate(platform.keys, scope))
+    if (scope === 'admin') app.on(method, path, auditRefusals(platform))
+    app.on(method, path, authenticate(platform, scope, failures))
     if (platform.revocationCutsStreams) app.on(method, path, cutRevokedStream(platform))
   }
   for (const route of routeTable(platform)) {
@@ -46,12 +51,12 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   return app
 }
 
-function begin({ now, addressOf }: Pick<Platform, 'now' | 'addressOf'>): EdgeMiddleware {
+function begin({ now, clientAddress }: Pick<Platform, 'now' | 'clientAddress'>): EdgeMiddleware {
   return async (c, next) => {
     const call = new Call({
       requestId: requestIdFrom(c.req.header(requestIdHeader)),
       arrivedAt: now(),
-      address: addressOf(c),
+      address: clientAddress(c),
       clientSignal: () => c.req.raw.signal,
     })
     c.set('call', call)
@@ -60,9 +65,9 @@ function begin({ now, addressOf }: Pick<Platform, 'now' | 'addressOf'>): EdgeMid
   }
 }
 
-function nameRoute(path: string): EdgeMiddleware {
+function nameRoute(name: EdgeRouteName): EdgeMiddleware {
   return async (c, next) => {
-    c.var.call.route = path
+    c.var.call.route = name
     await next()
   }
 }

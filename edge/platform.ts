@@ -27,5 +27,5 @@ export type Platform = RunParts &
     /** Whether streams end soon after their key was revoked. */
     readonly revocationCutsStreams: boolean
     /** The address a request came from, behind proxies too; undefined where it cannot be known. */
-    readonly addressOf: (c: EdgeContext) => string | undefined
+    readonly clientAddress: (c: EdgeContext) => string | undefined
   }

@@ -125,12 +125,13 @@ function noted(
 ): KeyView {
   keys.noteChange(record.id, record.version)
   log({
-    level: 'info',
+    level: 'warn',
     message: 'audit',
     request_id: c.var.call.requestId,
     change: `key ${change}`,
     changed_key_id: record.id,
     by_key_id: c.var.call.key?.id,
+    address: c.var.call.address,
     ...(fields === undefined ? {} : { fields: fields.join(',') }),
   })
   return viewOf(record, wallClock())

@@ -1,5 +1,6 @@
 import type { ServiceError } from '../../shared/api/errors.ts'
 import type { Usage } from '../../shared/api/events.ts'
+import type { EdgeRouteName } from '../../shared/api/routes.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
 import type { Settlement, Standing } from '../limits/meter.ts'
 
@@ -31,8 +32,8 @@ export class Call {
   readonly address: string | undefined
   readonly #clientSignal: () => AbortSignal
   #signal: AbortSignal | undefined
-  /** Its path in the table of routes; undefined for one that does not exist. */
-  route: string | undefined
+  /** Undefined for a path that does not exist. */
+  route: EdgeRouteName | undefined
   /** Whose it is; never the key itself. */
   key: KeyIdentity | undefined
   /** The whole body, when it had to be read before its route does. */

@@ -1,8 +1,11 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { EdgeContext, EdgeMiddleware } from './context.ts'
 
+/** Milliseconds in which requests of an address are counted. Short: a guard must let go soon, and hold back at once. */
+export const addressWindowMs = 10_000
+
 /** Seconds to keep away: the length of the guard's window, here and in a Worker's binding. */
-const retryAfterSeconds = 10
+const retryAfterSeconds = addressWindowMs / 1_000
 
 export interface GuardParts {
   /** False when the client's address sends far too much. */

@@ -1,4 +1,5 @@
 import { errorKinds, type ServiceError } from '../../shared/api/errors.ts'
+import { edgeRoutes } from '../../shared/api/routes.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 import type { Call, CallOutcome } from './call.ts'
@@ -44,9 +45,9 @@ function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number
     level: status >= 500 ? 'error' : 'info',
     message: 'request',
     request_id: call.requestId,
-    route: call.route ?? null,
+    route: call.route === undefined ? null : edgeRoutes[call.route].path,
     key_id: call.key?.id ?? null,
-    client: call.address ?? null,
+    address: call.address ?? null,
     backend: call.backendId ?? null,
     status,
     ms: tenths(now - arrivedAt),

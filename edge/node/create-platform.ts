@@ -7,12 +7,14 @@ import { AnswerRegister } from '../idempotency/answer-register.ts'
 import { createApiKeys } from '../keys/api-keys.ts'
 import { KeyRegistry } from '../keys/key-registry.ts'
 import { localKeySource } from '../keys/key-source.ts'
+import { addressWindowMs } from '../calls/guard-address.ts'
 import { AddressWindow, isLoopback } from '../limits/address-window.ts'
 import { KeyMeter } from '../limits/key-meter.ts'
 import { localMeter } from '../limits/local-meter.ts'
 import type { Platform } from '../platform.ts'
 import type { BackendClient } from './backend-client.ts'
 import type { EdgeConfig } from './config.ts'
+import { clientAddress } from './client-address.ts'
 import { isEarlierProcess } from './earlier-process.ts'
 import { guardStream } from './guard-stream.ts'
 import { hashKeyNow } from './hash-key.ts'
@@ -41,7 +43,7 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
     random: Math.random,
     deadlineMs: config.deadlineMs,
   })
-  const addresses = new AddressWindow(config.addressLimit)
+  const addresses = new AddressWindow(config.addressLimit, addressWindowMs)
   return {
     keys: createApiKeys({
       rootKey: config.apiKey,
@@ -56,7 +58,11 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
       const { address } = c.var.call
       return address === undefined || isLoopback(address) || addresses.admit(address, now())
     },
-    addressOf: (c) => c.env.incoming?.socket?.remoteAddress,
+    clientAddress(c) {
+      const peer = c.env.incoming?.socket?.remoteAddress
+      const forwardedFor = c.req.header('x-forwarded-for')
+      return peer && clientAddress(peer, forwardedFor, config.trustedProxies)
+    },
     webBody: copiedStream,
     relay: guardStream,
     keepAlive: (_c, work) => running.hold(work),

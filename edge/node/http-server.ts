@@ -70,14 +70,14 @@ interface Exchange {
   readonly outgoing: ServerResponse
 }
 
-function lineOf(error: ServiceError, requestId: string, client: string | undefined): RequestLine {
+function lineOf(error: ServiceError, requestId: string, address: string | undefined): RequestLine {
   return {
     level: error.status >= 500 ? 'error' : 'info',
     message: 'request',
     request_id: requestId,
     route: null,
     key_id: null,
-    client: client ?? null,
+    address: address ?? null,
     status: error.status,
     code: error.code,
     ms: 0,

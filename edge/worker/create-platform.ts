@@ -48,7 +48,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
       return success
     },
     // Set by Cloudflare's network, and by nobody where the Worker runs elsewhere.
-    addressOf: (c) => c.req.header('cf-connecting-ip'),
+    clientAddress: (c) => c.req.header('cf-connecting-ip'),
     webBody: pumpedStream,
     relay: relayNatively,
     keepAlive(c, work) {

@@ -31,3 +31,4 @@ export const adminRoutes = {
 export const edgeRoutes = { ...routes, ...adminRoutes }
 
 export type RouteName = keyof typeof routes
+export type EdgeRouteName = keyof typeof edgeRoutes

@@ -42,7 +42,7 @@ export function testPlatform({
     ...testKeys(rootKey, clock),
     meter: localMeter(new KeyMeter(testSqlite()), () => clock.ms),
     admitAddress: async () => true,
-    addressOf: () => undefined,
+    clientAddress: () => undefined,
     webBody: copiedStream,
     relay: guardStream,
     keepAlive: () => undefined,
