@@ -19,7 +19,9 @@ import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { after } from '../shared/async/timer.ts'
-import { createInference, type InferenceState } from './inference/supervisor.ts'
+import type { InferenceState } from './inference/inference-state.ts'
+import { createInference } from './inference/supervisor.ts'
+import { checkModelFolder } from './model/config/check-model-folder.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
@@ -29,7 +31,8 @@ const inferenceCloseMs = 700
 
 // Bundled beside this file, each a program of its own.
 const inferenceEntry = fileURLToPath(new URL('./inference.js', import.meta.url))
-const processorWorker = fileURLToPath(new URL('./processor-worker.js', import.meta.url))
+const textWorker = fileURLToPath(new URL('./text-worker.js', import.meta.url))
+const imageProcess = fileURLToPath(new URL('./image-process.js', import.meta.url))
 
 const now = () => performance.now()
 
@@ -39,6 +42,7 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(output: LogSink): Promise<void> {
   const config = parseConfig(process.env)
+  await checkModel(config)
   const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel, output)
   // npm start has warned already.
@@ -111,10 +115,27 @@ async function run(output: LogSink): Promise<void> {
   process.send?.({ type: 'ready', port })
 }
 
-async function loadProcessor({ model, engine }: BackendConfig): Promise<Processor> {
+/** Before anything is started, so that what is wrong most often is said at once. */
+async function checkModel({ model }: BackendConfig): Promise<void> {
+  try {
+    await checkModelFolder(model.checkpointDir)
+  } catch (cause) {
+    throw new Error(`Cannot load the model in ${model.checkpointDir}: ${textOf(cause)}`, { cause })
+  }
+}
+
+async function loadProcessor(config: BackendConfig): Promise<Processor> {
+  const { model, engine, decodeMemoryBytes } = config
   const { checkpointDir: modelFolder, threads } = model
   const { tenantWeights } = engine
-  const tasks = createTaskPool({ workerFile: processorWorker, modelFolder, threads, tenantWeights })
+  const tasks = createTaskPool({
+    textWorker,
+    imageProcess,
+    modelFolder,
+    threads,
+    decodeMemoryBytes,
+    tenantWeights,
+  })
   try {
     return await createProcessor({ modelFolder, tasks })
   } catch (cause) {

@@ -9,7 +9,8 @@ import { pathToFileURL } from 'node:url'
 const entryPoints = {
   'backend/main': 'backend/main.ts',
   'backend/inference': 'backend/inference/child.ts',
-  'backend/processor-worker': 'backend/processor/worker.ts',
+  'backend/text-worker': 'backend/processor/text-worker.ts',
+  'backend/image-process': 'backend/processor/image-process/image-process.ts',
   'cli/describe': 'cli/describe.ts',
   'edge/node': 'edge/node/main.ts',
   'scripts/bench': 'scripts/bench.ts',
