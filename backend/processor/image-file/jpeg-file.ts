@@ -10,6 +10,9 @@ import { jpegMarkers, jpegSegments } from './jpeg-segments.ts'
  */
 const maxLeadingSegments = 10_000
 
+/** Bytes between these segments that are looked at: fill bytes, and what broken writers leave. */
+const maxLeadingGaps = 65_536
+
 /** Coding processes that are not read, by their frame headers. Baseline, extended, progressive and lossless ones are. */
 const unreadProcesses: ReadonlyMap<number, string> = new Map([
   [0xc5, 'hierarchical'],
@@ -33,7 +36,7 @@ interface JpegHead {
 export function readJpegHead(file: Uint8Array): JpegHead | undefined {
   let seen = 0
   let frame: JpegFrame | undefined
-  for (const segment of jpegSegments(file)) {
+  for (const segment of jpegSegments(file, maxLeadingGaps)) {
     if (++seen > maxLeadingSegments) return undefined
     if (isFrameHeader(segment)) frame ??= readFrame(file, segment)
     if (segment.marker !== jpegMarkers.sos) continue
