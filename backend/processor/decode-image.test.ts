@@ -95,14 +95,24 @@ function gifFile({
     .match(/.{8}/g)!
     .map((byte) => Number.parseInt(byte.split('').toReversed().join(''), 2))
   const image = [
-    ...[0x2c, ...words(...frame), ownColours ? 0x81 : 0, ...(ownColours ? colours : [])],
-    ...[2, data.length, ...data, 0],
+    0x2c,
+    ...words(...frame),
+    ownColours ? 0x81 : 0,
+    ...(ownColours ? colours : []),
+    2,
+    data.length,
+    ...data,
+    0,
   ]
   const repeat = (count: number, bytes: readonly number[]) =>
     Array.from({ length: count }, () => bytes).flat()
   return Buffer.from([
     ...Buffer.from('GIF89a'),
-    ...[...words(...screen), ownColours ? 0 : 0x81, 0, 0, ...(ownColours ? [] : colours)],
+    ...words(...screen),
+    ownColours ? 0 : 0x81,
+    0,
+    0,
+    ...(ownColours ? [] : colours),
     ...repeat(comments, [0x21, 0xfe, 3, 0x2c, 0x2c, 0x2c, 2, 1, 1, 0]),
     ...repeat(frames, image),
     0x3b,

@@ -28,12 +28,13 @@ export function jpegOfScans({ side, emptyScans, between = [] }: ScansOptions): U
     ...data,
   ]
   const runs = Math.ceil(blocks / 32_767)
-  const bits = `${'0'}${'1'.repeat(14)}`.repeat(runs)
+  const bits = `0${'1'.repeat(14)}`.repeat(runs)
   const acBytes = (bits + '1'.repeat((8 - (bits.length % 8)) % 8))
     .match(/.{8}/g)!
     .flatMap((byte) => (byte === '11111111' ? [0xff, 0] : [Number.parseInt(byte, 2)]))
   const head = [
-    ...[0xff, 0xd8],
+    0xff,
+    0xd8,
     ...segment(0xdb, [0, ...Array.from({ length: 64 }, () => 16)]),
     ...segment(0xc2, [8, ...word(side), ...word(side), 1, 1, 0x11, 0]),
     ...table(0, 0),
