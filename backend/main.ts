@@ -19,7 +19,9 @@ import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { after } from '../shared/async/timer.ts'
-import { createInference, type InferenceState } from './inference/supervisor.ts'
+import type { InferenceState } from './inference/inference-state.ts'
+import { createInference } from './inference/supervisor.ts'
+import { checkModelFolder } from './model/config/check-model-folder.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
@@ -40,6 +42,7 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(output: LogSink): Promise<void> {
   const config = parseConfig(process.env)
+  await checkModel(config)
   const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel, output)
   // npm start has warned already.
@@ -61,10 +64,12 @@ async function run(output: LogSink): Promise<void> {
     running,
     log,
     now,
+    deadlineMs: config.deadlineMs,
     allowedClients: config.allowedClients,
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
-      readiness: () => readinessOf(inference.state(), describe !== undefined),
+      readiness: () =>
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), describe !== undefined),
       snapshot: () => inference.snapshot(),
       certificates: () => certificates.report(),
     },
@@ -93,9 +98,9 @@ async function run(output: LogSink): Promise<void> {
   log.info({ host: config.host, port }, 'listening')
 
   const loading = loadProcessor(config)
-  const stopping = onStopRequest(output, async () => {
-    log.info('stopping')
-    await stopServer(server, running)
+  const stopping = onStopRequest(output, async (hurry) => {
+    log.info({ drain_ms: config.drainMs }, 'stopping')
+    await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
     await Promise.allSettled([inference.close(), processor, web.close()])
   })
@@ -110,6 +115,15 @@ async function run(output: LogSink): Promise<void> {
   }
   log.info('ready')
   process.send?.({ type: 'ready', port })
+}
+
+/** Before anything is started, so that what is wrong most often is said at once. */
+async function checkModel({ model }: BackendConfig): Promise<void> {
+  try {
+    await checkModelFolder(model.checkpointDir)
+  } catch (cause) {
+    throw new Error(`Cannot load the model in ${model.checkpointDir}: ${textOf(cause)}`, { cause })
+  }
 }
 
 async function loadProcessor(config: BackendConfig): Promise<Processor> {
@@ -139,21 +153,24 @@ function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
     case 'failed':
       return 'model_loading'
     case 'restarting':
-    case 'stopped':
       return 'engine_restarting'
+    case 'stopped':
+      return 'shutting_down'
   }
 }
 
 /**
- * Runs `stop` once and ends the program: when told to by a signal, or when the program that started this one is gone.
+ * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second
+ * request tells it to hurry.
  * @returns aborted from then on
  */
-function onStopRequest(output: LogSink, stop: () => Promise<void>): AbortSignal {
+function onStopRequest(output: LogSink, stop: (hurry: AbortSignal) => Promise<void>): AbortSignal {
   const requested = new AbortController()
+  const hurry = new AbortController()
   const onRequest = async () => {
-    if (requested.signal.aborted) return
+    if (requested.signal.aborted) return hurry.abort()
     requested.abort()
-    await stop()
+    await stop(hurry.signal)
     await exitAfter(output, 0)
   }
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const)

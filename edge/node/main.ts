@@ -17,15 +17,18 @@ import { createApiKeys } from '../keys/api-keys.ts'
 import { KeyRegistry } from '../keys/key-registry.ts'
 import { localKeySource } from '../keys/key-source.ts'
 import { isLoopback, AddressWindow } from '../limits/address-window.ts'
+import { addressWindowMs } from '../limits/guard-address.ts'
 import { KeyMeter } from '../limits/key-meter.ts'
 import { localMeter } from '../limits/local-meter.ts'
 import { BackendClient } from './backend-client.ts'
+import { clientAddress } from './client-address.ts'
 import { edgeSettingNames, parseEdgeConfig } from './config.ts'
 import { afterSending } from './after-sending.ts'
 import { isEarlierProcess } from './earlier-process.ts'
 import { hashKeyNow } from './hash-key.ts'
 import { createHttpServer } from './http-server.ts'
 import { openSqlite } from './sqlite.ts'
+import { sweepAnswers } from './sweep-answers.ts'
 import { warnOfExpiry } from './warn-of-expiry.ts'
 import type { LogLine } from '../platform.ts'
 import { guardStream } from './guard-stream.ts'
@@ -57,7 +60,8 @@ async function start(): Promise<void> {
   const answersFile = openSqlite(stateFolder, 'answers')
   const answers = new AnswerRegister(answersFile, wallClock, String(process.pid))
   answers.abandonRuns(isEarlierProcess)
-  const addresses = new AddressWindow(config.addressLimit)
+  sweepAnswers(answers, (error) => logger.error({ detail: String(error) }, 'answers not removed'))
+  const addresses = new AddressWindow(config.addressLimit, addressWindowMs)
   const log = ({ level, message, ...fields }: LogLine) => logger[level](fields, message)
   const app = createEdgeApp({
     keys: createApiKeys({
@@ -69,8 +73,13 @@ async function start(): Promise<void> {
     keyStore,
     revocationCutsStreams: config.revocation.cutsStreams,
     meter: afterSending(localMeter(keyMeter, wallClock)),
+    clientAddress(c) {
+      const peer = c.env.incoming?.socket?.remoteAddress
+      const forwardedFor = c.req.header('x-forwarded-for')
+      return peer && clientAddress(peer, forwardedFor, config.trustedProxies)
+    },
     async admitAddress(c) {
-      const address = c.env.incoming?.socket?.remoteAddress
+      const { address } = c.var
       return address === undefined || isLoopback(address) || addresses.admit(address, now())
     },
     webBody: copiedStream,

@@ -19,6 +19,23 @@ describe('readLogLine()', () => {
     expect(brief).toMatch(/^\d\d:\d\d:30 edge {4}info {2}request route=text status=200$/)
   })
 
+  it('shows what an audit line says', () => {
+    const line = JSON.stringify({
+      level: 'warn',
+      time: '2026-03-01T10:20:30Z',
+      request_id: 'req_1',
+      change: 'key changed',
+      changed_key_id: 'aaaaaaaaaaaa',
+      by_key_id: 'default',
+      address: '192.0.2.1',
+      fields: 'scopes,limits',
+      msg: 'audit',
+    })
+    expect(readLogLine('edge', line, now).brief).toMatch(
+      /audit change=key changed changed_key_id=aaaaaaaaaaaa fields=scopes,limits by_key_id=default address=192.0.2.1$/,
+    )
+  })
+
   it('adds a time where there is none', () => {
     const { whole } = readLogLine('edge', '{"level":"warn","message":"slow"}', now)
     expect(JSON.parse(whole)).toEqual({
@@ -37,10 +54,17 @@ describe('readLogLine()', () => {
     expect(read).toEqual({ level: 'error', whole: line, brief: `backend: ${line}` })
   })
 
-  it('shortens long lines for the terminal only', () => {
-    const { whole, brief } = readLogLine('backend', 'x'.repeat(500), now)
-    expect(whole).toHaveLength(500)
+  it('shortens long lines of the log for the terminal only', () => {
+    const line = JSON.stringify({ level: 'info', msg: 'x'.repeat(500) })
+    const { whole, brief } = readLogLine('backend', line, now)
+    expect(whole).toContain('x'.repeat(500))
     expect(brief).toHaveLength(160)
+  })
+
+  it('leaves the reason why a program ends as long as it is', () => {
+    const reason = `Cannot load the model: ${'x'.repeat(3_000)}`
+    expect(readLogLine('backend', reason, now).brief).toBe(`backend: ${reason}`)
+    expect(readLogLine('backend', 'x'.repeat(5_000), now).brief).toHaveLength(4_000)
   })
 })
 
