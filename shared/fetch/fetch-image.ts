@@ -68,7 +68,7 @@ const redirectStatuses = new Set([301, 302, 303, 307, 308])
 
 const requestHeaders = {
   // Strict servers answer 406 where nothing fits; what came is judged by its bytes.
-  accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,*/*;q=0.5',
+  accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/tiff,*/*;q=0.5',
   // The bytes counted are then the bytes sent.
   'accept-encoding': 'identity',
   'user-agent': 'describe-server (image fetch)',
