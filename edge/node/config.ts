@@ -8,6 +8,7 @@ import { booleanSetting } from '../../shared/settings/boolean.ts'
 import { deadlineSetting } from '../../shared/settings/deadline.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
+import { proxiesSetting } from './client-address.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 /** Requests one client address may send in ten seconds: far more than anybody means to. */
@@ -25,6 +26,7 @@ const edgeSettings = z.object({
   REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
   REVOCATION_CUTS_STREAMS: booleanSetting.default(false),
   ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
+  TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
   DEADLINE_MS: deadlineSetting,
@@ -53,6 +55,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
     graceMs: settings.REVOCATION_GRACE_MS,
   },
   addressLimit: settings.ADDRESS_LIMIT,
+  trustedProxies: settings.TRUSTED_PROXIES,
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
   stateDir: settings.STATE_DIR,
   deadlineMs: settings.DEADLINE_MS,
