@@ -43,7 +43,7 @@ export function logRefusals(server: Server, log: Log, now: () => number): void {
     const problem = problemOf(error, socket)
     if (problem !== undefined) warn(address, `client refused: ${problem}`)
   })
-  server.on('drop', (dropped) => {
+  server.on('drop', (dropped?: { readonly remoteAddress?: string }) => {
     warn(dropped?.remoteAddress, `connection refused: ${server.maxConnections} are open already`)
   })
 }
