@@ -27,7 +27,7 @@ function writeCertificates({ ca, server, serverKey }: CertificateSet): void {
 
 function start(settings: Record<string, string>) {
   const env = { STATE_DIR: stateDir, BACKEND_PORT: '0', THREADS: '1', ...settings }
-  const child = fork('dist/backend/main.js', [], { env, silent: true })
+  const child = fork('backend/main.ts', [], { env, silent: true })
   const output = { stdout: '', stderr: '' }
   child.stdout?.on('data', (text) => (output.stdout += String(text)))
   child.stderr?.on('data', (text) => (output.stderr += String(text)))

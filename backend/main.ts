@@ -25,9 +25,9 @@ import { createLog } from './telemetry/log.ts'
 /** Milliseconds the inference process may take to end, once all answers are done. */
 const inferenceCloseMs = 700
 
-// Bundled beside this file, each a program of its own.
-const inferenceEntry = fileURLToPath(new URL('./inference.js', import.meta.url))
-const processorWorker = fileURLToPath(new URL('./processor-worker.js', import.meta.url))
+// Each a program of its own.
+const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const processorWorker = fileURLToPath(new URL('./processor/worker.ts', import.meta.url))
 
 const now = () => performance.now()
 

@@ -3,15 +3,11 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { programs } from '../scripts/programs.ts'
 import { createCertificates } from '../shared/node/certificates/create-certificates.ts'
 import { BackendStub } from '../test/support/backend-stub.ts'
 import { describeEdge } from '../test/support/edge-suite.ts'
-import {
-  nodeEdgeProgram,
-  startNodeEdge,
-  tlsSettings,
-  writeCertificates,
-} from '../test/support/node-edge.ts'
+import { startNodeEdge, tlsSettings, writeCertificates } from '../test/support/node-edge.ts'
 
 describeEdge('Node', startNodeEdge)
 
@@ -146,7 +142,7 @@ describe('edge/node.ts on SIGHUP', () => {
 async function runToEnd(
   environment: Record<string, string>,
 ): Promise<{ code: number | null; output: string }> {
-  const child = fork(nodeEdgeProgram, { env: environment, silent: true })
+  const child = fork(programs.nodeEdge, { env: environment, silent: true })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => (output += text))

@@ -1,33 +1,18 @@
-import { fileURLToPath } from 'node:url'
-import { readDotEnv, withDotEnv, type Environment } from '../shared/node/dot-env.ts'
+import { readDotEnv, withDotEnv } from '../shared/node/dot-env.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { Launcher, type ReadyProduct } from './start/launcher.ts'
 import { samplePicture } from './start/readiness.ts'
 import { settingWarnings } from './start/settings.ts'
 import { StartError } from './start/start-error.ts'
 
-interface StartOptions {
-  readonly environment: Environment
-  /** Bundles the Worker where needed. @returns path of the bundle */
-  readonly buildWorker: () => Promise<string>
-}
-
-const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-
 /**
  * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of the edge.
  * @returns the exit code
  */
-export async function main({ environment, buildWorker }: StartOptions): Promise<number> {
-  for (const line of settingWarnings(readDotEnv('.env'), environment)) console.error(line)
+export async function main(): Promise<number> {
+  for (const line of settingWarnings(readDotEnv('.env'), process.env)) console.error(line)
   const launcher = new Launcher({
-    environment: withDotEnv(environment, '.env'),
-    scripts: {
-      backend: bundled('../backend/main.js'),
-      nodeEdge: bundled('../edge/node.js'),
-      workerEdge: bundled('./worker-edge.js'),
-    },
-    buildWorker,
+    environment: withDotEnv(process.env, '.env'),
     print: console.log,
   })
   const signal = nextSignal()
@@ -47,10 +32,14 @@ export async function main({ environment, buildWorker }: StartOptions): Promise<
   }
 }
 
-/** Resolves with the first signal to end. Later ones are ignored: npm repeats the terminal's Ctrl-C. */
+/**
+ * Resolves with the first signal to end, or when the process that runs this one on another Node is gone. Later ones are
+ * ignored: npm repeats the terminal's Ctrl-C.
+ */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => resolve(name))
+    const names = ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']
+    for (const name of names) process.on(name, () => resolve(name))
   })
 }
 

@@ -28,7 +28,7 @@ const caller = { tenant: 'anyone', signal: new AbortController().signal }
 
 const startPool = () =>
   createTaskPool({
-    workerFile: fileURLToPath(new URL('../../dist/backend/processor-worker.js', import.meta.url)),
+    workerFile: fileURLToPath(new URL('./worker.ts', import.meta.url)),
     modelFolder,
     threads: 2,
     tenantWeights: new Map(),

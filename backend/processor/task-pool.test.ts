@@ -11,7 +11,7 @@ it('gives back the memory that the pixels of a picture took', async () => {
     .png()
     .toBuffer()
   const pool = createTaskPool({
-    workerFile: fileURLToPath(new URL('../../dist/backend/processor-worker.js', import.meta.url)),
+    workerFile: fileURLToPath(new URL('./worker.ts', import.meta.url)),
     modelFolder: 'models/kimi-vl-nano',
     threads: 1,
     tenantWeights: new Map(),

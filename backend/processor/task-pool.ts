@@ -14,7 +14,7 @@ const maxTextThreads = 2
 const estimatedMsPerByte = 1e-4
 
 interface TaskPoolOptions {
-  /** The bundled worker.ts. */
+  /** Path of worker.ts. */
   readonly workerFile: string
   readonly modelFolder: string
   /** Most threads that decode images; the processor's cores. */

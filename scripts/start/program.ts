@@ -10,7 +10,7 @@ const stopWithinMs = 4_000
 
 export interface ProgramOptions {
   readonly name: string
-  /** Bundled entry file. */
+  /** Entry file. */
   readonly script: string
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Lines are appended here whole; the terminal gets them in short. */
@@ -39,7 +39,6 @@ export class Program {
     this.#log = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
     this.#child = fork(script, [], {
       env: environment,
-      execArgv: ['--enable-source-maps'],
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
