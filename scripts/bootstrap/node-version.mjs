@@ -1,4 +1,7 @@
-/** The oldest Node the product runs on; package.json's "engines" says the same. It runs TypeScript and has SQLite. */
+/**
+ * The oldest Node the product runs on: it understands TypeScript and has SQLite. package.json's "engines" names the oldest
+ * that this folder runs on, which then fetches a newer one.
+ */
 const oldest = [24, 0, 0]
 
 /** @param {string} version such as `20.18.1` */

@@ -1,4 +1,4 @@
-import { enableCompileCache } from 'node:module'
+import module from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { compileCache, root } from './paths.mjs'
@@ -14,7 +14,7 @@ export async function runProgram(path, programArguments) {
   process.argv = [process.execPath, file, ...programArguments]
   // For this process and those it starts.
   process.env.NODE_COMPILE_CACHE ??= compileCache
-  enableCompileCache(process.env.NODE_COMPILE_CACHE)
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
   // The channel of rerun.mjs is no reason to stay; the programs that others start have theirs.
   process.channel?.unref()
   const { main } = await import(pathToFileURL(file).href)
