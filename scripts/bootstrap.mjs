@@ -16,7 +16,7 @@ const development = {
   soak: 'scripts/soak.ts',
   start: 'scripts/start.ts',
   test: 'scripts/test.ts',
-  wrangler: 'node_modules/wrangler/bin/wrangler.js',
+  wrangler: 'scripts/wrangler.ts',
 }
 
 /** The product itself: these run where they are called, and packages for production do. */
