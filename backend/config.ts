@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
+import { logLevels } from '../shared/log/log-levels.ts'
 import { parseEnvironment } from '../shared/node/environment.ts'
 import { booleanSetting } from '../shared/settings/boolean.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
-import { logLevels } from './telemetry/log.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */

@@ -23,7 +23,7 @@ const development = {
 const production = {
   backend: 'backend/main.ts',
   describe: 'cli/describe.ts',
-  edge: 'edge/node.ts',
+  edge: 'edge/node/main.ts',
 }
 
 const programs = { ...development, ...production }

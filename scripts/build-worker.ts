@@ -33,8 +33,8 @@ export async function buildWorker(): Promise<string> {
   const folder = await mkdtemp('dist/worker-')
   try {
     await runWrangler(['deploy', '--dry-run', '--env=', '--outdir', folder])
-    await writeAtomically(`${workerBundle}.map`, await readFile(join(folder, 'worker.js.map')))
-    const bundle = await readFile(join(folder, 'worker.js'), 'utf8')
+    await writeAtomically(`${workerBundle}.map`, await readFile(join(folder, 'main.js.map')))
+    const bundle = await readFile(join(folder, 'main.js'), 'utf8')
     await writeAtomically(workerBundle, bundle + stamp)
   } finally {
     await rm(folder, { recursive: true, force: true })

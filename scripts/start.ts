@@ -1,35 +1,48 @@
 import { readDotEnv, withDotEnv } from '../shared/node/dot-env.ts'
 import { ConfigError } from '../shared/node/environment.ts'
+import { sayError } from '../shared/node/end-process.ts'
+import { LogSink } from '../shared/node/log-sink.ts'
 import { Launcher, type ReadyProduct } from './start/launcher.ts'
 import { samplePicture } from './start/readiness.ts'
 import { settingWarnings } from './start/settings.ts'
 import { StartError } from './start/start-error.ts'
+
+/** Milliseconds the last lines may take to reach the terminal. */
+const lastLinesMs = 500
 
 /**
  * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of the edge.
  * @returns the exit code
  */
 export async function main(): Promise<number> {
-  for (const line of settingWarnings(readDotEnv('.env'), process.env)) console.error(line)
+  const terminal = openTerminal()
+  const print = (line: string) => terminal.write(`${line}\n`)
+  for (const line of settingWarnings(readDotEnv('.env'), process.env)) sayError(line)
   const launcher = new Launcher({
     environment: withDotEnv(process.env, '.env'),
-    print: console.log,
+    print,
   })
   const signal = nextSignal()
   try {
     const product = await Promise.race([signal, launcher.failed, launcher.start()])
     if (typeof product !== 'string') {
-      announce(product)
+      announce(product, print)
       await Promise.race([signal, launcher.failed])
     }
     return 0
   } catch (error) {
     if (!(error instanceof StartError || error instanceof ConfigError)) throw error
-    console.error(error.message)
+    sayError(error.message)
     return 1
   } finally {
     await launcher.stop()
+    await terminal.close(lastLinesMs)
   }
+}
+
+/** Where lines are shown. The product goes on when nobody reads them any more, as in `npm start | head`. */
+function openTerminal(): LogSink {
+  return new LogSink({ fd: 1, lossLine: (lost) => `(${lost} lines could not be shown)` })
 }
 
 /**
@@ -43,8 +56,11 @@ function nextSignal(): Promise<string> {
   })
 }
 
-function announce({ url, backendUrl, apiKeyFile }: ReadyProduct): void {
-  console.log(`The backend takes clients with a certificate at ${backendUrl}
+function announce(
+  { url, backendUrl, apiKeyFile }: ReadyProduct,
+  print: (line: string) => void,
+): void {
+  print(`The backend takes clients with a certificate at ${backendUrl}
 ready ${url}
 The API key is in ${apiKeyFile}. Try:
 curl -H "X-API-Key: $(cat '${apiKeyFile}')" -F prompt='Describe this image.' -F images=@${samplePicture} ${url}/generate/image`)

@@ -2,7 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { randomValues, safetensorsBytes, type TestTensor } from '../../test/write-checkpoint.ts'
+import {
+  randomValues,
+  safetensorsBytes,
+  type TestTensor,
+} from '../../test/support/write-checkpoint.ts'
 import { openCheckpoint } from './checkpoint.ts'
 
 let folder: string

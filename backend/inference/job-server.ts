@@ -2,7 +2,7 @@ import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { toServiceError } from '../../shared/api/errors.ts'
 import { kvTokensOf } from '../engine/memory/cache-limits.ts'
 import { createEngine } from '../engine/engine.ts'
-import type { GenerateJob } from '../engine/job.ts'
+import type { GenerateJob, Generation } from '../engine/job.ts'
 import type { Model } from '../model/model.ts'
 import { Outbox } from './outbox.ts'
 import type { EngineSettings, JobKey, ToParent } from './protocol.ts'
@@ -20,10 +20,9 @@ interface JobServerOptions {
   readonly send: (message: ToParent) => void
 }
 
-/** What ends a running job, and what ends its single choices. */
 interface RunningJob {
+  readonly generation: Generation
   readonly cancel: AbortController
-  readonly enough: readonly AbortController[]
 }
 
 /** Runs jobs that arrive as messages on one engine, and sends back what happens to them. */
@@ -59,13 +58,10 @@ export class JobServer {
   async generate(key: JobKey, job: GenerateJob): Promise<void> {
     this.#incoming.delete(key)
     const cancel = new AbortController()
-    const enough = Array.from({ length: job.choices ?? 1 }, () => new AbortController())
-    this.#running.set(key, { cancel, enough })
+    const generation = this.#engine.generate(job, cancel.signal)
+    this.#running.set(key, { generation, cancel })
     try {
-      const ends = enough.map((choice) => choice.signal)
-      for await (const event of this.#engine.generate(job, cancel.signal, ends)) {
-        this.#outbox.post({ key, event })
-      }
+      for await (const event of generation) this.#outbox.post({ key, event })
     } catch (thrown) {
       const error = toServiceError(thrown)
       if (error.code === 'internal') this.#send({ type: 'problem', text: describeProblem(error) })
@@ -79,8 +75,8 @@ export class JobServer {
     this.#running.get(key)?.cancel.abort()
   }
 
-  endChoice(key: JobKey, choice: number): void {
-    this.#running.get(key)?.enough[choice]?.abort()
+  stopChoice(key: JobKey, choice: number): void {
+    this.#running.get(key)?.generation.stop(choice)
   }
 
   /** Ends all jobs and closes the model. */

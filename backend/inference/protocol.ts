@@ -56,7 +56,7 @@ export type ToChild =
   | { readonly type: 'incoming'; readonly key: JobKey }
   | { readonly type: 'generate'; readonly key: JobKey; readonly job: GenerateJob }
   /** One choice has all the tokens its reader wants. It may have ended already. */
-  | { readonly type: 'enough'; readonly key: JobKey; readonly choice: number }
+  | { readonly type: 'stop'; readonly key: JobKey; readonly choice: number }
   /** The job may have ended already. */
   | { readonly type: 'cancel'; readonly key: JobKey }
   /** Ends all jobs, then the process. */

@@ -28,8 +28,8 @@ export function runChild(load: LoadModel): void {
       case 'generate':
         void server?.generate(message.key, message.job)
         return
-      case 'enough':
-        server?.endChoice(message.key, message.choice)
+      case 'stop':
+        server?.stopChoice(message.key, message.choice)
         return
       case 'cancel':
         server?.cancel(message.key)

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { abortError } from '../engine/abort-error.ts'
 import { EventQueue } from '../engine/jobs/event-queue.ts'
-import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from '../engine/job.ts'
+import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from '../engine/job.ts'
 import { childGone } from './child-gone.ts'
 import { forkChild } from './fork-child.ts'
 import type { InferenceInit, JobKey, JobUpdate, ToChild, ToParent } from './protocol.ts'
@@ -33,7 +33,7 @@ export interface Inference extends Engine {
 }
 
 interface InferenceOptions {
-  /** Path of the bundled child program. */
+  /** Path of the child program. */
   readonly entry: string
   readonly init: InferenceInit
   /** Environment of the child. */
@@ -90,24 +90,25 @@ class Supervisor implements Inference {
     return this.#snapshot
   }
 
-  async *generate(
+  generate(job: GenerateJob, signal: AbortSignal): Generation {
+    const key = this.#nextKey++
+    const events = this.#events(key, job, signal)
+    return { [Symbol.asyncIterator]: () => events, stop: (choice) => this.#stopChoice(key, choice) }
+  }
+
+  async *#events(
+    key: JobKey,
     job: GenerateJob,
     signal: AbortSignal,
-    enough: readonly AbortSignal[] = [],
   ): AsyncGenerator<EngineEvent, void> {
     if (signal.aborted) throw abortError(signal)
     if (this.#state !== 'ready') throw notReadyError(this.#state)
-    const key = this.#nextKey++
     const events = new EventQueue()
     const onAbort = () => {
       events.fail(abortError(signal))
       this.#cancel(key)
     }
     signal.addEventListener('abort', onAbort, { once: true })
-    enough.forEach((choiceSignal, choice) => {
-      const onEnough = () => this.#endChoice(key, choice)
-      choiceSignal.addEventListener('abort', onEnough, { once: true })
-    })
     this.#jobs.set(key, events)
     try {
       if (job.images.length > 0) this.#send({ type: 'incoming', key })
@@ -191,8 +192,8 @@ class Supervisor implements Inference {
   }
 
   /** Does nothing when the job has ended. */
-  #endChoice(key: JobKey, choice: number): void {
-    if (this.#jobs.has(key)) this.#send({ type: 'enough', key, choice })
+  #stopChoice(key: JobKey, choice: number): void {
+    if (this.#jobs.has(key)) this.#send({ type: 'stop', key, choice })
   }
 
   #endJobs(createError: () => ServiceError): void {

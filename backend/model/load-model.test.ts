@@ -8,7 +8,7 @@ import {
   randomTensors,
   randomValues,
   writeCheckpoint,
-} from '../../test/write-checkpoint.ts'
+} from '../../test/support/write-checkpoint.ts'
 import { loadModel, type LoadModelOptions } from './load-model.ts'
 import type { Model } from './model.ts'
 import { prepareModelFolder } from './convert/model-folder.ts'

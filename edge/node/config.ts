@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
 import { dayMs } from '../../shared/time/day.ts'
+import { logLevels } from '../../shared/log/log-levels.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
@@ -32,7 +33,7 @@ const edgeSettings = z.object({
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  LOG_LEVEL: z.enum(logLevels).default('info'),
 })
 
 /** Every variable that the edge on Node reads. */

@@ -4,9 +4,9 @@ import { routes } from '../../shared/api/routes.ts'
 import { passClientBody, sendableBody } from '../body/client-body.ts'
 import { peekUpload } from '../body/peek-upload.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
-import { forward } from '../forward/forward.ts'
+import { forward } from '../calls/forward.ts'
 import { uploadDemand } from '../limits/demand.ts'
-import type { RunMetered } from '../limits/metered.ts'
+import type { RunMetered } from '../calls/call.ts'
 import type { EdgeHandler, Platform } from '../platform.ts'
 
 /** `POST /generate/image`: bytes pass through as they are, and are parsed once, by the backend. */

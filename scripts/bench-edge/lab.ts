@@ -79,7 +79,7 @@ export async function startLab(): Promise<Lab> {
     const certificates = await createCertificates(names, Date.now())
     await writeCertificates(join(folder, 'certs'), certificates)
 
-    const backend = run(programs.stubBackend, { TLS_CERTIFICATES: JSON.stringify(certificates) })
+    const backend = run(programs.pacedBackend, { TLS_CERTIFICATES: JSON.stringify(certificates) })
     const [{ port: backendPort }] = (await once(backend, 'message')) as [{ port: number }]
     const backendUrl = `https://localhost:${backendPort}`
 

@@ -1,5 +1,4 @@
-const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof levels)[number]
+import { logLevels, type LogLevel } from '../../shared/log/log-levels.ts'
 
 /** pino's numbers, where a program logs those. */
 const levelNumbers: Readonly<Record<number, LogLevel>> = {
@@ -53,7 +52,7 @@ export function readLogLine(program: string, line: string, now: Date): LogLine {
 
 /** True when a line of `level` is wanted at the setting `least`. */
 export function isWanted(level: LogLevel, least: LogLevel): boolean {
-  return levels.indexOf(level) >= levels.indexOf(least)
+  return logLevels.indexOf(level) >= logLevels.indexOf(least)
 }
 
 function briefly(program: string, time: Date, entry: Record<string, unknown>): string {
@@ -77,7 +76,7 @@ function parseEntry(line: string): Record<string, unknown> | undefined {
 
 function levelOf(value: unknown): LogLevel {
   if (typeof value === 'number') return levelNumbers[value] ?? 'error'
-  return levels.find((level) => level === value) ?? 'error'
+  return logLevels.find((level) => level === value) ?? 'error'
 }
 
 function shorten(text: string): string {

@@ -1,24 +1,18 @@
 import type { ImageUrlFields } from './request.ts'
+import { samplingRules } from './sampling-fields.ts'
 
 /** The wire form of each non-text form field; a value that does not match is left as text, for zod to refuse. */
 const numberText = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-const formValue = {
-  max_tokens: parseNumber,
-  temperature: parseNumber,
-  top_p: parseNumber,
-  top_k: parseNumber,
-  min_p: parseNumber,
-  repetition_penalty: parseNumber,
-  presence_penalty: parseNumber,
-  frequency_penalty: parseNumber,
+const formValue: Partial<Record<keyof ImageUrlFields, (text: string) => unknown>> = {
+  ...Object.fromEntries(Object.keys(samplingRules).map((rule) => [rule, parseNumber])),
   logit_bias: parseObject,
-  seed: parseNumber,
+  max_tokens: parseNumber,
   n: parseNumber,
   logprobs: parseBoolean,
   top_logprobs: parseNumber,
   stream: parseBoolean,
   timeout_ms: parseNumber,
-} as const satisfies Partial<Record<keyof ImageUrlFields, (text: string) => unknown>>
+}
 
 function parseNumber(text: string): unknown {
   return numberText.test(text.trim()) ? Number(text) : text
@@ -58,8 +52,10 @@ export function formToObject(fields: Iterable<readonly [string, string]>): Recor
     const name = aliases.get(sentName) ?? sentName
     if (text === '' && name !== 'prompt' && name !== 'system_prompt' && name !== 'image_url')
       continue
-    const parse = Object.hasOwn(formValue, name) && formValue[name as keyof typeof formValue]
-    const value = parse ? parse(text) : text
+    const parse = Object.hasOwn(formValue, name)
+      ? formValue[name as keyof ImageUrlFields]
+      : undefined
+    const value = parse === undefined ? text : parse(text)
     const earlier = values.get(name)
     if (earlier === undefined) values.set(name, value)
     else if (Array.isArray(earlier)) earlier.push(value)

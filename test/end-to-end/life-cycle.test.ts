@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, symlink } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -83,6 +83,29 @@ describe.each(['worker', 'node'])('npm start with EDGE=%s', (edge) => {
     expect(refusedAnswer.status).toBe(503)
     expect(await refusedAnswer.json()).toMatchObject({ error: { type: 'server_error' } })
     await eventually(async () => (await ask()).status === 200)
+    const processes = product.processes()
+    product.child.kill('SIGTERM')
+    expect(await product.ended).toBe(0)
+    await expectNothingLeft(processes)
+  })
+
+  it('serves on when nobody reads what it prints, and its log files are on a full disk', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'describe-full-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    await mkdir(join(folder, 'logs'))
+    for (const name of ['backend', 'edge']) {
+      await symlink('/dev/full', join(folder, 'logs', `${name}.log`))
+    }
+    const product = await started({ EDGE: edge, STATE_DIR: folder })
+    product.child.stdout!.destroy()
+    const statuses = []
+    for (let count = 0; count < 20; count++) {
+      const response = await fetch(`${product.url}/nowhere`, {
+        headers: { 'x-api-key': product.apiKey },
+      })
+      statuses.push(response.status)
+    }
+    expect(new Set(statuses)).toEqual(new Set([404]))
     const processes = product.processes()
     product.child.kill('SIGTERM')
     expect(await product.ended).toBe(0)
