@@ -27,6 +27,9 @@ const defaultImageCacheMb = 256
 /** MiB: twenty uploads of the largest size, and 1 part in 12 of a 24 GiB machine. */
 const defaultUploadMemoryMb = 2048
 
+/** MiB: three photos of 100 megapixels at a time, or a dozen of 24, and 1 part in 12 of a 24 GiB machine. */
+const defaultDecodeMemoryMb = 2048
+
 /** MiB: two of the largest uploads, since one tenant has half of it. */
 const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
 
@@ -50,6 +53,7 @@ const schema = z.object({
   PREFIX_CACHE_TOKENS: integerSetting(0, 1_000_000_000).default(Infinity),
   IMAGE_CACHE_MB: integerSetting(0, 1_000_000).default(defaultImageCacheMb),
   UPLOAD_MEMORY_MB: integerSetting(leastUploadMemoryMb, 1_000_000).default(defaultUploadMemoryMb),
+  DECODE_MEMORY_MB: integerSetting(64, 1_000_000).default(defaultDecodeMemoryMb),
   THREADS: integerSetting(1, 1024).optional(),
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
@@ -117,6 +121,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     },
     defaultMaxTokens: settings.MAX_TOKENS,
     uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
+    decodeMemoryBytes: settings.DECODE_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
     imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
     tlsPaths: {

@@ -19,7 +19,8 @@ import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { after } from '../shared/async/timer.ts'
-import { createInference, type InferenceState } from './inference/supervisor.ts'
+import type { InferenceState } from './inference/inference-state.ts'
+import { createInference } from './inference/supervisor.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
@@ -29,7 +30,10 @@ const inferenceCloseMs = 700
 
 // Each a program of its own.
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
-const processorWorker = fileURLToPath(new URL('./processor/worker.ts', import.meta.url))
+const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
+const imageProcess = fileURLToPath(
+  new URL('./processor/image-process/image-process.ts', import.meta.url),
+)
 
 const now = () => performance.now()
 
@@ -111,10 +115,18 @@ async function run(output: LogSink): Promise<void> {
   process.send?.({ type: 'ready', port })
 }
 
-async function loadProcessor({ model, engine }: BackendConfig): Promise<Processor> {
+async function loadProcessor(config: BackendConfig): Promise<Processor> {
+  const { model, engine, decodeMemoryBytes } = config
   const { checkpointDir: modelFolder, threads } = model
   const { tenantWeights } = engine
-  const tasks = createTaskPool({ workerFile: processorWorker, modelFolder, threads, tenantWeights })
+  const tasks = createTaskPool({
+    textWorker,
+    imageProcess,
+    modelFolder,
+    threads,
+    decodeMemoryBytes,
+    tenantWeights,
+  })
   try {
     return await createProcessor({ modelFolder, tasks })
   } catch (cause) {

@@ -22,7 +22,16 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
     await next()
   })
   app.onError((error) => errorResponse(toServiceError(error), 'a-request'))
-  app.route('/', keyRoutes({ keys, keyStore, wallClock, log: () => undefined }))
+  app.route(
+    '/',
+    keyRoutes({
+      keys,
+      keyStore,
+      wallClock,
+      answers: { forget: () => false },
+      log: () => undefined,
+    }),
+  )
   app.get('/admin/usage', (c) => {
     const day = (key_id: string): DayUsage => ({
       key_id,

@@ -30,7 +30,7 @@ export interface GenerateParts {
 }
 
 /** How clients spell the field that files come in. The first is the documented one. */
-const imageFileFields: ReadonlySet<string> = new Set(['images', 'images[]', 'image'])
+const imageFileFields: ReadonlySet<string> = new Set(['images', 'image'])
 
 const json = 'application/json'
 const urlEncoded = 'application/x-www-form-urlencoded'
@@ -48,7 +48,7 @@ export function mountGenerateRoutes(app: Hono<BackendEnv>, parts: GenerateParts)
   app.post(routes.image.path, async (c) => {
     const { incoming } = c.env
     mediaTypeOf(incoming.headers, [multipart])
-    const form = await readMultipart(incoming, c.get('exchange'), { fileFields: imageFileFields })
+    const form = await readMultipart(incoming, c.get('exchange'), imageFileFields)
     const fields = parseFields(generateFields, formToObject(form.fields))
     checkFiles(form.files)
     return answer(c, fields, form.files, parts)

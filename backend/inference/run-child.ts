@@ -34,6 +34,9 @@ export function runChild(load: LoadModel): void {
       case 'cancel':
         server?.cancel(message.key)
         return
+      case 'ping':
+        answerPing(server)
+        return
       case 'close':
         // Nothing is lost when loading is cut off: a model folder appears whole or not at all.
         void (server?.close() ?? Promise.resolve()).then(() => process.exit(0))
@@ -51,6 +54,13 @@ async function serve(load: LoadModel, init: InferenceInit): Promise<JobServer | 
     fail(error instanceof Error ? error.message : String(error))
     return undefined
   }
+}
+
+/** A process whose work does not get on has no better answer than its end. */
+function answerPing(server: JobServer | undefined): void {
+  const problem = server?.problem()
+  if (problem === undefined) send({ type: 'pong' })
+  else fail(problem)
 }
 
 /** Ends this process, and tells its parent why. */

@@ -216,6 +216,48 @@ describe('a child that dies', () => {
   })
 })
 
+describe('a child that hangs', () => {
+  const silenceLimits = { loadingMs: 60_000, servingMs: 500 }
+
+  it('while it is idle is killed and replaced', async () => {
+    const { inference, logged, pids } = await startReady({}, { silenceLimits })
+    process.kill(pids[0]!, 'SIGSTOP')
+    await until(() => inference.state() === 'restarting')
+    await until(() => inference.state() === 'ready')
+    expect(isRunning(pids[0]!)).toBe(false)
+    expect(pids).toHaveLength(2)
+    expect(logged.join()).toMatch(/hangs: it gave no sign of life for \d+ ms; it starts again/)
+    expect((await answer(inference, createJob())).types).toContain('end')
+  })
+
+  it('while it works ends its jobs with engine_restarted', async () => {
+    const { inference, pids } = await startReady({ stepMs: 2 }, { silenceLimits })
+    await answer(inference, createJob())
+    const result = await startEndless(inference)
+    process.kill(pids[0]!, 'SIGSTOP')
+    expect(await result((error) => error)).toMatchObject({ code: 'engine_restarted', status: 503 })
+    expect(inference.state()).toBe('restarting')
+    await until(() => inference.state() === 'ready')
+  })
+
+  it('is not one whose steps take long', async () => {
+    const { inference, pids } = await startReady({ blockMs: 2_500 }, { silenceLimits })
+    const { types } = await answer(inference, createJob({ maxTokens: 2, stopIds: [] }))
+    expect(types).toContain('end')
+    expect(pids).toHaveLength(1)
+  })
+
+  it('while it loads is tried three times', async () => {
+    const { inference, pids } = start(
+      { load: 'never' },
+      { silenceLimits: { ...silenceLimits, loadingMs: 500 } },
+    )
+    await expect(inference.ready()).rejects.toThrow('hangs')
+    expect(inference.state()).toBe('failed')
+    expect(pids).toHaveLength(3)
+  })
+})
+
 describe('loading', () => {
   it('refuses jobs meanwhile', async () => {
     const { inference } = start({ load: 'never' })

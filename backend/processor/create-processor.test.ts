@@ -28,7 +28,9 @@ const caller = { tenant: 'anyone', signal: new AbortController().signal }
 
 const startPool = () =>
   createTaskPool({
-    workerFile: fileURLToPath(new URL('./worker.ts', import.meta.url)),
+    textWorker: fileURLToPath(new URL('./text-worker.ts', import.meta.url)),
+    imageProcess: fileURLToPath(new URL('./image-process/image-process.ts', import.meta.url)),
+    decodeMemoryBytes: 2 ** 31,
     modelFolder,
     threads: 2,
     tenantWeights: new Map(),

@@ -26,6 +26,7 @@ import { isEarlierProcess } from './earlier-process.ts'
 import { hashKeyNow } from './hash-key.ts'
 import { createHttpServer } from './http-server.ts'
 import { openSqlite } from './sqlite.ts'
+import { sweepAnswers } from './sweep-answers.ts'
 import { warnOfExpiry } from './warn-of-expiry.ts'
 import type { LogLine } from '../platform.ts'
 import { guardStream } from './guard-stream.ts'
@@ -57,6 +58,7 @@ async function start(): Promise<void> {
   const answersFile = openSqlite(stateFolder, 'answers')
   const answers = new AnswerRegister(answersFile, wallClock, String(process.pid))
   answers.abandonRuns(isEarlierProcess)
+  sweepAnswers(answers, (error) => logger.error({ detail: String(error) }, 'answers not removed'))
   const addresses = new AddressWindow(config.addressLimit)
   const log = ({ level, message, ...fields }: LogLine) => logger[level](fields, message)
   const app = createEdgeApp({

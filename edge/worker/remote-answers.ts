@@ -9,6 +9,7 @@ export interface AnswerNamespace {
 export function remoteAnswers(namespace: AnswerNamespace): IdempotencyStore {
   return {
     claim: (claim) => namespace.getByName(claim.scope).claim(claim),
-    settle: (claim, run, answer) => namespace.getByName(claim.scope).settle(claim, run, answer),
+    settle: (claim, run, outcome) => namespace.getByName(claim.scope).settle(claim, run, outcome),
+    forget: (scope) => namespace.getByName(scope).forget(scope),
   }
 }

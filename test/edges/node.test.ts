@@ -88,11 +88,17 @@ describe('the Node edge and its log', () => {
     async () => {
       const names = { server: ['localhost'], client: 'edge' }
       const certificates = await createCertificates(names, Date.now())
-      const settings = { apiKey: 'a-key', backendUrl: 'https://localhost:1', certificates }
+      const settings = {
+        apiKey: 'a-key-that-nobody-guesses',
+        backendUrl: 'https://localhost:1',
+        certificates,
+      }
       const full = openSync('/dev/full', 'w')
       const edge = await startNodeEdge(settings, {}, full)
       for (let count = 0; count < 20; count++) {
-        const response = await fetch(`${edge.url}/nowhere`, { headers: { 'x-api-key': 'a-key' } })
+        const response = await fetch(`${edge.url}/nowhere`, {
+          headers: { 'x-api-key': 'a-key-that-nobody-guesses' },
+        })
         expect(response.status).toBe(404)
         await response.arrayBuffer()
       }
