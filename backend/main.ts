@@ -21,6 +21,7 @@ import { createBackendServer, listen, renewIdentity, stopServer } from './http/s
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
+import { checkModelFolder } from './model/config/check-model-folder.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
@@ -43,6 +44,7 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(output: LogSink): Promise<void> {
   const config = parseConfig(process.env)
+  await checkModel(config)
   const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel, output)
   // npm start has warned already.
@@ -113,6 +115,15 @@ async function run(output: LogSink): Promise<void> {
   }
   log.info('ready')
   process.send?.({ type: 'ready', port })
+}
+
+/** Before anything is started, so that what is wrong most often is said at once. */
+async function checkModel({ model }: BackendConfig): Promise<void> {
+  try {
+    await checkModelFolder(model.checkpointDir)
+  } catch (cause) {
+    throw new Error(`Cannot load the model in ${model.checkpointDir}: ${textOf(cause)}`, { cause })
+  }
 }
 
 async function loadProcessor(config: BackendConfig): Promise<Processor> {

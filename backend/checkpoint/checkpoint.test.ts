@@ -92,6 +92,16 @@ describe('openCheckpoint()', () => {
     await expect(openCheckpoint(folder)).rejects.toThrow('one.safetensors lacks lost')
   })
 
+  it('recognises a Git LFS pointer', async () => {
+    await write(
+      'model.safetensors',
+      `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 33\n`,
+    )
+    await expect(openCheckpoint(folder)).rejects.toThrow(
+      'model.safetensors is a Git LFS pointer instead of the file itself: run "git lfs pull"',
+    )
+  })
+
   it('names a tensor that no index entry accounts for', async () => {
     const tensors = new Map([
       ['a', tensor([2])],

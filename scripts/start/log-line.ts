@@ -23,8 +23,11 @@ const shownFields = [
   'detail',
 ]
 
-/** Characters of one line in the terminal. */
+/** Characters of one line of the log in the terminal. */
 const maxLineLength = 160
+
+/** Characters of any other line: the reason why a program ends is never shortened, what a crash pours out is. */
+const maxPlainLength = 4_000
 
 /** One line a program wrote. */
 interface LogLine {
@@ -42,12 +45,13 @@ interface LogLine {
 export function readLogLine(program: string, line: string, now: Date): LogLine {
   const entry = parseEntry(line)
   if (entry === undefined) {
-    return { level: 'error', whole: line, brief: shorten(`${program}: ${line}`) }
+    return { level: 'error', whole: line, brief: shorten(`${program}: ${line}`, maxPlainLength) }
   }
   const time = entry['time'] === undefined ? now : new Date(entry['time'] as number | string)
   const whole =
     entry['time'] === undefined ? JSON.stringify({ time: now.toISOString(), ...entry }) : line
-  return { level: levelOf(entry['level']), whole, brief: shorten(briefly(program, time, entry)) }
+  const brief = shorten(briefly(program, time, entry), maxLineLength)
+  return { level: levelOf(entry['level']), whole, brief }
 }
 
 /** True when a line of `level` is wanted at the setting `least`. */
@@ -79,6 +83,6 @@ function levelOf(value: unknown): LogLevel {
   return logLevels.find((level) => level === value) ?? 'error'
 }
 
-function shorten(text: string): string {
-  return text.length > maxLineLength ? `${text.slice(0, maxLineLength - 1)}…` : text
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text
 }

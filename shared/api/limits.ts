@@ -51,6 +51,12 @@ export const maxStopChars = 256
 /** Alternatives told per token: OpenAI's ceiling. */
 export const maxTopLogprobs = 20
 
+/**
+ * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is 60 to 80 bytes of JSON, so
+ * that a whole answer has at most 16 MiB, an eighth of a Worker's memory.
+ */
+export const maxLogprobs = 200_000
+
 /** Token ids with a bias in one request: OpenAI allows 300, a list of banned words may need more. */
 export const maxLogitBiases = 1_024
 

@@ -1,4 +1,5 @@
 /** An inference process with the fake model in place of a real one; built and forked by tests. */
+import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { runChild } from '../../backend/inference/run-child.ts'
 import { FakeModel } from './fake-model.ts'
@@ -14,10 +15,10 @@ export interface FakeChildBehaviour {
   readonly deadlyId?: number
 }
 
-runChild(async ({ checkpointDir, slots, onProgress }) => {
+runChild(async ({ checkpointDir, slots, onProgress, signal }) => {
   const { load, stepMs, blockMs, deadlyId } = JSON.parse(checkpointDir) as FakeChildBehaviour
   onProgress(`pid ${process.pid}`)
-  if (load === 'never') await new Promise(() => {})
+  if (load === 'never') await once(signal, 'abort').then(() => signal.throwIfAborted())
   if (load === 'fail') throw new Error('model.safetensors is missing')
   if (load === 'die') process.kill(process.pid, 'SIGKILL')
   const onStep: FakeModel['hooks']['onStep'] = async (rows) => {
