@@ -217,7 +217,7 @@ describe('a child that dies', () => {
 })
 
 describe('a child that hangs', () => {
-  const silenceLimits = { loadingMs: 60_000, servingMs: 500 }
+  const silenceLimits = { loadingMs: 60_000, servingMs: 1_500 }
 
   it('while it is idle is killed and replaced', async () => {
     const { inference, logged, pids } = await startReady({}, { silenceLimits })
@@ -250,7 +250,7 @@ describe('a child that hangs', () => {
   it('while it loads is tried three times', async () => {
     const { inference, pids } = start(
       { load: 'never' },
-      { silenceLimits: { ...silenceLimits, loadingMs: 500 } },
+      { silenceLimits: { ...silenceLimits, loadingMs: 2_000 } },
     )
     await expect(inference.ready()).rejects.toThrow('hangs')
     expect(inference.state()).toBe('failed')

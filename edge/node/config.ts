@@ -9,6 +9,7 @@ import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
+import { proxiesSetting } from './client-address.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 /** Requests one client address may send in ten seconds: far more than anybody means to. */
@@ -26,6 +27,7 @@ const edgeSettings = z.object({
   REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
   REVOCATION_CUTS_STREAMS: booleanSetting.default(false),
   ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
+  TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
   DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
@@ -54,6 +56,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
     graceMs: settings.REVOCATION_GRACE_MS,
   },
   addressLimit: settings.ADDRESS_LIMIT,
+  trustedProxies: settings.TRUSTED_PROXIES,
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
   stateDir: settings.STATE_DIR,
   deadlineMs: settings.DEADLINE_MS,
