@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { CertificateWatch } from '../../shared/node/certificates/certificate-watch.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../../shared/node/end-process.ts'
@@ -15,7 +16,6 @@ import { edgeSettingNames, type EdgeConfig, parseEdgeConfig } from './config.ts'
 import { createPlatform } from './create-platform.ts'
 import { createHttpServer } from './http-server.ts'
 import { RunningCalls } from './running-calls.ts'
-import { warnOfExpiry } from './warn-of-expiry.ts'
 
 /** Milliseconds the last bytes of answers may take to be sent. */
 const lastBytesMs = 500
@@ -65,14 +65,14 @@ async function start(): Promise<void> {
 
 /** The client of the backends, which follows its certificate files. */
 async function openClient(config: EdgeConfig, logger: Log) {
-  let identity = await readIdentity(config.tlsFiles)
+  const identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity)
-  warnOfExpiry(() => identity, logger.warn.bind(logger), Date.now)
+  const expiry = new CertificateWatch({ use: 'client', identity, log: logger, wallClock: Date.now })
   const { look } = watchIdentity({
     current: identity,
     read: () => readIdentity(config.tlsFiles),
     onChange(renewed) {
-      identity = renewed
+      expiry.noteOwn(renewed)
       client.renew(renewed)
       logger.info('client certificate replaced')
     },
