@@ -10,6 +10,7 @@ import { authenticate, keyFailureWindowMs, maxKeyFailures } from './keys/authent
 import { AddressWindow } from './limits/address-window.ts'
 import { cutRevokedStream } from './calls/cut-revoked-stream.ts'
 import { guardAddress } from './limits/guard-address.ts'
+import { holdBytes, Receiving } from './limits/held-bytes.ts'
 import { LateMeter } from './limits/late-meter.ts'
 import { limitHeaders } from './limits/limit-headers.ts'
 import { meteredCalls } from './calls/call.ts'
@@ -30,6 +31,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     image: imageRoute(platform, metered),
     imageUrl: imageUrlRoute(platform, metered),
   }
+  const receiving = new Receiving()
   const failures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
   const app = new Hono<EdgeEnv>()
   app.use(identify(platform))
@@ -47,7 +49,10 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   }
   for (const name of Object.keys(handlers) as RouteName[]) {
     const { method, path, scope } = routes[name]
-    if (scope !== null) app.on(method, path, idempotent(platform))
+    if (scope !== null) {
+      app.on(method, path, holdBytes(platform.bodyMemory, receiving, name))
+      app.on(method, path, idempotent(platform))
+    }
     app.on(method, path, handlers[name])
   }
   app.route('/', keyRoutes(platform))

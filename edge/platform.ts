@@ -1,6 +1,7 @@
 import type { Context, Handler, MiddlewareHandler } from 'hono'
 import type { ServiceError } from '../shared/api/errors.ts'
 import type { EdgeRouteName } from '../shared/api/routes.ts'
+import type { BodyMemory } from '../shared/bytes/body-memory.ts'
 import type { Transport } from '../shared/fetch/fetch-image.ts'
 import type { HostRules } from '../shared/fetch/host-rules.ts'
 import type { WebBody } from './body/web-pieces.ts'
@@ -9,6 +10,7 @@ import type { ApiKeys } from './keys/api-keys.ts'
 import type { KeyIdentity } from './keys/key-record.ts'
 import type { KeyStore } from './keys/key-store.ts'
 import type { CallFacts } from './calls/call.ts'
+import type { HeldBytes } from './limits/held-bytes.ts'
 import type { Meter, Standing } from './limits/meter.ts'
 import type { StreamEnd, StreamRelay } from './calls/stream-relay.ts'
 
@@ -35,6 +37,8 @@ export interface Platform {
   readonly backend: (path: string, init: BackendInit) => Promise<BackendAnswer>
   /** True when equal prompts and images should meet the same backend, for its caches. */
   readonly stickyByContent: boolean
+  /** Bounds what requests make this process hold. */
+  readonly bodyMemory: BodyMemory
   /** Where answers to requests with an `Idempotency-Key` are kept. */
   readonly answers: IdempotencyStore
   /** One HTTP exchange with the public internet. */
@@ -104,8 +108,10 @@ export interface EdgeEnv {
     /** Which backend answered, and who wants to know how its stream ended. */
     backendId?: string
     onStreamEnd?: (how: StreamEnd) => void
+    /** What the request holds of this process's memory. */
+    held?: HeldBytes
     /** The whole body, when it had to be read before its route does. */
-    bufferedBody?: Uint8Array
+    bufferedBody?: Uint8Array | undefined
     /** True when the run goes on without its client. */
     runsToEnd?: boolean
     /** Ends the call of the backend, should one that began ahead of its reservation be refused. */

@@ -125,9 +125,12 @@ export class BackendPool {
       if (isEventStream(response.headers.get('content-type'))) {
         this.#noteAnswer(backend, response.status)
         if (init.watchStream === undefined) release()
+        // Without the body, which would be held until the stream ends.
+        const { signal, bodyFailure } = init
         init.watchStream?.((how) => {
           release()
-          if (how === 'broken' && !isBlameless(init)) this.#noteFailure(backend, 'unreachable')
+          if (how === 'broken' && !isBlameless({ signal, bodyFailure }))
+            this.#noteFailure(backend, 'unreachable')
         })
         return response
       }
@@ -208,7 +211,10 @@ export class BackendPool {
 }
 
 /** Whether nothing can be said against the backend: the call was ended from here, or its body broke at the client's end. */
-function isBlameless({ signal, bodyFailure }: BackendInit): boolean {
+function isBlameless({
+  signal,
+  bodyFailure,
+}: Pick<BackendInit, 'signal' | 'bodyFailure'>): boolean {
   return signal.aborted || bodyFailure?.() !== undefined
 }
 

@@ -3,6 +3,7 @@ import type { ErrorBody } from '../../shared/api/errors.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
 import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
 import { anyHost } from '../../shared/fetch/host-rules.ts'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { testKeys, testSqlite } from '../../test/support/test-keys.ts'
 import { createEdgeApp } from '../app.ts'
 import { copiedStream } from '../body/web-pieces.ts'
@@ -64,6 +65,7 @@ function setUp(limits: KeyLimits, parts: Partial<Platform> = {}) {
     keys: { ...keys, verify: async () => ({ key }) },
     ...keyParts,
     meter: localMeter(new KeyMeter(sql), () => clock.ms),
+    bodyMemory: new BodyMemory(Infinity),
     clientAddress: () => undefined,
     admitAddress: async () => true,
     webBody: copiedStream,

@@ -68,6 +68,7 @@ export function meteredCalls(platform: Platform, meter: LateMeter): RunMetered {
   return async (c, demand, run, { mayRunAhead = false } = {}) => {
     const key = c.get('key')
     if (key === undefined) throw new TypeError('Only calls with a key are metered')
+    c.get('held')?.judged()
     const call = new Call(c, platform, meter, key, demand)
     const ahead = mayRunAhead && headroom.isClearFor(key, demand) ? call.runAhead(run) : undefined
     try {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { sayError } from '../../shared/node/end-process.ts'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { ConfigError } from '../../shared/node/environment.ts'
 import { createLog, openStandardOutput } from '../../shared/node/log.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
@@ -87,6 +88,7 @@ async function start(): Promise<void> {
     keepAlive: () => undefined,
     backend: pool.call,
     stickyByContent: config.stickyByContent,
+    bodyMemory: new BodyMemory(config.memoryBytes),
     answers,
     fetchPublic: createPublicTransport().transport,
     imageHosts: config.imageHosts,

@@ -41,7 +41,9 @@ async function fetchInTime(
   const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.get('startedAt')))
   const deadline = startDeadline(leftMs, runSignal(c))
   try {
-    const source = { transport: platform.fetchPublic, hosts: platform.imageHosts }
+    // With the copy that is forwarded.
+    const hold = (bytes: number) => c.get('held')?.hold(2 * bytes)
+    const source = { transport: platform.fetchPublic, hosts: platform.imageHosts, hold }
     return await fetchImages(urls, source, deadline.signal)
   } catch (cause) {
     if (!deadline.expired) throw cause

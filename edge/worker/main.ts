@@ -1,7 +1,9 @@
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
+import { largestHeldBytes } from '../../shared/api/limits.ts'
 import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { createEdgeApp } from '../app.ts'
 import { pumpedStream } from './pumped-stream.ts'
 import { boundTarget } from './bound-target.ts'
@@ -26,6 +28,12 @@ import {
 export { AnswerRegisterObject } from './objects/answer-register-object.ts'
 export { KeyAuthority } from './objects/key-authority.ts'
 export { KeyMeterObject } from './objects/key-meter-object.ts'
+
+/**
+ * Bytes of bodies that all requests may hold together: three quarters of an isolate's 128 MiB. One key may hold two thirds
+ * of that, as much as the largest request takes.
+ */
+const isolateMemoryBytes = 96 * 1024 * 1024
 
 /** Made by the first request of an isolate: bindings arrive with it and stay the same. */
 let app: Hono<EdgeEnv> | undefined
@@ -82,6 +90,7 @@ function createPlatform(config: WorkerConfig): Platform {
     keepAlive: (c, work) => c.executionCtx.waitUntil(work),
     backend: pool.call,
     stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,
+    bodyMemory: new BodyMemory(isolateMemoryBytes, largestHeldBytes),
     answers: remoteAnswers(config.KEPT_ANSWERS),
     fetchPublic: (url, init) => fetch(url, init),
     imageHosts: { allowed: config.IMAGE_HOSTS_ALLOWED, denied: config.IMAGE_HOSTS_DENIED },

@@ -72,7 +72,8 @@ const requestHeaders = {
 
 /**
  * Fetches one image from an address a stranger chose.
- * @throws {ServiceError} `cancelled` when the client left; every other ending is an outcome
+ * @throws {ServiceError} `cancelled` when the client left, or what counting the bytes throws; every other ending is an
+ *   outcome
  */
 export async function fetchImage(text: string, options: FetchOptions): Promise<FetchOutcome> {
   const check = checkTarget(text, options)
@@ -82,6 +83,8 @@ export async function fetchImage(text: string, options: FetchOptions): Promise<F
   try {
     return await followRedirects(check.url, options, deadline.signal)
   } catch (cause) {
+    // There is no room for it.
+    if (cause instanceof ServiceError) throw cause
     if (deadline.expired) return failed({ reason: 'timeout', timeoutMs })
     if (options.signal.aborted) {
       throw new ServiceError('cancelled', 'The client left while its images were fetched', {

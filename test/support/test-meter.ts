@@ -1,3 +1,4 @@
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { copiedStream } from '../../edge/body/web-pieces.ts'
 import { KeyMeter } from '../../edge/limits/key-meter.ts'
 import { localMeter } from '../../edge/limits/local-meter.ts'
@@ -10,6 +11,7 @@ export function testMeter(clock: { ms: number } = { ms: 0 }) {
     meter: localMeter(new KeyMeter(testSqlite()), () => clock.ms),
     clientAddress: () => undefined,
     admitAddress: async () => true,
+    bodyMemory: new BodyMemory(Infinity),
     webBody: copiedStream,
     relay: guardStream,
     keepAlive: () => undefined,
