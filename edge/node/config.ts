@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import * as z from 'zod'
-import { defaultDeadlineMs, largestHeldBytes } from '../../shared/api/limits.ts'
+import { largestHeldBytes } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
-import { dayMs } from '../../shared/time/day.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
+import { deadlineSetting } from '../../shared/settings/deadline.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { proxiesSetting } from './client-address.ts'
@@ -37,7 +37,7 @@ const edgeSettings = z.object({
   TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
-  DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
+  DEADLINE_MS: deadlineSetting,
   STATE_DIR: z.string().default('.local'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),

@@ -21,7 +21,6 @@ const shownFields = [
   'by_key_id',
   'address',
   'ms',
-  'elapsed_ms',
   'host',
   'port',
   'cause',
