@@ -163,7 +163,7 @@ async function readImage(
   if (response.body === null) return failed({ reason: 'not_an_image' })
   const budget = new ByteBudget(maxFetchedImageBytes, options.total)
   const bytes = await readLimited(response.body, budget, signal).catch((cause: unknown) => {
-    if (signal.aborted) throw cause
+    if (signal.aborted || cause instanceof ServiceError) throw cause
     return { cause }
   })
   if (bytes !== undefined && 'cause' in bytes) return failed({ reason: 'broken_off', ...bytes })
