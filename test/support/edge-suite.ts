@@ -374,7 +374,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
         .find((text) => text.includes(id))
       expect(JSON.parse(line ?? '')).toMatchObject({
         request_id: id,
-        route: 'text',
+        route: '/generate/text',
         key_id: 'default',
         status: 200,
         request_bytes: 15,
