@@ -1,9 +1,8 @@
 import { ServiceError } from '../../shared/api/errors.ts'
-import { maxFormFieldBytes, maxIdempotentBodyBytes, maxJsonBytes } from '../../shared/api/limits.ts'
-import type { RouteName } from '../../shared/api/routes.ts'
+import { maxIdempotentBodyBytes } from '../../shared/api/limits.ts'
 import type { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
-import type { EdgeMiddleware } from '../platform.ts'
+import type { EdgeMiddleware } from './context.ts'
 
 /** Bytes from which on a body is worth being refused before it is read; what is smaller is judged by the meter alone. */
 const largeBytes = 256 * 1024
@@ -11,28 +10,27 @@ const largeBytes = 256 * 1024
 /** Seconds after which a body may come again that found too many of its key. */
 const retryAfterSeconds = 1
 
-/** What one request holds here; all of it is given back at once. */
-export interface HeldBytes {
-  /** More is about to be held. @throws {ServiceError} `queue_full` */
-  hold(bytes: number): void
-  /** Its limits have been judged: from now on its key's meter counts it. */
-  judged(): void
+export interface HoldParts {
+  /** Bounds what requests make this process hold. */
+  readonly bodyMemory: BodyMemory
 }
 
 /**
  * Bounds what requests make this process hold: bodies that are read whole, and images on their way. It is counted before
  * it is held, for all keys together and for each; large bodies also count among the `concurrent_requests` of their key
  * until the meter counts them.
+ * @param readsWhole bytes of a body that the route reads whole at most
  */
 export function holdBytes(
-  memory: BodyMemory,
+  { bodyMemory: memory }: HoldParts,
   receiving: Receiving,
-  route: RouteName,
+  readsWhole: number,
 ): EdgeMiddleware {
   return async (c, next) => {
-    const key = c.get('key')
+    const { call } = c.var
+    const { key } = call
     if (key === undefined) return next()
-    const bytes = bytesToRead(route, c.req.raw.headers)
+    const bytes = bytesToRead(readsWhole, c.req.raw.headers)
     let isReceiving = bytes >= largeBytes
     if (isReceiving) receiving.enter(key)
     const judged = () => {
@@ -49,13 +47,13 @@ export function holdBytes(
     }
     try {
       hold(bytes)
-      c.set('held', { hold, judged })
+      call.held = { hold, judged }
       await next()
     } finally {
       judged()
       isOver = true
       // A stream may go on for minutes, and needs it no more.
-      c.set('bufferedBody', undefined)
+      call.heldBody = undefined
       memory.release(key.id, held)
     }
   }
@@ -65,20 +63,12 @@ export function holdBytes(
  * Bytes that are held while a request is read: as many as it declares, or the most that are read where it does not. With
  * an `Idempotency-Key` there is a copy, of which the fingerprint is taken.
  */
-function bytesToRead(route: RouteName, headers: Headers): number {
+function bytesToRead(readsWhole: number, headers: Headers): number {
   const length = headers.get('content-length') ?? ''
   const declared = /^\d+$/.test(length) ? Number(length) : Infinity
   if (headers.has('idempotency-key')) return 2 * Math.min(declared, maxIdempotentBodyBytes)
-  return Math.min(declared, maxReadBytes[route])
+  return Math.min(declared, readsWhole)
 }
-
-/** Bytes of a body that each route reads whole. An upload passes through; what is looked at of it is never large. */
-const maxReadBytes = {
-  health: 0,
-  text: maxJsonBytes,
-  image: 0,
-  imageUrl: maxFormFieldBytes,
-} as const satisfies Record<RouteName, number>
 
 /** How many large bodies of each key are being received. */
 export class Receiving {
