@@ -64,10 +64,12 @@ async function run(output: LogSink): Promise<void> {
     running,
     log,
     now,
+    deadlineMs: config.deadlineMs,
     allowedClients: config.allowedClients,
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
-      readiness: () => readinessOf(inference.state(), describe !== undefined),
+      readiness: () =>
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), describe !== undefined),
       snapshot: () => inference.snapshot(),
       certificates: () => certificates.report(),
     },
@@ -96,9 +98,9 @@ async function run(output: LogSink): Promise<void> {
   log.info({ host: config.host, port }, 'listening')
 
   const loading = loadProcessor(config)
-  const stopping = onStopRequest(output, async () => {
-    log.info('stopping')
-    await stopServer(server, running)
+  const stopping = onStopRequest(output, async (hurry) => {
+    log.info({ drain_ms: config.drainMs }, 'stopping')
+    await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
     await Promise.allSettled([inference.close(), processor, web.close()])
   })
@@ -151,21 +153,24 @@ function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
     case 'failed':
       return 'model_loading'
     case 'restarting':
-    case 'stopped':
       return 'engine_restarting'
+    case 'stopped':
+      return 'shutting_down'
   }
 }
 
 /**
- * Runs `stop` once and ends the program: when told to by a signal, or when the program that started this one is gone.
+ * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second
+ * request tells it to hurry.
  * @returns aborted from then on
  */
-function onStopRequest(output: LogSink, stop: () => Promise<void>): AbortSignal {
+function onStopRequest(output: LogSink, stop: (hurry: AbortSignal) => Promise<void>): AbortSignal {
   const requested = new AbortController()
+  const hurry = new AbortController()
   const onRequest = async () => {
-    if (requested.signal.aborted) return
+    if (requested.signal.aborted) return hurry.abort()
     requested.abort()
-    await stop()
+    await stop(hurry.signal)
     await exitAfter(output, 0)
   }
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const)

@@ -5,7 +5,7 @@ import type { CertificateStatus } from './certificate-expiry.ts'
 import type { BackendEnv } from './exchange.ts'
 
 /** Whether a request would be served now, or why not. */
-export type Readiness = 'ready' | 'model_loading' | 'engine_restarting'
+export type Readiness = 'ready' | 'model_loading' | 'engine_restarting' | 'shutting_down'
 
 export interface HealthParts {
   readonly readiness: () => Readiness

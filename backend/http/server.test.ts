@@ -84,6 +84,10 @@ describe('a resumed TLS session', () => {
   })
 })
 
+function clientOf({ certificates: { ca, client: cert, clientKey: key } }: TestBackend) {
+  return { ca, cert, key }
+}
+
 /** Collects what a socket says. */
 function listenTo(socket: TLSSocket) {
   const heard = { text: '', ended: false }
@@ -208,24 +212,30 @@ describe('the server', () => {
     }
   })
 
-  it('when stopping lets a running answer end and turns newcomers away', async () => {
+  it('when stopping lets a running answer end, turns newcomers away and says that it is not ready', async () => {
     backend = await startTestBackend({ certificates })
     let go = () => {}
     backend.engine.beforeBatch = (index) =>
       index === 1 ? new Promise((resolve) => (go = resolve)) : Promise.resolve()
-    const waiting = await backend.open()
-    const heard = listenTo(waiting)
-    waiting.write('GET /health HTTP/1.1\r\nhost: a\r\n')
     const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
     const asked = backend.fetch('/generate/text', { ...init, body: '{"prompt":"a"}' })
     await until(() => backend.engine.running.size === 1)
     const stopped = backend.stopServer()
-    waiting.write('\r\n')
-    await until(() => heard.text.includes('}}'))
-    expect(heard.text).toMatch(/^HTTP\/1.1 503 [^]*"shutting_down"/)
+    // Connections that are made only now are answered too.
+    const other = new Agent({ connect: clientOf(backend) })
+    const health = await fetch(`https://localhost:${backend.port}/health`, { dispatcher: other })
+    expect([health.status, await health.json()]).toEqual([
+      503,
+      { status: 'unavailable', reason: 'shutting_down' },
+    ])
+    const late = await backend.fetch('/generate/text', { ...init, body: '{"prompt":"b"}' })
+    expect([late.status, late.headers.get('retry-after')]).toEqual([503, '2'])
+    expect(await late.json()).toMatchObject({ error: { code: 'shutting_down' } })
     go()
     expect((await asked).status).toBe(200)
     await stopped
+    await expect(backend.fetch('/health')).rejects.toThrow('fetch failed')
+    await other.destroy()
   })
 
   it('when stopping tells an answer that takes too long', async () => {
@@ -235,9 +245,23 @@ describe('the server', () => {
     const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
     const body = '{"prompt":"a","stream":true}'
     const response = await backend.fetch('/generate/text', { ...init, body })
-    const stopped = backend.stopServer()
+    const stopped = backend.stopServer({ drainMs: 50, hurry: new AbortController().signal })
     expect(await response.text()).toContain('"shutting_down"')
     await stopped
     expect(backend.engine.running.size).toBe(0)
+  })
+
+  it('when told to hurry ends what runs at once', async () => {
+    backend = await startTestBackend({ certificates })
+    backend.engine.beforeBatch = (index) =>
+      index === 1 ? new Promise(() => {}) : Promise.resolve()
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
+    const body = '{"prompt":"a","stream":true}'
+    const response = await backend.fetch('/generate/text', { ...init, body })
+    const hurry = new AbortController()
+    const stopped = backend.stopServer({ drainMs: 3_600_000, hurry: hurry.signal })
+    hurry.abort()
+    expect(await response.text()).toContain('"shutting_down"')
+    await stopped
   })
 })

@@ -1,4 +1,4 @@
-import { ServiceError } from '../../shared/api/errors.ts'
+import type { ServiceError } from '../../shared/api/errors.ts'
 import { abortError } from '../engine/abort-error.ts'
 import { EventQueue } from '../engine/jobs/event-queue.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from '../engine/job.ts'

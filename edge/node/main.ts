@@ -17,9 +17,11 @@ import { createApiKeys } from '../keys/api-keys.ts'
 import { KeyRegistry } from '../keys/key-registry.ts'
 import { localKeySource } from '../keys/key-source.ts'
 import { isLoopback, AddressWindow } from '../limits/address-window.ts'
+import { addressWindowMs } from '../limits/guard-address.ts'
 import { KeyMeter } from '../limits/key-meter.ts'
 import { localMeter } from '../limits/local-meter.ts'
 import { BackendClient } from './backend-client.ts'
+import { clientAddress } from './client-address.ts'
 import { edgeSettingNames, parseEdgeConfig } from './config.ts'
 import { afterSending } from './after-sending.ts'
 import { isEarlierProcess } from './earlier-process.ts'
@@ -59,7 +61,7 @@ async function start(): Promise<void> {
   const answers = new AnswerRegister(answersFile, wallClock, String(process.pid))
   answers.abandonRuns(isEarlierProcess)
   sweepAnswers(answers, (error) => logger.error({ detail: String(error) }, 'answers not removed'))
-  const addresses = new AddressWindow(config.addressLimit)
+  const addresses = new AddressWindow(config.addressLimit, addressWindowMs)
   const log = ({ level, message, ...fields }: LogLine) => logger[level](fields, message)
   const app = createEdgeApp({
     keys: createApiKeys({
@@ -71,8 +73,13 @@ async function start(): Promise<void> {
     keyStore,
     revocationCutsStreams: config.revocation.cutsStreams,
     meter: afterSending(localMeter(keyMeter, wallClock)),
+    clientAddress(c) {
+      const peer = c.env.incoming?.socket?.remoteAddress
+      const forwardedFor = c.req.header('x-forwarded-for')
+      return peer && clientAddress(peer, forwardedFor, config.trustedProxies)
+    },
     async admitAddress(c) {
-      const address = c.env.incoming?.socket?.remoteAddress
+      const { address } = c.var
       return address === undefined || isLoopback(address) || addresses.admit(address, now())
     },
     webBody: copiedStream,

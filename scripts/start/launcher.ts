@@ -69,7 +69,9 @@ export class Launcher {
     const { edge, backend, certificates, apiKey, apiKeyFile, logsDir } = await prepare(settings)
     const run = (name: string, script: string, changes: Environment) => {
       const logFile = join(logsDir, `${name}.log`)
-      this.#run({ name, script, logFile, logLevel: settings.logLevel, environment: changes })
+      const { logLevel, drainMs } = settings
+      const own = { ...changes, DRAIN_TIMEOUT_MS: String(drainMs) }
+      this.#run({ name, script, logFile, logLevel, drainMs, environment: own })
     }
     run('backend', scripts.backend, { BACKEND_PORT: String(backend.port), API_KEY: undefined })
     run('edge', bundle === undefined ? scripts.nodeEdge : scripts.workerEdge, {

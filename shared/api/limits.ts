@@ -38,6 +38,9 @@ export const heartbeatMs = 10_000
 /** Milliseconds one request may take in all, unless configured: 4,000 tokens at a slow 9 tokens/s are 445 s. */
 export const defaultDeadlineMs = 600_000
 
+/** Milliseconds one request may take in all, however it is configured: a day. */
+export const maxDeadlineMs = 86_400_000
+
 /** Characters of `x-describe-backend-hint`: two UUIDs and some. */
 export const maxBackendHintChars = 128
 
@@ -50,6 +53,12 @@ export const maxStopChars = 256
 
 /** Alternatives told per token: OpenAI's ceiling. */
 export const maxTopLogprobs = 20
+
+/**
+ * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is 60 to 80 bytes of JSON, so
+ * that a whole answer has at most 16 MiB, an eighth of a Worker's memory.
+ */
+export const maxLogprobs = 200_000
 
 /** Token ids with a bias in one request: OpenAI allows 300, a list of banned words may need more. */
 export const maxLogitBiases = 1_024
