@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 /** Program -> its entry file. Programs find each other by these names inside dist/. */
 const entryPoints = {
   'backend/main': 'backend/main.ts',
+  'backend/models': 'backend/models/main.ts',
   'backend/inference': 'backend/inference/child.ts',
   'backend/text-worker': 'backend/processor/text-worker.ts',
   'backend/image-process': 'backend/processor/image-process/image-process.ts',

@@ -272,13 +272,13 @@ describe('downloadModel()', () => {
 
   it('ends when it is told to, and keeps what has come', async () => {
     const ending = new AbortController()
-    const { options, folder, lines } = setUp({ signal: ending.signal })
-    hub.fault = ({ path: file }) => {
-      if (file.endsWith(weights)) setTimeout(() => ending.abort(new Error('enough')), 50)
-      return undefined
+    const { options, folder, lines } = setUp({ signal: ending.signal, reportIntervalMs: 0 })
+    const report = (line: string) => {
+      lines.push(line)
+      if (/: [2-9]\d %/.test(line)) ending.abort(new Error('enough'))
     }
-    hub.pauseMs = 20
-    await expect(downloadModel(name, options)).rejects.toThrow('enough')
+    hub.pauseMs = 5
+    await expect(downloadModel(name, { ...options, report })).rejects.toThrow('enough')
     expect(existsSync(folder)).toBe(false)
     await downloadModel(name, { ...options, signal: new AbortController().signal })
     await expectWhole(folder)

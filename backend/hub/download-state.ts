@@ -8,7 +8,7 @@ import type { HubFile } from './list-model.ts'
  * Bytes asked for at once: enough that asking costs nothing, and few enough that every connection has work to the end.
  * The real model has about 500 pieces.
  */
-export const defaultPieceBytes = 64 * 1024 * 1024
+const defaultPieceBytes = 64 * 1024 * 1024
 
 const fileStateSchema = z.object({
   hash: z.string(),
