@@ -28,7 +28,7 @@ function writeCertificates({ ca, server, serverKey }: CertificateSet): void {
 function start(settings: Record<string, string>, stdout: 'pipe' | number = 'pipe') {
   const env = { STATE_DIR: stateDir, BACKEND_PORT: '0', THREADS: '1', ...settings }
   const stdio = ['ignore', stdout, 'pipe', 'ipc'] as const
-  const child = fork('dist/backend/main.js', [], { env, stdio: [...stdio] })
+  const child = fork('backend/main.ts', [], { env, stdio: [...stdio] })
   const output = { stdout: '', stderr: '' }
   child.stdout?.on('data', (text) => (output.stdout += String(text)))
   child.stderr?.on('data', (text) => (output.stderr += String(text)))
@@ -200,6 +200,7 @@ describe('the backend program', () => {
     [{ SLOTS: '0', MAX_TOKENS: 'many' }, /^These settings .*\n  MAX_TOKENS: .*\n  SLOTS: .*\n$/],
     [{ ALLOWED_CLIENTS: 'edge,*.example' }, /\n  ALLOWED_CLIENTS: /],
     [{ TLS_KEY: '/nowhere/key.pem' }, /^Cannot read \/nowhere\/key.pem \(TLS_KEY\)\n$/],
+    [{ TLS_CA: 'README.md' }, /^README.md \(TLS_CA\) holds no certificate\n$/],
     [{ TLS_CERT: 'package.json' }, /^TLS_CA, TLS_CERT and TLS_KEY are not .*\n$/],
     [{ MODEL_PATH: '/nowhere' }, /^Cannot load the model.*\n$/],
   ])('ends with 1 and says why, given %o', async (settings, message) => {

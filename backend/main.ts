@@ -2,11 +2,13 @@ import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
+import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../shared/node/end-process.ts'
 import { createLog, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
+import { openFilesLimit } from '../shared/node/open-files.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
@@ -15,7 +17,8 @@ import { createDescriber, type Describe } from './describe.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { createBackendApp } from './http/app.ts'
 import { BodyMemory } from './http/body-memory.ts'
-import { CertificateExpiry } from './http/certificate-expiry.ts'
+import { connectionLimit } from './http/connection-limit.ts'
+import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
@@ -29,10 +32,12 @@ import { createTaskPool } from './processor/task-pool.ts'
 /** Milliseconds the inference process may take to end, once all answers are done. */
 const inferenceCloseMs = 700
 
-// Bundled beside this file, each a program of its own.
-const inferenceEntry = fileURLToPath(new URL('./inference.js', import.meta.url))
-const textWorker = fileURLToPath(new URL('./text-worker.js', import.meta.url))
-const imageProcess = fileURLToPath(new URL('./image-process.js', import.meta.url))
+// Each a program of its own.
+const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
+const imageProcess = fileURLToPath(
+  new URL('./processor/image-process/image-process.ts', import.meta.url),
+)
 
 const now = () => performance.now()
 
@@ -41,16 +46,27 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(output: LogSink): Promise<void> {
+<<<<<<< HEAD
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
   const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
   if (checkpointDir === undefined) return exitAfter(output, 0)
   const config = { ...settings, model: { ...settings.model, checkpointDir } }
+=======
+  const config = parseConfig(process.env)
+  await checkModel(config)
+  const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
+>>>>>>> main
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
   for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
-  const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
+  const certificates = new CertificateWatch({
+    use: 'server',
+    identity: tls,
+    log,
+    wallClock: () => Date.now(),
+  })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
   const inference = createInference({
@@ -85,6 +101,8 @@ async function run(output: LogSink): Promise<void> {
     },
   })
   const server = createBackendServer(app, tls)
+  server.maxConnections = maxConnections
+  logRefusals(server, log, now)
   const identity = watchIdentity({
     current: tls,
     read: () => readIdentity(config.tlsPaths),

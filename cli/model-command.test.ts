@@ -31,7 +31,7 @@ function start(stateDir: string, ...given: string[]) {
     HF_ENDPOINT: hub.endpoint,
     HF_HOME: path.join(root, 'home'),
   }
-  const child = spawn(process.execPath, ['dist/cli/describe.js', 'model', ...given], {
+  const child = spawn(process.execPath, ['cli/describe.ts', 'model', ...given], {
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 
-/** A program of the backend, which knows models: bundled beside this one. */
-const program = fileURLToPath(new URL('../backend/models.js', import.meta.url))
+/** A program of the backend, which knows models. */
+const program = fileURLToPath(new URL('../backend/models/main.ts', import.meta.url))
 
 /** `describe model`: all that follows is the backend program's, its help included. */
 export function modelCommand(): Command {
@@ -21,7 +21,7 @@ export function modelCommand(): Command {
 
 /** Runs the program in this terminal. Ctrl-C reaches both; what it means is left to the program. */
 async function run(given: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, ['--enable-source-maps', program, ...given], {
+  const child = spawn(process.execPath, [...process.execArgv, program, ...given], {
     stdio: 'inherit',
   })
   const passOn = (signal: NodeJS.Signals) => void child.kill(signal)

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import { CertificateWatch } from '../../shared/node/certificates/certificate-watch.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { sayError } from '../../shared/node/end-process.ts'
@@ -29,7 +30,6 @@ import { hashKeyNow } from './hash-key.ts'
 import { createHttpServer } from './http-server.ts'
 import { openSqlite } from './sqlite.ts'
 import { sweepAnswers } from './sweep-answers.ts'
-import { warnOfExpiry } from './warn-of-expiry.ts'
 import type { LogLine } from '../platform.ts'
 import { guardStream } from './guard-stream.ts'
 
@@ -42,7 +42,7 @@ async function start(): Promise<void> {
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
   for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
-  let identity = await readIdentity(config.tlsFiles)
+  const identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity)
   const now = () => performance.now()
   const pool = new BackendPool({
@@ -52,7 +52,7 @@ async function start(): Promise<void> {
     deadlineMs: config.deadlineMs,
   })
   const wallClock = () => Date.now()
-  warnOfExpiry(() => identity, logger.warn.bind(logger), wallClock)
+  const expiry = new CertificateWatch({ use: 'client', identity, log: logger, wallClock })
   const stateFolder = join(config.stateDir, 'edge')
   const keyStore = new KeyRegistry(openSqlite(stateFolder, 'keys'), wallClock)
   const keyMeter = new KeyMeter(openSqlite(stateFolder, 'usage'), String(process.pid))
@@ -112,7 +112,7 @@ async function start(): Promise<void> {
     current: identity,
     read: () => readIdentity(config.tlsFiles),
     onChange(renewed) {
-      identity = renewed
+      expiry.noteOwn(renewed)
       client.renew(renewed)
       logger.info('client certificate replaced')
     },
