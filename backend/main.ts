@@ -46,17 +46,12 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(output: LogSink): Promise<void> {
-<<<<<<< HEAD
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
   const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
   if (checkpointDir === undefined) return exitAfter(output, 0)
   const config = { ...settings, model: { ...settings.model, checkpointDir } }
-=======
-  const config = parseConfig(process.env)
-  await checkModel(config)
   const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
->>>>>>> main
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
