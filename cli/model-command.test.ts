@@ -61,8 +61,8 @@ async function clearRow(folder: string, tensor: string): Promise<void> {
     string,
     { data_offsets: [number, number] }
   >
-  const start = 8 + headerBytes + header[tensor]!.data_offsets[0]
-  await writeFile(shard, bytes.fill(0, start, start + 100))
+  const from = 8 + headerBytes + header[tensor]!.data_offsets[0]
+  await writeFile(shard, bytes.fill(0, from, from + 100))
 }
 
 const folderOf = (stateDir: string) =>
