@@ -5,6 +5,7 @@ import { certsCommand } from './certs-command.ts'
 import { CliError } from './cli-error.ts'
 import type { CliParts } from './cli-parts.ts'
 import { keysCommand } from './keys-command.ts'
+import { modelCommand } from './model-command.ts'
 
 const parts: CliParts = {
   environment: withDotEnv(process.env, '.env'),
@@ -14,6 +15,7 @@ const parts: CliParts = {
 }
 
 const program = new Command('describe')
+  .enablePositionalOptions()
   .description('Administer a describe server')
   .addHelpText(
     'after',
@@ -24,6 +26,7 @@ Settings (environment or .env):
   )
   .addCommand(keysCommand(parts))
   .addCommand(certsCommand(parts))
+  .addCommand(modelCommand())
 
 try {
   await program.parseAsync()

@@ -1,3 +1,4 @@
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
 import { BackendPool } from '../backends/pool.ts'
@@ -64,6 +65,7 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
     stopping: running,
     backend: pool.call,
     stickyByContent: config.stickyByContent,
+    bodyMemory: new BodyMemory(config.memoryBytes),
     answers,
     fetchPublic: createPublicTransport().transport,
     imageHosts: config.imageHosts,
