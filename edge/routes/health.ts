@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { startDeadline } from '../../shared/async/deadline.ts'
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { routes } from '../../shared/api/routes.ts'
@@ -27,7 +28,7 @@ export function healthRoute(platform: Platform): EdgeHandler {
     if (last === undefined || platform.now() - last.at >= cacheMs) {
       last = { health: await askBackend(platform, c.var.requestId), at: platform.now() }
     }
-    return c.json(last.health, last.health.status === 'healthy' ? 200 : 503)
+    return jsonAnswer(last.health, last.health.status === 'healthy' ? 200 : 503)
   }
 }
 
