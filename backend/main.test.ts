@@ -200,6 +200,7 @@ describe('the backend program', () => {
     [{ SLOTS: '0', MAX_TOKENS: 'many' }, /^These settings .*\n  MAX_TOKENS: .*\n  SLOTS: .*\n$/],
     [{ ALLOWED_CLIENTS: 'edge,*.example' }, /\n  ALLOWED_CLIENTS: /],
     [{ TLS_KEY: '/nowhere/key.pem' }, /^Cannot read \/nowhere\/key.pem \(TLS_KEY\)\n$/],
+    [{ TLS_CA: 'README.md' }, /^README.md \(TLS_CA\) holds no certificate\n$/],
     [{ TLS_CERT: 'package.json' }, /^TLS_CA, TLS_CERT and TLS_KEY are not .*\n$/],
     [{ MODEL_PATH: '/nowhere' }, /^Cannot load the model.*\n$/],
   ])('ends with 1 and says why, given %o', async (settings, message) => {

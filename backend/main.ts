@@ -2,11 +2,13 @@ import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
+import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../shared/node/end-process.ts'
 import { createLog, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
+import { openFilesLimit } from '../shared/node/open-files.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
@@ -14,7 +16,8 @@ import { backendSettingNames, parseConfig, type BackendConfig } from './config.t
 import { createDescriber, type Describe } from './describe.ts'
 import { createBackendApp } from './http/app.ts'
 import { BodyMemory } from './http/body-memory.ts'
-import { CertificateExpiry } from './http/certificate-expiry.ts'
+import { connectionLimit } from './http/connection-limit.ts'
+import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
@@ -45,12 +48,18 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 async function run(output: LogSink): Promise<void> {
   const config = parseConfig(process.env)
   await checkModel(config)
+  const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
   const tls = await readIdentity(config.tlsPaths)
   const log = createLog(config.logLevel, output)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
   for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
-  const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
+  const certificates = new CertificateWatch({
+    use: 'server',
+    identity: tls,
+    log,
+    wallClock: () => Date.now(),
+  })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
   const inference = createInference({
@@ -85,6 +94,8 @@ async function run(output: LogSink): Promise<void> {
     },
   })
   const server = createBackendServer(app, tls)
+  server.maxConnections = maxConnections
+  logRefusals(server, log, now)
   const identity = watchIdentity({
     current: tls,
     read: () => readIdentity(config.tlsPaths),

@@ -2,7 +2,7 @@ import type { Hono } from 'hono'
 import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { routes } from '../../shared/api/routes.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
-import type { CertificateStatus } from './certificate-expiry.ts'
+import type { CertificateStatus } from '../../shared/node/certificates/certificate-watch.ts'
 import type { BackendEnv } from './exchange.ts'
 
 /** Whether a request would be served now, or why not. */

@@ -8,7 +8,10 @@ import {
   type TestBackend,
 } from '../../test/support/test-backend.ts'
 import { maxImageBytes, maxUploadBytes } from '../../shared/api/limits.ts'
-import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
+import {
+  createCertificates,
+  type CertificateSet,
+} from '../../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet
 let backend: TestBackend
@@ -64,6 +67,58 @@ describe('the client certificate', () => {
       })
     },
   )
+})
+
+describe('refused clients', () => {
+  const refusals = () => backend.logLines.map(({ msg, client }) => [msg, client])
+
+  /** Connects with certificates of the test's own. @returns what the log says then */
+  async function refusedWith(identity: { cert?: string; key?: string }, ca = certificates.ca) {
+    const dispatcher = new Agent({ connect: { ca, ...identity } })
+    await expect(fetch(`https://localhost:${backend.port}/health`, { dispatcher })).rejects.toThrow(
+      'fetch failed',
+    )
+    await dispatcher.destroy()
+    await until(() => backend.logLines.length > 0)
+    return refusals()
+  }
+
+  it('of another authority are logged with their address, once a minute', async () => {
+    backend = await startTestBackend({ certificates, logRefusals: true })
+    const stranger = await makeCertificates('edge')
+    const identity = { cert: stranger.client, key: stranger.clientKey }
+    const line = ['client refused: its certificate is not signed by TLS_CA', '127.0.0.1']
+    expect(await refusedWith(identity)).toEqual([line])
+    expect(await refusedWith(identity)).toEqual([line])
+    expect((await backend.fetch('/health')).status).toBe(200)
+  })
+
+  it('are told apart by what is wrong', async () => {
+    backend = await startTestBackend({ certificates, logRefusals: true })
+    expect(await refusedWith({})).toEqual([['client refused: it has no certificate', '127.0.0.1']])
+  })
+
+  it('are told apart: an expired certificate', async () => {
+    const old = await createCertificates(
+      { server: ['localhost'], client: 'edge' },
+      Date.now() - 400 * 86_400_000,
+    )
+    const { server, serverKey } = certificates
+    const believing = { ...certificates, ca: old.ca, server, serverKey }
+    backend = await startTestBackend({ certificates: believing, logRefusals: true })
+    expect(await refusedWith({ cert: old.client, key: old.clientKey })).toEqual([
+      ['client refused: its certificate has expired', '127.0.0.1'],
+    ])
+  })
+
+  it('because there are too many connections are logged', async () => {
+    backend = await startTestBackend({ certificates, logRefusals: true, maxConnections: 1 })
+    const first = await backend.open()
+    await expect(backend.open()).rejects.toThrow(/reset|disconnected|hang up/)
+    await until(() => backend.logLines.length > 0)
+    expect(refusals()).toEqual([['connection refused: 1 are open already', '127.0.0.1']])
+    first.destroy()
+  })
 })
 
 describe('a resumed TLS session', () => {

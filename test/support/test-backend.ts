@@ -14,6 +14,7 @@ import { createBackendApp } from '../../backend/http/app.ts'
 import { BodyMemory } from '../../backend/http/body-memory.ts'
 import { RunningExchanges } from '../../backend/http/exchange.ts'
 import type { Readiness } from '../../backend/http/health-route.ts'
+import { logRefusals } from '../../backend/http/log-refusals.ts'
 import { createBackendServer, listen, stopServer, type Drain } from '../../backend/http/server.ts'
 import { after as realAfter, type After } from '../../shared/async/timer.ts'
 import type { Message, Processor } from '../../backend/processor/processor.ts'
@@ -182,6 +183,9 @@ interface TestBackendOptions {
   readonly allowedClients?: readonly string[]
   readonly after?: After
   readonly heartbeatMs?: number
+  /** Whether the log says why connections were refused. */
+  readonly logRefusals?: boolean
+  readonly maxConnections?: number
   readonly transport?: Transport
   /** Bytes; unlimited unless given. */
   readonly uploadMemoryBytes?: number
@@ -202,9 +206,10 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     randomSeed: () => 42,
     defaultMaxTokens: 100,
   })
+  const log = pino({ level: 'trace' }, collectLines(logLines))
   const app = createBackendApp({
     running,
-    log: pino({ level: 'trace' }, collectLines(logLines)),
+    log,
     now: () => performance.now(),
     deadlineMs: defaultDeadlineMs,
     allowedClients: options.allowedClients ?? ['edge'],
@@ -228,6 +233,8 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   })
   const { ca, server: cert, serverKey: key } = certificates
   const server = createBackendServer(app, { ca, cert, key })
+  if (options.logRefusals === true) logRefusals(server, log, () => performance.now())
+  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections
   const port = await listen(server, 0, '127.0.0.1')
   const identity = { ca, cert: certificates.client, key: certificates.clientKey }
   const agent = new Agent({ connect: identity })
