@@ -6,6 +6,7 @@ import { certsCommand } from './certs-command.ts'
 import { CliError } from './cli-error.ts'
 import type { CliParts } from './cli-parts.ts'
 import { keysCommand } from './keys-command.ts'
+import { modelCommand } from './model-command.ts'
 
 const parts: CliParts = {
   environment: withDotEnv(process.env, '.env'),
@@ -15,6 +16,7 @@ const parts: CliParts = {
 }
 
 const program = new Command('describe')
+  .enablePositionalOptions()
   .description('Administer a describe server')
   .version(packageJson.version)
   .addHelpText(
@@ -26,6 +28,7 @@ Settings (environment or .env):
   )
   .addCommand(keysCommand(parts))
   .addCommand(certsCommand(parts))
+  .addCommand(modelCommand())
 
 try {
   await program.parseAsync()

@@ -41,10 +41,10 @@ describe('parseStartSettings()', () => {
 
 describe('settingWarnings()', () => {
   it('names every unknown name in .env, with the one that may have been meant', () => {
-    const dotEnv = { PORT: '1', PROT: '9999', HF_TOKEN: 'secret', DESCRIBE_URL: 'http://a' }
+    const dotEnv = { PORT: '1', PROT: '9999', MY_SECRET: 'secret', DESCRIBE_URL: 'http://a' }
     expect(settingWarnings(dotEnv, {})).toEqual([
       'Warning: PROT in .env is no setting and has no effect; did you mean PORT?',
-      'Warning: HF_TOKEN in .env is no setting and has no effect',
+      'Warning: MY_SECRET in .env is no setting and has no effect',
     ])
   })
 
