@@ -195,6 +195,10 @@ describe('model', () => {
       code: 1,
       stderr: 'there is no folder /nowhere\n',
     })
+    expect(await run('errors', 'verify', 'moonshotai/None')).toMatchObject({
+      code: 1,
+      stderr: 'moonshotai/None is not on this machine: describe model pull moonshotai/None\n',
+    })
     const help = await run('errors', '--help')
     expect(help).toMatchObject({ code: 0, stderr: '' })
     expect(help.stdout).toContain('Usage: describe model')
