@@ -182,7 +182,7 @@ describe('model', () => {
     expect(again.stdout).toMatch(/, [\d.]+ \w+ of them are here\n/)
   })
 
-  it('says what is wrong in one line', async () => {
+  it('says what is wrong in one line', { timeout: 120_000 }, async () => {
     expect(await run('errors', 'pull', 'moonshotai/None')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^moonshotai\/None@main: .* answers 401 .*\n$/) as string,
