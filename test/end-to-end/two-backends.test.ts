@@ -111,10 +111,10 @@ it('goes on with the other backend when the engine of one hangs, and takes it ba
 })
 
 it('loses no request when one backend after the other is stopped and started again', async () => {
-  let isOver = false
+  const isOver = new AbortController()
   const outcomes: string[] = []
   const client = async () => {
-    while (!isOver) outcomes.push(await ask())
+    while (!isOver.signal.aborted) outcomes.push(await ask())
   }
   const clients = Promise.all(Array.from({ length: 4 }, client))
   for (const [index, { child, url }] of backends.entries()) {
@@ -127,7 +127,7 @@ it('loses no request when one backend after the other is stopped and started aga
     // Until the edge has taken it back, the other one must not go.
     await wait(takenBackMs)
   }
-  isOver = true
+  isOver.abort()
   await clients
   expect(outcomes.filter((outcome) => outcome !== 'ok')).toEqual([])
 }, 90_000)
