@@ -32,10 +32,12 @@ import { createTaskPool } from './processor/task-pool.ts'
 /** Milliseconds the inference process may take to end, once all answers are done. */
 const inferenceCloseMs = 700
 
-// Bundled beside this file, each a program of its own.
-const inferenceEntry = fileURLToPath(new URL('./inference.js', import.meta.url))
-const textWorker = fileURLToPath(new URL('./text-worker.js', import.meta.url))
-const imageProcess = fileURLToPath(new URL('./image-process.js', import.meta.url))
+// Each a program of its own.
+const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
+const imageProcess = fileURLToPath(
+  new URL('./processor/image-process/image-process.ts', import.meta.url),
+)
 
 const now = () => performance.now()
 

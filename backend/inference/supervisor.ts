@@ -31,7 +31,7 @@ export interface Inference extends Engine {
 }
 
 interface InferenceOptions {
-  /** Path of the bundled child program. */
+  /** Path of the child program. */
   readonly entry: string
   readonly init: InferenceInit
   /** Environment of the child. */

@@ -16,7 +16,7 @@ const logCloseMs = 500
 
 export interface ProgramOptions {
   readonly name: string
-  /** Bundled entry file. */
+  /** Entry file. */
   readonly script: string
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Lines are appended here whole; the terminal gets them in short. */
@@ -52,7 +52,6 @@ export class Program {
     this.#log = new LogSink({ fd: this.#logFd, lossLine: jsonLossLine })
     this.#child = fork(script, [], {
       env: environment,
-      execArgv: ['--enable-source-maps'],
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })

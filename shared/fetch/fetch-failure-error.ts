@@ -38,7 +38,7 @@ function describe(failure: FetchFailure): { code: FetchErrorCode; text: string }
     case 'not_an_image':
       return {
         code: 'image_fetch_failed',
-        text: 'the answer is not a JPEG, PNG, GIF, WebP or AVIF image',
+        text: 'the answer is not a JPEG, PNG, WebP, GIF, AVIF or TIFF image',
       }
     case 'too_large':
       return {

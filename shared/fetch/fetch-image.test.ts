@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { maxFetchedImageBytes, maxFetchedTotalBytes } from '../api/limits.ts'
@@ -64,6 +65,9 @@ describe('detectImageType()', () => {
     'RIFF\x24\0\0\0WEBPVP8L\x10\0\0\0/',
     'RIFF\x24\0\0\0WEBPVP8X\n\0\0\0',
     '\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf',
+    'II*\0',
+    'MM\0*\0\0\0\x10',
+    'II+\0\x08\0\0\0',
   ])('takes no web page for an image that begins with %j', (signature) => {
     for (const page of [
       '<!doctype html><title>A page</title>',
@@ -80,6 +84,8 @@ describe('detectImageType()', () => {
     ['avif', {}],
     ['png', {}],
     ['jpeg', {}],
+    ['tiff', {}],
+    ['tiff', { bigtiff: true }],
   ] as const)('knows a real %s, %o', async (format, options) => {
     const pixels = { width: 9, height: 7, channels: 4, background: '#36912380' } as const
     const image = sharp({ create: pixels })
@@ -87,6 +93,16 @@ describe('detectImageType()', () => {
       const bytes = await one.toFormat(format, options).toBuffer()
       expect(detectImageType(bytes)).toBe(`image/${format}`)
     }
+  })
+
+  it.each([
+    ['by_url_jpeg.tif', 'image/tiff'],
+    ['by_url_bigtiff.tif', 'image/tiff'],
+    ['tif_cmyk_spot2.tif', 'image/tiff'],
+    ['avif_sequence.avif', 'image/avif'],
+    ['png_cgbi.png', 'image/png'],
+  ])('knows %s, which the backend judges', (name, type) => {
+    expect(detectImageType(readFileSync(`test/cases/files/${name}`))).toBe(type)
   })
 })
 

@@ -64,7 +64,7 @@ const maxRedirects = 3
 const redirectStatuses = new Set([301, 302, 303, 307, 308])
 
 const requestHeaders = {
-  accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif',
+  accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/tiff',
   // The bytes counted are then the bytes sent.
   'accept-encoding': 'identity',
   'user-agent': 'describe-server (image fetch)',

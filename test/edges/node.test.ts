@@ -4,15 +4,11 @@ import { closeSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { programs } from '../../scripts/programs.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import { RecordingBackend } from '../support/recording-backend.ts'
 import { describeEdge } from '../support/edge-suite.ts'
-import {
-  nodeEdgeProgram,
-  startNodeEdge,
-  tlsSettings,
-  writeCertificates,
-} from '../support/node-edge.ts'
+import { startNodeEdge, tlsSettings, writeCertificates } from '../support/node-edge.ts'
 
 describeEdge('Node', startNodeEdge)
 
@@ -225,7 +221,7 @@ describe('the Node edge on SIGHUP', () => {
 async function runToEnd(
   environment: Record<string, string>,
 ): Promise<{ code: number | null; output: string }> {
-  const child = fork(nodeEdgeProgram, { env: environment, silent: true })
+  const child = fork(programs.nodeEdge, { env: environment, silent: true })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => (output += text))
