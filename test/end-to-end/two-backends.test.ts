@@ -63,13 +63,13 @@ afterAll(async () => {
 async function startBackend(port = 0): Promise<RealBackend> {
   const ownPort = { BACKEND_PORT: String(port) }
   const env = { STATE_DIR: folder, THREADS: '1', LOG_LEVEL: 'silent', ...ownPort }
-  const child = fork('dist/backend/main.js', [], { env })
+  const child = fork('backend/main.ts', [], { env })
   const [message] = (await once(child, 'message')) as [{ port: number }]
   return { child, url: `https://localhost:${message.port}` }
 }
 
 const inferencePid = ({ child }: RealBackend) =>
-  descendantsOf(child.pid!).find(({ command }) => command.includes('inference.js'))?.pid
+  descendantsOf(child.pid!).find(({ command }) => command.includes('inference/child.ts'))?.pid
 
 async function healthOf({ url }: RealBackend): Promise<number> {
   const { ca, client: cert, clientKey: key } = certificates
