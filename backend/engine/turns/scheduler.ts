@@ -73,7 +73,10 @@ function inOrder<S extends Schedulable>(
     .toSorted((a, b) => a.promptLeft - b.promptLeft)
 }
 
-function countByTenant(running: readonly Schedulable[]): ReadonlyMap<string, number> {
+/** Sequences of each tenant. */
+export function countByTenant(
+  running: readonly Pick<Schedulable, 'tenant'>[],
+): Map<string, number> {
   const counts = new Map<string, number>()
   for (const { tenant } of running) counts.set(tenant, (counts.get(tenant) ?? 0) + 1)
   return counts
