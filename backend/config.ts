@@ -6,6 +6,8 @@ import { hostsSetting } from '../shared/fetch/host-rules.ts'
 import { logLevels } from '../shared/log/log-levels.ts'
 import { parseEnvironment } from '../shared/node/environment.ts'
 import { booleanSetting } from '../shared/settings/boolean.ts'
+import { deadlineSetting } from '../shared/settings/deadline.ts'
+import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
@@ -64,6 +66,8 @@ const schema = z.object({
     .refine((names) => names.every((name) => certificateName.test(name)), {
       error: 'expected certificate names, separated by commas',
     }),
+  DEADLINE_MS: deadlineSetting,
+  DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
@@ -121,6 +125,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     },
     defaultMaxTokens: settings.MAX_TOKENS,
     uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
+    deadlineMs: settings.DEADLINE_MS,
+    drainMs: settings.DRAIN_TIMEOUT_MS,
     decodeMemoryBytes: settings.DECODE_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
     imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },

@@ -2,10 +2,12 @@ import { Hono } from 'hono'
 import { errorResponse, ServiceError, toServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { edgeRoutes, type EdgeRouteName, type RouteName, routes } from '../shared/api/routes.ts'
+import { auditRefusals } from './admin/audit-refusals.ts'
 import { keyRoutes } from './admin/key-routes.ts'
 import { usageRoute } from './admin/usage-route.ts'
 import { idempotent } from './idempotency/idempotent.ts'
-import { authenticate } from './keys/authenticate.ts'
+import { authenticate, keyFailureWindowMs, maxKeyFailures } from './keys/authenticate.ts'
+import { AddressWindow } from './limits/address-window.ts'
 import { cutRevokedStream } from './calls/cut-revoked-stream.ts'
 import { guardAddress } from './limits/guard-address.ts'
 import { LateMeter } from './limits/late-meter.ts'
@@ -28,6 +30,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     image: imageRoute(platform, metered),
     imageUrl: imageUrlRoute(platform, metered),
   }
+  const failures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
   const app = new Hono<EdgeEnv>()
   app.use(identify(platform))
   app.use(logRequests(platform))
@@ -38,7 +41,8 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     const { method, path, scope } = edgeRoutes[name]
     app.on(method, path, nameRoute(name))
     if (scope === null) continue
-    app.on(method, path, authenticate(platform.keys, scope))
+    if (scope === 'admin') app.on(method, path, auditRefusals(platform))
+    app.on(method, path, authenticate(platform, scope, failures))
     if (platform.revocationCutsStreams) app.on(method, path, cutRevokedStream(platform))
   }
   for (const name of Object.keys(handlers) as RouteName[]) {
@@ -57,6 +61,7 @@ function identify(platform: Platform): EdgeMiddleware {
   return async (c, next) => {
     c.set('startedAt', platform.now())
     c.set('requestId', requestIdFrom(c.req.header(requestIdHeader)))
+    c.set('address', platform.clientAddress(c))
     await next()
     c.res.headers.set(requestIdHeader, c.get('requestId'))
   }

@@ -21,6 +21,8 @@ export interface Platform {
   readonly revocationCutsStreams: boolean
   /** Counts what keys use. */
   readonly meter: Meter
+  /** Where a request comes from; undefined where nobody can know. */
+  readonly clientAddress: (c: EdgeContext) => string | undefined
   /** False when the client's address sends far too much; asked before anything else is done for it. */
   readonly admitAddress: (c: EdgeContext) => Promise<boolean>
   /** Makes a web stream that the platform sends well. */
@@ -91,6 +93,8 @@ export interface EdgeEnv {
   }
   Variables: {
     requestId: string
+    /** Where the request comes from. */
+    address?: string | undefined
     /** Milliseconds, by the platform's clock. */
     startedAt: number
     /** Whose request this is; never the key itself. */

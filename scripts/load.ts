@@ -48,7 +48,7 @@ function untilInterrupted(): AbortSignal {
   return controller.signal
 }
 
-async function main(options: LoadOptions): Promise<void> {
+async function measure(options: LoadOptions): Promise<number> {
   const { url, requests, rate, timeoutMs } = options
   const concurrency =
     options.concurrency ?? (rate === undefined ? defaultConcurrency : maxConcurrency)
@@ -58,12 +58,16 @@ async function main(options: LoadOptions): Promise<void> {
   const schedule = { requests, concurrency, ratePerSecond: rate }
   const statistics = await measureLoad(target, schedule, untilInterrupted())
   console.log(options.json ? JSON.stringify(statistics, undefined, 2) : loadTable(statistics))
-  if (statistics.ok === 0) process.exitCode = 1
+  return statistics.ok === 0 ? 1 : 0
 }
 
-try {
-  await main(parseLoadOptions(loadCommand(), process.argv.slice(2)))
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
+/** `npm run load`: measures what clients of a server feel. @returns the exit code: 1 when no request succeeded */
+export async function main(given: readonly string[]): Promise<number> {
+  const options = parseLoadOptions(loadCommand(), given)
+  try {
+    return await measure(options)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    return 1
+  }
 }

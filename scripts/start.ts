@@ -1,5 +1,4 @@
-import { fileURLToPath } from 'node:url'
-import { readDotEnv, withDotEnv, type Environment } from '../shared/node/dot-env.ts'
+import { readDotEnv, withDotEnv } from '../shared/node/dot-env.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { sayError } from '../shared/node/end-process.ts'
 import { LogSink } from '../shared/node/log-sink.ts'
@@ -8,33 +7,19 @@ import { samplePicture } from './start/readiness.ts'
 import { settingWarnings } from './start/settings.ts'
 import { StartError } from './start/start-error.ts'
 
-interface StartOptions {
-  readonly environment: Environment
-  /** Bundles the Worker where needed. @returns path of the bundle */
-  readonly buildWorker: () => Promise<string>
-}
-
 /** Milliseconds the last lines may take to reach the terminal. */
 const lastLinesMs = 500
-
-const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /**
  * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of the edge.
  * @returns the exit code
  */
-export async function main({ environment, buildWorker }: StartOptions): Promise<number> {
+export async function main(): Promise<number> {
   const terminal = openTerminal()
   const print = (line: string) => terminal.write(`${line}\n`)
-  for (const line of settingWarnings(readDotEnv('.env'), environment)) sayError(line)
+  for (const line of settingWarnings(readDotEnv('.env'), process.env)) sayError(line)
   const launcher = new Launcher({
-    environment: withDotEnv(environment, '.env'),
-    scripts: {
-      backend: bundled('../backend/main.js'),
-      nodeEdge: bundled('../edge/node.js'),
-      workerEdge: bundled('./worker-edge.js'),
-    },
-    buildWorker,
+    environment: withDotEnv(process.env, '.env'),
     print,
   })
   const signal = nextSignal()
@@ -60,10 +45,14 @@ function openTerminal(): LogSink {
   return new LogSink({ fd: 1, lossLine: (lost) => `(${lost} lines could not be shown)` })
 }
 
-/** Resolves with the first signal to end. Later ones are ignored: npm repeats the terminal's Ctrl-C. */
+/**
+ * Resolves with the first signal to end, or when the process that runs this one on another Node is gone. Later ones are
+ * ignored: npm repeats the terminal's Ctrl-C.
+ */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => resolve(name))
+    const names = ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']
+    for (const name of names) process.on(name, () => resolve(name))
   })
 }
 

@@ -1,11 +1,11 @@
 import type { Hono } from 'hono'
 import { routes } from '../../shared/api/routes.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
-import type { CertificateStatus } from './certificate-expiry.ts'
+import type { CertificateStatus } from '../../shared/node/certificates/certificate-watch.ts'
 import type { BackendEnv } from './exchange.ts'
 
 /** Whether a request would be served now, or why not. */
-export type Readiness = 'ready' | 'model_loading' | 'engine_restarting'
+export type Readiness = 'ready' | 'model_loading' | 'engine_restarting' | 'shutting_down'
 
 export interface HealthParts {
   readonly readiness: () => Readiness

@@ -329,7 +329,7 @@ describe('keyRoutes()', () => {
     ])
     for (const line of lines) {
       expect(line).toMatchObject({
-        level: 'info',
+        level: 'warn',
         message: 'audit',
         request_id: 'a-request',
         changed_key_id: id,

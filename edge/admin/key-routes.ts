@@ -117,12 +117,13 @@ function noted(
 ): KeyView {
   keys.noteChange(record.id, record.version)
   log({
-    level: 'info',
+    level: 'warn',
     message: 'audit',
     request_id: c.var.requestId,
     change: `key ${change}`,
     changed_key_id: record.id,
     by_key_id: c.var.key?.id,
+    address: c.var.address,
     ...(fields === undefined ? {} : { fields: fields.join(',') }),
   })
   return viewOf(record, wallClock())

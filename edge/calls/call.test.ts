@@ -64,6 +64,7 @@ function setUp(limits: KeyLimits, parts: Partial<Platform> = {}) {
     keys: { ...keys, verify: async () => ({ key }) },
     ...keyParts,
     meter: localMeter(new KeyMeter(sql), () => clock.ms),
+    clientAddress: () => undefined,
     admitAddress: async () => true,
     webBody: copiedStream,
     relay: guardStream,

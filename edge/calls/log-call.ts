@@ -32,6 +32,7 @@ function lineOf(c: EdgeContext, status: number, now: number): LogLine {
     request_id: c.get('requestId'),
     route: c.get('route') ?? 'unknown',
     key_id: c.get('key')?.id ?? null,
+    address: c.get('address'),
     backend: c.get('backendId') ?? null,
     status,
     ms: tenths(now - startedAt),

@@ -1,28 +1,62 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Scope } from '../../shared/api/scopes.ts'
-import type { EdgeMiddleware } from '../platform.ts'
+import type { AddressWindow } from '../limits/address-window.ts'
+import type { EdgeContext, EdgeMiddleware, Platform } from '../platform.ts'
 import type { ApiKeys } from './api-keys.ts'
 import type { KeyIdentity } from './key-record.ts'
 
 /**
- * Lets requests with a valid API key that is allowed `scope` pass.
- * @throws {ServiceError} `missing_api_key`, `invalid_api_key`, `revoked_api_key`, `expired_api_key`,
+ * Requests with a key that is not valid that one address may send in each window: far more than a client whose key has
+ * ended needs to learn it, and too few to fill a log.
+ */
+export const maxKeyFailures = 100
+export const keyFailureWindowMs = 60_000
+
+/**
+ * Lets requests with a valid API key that is allowed `scope` pass. An address that has sent too many others is answered
+ * 429 to all further ones, until the window is over; its valid keys go on working, since they may be somebody else's who
+ * shares the address.
+ * @param failures counts requests with keys that are not valid
+ * @throws {ServiceError} `missing_api_key`, `invalid_api_key`, `revoked_api_key`, `expired_api_key`, `rate_limited`,
  *   `forbidden_scope`, `keys_unavailable`
  */
-export function authenticate(keys: ApiKeys, scope: Scope): EdgeMiddleware {
+export function authenticate(
+  platform: Pick<Platform, 'keys' | 'now'>,
+  scope: Scope,
+  failures: AddressWindow,
+): EdgeMiddleware {
   return async (c, next) => {
     const presented = presentedKey(c.req.raw.headers)
     if (presented === undefined) {
       const message = 'An API key is required, as X-API-Key or as Authorization: Bearer'
       throw new ServiceError('missing_api_key', message)
     }
-    const key = await identify(keys, presented)
+    const key = await identify(platform.keys, presented).catch((error: unknown) => {
+      throw isKeyFailure(error) ? brakeOr(error, c, platform.now(), failures) : error
+    })
     c.set('key', key)
     if (!key.scopes.includes(scope)) {
       throw new ServiceError('forbidden_scope', `The API key lacks the scope ${scope}`)
     }
     await next()
   }
+}
+
+function isKeyFailure(error: unknown): error is ServiceError {
+  return error instanceof ServiceError && error.status === 401
+}
+
+function brakeOr(
+  failure: ServiceError,
+  c: EdgeContext,
+  now: number,
+  failures: AddressWindow,
+): ServiceError {
+  const { address } = c.var
+  if (address === undefined || failures.admit(address, now)) return failure
+  const message = `More than ${maxKeyFailures} keys that are not valid came from this address within a minute`
+  const retryAfterSeconds = failures.msLeft(now) / 1_000
+  return new ServiceError('rate_limited', message, { retryAfterSeconds })
 }
 
 async function identify(keys: ApiKeys, presented: string): Promise<KeyIdentity> {

@@ -1,8 +1,11 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { EdgeMiddleware, Platform } from '../platform.ts'
 
+/** Milliseconds in which requests of an address are counted. Short: a guard must let go soon, and hold back at once. */
+export const addressWindowMs = 10_000
+
 /** Seconds to keep away: the length of the guard's window, here and in a Worker's binding. */
-const retryAfterSeconds = 10
+const retryAfterSeconds = addressWindowMs / 1_000
 
 /** Turns away addresses that send far too much, before anything else is done for them. @throws `rate_limited` */
 export function guardAddress({ admitAddress }: Platform): EdgeMiddleware {

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import * as z from 'zod'
-import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
-import { dayMs } from '../../shared/time/day.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
+import { deadlineSetting } from '../../shared/settings/deadline.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
+import { proxiesSetting } from './client-address.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 /** Requests one client address may send in ten seconds: far more than anybody means to. */
@@ -26,9 +26,10 @@ const edgeSettings = z.object({
   REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
   REVOCATION_CUTS_STREAMS: booleanSetting.default(false),
   ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
+  TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
-  DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
+  DEADLINE_MS: deadlineSetting,
   STATE_DIR: z.string().default('.local'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
@@ -54,6 +55,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
     graceMs: settings.REVOCATION_GRACE_MS,
   },
   addressLimit: settings.ADDRESS_LIMIT,
+  trustedProxies: settings.TRUSTED_PROXIES,
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
   stateDir: settings.STATE_DIR,
   deadlineMs: settings.DEADLINE_MS,

@@ -7,6 +7,7 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import type { Hono } from 'hono'
@@ -55,7 +56,7 @@ function answerMalformed(server: Server, log: (line: LogLine) => void): void {
     if (hasBegun && incoming?.complete === false) return void socket.end(() => socket.destroy())
     const requestId = requestIdFrom(undefined)
     const error = refusalOf(cause.code)
-    log(lineOf(error, requestId))
+    log({ ...lineOf(error, requestId), address: (socket as Partial<Socket>).remoteAddress })
     socket.end(rawAnswer(error, requestId), () => socket.destroy())
   })
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import { CertificateWatch } from '../../shared/node/certificates/certificate-watch.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { sayError } from '../../shared/node/end-process.ts'
@@ -17,9 +18,11 @@ import { createApiKeys } from '../keys/api-keys.ts'
 import { KeyRegistry } from '../keys/key-registry.ts'
 import { localKeySource } from '../keys/key-source.ts'
 import { isLoopback, AddressWindow } from '../limits/address-window.ts'
+import { addressWindowMs } from '../limits/guard-address.ts'
 import { KeyMeter } from '../limits/key-meter.ts'
 import { localMeter } from '../limits/local-meter.ts'
 import { BackendClient } from './backend-client.ts'
+import { clientAddress } from './client-address.ts'
 import { edgeSettingNames, parseEdgeConfig } from './config.ts'
 import { afterSending } from './after-sending.ts'
 import { isEarlierProcess } from './earlier-process.ts'
@@ -27,7 +30,6 @@ import { hashKeyNow } from './hash-key.ts'
 import { createHttpServer } from './http-server.ts'
 import { openSqlite } from './sqlite.ts'
 import { sweepAnswers } from './sweep-answers.ts'
-import { warnOfExpiry } from './warn-of-expiry.ts'
 import type { LogLine } from '../platform.ts'
 import { guardStream } from './guard-stream.ts'
 
@@ -40,7 +42,7 @@ async function start(): Promise<void> {
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
   for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
-  let identity = await readIdentity(config.tlsFiles)
+  const identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity)
   const now = () => performance.now()
   const pool = new BackendPool({
@@ -50,7 +52,7 @@ async function start(): Promise<void> {
     deadlineMs: config.deadlineMs,
   })
   const wallClock = () => Date.now()
-  warnOfExpiry(() => identity, logger.warn.bind(logger), wallClock)
+  const expiry = new CertificateWatch({ use: 'client', identity, log: logger, wallClock })
   const stateFolder = join(config.stateDir, 'edge')
   const keyStore = new KeyRegistry(openSqlite(stateFolder, 'keys'), wallClock)
   const keyMeter = new KeyMeter(openSqlite(stateFolder, 'usage'), String(process.pid))
@@ -59,7 +61,7 @@ async function start(): Promise<void> {
   const answers = new AnswerRegister(answersFile, wallClock, String(process.pid))
   answers.abandonRuns(isEarlierProcess)
   sweepAnswers(answers, (error) => logger.error({ detail: String(error) }, 'answers not removed'))
-  const addresses = new AddressWindow(config.addressLimit)
+  const addresses = new AddressWindow(config.addressLimit, addressWindowMs)
   const log = ({ level, message, ...fields }: LogLine) => logger[level](fields, message)
   const app = createEdgeApp({
     keys: createApiKeys({
@@ -71,8 +73,13 @@ async function start(): Promise<void> {
     keyStore,
     revocationCutsStreams: config.revocation.cutsStreams,
     meter: afterSending(localMeter(keyMeter, wallClock)),
+    clientAddress(c) {
+      const peer = c.env.incoming?.socket?.remoteAddress
+      const forwardedFor = c.req.header('x-forwarded-for')
+      return peer && clientAddress(peer, forwardedFor, config.trustedProxies)
+    },
     async admitAddress(c) {
-      const address = c.env.incoming?.socket?.remoteAddress
+      const { address } = c.var
       return address === undefined || isLoopback(address) || addresses.admit(address, now())
     },
     webBody: copiedStream,
@@ -105,7 +112,7 @@ async function start(): Promise<void> {
     current: identity,
     read: () => readIdentity(config.tlsFiles),
     onChange(renewed) {
-      identity = renewed
+      expiry.noteOwn(renewed)
       client.renew(renewed)
       logger.info('client certificate replaced')
     },

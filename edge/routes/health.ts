@@ -12,7 +12,7 @@ const cacheMs = 1_000
 
 const unavailable = z.object({
   status: z.literal('unavailable'),
-  reason: z.enum(['model_loading', 'engine_restarting']),
+  reason: z.enum(['model_loading', 'engine_restarting', 'shutting_down']),
 })
 
 type Health =

@@ -69,9 +69,10 @@ function createPlatform(config: WorkerConfig): Platform {
     keyStore,
     revocationCutsStreams: config.REVOCATION_CUTS_STREAMS,
     meter: remoteMeter(config.KEY_METER),
+    // Set by Cloudflare's network, and by nobody where the Worker runs elsewhere.
+    clientAddress: (c) => c.req.header('cf-connecting-ip'),
     async admitAddress(c) {
-      // Set by Cloudflare's network, and by nobody where the Worker runs elsewhere.
-      const address = c.req.header('cf-connecting-ip')
+      const { address } = c.var
       if (address === undefined) return true
       const { success } = await config.ADDRESS_GUARD.limit({ key: networkOf(address) })
       return success

@@ -1,24 +1,16 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Environment } from '../../shared/node/dot-env.ts'
+import { buildWorker } from '../build-worker.ts'
+import { programs } from '../programs.ts'
 import { prepare } from './prepare.ts'
 import { Program, type ProgramOptions } from './program.ts'
 import { proveReadiness, waitForBackend } from './readiness.ts'
 import { parseStartSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
-/** Bundled entry files of the programs. */
-interface ProgramScripts {
-  readonly backend: string
-  readonly nodeEdge: string
-  readonly workerEdge: string
-}
-
 interface LauncherParts {
   readonly environment: Environment
-  readonly scripts: ProgramScripts
-  /** Bundles the Worker where needed. @returns path of the bundle */
-  readonly buildWorker: () => Promise<string>
   readonly print: (line: string) => void
 }
 
@@ -60,7 +52,7 @@ export class Launcher {
    * @throws {StartError | ConfigError} when the product cannot start
    */
   async start(): Promise<ReadyProduct> {
-    const { environment, scripts, buildWorker } = this.#parts
+    const { environment } = this.#parts
     const settings = parseStartSettings(environment)
     const bundle = settings.edgeKind === 'worker' ? buildWorker() : undefined
     // Awaited later; a failure before that must not end the process from the side.
@@ -69,10 +61,12 @@ export class Launcher {
     const { edge, backend, certificates, apiKey, apiKeyFile, logsDir } = await prepare(settings)
     const run = (name: string, script: string, changes: Environment) => {
       const logFile = join(logsDir, `${name}.log`)
-      this.#run({ name, script, logFile, logLevel: settings.logLevel, environment: changes })
+      const { logLevel, drainMs } = settings
+      const own = { ...changes, DRAIN_TIMEOUT_MS: String(drainMs) }
+      this.#run({ name, script, logFile, logLevel, drainMs, environment: own })
     }
-    run('backend', scripts.backend, { BACKEND_PORT: String(backend.port), API_KEY: undefined })
-    run('edge', bundle === undefined ? scripts.nodeEdge : scripts.workerEdge, {
+    run('backend', programs.backend, { BACKEND_PORT: String(backend.port), API_KEY: undefined })
+    run('edge', bundle === undefined ? programs.nodeEdge : programs.workerEdge, {
       API_KEY: apiKey,
       BACKEND_URL: backend.url,
       PORT: String(edge.port),

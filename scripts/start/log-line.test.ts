@@ -19,6 +19,23 @@ describe('readLogLine()', () => {
     expect(brief).toMatch(/^\d\d:\d\d:30 edge {4}info {2}request route=text status=200$/)
   })
 
+  it('shows what an audit line says', () => {
+    const line = JSON.stringify({
+      level: 'warn',
+      time: '2026-03-01T10:20:30Z',
+      request_id: 'req_1',
+      change: 'key changed',
+      changed_key_id: 'aaaaaaaaaaaa',
+      by_key_id: 'default',
+      address: '192.0.2.1',
+      fields: 'scopes,limits',
+      msg: 'audit',
+    })
+    expect(readLogLine('edge', line, now).brief).toMatch(
+      /audit change=key changed changed_key_id=aaaaaaaaaaaa fields=scopes,limits by_key_id=default address=192.0.2.1$/,
+    )
+  })
+
   it('adds a time where there is none', () => {
     const { whole } = readLogLine('edge', '{"level":"warn","message":"slow"}', now)
     expect(JSON.parse(whole)).toEqual({

@@ -20,6 +20,9 @@ const schema = z.object({
   TLS_KEY: setByStart.optional(),
 })
 
+/** Milliseconds answers may take to end unless configured: whoever ends `npm start` waits for it. */
+const startDrainMs = 2_500
+
 const anyGoodKey = '0123456789abcdefghijklmn'
 
 /** Of the command line, which reads the same `.env`. */
@@ -75,6 +78,7 @@ export function parseStartSettings(environment: Environment) {
     backend: { host: backend.host, port: backend.port },
     edge: { host: edge.host, port: edge.port },
     logLevel: edge.logLevel,
+    drainMs: environment['DRAIN_TIMEOUT_MS'] ? backend.drainMs : startDrainMs,
   }
 }
 

@@ -38,6 +38,9 @@ export const heartbeatMs = 10_000
 /** Milliseconds one request may take in all, unless configured: 4,000 tokens at a slow 9 tokens/s are 445 s. */
 export const defaultDeadlineMs = 600_000
 
+/** Milliseconds one request may take in all, however it is configured: a day. */
+export const maxDeadlineMs = 86_400_000
+
 /** Characters of `x-describe-backend-hint`: two UUIDs and some. */
 export const maxBackendHintChars = 128
 

@@ -101,7 +101,6 @@ export function describeEdge(platform: string, start: StartEdge): void {
         max_tokens: 5,
         temperature: 0.7,
         top_p: 0.9,
-        stream: false,
       })
       expect(response.headers.get('x-request-id')).toBe(seen.headers['x-request-id'])
     })

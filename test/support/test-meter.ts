@@ -8,6 +8,7 @@ import { testSqlite } from './test-keys.ts'
 export function testMeter(clock: { ms: number } = { ms: 0 }) {
   return {
     meter: localMeter(new KeyMeter(testSqlite()), () => clock.ms),
+    clientAddress: () => undefined,
     admitAddress: async () => true,
     webBody: copiedStream,
     relay: guardStream,

@@ -12,7 +12,7 @@ const small = () => new Uint8Array(readFileSync('test/golden/images/g01.png'))
 let processes: ImageProcesses
 beforeEach(() => {
   processes = createImageProcesses({
-    entry: fileURLToPath(new URL('../../../dist/backend/image-process.js', import.meta.url)),
+    entry: fileURLToPath(new URL('./image-process.ts', import.meta.url)),
     modelFolder: 'models/kimi-vl-nano',
     idleMs: 50,
   })

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import type { ImageOutcome } from '../processor-tasks.ts'
 
 interface ImageProcessesOptions {
-  /** The bundled image-process.ts. */
+  /** Path of image-process.ts. */
   readonly entry: string
   readonly modelFolder: string
   /** Milliseconds a process outlives its last image, but for one. */
@@ -32,7 +32,6 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
     // What decodes strangers' files needs nothing from our environment.
     const child = fork(options.entry, [options.modelFolder], {
       env: {},
-      execArgv: ['--enable-source-maps'],
       serialization: 'advanced',
     })
     children.add(child)

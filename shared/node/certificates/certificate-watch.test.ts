@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
-import { CertificateExpiry } from './certificate-expiry.ts'
+import { createCertificates } from './create-certificates.ts'
+import { CertificateWatch } from './certificate-watch.ts'
 
 const start = Date.parse('2026-03-01T12:00:00Z')
 const day = 86_400_000
@@ -13,12 +13,12 @@ async function watchedFrom(daysLater: number) {
   const lines: { certificate: string; days_left: number; msg: string }[] = []
   const log = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line) as never) })
   const identity = { ca: set.ca, cert: set.server, key: set.serverKey }
-  const watch = new CertificateExpiry({ identity, log, wallClock: () => clock.ms })
+  const watch = new CertificateWatch({ use: 'server', identity, log, wallClock: () => clock.ms })
   const ask = () => watch.noteClient('edge', new X509Certificate(set.client))
   return { watch, ask, lines, clock, identity }
 }
 
-describe('CertificateExpiry', () => {
+describe('CertificateWatch', () => {
   it('reports the server, its authorities and the clients it has seen', async () => {
     const { watch, ask, lines } = await watchedFrom(0)
     ask()
@@ -31,7 +31,7 @@ describe('CertificateExpiry', () => {
     expect(lines).toEqual([])
   })
 
-  it('warns in the last thirty days, once a day', async () => {
+  it('warns in the last thirty days, of each once, and of all again when it is time', async () => {
     const { watch, ask, lines, clock } = await watchedFrom(360.5)
     ask()
     ask()
@@ -42,8 +42,8 @@ describe('CertificateExpiry', () => {
     ])
     expect(watch.report().every(({ warning }) => warning)).toBe(true)
     clock.ms += day
-    ask()
-    expect(lines).toHaveLength(6)
+    watch.warn()
+    expect(lines.map(({ days_left }) => days_left)).toEqual([29, 29, 29, 28, 28, 28])
   })
 
   it('says when one has ended, and looks at new ones at once', async () => {
