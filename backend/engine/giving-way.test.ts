@@ -113,6 +113,20 @@ describe('a tenant with nothing running', () => {
     await expectIdle()
   })
 
+  it('takes its slot from the others in turn', async () => {
+    const { ask, reach, engine, expectIdle } = start(8)
+    const state = { left: 8 }
+    const answers = times(8, (index) =>
+      ask(answerOf(index, { maxTokens: 600 })).finally(() => (state.left -= 1)),
+    )
+    await reach(20)
+    while (state.left === 8) await ask({ ...question, maxTokens: 20 })
+    await Promise.all(answers)
+    // Seven of eight slots, and what the last ones need when others have ended.
+    expect(engine.snapshot().steps).toBeLessThan((600 * 8) / 7 + 50)
+    await expectIdle()
+  })
+
   it('does not keep a long answer from its end by asking again and again', async () => {
     const { ask, expectIdle } = start(1)
     const state = { done: false }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { batchSlots, chooseToPause } from './give-way.ts'
+import { batchSlots, chooseToPause, chooseToRotate } from './give-way.ts'
 
 const any = () => true
 const newcomer = { tenant: 'new', priority: 'interactive' as const }
@@ -47,6 +47,16 @@ describe('chooseToPause()', () => {
     expect(chooseToPause([a, b], newcomer, (other) => other !== a)).toBe(b)
     expect(chooseToPause([a, b], { ...newcomer, tenant: 'many' }, any)).toBeUndefined()
     expect(chooseToPause([], newcomer, any)).toBeUndefined()
+  })
+})
+
+describe('chooseToRotate()', () => {
+  const running = [holder('other'), holder('many', { turns: 3 }), holder('many')]
+
+  it('takes the longest of the same tenant that had its turns, when the other waited as long', () => {
+    expect(chooseToRotate(running, holder('many', { turns: 16 }), any)).toBe(running[2])
+    expect(chooseToRotate(running, holder('many', { turns: 15 }), any)).toBeUndefined()
+    expect(chooseToRotate(running, holder('third'), any)).toBeUndefined()
   })
 })
 

@@ -47,6 +47,24 @@ export function chooseToPause<H extends Holder>(
   return candidates.find(({ priority }) => priority === 'batch') ?? candidates[0]
 }
 
+/**
+ * The sequence that gives way to another one of its tenant, so that all of them get on: the one that has had its slot
+ * longest.
+ * @param running longest first
+ * @param waiting `turns` are those since it gave way
+ * @param may whether a sequence may be stopped where it is
+ */
+export function chooseToRotate<H extends Holder>(
+  running: readonly H[],
+  waiting: Holder,
+  may: (holder: H) => boolean,
+): H | undefined {
+  if (waiting.turns < leastTurns * waiting.weight) return undefined
+  return running.find(
+    (holder) => holder.tenant === waiting.tenant && hadItsTurns(holder, waiting) && may(holder),
+  )
+}
+
 function hadItsTurns({ turns, weight, priority }: Holder, claimant: Claimant): boolean {
   const against = claimant.priority === 'batch' && priority === 'interactive'
   return turns >= leastTurns * weight * (against ? interactiveTurnsPerBatch : 1)

@@ -17,7 +17,7 @@ export class Holders {
   readonly #options: HoldersOptions
   #running: Sequence[] = []
   #paused: Sequence[] = []
-  /** The turn in which a sequence got its slot. */
+  /** The turn in which a sequence got its slot, or gave way. */
   readonly #since = new WeakMap<Sequence, number>()
 
   constructor(options: HoldersOptions) {
@@ -44,7 +44,7 @@ export class Holders {
     return this.#running.filter((sequence) => sequence.tenant === tenant).length
   }
 
-  /** Turns since a sequence got its slot. */
+  /** Turns since a sequence got its slot, or gave way. */
   turnsOf(sequence: Sequence, turn: number): number {
     return turn - (this.#since.get(sequence) ?? turn)
   }
@@ -77,11 +77,12 @@ export class Holders {
     this.#add(choice, turn)
   }
 
-  pause(sequence: Sequence): void {
+  pause(sequence: Sequence, turn: number): void {
     this.#options.memory.setAside(sequence.slot)
     sequence.pause()
     this.#running = this.#running.filter((other) => other !== sequence)
     this.#paused.push(sequence)
+    this.#since.set(sequence, turn)
   }
 
   /** Takes the slot's memory from a paused sequence; what the prefix cache has room for stays there. */

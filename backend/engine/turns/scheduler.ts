@@ -45,12 +45,19 @@ export function planStep<S extends Schedulable>(
 
 /** True when some stream's tenant has fewer sequences running than any tenant whose prompt is read or image looked at. */
 export function streamsOfSmallTenants(running: readonly Schedulable[]): boolean {
+  return fewestOf(running, ['decode']) < fewestOf(running, ['prefill', 'vision'])
+}
+
+/** True when a tenant whose prompt is read has fewer sequences running than any stream's. */
+export function promptsOfSmallTenants(running: readonly Schedulable[]): boolean {
+  return fewestOf(running, ['prefill']) < fewestOf(running, ['decode'])
+}
+
+/** The fewest sequences that a tenant with some in these phases has running. */
+function fewestOf(running: readonly Schedulable[], phases: readonly SequenceStatus[]): number {
   const sequencesOf = countByTenant(running)
-  const fewest = (...phases: readonly SequenceStatus[]) => {
-    const own = running.filter(({ status }) => phases.includes(status))
-    return Math.min(...own.map(({ tenant }) => sequencesOf.get(tenant)!))
-  }
-  return fewest('decode') < fewest('prefill', 'vision')
+  const own = running.filter(({ status }) => phases.includes(status))
+  return Math.min(...own.map(({ tenant }) => sequencesOf.get(tenant)!))
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Sequence } from '../jobs/sequence.ts'
 import type { CacheMemory } from '../memory/cache-memory.ts'
 import type { Throughput } from '../queue/throughput.ts'
 import type { WaitingLine } from '../queue/waiting-line.ts'
-import { batchSlots, chooseToPause } from './give-way.ts'
+import { batchSlots, chooseToPause, chooseToRotate } from './give-way.ts'
 import { Holders } from './holders.ts'
 
 interface SlotsOptions {
@@ -87,6 +87,7 @@ export class Slots {
     if (this.#next?.ended === true) this.#next = undefined
     this.#fillFree()
     while (this.#claims().some((claim) => this.#letPass(claim)));
+    this.#rotate()
     this.#startChoices()
   }
 
@@ -148,7 +149,7 @@ export class Slots {
       if (!this.#mayHold(claim, paused)) continue
       const losing = this.#rowsInTheWay(claim, paused)
       if (losing === undefined) continue
-      if (paused !== undefined) this.#holders.pause(paused)
+      if (paused !== undefined) this.#holders.pause(paused, this.#turn)
       for (const sequence of losing) this.#holders.takeRows(sequence)
       this.#begin(claim)
       return true
@@ -157,16 +158,30 @@ export class Slots {
   }
 
   #chooseToPause(claim: Sequence): Sequence | undefined {
-    const { weightOf, mayPause } = this.#options
-    const holders = this.running.map((sequence) => ({
-      sequence,
-      tenant: sequence.tenant,
-      priority: sequence.priority,
-      turns: this.#holders.turnsOf(sequence, this.#turn),
-      weight: weightOf(sequence.tenant),
-    }))
-    const may = (sequence: Sequence) => mayPause(sequence) && this.#mayHold(claim, sequence)
-    return chooseToPause(holders, claim, ({ sequence }) => may(sequence))?.sequence
+    const running = this.running.map((sequence) => this.#asHolder(sequence))
+    return chooseToPause(running, claim, this.#mayGiveWayTo(claim))?.sequence
+  }
+
+  /** Where sequences of a tenant run and others of it gave way, they take turns as long as there is memory for all. */
+  #rotate(): void {
+    for (const waiting of this.paused) {
+      const running = this.running.map((sequence) => this.#asHolder(sequence))
+      const may = this.#mayGiveWayTo(waiting)
+      const yielding = chooseToRotate(running, this.#asHolder(waiting), may)?.sequence
+      if (yielding === undefined || this.#rowsInTheWay(waiting, yielding)?.length !== 0) continue
+      this.#holders.pause(yielding, this.#turn)
+      this.#begin(waiting)
+    }
+  }
+
+  #asHolder(sequence: Sequence) {
+    const { tenant, priority } = sequence
+    const turns = this.#holders.turnsOf(sequence, this.#turn)
+    return { sequence, tenant, priority, turns, weight: this.#options.weightOf(tenant) }
+  }
+
+  #mayGiveWayTo(claim: Sequence): (holder: { sequence: Sequence }) => boolean {
+    return ({ sequence }) => this.#options.mayPause(sequence) && this.#mayHold(claim, sequence)
   }
 
   /**
