@@ -2,40 +2,36 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../shared/api/errors.ts'
 import { maxImages } from '../shared/api/limits.ts'
 import { edgeRoutes, routes } from '../shared/api/routes.ts'
-import { anyHost } from '../shared/fetch/host-rules.ts'
 import { parseForm } from '../test/support/form.ts'
-import { testKeys, testSqlite } from '../test/support/test-keys.ts'
-import { testMeter } from '../test/support/test-meter.ts'
+import { testKeys } from '../test/support/test-keys.ts'
+import { testPlatform, type TestPlatformParts } from '../test/support/test-platform.ts'
 import { createEdgeApp } from './app.ts'
 import { BackendPool } from './backends/pool.ts'
-import { AnswerRegister } from './idempotency/answer-register.ts'
-import type { BackendInit, LogLine, Platform } from './platform.ts'
+import type { LogLine } from '../shared/log/log-line.ts'
+import type { BackendInit } from './backends/exchange.ts'
 
 const png = Uint8Array.from(
   Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55', 'hex'),
 )
 
 /** An edge on nothing: time, backend and internet are the test's. */
-function createTestEdge(parts: Partial<Platform> = {}) {
+function createTestEdge(parts: TestPlatformParts = {}) {
   const calls: { path: string; init: BackendInit }[] = []
   const lines: LogLine[] = []
   const clock = { ms: 0 }
-  const app = createEdgeApp({
-    ...testKeys('right-key'),
-    ...testMeter(clock),
-    answers: new AnswerRegister(testSqlite(), () => clock.ms),
-    stickyByContent: false,
-    fetchPublic: async () => new Response(png),
-    imageHosts: anyHost,
-    log: (line) => lines.push(line),
-    now: () => clock.ms,
-    deadlineMs: 60_000,
-    ...parts,
-    async backend(path, init) {
-      calls.push({ path, init })
-      return parts.backend?.(path, init) ?? Response.json({ output: 'A cat.' })
-    },
-  })
+  const { backend, ...others } = parts
+  const app = createEdgeApp(
+    testPlatform({
+      clock,
+      fetchPublic: async () => new Response(png),
+      log: (line) => lines.push(line),
+      ...others,
+      async backend(path, init) {
+        calls.push({ path, init })
+        return backend?.(path, init) ?? Response.json({ output: 'A cat.' })
+      },
+    }),
+  )
   const post = (path: string, value: unknown, init: RequestInit = {}) =>
     app.request(path, {
       method: 'POST',
@@ -89,7 +85,7 @@ describe('createEdgeApp()', () => {
     const text = await response.clone().text()
     expect(await errorOf(response)).toEqual([500, 'internal', null])
     expect(text).not.toContain('10.0.0.7')
-    expect(lines[0]).toMatchObject({ level: 'error', error: 'internal' })
+    expect(lines[0]).toMatchObject({ level: 'error', code: 'internal' })
     expect(lines[0]?.['detail']).toContain('store at 10.0.0.7 is gone')
   })
 
@@ -102,7 +98,7 @@ describe('createEdgeApp()', () => {
       },
     })
     await post('/generate/text', { prompt: 'Hi' }, { signal: client.signal })
-    expect(lines[0]).toMatchObject({ status: 499, error: 'cancelled' })
+    expect(lines[0]).toMatchObject({ status: 499, code: 'cancelled' })
   })
 
   it('ends the fetching of images at the deadline', async () => {
@@ -156,7 +152,7 @@ describe('keys that are not valid', () => {
     const braked = await ask('wrong-100', '2001:db8::ffff')
     expect(braked.headers.get('retry-after')).toBe('45')
     expect(await errorOf(braked)).toEqual([429, 'rate_limited', null])
-    expect(lines.at(-1)).toMatchObject({ address: '2001:db8::ffff', error: 'rate_limited' })
+    expect(lines.at(-1)).toMatchObject({ address: '2001:db8::ffff', code: 'rate_limited' })
     expect((await ask('right-key', '2001:db8::1')).status).toBe(200)
     expect((await ask('wrong', '2001:db8:0:1::1')).status).toBe(401)
     clock.ms = 60_000
@@ -187,7 +183,7 @@ describe('administration that is refused', () => {
     ['without a key', {}, 'missing_api_key', null],
     ['with a wrong one', { 'x-api-key': 'wrong' }, 'invalid_api_key', null],
     ['with a bad request', { 'x-api-key': 'right-key' }, 'not_found', 'default'],
-  ])('leaves an audit line: %s', async (_how, headers, error, by_key_id) => {
+  ])('leaves an audit line: %s', async (_how, headers, code, by_key_id) => {
     const { app, lines } = createTestEdge({ clientAddress: () => '192.0.2.1' })
     await app.request('/admin/keys/aaaaaaaaaaaa/revoke', { method: 'POST', headers })
     expect(lines[0]).toEqual({
@@ -196,7 +192,7 @@ describe('administration that is refused', () => {
       request_id: expect.any(String) as string,
       change: 'revokeKey refused',
       changed_key_id: 'aaaaaaaaaaaa',
-      error,
+      code,
       by_key_id,
       address: '192.0.2.1',
     })
@@ -205,7 +201,7 @@ describe('administration that is refused', () => {
   it('does not write down what is no id', async () => {
     const { app, lines } = createTestEdge()
     await app.request('/admin/keys/dsk_secret', { headers: { 'x-api-key': 'right-key' } })
-    expect(lines[0]).toMatchObject({ message: 'audit', error: 'not_found' })
+    expect(lines[0]).toMatchObject({ message: 'audit', code: 'not_found' })
     expect(JSON.stringify(lines)).not.toContain('dsk_secret')
   })
 })
@@ -273,7 +269,7 @@ describe('POST /generate/image', () => {
       },
     }))
     const parts = { targets, now: () => 0, random: () => 0, deadlineMs: 60_000 }
-    const { app, lines } = createTestEdge({ stickyByContent, backend: new BackendPool(parts).call })
+    const { app, lines } = createTestEdge({ stickyByContent, pool: new BackendPool(parts).call })
     for (let upload = 0; upload < 20; upload += 1) {
       await app.request('/generate/image', {
         method: 'POST',
@@ -286,7 +282,7 @@ describe('POST /generate/image', () => {
         duplex: 'half',
       })
     }
-    const left = { level: 'info', status: 499, error: 'cancelled' }
+    const left = { level: 'info', status: 499, code: 'cancelled' }
     expect(lines).toMatchObject(Array.from({ length: 20 }, () => left))
     expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
   })

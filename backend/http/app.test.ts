@@ -298,7 +298,7 @@ describe('the log', () => {
         method: 'POST',
         route: '/generate/text',
         status: 200,
-        client: '127.0.0.1',
+        address: '127.0.0.1',
         client_name: 'edge',
         key_id: 'key_1',
         request_bytes: 19,

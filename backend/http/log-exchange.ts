@@ -35,7 +35,7 @@ export function logExchange(log: Log, now: () => number): MiddlewareHandler<Back
         request_id: exchange.requestId,
         route,
         key_id: exchange.facts.keyId ?? null,
-        client: remoteAddress,
+        address: remoteAddress,
         status,
         ms: Math.round(10 * (now() - startedAt)) / 10,
       }

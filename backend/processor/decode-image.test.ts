@@ -208,6 +208,20 @@ describe('decodeImage()', () => {
     expect(Buffer.from(rgb).equals(Buffer.from(upright.flat()))).toBe(true)
   })
 
+  it('turns a PNG whose EXIF comes behind its pixels', async () => {
+    const file = await storedAs(6)
+    const at = file.indexOf('eXIf') - 4
+    const end = at + 12 + file.readUInt32BE(at)
+    const behind = Buffer.concat([
+      file.subarray(0, at),
+      file.subarray(end, -12),
+      file.subarray(at, end),
+      file.subarray(-12),
+    ])
+    expect((await decode(behind)).rgb).toEqual((await decode(file)).rgb)
+    expect(await decode(behind)).toMatchObject({ width: across, height: down })
+  })
+
   const oneColour = (channels: 3 | 4, background: object) =>
     sharp({ create: { width: 8, height: 8, channels, background } })
 

@@ -1,13 +1,14 @@
-import type { EdgeMiddleware, Platform } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { EdgeMiddleware } from '../calls/context.ts'
 
 /** Ids as we make them; what else a path holds is not written down. */
 const idPattern = /^[0-9a-z]{12}$/
 
 /** Writes an audit line for administration that was refused, or went wrong: who tried what from where, and why not. */
-export function auditRefusals({ log }: Pick<Platform, 'log'>): EdgeMiddleware {
+export function auditRefusals({ log }: { readonly log: (line: LogLine) => void }): EdgeMiddleware {
   return async (c, next) => {
     await next()
-    const { failure, route, requestId, key, address } = c.var
+    const { failure, route, requestId, key, address } = c.var.call
     if (failure === undefined) return
     const id = c.req.param('id')
     log({
@@ -15,7 +16,7 @@ export function auditRefusals({ log }: Pick<Platform, 'log'>): EdgeMiddleware {
       message: 'audit',
       request_id: requestId,
       change: `${route ?? 'unknown'} refused`,
-      error: failure.code,
+      code: failure.code,
       ...(id !== undefined && idPattern.test(id) ? { changed_key_id: id } : {}),
       by_key_id: key?.id ?? null,
       address,

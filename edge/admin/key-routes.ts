@@ -9,17 +9,25 @@ import {
   type KeyView,
 } from '../../shared/api/keys.ts'
 import { adminRoutes } from '../../shared/api/routes.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { ApiKeys } from '../keys/api-keys.ts'
 import type { IdempotencyStore } from '../idempotency/idempotency-store.ts'
 import type { KeyRecord } from '../keys/key-record.ts'
-import type { KeyChanges } from '../keys/key-store.ts'
+import type { KeyChanges, KeyStore } from '../keys/key-store.ts'
 import { limitsOf, statusOf, viewOf } from '../keys/key-view.ts'
-import type { EdgeContext, EdgeEnv, Platform } from '../platform.ts'
+import type { EdgeContext, EdgeEnv } from '../calls/context.ts'
 import { check, jsonBody, noSuchPage } from './check.ts'
 
 /** Longer ids do not exist; the shorter ones that do not are answered 404. */
 const idParam = z.object({ id: z.string().max(64) })
 
-type KeyRouteParts = Pick<Platform, 'keys' | 'keyStore' | 'log' | 'wallClock'> & {
+export interface KeyRouteParts {
+  readonly keys: Pick<ApiKeys, 'issue' | 'noteChange'>
+  /** Where administrators change keys. */
+  readonly keyStore: KeyStore
+  readonly log: (line: LogLine) => void
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number
   readonly answers: Pick<IdempotencyStore, 'forget'>
 }
 
@@ -119,11 +127,11 @@ function noted(
   log({
     level: 'warn',
     message: 'audit',
-    request_id: c.var.requestId,
+    request_id: c.var.call.requestId,
     change: `key ${change}`,
     changed_key_id: record.id,
-    by_key_id: c.var.key?.id,
-    address: c.var.address,
+    by_key_id: c.var.call.key?.id,
+    address: c.var.call.address,
     ...(fields === undefined ? {} : { fields: fields.join(',') }),
   })
   return viewOf(record, wallClock())
@@ -142,7 +150,7 @@ async function forgetAnswers(
     log({
       level: 'error',
       message: 'answers of a key that has ended were not removed',
-      request_id: c.var.requestId,
+      request_id: c.var.call.requestId,
       key_id: id,
       detail: error instanceof Error ? error.message : 'unknown',
     })

@@ -4,22 +4,24 @@ import { adminRoutes } from '../../shared/api/routes.ts'
 import { usageQuery } from '../../shared/api/usage.ts'
 import { dayMs } from '../../shared/time/day.ts'
 import { rootKey } from '../keys/key-record.ts'
+import type { KeyStore } from '../keys/key-store.ts'
 import type { Meter } from '../limits/meter.ts'
 import { utcDayOf } from '../limits/utc-day.ts'
-import type { EdgeEnv, Platform } from '../platform.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 import { check, noSuchPage } from './check.ts'
 
 /** Milliseconds before the last day where a range begins that names no first one: thirty days in all. */
 const defaultRangeMs = 29 * dayMs
 
-/** `GET /admin/usage`: what keys have used, by key and day. Whoever comes here has the scope `admin`. */
-export function usageRoute({
-  keyStore,
-  meter,
-  wallClock,
-}: Pick<Platform, 'keyStore' | 'wallClock'> & {
+export interface UsageParts {
+  readonly keyStore: Pick<KeyStore, 'list'>
   readonly meter: Pick<Meter, 'usage'>
-}): Hono<EdgeEnv> {
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number
+}
+
+/** `GET /admin/usage`: what keys have used, by key and day. Whoever comes here has the scope `admin`. */
+export function usageRoute({ keyStore, meter, wallClock }: UsageParts): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>()
   app.get(adminRoutes.usage.path, check('query', usageQuery), async (c) => {
     const { key_id: keyId, limit, after, ...range } = c.req.valid('query')

@@ -6,6 +6,7 @@ import { parseEnvironment } from '../../shared/node/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
 import { deadlineSetting } from '../../shared/settings/deadline.ts'
+import { drainTimeoutSetting } from '../../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { proxiesSetting } from './client-address.ts'
@@ -29,6 +30,7 @@ const edgeSettings = z.object({
   TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
+  DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   DEADLINE_MS: deadlineSetting,
   STATE_DIR: z.string().default('.local'),
   TLS_CA: z.string().optional(),
@@ -59,6 +61,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
   stateDir: settings.STATE_DIR,
   deadlineMs: settings.DEADLINE_MS,
+  drainMs: settings.DRAIN_TIMEOUT_MS,
   logLevel: settings.LOG_LEVEL,
   tlsFiles: {
     ca: settings.TLS_CA ?? join(settings.STATE_DIR, 'certs', 'ca.pem'),
@@ -67,7 +70,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   },
 }))
 
-type EdgeConfig = z.infer<typeof edgeConfig>
+export type EdgeConfig = z.infer<typeof edgeConfig>
 
 /** The settings of the edge on Node. @throws {ConfigError} naming every bad variable */
 export function parseEdgeConfig(environment: NodeJS.ProcessEnv): Readonly<EdgeConfig> {

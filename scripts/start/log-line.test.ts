@@ -9,14 +9,16 @@ describe('readLogLine()', () => {
       level: 'info',
       time: '2026-03-01T10:20:30Z',
       request_id: 'req_1',
-      route: 'text',
+      route: '/generate/text',
       status: 200,
       msg: 'request',
     })
     const { level, whole, brief } = readLogLine('edge', line, now)
     expect(level).toBe('info')
     expect(whole).toBe(line)
-    expect(brief).toMatch(/^\d\d:\d\d:30 edge {4}info {2}request route=text status=200$/)
+    expect(brief).toMatch(
+      /^\d\d:\d\d:30 edge {4}info {2}request route=\/generate\/text status=200$/,
+    )
   })
 
   it('shows what an audit line says', () => {

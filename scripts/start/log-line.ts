@@ -14,7 +14,6 @@ const shownFields = [
   'route',
   'status',
   'code',
-  'error',
   'change',
   'changed_key_id',
   'fields',

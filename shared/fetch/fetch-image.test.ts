@@ -229,6 +229,35 @@ describe('fetchImage()', () => {
 })
 
 describe('fetchImages()', () => {
+  it('holds few connections, also where no server answers', async () => {
+    const client = new AbortController()
+    let open = 0
+    const transport: Transport = () => {
+      open += 1
+      return new Promise(() => undefined)
+    }
+    const urls = Array.from({ length: 16 }, () => url)
+    const pending = fetchImages(urls, { transport }, client.signal)
+    await expect.poll(() => open).toBe(4)
+    client.abort()
+    await expect(pending).rejects.toMatchObject({ code: 'cancelled' })
+    expect(open).toBe(4)
+  })
+
+  it.each([
+    [
+      'data:image/png;base64,AAAA',
+      'a data URI is not fetched: send the picture itself to /generate/image',
+    ],
+    [`https://a.org/${'a'.repeat(2_048)}`, 'the URL is over the limit of 2048 characters'],
+  ])('says what is wrong with %s', async (text, message) => {
+    const transport: Transport = () => Promise.reject(new Error('not asked'))
+    await expect(fetchImages([text], { transport }, neverAborted)).rejects.toMatchObject({
+      code: 'image_url_refused',
+      message: `Cannot fetch the image: ${message}`,
+    })
+  })
+
   it('limits the bytes of all images together', async () => {
     const transport: Transport = async () => {
       const bytes = new Uint8Array(maxFetchedImageBytes)

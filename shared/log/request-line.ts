@@ -10,7 +10,7 @@ export interface RequestLine extends LogLine {
   /** Never the key itself; null where none was accepted. */
   readonly key_id: string | null
   /** The address the request came from; null where it cannot be known. */
-  readonly client: string | null
+  readonly address: string | null
   readonly status: number
   /** Of the error that was answered, or that ended a stream. */
   readonly code?: ErrorCode

@@ -2,15 +2,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
 import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
-import { anyHost } from '../../shared/fetch/host-rules.ts'
 import { testKeys, testSqlite } from '../../test/support/test-keys.ts'
+import { testPlatform, type TestPlatformParts } from '../../test/support/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
-import { copiedStream } from '../body/web-pieces.ts'
-import { AnswerRegister } from '../idempotency/answer-register.ts'
 import type { KeyLimits } from '../keys/key-record.ts'
-import type { LogLine, Platform } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
 import { KeyMeter } from '../limits/key-meter.ts'
-import { guardStream } from '../node/guard-stream.ts'
 import { localMeter } from '../limits/local-meter.ts'
 
 const noon = Date.UTC(2026, 10, 22, 12)
@@ -54,31 +51,24 @@ function openStream() {
   }
 }
 
-function setUp(limits: KeyLimits, parts: Partial<Platform> = {}) {
+function setUp(limits: KeyLimits, parts: TestPlatformParts = {}) {
   const clock = { ms: noon }
   const sql = testSqlite()
   const lines: LogLine[] = []
   const { keys, ...keyParts } = testKeys('root', clock)
   const key = { id: 'shop', scopes: ['text', 'image', 'image_url', 'admin'] as const, limits }
-  const app = createEdgeApp({
-    keys: { ...keys, verify: async () => ({ key }) },
-    ...keyParts,
-    meter: localMeter(new KeyMeter(sql), () => clock.ms),
-    clientAddress: () => undefined,
-    admitAddress: async () => true,
-    webBody: copiedStream,
-    relay: guardStream,
-    keepAlive: () => undefined,
-    answers: new AnswerRegister(testSqlite(), () => clock.ms),
-    stickyByContent: false,
-    fetchPublic: () => Promise.reject(new TypeError('fetch failed')),
-    imageHosts: anyHost,
-    log: (line) => lines.push(line),
-    now: () => clock.ms,
-    deadlineMs: 60_000,
-    backend: async () => whole(),
-    ...parts,
-  })
+  const app = createEdgeApp(
+    testPlatform({
+      rootKey: 'root',
+      clock,
+      keys: { ...keys, verify: async () => ({ key }) },
+      ...keyParts,
+      meter: localMeter(new KeyMeter(sql), () => clock.ms),
+      log: (line) => lines.push(line),
+      backend: async () => whole(),
+      ...parts,
+    }),
+  )
   const post = (path = '/generate/text', init: RequestInit = {}) =>
     app.request(path, {
       method: 'POST',
@@ -98,7 +88,7 @@ function setUp(limits: KeyLimits, parts: Partial<Platform> = {}) {
 
 /** Written after the answer's end, and so perhaps after the lines of other requests. */
 function lineOfCall(lines: readonly LogLine[]): LogLine | undefined {
-  return lines.find(({ route }) => route === 'text')
+  return lines.find(({ route }) => route === '/generate/text')
 }
 
 async function errorOf(response: Response): Promise<[number, string, string | null]> {
@@ -108,7 +98,7 @@ async function errorOf(response: Response): Promise<[number, string, string | nu
 
 afterEach(() => vi.useRealTimers())
 
-describe('metered()', () => {
+describe('runCalls()', () => {
   it('tells where the key stands, and refuses what is over its limits', async () => {
     const { post, clock, ledger } = setUp({ requestsPerMinute: 2, tokensPerDay: 10_000 })
     const first = await post()
@@ -143,80 +133,75 @@ describe('metered()', () => {
     }
   })
 
-  it('begins ahead of the reservation where there is clear room, and answers after it', async () => {
-    const meter = localMeter(new KeyMeter(testSqlite()), () => noon)
-    const order: string[] = []
-    let grant = () => undefined as void
+  it('sends on what it reserved, at most what is left', async () => {
+    const sent: (string | undefined)[][] = []
+    const open = openStream()
     const { post, ledger } = setUp(
-      { requestsPerMinute: 100 },
+      { tokensPerDay: 500, imagesPerDay: 3 },
       {
-        meter: {
-          ...meter,
-          async reserve(keyId, request) {
-            await new Promise<void>((resolve) => {
-              grant = resolve
-            })
-            order.push('granted')
-            return meter.reserve(keyId, request)
-          },
-        },
-        backend: async () => {
-          order.push('asked')
-          return whole()
+        async backend(_path, { headers }) {
+          sent.push([headers['x-granted-tokens'], headers['x-granted-images']])
+          return sent.length === 1 ? eventStream(open.body) : whole()
         },
       },
     )
-    const ask = async () => {
-      const answering = (async () => (await post()).text())()
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      order.push('waiting')
-      grant()
-      await answering
-      return order.splice(0)
-    }
-    // Nothing is known of the key yet.
-    expect(await ask()).toEqual(['waiting', 'granted', 'asked'])
-    expect(await ask()).toEqual(['asked', 'waiting', 'granted'])
-    expect(await ledger()).toMatchObject([{ requests: 2, errors: 0, prompt_tokens: 60 }])
+    // 50 tokens of an answer, 2 bytes of a prompt, and what the template adds.
+    const running = await post()
+    const upload = () =>
+      post('/generate/image', {
+        headers: { 'x-api-key': 'a', 'content-type': 'multipart/form-data; boundary=b' },
+        body: '--b--',
+      })
+    await (await upload()).text()
+    // While all is reserved, nothing more comes in.
+    expect(sent).toEqual([
+      ['116', '0'],
+      ['384', '3'],
+    ])
+    open.write(delta + formatEvent('end', rest))
+    open.close()
+    await running.text()
+    await (await upload()).text()
+    // An upload whose backend does not say so counts as one image.
+    expect(sent.at(-1)).toEqual([String(500 - 2 * 37), '2'])
+    expect(await ledger()).toMatchObject([{ requests: 3, prompt_tokens: 90 }])
   })
 
-  it.each(['before', 'after'] as const)(
-    'takes back a call that began ahead and is refused (%s its answer began)',
-    async (when) => {
-      const meter = localMeter(new KeyMeter(testSqlite()), () => noon)
-      const isFull = { value: false }
-      const stream = openStream()
-      const aborted: boolean[] = []
-      const { post, ledger } = setUp(
-        { requestsPerMinute: 100 },
-        {
-          meter: {
-            ...meter,
-            async reserve(keyId, request) {
-              if (!isFull.value) return meter.reserve(keyId, request)
-              await new Promise((resolve) => setTimeout(resolve, 5))
-              // Others have used it all up meanwhile.
-              return meter.reserve(keyId, { ...request, limits: { requestsPerMinute: 1 } })
-            },
-          },
-          backend: async (_path, { signal }) => {
-            if (!isFull.value) return whole()
-            signal.addEventListener('abort', () => aborted.push(true))
-            return when === 'after' ? eventStream(stream.body) : new Promise(() => undefined)
-          },
+  it.each([
+    [{}, undefined],
+    [{ requestsPerMinute: 9, concurrentRequests: 9 }, undefined],
+    [{ imagesPerDay: 9 }, undefined],
+    [{ tokensPerMinute: 9 }, '9'],
+  ])('grants tokens only where the key has a limit of them (%j)', async (limits, expected) => {
+    const sent: (string | undefined)[] = []
+    const { post } = setUp(limits, {
+      async backend(_path, { headers }) {
+        sent.push(headers['x-granted-tokens'])
+        return whole()
+      },
+    })
+    await (await post()).text()
+    expect(sent).toEqual([expected])
+  })
+
+  it('never grants more in sum than a limit, however many calls run at once', async () => {
+    const granted: number[] = []
+    const { post } = setUp(
+      { tokensPerDay: 1_000 },
+      {
+        async backend(_path, { headers }) {
+          granted.push(Number(headers['x-granted-tokens']))
+          return eventStream(openStream().body)
         },
-      )
-      await (await post()).text()
-      isFull.value = true
-      const refused = await post()
-      expect(refused.headers.get('x-ratelimit-remaining-requests')).toBe('0')
-      expect(await errorOf(refused)).toEqual([429, 'rate_limited', '61'])
-      expect(aborted).toEqual([true])
-      await expect.poll(() => when === 'before' || stream.cancelled()).toBe(true)
-      isFull.value = false
-      expect(await ledger()).toMatchObject([{ requests: 1, errors: 0, prompt_tokens: 30 }])
-    },
-  )
+      },
+    )
+    const statuses = await Promise.all(
+      Array.from({ length: 40 }, async () => (await post()).status),
+    )
+    expect(granted.reduce((sum, tokens) => sum + tokens, 0)).toBe(1_000)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(granted.length)
+    expect(new Set(statuses)).toEqual(new Set([200, 429]))
+  })
 
   it('frees the slot on every way out', async () => {
     const stream = openStream()
@@ -294,7 +279,7 @@ describe('metered()', () => {
       .toMatchObject([{ errors: 1, unfinished_tokens: 33, prompt_tokens: 0 }])
     await expect
       .poll(() => lineOfCall(lines))
-      .toMatchObject({ status: 200, ending: 'failed', error: 'engine_restarted' })
+      .toMatchObject({ status: 200, ending: 'failed', code: 'engine_restarted' })
   })
 
   it('tells what is left after a whole answer or a failure, and what is reserved for a stream', async () => {
@@ -424,7 +409,7 @@ describe('metered()', () => {
     await response.text()
     await expect.poll(() => lines).toHaveLength(1)
     expect(lines[0]).toMatchObject({
-      route: 'text',
+      route: '/generate/text',
       key_id: 'shop',
       status: 200,
       ending: 'answered',

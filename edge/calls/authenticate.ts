@@ -1,9 +1,9 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Scope } from '../../shared/api/scopes.ts'
+import type { ApiKeys } from '../keys/api-keys.ts'
+import type { KeyIdentity } from '../keys/key-record.ts'
 import type { AddressWindow } from '../limits/address-window.ts'
-import type { EdgeContext, EdgeMiddleware, Platform } from '../platform.ts'
-import type { ApiKeys } from './api-keys.ts'
-import type { KeyIdentity } from './key-record.ts'
+import type { EdgeMiddleware } from './context.ts'
 
 /**
  * Requests with a key that is not valid that one address may send in each window: far more than a client whose key has
@@ -11,6 +11,13 @@ import type { KeyIdentity } from './key-record.ts'
  */
 export const maxKeyFailures = 100
 export const keyFailureWindowMs = 60_000
+
+export interface KeyCheckParts {
+  /** Whose keys are let in. */
+  readonly keys: Pick<ApiKeys, 'verify'>
+  /** Milliseconds, to measure time spans by. */
+  readonly now: () => number
+}
 
 /**
  * Lets requests with a valid API key that is allowed `scope` pass. An address that has sent too many others is answered
@@ -21,7 +28,7 @@ export const keyFailureWindowMs = 60_000
  *   `forbidden_scope`, `keys_unavailable`
  */
 export function authenticate(
-  platform: Pick<Platform, 'keys' | 'now'>,
+  { keys, now }: KeyCheckParts,
   scope: Scope,
   failures: AddressWindow,
 ): EdgeMiddleware {
@@ -31,10 +38,11 @@ export function authenticate(
       const message = 'An API key is required, as X-API-Key or as Authorization: Bearer'
       throw new ServiceError('missing_api_key', message)
     }
-    const key = await identify(platform.keys, presented).catch((error: unknown) => {
-      throw isKeyFailure(error) ? brakeOr(error, c, platform.now(), failures) : error
+    const { call } = c.var
+    const key = await identify(keys, presented).catch((error: unknown) => {
+      throw isKeyFailure(error) ? brakeOr(error, call.address, now(), failures) : error
     })
-    c.set('key', key)
+    call.key = key
     if (!key.scopes.includes(scope)) {
       throw new ServiceError('forbidden_scope', `The API key lacks the scope ${scope}`)
     }
@@ -48,18 +56,17 @@ function isKeyFailure(error: unknown): error is ServiceError {
 
 function brakeOr(
   failure: ServiceError,
-  c: EdgeContext,
+  address: string | undefined,
   now: number,
   failures: AddressWindow,
 ): ServiceError {
-  const { address } = c.var
   if (address === undefined || failures.admit(address, now)) return failure
   const message = `More than ${maxKeyFailures} keys that are not valid came from this address within a minute`
   const retryAfterSeconds = failures.msLeft(now) / 1_000
   return new ServiceError('rate_limited', message, { retryAfterSeconds })
 }
 
-async function identify(keys: ApiKeys, presented: string): Promise<KeyIdentity> {
+async function identify(keys: KeyCheckParts['keys'], presented: string): Promise<KeyIdentity> {
   const verdict = await keys.verify(presented)
   if ('key' in verdict) return verdict.key
   switch (verdict.refused) {
