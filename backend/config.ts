@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
+import { hubSettingsOf, hubSettingsSchema } from './hub/hub-settings.ts'
 import { logLevels } from '../shared/log/log-levels.ts'
 import { parseEnvironment } from '../shared/node/environment.ts'
 import { booleanSetting } from '../shared/settings/boolean.ts'
@@ -40,6 +41,7 @@ const schema = z.object({
   BACKEND_HOST: z.string().default('127.0.0.1'),
   STATE_DIR: z.string().default('.local'),
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),
+  ...hubSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
   WEIGHTS: z.enum(['q8', 'f32']).default('q8'),
   SLOTS: integerSetting(1, 256).default(4),
@@ -108,10 +110,13 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       checkpointDir: settings.MODEL_PATH,
       /** Where converted models are kept. */
       modelsDir: join(settings.STATE_DIR, 'models'),
+      /** Where checkpoints from the hub are kept. */
+      checkpointsDir: join(settings.STATE_DIR, 'checkpoints'),
       weights: settings.WEIGHTS,
       slots: settings.SLOTS,
       threads: settings.THREADS ?? availableParallelism(),
     },
+    hub: hubSettingsOf(settings),
     engine: {
       queueLimit: settings.QUEUE_LIMIT,
       queueWorkLimit: settings.QUEUE_WORK_LIMIT,

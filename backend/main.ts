@@ -14,8 +14,9 @@ import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
 import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
 import { createDescriber, type Describe } from './describe.ts'
+import { findCheckpoint } from './find-checkpoint.ts'
 import { createBackendApp } from './http/app.ts'
-import { BodyMemory } from './http/body-memory.ts'
+import { BodyMemory } from '../shared/bytes/body-memory.ts'
 import { connectionLimit } from './http/connection-limit.ts'
 import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
@@ -24,7 +25,6 @@ import { createBackendServer, listen, renewIdentity, stopServer } from './http/s
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
-import { checkModelFolder } from './model/config/check-model-folder.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
@@ -46,11 +46,13 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(output: LogSink): Promise<void> {
-  const config = parseConfig(process.env)
-  await checkModel(config)
+  const settings = parseConfig(process.env)
+  const log = createLog(settings.logLevel, output)
+  const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
+  if (checkpointDir === undefined) return exitAfter(output, 0)
+  const config = { ...settings, model: { ...settings.model, checkpointDir } }
   const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
   const tls = await readIdentity(config.tlsPaths)
-  const log = createLog(config.logLevel, output)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
   for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
@@ -128,15 +130,6 @@ async function run(output: LogSink): Promise<void> {
   }
   log.info('ready')
   process.send?.({ type: 'ready', port })
-}
-
-/** Before anything is started, so that what is wrong most often is said at once. */
-async function checkModel({ model }: BackendConfig): Promise<void> {
-  try {
-    await checkModelFolder(model.checkpointDir)
-  } catch (cause) {
-    throw new Error(`Cannot load the model in ${model.checkpointDir}: ${textOf(cause)}`, { cause })
-  }
 }
 
 async function loadProcessor(config: BackendConfig): Promise<Processor> {
