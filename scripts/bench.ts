@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { forkChild } from '../backend/inference/fork-child.ts'
 import { openModel } from '../backend/model/load-model.ts'
-import { quantizedBlockSize } from '../backend/model/model-folder.ts'
+import { quantizedBlockSize } from '../backend/model/convert/model-folder.ts'
 import {
   benchCallers,
   benchEngineOverhead,

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { expectedTensors } from '../backend/model/inventory.ts'
-import { readModelConfig, type ModelConfig } from '../backend/model/model-config.ts'
+import { expectedTensors } from '../backend/model/convert/inventory.ts'
+import { readModelConfig, type ModelConfig } from '../backend/model/config/model-config.ts'
 
 export type StoredType = 'BF16' | 'F16' | 'F32'
 

@@ -10,8 +10,8 @@ import {
   simplifiedLayerNormalization,
   split,
 } from './operators.ts'
-import { blocksPerRow, quantizeRows } from './quantize.ts'
-import { headProduct, quantizedRows, rowProduct } from './row-product.ts'
+import { blocksPerRow, quantizeBlocks } from './quantize.ts'
+import { headProduct, quantizeActivations, rowProduct } from './row-product.ts'
 import {
   bytesOf,
   readInChunks,
@@ -38,7 +38,7 @@ export function linears(
   form: WeightForm,
 ): (name: string, weight: WeightSource) => Value {
   if (form.kind !== 'q8-rows') return (name, weight) => linear(g, name, x, weight, form)
-  const rows = quantizedRows(g, x)
+  const rows = quantizeActivations(g, x)
   return (name, weight) => g.scope(name, () => rowProduct(g, rows, weight))
 }
 
@@ -55,7 +55,8 @@ export function headLinear(
   form: WeightForm,
 ): Value {
   return g.scope(name, () => {
-    if (form.kind !== 'f32') return headProduct(g, quantizedRows(g, x, weights.length), weights)
+    if (form.kind !== 'f32')
+      return headProduct(g, quantizeActivations(g, x, weights.length), weights)
     const dims = [weights.length, rowSize(weights[0]!), rowCount(weights[0]!)]
     const stacked = stackRows(weights.map((weight) => transposed(weight)))
     return matMul(g, x, floatWeight(g, 'weight', reshaped(stacked, dims)))
@@ -93,7 +94,7 @@ export function linear(
       case 'q8-blocks':
         return blockProduct(g, x, weight, form.blockSize, biasValue)
       case 'q8-rows': {
-        const product = rowProduct(g, quantizedRows(g, x), weight)
+        const product = rowProduct(g, quantizeActivations(g, x), weight)
         return biasValue === undefined ? product : add(g, product, biasValue)
       }
     }
@@ -120,7 +121,7 @@ function quantizedWeight(g: GraphBuilder, weight: WeightSource, blockSize: numbe
   const scales = g.external('scales', 'float32', [rows, blocks])
   g.fill('weight', async (write) => {
     for await (const chunk of readInChunks(weight)) {
-      const quantized = quantizeRows(chunk.values, width, blockSize)
+      const quantized = quantizeBlocks(chunk.values, width, blockSize)
       await write(values, chunk.start * blocks * blockSize, quantized.values)
       await write(scales, chunk.start * blocks * 4, bytesOf(quantized.scales))
     }

@@ -1,5 +1,5 @@
 /** 8-bit weights as `com.microsoft.MatMulNBits` reads them: symmetric, one float32 scale a block, zero point 128. */
-export interface QuantizedRows {
+export interface QuantizedBlocks {
   /** [rows, blocks, blockSize], unsigned; the last block of a row is padded with zero weights. */
   readonly values: Uint8Array
   /** [rows, blocks] */
@@ -19,11 +19,11 @@ export function blocksPerRow(width: number, blockSize: number): number {
  * Quantises rows of `width` weights: scale = max |w| / 127 over each block, q = round(w / scale) + 128.
  * A block of zeros gets scale 1.
  */
-export function quantizeRows(
+export function quantizeBlocks(
   weights: Float32Array,
   width: number,
   blockSize: number,
-): QuantizedRows {
+): QuantizedBlocks {
   const rows = weights.length / width
   const blocks = blocksPerRow(width, blockSize)
   const values = new Uint8Array(rows * blocks * blockSize).fill(zeroPoint)

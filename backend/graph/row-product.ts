@@ -10,14 +10,14 @@ import {
   reduceMin,
   reshape,
 } from './operators.ts'
-import { maxLevel, quantizeRows, zeroPoint } from './quantize.ts'
+import { maxLevel, quantizeBlocks, zeroPoint } from './quantize.ts'
 import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
 /** Below any activation that matters; a row of zeros must not be divided by 0. */
 const leastMagnitude = 1e-20
 
 /** Rows of activations in 8 bits, to be multiplied by any number of weights. */
-export interface QuantizedRows {
+export interface QuantizedActivations {
   /** uint8 [...heads, rows, in] */
   readonly values: Value
   /** [...heads, rows, 1]: what the highest level stands for */
@@ -34,7 +34,11 @@ const levelSize = 1 / maxLevel
  *
  * @param x [rows, in], or [heads, rows, in] with the number of heads
  */
-export function quantizedRows(g: GraphBuilder, x: Value, heads?: number): QuantizedRows {
+export function quantizeActivations(
+  g: GraphBuilder,
+  x: Value,
+  heads?: number,
+): QuantizedActivations {
   const largest = max(g, [reduceMax(g, x), neg(g, reduceMin(g, x)), g.float32s([leastMagnitude])])
   // Of no rows, ONNX Runtime 1.30 reduces nothing: without this the shape would be that of x.
   const magnitudes = reshape(g, largest, heads === undefined ? [-1, 1] : [heads, -1, 1])
@@ -49,7 +53,7 @@ export function quantizedRows(g: GraphBuilder, x: Value, heads?: number): Quanti
  * comes out the same in any company.
  * @param weight [out, in], as checkpoints store it
  */
-export function rowProduct(g: GraphBuilder, x: QuantizedRows, weight: WeightSource): Value {
+export function rowProduct(g: GraphBuilder, x: QuantizedActivations, weight: WeightSource): Value {
   return scaledProduct(g, x, rowQuantizedWeights(g, [weight], []))
 }
 
@@ -59,7 +63,7 @@ export function rowProduct(g: GraphBuilder, x: QuantizedRows, weight: WeightSour
  */
 export function headProduct(
   g: GraphBuilder,
-  x: QuantizedRows,
+  x: QuantizedActivations,
   weights: readonly WeightSource[],
 ): Value {
   return scaledProduct(g, x, rowQuantizedWeights(g, weights, [weights.length]))
@@ -70,7 +74,7 @@ interface QuantizedWeights {
   readonly scales: Value
 }
 
-function scaledProduct(g: GraphBuilder, x: QuantizedRows, weights: QuantizedWeights): Value {
+function scaledProduct(g: GraphBuilder, x: QuantizedActivations, weights: QuantizedWeights): Value {
   const levels = { scale: g.float32s([levelSize], []), zeroPoint: g.uint8s([zeroPoint], []) }
   const product = matMulIntegerToFloat(g, { values: x.values, ...levels }, weights)
   return mul(g, product, x.magnitudes)
@@ -92,7 +96,7 @@ function rowQuantizedWeights(
     for (const [head, weight] of weights.entries()) {
       const turned = new Int8Array(rows * width)
       for await (const chunk of readInChunks(weight)) {
-        const quantized = quantizeRows(chunk.values, width, width)
+        const quantized = quantizeBlocks(chunk.values, width, width)
         await write(scales, (head * rows + chunk.start) * 4, bytesOf(quantized.scales))
         for (let i = 0; i < quantized.values.length; i++) {
           const row = chunk.start + Math.floor(i / width)

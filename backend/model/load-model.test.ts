@@ -11,8 +11,8 @@ import {
 } from '../../test/write-checkpoint.ts'
 import { loadModel, type LoadModelOptions } from './load-model.ts'
 import type { Model } from './model.ts'
-import { prepareModelFolder } from './model-folder.ts'
-import { openModelSource } from './model-source.ts'
+import { prepareModelFolder } from './convert/model-folder.ts'
+import { openModelSource } from './convert/model-source.ts'
 
 let root: string
 beforeAll(async () => {

@@ -1,14 +1,14 @@
-import { runDecoder } from './decoder.ts'
-import { EmbeddingTable } from './embedding-table.ts'
-import { defaultExpandedFromTokens } from './lane-plan.ts'
-import { KvCache } from './kv-cache.ts'
-import { prepareModelFolder, type ModelFolderOptions } from './model-folder.ts'
+import { runDecoder } from './deepseek/decoder.ts'
+import { EmbeddingTable } from './deepseek/embedding-table.ts'
+import { defaultExpandedFromTokens } from './deepseek/lane-plan.ts'
+import { KvCache } from './deepseek/kv-cache.ts'
+import { prepareModelFolder, type ModelFolderOptions } from './convert/model-folder.ts'
 import type { Model, ModelInfo } from './model.ts'
-import type { ModelConfig } from './model-config.ts'
-import { openModelSource, type ModelSource } from './model-source.ts'
+import type { ModelConfig } from './config/model-config.ts'
+import { openModelSource, type ModelSource } from './convert/model-source.ts'
 import { createSession } from './sessions.ts'
-import { slotGrowthTokens } from './slot-memory.ts'
-import { openVisionTower } from './vision-tower.ts'
+import { slotGrowthTokens } from './deepseek/slot-memory.ts'
+import { openVisionTower } from './moonvit/vision-tower.ts'
 
 export interface OpenModelOptions extends ModelFolderOptions {
   /** Cores the model may use. */

@@ -1,4 +1,4 @@
-import type { PreprocessorConfig } from '../model/preprocessor-config.ts'
+import type { PreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { ImageProblem } from './image-problem.ts'
 
 /** In pixels. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { createPatchNormalizer } from '../model/normalize-patches.ts'
+import { createPatchNormalizer } from '../model/moonvit/normalize-patches.ts'
 import type { PatchImage } from '../model/model.ts'
-import { readPreprocessorConfig } from '../model/preprocessor-config.ts'
-import type { PreprocessorConfig } from '../model/preprocessor-config.ts'
+import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
+import type { PreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { planImage } from './image-size.ts'
 import { prepareImage } from './prepare-image.ts'
 

@@ -1,5 +1,5 @@
 import type { PatchImage } from '../model/model.ts'
-import type { PreprocessorConfig } from '../model/preprocessor-config.ts'
+import type { PreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { decodeImage, readImageHeader } from './decode-image.ts'
 import { planImage } from './image-size.ts'
 import { patchify } from './patchify.ts'

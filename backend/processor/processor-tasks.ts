@@ -1,5 +1,5 @@
 import type { PatchImage } from '../model/model.ts'
-import { readPreprocessorConfig } from '../model/preprocessor-config.ts'
+import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { ImageProblem } from './image-problem.ts'
 import type { ImageProblemCode } from './image-problem.ts'
 import { prepareImage } from './prepare-image.ts'

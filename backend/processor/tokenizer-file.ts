@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { readModelJson, readModelText, unusableFile } from '../model/read-model-file.ts'
+import { modelConfigFile, readModelConfig } from '../model/config/model-config.ts'
+import { readModelJson, readModelText, unusableFile } from '../model/config/read-model-file.ts'
 
 const ranksFile = 'tiktoken.model'
 const namesFile = 'tokenizer_config.json'
-const modelFile = 'config.json'
 
 /** The bytes of every base token, end to end: token `id` is `bytes[starts[id]]` up to `bytes[starts[id + 1]]`. */
 export interface TokenBytes {
@@ -30,11 +30,6 @@ const namesSchema = z.object({
   ),
 })
 
-const modelSchema = z.object({
-  media_placeholder_token_id: z.int().min(0),
-  text_config: z.object({ vocab_size: z.int().min(1) }),
-})
-
 /** The rank file as it stands: one line per token, base64 of its bytes, a space, its id. */
 export function readRanks(modelFolder: string): Promise<string> {
   return readModelText(modelFolder, ranksFile)
@@ -48,7 +43,7 @@ export async function readTokenizerFile(modelFolder: string): Promise<TokenizerF
   const [ranks, names, model] = await Promise.all([
     readRanks(modelFolder),
     readModelJson(modelFolder, namesFile, namesSchema),
-    readModelJson(modelFolder, modelFile, modelSchema),
+    readModelConfig(modelFolder),
   ])
   const tokenBytes = parseRanks(ranks)
   const baseVocabulary = tokenBytes.starts.length - 1
@@ -56,7 +51,7 @@ export async function readTokenizerFile(modelFolder: string): Promise<TokenizerF
   const specialTokens = nameSpecialTokens(names.added_tokens_decoder, baseVocabulary, vocabSize)
   if (specialTokens.get('<|media_pad|>') !== model.media_placeholder_token_id) {
     throw unusableFile(
-      modelFile,
+      modelConfigFile,
       `media_placeholder_token_id: ${model.media_placeholder_token_id} is not the id of <|media_pad|> in ${namesFile}`,
     )
   }
@@ -96,7 +91,7 @@ function nameSpecialTokens(
 ): ReadonlyMap<string, number> {
   if (vocabSize <= baseVocabulary) {
     throw unusableFile(
-      modelFile,
+      modelConfigFile,
       `text_config.vocab_size: ${vocabSize} leaves no special tokens above the ${baseVocabulary} of ${ranksFile}`,
     )
   }

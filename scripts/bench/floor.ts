@@ -1,5 +1,5 @@
 import { blocksPerRow } from '../../backend/graph/quantize.ts'
-import type { TextConfig } from '../../backend/model/model-config.ts'
+import type { TextConfig } from '../../backend/model/config/model-config.ts'
 
 /** Bytes of an 8-bit matrix [rows, width] with one float32 scale a block. */
 function quantizedBytes(rows: number, width: number, blockSize: number): number {

@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import { createSampler } from '../../backend/engine/sampler.ts'
 import type { SamplingParams } from '../../backend/engine/job.ts'
-import type { PreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
+import type { PreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
 import { prepareImage } from '../../backend/processor/prepare-image.ts'
 import { measure, type BenchRow } from './measure.ts'
 

@@ -1,8 +1,8 @@
 import type { Checkpoint, CheckpointTensor } from '../../backend/checkpoint/checkpoint.ts'
 import { rowSize } from '../../backend/graph/weight-source.ts'
-import { expectedTensors } from '../../backend/model/inventory.ts'
-import type { ModelConfig } from '../../backend/model/model-config.ts'
-import type { ModelSource } from '../../backend/model/model-source.ts'
+import { expectedTensors } from '../../backend/model/convert/inventory.ts'
+import type { ModelConfig } from '../../backend/model/config/model-config.ts'
+import type { ModelSource } from '../../backend/model/convert/model-source.ts'
 
 /** config.json of moonshotai/Kimi-VL-A3B-Instruct with another number of layers. */
 function fullSizeConfig(textLayers: number, visionLayers: number): ModelConfig {

@@ -1,4 +1,4 @@
-import type { TextConfig } from '../../backend/model/model-config.ts'
+import type { TextConfig } from '../../backend/model/config/model-config.ts'
 import type { Model, SlotId } from '../../backend/model/model.ts'
 import { decodeWeightBytes, prefillFlopsPerToken } from './floor.ts'
 import type { Machine, MachineLimits } from './machine.ts'

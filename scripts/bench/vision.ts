@@ -1,4 +1,4 @@
-import type { VisionConfig } from '../../backend/model/model-config.ts'
+import type { VisionConfig } from '../../backend/model/config/model-config.ts'
 import type { Model } from '../../backend/model/model.ts'
 import type { MachineLimits } from './machine.ts'
 import { measure, type BenchRow } from './measure.ts'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { readPreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
+import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
 import type { FeatureSpan, Model, PatchImage } from '../../backend/model/model.ts'
 import { prepareImage } from '../../backend/processor/prepare-image.ts'
 import { lookAt } from '../support/look-at.ts'

@@ -3,15 +3,22 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openModel } from '../../backend/model/load-model.ts'
-import { prepareModelFolder, type WeightFormName } from '../../backend/model/model-folder.ts'
-import { openModelSource } from '../../backend/model/model-source.ts'
+import {
+  prepareModelFolder,
+  type WeightFormName,
+} from '../../backend/model/convert/model-folder.ts'
+import { openModelSource } from '../../backend/model/convert/model-source.ts'
 import { visionNames } from '../../backend/model/moonvit/vision-names.ts'
-import { createPatchNormalizer } from '../../backend/model/normalize-patches.ts'
-import { readPreprocessorConfig } from '../../backend/model/preprocessor-config.ts'
+import { createPatchNormalizer } from '../../backend/model/moonvit/normalize-patches.ts'
+import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { PatchState } from '../../backend/model/patch-state.ts'
+import { PatchState } from '../../backend/model/moonvit/patch-state.ts'
 import { createSession } from '../../backend/model/sessions.ts'
-import { mergedPatches, visionPasses, type OpenTower } from '../../backend/model/vision-passes.ts'
+import {
+  mergedPatches,
+  visionPasses,
+  type OpenTower,
+} from '../../backend/model/moonvit/vision-passes.ts'
 import {
   argmax,
   featureSpans,

@@ -2,10 +2,9 @@ import type { GraphBuilder, Value, ValueType } from '../../graph/graph-builder.t
 import { headLinear, type WeightForm } from '../../graph/layers.ts'
 import { add, concat, fusedMatMul, ifElse, matMul, softmax, split } from '../../graph/operators.ts'
 import { sliceRows, transposed, type WeightSource } from '../../graph/weight-source.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 import { decoderNames } from './decoder-names.ts'
-import { ifBusy, type Lane, type LaneBatch } from './lanes.ts'
-import type { GroupTokens } from './latent-attention.ts'
+import { ifBusy, type GroupTokens, type Lane, type LaneBatch } from './lanes.ts'
 
 interface AbsorbedInputs extends GroupTokens {
   readonly layer: number

@@ -6,7 +6,7 @@ import {
   simplifiedLayerNormalization,
   skipSimplifiedLayerNormalization,
 } from '../../graph/operators.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 import { latentAttention } from './latent-attention.ts'
 import { decoderNames } from './decoder-names.ts'
 import { denseMlp } from './dense-mlp.ts'

@@ -2,7 +2,7 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
 import { linear, swiGlu, type WeightForm } from '../../graph/layers.ts'
 import { stackRows } from '../../graph/weight-source.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 
 /** The feed-forward layer without experts: down(silu(gate(x)) * up(x)). */
 export function denseMlp(

@@ -2,10 +2,9 @@ import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
 import { linears, type WeightForm } from '../../graph/layers.ts'
 import { concat, gemm, matMul, softmax, split, squeeze, unsqueeze } from '../../graph/operators.ts'
 import { sliceRows, type WeightSource } from '../../graph/weight-source.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 import { decoderNames } from './decoder-names.ts'
-import { ifBusy, type Lane } from './lanes.ts'
-import type { GroupTokens } from './latent-attention.ts'
+import { ifBusy, type GroupTokens, type Lane } from './lanes.ts'
 
 interface ExpandedInputs extends GroupTokens {
   readonly layer: number

@@ -2,7 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 import { expertPairs, sortByExpert } from './expert-order.ts'
 
 const config = { num_experts_per_tok: 2, n_routed_experts: 5 } as TextConfig

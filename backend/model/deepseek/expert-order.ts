@@ -9,7 +9,7 @@ import {
   reshape,
   scatterElements,
 } from '../../graph/operators.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 
 /** The pairs of a token and an expert it chose, R = N * expertsPerToken, token by token: the same in every layer. */
 export interface ExpertPairs {

@@ -11,7 +11,7 @@ import {
   unsqueeze,
 } from '../../graph/operators.ts'
 import { stackRows } from '../../graph/weight-source.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 import { swiGluMlp } from './dense-mlp.ts'
 import { sortByExpert, type ExpertOrder, type ExpertPairs } from './expert-order.ts'
 import { router, type Routing } from './router.ts'

@@ -38,6 +38,16 @@ export interface LaneBatch {
   readonly absorbedCounts: Value
 }
 
+/** The new tokens of one group of lanes. */
+export interface GroupTokens {
+  /** [heads, n, nope] */
+  readonly qNope: Value
+  /** [heads, n, rope] */
+  readonly qRope: Value
+  /** [n, latent + rope] */
+  readonly present: Value
+}
+
 /**
  * Attention of one lane, skipped when it has no new tokens: its operators would take microseconds each, and
  * ONNX Runtime 1.30 crashes when transposes it fused into a product meet empty operands.

@@ -11,10 +11,10 @@ import {
   unsqueeze,
 } from '../../graph/operators.ts'
 import { stackRows } from '../../graph/weight-source.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 import { absorbedAttention } from './absorbed-attention.ts'
 import { expandedAttention } from './expanded-attention.ts'
-import type { LaneBatch } from './lanes.ts'
+import type { GroupTokens, LaneBatch } from './lanes.ts'
 import type { Rope } from './rope.ts'
 
 /** The reference builds this one norm without passing `rms_norm_eps`, so its class default applies. */
@@ -72,16 +72,6 @@ export function latentAttention(
   const byToken = transpose(g, concat(g, contexts, 1), [1, 0, 2])
   const merged = reshape(g, byToken, [-1, heads * value])
   return { output: linear(g, 'o_proj', merged, weight('o_proj'), form), present }
-}
-
-/** The new tokens of one group of lanes. */
-export interface GroupTokens {
-  /** [heads, n, nope] */
-  readonly qNope: Value
-  /** [heads, n, rope] */
-  readonly qRope: Value
-  /** [n, latent + rope] */
-  readonly present: Value
 }
 
 function splitGroups(

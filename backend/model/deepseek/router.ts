@@ -2,7 +2,7 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
 import { floatWeight, linear } from '../../graph/layers.ts'
 import { add, gatherElements, shareOfSum, sigmoid, topKIndices } from '../../graph/operators.ts'
-import type { TextConfig } from '../model-config.ts'
+import type { TextConfig } from '../config/model-config.ts'
 
 export interface Routing {
   /** int64 [N, expertsPerToken] */

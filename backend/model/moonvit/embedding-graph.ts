@@ -3,7 +3,7 @@ import { GraphBuilder, type BuiltGraph, type Value } from '../../graph/graph-bui
 import { floatWeight, linear } from '../../graph/layers.ts'
 import { add, matMul, reshape } from '../../graph/operators.ts'
 import { reshaped } from '../../graph/weight-source.ts'
-import type { VisionConfig } from '../model-config.ts'
+import type { VisionConfig } from '../config/model-config.ts'
 import { affine } from './affine.ts'
 import { visionNames } from './vision-names.ts'
 

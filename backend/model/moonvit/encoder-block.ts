@@ -12,7 +12,7 @@ import {
   transpose,
   unsqueeze,
 } from '../../graph/operators.ts'
-import type { VisionConfig } from '../model-config.ts'
+import type { VisionConfig } from '../config/model-config.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 
 /** What all blocks are built from. */

@@ -2,7 +2,7 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { GraphBuilder, type BuiltGraph } from '../../graph/graph-builder.ts'
 import { layerNorm, linear, type WeightForm } from '../../graph/layers.ts'
 import { gelu, reshape } from '../../graph/operators.ts'
-import type { VisionConfig } from '../model-config.ts'
+import type { VisionConfig } from '../config/model-config.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 import { visionNames } from './vision-names.ts'
 

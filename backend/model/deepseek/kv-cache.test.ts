@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KvCache } from './kv-cache.ts'
-import type { RowsId, SlotId } from './model.ts'
+import type { RowsId, SlotId } from '../model.ts'
 
 const width = 3
 

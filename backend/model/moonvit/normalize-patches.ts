@@ -1,4 +1,4 @@
-import type { PreprocessorConfig } from './preprocessor-config.ts'
+import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
 
 /** Turns patches in bytes, [patches, 3, patchSize, patchSize], into the vision tower's float32 input. */
 export type NormalizePatches = (patches: Uint8Array) => Float32Array<ArrayBuffer>

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { prepareImage } from '../processor/prepare-image.ts'
+import { prepareImage } from '../../processor/prepare-image.ts'
 import { createPatchNormalizer } from './normalize-patches.ts'
-import { readPreprocessorConfig } from './preprocessor-config.ts'
+import { readPreprocessorConfig } from '../config/preprocessor-config.ts'
 
 interface GoldenImage {
   file: string

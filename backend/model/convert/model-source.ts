@@ -1,7 +1,7 @@
 import path from 'node:path'
-import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
-import { readModelConfig, type ModelConfig } from './model-config.ts'
-import { readPreprocessorConfig, type PreprocessorConfig } from './preprocessor-config.ts'
+import { openCheckpoint, type Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { readModelConfig, type ModelConfig } from '../config/model-config.ts'
+import { readPreprocessorConfig, type PreprocessorConfig } from '../config/preprocessor-config.ts'
 import { describeSources, sourcesUnchanged, type SourceFile } from './source-files.ts'
 
 /** Where a model comes from: a checkpoint folder, or a generator of weights for benchmarks. */

@@ -1,4 +1,4 @@
-import type { StepRow } from './model.ts'
+import type { StepRow } from '../model.ts'
 
 /**
  * Tokens from which a chunk is cheaper with keys and values expanded: expanding costs one product over all its

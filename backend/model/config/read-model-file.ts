@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
-import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 
 /** An error for the operator that names the file of the checkpoint and what is wrong in it. */
 export function unusableFile(file: string, problem: string, options?: ErrorOptions): Error {

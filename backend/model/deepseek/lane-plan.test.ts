@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { planLanes } from './lane-plan.ts'
-import type { SlotId, StepRow } from './model.ts'
+import type { SlotId, StepRow } from '../model.ts'
 
 const row = (slot: number, tokens: number): StepRow => ({
   slot: slot as SlotId,

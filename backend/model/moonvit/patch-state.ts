@@ -1,7 +1,7 @@
 import { Tensor } from 'onnxruntime-node'
-import type { VisionConfig } from './model-config.ts'
-import { visionNames } from './moonvit/vision-names.ts'
-import { releaseMemory } from './release-memory.ts'
+import type { VisionConfig } from '../config/model-config.ts'
+import { visionNames } from './vision-names.ts'
+import { releaseMemory } from '../release-memory.ts'
 
 /** Of all patches, [heads, patches, headDim]. */
 interface KeysAndValues {

@@ -1,5 +1,5 @@
 /// <reference lib="es2024.arraybuffer" />
-import { releaseMemory } from './release-memory.ts'
+import { releaseMemory } from '../release-memory.ts'
 
 /** Tokens a slot's memory grows by. With a row width that is a multiple of 16 floats these are whole memory pages. */
 export const slotGrowthTokens = 64

@@ -1,11 +1,11 @@
 import { SlicedRun } from './image-run.ts'
-import type { VisionConfig } from './model-config.ts'
-import type { ImageRun, PatchImage } from './model.ts'
-import type { VisionParts } from './moonvit/vision-graphs.ts'
+import type { VisionConfig } from '../config/model-config.ts'
+import type { ImageRun, PatchImage } from '../model.ts'
+import type { VisionParts } from './vision-graphs.ts'
 import { createPatchNormalizer } from './normalize-patches.ts'
 import { PatchState } from './patch-state.ts'
-import type { PreprocessorConfig } from './preprocessor-config.ts'
-import { createSession } from './sessions.ts'
+import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
+import { createSession } from '../sessions.ts'
 import { mergedPatches, patchValues, visionPasses, type OpenTower } from './vision-passes.ts'
 
 /** What it takes to open the vision tower. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { oddConfig } from '../../test/write-checkpoint.ts'
+import { oddConfig } from '../../../test/write-checkpoint.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
-import type { ModelConfig } from './model-config.ts'
+import type { ModelConfig } from '../config/model-config.ts'
 
 /** config.json of moonshotai/Kimi-VL-A3B-Instruct, as far as shapes depend on it. */
 async function kimiVlA3b(): Promise<ModelConfig> {

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { readModelJson } from './read-model-file.ts'
 
+/** Its name in a checkpoint folder. */
+export const modelConfigFile = 'config.json'
+
 const positive = z.int().min(1)
 
 const textSchema = z.object({
@@ -63,5 +66,5 @@ export type ModelConfig = z.infer<typeof configSchema>
  * @throws {CheckpointError} naming every field that is missing, malformed or of an unsupported variant
  */
 export function readModelConfig(checkpointDir: string): Promise<ModelConfig> {
-  return readModelJson(checkpointDir, 'config.json', configSchema)
+  return readModelJson(checkpointDir, modelConfigFile, configSchema)
 }

@@ -1,5 +1,5 @@
-import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
-import type { ModelConfig, TextConfig, VisionConfig } from './model-config.ts'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import type { ModelConfig, TextConfig, VisionConfig } from '../config/model-config.ts'
 
 type Shapes = Map<string, readonly number[]>
 

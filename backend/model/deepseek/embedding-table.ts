@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { Checkpoint, CheckpointTensor } from '../checkpoint/checkpoint.ts'
-import { floatTypes, toFloat32, type FloatType } from '../checkpoint/half-float.ts'
-import { assertFinite, rowCount } from '../graph/weight-source.ts'
+import type { Checkpoint, CheckpointTensor } from '../../checkpoint/checkpoint.ts'
+import { floatTypes, toFloat32, type FloatType } from '../../checkpoint/half-float.ts'
+import { assertFinite, rowCount } from '../../graph/weight-source.ts'
 
 /** Rows copied at a time: 16 MB of the real model's table. */
 const rowsPerCopy = 4096

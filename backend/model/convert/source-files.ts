@@ -4,7 +4,8 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
-import { weightFileNames } from '../checkpoint/checkpoint.ts'
+import { weightFileNames } from '../../checkpoint/checkpoint.ts'
+import { modelConfigFile } from '../config/model-config.ts'
 
 /** One file a model folder was made from. */
 export const sourceFileSchema = z.object({
@@ -19,7 +20,7 @@ export type SourceFile = z.infer<typeof sourceFileSchema>
 /** Hashes the files of a checkpoint folder that decide its graphs and weights. */
 export async function describeSources(checkpointDir: string): Promise<SourceFile[]> {
   const sources: SourceFile[] = []
-  for (const name of ['config.json', ...(await weightFileNames(checkpointDir))]) {
+  for (const name of [modelConfigFile, ...(await weightFileNames(checkpointDir))]) {
     const file = path.join(checkpointDir, name)
     const { size, mtimeMs } = await stat(file)
     sources.push({ name, size, mtimeMs, sha256: await sha256OfFile(file) })
@@ -32,7 +33,7 @@ export async function sourcesUnchanged(
   checkpointDir: string,
   sources: readonly SourceFile[],
 ): Promise<boolean> {
-  const names = ['config.json', ...(await weightFileNames(checkpointDir))]
+  const names = [modelConfigFile, ...(await weightFileNames(checkpointDir))]
   if (names.join() !== sources.map(({ name }) => name).join()) return false
   for (const source of sources) {
     const file = path.join(checkpointDir, source.name)

@@ -1,4 +1,4 @@
-import type { ImageRun } from './model.ts'
+import type { ImageRun } from '../model.ts'
 
 /** One passage of all patches of an image through a part of the vision tower, a piece at a time. */
 export interface Pass {

@@ -1,10 +1,10 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node'
-import { decoderNames } from './deepseek/decoder-names.ts'
+import { decoderNames } from './decoder-names.ts'
 import type { EmbeddingTable } from './embedding-table.ts'
 import type { KvCache } from './kv-cache.ts'
 import { planLanes, type LanePlan } from './lane-plan.ts'
-import type { TextConfig } from './model-config.ts'
-import type { StepRow } from './model.ts'
+import type { TextConfig } from '../config/model-config.ts'
+import type { StepRow } from '../model.ts'
 
 interface DecoderParts {
   readonly session: InferenceSession

@@ -1,5 +1,5 @@
-import type { RowsId, SlotId } from './model.ts'
-import { releaseMemory } from './release-memory.ts'
+import type { RowsId, SlotId } from '../model.ts'
+import { releaseMemory } from '../release-memory.ts'
 import { SlotMemory } from './slot-memory.ts'
 
 /** Rows that outlive the slot they were computed in. */
