@@ -5,7 +5,7 @@ import { measureLatency, type LatencyRow } from './bench-edge/latency.ts'
 import { startLab } from './bench-edge/lab.ts'
 import { runStorm, type StormReport } from './bench-edge/storm.ts'
 import { measureUploads, type UploadRow } from './bench-edge/upload-memory.ts'
-import { markdownTable, writeSection } from './performance-doc.ts'
+import { markdownTable, writeSection } from './performance/document.ts'
 
 interface BenchEdgeOptions {
   readonly arguments: readonly string[]

@@ -19,7 +19,7 @@ import type { BenchRow } from './bench/measure.ts'
 import { randomSource } from './bench/random-source.ts'
 import { benchDecode, benchPrefill, type TextBench } from './bench/text.ts'
 import { benchVision } from './bench/vision.ts'
-import { markdownTable, writeSection } from './performance-doc.ts'
+import { markdownTable, writeSection } from './performance/document.ts'
 
 interface Options {
   readonly layers: number

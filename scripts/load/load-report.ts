@@ -1,4 +1,4 @@
-import { markdownTable } from '../performance-doc.ts'
+import { markdownTable } from '../performance/document.ts'
 import type { LoadStatistics, Percentiles, Spread } from './statistics.ts'
 
 /** The numbers of a run as a table, ready for a document. */

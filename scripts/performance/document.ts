@@ -1,7 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { drawBarChart } from './bar-chart.ts'
+import { chartsOf } from './charts.ts'
 
 /** Where measured numbers are kept. */
 const performanceDoc = 'docs/performance.md'
+
+/** Where the charts of that document are kept. */
+const chartFolder = 'docs/charts'
 
 /**
  * Replaces what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; text around it is written by hand.
@@ -14,10 +20,18 @@ function replaceSection(document: string, name: string, content: string): string
   return `${document.slice(0, from + begin.length)}\n\n${content.trim()}\n\n${document.slice(to)}`
 }
 
-/** Puts freshly measured numbers into their section of the performance document. */
+/** Puts freshly measured numbers into their section of the performance document and draws its charts again. */
 export async function writeSection(name: string, content: string): Promise<void> {
-  const document = await readFile(performanceDoc, 'utf8')
-  await writeFile(performanceDoc, replaceSection(document, name, content))
+  const document = replaceSection(await readFile(performanceDoc, 'utf8'), name, content)
+  await writeFile(performanceDoc, document)
+  await writeCharts(document)
+}
+
+async function writeCharts(document: string): Promise<void> {
+  await mkdir(chartFolder, { recursive: true })
+  for (const [file, chart] of Object.entries(chartsOf(document))) {
+    await writeFile(join(chartFolder, file), drawBarChart(chart))
+  }
 }
 
 /** A Markdown table, columns padded as the formatter would. */
