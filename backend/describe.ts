@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { startDeadline, type Deadline } from '../shared/api/deadline.ts'
+import { startDeadline, type Deadline } from '../shared/async/deadline.ts'
 import { ServiceError } from '../shared/api/errors.ts'
 import type { GenerationEvent, Timings, Usage } from '../shared/api/events.ts'
 import { ChoiceText, type TextPart } from './choice-text.ts'

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
+import { daySeconds } from '../shared/time/day.ts'
 
-const units = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
+const units = { s: 1, m: 60, h: 3_600, d: daySeconds } as const
 
 /** `90s`, `30m`, `24h` or `7d` in seconds. @throws {InvalidArgumentError} for anything else */
 export function parseDuration(text: string): number {

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { FakeModel, type FakeModelHooks } from '../../test/support/fake-model.ts'
 import { createJob, imagePrompt, readAnswer, type Answer } from '../../test/support/jobs.ts'
-import type { CacheLimits } from './cache-limits.ts'
 import { createEngine } from './engine.ts'
 import type { Engine, GenerateJob } from './job.ts'
+import type { CacheLimits } from './memory/cache-limits.ts'
 
 const never = new AbortController().signal
 const everything: CacheLimits = { kvTokens: 4096, prefixTokens: Infinity, imageBytes: 10_000 }

@@ -3,7 +3,7 @@ import { FakeModel } from '../../test/support/fake-model.ts'
 import { createJob, imagePrompt, readAnswer } from '../../test/support/jobs.ts'
 import { createEngine } from './engine.ts'
 import type { GenerateJob } from './job.ts'
-import { workPerSampledToken } from './work.ts'
+import { workPerSampledToken } from './queue/work.ts'
 
 const never = new AbortController().signal
 

@@ -3,7 +3,7 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { BackendEnv } from './exchange.ts'
-import type { After } from './timer.ts'
+import type { After } from '../../shared/async/timer.ts'
 
 /** Milliseconds an answer that was cut short may take to reach its reader, before the connection is cut as well. */
 const lastWordsMs = 5_000

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { formToObject } from '../../shared/api/form.ts'
 import {
-  formToObject,
   generateFields,
   imageUrlFields,
   parseFields,

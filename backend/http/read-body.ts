@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ServiceError } from '../../shared/api/errors.ts'
-import { unlessAborted } from '../../shared/fetch/read-limited.ts'
+import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Exchange } from './exchange.ts'
 
 /**

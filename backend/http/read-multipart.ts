@@ -9,7 +9,7 @@ import {
   maxImages,
   maxUploadBytes,
 } from '../../shared/api/limits.ts'
-import { unlessAborted } from '../../shared/fetch/read-limited.ts'
+import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Exchange } from './exchange.ts'
 import { readChunks } from './read-body.ts'
 

@@ -2,9 +2,10 @@ import { errorBody } from '../../shared/api/errors.ts'
 import type { ChoiceAnswer, GenerateAnswer, GenerationEvent } from '../../shared/api/events.ts'
 import { formatEvent, heartbeatText } from '../../shared/api/sse.ts'
 import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
-import { unlessAborted } from '../../shared/fetch/read-limited.ts'
+import { orTimeout } from '../../shared/async/within-time.ts'
+import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Exchange } from './exchange.ts'
-import type { After } from './timer.ts'
+import type { After } from '../../shared/async/timer.ts'
 
 type Delta = Extract<GenerationEvent, { type: 'delta' }>
 
@@ -177,17 +178,4 @@ function streamOf(texts: AsyncGenerator<string, undefined, undefined>): Readable
     },
     { highWaterMark: 0 },
   )
-}
-
-/** The promise's value, or undefined when `ms` pass first; the promise stays as it is. */
-function orTimeout<Value>(
-  promise: Promise<Value>,
-  ms: number,
-  after: After,
-): Promise<Value | undefined> {
-  return new Promise((resolve, reject) => {
-    const stop = after(ms, () => resolve(undefined))
-    promise.then(resolve, reject)
-    promise.then(stop, stop)
-  })
 }

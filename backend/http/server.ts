@@ -7,7 +7,7 @@ import { requestIdFrom } from '../../shared/api/request-id.ts'
 import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { drainUpload } from './drain-upload.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'
-import { after } from './timer.ts'
+import { settlesWithin } from '../../shared/async/within-time.ts'
 
 /** Milliseconds for the TLS handshake, and for the head of a request: neither needs more than a few round trips. */
 const handshakeTimeoutMs = 10_000
@@ -83,12 +83,4 @@ export async function stopServer(server: Server, running: RunningExchanges): Pro
     await settlesWithin(idle, goodbyeMs)
   }
   server.closeAllConnections()
-}
-
-function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const stop = after(ms, () => resolve(false))
-    promise.then(() => resolve(true), reject)
-    promise.then(stop, stop)
-  })
 }

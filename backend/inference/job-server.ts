@@ -1,6 +1,6 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { toServiceError } from '../../shared/api/errors.ts'
-import { kvTokensOf } from '../engine/cache-limits.ts'
+import { kvTokensOf } from '../engine/memory/cache-limits.ts'
 import { createEngine } from '../engine/engine.ts'
 import type { GenerateJob } from '../engine/job.ts'
 import type { Model } from '../model/model.ts'

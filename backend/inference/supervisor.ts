@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { abortError } from '../engine/abort-error.ts'
-import { EventQueue } from '../engine/event-queue.ts'
+import { EventQueue } from '../engine/jobs/event-queue.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from '../engine/job.ts'
 import { childGone } from './child-gone.ts'
 import { forkChild } from './fork-child.ts'

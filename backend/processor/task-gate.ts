@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import { FairQueue, type Queueable } from '../fairness/fair-queue.ts'
 
 /**
@@ -70,13 +71,4 @@ export function createTaskGate({ limit, weights, now }: TaskGateOptions): TaskGa
     const work = start().finally(() => leave(entered, startedMs))
     return await unlessAborted(work, signal)
   }
-}
-
-function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const abandon = () => reject(signal.reason as Error)
-    if (signal.aborted) abandon()
-    signal.addEventListener('abort', abandon, { once: true })
-    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abandon))
-  })
 }

@@ -1,3 +1,4 @@
+import { isMarkedAsUntransferable } from 'node:worker_threads'
 import { FixedQueue, Piscina } from 'piscina'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { ImageOutcome, ProcessorTasks, TaskCaller } from './processor-tasks.ts'
@@ -93,8 +94,9 @@ function shuttingDown(): ServiceError {
   return new ServiceError('shutting_down', 'The server is shutting down')
 }
 
-/** Memory a file has for itself moves to the thread; a view of something larger is copied. */
+/** Memory a file has for itself moves to the thread; a view of something larger, or what a native library owns, is copied. */
 function transferable(file: Uint8Array): ArrayBuffer[] {
   const { buffer } = file
-  return buffer instanceof ArrayBuffer && buffer.byteLength === file.byteLength ? [buffer] : []
+  const isItsOwn = buffer instanceof ArrayBuffer && buffer.byteLength === file.byteLength
+  return isItsOwn && !isMarkedAsUntransferable(buffer) ? [buffer] : []
 }

@@ -2,10 +2,10 @@ import { zValidator } from '@hono/zod-validator'
 import type { MiddlewareHandler } from 'hono'
 import type * as z from 'zod'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { parseJsonBytes } from '../../shared/api/parse-json.ts'
 import { invalidField } from '../../shared/api/request.ts'
 import { readClientBody } from '../body/client-body.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
-import { parseJsonBytes } from '../body/read-fields.ts'
 import type { EdgeEnv } from '../platform.ts'
 
 /** Bytes of an administrator's request: a few fields and a note. */

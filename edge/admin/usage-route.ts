@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { adminRoutes } from '../../shared/api/routes.ts'
 import { usageQuery } from '../../shared/api/usage.ts'
+import { dayMs } from '../../shared/time/day.ts'
 import { rootKey } from '../keys/key-record.ts'
 import type { Meter } from '../limits/meter.ts'
 import { utcDayOf } from '../limits/utc-day.ts'
@@ -9,7 +10,7 @@ import type { EdgeEnv, Platform } from '../platform.ts'
 import { check, noSuchPage } from './check.ts'
 
 /** Milliseconds before the last day where a range begins that names no first one: thirty days in all. */
-const defaultRangeMs = 29 * 86_400_000
+const defaultRangeMs = 29 * dayMs
 
 /** `GET /admin/usage`: what keys have used, by key and day. Whoever comes here has the scope `admin`. */
 export function usageRoute({

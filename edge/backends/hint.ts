@@ -1,10 +1,9 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxBackendHintChars } from '../../shared/api/limits.ts'
+import { isVisibleAscii } from '../../shared/api/visible-ascii.ts'
 
 /** Lets a client say itself which of its requests belong together, such as a conversation or an album. */
 const backendHintHeader = 'x-describe-backend-hint'
-
-const acceptable = /^[\x21-\x7e]+$/
 
 /**
  * What the choice of a backend sticks to: the client's hint, else `content`.
@@ -13,7 +12,7 @@ const acceptable = /^[\x21-\x7e]+$/
 export function affinityOf(headers: Headers, content: string | undefined): string | undefined {
   const hint = headers.get(backendHintHeader)
   if (hint === null) return content
-  if (acceptable.test(hint) && hint.length <= maxBackendHintChars) return `hint:${hint}`
+  if (isVisibleAscii(hint, maxBackendHintChars)) return `hint:${hint}`
   const message = `${backendHintHeader} must be 1 to ${maxBackendHintChars} visible ASCII characters, received ${hint.length}`
   throw new ServiceError('invalid_field', message, { param: backendHintHeader })
 }

@@ -1,4 +1,5 @@
-import { startDeadline } from '../../shared/api/deadline.ts'
+import { isEventStream } from '../../shared/api/media-type.ts'
+import { startDeadline } from '../../shared/async/deadline.ts'
 import { routes } from '../../shared/api/routes.ts'
 import type { BackendAnswer, BackendInit, Platform } from '../platform.ts'
 import {
@@ -121,7 +122,7 @@ export class BackendPool {
         response.body?.cancel().catch(() => undefined)
         throw new NotConnectedError(`Status ${response.status}`)
       }
-      if (isStream(response)) {
+      if (isEventStream(response.headers.get('content-type'))) {
         this.#noteAnswer(backend, response.status)
         if (init.watchStream === undefined) release()
         init.watchStream?.((how) => {
@@ -213,8 +214,4 @@ function isBlameless({ signal, bodyFailure }: BackendInit): boolean {
 
 function isReplayable({ body }: BackendInit): boolean {
   return body === undefined || typeof body === 'string' || body instanceof Uint8Array
-}
-
-function isStream({ headers }: BackendAnswer): boolean {
-  return /^text\/event-stream\b/i.test(headers.get('content-type') ?? '')
 }

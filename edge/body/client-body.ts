@@ -1,5 +1,6 @@
 import { ServiceError } from '../../shared/api/errors.ts'
-import { ByteBudget, readLimited } from '../../shared/fetch/read-limited.ts'
+import { ByteBudget } from '../../shared/bytes/byte-budget.ts'
+import { readLimited } from '../../shared/bytes/read-limited.ts'
 import type { BackendBody, EdgeContext } from '../platform.ts'
 import { piecesOf, type WebBody } from './web-pieces.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
-import { joinChunks } from '../../shared/fetch/read-limited.ts'
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import type { ClientBody } from './client-body.ts'
 import { peekUpload } from './peek-upload.ts'
 

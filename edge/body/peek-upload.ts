@@ -1,4 +1,4 @@
-import { joinChunks } from '../../shared/fetch/read-limited.ts'
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { imageAffinity } from '../backends/affinity.ts'
 import { type ClientBody, clientLeft, heldBody } from './client-body.ts'
 

@@ -1,6 +1,7 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
-import { formToObject, parseJson } from '../../shared/api/request.ts'
+import { formToObject } from '../../shared/api/form.ts'
+import { parseJsonBytes } from '../../shared/api/parse-json.ts'
 import type { EdgeContext } from '../platform.ts'
 import { readClientBody } from './client-body.ts'
 
@@ -12,7 +13,7 @@ export async function readJson(c: EdgeContext): Promise<unknown> {
 /** A URL-encoded form, as the object a JSON client would have sent. */
 export async function readUrlForm(c: EdgeContext): Promise<Record<string, unknown>> {
   const bytes = await readClientBody(c, maxJsonBytes)
-  return fieldsToObject(new URLSearchParams(new TextDecoder().decode(bytes)))
+  return formToObject(new URLSearchParams(new TextDecoder().decode(bytes)))
 }
 
 /** The same as multipart. @throws {ServiceError} `invalid_multipart`, also when it holds a file */
@@ -28,33 +29,11 @@ export async function readMultipartForm(c: EdgeContext): Promise<Record<string, 
     if (typeof value !== 'string') throw unexpectedFile()
     fields.push([name, value])
   })
-  return fieldsToObject(fields)
+  return formToObject(fields)
 }
 
 function unexpectedFile(): ServiceError {
   const message =
     'This form takes no files: name image URLs as image_url, or send files to /generate/image'
   return new ServiceError('invalid_multipart', message)
-}
-
-/** Some clients spell a field that occurs several times with brackets. */
-function fieldsToObject(fields: Iterable<readonly [string, string]>): Record<string, unknown> {
-  return formToObject(
-    Array.from(fields, ([name, value]) => [name === 'image_url[]' ? 'image_url' : name, value]),
-  )
-}
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
-
-/** @throws {ServiceError} `invalid_json` */
-export function parseJsonBytes(bytes: Uint8Array): unknown {
-  return parseJson(decodeUtf8(bytes))
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return strictUtf8.decode(bytes)
-  } catch (cause) {
-    throw new ServiceError('invalid_json', 'The request body is not valid UTF-8', { cause })
-  }
 }

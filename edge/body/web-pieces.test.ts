@@ -1,6 +1,6 @@
 import type { UnderlyingByteSource } from 'node:stream/web'
 import { describe, expect, it } from 'vitest'
-import { joinChunks } from '../../shared/fetch/read-limited.ts'
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { piecesOf } from './web-pieces.ts'
 
 /** A byte stream that gives out `whole` in chunks of `size`, and knows whether it was cancelled. */

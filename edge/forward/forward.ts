@@ -1,4 +1,4 @@
-import { startDeadline, type Deadline } from '../../shared/api/deadline.ts'
+import { startDeadline, type Deadline } from '../../shared/async/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { affinityOf } from '../backends/hint.ts'
 import type { BackendAnswer, BackendBody, EdgeContext, Platform } from '../platform.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { formToObject, generateFields, parseFields } from '../../shared/api/request.ts'
+import { formToObject } from '../../shared/api/form.ts'
+import { generateFields, parseFields } from '../../shared/api/request.ts'
 import { multipartBody } from './multipart.ts'
 
 describe('multipartBody()', () => {

@@ -1,4 +1,4 @@
-import { joinChunks } from '../../shared/fetch/read-limited.ts'
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import type { FetchedImage } from '../../shared/fetch/fetch-image.ts'
 import type { GenerateFields } from '../../shared/api/request.ts'
 

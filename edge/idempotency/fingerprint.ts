@@ -1,4 +1,5 @@
-import { joinChunks } from '../../shared/fetch/read-limited.ts'
+import { hexOf } from '../../shared/bytes/hex.ts'
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 
 /**
  * Equal for requests that ask for the same, other ones differ: SHA-256 over the path, what of the headers decides about
@@ -16,8 +17,7 @@ export async function fingerprintOf(
   const lengths = parts.map((part) => part.byteLength).join(' ')
   const head = [path, mediaType, headers.get('accept') ?? '', lengths, ''].join('\n')
   const bytes = joinChunks([new TextEncoder().encode(head), ...parts])
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
 }
 
 /**

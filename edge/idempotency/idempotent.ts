@@ -1,5 +1,6 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxIdempotentBodyBytes, maxIdempotencyKeyChars } from '../../shared/api/limits.ts'
+import { isVisibleAscii } from '../../shared/api/visible-ascii.ts'
 import { readClientBody } from '../body/client-body.ts'
 import type { EdgeContext, EdgeMiddleware, Platform } from '../platform.ts'
 import { fingerprintOf } from './fingerprint.ts'
@@ -7,7 +8,6 @@ import type { Claim, ClaimReply, KeptAnswer } from './idempotency-store.ts'
 import { recordAnswer } from './record-answer.ts'
 
 const keyHeader = 'idempotency-key'
-const acceptable = /^[\x21-\x7e]+$/
 
 /** Milliseconds between two looks at a run under way: the first soon, later ones less often. */
 const firstLookMs = 100
@@ -48,7 +48,7 @@ export function idempotent(platform: Platform): EdgeMiddleware {
 function idempotencyKeyOf(headers: Headers): string | undefined {
   const key = headers.get(keyHeader)
   if (key === null) return undefined
-  if (acceptable.test(key) && key.length <= maxIdempotencyKeyChars) return key
+  if (isVisibleAscii(key, maxIdempotencyKeyChars)) return key
   const message = `Idempotency-Key must be 1 to ${maxIdempotencyKeyChars} visible ASCII characters, received ${key.length}`
   throw new ServiceError('invalid_field', message, { param: 'Idempotency-Key' })
 }

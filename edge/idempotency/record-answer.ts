@@ -1,3 +1,4 @@
+import { isEventStream } from '../../shared/api/media-type.ts'
 import type { KeptAnswer } from './idempotency-store.ts'
 
 /** Bytes of the longest answer kept: some 20,000 streamed tokens, and what a row of a Durable Object may hold. */
@@ -60,5 +61,5 @@ async function readAll(
 
 /** Inside the data of an event there is no raw line break, so that no answer can be mistaken for an error. */
 function endedWithError(contentType: string, text: string): boolean {
-  return contentType.startsWith('text/event-stream') && /^event: error$/m.test(text)
+  return isEventStream(contentType) && /^event: error$/m.test(text)
 }

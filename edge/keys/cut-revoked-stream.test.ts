@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { cutWhen } from './cut-revoked-stream.ts'
 
@@ -26,6 +27,8 @@ async function pass(pieces: readonly string[], revoked: (atMs: number) => Promis
     farewell: () => 'event: error\n\n',
   })
   const output = await new Response(source.pipeThrough(cut)).text()
+  // The source learns of the end after the reader, in the same turn of the event loop.
+  await setImmediate()
   return { output, left: state.left }
 }
 

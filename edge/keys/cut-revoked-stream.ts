@@ -1,3 +1,4 @@
+import { isEventStream } from '../../shared/api/media-type.ts'
 import { errorBody, ServiceError } from '../../shared/api/errors.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
 import type { EdgeMiddleware, Platform } from '../platform.ts'
@@ -10,7 +11,7 @@ export function cutRevokedStream({ keys, now }: Platform): EdgeMiddleware {
   return async (c, next) => {
     await next()
     const { key, requestId } = c.var
-    const isStream = c.res.headers.get('content-type')?.startsWith('text/event-stream') === true
+    const isStream = isEventStream(c.res.headers.get('content-type'))
     if (key === undefined || c.res.body === null || !isStream) return
     const cut = cutWhen({
       revoked: () => keys.isRevoked(key.id),

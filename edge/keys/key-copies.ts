@@ -1,7 +1,7 @@
 import { openCopy, sealCopy, type KeyCopy } from './key-copy.ts'
 import type { KeyRecord } from './key-record.ts'
 import type { LogLine } from '../platform.ts'
-import { withinTime } from './within-time.ts'
+import { withinTime } from '../../shared/async/within-time.ts'
 
 /** The KV namespace with the copies: near every isolate, and late by a minute or more. */
 export interface CopyNamespace {

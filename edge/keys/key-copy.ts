@@ -1,3 +1,4 @@
+import { hexOf } from '../../shared/bytes/hex.ts'
 import { equalText, hmacOf } from './key-format.ts'
 import type { KeyRecord } from './key-record.ts'
 
@@ -34,6 +35,5 @@ export async function openCopy(
 }
 
 async function sealOf(text: string, checkSecret: string): Promise<string> {
-  const code = await hmacOf(`${shape}\n${text}`, checkSecret)
-  return Array.from(code, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hexOf(await hmacOf(`${shape}\n${text}`, checkSecret))
 }

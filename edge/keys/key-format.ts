@@ -1,3 +1,5 @@
+import { hexOf } from '../../shared/bytes/hex.ts'
+
 /**
  * A key is `dsk_<id>_<secret>_<check>`. The prefix lets scanners of leaked secrets know it. The check is keyed with a
  * secret of the store, so nobody else can make a key that is worth looking up.
@@ -44,16 +46,11 @@ export async function makeKey(
   return { id, text, hash: await hashKey(text) }
 }
 
-const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
 const encoder = new TextEncoder()
 
 /** SHA-256, hexadecimal: all a store keeps of a key. */
 export async function hashKey(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(text))
-  let hex = ''
-  for (const byte of new Uint8Array(digest)) hex += hexOfByte[byte]
-  return hex
+  return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))))
 }
 
 /** Compares texts of known length; takes the same time wherever they differ. */

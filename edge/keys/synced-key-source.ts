@@ -4,7 +4,7 @@ import type { ReadCopy } from './key-copies.ts'
 import type { KeyRecord } from './key-record.ts'
 import type { KeySource } from './key-source.ts'
 import type { KeyStore, SyncReply } from './key-store.ts'
-import { withinTime } from './within-time.ts'
+import { withinTime } from '../../shared/async/within-time.ts'
 
 /** Milliseconds a key may go on being accepted after its revocation: one question per isolate and two seconds costs little. */
 export const defaultMaxStaleMs = 2_000

@@ -1,5 +1,5 @@
 import type { Usage } from '../../shared/api/events.ts'
-import { joinChunks } from '../../shared/fetch/read-limited.ts'
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { lastUsageComment, maxUsageCommentBytes } from '../../shared/forward/usage-comment.ts'
 
 /**

@@ -9,6 +9,7 @@ import {
   type Settlement,
   tokensOf,
 } from './meter.ts'
+import { dayMs } from '../../shared/time/day.ts'
 import { lastSecondOutside, secondOf } from './sliding-window.ts'
 import { utcDayOf } from './utc-day.ts'
 
@@ -31,7 +32,7 @@ const schema = [
 ]
 
 /** Milliseconds an expired call is remembered, in case its settlement is only late. */
-const lateMs = 86_400_000
+const lateMs = dayMs
 
 /** Keys whose last tidying is remembered: one needs some 100 bytes. */
 const maxTidiedKeys = 10_000

@@ -1,3 +1,4 @@
+import { isEventStream } from '../../shared/api/media-type.ts'
 import { errorBody, ServiceError, toServiceError } from '../../shared/api/errors.ts'
 import type { Usage } from '../../shared/api/events.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
@@ -178,8 +179,7 @@ class Call {
   async #watch(answer: BackendAnswer): Promise<Response> {
     const images = answer.headers.get(forwardHeaders.imageCount)
     if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)
-    const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream') === true
-    const body = isStream ? answer.body : null
+    const body = isEventStream(answer.headers.get('content-type')) ? answer.body : null
     const sent = body === null ? await this.#keep(answer) : this.#relay(body)
     const limits = limitHeaders(this.#c.get('standings') ?? [])
     const headers = { ...clientResponseHeaders(answer.headers), ...limits }

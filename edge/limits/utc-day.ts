@@ -1,4 +1,4 @@
-const msPerDay = 86_400_000
+import { dayMs } from '../../shared/time/day.ts'
 
 /** A day in Coordinated Universal Time, `2026-11-22`. Such texts sort as days do. */
 export type UtcDay = string
@@ -9,5 +9,5 @@ export function utcDayOf(ms: number): UtcDay {
 
 /** Milliseconds until the next day begins; never 0. UTC days are all equally long. */
 export function msUntilNextDay(nowMs: number): number {
-  return msPerDay - (nowMs % msPerDay)
+  return dayMs - (nowMs % dayMs)
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
+import { dayMs } from '../../shared/time/day.ts'
 import { integerSetting, parseEnvironment, portSetting } from '../../shared/node/environment.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
@@ -24,7 +25,7 @@ const edgeSettings = z
     ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
     IMAGE_HOSTS_ALLOWED: hostsSetting,
     IMAGE_HOSTS_DENIED: hostsSetting,
-    DEADLINE_MS: integerSetting(1_000, 86_400_000).default(defaultDeadlineMs),
+    DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
     STATE_DIR: z.string().default('.local'),
     TLS_CA: z.string().optional(),
     TLS_CERT: z.string().optional(),

@@ -19,6 +19,7 @@ async function answerTo(text: string, options: ServerOptions = {}, more = ''): P
     })
     return new Response(start, { headers: { 'content-length': '4' } })
   })
+  app.post('/', (c) => c.text('no', 401))
   const log = ({ request_id: id, error }: LogLine) => logged.push([id, error])
   server = createHttpServer(app, log, options)
   server.listen(0, '127.0.0.1')
@@ -85,6 +86,14 @@ describe('createHttpServer()', () => {
       'GET / HTTP/1.1\r\nHost: a\r\nExpect: cake\r\nConnection: close\r\n\r\n',
     )
     expect(heard).toMatch(/^HTTP\/1.1 200 OK[^]*abcd$/)
+  })
+
+  it('neither answers nor logs the rest of a body whose request was answered early', async () => {
+    const before = logged.length
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const heard = await answerTo(head, {}, 'no chunk\r\n')
+    expect(heard).toMatch(/^HTTP\/1.1 401 Unauthorized[^]*\r\n\r\nno$/)
+    expect(logged.length).toBe(before)
   })
 
   it('adds nothing to an answer that has begun', async () => {

@@ -1,6 +1,7 @@
 import {
   createServer,
   STATUS_CODES,
+  type IncomingMessage,
   type RequestListener,
   type Server,
   type ServerOptions,
@@ -42,18 +43,26 @@ export function createHttpServer(
  * never sees such requests.
  */
 function answerMalformed(server: Server, log: (line: LogLine) => void): void {
-  const latest = new WeakMap<Duplex, ServerResponse>()
-  server.on('request', (incoming, outgoing) => latest.set(incoming.socket, outgoing))
+  const latest = new WeakMap<Duplex, Exchange>()
+  server.on('request', (incoming, outgoing) => latest.set(incoming.socket, { incoming, outgoing }))
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
-    const outgoing = latest.get(socket)
+    const { incoming, outgoing } = latest.get(socket) ?? {}
+    const hasBegun = outgoing?.headersSent === true
     // In the middle of an answer another one would only be taken for its rest.
-    const midAnswer = outgoing?.headersSent === true && !outgoing.writableFinished
+    const midAnswer = hasBegun && !outgoing.writableEnded
     if (cause.code === 'ECONNRESET' || !socket.writable || midAnswer) return void socket.destroy()
+    // The rest of a body whose request was answered early.
+    if (hasBegun && incoming?.complete === false) return void socket.end(() => socket.destroy())
     const requestId = requestIdFrom(undefined)
     const error = refusalOf(cause.code)
     log(lineOf(error, requestId))
     socket.end(rawAnswer(error, requestId), () => socket.destroy())
   })
+}
+
+interface Exchange {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
 }
 
 function lineOf(error: ServiceError, requestId: string): LogLine {

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'libsql'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Sql, SqlValue } from '../storage/sql.ts'
 
 /** Milliseconds a statement waits while another process writes; changes take far less than one. */
@@ -18,11 +18,11 @@ export interface SqliteFile extends Sql {
 export function openSqlite(folder: string, name: string): SqliteFile {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const path = join(folder, `${name}.db`)
-  const database = new Database(path, { timeout: busyTimeoutMs })
+  const database = new DatabaseSync(path, { timeout: busyTimeoutMs })
   chmodSync(path, 0o600)
   // Readers and the writer do not wait for each other; a crash of the machine may take the last commits, never the file.
-  database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = NORMAL')
+  database.exec('PRAGMA journal_mode = WAL')
+  database.exec('PRAGMA synchronous = NORMAL')
   return {
     ...sqlOf(database),
     close: () => {
@@ -31,12 +31,11 @@ export function openSqlite(folder: string, name: string): SqliteFile {
   }
 }
 
-function sqlOf(database: Database.Database): Sql {
+function sqlOf(database: DatabaseSync): Sql {
   // Preparing costs more than running. There are a few dozen queries, all literals of this program.
-  const statements = new Map<string, Database.Statement>()
+  const statements = new Map<string, StatementSync>()
   const prepared = (query: string) => {
-    // Its statements would take the process down.
-    if (!database.open) throw new Error('The database is closed')
+    if (!database.isOpen) throw new Error('The database is closed')
     let statement = statements.get(query)
     if (statement === undefined) {
       statement = database.prepare(query)
@@ -47,7 +46,7 @@ function sqlOf(database: Database.Database): Sql {
   return {
     all<Row extends Record<string, SqlValue>>(query: string, ...parameters: SqlValue[]): Row[] {
       const statement = prepared(query)
-      if (statement.reader) return statement.all(...parameters) as Row[]
+      if (statement.columns().length > 0) return statement.all(...parameters) as Row[]
       statement.run(...parameters)
       return []
     },
@@ -58,7 +57,7 @@ function sqlOf(database: Database.Database): Sql {
         prepared('COMMIT').run()
         return result
       } catch (error) {
-        if (database.inTransaction) prepared('ROLLBACK').run()
+        if (database.isTransaction) prepared('ROLLBACK').run()
         throw error
       }
     },

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { startDeadline } from '../../shared/api/deadline.ts'
+import { startDeadline } from '../../shared/async/deadline.ts'
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { routes } from '../../shared/api/routes.ts'
 import type { EdgeHandler, Platform } from '../platform.ts'

@@ -1,4 +1,4 @@
-import { startDeadline } from '../../shared/api/deadline.ts'
+import { startDeadline } from '../../shared/async/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { imageUrlFields, parseFields } from '../../shared/api/request.ts'
 import { routes } from '../../shared/api/routes.ts'

@@ -1,4 +1,4 @@
-import { joinChunks } from '../../shared/fetch/read-limited.ts'
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { AnswerTail } from '../limits/answer-tail.ts'
 import { endOfLastEvent, type StreamEnd, type StreamRelay } from './stream-relay.ts'
 

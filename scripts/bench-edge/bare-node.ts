@@ -25,6 +25,6 @@ async function passOn(request: IncomingMessage, response: ServerResponse): Promi
     headers: { 'content-type': type, 'content-length': length },
     body: length === undefined ? null : request,
   })
-  response.writeHead(statusCode, { 'content-type': headers['content-type'] })
+  response.writeHead(statusCode, { 'content-type': String(headers['content-type']) })
   await pipeline(body, response)
 }

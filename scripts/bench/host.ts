@@ -1,5 +1,5 @@
 import sharp from 'sharp'
-import { createSampler } from '../../backend/engine/sampler.ts'
+import { createSampler } from '../../backend/engine/sampling/sampler.ts'
 import type { SamplingParams } from '../../backend/engine/job.ts'
 import type { PreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
 import { prepareImage } from '../../backend/processor/prepare-image.ts'

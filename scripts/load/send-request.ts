@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
-import { startDeadline } from '../../shared/api/deadline.ts'
-import { ByteBudget, readLimited } from '../../shared/fetch/read-limited.ts'
+import { startDeadline } from '../../shared/async/deadline.ts'
+import { ByteBudget } from '../../shared/bytes/byte-budget.ts'
+import { readLimited } from '../../shared/bytes/read-limited.ts'
 import { AnswerError, errorCodeIn, type LoadApi } from './load-api.ts'
 import { createTally, readAnswer, type StreamTally } from './read-answer.ts'
 

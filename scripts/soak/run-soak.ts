@@ -1,4 +1,4 @@
-import type { CacheLimits } from '../../backend/engine/cache-limits.ts'
+import type { CacheLimits } from '../../backend/engine/memory/cache-limits.ts'
 import { createEngine } from '../../backend/engine/engine.ts'
 import type { Engine, EngineSnapshot } from '../../backend/engine/job.ts'
 import type { Model } from '../../backend/model/model.ts'

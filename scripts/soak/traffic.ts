@@ -1,5 +1,5 @@
 import type { GenerateJob } from '../../backend/engine/job.ts'
-import { createRandom } from '../../backend/engine/random.ts'
+import { createRandom } from '../../backend/engine/sampling/random.ts'
 import type { ModelInfo, PatchImage } from '../../backend/model/model.ts'
 
 interface SoakRequest {

@@ -6,6 +6,7 @@ import type {
   CertificateSet,
 } from '../../shared/node/certificates/create-certificates.ts'
 import { writePrivateFile } from '../../shared/node/private-file.ts'
+import { dayMs } from '../../shared/time/day.ts'
 
 /** Files of a certificate folder. The authority's own key is never stored: nobody can sign with it later. */
 const fileNames = {
@@ -20,7 +21,6 @@ type PemName = keyof CertificateSet
 
 /** Certificates that expire sooner are made anew: the product may well run this long without a restart. */
 const renewBeforeDays = 30
-const dayMs = 86_400_000
 
 /**
  * Paths of the certificates for mutual TLS between edge and backend, made anew when one is missing, does not fit

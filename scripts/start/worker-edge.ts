@@ -25,6 +25,7 @@ const deployment = z
     ratelimits: z.array(
       z.object({
         name: z.string(),
+        namespace_id: z.string(),
         simple: z.object({ limit: z.int(), period: z.literal([10, 60]) }),
       }),
     ),
@@ -76,7 +77,10 @@ const miniflare = new Miniflare({
       // Not kept over restarts: copies, which are made again where they are missed.
       kvNamespaces: deployment.kv_namespaces.map(({ binding }) => binding),
       ratelimits: Object.fromEntries(
-        deployment.ratelimits.map(({ name, simple }) => [name, { simple }]),
+        deployment.ratelimits.map(({ name, namespace_id, simple }) => [
+          name,
+          { namespace_id, simple },
+        ]),
       ),
       serviceBindings: {
         BACKEND: backendBinding(identity),

@@ -1,14 +1,15 @@
 import * as z from 'zod'
+import { daySeconds } from '../time/day.ts'
 import { scopes } from './scopes.ts'
 
 /** Characters of a key's note. */
 const maxNoteChars = 500
 
 /** Seconds the old secret stays good after a rotation unless the request says: one day to roll out the new one. */
-const defaultGraceSeconds = 86_400
+const defaultGraceSeconds = daySeconds
 
 /** A month: who needs longer wants a second key. */
-const maxGraceSeconds = 30 * 86_400
+const maxGraceSeconds = 30 * daySeconds
 
 /** Keys in one page of the list. */
 const maxPageKeys = 1_000

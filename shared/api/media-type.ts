@@ -39,3 +39,8 @@ export function acceptedMediaType<Accepted extends string>(
   const message = `Content-Type must be ${accepted.join(' or ')}, ${instead}`
   throw new ServiceError('unsupported_media_type', message)
 }
+
+/** Whether an answer is a stream of server-sent events. */
+export function isEventStream(contentType: string | null | undefined): boolean {
+  return /^text\/event-stream\s*(?:;|$)/i.test(contentType ?? '')
+}

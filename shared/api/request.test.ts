@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { formToObject, generateFields, imageUrlFields, parseFields } from './request.ts'
+import { formToObject } from './form.ts'
+import { generateFields, imageUrlFields, parseFields } from './request.ts'
 
 const parse = (fields: Record<string, unknown>) =>
   parseFields(generateFields, { prompt: 'Hi', ...fields })

@@ -1,10 +1,12 @@
-import { startDeadline } from '../api/deadline.ts'
+import { startDeadline } from '../async/deadline.ts'
 import { ServiceError } from '../api/errors.ts'
 import { maxFetchedImageBytes } from '../api/limits.ts'
 import { checkUrl, type UrlCheck, type UrlRefusal } from './check-url.ts'
 import { detectImageType, type ImageType } from './detect-image-type.ts'
 import { anyHost, hostAllowed, type HostRules } from './host-rules.ts'
-import { ByteBudget, readLimited, unlessAborted } from './read-limited.ts'
+import { unlessAborted } from '../async/unless-aborted.ts'
+import { ByteBudget } from '../bytes/byte-budget.ts'
+import { readLimited } from '../bytes/read-limited.ts'
 
 /** One HTTP exchange, no redirect followed. Where names are resolved, it must refuse addresses that are not public. */
 export type Transport = (url: string, init: TransportInit) => Promise<Response>

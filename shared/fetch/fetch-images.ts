@@ -1,7 +1,7 @@
 import { maxFetchedTotalBytes } from '../api/limits.ts'
 import { fetchFailureError } from './fetch-failure-error.ts'
 import { fetchImage, type FetchedImage, type FetchOptions } from './fetch-image.ts'
-import { ByteBudget } from './read-limited.ts'
+import { ByteBudget } from '../bytes/byte-budget.ts'
 
 /** A Worker may hold six connections at once; the rest is room for the client's and the backend's. */
 const maxParallel = 4

@@ -45,7 +45,7 @@ export function createPublicTransport(options: PublicTransportOptions = {}): {
 }
 
 async function resolveWithSystem(hostname: string): Promise<string[]> {
-  const answers = await lookup(hostname, { all: true, verbatim: true })
+  const answers = await lookup(hostname, { all: true, order: 'verbatim' })
   return answers.map((answer) => answer.address)
 }
 

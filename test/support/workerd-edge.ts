@@ -14,7 +14,11 @@ interface Wrangler {
   readonly compatibility_flags: string[]
   readonly vars: Record<string, string>
   readonly kv_namespaces: { binding: string; id: string }[]
-  readonly ratelimits: { name: string; simple: { limit: number; period: 10 | 60 } }[]
+  readonly ratelimits: {
+    name: string
+    namespace_id: string
+    simple: { limit: number; period: 10 | 60 }
+  }[]
   readonly durable_objects: { readonly bindings: { name: string; class_name: string }[] }
 }
 
@@ -116,7 +120,7 @@ function workerOptions(
       wrangler.kv_namespaces.map(({ binding, id }) => [binding, id]),
     ),
     ratelimits: Object.fromEntries(
-      wrangler.ratelimits.map((ratelimit) => [ratelimit.name, { simple: ratelimit.simple }]),
+      wrangler.ratelimits.map(({ name: binding, ...limit }) => [binding, limit]),
     ),
     serviceBindings: {
       BACKEND: {

@@ -14,11 +14,10 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509'
+import { dayMs } from '../../time/day.ts'
 
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' }
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' }
-
-const dayMs = 86_400_000
 
 /** The clocks of two machines may differ by this much. */
 const clockSkewMs = 3_600_000

@@ -1,9 +1,8 @@
 import { X509Certificate } from 'node:crypto'
+import { dayMs } from '../../time/day.ts'
 
 /** Days before its end from which a certificate is warned about: time to notice, issue and distribute a new one. */
 export const warnBeforeDays = 30
-
-const dayMs = 86_400_000
 
 /** How long a certificate is still good for. */
 export interface Expiry {

@@ -1,0 +1,143 @@
+import { ServiceError } from '../../../shared/api/errors.ts'
+import type { FinishReason } from '../../../shared/api/events.ts'
+import type { ModelInfo } from '../../model/model.ts'
+import { PromptImages } from '../images/prompt-images.ts'
+import type { GenerateJob, JobPriority } from '../job.ts'
+import { estimateWork } from '../queue/work.ts'
+import { createSampler, type Sampled } from '../sampling/sampler.ts'
+import { Answer } from './answer.ts'
+import type { EventQueue } from './event-queue.ts'
+import { Sequence } from './sequence.ts'
+
+interface ActiveJobOptions {
+  readonly asked: GenerateJob
+  /** Most tokens of each answer, at least 1. */
+  readonly tokenLimit: number
+  readonly info: ModelInfo
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+}
+
+/**
+ * One request inside the engine, from its arrival to its last event: what all its choices have in common. The first
+ * choice reads the prompt. Then each of the others has its first token from the same logits, and waits for a slot with
+ * a copy of the prompt's rows.
+ */
+export class ActiveJob {
+  /** As its caller asked for it. */
+  readonly asked: GenerateJob
+  readonly tokenLimit: number
+  readonly images: PromptImages
+  readonly now: () => number
+  /** Of all choices, in prompt tokens; see work.ts. */
+  readonly estimatedWork: number
+  readonly #imageTokenId: number
+  /** By `now`; the answer ends there with what it has. */
+  readonly #deadlineMs: number
+  readonly #answer: Answer
+  /** By number. */
+  readonly #choices: Sequence[] = []
+
+  /** @throws {RangeError} when placeholders and images do not match */
+  constructor({ asked, tokenLimit, info, now }: ActiveJobOptions) {
+    this.asked = asked
+    this.tokenLimit = tokenLimit
+    this.images = new PromptImages(asked, info)
+    this.now = now
+    this.estimatedWork = estimateWork(asked, tokenLimit, info.mergeSize)
+    this.#imageTokenId = info.imageTokenId
+    this.#deadlineMs = now() + (asked.timeoutMs ?? Infinity)
+    this.#answer = new Answer(asked.choices ?? 1)
+    this.#addChoice()
+  }
+
+  get id(): string {
+    return this.asked.id
+  }
+
+  get tenant(): string {
+    return this.asked.tenant
+  }
+
+  get priority(): JobPriority {
+    return this.asked.priority
+  }
+
+  /** Of all choices. */
+  get events(): EventQueue {
+    return this.#answer.events
+  }
+
+  /** The choice that reads the prompt. */
+  get first(): Sequence {
+    return this.#choices[0]!
+  }
+
+  /** Done so far for all choices, in prompt tokens. */
+  get work(): number {
+    return this.#choices.reduce((sum, choice) => sum + choice.work, 0)
+  }
+
+  /** True when all choices have ended. */
+  get ended(): boolean {
+    return this.#choices.every(({ status }) => status === 'ended')
+  }
+
+  /** A choice that waits for a slot with the prompt's rows. */
+  get waitingChoice(): Sequence | undefined {
+    return this.#choices.find(({ status }, choice) => choice > 0 && status === 'queued')
+  }
+
+  /** Who takes over the slot of a choice that ended, for its rows of the prompt would be lost otherwise. */
+  get heir(): Sequence | undefined {
+    const othersHoldThem = this.#choices.some(({ status }) => status === 'decode')
+    return othersHoldThem ? undefined : this.waitingChoice
+  }
+
+  /** Gives all choices but the first their first token. @param logits after the prompt; not modified */
+  beginOtherChoices(logits: Float32Array): void {
+    while (this.#choices.length < (this.asked.choices ?? 1)) this.#addChoice().take(logits.slice())
+  }
+
+  addToken(choice: number, sampled: Sampled): void {
+    this.#answer.add(choice, sampled)
+  }
+
+  /** A choice has ended with an answer. */
+  finishChoice(choice: number, finishReason: FinishReason): void {
+    this.#answer.finish(choice, finishReason, () => ({
+      cachedTokens: this.first.restoredTokens,
+      timings: this.first.timings,
+    }))
+  }
+
+  /** Ends one choice at the tokens it has; does nothing when it has ended. */
+  stopChoice(choice: number): void {
+    this.#choices[choice]?.end('stop')
+  }
+
+  /** Once its time is up, ends all choices at the tokens they have; with none in all, with `deadline_exceeded`. */
+  expire(): void {
+    if (this.now() < this.#deadlineMs || this.ended) return
+    if (this.#answer.completionTokens === 0) {
+      const message = `No answer could be begun within the ${Math.round(this.asked.timeoutMs ?? 0)} ms it was given`
+      this.fail(new ServiceError('deadline_exceeded', message))
+    } else {
+      for (const choice of this.#choices) choice.end('timeout')
+    }
+  }
+
+  /** Ends all choices with an error for their reader; does nothing when they have ended. */
+  fail(error: Error): void {
+    for (const choice of this.#choices) choice.giveUp()
+    this.events.fail(error)
+  }
+
+  #addChoice(): Sequence {
+    const number = this.#choices.length
+    const sample = createSampler(this.asked, number, this.#imageTokenId)
+    const choice = new Sequence(this, number, sample)
+    this.#choices.push(choice)
+    return choice
+  }
+}

@@ -1,0 +1,219 @@
+import type { FinishReason } from '../../../shared/api/events.ts'
+import type { SlotId, StepRow } from '../../model/model.ts'
+import type { KeyedImage, PromptImages } from '../images/prompt-images.ts'
+import type { EngineTimings, GenerateJob } from '../job.ts'
+import { BlockChain } from '../memory/content-hash.ts'
+import { workPerImageToken, workPerSampledToken } from '../queue/work.ts'
+import type { Sampled, Sampler } from '../sampling/sampler.ts'
+import { PhaseClock, type SequenceStatus } from './phase-clock.ts'
+
+/** What a sequence needs of its job. */
+interface Owner {
+  readonly asked: Pick<GenerateJob, 'tenant' | 'promptIds' | 'stopIds'>
+  /** Most tokens of each answer, at least 1. */
+  readonly tokenLimit: number
+  readonly images: PromptImages
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  /** A choice that waits for a slot with the prompt's rows. */
+  readonly waitingChoice: Sequence | undefined
+  /** The choice that takes over the slot of one that ended. */
+  readonly heir: Sequence | undefined
+  /** Gives all choices but the first their first token. @param logits after the prompt; not modified */
+  beginOtherChoices(logits: Float32Array): void
+  addToken(choice: number, sampled: Sampled): void
+  /** A choice has ended with an answer. */
+  finishChoice(choice: number, finishReason: FinishReason): void
+  /** Ends all choices with an error. */
+  fail(error: Error): void
+}
+
+/** One choice of a job: the tokens it reads and samples, in a slot of its own. */
+export class Sequence {
+  readonly job: Owner
+  readonly #choice: number
+  readonly #sample: Sampler
+  readonly #phase: PhaseClock
+  #slot: SlotId | undefined
+  #blocks: BlockChain | undefined
+  #cachedTokens = 0
+  #restoredTokens = 0
+  #work = 0
+  /** Sampled, but not in the cache yet. */
+  #lastId = 0
+  readonly #answerIds: number[] = []
+  #finished = false
+
+  constructor(job: Owner, choice: number, sample: Sampler) {
+    this.job = job
+    this.#choice = choice
+    this.#sample = sample
+    this.#phase = new PhaseClock(job.now)
+  }
+
+  get tenant(): string {
+    return this.job.asked.tenant
+  }
+
+  get status(): SequenceStatus {
+    return this.#phase.status
+  }
+
+  get timings(): EngineTimings {
+    return this.#phase.timings
+  }
+
+  /** Done for this choice, in prompt tokens. */
+  get work(): number {
+    return this.#work
+  }
+
+  get promptTokens(): number {
+    return this.job.asked.promptIds.length
+  }
+
+  /** Prompt tokens that are not in the cache yet. */
+  get promptLeft(): number {
+    return Math.max(0, this.promptTokens - this.#cachedTokens)
+  }
+
+  get cachedTokens(): number {
+    return this.#cachedTokens
+  }
+
+  /** Of its prompt: taken from the prefix cache. */
+  get restoredTokens(): number {
+    return this.#restoredTokens
+  }
+
+  /** The most tokens it may come to hold: the last one sampled is never run. */
+  get claimTokens(): number {
+    return this.promptTokens + this.job.tokenLimit - 1
+  }
+
+  /** Ended with an answer, whose rows are as good as any. */
+  get finished(): boolean {
+    return this.#finished
+  }
+
+  /** @throws {RangeError} before `start` */
+  get slot(): SlotId {
+    if (this.#slot === undefined) throw new RangeError('The sequence holds no slot')
+    return this.#slot
+  }
+
+  /** The image to look at next. @throws {RangeError} when there is none */
+  get nextImage(): KeyedImage {
+    const image = this.job.images.next(this.#cachedTokens)
+    if (image === undefined) throw new RangeError('All images are looked at')
+    return image
+  }
+
+  /** Names of the whole blocks of prompt, or of what the slot holds when that is more. */
+  blockKeys(): readonly string[] {
+    const { asked, images } = this.job
+    this.#blocks ??= new BlockChain(asked.tenant, images.spans, images.keys)
+    const answered = Math.max(0, this.#cachedTokens - this.promptTokens)
+    const ids = new Int32Array(this.promptTokens + answered)
+    ids.set(asked.promptIds)
+    ids.set(this.#answerIds.slice(0, answered), this.promptTokens)
+    return this.#blocks.keysOf(ids)
+  }
+
+  /** @param slot holds the rows of the first `restoredTokens` of the prompt, which are not all of it */
+  start(slot: SlotId, restoredTokens: number): void {
+    this.#slot = slot
+    this.#cachedTokens = restoredTokens
+    this.#restoredTokens = restoredTokens
+    this.#phase.enter(this.#lacksImages() ? 'vision' : 'prefill')
+  }
+
+  /** Begins a waiting choice. @param slot holds the prompt's rows and no more */
+  join(slot: SlotId): void {
+    this.#phase.enter('decode')
+    this.#slot = slot
+    this.#cachedTokens = this.promptTokens
+  }
+
+  /** Whether it waits for features of this name. */
+  lacks(key: string): boolean {
+    return this.job.images.lacks(key, this.#cachedTokens)
+  }
+
+  /** Takes the features of all images of this name. @param features [image tokens, hiddenSize]; shared, not modified */
+  addFeatures(key: string, features: Float32Array): void {
+    this.job.images.add(key, features)
+    if (!this.#lacksImages()) this.#phase.enter('prefill')
+  }
+
+  /** Counts a run of the vision tower that is made for this sequence, whoever else it serves. @returns the work */
+  countImage(key: string): number {
+    const work = workPerImageToken * this.job.images.tokensOf(key)
+    this.#work += work
+    return work
+  }
+
+  /** The next `tokens` tokens as a row of a step. */
+  rowOf(tokens: number): StepRow {
+    const slot = this.slot
+    if (this.status === 'decode') {
+      return { slot, tokenIds: Int32Array.of(this.#lastId), features: [], sample: true }
+    }
+    const start = this.#cachedTokens
+    return {
+      slot,
+      tokenIds: this.job.asked.promptIds.subarray(start, start + tokens),
+      features: this.job.images.featuresWithin(start, tokens),
+      sample: tokens === this.promptLeft,
+    }
+  }
+
+  /**
+   * Takes the outcome of a step with `rowOf(tokens)`.
+   * @param logits when the row asked for them
+   */
+  advance(tokens: number, logits: Float32Array | undefined): void {
+    this.#cachedTokens += tokens
+    this.#work += this.status === 'prefill' ? tokens : workPerSampledToken
+    if (logits === undefined) return
+    if (this.status === 'prefill') {
+      this.#phase.enter('decode')
+      this.job.images.release()
+      this.job.beginOtherChoices(logits)
+    }
+    this.take(logits)
+  }
+
+  /** Takes the logits after all tokens it has, and samples its next one. */
+  take(logits: Float32Array): void {
+    const sampled = this.#sample(logits)
+    if (this.job.asked.stopIds.includes(sampled.id)) return this.end('stop')
+    this.#lastId = sampled.id
+    this.#answerIds.push(sampled.id)
+    this.job.addToken(this.#choice, sampled)
+    if (this.#answerIds.length >= this.job.tokenLimit) this.end('length')
+  }
+
+  /** Ends with the tokens it has; does nothing when it has ended. */
+  end(finishReason: FinishReason): void {
+    if (this.status === 'ended') return
+    this.#phase.enter('ended')
+    this.#finished = true
+    this.job.finishChoice(this.#choice, finishReason)
+  }
+
+  /** Ends without an answer; does nothing when it has ended. */
+  giveUp(): void {
+    if (this.status === 'ended') return
+    this.#phase.enter('ended')
+    this.job.images.release()
+  }
+
+  fail(error: Error): void {
+    this.job.fail(error)
+  }
+
+  #lacksImages(): boolean {
+    return this.job.images.next(this.#cachedTokens) !== undefined
+  }
+}

@@ -1,0 +1,43 @@
+import type { ModelInfo } from '../../model/model.ts'
+
+/** What caches may take. */
+export interface CacheLimits {
+  /** Tokens all slots and the prefix cache may hold together. Unset: what the slots need at most. */
+  readonly kvTokens?: number | undefined
+  /** Of these, tokens the prefix cache may hold. 0 or unset: there is none. */
+  readonly prefixTokens?: number | undefined
+  /** Bytes of image features. 0 or unset: none are kept. */
+  readonly imageBytes?: number | undefined
+}
+
+/** Tokens per slot that are plenty for a chat with pictures: 4,000 tokens of answer and as many of prompt. */
+const usualTokensPerSlot = 8192
+
+/** Of the memory that is free when the model is loaded; the rest is for images, activations and other programs. */
+const shareOfFreeMemory = 0.5
+
+/** However little memory is free, short requests must be served. */
+const leastTokens = 1024
+
+/**
+ * Tokens of cache memory.
+ * @param setting the operator's number; 0 for what the slots need at most, unset for what is sensible here
+ * @param freeBytes memory free once the model is loaded
+ */
+export function kvTokensOf(
+  setting: number | undefined,
+  info: ModelInfo,
+  freeBytes: number,
+): number {
+  if (setting === undefined) return defaultKvTokens(info, freeBytes)
+  return setting === 0 ? info.slots * info.contextTokens : setting
+}
+
+function defaultKvTokens(
+  { slots, contextTokens, cacheBytesPerToken }: ModelInfo,
+  freeBytes: number,
+): number {
+  const wanted = slots * Math.min(contextTokens, usualTokensPerSlot)
+  const affordable = Math.floor((shareOfFreeMemory * freeBytes) / cacheBytesPerToken)
+  return Math.max(leastTokens, Math.min(wanted, affordable))
+}

@@ -1,0 +1,132 @@
+import type { Model, SlotId } from '../../model/model.ts'
+import type { CacheLimits } from './cache-limits.ts'
+import { blockTokens } from './content-hash.ts'
+import { allCanEnd, type Share } from './growth.ts'
+import { PrefixCache } from './prefix-cache.ts'
+
+/** What the memory asks of a sequence. */
+interface Holder {
+  readonly promptTokens: number
+  /** The most tokens it may come to hold. */
+  readonly claimTokens: number
+  /** Keys of the whole blocks among the tokens it has, prompt and answer. */
+  blockKeys(): readonly string[]
+}
+
+/**
+ * Hands out cache memory, `limitTokens` for slots and prefix cache together. A slot gets its prompt's memory when it is
+ * opened and the answer's bit by bit, as long as all that run can still come to their ends; the prefix cache has what
+ * slots leave, and makes room for them.
+ */
+export class CacheMemory {
+  readonly limitTokens: number
+  readonly #model: Model
+  readonly #prefixLimit: number
+  readonly #restoreUnit: number
+  readonly #prefixes: PrefixCache
+  readonly #shares = new Map<SlotId, Share>()
+
+  /** @param restoreUnit a prefix that is restored is a multiple of so many tokens; itself a multiple of `blockTokens` */
+  constructor(model: Model, { kvTokens, prefixTokens }: CacheLimits, restoreUnit = blockTokens) {
+    const { slots, contextTokens, slotGrowthTokens: unit } = model.info
+    const needed = slots * Math.ceil(contextTokens / unit) * unit
+    this.limitTokens = Math.floor((kvTokens ?? needed) / unit) * unit
+    this.#prefixLimit = prefixTokens ?? 0
+    this.#restoreUnit = restoreUnit
+    this.#model = model
+    this.#prefixes = new PrefixCache(model)
+  }
+
+  /** Memory granted to open slots, in tokens. */
+  get slotTokens(): number {
+    let sum = 0
+    for (const { held } of this.#shares.values()) sum += held
+    return sum
+  }
+
+  /** Memory of the prefix cache, in tokens. */
+  get prefixTokens(): number {
+    return this.#prefixes.tokens
+  }
+
+  /** Whether there is memory to open a slot for a sequence now. */
+  hasRoomFor(holder: Holder): boolean {
+    return allCanEnd([...this.#shares.values(), this.#firstShare(holder)], this.limitTokens)
+  }
+
+  /** Opens a slot, with the rows the prefix cache has of the prompt; its last token is always left to compute. */
+  open(holder: Holder): { slot: SlotId; restoredTokens: number } {
+    const slot = this.#model.openSlot()
+    const keys = this.#promptKeys(holder)
+    this.#prefixes.touch(keys)
+    this.#set(slot, this.#firstShare(holder))
+    const units = Math.floor(this.#prefixes.tokensOf(keys) / this.#restoreUnit)
+    const restoredTokens = units * this.#restoreUnit
+    this.#prefixes.restore(slot, keys.slice(0, restoredTokens / blockTokens))
+    return { slot, restoredTokens }
+  }
+
+  /** Opens a slot with a copy of another one's prompt. */
+  fork(source: SlotId, holder: Holder): SlotId {
+    const share = this.#firstShare(holder)
+    this.#prefixes.shrink(this.limitTokens - this.slotTokens - share.held)
+    const slot = this.#model.forkSlot(source, holder.promptTokens)
+    this.#set(slot, share)
+    return slot
+  }
+
+  /** Leaves of a slot only the prompt, for another choice of the same request. */
+  inherit(slot: SlotId, heir: Holder): void {
+    this.#model.truncateSlot(slot, heir.promptTokens)
+    this.#set(slot, this.#firstShare(heir))
+  }
+
+  /** @returns whether the slot may come to hold `tokens` now; if not, it has to wait */
+  grow(slot: SlotId, tokens: number): boolean {
+    const share = this.#shareOf(slot)
+    const grown = { ...share, held: Math.max(share.held, this.#rounded(tokens)) }
+    if (grown.held === share.held) return true
+    const others = [...this.#shares].filter(([other]) => other !== slot).map(([, held]) => held)
+    if (!allCanEnd([...others, grown], this.limitTokens)) return false
+    this.#set(slot, grown)
+    return true
+  }
+
+  /** Copies the whole blocks of a slot's rows into the prefix cache. */
+  remember(slot: SlotId, holder: Holder): void {
+    if (this.#prefixLimit === 0) return
+    const room = this.limitTokens - this.slotTokens
+    this.#prefixes.store(slot, holder.blockKeys(), Math.min(this.#prefixLimit, room))
+  }
+
+  close(slot: SlotId): void {
+    this.#shareOf(slot)
+    this.#model.closeSlot(slot)
+    this.#shares.delete(slot)
+  }
+
+  #promptKeys(holder: Holder): readonly string[] {
+    if (this.#prefixLimit === 0) return []
+    return holder.blockKeys().slice(0, Math.floor((holder.promptTokens - 1) / blockTokens))
+  }
+
+  #firstShare({ promptTokens, claimTokens }: Holder): Share {
+    return { held: this.#rounded(promptTokens), claim: this.#rounded(claimTokens) }
+  }
+
+  #rounded(tokens: number): number {
+    const { slotGrowthTokens: unit } = this.#model.info
+    return Math.ceil(tokens / unit) * unit
+  }
+
+  #set(slot: SlotId, share: Share): void {
+    this.#shares.set(slot, share)
+    this.#prefixes.shrink(this.limitTokens - this.slotTokens)
+  }
+
+  #shareOf(slot: SlotId): Share {
+    const share = this.#shares.get(slot)
+    if (share === undefined) throw new RangeError('The slot holds no memory')
+    return share
+  }
+}

@@ -1,0 +1,78 @@
+import type { Model, RowsId, SlotId } from '../../model/model.ts'
+import { blockTokens } from './content-hash.ts'
+
+type RowKeeper = Pick<Model, 'keepRows' | 'restoreRows' | 'dropRows'>
+
+/**
+ * Cache rows of prompts and answers gone by, in blocks, to start the next sequence from. Whoever uses a block uses all
+ * before it as well, and these count as used later; so the block that goes first never has another behind it.
+ */
+export class PrefixCache {
+  readonly #model: RowKeeper
+  /** By key; the least recently used first. */
+  readonly #blocks = new Map<string, RowsId>()
+
+  constructor(model: RowKeeper) {
+    this.#model = model
+  }
+
+  /** Memory in use, in tokens. */
+  get tokens(): number {
+    return this.#blocks.size * blockTokens
+  }
+
+  /** How many tokens, from the first one on, it has of those that `keys` stand for. */
+  tokensOf(keys: readonly string[]): number {
+    return this.#present(keys) * blockTokens
+  }
+
+  /** Saves blocks that stand at the head of `keys` from being evicted soon. */
+  touch(keys: readonly string[]): void {
+    for (const key of keys.slice(0, this.#present(keys)).toReversed()) {
+      const rows = this.#blocks.get(key)!
+      this.#blocks.delete(key)
+      this.#blocks.set(key, rows)
+    }
+  }
+
+  /** Fills an empty slot with blocks from the first one on, all of which it has. */
+  restore(slot: SlotId, keys: readonly string[]): void {
+    for (const key of keys) this.#model.restoreRows(slot, this.#blocks.get(key)!)
+  }
+
+  /**
+   * Copies a slot's blocks that are not here yet, as far as `maxTokens` for the whole cache allow; others that were
+   * not used as lately go for them.
+   */
+  store(slot: SlotId, keys: readonly string[], maxTokens: number): void {
+    this.touch(keys)
+    const own = new Set(keys)
+    for (let block = this.#present(keys); block < keys.length; block++) {
+      while (this.tokens + blockTokens > maxTokens && this.#evictOldest(own));
+      if (this.tokens + blockTokens > maxTokens) break
+      const from = block * blockTokens
+      this.#blocks.set(keys[block]!, this.#model.keepRows(slot, from, from + blockTokens))
+    }
+    this.touch(keys)
+  }
+
+  /** Evicts the least recently used blocks until at most `maxTokens` are left. */
+  shrink(maxTokens: number): void {
+    while (this.tokens > maxTokens) this.#evictOldest(new Set())
+  }
+
+  /** How many of `keys`, from the first one on, are here. */
+  #present(keys: readonly string[]): number {
+    const missing = keys.findIndex((key) => !this.#blocks.has(key))
+    return missing < 0 ? keys.length : missing
+  }
+
+  /** @returns false when there is none but those to be spared */
+  #evictOldest(spared: ReadonlySet<string>): boolean {
+    const oldest = this.#blocks.entries().next().value
+    if (oldest === undefined || spared.has(oldest[0])) return false
+    this.#blocks.delete(oldest[0])
+    this.#model.dropRows(oldest[1])
+    return true
+  }
+}

@@ -1,0 +1,74 @@
+import type { SampledLogprobs } from '../job.ts'
+import { massOf } from './logit-mass.ts'
+import { forPieces } from './row-loops.ts'
+
+/** The model's own distribution over its whole vocabulary, as far as it is told. */
+export interface ModelLogprobs {
+  readonly top: SampledLogprobs['top']
+  /** Natural logarithm of the sum of e^logit: log probability = logit - this. */
+  readonly logTotal: number
+}
+
+/**
+ * @param logits [vocabSize], as the model computed them
+ * @param topCount alternatives wanted
+ */
+export function modelLogprobs(logits: Float32Array, topCount: number): ModelLogprobs {
+  const best = largestPlaces(logits, Math.max(1, topCount))
+  const largest = logits[best[0]!]!
+  const logTotal = largest + Math.log(massOf(logits, largest))
+  const top = best.slice(0, topCount).map((id) => ({ id, logprob: logits[id]! - logTotal }))
+  return { top, logTotal }
+}
+
+/** The largest values so far, falling, and their places. */
+interface Largest {
+  readonly values: Float32Array
+  readonly places: Int32Array
+}
+
+/** Places of the largest of finite values, falling, lower places first among equals. Meant for few of many. */
+export function largestPlaces(values: Float32Array, wanted: number): number[] {
+  const count = Math.min(wanted, values.length)
+  if (count === 0) return []
+  const largest = {
+    values: new Float32Array(count).fill(-Infinity),
+    places: new Int32Array(count),
+  }
+  forPieces(values.length, (from, to) => {
+    let at = from
+    while ((at = nextLarger(values, at, to, largest.values[count - 1]!)) < to) {
+      insert(largest, values[at]!, at)
+      at += 1
+    }
+  })
+  return [...largest.places]
+}
+
+/** @returns `to` when there is none */
+function nextLarger(values: Float32Array, from: number, to: number, least: number): number {
+  let at = from
+  for (; at + 7 < to; at += 8) {
+    if (values[at]! > least) break
+    if (values[at + 1]! > least) break
+    if (values[at + 2]! > least) break
+    if (values[at + 3]! > least) break
+    if (values[at + 4]! > least) break
+    if (values[at + 5]! > least) break
+    if (values[at + 6]! > least) break
+    if (values[at + 7]! > least) break
+  }
+  while (at < to && !(values[at]! > least)) at += 1
+  return at
+}
+
+/** Puts a value behind all that are not less; the last one drops out. */
+function insert({ values, places }: Largest, value: number, place: number): void {
+  let at = values.length - 1
+  for (; at > 0 && values[at - 1]! < value; at--) {
+    values[at] = values[at - 1]!
+    places[at] = places[at - 1]!
+  }
+  values[at] = value
+  places[at] = place
+}

@@ -1,0 +1,97 @@
+import { ServiceError } from '../../../shared/api/errors.ts'
+import type { GenerateJob, SamplingParams } from '../job.ts'
+
+/** What is known of one token that some rule may touch. */
+interface TouchedToken {
+  readonly id: number
+  /** Stands in the prompt or in the answer. */
+  inText: boolean
+  /** Times in the answer. */
+  count: number
+  readonly bias: number
+  /** Its logit as the model computed it, since the last `apply`. */
+  original: number
+}
+
+type Penalized = Pick<GenerateJob, 'promptIds' | 'sampling'>
+
+/**
+ * The rules that change single logits. Repetition looks at prompt and answer, as in Hugging Face's generation (Keskar
+ * et al., "CTRL"); presence and frequency look at the answer alone, as OpenAI's API does.
+ */
+export class TokenPenalties {
+  readonly #repetition: number
+  readonly #presence: number
+  readonly #frequency: number
+  readonly #touched = new Map<number, TouchedToken>()
+
+  constructor({ promptIds, sampling }: Penalized, imageTokenId: number) {
+    this.#repetition = sampling.repetitionPenalty ?? 1
+    this.#presence = sampling.presencePenalty ?? 0
+    this.#frequency = sampling.frequencyPenalty ?? 0
+    for (const [id, bias] of sampling.logitBias ?? []) this.#touch(id, bias)
+    if (this.#repetition === 1) return
+    for (const id of promptIds) {
+      if (id !== imageTokenId) this.#touch(id).inText = true
+    }
+  }
+
+  /** Notes a token of the answer. */
+  add(id: number): void {
+    const token = this.#touch(id)
+    token.inText = true
+    token.count += 1
+  }
+
+  /** Changes logits [vocabSize] in place. */
+  apply(logits: Float32Array): void {
+    for (const token of this.#touched.values()) {
+      const original = logits[token.id]!
+      token.original = original
+      logits[token.id] = this.#changed(original, token)
+    }
+  }
+
+  /** What the logit was before `apply`. */
+  originalOf(id: number, logits: Float32Array): number {
+    return this.#touched.get(id)?.original ?? logits[id]!
+  }
+
+  #changed(original: number, { inText, count, bias }: TouchedToken): number {
+    let logit = original
+    if (inText) logit = logit > 0 ? logit / this.#repetition : logit * this.#repetition
+    if (count > 0) logit -= this.#presence + count * this.#frequency
+    return logit + bias
+  }
+
+  #touch(id: number, bias = 0): TouchedToken {
+    const known = this.#touched.get(id)
+    if (known !== undefined) return known
+    const token = { id, inText: false, count: 0, bias, original: 0 }
+    this.#touched.set(id, token)
+    return token
+  }
+}
+
+/** @throws {ServiceError} `invalid_field` when a bias is meant for a token the model does not have */
+export function checkLogitBias({ logitBias = [] }: SamplingParams, vocabSize: number): void {
+  const unknown = logitBias.find(([id]) => id >= vocabSize)
+  if (unknown === undefined) return
+  const message = `logit_bias: token ids end at ${vocabSize - 1}, received ${unknown[0]}`
+  throw new ServiceError('invalid_field', message, { param: `logit_bias.${unknown[0]}` })
+}
+
+/** The penalties a job asks for, if any. */
+export function penaltiesOf(job: Penalized, imageTokenId: number): TokenPenalties | undefined {
+  return hasPenalties(job.sampling) ? new TokenPenalties(job, imageTokenId) : undefined
+}
+
+function hasPenalties(sampling: SamplingParams): boolean {
+  const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0, logitBias } = sampling
+  return (
+    repetitionPenalty !== 1 ||
+    presencePenalty !== 0 ||
+    frequencyPenalty !== 0 ||
+    (logitBias?.length ?? 0) > 0
+  )
+}

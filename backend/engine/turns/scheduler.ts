@@ -1,0 +1,80 @@
+import type { SequenceStatus } from '../jobs/phase-clock.ts'
+import type { PlannedRow, Schedulable, StepLimits, StepPlan } from './step-plan.ts'
+
+/** Of so many turns, one is the oldest sequence's, however urgent the others are. */
+const turnsPerOldest = 8
+
+/**
+ * The sequence whose next image is looked at next, if any. Parameters and order as in `planStep`.
+ * @param may whether a sequence's image may be looked at now
+ */
+export function chooseImage<S extends Schedulable>(
+  running: readonly S[],
+  turn: number,
+  may: (sequence: S) => boolean = () => true,
+): S | undefined {
+  return inOrder('vision', running, turn, may)[0]
+}
+
+/**
+ * Every decoding sequence gets its one token, so that a long prompt never stops a stream. What is left of the budget
+ * goes to prompts: in most steps to those of the tenants with the fewest sequences running, and first to those with little
+ * left, so that one tenant's long prompts hold up neither another tenant nor a short question; in every eighth step to
+ * the oldest.
+ * @param running sequences that hold a slot, longest first
+ * @param turn number of the turn, counting up
+ */
+export function planStep<S extends Schedulable>(
+  running: readonly S[],
+  { stepTokenBudget, prefillChunkTokens }: StepLimits,
+  turn: number,
+): StepPlan<S> {
+  const plan: PlannedRow<S>[] = []
+  for (const sequence of running) {
+    if (sequence.status === 'decode') plan.push({ sequence, phase: 'decode', tokens: 1 })
+  }
+  let budget = stepTokenBudget - plan.length
+  for (const sequence of inOrder('prefill', running, turn)) {
+    const tokens = Math.min(sequence.promptLeft, prefillChunkTokens, budget)
+    if (tokens < 1) break
+    plan.push({ sequence, phase: 'prefill', tokens })
+    budget -= tokens
+  }
+  return plan
+}
+
+/** True when some stream's tenant has fewer sequences running than any tenant whose prompt is read or image looked at. */
+export function streamsOfSmallTenants(running: readonly Schedulable[]): boolean {
+  const sequencesOf = countByTenant(running)
+  const fewest = (...phases: readonly SequenceStatus[]) => {
+    const own = running.filter(({ status }) => phases.includes(status))
+    return Math.min(...own.map(({ tenant }) => sequencesOf.get(tenant)!))
+  }
+  return fewest('decode') < fewest('prefill', 'vision')
+}
+
+/**
+ * Those in `phase`: in the oldest's turn all by age; else those of the tenants with the fewest sequences, without
+ * company that would make their step longer, short prompts first.
+ */
+function inOrder<S extends Schedulable>(
+  phase: 'vision' | 'prefill',
+  running: readonly S[],
+  turn: number,
+  may: (sequence: S) => boolean = () => true,
+): readonly S[] {
+  const sequences = running.filter((sequence) => sequence.status === phase && may(sequence))
+  if (sequences.length < 2 || turn % turnsPerOldest === 0) return sequences
+  const sequencesOf = countByTenant(running)
+  const countOf = ({ tenant }: S) => sequencesOf.get(tenant)!
+  const fewest = Math.min(...sequences.map(countOf))
+  return sequences
+    .filter((sequence) => countOf(sequence) === fewest)
+    .toSorted((a, b) => a.promptLeft - b.promptLeft)
+}
+
+function countByTenant(running: readonly Schedulable[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { tenant } of running) counts.set(tenant, (counts.get(tenant) ?? 0) + 1)
+  return counts
+}

@@ -1,0 +1,28 @@
+import type { SequenceStatus } from '../jobs/phase-clock.ts'
+
+/** What the scheduler needs to know about a sequence that holds a slot. */
+export interface Schedulable {
+  readonly status: SequenceStatus
+  readonly tenant: string
+  /** Prompt tokens that are not in the cache yet. */
+  readonly promptLeft: number
+}
+
+/** One sequence's share of a step. */
+export interface PlannedRow<S> {
+  readonly sequence: S
+  readonly phase: 'prefill' | 'decode'
+  /** Tokens to run; 1 when decoding. */
+  readonly tokens: number
+}
+
+/** What one run of the decoder will carry; no sequence appears twice. */
+export type StepPlan<S> = readonly PlannedRow<S>[]
+
+/** Tokens; bounds how long one step may take. */
+export interface StepLimits {
+  /** Most tokens in one step, decode rows and prefill chunks together. */
+  readonly stepTokenBudget: number
+  /** Most prompt tokens of one sequence in one step. */
+  readonly prefillChunkTokens: number
+}

@@ -1,0 +1,93 @@
+import type { Sequence } from '../jobs/sequence.ts'
+import { workPerSampledToken } from '../queue/work.ts'
+import { observe, unknownPace, type Readers } from './pace.ts'
+import { allowedBeside, workIn, type Allowance } from './pacer.ts'
+import { streamsOfSmallTenants } from './scheduler.ts'
+import type { StepLimits } from './step-plan.ts'
+import type { StepRunner } from './step-runner.ts'
+import type { VisionStage } from './vision-stage.ts'
+
+/** How long an image is looked at in one go when there is nothing else to do. Whoever comes or leaves waits so long. */
+const looksAloneMs = 500
+
+interface TurnRunnerOptions {
+  readonly steps: StepRunner
+  readonly vision: VisionStage
+  /** Of steps beside which nobody streams. */
+  readonly limits: StepLimits
+  /** Tokens of every chunk of a prompt, when they may not depend on what else runs. */
+  readonly fixedChunkTokens: number | undefined
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  readonly yieldToEvents: () => Promise<unknown>
+}
+
+/** The engine's turns: a step of the decoder and then a look at an image, as much of each as streams can wait for. */
+export class TurnRunner {
+  readonly #options: TurnRunnerOptions
+  #pace = unknownPace
+
+  constructor(options: TurnRunnerOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @param running sequences that hold a slot, longest first
+   * @param turn its number
+   * @returns the work of the step, in prompt tokens; an image's counts when it is done
+   */
+  async run(running: readonly Sequence[], turn: number): Promise<number> {
+    const { steps, vision, now, yieldToEvents } = this.#options
+    const ready = steps.ready(running)
+    const readers = readersOf(ready)
+    const allowed = this.#allowed(ready, readers)
+    const step = await steps.run(ready, this.#stepLimits(ready, allowed), turn)
+    const { decodeRows = 0, promptTokens = 0, ms: stepMs = 0 } = step ?? {}
+    const work =
+      readers.images === 0 ? 0 : (allowed?.visionWork ?? this.#workAlone(stepMs, readers))
+    // Tokens leave before the look, and so do those who gave up.
+    if (work > 0 && step !== undefined) await yieldToEvents()
+    const startedMs = now()
+    const visionWork = work === 0 ? 0 : await vision.look(running, turn, work)
+    const visionMs = now() - startedMs
+    const measured = { decodeRows, promptTokens, visionWork, readers, stepMs, visionMs }
+    this.#pace = observe(this.#pace, measured)
+    return promptTokens + workPerSampledToken * decodeRows
+  }
+
+  /** Beside streams, what they keep their pace with; undefined without them. */
+  #allowed(ready: readonly Sequence[], readers: Readers): Allowance | undefined {
+    const streams = countOf(ready, 'decode')
+    if (streams === 0 || this.#options.fixedChunkTokens !== undefined) return undefined
+    const streamsOf = streamsOfSmallTenants(ready) ? 'small tenants' : 'any'
+    return allowedBeside(streams, this.#pace, readers, streamsOf)
+  }
+
+  #stepLimits(ready: readonly Sequence[], allowed: Allowance | undefined): StepLimits {
+    const { fixedChunkTokens, limits } = this.#options
+    if (fixedChunkTokens !== undefined) {
+      // A budget would cut the last chunk that does not fit.
+      return { stepTokenBudget: Infinity, prefillChunkTokens: fixedChunkTokens }
+    }
+    if (allowed === undefined) return limits
+    const paced = countOf(ready, 'decode') + allowed.promptTokens
+    return { ...limits, stepTokenBudget: Math.min(limits.stepTokenBudget, paced) }
+  }
+
+  /** Where no stream sets the pace, an image has as much time as each of the prompts that are read. */
+  #workAlone(stepMs: number, { prompts }: Readers): number {
+    const ms = stepMs === 0 ? looksAloneMs : stepMs / Math.max(1, prompts)
+    return Math.max(1, workIn(this.#pace, ms))
+  }
+}
+
+function readersOf(ready: readonly Sequence[]): Readers {
+  return {
+    prompts: countOf(ready, 'prefill'),
+    images: Math.min(1, countOf(ready, 'vision')),
+  }
+}
+
+function countOf(sequences: readonly Sequence[], phase: 'decode' | 'prefill' | 'vision'): number {
+  return sequences.filter(({ status }) => status === phase).length
+}
