@@ -17,8 +17,11 @@ export default defineConfig({
           ...patience,
           name: 'unit',
           pool: 'forks',
-          include: ['{backend,cli,edge,shared,scripts}/**/*.test.ts', 'test/parity/**/*.test.ts'],
-          exclude: ['**/*.worker.test.ts'],
+          include: [
+            '{backend,cli,edge,shared,scripts}/**/*.test.ts',
+            'test/parity/**/*.test.ts',
+            'test/edges/**/*.test.ts',
+          ],
           sequence: { groupOrder: 0 },
         },
       },

@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
-import { integerSetting, parseEnvironment, portSetting } from '../shared/node/environment.ts'
-import { logLevels } from './telemetry/log.ts'
+import { logLevels } from '../shared/log/log-levels.ts'
+import { parseEnvironment } from '../shared/node/environment.ts'
+import { booleanSetting } from '../shared/settings/boolean.ts'
+import { integerSetting, portSetting } from '../shared/settings/integer.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */
@@ -25,6 +27,9 @@ const defaultImageCacheMb = 256
 /** MiB: twenty uploads of the largest size, and 1 part in 12 of a 24 GiB machine. */
 const defaultUploadMemoryMb = 2048
 
+/** MiB: three photos of 100 megapixels at a time, or a dozen of 24, and 1 part in 12 of a 24 GiB machine. */
+const defaultDecodeMemoryMb = 2048
+
 /** MiB: two of the largest uploads, since one tenant has half of it. */
 const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
 
@@ -39,10 +44,7 @@ const schema = z.object({
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
   TENANT_WEIGHTS: z.string().default('').transform(parseTenantWeights),
-  DETERMINISTIC: z
-    .enum(['0', '1'])
-    .default('0')
-    .transform((text) => text === '1'),
+  DETERMINISTIC: booleanSetting.default(false),
   KV_CACHE_TOKENS: integerSetting(0, 1_000_000_000)
     .refine((tokens) => tokens === 0 || tokens >= leastKvTokens, {
       error: `expected 0, or at least ${leastKvTokens}`,
@@ -51,6 +53,7 @@ const schema = z.object({
   PREFIX_CACHE_TOKENS: integerSetting(0, 1_000_000_000).default(Infinity),
   IMAGE_CACHE_MB: integerSetting(0, 1_000_000).default(defaultImageCacheMb),
   UPLOAD_MEMORY_MB: integerSetting(leastUploadMemoryMb, 1_000_000).default(defaultUploadMemoryMb),
+  DECODE_MEMORY_MB: integerSetting(64, 1_000_000).default(defaultDecodeMemoryMb),
   THREADS: integerSetting(1, 1024).optional(),
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
@@ -85,6 +88,9 @@ function parseTenantWeights(
   return z.NEVER
 }
 
+/** Every variable that the backend reads. */
+export const backendSettingNames: readonly string[] = Object.keys(schema.shape)
+
 export type BackendConfig = ReturnType<typeof parseConfig>
 
 /** The backend's settings. @throws {ConfigError} naming every bad variable */
@@ -115,6 +121,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     },
     defaultMaxTokens: settings.MAX_TOKENS,
     uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
+    decodeMemoryBytes: settings.DECODE_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
     imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
     tlsPaths: {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { GenerationEvent } from '../shared/api/events.ts'
-import { FakeEngine, FakeProcessor } from '../test/fake-backend.ts'
+import { FakeEngine, FakeProcessor } from '../test/support/test-backend.ts'
 import { createDescriber, type DescribeRequest } from './describe.ts'
 
 const request: DescribeRequest = {
@@ -12,9 +12,7 @@ const request: DescribeRequest = {
   systemPrompt: undefined,
   images: [],
   maxTokens: undefined,
-  temperature: 0.7,
-  topP: 0.9,
-  seed: undefined,
+  sampling: { temperature: 0.7, topP: 0.9 },
 }
 
 function setUp() {
@@ -42,12 +40,12 @@ describe('describe()', () => {
     const { ask } = setUp()
     expect(await ask({})).toEqual([
       { type: 'queued', position: 0 },
-      { type: 'delta', text: 'A red' },
-      { type: 'delta', text: ' circle' },
-      { type: 'delta', text: '.' },
+      { type: 'delta', index: 0, text: 'A red' },
+      { type: 'delta', index: 0, text: ' circle' },
+      { type: 'delta', index: 0, text: '.' },
       {
         type: 'end',
-        finishReason: 'stop',
+        finishReasons: ['stop'],
         usage: { prompt_tokens: 7, image_tokens: 0, completion_tokens: 4, cached_tokens: 0 },
         timings: {
           prepare_ms: 10,
@@ -99,7 +97,7 @@ describe('describe()', () => {
   it('fills in the default length and a random seed', async () => {
     const { engine, ask } = setUp()
     await ask({})
-    await ask({ maxTokens: 5, seed: 7, temperature: 0, topP: 1 })
+    await ask({ maxTokens: 5, sampling: { seed: 7, temperature: 0, topP: 1 } })
     expect(engine.jobs.map(({ maxTokens, sampling }) => ({ maxTokens, sampling }))).toEqual([
       { maxTokens: 100, sampling: { temperature: 0.7, topP: 0.9, seed: 42 } },
       { maxTokens: 5, sampling: { temperature: 0, topP: 1, seed: 7 } },

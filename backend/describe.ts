@@ -2,21 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { startDeadline, type Deadline } from '../shared/async/deadline.ts'
 import { ServiceError } from '../shared/api/errors.ts'
 import type { GenerationEvent, Timings, Usage } from '../shared/api/events.ts'
-import { ChoiceText, type TextPart } from './choice-text.ts'
-import type {
-  Engine,
-  EngineEvent,
-  EngineTimings,
-  GenerateJob,
-  JobPriority,
-  SamplingParams,
-} from './engine/job.ts'
+import type { Sampling } from '../shared/api/sampling-fields.ts'
+import { ChoiceTexts } from './choice-texts.ts'
+import type { Engine, EngineTimings, GenerateJob, JobPriority } from './engine/job.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 
 /** One question, already checked. Undefined values take the server's defaults. */
-export interface DescribeRequest extends Omit<SamplingParams, 'seed'> {
+export interface DescribeRequest {
   readonly requestId: string
-  /** Whom the answer is for: an API key's id or a client certificate's name. */
+  /** Whom the answer is for, as tenant.ts names it. */
   readonly tenant: string
   readonly priority: JobPriority
   /** Milliseconds; then the answer ends with what it has. */
@@ -26,7 +20,8 @@ export interface DescribeRequest extends Omit<SamplingParams, 'seed'> {
   /** Whole image files, in the order the model shall see them. */
   readonly images: readonly Uint8Array[]
   readonly maxTokens: number | undefined
-  readonly seed: number | undefined
+  /** The rules by which tokens are drawn; without a seed, one is made up. */
+  readonly sampling: Sampling
   /** Texts that end the answer and are not part of it. */
   readonly stop?: readonly string[] | undefined
   /** Answers to give, 1 unless given. */
@@ -77,18 +72,16 @@ export function createDescriber(parts: DescriberParts): Describe {
     const prepareMs = now() - startedAt
     const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 
-    const texts = Array.from(
-      { length: request.choices ?? 1 },
-      () => new ChoiceText(processor, request.stop ?? []),
-    )
-    const enough = texts.map(() => new AbortController())
-    const ends = enough.map((choice) => choice.signal)
+    const { choices = 1, stop: stops = [], topLogprobs } = request
+    const withLogprobs = topLogprobs !== undefined
+    const texts = new ChoiceTexts(processor, { choices, stops, withLogprobs })
+    const promptUsage = {
+      prompt_tokens: prepared.promptIds.length,
+      image_tokens: prepared.imageTokens,
+    }
+    const generation = engine.generate(jobOf(request, prepared, leftMs, parts), signal)
     let sampledTokens = 0
-    for await (const event of engine.generate(
-      jobOf(request, prepared, leftMs, parts),
-      signal,
-      ends,
-    )) {
+    for await (const event of generation) {
       switch (event.type) {
         case 'queued':
           yield event
@@ -97,32 +90,18 @@ export function createDescriber(parts: DescriberParts): Describe {
           // From now on there is an answer to give, and the engine ends it in time.
           deadline.stopClock()
           sampledTokens += event.ids.length
-          request.onUsage?.({
-            prompt_tokens: prepared.promptIds.length,
-            image_tokens: prepared.imageTokens,
-            completion_tokens: sampledTokens,
-          })
-          yield* deltaOf(
-            request,
-            event.choice,
-            texts[event.choice]!.push(event.ids, event.logprobs),
-          )
-          if (texts[event.choice]!.stopped) enough[event.choice]!.abort()
+          request.onUsage?.({ ...promptUsage, completion_tokens: sampledTokens })
+          yield* texts.push(event)
+          if (texts.stopped(event.choice)) generation.stop(event.choice)
           break
         case 'end':
-          for (const [choice, text] of texts.entries()) {
-            yield* deltaOf(request, choice, text.flush())
-          }
+          yield* texts.flush()
           yield {
             type: 'end',
-            ...finishReasonsOf(event, texts),
+            finishReasons: texts.finishReasons(event.finishReasons),
             usage: {
-              prompt_tokens: prepared.promptIds.length,
-              image_tokens: prepared.imageTokens,
-              completion_tokens: texts.reduce(
-                (tokens, text) => tokens - text.ignoredTokens,
-                event.completionTokens,
-              ),
+              ...promptUsage,
+              completion_tokens: event.completionTokens - texts.ignoredTokens,
               cached_tokens: event.cachedTokens,
             },
             timings: timingsOf(event.timings, prepareMs, now() - startedAt),
@@ -162,17 +141,7 @@ function jobOf(
     maxTokens: request.maxTokens ?? defaultMaxTokens,
     stopIds: processor.stopIds,
     controlIdsFrom: processor.controlIdsFrom,
-    sampling: {
-      temperature: request.temperature,
-      topP: request.topP,
-      seed: request.seed ?? randomSeed(),
-      topK: request.topK,
-      minP: request.minP,
-      repetitionPenalty: request.repetitionPenalty,
-      presencePenalty: request.presencePenalty,
-      frequencyPenalty: request.frequencyPenalty,
-      logitBias: request.logitBias,
-    },
+    sampling: { ...request.sampling, seed: request.sampling.seed ?? randomSeed() },
     choices: request.choices,
     topLogprobs: request.topLogprobs,
   }
@@ -181,30 +150,6 @@ function jobOf(
 function tooLate({ timeoutMs }: DescribeRequest): ServiceError {
   const message = `No answer could be begun within ${Math.round(timeoutMs)} ms`
   return new ServiceError('deadline_exceeded', message)
-}
-
-/** A batch of tokens may end inside a character or a stop string and yield no text yet; then there is nothing to tell. */
-function* deltaOf(
-  { choices = 1, topLogprobs }: DescribeRequest,
-  index: number,
-  { text, logprobs }: TextPart,
-): Generator<GenerationEvent> {
-  if (text === '' && logprobs.length === 0) return
-  yield {
-    type: 'delta',
-    ...(choices > 1 && { index }),
-    text,
-    ...(topLogprobs !== undefined && { logprobs }),
-  }
-}
-
-/** The engine's, but `stop` wherever a stop string came, were it with the very last token. */
-function finishReasonsOf(
-  { finishReason, finishReasons = [finishReason] }: Extract<EngineEvent, { type: 'end' }>,
-  texts: readonly ChoiceText[],
-) {
-  const reasons = finishReasons.map((reason, choice) => (texts[choice]!.stopped ? 'stop' : reason))
-  return { finishReason: reasons[0]!, ...(reasons.length > 1 && { finishReasons: reasons }) }
 }
 
 function timingsOf(engine: EngineTimings, prepareMs: number, totalMs: number): Timings {

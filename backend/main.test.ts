@@ -1,12 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeCertificates, until } from '../test/fake-backend.ts'
+import { makeCertificates, until } from '../test/support/test-backend.ts'
 import type { CertificateSet } from '../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet
@@ -25,9 +25,10 @@ function writeCertificates({ ca, server, serverKey }: CertificateSet): void {
   }
 }
 
-function start(settings: Record<string, string>) {
+function start(settings: Record<string, string>, stdout: 'pipe' | number = 'pipe') {
   const env = { STATE_DIR: stateDir, BACKEND_PORT: '0', THREADS: '1', ...settings }
-  const child = fork('dist/backend/main.js', [], { env, silent: true })
+  const stdio = ['ignore', stdout, 'pipe', 'ipc'] as const
+  const child = fork('dist/backend/main.js', [], { env, stdio: [...stdio] })
   const output = { stdout: '', stderr: '' }
   child.stdout?.on('data', (text) => (output.stdout += String(text)))
   child.stderr?.on('data', (text) => (output.stderr += String(text)))
@@ -85,6 +86,28 @@ describe('the backend program', () => {
     }
     await dispatcher.destroy()
   })
+
+  it.runIf(process.platform === 'linux').each(['/dev/full', 'a pipe nobody reads'])(
+    'serves and ends as ever when its log goes to %s',
+    async (log) => {
+      const fd = log === '/dev/full' ? openSync(log, 'w') : ('pipe' as const)
+      const { child, output, ended } = start({}, fd)
+      child.stdout?.destroy()
+      const { port } = (await readyOf(child)) as { port: number }
+      const { ca, client: cert, clientKey: key } = certificates
+      const dispatcher = new Agent({ connect: { ca, cert, key } })
+      for (let count = 0; count < 20; count++) {
+        const answer = await fetch(`https://localhost:${port}/status`, { dispatcher })
+        expect(answer.status).toBe(200)
+        await answer.arrayBuffer()
+      }
+      child.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
+      expect(output.stderr).toBe('')
+      await dispatcher.destroy()
+      if (typeof fd === 'number') closeSync(fd)
+    },
+  )
 
   it('reads its certificates again on SIGHUP, and goes on', async () => {
     const { child, output, ended } = start({})

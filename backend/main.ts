@@ -4,9 +4,13 @@ import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
+import { exitAfter, sayError } from '../shared/node/end-process.ts'
+import { createLog, openStandardOutput } from '../shared/node/log.ts'
+import type { LogSink } from '../shared/node/log-sink.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
-import { parseConfig, type BackendConfig } from './config.ts'
+import { misspelt } from '../shared/settings/misspelt.ts'
+import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
 import { createDescriber, type Describe } from './describe.ts'
 import { createBackendApp } from './http/app.ts'
 import { BodyMemory } from './http/body-memory.ts'
@@ -15,18 +19,20 @@ import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { after } from '../shared/async/timer.ts'
-import { createInference, type InferenceState } from './inference/supervisor.ts'
+import type { InferenceState } from './inference/inference-state.ts'
+import { createInference } from './inference/supervisor.ts'
+import { checkModelFolder } from './model/config/check-model-folder.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
-import { createLog } from './telemetry/log.ts'
 
 /** Milliseconds the inference process may take to end, once all answers are done. */
 const inferenceCloseMs = 700
 
 // Bundled beside this file, each a program of its own.
 const inferenceEntry = fileURLToPath(new URL('./inference.js', import.meta.url))
-const processorWorker = fileURLToPath(new URL('./processor-worker.js', import.meta.url))
+const textWorker = fileURLToPath(new URL('./text-worker.js', import.meta.url))
+const imageProcess = fileURLToPath(new URL('./image-process.js', import.meta.url))
 
 const now = () => performance.now()
 
@@ -34,10 +40,14 @@ const now = () => performance.now()
 const randomSeed = () => randomInt(2 ** 48 - 1)
 
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
-async function run(): Promise<void> {
+async function run(output: LogSink): Promise<void> {
   const config = parseConfig(process.env)
+  await checkModel(config)
   const tls = await readIdentity(config.tlsPaths)
-  const log = createLog(config.logLevel)
+  const log = createLog(config.logLevel, output)
+  // npm start has warned already.
+  const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
+  for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
   const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
@@ -86,7 +96,7 @@ async function run(): Promise<void> {
   log.info({ host: config.host, port }, 'listening')
 
   const loading = loadProcessor(config)
-  const stopping = onStopRequest(async () => {
+  const stopping = onStopRequest(output, async () => {
     log.info('stopping')
     await stopServer(server, running)
     const processor = loading.then((loaded) => loaded.close())
@@ -105,10 +115,27 @@ async function run(): Promise<void> {
   process.send?.({ type: 'ready', port })
 }
 
-async function loadProcessor({ model, engine }: BackendConfig): Promise<Processor> {
+/** Before anything is started, so that what is wrong most often is said at once. */
+async function checkModel({ model }: BackendConfig): Promise<void> {
+  try {
+    await checkModelFolder(model.checkpointDir)
+  } catch (cause) {
+    throw new Error(`Cannot load the model in ${model.checkpointDir}: ${textOf(cause)}`, { cause })
+  }
+}
+
+async function loadProcessor(config: BackendConfig): Promise<Processor> {
+  const { model, engine, decodeMemoryBytes } = config
   const { checkpointDir: modelFolder, threads } = model
   const { tenantWeights } = engine
-  const tasks = createTaskPool({ workerFile: processorWorker, modelFolder, threads, tenantWeights })
+  const tasks = createTaskPool({
+    textWorker,
+    imageProcess,
+    modelFolder,
+    threads,
+    decodeMemoryBytes,
+    tenantWeights,
+  })
   try {
     return await createProcessor({ modelFolder, tasks })
   } catch (cause) {
@@ -133,25 +160,29 @@ function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
  * Runs `stop` once and ends the program: when told to by a signal, or when the program that started this one is gone.
  * @returns aborted from then on
  */
-function onStopRequest(stop: () => Promise<void>): AbortSignal {
+function onStopRequest(output: LogSink, stop: () => Promise<void>): AbortSignal {
   const requested = new AbortController()
-  const onRequest = () => {
+  const onRequest = async () => {
     if (requested.signal.aborted) return
     requested.abort()
-    void stop().finally(() => process.exit(0))
+    await stop()
+    await exitAfter(output, 0)
   }
-  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.on(event, onRequest)
-  if (isInTerminal()) process.on('SIGHUP', onRequest)
+  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const)
+    process.on(event, () => void onRequest())
+  if (isInTerminal()) process.on('SIGHUP', () => void onRequest())
   return requested.signal
-}
-
-/** One line for the operator. What was started ends by itself when this process is gone. */
-function fail(error: unknown): void {
-  process.stderr.write(`${textOf(error)}\n`, () => process.exit(1))
 }
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-run().catch(fail)
+const output = openStandardOutput()
+try {
+  await run(output)
+} catch (error) {
+  // What was started ends by itself when this process is gone.
+  sayError(textOf(error))
+  await exitAfter(output, 1)
+}

@@ -34,6 +34,13 @@ function parseTime(text: string): number {
   return isReal ? Date.parse(text) : NaN
 }
 
+/** A whole number from 1 on: with a limit of 0 a key could never be used. */
+export function parseLimit(text: string): number {
+  const count = parseCount(text)
+  if (count > 0) return count
+  throw new InvalidArgumentError('expected at least 1: no call would ever be let in')
+}
+
 /** A whole number from 0 on. */
 export function parseCount(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)

@@ -22,7 +22,16 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
     await next()
   })
   app.onError((error) => errorResponse(toServiceError(error), 'a-request'))
-  app.route('/', keyRoutes({ keys, keyStore, wallClock, log: () => undefined }))
+  app.route(
+    '/',
+    keyRoutes({
+      keys,
+      keyStore,
+      wallClock,
+      answers: { forget: () => false },
+      log: () => undefined,
+    }),
+  )
   app.get('/admin/usage', (c) => {
     const day = (key_id: string): DayUsage => ({
       key_id,
@@ -91,6 +100,7 @@ describe('keysCommand()', () => {
     ['--expires', '2026-02-31T10:00+02:00'],
     ['--tokens-per-day', '-5'],
     ['--tokens-per-day', '1e3'],
+    ['--requests-per-minute', '0'],
   ])('create refuses %s %s before asking anybody', async (...words) => {
     const { run, seen } = setUp()
     await expect(run('create', ...words)).rejects.toThrow(words[0])

@@ -10,7 +10,7 @@ import { adminRoutes } from '../shared/api/routes.ts'
 import { scopes, type Scope } from '../shared/api/scopes.ts'
 import { AdminClient } from './admin-client.ts'
 import type { CliParts } from './cli-parts.ts'
-import { parseCount, parseDuration, parseEnd } from './duration.ts'
+import { parseCount, parseDuration, parseEnd, parseLimit } from './duration.ts'
 import { formatPairs, formatTable, printable } from './table.ts'
 import { usageCommand } from './usage-command.ts'
 
@@ -104,10 +104,10 @@ export function keysCommand(parts: CliParts): Command {
 
 function withLimits(command: Command): Command {
   return command
-    .option('--requests-per-minute <count>', 'most requests in a minute', parseCount)
-    .option('--concurrent-requests <count>', 'most requests at the same time', parseCount)
-    .option('--tokens-per-minute <count>', 'most tokens in a minute', parseCount)
-    .option('--tokens-per-day <count>', 'most tokens in a day', parseCount)
+    .option('--requests-per-minute <count>', 'most requests in a minute', parseLimit)
+    .option('--concurrent-requests <count>', 'most requests at the same time', parseLimit)
+    .option('--tokens-per-minute <count>', 'most tokens in a minute', parseLimit)
+    .option('--tokens-per-day <count>', 'most tokens in a day', parseLimit)
     .option('--images-per-day <count>', 'most images in a day', parseCount)
 }
 

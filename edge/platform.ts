@@ -8,9 +8,9 @@ import type { IdempotencyStore } from './idempotency/idempotency-store.ts'
 import type { ApiKeys } from './keys/api-keys.ts'
 import type { KeyIdentity } from './keys/key-record.ts'
 import type { KeyStore } from './keys/key-store.ts'
-import type { CallFacts } from './limits/metered.ts'
+import type { CallFacts } from './calls/call.ts'
 import type { Meter, Standing } from './limits/meter.ts'
-import type { StreamEnd, StreamRelay } from './streams/stream-relay.ts'
+import type { StreamEnd, StreamRelay } from './calls/stream-relay.ts'
 
 /** What the app needs from the runtime it lives in; the two entries each make one. */
 export interface Platform {
@@ -79,7 +79,7 @@ export interface BackendAnswer {
 export type BackendBody = string | Uint8Array | AsyncIterable<Uint8Array>
 
 export interface LogLine {
-  readonly level: 'info' | 'error'
+  readonly level: 'info' | 'warn' | 'error'
   readonly message: string
   readonly [field: string]: string | number | null | undefined
 }

@@ -38,7 +38,7 @@ export async function main({ arguments: given, buildWorker }: BenchEdgeOptions):
   const lab = await startLab({
     workerBundle: await buildWorker(),
     programs: {
-      stubBackend: bundled('./stub-backend.js'),
+      pacedBackend: bundled('./paced-backend.js'),
       nodeEdge: bundled('../edge/node.js'),
       workerEdge: bundled('./worker-edge.js'),
     },

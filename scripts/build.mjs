@@ -9,9 +9,10 @@ import { pathToFileURL } from 'node:url'
 const entryPoints = {
   'backend/main': 'backend/main.ts',
   'backend/inference': 'backend/inference/child.ts',
-  'backend/processor-worker': 'backend/processor/worker.ts',
+  'backend/text-worker': 'backend/processor/text-worker.ts',
+  'backend/image-process': 'backend/processor/image-process/image-process.ts',
   'cli/describe': 'cli/describe.ts',
-  'edge/node': 'edge/node.ts',
+  'edge/node': 'edge/node/main.ts',
   'scripts/bench': 'scripts/bench.ts',
   'scripts/load': 'scripts/load.ts',
   'scripts/start': 'scripts/start.ts',
@@ -19,7 +20,7 @@ const entryPoints = {
   'scripts/bench-edge': 'scripts/bench-edge.ts',
   'scripts/bare-node': 'scripts/bench-edge/bare-node.ts',
   'scripts/bare-worker': 'scripts/bench-edge/bare-worker.ts',
-  'scripts/stub-backend': 'scripts/bench-edge/stub-backend.ts',
+  'scripts/paced-backend': 'scripts/bench-edge/paced-backend.ts',
   'scripts/worker-edge': 'scripts/start/worker-edge.ts',
   'scripts/soak': 'scripts/soak.ts',
   'scripts/test': 'scripts/test.ts',
@@ -88,8 +89,8 @@ export async function buildWorker() {
   const folder = await mkdtemp('dist/worker-')
   try {
     await runWrangler(['deploy', '--dry-run', '--env=', '--outdir', folder])
-    await writeAtomically(`${workerBundle}.map`, await readFile(join(folder, 'worker.js.map')))
-    const bundle = await readFile(join(folder, 'worker.js'), 'utf8')
+    await writeAtomically(`${workerBundle}.map`, await readFile(join(folder, 'main.js.map')))
+    const bundle = await readFile(join(folder, 'main.js'), 'utf8')
     await writeAtomically(workerBundle, bundle + stamp)
   } finally {
     await rm(folder, { recursive: true, force: true })

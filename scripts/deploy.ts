@@ -101,7 +101,7 @@ async function bundleBytes(
   const folder = await mkdtemp(join(tmpdir(), 'describe-deploy-'))
   try {
     await runWrangler(['deploy', '--dry-run', '--env', environment, '--outdir', folder])
-    return gzipSync(await readFile(join(folder, 'worker.js'))).byteLength
+    return gzipSync(await readFile(join(folder, 'main.js'))).byteLength
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

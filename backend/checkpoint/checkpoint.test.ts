@@ -2,7 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { randomValues, safetensorsBytes, type TestTensor } from '../../test/write-checkpoint.ts'
+import {
+  randomValues,
+  safetensorsBytes,
+  type TestTensor,
+} from '../../test/support/write-checkpoint.ts'
 import { openCheckpoint } from './checkpoint.ts'
 
 let folder: string
@@ -86,6 +90,16 @@ describe('openCheckpoint()', () => {
     await write('one.safetensors', safetensorsBytes(new Map([['a', tensor([2])]])))
     await writeIndex({ a: 'one.safetensors', lost: 'one.safetensors' })
     await expect(openCheckpoint(folder)).rejects.toThrow('one.safetensors lacks lost')
+  })
+
+  it('recognises a Git LFS pointer', async () => {
+    await write(
+      'model.safetensors',
+      `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 33\n`,
+    )
+    await expect(openCheckpoint(folder)).rejects.toThrow(
+      'model.safetensors is a Git LFS pointer instead of the file itself: run "git lfs pull"',
+    )
   })
 
   it('names a tensor that no index entry accounts for', async () => {

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
 import { CheckpointError } from './checkpoint-error.ts'
+import { lfsPointerProblem, lfsPointerStart } from './lfs-pointer.ts'
 
 /** Where one tensor lies in its file. */
 export interface TensorLocation {
@@ -39,6 +40,7 @@ export async function readSafetensorsHeader(
   name: string,
 ): Promise<Map<string, TensorLocation>> {
   const { size } = await file.stat()
+  await refuseLfsPointer(file, name, size)
   const prefix = await readExactly(file, 0, 8, name)
   const headerBytes = Number(new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true))
   if (headerBytes > maxHeaderBytes || 8 + headerBytes > size) {
@@ -53,6 +55,12 @@ export async function readSafetensorsHeader(
     tensors.set(tensor, locate(tensor, value, { dataStart: 8 + headerBytes, size, file: name }))
   }
   return tensors
+}
+
+async function refuseLfsPointer(file: FileHandle, name: string, size: number): Promise<void> {
+  const start = await readExactly(file, 0, Math.min(size, lfsPointerStart.length), name)
+  if (Buffer.from(start).toString('latin1') !== lfsPointerStart) return
+  throw new CheckpointError(`${name} ${lfsPointerProblem}`)
 }
 
 function parseHeader(bytes: Uint8Array, name: string): object {

@@ -107,7 +107,7 @@ describe('generate()', () => {
   it('ends with length at max_tokens', async () => {
     const { ids, end } = await answer(start().engine, createJob({ stopIds: [], maxTokens: 5 }))
     expect(ids).toHaveLength(5)
-    expect(end.finishReason).toBe('length')
+    expect(end.finishReasons).toEqual(['length'])
   })
 
   it('ends with stop, the stop id not part of the answer', async () => {
@@ -115,7 +115,7 @@ describe('generate()', () => {
     const stopIds = [ids[3]!]
     const stopped = await answer(start().engine, createJob({ stopIds }))
     expect(stopped.ids).toEqual(ids.slice(0, ids.indexOf(stopIds[0]!)))
-    expect(stopped.end.finishReason).toBe('stop')
+    expect(stopped.end.finishReasons).toEqual(['stop'])
     expect(stopped.end.completionTokens).toBe(stopped.ids.length)
   })
 
@@ -123,7 +123,7 @@ describe('generate()', () => {
     const { engine } = start(new FakeModel({ contextTokens: 10 }))
     const { ids, end } = await answer(engine, createJob({ stopIds: [], maxTokens: 100 }))
     expect(ids).toHaveLength(7)
-    expect(end.finishReason).toBe('length')
+    expect(end.finishReasons).toEqual(['length'])
   })
 
   it('refuses a prompt over the context and names both numbers', async () => {

@@ -2,7 +2,7 @@ import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
-import type { Engine, EngineEvent, EngineSnapshot, GenerateJob } from './job.ts'
+import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from './job.ts'
 import { ActiveJob } from './jobs/active-job.ts'
 import type { CacheLimits } from './memory/cache-limits.ts'
 import { CacheMemory } from './memory/cache-memory.ts'
@@ -113,17 +113,22 @@ class StepEngine implements LocalEngine {
     })
   }
 
-  async *generate(
-    asked: GenerateJob,
+  generate(asked: GenerateJob, signal: AbortSignal): Generation {
+    let job: ActiveJob | undefined
+    const events = this.#events(signal, () => {
+      const accepted = this.#accept(asked)
+      job = accepted.job
+      return accepted
+    })
+    return { [Symbol.asyncIterator]: () => events, stop: (choice) => job?.stopChoice(choice) }
+  }
+
+  async *#events(
     signal: AbortSignal,
-    enough: readonly AbortSignal[] = [],
+    accept: () => { job: ActiveJob; position: number },
   ): AsyncGenerator<EngineEvent, void> {
     if (signal.aborted) throw abortError(signal)
-    const { job, position } = this.#accept(asked)
-    enough.forEach((choiceSignal, choice) => {
-      const onEnough = () => job.stopChoice(choice)
-      choiceSignal.addEventListener('abort', onEnough, { once: true })
-    })
+    const { job, position } = accept()
     const onAbort = () => this.#cancel(job, abortError(signal))
     signal.addEventListener('abort', onAbort, { once: true })
     try {

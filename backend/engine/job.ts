@@ -1,30 +1,11 @@
 import type { FinishReason } from '../../shared/api/events.ts'
+import type { Sampling } from '../../shared/api/sampling-fields.ts'
 import type { PatchImage } from '../model/model.ts'
 
 /**
- * How one sequence's tokens are picked; a rule that is absent does not apply. First the logits are changed: by
- * `repetitionPenalty`, `presencePenalty` and `frequencyPenalty`, then `logitBias`. `temperature` 0 picks the largest.
- * Otherwise the logits are divided by `temperature`, and of the probabilities they stand for `topK`, then `topP` of
- * what is left, then `minP` decide which may be drawn.
+ * How one sequence's tokens are picked; `sampler.ts` has the rules in their order. A rule that is absent does not apply.
  */
-export interface SamplingParams {
-  readonly temperature: number
-  /** Above 0, up to 1. Keeps the smallest set of most probable tokens whose probabilities reach this. */
-  readonly topP: number
-  readonly seed: number
-  /** At least 1. Keeps so many most probable tokens. */
-  readonly topK?: number | undefined
-  /** 0 to 1. Keeps tokens at least this times as probable as the most probable one. */
-  readonly minP?: number | undefined
-  /** Above 0. Positive logits of tokens in prompt or answer are divided by it, negative ones multiplied. */
-  readonly repetitionPenalty?: number | undefined
-  /** Subtracted from the logit of every token the answer has. */
-  readonly presencePenalty?: number | undefined
-  /** Subtracted as many times as the answer has the token. */
-  readonly frequencyPenalty?: number | undefined
-  /** Added to the logits of single tokens; control tokens stay forbidden. */
-  readonly logitBias?: readonly (readonly [id: number, bias: number])[] | undefined
-}
+export type SamplingParams = Sampling & { readonly seed: number }
 
 interface TokenLogprob {
   readonly id: number
@@ -44,12 +25,12 @@ export type JobPriority = 'interactive' | 'batch'
 export interface GenerateJob {
   /** Unique among running jobs. */
   readonly id: string
-  /** Whom the work is done for: slots are shared fairly among tenants. API key id or client certificate name. */
+  /** Whom the work is done for, as tenant.ts names it: slots are shared fairly among tenants. */
   readonly tenant: string
   readonly priority: JobPriority
   /** Milliseconds from now after which the answer ends with what it has; 1 or more. */
   readonly timeoutMs?: number | undefined
-  /** The whole prompt; each image's placeholder id stands gh * gw / 4 times. */
+  /** The whole prompt; each image's placeholder id stands gh * gw / mergeSize² times. */
   readonly promptIds: Int32Array
   /** In the order of their placeholders. */
   readonly images: readonly PatchImage[]
@@ -87,10 +68,8 @@ export type EngineEvent =
     }
   | {
       readonly type: 'end'
-      /** Of the first choice. */
-      readonly finishReason: FinishReason
-      /** Of every choice, when there are several. */
-      readonly finishReasons?: readonly FinishReason[] | undefined
+      /** One for each choice. */
+      readonly finishReasons: readonly FinishReason[]
       /** Sampled tokens of all choices, stop tokens not counted. */
       readonly completionTokens: number
       /** Tokens of the prompt that were taken from the prefix cache instead of being read. */
@@ -132,20 +111,23 @@ export interface EngineSnapshot {
   readonly steps: number
 }
 
-/**
- * The engine as its callers see it, in-process or across one. Leaving the loop, aborting `signal` and failing all
- * free the slot within one step. Throws ServiceError: `queue_full`, `context_length_exceeded`, `engine_restarted`,
- * `model_loading`, `cancelled`.
- */
+/** One job's way through the engine: its events, for one reader. It begins when the first is asked for. */
+export interface Generation extends AsyncIterable<EngineEvent> {
+  /**
+   * Ends one choice with `stop` at the tokens it has, as a stop token would; the others go on. Does nothing when the
+   * choice has ended.
+   */
+  stop(choice: number): void
+}
+
+/** The engine as its callers see it, in this process or in another one. */
 export interface Engine {
   /**
-   * @param enough one per choice, if any: aborting it ends that choice with `stop` at the tokens it has, as a stop
-   *   token would; the others go on
+   * Leaving the loop, aborting `signal` and failing all free the job's slots by the end of the engine's turn. The events
+   * throw a ServiceError: when the job is not taken in, `invalid_field`, `context_length_exceeded`, `queue_full`,
+   * `model_loading`, `backend_unavailable` or `shutting_down`; later `deadline_exceeded`, `internal`,
+   * `engine_restarted` or `shutting_down`; and `cancelled`, or the ServiceError that `signal` was aborted with.
    */
-  generate(
-    job: GenerateJob,
-    signal: AbortSignal,
-    enough?: readonly AbortSignal[],
-  ): AsyncIterable<EngineEvent>
+  generate(job: GenerateJob, signal: AbortSignal): Generation
   snapshot(): EngineSnapshot
 }

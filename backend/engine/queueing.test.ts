@@ -190,7 +190,7 @@ describe('deadlines', () => {
     const whole = await ask({ maxTokens: 100 })
     // The prompt of three takes 36 ms, each token 28.
     const { ids, end } = await ask({ maxTokens: 100, timeoutMs: 36 + 10 * 28 })
-    expect(end).toMatchObject({ finishReason: 'timeout', completionTokens: 11 })
+    expect(end).toMatchObject({ finishReasons: ['timeout'], completionTokens: 11 })
     expect(ids).toEqual(whole.ids.slice(0, 11))
     expect([model.openSlots, engine.snapshot().slotsInUse]).toEqual([0, 0])
   })

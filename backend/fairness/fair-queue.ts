@@ -9,9 +9,10 @@ interface Tenant<Item> {
   readonly weight: number
   /** Work done for the tenant, divided by its weight: its virtual time. */
   settled: number
-  /** Estimates of its running items, divided by its weight. */
+  /** Work its running items are charged with, divided by its weight. */
   charged: number
-  running: number
+  /** What each of them is charged with: its estimate, or more when it has outrun that. */
+  readonly running: Map<Item, number>
   /** When one of its items was taken last, counting all that were; 0 before the first. */
   lastTurn: number
   /** First come, first served. */
@@ -60,16 +61,21 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     this.#work += item.estimatedWork
   }
 
-  /** Takes the next item out, to run it. Its tenant is charged until `settle`. */
-  take(): Item | undefined {
-    const tenant = this.#leastCharged()
-    const item = tenant?.waiting.values().next().value
-    if (tenant === undefined || item === undefined) return undefined
-    this.#remove(tenant, item)
-    tenant.charged += item.estimatedWork / tenant.weight
-    tenant.running += 1
-    tenant.lastTurn = ++this.#turns
-    return item
+  /**
+   * Takes the next item out, to run it. Its tenant is charged until `settle`.
+   * @param canRun asked of one item of each tenant, in turn, until one can; by default any can
+   */
+  take(canRun: (item: Item) => boolean = () => true): Item | undefined {
+    for (const tenant of this.#inTurn()) {
+      const item = tenant.waiting.values().next().value
+      if (item === undefined || !canRun(item)) continue
+      this.#remove(tenant, item)
+      tenant.charged += item.estimatedWork / tenant.weight
+      tenant.running.set(item, item.estimatedWork)
+      tenant.lastTurn = ++this.#turns
+      return item
+    }
+    return undefined
   }
 
   /** Takes an item out that shall not run; does nothing when it does not wait. */
@@ -80,13 +86,25 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     this.#forgetIdle()
   }
 
+  /** A running item has done `work` so far: what is over its estimate is charged already. */
+  recharge(item: Item, work: number): void {
+    const tenant = this.#tenants.get(item.tenant)
+    const charged = tenant?.running.get(item)
+    if (tenant === undefined || charged === undefined || work <= charged) return
+    tenant.charged += (work - charged) / tenant.weight
+    tenant.running.set(item, work)
+  }
+
   /** An item that was taken has ended after `actualWork`. */
   settle(item: Item, actualWork: number): void {
     const tenant = this.#tenants.get(item.tenant)
-    if (tenant === undefined || tenant.running === 0) throw new RangeError('The item does not run')
-    tenant.running -= 1
+    const charged = tenant?.running.get(item)
+    if (tenant === undefined || charged === undefined) {
+      throw new RangeError('The item does not run')
+    }
+    tenant.running.delete(item)
     // Sums of quotients would keep a rounding error for ever.
-    tenant.charged = tenant.running === 0 ? 0 : tenant.charged - item.estimatedWork / tenant.weight
+    tenant.charged = tenant.running.size === 0 ? 0 : tenant.charged - charged / tenant.weight
     tenant.settled += actualWork / tenant.weight
     this.#forgetIdle()
   }
@@ -126,7 +144,8 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     const settled = Math.max(known?.settled ?? 0, this.#least())
     const weight = this.#weights.get(name) ?? 1
     const lastTurn = known?.lastTurn ?? 0
-    const tenant = { weight, settled, charged: 0, running: 0, lastTurn, waiting: new Set<Item>() }
+    const running = new Map<Item, number>()
+    const tenant = { weight, settled, charged: 0, running, lastTurn, waiting: new Set<Item>() }
     this.#tenants.set(name, tenant)
     return tenant
   }
@@ -139,13 +158,11 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     return this.#floor
   }
 
-  #leastCharged(): Tenant<Item> | undefined {
-    let best: Tenant<Item> | undefined
-    for (const tenant of this.#tenants.values()) {
-      if (tenant.waiting.size === 0) continue
-      if (best === undefined || isBefore(tenant, best)) best = tenant
-    }
-    return best
+  /** Tenants that have something waiting, the next to be served first. */
+  #inTurn(): Tenant<Item>[] {
+    return [...this.#tenants.values()]
+      .filter(({ waiting }) => waiting.size > 0)
+      .toSorted((a, b) => tagOf(a) - tagOf(b) || a.lastTurn - b.lastTurn)
   }
 
   /** Whoever is idle and behind would be lifted to the floor anyway. With nobody active, time starts over. */
@@ -162,17 +179,13 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
   }
 }
 
-function isActive(tenant: Tenant<unknown>): boolean {
-  return tenant.waiting.size + tenant.running > 0
+function isActive({ waiting, running }: Tenant<unknown>): boolean {
+  return waiting.size + running.size > 0
 }
 
-function tagOf(tenant: Tenant<unknown>): number {
-  return tenant.settled + tenant.charged
-}
-
-/** Among equals, whoever had a turn longest ago. */
-function isBefore(a: Tenant<unknown>, b: Tenant<unknown>): boolean {
-  return tagOf(a) < tagOf(b) || (tagOf(a) === tagOf(b) && a.lastTurn < b.lastTurn)
+/** Among equal tags, whoever had a turn longest ago is next. */
+function tagOf({ settled, charged }: Tenant<unknown>): number {
+  return settled + charged
 }
 
 function tagAfter({ weight, ...tenant }: Tenant<unknown>, items: readonly Queueable[]): number {

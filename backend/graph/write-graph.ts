@@ -1,42 +1,66 @@
-import { open } from 'node:fs/promises'
 import type { BuiltGraph, Value } from './graph-builder.ts'
+import { WeightsFile, type FileDigest, type WriteOptions } from './weights-file.ts'
+
+/** Where an external initializer lies in the file. */
+interface Place {
+  readonly name: string
+  readonly offset: number
+  readonly byteLength: number
+  written: number
+}
 
 /**
  * Writes a graph's external initializers, each at its offset, by running its fills one after the other; memory stays
  * at what one fill holds.
- * @param onBytes told how many bytes were written, as they are
  * @throws {RangeError} when a fill writes too much, too little or elsewhere
  */
 export async function writeWeights(
   graph: BuiltGraph,
   path: string,
-  onBytes: (count: number) => void = () => undefined,
-): Promise<void> {
-  const places = new Map<string, { offset: number; byteLength: number; written: number }>()
-  for (const tensor of graph.spec.initializers) {
-    if ('offset' in tensor) places.set(tensor.name, { ...tensor, written: 0 })
-  }
-  const file = await open(path, 'w')
+  { onBytes, signal }: WriteOptions = {},
+): Promise<FileDigest> {
+  const places = placesOf(graph)
+  const file = await WeightsFile.create(path)
   try {
-    await file.truncate(graph.weightBytes)
+    await writeGaps(file, [...places.values()])
     const write = async (tensor: Value, at: number, bytes: Uint8Array) => {
+      signal?.throwIfAborted()
       const place = places.get(tensor)
       if (place === undefined || at + bytes.length > place.byteLength) {
         throw new RangeError(`${bytes.length} bytes at ${at} do not belong to ${tensor}`)
       }
-      await file.write(bytes, 0, bytes.length, place.offset + at)
+      await file.write(place.offset + at, bytes)
       place.written += bytes.length
-      onBytes(bytes.length)
+      onBytes?.(bytes.length)
     }
     for (const fill of graph.fills) await runFill(fill, write)
-    await file.sync()
+    for (const place of places.values()) checkWritten(place)
+    return await file.finish()
   } finally {
     await file.close()
   }
-  for (const [name, { byteLength, written }] of places) {
-    if (written !== byteLength)
-      throw new RangeError(`${name}: ${written} of ${byteLength} bytes written`)
+}
+
+function placesOf(graph: BuiltGraph): Map<string, Place> {
+  const places = new Map<string, Place>()
+  for (const tensor of graph.spec.initializers) {
+    if ('offset' in tensor) places.set(tensor.name, { ...tensor, written: 0 })
   }
+  return places
+}
+
+/** Zeros between tensors, which begin at aligned offsets. */
+async function writeGaps(file: WeightsFile, places: readonly Place[]): Promise<void> {
+  let end = 0
+  for (const { offset, byteLength } of places) {
+    if (offset > end) await file.write(end, new Uint8Array(offset - end))
+    end = offset + byteLength
+  }
+}
+
+function checkWritten({ name, byteLength, written }: Place): void {
+  if (written === byteLength) return
+  throw new RangeError(`${name}: ${written} of ${byteLength} bytes written`)
 }
 
 async function runFill(

@@ -1,6 +1,10 @@
 import { FormData } from 'undici'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { makeCertificates, startTestBackend, type TestBackend } from '../../test/fake-backend.ts'
+import {
+  makeCertificates,
+  startTestBackend,
+  type TestBackend,
+} from '../../test/support/test-backend.ts'
 import { parseEvents } from '../../shared/api/sse.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 

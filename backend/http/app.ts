@@ -1,7 +1,7 @@
 import { Hono, type Handler } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { routes } from '../../shared/api/routes.ts'
-import type { Log } from '../telemetry/log.ts'
+import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'

@@ -6,7 +6,7 @@ import {
   warnEveryMs,
 } from '../../shared/node/certificates/expiry.ts'
 import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
-import type { Log } from '../telemetry/log.ts'
+import type { Log } from '../../shared/node/log.ts'
 
 /** A certificate as operators see it. */
 export interface CertificateStatus {

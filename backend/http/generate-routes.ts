@@ -10,10 +10,11 @@ import {
 } from '../../shared/api/request.ts'
 import type { GenerationEvent, Usage } from '../../shared/api/events.ts'
 import { routes } from '../../shared/api/routes.ts'
+import { samplingOf } from '../../shared/api/sampling-fields.ts'
 import type { FetchOptions } from '../../shared/fetch/fetch-image.ts'
 import { fetchImages } from '../../shared/fetch/fetch-images.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import type { Describe, DescribeRequest } from '../describe.ts'
+import type { Describe } from '../describe.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { readTextMultipart, readUrlForm } from './read-form.ts'
@@ -29,7 +30,7 @@ export interface GenerateParts {
 }
 
 /** How clients spell the field that files come in. The first is the documented one. */
-const imageFileFields: ReadonlySet<string> = new Set(['images', 'images[]', 'image'])
+const imageFileFields: ReadonlySet<string> = new Set(['images', 'image'])
 
 const json = 'application/json'
 const urlEncoded = 'application/x-www-form-urlencoded'
@@ -47,7 +48,7 @@ export function mountGenerateRoutes(app: Hono<BackendEnv>, parts: GenerateParts)
   app.post(routes.image.path, async (c) => {
     const { incoming } = c.env
     mediaTypeOf(incoming.headers, [multipart])
-    const form = await readMultipart(incoming, c.get('exchange'), { fileFields: imageFileFields })
+    const form = await readMultipart(incoming, c.get('exchange'), imageFileFields)
     const fields = parseFields(generateFields, formToObject(form.fields))
     checkFiles(form.files)
     return answer(c, fields, form.files, parts)
@@ -107,14 +108,17 @@ async function answer(
     systemPrompt: fields.system_prompt,
     images,
     maxTokens: fields.max_tokens,
-    ...samplingOf(fields),
+    sampling: samplingOf(fields),
+    stop: fields.stop,
+    choices: fields.n,
+    topLogprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : undefined,
     onUsage: (usage: Usage) => {
       exchange.facts.usage = usage
     },
   }
   const events = releasing(describe(request, exchange.signal), exchange)
   const response = await (stream
-    ? streamedAnswer(events, exchange, streaming)
+    ? streamedAnswer(events, exchange, { ...streaming, choices: fields.n })
     : wholeAnswer(events, exchange, fields.logprobs))
   response.headers.set(forwardHeaders.imageCount, String(images.length))
   return response
@@ -129,24 +133,4 @@ async function* releasing(
     exchange.releaseBody()
     yield event
   }
-}
-
-/** The fields of the API as the rules they stand for. */
-function samplingOf(fields: GenerateFields) {
-  return {
-    temperature: fields.temperature,
-    topP: fields.top_p,
-    topK: fields.top_k === 0 ? undefined : fields.top_k,
-    minP: fields.min_p,
-    repetitionPenalty: fields.repetition_penalty,
-    presencePenalty: fields.presence_penalty,
-    frequencyPenalty: fields.frequency_penalty,
-    logitBias: Object.entries(fields.logit_bias ?? {}).map(
-      ([id, bias]) => [Number(id), bias] as const,
-    ),
-    seed: fields.seed,
-    choices: fields.n,
-    stop: fields.stop,
-    topLogprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : undefined,
-  } satisfies Partial<DescribeRequest>
 }

@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from 'hono'
 import { errorKinds } from '../../shared/api/errors.ts'
 import { routes } from '../../shared/api/routes.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import type { Log } from '../telemetry/log.ts'
+import type { Log } from '../../shared/node/log.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
 import { statusPath } from './health-route.ts'
 

@@ -5,7 +5,7 @@ import {
   startTestBackend,
   until,
   type TestBackend,
-} from '../../test/fake-backend.ts'
+} from '../../test/support/test-backend.ts'
 import { FakeModel } from '../../test/support/fake-model.ts'
 import { createJob, imagePrompt, readAnswer } from '../../test/support/jobs.ts'
 import type { GenerateAnswer } from '../../shared/api/events.ts'

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { ChunkList } from '../../shared/bytes/chunk-list.ts'
 import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -37,10 +38,10 @@ export async function readBody(
   incoming: IncomingMessage,
   exchange: Exchange,
   maxBytes: number,
-): Promise<Buffer> {
-  const chunks: Buffer[] = []
+): Promise<Uint8Array> {
+  const chunks = new ChunkList()
   for await (const chunk of readChunks(incoming, exchange, maxBytes)) chunks.push(chunk)
-  return Buffer.concat(chunks)
+  return chunks.join()
 }
 
 function readFailure(cause: unknown): never {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { formToObject } from '../../shared/api/form.ts'
+import { formToObject, parseUrlForm } from '../../shared/api/form.ts'
 import { maxJsonBytes } from '../../shared/api/limits.ts'
 import type { Exchange } from './exchange.ts'
 import { readBody } from './read-body.ts'
@@ -8,7 +8,7 @@ import { readMultipart } from './read-multipart.ts'
 /** A URL-encoded form with one or several `image_url`, as the object a JSON client would have sent. */
 export async function readUrlForm(incoming: IncomingMessage, exchange: Exchange): Promise<unknown> {
   const body = await readBody(incoming, exchange, maxJsonBytes)
-  return formToObject(new URLSearchParams(body.toString('utf8')))
+  return formToObject(parseUrlForm(body))
 }
 
 /** The same as multipart; a file in it is refused. @throws {ServiceError} as `readMultipart` */
@@ -16,6 +16,6 @@ export async function readTextMultipart(
   incoming: IncomingMessage,
   exchange: Exchange,
 ): Promise<unknown> {
-  const { fields } = await readMultipart(incoming, exchange, { fileFields: new Set() })
+  const { fields } = await readMultipart(incoming, exchange, new Set())
   return formToObject(fields)
 }

@@ -42,9 +42,8 @@ export async function wholeAnswer(
   for await (const event of watched(events, exchange)) {
     if (event.type === 'delta') parts.push(event)
     if (event.type !== 'end') continue
-    const { finishReasons = [event.finishReason] } = event
-    const outputs = finishReasons.map((reason, index) => {
-      const own = parts.filter((part) => (part.index ?? 0) === index)
+    const outputs = event.finishReasons.map((reason, index) => {
+      const own = parts.filter((part) => part.index === index)
       return {
         output: own.map(({ text }) => text).join(''),
         finish_reason: reason,
@@ -69,7 +68,7 @@ export async function wholeAnswer(
 export async function streamedAnswer(
   events: AsyncIterable<GenerationEvent>,
   exchange: Exchange,
-  options: StreamOptions,
+  options: StreamOptions & { readonly choices: number },
 ): Promise<Response> {
   const source = watched(events, exchange)
   exchange.onEnd(() => void source.return(undefined))
@@ -93,7 +92,7 @@ async function* watched(
       const next = await unlessAborted(iterator.next(), signal)
       if (next.done === true) throw endedEarly()
       if (next.value.type === 'end') {
-        facts.finishReason = next.value.finishReason
+        facts.finishReason = next.value.finishReasons[0]!
         facts.usage = next.value.usage
         facts.timings = next.value.timings
         yield next.value
@@ -115,7 +114,7 @@ async function* eventTexts(
   first: Promise<IteratorResult<GenerationEvent>>,
   source: AsyncGenerator<GenerationEvent, undefined, undefined>,
   exchange: Exchange,
-  { after, heartbeatMs }: StreamOptions,
+  { after, heartbeatMs, choices }: StreamOptions & { readonly choices: number },
 ): AsyncGenerator<string, undefined, undefined> {
   let pending = first
   try {
@@ -126,7 +125,7 @@ async function* eventTexts(
         continue
       }
       if (next.done === true) return
-      yield eventText(next.value, exchange.requestId) + usageText(next.value, exchange)
+      yield eventText(next.value, exchange.requestId, choices > 1) + usageText(next.value, exchange)
       pending = source.next()
     }
   } catch (thrown) {
@@ -141,20 +140,20 @@ function usageText({ type }: GenerationEvent, { facts: { usage } }: Exchange): s
   return type === 'delta' && usage !== undefined ? formatUsageComment(usage) : ''
 }
 
-function eventText(event: GenerationEvent, requestId: string): string {
+function eventText(event: GenerationEvent, requestId: string, several: boolean): string {
   switch (event.type) {
     case 'queued':
       return formatEvent('queued', { request_id: requestId, position: event.position })
     case 'delta':
       return formatEvent('delta', {
-        ...(event.index !== undefined && { index: event.index }),
+        ...(several && { index: event.index }),
         text: event.text,
         ...(event.logprobs && { logprobs: event.logprobs }),
       })
     case 'end':
       return formatEvent('end', {
-        finish_reason: event.finishReason,
-        ...(event.finishReasons && { finish_reasons: event.finishReasons }),
+        finish_reason: event.finishReasons[0]!,
+        ...(several && { finish_reasons: event.finishReasons }),
         usage: event.usage,
         timings: event.timings,
         request_id: requestId,

@@ -6,7 +6,7 @@ import {
   startTestBackend,
   until,
   type TestBackend,
-} from '../../test/fake-backend.ts'
+} from '../../test/support/test-backend.ts'
 import { maxImageBytes, maxUploadBytes } from '../../shared/api/limits.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 

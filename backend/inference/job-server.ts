@@ -2,11 +2,14 @@ import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { toServiceError } from '../../shared/api/errors.ts'
 import { kvTokensOf } from '../engine/memory/cache-limits.ts'
 import { createEngine } from '../engine/engine.ts'
-import type { GenerateJob } from '../engine/job.ts'
+import type { GenerateJob, Generation } from '../engine/job.ts'
 import type { Model } from '../model/model.ts'
 import { Outbox } from './outbox.ts'
 import type { EngineSettings, JobKey, ToParent } from './protocol.ts'
+import { defaultSilenceLimits } from './watchdog.ts'
+import { watchModel } from './watched-model.ts'
 import { toWire } from './wire-error.ts'
+import { WorkWatch } from './work-watch.ts'
 
 /**
  * Milliseconds between two steps that go to receiving images at most. The socket holds 0.2 MB, all that would arrive
@@ -14,16 +17,20 @@ import { toWire } from './wire-error.ts'
  */
 const maxIntakeMs = 20
 
+/** Milliseconds from which on a call of the model is announced: well below what a silent process is allowed. */
+const announcedFromMs = defaultSilenceLimits.servingMs / 2
+
 interface JobServerOptions {
   readonly model: Model
   readonly settings: EngineSettings
   readonly send: (message: ToParent) => void
+  /** Milliseconds of a monotonic clock. */
+  readonly now?: () => number
 }
 
-/** What ends a running job, and what ends its single choices. */
 interface RunningJob {
+  readonly generation: Generation
   readonly cancel: AbortController
-  readonly enough: readonly AbortController[]
 }
 
 /** Runs jobs that arrive as messages on one engine, and sends back what happens to them. */
@@ -32,12 +39,20 @@ export class JobServer {
   readonly #send: (message: ToParent) => void
   readonly #engine
   readonly #outbox: Outbox
+  readonly #now: () => number
+  readonly #watch = new WorkWatch()
   readonly #running = new Map<JobKey, RunningJob>()
   readonly #incoming = new Set<JobKey>()
 
-  constructor({ model, settings, send }: JobServerOptions) {
+  constructor({ model: asked, settings, send, now = () => performance.now() }: JobServerOptions) {
+    const model = watchModel(asked, {
+      watch: this.#watch,
+      now,
+      onCall: (boundMs) => this.#announceCall(boundMs),
+    })
     this.#model = model
     this.#send = send
+    this.#now = now
     const { kvTokens, ...caches } = settings.caches
     const tokens = kvTokensOf(kvTokens, model.info, process.availableMemory())
     this.#engine = createEngine({
@@ -59,28 +74,32 @@ export class JobServer {
   async generate(key: JobKey, job: GenerateJob): Promise<void> {
     this.#incoming.delete(key)
     const cancel = new AbortController()
-    const enough = Array.from({ length: job.choices ?? 1 }, () => new AbortController())
-    this.#running.set(key, { cancel, enough })
+    const generation = this.#engine.generate(job, cancel.signal)
+    this.#running.set(key, { generation, cancel })
+    this.#watch.jobBegins(this.#now())
     try {
-      const ends = enough.map((choice) => choice.signal)
-      for await (const event of this.#engine.generate(job, cancel.signal, ends)) {
-        this.#outbox.post({ key, event })
-      }
+      for await (const event of generation) this.#outbox.post({ key, event })
     } catch (thrown) {
       const error = toServiceError(thrown)
       if (error.code === 'internal') this.#send({ type: 'problem', text: describeProblem(error) })
       this.#outbox.post({ key, error: toWire(error) })
     } finally {
       this.#running.delete(key)
+      this.#watch.jobEnded()
     }
+  }
+
+  /** @returns what does not get on, for the operator; undefined while all does */
+  problem(): string | undefined {
+    return this.#watch.problem(this.#now())
   }
 
   cancel(key: JobKey): void {
     this.#running.get(key)?.cancel.abort()
   }
 
-  endChoice(key: JobKey, choice: number): void {
-    this.#running.get(key)?.enough[choice]?.abort()
+  stopChoice(key: JobKey, choice: number): void {
+    this.#running.get(key)?.generation.stop(choice)
   }
 
   /** Ends all jobs and closes the model. */
@@ -88,6 +107,11 @@ export class JobServer {
     await this.#engine.close()
     this.#outbox.flush()
     await this.#model.close()
+  }
+
+  /** The call may block this thread: what is to be said is said before. */
+  #announceCall(boundMs: number): void {
+    if (boundMs >= announcedFromMs) this.#send({ type: 'busy', boundMs })
   }
 
   /** While this waits, readers take what the last step made; then it leaves before the next step blocks the thread. */

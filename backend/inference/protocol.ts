@@ -56,9 +56,11 @@ export type ToChild =
   | { readonly type: 'incoming'; readonly key: JobKey }
   | { readonly type: 'generate'; readonly key: JobKey; readonly job: GenerateJob }
   /** One choice has all the tokens its reader wants. It may have ended already. */
-  | { readonly type: 'enough'; readonly key: JobKey; readonly choice: number }
+  | { readonly type: 'stop'; readonly key: JobKey; readonly choice: number }
   /** The job may have ended already. */
   | { readonly type: 'cancel'; readonly key: JobKey }
+  /** Answered with a `pong` between two calls of the model. */
+  | { readonly type: 'ping' }
   /** Ends all jobs, then the process. */
   | { readonly type: 'close' }
 
@@ -73,6 +75,9 @@ export type ToParent =
   | { readonly type: 'ready'; readonly snapshot: EngineSnapshot }
   /** The model cannot be loaded, or nothing can be relied on any more; the process ends. `text` is for the operator. */
   | { readonly type: 'fatal'; readonly text: string }
+  /** A call of the model begins that may block the process for up to `boundMs` milliseconds. */
+  | { readonly type: 'busy'; readonly boundMs: number }
+  | { readonly type: 'pong' }
   /** Something went wrong that no client may see in full; for the operator's log. */
   | { readonly type: 'problem'; readonly text: string }
   /** All that one turn of the engine brought, and the counters when they changed. */

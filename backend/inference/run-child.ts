@@ -2,9 +2,9 @@ import type { Model } from '../model/model.ts'
 import { JobServer } from './job-server.ts'
 import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
 
-/** Loads a model; `onProgress` gets texts for people. */
+/** Loads a model; `onProgress` gets texts for people. What is half done when `signal` aborts is removed. */
 type LoadModel = (
-  options: InferenceInit['model'] & { onProgress: (text: string) => void },
+  options: InferenceInit['model'] & { onProgress: (text: string) => void; signal: AbortSignal },
 ) => Promise<Model>
 
 /**
@@ -14,13 +14,16 @@ type LoadModel = (
  */
 export function runChild(load: LoadModel): void {
   let server: JobServer | undefined
+  let loading: Promise<JobServer | undefined> = Promise.resolve(undefined)
+  const closing = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   process.on('disconnect', endNow)
   process.on('uncaughtException', (error) => fail(error.stack ?? error.message))
   process.on('message', (message: ToChild) => {
     switch (message.type) {
       case 'init':
-        void serve(load, message.init).then((started) => (server = started))
+        loading = serve(load, message.init, closing.signal)
+        void loading.then((started) => (server = started))
         return
       case 'incoming':
         server?.expect(message.key)
@@ -28,29 +31,43 @@ export function runChild(load: LoadModel): void {
       case 'generate':
         void server?.generate(message.key, message.job)
         return
-      case 'enough':
-        server?.endChoice(message.key, message.choice)
+      case 'stop':
+        server?.stopChoice(message.key, message.choice)
         return
       case 'cancel':
         server?.cancel(message.key)
         return
+      case 'ping':
+        answerPing(server)
+        return
       case 'close':
-        // Nothing is lost when loading is cut off: a model folder appears whole or not at all.
-        void (server?.close() ?? Promise.resolve()).then(() => process.exit(0))
+        closing.abort()
+        void loading.then((started) => started?.close()).then(() => process.exit(0))
         return
     }
   })
 }
 
-async function serve(load: LoadModel, init: InferenceInit): Promise<JobServer | undefined> {
+async function serve(
+  load: LoadModel,
+  init: InferenceInit,
+  signal: AbortSignal,
+): Promise<JobServer | undefined> {
   try {
     const onProgress = (text: string) => send({ type: 'progress', text })
-    const model = await load({ ...init.model, onProgress })
+    const model = await load({ ...init.model, onProgress, signal })
     return new JobServer({ model, settings: init.engine, send })
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error))
+    if (!signal.aborted) fail(error instanceof Error ? error.message : String(error))
     return undefined
   }
+}
+
+/** A process whose work does not get on has no better answer than its end. */
+function answerPing(server: JobServer | undefined): void {
+  const problem = server?.problem()
+  if (problem === undefined) send({ type: 'pong' })
+  else fail(problem)
 }
 
 /** Ends this process, and tells its parent why. */

@@ -147,17 +147,16 @@ describe('createInference()', () => {
     expect(inference.snapshot().steps).toBeLessThanOrEqual(steps + 2)
   })
 
-  it('ends one choice when its reader has enough, and lets the other go on', async () => {
+  it('stops one choice when it is asked to, and lets the other go on', async () => {
     const { inference } = await startReady({ stepMs: 1 })
-    const enough = [new AbortController(), new AbortController()]
-    const ends = enough.map((choice) => choice.signal)
     const job = createJob({ maxTokens: 200, stopIds: [], choices: 2 })
     const counts = [0, 0]
     let reasons: readonly string[] | undefined
-    for await (const event of inference.generate(job, never, ends)) {
+    const generation = inference.generate(job, never)
+    for await (const event of generation) {
       if (event.type === 'tokens') {
         counts[event.choice]! += event.ids.length
-        if (counts[0]! > 3) enough[0]!.abort()
+        if (counts[0]! > 3) generation.stop(0)
       }
       if (event.type === 'end') reasons = event.finishReasons
     }
@@ -195,7 +194,7 @@ describe('a child that dies', () => {
       status: 503,
     })
     await until(() => inference.state() === 'ready')
-    expect((await answer(inference, createJob())).end.finishReason).toBeDefined()
+    expect((await answer(inference, createJob())).end.finishReasons).toBeDefined()
     expect(pids).toHaveLength(2)
     expect(logged.join()).toContain('signal SIGKILL')
   })
@@ -220,6 +219,48 @@ describe('a child that dies', () => {
       await until(() => pids.length === i + 2 && inference.state() === 'ready')
     }
     expect((await answer(inference, createJob())).types).toContain('end')
+  })
+})
+
+describe('a child that hangs', () => {
+  const silenceLimits = { loadingMs: 60_000, servingMs: 500 }
+
+  it('while it is idle is killed and replaced', async () => {
+    const { inference, logged, pids } = await startReady({}, { silenceLimits })
+    process.kill(pids[0]!, 'SIGSTOP')
+    await until(() => inference.state() === 'restarting')
+    await until(() => inference.state() === 'ready')
+    expect(isRunning(pids[0]!)).toBe(false)
+    expect(pids).toHaveLength(2)
+    expect(logged.join()).toMatch(/hangs: it gave no sign of life for \d+ ms; it starts again/)
+    expect((await answer(inference, createJob())).types).toContain('end')
+  })
+
+  it('while it works ends its jobs with engine_restarted', async () => {
+    const { inference, pids } = await startReady({ stepMs: 2 }, { silenceLimits })
+    await answer(inference, createJob())
+    const result = await startEndless(inference)
+    process.kill(pids[0]!, 'SIGSTOP')
+    expect(await result((error) => error)).toMatchObject({ code: 'engine_restarted', status: 503 })
+    expect(inference.state()).toBe('restarting')
+    await until(() => inference.state() === 'ready')
+  })
+
+  it('is not one whose steps take long', async () => {
+    const { inference, pids } = await startReady({ blockMs: 2_500 }, { silenceLimits })
+    const { types } = await answer(inference, createJob({ maxTokens: 2, stopIds: [] }))
+    expect(types).toContain('end')
+    expect(pids).toHaveLength(1)
+  })
+
+  it('while it loads is tried three times', async () => {
+    const { inference, pids } = start(
+      { load: 'never' },
+      { silenceLimits: { ...silenceLimits, loadingMs: 500 } },
+    )
+    await expect(inference.ready()).rejects.toThrow('hangs')
+    expect(inference.state()).toBe('failed')
+    expect(pids).toHaveLength(3)
   })
 })
 

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,11 +8,9 @@ import {
   randomTensors,
   randomValues,
   writeCheckpoint,
-} from '../../test/write-checkpoint.ts'
+} from '../../test/support/write-checkpoint.ts'
 import { loadModel, type LoadModelOptions } from './load-model.ts'
 import type { Model } from './model.ts'
-import { prepareModelFolder } from './convert/model-folder.ts'
-import { openModelSource } from './convert/model-source.ts'
 
 let root: string
 beforeAll(async () => {
@@ -111,97 +109,5 @@ describe('a checkpoint of other dimensions than nano', () => {
     expect(difference).toBeGreaterThan(0)
     expect(difference).toBeLessThan(0.05)
     await model.close()
-  })
-})
-
-describe('prepareModelFolder()', () => {
-  const setUp = async (name: string) => {
-    const checkpointDir = path.join(root, name)
-    const modelsDir = path.join(root, `${name}-models`)
-    await cp('models/kimi-vl-nano', checkpointDir, { recursive: true })
-    const prepare = async (slots = 1, onProgress: (text: string) => void = () => undefined) => {
-      const source = await openModelSource(checkpointDir)
-      const options = { modelsDir, weights: 'q8', slots, onProgress } as const
-      try {
-        return await prepareModelFolder(source, options)
-      } finally {
-        await source.checkpoint.close()
-      }
-    }
-    const weights = path.join(modelsDir, `${name}-onnx-q8`, 'decoder.weights')
-    return { checkpointDir, modelsDir, prepare, weights }
-  }
-  const written = async (file: string) => (await stat(file)).ino
-
-  it('converts once and reuses the weights, also for another number of slots', async () => {
-    const { prepare, weights, modelsDir } = await setUp('reuse')
-    const told: string[] = []
-    await prepare(1, (text) => told.push(text))
-    expect(told.at(-1)).toBe('converting weights: 100 %')
-    const first = await written(weights)
-    await prepare(1)
-    await prepare(3)
-    expect(await written(weights)).toBe(first)
-    expect(await readdir(modelsDir)).toEqual(['reuse-onnx-q8'])
-    expect((await readdir(path.dirname(weights))).toSorted()).toEqual([
-      'decoder-1-slots.onnx',
-      'decoder-3-slots.onnx',
-      'decoder.weights',
-      'embeddings.weights',
-      'manifest.json',
-      'vision-blocks.onnx',
-      'vision-blocks.weights',
-      'vision-embedding.onnx',
-      'vision-embedding.weights',
-      'vision-projector.onnx',
-      'vision-projector.weights',
-    ])
-  })
-
-  it('reuses the weights when only file times changed, and converts anew when bytes did', async () => {
-    const { prepare, weights, checkpointDir } = await setUp('changed')
-    const shard = path.join(checkpointDir, 'model-00001-of-00002.safetensors')
-    await prepare()
-    const first = await written(weights)
-    await utimes(shard, new Date(), new Date(0))
-    await prepare()
-    expect(await written(weights)).toBe(first)
-    const bytes = await readFile(shard)
-    bytes[bytes.length - 1]! ^= 1
-    await writeFile(shard, bytes)
-    await utimes(shard, new Date(), new Date(1000))
-    await prepare()
-    expect(await written(weights)).not.toBe(first)
-  })
-
-  it('replaces a folder whose manifest is damaged', async () => {
-    const { prepare, weights } = await setUp('damaged')
-    await prepare()
-    await writeFile(path.join(path.dirname(weights), 'manifest.json'), '{"half":')
-    await writeFile(weights, 'damaged')
-    await prepare()
-    expect((await stat(weights)).size).toBeGreaterThan(1_000_000)
-  })
-
-  it('leaves the finished folder alone when a later conversion fails', async () => {
-    const { prepare, weights, checkpointDir, modelsDir } = await setUp('failing')
-    await prepare()
-    const first = await written(weights)
-    const shard = path.join(checkpointDir, 'model-00002-of-00002.safetensors')
-    const bytes = await readFile(shard)
-    bytes.fill(0xff, bytes.length - 64)
-    await writeFile(shard, bytes)
-    await utimes(shard, new Date(), new Date(1000))
-    await expect(prepare()).rejects.toThrow(/cannot write .*not a finite number/)
-    expect(await written(weights)).toBe(first)
-    expect(await readdir(modelsDir)).toEqual(['failing-onnx-q8'])
-  })
-
-  it('names the field of config.json that is not supported', async () => {
-    const { prepare, checkpointDir } = await setUp('config')
-    const file = path.join(checkpointDir, 'config.json')
-    const text = await readFile(file, 'utf8')
-    await writeFile(file, text.replace('"n_group": 1', '"n_group": 8'))
-    await expect(prepare()).rejects.toThrow('text_config.n_group')
   })
 })

@@ -4,6 +4,7 @@ import { defaultExpandedFromTokens } from './deepseek/lane-plan.ts'
 import { KvCache } from './deepseek/kv-cache.ts'
 import { prepareModelFolder, type ModelFolderOptions } from './convert/model-folder.ts'
 import type { Model, ModelInfo } from './model.ts'
+import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import type { ModelConfig } from './config/model-config.ts'
 import { openModelSource, type ModelSource } from './convert/model-source.ts'
 import { createSession } from './sessions.ts'
@@ -27,11 +28,22 @@ export interface LoadModelOptions extends OpenModelOptions {
  * @throws {CheckpointError} when the checkpoint is not usable
  */
 export async function loadModel(options: LoadModelOptions): Promise<Model> {
-  const source = await openModelSource(options.checkpointDir)
+  const { checkpointDir } = options
+  const source = await naming(checkpointDir, openModelSource(checkpointDir))
   try {
-    return await openModel(source, options)
+    return await naming(checkpointDir, openModel(source, options))
   } finally {
     await source.checkpoint.close()
+  }
+}
+
+/** Says whose error it is: those of a checkpoint name its files without the folder. */
+async function naming<Result>(checkpointDir: string, result: Promise<Result>): Promise<Result> {
+  try {
+    return await result
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error
+    throw new CheckpointError(`${checkpointDir}: ${error.message}`, { cause: error })
   }
 }
 
@@ -50,11 +62,11 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     }),
     createSession(folder.decoderGraphFile, options),
   ])
-  const embeddings = new EmbeddingTable(
-    folder.embeddingFile,
-    folder.embeddingType,
-    text.hidden_size,
-  )
+  const embeddings = new EmbeddingTable(folder.embeddingFile, {
+    type: folder.embeddingType,
+    rows: text.vocab_size,
+    hiddenSize: text.hidden_size,
+  })
   const cache = new KvCache({
     slots: options.slots,
     layerCount: text.num_hidden_layers,

@@ -28,7 +28,9 @@ const caller = { tenant: 'anyone', signal: new AbortController().signal }
 
 const startPool = () =>
   createTaskPool({
-    workerFile: fileURLToPath(new URL('../../dist/backend/processor-worker.js', import.meta.url)),
+    textWorker: fileURLToPath(new URL('../../dist/backend/text-worker.js', import.meta.url)),
+    imageProcess: fileURLToPath(new URL('../../dist/backend/image-process.js', import.meta.url)),
+    decodeMemoryBytes: 2 ** 31,
     modelFolder,
     threads: 2,
     tenantWeights: new Map(),

@@ -8,7 +8,7 @@ const jpeg = readFileSync('test/golden/images/g09.jpg')
 const png = readFileSync('test/golden/images/p05.png')
 
 async function decode(file: Uint8Array) {
-  return decodeImage(file, await readImageHeader(file))
+  return decodeImage(await readImageHeader(file))
 }
 
 /** The channels of one pixel. */

@@ -1,35 +1,41 @@
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { maxImagePixels } from '../../shared/api/limits.ts'
-import { ImageProblem } from './image-problem.ts'
+import { ImageProblem, damaged } from './image-problem.ts'
+import type { ImageReading } from './image-file/image-reading.ts'
+import { notAnImage, readImageFile } from './image-file/read-image-file.ts'
 import type { Size } from './image-size.ts'
-import { imageType } from './image-type.ts'
+import { coloursOnWhite, whiteOutside } from './lay-on-white.ts'
 import type { RgbImage } from './resize-bicubic.ts'
 
-/** What the header of an image file says; its pixels have not been looked at. */
+/** What is known of an image file before its pixels are looked at. */
 export interface ImageHeader {
   /** As seen upright: the EXIF orientation is counted in. */
   readonly size: Size
   readonly colours: 'cmyk' | 'other'
+  readonly reading: ImageReading
 }
 
-/** A file that breaks off or holds damaged data is refused; mere warnings, common in camera files, are not. */
 const readOptions = {
-  failOn: 'error',
   // Checked against our own ceiling, with our own message, before anything is decoded.
   limitInputPixels: false,
+  // TIFFs may have many; what is behind the colours is dropped.
+  limitInputChannels: false,
   sequentialRead: true,
 } as const
 
+/** A file that breaks off or holds damaged data is refused; mere warnings, common in camera files, are not. */
+function optionsOf({ strict }: ImageReading) {
+  return { ...readOptions, failOn: strict ? 'warning' : 'error' } as const
+}
+
 /**
  * Reads kind and size of an image file: JPEG, PNG, WebP, GIF (first frame), AVIF or TIFF.
- * @throws {ImageProblem} `empty_image`, `unsupported_image`, `invalid_image`, or `image_too_large` over the ceiling
+ * @throws {ImageProblem} `empty_image`, `unsupported_image`, `invalid_image`, or `image_too_large` over the ceilings
  */
 export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
-  if (file.length === 0) throw new ImageProblem('empty_image', 'the file is empty')
-  const type = imageType(file)
-  if (type === undefined) throw unsupported()
-  const header = await orInvalid(sharp(file, readOptions).metadata())
-  if (header.format !== type) throw unsupported()
+  const reading = readImageFile(file)
+  const header = await orDamaged(sharp(reading.bytes, optionsOf(reading)).metadata())
+  if (header.format !== reading.type) throw notAnImage()
   const size = header.autoOrient
   if (size.width * size.height > maxImagePixels) {
     throw new ImageProblem(
@@ -37,7 +43,7 @@ export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
       `${size.width} x ${size.height} pixels are over the limit of ${maxImagePixels} pixels`,
     )
   }
-  return { size, colours: header.space === 'cmyk' ? 'cmyk' : 'other' }
+  return { size, colours: header.space === 'cmyk' ? 'cmyk' : 'other', reading }
 }
 
 /**
@@ -45,37 +51,36 @@ export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
  * except for CMYK, which means nothing without one.
  * @throws {ImageProblem} `invalid_image` when the data is damaged or breaks off
  */
-export async function decodeImage(file: Uint8Array, header: ImageHeader): Promise<RgbImage> {
-  const { data, info } = await orInvalid(
-    sharp(file, { ...readOptions, ignoreIcc: header.colours !== 'cmyk' })
-      .autoOrient()
-      .flatten({ background: 'white' })
+export async function decodeImage({ size, colours, reading }: ImageHeader): Promise<RgbImage> {
+  const options = { ...optionsOf(reading), ignoreIcc: colours !== 'cmyk' }
+  const { data, info } = await orDamaged(
+    laidOnWhite(sharp(reading.bytes, options).autoOrient(), reading)
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true }),
   )
-  const { width, height } = header.size
-  if (info.width !== width || info.height !== height) throw invalid()
-  if (info.channels !== 3) throw new TypeError(`Expected 3 channels, got ${info.channels}`)
-  return { width, height, rgb: data }
+  const { width, height } = size
+  if (info.width !== width || info.height !== height) throw damaged()
+  const alpha = reading.extraChannels?.alpha
+  const rgb = alpha === undefined ? data : coloursOnWhite(data, info.channels, 3 + alpha)
+  if (rgb.length !== width * height * 3) {
+    throw new TypeError(`Expected 3 channels, got ${info.channels}`)
+  }
+  const image = { width, height, rgb }
+  if (reading.covered !== undefined) whiteOutside(reading.covered, image)
+  return image
 }
 
-/** Decoders describe what they met in their own words; a client gets ours. */
-async function orInvalid<Result>(result: Promise<Result>): Promise<Result> {
+/** Drops what is behind the colours, or keeps it all where transparency has other channels beside it. */
+function laidOnWhite(image: Sharp, { extraChannels }: ImageReading): Sharp {
+  if (extraChannels === undefined) return image.flatten({ background: 'white' })
+  return extraChannels.alpha === undefined ? image.removeAlpha() : image
+}
+
+async function orDamaged<Result>(result: Promise<Result>): Promise<Result> {
   try {
     return await result
   } catch (cause) {
-    throw invalid(cause)
+    throw damaged(cause)
   }
-}
-
-function invalid(cause?: unknown): ImageProblem {
-  return new ImageProblem('invalid_image', 'the file is damaged or incomplete', { cause })
-}
-
-function unsupported(): ImageProblem {
-  return new ImageProblem(
-    'unsupported_image',
-    'the file is not a JPEG, PNG, WebP, GIF, AVIF or TIFF image',
-  )
 }

@@ -15,3 +15,13 @@ export class ImageProblem extends Error {
     this.code = code
   }
 }
+
+/** Decoders describe what they met in their own words; a client gets ours. */
+export function damaged(cause?: unknown): ImageProblem {
+  return new ImageProblem('invalid_image', 'the file is damaged or incomplete', { cause })
+}
+
+/** @param kind of image file, sound but not read: "JPEG with 12 bits a sample" */
+export function unsupported(kind: string): ImageProblem {
+  return new ImageProblem('unsupported_image', `${kind} is not supported`)
+}

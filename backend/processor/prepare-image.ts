@@ -16,6 +16,6 @@ export async function prepareImage(
 ): Promise<PatchImage> {
   const header = await readImageHeader(file)
   const plan = planImage(header.size, config)
-  const image = await decodeImage(file, header)
+  const image = await decodeImage(header)
   return patchify(resizeBicubic(image, plan.resized), plan, config.patchSize)
 }

@@ -17,11 +17,20 @@ function heldTask() {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve))
 const never = new AbortController().signal
-const task = { tenant: 'anyone', estimatedWork: 1 }
+const task = { tenant: 'anyone', estimatedWork: 1, memoryBytes: 0 }
 
-function gateOf(limit: number, weights = new Map<string, number>()) {
+interface GateOptions {
+  readonly weights?: Map<string, number> | undefined
+  readonly spare?: number
+  readonly memoryBytes?: number
+}
+
+function gateOf(
+  limit: number,
+  { weights = new Map(), spare = 0, memoryBytes = 0 }: GateOptions = {},
+) {
   let time = 0
-  const gate = createTaskGate({ limit, weights, now: () => time })
+  const gate = createTaskGate({ limit, spare, memoryBytes, weights, now: () => time })
   return { gate, pass: (ms: number) => void (time += ms) }
 }
 
@@ -89,7 +98,7 @@ describe('createTaskGate()', () => {
 
   /** Starts `names` in turn, each a task of the tenant its first letter names. @returns their order when each takes `ms` */
   async function orderOf(names: readonly string[], ms: number, weights?: Map<string, number>) {
-    const { gate, pass } = gateOf(1, weights)
+    const { gate, pass } = gateOf(1, { weights })
     const order: string[] = []
     await Promise.all(
       names.map((name) => {
@@ -98,7 +107,7 @@ describe('createTaskGate()', () => {
           await settle()
           pass(ms)
         }
-        return gate(work, { tenant: name[0]!, estimatedWork: 1 }, never)
+        return gate(work, { ...task, tenant: name[0]! }, never)
       }),
     )
     return order.join(' ')
@@ -112,5 +121,89 @@ describe('createTaskGate()', () => {
     const names = ['a1', 'b1', 'a2', 'b2', 'a3', 'b3', 'a4', 'b4']
     expect(await orderOf(names, 100)).toBe('a1 b1 a2 b2 a3 b3 a4 b4')
     expect(await orderOf(names, 100, new Map([['a', 3]]))).toBe('a1 b1 a2 a3 b2 a4 b3 b4')
+  })
+
+  /** Lets tasks in, each named after its tenant and number. @returns the names of those that run */
+  function crowd(gate: ReturnType<typeof createTaskGate>) {
+    const tasks = new Map<string, ReturnType<typeof heldTask>>()
+    return {
+      add: async (name: string, memoryBytes = 0) => {
+        tasks.set(name, heldTask())
+        void gate(
+          tasks.get(name)!.start,
+          { tenant: name[0]!, estimatedWork: 1, memoryBytes },
+          never,
+        )
+        await settle()
+      },
+      end: async (name: string) => {
+        tasks.get(name)!.end()
+        tasks.delete(name)
+        await settle()
+      },
+      running: () => [...tasks].filter(([, held]) => held.started()).map(([name]) => name),
+    }
+  }
+
+  it('keeps a place more for a tenant that has no task running', async () => {
+    const { add, end, running } = crowd(gateOf(2, { spare: 1 }).gate)
+    for (const name of ['a1', 'a2', 'a3', 'b1', 'b2', 'c1']) await add(name)
+    expect(running()).toEqual(['a1', 'a2', 'b1'])
+    await end('b1')
+    expect(running()).toEqual(['a1', 'a2', 'c1'])
+  })
+
+  it('counts the time that running tasks really take, not what they were estimated', async () => {
+    const { gate, pass } = gateOf(2)
+    const { add, end, running } = crowd(gate)
+    await add('a1')
+    pass(500)
+    await add('b1')
+    for (const name of ['a2', 'b2']) await add(name)
+    pass(1_000)
+    await end('b1')
+    expect(running()).toEqual(['a1', 'b2'])
+  })
+
+  it('bounds the memory of running tasks, and lets those that fit pass', async () => {
+    const { add, end, running } = crowd(gateOf(8, { memoryBytes: 100 }).gate)
+    await add('a1', 70)
+    await add('b1', 70)
+    await add('c1', 20)
+    expect(running()).toEqual(['a1', 'c1'])
+    await end('a1')
+    expect(running()).toEqual(['b1', 'c1'])
+  })
+
+  it('runs what is over the memory there is, alone', async () => {
+    const { add, end, running } = crowd(gateOf(8, { memoryBytes: 100 }).gate)
+    await add('a1', 500)
+    await add('b1', 1)
+    expect(running()).toEqual(['a1'])
+    await end('a1')
+    expect(running()).toEqual(['b1'])
+  })
+
+  it('leaves half of the memory to others, but for the first task of a tenant', async () => {
+    const { add, running } = crowd(gateOf(8, { memoryBytes: 100 }).gate)
+    for (const name of ['a1', 'a2', 'a3']) await add(name, 25)
+    await add('b1', 40)
+    expect(running()).toEqual(['a1', 'a2', 'b1'])
+  })
+
+  it('lets a task that waits for memory be passed, but not for ever', async () => {
+    const { add, end, running } = crowd(gateOf(2, { memoryBytes: 100 }).gate)
+    await add('a1', 60)
+    await add('b1', 60)
+    let passed = 0
+    for (; passed < 1_000; passed++) {
+      await add(`c${passed}`, 1)
+      if (!running().includes(`c${passed}`)) break
+      await end(`c${passed}`)
+    }
+    expect(passed).toBeGreaterThan(10)
+    expect(passed).toBeLessThan(1_000)
+    await end('a1')
+    expect(running()).toContain('b1')
   })
 })

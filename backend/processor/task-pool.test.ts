@@ -1,29 +1,53 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import sharp from 'sharp'
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { hugeWebp } from '../../test/support/huge-images.ts'
+import type { ProcessorTasks } from './processor-tasks.ts'
 import { createTaskPool } from './task-pool.ts'
 
-it('gives back the memory that the pixels of a picture took', async () => {
-  const side = 9_000
-  const pixelBytes = 3 * side ** 2
-  const background = '#408020'
-  const file = await sharp({ create: { width: side, height: side, channels: 3, background } })
-    .png()
-    .toBuffer()
-  const pool = createTaskPool({
-    workerFile: fileURLToPath(new URL('../../dist/backend/processor-worker.js', import.meta.url)),
+const small = () => new Uint8Array(readFileSync('test/golden/images/g01.png'))
+const never = new AbortController().signal
+
+let tasks: ProcessorTasks
+beforeEach(() => {
+  tasks = createTaskPool({
+    textWorker: fileURLToPath(new URL('../../dist/backend/text-worker.js', import.meta.url)),
+    imageProcess: fileURLToPath(new URL('../../dist/backend/image-process.js', import.meta.url)),
     modelFolder: 'models/kimi-vl-nano',
     threads: 1,
+    decodeMemoryBytes: 2 ** 31,
     tenantWeights: new Map(),
   })
-  try {
-    const caller = { tenant: 'anyone', signal: new AbortController().signal }
-    await pool.encodeTexts(['ready'], caller)
-    const before = process.memoryUsage.rss()
-    const { ok } = await pool.prepareImage(Uint8Array.from(file), caller)
-    expect(ok).toBe(true)
-    expect(process.memoryUsage.rss() - before).toBeLessThan(pixelBytes / 2)
-  } finally {
-    await pool.close()
-  }
+})
+afterEach(() => tasks.close())
+
+it("decodes a tenant's picture while those of another take long", async () => {
+  const abort = new AbortController()
+  const ended: unknown[] = []
+  const hostile = { tenant: 'hostile', signal: abort.signal }
+  const long = [hugeWebp(), hugeWebp()].map((file) =>
+    tasks.prepareImage(file, hostile).then(
+      (outcome) => ended.push(outcome),
+      () => {},
+    ),
+  )
+  const other = { tenant: 'other', signal: never }
+  expect(await tasks.prepareImage(small(), other)).toMatchObject({ ok: true })
+  expect(ended).toEqual([])
+  abort.abort()
+  await Promise.all(long)
+}, 30_000)
+
+it('takes the place of a picture whose caller left, however long it would take', async () => {
+  const abort = new AbortController()
+  const caller = { tenant: 'one', signal: abort.signal }
+  const leaving = Promise.allSettled(
+    Array.from({ length: 20 }, () => tasks.prepareImage(hugeWebp(), caller)),
+  )
+  const next = tasks.prepareImage(small(), { tenant: 'one', signal: never })
+  abort.abort(new Error('left'))
+  expect(await leaving).toEqual(
+    Array.from({ length: 20 }, () => ({ status: 'rejected', reason: new Error('left') })),
+  )
+  expect(await next).toMatchObject({ ok: true })
 }, 30_000)

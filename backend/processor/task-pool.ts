@@ -1,102 +1,122 @@
-import { isMarkedAsUntransferable } from 'node:worker_threads'
 import { FixedQueue, Piscina } from 'piscina'
 import { ServiceError } from '../../shared/api/errors.ts'
-import type { ImageOutcome, ProcessorTasks, TaskCaller } from './processor-tasks.ts'
-import { createTaskGate } from './task-gate.ts'
+import { estimateDecode } from './image-file/decode-cost.ts'
+import { maxDecodeMs } from './image-file/decode-limits.ts'
+import { createImageProcesses, type ImageProcesses } from './image-process/image-processes.ts'
+import type { ImageOutcome, ProcessorTasks } from './processor-tasks.ts'
+import { createTaskGate, type GateTask } from './task-gate.ts'
 
-/** Milliseconds an extra thread outlives its last task: loading a large vocabulary again takes 0.6 s. */
-const idleThreadMs = 60_000
+/** Milliseconds an extra thread or process outlives its last task: loading a large vocabulary again takes 0.6 s. */
+const idleMs = 60_000
 
 /** Threads that encode text: each holds a tokenizer, up to 80 MB. The second keeps one huge prompt from blocking all. */
 const maxTextThreads = 2
 
-/** Expected milliseconds per byte of an image file or a text, until it is done: a camera JPEG of 4 MB takes 350 ms. */
-const estimatedMsPerByte = 1e-4
+/** Images decoded beyond one per core, each of a tenant that has no other at work. */
+const spareImages = 1
+
+/** Expected milliseconds per character of a text. */
+const estimatedMsPerCharacter = 1e-4
 
 interface TaskPoolOptions {
-  /** The bundled worker.ts. */
-  readonly workerFile: string
+  /** The bundled text-worker.ts. */
+  readonly textWorker: string
+  /** The bundled image-process.ts. */
+  readonly imageProcess: string
   readonly modelFolder: string
-  /** Most threads that decode images; the processor's cores. */
+  /** Most images decoded at a time, but for one; the processor's cores. */
   readonly threads: number
-  /** Shares of tenants in the threads' time; 1 for those not named. */
+  /** Bytes that decoding may take, all images together; see `DECODE_MEMORY_MB`. */
+  readonly decodeMemoryBytes: number
+  /** Shares of tenants in the time; 1 for those not named. */
   readonly tenantWeights: ReadonlyMap<string, number>
 }
 
 /**
- * Runs a processor's tasks in worker threads. Text and images have threads of their own, so neither waits for the
- * other; one of each always stands ready, and idle ones sleep. Tenants share their time fairly.
+ * Runs a processor's tasks beside this thread: text in worker threads, images in processes, which can be ended in the middle.
+ * Neither waits for the other; one of each always stands ready, and idle ones end. Tenants share their time fairly.
  */
 export function createTaskPool(options: TaskPoolOptions): ProcessorTasks {
-  const texts = startThreads('encodeTexts', Math.min(maxTextThreads, options.threads), options)
-  const images = startThreads('prepareImage', options.threads, options)
+  const { threads, modelFolder, tenantWeights: weights } = options
+  const now = () => performance.now()
+  const textThreads = Math.min(maxTextThreads, threads)
+  const texts = startThreads(textThreads, options)
+  const images = createImageProcesses({ entry: options.imageProcess, modelFolder, idleMs })
+  const textGate = createTaskGate({ limit: textThreads, spare: 0, memoryBytes: 0, weights, now })
+  const imageGate = createTaskGate({
+    limit: threads,
+    spare: spareImages,
+    memoryBytes: options.decodeMemoryBytes,
+    weights,
+    now,
+  })
+  let closed = false
+
+  /** Neither pool may be asked after its end. */
+  async function whileOpen<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (closed) throw shuttingDown()
+    try {
+      return await work()
+    } catch (cause) {
+      throw closed ? shuttingDown() : cause
+    }
+  }
+
   return {
-    encodeTexts: (list, caller) =>
-      texts.run<Int32Array[]>(list, { ...caller, bytes: sum(list.map(({ length }) => length)) }),
-    prepareImage: (file, caller) =>
-      images.run<ImageOutcome>(file, { ...caller, bytes: file.length }, transferable(file)),
+    encodeTexts: (list, { tenant, signal }) =>
+      // Piscina stops the thread of an aborted task, tokenizer and all; behind the gate it only loses its turn.
+      whileOpen(() => textGate(() => texts.run(list), textTask(tenant, list), signal)),
+    prepareImage: (file, { tenant, signal }) =>
+      whileOpen(() =>
+        imageGate(() => decodeInTime(images, file, signal), imageTask(tenant, file), signal),
+      ),
     async close() {
-      await Promise.all([texts.close(), images.close()])
+      closed = true
+      images.close()
+      await texts.destroy()
     },
   }
 }
 
-interface SizedCaller extends TaskCaller {
-  readonly bytes: number
-}
-
-function startThreads(
-  name: string,
-  threads: number,
-  { workerFile, modelFolder, tenantWeights: weights }: TaskPoolOptions,
-) {
-  const pool = new Piscina({
-    filename: workerFile,
-    name,
+function startThreads(threads: number, { textWorker, modelFolder }: TaskPoolOptions) {
+  return new Piscina<readonly string[], Int32Array[]>({
+    filename: textWorker,
     workerData: { modelFolder },
     minThreads: 1,
     maxThreads: threads,
-    idleTimeout: idleThreadMs,
+    idleTimeout: idleMs,
     // Piscina's default queue is one object shared by all pools.
     taskQueue: new FixedQueue(),
     recordTiming: false,
   })
-  // Piscina stops the thread of an aborted task, tokenizer and all; behind the gate it only loses its turn.
-  const gate = createTaskGate({ limit: threads, weights, now: () => performance.now() })
-  let closed = false
-  return {
-    async run<Result>(
-      task: unknown,
-      { tenant, signal, bytes }: SizedCaller,
-      transferList: ArrayBuffer[] = [],
-    ): Promise<Result> {
-      // Piscina starts new threads when it is asked after its end.
-      if (closed) throw shuttingDown()
-      try {
-        const start = () => pool.run(task, { transferList }) as Promise<Result>
-        return await gate(start, { tenant, estimatedWork: 1 + estimatedMsPerByte * bytes }, signal)
-      } catch (cause) {
-        throw closed ? shuttingDown() : cause
-      }
-    },
-    async close() {
-      closed = true
-      await pool.destroy()
-    },
-  }
 }
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
+function textTask(tenant: string, list: readonly string[]): GateTask {
+  const characters = list.reduce((sum, { length }) => sum + length, 0)
+  return { tenant, estimatedWork: 1 + estimatedMsPerCharacter * characters, memoryBytes: 0 }
+}
+
+function imageTask(tenant: string, file: Uint8Array): GateTask {
+  const { ms, bytes } = estimateDecode(file)
+  return { tenant, estimatedWork: 1 + ms, memoryBytes: bytes }
+}
+
+/** @param signal when it aborts, or after too long a time, the process at work is ended */
+async function decodeInTime(
+  images: ImageProcesses,
+  file: Uint8Array,
+  signal: AbortSignal,
+): Promise<ImageOutcome> {
+  const tooLate = AbortSignal.timeout(maxDecodeMs)
+  try {
+    return await images.run(file, AbortSignal.any([signal, tooLate]))
+  } catch (cause) {
+    if (signal.aborted || !tooLate.aborted) throw cause
+    const message = `decoding takes longer than ${maxDecodeMs / 1000} s`
+    return { ok: false, code: 'image_too_large', message }
+  }
 }
 
 function shuttingDown(): ServiceError {
   return new ServiceError('shutting_down', 'The server is shutting down')
-}
-
-/** Memory a file has for itself moves to the thread; a view of something larger, or what a native library owns, is copied. */
-function transferable(file: Uint8Array): ArrayBuffer[] {
-  const { buffer } = file
-  const isItsOwn = buffer instanceof ArrayBuffer && buffer.byteLength === file.byteLength
-  return isItsOwn && !isMarkedAsUntransferable(buffer) ? [buffer] : []
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { errorResponse, toServiceError, type ErrorBody } from '../../shared/api/errors.ts'
 import type { KeyView } from '../../shared/api/keys.ts'
 import { testKeys } from '../../test/support/test-keys.ts'
+import type { IdempotencyStore } from '../idempotency/idempotency-store.ts'
 import { rootKey } from '../keys/key-record.ts'
 import type { KeyStore } from '../keys/key-store.ts'
 import type { EdgeEnv, LogLine } from '../platform.ts'
@@ -10,7 +11,10 @@ import { keyRoutes } from './key-routes.ts'
 
 type Issued = KeyView & { readonly key: string }
 
-function setUp(change: (store: KeyStore) => KeyStore = (store) => store) {
+function setUp(
+  change: (store: KeyStore) => KeyStore = (store) => store,
+  forget: IdempotencyStore['forget'] = () => false,
+) {
   const clock = { ms: Date.UTC(2026, 0, 1) }
   const { keys, keyStore, wallClock } = testKeys('root-key', clock)
   const lines: LogLine[] = []
@@ -22,7 +26,10 @@ function setUp(change: (store: KeyStore) => KeyStore = (store) => store) {
     await next()
   })
   app.onError((error) => errorResponse(toServiceError(error), 'a-request'))
-  app.route('/', keyRoutes({ keys, keyStore: change(keyStore), log, wallClock }))
+  app.route(
+    '/',
+    keyRoutes({ keys, keyStore: change(keyStore), answers: { forget }, log, wallClock }),
+  )
   const call = (method: string, path: string, body?: unknown) =>
     app.request(`/admin/keys${path}`, {
       method,
@@ -92,6 +99,8 @@ describe('POST /admin/keys', () => {
     [{ scopes: ['everything'] }, 'scopes.0'],
     [{ scopes: 'text' }, 'scopes'],
     [{ limits: { requests_per_second: 1 } }, 'limits.requests_per_second'],
+    [{ limits: { requests_per_minute: 0 } }, 'limits.requests_per_minute'],
+    [{ limits: { concurrent_requests: 0 } }, 'limits.concurrent_requests'],
     [{ limits: { tokens_per_day: -1 } }, 'limits.tokens_per_day'],
     [{ limits: { tokens_per_day: 1.5 } }, 'limits.tokens_per_day'],
     [{ limits: null }, 'limits'],
@@ -279,6 +288,26 @@ describe('/admin/keys/{id}', () => {
       'key_not_active',
       null,
     ])
+  })
+})
+
+describe('the answers of a key that ends', () => {
+  it.each([
+    ['DELETE', ''],
+    ['POST', '/revoke'],
+  ])('are gone after %s %s', async (method, path) => {
+    const forgotten: string[] = []
+    const { call, create } = setUp(undefined, (id) => forgotten.push(id) < 3)
+    const { id } = await create()
+    expect((await call(method, `/${id}${path}`)).status).toBe(200)
+    expect(forgotten).toEqual([id, id, id])
+  })
+
+  it('are left to their time where they cannot be reached', async () => {
+    const { call, create, lines } = setUp(undefined, () => Promise.reject(new Error('gone')))
+    const { id } = await create()
+    expect((await call('POST', `/${id}/revoke`)).status).toBe(200)
+    expect(lines.at(-1)).toMatchObject({ level: 'error', key_id: id, detail: 'gone' })
   })
 })
 

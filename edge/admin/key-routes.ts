@@ -9,6 +9,7 @@ import {
   type KeyView,
 } from '../../shared/api/keys.ts'
 import { adminRoutes } from '../../shared/api/routes.ts'
+import type { IdempotencyStore } from '../idempotency/idempotency-store.ts'
 import type { KeyRecord } from '../keys/key-record.ts'
 import type { KeyChanges } from '../keys/key-store.ts'
 import { limitsOf, statusOf, viewOf } from '../keys/key-view.ts'
@@ -18,7 +19,9 @@ import { check, jsonBody, noSuchPage } from './check.ts'
 /** Longer ids do not exist; the shorter ones that do not are answered 404. */
 const idParam = z.object({ id: z.string().max(64) })
 
-type KeyRouteParts = Pick<Platform, 'keys' | 'keyStore' | 'log' | 'wallClock'>
+type KeyRouteParts = Pick<Platform, 'keys' | 'keyStore' | 'log' | 'wallClock'> & {
+  readonly answers: Pick<IdempotencyStore, 'forget'>
+}
 
 /** `/admin/keys`: making, showing, changing and ending keys. Whoever comes here has the scope `admin`. */
 export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
@@ -64,13 +67,16 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
     const { id } = c.req.valid('param')
     const record = found(id, await reach(() => keyStore.remove(id)))
     noted(platform, c, record, 'removed')
+    await forgetAnswers(platform, c, id)
     return c.json({ id, removed: true }, 200, noStore)
   })
 
   app.post(revokeKey.path, check('param', idParam), async (c) => {
     const { id } = c.req.valid('param')
     const record = found(id, await reach(() => keyStore.revoke(id)))
-    return answer(c, noted(platform, c, record, 'revoked'))
+    const revoked = noted(platform, c, record, 'revoked')
+    await forgetAnswers(platform, c, id)
+    return answer(c, revoked)
   })
 
   const rotation = jsonBody(rotateKeyFields, { optional: true })
@@ -120,6 +126,26 @@ function noted(
     ...(fields === undefined ? {} : { fields: fields.join(',') }),
   })
   return viewOf(record, wallClock())
+}
+
+/** A key that has ended leaves no answers. Where they cannot be reached, their time ends them. */
+async function forgetAnswers(
+  { answers, log }: KeyRouteParts,
+  c: EdgeContext,
+  id: string,
+): Promise<void> {
+  try {
+    // On Node a part at a time, so that others get their turn.
+    while (await answers.forget(id)) await new Promise((resolve) => setTimeout(resolve, 0))
+  } catch (error) {
+    log({
+      level: 'error',
+      message: 'answers of a key that has ended were not removed',
+      request_id: c.var.requestId,
+      key_id: id,
+      detail: error instanceof Error ? error.message : 'unknown',
+    })
+  }
 }
 
 function changesOf(fields: z.infer<typeof changeKeyFields>): KeyChanges {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { BackendInit } from '../platform.ts'
-import type { StreamEnd } from '../streams/stream-relay.ts'
+import type { StreamEnd } from '../calls/stream-relay.ts'
 import { BackendPool } from './pool.ts'
 import { NotConnectedError } from './target.ts'
 

@@ -35,8 +35,11 @@ async function read({ stream }: ClientBody): Promise<Uint8Array> {
 
 const picture = (size: number, seed: number) =>
   Uint8Array.from({ length: size }, (_, at) => (at * 31 + seed) % 256)
+/** What stands behind the dashes of the first line. */
+const boundaryIn = (whole: Uint8Array) =>
+  new TextDecoder().decode(whole.subarray(2, whole.indexOf(0x0d)))
 const affinityOf = async (whole: Uint8Array, size?: number) =>
-  (await peekUpload(bodyOf(whole, size))).affinity
+  (await peekUpload(bodyOf(whole, size), boundaryIn(whole))).affinity
 
 describe('peekUpload()', () => {
   it('names a picture alike, whatever is asked about it and however it arrives', async () => {
@@ -53,13 +56,13 @@ describe('peekUpload()', () => {
 
   it('holds a small upload whole, so that it can be sent again', async () => {
     const whole = upload(picture(90_000, 1))
-    const { body } = await peekUpload(bodyOf(whole))
+    const { body } = await peekUpload(bodyOf(whole), 'b1')
     expect(body.stream).toEqual(whole)
   })
 
   it.each([1_000, 200_000])('passes a large one through, in pieces of %i', async (size) => {
     const whole = upload(picture(3_000_000, 1))
-    const { body, affinity } = await peekUpload(bodyOf(whole, size))
+    const { body, affinity } = await peekUpload(bodyOf(whole, size), 'b1')
     expect(body.stream).not.toBeInstanceOf(Uint8Array)
     expect(Buffer.compare(await read(body), whole)).toBe(0)
     expect([affinity, body.length]).toEqual([await affinityOf(whole), whole.length])
@@ -72,6 +75,6 @@ describe('peekUpload()', () => {
       throw new Error('aborted')
     })()
     const body = { stream, length: 1_000, failure: () => failure }
-    await expect(peekUpload(body)).rejects.toBe(failure)
+    await expect(peekUpload(body, 'b1')).rejects.toBe(failure)
   })
 })

@@ -1,5 +1,7 @@
 import { joinChunks } from '../../shared/bytes/join-chunks.ts'
-import { imageAffinity } from '../backends/affinity.ts'
+import { ChunkList } from '../../shared/bytes/chunk-list.ts'
+import { MultipartScanner } from '../../shared/multipart/multipart-scanner.ts'
+import { imageAffinity, imageHeadBytes } from '../backends/affinity.ts'
 import { type ClientBody, clientLeft, heldBody } from './client-body.ts'
 
 /** Bytes of an upload that is read whole before it is sent on: it can then go to another backend if one fails. */
@@ -8,8 +10,6 @@ const smallUploadBytes = 1024 * 1024
 /** Bytes of a larger one that are read at least, in whole pieces, to see which image it holds; the rest passes through. */
 const peekedBytes = 64 * 1024
 
-const fileHead = /content-disposition:[^\r\n]*\bfilename[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n/i
-
 /**
  * Looks into an upload for its first image, so that questions about one image meet the backend that has seen it.
  * @returns a body that is still whole, and what the choice of the backend sticks to
@@ -17,15 +17,16 @@ const fileHead = /content-disposition:[^\r\n]*\bfilename[^\r\n]*\r\n(?:[^\r\n]+\
  */
 export async function peekUpload(
   body: ClientBody,
+  boundary: string,
 ): Promise<{ readonly body: ClientBody; readonly affinity: string | undefined }> {
   const { stream, length = Infinity } = body
-  if (stream instanceof Uint8Array) return { body, affinity: firstImage(stream) }
+  if (stream instanceof Uint8Array) return { body, affinity: firstImage(stream, boundary) }
   const wanted = length <= smallUploadBytes ? Infinity : peekedBytes
   const { head, ended } = await readHead(stream, wanted).catch((cause: unknown) => {
     throw body.failure() ?? clientLeft(cause)
   })
   const bytes = joinChunks(head)
-  const affinity = firstImage(bytes)
+  const affinity = firstImage(bytes, boundary)
   if (ended) return { body: heldBody(bytes), affinity }
   return { body: { ...body, stream: withHead(head, stream) }, affinity }
 }
@@ -65,10 +66,28 @@ async function* withHead(
   }
 }
 
-function firstImage(upload: Uint8Array): string | undefined {
-  // One character a byte, so that places in the text are places in the upload.
-  const text = new TextDecoder('latin1').decode(upload.subarray(0, peekedBytes))
-  const match = fileHead.exec(text)
-  if (match === null) return undefined
-  return imageAffinity(upload.subarray(match.index + match[0].length, peekedBytes))
+function firstImage(upload: Uint8Array, boundary: string): string | undefined {
+  const image = firstFile(upload.subarray(0, peekedBytes), boundary)
+  return image === undefined ? undefined : imageAffinity(image)
+}
+
+/** The beginning of the first file that is not empty, as far as it decides; undefined where there is none. */
+function firstFile(head: Uint8Array, boundary: string): Uint8Array | undefined {
+  const file = new ChunkList()
+  let bytes = 0
+  let isFile = false
+  try {
+    for (const event of new MultipartScanner(boundary).push(head)) {
+      if (event.type === 'part') isFile = event.head.fileName !== undefined
+      else if (event.type === 'bytes' && isFile) {
+        file.push(event.bytes)
+        bytes += event.bytes.length
+      }
+      if (bytes >= imageHeadBytes || (event.type === 'end' && bytes > 0)) break
+    }
+  } catch {
+    // Whatever is wrong with the form, the backend will say it.
+    return undefined
+  }
+  return bytes === 0 ? undefined : file.join()
 }

@@ -24,12 +24,23 @@ export type ClaimReply =
   | { readonly kind: 'run'; readonly run: string }
   | { readonly kind: 'running' }
   | { readonly kind: 'answered'; readonly answer: KeptAnswer }
+  /** It was run, and its answer was too long to be kept. */
+  | { readonly kind: 'too_long' }
   /** The key was used for another request. */
   | { readonly kind: 'conflict' }
+
+/** How a run ended. */
+export type Outcome =
+  | { readonly kind: 'answered'; readonly answer: KeptAnswer }
+  /** The next request with the key is told so. */
+  | { readonly kind: 'too_long' }
+  /** The next request with the key runs anew. */
+  | { readonly kind: 'failed' }
 
 /** Where answers are kept under the keys clients chose for them. */
 export interface IdempotencyStore {
   claim(claim: Claim): Eventually<ClaimReply>
-  /** @param answer undefined when the run failed: the next request with the key runs anew */
-  settle(claim: Claim, run: string, answer: KeptAnswer | undefined): Eventually<void>
+  settle(claim: Claim, run: string, outcome: Outcome): Eventually<void>
+  /** Removes what is kept for a scope, all or a part of it. @returns whether there may be more */
+  forget(scope: string): Eventually<boolean>
 }

@@ -149,6 +149,41 @@ describe('Idempotency-Key', () => {
     expect(runs()).toBe(1)
   })
 
+  it.each([
+    ['whole', async () => Response.json({ output: 'x'.repeat(1024 * 1024) })],
+    [
+      'streamed',
+      async () => sse(Array.from({ length: 600 }, () => `data: ${'x'.repeat(2_000)}\n\n`)),
+    ],
+  ])('runs one whose %s answer is too long to be kept once, and says so', async (_how, long) => {
+    const { ask, runs } = createTestEdge(long)
+    expect((await (await ask('Hi')).text()).length).toBeGreaterThan(1024 * 1024)
+    const second = await ask('Hi')
+    expect([second.status, await codeOf(second), runs()]).toEqual([409, 'answer_not_kept', 1])
+    expect((await ask('Hi', {}, 'order-8')).status).toBe(200)
+  })
+
+  it('reads what is too long to be kept no faster than its client', async () => {
+    let sent = 0
+    const { ask } = createTestEdge(async () => {
+      const body = new ReadableStream({
+        pull(controller) {
+          sent += 1
+          controller.enqueue(new TextEncoder().encode(`data: ${' '.repeat(64 * 1024)}\n\n`))
+          if (sent === 1_000) controller.close()
+        },
+      })
+      return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+    })
+    const reader = (await ask('Hi')).body!.getReader()
+    await reader.read()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(sent).toBeLessThan(40)
+    await reader.cancel()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(sent).toBeLessThan(40)
+  })
+
   it.each(['', 'a b', 'x'.repeat(256)])('refuses %j as a key', async (key) => {
     const { ask, runs } = createTestEdge(random)
     const response = await ask('Hi', {}, key)
@@ -163,7 +198,11 @@ describe('Idempotency-Key', () => {
   })
 
   it('runs nothing when the promise cannot be kept', async () => {
-    const answers = { claim: () => Promise.reject(new Error('gone')), settle: () => undefined }
+    const answers = {
+      claim: () => Promise.reject(new Error('gone')),
+      settle: () => undefined,
+      forget: () => false,
+    }
     const { ask, runs } = createTestEdge(random, { answers })
     const response = await ask('Hi')
     expect([response.status, await codeOf(response)]).toEqual([503, 'idempotency_unavailable'])

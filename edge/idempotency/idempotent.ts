@@ -5,7 +5,7 @@ import { readClientBody } from '../body/client-body.ts'
 import type { EdgeContext, EdgeMiddleware, Platform } from '../platform.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Claim, ClaimReply, KeptAnswer } from './idempotency-store.ts'
-import { recordAnswer } from './record-answer.ts'
+import { maxKeptBytes, recordAnswer } from './record-answer.ts'
 
 const keyHeader = 'idempotency-key'
 
@@ -19,7 +19,8 @@ const leaseGraceMs = 10_000
 /**
  * Runs requests with the same `Idempotency-Key` once: whoever repeats one gets the kept answer, or waits for it. A run
  * goes on when its client leaves, so that the answer is there when it comes back. Failures are not kept.
- * @throws {ServiceError} `idempotency_conflict` when the key was used for another request; `invalid_field`;
+ * @throws {ServiceError} `idempotency_conflict` when the key was used for another request; `answer_not_kept` when the
+ *   answer was too long to be kept; `invalid_field`;
  *   `body_too_large`: the body has to be held whole
  */
 export function idempotent(platform: Platform): EdgeMiddleware {
@@ -38,9 +39,9 @@ export function idempotent(platform: Platform): EdgeMiddleware {
     if (reply.kind === 'answered') return replayed(reply.answer)
     c.set('runsToEnd', true)
     await next()
-    const { response, kept } = recordAnswer(c.res)
+    const { response, ended } = recordAnswer(c.res)
     c.res = response
-    const settled = kept.then((answer) => platform.answers.settle(claim, reply.run, answer))
+    const settled = ended.then((outcome) => platform.answers.settle(claim, reply.run, outcome))
     platform.keepAlive(c, logFailure(settled, c, platform))
   }
 }
@@ -71,6 +72,10 @@ async function claimOrWait(
           'This Idempotency-Key was used for another request',
           { param: 'Idempotency-Key' },
         )
+      case 'too_long': {
+        const message = `This request was answered, but with more than the ${maxKeptBytes} bytes that are kept: it is not run again for this Idempotency-Key`
+        throw new ServiceError('answer_not_kept', message, { param: 'Idempotency-Key' })
+      }
       case 'running':
         await pause(waitMs, c.req.raw.signal)
     }

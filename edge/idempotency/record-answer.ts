@@ -1,51 +1,90 @@
 import { isEventStream } from '../../shared/api/media-type.ts'
-import type { KeptAnswer } from './idempotency-store.ts'
+import type { Outcome } from './idempotency-store.ts'
 
 /** Bytes of the longest answer kept: some 20,000 streamed tokens, and what a row of a Durable Object may hold. */
-const maxKeptBytes = 1024 * 1024
+export const maxKeptBytes = 1024 * 1024
 
 /**
  * Relays an answer and keeps a copy. It is read to its end even when its reader leaves: the copy is what the reader will
- * ask for when it comes back.
- * @returns the answer to send, and what was kept: undefined when it failed, or is too long
+ * ask for when it comes back. One that proves too long to be kept is from then on only passed on, at its reader's pace,
+ * and ends when its reader leaves.
+ * @returns the answer to send, and how the run ended, once it has
  */
 export function recordAnswer(answer: Response): {
   readonly response: Response
-  readonly kept: Promise<KeptAnswer | undefined>
+  readonly ended: Promise<Outcome>
 } {
   const body: ReadableStream<Uint8Array> | null = answer.body
   if (body === null || answer.status !== 200) {
-    return { response: answer, kept: Promise.resolve(undefined) }
+    return { response: answer, ended: Promise.resolve({ kind: 'failed' }) }
   }
-  let client: ReadableStreamDefaultController<Uint8Array> | undefined
-  const relayed = new ReadableStream<Uint8Array>({
-    start: (controller) => {
-      client = controller
-    },
-    cancel: () => {
-      client = undefined
-    },
-  })
+  const client = new Client()
   const contentType = answer.headers.get('content-type') ?? 'application/json'
-  const kept = readAll(body, (chunk) => client?.enqueue(chunk)).then(
-    (text) => {
-      client?.close()
-      const isKept = text !== undefined && !endedWithError(contentType, text)
-      return isKept ? { contentType, body: text } : undefined
+  const ended = pass(body, client).then(
+    (text): Outcome => {
+      client.close()
+      if (text === undefined) return { kind: 'too_long' }
+      if (isEventStream(contentType) && endedWithError(text)) return { kind: 'failed' }
+      return { kind: 'answered', answer: { contentType, body: text } }
     },
-    (error: unknown) => {
-      client?.error(error)
-      return undefined
+    (error: unknown): Outcome => {
+      client.fail(error)
+      return { kind: 'failed' }
     },
   )
-  return { response: new Response(relayed, answer), kept }
+  return { response: new Response(client.stream, answer), ended }
 }
 
-/** @returns undefined when it is too long */
-async function readAll(
-  body: ReadableStream<Uint8Array>,
-  pass: (chunk: Uint8Array) => void,
-): Promise<string | undefined> {
+/** Who reads the answer, for as long as it does. */
+class Client {
+  readonly stream: ReadableStream<Uint8Array>
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  #wake: () => void = () => undefined
+
+  constructor() {
+    this.stream = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+        },
+        pull: () => this.#wake(),
+        cancel: () => {
+          this.#controller = undefined
+          this.#wake()
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  get hasLeft(): boolean {
+    return this.#controller === undefined
+  }
+
+  send(chunk: Uint8Array): void {
+    this.#controller?.enqueue(chunk)
+  }
+
+  /** Resolves when all that was sent has been taken, or the client has left. */
+  async taken(): Promise<void> {
+    while ((this.#controller?.desiredSize ?? 0) < 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  close(): void {
+    this.#controller?.close()
+  }
+
+  fail(error: unknown): void {
+    this.#controller?.error(error)
+  }
+}
+
+/** @returns the text; undefined when it is too long. @throws when it breaks off, or the client of a too long one leaves */
+async function pass(body: ReadableStream<Uint8Array>, client: Client): Promise<string | undefined> {
   const decoder = new TextDecoder()
   const reader = body.getReader()
   let text = ''
@@ -54,12 +93,20 @@ async function readAll(
     const { done, value } = await reader.read()
     if (done) return bytes > maxKeptBytes ? undefined : text + decoder.decode()
     bytes += value.byteLength
-    if (bytes <= maxKeptBytes) text += decoder.decode(value, { stream: true })
-    pass(value)
+    client.send(value)
+    if (bytes <= maxKeptBytes) {
+      text += decoder.decode(value, { stream: true })
+      continue
+    }
+    text = ''
+    await client.taken()
+    if (!client.hasLeft) continue
+    reader.cancel().catch(() => undefined)
+    throw new Error('The client left')
   }
 }
 
 /** Inside the data of an event there is no raw line break, so that no answer can be mistaken for an error. */
-function endedWithError(contentType: string, text: string): boolean {
-  return isEventStream(contentType) && /^event: error$/m.test(text)
+function endedWithError(text: string): boolean {
+  return /^event: error$/m.test(text)
 }

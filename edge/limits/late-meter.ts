@@ -1,4 +1,4 @@
-import { afterAnswer } from '../after-answer.ts'
+import { afterAnswer } from '../calls/after-answer.ts'
 import type { DayUsage } from '../../shared/api/usage.ts'
 import type { DayRange, Decision, Meter, ReserveRequest, Settlement } from './meter.ts'
 

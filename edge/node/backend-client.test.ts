@@ -3,7 +3,7 @@ import {
   createCertificates,
   type CertificateSet,
 } from '../../shared/node/certificates/create-certificates.ts'
-import { BackendStub } from '../../test/support/backend-stub.ts'
+import { RecordingBackend } from '../../test/support/recording-backend.ts'
 import { NotConnectedError } from '../backends/target.ts'
 import { BackendClient } from './backend-client.ts'
 
@@ -19,10 +19,10 @@ const init = () => ({
 })
 
 let certificates: CertificateSet
-let stub: BackendStub
+let stub: RecordingBackend
 beforeEach(async () => {
   certificates = await createCertificates({ server: ['localhost'], client: 'edge' }, Date.now())
-  stub = await BackendStub.start(certificates)
+  stub = await RecordingBackend.start(certificates)
 })
 afterEach(() => stub.close())
 

@@ -3,65 +3,71 @@ import * as z from 'zod'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
 import { dayMs } from '../../shared/time/day.ts'
-import { integerSetting, parseEnvironment, portSetting } from '../../shared/node/environment.ts'
+import { logLevels } from '../../shared/log/log-levels.ts'
+import { parseEnvironment } from '../../shared/node/environment.ts'
+import { apiKeySetting } from '../../shared/settings/api-key.ts'
+import { booleanSetting } from '../../shared/settings/boolean.ts'
+import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 /** Requests one client address may send in ten seconds: far more than anybody means to. */
 const defaultAddressLimit = 1_000
 
-const edgeSettings = z
-  .object({
-    HOST: z.string().default('127.0.0.1'),
-    PORT: portSetting.default(8787),
-    API_KEY: z.string().min(1),
-    BACKEND_PORT: portSetting.default(8443),
-    BACKEND_URL: backendUrlSetting.optional(),
-    BACKENDS: backendUrlsSetting.optional(),
-    BACKEND_AFFINITY: stickySetting,
-    REVOCATION_MAX_STALE_MS: integerSetting(0, 3_600_000).default(defaultMaxStaleMs),
-    REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
-    REVOCATION_CUTS_STREAMS: z.stringbool().default(false),
-    ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
-    IMAGE_HOSTS_ALLOWED: hostsSetting,
-    IMAGE_HOSTS_DENIED: hostsSetting,
-    DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
-    STATE_DIR: z.string().default('.local'),
-    TLS_CA: z.string().optional(),
-    TLS_CERT: z.string().optional(),
-    TLS_KEY: z.string().optional(),
-    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  })
-  .transform((settings) => ({
-    host: settings.HOST,
-    port: settings.PORT,
-    apiKey: settings.API_KEY,
-    backendUrls: settings.BACKENDS ?? [
-      settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
-    ],
-    stickyByContent:
-      settings.BACKEND_AFFINITY === 'content' && (settings.BACKENDS ?? []).length > 1,
-    revocation: {
-      cutsStreams: settings.REVOCATION_CUTS_STREAMS,
-      /** For the Worker; on Node a revocation counts at once. */
-      maxStaleMs: settings.REVOCATION_MAX_STALE_MS,
-      graceMs: settings.REVOCATION_GRACE_MS,
-    },
-    addressLimit: settings.ADDRESS_LIMIT,
-    imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
-    stateDir: settings.STATE_DIR,
-    deadlineMs: settings.DEADLINE_MS,
-    logLevel: settings.LOG_LEVEL,
-    tlsFiles: {
-      ca: settings.TLS_CA ?? join(settings.STATE_DIR, 'certs', 'ca.pem'),
-      cert: settings.TLS_CERT ?? join(settings.STATE_DIR, 'certs', 'client.pem'),
-      key: settings.TLS_KEY ?? join(settings.STATE_DIR, 'certs', 'client-key.pem'),
-    },
-  }))
+const edgeSettings = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: portSetting.default(8787),
+  API_KEY: apiKeySetting,
+  BACKEND_PORT: portSetting.default(8443),
+  BACKEND_URL: backendUrlSetting.optional(),
+  BACKENDS: backendUrlsSetting.optional(),
+  BACKEND_AFFINITY: stickySetting,
+  REVOCATION_MAX_STALE_MS: integerSetting(0, 3_600_000).default(defaultMaxStaleMs),
+  REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
+  REVOCATION_CUTS_STREAMS: booleanSetting.default(false),
+  ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
+  IMAGE_HOSTS_ALLOWED: hostsSetting,
+  IMAGE_HOSTS_DENIED: hostsSetting,
+  DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
+  STATE_DIR: z.string().default('.local'),
+  TLS_CA: z.string().optional(),
+  TLS_CERT: z.string().optional(),
+  TLS_KEY: z.string().optional(),
+  LOG_LEVEL: z.enum(logLevels).default('info'),
+})
 
-type EdgeConfig = z.infer<typeof edgeSettings>
+/** Every variable that the edge on Node reads. */
+export const edgeSettingNames: readonly string[] = Object.keys(edgeSettings.shape)
+
+const edgeConfig = edgeSettings.transform((settings) => ({
+  host: settings.HOST,
+  port: settings.PORT,
+  apiKey: settings.API_KEY,
+  backendUrls: settings.BACKENDS ?? [
+    settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
+  ],
+  stickyByContent: settings.BACKEND_AFFINITY === 'content' && (settings.BACKENDS ?? []).length > 1,
+  revocation: {
+    cutsStreams: settings.REVOCATION_CUTS_STREAMS,
+    /** For the Worker; on Node a revocation counts at once. */
+    maxStaleMs: settings.REVOCATION_MAX_STALE_MS,
+    graceMs: settings.REVOCATION_GRACE_MS,
+  },
+  addressLimit: settings.ADDRESS_LIMIT,
+  imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
+  stateDir: settings.STATE_DIR,
+  deadlineMs: settings.DEADLINE_MS,
+  logLevel: settings.LOG_LEVEL,
+  tlsFiles: {
+    ca: settings.TLS_CA ?? join(settings.STATE_DIR, 'certs', 'ca.pem'),
+    cert: settings.TLS_CERT ?? join(settings.STATE_DIR, 'certs', 'client.pem'),
+    key: settings.TLS_KEY ?? join(settings.STATE_DIR, 'certs', 'client-key.pem'),
+  },
+}))
+
+type EdgeConfig = z.infer<typeof edgeConfig>
 
 /** The settings of the edge on Node. @throws {ConfigError} naming every bad variable */
 export function parseEdgeConfig(environment: NodeJS.ProcessEnv): Readonly<EdgeConfig> {
-  return parseEnvironment(edgeSettings, environment)
+  return parseEnvironment(edgeConfig, environment)
 }

@@ -3,9 +3,9 @@ import { routes } from '../../shared/api/routes.ts'
 import { textAffinity } from '../backends/affinity.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { readJson } from '../body/read-fields.ts'
-import { forward } from '../forward/forward.ts'
+import { forward } from '../calls/forward.ts'
 import { knownDemand } from '../limits/demand.ts'
-import type { RunMetered } from '../limits/metered.ts'
+import type { RunMetered } from '../calls/call.ts'
 import type { EdgeHandler, Platform } from '../platform.ts'
 
 /** `POST /generate/text`: checked here, forwarded in canonical form. */

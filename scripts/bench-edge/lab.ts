@@ -44,7 +44,7 @@ export interface Lab extends Ways {
 interface LabOptions {
   /** Bundled programs. */
   readonly programs: {
-    readonly stubBackend: string
+    readonly pacedBackend: string
     readonly nodeEdge: string
     readonly workerEdge: string
   }
@@ -56,7 +56,7 @@ interface LabOptions {
 const memory = '/dev/shm'
 
 const host = '127.0.0.1'
-const rootKey = 'root-key-of-the-lab'
+const rootKey = 'root-key-of-the-lab-0123'
 
 /** High enough never to be reached, so that the whole work of checking limits is done, and nothing refused. */
 const generousLimits = {
@@ -87,7 +87,7 @@ export async function startLab({ programs, workerBundle }: LabOptions): Promise<
     const certificates = await createCertificates(names, Date.now())
     await writeCertificates(join(folder, 'certs'), certificates)
 
-    const backend = run(programs.stubBackend, { TLS_CERTIFICATES: JSON.stringify(certificates) })
+    const backend = run(programs.pacedBackend, { TLS_CERTIFICATES: JSON.stringify(certificates) })
     const [{ port: backendPort }] = (await once(backend, 'message')) as [{ port: number }]
     const backendUrl = `https://localhost:${backendPort}`
 

@@ -20,7 +20,7 @@ describe('runStorm()', () => {
     lab = await startLab({
       workerBundle: await buildWorker(),
       programs: {
-        stubBackend: 'dist/scripts/stub-backend.js',
+        pacedBackend: 'dist/scripts/paced-backend.js',
         nodeEdge: 'dist/edge/node.js',
         workerEdge: 'dist/scripts/worker-edge.js',
       },

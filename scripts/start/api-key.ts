@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, readFile } from 'node:fs/promises'
 import { writePrivateFile } from '../../shared/node/private-file.ts'
+import { apiKeyAdvice, isStrongApiKey } from '../../shared/settings/api-key.ts'
+import { StartError } from './start-error.ts'
 
 /** Bytes of randomness in a made key: 256 bits cannot be guessed. */
 const keyBytes = 32
@@ -8,10 +10,16 @@ const keyBytes = 32
 /**
  * The API key of this installation, kept in `path`: the preset one, else the one made earlier, else a new one.
  * The file can be read by its owner only.
+ * @throws {StartError} when the one made earlier can be guessed
  */
 export async function ensureApiKey(path: string, preset: string | undefined): Promise<string> {
   const kept = await readKey(path)
-  const key = preset ?? kept ?? `vk_${randomBytes(keyBytes).toString('base64url')}`
+  if (preset === undefined && kept !== undefined && !isStrongApiKey(kept)) {
+    throw new StartError(
+      `The API key in ${path} is too weak (${apiKeyAdvice}). Put such a one there or into API_KEY, or delete the file: the next start then makes one`,
+    )
+  }
+  const key = preset ?? kept ?? `dsk_${randomBytes(keyBytes).toString('base64url')}`
   if (key === kept) await chmod(path, 0o600)
   else await writePrivateFile(path, `${key}\n`)
   return key

@@ -37,10 +37,17 @@ describe('readLogLine()', () => {
     expect(read).toEqual({ level: 'error', whole: line, brief: `backend: ${line}` })
   })
 
-  it('shortens long lines for the terminal only', () => {
-    const { whole, brief } = readLogLine('backend', 'x'.repeat(500), now)
-    expect(whole).toHaveLength(500)
+  it('shortens long lines of the log for the terminal only', () => {
+    const line = JSON.stringify({ level: 'info', msg: 'x'.repeat(500) })
+    const { whole, brief } = readLogLine('backend', line, now)
+    expect(whole).toContain('x'.repeat(500))
     expect(brief).toHaveLength(160)
+  })
+
+  it('leaves the reason why a program ends as long as it is', () => {
+    const reason = `Cannot load the model: ${'x'.repeat(3_000)}`
+    expect(readLogLine('backend', reason, now).brief).toBe(`backend: ${reason}`)
+    expect(readLogLine('backend', 'x'.repeat(5_000), now).brief).toHaveLength(4_000)
   })
 })
 

@@ -1,5 +1,4 @@
-const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof levels)[number]
+import { logLevels, type LogLevel } from '../../shared/log/log-levels.ts'
 
 /** pino's numbers, where a program logs those. */
 const levelNumbers: Readonly<Record<number, LogLevel>> = {
@@ -24,8 +23,11 @@ const shownFields = [
   'detail',
 ]
 
-/** Characters of one line in the terminal. */
+/** Characters of one line of the log in the terminal. */
 const maxLineLength = 160
+
+/** Characters of any other line: the reason why a program ends is never shortened, what a crash pours out is. */
+const maxPlainLength = 4_000
 
 /** One line a program wrote. */
 interface LogLine {
@@ -43,17 +45,18 @@ interface LogLine {
 export function readLogLine(program: string, line: string, now: Date): LogLine {
   const entry = parseEntry(line)
   if (entry === undefined) {
-    return { level: 'error', whole: line, brief: shorten(`${program}: ${line}`) }
+    return { level: 'error', whole: line, brief: shorten(`${program}: ${line}`, maxPlainLength) }
   }
   const time = entry['time'] === undefined ? now : new Date(entry['time'] as number | string)
   const whole =
     entry['time'] === undefined ? JSON.stringify({ time: now.toISOString(), ...entry }) : line
-  return { level: levelOf(entry['level']), whole, brief: shorten(briefly(program, time, entry)) }
+  const brief = shorten(briefly(program, time, entry), maxLineLength)
+  return { level: levelOf(entry['level']), whole, brief }
 }
 
 /** True when a line of `level` is wanted at the setting `least`. */
 export function isWanted(level: LogLevel, least: LogLevel): boolean {
-  return levels.indexOf(level) >= levels.indexOf(least)
+  return logLevels.indexOf(level) >= logLevels.indexOf(least)
 }
 
 function briefly(program: string, time: Date, entry: Record<string, unknown>): string {
@@ -77,9 +80,9 @@ function parseEntry(line: string): Record<string, unknown> | undefined {
 
 function levelOf(value: unknown): LogLevel {
   if (typeof value === 'number') return levelNumbers[value] ?? 'error'
-  return levels.find((level) => level === value) ?? 'error'
+  return logLevels.find((level) => level === value) ?? 'error'
 }
 
-function shorten(text: string): string {
-  return text.length > maxLineLength ? `${text.slice(0, maxLineLength - 1)}…` : text
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text
 }

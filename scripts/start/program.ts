@@ -1,12 +1,18 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, type WriteStream } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isWanted, readLogLine, type LogLevel } from './log-line.ts'
+import type { LogLevel } from '../../shared/log/log-levels.ts'
+import { LogSink } from '../../shared/node/log-sink.ts'
+import { jsonLossLine } from '../../shared/node/log.ts'
+import { isWanted, readLogLine } from './log-line.ts'
 
 /** Milliseconds a program may take to end by itself, so that all is over within the 5 s `npm start` promises. */
 const stopWithinMs = 4_000
+
+/** Milliseconds a program's last lines may take to reach its log file. */
+const logCloseMs = 500
 
 export interface ProgramOptions {
   readonly name: string
@@ -31,12 +37,14 @@ export class Program {
   /** Resolves with how the program ended: `exit code 1`, `signal SIGKILL`. */
   readonly ended: Promise<string>
   readonly #child: ChildProcess
-  readonly #log: WriteStream
+  readonly #logFd: number
+  readonly #log: LogSink
 
   constructor({ name, script, environment, logFile, logLevel, print }: ProgramOptions) {
     this.name = name
     this.logFile = logFile
-    this.#log = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
+    this.#logFd = openSync(logFile, 'a', 0o600)
+    this.#log = new LogSink({ fd: this.#logFd, lossLine: jsonLossLine })
     this.#child = fork(script, [], {
       env: environment,
       execArgv: ['--enable-source-maps'],
@@ -72,7 +80,8 @@ export class Program {
     timeout.abort()
     this.#killGroup()
     await this.ended
-    this.#log.end()
+    await this.#log.close(logCloseMs)
+    closeSync(this.#logFd)
   }
 
   #killGroup(): void {

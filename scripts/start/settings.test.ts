@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { parseStartSettings } from './settings.ts'
+import { parseStartSettings, settingWarnings } from './settings.ts'
 
 describe('parseStartSettings()', () => {
   it('needs no setting at all', () => {
@@ -27,5 +28,32 @@ describe('parseStartSettings()', () => {
 
   it('refuses what it sets itself', () => {
     expect(() => parseStartSettings({ TLS_CERT: 'cert.pem' })).toThrow('TLS_CERT: npm start sets')
+  })
+})
+
+describe('settingWarnings()', () => {
+  it('names every unknown name in .env, with the one that may have been meant', () => {
+    const dotEnv = { PORT: '1', PROT: '9999', HF_TOKEN: 'secret', DESCRIBE_URL: 'http://a' }
+    expect(settingWarnings(dotEnv, {})).toEqual([
+      'Warning: PROT in .env is no setting and has no effect; did you mean PORT?',
+      'Warning: HF_TOKEN in .env is no setting and has no effect',
+    ])
+  })
+
+  it('names only near misses in the environment, which others use too', () => {
+    const environment = { PATH: '/bin', HOME: '/root', HF_TOKEN: 'secret', SLOT: '8', SLOTS: '8' }
+    expect(settingWarnings({}, environment)).toEqual([
+      'Warning: SLOT in the environment is no setting and has no effect; did you mean SLOTS?',
+    ])
+  })
+})
+
+describe('.env.example', () => {
+  it('names no setting that nobody reads', () => {
+    const names = readFileSync('.env.example', 'utf8').matchAll(/^#?([A-Z_]+)=/gm)
+    const settings: Record<string, string> = {}
+    for (const [, name] of names) settings[name!] = ''
+    expect(Object.keys(settings).length).toBeGreaterThan(30)
+    expect(settingWarnings(settings, {})).toEqual([])
   })
 })

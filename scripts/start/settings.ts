@@ -1,8 +1,10 @@
 import { z } from 'zod'
-import { parseConfig as parseBackendConfig } from '../../backend/config.ts'
-import { parseEdgeConfig } from '../../edge/node/config.ts'
+import { backendSettingNames, parseConfig as parseBackendConfig } from '../../backend/config.ts'
+import { edgeSettingNames, parseEdgeConfig } from '../../edge/node/config.ts'
 import type { Environment } from '../../shared/node/dot-env.ts'
 import { ConfigError, parseEnvironment } from '../../shared/node/environment.ts'
+import { apiKeySetting } from '../../shared/settings/api-key.ts'
+import { misspelt, nearestName } from '../../shared/settings/misspelt.ts'
 
 /** `npm start` makes certificates and connects the programs itself; these are for programs run one by one. */
 const setByStart = z.undefined({ error: 'npm start sets this itself, leave it unset' })
@@ -10,16 +12,47 @@ const setByStart = z.undefined({ error: 'npm start sets this itself, leave it un
 const schema = z.object({
   STATE_DIR: z.string().default('.local'),
   EDGE: z.enum(['worker', 'node']).default('worker'),
-  API_KEY: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,256}$/, 'expected at most 256 visible ASCII characters')
-    .optional(),
+  API_KEY: apiKeySetting.optional(),
   BACKEND_URL: setByStart.optional(),
   BACKENDS: setByStart.optional(),
   TLS_CA: setByStart.optional(),
   TLS_CERT: setByStart.optional(),
   TLS_KEY: setByStart.optional(),
 })
+
+const anyGoodKey = '0123456789abcdefghijklmn'
+
+/** Of the command line, which reads the same `.env`. */
+const cliSettingNames = ['DESCRIBE_URL', 'DESCRIBE_API_KEY']
+
+const settingNames = [
+  ...new Set([
+    ...Object.keys(schema.shape),
+    ...backendSettingNames,
+    ...edgeSettingNames,
+    ...cliSettingNames,
+  ]),
+]
+
+/**
+ * What may have been meant as a setting but is none: every unknown name in `.env`, which is ours alone, and those in the
+ * environment that look like one of ours. @returns a line for each
+ */
+export function settingWarnings(dotEnv: Environment, environment: Environment): string[] {
+  const unknown = Object.keys(dotEnv).filter((name) => !settingNames.includes(name))
+  const slips = misspelt(Object.keys(environment), settingNames).map(({ name }) => name)
+  return [
+    ...unknown.map((name) => warningOf(`${name} in .env`, name)),
+    ...slips
+      .filter((name) => !unknown.includes(name))
+      .map((name) => warningOf(`${name} in the environment`, name)),
+  ]
+}
+
+function warningOf(where: string, name: string): string {
+  const meant = nearestName(name, settingNames)
+  return `Warning: ${where} is no setting and has no effect${meant === undefined ? '' : `; did you mean ${meant}?`}`
+}
 
 /**
  * The settings `npm start` itself needs. Those of the programs are all checked too: better now than after some started.
@@ -29,8 +62,8 @@ export function parseStartSettings(environment: Environment) {
   const problems = new Set<string>()
   const own = attempt(() => parseEnvironment(schema, environment), problems)
   const backend = attempt(() => parseBackendConfig(environment), problems)
-  // The key may be made later; any does for this check.
-  const edgeEnvironment = { ...environment, API_KEY: environment['API_KEY'] || 'unset' }
+  // The key may be made later; any good one does for this check.
+  const edgeEnvironment = { ...environment, API_KEY: environment['API_KEY'] || anyGoodKey }
   const edge = attempt(() => parseEdgeConfig(edgeEnvironment), problems)
   if (own === undefined || backend === undefined || edge === undefined) {
     throw new ConfigError([...problems].join('\n'))

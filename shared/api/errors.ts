@@ -37,6 +37,7 @@ export const errorKinds = {
   method_not_allowed: { status: 405, type: 'invalid_request_error', retryable: false },
   request_timeout: { status: 408, type: 'invalid_request_error', retryable: false },
   key_not_active: { status: 409, type: 'invalid_request_error', retryable: false },
+  answer_not_kept: { status: 409, type: 'invalid_request_error', retryable: false },
   idempotency_conflict: { status: 409, type: 'invalid_request_error', retryable: false },
   body_too_large: { status: 413, type: 'invalid_request_error', retryable: false },
   unsupported_media_type: { status: 415, type: 'invalid_request_error', retryable: false },

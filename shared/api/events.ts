@@ -49,18 +49,16 @@ export type GenerationEvent =
   | { readonly type: 'queued'; readonly position: number }
   | {
       readonly type: 'delta'
-      /** Which choice it continues, when there are several. */
-      readonly index?: number
+      /** Which choice it continues, from 0. */
+      readonly index: number
       readonly text: string
       /** When asked for: of the tokens that begin in all text so far and were not told yet. */
       readonly logprobs?: readonly SampledLogprob[]
     }
   | {
       readonly type: 'end'
-      /** Of the first choice. */
-      readonly finishReason: FinishReason
-      /** Of every choice, when there are several. */
-      readonly finishReasons?: readonly FinishReason[]
+      /** One for each choice. */
+      readonly finishReasons: readonly FinishReason[]
       readonly usage: AnswerUsage
       readonly timings: Timings
     }

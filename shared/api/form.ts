@@ -1,27 +1,27 @@
+import { ServiceError } from './errors.ts'
+import { maxFormFields } from './limits.ts'
 import type { ImageUrlFields } from './request.ts'
+import { samplingRules } from './sampling-fields.ts'
+
+/** No digit can belong to two parts of the pattern, so that it is linear; no number needs more characters than this. */
+const numberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
+const maxNumberChars = 400
 
 /** The wire form of each non-text form field; a value that does not match is left as text, for zod to refuse. */
-const numberText = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-const formValue = {
-  max_tokens: parseNumber,
-  temperature: parseNumber,
-  top_p: parseNumber,
-  top_k: parseNumber,
-  min_p: parseNumber,
-  repetition_penalty: parseNumber,
-  presence_penalty: parseNumber,
-  frequency_penalty: parseNumber,
+const formValue: Partial<Record<keyof ImageUrlFields, (text: string) => unknown>> = {
+  ...Object.fromEntries(Object.keys(samplingRules).map((rule) => [rule, parseNumber])),
   logit_bias: parseObject,
-  seed: parseNumber,
+  max_tokens: parseNumber,
   n: parseNumber,
   logprobs: parseBoolean,
   top_logprobs: parseNumber,
   stream: parseBoolean,
   timeout_ms: parseNumber,
-} as const satisfies Partial<Record<keyof ImageUrlFields, (text: string) => unknown>>
+}
 
 function parseNumber(text: string): unknown {
-  return numberText.test(text.trim()) ? Number(text) : text
+  const isNumber = text.length <= maxNumberChars && numberText.test(text.trim())
+  return isNumber ? Number(text) : text
 }
 
 function parseBoolean(text: string): unknown {
@@ -45,8 +45,26 @@ function parseObject(text: string): unknown {
   }
 }
 
-/** Some clients spell a field that occurs several times with brackets. */
-const aliases: ReadonlyMap<string, string> = new Map([['image_url[]', 'image_url']])
+/** Fields that may come several times, which some clients can only spell with brackets. */
+const listName = /^(image_url|images?|stop)\[\d{0,9}\]$/
+
+/** `images[]` and `images[0]` are `images`. */
+export function fieldName(sentName: string): string {
+  return listName.exec(sentName)?.[1] ?? sentName
+}
+
+/** The fields of a URL-encoded form. @throws {ServiceError} `invalid_field` when there are too many */
+export function parseUrlForm(bytes: Uint8Array): URLSearchParams {
+  let count = 1
+  for (let at = bytes.indexOf(ampersand); at >= 0; at = bytes.indexOf(ampersand, at + 1)) {
+    count += 1
+    if (count <= maxFormFields) continue
+    throw new ServiceError('invalid_field', `The form has over ${maxFormFields} fields`)
+  }
+  return new URLSearchParams(new TextDecoder().decode(bytes))
+}
+
+const ampersand = 0x26
 
 /**
  * Form fields (all text) as the object a JSON client would have sent. A name that occurs several times becomes
@@ -55,11 +73,13 @@ const aliases: ReadonlyMap<string, string> = new Map([['image_url[]', 'image_url
 export function formToObject(fields: Iterable<readonly [string, string]>): Record<string, unknown> {
   const values = new Map<string, unknown>()
   for (const [sentName, text] of fields) {
-    const name = aliases.get(sentName) ?? sentName
+    const name = fieldName(sentName)
     if (text === '' && name !== 'prompt' && name !== 'system_prompt' && name !== 'image_url')
       continue
-    const parse = Object.hasOwn(formValue, name) && formValue[name as keyof typeof formValue]
-    const value = parse ? parse(text) : text
+    const parse = Object.hasOwn(formValue, name)
+      ? formValue[name as keyof ImageUrlFields]
+      : undefined
+    const value = parse === undefined ? text : parse(text)
     const earlier = values.get(name)
     if (earlier === undefined) values.set(name, value)
     else if (Array.isArray(earlier)) earlier.push(value)

@@ -23,13 +23,25 @@ const limitFields = z.strictObject({
   images_per_day: limit,
 })
 
+/** With 0 a key could never be used; a key that may send no images can be. Keys made earlier may still have it. */
+const usable = z
+  .int()
+  .min(1, { error: 'expected at least 1: no call would ever be let in; revoke a key to end it' })
+  .optional()
+const newLimitFields = limitFields.extend({
+  requests_per_minute: usable,
+  concurrent_requests: usable,
+  tokens_per_minute: usable,
+  tokens_per_day: usable,
+})
+
 const keyFields = {
   note: z.string().max(maxNoteChars),
   scopes: z
     .array(z.enum(scopes))
     .min(1)
     .transform((given) => scopes.filter((scope) => given.includes(scope))),
-  limits: limitFields,
+  limits: newLimitFields,
   /** ISO 8601 with an offset; null: never. */
   expires_at: z.iso.datetime({ offset: true }).nullable(),
 }

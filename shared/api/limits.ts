@@ -26,6 +26,9 @@ export const maxPromptChars = 600_000
 /** Pixels of one decoded image: 100 MP are 300 MB of RGB, the most one decoder thread may hold. */
 export const maxImagePixels = 100_000_000
 
+/** Text fields of one form: the API knows some twenty, a few of which may come several times; the rest is room for unknown ones. */
+export const maxFormFields = 64
+
 /** Bytes of all text fields of a multipart form together: both prompts at their limit, four bytes a character. */
 export const maxFormFieldBytes = 5 * MiB
 

@@ -15,19 +15,29 @@ const logitBias = z
     error: `at most ${maxLogitBiases} token ids are allowed`,
   })
 
-/** How the answer is drawn, and what is told about it: fields of every request that generates. */
-export const samplingFields = {
-  /** 0 is greedy. */
+/** The rules by which tokens are drawn. A rule that is added here reaches the sampler by itself. */
+export const samplingRules = {
+  /** Divides the logits; 0 always takes the likeliest token. */
   temperature: z.number().min(0).max(2).default(0.7),
+  /** Keeps the fewest likeliest tokens whose probabilities reach this together. */
   top_p: z.number().gt(0).max(1).default(0.9),
-  /** 0 is off. */
+  /** Keeps so many likeliest tokens; 0 is off. */
   top_k: z.int().min(0).default(0),
+  /** Keeps tokens at least this times as likely as the likeliest. */
   min_p: z.number().min(0).max(1).default(0),
+  /** Divides positive logits of tokens in prompt or answer, multiplies negative ones. */
   repetition_penalty: z.number().gt(0).max(2).default(1),
+  /** Subtracted from the logits of tokens the answer has. */
   presence_penalty: z.number().min(-2).max(2).default(0),
+  /** Subtracted once for each time the answer has the token. */
   frequency_penalty: z.number().min(-2).max(2).default(0),
   logit_bias: logitBias.optional(),
   seed: z.int().min(0).optional(),
+}
+
+/** Fields of every request that generates: how the answer is drawn, and what is told about it. */
+export const samplingFields = {
+  ...samplingRules,
   n: z.int().min(1).max(maxChoices).default(1),
   stop: z
     .preprocess(
@@ -37,6 +47,34 @@ export const samplingFields = {
     .default([]),
   logprobs: z.boolean().default(false),
   top_logprobs: z.int().min(0).max(maxTopLogprobs).optional(),
+}
+
+type Rules = z.infer<z.ZodObject<typeof samplingRules>>
+
+type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name
+
+/** The rules under the names they have in code, `top_p` as `topP`; a rule that is absent does not apply. */
+export type Sampling = Partial<{
+  readonly [Name in keyof Omit<Rules, 'logit_bias'> as CamelCase<Name>]: Rules[Name] | undefined
+}> & {
+  readonly temperature: number
+  /** Added to the logits of single tokens. */
+  readonly logitBias?: readonly (readonly [id: number, bias: number])[] | undefined
+}
+
+/** The rules of a request, for its sampler. Other fields are left out. */
+export function samplingOf({ logit_bias: biases = {}, ...fields }: Rules): Sampling {
+  const rules = Object.entries(fields).filter(([name]) => Object.hasOwn(samplingRules, name))
+  return {
+    ...(Object.fromEntries(rules.map(([name, value]) => [camelCase(name), value])) as Sampling),
+    logitBias: Object.entries(biases).map(([id, bias]) => [Number(id), bias]),
+  }
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** Without `logprobs` there is nowhere to tell alternatives. */

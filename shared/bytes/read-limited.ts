@@ -1,6 +1,6 @@
 import { unlessAborted } from '../async/unless-aborted.ts'
 import type { ByteBudget } from './byte-budget.ts'
-import { joinChunks } from './join-chunks.ts'
+import { ChunkList } from './chunk-list.ts'
 
 /**
  * Reads a body to its end, counting while reading; what was declared is not believed. Past the budget, on failure
@@ -13,7 +13,7 @@ export async function readLimited(
   budget: ByteBudget,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = []
+  const chunks = new ChunkList()
   const iterator = source[Symbol.asyncIterator]()
   let ended = false
   try {
@@ -21,7 +21,7 @@ export async function readLimited(
       const next = await unlessAborted(iterator.next(), signal)
       if (next.done === true) {
         ended = true
-        return joinChunks(chunks)
+        return chunks.join()
       }
       if (!budget.take(next.value.byteLength)) return undefined
       chunks.push(next.value)

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 
 /** A setting is missing or malformed. The message names every variable at fault and never its secret value. */
 export class ConfigError extends Error {
@@ -22,14 +22,3 @@ export function parseEnvironment<Schema extends z.ZodType>(
   )
   throw new ConfigError(`These settings are not valid:\n${problems.join('\n')}`)
 }
-
-/** A whole number given as text, within bounds. */
-export function integerSetting(minimum: number, maximum: number) {
-  return z
-    .string()
-    .regex(/^\d+$/, 'expected a whole number')
-    .transform(Number)
-    .pipe(z.int().min(minimum).max(maximum))
-}
-
-export const portSetting = integerSetting(0, 65_535)

@@ -7,10 +7,10 @@ import {
 import { parseEvents } from '../../shared/api/sse.ts'
 import type { RunningEdge } from '../support/edge-suite.ts'
 import { startNodeEdge } from '../support/node-edge.ts'
-import { startStub, type StubProcess } from '../support/stub-process.ts'
+import { startPacedBackend, type PacedBackend } from '../support/paced-backend-process.ts'
 import { startWorkerd } from '../support/workerd-edge.ts'
 
-const apiKey = 'a-key'
+const apiKey = 'a-key-that-nobody-guesses'
 
 /** Milliseconds the product promises: streams of a dead backend are told, new requests go elsewhere. */
 const streamsToldMs = 2_000
@@ -26,14 +26,14 @@ interface Outcome {
 
 describe.each(['worker', 'node'] as const)('two backends behind EDGE=%s', (platform) => {
   let certificates: CertificateSet
-  let stubs: StubProcess[]
+  let stubs: PacedBackend[]
   let edge: RunningEdge
 
   beforeAll(async () => {
     certificates = await createCertificates({ server: ['localhost'], client: 'edge' }, Date.now())
   })
   beforeEach(async () => {
-    stubs = await Promise.all(['one', 'two'].map((name) => startStub(name, certificates)))
+    stubs = await Promise.all(['one', 'two'].map((name) => startPacedBackend(name, certificates)))
     const [backendUrl, BACKENDS] = [stubs[0]!.url, stubs.map(({ url }) => url).join(',')]
     const settings = { apiKey, backendUrl, certificates }
     edge =
@@ -157,7 +157,7 @@ describe.each(['worker', 'node'] as const)('two backends behind EDGE=%s', (platf
     await victim.kill()
     // workerd says only that a connection was lost, not whether there was one; the first request may find that out.
     await expect.poll(async () => (await quick('Away')).backend).toBe('two')
-    stubs[0] = await startStub('one', certificates, Number(new URL(victim.url).port))
+    stubs[0] = await startPacedBackend('one', certificates, Number(new URL(victim.url).port))
     const backends = async () => {
       const prompts = Array.from({ length: 8 }, (_, index) => `Back ${index}`)
       return (await Promise.all(prompts.map((prompt) => quick(prompt)))).map(
@@ -174,7 +174,7 @@ describe.each(['worker', 'node'] as const)('two backends behind EDGE=%s', (platf
   })
 })
 
-async function runningOf(stubs: readonly StubProcess[]): Promise<number> {
+async function runningOf(stubs: readonly PacedBackend[]): Promise<number> {
   const counts = await Promise.all(stubs.map((stub) => stub.count()))
   return counts.reduce((sum, { running }) => sum + running, 0)
 }

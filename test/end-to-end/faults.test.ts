@@ -108,16 +108,22 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
     const victim = inferenceProcess()!
     // Each is accepted when its headers are there.
     const streams = await Promise.all(await counts('edge', jsonCall({ ...counting, stream: true })))
-    const endOf = async (response: Response) => {
-      for await (const { event, data } of eventsOf(response)) {
-        if (event === 'error') return data.error.code
-        if (event === 'end') return 'end'
-      }
-      return 'broken off'
-    }
     process.kill(victim.pid, 'SIGKILL')
     const ends = new Set(await Promise.all(streams.map(endOf)))
     // Some may have been done before.
+    ends.delete('end')
+    expect([...ends]).toEqual(['engine_restarted'])
+    await eventually(async () => (await health()).status === 200)
+    const { output } = await answerOf(await product.edge('/generate/text', jsonCall(hello)))
+    expect(output).toMatch(/^Hello!/)
+    expect(inferenceProcess()?.pid).not.toBe(victim.pid)
+  })
+
+  it('notices an inference process that hangs, says so, and replaces it', async () => {
+    const victim = inferenceProcess()!
+    const streams = await Promise.all(await counts('edge', jsonCall({ ...counting, stream: true })))
+    process.kill(victim.pid, 'SIGSTOP')
+    const ends = new Set(await Promise.all(streams.map(endOf)))
     ends.delete('end')
     expect([...ends]).toEqual(['engine_restarted'])
     await eventually(async () => (await health()).status === 200)
@@ -168,6 +174,15 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
     })
   })
 })
+
+/** The code of a stream's error, or how else it ended. */
+async function endOf(response: Response): Promise<string> {
+  for await (const { event, data } of eventsOf(response)) {
+    if (event === 'error') return data.error.code
+    if (event === 'end') return 'end'
+  }
+  return 'broken off'
+}
 
 async function ownCertificates({ stateDir }: Product) {
   const names = { server: ['localhost', '127.0.0.1', '::1', 'backend'], client: 'edge' }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, symlink } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,8 @@ import { isRunning } from './processes.ts'
 import { endLaunch, launch, startProduct, type Launch, type Product } from './product.ts'
 
 const run = promisify(execFile)
+
+const presetKey = '4f0c8ab8cb2d4b0f9d6d5b3e'
 
 const launches: Launch[] = []
 afterEach(async () => {
@@ -87,6 +89,29 @@ describe.each(['worker', 'node'])('npm start with EDGE=%s', (edge) => {
     await expectNothingLeft(processes)
   })
 
+  it('serves on when nobody reads what it prints, and its log files are on a full disk', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'describe-full-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    await mkdir(join(folder, 'logs'))
+    for (const name of ['backend', 'edge']) {
+      await symlink('/dev/full', join(folder, 'logs', `${name}.log`))
+    }
+    const product = await started({ EDGE: edge, STATE_DIR: folder })
+    product.child.stdout!.destroy()
+    const statuses = []
+    for (let count = 0; count < 20; count++) {
+      const response = await fetch(`${product.url}/nowhere`, {
+        headers: { 'x-api-key': product.apiKey },
+      })
+      statuses.push(response.status)
+    }
+    expect(new Set(statuses)).toEqual(new Set([404]))
+    const processes = product.processes()
+    product.child.kill('SIGTERM')
+    expect(await product.ended).toBe(0)
+    await expectNothingLeft(processes)
+  })
+
   it('prints a curl line that works when pasted', async () => {
     const product = await started({ EDGE: edge })
     const line = product
@@ -126,9 +151,16 @@ describe('npm start', () => {
     expect(output).toContain('models/no-such-model')
   })
 
+  it('refuses an API key that can be guessed', async () => {
+    const preset = await refused({ API_KEY: 'swordfish' })
+    expect(preset.code).toBe(1)
+    expect(preset.output).toMatch(/^ {2}API_KEY: .*openssl/m)
+    expect(preset.output).not.toContain('swordfish')
+  })
+
   it('takes the preset API key and keeps it', async () => {
-    const product = await started({ API_KEY: 'preset-key', EDGE: 'node' })
-    expect(product.apiKey).toBe('preset-key')
+    const product = await started({ API_KEY: presetKey, EDGE: 'node' })
+    expect(product.apiKey).toBe(presetKey)
     expect((await product.edge('/generate/text')).status).not.toBe(401)
   })
 

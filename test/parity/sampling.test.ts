@@ -11,6 +11,7 @@ import { createProcessor } from '../../backend/processor/create-processor.ts'
 import type { Processor } from '../../backend/processor/processor.ts'
 import { createLocalTasks } from '../../backend/processor/processor-tasks.ts'
 import type { SampledLogprob } from '../../shared/api/events.ts'
+import type { Sampling } from '../../shared/api/sampling-fields.ts'
 import { nano } from './golden-cases.ts'
 
 const slots = 4
@@ -58,30 +59,36 @@ afterAll(async () => {
 })
 
 let nextRequest = 0
-async function ask(changes: Partial<DescribeRequest>): Promise<Read> {
+async function ask({
+  prompt: asked = prompt,
+  choices,
+  stop,
+  topLogprobs,
+  ...rules
+}: Partial<DescribeRequest & Sampling>): Promise<Read> {
   const request: DescribeRequest = {
     requestId: `sampling-${nextRequest++}`,
     tenant: 'someone',
     priority: 'interactive',
     timeoutMs: 600_000,
-    prompt,
+    prompt: asked,
     systemPrompt: undefined,
     images: [],
     maxTokens: undefined,
-    temperature: 0,
-    topP: 1,
-    seed: undefined,
-    ...changes,
+    sampling: { temperature: 0, topP: 1, ...rules },
+    choices,
+    stop,
+    topLogprobs,
   }
-  const texts = Array.from({ length: changes.choices ?? 1 }, () => '')
+  const texts = Array.from({ length: choices ?? 1 }, () => '')
   const logprobs: SampledLogprob[][] = texts.map(() => [])
   for await (const event of describeIt(request, new AbortController().signal)) {
     if (event.type === 'delta') {
-      texts[event.index ?? 0] += event.text
-      logprobs[event.index ?? 0]!.push(...(event.logprobs ?? []))
+      texts[event.index] += event.text
+      logprobs[event.index]!.push(...(event.logprobs ?? []))
     }
     if (event.type !== 'end') continue
-    const { finishReason, finishReasons = [finishReason], usage } = event
+    const { finishReasons, usage } = event
     return { texts, logprobs, finishReasons, completionTokens: usage.completion_tokens }
   }
   throw new Error('the answer has no end')

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
-import { answerJson, BackendStub } from './backend-stub.ts'
+import { answerJson, RecordingBackend } from './recording-backend.ts'
 import { expectError } from './expect-error.ts'
 import { describeUploads } from './upload-suite.ts'
 
@@ -24,7 +24,7 @@ export interface EdgeSettings {
 type StartEdge = (settings: EdgeSettings) => Promise<RunningEdge>
 
 /** Long and odd enough to be found wherever it should not be. */
-const apiKey = 'canary-key-3f9d0c7a51'
+const apiKey = 'canary-key-3f9d0c7a51b2e6'
 const canaryPrompt = 'canary-prompt-88ce21'
 const names = { server: ['localhost', '127.0.0.1'], client: 'edge' }
 const deadUrl = 'https://localhost:1'
@@ -33,12 +33,12 @@ const deadUrl = 'https://localhost:1'
 export function describeEdge(platform: string, start: StartEdge): void {
   describe(`edge on ${platform}`, () => {
     let certificates: CertificateSet
-    let backend: BackendStub
+    let backend: RecordingBackend
     let edge: RunningEdge
 
     beforeAll(async () => {
       certificates = await createCertificates(names, Date.now())
-      backend = await BackendStub.start(certificates)
+      backend = await RecordingBackend.start(certificates)
       edge = await start({ apiKey, backendUrl: backend.url, certificates })
     })
     afterAll(async () => {
@@ -334,7 +334,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
       ['for another name', { ...names, server: ['elsewhere.example'] }],
     ])('sends nothing to a backend with a certificate %s', async (what, strangerNames) => {
       const stranger = await createCertificates(strangerNames, Date.now())
-      const impostor = await BackendStub.start(stranger)
+      const impostor = await RecordingBackend.start(stranger)
       // For the wrong name the edge trusts the impostor's authority, and is trusted by it.
       const trusted = what === 'for another name' ? stranger : certificates
       const fooled = await start({ apiKey, backendUrl: impostor.url, certificates: trusted })

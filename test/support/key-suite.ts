@@ -8,7 +8,7 @@ import type { ErrorBody } from '../../shared/api/errors.ts'
 import type { KeyView } from '../../shared/api/keys.ts'
 import { edgeRoutes } from '../../shared/api/routes.ts'
 import { scopes } from '../../shared/api/scopes.ts'
-import { BackendStub } from './backend-stub.ts'
+import { RecordingBackend } from './recording-backend.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
 
 type Issued = KeyView & { readonly key: string }
@@ -20,13 +20,13 @@ type StartEdge = (
   vars?: Record<string, string>,
 ) => Promise<RunningEdge>
 
-const rootKey = 'canary-root-71c0a9'
+const rootKey = 'canary-root-71c0a95e2d8b'
 
 /** What holds for keys wherever the edge runs. */
 export function describeKeys(platform: string, start: StartEdge): void {
   describe(`keys on ${platform}`, () => {
     let folder: string
-    let backend: BackendStub
+    let backend: RecordingBackend
     let edge: RunningEdge
     let settings: EdgeSettings
     /** Every key there was; none may turn up anywhere. */
@@ -36,7 +36,7 @@ export function describeKeys(platform: string, start: StartEdge): void {
       folder = await mkdtemp(join(tmpdir(), 'edge-keys-'))
       const names = { server: ['localhost'], client: 'edge' }
       const certificates = await createCertificates(names, Date.now())
-      backend = await BackendStub.start(certificates)
+      backend = await RecordingBackend.start(certificates)
       settings = { apiKey: rootKey, backendUrl: backend.url, certificates }
       edge = await start(settings, folder, { REVOCATION_CUTS_STREAMS: 'true' })
     })

@@ -9,7 +9,7 @@ import { formatEvent, heartbeatText, parseEvents } from '../../shared/api/sse.ts
 import type { DayUsage } from '../../shared/api/usage.ts'
 import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
-import { BackendStub } from './backend-stub.ts'
+import { RecordingBackend } from './recording-backend.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
 
 /** Mixed calls whose usage is compared with the ledger; 2,000 of them take a minute on a busy machine. */
@@ -33,15 +33,19 @@ export function describeLimits(
   start: (settings: EdgeSettings) => Promise<RunningEdge>,
 ): void {
   describe(`limits on ${platform}`, () => {
-    let backend: BackendStub
+    let backend: RecordingBackend
     let edge: RunningEdge
     const clients = Array.from({ length: 4 }, () => new Agent({ connections: 40 }))
 
     beforeAll(async () => {
       const names = { server: ['localhost'], client: 'edge' }
       const certificates = await createCertificates(names, Date.now())
-      backend = await BackendStub.start(certificates)
-      edge = await start({ apiKey: 'root', backendUrl: backend.url, certificates })
+      backend = await RecordingBackend.start(certificates)
+      edge = await start({
+        apiKey: 'root-key-nobody-guesses-1',
+        backendUrl: backend.url,
+        certificates,
+      })
     })
     afterAll(async () => {
       await Promise.all(clients.map((client) => client.destroy()))
@@ -60,7 +64,7 @@ export function describeLimits(
     const asAdmin = async (path: string, body?: unknown): Promise<unknown> => {
       const response = await fetch(`${edge.url}/admin${path}`, {
         method: body === undefined ? 'GET' : 'POST',
-        headers: { 'x-api-key': 'root', 'content-type': 'application/json' },
+        headers: { 'x-api-key': 'root-key-nobody-guesses-1', 'content-type': 'application/json' },
         body: body === undefined ? null : JSON.stringify(body),
       })
       expect(response.ok).toBe(true)

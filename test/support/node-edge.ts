@@ -12,10 +12,11 @@ interface RunningNodeEdge extends RunningEdge {
   renew(certificates: EdgeSettings['certificates']): Promise<void>
 }
 
-/** The edge on Node as a process of its own. @param environment further settings */
+/** The edge on Node as a process of its own. @param environment further settings @param stdout where its log goes */
 export async function startNodeEdge(
   settings: EdgeSettings,
   environment: Record<string, string> = {},
+  stdout: 'pipe' | number = 'pipe',
 ): Promise<RunningNodeEdge> {
   const folder = await writeCertificates(settings.certificates)
   const child = fork(nodeEdgeProgram, {
@@ -27,7 +28,7 @@ export async function startNodeEdge(
       ...tlsSettings(folder),
       ...environment,
     },
-    silent: true,
+    stdio: ['ignore', stdout, 'pipe', 'ipc'],
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {

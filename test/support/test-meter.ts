@@ -1,7 +1,7 @@
 import { copiedStream } from '../../edge/body/web-pieces.ts'
 import { KeyMeter } from '../../edge/limits/key-meter.ts'
 import { localMeter } from '../../edge/limits/local-meter.ts'
-import { guardStream } from '../../edge/streams/guard-stream.ts'
+import { guardStream } from '../../edge/node/guard-stream.ts'
 import { testSqlite } from './test-keys.ts'
 
 /** The parts of a Platform that have to do with limits, over a real store. @param clock milliseconds since 1970 */

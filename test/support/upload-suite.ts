@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { expect, it } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { maxUploadBytes } from '../../shared/api/limits.ts'
-import type { BackendStub } from './backend-stub.ts'
+import type { RecordingBackend } from './recording-backend.ts'
 import type { RunningEdge } from './edge-suite.ts'
 import { expectError } from './expect-error.ts'
 
@@ -14,7 +14,7 @@ type Send<Body> = (path: string, body: Body, headers?: Record<string, string>) =
 interface UploadSuite {
   readonly apiKey: string
   readonly edge: () => RunningEdge
-  readonly backend: () => BackendStub
+  readonly backend: () => RecordingBackend
   readonly post: Send<RequestInit['body']>
   readonly postJson: Send<unknown>
 }

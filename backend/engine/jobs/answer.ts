@@ -37,8 +37,7 @@ export class Answer {
     if (reasons.length < this.#finishReasons.length) return
     this.events.push({
       type: 'end',
-      finishReason: reasons[0]!,
-      ...(reasons.length > 1 && { finishReasons: reasons }),
+      finishReasons: reasons,
       completionTokens: this.#completionTokens,
       ...facts(),
     })

@@ -4,7 +4,7 @@ import { EventQueue } from './event-queue.ts'
 
 const end: EngineEvent = {
   type: 'end',
-  finishReason: 'stop',
+  finishReasons: ['stop'],
   cachedTokens: 0,
   completionTokens: 3,
   timings: { queueMs: 0, visionMs: 0, prefillMs: 0, decodeMs: 0 },

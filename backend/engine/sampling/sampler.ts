@@ -4,7 +4,7 @@ import type { GenerateJob, SampledLogprobs, SamplingParams } from '../job.ts'
 import { keepAll, LogitBins, stricter, type Cut } from './logit-bins.ts'
 import { rangeOf, type LogitRange } from './logit-range.ts'
 import { modelLogprobs } from './logprobs.ts'
-import { choiceSeed, createRandom, type Random } from './random.ts'
+import { choiceSeed, createRandom } from './random.ts'
 import { penaltiesOf } from './token-penalties.ts'
 
 /** A token, and how likely it was when that is asked for. */
@@ -22,8 +22,13 @@ export type SamplerJob = Pick<
 >
 
 /**
- * The sampler of one choice of a job, with its own random state and its own memory of what it picked. Temperature 0
- * takes the largest logit, the lowest id among equals.
+ * The sampler of one choice of a job, with its own random state and its own memory of what it picked.
+ *
+ * The stages, in order: the model's own log probabilities are read off; penalties and bias change single logits; all
+ * control tokens but those that end the answer are left out; temperature 0 takes the largest logit, the lowest id among
+ * equals; otherwise the logits are divided by the temperature, `cuts` say which tokens are left, and one of those is
+ * drawn by its probability.
+ *
  * The sampler throws ServiceError `internal` when a logit is not finite.
  * @param imageTokenId placeholders in the prompt are no text to be repeated
  */
@@ -37,13 +42,17 @@ export function createSampler(job: SamplerJob, choice: number, imageTokenId: num
     const model = topLogprobs === undefined ? undefined : modelLogprobs(logits, topLogprobs)
     penalties?.apply(logits)
     const allowed = packAllowed(logits, controlIdsFrom, controlStops)
-    const place = pickPlace(allowed, sampling, random, bins)
-    if (place >= controlIdsFrom) return { id: controlStops[place - controlIdsFrom]! }
-    const original = penalties?.originalOf(place, logits) ?? logits[place]!
-    penalties?.add(place)
-    if (model === undefined) return { id: place }
+    const { top, bottom } = finiteRangeOf(allowed)
+    const index =
+      sampling.temperature === 0
+        ? allowed.indexOf(top)
+        : draw(bins, allowed, { top, bottom }, sampling, random())
+    if (index >= controlIdsFrom) return { id: controlStops[index - controlIdsFrom]! }
+    const original = penalties?.originalOf(index, logits) ?? logits[index]!
+    penalties?.add(index)
+    if (model === undefined) return { id: index }
     const logprob = original - model.logTotal
-    return { id: place, logprobs: { id: place, logprob, top: model.top } }
+    return { id: index, logprobs: { id: index, logprob, top: model.top } }
   }
 }
 
@@ -64,18 +73,6 @@ function packAllowed(
   return logits.subarray(0, controlIdsFrom + controlStops.length)
 }
 
-function pickPlace(
-  logits: Float32Array,
-  sampling: SamplingParams,
-  random: Random,
-  bins: LogitBins,
-): number {
-  const range = finiteRangeOf(logits)
-  if (sampling.temperature === 0) return logits.indexOf(range.top)
-  bins.fill(logits, range, sampling.temperature)
-  return bins.draw(cutOf(bins, sampling, range.top), random())
-}
-
 /** @throws {ServiceError} `internal` when a logit is not finite */
 function finiteRangeOf(logits: Float32Array): LogitRange {
   const range = rangeOf(logits)
@@ -83,14 +80,38 @@ function finiteRangeOf(logits: Float32Array): LogitRange {
   throw new ServiceError('internal', 'The model computed a value that is not a number')
 }
 
-/** Where top-k, then top-p of what that leaves, and min-p end the tokens that may be drawn. */
-function cutOf(
+/**
+ * Where a rule ends the tokens that may be drawn.
+ * @param left where the rules before it ended them
+ * @param top the largest logit
+ */
+type CutRule = (bins: LogitBins, sampling: SamplingParams, left: Cut, top: number) => Cut
+
+/** In order. */
+const cuts: readonly CutRule[] = [cutTopK, cutTopP, cutMinP]
+
+function cutTopK(bins: LogitBins, { topK = 0 }: SamplingParams): Cut {
+  return topK === 0 ? keepAll : bins.cutAtCount(topK)
+}
+
+function cutTopP(bins: LogitBins, { topP = 1 }: SamplingParams, left: Cut): Cut {
+  return topP === 1 ? keepAll : bins.cutAtMass(topP * bins.massUpTo(left))
+}
+
+function cutMinP(_: LogitBins, { minP = 0, temperature }: SamplingParams, __: Cut, top: number) {
+  return minP === 0 ? keepAll : { logit: top + temperature * Math.log(minP), id: Infinity }
+}
+
+/** @param uniform from [0, 1) @returns an index of `logits` */
+function draw(
   bins: LogitBins,
-  { temperature, topK, topP, minP = 0 }: SamplingParams,
-  top: number,
-): Cut {
-  let cut = topK === undefined ? keepAll : bins.cutAtCount(topK)
-  if (topP < 1) cut = stricter(cut, bins.cutAtMass(topP * bins.massUpTo(cut)))
-  if (minP === 0) return cut
-  return stricter(cut, { logit: top + temperature * Math.log(minP), id: Infinity })
+  logits: Float32Array,
+  range: LogitRange,
+  sampling: SamplingParams,
+  uniform: number,
+): number {
+  bins.fill(logits, range, sampling.temperature)
+  let left = keepAll
+  for (const cut of cuts) left = stricter(left, cut(bins, sampling, left, range.top))
+  return bins.draw(left, uniform)
 }

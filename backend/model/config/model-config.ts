@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { readModelJson } from './read-model-file.ts'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import { checkModelJson, readModelJson } from './read-model-file.ts'
 
 /** Its name in a checkpoint folder. */
 export const modelConfigFile = 'config.json'
@@ -50,8 +51,13 @@ const visionSchema = z.object({
   merge_kernel_size: z.tuple([positive, positive]).refine(([h, w]) => h === w, 'must be square'),
 })
 
+const modelType = 'kimi_vl'
+
+/** Read first: of another model, a list of all that is different in its configuration would hide the reason. */
+const typeSchema = z.looseObject({ model_type: z.string() })
+
 const configSchema = z.object({
-  model_type: z.literal('kimi_vl'),
+  model_type: z.literal(modelType),
   media_placeholder_token_id: z.int().min(0),
   text_config: textSchema,
   vision_config: visionSchema,
@@ -63,8 +69,15 @@ export type ModelConfig = z.infer<typeof configSchema>
 
 /**
  * Reads config.json of a Kimi-VL checkpoint.
- * @throws {CheckpointError} naming every field that is missing, malformed or of an unsupported variant
+ * @throws {CheckpointError} when it is another model's, or naming every field that is missing, malformed or of an
+ * unsupported variant
  */
-export function readModelConfig(checkpointDir: string): Promise<ModelConfig> {
-  return readModelJson(checkpointDir, modelConfigFile, configSchema)
+export async function readModelConfig(checkpointDir: string): Promise<ModelConfig> {
+  const content = await readModelJson(checkpointDir, modelConfigFile, typeSchema)
+  if (content.model_type !== modelType) {
+    throw new CheckpointError(
+      `${modelConfigFile} is of a ${content.model_type} model; only ${modelType} works`,
+    )
+  }
+  return checkModelJson(modelConfigFile, content, configSchema)
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import { lfsPointerProblem, lfsPointerStart } from '../../checkpoint/lfs-pointer.ts'
 
 /** An error for the operator that names the file of the checkpoint and what is wrong in it. */
 export function unusableFile(file: string, problem: string, options?: ErrorOptions): Error {
@@ -10,11 +11,14 @@ export function unusableFile(file: string, problem: string, options?: ErrorOptio
 
 /** @throws {CheckpointError} when the file cannot be read */
 export async function readModelText(modelFolder: string, file: string): Promise<string> {
+  let text: string
   try {
-    return await readFile(join(modelFolder, file), 'utf8')
+    text = await readFile(join(modelFolder, file), 'utf8')
   } catch (cause) {
     throw unusableFile(file, 'cannot be read', { cause })
   }
+  if (text.startsWith(lfsPointerStart)) throw new CheckpointError(`${file} ${lfsPointerProblem}`)
+  return text
 }
 
 /** @throws {CheckpointError} naming every field at fault when the file is missing, not JSON or not as `schema` says */
@@ -23,7 +27,16 @@ export async function readModelJson<Schema extends z.ZodType>(
   file: string,
   schema: Schema,
 ): Promise<z.infer<Schema>> {
-  const result = schema.safeParse(parseJson(file, await readModelText(modelFolder, file)))
+  return checkModelJson(file, parseJson(file, await readModelText(modelFolder, file)), schema)
+}
+
+/** @throws {CheckpointError} naming every field at fault */
+export function checkModelJson<Schema extends z.ZodType>(
+  file: string,
+  content: unknown,
+  schema: Schema,
+): z.infer<Schema> {
+  const result = schema.safeParse(content)
   if (result.success) return result.data
   const problems = result.error.issues.map(
     (issue) => `${issue.path.join('.') || 'content'}: ${issue.message}`,

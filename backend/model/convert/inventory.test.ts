@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { oddConfig } from '../../../test/write-checkpoint.ts'
+import { oddConfig } from '../../../test/support/write-checkpoint.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import type { ModelConfig } from '../config/model-config.ts'
 

@@ -1,19 +1,20 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { z } from 'zod'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import type { WeightForm } from '../../graph/layers.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
-import { writeWeights } from '../../graph/write-graph.ts'
 import { buildDecoderGraph } from '../deepseek/decoder-graph.ts'
-import { embeddingTensor, writeEmbeddings } from '../deepseek/embedding-table.ts'
-import { checkInventory, expectedTensors } from './inventory.ts'
-import type { ModelSource } from './model-source.ts'
+import { embeddingTensor } from '../deepseek/embedding-table.ts'
 import { buildVisionGraphs, type VisionParts } from '../moonvit/vision-graphs.ts'
-import { sourceFileSchema } from './source-files.ts'
+import { checkInventory, expectedTensors } from './inventory.ts'
+import { readManifest, type Manifest } from './manifest.ts'
+import type { ModelSource } from './model-source.ts'
+import { removeAbandoned } from './partial-folder.ts'
+import { findDamage } from './verify-files.ts'
+import { writeModel } from './write-model.ts'
 
 /**
  * Weights that share one scale. 64 read 6 % fewer bytes than 32 and lose little: on the nano model all golden texts and
@@ -39,7 +40,10 @@ export interface ModelFolderOptions {
   readonly weights: WeightFormName
   /** Sequences that can take part in one run. */
   readonly slots: number
+  /** Lines for the operator. */
   readonly onProgress?: (text: string) => void
+  /** Ends a conversion, which leaves nothing behind then. */
+  readonly signal?: AbortSignal
 }
 
 /** A checkpoint in the form ONNX Runtime loads. */
@@ -50,24 +54,11 @@ export interface ModelFolder {
   readonly embeddingType: FloatType
 }
 
-/** Raised when the weights files of the same checkpoint would come out different. */
-const converterVersion = 1
-
-const manifestSchema = z.object({
-  converterVersion: z.literal(converterVersion),
-  weights: z.string(),
-  /** SHA-256 over name, type, shape and place of every external tensor. */
-  layout: z.string(),
-  sources: z.array(sourceFileSchema),
-})
-type Manifest = z.infer<typeof manifestSchema>
-
 /** In the order in which they are converted. */
 type Graphs = VisionParts<BuiltGraph> & { readonly decoder: BuiltGraph }
 type GraphName = keyof Graphs
 
 const fileNames = {
-  manifest: 'manifest.json',
   embeddings: 'embeddings.weights',
   weights: {
     embedding: 'vision-embedding.weights',
@@ -77,10 +68,13 @@ const fileNames = {
   } satisfies Record<GraphName, string>,
 }
 
+const weightsFiles = [fileNames.embeddings, ...Object.values(fileNames.weights)]
+
 /**
- * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files
- * and the layout stay the same; the small graph files are made anew at every call.
- * @throws {CheckpointError} when the source is not a usable Kimi-VL
+ * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files, the
+ * layout and every byte that was written stay the same; damaged ones are made again. The small graph files are made
+ * anew at every call.
+ * @throws {CheckpointError} when the source is not a usable Kimi-VL, or the converted form cannot be written
  */
 export async function prepareModelFolder(
   source: ModelSource,
@@ -88,19 +82,9 @@ export async function prepareModelFolder(
 ): Promise<ModelFolder> {
   const { config, checkpoint } = source
   checkInventory(checkpoint.shapes, expectedTensors(config))
-  const form = weightForms[options.weights]
-  const { slots } = options
-  const graphs: Graphs = {
-    ...buildVisionGraphs({ config: config.vision_config, checkpoint, form: form.vision }),
-    decoder: buildDecoderGraph(config.text_config, checkpoint, {
-      form: form.decoder,
-      lanes: slots,
-    }),
-  }
+  const graphs = buildGraphs(source, options)
   const folder = path.join(options.modelsDir, `${source.name}-onnx-${options.weights}`)
-  if (!(await isCurrent(folder, source, options, graphs))) {
-    await convert(folder, source, options, graphs)
-  }
+  await prepareWeights(folder, source, options, graphs)
   const write = (name: string, graph: GraphName) =>
     writeGraphFile(path.join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
@@ -109,87 +93,80 @@ export async function prepareModelFolder(
       blocks: await write('vision-blocks', 'blocks'),
       projector: await write('vision-projector', 'projector'),
     },
-    decoderGraphFile: await write(`decoder-${slots}-slots`, 'decoder'),
+    decoderGraphFile: await write(`decoder-${options.slots}-slots`, 'decoder'),
     embeddingFile: path.join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
   }
 }
 
-async function isCurrent(
-  folder: string,
-  source: ModelSource,
-  options: ModelFolderOptions,
-  graphs: Graphs,
-): Promise<boolean> {
-  const manifest = await readManifest(folder)
-  return (
-    manifest !== undefined &&
-    manifest.weights === options.weights &&
-    manifest.layout === layoutHash(graphs) &&
-    (await source.filesUnchanged(manifest.sources))
-  )
-}
-
-/** A folder without a readable manifest of this version is as good as none: it is made anew. */
-async function readManifest(folder: string): Promise<Manifest | undefined> {
-  const file = path.join(folder, fileNames.manifest)
-  if (!existsSync(file)) return undefined
-  const text = await readFile(file, 'utf8')
-  try {
-    return manifestSchema.safeParse(JSON.parse(text)).data
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
+function buildGraphs(
+  { config, checkpoint }: ModelSource,
+  { weights, slots }: ModelFolderOptions,
+): Graphs {
+  const form = weightForms[weights]
+  return {
+    ...buildVisionGraphs({ config: config.vision_config, checkpoint, form: form.vision }),
+    decoder: buildDecoderGraph(config.text_config, checkpoint, {
+      form: form.decoder,
+      lanes: slots,
+    }),
   }
 }
 
-/** Writes everything into a folder of its own name, then puts it in place in one step. */
-async function convert(
+/** Sees to it that `folder` holds the weights of these graphs, every byte as it was written. */
+async function prepareWeights(
   folder: string,
   source: ModelSource,
   options: ModelFolderOptions,
   graphs: Graphs,
 ): Promise<void> {
-  const partial = `${folder}.partial-${process.pid}`
-  await rm(partial, { recursive: true, force: true })
-  await mkdir(partial, { recursive: true })
-  try {
-    const report = progress(externalBytes(graphs), options)
-    for (const [name, graph] of Object.entries(graphs) as [GraphName, BuiltGraph][]) {
-      await writeWeights(graph, path.join(partial, fileNames.weights[name]), report)
-    }
-    await writeEmbeddings(source.checkpoint, path.join(partial, fileNames.embeddings))
-    const manifest: Manifest = {
-      converterVersion,
-      weights: options.weights,
-      layout: layoutHash(graphs),
-      sources: await source.describeFiles(),
-    }
-    await writeFile(path.join(partial, fileNames.manifest), JSON.stringify(manifest, null, 2))
-    await rm(folder, { recursive: true, force: true })
-    await rename(partial, folder)
-  } finally {
-    await rm(partial, { recursive: true, force: true })
+  const { modelsDir, weights, signal } = options
+  const report = options.onProgress ?? (() => {})
+  for (const name of await removeAbandoned(modelsDir, Date.now())) {
+    report(`removed ${path.join(modelsDir, name)}, which an interrupted conversion left`)
   }
+  const made = { weights, layout: layoutHash(graphs) }
+  const found = await readManifest(folder)
+  if (found !== undefined && (await isMadeFrom(found, made, source))) {
+    const damage = await findDamage(folder, found.files, signal)
+    if (damage === undefined) return
+    report(`${path.join(folder, damage)}: converting the checkpoint again`)
+    await rm(folder, { recursive: true })
+  }
+  await writeModel(folder, {
+    source,
+    made,
+    graphs: byFileName(graphs),
+    embeddingsFile: fileNames.embeddings,
+    report,
+    signal,
+  })
+  await checkWritten(folder, signal)
 }
 
-/** Bytes of all external tensors, without the gaps between them. */
-function externalBytes(graphs: Graphs): number {
-  return Object.values(graphs)
-    .flatMap((graph: BuiltGraph) => graph.spec.initializers)
-    .reduce((sum, tensor) => sum + ('offset' in tensor ? tensor.byteLength : 0), 0)
+async function isMadeFrom(
+  manifest: Manifest,
+  { weights, layout }: Pick<Manifest, 'weights' | 'layout'>,
+  source: ModelSource,
+): Promise<boolean> {
+  return (
+    manifest.weights === weights &&
+    manifest.layout === layout &&
+    weightsFiles.every((name) => name in manifest.files) &&
+    (await source.filesUnchanged(manifest.sources))
+  )
 }
 
-/** Tells each further tenth of the work. */
-function progress(totalBytes: number, { onProgress }: ModelFolderOptions): (bytes: number) => void {
-  let written = 0
-  let told = 0
-  return (bytes) => {
-    written += bytes
-    const tenths = Math.floor((10 * written) / totalBytes)
-    if (tenths > told) onProgress?.(`converting weights: ${tenths * 10} %`)
-    told = tenths
-  }
+/** Nothing is loaded that was not read back. @throws {CheckpointError} when the disk does not hold what was written */
+async function checkWritten(folder: string, signal: AbortSignal | undefined): Promise<void> {
+  const damage = await findDamage(folder, (await readManifest(folder))?.files ?? {}, signal)
+  if (damage === undefined) return
+  throw new CheckpointError(`the disk does not keep what is written: ${path.join(folder, damage)}`)
+}
+
+function byFileName(graphs: Graphs): Record<string, BuiltGraph> {
+  const names = Object.entries(fileNames.weights) as [GraphName, string][]
+  return Object.fromEntries(names.map(([graph, file]) => [file, graphs[graph]]))
 }
 
 function layoutHash(graphs: Graphs): string {

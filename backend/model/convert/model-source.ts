@@ -12,7 +12,7 @@ export interface ModelSource {
   readonly preprocessor: PreprocessorConfig
   readonly checkpoint: Checkpoint
   /** What a conversion is made from, to tell later whether it is still current. */
-  describeFiles(): Promise<SourceFile[]>
+  describeFiles(signal?: AbortSignal): Promise<SourceFile[]>
   filesUnchanged(files: readonly SourceFile[]): Promise<boolean>
 }
 
@@ -26,7 +26,7 @@ export async function openModelSource(checkpointDir: string): Promise<ModelSourc
     config: await readModelConfig(checkpointDir),
     preprocessor: await readPreprocessorConfig(checkpointDir),
     checkpoint: await openCheckpoint(checkpointDir),
-    describeFiles: () => describeSources(checkpointDir),
+    describeFiles: (signal) => describeSources(checkpointDir, signal),
     filesUnchanged: (files) => sourcesUnchanged(checkpointDir, files),
   }
 }

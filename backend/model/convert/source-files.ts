@@ -18,12 +18,15 @@ export const sourceFileSchema = z.object({
 export type SourceFile = z.infer<typeof sourceFileSchema>
 
 /** Hashes the files of a checkpoint folder that decide its graphs and weights. */
-export async function describeSources(checkpointDir: string): Promise<SourceFile[]> {
+export async function describeSources(
+  checkpointDir: string,
+  signal?: AbortSignal,
+): Promise<SourceFile[]> {
   const sources: SourceFile[] = []
   for (const name of [modelConfigFile, ...(await weightFileNames(checkpointDir))]) {
     const file = path.join(checkpointDir, name)
     const { size, mtimeMs } = await stat(file)
-    sources.push({ name, size, mtimeMs, sha256: await sha256OfFile(file) })
+    sources.push({ name, size, mtimeMs, sha256: await sha256OfFile(file, signal) })
   }
   return sources
 }
@@ -44,8 +47,8 @@ export async function sourcesUnchanged(
   return true
 }
 
-async function sha256OfFile(file: string): Promise<string> {
+async function sha256OfFile(file: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash)
+  await pipeline(createReadStream(file), hash, { signal })
   return hash.digest('hex')
 }

@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { Checkpoint, CheckpointTensor } from '../../checkpoint/checkpoint.ts'
 import { floatTypes, toFloat32, type FloatType } from '../../checkpoint/half-float.ts'
-import { assertFinite, rowCount } from '../../graph/weight-source.ts'
+import { assertFinite, rowCount, rowSize } from '../../graph/weight-source.ts'
+import { WeightsFile, type FileDigest, type WriteOptions } from '../../graph/weights-file.ts'
 
 /** Rows copied at a time: 16 MB of the real model's table. */
 const rowsPerCopy = 4096
@@ -11,20 +12,38 @@ export function embeddingTensor(checkpoint: Checkpoint): CheckpointTensor {
   return checkpoint.tensor('language_model.model.embed_tokens.weight')
 }
 
+/** Bytes of the embedding table as it is written. */
+export function embeddingBytes(tensor: CheckpointTensor): number {
+  return rowCount(tensor) * rowSize(tensor) * floatTypes[tensor.type]
+}
+
 /** Copies the embedding table, in the checkpoint's own type, to a file of nothing but rows. */
-export async function writeEmbeddings(checkpoint: Checkpoint, path: string): Promise<void> {
-  const tensor = embeddingTensor(checkpoint)
-  const file = await open(path, 'w')
+export async function writeEmbeddings(
+  tensor: CheckpointTensor,
+  path: string,
+  { onBytes, signal }: WriteOptions,
+): Promise<FileDigest> {
+  const file = await WeightsFile.create(path)
   try {
+    let position = 0
     for (let row = 0; row < rowCount(tensor); row += rowsPerCopy) {
+      signal?.throwIfAborted()
       const bytes = await tensor.readRawRows(row, Math.min(rowsPerCopy, rowCount(tensor) - row))
       assertFinite(toFloat32(bytes, tensor.type))
-      await file.write(bytes)
+      await file.write(position, bytes)
+      position += bytes.length
+      onBytes?.(bytes.length)
     }
-    await file.sync()
+    return await file.finish()
   } finally {
     await file.close()
   }
+}
+
+interface TableShape {
+  readonly type: FloatType
+  readonly rows: number
+  readonly hiddenSize: number
 }
 
 /**
@@ -33,29 +52,33 @@ export async function writeEmbeddings(checkpoint: Checkpoint, path: string): Pro
  */
 export class EmbeddingTable {
   readonly #file: number
-  readonly #type: FloatType
-  readonly #hiddenSize: number
-  readonly #rows: number
+  readonly #shape: TableShape
 
-  constructor(path: string, type: FloatType, hiddenSize: number) {
+  /** @throws {CheckpointError} when the file does not hold exactly the rows of the vocabulary */
+  constructor(path: string, shape: TableShape) {
+    this.#shape = shape
     this.#file = openSync(path, 'r')
-    this.#type = type
-    this.#hiddenSize = hiddenSize
-    this.#rows = fstatSync(this.#file).size / this.#rowBytes
+    const { size } = fstatSync(this.#file)
+    if (size === shape.rows * this.#rowBytes) return
+    closeSync(this.#file)
+    throw new CheckpointError(
+      `${path} has ${size} bytes, ${shape.rows} rows of the vocabulary take ${shape.rows * this.#rowBytes}`,
+    )
   }
 
   get #rowBytes(): number {
-    return this.#hiddenSize * floatTypes[this.#type]
+    return this.#shape.hiddenSize * floatTypes[this.#shape.type]
   }
 
   /** Writes one row per id into `target` [ids, hiddenSize]. @throws {RangeError} for an id outside the table */
   lookUp(ids: Int32Array, target: Float32Array): void {
+    const { rows, type, hiddenSize } = this.#shape
     const row = new Uint8Array(this.#rowBytes)
     ids.forEach((id, index) => {
-      if (id < 0 || id >= this.#rows) throw new RangeError(`token id ${id} of ${this.#rows}`)
+      if (id < 0 || id >= rows) throw new RangeError(`token id ${id} of ${rows}`)
       const read = readSync(this.#file, row, 0, row.length, id * this.#rowBytes)
       if (read !== row.length) throw new RangeError(`the embedding table ends inside row ${id}`)
-      target.set(toFloat32(row, this.#type), index * this.#hiddenSize)
+      target.set(toFloat32(row, type), index * hiddenSize)
     })
   }
 

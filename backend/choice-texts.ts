@@ -1,0 +1,53 @@
+import type { FinishReason, GenerationEvent } from '../shared/api/events.ts'
+import { ChoiceText, type TextPart } from './choice-text.ts'
+import type { EngineEvent } from './engine/job.ts'
+import type { Processor } from './processor/processor.ts'
+
+type Delta = Extract<GenerationEvent, { type: 'delta' }>
+
+interface ChoiceTextsOptions {
+  readonly choices: number
+  readonly stops: readonly string[]
+  readonly withLogprobs: boolean
+}
+
+/** All choices of one answer as their reader sees them: their texts, up to a stop string, and why each ended. */
+export class ChoiceTexts {
+  readonly #texts: readonly ChoiceText[]
+  readonly #withLogprobs: boolean
+
+  constructor(processor: Processor, { choices, stops, withLogprobs }: ChoiceTextsOptions) {
+    this.#texts = Array.from({ length: choices }, () => new ChoiceText(processor, stops))
+    this.#withLogprobs = withLogprobs
+  }
+
+  /** Tokens that came after those that completed a stop string. */
+  get ignoredTokens(): number {
+    return this.#texts.reduce((tokens, text) => tokens + text.ignoredTokens, 0)
+  }
+
+  /** Whether a stop string came in a choice; no more tokens are wanted then. */
+  stopped(choice: number): boolean {
+    return this.#texts[choice]!.stopped
+  }
+
+  push({ choice, ids, logprobs }: Extract<EngineEvent, { type: 'tokens' }>): Delta[] {
+    return this.#deltas(choice, this.#texts[choice]!.push(ids, logprobs))
+  }
+
+  /** What was held back. Call once, when no more tokens come. */
+  flush(): Delta[] {
+    return this.#texts.flatMap((text, choice) => this.#deltas(choice, text.flush()))
+  }
+
+  /** The engine's, but `stop` wherever a stop string came, were it with the very last token. */
+  finishReasons(reasons: readonly FinishReason[]): FinishReason[] {
+    return reasons.map((reason, choice) => (this.stopped(choice) ? 'stop' : reason))
+  }
+
+  /** Tokens may end inside a character or a stop string and yield no text yet; then there is nothing to tell. */
+  #deltas(index: number, { text, logprobs }: TextPart): Delta[] {
+    if (text === '' && logprobs.length === 0) return []
+    return [{ type: 'delta', index, text, ...(this.#withLogprobs && { logprobs }) }]
+  }
+}

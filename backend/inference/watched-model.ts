@@ -1,0 +1,59 @@
+import type { ImageRun, Model } from '../model/model.ts'
+import type { CallKind, WorkWatch } from './work-watch.ts'
+
+interface ModelWatch {
+  readonly watch: WorkWatch
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  /** Told before a call how long it may take; the call may block this thread. */
+  readonly onCall: (boundMs: number) => void
+}
+
+/** The model, with every call that takes long seen by `watch`. */
+export function watchModel(model: Model, { watch, now, onCall }: ModelWatch): Model {
+  const watched = async <Result>(
+    kind: CallKind,
+    size: number,
+    call: () => Promise<Result>,
+    sizeOf: (result: Result) => number,
+  ): Promise<Result> => {
+    onCall(watch.callBegins(kind, size, now()))
+    let done = 0
+    try {
+      const result = await call()
+      done = sizeOf(result)
+      return result
+    } finally {
+      watch.callEnded(kind, done, now())
+    }
+  }
+  const watchedRun = (run: ImageRun): ImageRun => ({
+    get features() {
+      return run.features
+    },
+    advance: (work) => watched('look', work, () => run.advance(work), Number),
+    close: () => run.close(),
+  })
+  return {
+    info: model.info,
+    beginImage: (image) => watchedRun(model.beginImage(image)),
+    openSlot: () => model.openSlot(),
+    closeSlot: (slot) => model.closeSlot(slot),
+    forkSlot: (slot, tokens) => model.forkSlot(slot, tokens),
+    truncateSlot: (slot, tokens) => model.truncateSlot(slot, tokens),
+    slotLength: (slot) => model.slotLength(slot),
+    keepRows: (slot, from, to) => model.keepRows(slot, from, to),
+    restoreRows: (slot, rows) => model.restoreRows(slot, rows),
+    dropRows: (rows) => model.dropRows(rows),
+    step(rows) {
+      const tokens = rows.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0)
+      return watched(
+        'step',
+        tokens,
+        () => model.step(rows),
+        () => tokens,
+      )
+    },
+    close: () => model.close(),
+  }
+}

@@ -1,0 +1,57 @@
+import { CallTimes } from './call-times.ts'
+
+/** Calls of the model: a step of the decoder, or a look at an image. */
+export type CallKind = 'step' | 'look'
+
+/** Milliseconds in which jobs that wait or run must see a call of the model: planning one takes far less than one. */
+const mostPauseMs = 60_000
+
+/**
+ * Watches, inside the inference process, that its work gets on. Beside it the process that started this one watches
+ * whether there is life at all. Knows no clock.
+ */
+export class WorkWatch {
+  readonly #times: Readonly<Record<CallKind, CallTimes>> = {
+    step: new CallTimes(),
+    look: new CallTimes(),
+  }
+  #call: { readonly startedMs: number; readonly boundMs: number } | undefined
+  #jobs = 0
+  #lastSignMs = 0
+
+  /** @param now milliseconds of a monotonic clock, as for all that follows @returns milliseconds that the call may take */
+  callBegins(kind: CallKind, size: number, now: number): number {
+    const boundMs = this.#times[kind].boundFor(size)
+    this.#call = { startedMs: now, boundMs }
+    return boundMs
+  }
+
+  /** @param size what was done, which may differ from what was asked; 0 when the call failed */
+  callEnded(kind: CallKind, size: number, now: number): void {
+    if (size > 0 && this.#call !== undefined) {
+      this.#times[kind].measured(size, now - this.#call.startedMs)
+    }
+    this.#call = undefined
+    this.#lastSignMs = now
+  }
+
+  jobBegins(now: number): void {
+    if (this.#jobs === 0) this.#lastSignMs = now
+    this.#jobs += 1
+  }
+
+  jobEnded(): void {
+    this.#jobs -= 1
+  }
+
+  /** @returns what does not get on, for the operator */
+  problem(now: number): string | undefined {
+    if (this.#call !== undefined) {
+      const { startedMs, boundMs } = this.#call
+      if (now - startedMs <= boundMs) return undefined
+      return `A call of the model takes more than ${Math.round(boundMs)} ms`
+    }
+    if (this.#jobs === 0 || now - this.#lastSignMs <= mostPauseMs) return undefined
+    return `Nothing was done for any of ${this.#jobs} jobs in ${mostPauseMs} ms`
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { digestPartBytes } from '../../graph/weights-file.ts'
+import { sourceFileSchema } from './source-files.ts'
+
+/** Raised when the weights files of the same checkpoint, or what the manifest says of them, would come out different. */
+const converterVersion = 2
+
+const fileName = 'manifest.json'
+
+const fileDigestSchema = z
+  .object({ bytes: z.int().min(0), parts: z.array(z.string().regex(/^[\da-f]{64}$/)).readonly() })
+  .refine(({ bytes, parts }) => parts.length === Math.ceil(bytes / digestPartBytes))
+
+const manifestSchema = z.object({
+  weights: z.string(),
+  /** SHA-256 over name, type, shape and place of every external tensor. */
+  layout: z.string(),
+  sources: z.array(sourceFileSchema),
+  /** Every weights file of the folder. */
+  files: z.record(z.string(), fileDigestSchema),
+})
+
+/** What a converted model was made from, and what its files hold. */
+export type Manifest = z.infer<typeof manifestSchema>
+
+const storedSchema = manifestSchema.extend({ converterVersion: z.literal(converterVersion) })
+
+/** @returns undefined when there is no readable manifest of this version: the folder is as good as none */
+export async function readManifest(folder: string): Promise<Manifest | undefined> {
+  const file = path.join(folder, fileName)
+  if (!existsSync(file)) return undefined
+  const text = await readFile(file, 'utf8')
+  try {
+    return storedSchema.safeParse(JSON.parse(text)).data
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
+  const text = JSON.stringify({ converterVersion, ...manifest }, null, 2)
+  await writeFile(path.join(folder, fileName), text)
+}

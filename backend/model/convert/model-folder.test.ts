@@ -1,0 +1,188 @@
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { requireSpace } from './free-space.ts'
+import { prepareModelFolder } from './model-folder.ts'
+import { openModelSource } from './model-source.ts'
+
+let root: string
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'model-folder-'))
+})
+afterAll(() => rm(root, { recursive: true }))
+
+describe('prepareModelFolder()', () => {
+  const setUp = async (name: string) => {
+    const checkpointDir = path.join(root, name)
+    const modelsDir = path.join(root, `${name}-models`)
+    await cp('models/kimi-vl-nano', checkpointDir, { recursive: true })
+    const told: string[] = []
+    const prepare = async (slots = 1, signal = new AbortController().signal) => {
+      const source = await openModelSource(checkpointDir)
+      const onProgress = (text: string) => told.push(text)
+      const options = { modelsDir, weights: 'q8', slots, onProgress, signal } as const
+      try {
+        return await prepareModelFolder(source, options)
+      } finally {
+        await source.checkpoint.close()
+      }
+    }
+    const converted = path.join(modelsDir, `${name}-onnx-q8`)
+    const weights = path.join(converted, 'decoder.weights')
+    return { checkpointDir, modelsDir, prepare, told, converted, weights }
+  }
+  const written = async (file: string) => (await stat(file)).ino
+
+  it('converts once and reuses the weights, also for another number of slots', async () => {
+    const { prepare, told, weights, modelsDir } = await setUp('reuse')
+    await prepare(1)
+    expect(told).toEqual([expect.stringMatching(/^converting weights: done, 3\.8 MB in \d+ s$/)])
+    const first = await written(weights)
+    await prepare(1)
+    await prepare(3)
+    expect(await written(weights)).toBe(first)
+    expect(await readdir(modelsDir)).toEqual(['reuse-onnx-q8'])
+    expect((await readdir(path.dirname(weights))).toSorted()).toEqual([
+      'decoder-1-slots.onnx',
+      'decoder-3-slots.onnx',
+      'decoder.weights',
+      'embeddings.weights',
+      'manifest.json',
+      'vision-blocks.onnx',
+      'vision-blocks.weights',
+      'vision-embedding.onnx',
+      'vision-embedding.weights',
+      'vision-projector.onnx',
+      'vision-projector.weights',
+    ])
+  })
+
+  it('reuses the weights when only file times changed, and converts anew when bytes did', async () => {
+    const { prepare, weights, checkpointDir } = await setUp('changed')
+    const shard = path.join(checkpointDir, 'model-00001-of-00002.safetensors')
+    await prepare()
+    const first = await written(weights)
+    await utimes(shard, new Date(), new Date(0))
+    await prepare()
+    expect(await written(weights)).toBe(first)
+    const bytes = await readFile(shard)
+    bytes[bytes.length - 1]! ^= 1
+    await writeFile(shard, bytes)
+    await utimes(shard, new Date(), new Date(1000))
+    await prepare()
+    expect(await written(weights)).not.toBe(first)
+  })
+
+  it('replaces a folder whose manifest is damaged', async () => {
+    const { prepare, weights } = await setUp('damaged')
+    await prepare()
+    await writeFile(path.join(path.dirname(weights), 'manifest.json'), '{"half":')
+    await writeFile(weights, 'damaged')
+    await prepare()
+    expect((await stat(weights)).size).toBeGreaterThan(1_000_000)
+  })
+
+  it('leaves the finished folder alone when a later conversion fails', async () => {
+    const { prepare, weights, checkpointDir, modelsDir } = await setUp('failing')
+    await prepare()
+    const first = await written(weights)
+    const shard = path.join(checkpointDir, 'model-00002-of-00002.safetensors')
+    const bytes = await readFile(shard)
+    bytes.fill(0xff, bytes.length - 64)
+    await writeFile(shard, bytes)
+    await utimes(shard, new Date(), new Date(1000))
+    await expect(prepare()).rejects.toThrow(
+      /cannot convert into .*failing-onnx-q8.*: cannot write .*not a finite number/,
+    )
+    expect(await written(weights)).toBe(first)
+    expect(await readdir(modelsDir)).toEqual(['failing-onnx-q8'])
+  })
+
+  it('names the field of config.json that is not supported', async () => {
+    const { prepare, checkpointDir } = await setUp('config')
+    const file = path.join(checkpointDir, 'config.json')
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, text.replace('"n_group": 1', '"n_group": 8'))
+    await expect(prepare()).rejects.toThrow('text_config.n_group')
+  })
+
+  it.each([
+    'decoder.weights',
+    'embeddings.weights',
+    'vision-blocks.weights',
+    'vision-embedding.weights',
+    'vision-projector.weights',
+  ])(
+    'makes %s anew when a byte of it was flipped, when it is short, and when it is missing',
+    async (name) => {
+      const { prepare, told, converted } = await setUp(`flipped-${name}`)
+      const file = path.join(converted, name)
+      await prepare()
+      const whole = await readFile(file)
+      const flipped = Buffer.from(whole)
+      flipped[Math.floor(whole.length / 2)]! ^= 1
+      for (const [damage, content] of [
+        [`is damaged between byte 0 and ${whole.length}`, flipped],
+        [`has ${whole.length - 4096} bytes instead of ${whole.length}`, whole.subarray(4096)],
+        ['cannot be read (ENOENT)', undefined],
+      ] as const) {
+        await rm(file)
+        if (content !== undefined) await writeFile(file, content)
+        told.length = 0
+        await prepare()
+        expect(told[0]).toBe(`${file} ${damage}: converting the checkpoint again`)
+        expect((await readFile(file)).equals(whole)).toBe(true)
+      }
+    },
+  )
+
+  it('removes what an interrupted conversion left, and leaves alone what others are writing', async () => {
+    const { prepare, told, modelsDir } = await setUp('partials')
+    const make = (name: string) => mkdir(path.join(modelsDir, name), { recursive: true })
+    const goneProcess = 2 ** 22 + 1
+    const gone = [
+      `a-onnx-q8.partial-${goneProcess}`,
+      `a-onnx-q8.partial-${hostname()}-${goneProcess}`,
+      'b-onnx-f32.partial-another.host-1-17',
+    ]
+    const kept = [
+      `a-onnx-q8.partial-${hostname()}-${process.ppid}`,
+      'b-onnx-q8.partial-another-host-17',
+      'partial-1',
+    ]
+    for (const name of [...gone, ...kept]) await make(name)
+    const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000)
+    await utimes(path.join(modelsDir, gone[2]!), longAgo, longAgo)
+    await prepare()
+    expect((await readdir(modelsDir)).toSorted()).toEqual([...kept, 'partials-onnx-q8'].toSorted())
+    expect(told.filter((line) => line.startsWith('removed '))).toHaveLength(gone.length)
+  })
+
+  it('leaves nothing behind when it is ended', async () => {
+    const { prepare, modelsDir } = await setUp('ended')
+    const ending = new AbortController()
+    ending.abort(new Error('enough'))
+    await expect(prepare(1, ending.signal)).rejects.toThrow('enough')
+    expect(await readdir(modelsDir)).toEqual([])
+  })
+})
+
+describe('requireSpace()', () => {
+  it('names the folder, what is needed and what is free', async () => {
+    await expect(requireSpace(root, 9e18)).rejects.toThrow(
+      new RegExp(`needs 9000000 TB in ${root}, and [\\d.]+ [kMGT]B are free`),
+    )
+    await expect(requireSpace(root, 1)).resolves.toBeUndefined()
+  })
+})

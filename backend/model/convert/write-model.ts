@@ -1,0 +1,81 @@
+import { mkdir, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { Progress } from '../../../shared/progress/progress.ts'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import type { BuiltGraph } from '../../graph/graph-builder.ts'
+import type { FileDigest } from '../../graph/weights-file.ts'
+import { writeWeights } from '../../graph/write-graph.ts'
+import { embeddingBytes, embeddingTensor, writeEmbeddings } from '../deepseek/embedding-table.ts'
+import { requireSpace } from './free-space.ts'
+import { writeManifest, type Manifest } from './manifest.ts'
+import type { ModelSource } from './model-source.ts'
+import { partialFolderOf } from './partial-folder.ts'
+
+interface Conversion {
+  readonly source: ModelSource
+  /** What the files are made as; goes into the manifest. */
+  readonly made: Pick<Manifest, 'weights' | 'layout'>
+  /** Weights file -> the graph whose weights it holds. */
+  readonly graphs: Readonly<Record<string, BuiltGraph>>
+  readonly embeddingsFile: string
+  readonly report: (line: string) => void
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * Writes the weights of a model into a folder of its own name, then puts that in the place of `folder` in one step.
+ * @throws {CheckpointError} when there is no room, or the files cannot be written; what was written is removed then
+ */
+export async function writeModel(folder: string, conversion: Conversion): Promise<void> {
+  const partial = partialFolderOf(folder)
+  await rm(partial, { recursive: true, force: true })
+  await mkdir(partial, { recursive: true })
+  try {
+    await requireSpace(partial, totalBytes(conversion))
+    const files = await writeFiles(partial, conversion)
+    const sources = await conversion.source.describeFiles(conversion.signal)
+    await writeManifest(partial, { ...conversion.made, sources, files })
+    await rm(folder, { recursive: true, force: true })
+    await rename(partial, folder)
+  } catch (error) {
+    conversion.signal?.throwIfAborted()
+    if (error instanceof CheckpointError) throw error
+    const problem = (error as Error).message
+    throw new CheckpointError(`cannot convert into ${partial}: ${problem}`, { cause: error })
+  } finally {
+    await rm(partial, { recursive: true, force: true })
+  }
+}
+
+async function writeFiles(
+  partial: string,
+  conversion: Conversion,
+): Promise<Record<string, FileDigest>> {
+  const { source, graphs, embeddingsFile, report, signal } = conversion
+  const progress = new Progress({
+    title: 'converting weights',
+    totalBytes: totalBytes(conversion),
+    report,
+    now: () => performance.now(),
+  })
+  const options = { onBytes: (count: number) => progress.add(count), ...(signal && { signal }) }
+  const files: Record<string, FileDigest> = {}
+  for (const [name, graph] of Object.entries(graphs)) {
+    files[name] = await writeWeights(graph, path.join(partial, name), options)
+  }
+  const embeddings = embeddingTensor(source.checkpoint)
+  const target = path.join(partial, embeddingsFile)
+  files[embeddingsFile] = await writeEmbeddings(embeddings, target, options)
+  progress.end()
+  return files
+}
+
+/** Bytes of all weights, without the gaps between them. */
+function totalBytes({ source, graphs }: Conversion): number {
+  return Object.values(graphs)
+    .flatMap((graph) => graph.spec.initializers)
+    .reduce(
+      (sum, tensor) => sum + ('offset' in tensor ? tensor.byteLength : 0),
+      embeddingBytes(embeddingTensor(source.checkpoint)),
+    )
+}

@@ -1,0 +1,109 @@
+import { maxImagePixels } from '../../../shared/api/limits.ts'
+import type { Size } from '../image-size.ts'
+import { largestAvifItem } from './avif-file.ts'
+import {
+  coefficientBytes,
+  decoderBytesPerPixel,
+  estimatedMsPerPixel,
+  resultBytesPerPixel,
+} from './decode-limits.ts'
+import { firstFrame, screenOf } from './gif-file.ts'
+import { imageType, type ImageType } from './image-type.ts'
+import { readJpegHead } from './jpeg-file.ts'
+import { readPngHeader } from './png-file.ts'
+import { readTiffHeader } from './tiff-file.ts'
+import { webpSize } from './webp-file.ts'
+
+/** What decoding an image file is expected to take. */
+export interface DecodeCost {
+  readonly bytes: number
+  readonly ms: number
+}
+
+/** What a header says of the memory a decoder needs. */
+interface Demand {
+  readonly pixels: number
+  /** Bytes of all that is kept beside the result. */
+  readonly decoderBytes: number
+}
+
+/** The largest picture there may be, decoded at the greatest expense. */
+const unknown: Demand = {
+  pixels: maxImagePixels,
+  decoderBytes: maxImagePixels * decoderBytesPerPixel.avif,
+}
+
+/** GIF blocks that are looked at before the first frame; comments and extensions take some dozens. */
+const maxGifBlocks = 1_000
+
+/**
+ * Most memory that decoding the file takes, by its header alone and without a decoder: quick enough for the main thread,
+ * however large the file. A header that cannot be read counts as the largest picture there may be; what is no
+ * picture, or is over the limit of pixels and will be refused, costs nothing.
+ */
+export function estimateDecode(file: Uint8Array): DecodeCost {
+  const type = imageType(file)
+  if (type === undefined) return { bytes: 0, ms: 0 }
+  const { pixels, decoderBytes } = demandOf(file, type) ?? unknown
+  if (pixels > maxImagePixels) return { bytes: 0, ms: 0 }
+  return { bytes: pixels * resultBytesPerPixel + decoderBytes, ms: pixels * estimatedMsPerPixel }
+}
+
+function demandOf(file: Uint8Array, type: ImageType): Demand | undefined {
+  switch (type) {
+    case 'jpeg':
+      return jpegDemand(file)
+    case 'png':
+      return pngDemand(file)
+    case 'webp':
+      return perPixel(webpSize(file), decoderBytesPerPixel.webp)
+    case 'gif':
+      return gifDemand(file)
+    case 'heif':
+      return perPixel(largestAvifItem(file), decoderBytesPerPixel.avif)
+    case 'tiff':
+      return tiffDemand(file)
+  }
+}
+
+function jpegDemand(file: Uint8Array): Demand | undefined {
+  const head = readJpegHead(file)
+  if (head === undefined) return undefined
+  const { frame, hasSeveralScans } = head
+  const samples = frame.components.reduce((sum, component) => sum + component.samples, 0)
+  return {
+    pixels: frame.width * frame.height,
+    decoderBytes: hasSeveralScans ? samples * coefficientBytes : 0,
+  }
+}
+
+/** An interlaced PNG is whole only after its last pass. */
+function pngDemand(file: Uint8Array): Demand | undefined {
+  const header = readPngHeader(file)
+  if (header === undefined) return undefined
+  const pixels = header.width * header.height
+  return { pixels, decoderBytes: header.interlaced ? pixels * header.bytesPerPixel : 0 }
+}
+
+function gifDemand(file: Uint8Array): Demand | undefined {
+  const frame = firstFrame(file, maxGifBlocks)
+  if (frame === undefined) return undefined
+  const { width, height } = screenOf(file)
+  const reach = { width: frame.left + frame.width, height: frame.top + frame.height }
+  const whole = { width: Math.max(width, reach.width), height: Math.max(height, reach.height) }
+  return perPixel(whole, decoderBytesPerPixel.gif)
+}
+
+/** Strips and tiles are decoded whole, and one may be all of the picture. */
+function tiffDemand(file: Uint8Array): Demand | undefined {
+  const header = readTiffHeader(file)
+  if (header === undefined) return undefined
+  const pixels = header.width * header.height
+  return { pixels, decoderBytes: pixels * header.bytesPerPixel }
+}
+
+function perPixel(size: Size | undefined, bytes: number): Demand | undefined {
+  if (size === undefined) return undefined
+  const pixels = size.width * size.height
+  return { pixels, decoderBytes: pixels * bytes }
+}

@@ -1,0 +1,51 @@
+/** One marker segment; positions are of its content, behind marker and length. */
+export interface JpegSegment {
+  /** Second byte of the marker. */
+  readonly marker: number
+  readonly start: number
+  readonly end: number
+}
+
+export const jpegMarkers = { sos: 0xda, eoi: 0xd9 } as const
+
+/**
+ * Walks through the marker segments of a JPEG file as libjpeg's next_marker does, entropy-coded data skipped over (ITU-T T.81,
+ * annex B). Ends behind the end marker or where the file breaks off. Takes one pass over the bytes, however they lie.
+ */
+export function* jpegSegments(file: Uint8Array): Generator<JpegSegment> {
+  let at = 2
+  for (;;) {
+    at = nextMarker(file, at)
+    if (at < 0) return
+    const marker = file[at + 1]!
+    at += 2
+    if (standsAlone(marker)) {
+      if (marker === jpegMarkers.eoi) {
+        yield { marker, start: at, end: at }
+        return
+      }
+      continue
+    }
+    if (at + 2 > file.length) return
+    const end = at + Math.max(2, file[at]! * 256 + file[at + 1]!)
+    if (end > file.length) return
+    yield { marker, start: at + 2, end }
+    at = end
+  }
+}
+
+/** Position of the next 0xff with a marker behind it; a zero behind it is data, another 0xff padding. */
+function nextMarker(file: Uint8Array, from: number): number {
+  const last = file.length - 1
+  for (let at = from; at < last; at++) {
+    if (file[at] !== 0xff) continue
+    const next = file[at + 1]!
+    if (next !== 0 && next !== 0xff) return at
+  }
+  return -1
+}
+
+/** Markers without a length: TEM, RSTn, SOI, EOI, and reserved ones, which libjpeg skips when it looks for a restart. */
+function standsAlone(marker: number): boolean {
+  return marker < 0xc0 || (marker >= 0xd0 && marker <= jpegMarkers.eoi)
+}

@@ -1,0 +1,38 @@
+import { unsupported } from '../image-problem.ts'
+import type { Size } from '../image-size.ts'
+import type { ImageReading } from './image-reading.ts'
+
+/** Where IHDR's content begins, behind the signature and its own length and name (PNG, 11.2.1). */
+const headerAt = 16
+
+/** Samples of a pixel by colour type: grey, RGB, palette, grey and RGB with transparency. */
+const samplesOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
+
+interface PngHeader extends Size {
+  readonly interlaced: boolean
+  /** Of a decoded pixel: one transparent colour (`tRNS`) adds a sample. */
+  readonly bytesPerPixel: number
+}
+
+/** How to decode a PNG. @throws {ImageProblem} `unsupported_image` for Apple's own form, which is no PNG to others */
+export function readPng(file: Uint8Array): ImageReading {
+  if (firstChunk(file) === 'CgBI') throw unsupported("PNG in Apple's own form (CgBI)")
+  return { type: 'png', bytes: file }
+}
+
+/** @returns undefined when the file does not begin with a header */
+export function readPngHeader(file: Uint8Array): PngHeader | undefined {
+  if (file.length < headerAt + 13 || firstChunk(file) !== 'IHDR') return undefined
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const samples = (samplesOf[file[headerAt + 9]!] ?? 4) + 1
+  return {
+    width: view.getUint32(headerAt),
+    height: view.getUint32(headerAt + 4),
+    interlaced: file[headerAt + 12] === 1,
+    bytesPerPixel: samples * (file[headerAt + 8] === 16 ? 2 : 1),
+  }
+}
+
+function firstChunk(file: Uint8Array): string {
+  return String.fromCharCode(...file.subarray(headerAt - 4, headerAt))
+}

@@ -1,0 +1,53 @@
+/** Entry of a process that decodes images: decoders, and whatever a hostile file makes of them, live here and nowhere else. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import sharp from 'sharp'
+import { createLocalTasks } from '../processor-tasks.ts'
+
+// A process of the pool is the unit of parallel work, and no image comes twice: libvips needs neither threads nor
+// cache. Decoders that imageType() would refuse are switched off, whatever a file may trick libvips into.
+sharp.concurrency(1)
+sharp.cache(false)
+sharp.block({ operation: ['VipsForeignLoad'] })
+sharp.unblock({
+  operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map(
+    (format) => `VipsForeignLoad${format}`,
+  ),
+})
+
+/**
+ * Bytes outside of JavaScript's heap that a process may keep when it is done: decoded pixels, up to 300 MB, are freed when
+ * garbage is collected, which an idle process never does by itself.
+ */
+const idleExternalBytes = 64 * 2 ** 20
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+const tasks = createLocalTasks(process.argv[2]!)
+/** In here nobody waits for others, and nobody aborts. */
+const caller = { tenant: '', signal: new AbortController().signal }
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+// A decoder cannot be interrupted otherwise.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+process.on('message', (file: Uint8Array) => void prepare(file))
+
+/** An error that is not the file's fault ends this process, and says on stderr what it was. */
+async function prepare(file: Uint8Array): Promise<void> {
+  const outcome = await tasks.prepareImage(file, caller)
+  if (process.memoryUsage().external > idleExternalBytes) await freePixels()
+  process.send!(outcome)
+}
+
+/**
+ * Memory of native code is freed a turn after its owner was collected. The first round only frees what holds the pixels (seen
+ * with sharp 0.35).
+ */
+async function freePixels(): Promise<void> {
+  for (let round = 0; round < 2; round++) {
+    collectGarbage()
+    await nextTurn()
+  }
+}

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { hugeWebp } from '../../../test/support/huge-images.ts'
+import { createImageProcesses, type ImageProcesses } from './image-processes.ts'
+
+const never = new AbortController().signal
+const small = () => new Uint8Array(readFileSync('test/golden/images/g01.png'))
+
+let processes: ImageProcesses
+beforeEach(() => {
+  processes = createImageProcesses({
+    entry: fileURLToPath(new URL('../../../dist/backend/image-process.js', import.meta.url)),
+    modelFolder: 'models/kimi-vl-nano',
+    idleMs: 50,
+  })
+})
+afterEach(() => processes.close())
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Resolves when it is so; a test that waits in vain runs into its own time limit. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await wait(10)
+}
+
+describe('createImageProcesses()', () => {
+  it('ends the process of a decoder that nobody waits for any more, and goes on', async () => {
+    await processes.run(small(), never)
+    const [atWork] = processes.pids
+    const abort = new AbortController()
+    const leaving = processes.run(hugeWebp(), abort.signal)
+    await wait(200)
+    abort.abort(new Error('left'))
+    await expect(leaving).rejects.toThrow('left')
+    await until(() => !isAlive(atWork!))
+    expect(await processes.run(small(), never)).toMatchObject({ ok: true })
+    expect(processes.pids).not.toContain(atWork)
+  }, 20_000)
+
+  it('tells that a process ended by itself, and goes on', async () => {
+    const running = processes.run(hugeWebp(), never)
+    process.kill(processes.pids[0]!, 'SIGSEGV')
+    await expect(running).rejects.toThrow('An image process ended: SIGSEGV')
+    expect(await processes.run(small(), never)).toMatchObject({ ok: true })
+  })
+
+  it('decodes side by side, and ends all but one of the processes that idle', async () => {
+    const images = Array.from({ length: 3 }, () => processes.run(small(), never))
+    expect(processes.pids).toHaveLength(3)
+    for (const outcome of await Promise.all(images)) expect(outcome).toMatchObject({ ok: true })
+    await until(() => processes.pids.length === 1)
+  })
+
+  it('ends its processes when it is closed', async () => {
+    const running = processes.run(hugeWebp(), never)
+    const { pids } = processes
+    processes.close()
+    await expect(running).rejects.toThrow('An image process ended')
+    await until(() => !pids.some(isAlive))
+    expect(processes.pids).toEqual([])
+  })
+
+  it.runIf(process.platform === 'linux')(
+    'gives back the memory of decoded pixels',
+    async () => {
+      const residentBytes = () => {
+        const status = readFileSync(`/proc/${processes.pids[0]}/status`, 'utf8')
+        return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024
+      }
+      const side = 9_000
+      const background = '#408020'
+      const file = await sharp({ create: { width: side, height: side, channels: 3, background } })
+        .png()
+        .toBuffer()
+      await processes.run(small(), never)
+      const before = residentBytes()
+      expect(await processes.run(file, never)).toMatchObject({ ok: true })
+      expect(residentBytes() - before).toBeLessThan((3 * side ** 2) / 2)
+    },
+    30_000,
+  )
+})

@@ -1,0 +1,112 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import type { ImageOutcome } from '../processor-tasks.ts'
+
+interface ImageProcessesOptions {
+  /** The bundled image-process.ts. */
+  readonly entry: string
+  readonly modelFolder: string
+  /** Milliseconds a process outlives its last image, but for one. */
+  readonly idleMs: number
+}
+
+/** Processes that each decode one image at a time. How many there are is for the caller to bound: one for each `run`. */
+export interface ImageProcesses {
+  /**
+   * Decodes one file. Aborting kills the process that is at it: a decoder inside a native call, or the thread it runs in, cannot
+   * be stopped otherwise. The next image finds another one.
+   * @throws {Error} when the process ended by itself, and the signal's reason when it was killed
+   */
+  run(file: Uint8Array, signal: AbortSignal): Promise<ImageOutcome>
+  /** Process ids. */
+  readonly pids: readonly number[]
+  close(): void
+}
+
+export function createImageProcesses(options: ImageProcessesOptions): ImageProcesses {
+  const children = new Set<ChildProcess>()
+  /** The last one that became idle is used first. */
+  const idle = new Map<ChildProcess, NodeJS.Timeout>()
+  let closed = false
+
+  function start(): ChildProcess {
+    // What decodes strangers' files needs nothing from our environment.
+    const child = fork(options.entry, [options.modelFolder], {
+      env: {},
+      execArgv: ['--enable-source-maps'],
+      serialization: 'advanced',
+    })
+    children.add(child)
+    child.once('exit', () => forget(child))
+    child.on('error', () => child.kill('SIGKILL'))
+    return child
+  }
+
+  function forget(child: ChildProcess): void {
+    children.delete(child)
+    clearTimeout(idle.get(child))
+    idle.delete(child)
+  }
+
+  function end(child: ChildProcess): void {
+    forget(child)
+    child.kill('SIGKILL')
+  }
+
+  function takeIdle(): ChildProcess | undefined {
+    const child = [...idle.keys()].at(-1)
+    if (child === undefined) return undefined
+    clearTimeout(idle.get(child))
+    idle.delete(child)
+    return child
+  }
+
+  function rest(child: ChildProcess): void {
+    const endIfSpare = () => {
+      if (children.size > 1) end(child)
+    }
+    if (children.has(child)) idle.set(child, setTimeout(endIfSpare, options.idleMs).unref())
+  }
+
+  rest(start())
+
+  return {
+    async run(file, signal) {
+      signal.throwIfAborted()
+      const child = takeIdle() ?? start()
+      try {
+        const outcome = await ask(child, file, signal)
+        rest(child)
+        return outcome
+      } catch (cause) {
+        end(child)
+        if (idle.size === 0 && !closed) rest(start())
+        throw cause
+      }
+    },
+    get pids() {
+      return [...children].flatMap(({ pid }) => (pid === undefined ? [] : [pid]))
+    },
+    close() {
+      closed = true
+      for (const child of children) end(child)
+    },
+  }
+}
+
+function ask(child: ChildProcess, file: Uint8Array, signal: AbortSignal): Promise<ImageOutcome> {
+  return new Promise<ImageOutcome>((resolve, reject) => {
+    const done = (settle: () => void) => {
+      child.off('message', onMessage).off('exit', onExit)
+      signal.removeEventListener('abort', onAbort)
+      settle()
+    }
+    const onMessage = (outcome: ImageOutcome) => done(() => resolve(outcome))
+    const onExit = (code: number | null, killedBy: string | null) =>
+      done(() => reject(new Error(`An image process ended: ${killedBy ?? `exit code ${code}`}`)))
+    const onAbort = () => done(() => reject(signal.reason as Error))
+    child.once('message', onMessage).once('exit', onExit)
+    signal.addEventListener('abort', onAbort, { once: true })
+    // A child that is gone says so by its exit.
+    child.send(file, () => {})
+  })
+}

@@ -1,0 +1,37 @@
+import type { AnswerTail } from './answer-tail.ts'
+
+/** How a stream ended: sent whole; broken off by the backend; or its client left. */
+export type StreamEnd = 'whole' | 'broken' | 'left'
+
+export interface StreamWatch {
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal
+  /** Milliseconds without a byte after which the backend is given up. */
+  readonly idleMs: number
+  /** What the client is told when the backend breaks off. */
+  readonly lastWords: () => Uint8Array
+  /**
+   * Called once, whatever happens. The client hears of the end once this resolves.
+   * @param bytes how many came from the backend
+   */
+  readonly onEnd: (how: StreamEnd, tail: AnswerTail, bytes: number) => Promise<void>
+}
+
+/**
+ * Relays a stream of server-sent events unchanged and watches its end. When the backend breaks off, falls silent or ends
+ * within an event, the client is told so by the last words instead of a cut connection.
+ */
+export type StreamRelay = (
+  source: ReadableStream<Uint8Array>,
+  watch: StreamWatch,
+) => ReadableStream<Uint8Array>
+
+const newline = 0x0a
+
+/** The length of `bytes` up to and with the last empty line, which ends an event; 0 without one. */
+export function endOfLastEvent(bytes: Uint8Array): number {
+  for (let at = bytes.length - 1; at > 0; at -= 1) {
+    if (bytes[at] === newline && bytes[at - 1] === newline) return at + 1
+  }
+  return 0
+}

@@ -1,0 +1,105 @@
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
+import { AnswerTail } from '../calls/answer-tail.ts'
+import { endOfLastEvent, type StreamEnd, type StreamRelay } from '../calls/stream-relay.ts'
+
+/** Bytes an unfinished event may have; no event of ours comes near it. */
+const maxEventBytes = 4 * 1024 * 1024
+
+/** Chunk by chunk, at its reader's pace, and never with a torn event. */
+export const guardStream: StreamRelay = (source, { signal, idleMs, lastWords, onEnd }) => {
+  const reader = source.getReader()
+  const unfinished = new UnfinishedEvent()
+  const tail = new AnswerTail()
+  let bytes = 0
+  let ending: Promise<void> | undefined
+  const end = (how: StreamEnd): Promise<void> => {
+    ending ??= finish(how)
+    return ending
+  }
+  const finish = async (how: StreamEnd): Promise<void> => {
+    idle.stop()
+    signal.removeEventListener('abort', leave)
+    if (how !== 'whole') reader.cancel().catch(() => undefined)
+    await onEnd(how, tail, bytes)
+  }
+  const leave = () => void end('left')
+  // Cancelling also ends the read that is waiting.
+  const idle = startIdleTimer(idleMs, () => void end('broken'))
+  if (signal.aborted) leave()
+  else signal.addEventListener('abort', leave, { once: true })
+
+  /** @returns undefined at the end */
+  const nextEvents = async (): Promise<Uint8Array | undefined> => {
+    for (;;) {
+      const { done, value } = await reader.read()
+      idle.reset()
+      if (done) return undefined
+      bytes += value.byteLength
+      tail.push(value)
+      const whole = unfinished.push(value)
+      if (whole !== undefined) return whole
+    }
+  }
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const events = await nextEvents().catch(() => 'broken' as const)
+        if (events instanceof Uint8Array) return controller.enqueue(events)
+        const isBroken = events === 'broken' || !unfinished.isEmpty || idle.expired
+        await end(isBroken ? 'broken' : 'whole')
+        if (isBroken) controller.enqueue(lastWords())
+        controller.close()
+      },
+      cancel: () => end('left'),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** Keeps back the part of an event whose end has not come yet. */
+class UnfinishedEvent {
+  #start: Uint8Array | undefined
+
+  get isEmpty(): boolean {
+    return this.#start === undefined
+  }
+
+  /** @returns all whole events so far, or undefined when there are none */
+  push(chunk: Uint8Array): Uint8Array | undefined {
+    const bytes = this.#start === undefined ? chunk : joinChunks([this.#start, chunk])
+    const end = bytes.length > maxEventBytes ? bytes.length : endOfLastEvent(bytes)
+    this.#start = end === bytes.length ? undefined : bytes.subarray(end)
+    return end === 0 ? undefined : bytes.subarray(0, end)
+  }
+}
+
+interface IdleTimer {
+  readonly expired: boolean
+  reset(): void
+  stop(): void
+}
+
+/** One timer for a whole stream: it is not started anew with each chunk, but looks, when due, whether it was quiet. */
+function startIdleTimer(idleMs: number, onIdle: () => void): IdleTimer {
+  let quiet = true
+  let expired = false
+  let timer: ReturnType<typeof setTimeout>
+  const wait = () => {
+    quiet = true
+    timer = setTimeout(() => {
+      if (!quiet) return wait()
+      expired = true
+      onIdle()
+    }, idleMs)
+  }
+  wait()
+  return {
+    get expired() {
+      return expired
+    },
+    reset() {
+      quiet = false
+    },
+    stop: () => clearTimeout(timer),
+  }
+}

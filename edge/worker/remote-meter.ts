@@ -1,0 +1,16 @@
+import type { Meter } from '../limits/meter.ts'
+
+/** The Durable Object namespace of the meters. */
+export interface MeterNamespace {
+  getByName(name: string): Meter
+}
+
+/** One object per key, named after it. A new handle for each call: after a failure an old one stays broken. */
+export function remoteMeter(namespace: MeterNamespace): Meter {
+  const meterOf = (keyId: string) => namespace.getByName(keyId)
+  return {
+    reserve: (keyId, request) => meterOf(keyId).reserve(keyId, request),
+    settle: (keyId, settlement) => meterOf(keyId).settle(keyId, settlement),
+    usage: (keyId, range) => meterOf(keyId).usage(keyId, range),
+  }
+}

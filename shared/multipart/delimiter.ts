@@ -1,0 +1,106 @@
+const [tab, lineFeed, carriageReturn, space, dash] = [0x09, 0x0a, 0x0d, 0x20, 0x2d]
+
+/** Blanks that may stand behind a boundary (RFC 2046, "transport padding"): far more than any gateway adds. */
+const maxPaddingBytes = 256
+
+export type Delimiter =
+  /** A part begins at `end`, which is the line break behind the boundary. */
+  | { readonly kind: 'part'; readonly start: number; readonly end: number }
+  | { readonly kind: 'last'; readonly start: number; readonly end: number }
+  /** What begins at `start` may be one, once there is more of it. */
+  | { readonly kind: 'none'; readonly start: number }
+
+type Match = { readonly kind: 'part' | 'last'; readonly end: number } | 'open' | 'no'
+
+/**
+ * Finds the lines that separate the parts of a multipart body. Lines end as the first delimiter does: with CRLF, or with a
+ * bare line feed, as scripts write them. A line that only begins with the boundary is content: boundaries of inner bodies
+ * may begin with those of outer ones.
+ */
+export class DelimiterFinder {
+  /** Two dashes and the boundary. */
+  readonly #boundary: Uint8Array
+  #lineBreak: readonly number[] | undefined
+  /** Whether the next byte begins a line. */
+  #atLineStart = true
+
+  constructor(boundary: string) {
+    this.#boundary = new TextEncoder().encode(`--${boundary}`)
+  }
+
+  /** The next byte begins a line: the empty line behind a head is followed by content, or at once by a delimiter. */
+  startLine(): void {
+    this.#atLineStart = true
+  }
+
+  /** The first delimiter, with the line break before it. What came before `from` is done with. */
+  find(bytes: Uint8Array, from: number): Delimiter {
+    if (this.#atLineStart) {
+      const match = this.#matchBoundary(bytes, from)
+      if (match === 'open') return { kind: 'none', start: from }
+      this.#atLineStart = false
+      if (match !== 'no') return { ...match, start: from }
+    }
+    const first = this.#lineBreak?.[0] ?? lineFeed
+    for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
+      const match = this.#match(bytes, at)
+      if (match === 'open') return { kind: 'none', start: at }
+      if (match !== 'no') return { ...match, start: at }
+    }
+    return { kind: 'none', start: bytes.length }
+  }
+
+  /** Where the first empty line ends. @param known bytes in which there is none */
+  endOfLines(bytes: Uint8Array, known: number): number | undefined {
+    const lineBreak = this.#lineBreak ?? [lineFeed]
+    const emptyLine = [...lineBreak, ...lineBreak]
+    for (let at = bytes.indexOf(lineFeed, known); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) {
+      const start = at + 1 - emptyLine.length
+      if (start >= 0 && startsWith(bytes, start, emptyLine) === 'yes') return at + 1
+    }
+    return undefined
+  }
+
+  #match(bytes: Uint8Array, at: number): Match {
+    const lineBreak = this.#lineBreak ?? [lineFeed]
+    const match = startsWith(bytes, at, lineBreak)
+    return match === 'yes' ? this.#matchBoundary(bytes, at + lineBreak.length) : match
+  }
+
+  #matchBoundary(bytes: Uint8Array, at: number): Match {
+    const boundary = startsWith(bytes, at, this.#boundary)
+    if (boundary !== 'yes') return boundary
+    const behind = at + this.#boundary.length
+    const dashes = startsWith(bytes, behind, [dash, dash])
+    if (dashes === 'yes') return { kind: 'last', end: behind + 2 }
+    return dashes === 'open' ? 'open' : this.#matchLineEnd(bytes, behind)
+  }
+
+  #matchLineEnd(bytes: Uint8Array, from: number): Match {
+    let end = from
+    while (bytes[end] === space || bytes[end] === tab) end += 1
+    if (end - from > maxPaddingBytes) return 'no'
+    const lineBreak = this.#lineBreak ?? lineBreakAt(bytes, end)
+    const match = startsWith(bytes, end, lineBreak)
+    if (match !== 'yes') return match
+    this.#lineBreak = lineBreak
+    return { kind: 'part', end }
+  }
+}
+
+function lineBreakAt(bytes: Uint8Array, at: number): readonly number[] {
+  return bytes[at] === lineFeed ? [lineFeed] : [carriageReturn, lineFeed]
+}
+
+/** 'open' where the bytes end before it is clear. */
+function startsWith(
+  bytes: Uint8Array,
+  at: number,
+  wanted: ArrayLike<number>,
+): 'yes' | 'no' | 'open' {
+  for (let offset = 0; offset < wanted.length; offset += 1) {
+    if (at + offset >= bytes.length) return 'open'
+    if (bytes[at + offset] !== wanted[offset]) return 'no'
+  }
+  return 'yes'
+}

@@ -1,0 +1,57 @@
+import { formatBytes, formatSeconds } from './amounts.ts'
+
+interface ProgressOptions {
+  /** What is done, such as `converting weights`. */
+  readonly title: string
+  readonly totalBytes: number
+  /** Bytes that were done earlier. They say nothing about the rate. */
+  readonly doneBefore?: number
+  readonly report: (line: string) => void
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  readonly intervalMs?: number
+}
+
+/** Milliseconds between two lines in a log: few enough to read, many enough to see that it goes on. */
+const logIntervalMs = 5_000
+
+/** Says how far a long job is, with its rate and the time left: a line now and then, and one at its end. */
+export class Progress {
+  readonly #options: ProgressOptions
+  readonly #begin: number
+  #reported: number
+  #done = 0
+
+  constructor(options: ProgressOptions) {
+    this.#options = options
+    this.#begin = options.now()
+    this.#reported = this.#begin
+  }
+
+  /** Bytes done since the last call; negative for bytes that have to be done again. */
+  add(bytes: number): void {
+    this.#done += bytes
+    const { report, now, intervalMs = logIntervalMs } = this.#options
+    const time = now()
+    if (time - this.#reported < intervalMs) return
+    this.#reported = time
+    report(this.#line(time))
+  }
+
+  end(): void {
+    const { title, totalBytes, report, now } = this.#options
+    const seconds = (now() - this.#begin) / 1_000
+    report(`${title}: done, ${formatBytes(totalBytes)} in ${formatSeconds(seconds)}`)
+  }
+
+  #line(time: number): string {
+    const { title, totalBytes, doneBefore = 0 } = this.#options
+    const done = doneBefore + this.#done
+    const rate = (this.#done * 1_000) / (time - this.#begin)
+    const percent = Math.floor((100 * done) / totalBytes)
+    const amount = `${percent} %, ${formatBytes(done)} of ${formatBytes(totalBytes)}`
+    if (rate <= 0) return `${title}: ${amount}`
+    const left = formatSeconds((totalBytes - done) / rate)
+    return `${title}: ${amount}, ${formatBytes(rate)}/s, ${left} left`
+  }
+}

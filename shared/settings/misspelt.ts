@@ -1,0 +1,54 @@
+/** A setting that nobody reads, and the one that its author may have meant. */
+export interface Misspelt {
+  readonly name: string
+  readonly meant: string
+}
+
+/** Characters of a name from which on two mistakes in it still leave no doubt about what was meant. */
+const longName = 8
+
+/** Names beyond this length are not compared: the work grows with the product of both lengths. */
+const maxChars = 64
+
+/** Those of `given` that are not `known` but look like one that is. */
+export function misspelt(given: Iterable<string>, known: readonly string[]): Misspelt[] {
+  return [...given].flatMap((name) => {
+    const meant = nearestName(name, known)
+    return meant === undefined ? [] : [{ name, meant }]
+  })
+}
+
+/** The known name that `name` is a slip of; undefined when it is known itself, or like none. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  if (known.includes(name) || name.length > maxChars) return undefined
+  const [nearest] = known
+    .map((candidate) => ({ candidate, mistakes: distance(name.toUpperCase(), candidate) }))
+    .filter(({ candidate, mistakes }) => mistakes <= (candidate.length < longName ? 1 : 2))
+    .toSorted((a, b) => a.mistakes - b.mistakes)
+  return nearest?.candidate
+}
+
+/**
+ * Characters that must be inserted, removed, replaced or swapped with their neighbour to turn one text into the other
+ * (optimal string alignment).
+ */
+function distance(from: string, to: string): number {
+  let beforeLast: number[] = []
+  let last = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= from.length; row += 1) {
+    const current = [row]
+    for (let column = 1; column <= to.length; column += 1) {
+      const isEqual = from[row - 1] === to[column - 1]
+      const isSwap = from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+      current[column] = Math.min(
+        last[column]! + 1,
+        current[column - 1]! + 1,
+        last[column - 1]! + (isEqual ? 0 : 1),
+        row > 1 && column > 1 && isSwap ? beforeLast[column - 2]! + 1 : Infinity,
+      )
+    }
+    beforeLast = last
+    last = current
+  }
+  return last[to.length]!
+}

@@ -1,0 +1,4 @@
+import { describeLimits } from '../support/limit-suite.ts'
+import { startNodeEdge } from '../support/node-edge.ts'
+
+describeLimits('Node', (settings) => startNodeEdge(settings))

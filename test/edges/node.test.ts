@@ -1,0 +1,177 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
+import { RecordingBackend } from '../support/recording-backend.ts'
+import { describeEdge } from '../support/edge-suite.ts'
+import {
+  nodeEdgeProgram,
+  startNodeEdge,
+  tlsSettings,
+  writeCertificates,
+} from '../support/node-edge.ts'
+
+describeEdge('Node', startNodeEdge)
+
+describe('the Node edge', () => {
+  it('names every setting that is missing or wrong, and ends with 1', async () => {
+    const { code, output } = await runToEnd({ BACKEND_URL: 'http://plain', PORT: '99999' })
+    expect(code).toBe(1)
+    for (const name of ['API_KEY', 'BACKEND_URL', 'PORT']) expect(output).toContain(name)
+    expect(output).not.toMatch(/ at |node_modules/)
+  })
+
+  it.each([
+    ['addresses that are none', { BACKENDS: 'a.internal,b.internal' }, 'BACKENDS'],
+    ['no key', { API_KEY: '' }, 'API_KEY: is required'],
+    ['a key that can be guessed', { API_KEY: 'swordfish' }, 'make one with `openssl rand -hex 24`'],
+    [
+      'neither yes nor no',
+      { REVOCATION_CUTS_STREAMS: 'maybe' },
+      'REVOCATION_CUTS_STREAMS: expected',
+    ],
+  ])('tells of %s without a stack', async (_what, wrong, expected) => {
+    const { code, output } = await runToEnd({ API_KEY: 'a-key-that-nobody-guesses', ...wrong })
+    expect(code).toBe(1)
+    expect(output).toContain(expected)
+    expect(output).not.toMatch(/ at |node_modules|received undefined/)
+  })
+
+  it('says in one line that its port is taken, and ends with 1', async () => {
+    const certificates = await createCertificates(
+      { server: ['localhost'], client: 'edge' },
+      Date.now(),
+    )
+    const folder = await writeCertificates(certificates)
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as AddressInfo
+    const { code, output } = await runToEnd({
+      API_KEY: 'a-key-that-nobody-guesses',
+      PORT: String(port),
+      STATE_DIR: folder,
+      ...tlsSettings(folder),
+    })
+    holder.close()
+    await rm(folder, { recursive: true })
+    expect([code, output.trim()]).toEqual([1, `Port ${port} on 127.0.0.1 is already in use`])
+  })
+})
+
+describe('the Node edge and the hosts of images', () => {
+  it('refuses one that is not allowed', async () => {
+    const certificates = await createCertificates(
+      { server: ['localhost'], client: 'a' },
+      Date.now(),
+    )
+    const settings = {
+      apiKey: 'a-key-that-nobody-guesses',
+      backendUrl: 'https://localhost:1',
+      certificates,
+    }
+    const edge = await startNodeEdge(settings, { IMAGE_HOSTS_ALLOWED: 'images.example.com' })
+    const response = await fetch(`${edge.url}/generate/image_url`, {
+      method: 'POST',
+      headers: { 'x-api-key': 'a-key-that-nobody-guesses', 'content-type': 'application/json' },
+      body: '{"prompt":"Hi","image_url":"https://other.example.com/a"}',
+    })
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringContaining('this server does not fetch from its host'),
+    ])
+    await edge.stop()
+  })
+})
+
+describe('the Node edge and its log', () => {
+  it.runIf(process.platform === 'linux')(
+    'serves and ends as ever when its log is on a full disk',
+    async () => {
+      const names = { server: ['localhost'], client: 'edge' }
+      const certificates = await createCertificates(names, Date.now())
+      const settings = { apiKey: 'a-key-that-nobody-guesses', backendUrl: 'https://localhost:1', certificates }
+      const full = openSync('/dev/full', 'w')
+      const edge = await startNodeEdge(settings, {}, full)
+      for (let count = 0; count < 20; count++) {
+        const response = await fetch(`${edge.url}/nowhere`, { headers: { 'x-api-key': 'a-key-that-nobody-guesses' } })
+        expect(response.status).toBe(404)
+        await response.arrayBuffer()
+      }
+      await edge.stop()
+      closeSync(full)
+    },
+  )
+})
+
+describe('the Node edge and the end of certificates', () => {
+  it('warns in time', async () => {
+    const dayMs = 86_400_000
+    const names = { server: ['localhost'], client: 'edge' }
+    const certificates = await createCertificates(names, Date.now() - 370.5 * dayMs)
+    const settings = {
+      apiKey: 'a-key-that-nobody-guesses',
+      backendUrl: 'https://localhost:1',
+      certificates,
+    }
+    const edge = await startNodeEdge(settings)
+    for (const certificate of ['client', 'authority']) {
+      const warning = new RegExp(`"level":"warn".*"${certificate}".*"days_left":19,.*expires soon`)
+      await expect.poll(() => edge.output()).toMatch(warning)
+    }
+    await edge.stop()
+  })
+})
+
+describe('the Node edge on SIGHUP', () => {
+  it('reads its certificates again, and goes on', async () => {
+    const names = { server: ['localhost'], client: 'edge' }
+    const [first, second] = [
+      await createCertificates(names, Date.now()),
+      await createCertificates(names, Date.now()),
+    ]
+    const backends = [await RecordingBackend.start(first), await RecordingBackend.start(second)]
+    const [before, after] = backends.map(({ url }) => url) as [string, string]
+    const settings = {
+      apiKey: 'a-key-that-nobody-guesses',
+      backendUrl: before,
+      certificates: first,
+    }
+    const edge = await startNodeEdge(settings, { BACKEND_URL: '', BACKENDS: `${before},${after}` })
+    try {
+      await edge.renew(second)
+      await expect
+        .poll(() => edge.output(), { timeout: 10_000 })
+        .toContain('client certificate replaced')
+      // As the backend does: people read both logs together.
+      expect(edge.output()).toMatch(/^\{"level":"info","time":"\d{4}-[-T:.\d]+Z",/m)
+      const response = await fetch(`${edge.url}/generate/text`, {
+        method: 'POST',
+        headers: { 'x-api-key': 'a-key-that-nobody-guesses', 'content-type': 'application/json' },
+        body: '{"prompt":"Hi"}',
+      })
+      // Of the two, only the second backend believes the new certificate.
+      expect([response.status, backends.map(({ seen }) => seen.length > 0)]).toEqual([
+        200,
+        [false, true],
+      ])
+    } finally {
+      await edge.stop()
+      await Promise.all(backends.map((backend) => backend.close()))
+    }
+  })
+})
+
+async function runToEnd(
+  environment: Record<string, string>,
+): Promise<{ code: number | null; output: string }> {
+  const child = fork(nodeEdgeProgram, { env: environment, silent: true })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text))
+  }
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, output }
+}
