@@ -1,11 +1,10 @@
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import {
   type Case,
   type CaseAnswer,
@@ -17,7 +16,6 @@ import {
 import type { RunningEdge } from '../support/edge-suite.ts'
 import { startNodeEdge } from '../support/node-edge.ts'
 import { jpegOfEmptyScans } from '../support/scan-jpeg.ts'
-import { startStub, type StubProcess } from '../support/stub-process.ts'
 import { startWorkerd } from '../support/workerd-edge.ts'
 import { endLaunch, type Product, startProduct } from './product.ts'
 
@@ -133,16 +131,21 @@ describe.each(['worker', 'node'])('known cases with EDGE=%s', (edge) => {
 
 describe.each(['worker', 'node'] as const)('known cases with several backends, %s', (platform) => {
   const apiKey = 'a-key-of-this-test-0123456789abcdef'
-  let stubs: StubProcess[]
+  let product: Product
   let edge: RunningEdge
   beforeAll(async () => {
-    const certificates = await createCertificates(
-      { server: ['localhost'], client: 'edge' },
-      Date.now(),
-    )
-    stubs = await Promise.all(['one', 'two'].map((name) => startStub(name, certificates)))
-    const BACKENDS = stubs.map(({ url }) => url).join(',')
-    const settings = { apiKey, backendUrl: stubs[0]!.url, certificates }
+    product = await startProduct({})
+    const pem = (name: string) => readFile(join(product.stateDir, 'certs', name), 'utf8')
+    const certificates = {
+      ca: await pem('ca.pem'),
+      client: await pem('client.pem'),
+      clientKey: await pem('client-key.pem'),
+    }
+    // Two names of one backend: to an edge they are two backends.
+    const { port } = new URL(product.backendUrl)
+    const backendUrl = `https://localhost:${port}`
+    const BACKENDS = [backendUrl, `https://127.0.0.1:${port}`].join(',')
+    const settings = { apiKey, backendUrl, certificates }
     edge =
       platform === 'node'
         ? await startNodeEdge(settings, { BACKENDS })
@@ -150,7 +153,7 @@ describe.each(['worker', 'node'] as const)('known cases with several backends, %
   })
   afterAll(async () => {
     await edge.stop()
-    await Promise.all(stubs.map((stub) => stub.kill()))
+    await endLaunch(product)
   })
 
   it.each(atManyBackends)('$id: $kind', async (tried) => {
