@@ -9,7 +9,7 @@ const patience = { testTimeout: 30_000, hookTimeout: 60_000 }
 
 export default defineConfig({
   test: {
-    globalSetup: 'test/build-programs.ts',
+    globalSetup: 'test/build-bundle.ts',
     maxWorkers: 2,
     projects: [
       {

@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
+import { hubSettingsOf, hubSettingsSchema } from './hub/hub-settings.ts'
 import { logLevels } from '../shared/log/log-levels.ts'
 import { parseEnvironment } from '../shared/node/environment.ts'
 import { booleanSetting } from '../shared/settings/boolean.ts'
+import { deadlineSetting } from '../shared/settings/deadline.ts'
+import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
@@ -38,6 +41,7 @@ const schema = z.object({
   BACKEND_HOST: z.string().default('127.0.0.1'),
   STATE_DIR: z.string().default('.local'),
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),
+  ...hubSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
   WEIGHTS: z.enum(['q8', 'f32']).default('q8'),
   SLOTS: integerSetting(1, 256).default(4),
@@ -64,6 +68,8 @@ const schema = z.object({
     .refine((names) => names.every((name) => certificateName.test(name)), {
       error: 'expected certificate names, separated by commas',
     }),
+  DEADLINE_MS: deadlineSetting,
+  DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
@@ -104,10 +110,13 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       checkpointDir: settings.MODEL_PATH,
       /** Where converted models are kept. */
       modelsDir: join(settings.STATE_DIR, 'models'),
+      /** Where checkpoints from the hub are kept. */
+      checkpointsDir: join(settings.STATE_DIR, 'checkpoints'),
       weights: settings.WEIGHTS,
       slots: settings.SLOTS,
       threads: settings.THREADS ?? availableParallelism(),
     },
+    hub: hubSettingsOf(settings),
     engine: {
       queueLimit: settings.QUEUE_LIMIT,
       queueWorkLimit: settings.QUEUE_WORK_LIMIT,
@@ -121,6 +130,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     },
     defaultMaxTokens: settings.MAX_TOKENS,
     uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
+    deadlineMs: settings.DEADLINE_MS,
+    drainMs: settings.DRAIN_TIMEOUT_MS,
     decodeMemoryBytes: settings.DECODE_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
     imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },

@@ -104,6 +104,33 @@ describe('describe()', () => {
     ])
   })
 
+  it.each([
+    [{ choices: 8, maxTokens: 8_000, topLogprobs: 20 }, '1344000'],
+    [{ choices: 8, maxTokens: undefined, topLogprobs: 250 }, '200800'],
+    [{ maxTokens: 200_001, topLogprobs: 0 }, '200001'],
+  ])(
+    'refuses answers with too many log probabilities before they begin: %o',
+    async (change, told) => {
+      const { processor, ask } = setUp()
+      await expect(ask(change)).rejects.toMatchObject({
+        code: 'invalid_field',
+        param: 'max_tokens',
+        message: expect.stringMatching(new RegExp(`is ${told}, .* 200000 `)) as string,
+      })
+      expect(processor.prepared).toEqual([])
+    },
+  )
+
+  it('takes as many log probabilities as are allowed, and any answer without them', async () => {
+    const { ask } = setUp()
+    for (const change of [
+      { maxTokens: 200_000, topLogprobs: 0 },
+      { choices: 8, maxTokens: 1e9 },
+    ]) {
+      expect((await ask(change)).at(-1)).toMatchObject({ type: 'end' })
+    }
+  })
+
   it('ends the engine’s job when its reader leaves', async () => {
     const { engine, ask } = setUp()
     const leaving = new AbortController()

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { startDeadline, type Deadline } from '../shared/async/deadline.ts'
 import { ServiceError } from '../shared/api/errors.ts'
 import type { GenerationEvent, Timings, Usage } from '../shared/api/events.ts'
+import { maxLogprobs } from '../shared/api/limits.ts'
 import type { Sampling } from '../shared/api/sampling-fields.ts'
 import { ChoiceTexts } from './choice-texts.ts'
 import type { Engine, EngineTimings, GenerateJob, JobPriority } from './engine/job.ts'
@@ -20,6 +21,8 @@ export interface DescribeRequest {
   /** Whole image files, in the order the model shall see them. */
   readonly images: readonly Uint8Array[]
   readonly maxTokens: number | undefined
+  /** Most tokens of prompt, images and all answers together; unlimited unless given. */
+  readonly grantedTokens?: number | undefined
   /** The rules by which tokens are drawn; without a seed, one is made up. */
   readonly sampling: Sampling
   /** Texts that end the answer and are not part of it. */
@@ -67,6 +70,7 @@ export function createDescriber(parts: DescriberParts): Describe {
   ): AsyncGenerator<GenerationEvent> {
     const { signal } = deadline
     const startedAt = now()
+    checkLogprobs(request, parts.defaultMaxTokens)
     const { tenant, images } = request
     const prepared = await processor.prepare(messagesOf(request), images, { tenant, signal })
     const prepareMs = now() - startedAt
@@ -139,12 +143,26 @@ function jobOf(
     promptIds,
     images,
     maxTokens: request.maxTokens ?? defaultMaxTokens,
+    grantedTokens: request.grantedTokens,
     stopIds: processor.stopIds,
     controlIdsFrom: processor.controlIdsFrom,
     sampling: { ...request.sampling, seed: request.sampling.seed ?? randomSeed() },
     choices: request.choices,
     topLogprobs: request.topLogprobs,
   }
+}
+
+/** @throws {ServiceError} `invalid_field` when the answer might be too large */
+function checkLogprobs(
+  { choices = 1, maxTokens, topLogprobs }: DescribeRequest,
+  defaultMaxTokens: number,
+): void {
+  if (topLogprobs === undefined) return
+  const tokens = maxTokens ?? defaultMaxTokens
+  const told = choices * tokens * (1 + topLogprobs)
+  if (told <= maxLogprobs) return
+  const message = `max_tokens: n (${choices}) times max_tokens (${tokens}) times 1 + top_logprobs (${1 + topLogprobs}) is ${told}, more than the ${maxLogprobs} log probabilities that one answer may have`
+  throw new ServiceError('invalid_field', message, { param: 'max_tokens' })
 }
 
 function tooLate({ timeoutMs }: DescribeRequest): ServiceError {

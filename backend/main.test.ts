@@ -28,11 +28,23 @@ function writeCertificates({ ca, server, serverKey }: CertificateSet): void {
 function start(settings: Record<string, string>, stdout: 'pipe' | number = 'pipe') {
   const env = { STATE_DIR: stateDir, BACKEND_PORT: '0', THREADS: '1', ...settings }
   const stdio = ['ignore', stdout, 'pipe', 'ipc'] as const
-  const child = fork('dist/backend/main.js', [], { env, stdio: [...stdio] })
+  const child = fork('backend/main.ts', [], { env, stdio: [...stdio] })
   const output = { stdout: '', stderr: '' }
   child.stdout?.on('data', (text) => (output.stdout += String(text)))
   child.stderr?.on('data', (text) => (output.stderr += String(text)))
   return { child, output, ended: once(child, 'close') as Promise<[number | null, string | null]> }
+}
+
+/** A stream of `max_tokens` tokens of the nano model, whose own ends are ruled out. */
+function endless(max_tokens: number) {
+  const logit_bias: Record<string, number> = {}
+  for (let id = 1024; id < 1280; id++) logit_bias[id] = -100
+  const fields = { prompt: 'Hello', stream: true, logit_bias, max_tokens }
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(fields),
+  }
 }
 
 /** The port that the program's first line tells. */
@@ -84,6 +96,49 @@ describe('the backend program', () => {
     for (const line of output.stdout.trimEnd().split('\n')) {
       expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) as string })
     }
+    await dispatcher.destroy()
+  })
+
+  it('when stopping lets answers end, and says on new connections that it is not ready', async () => {
+    const { child, ended } = start({ LOG_LEVEL: 'silent' })
+    const { port } = (await readyOf(child)) as { port: number }
+    const { ca, client: cert, clientKey: key } = certificates
+    const [first, second] = [
+      new Agent({ connect: { ca, cert, key } }),
+      new Agent({ connect: { ca, cert, key } }),
+    ]
+    const stream = await fetch(`https://localhost:${port}/generate/text`, {
+      ...endless(600),
+      dispatcher: first,
+    })
+    child.kill('SIGTERM')
+    await expect
+      .poll(async () => {
+        const health = await fetch(`https://localhost:${port}/health`, { dispatcher: second })
+        return [health.status, await health.json()]
+      })
+      .toEqual([503, { status: 'unavailable', reason: 'shutting_down' }])
+    expect(await stream.text()).toMatch(/event: end\ndata: .*"finish_reason":"length"/)
+    expect(await ended).toEqual([0, null])
+    await Promise.all([first.destroy(), second.destroy()])
+  })
+
+  it.each([
+    ['that takes longer than DRAIN_TIMEOUT_MS', { DRAIN_TIMEOUT_MS: '200' }, 1],
+    ['when it is told twice', {}, 2],
+  ])('when stopping ends an answer %s with an event', async (_which, settings, signals) => {
+    const { child, ended } = start({ LOG_LEVEL: 'silent', ...settings })
+    const { port } = (await readyOf(child)) as { port: number }
+    const { ca, client: cert, clientKey: key } = certificates
+    const dispatcher = new Agent({ connect: { ca, cert, key } })
+    const url = `https://localhost:${port}/generate/text`
+    const stream = await fetch(url, { ...endless(4_000), dispatcher })
+    for (let sent = 0; sent < signals; sent++) {
+      child.kill('SIGTERM')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    expect(await stream.text()).toMatch(/event: error\ndata: .*"shutting_down"/)
+    expect(await ended).toEqual([0, null])
     await dispatcher.destroy()
   })
 
@@ -145,6 +200,7 @@ describe('the backend program', () => {
     [{ SLOTS: '0', MAX_TOKENS: 'many' }, /^These settings .*\n  MAX_TOKENS: .*\n  SLOTS: .*\n$/],
     [{ ALLOWED_CLIENTS: 'edge,*.example' }, /\n  ALLOWED_CLIENTS: /],
     [{ TLS_KEY: '/nowhere/key.pem' }, /^Cannot read \/nowhere\/key.pem \(TLS_KEY\)\n$/],
+    [{ TLS_CA: 'README.md' }, /^README.md \(TLS_CA\) holds no certificate\n$/],
     [{ TLS_CERT: 'package.json' }, /^TLS_CA, TLS_CERT and TLS_KEY are not .*\n$/],
     [{ MODEL_PATH: '/nowhere' }, /^Cannot load the model.*\n$/],
   ])('ends with 1 and says why, given %o', async (settings, message) => {

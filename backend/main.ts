@@ -2,26 +2,29 @@ import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
+import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../shared/node/end-process.ts'
 import { createLog, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
+import { openFilesLimit } from '../shared/node/open-files.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
 import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
 import { createDescriber, type Describe } from './describe.ts'
+import { findCheckpoint } from './find-checkpoint.ts'
 import { createBackendApp } from './http/app.ts'
-import { BodyMemory } from './http/body-memory.ts'
-import { CertificateExpiry } from './http/certificate-expiry.ts'
+import { BodyMemory } from '../shared/bytes/body-memory.ts'
+import { connectionLimit } from './http/connection-limit.ts'
+import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
-import { checkModelFolder } from './model/config/check-model-folder.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
@@ -29,10 +32,12 @@ import { createTaskPool } from './processor/task-pool.ts'
 /** Milliseconds the inference process may take to end, once all answers are done. */
 const inferenceCloseMs = 700
 
-// Bundled beside this file, each a program of its own.
-const inferenceEntry = fileURLToPath(new URL('./inference.js', import.meta.url))
-const textWorker = fileURLToPath(new URL('./text-worker.js', import.meta.url))
-const imageProcess = fileURLToPath(new URL('./image-process.js', import.meta.url))
+// Each a program of its own.
+const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
+const imageProcess = fileURLToPath(
+  new URL('./processor/image-process/image-process.ts', import.meta.url),
+)
 
 const now = () => performance.now()
 
@@ -41,14 +46,22 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 
 /** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
 async function run(output: LogSink): Promise<void> {
-  const config = parseConfig(process.env)
-  await checkModel(config)
+  const settings = parseConfig(process.env)
+  const log = createLog(settings.logLevel, output)
+  const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
+  if (checkpointDir === undefined) return exitAfter(output, 0)
+  const config = { ...settings, model: { ...settings.model, checkpointDir } }
+  const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
   const tls = await readIdentity(config.tlsPaths)
-  const log = createLog(config.logLevel, output)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
   for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
-  const certificates = new CertificateExpiry({ identity: tls, log, wallClock: () => Date.now() })
+  const certificates = new CertificateWatch({
+    use: 'server',
+    identity: tls,
+    log,
+    wallClock: () => Date.now(),
+  })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
   const inference = createInference({
@@ -64,10 +77,12 @@ async function run(output: LogSink): Promise<void> {
     running,
     log,
     now,
+    deadlineMs: config.deadlineMs,
     allowedClients: config.allowedClients,
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
-      readiness: () => readinessOf(inference.state(), describe !== undefined),
+      readiness: () =>
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), describe !== undefined),
       snapshot: () => inference.snapshot(),
       certificates: () => certificates.report(),
     },
@@ -81,6 +96,8 @@ async function run(output: LogSink): Promise<void> {
     },
   })
   const server = createBackendServer(app, tls)
+  server.maxConnections = maxConnections
+  logRefusals(server, log, now)
   const identity = watchIdentity({
     current: tls,
     read: () => readIdentity(config.tlsPaths),
@@ -96,9 +113,9 @@ async function run(output: LogSink): Promise<void> {
   log.info({ host: config.host, port }, 'listening')
 
   const loading = loadProcessor(config)
-  const stopping = onStopRequest(output, async () => {
-    log.info('stopping')
-    await stopServer(server, running)
+  const stopping = onStopRequest(output, async (hurry) => {
+    log.info({ drain_ms: config.drainMs }, 'stopping')
+    await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
     await Promise.allSettled([inference.close(), processor, web.close()])
   })
@@ -113,15 +130,6 @@ async function run(output: LogSink): Promise<void> {
   }
   log.info('ready')
   process.send?.({ type: 'ready', port })
-}
-
-/** Before anything is started, so that what is wrong most often is said at once. */
-async function checkModel({ model }: BackendConfig): Promise<void> {
-  try {
-    await checkModelFolder(model.checkpointDir)
-  } catch (cause) {
-    throw new Error(`Cannot load the model in ${model.checkpointDir}: ${textOf(cause)}`, { cause })
-  }
 }
 
 async function loadProcessor(config: BackendConfig): Promise<Processor> {
@@ -151,21 +159,24 @@ function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
     case 'failed':
       return 'model_loading'
     case 'restarting':
-    case 'stopped':
       return 'engine_restarting'
+    case 'stopped':
+      return 'shutting_down'
   }
 }
 
 /**
- * Runs `stop` once and ends the program: when told to by a signal, or when the program that started this one is gone.
+ * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second
+ * request tells it to hurry.
  * @returns aborted from then on
  */
-function onStopRequest(output: LogSink, stop: () => Promise<void>): AbortSignal {
+function onStopRequest(output: LogSink, stop: (hurry: AbortSignal) => Promise<void>): AbortSignal {
   const requested = new AbortController()
+  const hurry = new AbortController()
   const onRequest = async () => {
-    if (requested.signal.aborted) return
+    if (requested.signal.aborted) return hurry.abort()
     requested.abort()
-    await stop()
+    await stop(hurry.signal)
     await exitAfter(output, 0)
   }
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const)

@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { CertificateUse } from '../shared/node/certificates/authority.ts'
 import {
   authorityDays,
+  leafDays,
+  type CertificateUse,
+} from '../shared/node/certificates/authority.ts'
+import {
   CertificateError,
   CertificateFolder,
-  leafDays,
 } from '../shared/node/certificates/certificate-folder.ts'
 import { expiryOf, warnBeforeDays } from '../shared/node/certificates/expiry.ts'
 import { CliError } from './cli-error.ts'

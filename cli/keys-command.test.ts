@@ -2,11 +2,12 @@ import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { keyRoutes } from '../edge/admin/key-routes.ts'
 import { rootKey } from '../edge/keys/key-record.ts'
-import type { EdgeEnv } from '../edge/platform.ts'
+import type { EdgeEnv } from '../edge/calls/context.ts'
 import { errorResponse, toServiceError } from '../shared/api/errors.ts'
 import type { KeyView } from '../shared/api/keys.ts'
 import type { DayUsage } from '../shared/api/usage.ts'
 import { testKeys } from '../test/support/test-keys.ts'
+import { testCall } from '../test/support/test-call.ts'
 import { keysCommand } from './keys-command.ts'
 
 const now = Date.UTC(2026, 0, 1)
@@ -16,8 +17,7 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
   const { keys, keyStore, wallClock } = testKeys('root-key', { ms: now })
   const app = new Hono<EdgeEnv>()
   app.use(async (c, next) => {
-    c.set('requestId', 'a-request')
-    c.set('key', rootKey)
+    c.set('call', testCall({ key: rootKey }))
     seen.push({ url: c.req.url, key: c.req.header('x-api-key') })
     await next()
   })

@@ -2,40 +2,37 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../shared/api/errors.ts'
 import { maxImages } from '../shared/api/limits.ts'
 import { edgeRoutes, routes } from '../shared/api/routes.ts'
-import { anyHost } from '../shared/fetch/host-rules.ts'
+import { BodyMemory } from '../shared/bytes/body-memory.ts'
 import { parseForm } from '../test/support/form.ts'
-import { testKeys, testSqlite } from '../test/support/test-keys.ts'
-import { testMeter } from '../test/support/test-meter.ts'
+import { testKeys } from '../test/support/test-keys.ts'
+import { testPlatform, type TestPlatformParts } from '../test/support/test-platform.ts'
 import { createEdgeApp } from './app.ts'
 import { BackendPool } from './backends/pool.ts'
-import { AnswerRegister } from './idempotency/answer-register.ts'
-import type { BackendInit, LogLine, Platform } from './platform.ts'
+import type { LogLine } from '../shared/log/log-line.ts'
+import type { BackendInit } from './backends/exchange.ts'
 
 const png = Uint8Array.from(
   Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55', 'hex'),
 )
 
 /** An edge on nothing: time, backend and internet are the test's. */
-function createTestEdge(parts: Partial<Platform> = {}) {
+function createTestEdge(parts: TestPlatformParts = {}) {
   const calls: { path: string; init: BackendInit }[] = []
   const lines: LogLine[] = []
   const clock = { ms: 0 }
-  const app = createEdgeApp({
-    ...testKeys('right-key'),
-    ...testMeter(clock),
-    answers: new AnswerRegister(testSqlite(), () => clock.ms),
-    stickyByContent: false,
-    fetchPublic: async () => new Response(png),
-    imageHosts: anyHost,
-    log: (line) => lines.push(line),
-    now: () => clock.ms,
-    deadlineMs: 60_000,
-    ...parts,
-    async backend(path, init) {
-      calls.push({ path, init })
-      return parts.backend?.(path, init) ?? Response.json({ output: 'A cat.' })
-    },
-  })
+  const { backend, ...others } = parts
+  const app = createEdgeApp(
+    testPlatform({
+      clock,
+      fetchPublic: async () => new Response(png),
+      log: (line) => lines.push(line),
+      ...others,
+      async backend(path, init) {
+        calls.push({ path, init })
+        return backend?.(path, init) ?? Response.json({ output: 'A cat.' })
+      },
+    }),
+  )
   const post = (path: string, value: unknown, init: RequestInit = {}) =>
     app.request(path, {
       method: 'POST',
@@ -89,7 +86,7 @@ describe('createEdgeApp()', () => {
     const text = await response.clone().text()
     expect(await errorOf(response)).toEqual([500, 'internal', null])
     expect(text).not.toContain('10.0.0.7')
-    expect(lines[0]).toMatchObject({ level: 'error', error: 'internal' })
+    expect(lines[0]).toMatchObject({ level: 'error', code: 'internal' })
     expect(lines[0]?.['detail']).toContain('store at 10.0.0.7 is gone')
   })
 
@@ -102,7 +99,7 @@ describe('createEdgeApp()', () => {
       },
     })
     await post('/generate/text', { prompt: 'Hi' }, { signal: client.signal })
-    expect(lines[0]).toMatchObject({ status: 499, error: 'cancelled' })
+    expect(lines[0]).toMatchObject({ status: 499, code: 'cancelled' })
   })
 
   it('ends the fetching of images at the deadline', async () => {
@@ -132,6 +129,158 @@ describe('createEdgeApp()', () => {
     })
     const response = await post('/generate/text', { prompt: 'Hi' })
     expect(await errorOf(response)).toEqual([504, 'deadline_exceeded', null])
+  })
+})
+
+describe('what requests make the edge hold', () => {
+  const urls = ['https://a.example.com/1', 'https://a.example.com/2']
+  const kB = new Uint8Array(1_000)
+  const picture = () => new Response(Buffer.concat([png, kB]))
+  const sized = (bytes: number) => ({
+    'x-api-key': 'right-key',
+    'content-type': 'application/json',
+    'content-length': String(bytes),
+  })
+
+  it('counts fetched images and their copy before they are held, and gives all back', async () => {
+    const bodyMemory = new BodyMemory(9_000)
+    const fetchPublic = async () => picture()
+    const { post, calls } = createTestEdge({ bodyMemory, fetchPublic })
+    const headers = sized(100)
+    const ask = (image_url: string[]) =>
+      post('/generate/image_url', { prompt: 'Hi', image_url }, { headers })
+    expect((await ask(urls)).status).toBe(200)
+    expect(bodyMemory.held).toBe(0)
+    const refused = await ask([...urls, 'https://a.example.com/3'])
+    const { error } = (await refused.clone().json()) as ErrorBody
+    expect(await errorOf(refused)).toEqual([429, 'queue_full', null])
+    expect(error.message).toMatch(/^Your requests together .* over the limit of 4500$/)
+    expect([bodyMemory.held, calls.length]).toEqual([0, 1])
+  })
+
+  it.each([
+    ['an invalid body', {}, 400],
+    ['a failing backend', { prompt: 'Hi' }, 503],
+  ])('gives all back after %s', async (_what, value, status) => {
+    const bodyMemory = new BodyMemory(10_000)
+    const backend = () => Promise.reject(new Error('gone'))
+    const { post } = createTestEdge({ bodyMemory, backend })
+    expect((await post('/generate/text', value, { headers: sized(20) })).status).toBe(status)
+    expect(bodyMemory.held).toBe(0)
+  })
+
+  it('refuses a body before it is read, and one of unknown length by the most it may have', async () => {
+    const bodyMemory = new BodyMemory(4_000_000)
+    const { app } = createTestEdge({ bodyMemory })
+    const ask = (headers: Record<string, string>) =>
+      app.request('/generate/text', {
+        method: 'POST',
+        headers: { 'x-api-key': 'right-key', 'content-type': 'application/json', ...headers },
+        body: new ReadableStream(
+          { pull: () => expect.fail('The body was read') },
+          { highWaterMark: 0 },
+        ),
+        duplex: 'half',
+      })
+    for (const headers of [
+      { 'content-length': '2000001' },
+      {},
+      { 'content-length': '1000001', 'idempotency-key': 'a' },
+    ]) {
+      expect(await errorOf(await ask(headers))).toEqual([429, 'queue_full', null])
+    }
+    expect(bodyMemory.held).toBe(0)
+  })
+
+  it('no longer holds a body whose client has left', async () => {
+    const bodyMemory = new BodyMemory(Infinity)
+    const { app } = createTestEdge({ bodyMemory })
+    let fail = (_error: Error): void => undefined
+    const body = new ReadableStream({
+      start: (controller) => void (fail = (error) => controller.error(error)),
+    })
+    const headers = { 'x-api-key': 'right-key', 'content-length': '9999', 'idempotency-key': 'a' }
+    const init = { method: 'POST', headers, body, duplex: 'half' as const }
+    const pending = app.request('/generate/image', init)
+    await expect.poll(() => bodyMemory.held).toBe(2 * 9_999)
+    fail(new Error('gone'))
+    expect((await pending).status).toBe(499)
+    expect(bodyMemory.held).toBe(0)
+  })
+})
+
+describe('keys that are not valid', () => {
+  const setUp = () => {
+    let address = '2001:db8::1'
+    const { post, lines, clock } = createTestEdge({ clientAddress: () => address })
+    const ask = async (key: string, from: string) => {
+      address = from
+      const headers = { 'x-api-key': key, 'content-type': 'application/json' }
+      return post('/generate/text', { prompt: 'Hi' }, { headers })
+    }
+    return { ask, lines, clock }
+  }
+
+  it('are braked by network, for a minute; valid ones of the same network pass', async () => {
+    const { ask, lines, clock } = setUp()
+    for (let attempt = 0; attempt < 100; attempt += 1) {
+      expect((await ask(`wrong-${attempt}`, `2001:db8::${attempt}`)).status).toBe(401)
+    }
+    clock.ms = 15_000
+    const braked = await ask('wrong-100', '2001:db8::ffff')
+    expect(braked.headers.get('retry-after')).toBe('45')
+    expect(await errorOf(braked)).toEqual([429, 'rate_limited', null])
+    expect(lines.at(-1)).toMatchObject({ address: '2001:db8::ffff', code: 'rate_limited' })
+    expect((await ask('right-key', '2001:db8::1')).status).toBe(200)
+    expect((await ask('wrong', '2001:db8:0:1::1')).status).toBe(401)
+    clock.ms = 60_000
+    expect((await ask('wrong', '2001:db8::1')).status).toBe(401)
+  })
+
+  it('count for all routes together', async () => {
+    const { app } = createTestEdge({ clientAddress: () => '192.0.2.1' })
+    const headers = { 'x-api-key': 'wrong' }
+    const statuses: number[] = []
+    for (let attempt = 0; attempt < 102; attempt += 1) {
+      const path = attempt % 2 === 0 ? '/admin/keys' : '/admin/usage'
+      statuses.push((await app.request(path, { headers })).status)
+    }
+    expect(statuses.slice(-3)).toEqual([401, 429, 429])
+  })
+
+  it('are told without counting where there is no address', async () => {
+    const { app } = createTestEdge()
+    const headers = { 'x-api-key': 'wrong' }
+    const ask = async () => (await app.request('/admin/keys', { headers })).status
+    for (let attempt = 0; attempt < 110; attempt += 1) expect(await ask()).toBe(401)
+  })
+})
+
+describe('administration that is refused', () => {
+  it.each([
+    ['without a key', {}, 'missing_api_key', null],
+    ['with a wrong one', { 'x-api-key': 'wrong' }, 'invalid_api_key', null],
+    ['with a bad request', { 'x-api-key': 'right-key' }, 'not_found', 'default'],
+  ])('leaves an audit line: %s', async (_how, headers, code, by_key_id) => {
+    const { app, lines } = createTestEdge({ clientAddress: () => '192.0.2.1' })
+    await app.request('/admin/keys/aaaaaaaaaaaa/revoke', { method: 'POST', headers })
+    expect(lines[0]).toEqual({
+      level: 'warn',
+      message: 'audit',
+      request_id: expect.any(String) as string,
+      change: 'revokeKey refused',
+      changed_key_id: 'aaaaaaaaaaaa',
+      code,
+      by_key_id,
+      address: '192.0.2.1',
+    })
+  })
+
+  it('does not write down what is no id', async () => {
+    const { app, lines } = createTestEdge()
+    await app.request('/admin/keys/dsk_secret', { headers: { 'x-api-key': 'right-key' } })
+    expect(lines[0]).toMatchObject({ message: 'audit', code: 'not_found' })
+    expect(JSON.stringify(lines)).not.toContain('dsk_secret')
   })
 })
 
@@ -198,7 +347,7 @@ describe('POST /generate/image', () => {
       },
     }))
     const parts = { targets, now: () => 0, random: () => 0, deadlineMs: 60_000 }
-    const { app, lines } = createTestEdge({ stickyByContent, backend: new BackendPool(parts).call })
+    const { app, lines } = createTestEdge({ stickyByContent, pool: new BackendPool(parts).call })
     for (let upload = 0; upload < 20; upload += 1) {
       await app.request('/generate/image', {
         method: 'POST',
@@ -211,7 +360,7 @@ describe('POST /generate/image', () => {
         duplex: 'half',
       })
     }
-    const left = { level: 'info', status: 499, error: 'cancelled' }
+    const left = { level: 'info', status: 499, code: 'cancelled' }
     expect(lines).toMatchObject(Array.from({ length: 20 }, () => left))
     expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
   })

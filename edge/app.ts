@@ -1,36 +1,33 @@
 import { Hono } from 'hono'
 import { errorResponse, ServiceError, toServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
-import { edgeRoutes, type EdgeRouteName, type RouteName, routes } from '../shared/api/routes.ts'
+import { type EdgeRouteName, edgeRoutes, noSuchPath } from '../shared/api/routes.ts'
+import { auditRefusals } from './admin/audit-refusals.ts'
 import { keyRoutes } from './admin/key-routes.ts'
 import { usageRoute } from './admin/usage-route.ts'
-import { idempotent } from './idempotency/idempotent.ts'
-import { authenticate } from './keys/authenticate.ts'
+import { authenticate, keyFailureWindowMs, maxKeyFailures } from './calls/authenticate.ts'
+import { Call } from './calls/call.ts'
+import type { EdgeContext, EdgeEnv, EdgeHandler, EdgeMiddleware } from './calls/context.ts'
 import { cutRevokedStream } from './calls/cut-revoked-stream.ts'
-import { guardAddress } from './limits/guard-address.ts'
-import { LateMeter } from './limits/late-meter.ts'
+import { guardAddress } from './calls/guard-address.ts'
+import { holdBytes, Receiving } from './calls/hold-bytes.ts'
+import { logCalls } from './calls/log-call.ts'
+import { runCalls } from './calls/run-call.ts'
+import { turnAwayWhen } from './calls/stopping.ts'
+import { idempotent } from './idempotency/idempotent.ts'
+import { AddressWindow } from './limits/address-window.ts'
 import { limitHeaders } from './limits/limit-headers.ts'
-import { meteredCalls } from './calls/call.ts'
-import { logRequests } from './calls/log-call.ts'
-import type { EdgeContext, EdgeEnv, EdgeHandler, EdgeMiddleware, Platform } from './platform.ts'
-import { healthRoute } from './routes/health.ts'
-import { imageRoute } from './routes/image.ts'
-import { imageUrlRoute } from './routes/image-url.ts'
-import { textRoute } from './routes/text.ts'
+import type { Platform } from './platform.ts'
+import { routeTable } from './routes/route-table.ts'
 
-/** The edge, the same on every platform: request id, log, errors, key, then the route with its body limit. */
+/** The edge, the same on every platform: request id, log, address guard, key, `Idempotency-Key`, then the route. */
 export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
-  const meter = new LateMeter(platform.meter)
-  const metered = meteredCalls(platform, meter)
-  const handlers: Record<RouteName, EdgeHandler> = {
-    health: healthRoute(platform),
-    text: textRoute(platform, metered),
-    image: imageRoute(platform, metered),
-    imageUrl: imageUrlRoute(platform, metered),
-  }
+  const run = runCalls(platform)
+  const receiving = new Receiving()
+  const failures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
   const app = new Hono<EdgeEnv>()
-  app.use(identify(platform))
-  app.use(logRequests(platform))
+  app.use(begin(platform))
+  app.use(logCalls(platform))
   app.use(guardAddress(platform))
   app.onError(answerError)
 
@@ -38,42 +35,55 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     const { method, path, scope } = edgeRoutes[name]
     app.on(method, path, nameRoute(name))
     if (scope === null) continue
-    app.on(method, path, authenticate(platform.keys, scope))
+    app.on(method, path, turnAwayWhen(platform.stopping))
+    if (scope === 'admin') app.on(method, path, auditRefusals(platform))
+    app.on(method, path, authenticate(platform, scope, failures))
     if (platform.revocationCutsStreams) app.on(method, path, cutRevokedStream(platform))
   }
-  for (const name of Object.keys(handlers) as RouteName[]) {
-    const { method, path, scope } = routes[name]
-    if (scope !== null) app.on(method, path, idempotent(platform))
-    app.on(method, path, handlers[name])
+  for (const route of routeTable(platform)) {
+    const { method, path } = route
+    if ('answer' in route) {
+      app.on(method, path, route.answer)
+      continue
+    }
+    app.on(method, path, holdBytes(platform, receiving, route.readsWhole))
+    if (route.keepsAnswers) app.on(method, path, idempotent(platform), run(route.read))
+    else app.on(method, path, run(route.read))
   }
   app.route('/', keyRoutes(platform))
-  app.route('/', usageRoute({ ...platform, meter }))
+  app.route('/', usageRoute(platform))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
-  app.notFound((c) => answerError(new ServiceError('not_found', 'There is no such path'), c))
+  app.notFound((c) => answerError(new ServiceError('not_found', noSuchPath), c))
   return app
 }
 
-function identify(platform: Platform): EdgeMiddleware {
+function begin({ now, clientAddress }: Pick<Platform, 'now' | 'clientAddress'>): EdgeMiddleware {
   return async (c, next) => {
-    c.set('startedAt', platform.now())
-    c.set('requestId', requestIdFrom(c.req.header(requestIdHeader)))
+    const call = new Call({
+      requestId: requestIdFrom(c.req.header(requestIdHeader)),
+      arrivedAt: now(),
+      address: clientAddress(c),
+      clientSignal: () => c.req.raw.signal,
+    })
+    c.set('call', call)
     await next()
-    c.res.headers.set(requestIdHeader, c.get('requestId'))
+    c.res.headers.set(requestIdHeader, call.requestId)
   }
 }
 
 function nameRoute(name: EdgeRouteName): EdgeMiddleware {
   return async (c, next) => {
-    c.set('route', name)
+    c.var.call.route = name
     await next()
   }
 }
 
 function answerError(error: unknown, c: EdgeContext): Response {
+  const { call } = c.var
   const failure = toServiceError(error)
-  c.set('failure', failure)
-  const response = errorResponse(failure, c.get('requestId'))
-  const limits = limitHeaders(c.get('standings') ?? [])
+  call.failure = failure
+  const response = errorResponse(failure, call.requestId)
+  const limits = limitHeaders(call.standings)
   for (const name in limits) response.headers.set(name, limits[name]!)
   if (failure.status === 401) response.headers.set('www-authenticate', 'Bearer')
   return response

@@ -1,30 +1,22 @@
 import { cpus } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { measureLatency, type LatencyRow } from './bench-edge/latency.ts'
 import { startLab } from './bench-edge/lab.ts'
 import { runStorm, type StormReport } from './bench-edge/storm.ts'
 import { measureUploads, type UploadRow } from './bench-edge/upload-memory.ts'
+import { programs } from './programs.ts'
 import { markdownTable, writeSection } from './performance/document.ts'
-
-interface BenchEdgeOptions {
-  readonly arguments: readonly string[]
-  /** Bundles the Worker where needed. @returns path of the bundle */
-  readonly buildWorker: () => Promise<string>
-}
 
 const defaultRounds = 1_000
 const stormRequests = 1_200
-
-const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /**
  * `npm run bench:edge`: what both edges add to a direct call of the backend, what a large upload takes of them, and what
  * a storm of clients that leave does to them. Prints tables and JSON.
  * @returns the exit code
  */
-export async function main({ arguments: given, buildWorker }: BenchEdgeOptions): Promise<number> {
-  const program = new Command('bench:edge')
+export async function main(given: readonly string[]): Promise<number> {
+  const program = new Command('npm run bench:edge --')
     .option('--rounds <count>', 'requests of each kind on each way', parseRounds, defaultRounds)
     .option('--doc', 'write the tables into docs/performance.md', false)
     .exitOverride()
@@ -35,20 +27,13 @@ export async function main({ arguments: given, buildWorker }: BenchEdgeOptions):
     throw error
   }
   const { rounds, doc } = program.opts<{ rounds: number; doc: boolean }>()
-  const lab = await startLab({
-    workerBundle: await buildWorker(),
-    programs: {
-      pacedBackend: bundled('./paced-backend.js'),
-      nodeEdge: bundled('../edge/node.js'),
-      workerEdge: bundled('./worker-edge.js'),
-    },
-  })
+  const lab = await startLab()
   try {
     const uploads = [...(await measureUploads(lab.workerd)), ...(await measureUploads(lab.node))]
     const bare = {
       direct: lab.direct,
-      workerd: await lab.startProxy('workerd', bundled('./bare-worker.js')),
-      node: await lab.startProxy('node', bundled('./bare-node.js')),
+      workerd: await lab.startProxy('workerd', programs.bareWorker),
+      node: await lab.startProxy('node', programs.bareNode),
     }
     const latency = await measureLatency(lab, bare, rounds)
     const storm = { requests: stormRequests, random: Math.random }

@@ -1,45 +1,37 @@
-// The first thing `npm start` and `npm test` run. Plain JavaScript on Node's own modules, because on a fresh clone
-// nothing else is there yet.
-import { chdir } from 'node:process'
-import { fileURLToPath } from 'node:url'
-import { installIfNeeded } from './bootstrap/install.mjs'
-import { requireNode } from './bootstrap/node-version.mjs'
+// What `npm start`, `npm test` and all other scripts of package.json run first. It makes sure of Node 24 and the packages,
+// then runs the program named by its first argument. Plain JavaScript on Node's own modules, for any Node from 20 on.
+import { root } from './bootstrap/paths.mjs'
+import { prepare } from './bootstrap/prepare.mjs'
+import { runProgram } from './bootstrap/run-program.mjs'
 
-chdir(fileURLToPath(new URL('..', import.meta.url)))
-requireNode(process.versions.node)
-
-/**
- * Runs `main` of a bundled program and ends with the exit code it returns.
- * @param {string} name file in dist/scripts
- * @param {unknown} options
- */
-async function run(name, options) {
-  const { main } = await import(new URL(`../dist/scripts/${name}`, import.meta.url).href)
-  process.exit(await main(options))
+/** Needed to build, test and measure the product: they run in this folder, with all packages. */
+const development = {
+  bench: 'scripts/bench.ts',
+  'bench-edge': 'scripts/bench-edge.ts',
+  build: 'scripts/build-worker.ts',
+  check: 'scripts/check.ts',
+  deploy: 'scripts/deploy.ts',
+  format: 'scripts/format.ts',
+  load: 'scripts/load.ts',
+  soak: 'scripts/soak.ts',
+  start: 'scripts/start.ts',
+  test: 'scripts/test.ts',
+  wrangler: 'scripts/wrangler.ts',
 }
 
-const [program, ...programArguments] = process.argv.slice(2)
-try {
-  installIfNeeded()
-  const { buildNodePrograms, buildWorker, runWrangler } = await import('./build.mjs')
-  await buildNodePrograms()
-  if (program === 'start') {
-    await run('start.js', { environment: process.env, buildWorker })
-  } else if (program === 'test') {
-    await buildWorker()
-    await run('test.js', { vitestArguments: programArguments })
-  } else if (program === 'deploy') {
-    await run('deploy.js', { arguments: programArguments, runWrangler })
-  } else if (program === 'bench-edge') {
-    await run('bench-edge.js', { arguments: programArguments, buildWorker })
-  } else if (program === 'soak') {
-    await run('soak.js', { arguments: programArguments })
-  } else {
-    throw new Error(
-      'Usage: node scripts/bootstrap.mjs start | test [arguments for vitest] | deploy | bench-edge | soak [requests]',
-    )
-  }
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
+/** The product itself: these run where they are called, and packages for production do. */
+const production = {
+  backend: 'backend/main.ts',
+  describe: 'cli/describe.ts',
+  edge: 'edge/node/main.ts',
+}
+
+const programs = { ...development, ...production }
+const name = process.argv[2] ?? ''
+if (!Object.hasOwn(programs, name)) {
+  console.error(`Usage: node scripts/bootstrap.mjs ${Object.keys(programs).toSorted().join('|')}`)
   process.exit(1)
 }
+if (Object.hasOwn(development, name)) process.chdir(root)
+await prepare({ withDevelopment: Object.hasOwn(development, name) })
+await runProgram(programs[/** @type {keyof typeof programs} */ (name)], process.argv.slice(3))

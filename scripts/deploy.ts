@@ -6,18 +6,13 @@ import { Command, CommanderError } from 'commander'
 import { parse } from 'smol-toml'
 import { z } from 'zod'
 import { checkDeployment, requiredSecret } from './deploy/check-deployment.ts'
+import { runWrangler } from './run-wrangler.ts'
 
 /**
  * Bytes of the bundle, compressed: it is loaded wherever a request arrives, and starts the faster the smaller it is.
  * Cloudflare's own limit is 3 MB.
  */
 const maxBundleBytes = 100 * 1000
-
-interface DeployOptions {
-  readonly arguments: readonly string[]
-  /** @returns what wrangler printed; rejects with it when wrangler fails */
-  readonly runWrangler: (wranglerArguments: readonly string[]) => Promise<string>
-}
 
 /** Something that stops a deployment, told without a stack. */
 class DeployError extends Error {
@@ -29,8 +24,8 @@ class DeployError extends Error {
  * does not happen. A dry run needs no account and no network, and tells what a real one would stop at.
  * @returns the exit code
  */
-export async function main({ arguments: given, runWrangler }: DeployOptions): Promise<number> {
-  const program = new Command('deploy')
+export async function main(given: readonly string[]): Promise<number> {
+  const program = new Command('npm run deploy --')
     .argument('[environment]', 'as named in wrangler.toml', 'staging')
     .option('--dry-run', 'build and check only')
     .exitOverride()
@@ -38,7 +33,7 @@ export async function main({ arguments: given, runWrangler }: DeployOptions): Pr
     program.parse([...given], { from: 'user' })
     const environment = (program.processedArgs as [string | undefined])[0] ?? ''
     const isDry = program.opts<{ dryRun?: true }>().dryRun === true
-    await deploy(environment, isDry, runWrangler)
+    await deploy(environment, isDry)
     return 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode
@@ -48,20 +43,16 @@ export async function main({ arguments: given, runWrangler }: DeployOptions): Pr
   }
 }
 
-async function deploy(
-  environment: string,
-  isDry: boolean,
-  runWrangler: DeployOptions['runWrangler'],
-): Promise<void> {
+async function deploy(environment: string, isDry: boolean): Promise<void> {
   const { mistakes, unset } = checkDeployment(
     parse(await readFile('wrangler.toml', 'utf8')),
     environment,
   )
   if (mistakes.length > 0) throw new DeployError(listing('wrangler.toml is wrong', mistakes))
   if (unset.length > 0 && !isDry) throw new DeployError(listing('This is missing', unset))
-  if (!isDry) await checkSecrets(environment, runWrangler)
+  if (!isDry) await checkSecrets(environment)
 
-  const bytes = await bundleBytes(environment, runWrangler)
+  const bytes = await bundleBytes(environment)
   console.log(`The bundle for ${environment} is ${Math.ceil(bytes / 1000)} KB, compressed`)
   if (bytes > maxBundleBytes) {
     throw new DeployError(`That is over the limit of ${maxBundleBytes / 1000} KB`)
@@ -73,15 +64,12 @@ async function deploy(
   if (unset.length > 0) console.log(listing('A real deployment would stop here', unset))
 }
 
-async function checkSecrets(
-  environment: string,
-  runWrangler: DeployOptions['runWrangler'],
-): Promise<void> {
+async function checkSecrets(environment: string): Promise<void> {
   const listed = await runWrangler(['secret', 'list', '--env', environment]).catch(
     (cause: unknown) => {
       throw new DeployError(
-        `The secrets of ${environment} cannot be listed. Log in with npx wrangler login, or set CLOUDFLARE_API_TOKEN.
-On a first deployment there is no Worker yet: npx wrangler secret put ${requiredSecret} --env ${environment} makes one.`,
+        `The secrets of ${environment} cannot be listed. Log in with npm run wrangler -- login, or set CLOUDFLARE_API_TOKEN.
+On a first deployment there is no Worker yet: npm run wrangler -- secret put ${requiredSecret} --env ${environment} makes one.`,
         { cause },
       )
     },
@@ -89,15 +77,12 @@ On a first deployment there is no Worker yet: npx wrangler secret put ${required
   const secrets = z.array(z.object({ name: z.string() })).parse(JSON.parse(listed))
   if (secrets.some(({ name }) => name === requiredSecret)) return
   throw new DeployError(
-    `The secret ${requiredSecret} is missing: npx wrangler secret put ${requiredSecret} --env ${environment}`,
+    `The secret ${requiredSecret} is missing: npm run wrangler -- secret put ${requiredSecret} --env ${environment}`,
   )
 }
 
 /** @returns bytes of what would be uploaded, compressed */
-async function bundleBytes(
-  environment: string,
-  runWrangler: DeployOptions['runWrangler'],
-): Promise<number> {
+async function bundleBytes(environment: string): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'describe-deploy-'))
   try {
     await runWrangler(['deploy', '--dry-run', '--env', environment, '--outdir', folder])

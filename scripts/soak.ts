@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { Command, InvalidArgumentError } from 'commander'
 import { loadModel } from '../backend/model/load-model.ts'
 import { runSoak } from './soak/run-soak.ts'
 import { slope } from './soak/slope.ts'
@@ -13,15 +14,16 @@ const caches = { kvTokens: 4096, prefixTokens: Infinity, imageBytes: 1_000_000 }
 /**
  * `npm run soak`: mixed requests on the nano model, clients leaving at random; prints how resident memory went and what
  * the counters say at the end.
- * @param options the first argument, if any, is the number of requests
  * @returns the exit code: 1 when a request failed, memory was exceeded or something is left
  */
-export async function main({
-  arguments: given,
-}: {
-  arguments: readonly string[]
-}): Promise<number> {
-  const requests = Number(given[0] ?? defaultRequests)
+export async function main(given: readonly string[]): Promise<number> {
+  const program = new Command('npm run soak --')
+    .description(
+      'Mixed requests on the nano model, clients leaving at random; tells how memory went',
+    )
+    .argument('[requests]', 'how many', parseRequests, defaultRequests)
+    .parse([...given], { from: 'user' })
+  const [requests] = program.processedArgs as [number]
   const model = await loadModel({
     checkpointDir: 'models/kimi-vl-nano',
     modelsDir: '.local/models',
@@ -58,4 +60,9 @@ export async function main({
   const left = snapshot.slotsInUse + snapshot.queued + snapshot.cachedTokens + memory.slotTokens
   const clean = left === 0 && heldTokens === memory.prefixTokens
   return clean && failures.size === 0 && peakTokens <= memory.limitTokens ? 0 : 1
+}
+
+function parseRequests(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('expected a whole number above 0')
 }

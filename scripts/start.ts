@@ -1,5 +1,6 @@
-import { fileURLToPath } from 'node:url'
-import { readDotEnv, withDotEnv, type Environment } from '../shared/node/dot-env.ts'
+import { Command } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
+import { readDotEnv, withDotEnv } from '../shared/node/dot-env.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { sayError } from '../shared/node/end-process.ts'
 import { LogSink } from '../shared/node/log-sink.ts'
@@ -8,33 +9,20 @@ import { samplePicture } from './start/readiness.ts'
 import { settingWarnings } from './start/settings.ts'
 import { StartError } from './start/start-error.ts'
 
-interface StartOptions {
-  readonly environment: Environment
-  /** Bundles the Worker where needed. @returns path of the bundle */
-  readonly buildWorker: () => Promise<string>
-}
-
 /** Milliseconds the last lines may take to reach the terminal. */
 const lastLinesMs = 500
-
-const bundled = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /**
  * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of the edge.
  * @returns the exit code
  */
-export async function main({ environment, buildWorker }: StartOptions): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
+  parseArguments(given)
   const terminal = openTerminal()
   const print = (line: string) => terminal.write(`${line}\n`)
-  for (const line of settingWarnings(readDotEnv('.env'), environment)) sayError(line)
+  for (const line of settingWarnings(readDotEnv('.env'), process.env)) sayError(line)
   const launcher = new Launcher({
-    environment: withDotEnv(environment, '.env'),
-    scripts: {
-      backend: bundled('../backend/main.js'),
-      nodeEdge: bundled('../edge/node.js'),
-      workerEdge: bundled('./worker-edge.js'),
-    },
-    buildWorker,
+    environment: withDotEnv(process.env, '.env'),
     print,
   })
   const signal = nextSignal()
@@ -60,19 +48,57 @@ function openTerminal(): LogSink {
   return new LogSink({ fd: 1, lossLine: (lost) => `(${lost} lines could not be shown)` })
 }
 
-/** Resolves with the first signal to end. Later ones are ignored: npm repeats the terminal's Ctrl-C. */
+/**
+ * Resolves with the first signal to end, or when the process that runs this one on another Node is gone. Later ones are
+ * ignored: npm repeats the terminal's Ctrl-C.
+ */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => resolve(name))
+    const names = ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']
+    for (const name of names) process.on(name, () => resolve(name))
   })
 }
 
+/** There is nothing to say on the command line; what is said there must not be lost without a word. */
+function parseArguments(given: readonly string[]): void {
+  new Command('npm start')
+    .description('Runs backend and edge on this machine, until Ctrl-C')
+    .version(packageJson.version)
+    .addHelpText(
+      'after',
+      '\nSettings, such as PORT, stand in the environment or in .env: see .env.example.',
+    )
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `${text}npm start takes its settings from the environment or .env: PORT=9000 npm start\n`,
+        ),
+    })
+    .allowExcessArguments(false)
+    .parse([...given], { from: 'user' })
+}
+
 function announce(
-  { url, backendUrl, apiKeyFile }: ReadyProduct,
+  { url, backendUrl, apiKeyFile, logsDir, isOpen }: ReadyProduct,
   print: (line: string) => void,
 ): void {
-  print(`The backend takes clients with a certificate at ${backendUrl}
+  const open = isOpen
+    ? '\nIt is open to the network, without TLS: put a proxy with TLS in front'
+    : ''
+  print(`
+The backend takes clients with a certificate at ${backendUrl}
+Logs are in ${logsDir}; their times are UTC, those shown here are this machine's (${offsetOf(new Date())})${open}
+
 ready ${url}
 The API key is in ${apiKeyFile}. Try:
-curl -H "X-API-Key: $(cat '${apiKeyFile}')" -F prompt='Describe this image.' -F images=@${samplePicture} ${url}/generate/image`)
+curl -H "X-API-Key: $(cat '${apiKeyFile}')" -F prompt='Describe this image.' -F images=@${samplePicture} ${url}/generate/image
+`)
+}
+
+/** Such as `UTC+02:00`. */
+function offsetOf(date: Date): string {
+  const minutes = -date.getTimezoneOffset()
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60]
+  const two = (value: number) => String(value).padStart(2, '0')
+  return `UTC${minutes < 0 ? '-' : '+'}${two(hours)}:${two(rest)}`
 }

@@ -1,20 +1,17 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { main as check } from './check.ts'
+import { run } from './run-command.ts'
 import { countTests, summaryLine } from './test/test-counts.ts'
 
-interface TestOptions {
-  /** With arguments only vitest runs, on what they select. */
-  readonly vitestArguments: readonly string[]
-}
-
 /**
- * `npm test`: runs all checks and all tests; the last line of output is `N passed, N failed`.
+ * `npm test [-- <arguments for vitest>]`: runs all checks and all tests; the last line of output is `N passed, N failed`.
+ * With arguments only vitest runs, on what they select.
  * @returns the exit code
  */
-export async function main({ vitestArguments }: TestOptions): Promise<number> {
-  const checked = vitestArguments.length > 0 || (await run('npm', ['run', '--silent', 'check']))
+export async function main(vitestArguments: readonly string[]): Promise<number> {
+  const checked = vitestArguments.length > 0 || (await check()) === 0
   const folder = await mkdtemp(join(tmpdir(), 'describe-tests-'))
   try {
     const reportFile = join(folder, 'report.json')
@@ -32,13 +29,4 @@ export async function main({ vitestArguments }: TestOptions): Promise<number> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-/** @returns true when the command succeeded */
-function run(command: string, commandArguments: readonly string[]): Promise<boolean> {
-  const child = spawn(command, commandArguments, { stdio: ['ignore', 'inherit', 'inherit'] })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve(code === 0))
-  })
 }

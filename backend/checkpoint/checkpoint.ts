@@ -11,6 +11,8 @@ import { readExactly, readSafetensorsHeader, type TensorLocation } from './safet
 export interface Checkpoint {
   /** Name -> shape of every tensor there is. */
   readonly shapes: ReadonlyMap<string, readonly number[]>
+  /** Name -> element type of every tensor, such as BF16. */
+  readonly types: ReadonlyMap<string, string>
   /** @throws {CheckpointError} when there is none of that name, or it holds no floats */
   tensor(name: string): CheckpointTensor
   close(): Promise<void>
@@ -100,6 +102,7 @@ function checkpointOf(
 ): Checkpoint {
   return {
     shapes: new Map([...tensors].map(([name, { dims }]) => [name, dims])),
+    types: new Map([...tensors].map(([name, { type }]) => [name, type])),
     tensor(name) {
       const stored = tensors.get(name)
       if (stored === undefined) throw new CheckpointError(`the checkpoint has no tensor ${name}`)

@@ -140,6 +140,37 @@ describe('several choices', () => {
   })
 })
 
+describe('granted tokens', () => {
+  const granted = (answers: number, choices: number) =>
+    createJob({ stopIds: [], maxTokens: 40, sampling, choices, grantedTokens: 3 + answers })
+
+  it.each([1, 2, 4])('are never passed by all choices together, in %i slots', async (slots) => {
+    const { engine, model } = start(slots)
+    const whole = await singles(granted(1_000, 1), 3)
+    const { ids, end } = await ask(engine, granted(20, 3))
+    expect(ids.map(({ length }) => length)).toEqual([7, 7, 6])
+    ids.forEach((choice, index) => expect(choice).toEqual(whole[index]!.slice(0, choice.length)))
+    expect(end).toMatchObject({
+      completionTokens: 20,
+      finishReasons: ['length', 'length', 'length'],
+    })
+    await settle(engine)
+    expect(model.openSlots).toBe(0)
+  })
+
+  it('may be fewer than choices', async () => {
+    const { ids, end } = await ask(start().engine, granted(2, 4))
+    expect(ids.map(({ length }) => length)).toEqual([1, 1])
+    expect(end.finishReasons).toEqual(['length', 'length', 'length', 'length'])
+  })
+
+  it('must hold more than the prompt', async () => {
+    await expect(ask(start().engine, granted(0, 1))).rejects.toMatchObject({
+      code: 'quota_exceeded',
+    })
+  })
+})
+
 describe('sampling rules in the engine', () => {
   it('tell log probabilities of every token, however slowly they are read', async () => {
     const job = createJob({ stopIds: [], maxTokens: 10, choices: 2, topLogprobs: 3, sampling })

@@ -6,7 +6,7 @@ import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } fro
 import { ActiveJob } from './jobs/active-job.ts'
 import type { CacheLimits } from './memory/cache-limits.ts'
 import { CacheMemory } from './memory/cache-memory.ts'
-import { admit, tokenLimitOf } from './queue/admission.ts'
+import { admit, answerTokensOf, tokenLimitOf } from './queue/admission.ts'
 import { Throughput } from './queue/throughput.ts'
 import { WaitingLine } from './queue/waiting-line.ts'
 import { checkLogitBias } from './sampling/token-penalties.ts'
@@ -180,12 +180,14 @@ class StepEngine implements LocalEngine {
     if (this.#closed) throw new ServiceError('shutting_down', 'The server is shutting down')
     this.#check(asked)
     const { info } = this.#model
+    const promptTokens = asked.promptIds.length
+    const answerTokens = answerTokensOf(promptTokens, asked.grantedTokens)
     const tokenLimit = tokenLimitOf({
-      promptTokens: asked.promptIds.length,
-      maxTokens: asked.maxTokens,
+      promptTokens,
+      maxTokens: Math.min(asked.maxTokens, answerTokens),
       contextTokens: Math.min(info.contextTokens, this.#memory.limitTokens),
     })
-    const job = new ActiveJob({ asked, tokenLimit, info, now: this.#now })
+    const job = new ActiveJob({ asked, tokenLimit, answerTokens, info, now: this.#now })
     const counts = {
       waiting: this.#waiting.size,
       waitingWork: this.#waiting.work,

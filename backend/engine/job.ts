@@ -34,8 +34,10 @@ export interface GenerateJob {
   readonly promptIds: Int32Array
   /** In the order of their placeholders. */
   readonly images: readonly PatchImage[]
-  /** At least 1. The context may end the answer earlier. */
+  /** Of each answer, at least 1. The context may end it earlier. */
   readonly maxTokens: number
+  /** Most tokens of prompt and all answers together, however many; unlimited unless given. */
+  readonly grantedTokens?: number | undefined
   /** Sampling one of these ends the answer; it is not part of it. */
   readonly stopIds: readonly number[]
   /** Ids from here up are control tokens: none but `stopIds` may be sampled. */
@@ -124,8 +126,8 @@ export interface Generation extends AsyncIterable<EngineEvent> {
 export interface Engine {
   /**
    * Leaving the loop, aborting `signal` and failing all free the job's slots by the end of the engine's turn. The events
-   * throw a ServiceError: when the job is not taken in, `invalid_field`, `context_length_exceeded`, `queue_full`,
-   * `model_loading`, `backend_unavailable` or `shutting_down`; later `deadline_exceeded`, `internal`,
+   * throw a ServiceError: when the job is not taken in, `invalid_field`, `context_length_exceeded`,
+   * `quota_exceeded`, `queue_full`, `model_loading`, `backend_unavailable` or `shutting_down`; later `deadline_exceeded`, `internal`,
    * `engine_restarted` or `shutting_down`; and `cancelled`, or the ServiceError that `signal` was aborted with.
    */
   generate(job: GenerateJob, signal: AbortSignal): Generation

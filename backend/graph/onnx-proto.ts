@@ -35,11 +35,19 @@ export interface ValueSpec {
 }
 
 /** An initializer kept in the graph file (`raw`) or in the weights file (`offset`, bytes). */
-export type InitializerSpec = {
+export type InitializerSpec = (TensorSpec & { readonly raw: Uint8Array }) | ExternalInitializer
+
+interface TensorSpec {
   readonly name: string
   readonly type: ElementType
   readonly dims: readonly number[]
-} & ({ readonly raw: Uint8Array } | { readonly offset: number; readonly byteLength: number })
+}
+
+/** An initializer in the weights file. */
+export interface ExternalInitializer extends TensorSpec {
+  readonly offset: number
+  readonly byteLength: number
+}
 
 export interface GraphSpec {
   readonly name: string

@@ -298,9 +298,10 @@ describe('the log', () => {
         method: 'POST',
         route: '/generate/text',
         status: 200,
-        client: 'edge',
+        address: '127.0.0.1',
+        client_name: 'edge',
         key_id: 'key_1',
-        bytes_in: 19,
+        request_bytes: 19,
         images: 0,
         stream: false,
         finish_reason: 'stop',
@@ -308,7 +309,7 @@ describe('the log', () => {
         prefill_ms: 3,
         decode_ms: 4,
       },
-      { route: 'unknown', status: 404, code: 'not_found' },
+      { route: null, status: 404, code: 'not_found' },
     ])
     expect(JSON.stringify(backend.logLines)).not.toContain('hidden')
   })

@@ -1,6 +1,6 @@
 import { Hono, type Handler } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
-import { routes } from '../../shared/api/routes.ts'
+import { noSuchPath, routes } from '../../shared/api/routes.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
@@ -15,6 +15,8 @@ export interface BackendParts {
   readonly log: Log
   /** Milliseconds on a clock that never jumps. */
   readonly now: () => number
+  /** Milliseconds a request may take that does not say. */
+  readonly deadlineMs: number
   /** Names, one of which a client's certificate must carry. */
   readonly allowedClients: readonly string[]
   /** Told of every client let in, and how it proved its name. */
@@ -30,8 +32,8 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   app.use(trackExchange(parts.running))
   app.use(logExchange(parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
-  app.use(refuseWhenClosing(parts.running))
-  app.use(enforceDeadline(parts.generate.streaming.after, parts.now))
+  app.use('/generate/*', refuseWhenClosing(parts.running))
+  app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
   mountHealthRoutes(app, parts.health)
   mountGenerateRoutes(app, parts.generate)
@@ -41,7 +43,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
     app.all(path, methodNotAllowed(method === 'GET' ? 'GET, HEAD' : method))
   }
   app.notFound(() => {
-    throw new ServiceError('not_found', 'There is nothing at this address')
+    throw new ServiceError('not_found', noSuchPath)
   })
   app.onError((thrown, c) => {
     const exchange = c.get('exchange')

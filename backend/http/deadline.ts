@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import { ServiceError } from '../../shared/api/errors.ts'
-import { defaultDeadlineMs } from '../../shared/api/limits.ts'
+import { maxDeadlineMs } from '../../shared/api/limits.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { BackendEnv } from './exchange.ts'
 import type { After } from '../../shared/async/timer.ts'
@@ -13,13 +13,17 @@ const reservePart = 0.1
 const mostReserveMs = 1_000
 
 /**
- * Aborts a request when its time is up: the caller's `x-deadline-ms`, but never more than our own. Generating ends a
- * little earlier, with the answer so far.
+ * Aborts a request when its time is up: as the caller says in `x-deadline-ms`, up to a day, else after `defaultMs`.
+ * Generating ends a little earlier, with the answer so far.
  */
-export function enforceDeadline(after: After, now: () => number): MiddlewareHandler<BackendEnv> {
+export function enforceDeadline(
+  after: After,
+  now: () => number,
+  defaultMs: number,
+): MiddlewareHandler<BackendEnv> {
   return async function deadline(c, next) {
     const exchange = c.get('exchange')
-    const ms = deadlineOf(c.req.header(forwardHeaders.deadlineMs))
+    const ms = deadlineOf(c.req.header(forwardHeaders.deadlineMs)) ?? defaultMs
     const stop = after(ms, () => {
       exchange.abort(
         new ServiceError('deadline_exceeded', `The request took longer than its ${ms} ms`),
@@ -35,9 +39,9 @@ export function enforceDeadline(after: After, now: () => number): MiddlewareHand
   }
 }
 
-function deadlineOf(header: string | undefined): number {
-  if (header === undefined) return defaultDeadlineMs
-  if (/^\d{1,12}$/.test(header)) return Math.min(Number(header), defaultDeadlineMs)
+function deadlineOf(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined
+  if (/^\d{1,12}$/.test(header)) return Math.min(Number(header), maxDeadlineMs)
   throw new ServiceError('invalid_field', 'The deadline must be a whole number of milliseconds', {
     param: forwardHeaders.deadlineMs,
   })

@@ -16,6 +16,7 @@ import { fetchImages } from '../../shared/fetch/fetch-images.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Describe } from '../describe.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
+import { checkImages, grantOf } from './grant.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { readTextMultipart, readUrlForm } from './read-form.ts'
 import { readJson } from './read-json.ts'
@@ -51,12 +52,14 @@ export function mountGenerateRoutes(app: Hono<BackendEnv>, parts: GenerateParts)
     const form = await readMultipart(incoming, c.get('exchange'), imageFileFields)
     const fields = parseFields(generateFields, formToObject(form.fields))
     checkFiles(form.files)
+    checkImages(form.files.length, grantOf(c.req), 'images')
     return answer(c, fields, form.files, parts)
   })
 
   app.post(routes.imageUrl.path, async (c) => {
     const exchange = c.get('exchange')
     const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readUrlRequest(c))
+    checkImages(urls.length, grantOf(c.req), 'image_url')
     const images = await fetchImages(urls, parts.images, exchange.signal)
     return answer(
       c,
@@ -108,6 +111,7 @@ async function answer(
     systemPrompt: fields.system_prompt,
     images,
     maxTokens: fields.max_tokens,
+    grantedTokens: grantOf(c.req).tokens,
     sampling: samplingOf(fields),
     stop: fields.stop,
     choices: fields.n,

@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from 'hono'
 import { errorKinds } from '../../shared/api/errors.ts'
 import { routes } from '../../shared/api/routes.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
+import type { RequestLine } from '../../shared/log/request-line.ts'
 import type { Log } from '../../shared/node/log.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
 import { statusPath } from './health-route.ts'
@@ -20,36 +21,47 @@ export function logExchange(log: Log, now: () => number): MiddlewareHandler<Back
   return async function logLine(c, next) {
     const exchange = c.get('exchange')
     const startedAt = now()
-    const path = knownPaths.has(c.req.path) ? c.req.path : 'unknown'
+    const route = knownPaths.has(c.req.path) ? c.req.path : null
+    const { remoteAddress = null } = c.env.incoming.socket
     const keyId = c.req.header(forwardHeaders.keyId)
     if (keyId !== undefined && keyIdPattern.test(keyId)) exchange.facts.keyId = keyId
 
     exchange.onEnd(() => {
       const { outgoing } = c.env
       const status = outgoing.headersSent ? outgoing.statusCode : errorKinds.cancelled.status
-      const line = { method: c.req.method, route: path, status, ...lineOf(exchange) }
-      log[levelOf(exchange, path)](
-        { ...line, elapsed_ms: Math.round(now() - startedAt) },
-        'request',
-      )
+      const line: RequestLine = {
+        level: levelOf(exchange),
+        message: 'request',
+        request_id: exchange.requestId,
+        route,
+        key_id: exchange.facts.keyId ?? null,
+        address: remoteAddress,
+        status,
+        ms: Math.round(10 * (now() - startedAt)) / 10,
+      }
+      const { level, message, ...fields } = line
+      const more = { method: c.req.method, ...fieldsOf(exchange) }
+      log[isProbe(line) ? 'debug' : level]({ ...fields, ...more }, message)
     })
     await next()
   }
 }
 
-/** Probes come every second or so and would bury the rest. */
-function levelOf({ facts }: Exchange, path: string): 'debug' | 'info' | 'error' {
-  if (facts.errorCode !== undefined && errorKinds[facts.errorCode].status >= 500) return 'error'
-  return path === routes.health.path ? 'debug' : 'info'
+function levelOf({ facts }: Exchange): 'info' | 'error' {
+  const isOurs = facts.errorCode !== undefined && errorKinds[facts.errorCode].status >= 500
+  return isOurs ? 'error' : 'info'
 }
 
-function lineOf({ requestId, facts }: Exchange): Record<string, unknown> {
+/** Probes come every second or so and would bury the rest. */
+function isProbe({ route, level }: RequestLine): boolean {
+  return route === routes.health.path && level === 'info'
+}
+
+function fieldsOf({ facts }: Exchange) {
   return {
-    request_id: requestId,
-    client: facts.clientName,
-    key_id: facts.keyId,
+    client_name: facts.clientName,
     code: facts.errorCode,
-    bytes_in: facts.bytesIn,
+    request_bytes: facts.bytesIn,
     images: facts.images,
     stream: facts.stream,
     finish_reason: facts.finishReason,

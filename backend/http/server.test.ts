@@ -8,7 +8,10 @@ import {
   type TestBackend,
 } from '../../test/support/test-backend.ts'
 import { maxImageBytes, maxUploadBytes } from '../../shared/api/limits.ts'
-import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
+import {
+  createCertificates,
+  type CertificateSet,
+} from '../../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet
 let backend: TestBackend
@@ -66,6 +69,58 @@ describe('the client certificate', () => {
   )
 })
 
+describe('refused clients', () => {
+  const refusals = () => backend.logLines.map(({ msg, client }) => [msg, client])
+
+  /** Connects with certificates of the test's own. @returns what the log says then */
+  async function refusedWith(identity: { cert?: string; key?: string }, ca = certificates.ca) {
+    const dispatcher = new Agent({ connect: { ca, ...identity } })
+    await expect(fetch(`https://localhost:${backend.port}/health`, { dispatcher })).rejects.toThrow(
+      'fetch failed',
+    )
+    await dispatcher.destroy()
+    await until(() => backend.logLines.length > 0)
+    return refusals()
+  }
+
+  it('of another authority are logged with their address, once a minute', async () => {
+    backend = await startTestBackend({ certificates, logRefusals: true })
+    const stranger = await makeCertificates('edge')
+    const identity = { cert: stranger.client, key: stranger.clientKey }
+    const line = ['client refused: its certificate is not signed by TLS_CA', '127.0.0.1']
+    expect(await refusedWith(identity)).toEqual([line])
+    expect(await refusedWith(identity)).toEqual([line])
+    expect((await backend.fetch('/health')).status).toBe(200)
+  })
+
+  it('are told apart by what is wrong', async () => {
+    backend = await startTestBackend({ certificates, logRefusals: true })
+    expect(await refusedWith({})).toEqual([['client refused: it has no certificate', '127.0.0.1']])
+  })
+
+  it('are told apart: an expired certificate', async () => {
+    const old = await createCertificates(
+      { server: ['localhost'], client: 'edge' },
+      Date.now() - 400 * 86_400_000,
+    )
+    const { server, serverKey } = certificates
+    const believing = { ...certificates, ca: old.ca, server, serverKey }
+    backend = await startTestBackend({ certificates: believing, logRefusals: true })
+    expect(await refusedWith({ cert: old.client, key: old.clientKey })).toEqual([
+      ['client refused: its certificate has expired', '127.0.0.1'],
+    ])
+  })
+
+  it('because there are too many connections are logged', async () => {
+    backend = await startTestBackend({ certificates, logRefusals: true, maxConnections: 1 })
+    const first = await backend.open()
+    await expect(backend.open()).rejects.toThrow(/reset|disconnected|hang up/)
+    await until(() => backend.logLines.length > 0)
+    expect(refusals()).toEqual([['connection refused: 1 are open already', '127.0.0.1']])
+    first.destroy()
+  })
+})
+
 describe('a resumed TLS session', () => {
   it('still carries the client certificate', async () => {
     backend = await startTestBackend({ certificates })
@@ -83,6 +138,10 @@ describe('a resumed TLS session', () => {
     again.destroy()
   })
 })
+
+function clientOf({ certificates: { ca, client: cert, clientKey: key } }: TestBackend) {
+  return { ca, cert, key }
+}
 
 /** Collects what a socket says. */
 function listenTo(socket: TLSSocket) {
@@ -208,24 +267,30 @@ describe('the server', () => {
     }
   })
 
-  it('when stopping lets a running answer end and turns newcomers away', async () => {
+  it('when stopping lets a running answer end, turns newcomers away and says that it is not ready', async () => {
     backend = await startTestBackend({ certificates })
     let go = () => {}
     backend.engine.beforeBatch = (index) =>
       index === 1 ? new Promise((resolve) => (go = resolve)) : Promise.resolve()
-    const waiting = await backend.open()
-    const heard = listenTo(waiting)
-    waiting.write('GET /health HTTP/1.1\r\nhost: a\r\n')
     const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
     const asked = backend.fetch('/generate/text', { ...init, body: '{"prompt":"a"}' })
     await until(() => backend.engine.running.size === 1)
     const stopped = backend.stopServer()
-    waiting.write('\r\n')
-    await until(() => heard.text.includes('}}'))
-    expect(heard.text).toMatch(/^HTTP\/1.1 503 [^]*"shutting_down"/)
+    // Connections that are made only now are answered too.
+    const other = new Agent({ connect: clientOf(backend) })
+    const health = await fetch(`https://localhost:${backend.port}/health`, { dispatcher: other })
+    expect([health.status, await health.json()]).toEqual([
+      503,
+      { status: 'unavailable', reason: 'shutting_down' },
+    ])
+    const late = await backend.fetch('/generate/text', { ...init, body: '{"prompt":"b"}' })
+    expect([late.status, late.headers.get('retry-after')]).toEqual([503, '2'])
+    expect(await late.json()).toMatchObject({ error: { code: 'shutting_down' } })
     go()
     expect((await asked).status).toBe(200)
     await stopped
+    await expect(backend.fetch('/health')).rejects.toThrow('fetch failed')
+    await other.destroy()
   })
 
   it('when stopping tells an answer that takes too long', async () => {
@@ -235,9 +300,23 @@ describe('the server', () => {
     const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
     const body = '{"prompt":"a","stream":true}'
     const response = await backend.fetch('/generate/text', { ...init, body })
-    const stopped = backend.stopServer()
+    const stopped = backend.stopServer({ drainMs: 50, hurry: new AbortController().signal })
     expect(await response.text()).toContain('"shutting_down"')
     await stopped
     expect(backend.engine.running.size).toBe(0)
+  })
+
+  it('when told to hurry ends what runs at once', async () => {
+    backend = await startTestBackend({ certificates })
+    backend.engine.beforeBatch = (index) =>
+      index === 1 ? new Promise(() => {}) : Promise.resolve()
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
+    const body = '{"prompt":"a","stream":true}'
+    const response = await backend.fetch('/generate/text', { ...init, body })
+    const hurry = new AbortController()
+    const stopped = backend.stopServer({ drainMs: 3_600_000, hurry: hurry.signal })
+    hurry.abort()
+    expect(await response.text()).toContain('"shutting_down"')
+    await stopped
   })
 })

@@ -3,10 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
+import { noSuchPath } from '../../shared/api/routes.ts'
 import { requestIdFrom } from '../../shared/api/request-id.ts'
 import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { drainUpload } from './drain-upload.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'
+import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import { settlesWithin } from '../../shared/async/within-time.ts'
 
 /** Milliseconds for the TLS handshake, and for the head of a request: neither needs more than a few round trips. */
@@ -19,8 +21,7 @@ const requestTimeoutMs = 300_000
 /** Milliseconds an unused connection stays open: longer than any client of ours keeps one, so that clients close first. */
 const keepAliveTimeoutMs = 65_000
 
-/** Milliseconds that answers in the making may take after the server was told to stop, and then to say goodbye. */
-const stopGraceMs = 2_500
+/** Milliseconds that answers which did not end in time may take to say goodbye. */
 const goodbyeMs = 500
 
 const minVersion = 'TLSv1.2'
@@ -32,10 +33,7 @@ export function createBackendServer(app: Hono<BackendEnv>, tls: TlsIdentity): Se
     autoCleanupIncoming: false,
     // Reached only by a target or a Host header that makes no URL.
     errorHandler: () =>
-      errorResponse(
-        new ServiceError('not_found', 'There is nothing at this address'),
-        requestIdFrom(undefined),
-      ),
+      errorResponse(new ServiceError('not_found', noSuchPath), requestIdFrom(undefined)),
   })
   const options = {
     ...tls,
@@ -74,13 +72,28 @@ export function listen(server: Server, port: number, host: string): Promise<numb
   })
 }
 
-/** Takes no more connections, lets running requests end, tells the rest `shutting_down`, and closes what is left. */
-export async function stopServer(server: Server, running: RunningExchanges): Promise<void> {
-  server.close()
+export interface Drain {
+  /** Milliseconds that answers in the making may take. */
+  readonly drainMs: number
+  /** Aborted when they may not any longer. */
+  readonly hurry: AbortSignal
+}
+
+/**
+ * Lets running requests end, tells those that take too long `shutting_down`, and closes what is left. The port stays open
+ * until then: whoever comes hears `shutting_down` too, and asks elsewhere.
+ */
+export async function stopServer(
+  server: Server,
+  running: RunningExchanges,
+  { drainMs, hurry }: Drain,
+): Promise<void> {
   const idle = running.close()
-  if (!(await settlesWithin(idle, stopGraceMs))) {
+  const isIdle = await unlessAborted(settlesWithin(idle, drainMs), hurry).catch(() => false)
+  if (!isIdle) {
     running.abortAll(new ServiceError('shutting_down', 'The server is stopping'))
     await settlesWithin(idle, goodbyeMs)
   }
+  server.close()
   server.closeAllConnections()
 }

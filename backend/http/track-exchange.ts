@@ -30,7 +30,7 @@ function watchClient(exchange: Exchange, { incoming: { socket }, outgoing }: Htt
   exchange.onEnd(() => socket.off('close', leave))
 }
 
-/** Turns away what arrives over open connections while the server stops. */
+/** Turns away what arrives while the server stops. */
 export function refuseWhenClosing(running: RunningExchanges): MiddlewareHandler<BackendEnv> {
   return async function closing(_c, next) {
     if (running.closing) throw new ServiceError('shutting_down', 'The server is stopping')

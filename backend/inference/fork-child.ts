@@ -12,7 +12,7 @@ const glibcTunables = [
 
 /**
  * Starts an inference process.
- * @param entry path of the bundled child program
+ * @param entry path of the child program
  * @param environment of the child; an operator's own GLIBC_TUNABLES wins
  */
 export function forkChild(
@@ -23,7 +23,6 @@ export function forkChild(
   const tunables = process.platform === 'linux' ? { GLIBC_TUNABLES: glibcTunables } : {}
   return fork(entry, programArguments, {
     env: { ...tunables, ...environment },
-    execArgv: ['--enable-source-maps'],
     serialization: 'advanced',
   })
 }

@@ -5,7 +5,7 @@ import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
 import { tickMs, Watchdog, type SilenceLimits } from './watchdog.ts'
 
 interface InferenceProcessOptions {
-  /** Path of the bundled child program. */
+  /** Path of the child program. */
   readonly entry: string
   readonly init: InferenceInit
   readonly environment: Readonly<Record<string, string | undefined>>

@@ -1,13 +1,11 @@
 import { spawn } from 'node:child_process'
 import { getEventListeners } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
-import { buildProgram } from '../../test/support/build-program.ts'
 import type { FakeChildBehaviour } from '../../test/support/fake-child.ts'
 import { fakeInit } from '../../test/support/fake-init.ts'
 import { FakeModel } from '../../test/support/fake-model.ts'
@@ -20,18 +18,14 @@ const never = new AbortController().signal
 type Options = Partial<Parameters<typeof createInference>[0]>
 
 const quick = { firstMs: 1, mostMs: 4, healthyMs: 60_000 }
-let entry: string
+const program = (name: string) =>
+  fileURLToPath(new URL(`../../test/support/${name}.ts`, import.meta.url))
+const entry = program('fake-child')
 const open: Inference[] = []
-
-beforeAll(async () => {
-  entry = await buildProgram('fake-child')
-})
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((inference) => inference.close()))
 })
-
-afterAll(() => rm(dirname(entry), { recursive: true }))
 
 /** An inference process, what it logged, and the process ids it had. */
 function start(behaviour: FakeChildBehaviour = {}, options: Options = {}) {
@@ -223,7 +217,7 @@ describe('a child that dies', () => {
 })
 
 describe('a child that hangs', () => {
-  const silenceLimits = { loadingMs: 60_000, servingMs: 500 }
+  const silenceLimits = { loadingMs: 60_000, servingMs: 1_500 }
 
   it('while it is idle is killed and replaced', async () => {
     const { inference, logged, pids } = await startReady({}, { silenceLimits })
@@ -256,7 +250,7 @@ describe('a child that hangs', () => {
   it('while it loads is tried three times', async () => {
     const { inference, pids } = start(
       { load: 'never' },
-      { silenceLimits: { ...silenceLimits, loadingMs: 500 } },
+      { silenceLimits: { ...silenceLimits, loadingMs: 2_000 } },
     )
     await expect(inference.ready()).rejects.toThrow('hangs')
     expect(inference.state()).toBe('failed')
@@ -340,8 +334,7 @@ describe('the inference process', () => {
   })
 
   it('ends when its parent is killed', async () => {
-    const program = await buildProgram('fake-parent')
-    const parent = spawn(process.execPath, [program, entry], {
+    const parent = spawn(process.execPath, [program('fake-parent'), entry], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const lines: string[] = []
@@ -353,6 +346,5 @@ describe('the inference process', () => {
     expect(isRunning(pid)).toBe(true)
     parent.kill('SIGKILL')
     await until(() => !isRunning(pid))
-    await rm(dirname(program), { recursive: true })
   })
 })

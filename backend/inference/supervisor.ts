@@ -1,4 +1,4 @@
-import { ServiceError } from '../../shared/api/errors.ts'
+import type { ServiceError } from '../../shared/api/errors.ts'
 import { abortError } from '../engine/abort-error.ts'
 import { EventQueue } from '../engine/jobs/event-queue.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from '../engine/job.ts'
@@ -31,7 +31,7 @@ export interface Inference extends Engine {
 }
 
 interface InferenceOptions {
-  /** Path of the bundled child program. */
+  /** Path of the child program. */
   readonly entry: string
   readonly init: InferenceInit
   /** Environment of the child. */

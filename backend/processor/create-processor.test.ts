@@ -28,8 +28,8 @@ const caller = { tenant: 'anyone', signal: new AbortController().signal }
 
 const startPool = () =>
   createTaskPool({
-    textWorker: fileURLToPath(new URL('../../dist/backend/text-worker.js', import.meta.url)),
-    imageProcess: fileURLToPath(new URL('../../dist/backend/image-process.js', import.meta.url)),
+    textWorker: fileURLToPath(new URL('./text-worker.ts', import.meta.url)),
+    imageProcess: fileURLToPath(new URL('./image-process/image-process.ts', import.meta.url)),
     decodeMemoryBytes: 2 ** 31,
     modelFolder,
     threads: 2,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { crc32, deflateSync } from 'node:zlib'
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { decodeImage, readImageHeader } from './decode-image.ts'
 
@@ -67,6 +67,58 @@ function storedAs(orientation: number): Promise<Buffer> {
     .toBuffer()
 }
 
+interface GifOptions {
+  readonly screen: readonly [width: number, height: number]
+  readonly frame: readonly [left: number, top: number, width: number, height: number]
+  readonly comments?: number
+  readonly frames?: number
+  readonly ownColours?: boolean
+}
+
+/** A GIF without transparency whose frames are of one colour, the second of its table; uncompressed LZW. */
+function gifFile({
+  screen,
+  frame,
+  comments = 0,
+  frames = 1,
+  ownColours = false,
+}: GifOptions): Buffer {
+  const words = (...values: number[]) => values.flatMap((value) => [value & 255, value >> 8])
+  const colours = [0, 0, 0, 200, 30, 10, 0, 0, 0, 0, 0, 0]
+  const [, , width, height] = frame
+  // Codes of 3 bits: a clear code before each pixel keeps them that short.
+  const codes = [...Array.from({ length: width * height }, () => [4, 1]).flat(), 5]
+  const bits = codes.map((code) =>
+    code.toString(2).padStart(3, '0').split('').toReversed().join(''),
+  )
+  const data = (bits.join('') + '0000000')
+    .match(/.{8}/g)!
+    .map((byte) => Number.parseInt(byte.split('').toReversed().join(''), 2))
+  const image = [
+    0x2c,
+    ...words(...frame),
+    ownColours ? 0x81 : 0,
+    ...(ownColours ? colours : []),
+    2,
+    data.length,
+    ...data,
+    0,
+  ]
+  const repeat = (count: number, bytes: readonly number[]) =>
+    Array.from({ length: count }, () => bytes).flat()
+  return Buffer.from([
+    ...Buffer.from('GIF89a'),
+    ...words(...screen),
+    ownColours ? 0 : 0x81,
+    0,
+    0,
+    ...(ownColours ? [] : colours),
+    ...repeat(comments, [0x21, 0xfe, 3, 0x2c, 0x2c, 0x2c, 2, 1, 1, 0]),
+    ...repeat(frames, image),
+    0x3b,
+  ])
+}
+
 describe('readImageHeader()', () => {
   it('refuses an empty file', async () => {
     await expect(readImageHeader(new Uint8Array())).rejects.toMatchObject({ code: 'empty_image' })
@@ -81,6 +133,15 @@ describe('readImageHeader()', () => {
     ['PDF', Buffer.from('%PDF-1.7\n1 0 obj\n')],
     ['HEIC', heic],
     ['BMP', Buffer.from('BM\x46\0\0\0\0\0\0\0\x36\0\0\0', 'latin1')],
+    ['ICO', Buffer.from('\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0', 'latin1')],
+    ['TGA', Buffer.from('\0\0\x02\0\0\0\0\0\0\0\0\0\x08\0\x08\0\x18\0', 'latin1')],
+    ['JPEG XL', Buffer.from('\xff\x0a\xfa\x7f\x01\x90', 'latin1')],
+    ['JPEG XL in boxes', Buffer.from('\0\0\0\x0cJXL \r\n\x87\n', 'latin1')],
+    ['JPEG 2000', Buffer.from('\0\0\0\x0cjP  \r\n\x87\n', 'latin1')],
+    [
+      'SVG with an entity',
+      Buffer.from(`<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]>${svg}`),
+    ],
     ['an HTML page', Buffer.from('<!doctype html><title>404</title>')],
     ['one byte', Uint8Array.of(0xff)],
     ['zeros', new Uint8Array(5_000)],
@@ -145,6 +206,20 @@ describe('decodeImage()', () => {
       pixelAt(i % across, Math.floor(i / across)),
     )
     expect(Buffer.from(rgb).equals(Buffer.from(upright.flat()))).toBe(true)
+  })
+
+  it('turns a PNG whose EXIF comes behind its pixels', async () => {
+    const file = await storedAs(6)
+    const at = file.indexOf('eXIf') - 4
+    const end = at + 12 + file.readUInt32BE(at)
+    const behind = Buffer.concat([
+      file.subarray(0, at),
+      file.subarray(end, -12),
+      file.subarray(at, end),
+      file.subarray(-12),
+    ])
+    expect((await decode(behind)).rgb).toEqual((await decode(file)).rgb)
+    expect(await decode(behind)).toMatchObject({ width: across, height: down })
   })
 
   const oneColour = (channels: 3 | 4, background: object) =>
@@ -213,5 +288,72 @@ describe('decodeImage()', () => {
       width: 1,
       height: 1,
     })
+  })
+
+  describe('a GIF whose first frame is smaller than its screen', () => {
+    const corners = [
+      [0, 0],
+      [15, 0],
+      [0, 11],
+      [15, 11],
+    ] as const
+    it.each([
+      ['alone', {}],
+      ['behind comments', { comments: 3 }],
+      ['before another frame', { frames: 2 }],
+      ['with colours of its own', { ownColours: true }],
+    ])('is white around it, %s', async (_, options) => {
+      const file = gifFile({ screen: [16, 12], frame: [5, 4, 6, 3], ...options })
+      for (const [x, y] of corners) expect(await pixelOf(file, x, y)).toEqual([255, 255, 255])
+      expect(await pixelOf(file, 5, 4)).toEqual([200, 30, 10])
+      expect(await pixelOf(file, 10, 6)).toEqual([200, 30, 10])
+      expect(await pixelOf(file, 11, 6)).toEqual([255, 255, 255])
+      expect(await pixelOf(file, 10, 7)).toEqual([255, 255, 255])
+    })
+
+    it('keeps every pixel of a frame that fills the screen', async () => {
+      const file = gifFile({ screen: [6, 3], frame: [0, 0, 6, 3] })
+      const { rgb } = await decode(file)
+      expect(new Set(rgb)).toEqual(new Set([200, 30, 10]))
+    })
+  })
+
+  it.each([
+    ['GIF', (image: Sharp) => image.gif({ loop: 0 })],
+    ['WebP', (image: Sharp) => image.webp({ lossless: true })],
+    ['TIFF', (image: Sharp) => image.tiff({ compression: 'lzw' })],
+  ])('reads the first of 1,000 frames of a %s', async (_, encode) => {
+    const frames = Buffer.alloc(4 * 4_000 * 3)
+    frames.fill(250, 0, 48)
+    for (let at = 48; at < frames.length; at++) frames[at] = Math.floor(at / 48) % 200
+    const raw = { width: 4, height: 4_000, channels: 3, pageHeight: 4 } as const
+    const { width, height, rgb } = await decode(await encode(sharp(frames, { raw })).toBuffer())
+    expect([width, height]).toEqual([4, 4])
+    for (const value of rgb) expect(value).toBeGreaterThan(240)
+  })
+
+  it.each([
+    [1, 1],
+    [1, 7_000],
+    [7_000, 1],
+    [3, 7_000],
+    [7_000, 14],
+  ])('reads %i x %i pixels', async (width, height) => {
+    const file = await oneColour(3, { r: 1, g: 2, b: 3 })
+      .resize(width, height, { fit: 'fill' })
+      .png()
+      .toBuffer()
+    expect(await decode(file)).toMatchObject({ width, height })
+  })
+
+  it.each([
+    ['iTXt', Buffer.concat([Buffer.from('note\0\0\0\0\0'), Buffer.alloc(8e6, 'x')])],
+    ['zTXt', Buffer.concat([Buffer.from('note\0\0'), deflateSync(Buffer.alloc(60e6, 'x'))])],
+    ['iCCP', Buffer.concat([Buffer.from('icc\0\0'), deflateSync(Buffer.alloc(60e6, 'x'))])],
+    ['eXIf', Buffer.alloc(8e6, 'x')],
+  ])('is not troubled by a %s chunk of many megabytes', async (type, content) => {
+    const plain = await oneColour(3, { r: 9, g: 8, b: 7 }).png().toBuffer()
+    const file = Buffer.concat([plain.subarray(0, 33), pngChunk(type, content), plain.subarray(33)])
+    expect(await pixelOf(file)).toEqual([9, 8, 7])
   })
 })

@@ -15,7 +15,9 @@ export interface ImageHeader {
   readonly reading: ImageReading
 }
 
+/** A file that breaks off or holds damaged data is refused; mere warnings, common in camera files, are not. */
 const readOptions = {
+  failOn: 'error',
   // Checked against our own ceiling, with our own message, before anything is decoded.
   limitInputPixels: false,
   // TIFFs may have many; what is behind the colours is dropped.
@@ -23,18 +25,13 @@ const readOptions = {
   sequentialRead: true,
 } as const
 
-/** A file that breaks off or holds damaged data is refused; mere warnings, common in camera files, are not. */
-function optionsOf({ strict }: ImageReading) {
-  return { ...readOptions, failOn: strict ? 'warning' : 'error' } as const
-}
-
 /**
  * Reads kind and size of an image file: JPEG, PNG, WebP, GIF (first frame), AVIF or TIFF.
  * @throws {ImageProblem} `empty_image`, `unsupported_image`, `invalid_image`, or `image_too_large` over the ceilings
  */
 export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
   const reading = readImageFile(file)
-  const header = await orDamaged(sharp(reading.bytes, optionsOf(reading)).metadata())
+  const header = await orDamaged(sharp(reading.bytes, readOptions).metadata())
   if (header.format !== reading.type) throw notAnImage()
   const size = header.autoOrient
   if (size.width * size.height > maxImagePixels) {
@@ -52,13 +49,11 @@ export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
  * @throws {ImageProblem} `invalid_image` when the data is damaged or breaks off
  */
 export async function decodeImage({ size, colours, reading }: ImageHeader): Promise<RgbImage> {
-  const options = { ...optionsOf(reading), ignoreIcc: colours !== 'cmyk' }
-  const { data, info } = await orDamaged(
-    laidOnWhite(sharp(reading.bytes, options).autoOrient(), reading)
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true }),
-  )
+  const { data, info } = await pixelsOf(reading.bytes, colours, reading)
+  if (reading.alike !== undefined) {
+    const other = await pixelsOf(reading.alike, colours, reading)
+    if (!data.equals(other.data)) throw damaged()
+  }
   const { width, height } = size
   if (info.width !== width || info.height !== height) throw damaged()
   const alpha = reading.extraChannels?.alpha
@@ -69,6 +64,16 @@ export async function decodeImage({ size, colours, reading }: ImageHeader): Prom
   const image = { width, height, rgb }
   if (reading.covered !== undefined) whiteOutside(reading.covered, image)
   return image
+}
+
+function pixelsOf(bytes: Uint8Array, colours: ImageHeader['colours'], reading: ImageReading) {
+  const image = sharp(bytes, { ...readOptions, ignoreIcc: colours !== 'cmyk' }).autoOrient()
+  return orDamaged(
+    laidOnWhite(image, reading)
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true }),
+  )
 }
 
 /** Drops what is behind the colours, or keeps it all where transparency has other channels beside it. */

@@ -19,9 +19,9 @@ const spareImages = 1
 const estimatedMsPerCharacter = 1e-4
 
 interface TaskPoolOptions {
-  /** The bundled text-worker.ts. */
+  /** Path of text-worker.ts. */
   readonly textWorker: string
-  /** The bundled image-process.ts. */
+  /** Path of image-process.ts. */
   readonly imageProcess: string
   readonly modelFolder: string
   /** Most images decoded at a time, but for one; the processor's cores. */

@@ -6,7 +6,7 @@ import { parseJsonBytes } from '../../shared/api/parse-json.ts'
 import { invalidField } from '../../shared/api/request.ts'
 import { readClientBody } from '../body/client-body.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
-import type { EdgeEnv } from '../platform.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 
 /** Bytes of an administrator's request: a few fields and a note. */
 const maxBytes = 16 * 1024
@@ -18,7 +18,7 @@ export function check<Part extends 'param' | 'query', Schema extends z.ZodType>(
 ) {
   return zValidator(part, schema, (result) => {
     if (result.success) return
-    // Once more, to have the values at fault told.
+    // Parse again to report the offending values.
     const { error } = schema.safeParse(result.data, { reportInput: true })
     if (error !== undefined) throw refusal(error)
   })
@@ -56,7 +56,7 @@ export function jsonBody<Schema extends z.ZodType>(
   }
 }
 
-/** Where the key that a page is to follow is not there, or not any more. */
+/** The key given as `after` does not exist. */
 export function noSuchPage(after: string | undefined): ServiceError {
   return new ServiceError('invalid_field', `after: there is no key ${after}`, { param: 'after' })
 }

@@ -6,8 +6,10 @@ import { testKeys } from '../../test/support/test-keys.ts'
 import type { IdempotencyStore } from '../idempotency/idempotency-store.ts'
 import { rootKey } from '../keys/key-record.ts'
 import type { KeyStore } from '../keys/key-store.ts'
-import type { EdgeEnv, LogLine } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 import { keyRoutes } from './key-routes.ts'
+import { testCall } from '../../test/support/test-call.ts'
 
 type Issued = KeyView & { readonly key: string }
 
@@ -21,8 +23,7 @@ function setUp(
   const log = (line: LogLine) => void lines.push(line)
   const app = new Hono<EdgeEnv>()
   app.use(async (c, next) => {
-    c.set('requestId', 'a-request')
-    c.set('key', rootKey)
+    c.set('call', testCall({ key: rootKey }))
     await next()
   })
   app.onError((error) => errorResponse(toServiceError(error), 'a-request'))
@@ -329,7 +330,7 @@ describe('keyRoutes()', () => {
     ])
     for (const line of lines) {
       expect(line).toMatchObject({
-        level: 'info',
+        level: 'warn',
         message: 'audit',
         request_id: 'a-request',
         changed_key_id: id,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { errorResponse, toServiceError, type ErrorBody } from '../../shared/api/errors.ts'
 import { testKeys } from '../../test/support/test-keys.ts'
 import type { DayRange } from '../limits/meter.ts'
-import type { EdgeEnv } from '../platform.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 import { usageRoute } from './usage-route.ts'
 
 function setUp() {

@@ -1,25 +1,28 @@
 import { Hono } from 'hono'
+import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { adminRoutes } from '../../shared/api/routes.ts'
 import { usageQuery } from '../../shared/api/usage.ts'
 import { dayMs } from '../../shared/time/day.ts'
 import { rootKey } from '../keys/key-record.ts'
+import type { KeyStore } from '../keys/key-store.ts'
 import type { Meter } from '../limits/meter.ts'
 import { utcDayOf } from '../limits/utc-day.ts'
-import type { EdgeEnv, Platform } from '../platform.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 import { check, noSuchPage } from './check.ts'
 
 /** Milliseconds before the last day where a range begins that names no first one: thirty days in all. */
 const defaultRangeMs = 29 * dayMs
 
-/** `GET /admin/usage`: what keys have used, by key and day. Whoever comes here has the scope `admin`. */
-export function usageRoute({
-  keyStore,
-  meter,
-  wallClock,
-}: Pick<Platform, 'keyStore' | 'wallClock'> & {
+export interface UsageParts {
+  readonly keyStore: Pick<KeyStore, 'list'>
   readonly meter: Pick<Meter, 'usage'>
-}): Hono<EdgeEnv> {
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number
+}
+
+/** `GET /admin/usage`: what keys have used, by key and day. Whoever comes here has the scope `admin`. */
+export function usageRoute({ keyStore, meter, wallClock }: UsageParts): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>()
   app.get(adminRoutes.usage.path, check('query', usageQuery), async (c) => {
     const { key_id: keyId, limit, after, ...range } = c.req.valid('query')
@@ -32,7 +35,9 @@ export function usageRoute({
       const { ids, next } =
         keyId === undefined ? await pageOfIds(limit, after) : { ids: [keyId], next: null }
       const usage = await Promise.all(ids.map((id) => meter.usage(id, { from, to })))
-      return c.json({ from, to, usage: usage.flat(), next }, 200, { 'cache-control': 'no-store' })
+      return jsonAnswer({ from, to, usage: usage.flat(), next }, 200, {
+        'cache-control': 'no-store',
+      })
     } catch (cause) {
       if (cause instanceof ServiceError) throw cause
       throw new ServiceError('limits_unavailable', 'Usage cannot be read now', { cause })

@@ -1,7 +1,6 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
-import type { BackendInit } from '../platform.ts'
-import type { StreamEnd } from '../calls/stream-relay.ts'
+import type { BackendInit } from './exchange.ts'
 import { BackendPool } from './pool.ts'
 import { NotConnectedError } from './target.ts'
 
@@ -58,9 +57,7 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 5))
 describe('BackendPool', () => {
   it('tells which backend answered', async () => {
     const { call } = createPool({ a: refuses, b: healthyOr(answers) })
-    const onBackend = vi.fn<(id: string) => void>()
-    expect((await call({ onBackend })).status).toBe(200)
-    expect(onBackend.mock.calls).toEqual([['b']])
+    expect(await call()).toMatchObject({ answer: { status: 200 }, backendId: 'b' })
   })
 
   it.each([
@@ -71,7 +68,10 @@ describe('BackendPool', () => {
     ['521, as Cloudflare tells of no connection', () => new Response('error', { status: 521 })],
   ])('offers the request to another backend after %s', async (_what, answer) => {
     const { call, askedBy } = createPool({ a: answer, b: healthyOr(answers) })
-    expect(await askedBy(async () => expect((await call()).status).toBe(200))).toEqual(['a', 'b'])
+    expect(await askedBy(async () => expect((await call()).answer.status).toBe(200))).toEqual([
+      'a',
+      'b',
+    ])
   })
 
   it.each([
@@ -102,8 +102,8 @@ describe('BackendPool', () => {
       a: fails(503, 'model_loading'),
       b: fails(503, 'shutting_down'),
     })
-    const response = await call()
-    expect(JSON.parse(new TextDecoder().decode(await response.arrayBuffer()))).toEqual({
+    const { answer } = await call()
+    expect(JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()))).toEqual({
       error: { code: 'shutting_down' },
     })
   })
@@ -137,7 +137,7 @@ describe('BackendPool', () => {
     const { call, table } = createPool({ a: refuses })
     await expect(call()).rejects.toThrow(NotConnectedError)
     table['a'] = answers
-    expect((await call()).status).toBe(200)
+    expect((await call()).answer.status).toBe(200)
   })
 
   it('finds out by itself that a backend is not well', async () => {
@@ -180,40 +180,45 @@ describe('BackendPool', () => {
   })
 
   it.each([
-    ['a whole answer', fails(500, 'internal'), undefined],
-    ['a stream', stream, (told: (how: StreamEnd) => void) => told('broken')],
-  ])('does not blame a backend for %s that its client left', async (_what, answer, watchStream) => {
-    const client = new AbortController()
-    const { call, askedBy } = createPool({ a: healthyOr(answer), b: healthyOr(answers) })
-    client.abort()
-    const asked = await askedBy(async () => {
-      for (let request = 0; request < 20; request += 1) {
-        await call({ signal: client.signal, ...(watchStream && { watchStream }) })
-      }
-    })
-    expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
-  })
+    ['a whole answer', fails(500, 'internal'), 'whole'],
+    ['a stream', stream, 'broken'],
+  ] as const)(
+    'does not blame a backend for %s that its client left',
+    async (_what, answer, how) => {
+      const client = new AbortController()
+      const { call, askedBy } = createPool({ a: healthyOr(answer), b: healthyOr(answers) })
+      client.abort()
+      const asked = await askedBy(async () => {
+        for (let request = 0; request < 20; request += 1) {
+          const { ended } = await call({ signal: client.signal })
+          ended(how)
+        }
+      })
+      expect(asked).toEqual(Array.from({ length: 20 }, () => 'a'))
+    },
+  )
 
   it('counts requests until their streams end', async () => {
     const { call, askedBy } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
-    const ends: ((how: StreamEnd) => void)[] = []
-    const watchStream = (told: (how: StreamEnd) => void) => void ends.push(told)
-    await call({ watchStream })
-    expect(await askedBy(() => call({ watchStream }))).toEqual(['b'])
-    ends[0]!('left')
+    const { ended } = await call()
+    expect(await askedBy(() => call())).toEqual(['b'])
+    ended('left')
     expect(await askedBy(() => call())).toEqual(['a'])
   })
 
-  it('leaves a backend alone that breaks off a stream', async () => {
+  it.each([
+    ['broken', 'b'],
+    ['cut', 'a'],
+  ] as const)('after a stream that ended %s prefers %s', async (how, next) => {
     const { call, askedBy } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
-    await call({ watchStream: (told) => told('broken') })
-    expect(await askedBy(() => call())).toEqual(['b'])
+    const { ended } = await call()
+    ended(how)
+    expect(await askedBy(() => call())).toEqual([next])
   })
 
   it('forgets requests that were never reported over', async () => {
     const { call, askedBy, clock } = createPool({ a: healthyOr(stream), b: healthyOr(stream) })
-    const watchStream = () => undefined
-    for (let request = 0; request < 3; request += 1) await call({ watchStream })
+    for (let request = 0; request < 3; request += 1) await call()
     clock.ms = 60_000
     expect(await askedBy(() => call())).toEqual(['a'])
   })

@@ -1,7 +1,6 @@
 import { isEventStream } from '../../shared/api/media-type.ts'
 import { startDeadline } from '../../shared/async/deadline.ts'
 import { routes } from '../../shared/api/routes.ts'
-import type { BackendAnswer, BackendInit, Platform } from '../platform.ts'
 import {
   afterFailure,
   afterSuccess,
@@ -11,6 +10,7 @@ import {
   type Failure,
 } from './breaker.ts'
 import { chooseBackend } from './choose.ts'
+import type { BackendInit, BackendReply, CallBackend, StreamEnd } from './exchange.ts'
 import { NotConnectedError, type BackendTarget } from './target.ts'
 import { failureOf, isNotConnected, wasTurnedAway } from './verdict.ts'
 
@@ -64,17 +64,15 @@ export class BackendPool {
    * Sends to the backend that suits best. Another one gets its chance only where nothing can run twice: there was no
    * connection, or the backend said that it turned the request away; and the body can be sent again.
    */
-  readonly call: Platform['backend'] = async (path, init) => {
+  readonly call: CallBackend = async (path, init) => {
     this.#probe(init)
     const tried: Backend[] = []
     for (;;) {
       const backend = this.#choose(init.affinity, tried)
       tried.push(backend)
       const isLast = !isReplayable(init) || tried.length >= this.#attempts
-      const answer = await this.#attempt(backend, path, init, isLast)
-      if (answer === undefined) continue
-      init.onBackend?.(backend.target.id)
-      return answer
+      const reply = await this.#attempt(backend, path, init, isLast)
+      if (reply !== undefined) return reply
     }
   }
 
@@ -114,7 +112,7 @@ export class BackendPool {
     path: string,
     init: BackendInit,
     isLast: boolean,
-  ): Promise<BackendAnswer | undefined> {
+  ): Promise<BackendReply | undefined> {
     const release = this.#take(backend)
     try {
       const response = await backend.target.send(path, init)
@@ -122,14 +120,17 @@ export class BackendPool {
         response.body?.cancel().catch(() => undefined)
         throw new NotConnectedError(`Status ${response.status}`)
       }
+      const backendId = backend.target.id
       if (isEventStream(response.headers.get('content-type'))) {
         this.#noteAnswer(backend, response.status)
-        if (init.watchStream === undefined) release()
-        init.watchStream?.((how) => {
+        // Without the body, which would be held until the stream ends.
+        const { signal, bodyFailure } = init
+        const ended = (how: StreamEnd) => {
           release()
-          if (how === 'broken' && !isBlameless(init)) this.#noteFailure(backend, 'unreachable')
-        })
-        return response
+          if (how === 'broken' && !isBlameless({ signal, bodyFailure }))
+            this.#noteFailure(backend, 'unreachable')
+        }
+        return { answer: response, backendId, ended }
       }
       // Whole, so that an answer that breaks off can still become an error with a status.
       const body = await response.arrayBuffer()
@@ -137,11 +138,12 @@ export class BackendPool {
       if (!isBlameless(init)) this.#noteAnswer(backend, response.status)
       if (!isLast && wasTurnedAway(response.status, body)) return undefined
       const { status, headers } = response
-      return { status, headers, body: null, arrayBuffer: async () => body }
+      const answer = { status, headers, body: null, arrayBuffer: async () => body }
+      return { answer, backendId, ended: () => undefined }
     } catch (error) {
       release()
       if (isBlameless(init)) throw error
-      // A backend may have had its say, and closed, before all of a body in pieces was sent: one alone proves nothing.
+      // A backend may answer early and close, so one broken upload proves nothing.
       const isCertain = error instanceof NotConnectedError || isReplayable(init)
       this.#noteFailure(backend, isCertain ? 'unreachable' : 'fault')
       if (error instanceof NotConnectedError && !isLast) return undefined
@@ -208,7 +210,10 @@ export class BackendPool {
 }
 
 /** Whether nothing can be said against the backend: the call was ended from here, or its body broke at the client's end. */
-function isBlameless({ signal, bodyFailure }: BackendInit): boolean {
+function isBlameless({
+  signal,
+  bodyFailure,
+}: Pick<BackendInit, 'signal' | 'bodyFailure'>): boolean {
   return signal.aborted || bodyFailure?.() !== undefined
 }
 

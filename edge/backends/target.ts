@@ -1,4 +1,4 @@
-import type { BackendAnswer, BackendInit } from '../platform.ts'
+import type { BackendAnswer, BackendInit } from './exchange.ts'
 
 /** One backend as the platform reaches it. */
 export interface BackendTarget {

@@ -1,8 +1,9 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { errorResponse, toServiceError } from '../../shared/api/errors.ts'
-import type { EdgeEnv } from '../platform.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 import { readClientBody } from './client-body.ts'
+import { testCall } from '../../test/support/test-call.ts'
 
 const maxBytes = 1_000
 
@@ -22,6 +23,10 @@ async function send(bytes: number): Promise<{ status: number; taken: number }> {
     },
   })
   const app = new Hono<EdgeEnv>()
+  app.use(async (c, next) => {
+    c.set('call', testCall())
+    await next()
+  })
   app.post('/', async (c) => c.json((await readClientBody(c, maxBytes)).byteLength))
   app.onError((error) => errorResponse(toServiceError(error), 'req_1'))
   const headers = { 'content-length': String(bytes) }

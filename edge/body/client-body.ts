@@ -1,7 +1,8 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { ByteBudget } from '../../shared/bytes/byte-budget.ts'
 import { readLimited } from '../../shared/bytes/read-limited.ts'
-import type { BackendBody, EdgeContext } from '../platform.ts'
+import type { BackendBody } from '../backends/exchange.ts'
+import type { EdgeContext } from '../calls/context.ts'
 import { piecesOf, type WebBody } from './web-pieces.ts'
 
 /** A client's body on its way through. */
@@ -21,8 +22,8 @@ export interface ClientBody {
  * @throws {ServiceError} `body_too_large`
  */
 export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
-  const bufferedBody = c.get('bufferedBody')
-  if (bufferedBody !== undefined) return heldBody(bufferedBody)
+  const { heldBody: held } = c.var.call
+  if (held !== undefined) return heldBody(held)
   const length = declaredLength(c, maxBytes)
   const budget = new ByteBudget(maxBytes)
   let left = false
@@ -58,8 +59,8 @@ export function sendableBody(
 export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<Uint8Array> {
   if (isLittleOver(c, maxBytes)) await discardBody(c)
   const length = declaredLength(c, maxBytes)
-  const bufferedBody = c.get('bufferedBody')
-  if (bufferedBody !== undefined) return withinLimit(bufferedBody, maxBytes)
+  const { heldBody: held } = c.var.call
+  if (held !== undefined) return withinLimit(held, maxBytes)
   const read = length === undefined ? readUndeclared(c, maxBytes) : c.req.raw.arrayBuffer()
   const bytes = await read.catch((cause: unknown) => {
     throw clientLeft(cause)
@@ -71,7 +72,7 @@ export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<
 /** A body that is declared to be over the limit, but by no more than as much again. */
 function isLittleOver(c: EdgeContext, maxBytes: number): boolean {
   const length = Number(c.req.header('content-length') ?? 0)
-  return c.get('bufferedBody') === undefined && length > maxBytes && length <= 2 * maxBytes
+  return c.var.call.heldBody === undefined && length > maxBytes && length <= 2 * maxBytes
 }
 
 /**

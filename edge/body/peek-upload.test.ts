@@ -50,6 +50,28 @@ describe('peekUpload()', () => {
     expect(await affinityOf(upload(picture(90_000, 2)))).not.toBe(one)
   })
 
+  it('looks for the picture where files are, not in what a text says', async () => {
+    const prompt = 'content-disposition: filename '.repeat(1_000)
+    const one = upload(picture(90_000, 1), { prompt })
+    const other = upload(picture(90_000, 2), { prompt })
+    expect(await affinityOf(one)).toMatch(/^image:\d+$/)
+    expect(await affinityOf(one)).not.toBe(await affinityOf(other))
+  })
+
+  it.each([
+    ['a line that names files', '--x\r\n', 'content-disposition: filename '],
+    [
+      'headers that name files',
+      '--x\r\n',
+      'content-disposition: form-data; name="images"; filename="a" ',
+    ],
+  ])('passes over %s', async (_what, start, repeated) => {
+    // A pattern that backtracks would take hours here.
+    expect(
+      await affinityOf(bytes(start + repeated.repeat(64_000 / repeated.length))),
+    ).toBeUndefined()
+  })
+
   it('names nothing where there is no picture', async () => {
     expect(await affinityOf(bytes('--b1--\r\n'))).toBeUndefined()
   })

@@ -1,4 +1,3 @@
-import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { ChunkList } from '../../shared/bytes/chunk-list.ts'
 import { MultipartScanner } from '../../shared/multipart/multipart-scanner.ts'
 import { imageAffinity, imageHeadBytes } from '../backends/affinity.ts'
@@ -25,34 +24,33 @@ export async function peekUpload(
   const { head, ended } = await readHead(stream, wanted).catch((cause: unknown) => {
     throw body.failure() ?? clientLeft(cause)
   })
-  const bytes = joinChunks(head)
-  const affinity = firstImage(bytes, boundary)
-  if (ended) return { body: heldBody(bytes), affinity }
+  const affinity = firstImage(head, boundary)
+  if (ended) return { body: heldBody(head), affinity }
   return { body: { ...body, stream: withHead(head, stream) }, affinity }
 }
 
 async function readHead(
   source: AsyncIterator<Uint8Array>,
   wantedBytes: number,
-): Promise<{ head: Uint8Array[]; ended: boolean }> {
-  const head: Uint8Array[] = []
+): Promise<{ head: Uint8Array; ended: boolean }> {
+  const head = new ChunkList()
   for (let bytes = 0; bytes < wantedBytes;) {
     const next = await source.next()
-    if (next.done === true) return { head, ended: true }
+    if (next.done === true) return { head: head.join(), ended: true }
     // Kept beyond the next piece.
     head.push(next.value.slice())
     bytes += next.value.byteLength
   }
-  return { head, ended: false }
+  return { head: head.join(), ended: false }
 }
 
 async function* withHead(
-  head: readonly Uint8Array[],
+  head: Uint8Array,
   source: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   let ended = false
   try {
-    yield* head
+    yield head
     for (;;) {
       const next = await source.next()
       if (next.done === true) {

@@ -2,7 +2,7 @@ import { formToObject, parseUrlForm } from '../../shared/api/form.ts'
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
 import { parseJsonBytes } from '../../shared/api/parse-json.ts'
 import { FormReader } from '../../shared/multipart/form-reader.ts'
-import type { EdgeContext } from '../platform.ts'
+import type { EdgeContext } from '../calls/context.ts'
 import { readClientBody } from './client-body.ts'
 
 /** A JSON body. @throws {ServiceError} `invalid_json`, or as `readClientBody` */

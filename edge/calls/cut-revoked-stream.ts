@@ -1,16 +1,23 @@
 import { isEventStream } from '../../shared/api/media-type.ts'
 import { errorBody, ServiceError } from '../../shared/api/errors.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
-import type { EdgeMiddleware, Platform } from '../platform.ts'
+import type { ApiKeys } from '../keys/api-keys.ts'
+import type { EdgeMiddleware } from './context.ts'
 
 /** Milliseconds between questions whether a running stream's key still stands. */
 const intervalMs = 1_000
 
+export interface CutRevokedParts {
+  readonly keys: Pick<ApiKeys, 'isRevoked'>
+  /** Milliseconds. */
+  readonly now: () => number
+}
+
 /** Ends a running event stream with `revoked_api_key` soon after its key was revoked; the backend's work ends with it. */
-export function cutRevokedStream({ keys, now }: Platform): EdgeMiddleware {
+export function cutRevokedStream({ keys, now }: CutRevokedParts): EdgeMiddleware {
   return async (c, next) => {
     await next()
-    const { key, requestId } = c.var
+    const { key, requestId } = c.var.call
     const isStream = isEventStream(c.res.headers.get('content-type'))
     if (key === undefined || c.res.body === null || !isStream) return
     const cut = cutWhen({

@@ -1,9 +1,12 @@
 import { startDeadline, type Deadline } from '../../shared/async/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
+import type { BackendAnswer, BackendBody, BackendReply, CallBackend } from '../backends/exchange.ts'
 import { affinityOf } from '../backends/hint.ts'
-import type { BackendAnswer, BackendBody, EdgeContext, Platform } from '../platform.ts'
-import { runSignal } from './run-signal.ts'
+import type { Granted } from '../limits/reservation.ts'
+import { timeLeft } from './call.ts'
+import type { EdgeContext, KeepAlive } from './context.ts'
 import { backendRequestHeaders } from './headers.ts'
+import { shuttingDown, type Stopping } from './stopping.ts'
 
 /** What goes to the backend. */
 export interface ForwardedMessage {
@@ -19,68 +22,85 @@ export interface ForwardedMessage {
   readonly bodyFailure?: () => ServiceError | undefined
 }
 
+export interface ForwardParts {
+  readonly backend: CallBackend
+  /** Whether equal prompts and images should meet the same backend, for its caches. */
+  readonly stickyByContent: boolean
+  /** Milliseconds one request may take in all. */
+  readonly deadlineMs: number
+  /** Milliseconds, to measure time spans by. */
+  readonly now: () => number
+  readonly keepAlive: KeepAlive
+  readonly stopping: Stopping
+}
+
 /** Milliseconds the edge waits beyond the deadline it states, so that the backend gets to answer it. */
 const deadlineGraceMs = 1_000
 
 /**
  * Sends the message to the backend. The client's leaving reaches the backend
  * through the signal, before and after the answer's headers.
- * @throws {ServiceError} `backend_unavailable`, `deadline_exceeded`, `cancelled`, or what `bodyFailure` tells
+ * @throws {ServiceError} `backend_unavailable`, `deadline_exceeded`, `cancelled`, `shutting_down`, or what `bodyFailure`
+ *   returns
  */
 export async function forward(
+  parts: ForwardParts,
   c: EdgeContext,
-  platform: Platform,
   message: ForwardedMessage,
-): Promise<BackendAnswer> {
-  const content = platform.stickyByContent ? message.affinity : undefined
-  const affinity = affinityOf(c.req.raw.headers, content)
-  const leftMs = Math.max(1, platform.deadlineMs - (platform.now() - c.get('startedAt')))
-  const deadline = startDeadline(leftMs + deadlineGraceMs, runSignal(c))
-  c.set('withdraw', () => deadline.abort())
+  granted: Granted,
+): Promise<BackendReply> {
+  const { call } = c.var
+  const client = c.req.raw.headers
+  const affinity = affinityOf(client, parts.stickyByContent ? message.affinity : undefined)
+  const leftMs = timeLeft(call, parts)
+  const { signal: stopped } = parts.stopping
+  const parents = stopped === undefined ? [call.signal] : [call.signal, stopped]
+  const deadline = startDeadline(leftMs + deadlineGraceMs, ...parents)
   try {
-    const response = await platform.backend(message.path, {
+    const reply = await parts.backend(message.path, {
       method: 'POST',
       headers: backendRequestHeaders({
-        client: c.req.raw.headers,
-        requestId: c.get('requestId'),
-        keyId: c.get('key')?.id ?? 'none',
+        client,
+        requestId: call.requestId,
+        keyId: call.key?.id ?? 'none',
         deadlineMs: leftMs,
+        granted,
         ...message,
       }),
       body: message.body,
       signal: deadline.signal,
       affinity,
       bodyFailure: message.bodyFailure,
-      onBackend: (id) => c.set('backendId', id),
-      watchStream: (told) => c.set('onStreamEnd', told),
-      background: (work) => platform.keepAlive(c, work),
+      background: (work) => parts.keepAlive(c, work),
     })
-    // workerd ends a broken chunked body as if it were whole; the backend's opinion of the rest does not matter.
-    const bodyFailure = message.bodyFailure?.()
-    if (bodyFailure !== undefined) {
-      discardBody(response)
-      throw bodyFailure
-    }
-    if (response.status === 403) {
-      // The backend does not know this edge's certificate; no client can do anything about it.
-      discardBody(response)
-      throw new Error('The backend refused the client certificate')
-    }
-    return response
+    refuseBadReply(reply, message)
+    return reply
   } catch (cause) {
-    throw failureOf(cause, c, message, deadline)
+    throw failureOf(cause, parts.stopping, call.signal, message, deadline)
   } finally {
     deadline.stopClock()
   }
 }
 
-function discardBody(response: BackendAnswer): void {
-  response.body?.cancel().catch(() => undefined)
+function refuseBadReply({ answer, ended }: BackendReply, message: ForwardedMessage): void {
+  // workerd ends a broken chunked body as if it were whole; the backend's opinion of the rest does not matter.
+  const bodyFailure = message.bodyFailure?.()
+  if (bodyFailure === undefined && answer.status !== 403) return
+  discardBody(answer)
+  ended('left')
+  if (bodyFailure !== undefined) throw bodyFailure
+  // The backend does not know this edge's certificate; no client can do anything about it.
+  throw new Error('The backend refused the client certificate')
+}
+
+function discardBody(answer: BackendAnswer): void {
+  answer.body?.cancel().catch(() => undefined)
 }
 
 function failureOf(
   cause: unknown,
-  c: EdgeContext,
+  stopping: Stopping,
+  client: AbortSignal,
   message: ForwardedMessage,
   deadline: Deadline,
 ): ServiceError {
@@ -89,8 +109,9 @@ function failureOf(
   if (deadline.expired) {
     return new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
   }
-  if (runSignal(c).aborted) {
+  if (client.aborted) {
     return new ServiceError('cancelled', 'The client left before the answer', { cause })
   }
+  if (stopping.cut) return shuttingDown()
   return new ServiceError('backend_unavailable', 'The model server cannot be reached', { cause })
 }

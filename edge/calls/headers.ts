@@ -1,7 +1,8 @@
 import { hasControlCharacters } from '../../shared/api/media-type.ts'
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import type { BackendAnswer } from '../platform.ts'
+import type { BackendAnswer } from '../backends/exchange.ts'
+import type { Granted } from '../limits/reservation.ts'
 
 /**
  * What of a client's headers the backend gets to see. A list of what passes, not of what does not: keys, cookies,
@@ -23,6 +24,7 @@ interface ForwardedRequest {
   readonly requestId: string
   readonly keyId: string
   readonly deadlineMs: number
+  readonly granted: Granted
   /** Replaces the client's, when the body was rewritten. */
   readonly contentType?: string
   readonly contentLength?: number | undefined
@@ -42,6 +44,9 @@ export function backendRequestHeaders(request: ForwardedRequest): Readonly<Recor
   headers[requestIdHeader] = request.requestId
   headers[forwardHeaders.keyId] = request.keyId
   headers[forwardHeaders.deadlineMs] = String(Math.ceil(request.deadlineMs))
+  const { tokens, images } = request.granted
+  if (tokens !== undefined) headers[forwardHeaders.grantedTokens] = String(tokens)
+  if (images !== undefined) headers[forwardHeaders.grantedImages] = String(images)
   return headers
 }
 

@@ -1,60 +1,80 @@
-import { afterAnswer } from './after-answer.ts'
 import { errorKinds, type ServiceError } from '../../shared/api/errors.ts'
-import type { CallFacts } from './call.ts'
-import type { EdgeContext, EdgeMiddleware, LogLine, Platform } from '../platform.ts'
+import { edgeRoutes } from '../../shared/api/routes.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { RequestLine } from '../../shared/log/request-line.ts'
+import type { Call, CallOutcome } from './call.ts'
+import type { EdgeMiddleware, KeepAlive } from './context.ts'
+
+export interface LogParts {
+  readonly log: (line: LogLine) => void
+  /** Milliseconds, by the clock that `arrivedAt` was read from. */
+  readonly now: () => number
+  readonly keepAlive: KeepAlive
+}
 
 /**
  * One line per request, once its answer has ended. Never keys, prompts, URLs or what a path holds: an unknown path is
  * not written down.
  */
-export function logRequests(platform: Platform): EdgeMiddleware {
+export function logCalls({ log, now, keepAlive }: LogParts): EdgeMiddleware {
   return async (c, next) => {
     await next()
-    const relayed = c.get('relayed')
-    const { status } = c.res
-    if (relayed === undefined) return platform.log(lineOf(c, status, platform.now()))
-    const logAtEnd = async () => {
-      const facts = await relayed
-      const endedAt = platform.now()
-      // Writing a line takes as long as a good part of the request.
-      await afterAnswer()
-      platform.log({ ...lineOf(c, status, endedAt), ...fieldsOf(facts) })
+    const { call } = c.var
+    const answer = {
+      status: c.res.status,
+      requestBytes: byteCount(c.req.header('content-length')),
+      bytes: byteCount(c.res.headers.get('content-length')),
     }
-    platform.keepAlive(c, logAtEnd())
+    if (call.outcome === undefined) return log(lineOf(call, answer, now()))
+    const ended = call.outcome.then((outcome) =>
+      log({ ...lineOf(call, answer, now()), ...fieldsOf(outcome) }),
+    )
+    keepAlive(c, ended)
   }
 }
 
-function lineOf(c: EdgeContext, status: number, now: number): LogLine {
-  const { failure, startedAt, admittedAt, answeredAt } = c.var
+interface Answer {
+  readonly status: number
+  readonly requestBytes: number | null
+  readonly bytes: number | null
+}
+
+function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number): RequestLine {
+  const { arrivedAt, admittedAt, answeredAt, failure } = call
   return {
     level: status >= 500 ? 'error' : 'info',
     message: 'request',
-    request_id: c.get('requestId'),
-    route: c.get('route') ?? 'unknown',
-    key_id: c.get('key')?.id ?? null,
-    backend: c.get('backendId') ?? null,
+    request_id: call.requestId,
+    route: call.route === undefined ? null : edgeRoutes[call.route].path,
+    key_id: call.key?.id ?? null,
+    address: call.address ?? null,
+    backend: call.backendId ?? null,
     status,
-    ms: tenths(now - startedAt),
-    ...span('admit_ms', startedAt, admittedAt),
+    ms: tenths(now - arrivedAt),
+    ...span('admit_ms', arrivedAt, admittedAt),
     ...span('backend_ms', admittedAt, answeredAt),
     ...span('relay_ms', answeredAt, now),
-    request_bytes: byteCount(c.req.header('content-length')),
-    response_bytes: byteCount(c.res.headers.get('content-length')),
-    ...(failure === undefined ? {} : { error: failure.code, detail: detailOf(failure) }),
+    request_bytes: requestBytes,
+    response_bytes: bytes,
+    ...(failure === undefined ? {} : { code: failure.code, detail: detailOf(failure) }),
   }
 }
 
-function fieldsOf({ ending, usage, images, bytes, errorCode }: CallFacts): Partial<LogLine> {
+function fieldsOf({ ending, usage, images, bytes, errorCode }: CallOutcome): Partial<LogLine> {
   return {
     ending,
     response_bytes: bytes,
     images,
     ...usage,
-    ...(errorCode === undefined ? {} : { error: errorCode }),
+    ...(errorCode === undefined ? {} : { code: errorCode }),
   }
 }
 
-function span(name: string, from: number | undefined, to: number | undefined): Partial<LogLine> {
+function span(
+  name: `${string}_ms`,
+  from: number | undefined,
+  to: number | undefined,
+): Record<`${string}_ms`, number> {
   return from === undefined || to === undefined ? {} : { [name]: tenths(to - from) }
 }
 

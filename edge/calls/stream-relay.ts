@@ -1,15 +1,15 @@
+import type { StreamEnd } from '../backends/exchange.ts'
 import type { AnswerTail } from './answer-tail.ts'
-
-/** How a stream ended: sent whole; broken off by the backend; or its client left. */
-export type StreamEnd = 'whole' | 'broken' | 'left'
+import type { Stopping } from './stopping.ts'
 
 export interface StreamWatch {
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal
+  readonly stopping: Stopping
   /** Milliseconds without a byte after which the backend is given up. */
   readonly idleMs: number
-  /** What the client is told when the backend breaks off. */
-  readonly lastWords: () => Uint8Array
+  /** What the client is sent last when the stream ends early, and not by its leaving. */
+  readonly lastWords: (how: 'broken' | 'cut') => Uint8Array
   /**
    * Called once, whatever happens. The client hears of the end once this resolves.
    * @param bytes how many came from the backend
@@ -19,7 +19,7 @@ export interface StreamWatch {
 
 /**
  * Relays a stream of server-sent events unchanged and watches its end. When the backend breaks off, falls silent or ends
- * within an event, the client is told so by the last words instead of a cut connection.
+ * within an event, or this edge has to end, the client reads so in the last words instead of meeting a cut connection.
  */
 export type StreamRelay = (
   source: ReadableStream<Uint8Array>,

@@ -1,32 +1,25 @@
 import { describe, expect, it } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { maxIdempotentBodyBytes } from '../../shared/api/limits.ts'
-import { anyHost } from '../../shared/fetch/host-rules.ts'
-import { testKeys, testSqlite } from '../../test/support/test-keys.ts'
-import { testMeter } from '../../test/support/test-meter.ts'
+import {
+  type TestBackend,
+  testPlatform,
+  type TestPlatformParts,
+} from '../../test/support/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
-import type { Platform } from '../platform.ts'
-import { AnswerRegister } from './answer-register.ts'
 
 /** An edge whose backend counts its runs; `answer` decides each. */
-function createTestEdge(answer: Platform['backend'], parts: Partial<Platform> = {}) {
+function createTestEdge(answer: TestBackend, parts: TestPlatformParts = {}) {
   let runs = 0
-  const app = createEdgeApp({
-    ...testKeys('right-key'),
-    ...testMeter(),
-    answers: new AnswerRegister(testSqlite(), () => 0),
-    stickyByContent: false,
-    fetchPublic: () => Promise.reject(new Error('No internet here')),
-    imageHosts: anyHost,
-    log: () => undefined,
-    now: () => 0,
-    deadlineMs: 60_000,
-    ...parts,
-    backend(path, init) {
-      runs += 1
-      return answer(path, init)
-    },
-  })
+  const app = createEdgeApp(
+    testPlatform({
+      ...parts,
+      backend(path, init) {
+        runs += 1
+        return answer(path, init)
+      },
+    }),
+  )
   const ask = async (prompt: string, init: RequestInit = {}, key = 'order-7') =>
     app.request('/generate/text', {
       method: 'POST',

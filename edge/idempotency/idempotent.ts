@@ -1,10 +1,11 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxIdempotentBodyBytes, maxIdempotencyKeyChars } from '../../shared/api/limits.ts'
 import { isVisibleAscii } from '../../shared/api/visible-ascii.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
 import { readClientBody } from '../body/client-body.ts'
-import type { EdgeContext, EdgeMiddleware, Platform } from '../platform.ts'
+import type { EdgeContext, EdgeMiddleware, KeepAlive } from '../calls/context.ts'
 import { fingerprintOf } from './fingerprint.ts'
-import type { Claim, ClaimReply, KeptAnswer } from './idempotency-store.ts'
+import type { Claim, ClaimReply, IdempotencyStore, KeptAnswer } from './idempotency-store.ts'
 import { maxKeptBytes, recordAnswer } from './record-answer.ts'
 
 const keyHeader = 'idempotency-key'
@@ -16,6 +17,17 @@ const longestLookMs = 3_000
 /** Milliseconds beyond its deadline before a run that told no outcome counts as lost. */
 const leaseGraceMs = 10_000
 
+export interface IdempotencyParts {
+  /** Where answers to requests with an `Idempotency-Key` are kept. */
+  readonly answers: IdempotencyStore
+  /** Milliseconds one request may take in all. */
+  readonly deadlineMs: number
+  /** Milliseconds, to measure time spans by. */
+  readonly now: () => number
+  readonly keepAlive: KeepAlive
+  readonly log: (line: LogLine) => void
+}
+
 /**
  * Runs requests with the same `Idempotency-Key` once: whoever repeats one gets the kept answer, or waits for it. A run
  * goes on when its client leaves, so that the answer is there when it comes back. Failures are not kept.
@@ -23,26 +35,27 @@ const leaseGraceMs = 10_000
  *   answer was too long to be kept; `invalid_field`;
  *   `body_too_large`: the body has to be held whole
  */
-export function idempotent(platform: Platform): EdgeMiddleware {
+export function idempotent(parts: IdempotencyParts): EdgeMiddleware {
   return async (c, next) => {
     const key = idempotencyKeyOf(c.req.raw.headers)
     if (key === undefined) return next()
     const body = await readClientBody(c, maxIdempotentBodyBytes)
-    c.set('bufferedBody', body)
+    const { call } = c.var
+    call.heldBody = body
     const claim: Claim = {
-      scope: c.get('key')?.id ?? 'none',
+      scope: call.key?.id ?? 'none',
       key,
       fingerprint: await fingerprintOf(c.req.path, c.req.raw.headers, body),
-      leaseMs: platform.deadlineMs + leaseGraceMs,
+      leaseMs: parts.deadlineMs + leaseGraceMs,
     }
-    const reply = await claimOrWait(c, platform, claim)
+    const reply = await claimOrWait(c, parts, claim)
     if (reply.kind === 'answered') return replayed(reply.answer)
-    c.set('runsToEnd', true)
+    call.outliveClient()
     await next()
     const { response, ended } = recordAnswer(c.res)
     c.res = response
-    const settled = ended.then((outcome) => platform.answers.settle(claim, reply.run, outcome))
-    platform.keepAlive(c, logFailure(settled, c, platform))
+    const settled = ended.then((outcome) => parts.answers.settle(claim, reply.run, outcome))
+    parts.keepAlive(c, logFailure(settled, c, parts))
   }
 }
 
@@ -57,11 +70,11 @@ function idempotencyKeyOf(headers: Headers): string | undefined {
 /** Until the run under way has ended, the client leaves or its time is up. */
 async function claimOrWait(
   c: EdgeContext,
-  platform: Platform,
+  parts: IdempotencyParts,
   claim: Claim,
 ): Promise<Extract<ClaimReply, { kind: 'run' | 'answered' }>> {
   for (let waitMs = firstLookMs; ; waitMs = Math.min(waitMs * 1.5, longestLookMs)) {
-    const reply = await askStore(platform, claim)
+    const reply = await askStore(parts, claim)
     switch (reply.kind) {
       case 'run':
       case 'answered':
@@ -77,17 +90,17 @@ async function claimOrWait(
         throw new ServiceError('answer_not_kept', message, { param: 'Idempotency-Key' })
       }
       case 'running':
-        await pause(waitMs, c.req.raw.signal)
+        await pause(waitMs, c.var.call.signal)
     }
-    if (platform.now() - c.get('startedAt') > platform.deadlineMs) {
+    if (parts.now() - c.var.call.arrivedAt > parts.deadlineMs) {
       throw new ServiceError('deadline_exceeded', 'The request took longer than it may')
     }
   }
 }
 
-async function askStore(platform: Platform, claim: Claim): Promise<ClaimReply> {
+async function askStore(parts: IdempotencyParts, claim: Claim): Promise<ClaimReply> {
   try {
-    return await platform.answers.claim(claim)
+    return await parts.answers.claim(claim)
   } catch (cause) {
     // Running it without the promise it asks for would be worse than not running it.
     throw new ServiceError('idempotency_unavailable', 'Kept answers cannot be looked up now', {
@@ -124,15 +137,15 @@ function replayed({ contentType, body }: KeptAnswer): Response {
 async function logFailure(
   settled: Promise<void>,
   c: EdgeContext,
-  platform: Platform,
+  parts: IdempotencyParts,
 ): Promise<void> {
   try {
     await settled
   } catch (error) {
-    platform.log({
+    parts.log({
       level: 'error',
       message: 'an answer was not kept',
-      request_id: c.get('requestId'),
+      request_id: c.var.call.requestId,
       detail: error instanceof Error ? error.message : 'unknown',
     })
   }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { LogLine } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
 import { copyReader, CopyWriter, type CopyNamespace } from './key-copies.ts'
 import { sealCopy } from './key-copy.ts'
 import type { KeyRecord } from './key-record.ts'

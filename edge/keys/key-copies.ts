@@ -1,6 +1,6 @@
 import { openCopy, sealCopy, type KeyCopy } from './key-copy.ts'
 import type { KeyRecord } from './key-record.ts'
-import type { LogLine } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
 import { withinTime } from '../../shared/async/within-time.ts'
 
 /** The KV namespace with the copies: near every isolate, and late by a minute or more. */

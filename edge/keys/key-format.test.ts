@@ -84,3 +84,32 @@ describe('equalText()', () => {
     expect(equalText(left, right)).toBe(equal)
   })
 })
+
+describe('equalText()', () => {
+  /** Counts how often it is looked at. */
+  class WatchedText {
+    reads = 0
+    readonly #text: string
+    constructor(text: string) {
+      this.#text = text
+    }
+    get length(): number {
+      return this.#text.length
+    }
+    charCodeAt(at: number): number {
+      this.reads += 1
+      return this.#text.charCodeAt(at)
+    }
+  }
+
+  it.each([
+    ['nowhere', 'f'.repeat(64)],
+    ['in the first character', `0${'f'.repeat(63)}`],
+    ['in the last one', `${'f'.repeat(63)}0`],
+    ['everywhere', '0'.repeat(64)],
+  ])('reads all of a hash that differs %s', (_where, known) => {
+    const presented = new WatchedText('f'.repeat(64))
+    expect(equalText(presented as unknown as string, known)).toBe(known === 'f'.repeat(64))
+    expect(presented.reads).toBe(64)
+  })
+})

@@ -1,28 +1,27 @@
 import ipaddr from 'ipaddr.js'
 
-/** Milliseconds of one window. Short: a guard must let go soon, and hold back at once. */
-const windowMs = 10_000
-
 /** Addresses counted in one window; more than that many at once are nobody's flood, and their memory would be. */
 const maxAddresses = 100_000
 
 /** Groups of an IPv6 address that stand for one customer: networks hand out 64 bits of it at least. */
 const networkGroups = 4
 
-/** Counts requests by client address, in memory: a coarse guard before anything that costs more. */
+/** Counts by client address, in memory: coarse, and far cheaper than what it guards. */
 export class AddressWindow {
   readonly #limit: number
+  readonly #windowMs: number
   readonly #counts = new Map<string, number>()
   #startedAt = -Infinity
 
-  /** @param limit requests in each window of ten seconds */
-  constructor(limit: number) {
+  /** @param limit how often an address is admitted in each window of `windowMs` */
+  constructor(limit: number, windowMs: number) {
     this.#limit = limit
+    this.#windowMs = windowMs
   }
 
   /** @param nowMs on a clock that never jumps */
   admit(address: string, nowMs: number): boolean {
-    if (nowMs - this.#startedAt >= windowMs) {
+    if (nowMs - this.#startedAt >= this.#windowMs) {
       this.#counts.clear()
       this.#startedAt = nowMs
     }
@@ -31,6 +30,11 @@ export class AddressWindow {
     if (count === 1 && this.#counts.size >= maxAddresses) return true
     this.#counts.set(network, count)
     return count <= this.#limit
+  }
+
+  /** Milliseconds until all are admitted again. */
+  msLeft(nowMs: number): number {
+    return Math.max(0, this.#startedAt + this.#windowMs - nowMs)
   }
 }
 

@@ -2,7 +2,10 @@ import type { GenerateFields } from '../../shared/api/request.ts'
 import { maxImages } from '../../shared/api/limits.ts'
 import type { Demand } from './meter.ts'
 
-/** Tokens a request may generate that states no `max_tokens`: the backend's own default. */
+/**
+ * Tokens set aside for an answer whose request states no `max_tokens`, or is not read here. A key with a limit of tokens
+ * gets no more for it, whatever the backend would give.
+ */
 const assumedMaxTokens = 4_000
 
 /** Tokens of the largest image the model takes. */

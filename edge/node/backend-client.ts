@@ -1,7 +1,7 @@
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { backendId } from '../backends/backend-urls.ts'
-import type { BackendAnswer } from '../platform.ts'
+import type { BackendAnswer } from '../backends/exchange.ts'
 import { NotConnectedError, type BackendTarget } from '../backends/target.ts'
 import { toWebStream } from './web-stream.ts'
 

@@ -1,18 +1,26 @@
 import { join } from 'node:path'
 import * as z from 'zod'
-import { defaultDeadlineMs } from '../../shared/api/limits.ts'
+import { largestHeldBytes } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
-import { dayMs } from '../../shared/time/day.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
+import { deadlineSetting } from '../../shared/settings/deadline.ts'
+import { drainTimeoutSetting } from '../../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
+import { proxiesSetting } from './client-address.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 /** Requests one client address may send in ten seconds: far more than anybody means to. */
 const defaultAddressLimit = 1_000
+
+/** MiB: sixteen of the largest bodies with an `Idempotency-Key`, with their copies. */
+const defaultMemoryMb = 512
+
+/** MiB: two of the largest requests, since one key has half of it. */
+const leastMemoryMb = (2 * largestHeldBytes) / 2 ** 20
 
 const edgeSettings = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -25,10 +33,13 @@ const edgeSettings = z.object({
   REVOCATION_MAX_STALE_MS: integerSetting(0, 3_600_000).default(defaultMaxStaleMs),
   REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
   REVOCATION_CUTS_STREAMS: booleanSetting.default(false),
+  EDGE_MEMORY_MB: integerSetting(leastMemoryMb, 1_000_000).default(defaultMemoryMb),
   ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
+  TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
-  DEADLINE_MS: integerSetting(1_000, dayMs).default(defaultDeadlineMs),
+  DRAIN_TIMEOUT_MS: drainTimeoutSetting,
+  DEADLINE_MS: deadlineSetting,
   STATE_DIR: z.string().default('.local'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
@@ -53,10 +64,13 @@ const edgeConfig = edgeSettings.transform((settings) => ({
     maxStaleMs: settings.REVOCATION_MAX_STALE_MS,
     graceMs: settings.REVOCATION_GRACE_MS,
   },
+  memoryBytes: settings.EDGE_MEMORY_MB * 2 ** 20,
   addressLimit: settings.ADDRESS_LIMIT,
+  trustedProxies: settings.TRUSTED_PROXIES,
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
   stateDir: settings.STATE_DIR,
   deadlineMs: settings.DEADLINE_MS,
+  drainMs: settings.DRAIN_TIMEOUT_MS,
   logLevel: settings.LOG_LEVEL,
   tlsFiles: {
     ca: settings.TLS_CA ?? join(settings.STATE_DIR, 'certs', 'ca.pem'),
@@ -65,7 +79,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   },
 }))
 
-type EdgeConfig = z.infer<typeof edgeConfig>
+export type EdgeConfig = z.infer<typeof edgeConfig>
 
 /** The settings of the edge on Node. @throws {ConfigError} naming every bad variable */
 export function parseEdgeConfig(environment: NodeJS.ProcessEnv): Readonly<EdgeConfig> {

@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { neverStopping } from '../../test/support/test-platform.ts'
+import type { StreamEnd } from '../backends/exchange.ts'
+import type { Stopping } from '../calls/stopping.ts'
 import { guardStream } from './guard-stream.ts'
-import type { StreamEnd } from '../calls/stream-relay.ts'
 
 const encoder = new TextEncoder()
 
 /** A guarded stream whose source the test writes. */
-function guarded() {
+function guarded(stopping: Stopping = neverStopping) {
   const client = new AbortController()
   const ends: StreamEnd[] = []
   const tails: string[] = []
@@ -18,8 +20,9 @@ function guarded() {
   })
   const reader = guardStream(body, {
     signal: client.signal,
+    stopping,
     idleMs: 1_000,
-    lastWords: () => encoder.encode('event: error\n\n'),
+    lastWords: (how) => encoder.encode(`event: error ${how}\n\n`),
     onEnd: async (how, tail, bytes) => {
       ends.push(how)
       tails.push(tail.text())
@@ -69,7 +72,7 @@ describe('guardStream()', () => {
     stream.write('data: 1\n\nda')
     expect((await stream.reader.read()).value).toBe('data: 1\n\n')
     stream.fail()
-    expect(await stream.rest()).toBe('event: error\n\n')
+    expect(await stream.rest()).toBe('event: error broken\n\n')
     expect(stream.ends).toEqual(['broken'])
   })
 
@@ -77,7 +80,7 @@ describe('guardStream()', () => {
     const stream = guarded()
     stream.write('data: 1\n\nda')
     stream.close()
-    expect(await stream.rest()).toBe('data: 1\n\nevent: error\n\n')
+    expect(await stream.rest()).toBe('data: 1\n\nevent: error broken\n\n')
     expect(stream.ends).toEqual(['broken'])
   })
 
@@ -92,7 +95,7 @@ describe('guardStream()', () => {
     await vi.advanceTimersByTimeAsync(1_000)
     expect(stream.ends).toEqual([])
     await vi.advanceTimersByTimeAsync(1_100)
-    expect(await rest).toBe('event: error\n\n')
+    expect(await rest).toBe('event: error broken\n\n')
     expect(stream.ends).toEqual(['broken'])
     expect(stream.isCancelled()).toBe(true)
   })

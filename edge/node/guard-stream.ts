@@ -1,32 +1,42 @@
 import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { AnswerTail } from '../calls/answer-tail.ts'
-import { endOfLastEvent, type StreamEnd, type StreamRelay } from '../calls/stream-relay.ts'
+import type { StreamEnd } from '../backends/exchange.ts'
+import { endOfLastEvent, type StreamRelay } from '../calls/stream-relay.ts'
 
 /** Bytes an unfinished event may have; no event of ours comes near it. */
 const maxEventBytes = 4 * 1024 * 1024
 
 /** Chunk by chunk, at its reader's pace, and never with a torn event. */
-export const guardStream: StreamRelay = (source, { signal, idleMs, lastWords, onEnd }) => {
+export const guardStream: StreamRelay = (
+  source,
+  { signal, stopping, idleMs, lastWords, onEnd },
+) => {
   const reader = source.getReader()
   const unfinished = new UnfinishedEvent()
   const tail = new AnswerTail()
   let bytes = 0
-  let ending: Promise<void> | undefined
-  const end = (how: StreamEnd): Promise<void> => {
+  let ending: Promise<StreamEnd> | undefined
+  /** @returns how it ended: the first of several reasons counts */
+  const end = (how: StreamEnd): Promise<StreamEnd> => {
     ending ??= finish(how)
     return ending
   }
-  const finish = async (how: StreamEnd): Promise<void> => {
+  const finish = async (how: StreamEnd): Promise<StreamEnd> => {
     idle.stop()
     signal.removeEventListener('abort', leave)
+    stopping.signal?.removeEventListener('abort', cut)
     if (how !== 'whole') reader.cancel().catch(() => undefined)
     await onEnd(how, tail, bytes)
+    return how
   }
   const leave = () => void end('left')
   // Cancelling also ends the read that is waiting.
   const idle = startIdleTimer(idleMs, () => void end('broken'))
   if (signal.aborted) leave()
   else signal.addEventListener('abort', leave, { once: true })
+  const cut = () => void end('cut')
+  if (stopping.cut) cut()
+  else stopping.signal?.addEventListener('abort', cut, { once: true })
 
   /** @returns undefined at the end */
   const nextEvents = async (): Promise<Uint8Array | undefined> => {
@@ -45,12 +55,11 @@ export const guardStream: StreamRelay = (source, { signal, idleMs, lastWords, on
       async pull(controller) {
         const events = await nextEvents().catch(() => 'broken' as const)
         if (events instanceof Uint8Array) return controller.enqueue(events)
-        const isBroken = events === 'broken' || !unfinished.isEmpty || idle.expired
-        await end(isBroken ? 'broken' : 'whole')
-        if (isBroken) controller.enqueue(lastWords())
+        const how = await end(events === 'broken' || !unfinished.isEmpty ? 'broken' : 'whole')
+        if (how === 'broken' || how === 'cut') controller.enqueue(lastWords(how))
         controller.close()
       },
-      cancel: () => end('left'),
+      cancel: async () => void (await end('left')),
     },
     { highWaterMark: 0 },
   )
@@ -74,7 +83,6 @@ class UnfinishedEvent {
 }
 
 interface IdleTimer {
-  readonly expired: boolean
   reset(): void
   stop(): void
 }
@@ -82,21 +90,16 @@ interface IdleTimer {
 /** One timer for a whole stream: it is not started anew with each chunk, but looks, when due, whether it was quiet. */
 function startIdleTimer(idleMs: number, onIdle: () => void): IdleTimer {
   let quiet = true
-  let expired = false
   let timer: ReturnType<typeof setTimeout>
   const wait = () => {
     quiet = true
     timer = setTimeout(() => {
       if (!quiet) return wait()
-      expired = true
       onIdle()
     }, idleMs)
   }
   wait()
   return {
-    get expired() {
-      return expired
-    },
     reset() {
       quiet = false
     },

@@ -3,7 +3,8 @@ import type { Server, ServerOptions } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { EdgeEnv, LogLine } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { EdgeEnv } from '../calls/context.ts'
 import { createHttpServer } from './http-server.ts'
 
 let server: Server
@@ -20,7 +21,7 @@ async function answerTo(text: string, options: ServerOptions = {}, more = ''): P
     return new Response(start, { headers: { 'content-length': '4' } })
   })
   app.post('/', (c) => c.text('no', 401))
-  const log = ({ request_id: id, error }: LogLine) => logged.push([id, error])
+  const log = ({ request_id: id, code }: LogLine) => logged.push([id, code])
   server = createHttpServer(app, log, options)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -7,29 +7,34 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
-import type { Hono } from 'hono'
 import { errorBody, errorResponse, ServiceError, toServiceError } from '../../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
-import type { EdgeEnv, LogLine } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { RequestLine } from '../../shared/log/request-line.ts'
+
+interface App {
+  readonly fetch: Parameters<typeof getRequestListener>[0]
+}
 
 /**
  * An HTTP server of the app, with no answer but the app's and those in its form: also to a Host header or a target that
  * makes no URL, which the app never sees.
  */
 export function createHttpServer(
-  app: Hono<EdgeEnv>,
+  { fetch }: App,
   log: (line: LogLine) => void,
   options: ServerOptions = {},
 ): Server {
   const errorHandler = (cause: unknown): Response => {
     const requestId = requestIdFrom(undefined)
     const error = cause instanceof RequestError ? refusalOf(undefined) : toServiceError(cause)
-    log(lineOf(error, requestId))
+    log(lineOf(error, requestId, undefined))
     return errorResponse(error, requestId)
   }
-  const answer = getRequestListener(app.fetch, { errorHandler })
+  const answer = getRequestListener(fetch, { errorHandler })
   const listener: RequestListener = (incoming, outgoing) => void answer(incoming, outgoing)
   const server = createServer({ ...options, requireHostHeader: false }, listener)
   // Who expects what is unknown here gets an answer nevertheless, as RFC 9110 allows.
@@ -55,7 +60,7 @@ function answerMalformed(server: Server, log: (line: LogLine) => void): void {
     if (hasBegun && incoming?.complete === false) return void socket.end(() => socket.destroy())
     const requestId = requestIdFrom(undefined)
     const error = refusalOf(cause.code)
-    log(lineOf(error, requestId))
+    log(lineOf(error, requestId, (socket as Socket).remoteAddress))
     socket.end(rawAnswer(error, requestId), () => socket.destroy())
   })
 }
@@ -65,14 +70,17 @@ interface Exchange {
   readonly outgoing: ServerResponse
 }
 
-function lineOf(error: ServiceError, requestId: string): LogLine {
+function lineOf(error: ServiceError, requestId: string, address: string | undefined): RequestLine {
   return {
     level: error.status >= 500 ? 'error' : 'info',
     message: 'request',
     request_id: requestId,
-    route: 'unknown',
+    route: null,
+    key_id: null,
+    address: address ?? null,
     status: error.status,
-    error: error.code,
+    code: error.code,
+    ms: 0,
   }
 }
 
@@ -87,7 +95,7 @@ function refusalOf(code: string | undefined): ServiceError {
 }
 
 function rawAnswer(error: ServiceError, requestId: string): string {
-  const body = JSON.stringify(errorBody(error, requestId))
+  const body = `${JSON.stringify(errorBody(error, requestId))}\n`
   const head = [
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
     'Connection: close',

@@ -1,9 +1,9 @@
 import * as z from 'zod'
-import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
+import { deadlineSetting } from '../../shared/settings/deadline.ts'
 import { integerSetting } from '../../shared/settings/integer.ts'
 import { misspelt, type Misspelt } from '../../shared/settings/misspelt.ts'
 import type { AnswerNamespace } from './remote-answers.ts'
@@ -55,7 +55,7 @@ const workerSettings = z.object({
   REVOCATION_CUTS_STREAMS: booleanSetting.default(false),
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
-  DEADLINE_MS: integerSetting(1_000, 86_400_000).default(defaultDeadlineMs),
+  DEADLINE_MS: deadlineSetting,
   LOG_LEVEL: z.enum(logLevels).default('info'),
 })
 

@@ -1,4 +1,4 @@
-import type { LogLine } from '../platform.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
 
 /** Writes a line where a Worker's lines go: to its console, and from there to what observes it. */
 export function writeWorkerLine(line: LogLine): void {

@@ -1,6 +1,7 @@
 import { readFull } from '../body/web-pieces.ts'
 import { AnswerTail } from '../calls/answer-tail.ts'
-import type { StreamEnd, StreamRelay, StreamWatch } from '../calls/stream-relay.ts'
+import type { StreamEnd } from '../backends/exchange.ts'
+import type { StreamRelay, StreamWatch } from '../calls/stream-relay.ts'
 
 /** Bytes passed on at once at most: some two hundred events. */
 const pieceBytes = 16 * 1024
@@ -113,6 +114,7 @@ class Relay {
       if (this.#whole === undefined) await scheduler.wait(0)
       const piece = await this.#read(buffer)
       if (this.#watch.signal.aborted) return 'left'
+      if (this.#watch.stopping.cut) return 'cut'
       if (this.#stopping.signal.aborted || piece === 'broken') return 'broken'
       if (piece === undefined) return 'whole'
       keep(this.#passed, piece)
@@ -148,11 +150,11 @@ class Relay {
   async #close(how: StreamEnd): Promise<void> {
     const { tail, bytes } = this.#passed
     const isTorn = bytes > 0 && !tail.text().endsWith('\n\n')
-    if (how === 'left' || (how === 'broken' && isTorn)) {
+    if (how === 'left' || (how !== 'whole' && isTorn)) {
       await this.#writer.abort(new Error('The stream ended early'))
       return
     }
-    if (how === 'broken') await this.#writer.write(this.#watch.lastWords())
+    if (how !== 'whole') await this.#writer.write(this.#watch.lastWords(how))
     await this.#writer.close()
   }
 }

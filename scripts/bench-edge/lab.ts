@@ -11,6 +11,8 @@ import {
   createCertificates,
   type CertificateSet,
 } from '../../shared/node/certificates/create-certificates.ts'
+import { buildWorker } from '../build-worker.ts'
+import { programs } from '../programs.ts'
 import { findFreePorts } from '../start/port.ts'
 import { childRunning } from './process-counts.ts'
 
@@ -41,17 +43,6 @@ export interface Lab extends Ways {
   readonly stop: () => Promise<void>
 }
 
-interface LabOptions {
-  /** Bundled programs. */
-  readonly programs: {
-    readonly pacedBackend: string
-    readonly nodeEdge: string
-    readonly workerEdge: string
-  }
-  /** Path of the Worker's bundle. */
-  readonly workerBundle: string
-}
-
 /** Where files are kept: a disk that others keep busy would be measured too. */
 const memory = '/dev/shm'
 
@@ -67,7 +58,8 @@ const generousLimits = {
   images_per_day: 1_000_000_000,
 }
 
-export async function startLab({ programs, workerBundle }: LabOptions): Promise<Lab> {
+export async function startLab(): Promise<Lab> {
+  const workerBundle = await buildWorker()
   const folder = await mkdtemp(join(existsSync(memory) ? memory : tmpdir(), 'describe-lab-'))
   const children: ChildProcess[] = []
   const run = (program: string, environment: Record<string, string>) => {

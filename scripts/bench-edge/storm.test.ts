@@ -1,4 +1,3 @@
-import { buildWorker } from '../build.mjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLab, type Lab } from './lab.ts'
 import { runStorm } from './storm.ts'
@@ -17,14 +16,7 @@ function seeded(seed: number): () => number {
 describe('runStorm()', () => {
   let lab: Lab
   beforeAll(async () => {
-    lab = await startLab({
-      workerBundle: await buildWorker(),
-      programs: {
-        pacedBackend: 'dist/scripts/paced-backend.js',
-        nodeEdge: 'dist/edge/node.js',
-        workerEdge: 'dist/scripts/worker-edge.js',
-      },
-    })
+    lab = await startLab()
   })
   afterAll(() => lab.stop())
 

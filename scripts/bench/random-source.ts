@@ -100,6 +100,7 @@ function randomCheckpoint(
   const places = new Map([...shapes.keys()].map((name, index) => [name, index * 7919]))
   return {
     shapes,
+    types: new Map([...shapes.keys()].map((name) => [name, 'BF16'])),
     tensor: (name) => randomTensor(name, shapes.get(name)!, noise, places.get(name)!),
     close: () => Promise.resolve(),
   }

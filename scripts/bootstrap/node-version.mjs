@@ -1,19 +1,13 @@
-import { exit } from 'node:process'
-
-/** The oldest Node that every dependency works on; package.json's "engines" says the same. */
-const oldest = [20, 18, 1]
-
 /**
- * Ends the process with a clear message when Node is too old.
- * @param {string} version such as `20.18.1`
+ * The oldest Node the product runs on: it understands TypeScript and has SQLite. package.json's "engines" names the oldest
+ * that this folder runs on, which then fetches a newer one.
  */
-export function requireNode(version) {
+const oldest = [24, 0, 0]
+
+/** @param {string} version such as `20.18.1` */
+export function isSupported(version) {
   const parts = version.split('.').map(Number)
   const difference =
     oldest.map((part, index) => (parts[index] ?? 0) - part).find((d) => d !== 0) ?? 0
-  if (difference >= 0) return
-  console.error(
-    `Describe Server needs Node ${oldest.join('.')} or newer; this is Node ${version}. See https://nodejs.org`,
-  )
-  exit(1)
+  return difference >= 0
 }

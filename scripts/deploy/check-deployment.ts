@@ -103,13 +103,13 @@ function unsetOf(own: Environment, where: string): readonly string[] {
     .filter(({ certificate_id: id }) => placeholderId.test(id))
     .map(
       ({ binding }) => `${where} needs the id of the client certificate ${binding}: upload it
-    with npx wrangler mtls-certificate upload, and put the id that is printed into wrangler.toml`,
+    with npm run wrangler -- mtls-certificate upload, and put the id that is printed into wrangler.toml`,
     )
   const namespaces = own.kv_namespaces
     .filter(({ id }) => placeholderId.test(id))
     .map(
       ({ binding }) => `${where} needs the id of the KV namespace ${binding}: create it
-    with npx wrangler kv namespace create, and put the id that is printed into wrangler.toml`,
+    with npm run wrangler -- kv namespace create, and put the id that is printed into wrangler.toml`,
     )
   const backends = (backendsOf(own) ?? [])
     .filter((url) => exampleHost.test(new URL(url).hostname))

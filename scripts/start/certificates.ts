@@ -1,26 +1,29 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import {
+  authorityFile,
+  filesOf,
+  writeCertificates,
+  writeIdentity,
+} from '../../shared/node/certificates/certificate-files.ts'
+import { warnBeforeDays } from '../../shared/node/certificates/expiry.ts'
 import type {
   CertificateNames,
   CertificateSet,
 } from '../../shared/node/certificates/create-certificates.ts'
-import { writePrivateFile } from '../../shared/node/private-file.ts'
 import { dayMs } from '../../shared/time/day.ts'
 
 /** Files of a certificate folder. The authority's own key is never stored: nobody can sign with it later. */
 const fileNames = {
-  ca: 'ca.pem',
-  server: 'server.pem',
-  serverKey: 'server-key.pem',
-  client: 'client.pem',
-  clientKey: 'client-key.pem',
+  ca: authorityFile,
+  server: filesOf('server').certificate,
+  serverKey: filesOf('server').key,
+  client: filesOf('client').certificate,
+  clientKey: filesOf('client').key,
 } as const satisfies Record<PemName, string>
 
 type PemName = keyof CertificateSet
-
-/** Certificates that expire sooner are made anew: the product may well run this long without a restart. */
-const renewBeforeDays = 30
 
 /**
  * Paths of the certificates for mutual TLS between edge and backend, made anew when one is missing, does not fit
@@ -34,7 +37,7 @@ export async function ensureCertificates(
   now: number,
 ): Promise<CertificateSet> {
   const present = await readCertificates(folder)
-  if (present !== undefined && isUsable(present, names, now + renewBeforeDays * dayMs)) {
+  if (present !== undefined && isUsable(present, names, now + warnBeforeDays * dayMs)) {
     await Promise.all([
       chmod(join(folder, fileNames.serverKey), 0o600),
       chmod(join(folder, fileNames.clientKey), 0o600),
@@ -91,11 +94,9 @@ async function replaceCertificates(folder: string, set: CertificateSet): Promise
   await mkdir(dirname(folder), { recursive: true })
   const fresh = await mkdtemp(`${folder}-`)
   await Promise.all([
-    writeFile(join(fresh, fileNames.ca), set.ca),
-    writeFile(join(fresh, fileNames.server), set.server),
-    writeFile(join(fresh, fileNames.client), set.client),
-    writePrivateFile(join(fresh, fileNames.serverKey), set.serverKey),
-    writePrivateFile(join(fresh, fileNames.clientKey), set.clientKey),
+    writeCertificates(join(fresh, fileNames.ca), set.ca),
+    writeIdentity(fresh, 'server', { certificate: set.server, key: set.serverKey }),
+    writeIdentity(fresh, 'client', { certificate: set.client, key: set.clientKey }),
   ])
   await rm(folder, { recursive: true, force: true })
   await rename(fresh, folder)

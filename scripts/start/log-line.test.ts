@@ -9,14 +9,43 @@ describe('readLogLine()', () => {
       level: 'info',
       time: '2026-03-01T10:20:30Z',
       request_id: 'req_1',
-      route: 'text',
+      route: '/generate/text',
       status: 200,
       msg: 'request',
     })
     const { level, whole, brief } = readLogLine('edge', line, now)
     expect(level).toBe('info')
     expect(whole).toBe(line)
-    expect(brief).toMatch(/^\d\d:\d\d:30 edge {4}info {2}request route=text status=200$/)
+    expect(brief).toMatch(
+      /^\d\d:\d\d:30 edge {4}info {2}request route=\/generate\/text status=200 request_id=req_1$/,
+    )
+  })
+
+  it('shows what an audit line says', () => {
+    const line = JSON.stringify({
+      level: 'warn',
+      time: '2026-03-01T10:20:30Z',
+      request_id: 'req_1',
+      change: 'key changed',
+      changed_key_id: 'aaaaaaaaaaaa',
+      by_key_id: 'default',
+      address: '192.0.2.1',
+      fields: 'scopes,limits',
+      msg: 'audit',
+    })
+    expect(readLogLine('edge', line, now).brief).toMatch(
+      /audit change=key changed changed_key_id=aaaaaaaaaaaa fields=scopes,limits by_key_id=default address=192.0.2.1 request_id=req_1$/,
+    )
+  })
+
+  it.each([
+    ['backend', { client_name: 'edge', request_id: 'req_1' }, 'debug'],
+    ['backend', { client_name: 'vpc-client', request_id: 'req_1' }, 'info'],
+    ['edge', { request_id: 'req_1' }, 'info'],
+    ['edge', { request_id: 'npm-start-1' }, 'debug'],
+  ])('shows each request once, and none of our own: %s %o', (program, fields, shownFrom) => {
+    const line = JSON.stringify({ level: 'info', msg: 'request', status: 200, ...fields })
+    expect(readLogLine(program, line, now)).toMatchObject({ level: 'info', shownFrom })
   })
 
   it('adds a time where there is none', () => {
@@ -34,7 +63,12 @@ describe('readLogLine()', () => {
 
   it.each(['plain words', '{"level": broken'])('takes %j for an error', (line) => {
     const read = readLogLine('backend', line, now)
-    expect(read).toEqual({ level: 'error', whole: line, brief: `backend: ${line}` })
+    expect(read).toEqual({
+      level: 'error',
+      shownFrom: 'error',
+      whole: line,
+      brief: `backend: ${line}`,
+    })
   })
 
   it('shortens long lines of the log for the terminal only', () => {

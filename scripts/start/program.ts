@@ -1,26 +1,23 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogLevel } from '../../shared/log/log-levels.ts'
-import { LogSink } from '../../shared/node/log-sink.ts'
-import { jsonLossLine } from '../../shared/node/log.ts'
+import { LogFile } from './log-file.ts'
 import { isWanted, readLogLine } from './log-line.ts'
 
-/** Milliseconds a program may take to end by itself, so that all is over within the 5 s `npm start` promises. */
-const stopWithinMs = 4_000
-
-/** Milliseconds a program's last lines may take to reach its log file. */
-const logCloseMs = 500
+/** Milliseconds a program may take to end by itself, once its answers had their time. */
+const endMs = 1_500
 
 export interface ProgramOptions {
   readonly name: string
-  /** Bundled entry file. */
+  /** Entry file. */
   readonly script: string
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Lines are appended here whole; the terminal gets them in short. */
   readonly logFile: string
+  /** Milliseconds in which it lets answers end when it is asked to. */
+  readonly drainMs: number
   /** Less important lines are dropped. */
   readonly logLevel: LogLevel
   readonly print: (line: string) => void
@@ -37,27 +34,27 @@ export class Program {
   /** Resolves with how the program ended: `exit code 1`, `signal SIGKILL`. */
   readonly ended: Promise<string>
   readonly #child: ChildProcess
-  readonly #logFd: number
-  readonly #log: LogSink
+  readonly #drainMs: number
+  readonly #log: LogFile
 
-  constructor({ name, script, environment, logFile, logLevel, print }: ProgramOptions) {
+  constructor(options: ProgramOptions) {
+    const { name, script, environment, logFile, drainMs, logLevel, print } = options
     this.name = name
+    this.#drainMs = drainMs
     this.logFile = logFile
-    this.#logFd = openSync(logFile, 'a', 0o600)
-    this.#log = new LogSink({ fd: this.#logFd, lossLine: jsonLossLine })
+    this.#log = new LogFile(logFile)
     this.#child = fork(script, [], {
       env: environment,
-      execArgv: ['--enable-source-maps'],
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     for (const input of [this.#child.stdout, this.#child.stderr]) {
       if (input === null) continue
       createInterface({ input }).on('line', (line) => {
-        const { level, whole, brief } = readLogLine(name, line, new Date())
-        if (!isWanted(level, logLevel)) return
-        this.#log.write(`${whole}\n`)
-        print(brief)
+        const entry = readLogLine(name, line, new Date())
+        if (!isWanted(entry.level, logLevel)) return
+        this.#log.write(`${entry.whole}\n`)
+        if (isWanted(entry.shownFrom, logLevel)) print(entry.brief)
       })
     }
     this.ended = this.#waitForEnd()
@@ -75,13 +72,12 @@ export class Program {
     const timeout = new AbortController()
     await Promise.race([
       this.ended,
-      delay(stopWithinMs, undefined, { signal: timeout.signal }).catch(() => undefined),
+      delay(this.#drainMs + endMs, undefined, { signal: timeout.signal }).catch(() => undefined),
     ])
     timeout.abort()
     this.#killGroup()
     await this.ended
-    await this.#log.close(logCloseMs)
-    closeSync(this.#logFd)
+    await this.#log.close()
   }
 
   #killGroup(): void {

@@ -26,6 +26,14 @@ describe('parseStartSettings()', () => {
     expect(attempt).not.toThrow('my secret')
   })
 
+  it('refuses what does not go together', () => {
+    const same = { PORT: '9000', BACKEND_PORT: '9000' }
+    expect(() => parseStartSettings(same)).toThrow('PORT, BACKEND_PORT: are both 9000')
+    expect(() => parseStartSettings({ PORT: '0', BACKEND_PORT: '0' })).not.toThrow()
+    const strangers = { ALLOWED_CLIENTS: 'vpc-client' }
+    expect(() => parseStartSettings(strangers)).toThrow('ALLOWED_CLIENTS: must hold edge')
+  })
+
   it('refuses what it sets itself', () => {
     expect(() => parseStartSettings({ TLS_CERT: 'cert.pem' })).toThrow('TLS_CERT: npm start sets')
   })
@@ -33,10 +41,10 @@ describe('parseStartSettings()', () => {
 
 describe('settingWarnings()', () => {
   it('names every unknown name in .env, with the one that may have been meant', () => {
-    const dotEnv = { PORT: '1', PROT: '9999', HF_TOKEN: 'secret', DESCRIBE_URL: 'http://a' }
+    const dotEnv = { PORT: '1', PROT: '9999', MY_SECRET: 'secret', DESCRIBE_URL: 'http://a' }
     expect(settingWarnings(dotEnv, {})).toEqual([
       'Warning: PROT in .env is no setting and has no effect; did you mean PORT?',
-      'Warning: HF_TOKEN in .env is no setting and has no effect',
+      'Warning: MY_SECRET in .env is no setting and has no effect',
     ])
   })
 

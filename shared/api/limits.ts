@@ -17,6 +17,9 @@ export const maxFetchedImageBytes = 10 * MiB
 /** Bytes of all fetched images of one request: with the copy that is forwarded half of a Worker's 128 MB. */
 export const maxFetchedTotalBytes = 32 * MiB
 
+/** Bytes the edge holds for one request at most: all its images, and the copy that is forwarded. */
+export const largestHeldBytes = 2 * maxFetchedTotalBytes
+
 /** Images in one request: 16 at the full 1,024 tokens are 16k tokens of context. */
 export const maxImages = 16
 
@@ -38,6 +41,9 @@ export const heartbeatMs = 10_000
 /** Milliseconds one request may take in all, unless configured: 4,000 tokens at a slow 9 tokens/s are 445 s. */
 export const defaultDeadlineMs = 600_000
 
+/** Milliseconds one request may take in all, however it is configured: a day. */
+export const maxDeadlineMs = 86_400_000
+
 /** Characters of `x-describe-backend-hint`: two UUIDs and some. */
 export const maxBackendHintChars = 128
 
@@ -50,6 +56,12 @@ export const maxStopChars = 256
 
 /** Alternatives told per token: OpenAI's ceiling. */
 export const maxTopLogprobs = 20
+
+/**
+ * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is 60 to 80 bytes of JSON, so
+ * that a whole answer has at most 16 MiB, an eighth of a Worker's memory.
+ */
+export const maxLogprobs = 200_000
 
 /** Token ids with a bias in one request: OpenAI allows 300, a list of banned words may need more. */
 export const maxLogitBiases = 1_024

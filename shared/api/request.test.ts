@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formToObject } from './form.ts'
-import { generateFields, imageUrlFields, parseFields } from './request.ts'
+import { generateFields, imageUrlFields, parseFields, wantsStream } from './request.ts'
 
 const parse = (fields: Record<string, unknown>) =>
   parseFields(generateFields, { prompt: 'Hi', ...fields })
@@ -41,13 +40,24 @@ describe('generateFields', () => {
     [{ temperature: '0,5' }, 'temperature: Invalid input: expected number, received "0,5"'],
     [{ temperature: Infinity }, 'temperature: Invalid input: expected number, received Infinity'],
     [{ prompt: ['a', 'b'] }, 'prompt: Invalid input: expected string, received 2 items'],
-    [{ prompt: null }, 'prompt: Invalid input: expected string, received null'],
+    [{ prompt: null }, 'prompt is required'],
+    [{ stop: [null] }, 'stop.0: Invalid input: expected string, received null'],
+    [
+      { logit_bias: { ['k'.repeat(1_000)]: 1 } },
+      `logit_bias.${'k'.repeat(69)}: Invalid key in record, received 1000 characters`,
+    ],
     [
       { stop: Array.from({ length: 17 }, () => 'x') },
       'stop: Too big: expected array to have <=16 items, received 17 items',
     ],
   ])('tells once what came instead in %j', (fields, message) => {
     expect(() => parse(fields)).toThrow(expect.objectContaining({ message }))
+  })
+
+  it('takes null for whatever need not be sent', () => {
+    const names = Object.keys(generateFields.shape).filter((name) => name !== 'prompt')
+    expect(names).toContain('seed')
+    expect(parse(Object.fromEntries(names.map((name) => [name, null])))).toEqual(parse({}))
   })
 
   it('takes one stop string as a list of one', () => {
@@ -92,55 +102,59 @@ describe('generateFields', () => {
     )
   })
 
+  const url = 'https://example.com/a.png'
+
+  it.each<[string, unknown]>([
+    ['one', url],
+    ['a list of one', [url]],
+    ['one with blanks around it', ` ${url}\n`],
+  ])('takes a URL as %s', (_name, urls) => {
+    expect(parseFields(imageUrlFields, { prompt: 'Hi', image_url: urls }).image_url).toEqual([url])
+  })
+
+  it.each<[unknown, string]>([
+    [undefined, 'image_url is required'],
+    [null, 'image_url is required'],
+    [{ url }, 'image_url: expected a URL as text, or a list of them'],
+    [[url, { url }], 'image_url.1: expected a URL as text'],
+    [5, 'image_url: expected a URL as text, or a list of them, received 5'],
+    [[], 'image_url: Too small: expected array to have >=1 items, received 0 items'],
+    [
+      Array.from({ length: 17 }, () => url),
+      'image_url: at most 16 images are allowed in one request, received 17 items',
+    ],
+  ])('refuses image_url %j', (urls, message) => {
+    const fields = { prompt: 'Hi', image_url: urls }
+    expect(() => parseFields(imageUrlFields, fields)).toThrow(expect.objectContaining({ message }))
+  })
+
   it('refuses top_logprobs without logprobs beside image URLs, too', () => {
     const fields = { prompt: 'Hi', image_url: 'https://example.com/a.png', top_logprobs: 1 }
     expect(() => parseFields(imageUrlFields, fields)).toThrow(/^top_logprobs: needs logprobs/)
   })
 })
 
-describe('formToObject()', () => {
-  it('reads every field as a JSON client would have sent it', () => {
-    const form = formToObject([
-      ['prompt', '5'],
-      ['top_k', '40'],
-      ['min_p', '.05'],
-      ['repetition_penalty', '1.1'],
-      ['presence_penalty', '-0.5'],
-      ['frequency_penalty', '1e-1'],
-      ['logit_bias', '{"11": -100, "13": 2.5}'],
-      ['n', '3'],
-      ['stop', '\n'],
-      ['stop', '5'],
-      ['logprobs', 'true'],
-      ['top_logprobs', '2'],
-    ])
-    expect(parseFields(generateFields, form)).toMatchObject({
-      prompt: '5',
-      top_k: 40,
-      min_p: 0.05,
-      repetition_penalty: 1.1,
-      presence_penalty: -0.5,
-      frequency_penalty: 0.1,
-      logit_bias: { 11: -100, 13: 2.5 },
-      n: 3,
-      stop: ['\n', '5'],
-      logprobs: true,
-      top_logprobs: 2,
-    })
-  })
-
-  it.each([
-    ['logit_bias', 'not JSON'],
-    ['logit_bias', '[1]'],
-    ['n', 'three'],
-    ['logprobs', 'yes'],
-  ])('leaves %s = %s to be refused', (name, text) => {
-    const form = formToObject([
-      ['prompt', 'Hi'],
-      [name, text],
-    ])
-    expect(() => parseFields(generateFields, form)).toThrow(
-      expect.objectContaining({ param: name }),
-    )
+describe('wantsStream()', () => {
+  it.each<[boolean | undefined, string | null, boolean]>([
+    [undefined, null, false],
+    [undefined, '*/*', false],
+    [undefined, 'application/json', false],
+    [undefined, 'text/event-stream', true],
+    [undefined, 'TEXT/Event-Stream; charset=utf-8', true],
+    [undefined, 'text/event-stream;q=0.1', true],
+    [undefined, 'application/json, text/event-stream', true],
+    [undefined, 'text/event-stream, */*;q=0.5', true],
+    [undefined, 'text/event-stream;q=0', false],
+    [undefined, 'application/json, text/event-stream;q=0', false],
+    [undefined, 'application/json, text/event-stream; q=0.1', false],
+    [undefined, 'text/event-stream;q=0.5, */*', false],
+    [undefined, 'text/event-stream;q=0.5, application/*;q=0.8', false],
+    [undefined, 'text/event-stream;q=0.5, application/json;q=0.4', true],
+    [undefined, 'text/event-streams', false],
+    [false, 'text/event-stream', false],
+    [false, 'application/json, text/event-stream', false],
+    [true, 'application/json', true],
+  ])('with stream %s and Accept %s is %s', (stream, accept, wanted) => {
+    expect(wantsStream({ stream }, accept)).toBe(wanted)
   })
 })

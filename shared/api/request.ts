@@ -1,7 +1,12 @@
 import * as z from 'zod'
 import { ServiceError } from './errors.ts'
 import { maxImages, maxPromptChars } from './limits.ts'
+import { acceptsEvents } from './accept.ts'
+import { atMost } from './at-most.ts'
 import { samplingFields, topLogprobsNeedLogprobs } from './sampling-fields.ts'
+
+/** Characters of a field's place that an error repeats. A key in it may be as long as the body. */
+const maxParamChars = 80
 
 const generationFields = {
   prompt: z.string().min(1).max(maxPromptChars),
@@ -9,7 +14,8 @@ const generationFields = {
   /** Default: the server's MAX_TOKENS. Generation also ends where the model's context does. */
   max_tokens: z.int().min(1).optional(),
   ...samplingFields,
-  stream: z.boolean().default(false),
+  /** Where it is absent, `Accept` decides. */
+  stream: z.boolean().optional(),
   /** Milliseconds; then the answer ends with what it has. The server's own deadline may come earlier. */
   timeout_ms: z.int().min(1).optional(),
   /** Batch requests are served when no interactive ones wait, and now and then besides. */
@@ -20,40 +26,55 @@ const generationFields = {
 export const generateFields = z.object(generationFields).check(topLogprobsNeedLogprobs)
 export type GenerateFields = z.infer<typeof generateFields>
 
+const imageUrl = z
+  .string({ error: ({ input }) => (input === undefined ? undefined : 'expected a URL as text') })
+  .trim()
+  .min(1)
+
+const imageUrls = atMost(maxImages, `at most ${maxImages} images are allowed in one request`)
+  .refine((value) => value === undefined || typeof value === 'string' || Array.isArray(value), {
+    error: 'expected a URL as text, or a list of them',
+    abort: true,
+  })
+  .transform((value) => (typeof value === 'string' ? [value] : value))
+  .pipe(z.array(imageUrl).min(1))
+
 /** `POST /generate/image_url`, JSON or form; one URL or several. */
 export const imageUrlFields = z
   .object({
     ...generationFields,
-    image_url: z
-      .union([
-        z
-          .string()
-          .min(1)
-          .transform((url) => [url]),
-        z.array(z.string().min(1)).min(1),
-      ])
-      .refine((urls) => urls.length <= maxImages, {
-        error: `at most ${maxImages} images are allowed in one request`,
-      }),
+    image_url: imageUrls,
   })
   .check(topLogprobsNeedLogprobs)
 export type ImageUrlFields = z.infer<typeof imageUrlFields>
 
-/** Checks `value` against `schema`. @throws {ServiceError} `invalid_field`, naming the first field at fault. */
-export function parseFields<Schema extends z.ZodType>(
+/**
+ * Checks `value` against `schema`. A field that is null counts as not sent: typed clients write null for what was not set.
+ * @throws {ServiceError} `invalid_field`, naming the first field at fault
+ */
+export function parseFields<Schema extends z.ZodObject>(
   schema: Schema,
   value: unknown,
 ): z.infer<Schema> {
-  const result = schema.safeParse(value, { reportInput: true })
+  const result = schema.safeParse(sentFields(value, schema), { reportInput: true })
   if (result.success) return result.data
   throw invalidField(result.error)
+}
+
+/** Of the fields that are known those that were sent. */
+function sentFields(value: unknown, { shape }: z.ZodObject): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const sent = Object.keys(shape)
+    .filter((name) => Object.hasOwn(value, name))
+    .map((name) => [name, value[name as keyof typeof value] as unknown] as const)
+  return Object.fromEntries(sent.filter(([, field]) => field !== null))
 }
 
 /** The first issue of a zod error as the client's error: field, what was expected, and a scalar value at fault. */
 export function invalidField(error: z.ZodError): ServiceError {
   const issue = error.issues[0]
   if (issue === undefined) return new ServiceError('invalid_field', 'The request is not valid')
-  const param = issue.path.map(String).join('.')
+  const param = issue.path.map(String).join('.').slice(0, maxParamChars)
   if (param === '') return new ServiceError('invalid_field', 'The request body must be an object')
   if (issue.input === undefined) {
     return new ServiceError('invalid_field', `${param} is required`, { param })
@@ -73,7 +94,10 @@ function received(input: unknown): string {
   return ''
 }
 
-/** True when the caller wants server-sent events: by the field, or by `Accept`. */
-export function wantsStream(fields: { stream: boolean }, acceptHeader: string | null): boolean {
-  return fields.stream || /\btext\/event-stream\b/i.test(acceptHeader ?? '')
+/** True when the caller wants server-sent events: by the field, else by `Accept`. */
+export function wantsStream(
+  { stream }: Pick<GenerateFields, 'stream'>,
+  acceptHeader: string | null,
+): boolean {
+  return stream ?? acceptsEvents(acceptHeader)
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { atMost } from './at-most.ts'
 import { maxChoices, maxLogitBiases, maxStopChars, maxStops, maxTopLogprobs } from './limits.ts'
 
 /** Half of a surrogate pair would let a stop string cut a character in two. */
@@ -9,11 +10,9 @@ const stopText = z
   .refine((text) => !/\p{Surrogate}/u.test(text), { error: 'half a character is no text' })
 
 /** Token id -> what is added to its logit. */
-const logitBias = z
-  .record(z.string().regex(/^(0|[1-9]\d{0,8})$/), z.number().min(-100).max(100))
-  .refine((biases) => Object.keys(biases).length <= maxLogitBiases, {
-    error: `at most ${maxLogitBiases} token ids are allowed`,
-  })
+const logitBias = atMost(maxLogitBiases, `at most ${maxLogitBiases} token ids are allowed`).pipe(
+  z.record(z.string().regex(/^(0|[1-9]\d{0,8})$/), z.number().min(-100).max(100)),
+)
 
 /** The rules by which tokens are drawn. A rule that is added here reaches the sampler by itself. */
 export const samplingRules = {

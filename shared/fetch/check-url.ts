@@ -6,6 +6,7 @@ export type UrlRefusal =
   | 'not_absolute'
   | 'forbidden_characters'
   | 'scheme'
+  | 'data_uri'
   | 'credentials'
   | 'port'
   | 'host_name'
@@ -59,6 +60,8 @@ export function checkUrl(text: string, base?: URL): UrlCheck {
 }
 
 function checkText(text: string, base: URL | undefined): UrlRefusal | undefined {
+  // Before the length: what is in them would be too long as a URL.
+  if (/^data:/i.test(text)) return 'data_uri'
   if (text.length > maxUrlChars) return 'too_long'
   if (forbiddenCharacters.test(text)) return 'forbidden_characters'
   const host = authority.exec(text)?.[1]

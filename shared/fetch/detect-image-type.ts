@@ -1,4 +1,5 @@
-export type ImageType = 'image/jpeg' | 'image/png' | 'image/gif' | 'image/webp' | 'image/avif'
+export type ImageType =
+  'image/jpeg' | 'image/png' | 'image/gif' | 'image/webp' | 'image/avif' | 'image/tiff'
 
 /**
  * The type of an image file by its first bytes, whatever anybody declared; undefined for everything else. Signatures
@@ -7,14 +8,18 @@ export type ImageType = 'image/jpeg' | 'image/png' | 'image/gif' | 'image/webp' 
 export function detectImageType(bytes: Uint8Array): ImageType | undefined {
   if (startsWith(bytes, [0xff, 0xd8, 0xff])) return bytes.length > 3 ? 'image/jpeg' : undefined
   if (startsWith(bytes, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) {
-    return asciiAt(bytes, 12, 4) === 'IHDR' ? 'image/png' : undefined
+    return pngFirstChunks.includes(asciiAt(bytes, 12, 4)) ? 'image/png' : undefined
   }
   if (/^GIF8[79]a$/.test(asciiAt(bytes, 0, 6))) return isGif(bytes) ? 'image/gif' : undefined
   if (asciiAt(bytes, 0, 4) === 'RIFF' && asciiAt(bytes, 8, 4) === 'WEBP') {
     return isWebp(bytes) ? 'image/webp' : undefined
   }
+  if (isTiff(bytes)) return 'image/tiff'
   return isAvif(bytes) ? 'image/avif' : undefined
 }
+
+/** The second is Apple's own form: no PNG to most programs, but a picture, and whoever reads it may say so. */
+const pngFirstChunks = ['IHDR', 'CgBI']
 
 /** After the screen descriptor and its colour table comes an extension or an image (GIF89a, sections 18 to 23). */
 function isGif(bytes: Uint8Array): boolean {
@@ -39,6 +44,23 @@ function isWebp(bytes: Uint8Array): boolean {
     default:
       return false
   }
+}
+
+/** A header of either byte order whose first directory, of whole entries, lies within (TIFF 6.0, section 2; BigTIFF). */
+function isTiff(bytes: Uint8Array): boolean {
+  const order = asciiAt(bytes, 0, 2)
+  if (bytes.length < 16 || (order !== 'II' && order !== 'MM')) return false
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const littleEndian = order === 'II'
+  const version = view.getUint16(2, littleEndian)
+  if (version === 42) {
+    const at = view.getUint32(4, littleEndian)
+    return at + 2 <= bytes.length && at + 2 + 12 * view.getUint16(at, littleEndian) <= bytes.length
+  }
+  if (version !== 43) return false
+  const at = Number(view.getBigUint64(8, littleEndian))
+  if (at + 8 > bytes.length) return false
+  return at + 8 + 20 * Number(view.getBigUint64(at, littleEndian)) <= bytes.length
 }
 
 const avifBrands = ['avif', 'avis']

@@ -12,7 +12,7 @@ export function fetchFailureError(failure: FetchFailure, which: string): Service
   const { code, text } = describe(failure)
   return new ServiceError(code, `Cannot fetch ${which}: ${text}`, {
     param: 'image_url',
-    cause: failure.reason === 'unreachable' ? failure.cause : new Error(reasonText(failure)),
+    cause: 'cause' in failure ? failure.cause : new Error(reasonText(failure)),
   })
 }
 
@@ -31,6 +31,8 @@ function describe(failure: FetchFailure): { code: FetchErrorCode; text: string }
       return { code: 'image_fetch_failed', text: 'it redirects without saying where to' }
     case 'unreachable':
       return { code: 'image_fetch_failed', text: 'its server cannot be reached' }
+    case 'broken_off':
+      return { code: 'image_fetch_failed', text: 'its server broke off the answer' }
     case 'status':
       return { code: 'image_fetch_failed', text: `its server answered status ${failure.status}` }
     case 'compressed':
@@ -38,7 +40,7 @@ function describe(failure: FetchFailure): { code: FetchErrorCode; text: string }
     case 'not_an_image':
       return {
         code: 'image_fetch_failed',
-        text: 'the answer is not a JPEG, PNG, GIF, WebP or AVIF image',
+        text: 'the answer is not a JPEG, PNG, WebP, GIF, AVIF or TIFF image',
       }
     case 'too_large':
       return {
@@ -68,6 +70,8 @@ function refusalText(why: UrlRefusal | 'host_rules'): string {
       return 'the URL holds a space, a control character or a backslash'
     case 'scheme':
       return 'only http and https URLs are allowed'
+    case 'data_uri':
+      return 'a data URI is not fetched: send the picture itself to /generate/image'
     case 'credentials':
       return 'a URL with user name or password is not allowed'
     case 'port':

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { maxFetchedImageBytes, maxFetchedTotalBytes } from '../api/limits.ts'
@@ -6,6 +7,7 @@ import { detectImageType } from './detect-image-type.ts'
 import { fetchImage, type Transport } from './fetch-image.ts'
 import { fetchImages } from './fetch-images.ts'
 import { addressAllowed } from './ip-ranges.ts'
+import { repairLocation } from './response-headers.ts'
 
 const jpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0)
 const neverAborted = new AbortController().signal
@@ -42,6 +44,8 @@ describe('checkUrl()', () => {
     ['http://[fe80::1%25eth0]/', 'not_absolute'],
     ['http://1.2.3.4.5/', 'not_absolute'],
     ['HTTP://LOCALHOST/', 'host_name'],
+    [`data:image/png;base64,${'A'.repeat(7_000)}`, 'data_uri'],
+    ['DATA:,', 'data_uri'],
     ['http://loc\u00adalhost/', 'host_name'],
   ])('refuses %j as %s', (text, reason) => {
     expect(checkUrl(text)).toEqual({ ok: false, reason })
@@ -64,6 +68,9 @@ describe('detectImageType()', () => {
     'RIFF\x24\0\0\0WEBPVP8L\x10\0\0\0/',
     'RIFF\x24\0\0\0WEBPVP8X\n\0\0\0',
     '\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf',
+    'II*\0',
+    'MM\0*\0\0\0\x10',
+    'II+\0\x08\0\0\0',
   ])('takes no web page for an image that begins with %j', (signature) => {
     for (const page of [
       '<!doctype html><title>A page</title>',
@@ -80,6 +87,8 @@ describe('detectImageType()', () => {
     ['avif', {}],
     ['png', {}],
     ['jpeg', {}],
+    ['tiff', {}],
+    ['tiff', { bigtiff: true }],
   ] as const)('knows a real %s, %o', async (format, options) => {
     const pixels = { width: 9, height: 7, channels: 4, background: '#36912380' } as const
     const image = sharp({ create: pixels })
@@ -87,6 +96,16 @@ describe('detectImageType()', () => {
       const bytes = await one.toFormat(format, options).toBuffer()
       expect(detectImageType(bytes)).toBe(`image/${format}`)
     }
+  })
+
+  it.each([
+    ['by_url_jpeg.tif', 'image/tiff'],
+    ['by_url_bigtiff.tif', 'image/tiff'],
+    ['tif_cmyk_spot2.tif', 'image/tiff'],
+    ['avif_sequence.avif', 'image/avif'],
+    ['png_cgbi.png', 'image/png'],
+  ])('knows %s, which the backend judges', (name, type) => {
+    expect(detectImageType(readFileSync(`test/cases/files/${name}`))).toBe(type)
   })
 })
 
@@ -109,11 +128,85 @@ describe('fetchImage()', () => {
     expect(cancelled).toBe(true)
   })
 
-  it('refuses a compressed answer, which could unpack to anything', async () => {
-    const transport: Transport = async () =>
-      new Response(jpeg, { headers: { 'content-encoding': 'gzip' } })
-    const outcome = await fetchImage(url, { transport, signal: neverAborted })
-    expect(outcome).toEqual({ ok: false, failure: { reason: 'compressed' } })
+  it.each(['gzip', 'br', 'aws-chunked,gzip', 'x-own'])(
+    'refuses %s, which could unpack to anything',
+    async (encoding) => {
+      const transport: Transport = async () =>
+        new Response(jpeg, { headers: { 'content-encoding': encoding } })
+      const outcome = await fetchImage(url, { transport, signal: neverAborted })
+      expect(outcome).toEqual({ ok: false, failure: { reason: 'compressed' } })
+    },
+  )
+
+  it.each(['', 'identity', 'none', 'UTF-8', 'base64', 'aws-chunked', 'Identity, binary'])(
+    'takes plain bytes that are called %j',
+    async (encoding) => {
+      const transport: Transport = async () =>
+        new Response(jpeg, { headers: { 'content-encoding': encoding } })
+      const outcome = await fetchImage(url, { transport, signal: neverAborted })
+      expect(outcome).toMatchObject({ ok: true, image: { type: 'image/jpeg' } })
+    },
+  )
+
+  it.each([
+    ['/\u56fe\u7247-\u00e9.png', '/%E5%9B%BE%E7%89%87-%C3%A9.png'],
+    ['https://images.example.com/caf\u00e9.png', '/caf%C3%A9.png'],
+    ['/a b.png ', '/a%20b.png'],
+    ['/a%20b%C3%A9.png', '/a%20b%C3%A9.png'],
+  ])('follows a redirect to %s, as Node and as workerd give it', async (location, path) => {
+    const utf8 = Buffer.from(location)
+    for (const spelling of [location, utf8.toString('latin1')]) {
+      const asked: string[] = []
+      const transport: Transport = async (target) => {
+        asked.push(target)
+        if (asked.length > 1) return new Response(jpeg)
+        const headers = { get: (name: string) => (name === 'location' ? spelling : null) }
+        return { status: 302, headers, body: null } as unknown as Response
+      }
+      expect(await fetchImage(url, { transport, signal: neverAborted })).toMatchObject({ ok: true })
+      expect(asked[1]).toBe(`https://images.example.com${path}`)
+    }
+  })
+
+  it('follows a redirect in Latin-1 as it stands', () => {
+    expect(repairLocation('/caf\u00e9.png')).toBe('/caf\u00e9.png')
+  })
+
+  it.each(['/a\tb', '/a\u0000', 'https://a.org\\@b.org/'])(
+    'does not follow a redirect to %j',
+    async (location) => {
+      const headers = { get: (name: string) => (name === 'location' ? location : null) }
+      const transport: Transport = async () =>
+        ({ status: 302, headers, body: null }) as unknown as Response
+      const outcome = await fetchImage(url, { transport, signal: neverAborted })
+      expect(outcome).toEqual({
+        ok: false,
+        failure: { reason: 'redirect_refused', why: 'forbidden_characters' },
+      })
+    },
+  )
+
+  it('tells an answer that broke off from one that never came', async () => {
+    const broken = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.error(new TypeError('terminated'))
+      },
+    })
+    const outcomeOf = (transport: Transport) => fetchImage(url, { transport, signal: neverAborted })
+    expect(await outcomeOf(async () => new Response(broken))).toMatchObject({
+      failure: { reason: 'broken_off' },
+    })
+    expect(await outcomeOf(() => Promise.reject(new Error('refused')))).toMatchObject({
+      failure: { reason: 'unreachable' },
+    })
+  })
+
+  it('asks for pictures, and takes whatever comes', async () => {
+    const transport: Transport = async (_target, { headers }) => {
+      expect(headers['accept']).toMatch(/^image\/.*,\*\/\*;q=0\.\d$/)
+      return new Response(jpeg)
+    }
+    expect(await fetchImage(url, { transport, signal: neverAborted })).toMatchObject({ ok: true })
   })
 
   it('sends nothing that belongs to the client, and no fragment', async () => {
@@ -136,6 +229,35 @@ describe('fetchImage()', () => {
 })
 
 describe('fetchImages()', () => {
+  it('holds few connections, also where no server answers', async () => {
+    const client = new AbortController()
+    let open = 0
+    const transport: Transport = () => {
+      open += 1
+      return new Promise(() => undefined)
+    }
+    const urls = Array.from({ length: 16 }, () => url)
+    const pending = fetchImages(urls, { transport }, client.signal)
+    await expect.poll(() => open).toBe(4)
+    client.abort()
+    await expect(pending).rejects.toMatchObject({ code: 'cancelled' })
+    expect(open).toBe(4)
+  })
+
+  it.each([
+    [
+      'data:image/png;base64,AAAA',
+      'a data URI is not fetched: send the picture itself to /generate/image',
+    ],
+    [`https://a.org/${'a'.repeat(2_048)}`, 'the URL is over the limit of 2048 characters'],
+  ])('says what is wrong with %s', async (text, message) => {
+    const transport: Transport = () => Promise.reject(new Error('not asked'))
+    await expect(fetchImages([text], { transport }, neverAborted)).rejects.toMatchObject({
+      code: 'image_url_refused',
+      message: `Cannot fetch the image: ${message}`,
+    })
+  })
+
   it('limits the bytes of all images together', async () => {
     const transport: Transport = async () => {
       const bytes = new Uint8Array(maxFetchedImageBytes)

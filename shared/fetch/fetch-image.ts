@@ -1,6 +1,7 @@
 import { startDeadline } from '../async/deadline.ts'
 import { ServiceError } from '../api/errors.ts'
 import { maxFetchedImageBytes } from '../api/limits.ts'
+import { isCompressed, repairLocation } from './response-headers.ts'
 import { checkUrl, type UrlCheck, type UrlRefusal } from './check-url.ts'
 import { detectImageType, type ImageType } from './detect-image-type.ts'
 import { anyHost, hostAllowed, type HostRules } from './host-rules.ts'
@@ -32,6 +33,8 @@ export type FetchFailure =
   | { readonly reason: 'redirect_without_location' }
   /** No connection: also what a name that resolves to a refused address looks like. */
   | { readonly reason: 'unreachable'; readonly cause: unknown }
+  /** The answer began, but did not come to its end. */
+  | { readonly reason: 'broken_off'; readonly cause: unknown }
   | { readonly reason: 'status'; readonly status: number }
   | { readonly reason: 'compressed' }
   | { readonly reason: 'not_an_image' }
@@ -64,7 +67,8 @@ const maxRedirects = 3
 const redirectStatuses = new Set([301, 302, 303, 307, 308])
 
 const requestHeaders = {
-  accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif',
+  // Strict servers answer 406 where nothing fits; what came is judged by its bytes.
+  accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/tiff,*/*;q=0.5',
   // The bytes counted are then the bytes sent.
   'accept-encoding': 'identity',
   'user-agent': 'describe-server (image fetch)',
@@ -72,7 +76,8 @@ const requestHeaders = {
 
 /**
  * Fetches one image from an address a stranger chose.
- * @throws {ServiceError} `cancelled` when the client left; every other ending is an outcome
+ * @throws {ServiceError} `cancelled` when the client left, or what counting the bytes throws; every other ending is an
+ *   outcome
  */
 export async function fetchImage(text: string, options: FetchOptions): Promise<FetchOutcome> {
   const check = checkTarget(text, options)
@@ -82,6 +87,8 @@ export async function fetchImage(text: string, options: FetchOptions): Promise<F
   try {
     return await followRedirects(check.url, options, deadline.signal)
   } catch (cause) {
+    // There is no room for it.
+    if (cause instanceof ServiceError) throw cause
     if (deadline.expired) return failed({ reason: 'timeout', timeoutMs })
     if (options.signal.aborted) {
       throw new ServiceError('cancelled', 'The client left while its images were fetched', {
@@ -135,7 +142,7 @@ function redirectTarget(
   options: FetchOptions,
 ): { readonly url: URL } | { readonly failure: FetchFailure } {
   if (location === null) return { failure: { reason: 'redirect_without_location' } }
-  const check = checkTarget(location, options, from)
+  const check = checkTarget(repairLocation(location), options, from)
   if (!check.ok) return { failure: { reason: 'redirect_refused', why: check.reason } }
   if (from.protocol === 'https:' && check.url.protocol === 'http:') {
     return { failure: { reason: 'redirect_refused', why: 'downgrade' } }
@@ -155,7 +162,11 @@ async function readImage(
   }
   if (response.body === null) return failed({ reason: 'not_an_image' })
   const budget = new ByteBudget(maxFetchedImageBytes, options.total)
-  const bytes = await readLimited(response.body, budget, signal)
+  const bytes = await readLimited(response.body, budget, signal).catch((cause: unknown) => {
+    if (signal.aborted || cause instanceof ServiceError) throw cause
+    return { cause }
+  })
+  if (bytes !== undefined && 'cause' in bytes) return failed({ reason: 'broken_off', ...bytes })
   if (bytes === undefined) {
     const { total } = options
     return total === undefined || budget.exceeded
@@ -171,8 +182,7 @@ async function readImage(
 function refuseByHead(response: Response): FetchFailure | undefined {
   if (response.status !== 200) return { reason: 'status', status: response.status }
   // Compressed although asked not to: the runtime would unpack it, and a small answer could become a huge one.
-  const encoding = response.headers.get('content-encoding') ?? 'identity'
-  if (encoding.toLowerCase() !== 'identity') return { reason: 'compressed' }
+  if (isCompressed(response.headers.get('content-encoding'))) return { reason: 'compressed' }
   const declared = Number(response.headers.get('content-length') ?? 0)
   if (declared > maxFetchedImageBytes)
     return { reason: 'too_large', maxBytes: maxFetchedImageBytes }

@@ -7,6 +7,13 @@ export const forwardHeaders = {
   deadlineMs: 'x-deadline-ms',
   /** Id of the API key (never the key), for logs and fairness. */
   keyId: 'x-key-id',
+  /**
+   * Tokens the call may use at most: prompt, images and the completions of all choices together. Absent where its key
+   * has no limit of tokens.
+   */
+  grantedTokens: 'x-granted-tokens',
+  /** Images it may have at most; absent where its key has no limit of images. */
+  grantedImages: 'x-granted-images',
   /** Of an answer: how many images the request held. Only who parsed the upload knows. */
   imageCount: 'x-image-count',
 } as const

@@ -1,4 +1,4 @@
-import { parseParameters } from './parameters.ts'
+import { parseParameters } from '../api/parameters.ts'
 
 /** RFC 2046 allows 70, but clients use more. */
 const maxBoundaryChars = 256

@@ -1,5 +1,8 @@
 const [tab, lineFeed, carriageReturn, space, dash] = [0x09, 0x0a, 0x0d, 0x20, 0x2d]
 
+const bareLineFeed: readonly number[] = [lineFeed]
+const fullLineBreak: readonly number[] = [carriageReturn, lineFeed]
+
 /** Blanks that may stand behind a boundary (RFC 2046, "transport padding"): far more than any gateway adds. */
 const maxPaddingBytes = 256
 
@@ -41,8 +44,11 @@ export class DelimiterFinder {
       this.#atLineStart = false
       if (match !== 'no') return { ...match, start: from }
     }
-    const first = this.#lineBreak?.[0] ?? lineFeed
-    for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    const [first, second = dash] = this.#lineBreak ?? bareLineFeed
+    for (let at = from; at < bytes.length; at += 1) {
+      if (bytes[at] !== first) continue
+      const next = bytes[at + 1]
+      if (next !== undefined && next !== second) continue
       const match = this.#match(bytes, at)
       if (match === 'open') return { kind: 'none', start: at }
       if (match !== 'no') return { ...match, start: at }
@@ -52,7 +58,7 @@ export class DelimiterFinder {
 
   /** Where the first empty line ends. @param known bytes in which there is none */
   endOfLines(bytes: Uint8Array, known: number): number | undefined {
-    const lineBreak = this.#lineBreak ?? [lineFeed]
+    const lineBreak = this.#lineBreak ?? bareLineFeed
     const emptyLine = [...lineBreak, ...lineBreak]
     for (let at = bytes.indexOf(lineFeed, known); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) {
       const start = at + 1 - emptyLine.length
@@ -62,7 +68,7 @@ export class DelimiterFinder {
   }
 
   #match(bytes: Uint8Array, at: number): Match {
-    const lineBreak = this.#lineBreak ?? [lineFeed]
+    const lineBreak = this.#lineBreak ?? bareLineFeed
     const match = startsWith(bytes, at, lineBreak)
     return match === 'yes' ? this.#matchBoundary(bytes, at + lineBreak.length) : match
   }
@@ -89,7 +95,7 @@ export class DelimiterFinder {
 }
 
 function lineBreakAt(bytes: Uint8Array, at: number): readonly number[] {
-  return bytes[at] === lineFeed ? [lineFeed] : [carriageReturn, lineFeed]
+  return bytes[at] === lineFeed ? bareLineFeed : fullLineBreak
 }
 
 /** 'open' where the bytes end before it is clear. */

@@ -1,4 +1,4 @@
-import { parseParameters } from './parameters.ts'
+import { parseParameters } from '../api/parameters.ts'
 
 /** What the header fields of a part say (RFC 7578, section 4). */
 export interface PartHead {

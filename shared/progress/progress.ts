@@ -1,12 +1,18 @@
 import { formatBytes, formatSeconds } from './amounts.ts'
 
+/**
+ * Takes a line for the operator.
+ * @param passing true for a line that the next one replaces, where lines can be replaced
+ */
+export type Report = (line: string, passing?: boolean) => void
+
 interface ProgressOptions {
   /** What is done, such as `converting weights`. */
   readonly title: string
   readonly totalBytes: number
   /** Bytes that were done earlier. They say nothing about the rate. */
   readonly doneBefore?: number
-  readonly report: (line: string) => void
+  readonly report: Report
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
   readonly intervalMs?: number
@@ -35,7 +41,7 @@ export class Progress {
     const time = now()
     if (time - this.#reported < intervalMs) return
     this.#reported = time
-    report(this.#line(time))
+    report(this.#line(time), true)
   }
 
   end(): void {

@@ -3,16 +3,12 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { programs } from '../../scripts/programs.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import { RecordingBackend } from '../support/recording-backend.ts'
 import { describeEdge } from '../support/edge-suite.ts'
-import {
-  nodeEdgeProgram,
-  startNodeEdge,
-  tlsSettings,
-  writeCertificates,
-} from '../support/node-edge.ts'
+import { startNodeEdge, tlsSettings, writeCertificates } from '../support/node-edge.ts'
 
 describeEdge('Node', startNodeEdge)
 
@@ -86,17 +82,75 @@ describe('the Node edge and the hosts of images', () => {
   })
 })
 
+describe('the Node edge behind a proxy on its machine', () => {
+  const start = async (environment: Record<string, string>) => {
+    const names = { server: ['localhost'], client: 'edge' }
+    const certificates = await createCertificates(names, Date.now())
+    const apiKey = 'a-key-that-nobody-guesses'
+    const settings = { apiKey, backendUrl: 'https://localhost:1', certificates }
+    const edge = await startNodeEdge(settings, environment)
+    onTestFinished(() => edge.stop())
+    const ask = async (key: string, forwardedFor: string) => {
+      const headers = { 'x-api-key': key, 'x-forwarded-for': forwardedFor }
+      const response = await fetch(`${edge.url}/admin/keys`, { headers })
+      await response.text()
+      return response.status
+    }
+    return { edge, ask, apiKey }
+  }
+
+  it('brakes and logs the real address, at LOG_LEVEL=warn too', async () => {
+    const { edge, ask, apiKey } = await start({ TRUSTED_PROXIES: '127.0.0.1', LOG_LEVEL: 'warn' })
+    for (let attempt = 0; attempt < 100; attempt += 1) await ask('wrong', '1.1.1.1, 192.0.2.1')
+    expect(await ask('wrong', '192.0.2.1')).toBe(429)
+    expect(await ask(apiKey, '192.0.2.1')).toBe(200)
+    expect(await ask('wrong', '192.0.2.2')).toBe(401)
+    const line = /"msg":"audit"/
+    await expect
+      .poll(
+        () =>
+          edge
+            .output()
+            .split('\n')
+            .filter((text) => line.test(text)).length,
+      )
+      .toBe(102)
+    expect(edge.output()).toContain('"address":"192.0.2.1"')
+    expect(edge.output()).not.toContain('1.1.1.1')
+  })
+
+  it('holds real addresses to ADDRESS_LIMIT, and itself to none', async () => {
+    const { ask, apiKey } = await start({ TRUSTED_PROXIES: '127.0.0.1', ADDRESS_LIMIT: '3' })
+    const statuses = await Promise.all(Array.from({ length: 5 }, () => ask(apiKey, '192.0.2.1')))
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 200, 200, 429, 429])
+    for (let attempt = 0; attempt < 5; attempt += 1) expect(await ask(apiKey, '')).toBe(200)
+  })
+
+  it('believes no header of anybody else', async () => {
+    const { edge, ask } = await start({ TRUSTED_PROXIES: '10.0.0.0/8' })
+    await ask('wrong', '192.0.2.1')
+    await expect.poll(() => edge.output()).toContain('"address":"127.0.0.1"')
+    expect(edge.output()).not.toContain('192.0.2.1')
+  })
+})
+
 describe('the Node edge and its log', () => {
   it.runIf(process.platform === 'linux')(
     'serves and ends as ever when its log is on a full disk',
     async () => {
       const names = { server: ['localhost'], client: 'edge' }
       const certificates = await createCertificates(names, Date.now())
-      const settings = { apiKey: 'a-key-that-nobody-guesses', backendUrl: 'https://localhost:1', certificates }
+      const settings = {
+        apiKey: 'a-key-that-nobody-guesses',
+        backendUrl: 'https://localhost:1',
+        certificates,
+      }
       const full = openSync('/dev/full', 'w')
       const edge = await startNodeEdge(settings, {}, full)
       for (let count = 0; count < 20; count++) {
-        const response = await fetch(`${edge.url}/nowhere`, { headers: { 'x-api-key': 'a-key-that-nobody-guesses' } })
+        const response = await fetch(`${edge.url}/nowhere`, {
+          headers: { 'x-api-key': 'a-key-that-nobody-guesses' },
+        })
         expect(response.status).toBe(404)
         await response.arrayBuffer()
       }
@@ -167,7 +221,7 @@ describe('the Node edge on SIGHUP', () => {
 async function runToEnd(
   environment: Record<string, string>,
 ): Promise<{ code: number | null; output: string }> {
-  const child = fork(nodeEdgeProgram, { env: environment, silent: true })
+  const child = fork(programs.nodeEdge, { env: environment, silent: true })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => (output += text))

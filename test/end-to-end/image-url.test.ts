@@ -20,15 +20,17 @@ const wrapper = [
 ]
 const isPossible = spawnSync(wrapper[0]!, [...wrapper.slice(1), 'true']).status === 0
 
-/** Serves test/golden/images; /moved leads to a private address. */
+/** Serves test/golden/images, and the scene in containers of all kinds; /moved leads to a private address. */
 const pictureServer = `
   require('node:http').createServer((request, response) => {
     if (request.url === '/moved') response.writeHead(302, { location: 'http://127.0.0.1/g01.png' }).end()
-    else require('node:fs').createReadStream('test/golden/images' + request.url)
+    else require('node:fs').createReadStream('test/' + (/tif$/.test(request.url) ? 'cases/files' : 'golden/images') + request.url)
       .on('error', () => response.writeHead(404).end()).pipe(response)
   }).listen(80, '${publicAddress}', () => console.log('listening'))`
 
 const run = promisify(execFile)
+const scene =
+  'A large blue circle at the top left and a large red triangle at the bottom right on a white background.'
 const redCircle = 'A large red circle in the center on a white background.'
 
 describe.skipIf(!isPossible).each(['worker', 'node'])('image_url with EDGE=%s', (edge) => {
@@ -99,6 +101,11 @@ describe.skipIf(!isPossible).each(['worker', 'node'])('image_url with EDGE=%s', 
       const deltas = [...stream.matchAll(/^event: delta\ndata: (.*)$/gm)]
       const texts = deltas.map(([, data]) => (JSON.parse(data!) as { text: string }).text)
       expect(texts.join('')).toBe(redCircle)
+    })
+
+    it.each(['scene.tif', 'by_url_jpeg.tif', 'by_url_bigtiff.tif'])('takes %s', async (name) => {
+      const { output } = JSON.parse(await describeUrl(...form(picture(name)))) as { output: string }
+      expect(output).toBe(scene)
     })
 
     it.each([

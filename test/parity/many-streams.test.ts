@@ -22,7 +22,7 @@ let modelsDir: string
 beforeAll(async () => {
   modelsDir = await mkdtemp(path.join(tmpdir(), 'streams-'))
   const { model, engine } = fakeInit()
-  child = forkChild('dist/backend/inference.js', process.env)
+  child = forkChild('backend/inference/child.ts', process.env)
   const init: InferenceInit = {
     model: { ...model, checkpointDir: nano, modelsDir, slots, threads: 2 },
     engine: { ...engine, queueLimit: streams },

@@ -5,6 +5,7 @@ import { createCertificates } from '../../shared/node/certificates/create-certif
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { answerJson, RecordingBackend } from './recording-backend.ts'
 import { expectError } from './expect-error.ts'
+import { describeForms } from './form-suite.ts'
 import { describeUploads } from './upload-suite.ts'
 
 /** An edge that listens on a real socket. */
@@ -101,7 +102,6 @@ export function describeEdge(platform: string, start: StartEdge): void {
         max_tokens: 5,
         temperature: 0.7,
         top_p: 0.9,
-        stream: false,
       })
       expect(response.headers.get('x-request-id')).toBe(seen.headers['x-request-id'])
     })
@@ -285,6 +285,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
       expect(await (await backend.lastSeen()).over).toBe(false)
     })
 
+    describeForms({ apiKey, edge: () => edge, backend: () => backend, post, postJson })
     describeUploads({ apiKey, edge: () => edge, backend: () => backend, post, postJson })
 
     it('POST /generate/image_url refuses URLs that are not public', async () => {
@@ -373,7 +374,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
         .find((text) => text.includes(id))
       expect(JSON.parse(line ?? '')).toMatchObject({
         request_id: id,
-        route: 'text',
+        route: '/generate/text',
         key_id: 'default',
         status: 200,
         request_bytes: 15,

@@ -204,7 +204,7 @@ export function describeKeys(platform: string, start: StartEdge): void {
         expectNoKeys(await response.text(), allKeys)
       }
       await call('GET', '/health', key)
-      await expect.poll(() => edge.output()).toContain('"route":"health"')
+      await expect.poll(() => edge.output()).toContain('"route":"/health"')
       expectNoKeys(edge.output(), allKeys)
       await edge.stop()
       const files = await filesBelow(folder)

@@ -3,9 +3,8 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { programs } from '../../scripts/programs.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
-
-export const nodeEdgeProgram = 'dist/edge/node.js'
 
 interface RunningNodeEdge extends RunningEdge {
   /** Replaces the certificate files and sends SIGHUP. */
@@ -19,7 +18,7 @@ export async function startNodeEdge(
   stdout: 'pipe' | number = 'pipe',
 ): Promise<RunningNodeEdge> {
   const folder = await writeCertificates(settings.certificates)
-  const child = fork(nodeEdgeProgram, {
+  const child = fork(programs.nodeEdge, {
     env: {
       API_KEY: settings.apiKey,
       BACKEND_URL: settings.backendUrl,

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { programs } from '../../scripts/programs.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 
 /** A backend without a model that can be killed like a real one. */
@@ -19,7 +20,7 @@ export async function startPacedBackend(
   certificates: CertificateSet,
   port = 0,
 ): Promise<PacedBackend> {
-  const child = fork('dist/scripts/paced-backend.js', {
+  const child = fork(programs.pacedBackend, {
     env: { NAME: name, PORT: String(port), TLS_CERTIFICATES: JSON.stringify(certificates) },
   })
   const [ready] = (await once(child, 'message')) as [{ port: number }]

@@ -11,16 +11,20 @@ import type {
   Generation,
 } from '../../backend/engine/job.ts'
 import { createBackendApp } from '../../backend/http/app.ts'
-import { BodyMemory } from '../../backend/http/body-memory.ts'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { RunningExchanges } from '../../backend/http/exchange.ts'
 import type { Readiness } from '../../backend/http/health-route.ts'
-import { createBackendServer, listen, stopServer } from '../../backend/http/server.ts'
+import { logRefusals } from '../../backend/http/log-refusals.ts'
+import { createBackendServer, listen, stopServer, type Drain } from '../../backend/http/server.ts'
 import { after as realAfter, type After } from '../../shared/async/timer.ts'
 import type { Message, Processor } from '../../backend/processor/processor.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
+import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { Transport } from '../../shared/fetch/fetch-image.ts'
+
+const never = new AbortController().signal
 
 /** Certificates of one authority, good for localhost. */
 export function makeCertificates(client: string): Promise<CertificateSet> {
@@ -169,7 +173,7 @@ export interface TestBackend {
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** A TLS connection with the client certificate, for bytes no HTTP client would send. */
   open(options?: { session?: Buffer }): Promise<TLSSocket>
-  stopServer(): Promise<void>
+  stopServer(drain?: Drain): Promise<void>
   /** Ends the server and all connections to it. */
   stop(): Promise<void>
 }
@@ -179,6 +183,9 @@ interface TestBackendOptions {
   readonly allowedClients?: readonly string[]
   readonly after?: After
   readonly heartbeatMs?: number
+  /** Whether the log says why connections were refused. */
+  readonly logRefusals?: boolean
+  readonly maxConnections?: number
   readonly transport?: Transport
   /** Bytes; unlimited unless given. */
   readonly uploadMemoryBytes?: number
@@ -199,13 +206,15 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     randomSeed: () => 42,
     defaultMaxTokens: 100,
   })
+  const log = pino({ level: 'trace' }, collectLines(logLines))
   const app = createBackendApp({
     running,
-    log: pino({ level: 'trace' }, collectLines(logLines)),
+    log,
     now: () => performance.now(),
+    deadlineMs: defaultDeadlineMs,
     allowedClients: options.allowedClients ?? ['edge'],
     health: {
-      readiness: () => backend.readiness,
+      readiness: () => (running.closing ? 'shutting_down' : backend.readiness),
       snapshot: () => engine.snapshot(),
       certificates: () => [],
     },
@@ -224,6 +233,8 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   })
   const { ca, server: cert, serverKey: key } = certificates
   const server = createBackendServer(app, { ca, cert, key })
+  if (options.logRefusals === true) logRefusals(server, log, () => performance.now())
+  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections
   const port = await listen(server, 0, '127.0.0.1')
   const identity = { ca, cert: certificates.client, key: certificates.clientKey }
   const agent = new Agent({ connect: identity })
@@ -243,10 +254,10 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
         )
         socket.once('error', reject)
       }),
-    stopServer: () => stopServer(server, running),
+    stopServer: (drain = { drainMs: 10_000, hurry: never }) => stopServer(server, running, drain),
     async stop() {
       await agent.destroy()
-      await stopServer(server, running)
+      await stopServer(server, running, { drainMs: 2_500, hurry: never })
     },
   }
   return backend

@@ -128,7 +128,7 @@ export function describeUploads({ apiKey, edge, backend, post, postJson }: Uploa
         .filter((line) => line.includes('"broken-off-'))
         .map((line) => JSON.parse(line) as Record<string, unknown>)
     await expect.poll(logged).toHaveLength(20)
-    const left = { level: 'info', status: 499, error: 'cancelled' }
+    const left = { level: 'info', status: 499, code: 'cancelled' }
     expect(logged()).toMatchObject(Array.from({ length: 20 }, () => left))
   })
 

@@ -11,8 +11,9 @@ import { Sequence } from './sequence.ts'
 
 interface ActiveJobOptions {
   readonly asked: GenerateJob
-  /** Most tokens of each answer, at least 1. */
+  /** Most tokens of each answer, and of all together; at least 1. */
   readonly tokenLimit: number
+  readonly answerTokens: number
   readonly info: ModelInfo
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
@@ -39,15 +40,20 @@ export class ActiveJob {
   readonly #choices: Sequence[] = []
 
   /** @throws {RangeError} when placeholders and images do not match */
-  constructor({ asked, tokenLimit, info, now }: ActiveJobOptions) {
+  constructor({ asked, tokenLimit, answerTokens, info, now }: ActiveJobOptions) {
+    const { choices = 1 } = asked
     this.asked = asked
     this.tokenLimit = tokenLimit
     this.images = new PromptImages(asked, info)
     this.now = now
-    this.estimatedWork = estimateWork(asked, tokenLimit, info.mergeSize)
+    this.estimatedWork = estimateWork(
+      asked,
+      Math.min(choices * tokenLimit, answerTokens),
+      info.mergeSize,
+    )
     this.#imageTokenId = info.imageTokenId
     this.#deadlineMs = now() + (asked.timeoutMs ?? Infinity)
-    this.#answer = new Answer(asked.choices ?? 1)
+    this.#answer = new Answer({ choices, choiceTokens: tokenLimit, totalTokens: answerTokens })
     this.#addChoice()
   }
 
@@ -96,7 +102,16 @@ export class ActiveJob {
 
   /** Gives all choices but the first their first token. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void {
-    while (this.#choices.length < (this.asked.choices ?? 1)) this.#addChoice().take(logits.slice())
+    while (this.#choices.length < (this.asked.choices ?? 1)) {
+      const choice = this.#addChoice()
+      if (this.isFull(this.#choices.length - 1)) choice.end('length')
+      else choice.take(logits.slice())
+    }
+  }
+
+  /** Whether a choice has all the tokens it may have. */
+  isFull(choice: number): boolean {
+    return this.#answer.isFull(choice)
   }
 
   addToken(choice: number, sampled: Sampled): void {

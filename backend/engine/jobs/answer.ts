@@ -5,23 +5,54 @@ import { EventQueue } from './event-queue.ts'
 
 type EndEvent = Extract<EngineEvent, { type: 'end' }>
 
+interface AnswerLimits {
+  readonly choices: number
+  /** Most tokens of each choice, and of all together; at least 1. */
+  readonly choiceTokens: number
+  readonly totalTokens: number
+}
+
 /** What the reader of one job gets: the tokens of all its choices in one stream, which ends with the last of them. */
 export class Answer {
   readonly events = new EventQueue()
+  readonly #limits: AnswerLimits
+  /** By choice. */
+  readonly #tokens: number[]
   readonly #finishReasons: (FinishReason | undefined)[]
-  #completionTokens = 0
 
-  constructor(choices: number) {
-    this.#finishReasons = Array.from({ length: choices }, () => undefined)
+  constructor(limits: AnswerLimits) {
+    this.#limits = limits
+    this.#tokens = Array.from({ length: limits.choices }, () => 0)
+    this.#finishReasons = Array.from({ length: limits.choices }, () => undefined)
   }
 
   /** Tokens of all choices so far. */
   get completionTokens(): number {
-    return this.#completionTokens
+    return this.#tokens.reduce((sum, tokens) => sum + tokens, 0)
+  }
+
+  /**
+   * Whether a choice that has not ended has all the tokens it may have. Those that have not ended share equally what the
+   * others left of the total, the first ones having one more where it does not divide: so no part ever shrinks.
+   */
+  isFull(choice: number): boolean {
+    const { choiceTokens, totalTokens } = this.#limits
+    const tokens = this.#tokens[choice]!
+    if (tokens >= choiceTokens || totalTokens === Infinity) return tokens >= choiceTokens
+    const open = this.#finishReasons.flatMap((reason, index) =>
+      reason === undefined ? [index] : [],
+    )
+    const left = open.reduce(
+      (sum, index) => sum + this.#tokens[index]!,
+      totalTokens - this.completionTokens,
+    )
+    const part =
+      Math.floor(left / open.length) + (open.indexOf(choice) < left % open.length ? 1 : 0)
+    return tokens >= part
   }
 
   add(choice: number, { id, logprobs }: Sampled): void {
-    this.#completionTokens += 1
+    this.#tokens[choice]! += 1
     const told = logprobs === undefined ? {} : { logprobs: [logprobs] }
     this.events.push({ type: 'tokens', choice, ids: [id], ...told })
   }
@@ -35,11 +66,7 @@ export class Answer {
     this.#finishReasons[choice] = reason
     const reasons = this.#finishReasons.filter((known) => known !== undefined)
     if (reasons.length < this.#finishReasons.length) return
-    this.events.push({
-      type: 'end',
-      finishReasons: reasons,
-      completionTokens: this.#completionTokens,
-      ...facts(),
-    })
+    const { completionTokens } = this
+    this.events.push({ type: 'end', finishReasons: reasons, completionTokens, ...facts() })
   }
 }

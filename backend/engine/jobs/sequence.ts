@@ -22,6 +22,8 @@ interface Owner {
   /** Gives all choices but the first their first token. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void
   addToken(choice: number, sampled: Sampled): void
+  /** Whether a choice has all the tokens it may have. */
+  isFull(choice: number): boolean
   /** A choice has ended with an answer. */
   finishChoice(choice: number, finishReason: FinishReason): void
   /** Ends all choices with an error. */
@@ -191,7 +193,7 @@ export class Sequence {
     this.#lastId = sampled.id
     this.#answerIds.push(sampled.id)
     this.job.addToken(this.#choice, sampled)
-    if (this.#answerIds.length >= this.job.tokenLimit) this.end('length')
+    if (this.job.isFull(this.#choice)) this.end('length')
   }
 
   /** Ends with the tokens it has; does nothing when it has ended. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { admit, tokenLimitOf, type QueueCounts } from './admission.ts'
+import { admit, answerTokensOf, tokenLimitOf, type QueueCounts } from './admission.ts'
 
 describe('tokenLimitOf()', () => {
   const counts = { promptTokens: 100, maxTokens: 50, contextTokens: 1_000 }
@@ -13,6 +13,23 @@ describe('tokenLimitOf()', () => {
   it.each([1_000, 1_001])('refuses a prompt of %d tokens in a context of 1,000', (promptTokens) => {
     expect(() => tokenLimitOf({ ...counts, promptTokens })).toThrow(
       expect.objectContaining({ code: 'context_length_exceeded', param: 'prompt' }),
+    )
+  })
+})
+
+describe('answerTokensOf()', () => {
+  it('is what the prompt leaves of the grant', () => {
+    expect(answerTokensOf(100, 150)).toBe(50)
+    expect(answerTokensOf(100, 101)).toBe(1)
+    expect(answerTokensOf(100)).toBe(Infinity)
+  })
+
+  it.each([100, 99, 0])('refuses a prompt of 100 tokens when %d are granted', (granted) => {
+    expect(() => answerTokensOf(100, granted)).toThrow(
+      expect.objectContaining({
+        code: 'quota_exceeded',
+        message: expect.stringMatching(new RegExp(`100 tokens: ${granted} tokens`)) as string,
+      }),
     )
   })
 })

@@ -25,6 +25,17 @@ export function tokenLimitOf({ promptTokens, maxTokens, contextTokens }: Admissi
   )
 }
 
+/**
+ * How many tokens all answers together may have of what was granted to prompt and answers; unlimited when nothing was said.
+ * @throws {ServiceError} `quota_exceeded` when no token of answer would fit
+ */
+export function answerTokensOf(promptTokens: number, grantedTokens = Infinity): number {
+  const left = grantedTokens - promptTokens
+  if (left >= 1) return left
+  const message = `Cannot read a prompt of ${promptTokens} tokens: ${grantedTokens} tokens are left of the key's limits, which must hold it and an answer`
+  throw new ServiceError('quota_exceeded', message, { param: 'prompt' })
+}
+
 /** The queue as a job finds it. Work in prompt tokens, as estimated; see work.ts. */
 export interface QueueCounts {
   /** Jobs that hold no slot yet, and the work they are. */

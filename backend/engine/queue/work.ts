@@ -16,16 +16,16 @@ export const workPerImageToken = 1
 const workPerAllowedToken = 1
 
 /**
- * The work a job is expected to be, all its choices together, in prompt tokens.
- * @param tokenLimit most tokens of one answer
+ * The work a job is expected to be, in prompt tokens.
+ * @param answerTokens most tokens of all its answers together
  * @param mergeSize patches along each side of an image token
  */
 export function estimateWork(
-  { promptIds, images, choices = 1 }: Pick<GenerateJob, 'promptIds' | 'images' | 'choices'>,
-  tokenLimit: number,
+  { promptIds, images }: Pick<GenerateJob, 'promptIds' | 'images'>,
+  answerTokens: number,
   mergeSize: number,
 ): number {
   const patches = images.reduce((sum, { gridHw: [rows, columns] }) => sum + rows * columns, 0)
   const imageWork = (workPerImageToken * patches) / mergeSize ** 2
-  return promptIds.length + imageWork + workPerAllowedToken * tokenLimit * choices
+  return promptIds.length + imageWork + workPerAllowedToken * answerTokens
 }

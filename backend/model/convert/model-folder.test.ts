@@ -12,7 +12,6 @@ import {
 import { hostname, tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { requireSpace } from './free-space.ts'
 import { prepareModelFolder } from './model-folder.ts'
 import { openModelSource } from './model-source.ts'
 
@@ -175,14 +174,5 @@ describe('prepareModelFolder()', () => {
     ending.abort(new Error('enough'))
     await expect(prepare(1, ending.signal)).rejects.toThrow('enough')
     expect(await readdir(modelsDir)).toEqual([])
-  })
-})
-
-describe('requireSpace()', () => {
-  it('names the folder, what is needed and what is free', async () => {
-    await expect(requireSpace(root, 9e18)).rejects.toThrow(
-      new RegExp(`needs 9000000 TB in ${root}, and [\\d.]+ [kMGT]B are free`),
-    )
-    await expect(requireSpace(root, 1)).resolves.toBeUndefined()
   })
 })

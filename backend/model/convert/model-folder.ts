@@ -83,7 +83,7 @@ export async function prepareModelFolder(
   const { config, checkpoint } = source
   checkInventory(checkpoint.shapes, expectedTensors(config))
   const graphs = buildGraphs(source, options)
-  const folder = path.join(options.modelsDir, `${source.name}-onnx-${options.weights}`)
+  const folder = folderOf(source, options)
   await prepareWeights(folder, source, options, graphs)
   const write = (name: string, graph: GraphName) =>
     writeGraphFile(path.join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
@@ -111,6 +111,35 @@ function buildGraphs(
       lanes: slots,
     }),
   }
+}
+
+/** A converted model as it lies on the disk. */
+export interface ConvertedModel {
+  readonly folder: string
+  /** Weights file -> the graph whose weights it holds. */
+  readonly graphs: Readonly<Record<string, BuiltGraph>>
+  /** Undefined when the folder was not made from this source in this form, or is not there. */
+  readonly manifest: Manifest | undefined
+}
+
+/** Looks at the converted form of a model without making or changing anything. */
+export async function findConverted(
+  source: ModelSource,
+  options: ModelFolderOptions,
+): Promise<ConvertedModel> {
+  const graphs = buildGraphs(source, options)
+  const folder = folderOf(source, options)
+  const made = { weights: options.weights, layout: layoutHash(graphs) }
+  const manifest = await readManifest(folder)
+  const isCurrent = manifest !== undefined && (await isMadeFrom(manifest, made, source))
+  return { folder, graphs: byFileName(graphs), manifest: isCurrent ? manifest : undefined }
+}
+
+function folderOf(
+  source: ModelSource,
+  { modelsDir, weights }: Pick<ModelFolderOptions, 'modelsDir' | 'weights'>,
+): string {
+  return path.join(modelsDir, `${source.name}-onnx-${weights}`)
 }
 
 /** Sees to it that `folder` holds the weights of these graphs, every byte as it was written. */

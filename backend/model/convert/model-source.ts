@@ -22,11 +22,17 @@ export interface ModelSource {
  */
 export async function openModelSource(checkpointDir: string): Promise<ModelSource> {
   return {
-    name: path.basename(path.resolve(checkpointDir)),
+    name: nameOf(path.resolve(checkpointDir)),
     config: await readModelConfig(checkpointDir),
     preprocessor: await readPreprocessorConfig(checkpointDir),
     checkpoint: await openCheckpoint(checkpointDir),
     describeFiles: (signal) => describeSources(checkpointDir, signal),
     filesUnchanged: (files) => sourcesUnchanged(checkpointDir, files),
   }
+}
+
+/** The folder's own; for a snapshot in the hub's cache, models--owner--name/snapshots/<commit>, the model's. */
+function nameOf(folder: string): string {
+  const snapshot = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder)
+  return snapshot?.[1] ?? path.basename(folder)
 }

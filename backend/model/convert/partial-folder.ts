@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
+import { isRunning } from '../../../shared/node/is-running.ts'
 
 /** `<folder>.partial-<host>-<process id>`; older versions wrote no host. */
 const partialName = /\.partial-(?:(?<host>.+)-)?(?<pid>\d+)$/
@@ -45,16 +46,6 @@ async function isAbandoned(folder: string, now: number): Promise<boolean> {
   const { host = hostname(), pid } = match.groups as { host?: string; pid: string }
   if (host === hostname() && !isRunning(Number(pid))) return true
   return now - (await lastWritten(folder)) > abandonedAfterMs
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // EPERM: it runs, and belongs to somebody else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 /** Milliseconds since 1970. */

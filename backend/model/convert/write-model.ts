@@ -1,12 +1,12 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { missingSpace } from '../../../shared/node/free-space.ts'
 import { Progress } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import type { FileDigest } from '../../graph/weights-file.ts'
 import { writeWeights } from '../../graph/write-graph.ts'
 import { embeddingBytes, embeddingTensor, writeEmbeddings } from '../deepseek/embedding-table.ts'
-import { requireSpace } from './free-space.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
 import { partialFolderOf } from './partial-folder.ts'
@@ -31,7 +31,8 @@ export async function writeModel(folder: string, conversion: Conversion): Promis
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
   try {
-    await requireSpace(partial, totalBytes(conversion))
+    const missing = await missingSpace(partial, totalBytes(conversion))
+    if (missing !== undefined) throw new CheckpointError(`cannot convert: ${missing}`)
     const files = await writeFiles(partial, conversion)
     const sources = await conversion.source.describeFiles(conversion.signal)
     await writeManifest(partial, { ...conversion.made, sources, files })

@@ -13,8 +13,8 @@ export interface ImageReading {
   readonly type: ImageType
   /** What the decoder gets. */
   readonly bytes: Uint8Array
-  /** Refuse what the decoder merely warns of. */
-  readonly strict?: boolean
+  /** Another version that has the same pixels if none are missing. */
+  readonly alike?: Uint8Array
   /** Which channels behind the colours mean what, where that is not one channel of transparency. */
   readonly extraChannels?: ExtraChannels
   /** The part of the picture that has pixels at all; the rest is white. */

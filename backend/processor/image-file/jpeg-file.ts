@@ -10,6 +10,9 @@ import { jpegMarkers, jpegSegments } from './jpeg-segments.ts'
  */
 const maxLeadingSegments = 10_000
 
+/** Bytes between these segments that are looked at: fill bytes, and what broken writers leave. */
+const maxLeadingGaps = 65_536
+
 /** Coding processes that are not read, by their frame headers. Baseline, extended, progressive and lossless ones are. */
 const unreadProcesses: ReadonlyMap<number, string> = new Map([
   [0xc5, 'hierarchical'],
@@ -33,7 +36,7 @@ interface JpegHead {
 export function readJpegHead(file: Uint8Array): JpegHead | undefined {
   let seen = 0
   let frame: JpegFrame | undefined
-  for (const segment of jpegSegments(file)) {
+  for (const segment of jpegSegments(file, maxLeadingGaps)) {
     if (++seen > maxLeadingSegments) return undefined
     if (isFrameHeader(segment)) frame ??= readFrame(file, segment)
     if (segment.marker !== jpegMarkers.sos) continue
@@ -68,15 +71,22 @@ export function checkJpegScans(file: Uint8Array): JpegScans | undefined {
 }
 
 /**
- * How to decode a JPEG. One that lacks nothing but its end marker gets one, and is then decoded strictly: missing data would
- * be a mere warning.
+ * How to decode a JPEG. One that lacks nothing but its end marker gets one. Whether its last scan is whole only decoding tells:
+ * then it makes no difference what comes behind.
  * @throws {ImageProblem} as `checkJpegScans`, and `invalid_image` when image data is missing
  */
 export function readJpeg(file: Uint8Array): ImageReading {
   const scans = checkJpegScans(file)
   if (scans === undefined || scans.ended) return { type: 'jpeg', bytes: file }
   if (!scans.complete) throw damaged()
-  return { type: 'jpeg', bytes: withEnd(file), strict: true }
+  const end = Uint8Array.of(0xff, jpegMarkers.eoi)
+  // Of an end marker that was cut in half, one byte is there.
+  const data = file.at(-1) === 0xff ? file.subarray(0, -1) : file
+  return {
+    type: 'jpeg',
+    bytes: Buffer.concat([data, end]),
+    alike: Buffer.concat([data, otherData(), end]),
+  }
 }
 
 function checkFrame({ marker, precision, components, height }: JpegFrame): void {
@@ -89,8 +99,9 @@ function checkFrame({ marker, precision, components, height }: JpegFrame): void 
   if (height === 0) throw unsupported('JPEG that tells its height after its pixels')
 }
 
-/** Of an end marker that was cut in half, one byte is there. */
-function withEnd(file: Uint8Array): Uint8Array {
-  const data = file.at(-1) === 0xff ? file.subarray(0, -1) : file
-  return Buffer.concat([data, Uint8Array.of(0xff, jpegMarkers.eoi)])
+/** What a decoder that lacks data takes for some: bytes of many kinds, with every restart marker it may look for between them. */
+function otherData(): Uint8Array {
+  const bytes = Uint8Array.from({ length: 2_048 }, (_, index) => (index * 151 + 57) % 251)
+  for (let at = 64; at < bytes.length; at += 64) bytes.set([0xff, 0xd0 + ((at / 64) % 8)], at)
+  return bytes
 }

@@ -23,6 +23,11 @@ export function isFrameHeader({ marker }: JpegSegment): boolean {
   )
 }
 
+/** SOF9 to SOF15. */
+export function isArithmetic({ marker }: JpegFrame): boolean {
+  return marker >= 0xc9 && marker <= 0xcf
+}
+
 /** SOF2, and SOF10 for arithmetic coding. */
 export function isProgressive({ marker }: JpegFrame): boolean {
   return marker === 0xc2 || marker === 0xca

@@ -1,5 +1,5 @@
 import { maxJpegPasses, maxJpegScans, smallJpegScanSamples } from './decode-limits.ts'
-import { isProgressive, type JpegFrame } from './jpeg-frame.ts'
+import { isArithmetic, isProgressive, type JpegFrame } from './jpeg-frame.ts'
 import type { JpegSegment } from './jpeg-segments.ts'
 
 /** Coefficients of a block: 8 x 8. */
@@ -30,8 +30,12 @@ export class JpegScans {
     return this.#ended
   }
 
-  /** Whether the scans so far tell every bit of every coefficient. The last one's own data is not looked at. */
+  /**
+   * Whether the scans so far tell every bit of every coefficient. The last one's own data is not looked at. Arithmetic coding
+   * leaves zeros at the end out, so what is missing there cannot be told.
+   */
   get complete(): boolean {
+    if (isArithmetic(this.#frame)) return false
     return this.#lowestBits.every((bits) => bits.every((bit) => bit === 0))
   }
 

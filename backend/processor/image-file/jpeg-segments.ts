@@ -11,14 +11,17 @@ export const jpegMarkers = { sos: 0xda, eoi: 0xd9 } as const
 /**
  * Walks through the marker segments of a JPEG file as libjpeg's next_marker does, entropy-coded data skipped over (ITU-T T.81,
  * annex B). Ends behind the end marker or where the file breaks off. Takes one pass over the bytes, however they lie.
+ * @param mostBetween bytes outside of segments that are looked at; by default all
  */
-export function* jpegSegments(file: Uint8Array): Generator<JpegSegment> {
+export function* jpegSegments(file: Uint8Array, mostBetween = file.length): Generator<JpegSegment> {
   let at = 2
+  let between = 0
   for (;;) {
-    at = nextMarker(file, at)
-    if (at < 0) return
-    const marker = file[at + 1]!
-    at += 2
+    const found = nextMarker(file, at, at + mostBetween - between)
+    if (found < 0) return
+    between += found + 2 - at
+    const marker = file[found + 1]!
+    at = found + 2
     if (standsAlone(marker)) {
       if (marker === jpegMarkers.eoi) {
         yield { marker, start: at, end: at }
@@ -35,8 +38,8 @@ export function* jpegSegments(file: Uint8Array): Generator<JpegSegment> {
 }
 
 /** Position of the next 0xff with a marker behind it; a zero behind it is data, another 0xff padding. */
-function nextMarker(file: Uint8Array, from: number): number {
-  const last = file.length - 1
+function nextMarker(file: Uint8Array, from: number, to: number): number {
+  const last = Math.min(file.length - 1, to)
   for (let at = from; at < last; at++) {
     if (file[at] !== 0xff) continue
     const next = file[at + 1]!

@@ -5,6 +5,12 @@ import type { ImageReading } from './image-reading.ts'
 /** Where IHDR's content begins, behind the signature and its own length and name (PNG, 11.2.1). */
 const headerAt = 16
 
+const signatureBytes = 8
+
+/** Length, name and checksum of a chunk; IHDR has 13 bytes beside. */
+const chunkFrame = 12
+const firstChunkEnd = signatureBytes + chunkFrame + 13
+
 /** Samples of a pixel by colour type: grey, RGB, palette, grey and RGB with transparency. */
 const samplesOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
 
@@ -17,7 +23,26 @@ interface PngHeader extends Size {
 /** How to decode a PNG. @throws {ImageProblem} `unsupported_image` for Apple's own form, which is no PNG to others */
 export function readPng(file: Uint8Array): ImageReading {
   if (firstChunk(file) === 'CgBI') throw unsupported("PNG in Apple's own form (CgBI)")
-  return { type: 'png', bytes: file }
+  return { type: 'png', bytes: withExifFirst(file) }
+}
+
+/** The decoder reads EXIF that comes before the pixels only; writers may put it behind (PNG, third edition, 11.3.4.6). */
+function withExifFirst(file: Uint8Array): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  let hasPixels = false
+  for (let at = signatureBytes; at + chunkFrame <= file.length;) {
+    const end = at + chunkFrame + view.getUint32(at)
+    if (end > file.length) return file
+    const type = asciiAt(file, at + 4)
+    if (type === 'IDAT') hasPixels = true
+    if (type === 'eXIf') {
+      const head = file.subarray(0, firstChunkEnd)
+      const chunk = file.subarray(at, end)
+      return hasPixels ? Buffer.concat([head, chunk, file.subarray(firstChunkEnd)]) : file
+    }
+    at = end
+  }
+  return file
 }
 
 /** @returns undefined when the file does not begin with a header */
@@ -34,5 +59,9 @@ export function readPngHeader(file: Uint8Array): PngHeader | undefined {
 }
 
 function firstChunk(file: Uint8Array): string {
-  return String.fromCharCode(...file.subarray(headerAt - 4, headerAt))
+  return asciiAt(file, headerAt - 4)
+}
+
+function asciiAt(file: Uint8Array, at: number): string {
+  return String.fromCharCode(...file.subarray(at, at + 4))
 }

@@ -14,6 +14,7 @@ const tiffTags = {
   stripOffsets: 273,
   samplesPerPixel: 277,
   stripByteCounts: 279,
+  planarConfiguration: 284,
   inkSet: 332,
   tileOffsets: 324,
   tileByteCounts: 325,
@@ -114,6 +115,7 @@ export function readTiff(file: Uint8Array): ImageReading {
   // The decoder will say what is wrong.
   if (directory === undefined || layout === undefined) return reading
   checkCompression(layout)
+  checkPlanes(layout, directory)
   checkSampleFormat(directory)
   checkColours(layout, directory)
   checkDepth(layout)
@@ -152,6 +154,16 @@ function checkCompression({ compression }: TiffLayout): void {
   if (compressions.has(compression)) return
   const name = otherCompressions.get(compression) ?? `compression ${compression}`
   throw unsupported(`TIFF with ${name}`)
+}
+
+/** Samples of a pixel that may come in planes of their own. Two were seen to be read wrongly (libvips 8.18). */
+const planesRead: ReadonlySet<number> = new Set([1, 3, 4])
+
+function checkPlanes({ samples }: TiffLayout, directory: TiffDirectory): void {
+  if (directory.number(tiffTags.planarConfiguration) !== 2) return
+  const isTiled = directory.number(tiffTags.tileOffsets) !== undefined
+  if (isTiled) throw unsupported('TIFF with tiles of separate planes')
+  if (!planesRead.has(samples)) throw unsupported(`TIFF with ${samples} separate planes`)
 }
 
 function checkSampleFormat(directory: TiffDirectory): void {

@@ -2,10 +2,10 @@ import { fork, type ChildProcess } from 'node:child_process'
 import type { ImageOutcome } from '../processor-tasks.ts'
 
 interface ImageProcessesOptions {
-  /** The bundled image-process.ts. */
+  /** Path of image-process.ts. */
   readonly entry: string
   readonly modelFolder: string
-  /** Milliseconds a process outlives its last image, but for one. */
+  /** Milliseconds a process outlives its last image, but for one that always stands ready. */
   readonly idleMs: number
 }
 
@@ -26,18 +26,17 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   const children = new Set<ChildProcess>()
   /** The last one that became idle is used first. */
   const idle = new Map<ChildProcess, NodeJS.Timeout>()
-  let closed = false
 
   function start(): ChildProcess {
     // What decodes strangers' files needs nothing from our environment.
     const child = fork(options.entry, [options.modelFolder], {
       env: {},
-      execArgv: ['--enable-source-maps'],
       serialization: 'advanced',
     })
     children.add(child)
     child.once('exit', () => forget(child))
-    child.on('error', () => child.kill('SIGKILL'))
+    // Also what there is instead of an exit when it could not be started.
+    child.on('error', () => end(child))
     return child
   }
 
@@ -74,12 +73,13 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
       signal.throwIfAborted()
       const child = takeIdle() ?? start()
       try {
+        // Starting takes 150 ms of an idle processor, and seconds of a busy one: the next image shall not wait for it.
+        if (idle.size === 0) rest(start())
         const outcome = await ask(child, file, signal)
         rest(child)
         return outcome
       } catch (cause) {
         end(child)
-        if (idle.size === 0 && !closed) rest(start())
         throw cause
       }
     },
@@ -87,7 +87,6 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
       return [...children].flatMap(({ pid }) => (pid === undefined ? [] : [pid]))
     },
     close() {
-      closed = true
       for (const child of children) end(child)
     },
   }
@@ -96,15 +95,16 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
 function ask(child: ChildProcess, file: Uint8Array, signal: AbortSignal): Promise<ImageOutcome> {
   return new Promise<ImageOutcome>((resolve, reject) => {
     const done = (settle: () => void) => {
-      child.off('message', onMessage).off('exit', onExit)
+      child.off('message', onMessage).off('exit', onExit).off('error', onError)
       signal.removeEventListener('abort', onAbort)
       settle()
     }
     const onMessage = (outcome: ImageOutcome) => done(() => resolve(outcome))
     const onExit = (code: number | null, killedBy: string | null) =>
       done(() => reject(new Error(`An image process ended: ${killedBy ?? `exit code ${code}`}`)))
+    const onError = (cause: Error) => done(() => reject(cause))
     const onAbort = () => done(() => reject(signal.reason as Error))
-    child.once('message', onMessage).once('exit', onExit)
+    child.once('message', onMessage).once('exit', onExit).once('error', onError)
     signal.addEventListener('abort', onAbort, { once: true })
     // A child that is gone says so by its exit.
     child.send(file, () => {})

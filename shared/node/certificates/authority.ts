@@ -27,6 +27,12 @@ export interface Validity {
   readonly notAfter: Date
 }
 
+/** What each certificate of an authority lasts; whoever connects does not accept more (CA/Browser Forum: 398 days). */
+export const leafDays = 390
+
+/** An authority lasts: replacing it means touching every machine. */
+export const authorityDays = 3_650
+
 /** A private authority: what it takes to sign certificates. */
 export interface Authority {
   readonly certificate: X509Certificate

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { lstat, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writePrivateFile } from '../private-file.ts'
 import {
   createAuthority,
   exportAuthority,
@@ -10,6 +9,7 @@ import {
   validFor,
   type CertificateUse,
 } from './authority.ts'
+import { authorityFile, filesOf, writeCertificates, writeIdentity } from './certificate-files.ts'
 import { parseCertificates, splitPem } from './expiry.ts'
 
 /** A request that cannot be done, told to whoever made it. */
@@ -29,14 +29,8 @@ export interface FiledCertificate {
   readonly current: boolean
 }
 
-/** What each certificate of an authority lasts; whoever connects does not accept more (CA/Browser Forum: 398 days). */
-export const leafDays = 390
-
-/** An authority lasts: replacing it means touching every machine. */
-export const authorityDays = 3_650
-
-const authorityFile = 'ca.pem'
-const authorityKeyFile = 'ca-key.pem'
+/** An authority is a name like any other, which no certificate can have. */
+const authorityName = 'ca'
 const serverAuth = '1.3.6.1.5.5.7.3.1'
 
 /** Names that can be files and certificate names at once, and never `ca`. */
@@ -73,7 +67,7 @@ export class CertificateFolder {
     days: number,
   ): Promise<void> {
     checkName(name)
-    for (const path of [this.#path(`${name}.pem`), this.#path(`${name}-key.pem`)]) {
+    for (const path of Object.values(filesOf(name)).map((file) => this.#path(file))) {
       const isFree = await lstat(path).then(
         () => false,
         () => true,
@@ -97,11 +91,10 @@ export class CertificateFolder {
     checkName(name)
     const authority = await loadAuthority({
       certificate: (await this.#authorities())[0]!,
-      key: await this.#read(authorityKeyFile),
+      key: await this.#read(filesOf(authorityName).key),
     })
     const issued = await issueCertificate(authority, validFor(days, this.#now()), names, use)
-    await writePrivateFile(this.#path(`${name}-key.pem`), issued.key)
-    await this.#writePublic(`${name}.pem`, issued.certificate)
+    await writeIdentity(this.#folder, name, issued)
   }
 
   /** All certificates but the authorities', by name. */
@@ -135,7 +128,7 @@ export class CertificateFolder {
       const { publicKey } = new X509Certificate(pem)
       return signed.some(({ certificate }) => certificate.verify(publicKey))
     })
-    await this.#writePublic(authorityFile, [newest, ...needed].join(''))
+    await writeCertificates(this.#path(authorityFile), [newest, ...needed].join(''))
     return needed.length + 1
   }
 
@@ -143,8 +136,8 @@ export class CertificateFolder {
     const made = await exportAuthority(
       await createAuthority(commonName, validFor(days, this.#now())),
     )
-    await writePrivateFile(this.#path(authorityKeyFile), made.key)
-    await this.#writePublic(authorityFile, made.certificate + older)
+    const believed = { ...made, certificate: made.certificate + older }
+    await writeIdentity(this.#folder, authorityName, believed)
   }
 
   async #authorities(): Promise<readonly string[]> {
@@ -159,13 +152,6 @@ export class CertificateFolder {
     } catch (cause) {
       throw new CertificateError(`Cannot read ${this.#path(file)}`, { cause })
     }
-  }
-
-  /** Whole or not at all: a running program may be looking. */
-  async #writePublic(file: string, text: string): Promise<void> {
-    const temporary = this.#path(`.${file}.${process.pid}`)
-    await writeFile(temporary, text)
-    await rename(temporary, this.#path(file))
   }
 
   #path(file: string): string {

@@ -1,4 +1,10 @@
-import { createAuthority, exportAuthority, issueCertificate, validFor } from './authority.ts'
+import {
+  createAuthority,
+  exportAuthority,
+  issueCertificate,
+  leafDays,
+  validFor,
+} from './authority.ts'
 
 /** PEM texts of one authority and of the two certificates it signed. */
 export interface CertificateSet {
@@ -16,9 +22,6 @@ export interface CertificateNames {
   readonly client: string
 }
 
-/** The longest that TLS clients accept for a server certificate (CA/Browser Forum, 398 days), rounded down. */
-const validDays = 390
-
 /**
  * Makes an authority, a server and a client certificate for development. The authority's key is forgotten.
  * @param now milliseconds since 1970
@@ -27,7 +30,7 @@ export async function createCertificates(
   names: CertificateNames,
   now: number,
 ): Promise<CertificateSet> {
-  const validity = validFor(validDays, now)
+  const validity = validFor(leafDays, now)
   const authority = await createAuthority('Describe Server development authority', validity)
   const [ca, server, client] = await Promise.all([
     exportAuthority(authority),

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { ConfigError } from '../environment.ts'
+import { splitPem } from './expiry.ts'
 import type { TlsIdentity } from './watch-identity.ts'
 
 /**
  * Reads the PEM files that TLS_CA, TLS_CERT and TLS_KEY name.
- * @throws {ConfigError} naming the file that is missing or empty, or when they do not fit together
+ * @throws {ConfigError} naming the file that is missing, empty or no certificate, or when they do not fit together
  */
 export async function readIdentity(paths: TlsIdentity): Promise<TlsIdentity> {
   const [ca, cert, key] = await Promise.all([
@@ -13,6 +14,7 @@ export async function readIdentity(paths: TlsIdentity): Promise<TlsIdentity> {
     readPem('TLS_CERT', paths.cert),
     readPem('TLS_KEY', paths.key),
   ])
+  if (splitPem(ca).length === 0) throw new ConfigError(`${paths.ca} (TLS_CA) holds no certificate`)
   try {
     createSecureContext({ ca, cert, key })
   } catch (cause) {

@@ -1,0 +1,34 @@
+import type { BackendConfig } from './config.ts'
+import { findModel } from './hub/find-model.ts'
+import { checkModelFolder } from './model/config/check-model-folder.ts'
+
+/** What ends a download: the signals that end the program, and the end of the program that started it. */
+const endings = ['SIGINT', 'SIGTERM', 'disconnect'] as const
+
+/**
+ * The folder of the model, downloaded first when MODEL_PATH is a name on the hub. Nothing else is started before: what
+ * is wrong most often is said at once.
+ * @returns undefined when the program is to end
+ * @throws {Error} for the operator, when there is no Kimi-VL to be had
+ */
+export async function findCheckpoint(
+  { model, hub }: Pick<BackendConfig, 'model' | 'hub'>,
+  report: (line: string) => void,
+): Promise<string | undefined> {
+  const ending = new AbortController()
+  const end = () => ending.abort()
+  for (const event of endings) process.on(event, end)
+  const { checkpointDir, checkpointsDir } = model
+  try {
+    const options = { settings: hub, checkpointsDir, report, signal: ending.signal }
+    const folder = await findModel(checkpointDir, options)
+    await checkModelFolder(folder)
+    return folder
+  } catch (cause) {
+    if (ending.signal.aborted) return undefined
+    const reason = (cause as Error).message
+    throw new Error(`Cannot load the model in ${checkpointDir}: ${reason}`, { cause })
+  } finally {
+    for (const event of endings) process.off(event, end)
+  }
+}

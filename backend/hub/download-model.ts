@@ -1,0 +1,175 @@
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { missingSpace } from '../../shared/node/free-space.ts'
+import { formatBytes } from '../../shared/progress/amounts.ts'
+import { Progress, type Report } from '../../shared/progress/progress.ts'
+import { downloadFiles } from './download-files.ts'
+import { lockDownload } from './download-lock.ts'
+import { DownloadState } from './download-state.ts'
+import { HubClient } from './hub-client.ts'
+import { HubError } from './hub-error.ts'
+import { folderNameOf, type HubName } from './hub-name.ts'
+import type { HubSettings } from './hub-settings.ts'
+import { hubFileSchema, listModel, type HubModel } from './list-model.ts'
+import { PartialFile } from './partial-file.ts'
+import { defaultRetryPolicy, PassingError, type RetryPolicy } from './retry.ts'
+
+/** Milliseconds between two savings of how far a download is: what has to come again after a crash. */
+const saveIntervalMs = 1_000
+
+const recordFile = 'hub.json'
+
+/** What a downloaded folder was made from. */
+const recordSchema = z.object({
+  endpoint: z.string(),
+  repo: z.string(),
+  revision: z.string(),
+  commit: z.string(),
+  files: z.array(hubFileSchema).readonly(),
+})
+export type HubRecord = z.infer<typeof recordSchema>
+
+export interface DownloadModelOptions {
+  readonly settings: Pick<HubSettings, 'endpoint' | 'token'>
+  /** Each model gets a folder in it. */
+  readonly checkpointsDir: string
+  /** Lines for the operator. */
+  readonly report: Report
+  /** Milliseconds between two lines about progress. */
+  readonly reportIntervalMs?: number
+  readonly signal: AbortSignal
+  readonly retry?: RetryPolicy
+  /** Bytes asked for at once; for tests. */
+  readonly pieceBytes?: number
+}
+
+/** @returns undefined when the folder was not downloaded, or not to its end */
+export async function readHubRecord(folder: string): Promise<HubRecord | undefined> {
+  const text = await readFile(path.join(folder, recordFile), 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  return recordSchema.safeParse(JSON.parse(text)).data
+}
+
+/**
+ * Downloads a model, going on where an earlier try ended, or brings a downloaded one up to date. Its folder appears
+ * whole: every file with the hash the hub gives it.
+ * @returns the folder
+ * @throws {HubError} saying what the operator can do
+ */
+export async function downloadModel(name: HubName, options: DownloadModelOptions): Promise<string> {
+  const { settings, checkpointsDir, report, signal, retry = defaultRetryPolicy } = options
+  const folder = path.join(checkpointsDir, folderNameOf(name))
+  const client = new HubClient(settings)
+  try {
+    const model = await listModel(client, name, { retry, signal })
+    const record = await readHubRecord(folder)
+    if (record?.commit === model.commit) {
+      report(`${name.repo} is here already, at commit ${model.commit}: ${folder}`)
+      return folder
+    }
+    const partial = `${folder}.partial`
+    await mkdir(partial, { recursive: true })
+    const unlock = await lockDownload(partial)
+    try {
+      await bringFiles(partial, { client, model, retry, known: { folder, record }, ...options })
+      await removeOthers(partial, model)
+      await writeRecord(partial, { ...model, endpoint: client.endpoint, revision: name.revision })
+    } finally {
+      await unlock()
+    }
+    await rm(folder, { recursive: true, force: true })
+    await rename(partial, folder)
+    return folder
+  } catch (cause) {
+    if (!(cause instanceof PassingError)) throw cause
+    const advice = 'What has come is kept, and the next try goes on from there'
+    throw new HubError(`${cause.message}. ${advice}`, { cause })
+  } finally {
+    await client.close()
+  }
+}
+
+interface Bringing extends DownloadModelOptions {
+  readonly client: HubClient
+  readonly model: HubModel
+  readonly retry: RetryPolicy
+  /** An older version of the same model, whose unchanged files need not come again. */
+  readonly known: { readonly folder: string; readonly record: HubRecord | undefined }
+}
+
+async function bringFiles(partial: string, bringing: Bringing): Promise<void> {
+  const { client, model, retry, known, report, signal, reportIntervalMs, pieceBytes } = bringing
+  const state = await DownloadState.read(partial, pieceBytes)
+  const files = model.files.map((file) => new PartialFile(file, { folder: partial, state }))
+  for (const file of files) {
+    await reuse(partial, file, known)
+    await file.check()
+  }
+  const totalBytes = model.files.reduce((sum, { bytes }) => sum + bytes, 0)
+  const doneBefore = files.reduce((sum, { doneBytes }) => sum + doneBytes, 0)
+  const missing = await missingSpace(partial, totalBytes - doneBefore)
+  if (missing !== undefined) throw new HubError(`cannot download ${model.repo}: ${missing}`)
+  report(
+    `downloading ${model.repo} at commit ${model.commit}: ${formatBytes(totalBytes)}` +
+      (doneBefore > 0 ? `, ${formatBytes(doneBefore)} of them are here` : ''),
+  )
+  const progress = new Progress({
+    title: 'downloading',
+    totalBytes,
+    doneBefore,
+    report,
+    now: () => performance.now(),
+    ...(reportIntervalMs !== undefined && { intervalMs: reportIntervalMs }),
+  })
+  const onBytes = (count: number) => progress.add(count)
+  const saving = saveRepeatedly(state)
+  try {
+    await downloadFiles({ client, model, files, retry, onBytes, signal })
+  } finally {
+    await saving.end()
+  }
+  progress.end()
+}
+
+/** A file of the older version that is the same in the new one becomes part of it. */
+async function reuse(
+  partial: string,
+  file: PartialFile,
+  { folder, record }: Bringing['known'],
+): Promise<void> {
+  const { path: name, hash } = file.hub
+  const same = record?.files.some((known) => known.path === name && known.hash.value === hash.value)
+  if (file.finished || same !== true) return
+  const linked = await link(path.join(folder, name), path.join(partial, name)).then(
+    () => true,
+    () => false,
+  )
+  if (linked) file.markFinished()
+}
+
+function saveRepeatedly(state: DownloadState): { readonly end: () => Promise<void> } {
+  let saving = Promise.resolve()
+  const save = () => (saving = saving.then(() => state.save()))
+  const timer = setInterval(() => void save().catch(() => {}), saveIntervalMs)
+  return {
+    async end() {
+      clearInterval(timer)
+      await save()
+    },
+  }
+}
+
+/** What an earlier try left of another commit, and the state of the download. */
+async function removeOthers(folder: string, { files }: HubModel): Promise<void> {
+  const own = new Set(files.map((file) => file.path))
+  for (const name of await readdir(folder)) {
+    if (!own.has(name)) await rm(path.join(folder, name), { recursive: true })
+  }
+}
+
+async function writeRecord(folder: string, record: HubRecord): Promise<void> {
+  const { endpoint, repo, revision, commit, files } = record
+  const text = JSON.stringify({ endpoint, repo, revision, commit, files }, null, 2)
+  await writeFile(path.join(folder, recordFile), `${text}\n`)
+}

@@ -1,0 +1,40 @@
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { z } from 'zod'
+
+/** The hub's own variables, under the names its other tools know. */
+export const hubSettingsSchema = z.object({
+  HF_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'expected an address such as https://huggingface.co' })
+    .default('https://huggingface.co'),
+  HF_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'expected a token without spaces')
+    .optional(),
+  HF_HOME: z.string().default(path.join(homedir(), '.cache', 'huggingface')),
+  HF_HUB_CACHE: z.string().optional(),
+  HF_HUB_OFFLINE: z
+    .enum(['0', '1'])
+    .default('0')
+    .transform((text) => text === '1'),
+})
+
+/** How to reach the hub. */
+export interface HubSettings {
+  /** Without a slash at the end. */
+  readonly endpoint: string
+  readonly token: string | undefined
+  /** Where the hub's own tools keep what they downloaded. */
+  readonly cacheDir: string
+  /** Nothing may be downloaded. */
+  readonly offline: boolean
+}
+
+export function hubSettingsOf(settings: z.infer<typeof hubSettingsSchema>): HubSettings {
+  return {
+    endpoint: settings.HF_ENDPOINT.replace(/\/+$/, ''),
+    token: settings.HF_TOKEN,
+    cacheDir: settings.HF_HUB_CACHE ?? path.join(settings.HF_HOME, 'hub'),
+    offline: settings.HF_HUB_OFFLINE,
+  }
+}

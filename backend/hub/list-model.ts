@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import type { HubClient } from './hub-client.ts'
+import { HubError } from './hub-error.ts'
+import type { HubName } from './hub-name.ts'
+import { PassingError, Retries, type RetryPolicy } from './retry.ts'
+
+/** A file of a model as the hub describes it. */
+export const hubFileSchema = z.object({
+  path: z.string(),
+  bytes: z.int().min(0),
+  /** Large files have the SHA-256 of their content, small ones the SHA-1 that Git gives them. */
+  hash: z.object({ algorithm: z.enum(['sha256', 'git-sha1']), value: z.string() }),
+})
+export type HubFile = z.infer<typeof hubFileSchema>
+
+export interface HubModel {
+  readonly repo: string
+  /** The commit the revision names now; its files never change. */
+  readonly commit: string
+  /** Those that this server reads. */
+  readonly files: readonly HubFile[]
+}
+
+/** What is read: weights with their index, configuration, tokenizer, image preprocessing. No code, no pictures. The template is for comparison. */
+const needed =
+  /^(?:[^/]+\.safetensors|model\.safetensors\.index\.json|config\.json|generation_config\.json|preprocessor_config\.json|tokenizer_config\.json|tiktoken\.model|chat_template\.jinja)$/
+
+/** Without these nothing can be loaded. */
+export const requiredFiles = [
+  'config.json',
+  'preprocessor_config.json',
+  'tokenizer_config.json',
+  'tiktoken.model',
+]
+
+const commitPattern = /^[\da-f]{40}$/
+
+/**
+ * What the hub has under a name.
+ * @throws {HubError} when there is no such model, or files are missing that every model here needs
+ */
+export async function listModel(
+  client: HubClient,
+  name: HubName,
+  options: { readonly retry: RetryPolicy; readonly signal: AbortSignal },
+): Promise<HubModel> {
+  // Only downloads need it, and it takes as long to load as the rest of a command.
+  const { listFiles, modelInfo } = await import('@huggingface/hub')
+  const fetch = fetchFor(client, name, options)
+  const common = { hubUrl: client.endpoint, fetch }
+  const { sha } = await modelInfo({
+    ...common,
+    name: name.repo,
+    revision: name.revision,
+    additionalFields: ['sha'],
+  })
+  if (!commitPattern.test(sha)) throw new HubError(`${name.repo}: the hub names no commit`)
+  const files: HubFile[] = []
+  for await (const entry of listFiles({ ...common, repo: name.repo, revision: sha })) {
+    if (entry.type === 'file' && needed.test(entry.path)) files.push(hubFile(entry))
+  }
+  const has = (path: string) => files.some((file) => file.path === path)
+  const missing = requiredFiles.find((path) => !has(path))
+  const lacks = missing ?? (files.some(isWeights) ? undefined : 'safetensors file')
+  if (lacks !== undefined) {
+    throw new HubError(`${name.repo} has no ${lacks}: it is no Kimi-VL in its original form`)
+  }
+  return { repo: name.repo, commit: sha, files }
+}
+
+function isWeights({ path }: HubFile): boolean {
+  return path.endsWith('.safetensors')
+}
+
+interface Entry {
+  readonly path: string
+  readonly size: number
+  readonly oid?: string
+  readonly lfs?: { readonly oid: string }
+}
+
+function hubFile({ path, size, oid, lfs }: Entry): HubFile {
+  const hash =
+    lfs === undefined
+      ? { algorithm: 'git-sha1', value: oid }
+      : { algorithm: 'sha256', value: lfs.oid }
+  const file = hubFileSchema.safeParse({ path, bytes: size, hash })
+  if (file.success) return file.data
+  throw new HubError(`the hub describes ${path} in a way that is not understood`)
+}
+
+/** The client in the form the hub's library takes; tries again what may pass, answers cut short included. */
+function fetchFor(
+  client: HubClient,
+  { repo, revision }: HubName,
+  { retry, signal }: { readonly retry: RetryPolicy; readonly signal: AbortSignal },
+): typeof fetch {
+  return async (input) => {
+    const retries = new Retries(retry)
+    for (;;) {
+      try {
+        const what = `${repo}@${revision}`
+        const answer = await client.get(
+          input as string,
+          { accept: 'application/json' },
+          { what, signal },
+        )
+        const text = await answer.text().catch((cause: unknown) => {
+          throw new PassingError(`${what}: the answer broke off`, { cause })
+        })
+        return new Response(text, { headers: [...answer.headers] })
+      } catch (error) {
+        await retries.pause(error, signal)
+      }
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { formatBytes } from '../../shared/progress/amounts.ts'
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
+import { readTokenizerFile } from '../processor/tokenizer-file.ts'
+import type { ModelSource } from '../model/convert/model-source.ts'
+
+/** Small files whose content tells one release of the model from another. */
+const comparedFiles = [
+  'config.json',
+  'preprocessor_config.json',
+  'generation_config.json',
+  'tokenizer_config.json',
+  'tiktoken.model',
+  'chat_template.jinja',
+]
+
+/** Tokens whose ids are told differently in different places. */
+const tokenNames = ['[BOS]', '[EOS]', '[PAD]', '[UNK]', '[EOT]', '<|im_end|>', '<|media_pad|>']
+
+/** Facts about a checkpoint that no document settles, as lines: what its own files say. */
+export async function checkpointFacts(folder: string, source: ModelSource): Promise<string[]> {
+  const { config, preprocessor, checkpoint } = source
+  return [
+    `tensors: ${checkpoint.shapes.size} (${typesOf(checkpoint)})`,
+    `context: ${config.text_config.max_position_embeddings} tokens; image: ${preprocessor.inTokenLimit} patches`,
+    await tokens(folder),
+    ...(await inverseFrequencies(source)),
+    `generation_config.json: ${await compactJson(path.join(folder, 'generation_config.json'))}`,
+    ...(await Promise.all(comparedFiles.map((name) => fileLine(folder, name)))),
+  ]
+}
+
+function typesOf(checkpoint: Checkpoint): string {
+  const counts = new Map<string, number>()
+  for (const type of checkpoint.types.values()) counts.set(type, (counts.get(type) ?? 0) + 1)
+  const bias = [...checkpoint.types].find(([name]) => name.endsWith('.e_score_correction_bias'))
+  const all = [...counts].map(([type, count]) => `${count} ${type}`).join(', ')
+  return bias === undefined ? all : `${all}; e_score_correction_bias ${bias[1]}`
+}
+
+async function tokens(folder: string): Promise<string> {
+  const { specialTokens, baseVocabulary, vocabSize } = await readTokenizerFile(folder)
+  const ids = tokenNames.map((name) => `${name} ${specialTokens.get(name) ?? 'none'}`)
+  return `tokens: ${baseVocabulary} of text, ${vocabSize} in all; ${ids.join(', ')}`
+}
+
+/** Rotary frequencies are computed from `rope_theta`; where a checkpoint holds some, they should be the same. */
+async function inverseFrequencies({ checkpoint, config }: ModelSource): Promise<string[]> {
+  const name = [...checkpoint.shapes.keys()].find((key) => key.endsWith('.rotary_emb.inv_freq'))
+  if (name === undefined) return []
+  const { rope_theta: theta, qk_rope_head_dim: width } = config.text_config
+  const values = await checkpoint.tensor(name).readRows(0, width / 2)
+  const difference = values.reduce((largest, value, i) => {
+    const expected = theta ** ((-2 * i) / width)
+    return Math.max(largest, Math.abs(value - expected) / expected)
+  }, 0)
+  return [`inv_freq: within ${difference.toExponential(1)} of those of rope_theta ${theta}`]
+}
+
+async function compactJson(file: string): Promise<string> {
+  if (!existsSync(file)) return 'none'
+  return JSON.stringify(JSON.parse(await readFile(file, 'utf8')))
+}
+
+async function fileLine(folder: string, name: string): Promise<string> {
+  const file = path.join(folder, name)
+  if (!existsSync(file)) return `${name}: none`
+  const hash = createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex')
+  return `${name}: ${formatBytes((await stat(file)).size)}, sha256 ${hash}`
+}

@@ -1,0 +1,70 @@
+import { readdir, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { formatBytes } from '../../shared/progress/amounts.ts'
+import { readHubRecord } from '../hub/download-model.ts'
+import { readModelConfig } from '../model/config/model-config.ts'
+import { readManifest } from '../model/convert/manifest.ts'
+import type { ModelSettings } from './settings.ts'
+
+/** What of models lies on this machine, as lines. */
+export async function listModels(settings: ModelSettings): Promise<string[]> {
+  const { checkpointsDir, modelsDir, hub } = settings
+  return [
+    `Downloaded, in ${checkpointsDir}:`,
+    ...indented(await describeEach(checkpointsDir, describeCheckpoint)),
+    `Converted, in ${modelsDir}:`,
+    ...indented(await describeEach(modelsDir, describeConverted)),
+    `In the cache of Hugging Face's tools, ${hub.cacheDir}:`,
+    ...indented(await describeEach(hub.cacheDir, describeCached)),
+  ]
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.length === 0 ? ['  nothing'] : lines.map((line) => `  ${line}`)
+}
+
+/** A line for each folder in `parent` that `describe` knows what to say about. */
+async function describeEach(
+  parent: string,
+  describe: (folder: string) => Promise<string | undefined>,
+): Promise<string[]> {
+  const entries = await readdir(parent, { withFileTypes: true }).catch(() => [])
+  const lines = []
+  for (const name of entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)) {
+    const line = await describe(path.join(parent, name))
+    if (line !== undefined) lines.push(`${name}  ${line}`)
+  }
+  return lines.toSorted()
+}
+
+async function describeCheckpoint(folder: string): Promise<string> {
+  const size = formatBytes(await sizeOf(folder))
+  const record = await readHubRecord(folder)
+  if (record === undefined) return `${size} on disk, not whole: pull it again`
+  return `${size}, ${record.repo} at commit ${record.commit}`
+}
+
+async function describeConverted(folder: string): Promise<string> {
+  const size = formatBytes(await sizeOf(folder))
+  const manifest = await readManifest(folder)
+  if (manifest === undefined) return `${size} on disk, not usable`
+  return `${size}, ${manifest.weights}`
+}
+
+async function describeCached(folder: string): Promise<string | undefined> {
+  const snapshots = path.join(folder, 'snapshots')
+  for (const commit of await readdir(snapshots).catch(() => [])) {
+    const config = await readModelConfig(path.join(snapshots, commit)).catch(() => undefined)
+    if (config !== undefined) return `commit ${commit}`
+  }
+  return undefined
+}
+
+/** Bytes of the files in a folder, as far as they take up the disk: a partial file has holes. */
+async function sizeOf(folder: string): Promise<number> {
+  /** What `blocks` of a file are counted in (POSIX stat). */
+  const blockBytes = 512
+  const names = await readdir(folder)
+  const stats = await Promise.all(names.map((name) => stat(path.join(folder, name))))
+  return stats.reduce((sum, { size, blocks }) => sum + Math.min(size, blocks * blockBytes), 0)
+}

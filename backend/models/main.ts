@@ -1,0 +1,125 @@
+/** `describe model ...`: the command line runs this program. */
+import { Command, CommanderError } from 'commander'
+import { withDotEnv } from '../../shared/node/dot-env.ts'
+import { ConfigError } from '../../shared/node/environment.ts'
+import type { Report } from '../../shared/progress/progress.ts'
+import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
+import { findModel } from '../hub/find-model.ts'
+import { downloadModel } from '../hub/download-model.ts'
+import { HubError } from '../hub/hub-error.ts'
+import { parseHubName } from '../hub/hub-name.ts'
+import { checkModelFolder } from '../model/config/check-model-folder.ts'
+import { prepareModelFolder } from '../model/convert/model-folder.ts'
+import { openModelSource } from '../model/convert/model-source.ts'
+import { listModels } from './list.ts'
+import { removeModel } from './remove.ts'
+import { parseModelSettings, type ModelSettings } from './settings.ts'
+import { verifyModel } from './verify.ts'
+
+/** Milliseconds between two lines about progress in a terminal, where each takes the place of the one before. */
+const terminalIntervalMs = 250
+
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort())
+
+const { signal } = ending
+const isTerminal = process.stdout.isTTY
+
+/** Lines; in a terminal, a passing one is overwritten by the next. */
+const report: Report = (line, passing = false) => {
+  if (!isTerminal) process.stdout.write(`${line}\n`)
+  else process.stdout.write(`\r\x1B[K${line}${passing ? '' : '\n'}`)
+}
+const pace = isTerminal ? { reportIntervalMs: terminalIntervalMs } : {}
+
+function settings(): ModelSettings {
+  return parseModelSettings(withDotEnv(process.env, '.env'))
+}
+
+/** The checkpoint a command is about, without downloading one. */
+async function checkpointOf(model: string | undefined, options: ModelSettings): Promise<string> {
+  const hub = { ...options.hub, offline: true }
+  const folder = await findModel(model ?? options.modelPath, {
+    ...options,
+    settings: hub,
+    report,
+    signal,
+  })
+  await checkModelFolder(folder)
+  return folder
+}
+
+const program = new Command('describe model')
+  .description('Download, check and convert models')
+  .exitOverride()
+
+program
+  .command('pull')
+  .description('download a model from Hugging Face, or bring it up to date; goes on where it was interrupted')
+  .argument('<model>', 'owner/name, or owner/name@revision')
+  .action(async (model: string) => {
+    const name = parseHubName(model)
+    if (name === undefined) throw new HubError(`${model} is no name on the hub: owner/name`)
+    const { hub, checkpointsDir } = settings()
+    await downloadModel(name, { settings: hub, checkpointsDir, report, signal, ...pace })
+    report(`Set MODEL_PATH=${model} to use it.`)
+  })
+
+program
+  .command('list')
+  .description('show what of models is on this machine')
+  .action(async () => {
+    for (const line of await listModels(settings())) report(line)
+  })
+
+program
+  .command('verify')
+  .description('check a model: its files, its tensors, its converted weights; changes nothing')
+  .argument('[model]', 'a folder, or a name that was downloaded; MODEL_PATH unless given')
+  .action(async (model: string | undefined) => {
+    const options = settings()
+    const checkpointDir = await checkpointOf(model, options)
+    const problems = await verifyModel({ ...options, checkpointDir, report, signal })
+    for (const problem of problems) process.stderr.write(`${problem}\n`)
+    if (problems.length > 0) process.exitCode = 1
+  })
+
+program
+  .command('convert')
+  .description('make the form that is served, as the first start would (WEIGHTS, STATE_DIR)')
+  .argument('[model]', 'a folder, or a name that was downloaded; MODEL_PATH unless given')
+  .action(async (model: string | undefined) => {
+    const options = settings()
+    const source = await openModelSource(await checkpointOf(model, options))
+    try {
+      const { embeddingFile } = await prepareModelFolder(source, {
+        ...options,
+        slots: 1,
+        onProgress: report,
+        signal,
+      })
+      report(`ready: ${embeddingFile.replace(/[\\/][^\\/]+$/, '')}`)
+    } finally {
+      await source.checkpoint.close()
+    }
+  })
+
+program
+  .command('remove')
+  .description('remove a download and its converted forms')
+  .argument('<model>', 'a name on the hub, or one that list shows')
+  .action(async (model: string) => {
+    for (const folder of await removeModel(model, settings())) report(`removed ${folder}`)
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  const known = [CheckpointError, ConfigError, HubError]
+  if (signal.aborted) process.exitCode = 130
+  else if (error instanceof CommanderError) process.exitCode = error.exitCode
+  else if (known.some((kind) => error instanceof kind)) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exitCode = 1
+  } else throw error
+}

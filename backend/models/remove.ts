@@ -1,0 +1,36 @@
+import { readdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { HubError } from '../hub/hub-error.ts'
+import { folderNameOf, parseHubName } from '../hub/hub-name.ts'
+import type { ModelSettings } from './settings.ts'
+
+/**
+ * Removes what this server made of a model: its download, whole or not, and its converted forms. A checkpoint of the
+ * operator's own, and the cache of the hub's tools, stay.
+ * @param model as `list` shows it, or a name on the hub
+ * @returns the folders removed
+ * @throws {HubError} when there is nothing of that name
+ */
+export async function removeModel(
+  model: string,
+  { checkpointsDir, modelsDir }: Pick<ModelSettings, 'checkpointsDir' | 'modelsDir'>,
+): Promise<string[]> {
+  const hubName = parseHubName(model)
+  const name = hubName === undefined ? path.basename(model) : folderNameOf(hubName)
+  const isConverted = (folder: string) => folder === name || folder.startsWith(`${name}-onnx-`)
+  const isDownload = (folder: string) => folder === name || folder === `${name}.partial`
+  const folders = [
+    ...(await foldersOf(checkpointsDir, isDownload)),
+    ...(await foldersOf(modelsDir, isConverted)),
+  ]
+  if (folders.length === 0) {
+    throw new HubError(`nothing in ${checkpointsDir} or ${modelsDir} is of a model ${model}`)
+  }
+  for (const folder of folders) await rm(folder, { recursive: true })
+  return folders
+}
+
+async function foldersOf(parent: string, isMeant: (name: string) => boolean): Promise<string[]> {
+  const names = await readdir(parent).catch(() => [])
+  return names.filter(isMeant).map((name) => path.join(parent, name))
+}

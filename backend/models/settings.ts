@@ -1,0 +1,27 @@
+import path from 'node:path'
+import { z } from 'zod'
+import type { Environment } from '../../shared/node/dot-env.ts'
+import { parseEnvironment } from '../../shared/node/environment.ts'
+import { hubSettingsOf, hubSettingsSchema } from '../hub/hub-settings.ts'
+
+/** The backend's settings that say which model, in what form and where; the others do not matter here. */
+const schema = z.object({
+  STATE_DIR: z.string().default('.local'),
+  MODEL_PATH: z.string().default('models/kimi-vl-nano'),
+  WEIGHTS: z.enum(['q8', 'f32']).default('q8'),
+  ...hubSettingsSchema.shape,
+})
+
+export type ModelSettings = ReturnType<typeof parseModelSettings>
+
+/** @throws {ConfigError} naming every bad variable */
+export function parseModelSettings(environment: Environment) {
+  const settings = parseEnvironment(schema, environment)
+  return {
+    modelPath: settings.MODEL_PATH,
+    weights: settings.WEIGHTS,
+    checkpointsDir: path.join(settings.STATE_DIR, 'checkpoints'),
+    modelsDir: path.join(settings.STATE_DIR, 'models'),
+    hub: hubSettingsOf(settings),
+  }
+}

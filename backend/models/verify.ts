@@ -1,0 +1,65 @@
+import path from 'node:path'
+import type { Report } from '../../shared/progress/progress.ts'
+import { hashFile } from '../hub/file-hash.ts'
+import { readHubRecord } from '../hub/download-model.ts'
+import { findConverted, type WeightFormName } from '../model/convert/model-folder.ts'
+import { checkInventory, expectedTensors } from '../model/convert/inventory.ts'
+import { openModelSource } from '../model/convert/model-source.ts'
+import { findDamage } from '../model/convert/verify-files.ts'
+import { compareWeights, mostSteps } from './compare-weights.ts'
+import { checkpointFacts } from './facts.ts'
+
+interface VerifyOptions {
+  readonly checkpointDir: string
+  readonly modelsDir: string
+  readonly weights: WeightFormName
+  readonly report: Report
+  readonly signal: AbortSignal
+}
+
+/**
+ * Checks everything that can be checked of a model: downloaded files against the hub's hashes, tensors against the
+ * configuration, converted weights against their digests and against the checkpoint. Changes nothing.
+ * @returns what is wrong; nothing when all is well
+ * @throws {CheckpointError} when the checkpoint cannot be read at all
+ */
+export async function verifyModel(options: VerifyOptions): Promise<string[]> {
+  const { checkpointDir, report } = options
+  const problems = await verifyDownload(options)
+  const source = await openModelSource(checkpointDir)
+  try {
+    checkInventory(source.checkpoint.shapes, expectedTensors(source.config))
+    report(`${checkpointDir}: all tensors are there, with the shapes of config.json`)
+    for (const fact of await checkpointFacts(checkpointDir, source)) report(`  ${fact}`)
+    const converted = await findConverted(source, { ...options, slots: 1 })
+    const { folder, manifest } = converted
+    if (manifest === undefined) {
+      report(`${folder}: not converted yet, or from other files; the next start converts it`)
+      return problems
+    }
+    const damage = await findDamage(folder, manifest.files, options.signal)
+    if (damage !== undefined) return [...problems, `${folder}: ${damage}; the next start mends it`]
+    report(`${folder}: every byte is as it was written`)
+    const { weights, rows, worst } = await compareWeights(converted, source)
+    const compared = `${rows} rows of ${weights} weights compared with the checkpoint`
+    report(`${folder}: ${compared}, at most ${worst.steps.toFixed(3)} steps of 8 bits apart`)
+    // NaN is never within.
+    if (worst.steps <= mostSteps) return problems
+    return [...problems, `${folder}: ${worst.name} is not what the checkpoint holds`]
+  } finally {
+    await source.checkpoint.close()
+  }
+}
+
+async function verifyDownload({ checkpointDir, report, signal }: VerifyOptions): Promise<string[]> {
+  const record = await readHubRecord(checkpointDir)
+  if (record === undefined) return []
+  const problems: string[] = []
+  for (const file of record.files) {
+    const hash = await hashFile(path.join(checkpointDir, file.path), file, signal).catch(() => 'none')
+    if (hash === file.hash.value) continue
+    problems.push(`${path.join(checkpointDir, file.path)} is not what the hub has: pull it again`)
+  }
+  if (problems.length === 0) report(`${checkpointDir}: every file has the hash the hub gives it`)
+  return problems
+}

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs'
+import sharp, { type Sharp } from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { hugeWebp } from '../../../test/support/huge-images.ts'
+import { jpegOfScans } from '../../../test/support/jpeg-file.ts'
+import { tiffFile } from '../../../test/support/tiff-file.ts'
+import { estimateDecode } from './decode-cost.ts'
+
+const MB = 1e6
+
+describe('estimateDecode()', () => {
+  const picture = sharp(readFileSync('test/golden/images/p05.png')).removeAlpha()
+  const pixels = 400 * 300
+  const sized = () => picture.clone().resize(400, 300, { fit: 'fill' })
+  /** Bytes a pixel, measured at 42 million pixels as the growth of a process while one was decoded. */
+  it.each([
+    ['JPEG', (image: Sharp) => image.jpeg(), 3.5],
+    ['progressive JPEG', (image: Sharp) => image.jpeg({ progressive: true }), 6.3],
+    [
+      'progressive JPEG with all of its colours',
+      (image: Sharp) => image.jpeg({ progressive: true, chromaSubsampling: '4:4:4' }),
+      9.4,
+    ],
+    [
+      'progressive JPEG in CMYK',
+      (image: Sharp) =>
+        image.toColourspace('cmyk').jpeg({ progressive: true, chromaSubsampling: '4:4:4' }),
+      11.7,
+    ],
+    ['PNG', (image: Sharp) => image.png(), 3.5],
+    [
+      'interlaced PNG of 16 bits',
+      (image: Sharp) => image.ensureAlpha().toColourspace('rgb16').png({ progressive: true }),
+      11.4,
+    ],
+    ['WebP', (image: Sharp) => image.webp(), 8.2],
+    ['lossless WebP', (image: Sharp) => image.webp({ lossless: true }), 8.1],
+    ['WebP with transparency', (image: Sharp) => image.ensureAlpha(0.5).webp(), 8.2],
+    ['GIF', (image: Sharp) => image.gif(), 7.3],
+    ['TIFF', (image: Sharp) => image.tiff(), 3.5],
+    ['AVIF', (image: Sharp) => image.avif({ effort: 0 }), 15.2],
+    ['AVIF of 12 bits', (image: Sharp) => image.avif({ effort: 0, bitdepth: 12 }), 24.5],
+  ])('allows for what a %s was measured to take', async (_, encode, measured) => {
+    const { bytes, ms } = estimateDecode(await encode(sized()).toBuffer())
+    expect(bytes).toBeGreaterThanOrEqual(measured * pixels)
+    expect(bytes).toBeLessThan((2 * measured + 14) * pixels)
+    expect(ms).toBeGreaterThan(0)
+  })
+
+  it('goes by the size in the header, not by the file', () => {
+    expect(estimateDecode(hugeWebp()).bytes).toBeGreaterThan(1_000 * MB)
+    expect(estimateDecode(jpegOfScans({ side: 8_000, emptyScans: 1 })).bytes).toBeGreaterThan(
+      500 * MB,
+    )
+    expect(
+      estimateDecode(tiffFile({ pixel: [1, 2, 3], tags: { 256: [9_000], 257: [9_000] } })).bytes,
+    ).toBeGreaterThan(500 * MB)
+  })
+
+  it.each([
+    ['a JPEG', '\xff\xd8\xff\xe0\0\x04ab'],
+    ['a PNG', '\x89PNG\r\n\x1a\n'],
+    ['a WebP', 'RIFF\0\0\0\0WEBPVP8X'],
+    ['a GIF', 'GIF89a\x01\0\x01\0'],
+    ['a TIFF', 'II*\0\x08\0\0\0'],
+    ['an AVIF', '\0\0\0\x18ftypavif\0\0\0\0mif1miaf'],
+  ])('takes what %s does not tell for the most', (_, head) => {
+    expect(estimateDecode(Buffer.from(head, 'latin1')).bytes).toBeGreaterThan(2_000 * MB)
+  })
+
+  it('counts nothing for what will be refused', () => {
+    expect(estimateDecode(Buffer.from('no picture')).bytes).toBe(0)
+    expect(estimateDecode(hugeWebp(16_383, 16_383)).bytes).toBe(0)
+  })
+})

@@ -1,0 +1,196 @@
+import { errorBody, ServiceError, toServiceError } from '../../shared/api/errors.ts'
+import { isEventStream } from '../../shared/api/media-type.ts'
+import { formatEvent } from '../../shared/api/sse.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import type { BackendAnswer, BackendReply, StreamEnd } from '../backends/exchange.ts'
+import type { KeyIdentity } from '../keys/key-record.ts'
+import { limitHeaders } from '../limits/limit-headers.ts'
+import { type Demand, type Meter, type Settlement, tokensOf } from '../limits/meter.ts'
+import { Reservation } from '../limits/reservation.ts'
+import { type AnswerEnd, AnswerTail } from './answer-tail.ts'
+import { type Call, type CallOutcome, timeLeft } from './call.ts'
+import type { EdgeContext, EdgeHandler } from './context.ts'
+import { forward, type ForwardedMessage, type ForwardParts } from './forward.ts'
+import { clientResponseHeaders } from './headers.ts'
+import { shuttingDown } from './stopping.ts'
+import type { StreamRelay } from './stream-relay.ts'
+
+/** What a route makes of a request: what it may use, and what to send once it is admitted. */
+interface CallPlan {
+  readonly demand: Demand
+  readonly message: () => ForwardedMessage | Promise<ForwardedMessage>
+}
+
+/** Reads a request of one route. @throws {ServiceError} for one that is not valid */
+export type ReadCall = (c: EdgeContext) => Promise<CallPlan>
+
+export interface RunParts extends ForwardParts {
+  /** Counts what keys use. */
+  readonly meter: Pick<Meter, 'reserve' | 'settle'>
+  /** Passes streams on. */
+  readonly relay: StreamRelay
+  readonly log: (line: LogLine) => void
+}
+
+/** Milliseconds without a byte of a stream after which its backend is gone: two missed heartbeats and some. */
+const silenceMs = 25_000
+
+/**
+ * Runs calls of keys, of whatever route: reserves what one may use, forwards it with what it was granted, relays the
+ * answer and settles for what it used when it has ended, in whatever way.
+ *
+ * A key with limits waits for the reservation, and the last bytes of its answer wait for the settlement unless much more
+ * than the call held is left, so that a client that has the whole answer can have the next one.
+ * @returns a handler that throws {ServiceError} `rate_limited`, `quota_exceeded`, `limits_unavailable`, or what `read`
+ *   and `forward` throw
+ */
+export function runCalls(parts: RunParts): (read: ReadCall) => EdgeHandler {
+  return (read) => async (c) => {
+    const { key } = c.var.call
+    if (key === undefined) throw new TypeError('Only calls with a key are run')
+    const plan = await read(c)
+    c.var.call.held?.judged()
+    return new Run(parts, c, key, plan.demand).answer(plan)
+  }
+}
+
+class Run {
+  readonly #parts: RunParts
+  readonly #c: EdgeContext
+  readonly #call: Call
+  readonly #key: KeyIdentity
+  readonly #startedAt: number
+  readonly #reservation: Reservation
+  #images: number
+  #settled: Promise<void> | undefined
+
+  constructor(parts: RunParts, c: EdgeContext, key: KeyIdentity, demand: Demand) {
+    this.#parts = parts
+    this.#c = c
+    this.#call = c.var.call
+    this.#key = key
+    this.#startedAt = parts.now()
+    const deadlineMs = timeLeft(this.#call, parts)
+    this.#reservation = new Reservation({ meter: parts.meter, key, deadlineMs })
+    this.#images = demand.images.least
+  }
+
+  async answer({ demand, message }: CallPlan): Promise<Response> {
+    const { standings, refusal } = await this.#reservation.admit(demand)
+    this.#call.standings = standings
+    if (refusal !== undefined) throw refusal
+    this.#call.admittedAt = this.#parts.now()
+    try {
+      const { granted } = this.#reservation
+      return await this.#pass(await forward(this.#parts, this.#c, await message(), granted))
+    } catch (error) {
+      const failure = toServiceError(error)
+      await this.#end(failure.code === 'cancelled' ? 'cancelled' : 'failed', {})
+      throw error
+    }
+  }
+
+  async #pass({ answer, backendId, ended }: BackendReply): Promise<Response> {
+    const { status, headers, body } = answer
+    this.#call.answeredAt = this.#parts.now()
+    this.#call.backendId = backendId
+    const images = headers.get(forwardHeaders.imageCount)
+    if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)
+    const isStream = isEventStream(headers.get('content-type')) && body !== null
+    const sent = isStream ? this.#relay(body, ended) : await this.#keep(answer)
+    const limits = limitHeaders(this.#call.standings)
+    return new Response(sent, { status, headers: { ...clientResponseHeaders(headers), ...limits } })
+  }
+
+  /** A whole answer is settled before it is sent, so that nothing depends on whether its client is still there. */
+  async #keep(answer: BackendAnswer): Promise<Uint8Array<ArrayBuffer> | null> {
+    const bytes = new Uint8Array(await answer.arrayBuffer())
+    const tail = new AnswerTail()
+    tail.push(bytes)
+    const end = tail.end()
+    const isAnswer = answer.status < 400 && end.usage !== undefined
+    const outcome = await this.#end(isAnswer ? 'answered' : 'failed', isAnswer ? end : {})
+    this.#call.outcome = Promise.resolve({ ...outcome, bytes: bytes.byteLength })
+    return bytes.byteLength === 0 ? null : bytes
+  }
+
+  #relay(
+    body: ReadableStream<Uint8Array>,
+    ended: BackendReply['ended'],
+  ): ReadableStream<Uint8Array> {
+    const { promise: outcome, resolve } = Promise.withResolvers<CallOutcome>()
+    this.#call.outcome = outcome
+    const relayed = this.#parts.relay(body, {
+      signal: this.#call.signal,
+      stopping: this.#parts.stopping,
+      idleMs: silenceMs,
+      lastWords: (how) => this.#lastWords(how),
+      onEnd: async (how, tail, bytes) => {
+        ended(how)
+        const end = endOf(how, tail.end())
+        resolve({ ...(await this.#end(endingOf(how, end), end)), bytes })
+      },
+    })
+    // Work that outlives the answer, should its reader leave.
+    this.#parts.keepAlive(this.#c, outcome)
+    return relayed
+  }
+
+  #lastWords(how: 'broken' | 'cut'): Uint8Array {
+    const error = how === 'cut' ? shuttingDown() : brokenOff()
+    return new TextEncoder().encode(formatEvent('error', errorBody(error, this.#call.requestId)))
+  }
+
+  /** Settles, the first time it is called. */
+  async #end(ending: Settlement['ending'], answer: AnswerEnd): Promise<Omit<CallOutcome, 'bytes'>> {
+    const outcome = this.#outcomeOf(ending, answer)
+    this.#settled ??= this.#settle(outcome)
+    if (this.#reservation.isTight) await this.#settled
+    else this.#parts.keepAlive(this.#c, this.#settled)
+    return outcome
+  }
+
+  #outcomeOf(ended: Settlement['ending'], answer: AnswerEnd): Omit<CallOutcome, 'bytes'> {
+    const { errorCode } = answer
+    const ending = ended === 'answered' && errorCode !== undefined ? 'failed' : ended
+    const usage = ending === 'answered' ? answer.usage : (answer.usage ?? answer.usageSoFar)
+    return { ending, usage, images: usage === undefined ? 0 : this.#images, errorCode }
+  }
+
+  async #settle({ ending, usage, images }: Omit<CallOutcome, 'bytes'>): Promise<void> {
+    const settled = { ending, usage, images, ms: this.#parts.now() - this.#startedAt }
+    this.#call.standings = this.#reservation.standingsAfter(settled)
+    try {
+      await this.#reservation.settle(settled)
+    } catch (cause) {
+      this.#parts.log({
+        level: 'error',
+        message: 'usage was not recorded',
+        request_id: this.#call.requestId,
+        key_id: this.#key.id,
+        ending,
+        tokens: tokensOf(usage),
+        images,
+        detail: cause instanceof Error ? cause.message : null,
+      })
+    }
+  }
+}
+
+/** What a stream said of itself; where it ended early without a word, what its client reads instead. */
+function endOf(how: StreamEnd, end: AnswerEnd): AnswerEnd {
+  if (end.usage !== undefined || end.errorCode !== undefined) return end
+  if (how === 'cut') return { ...end, errorCode: shuttingDown().code }
+  return how === 'broken' ? { ...end, errorCode: brokenOff().code } : end
+}
+
+function endingOf(how: StreamEnd, { usage }: AnswerEnd): Settlement['ending'] {
+  if (usage !== undefined) return 'answered'
+  return how === 'left' ? 'cancelled' : 'failed'
+}
+
+function brokenOff(): ServiceError {
+  const message = 'The model server broke off before the answer was complete'
+  return new ServiceError('backend_unavailable', message)
+}

@@ -1,0 +1,33 @@
+import { type Grant, type LimitName } from './meter.ts'
+
+/** Part of a limit that is left when its room is clear: more than others can use up while one settlement is on its way. */
+const clearPart = 0.5
+
+/**
+ * Calls for which there must be room besides before one may be settled after its answer: a client that has read answers may
+ * begin as many at once through other isolates, which still find reserved what those calls give back.
+ */
+const clearCalls = 256
+
+/** Whether nobody notices when a call is settled: there is clear room, and much more than the call holds. */
+export function hasClearRoom({
+  standings,
+  reserved,
+}: Pick<Grant, 'standings' | 'reserved'>): boolean {
+  const held: Record<LimitName, number> = {
+    // Nothing gives it back.
+    requestsPerMinute: 0,
+    concurrentRequests: 1,
+    tokensPerMinute: reserved.tokens,
+    tokensPerDay: reserved.tokens,
+    imagesPerDay: reserved.images,
+  }
+  return standings.every(
+    ({ name, limit, remaining }) =>
+      isClear(limit, remaining) && remaining >= clearCalls * held[name],
+  )
+}
+
+function isClear(limit: number, remaining: number): boolean {
+  return remaining >= limit * clearPart
+}

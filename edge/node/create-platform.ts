@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import { createPublicTransport } from '../../shared/node/public-agent.ts'
+import { BackendPool } from '../backends/pool.ts'
+import { copiedStream } from '../body/web-pieces.ts'
+import { AnswerRegister } from '../idempotency/answer-register.ts'
+import { createApiKeys } from '../keys/api-keys.ts'
+import { KeyRegistry } from '../keys/key-registry.ts'
+import { localKeySource } from '../keys/key-source.ts'
+import { addressWindowMs } from '../calls/guard-address.ts'
+import { AddressWindow, isLoopback } from '../limits/address-window.ts'
+import { KeyMeter } from '../limits/key-meter.ts'
+import { localMeter } from '../limits/local-meter.ts'
+import type { Platform } from '../platform.ts'
+import type { BackendClient } from './backend-client.ts'
+import type { EdgeConfig } from './config.ts'
+import { clientAddress } from './client-address.ts'
+import { isEarlierProcess } from './earlier-process.ts'
+import { guardStream } from './guard-stream.ts'
+import { hashKeyNow } from './hash-key.ts'
+import type { RunningCalls } from './running-calls.ts'
+import { openSqlite } from './sqlite.ts'
+import { sweepAnswers } from './sweep-answers.ts'
+
+interface NodeParts {
+  readonly config: EdgeConfig
+  readonly client: BackendClient
+  readonly running: RunningCalls
+  readonly log: (line: LogLine) => void
+}
+
+/** What the app needs, on Node: stores in SQLite files, a client with a certificate, one process. */
+export function createPlatform({ config, client, running, log }: NodeParts): Platform {
+  const now = () => performance.now()
+  const wallClock = () => Date.now()
+  const { keyStore, keyMeter, answers } = openStores(config.stateDir, wallClock)
+  sweepAnswers(answers, (error) =>
+    log({ level: 'error', message: 'answers not removed', detail: String(error) }),
+  )
+  const pool = new BackendPool({
+    targets: config.backendUrls.map((url) => client.target(url)),
+    now,
+    random: Math.random,
+    deadlineMs: config.deadlineMs,
+  })
+  const addresses = new AddressWindow(config.addressLimit, addressWindowMs)
+  return {
+    keys: createApiKeys({
+      rootKey: config.apiKey,
+      source: localKeySource(keyStore),
+      wallClock,
+      hash: hashKeyNow,
+    }),
+    keyStore,
+    revocationCutsStreams: config.revocation.cutsStreams,
+    meter: localMeter(keyMeter, wallClock),
+    async admitAddress(c) {
+      const { address } = c.var.call
+      return address === undefined || isLoopback(address) || addresses.admit(address, now())
+    },
+    clientAddress(c) {
+      const peer = c.env.incoming?.socket?.remoteAddress
+      const forwardedFor = c.req.header('x-forwarded-for')
+      return peer && clientAddress(peer, forwardedFor, config.trustedProxies)
+    },
+    webBody: copiedStream,
+    relay: guardStream,
+    keepAlive: (_c, work) => running.hold(work),
+    stopping: running,
+    backend: pool.call,
+    stickyByContent: config.stickyByContent,
+    bodyMemory: new BodyMemory(config.memoryBytes),
+    answers,
+    fetchPublic: createPublicTransport().transport,
+    imageHosts: config.imageHosts,
+    log,
+    now,
+    wallClock,
+    deadlineMs: config.deadlineMs,
+  }
+}
+
+/** What an earlier process left running is over. */
+function openStores(stateDir: string, wallClock: () => number) {
+  const folder = join(stateDir, 'edge')
+  const owner = String(process.pid)
+  const keyStore = new KeyRegistry(openSqlite(folder, 'keys'), wallClock)
+  const keyMeter = new KeyMeter(openSqlite(folder, 'usage'), owner)
+  keyMeter.abandonCalls(isEarlierProcess, wallClock())
+  const answers = new AnswerRegister(openSqlite(folder, 'answers'), wallClock, owner)
+  answers.abandonRuns(isEarlierProcess)
+  return { keyStore, keyMeter, answers }
+}

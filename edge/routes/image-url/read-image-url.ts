@@ -1,0 +1,83 @@
+import { startDeadline } from '../../../shared/async/deadline.ts'
+import { ServiceError } from '../../../shared/api/errors.ts'
+import { imageUrlFields, parseFields } from '../../../shared/api/request.ts'
+import { routes } from '../../../shared/api/routes.ts'
+import type { FetchedImage, Transport } from '../../../shared/fetch/fetch-image.ts'
+import { fetchImages } from '../../../shared/fetch/fetch-images.ts'
+import type { HostRules } from '../../../shared/fetch/host-rules.ts'
+import { imageAffinity } from '../../backends/affinity.ts'
+import { mediaTypeOf } from '../../body/media-type.ts'
+import { readJson, readMultipartForm, readUrlForm } from '../../body/read-fields.ts'
+import { type Call, timeLeft } from '../../calls/call.ts'
+import type { EdgeContext } from '../../calls/context.ts'
+import { multipartBody } from '../../calls/multipart.ts'
+import type { ReadCall } from '../../calls/run-call.ts'
+import { knownDemand } from '../../limits/demand.ts'
+
+export interface ImageUrlParts {
+  /** One HTTP exchange with the public internet. */
+  readonly fetchPublic: Transport
+  /** Whose images may be fetched. */
+  readonly imageHosts: HostRules
+  /** Milliseconds one request may take in all. */
+  readonly deadlineMs: number
+  /** Milliseconds, to measure time spans by. */
+  readonly now: () => number
+}
+
+/** `POST /generate/image_url`: fetches the images here, so that the backend never dials out, and uploads them to it. */
+export function readImageUrl(parts: ImageUrlParts): ReadCall {
+  return async (c) => {
+    const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readBody(c))
+    return {
+      demand: knownDemand(fields, urls.length),
+      async message() {
+        const images = await fetchInTime(c.var.call, parts, urls)
+        const { contentType, bytes } = multipartBody(fields, images)
+        return {
+          path: routes.image.path,
+          contentType,
+          contentLength: bytes.byteLength,
+          body: bytes,
+          affinity: images[0] && imageAffinity(images[0].bytes),
+        }
+      },
+    }
+  }
+}
+
+/** What is left of the deadline counts here too; a run that goes on without its client goes on here too. */
+async function fetchInTime(
+  call: Call,
+  parts: ImageUrlParts,
+  urls: readonly string[],
+): Promise<FetchedImage[]> {
+  const deadline = startDeadline(timeLeft(call, parts), call.signal)
+  try {
+    // With the copy that is forwarded.
+    const hold = (bytes: number) => call.held?.hold(2 * bytes)
+    const source = { transport: parts.fetchPublic, hosts: parts.imageHosts, hold }
+    return await fetchImages(urls, source, deadline.signal)
+  } catch (cause) {
+    if (!deadline.expired) throw cause
+    throw new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
+  } finally {
+    deadline.release()
+  }
+}
+
+function readBody(c: EdgeContext): Promise<unknown> {
+  const mediaType = mediaTypeOf(c.req.raw.headers, [
+    'application/json',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+  ])
+  switch (mediaType) {
+    case 'application/json':
+      return readJson(c)
+    case 'application/x-www-form-urlencoded':
+      return readUrlForm(c)
+    case 'multipart/form-data':
+      return readMultipartForm(c)
+  }
+}

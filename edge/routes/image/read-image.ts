@@ -1,0 +1,43 @@
+import { ServiceError } from '../../../shared/api/errors.ts'
+import { maxUploadBytes } from '../../../shared/api/limits.ts'
+import { routes } from '../../../shared/api/routes.ts'
+import { boundaryOf } from '../../../shared/multipart/boundary.ts'
+import { passClientBody, sendableBody } from '../../body/client-body.ts'
+import { mediaTypeOf } from '../../body/media-type.ts'
+import { peekUpload } from '../../body/peek-upload.ts'
+import type { WebBody } from '../../body/web-pieces.ts'
+import type { ReadCall } from '../../calls/run-call.ts'
+import { uploadDemand } from '../../limits/demand.ts'
+
+export interface ImageParts {
+  /** Makes a web stream that the platform sends well. */
+  readonly webBody: WebBody
+  /** Whether equal images should meet the same backend: worth a look into the upload. */
+  readonly stickyByContent: boolean
+}
+
+/** `POST /generate/image`: bytes pass through as they are, and are parsed once, by the backend. */
+export function readImage({ webBody, stickyByContent }: ImageParts): ReadCall {
+  return async (c) => {
+    mediaTypeOf(c.req.raw.headers, ['multipart/form-data'])
+    const boundary = boundaryOf(c.req.header('content-type'))
+    if (boundary === undefined) {
+      const message = 'Content-Type multipart/form-data must name a boundary'
+      throw new ServiceError('unsupported_media_type', message)
+    }
+    const upload = passClientBody(c, maxUploadBytes)
+    const { body, affinity } = stickyByContent
+      ? await peekUpload(upload, boundary)
+      : { body: upload, affinity: undefined }
+    return {
+      demand: uploadDemand,
+      message: () => ({
+        path: routes.image.path,
+        body: sendableBody(c, body, webBody),
+        contentLength: body.length,
+        affinity,
+        bodyFailure: body.failure,
+      }),
+    }
+  }
+}

@@ -1,0 +1,12 @@
+import { runTool } from './run-command.ts'
+
+/** `npm run check`: types, lint, format and what nothing uses; stops at the first that fails. @returns the exit code */
+export async function main(): Promise<number> {
+  const isFine =
+    (await runTool('tsc', '-p', 'tsconfig.json')) &&
+    (await runTool('tsc', '-p', 'tsconfig.worker.json')) &&
+    (await runTool('oxlint', '--type-aware')) &&
+    (await runTool('prettier', '--check', '.')) &&
+    (await runTool('knip'))
+  return isFine ? 0 : 1
+}

@@ -1,0 +1,18 @@
+import { spawn } from 'node:child_process'
+
+/**
+ * Runs a command on this terminal.
+ * @returns true when it succeeded
+ */
+export function run(command: string, commandArguments: readonly string[]): Promise<boolean> {
+  const child = spawn(command, commandArguments, { stdio: ['ignore', 'inherit', 'inherit'] })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code === 0))
+  })
+}
+
+/** As above, with a command of node_modules. */
+export function runTool(name: string, ...toolArguments: readonly string[]): Promise<boolean> {
+  return run(`node_modules/.bin/${name}`, toolArguments)
+}

@@ -1,0 +1,80 @@
+import type { X509Certificate } from 'node:crypto'
+import type { Log } from '../log.ts'
+import { expiryOf, expiryWarning, parseCertificates, warnEveryMs } from './expiry.ts'
+import type { TlsIdentity } from './watch-identity.ts'
+
+/** A certificate as operators see it. */
+export interface CertificateStatus {
+  /** `server` or `client`, `authority`, or `client <name>` for the last one a client came with. */
+  readonly certificate: string
+  readonly expires: string
+  readonly days_left: number
+  /** True when it is time for a new one. */
+  readonly warning: boolean
+}
+
+interface CertificateWatchParts {
+  /** What the program's own certificate is good for. */
+  readonly use: 'server' | 'client'
+  readonly identity: TlsIdentity
+  readonly log: Pick<Log, 'warn'>
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number
+}
+
+/** Knows when the certificates end that a program lives on, its clients' too, and says so in time: at once, then daily. */
+export class CertificateWatch {
+  readonly #parts: CertificateWatchParts
+  readonly #clients = new Map<string, X509Certificate>()
+  #own: readonly (readonly [string, X509Certificate])[] = []
+
+  constructor(parts: CertificateWatchParts) {
+    this.#parts = parts
+    this.noteOwn(parts.identity)
+    // Warning keeps no process alive.
+    setInterval(() => this.warn(), warnEveryMs).unref()
+  }
+
+  /** The program's own certificate, and the authorities it believes. */
+  noteOwn({ ca, cert }: TlsIdentity): void {
+    const [own] = parseCertificates(cert)
+    this.#own = [
+      ...(own === undefined ? [] : [[this.#parts.use, own] as const]),
+      ...parseCertificates(ca).map((authority) => ['authority', authority] as const),
+    ]
+    for (const [name, certificate] of this.#own) this.#warnOf(name, certificate)
+  }
+
+  /** The certificate a client came with, told with every request. There are as many names as are allowed. */
+  noteClient(name: string, certificate: X509Certificate): void {
+    const isKnown = this.#clients.get(name)?.raw.equals(certificate.raw) === true
+    if (isKnown) return
+    this.#clients.set(name, certificate)
+    this.#warnOf(`client ${name}`, certificate)
+  }
+
+  report(): readonly CertificateStatus[] {
+    const now = this.#parts.wallClock()
+    return this.#all().map(([certificate, one]) => {
+      const { expires, daysLeft, warn } = expiryOf(one, now)
+      return { certificate, expires, days_left: daysLeft, warning: warn }
+    })
+  }
+
+  /** Warns of all that end soon. */
+  warn(): void {
+    for (const [name, certificate] of this.#all()) this.#warnOf(name, certificate)
+  }
+
+  #all(): readonly (readonly [string, X509Certificate])[] {
+    const clients = [...this.#clients].map(([name, one]) => [`client ${name}`, one] as const)
+    return [...this.#own, ...clients]
+  }
+
+  #warnOf(name: string, certificate: X509Certificate): void {
+    const warning = expiryWarning(name, certificate, this.#parts.wallClock())
+    if (warning === undefined) return
+    const { message, ...line } = warning
+    this.#parts.log.warn(line, message)
+  }
+}
