@@ -15,7 +15,7 @@ import {
 } from '../support/cases.ts'
 import type { RunningEdge } from '../support/edge-suite.ts'
 import { startNodeEdge } from '../support/node-edge.ts'
-import { jpegOfEmptyScans } from '../support/scan-jpeg.ts'
+import { jpegOfScans } from '../support/jpeg-file.ts'
 import { startWorkerd } from '../support/workerd-edge.ts'
 import { endLaunch, type Product, startProduct } from './product.ts'
 
@@ -113,7 +113,7 @@ describe.each(['worker', 'node'])('known cases with EDGE=%s', (edge) => {
     )
     const { key } = JSON.parse(created.body) as { key: string }
     const hostile = join(folder, 'hostile.jpg')
-    await writeFile(hostile, jpegOfEmptyScans(10_000, 10_000, 3_000))
+    await writeFile(hostile, jpegOfScans({ side: 10_000, emptyScans: 3_000 }))
     const picture = (access: string, file: string, ...more: string[]) => {
       const form = ['-Fprompt=Describe this image.', '-Ftemperature=0', `-Fimages=@${file}`]
       return curl(inside, [access, ...form, ...more, `${product.url}/generate/image`])
