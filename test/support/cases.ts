@@ -66,7 +66,7 @@ export function readCases(): readonly Case[] {
 }
 
 /** Bytes of a file that a case names. */
-export function caseFile(name: string): Buffer<ArrayBuffer> {
+function caseFile(name: string): Buffer<ArrayBuffer> {
   return readFileSync(join(caseFolder, 'files', name))
 }
 
