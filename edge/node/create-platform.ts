@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
+import { ConfigError } from '../../shared/node/environment.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
 import { BackendPool } from '../backends/pool.ts'
 import { copiedStream } from '../body/web-pieces.ts'
@@ -20,7 +21,7 @@ import { isEarlierProcess } from './earlier-process.ts'
 import { guardStream } from './guard-stream.ts'
 import { hashKeyNow } from './hash-key.ts'
 import type { RunningCalls } from './running-calls.ts'
-import { openSqlite } from './sqlite.ts'
+import { openSqlite, type SqliteFile } from './sqlite.ts'
 import { sweepAnswers } from './sweep-answers.ts'
 
 interface NodeParts {
@@ -81,14 +82,31 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
   }
 }
 
-/** What an earlier process left running is over. */
+/** What an earlier process left running is over. @throws {ConfigError} naming a file that cannot be used */
 function openStores(stateDir: string, wallClock: () => number) {
   const folder = join(stateDir, 'edge')
   const owner = String(process.pid)
-  const keyStore = new KeyRegistry(openSqlite(folder, 'keys'), wallClock)
-  const keyMeter = new KeyMeter(openSqlite(folder, 'usage'), owner)
-  keyMeter.abandonCalls(isEarlierProcess, wallClock())
-  const answers = new AnswerRegister(openSqlite(folder, 'answers'), wallClock, owner)
-  answers.abandonRuns(isEarlierProcess)
+  const keyStore = openStore(folder, 'keys', (sql) => new KeyRegistry(sql, wallClock))
+  const keyMeter = openStore(folder, 'usage', (sql) => {
+    const meter = new KeyMeter(sql, owner)
+    meter.abandonCalls(isEarlierProcess, wallClock())
+    return meter
+  })
+  const answers = openStore(folder, 'answers', (sql) => {
+    const register = new AnswerRegister(sql, wallClock, owner)
+    register.abandonRuns(isEarlierProcess)
+    return register
+  })
   return { keyStore, keyMeter, answers }
+}
+
+function openStore<Store>(folder: string, name: string, use: (sql: SqliteFile) => Store): Store {
+  try {
+    return use(openSqlite(folder, name))
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new ConfigError(
+      `Cannot use ${join(folder, `${name}.db`)}: ${reason}. Its folder, STATE_DIR/edge, must be writable; a damaged file can be replaced by a copy, or moved away to start with an empty one`,
+    )
+  }
 }
