@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { errorResponse, ServiceError, toServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
-import { type EdgeRouteName, edgeRoutes } from '../shared/api/routes.ts'
+import { type EdgeRouteName, edgeRoutes, noSuchPath } from '../shared/api/routes.ts'
 import { auditRefusals } from './admin/audit-refusals.ts'
 import { keyRoutes } from './admin/key-routes.ts'
 import { usageRoute } from './admin/usage-route.ts'
@@ -53,7 +53,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   app.route('/', keyRoutes(platform))
   app.route('/', usageRoute(platform))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
-  app.notFound((c) => answerError(new ServiceError('not_found', 'There is no such path'), c))
+  app.notFound((c) => answerError(new ServiceError('not_found', noSuchPath), c))
   return app
 }
 

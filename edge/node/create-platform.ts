@@ -1,30 +1,24 @@
-import { join } from 'node:path'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
-import { ConfigError } from '../../shared/node/environment.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
 import { BackendPool } from '../backends/pool.ts'
 import { copiedStream } from '../body/web-pieces.ts'
-import { AnswerRegister } from '../idempotency/answer-register.ts'
 import { createApiKeys } from '../keys/api-keys.ts'
-import { KeyRegistry } from '../keys/key-registry.ts'
 import { localKeySource } from '../keys/key-source.ts'
 import { addressWindowMs } from '../calls/guard-address.ts'
 import { AddressWindow, isLoopback } from '../limits/address-window.ts'
-import { KeyMeter } from '../limits/key-meter.ts'
 import { localMeter } from '../limits/local-meter.ts'
 import type { Platform } from '../platform.ts'
 import type { BackendClient } from './backend-client.ts'
 import type { EdgeConfig } from './config.ts'
 import { clientAddress } from './client-address.ts'
-import { isEarlierProcess } from './earlier-process.ts'
 import { guardStream } from './guard-stream.ts'
 import { hashKeyNow } from './hash-key.ts'
 import type { RunningCalls } from './running-calls.ts'
-import { openSqlite, type SqliteFile } from './sqlite.ts'
+import { openStores } from './stores.ts'
 import { sweepAnswers } from './sweep-answers.ts'
 
-interface NodeParts {
+export interface NodeParts {
   readonly config: EdgeConfig
   readonly client: BackendClient
   readonly running: RunningCalls
@@ -79,34 +73,5 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
     now,
     wallClock,
     deadlineMs: config.deadlineMs,
-  }
-}
-
-/** What an earlier process left running is over. @throws {ConfigError} naming a file that cannot be used */
-function openStores(stateDir: string, wallClock: () => number) {
-  const folder = join(stateDir, 'edge')
-  const owner = String(process.pid)
-  const keyStore = openStore(folder, 'keys', (sql) => new KeyRegistry(sql, wallClock))
-  const keyMeter = openStore(folder, 'usage', (sql) => {
-    const meter = new KeyMeter(sql, owner)
-    meter.abandonCalls(isEarlierProcess, wallClock())
-    return meter
-  })
-  const answers = openStore(folder, 'answers', (sql) => {
-    const register = new AnswerRegister(sql, wallClock, owner)
-    register.abandonRuns(isEarlierProcess)
-    return register
-  })
-  return { keyStore, keyMeter, answers }
-}
-
-function openStore<Store>(folder: string, name: string, use: (sql: SqliteFile) => Store): Store {
-  try {
-    return use(openSqlite(folder, name))
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new ConfigError(
-      `Cannot use ${join(folder, `${name}.db`)}: ${reason}. Its folder, STATE_DIR/edge, must be writable; a damaged file can be replaced by a copy, or moved away to start with an empty one`,
-    )
   }
 }

@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { programs } from '../../scripts/programs.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
@@ -35,24 +34,6 @@ describe('the Node edge', () => {
     expect(code).toBe(1)
     expect(output).toContain(expected)
     expect(output).not.toMatch(/ at |node_modules|received undefined/)
-  })
-
-  it.each(['keys', 'usage', 'answers'])('names a damaged %s.db without a stack', async (name) => {
-    const certificates = await createCertificates(
-      { server: ['localhost'], client: 'edge' },
-      Date.now(),
-    )
-    const folder = await writeCertificates(certificates)
-    onTestFinished(() => rm(folder, { recursive: true }))
-    await mkdir(join(folder, 'edge'))
-    await writeFile(join(folder, 'edge', `${name}.db`), 'no database at all '.repeat(1_000))
-    const { code, output } = await runToEnd({
-      API_KEY: 'a-key-that-nobody-guesses',
-      STATE_DIR: folder,
-      ...tlsSettings(folder),
-    })
-    expect(code).toBe(1)
-    expect(output.trim().split('\n')).toEqual([expect.stringContaining(`${name}.db: `)])
   })
 
   it('says in one line that its port is taken, and ends with 1', async () => {
