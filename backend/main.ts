@@ -22,12 +22,14 @@ import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
+import { unlessAborted } from '../shared/async/unless-aborted.ts'
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
+import { WarmUp } from './warm-up/warm-up.ts'
 
 /** Milliseconds the inference process may take to end, once all answers are done. */
 const inferenceCloseMs = 700
@@ -70,9 +72,13 @@ async function run(output: LogSink): Promise<void> {
     environment: process.env,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
+    // At the first start there is more to wait for.
+    onReady: () => void served?.warmUp.begin(),
   })
 
-  let describe: Describe | undefined
+  let served: { readonly describe: Describe; readonly warmUp: WarmUp } | undefined
+  const isLoaded = () => served !== undefined && inference.state() === 'ready'
+  const isProven = () => isLoaded() && served?.warmUp.passed === true
   const app = createBackendApp({
     running,
     log,
@@ -82,13 +88,17 @@ async function run(output: LogSink): Promise<void> {
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
       readiness: () =>
-        running.closing ? 'shutting_down' : readinessOf(inference.state(), describe !== undefined),
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), isProven()),
+      isLoaded,
+      isProven,
+      startUp: () => inference.startUp(),
       snapshot: () => inference.snapshot(),
+      certificatesAreValid: () => certificates.isValid(),
       certificates: () => certificates.report(),
     },
     generate: {
       describe: (request, signal) => {
-        if (describe !== undefined) return describe(request, signal)
+        if (served !== undefined) return served.describe(request, signal)
         throw new ServiceError('model_loading', 'The model is still loading')
       },
       images: { transport: web.transport, hosts: config.imageHosts },
@@ -114,6 +124,7 @@ async function run(output: LogSink): Promise<void> {
 
   const loading = loadProcessor(config)
   const stopping = onStopRequest(output, async (hurry) => {
+    served?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
@@ -122,7 +133,13 @@ async function run(output: LogSink): Promise<void> {
   try {
     const [processor] = await Promise.all([loading, inference.ready()])
     const { defaultMaxTokens } = config
-    describe = createDescriber({ processor, engine: inference, now, randomSeed, defaultMaxTokens })
+    const parts = { processor, engine: inference, now, randomSeed, defaultMaxTokens }
+    const describe = createDescriber(parts)
+    const onFailure = (problem: Error) =>
+      log.error({ detail: textOf(problem) }, 'test generation failed')
+    served = { describe, warmUp: new WarmUp({ describe, after, onFailure }) }
+    void served.warmUp.begin()
+    await unlessAborted(served.warmUp.passedOnce, stopping)
   } catch (error) {
     // Stopped while loading: that is how it was meant to end.
     if (stopping.aborted) return
@@ -151,10 +168,10 @@ async function loadProcessor(config: BackendConfig): Promise<Processor> {
   }
 }
 
-function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
+function readinessOf(inference: InferenceState, isProven: boolean): Readiness {
   switch (inference) {
     case 'ready':
-      return loaded ? 'ready' : 'model_loading'
+      return isProven ? 'ready' : 'model_loading'
     case 'loading':
     case 'failed':
       return 'model_loading'

@@ -1,6 +1,6 @@
 import { Hono, type Handler } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
-import { noSuchPath, routes } from '../../shared/api/routes.ts'
+import { noSuchPath, probeRoutes, routes } from '../../shared/api/routes.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
@@ -39,7 +39,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   mountGenerateRoutes(app, parts.generate)
 
   app.all(statusPath, methodNotAllowed('GET, HEAD'))
-  for (const { method, path } of Object.values(routes)) {
+  for (const { method, path } of Object.values({ ...routes, ...probeRoutes })) {
     app.all(path, methodNotAllowed(method === 'GET' ? 'GET, HEAD' : method))
   }
   app.notFound(() => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
@@ -41,7 +42,7 @@ export interface ModelFolderOptions {
   /** Sequences that can take part in one run. */
   readonly slots: number
   /** Lines for the operator. */
-  readonly onProgress?: (text: string) => void
+  readonly onProgress?: Report
   /** Ends a conversion, which leaves nothing behind then. */
   readonly signal?: AbortSignal
 }
