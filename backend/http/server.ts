@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
+import { noSuchPath } from '../../shared/api/routes.ts'
 import { requestIdFrom } from '../../shared/api/request-id.ts'
 import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { drainUpload } from './drain-upload.ts'
@@ -32,10 +33,7 @@ export function createBackendServer(app: Hono<BackendEnv>, tls: TlsIdentity): Se
     autoCleanupIncoming: false,
     // Reached only by a target or a Host header that makes no URL.
     errorHandler: () =>
-      errorResponse(
-        new ServiceError('not_found', 'There is nothing at this address'),
-        requestIdFrom(undefined),
-      ),
+      errorResponse(new ServiceError('not_found', noSuchPath), requestIdFrom(undefined)),
   })
   const options = {
     ...tls,

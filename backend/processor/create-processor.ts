@@ -99,7 +99,9 @@ async function runTasks(
     const [textIds, images] = await Promise.all([
       tasks.encodeTexts(texts, either),
       Promise.all(
-        apart(files).map((file, index) => preparedImage(tasks, file, placeOf(places, index), either)),
+        apart(files).map((file, index) =>
+          preparedImage(tasks, file, placeOf(places, index), either),
+        ),
       ),
     ])
     signal.throwIfAborted()
@@ -121,7 +123,7 @@ function placeOf(places: readonly Extract<ContentPart, { type: 'image' }>[], ind
 async function preparedImage(
   tasks: ProcessorTasks,
   file: Uint8Array,
-  { number, detail, param }: ImagePlace,
+  { number, detail = 'high', param = 'images' }: ImagePlace,
   caller: TaskCaller,
 ): Promise<PatchImage> {
   const outcome = await tasks.prepareImage(file, caller, mostTokens[detail])

@@ -4,8 +4,14 @@ import type { TaskCaller } from './processor-tasks.ts'
 
 export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
-  /** The next of the request's images, in order; `param` names the request field it came in, for errors. */
-  | { readonly type: 'image'; readonly detail: ImageDetail; readonly param: string }
+  /** The next of the request's images, in order. */
+  | {
+      readonly type: 'image'
+      /** `high` unless given. */
+      readonly detail?: ImageDetail
+      /** The request field it came in, for errors; `images` unless given. */
+      readonly param?: string
+    }
 
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant'

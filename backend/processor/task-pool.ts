@@ -112,12 +112,12 @@ function imageTask(tenant: string, file: Uint8Array): GateTask {
 /** @param signal when it aborts, or after too long a time, the process at work is ended */
 async function decodeInTime(
   images: ImageProcesses,
-  order: ImageOrder,
+  { file, mostTokens }: ImageOrder,
   signal: AbortSignal,
 ): Promise<ImageOutcome> {
   const tooLate = AbortSignal.timeout(maxDecodeMs)
   try {
-    return await images.run(order, AbortSignal.any([signal, tooLate]))
+    return await images.run(file, AbortSignal.any([signal, tooLate]), mostTokens)
   } catch (cause) {
     if (signal.aborted || !tooLate.aborted) throw cause
     const message = `decoding takes longer than ${maxDecodeMs / 1000} s`

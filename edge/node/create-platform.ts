@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
 import { BackendPool } from '../backends/pool.ts'
@@ -69,6 +70,7 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
     stopping: running,
     backend: pool.call,
     stickyByContent: config.stickyByContent,
+    bodyMemory: new BodyMemory(config.memoryBytes),
     answers,
     fetchPublic: createPublicTransport().transport,
     imageHosts: config.imageHosts,

@@ -95,7 +95,7 @@ function refusalOf(code: string | undefined): ServiceError {
 }
 
 function rawAnswer(error: ServiceError, requestId: string): string {
-  const body = JSON.stringify(errorBody(error, requestId))
+  const body = `${JSON.stringify(errorBody(error, requestId))}\n`
   const head = [
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
     'Connection: close',

@@ -1,3 +1,5 @@
+import { jsonAnswer } from './json-answer.ts'
+
 /** How an OpenAI-compatible client groups errors. */
 type ErrorType =
   | 'invalid_request_error'
@@ -142,7 +144,7 @@ export function errorResponse(
     headers.set('retry-after', String(Math.ceil(error.retryAfterSeconds)))
   }
   if (isRetryInVain(error)) headers.set(shouldRetryHeader, 'false')
-  return Response.json(body(error, requestId), { status: error.status, headers })
+  return jsonAnswer(body(error, requestId), error.status, headers)
 }
 
 /** Tells the official clients of OpenAI and Anthropic not to send a request again by themselves. */

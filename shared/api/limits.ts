@@ -17,6 +17,9 @@ export const maxFetchedImageBytes = 10 * MiB
 /** Bytes of all fetched images of one request: with the copy that is forwarded half of a Worker's 128 MB. */
 export const maxFetchedTotalBytes = 32 * MiB
 
+/** Bytes the edge holds for one request at most: all its images, and the copy that is forwarded. */
+export const largestHeldBytes = 2 * maxFetchedTotalBytes
+
 /** Images in one request: 16 at the full 1,024 tokens are 16k tokens of context. */
 export const maxImages = 16
 

@@ -46,10 +46,8 @@ export type ImageDetail = 'low' | 'high'
 export type ImageSource =
   /** A whole file. */
   | { readonly kind: 'file'; readonly bytes: Uint8Array }
-  /** An http(s) URL, or a data URI that holds the file. */
+  /** Where it can be fetched. */
   | { readonly kind: 'url'; readonly url: string }
-  /** The file in base64. */
-  | { readonly kind: 'base64'; readonly data: string }
 
 /** All images of a conversation, in the order the model sees them. */
 export function imagesOf(turns: readonly Turn[]): ImagePart[] {

@@ -1,3 +1,5 @@
+import { request } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -130,6 +132,48 @@ export function describeAbuse(platform: string, start: StartEdge): void {
         }
       }
       expect(await allKeys()).toBe(before)
+    })
+
+    it.each([
+      ['a key without limits', {}, 'queue_full'],
+      ['a key with one request at a time', { concurrent_requests: 1 }, 'rate_limited'],
+    ])('holds few bodies of %s, however many it begins', async (_who, limits, code) => {
+      const { key } = await create({ limits })
+      const held = Array.from({ length: 45 }, (_, index) => {
+        const upload = request(`${edge.url}/generate/image`, {
+          method: 'POST',
+          headers: {
+            'x-api-key': key,
+            'content-type': 'multipart/form-data; boundary=x',
+            'content-length': 16 * 1024 * 1024,
+            'idempotency-key': `upload-${index}`,
+          },
+        })
+        upload.write('--x\r\n')
+        return upload
+      })
+      const answered: Promise<ErrorBody>[] = []
+      for (const upload of held) {
+        upload.on('error', () => undefined)
+        upload.on('response', (response) => answered.push(json(response) as Promise<ErrorBody>))
+      }
+      const kept = code === 'queue_full' ? 8 : 1
+      await expect
+        .poll(() => answered.length, { timeout: 20_000 })
+        .toBeGreaterThanOrEqual(45 - kept)
+      const codes = (await Promise.all(answered)).map(({ error }) => error.code)
+      expect(new Set(codes)).toEqual(new Set([code]))
+      for (const upload of held) upload.destroy()
+      // Once they have left, there is room again.
+      const form = new FormData()
+      form.set('images', new Blob([new Uint8Array(1_000_000)]), 'a.png')
+      const later = () =>
+        fetch(`${edge.url}/generate/image`, {
+          method: 'POST',
+          headers: { 'x-api-key': key, 'idempotency-key': crypto.randomUUID() },
+          body: form,
+        }).then(({ status }) => status)
+      await expect.poll(later, { timeout: 10_000 }).toBe(200)
     })
 
     it('lets no key without the scope administer, and no other origin read', async () => {

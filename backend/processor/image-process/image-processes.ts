@@ -12,7 +12,6 @@ interface ImageProcessesOptions {
 /** What a process is asked. */
 export interface ImageOrder {
   readonly file: Uint8Array
-  /** See `ProcessorTasks.prepareImage`. */
   readonly mostTokens?: number | undefined
 }
 
@@ -21,9 +20,10 @@ export interface ImageProcesses {
   /**
    * Decodes one file. Aborting kills the process that is at it: a decoder inside a native call, or the thread it runs in, cannot
    * be stopped otherwise. The next image finds another one.
+   * @param mostTokens see `ProcessorTasks.prepareImage`
    * @throws {Error} when the process ended by itself, and the signal's reason when it was killed
    */
-  run(order: ImageOrder, signal: AbortSignal): Promise<ImageOutcome>
+  run(file: Uint8Array, signal: AbortSignal, mostTokens?: number): Promise<ImageOutcome>
   /** Process ids. */
   readonly pids: readonly number[]
   close(): void
@@ -76,13 +76,13 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   rest(start())
 
   return {
-    async run(order, signal) {
+    async run(file, signal, mostTokens) {
       signal.throwIfAborted()
       const child = takeIdle() ?? start()
       try {
         // Starting takes 150 ms of an idle processor, and seconds of a busy one: the next image shall not wait for it.
         if (idle.size === 0) rest(start())
-        const outcome = await ask(child, order, signal)
+        const outcome = await ask(child, { file, mostTokens }, signal)
         rest(child)
         return outcome
       } catch (cause) {

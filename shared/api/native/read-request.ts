@@ -12,9 +12,7 @@ export function askedNatively(
   param: string,
 ): Asked {
   const { prompt, system_prompt: system } = fields
-  const looks = images.map(
-    (source): Part => ({ type: 'image', source, detail: 'high', param }),
-  )
+  const looks = images.map((source): Part => ({ type: 'image', source, detail: 'high', param }))
   const user: Turn = { role: 'user', parts: [...looks, { type: 'text', text: prompt }] }
   return {
     turns: system === undefined ? [user] : [{ role: 'system', parts: [textPart(system)] }, user],

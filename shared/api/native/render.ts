@@ -24,13 +24,11 @@ export function nativeRenderer({ requestId, choices, withLogprobs }: NativeOptio
     headerDelayMs: 300,
     heartbeat: heartbeatText,
     whole(answer) {
-      const outputs = answer.choices.map(
-        ({ text, reason, logprobs }): ChoiceAnswer => ({
-          output: text,
-          finish_reason: reason,
-          ...(withLogprobs && { logprobs: logprobs.map(nativeLogprob) }),
-        }),
-      )
+      const outputs = answer.choices.map(({ text, reason, logprobs }): ChoiceAnswer => ({
+        output: text,
+        finish_reason: reason,
+        ...(withLogprobs && { logprobs: logprobs.map(nativeLogprob) }),
+      }))
       return {
         ...outputs[0]!,
         ...(several && { outputs }),
