@@ -23,11 +23,11 @@ export interface Turn {
   readonly parts: readonly Part[]
 }
 
-export type Role = 'system' | 'user' | 'assistant'
+type Role = 'system' | 'user' | 'assistant'
 
 export type Part = TextPart | ImagePart
 
-export interface TextPart {
+interface TextPart {
   readonly type: 'text'
   readonly text: string
 }

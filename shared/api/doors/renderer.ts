@@ -1,17 +1,8 @@
 import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
 import type { ServiceError } from '../errors.ts'
 
-/** What is known of an answer before it begins, for those who word it. */
-export interface AnswerFacts {
-  readonly requestId: string
-  /** Name of the model that answers. */
-  readonly model: string
-  /** Seconds since 1970. */
-  readonly createdAt: number
-}
-
 /** One choice of a whole answer. */
-export interface WholeChoice extends Ending {
+interface WholeChoice extends Ending {
   readonly text: string
   /** Empty unless asked for. */
   readonly logprobs: readonly SampledLogprob[]
@@ -40,9 +31,7 @@ export interface Renderer {
 
 /** How a door words errors, for those who do not know the answer: the edge, and whatever fails before there is one. */
 export interface ErrorForm {
-  body(error: ServiceError, requestId: string): object
+  readonly body: (error: ServiceError, requestId: string) => object
   /** The last words of a stream. @param said what the stream said at its end so far, as far as it is known */
-  streamed(error: ServiceError, requestId: string, said: string): string
-  /** Header in which the door's clients look for the request id, beside our own. */
-  readonly idHeader?: string
+  readonly streamed: (error: ServiceError, requestId: string, said: string) => string
 }
