@@ -58,8 +58,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const { pieces, gapMs, stream } = paceOf(request, await readBody(request))
   if (!stream) {
     if (gapMs > 0) await delay(pieces * gapMs)
-    const answer = { output: NAME, finish_reason: 'stop', usage, timings: {} }
-    return sendJson(response, answer, { [forwardHeaders.usage]: formatUsage(usage) })
+    const whole = { output: NAME, finish_reason: 'stop', usage, timings: {} }
+    return sendJson(response, whole, { [forwardHeaders.usage]: formatUsage(usage) })
   }
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   for (let piece = 0; piece < pieces; piece += 1) {
