@@ -61,8 +61,8 @@ export const maxStopChars = 256
 export const maxTopLogprobs = 20
 
 /**
- * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is 60 to 80 bytes of JSON, so
- * that a whole answer has at most 16 MiB, an eighth of a Worker's memory.
+ * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is some 60 bytes of JSON,
+ * 12 MiB in all. A whole answer has the first of two choices twice: 18 MiB at most, of a Worker's 128 MB.
  */
 export const maxLogprobs = 200_000
 

@@ -127,6 +127,7 @@ export class FakeEngine implements Engine {
     return {
       slots: 4,
       slotsInUse,
+      paused: 0,
       queued: 0,
       queuedInteractive: 0,
       queuedBatch: 0,
