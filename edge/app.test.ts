@@ -296,6 +296,20 @@ describe('GET /health', () => {
     expect(calls).toHaveLength(2)
   })
 
+  it('asks it once for all that want to know at the same time', async () => {
+    const { app, calls } = createTestEdge({
+      backend: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        return Response.json({ status: 'healthy' })
+      },
+    })
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, async () => app.request('/health')),
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(calls).toHaveLength(1)
+  })
+
   it.each([
     [503, { status: 'unavailable', reason: 'model_loading' }, 'model_loading'],
     [503, { status: 'unavailable', reason: 'engine_restarting' }, 'engine_restarting'],

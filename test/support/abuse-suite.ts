@@ -176,6 +176,38 @@ export function describeAbuse(platform: string, start: StartEdge): void {
       await expect.poll(later, { timeout: 10_000 }).toBe(200)
     })
 
+    it('answers everybody else while one key sends ten times what it may', async () => {
+      backend.answer = async (_seen, response) => {
+        await new Promise((resolve) => setTimeout(resolve, 30))
+        response.writeHead(200, { 'content-type': 'application/json' })
+        response.end('{"output":"A red circle."}')
+      }
+      const greedy = await create({ limits: { concurrent_requests: 4 } })
+      const modest = await create({ limits: { concurrent_requests: 4 } })
+      const ask = async (key: string) => {
+        const response = await call('POST', '/generate/text', key, '{"prompt":"Hi"}')
+        await response.text()
+        return { status: response.status, retryAfter: response.headers.get('retry-after') }
+      }
+      const over = new AbortController()
+      const flood = Array.from({ length: 40 }, async () => {
+        const answers: Awaited<ReturnType<typeof ask>>[] = []
+        while (!over.signal.aborted) answers.push(await ask(greedy.key))
+        return answers
+      })
+      for (let turn = 0; turn < 20; turn += 1) expect((await ask(modest.key)).status).toBe(200)
+      over.abort()
+      const answers = (await Promise.all(flood)).flat()
+      const served = answers.filter(({ status }) => status === 200)
+      const refused = answers.filter(({ status }) => status !== 200)
+      expect(served.length).toBeGreaterThan(20)
+      expect(refused.length).toBeGreaterThan(0)
+      expect(new Set(refused.map(({ status, retryAfter }) => `${status} ${retryAfter}`))).toEqual(
+        new Set(['429 1']),
+      )
+      expect((await ask(greedy.key)).status).toBe(200)
+    })
+
     it('lets no key without the scope administer, and no other origin read', async () => {
       const user = await create({ scopes: ['text', 'image', 'image_url'] })
       const before = await allKeys()
