@@ -19,7 +19,7 @@ const timings = {
 
 function endWith(image_tokens: number): GenerationEvent {
   const usage = { prompt_tokens: 20, image_tokens, completion_tokens: 2, cached_tokens: 0 }
-  return { type: 'end', finishReasons: ['length'], usage, timings }
+  return { type: 'end', endings: [{ reason: 'length' }], usage, timings }
 }
 
 /** A warm-up whose attempts end as the test says, one after the other. */

@@ -1,5 +1,5 @@
 import type { After } from '../../shared/async/timer.ts'
-import type { Describe } from '../describe.ts'
+import type { Describe, DescribeRequest } from '../describe.ts'
 import { tenantOfServer } from '../tenant.ts'
 import { tinyPicture } from './tiny-picture.ts'
 
@@ -99,17 +99,20 @@ export class WarmUp {
 
 /** @throws whatever a client would be told, or that the answer broke off */
 async function describeTinyPicture(describe: Describe, signal: AbortSignal): Promise<void> {
-  const request = {
-    requestId: 'warm-up',
+  const request: DescribeRequest = {
     tenant: tenantOfServer,
     priority: 'batch',
     timeoutMs: attemptMs,
-    prompt: 'Describe this image.',
-    systemPrompt: undefined,
+    messages: [
+      { role: 'user', content: [{ type: 'image' }, { type: 'text', text: 'Describe it.' }] },
+    ],
     images: [tinyPicture()],
     maxTokens: 2,
     sampling: { temperature: 0 },
-  } as const
+    stop: [],
+    choices: 1,
+    topLogprobs: undefined,
+  }
   for await (const event of describe(request, signal)) {
     if (event.type === 'end' && event.usage.image_tokens > 0) return
   }
