@@ -1,6 +1,6 @@
 /**
- * Why a generation ended: the model's own stop token, a token limit (`max_tokens` or the context), or its time was up
- * (`timeout_ms` or the server's deadline); then the answer is what there was by then.
+ * Why a generation ended: the model's own stop token, a token limit (`max_tokens` or the context), or the end of its
+ * time (`timeout_ms` or the server's deadline). In the last case the answer is what existed by then.
  */
 export type FinishReason = 'stop' | 'length' | 'timeout'
 
@@ -11,9 +11,9 @@ export interface Usage {
   readonly completion_tokens: number
 }
 
-/** Usage, and what of it cost nothing. */
+/** Usage, and how much of it was free. */
 export interface AnswerUsage extends Usage {
-  /** Prompt tokens that were not read, because an earlier request began with the same ones. */
+  /** Prompt tokens that did not have to be computed, because an earlier request began with the same ones. */
   readonly cached_tokens: number
 }
 
@@ -32,14 +32,17 @@ export interface Timings {
 }
 
 interface TokenLogprob {
-  /** The token's own bytes as text, U+FFFD where they are not whole characters; of a control token its name. */
+  /** The token's own bytes as text, with U+FFFD where they are not whole characters. For a control token, its name. */
   readonly token: string
   readonly id: number
-  /** Natural logarithm of the probability the model gave it: before penalties, bias, temperature and cuts. */
+  /**
+   * Natural logarithm of the probability the model gave the token, before penalties, bias, temperature and
+   * truncation.
+   */
   readonly logprob: number
 }
 
-/** A token of the answer, and the most probable ones in its place, best first. */
+/** A token of the answer, and the most probable alternatives at its position, best first. */
 export interface SampledLogprob extends TokenLogprob {
   readonly top: readonly TokenLogprob[]
 }
@@ -49,10 +52,10 @@ export type GenerationEvent =
   | { readonly type: 'queued'; readonly position: number }
   | {
       readonly type: 'delta'
-      /** Which choice it continues, from 0. */
+      /** Index of the choice it continues, from 0. */
       readonly index: number
       readonly text: string
-      /** When asked for: of the tokens that begin in all text so far and were not told yet. */
+      /** Present on request: the tokens that begin in the text sent so far and have not been reported yet. */
       readonly logprobs?: readonly SampledLogprob[]
     }
   | {
@@ -63,15 +66,15 @@ export type GenerationEvent =
       readonly timings: Timings
     }
 
-/** One choice of a whole answer. */
+/** One choice of a complete answer. */
 export interface ChoiceAnswer {
   readonly output: string
   readonly finish_reason: FinishReason
-  /** When asked for, one per token of `output`. */
+  /** Present on request, one per token of `output`. */
   readonly logprobs?: readonly SampledLogprob[]
 }
 
-/** Body of a whole (not streamed) answer; with several choices the first one, and all of them in `outputs`. */
+/** Body of a complete (not streamed) answer. With several choices it is the first one, and `outputs` holds them all. */
 export interface GenerateAnswer extends ChoiceAnswer {
   readonly outputs?: readonly ChoiceAnswer[]
   readonly usage: AnswerUsage
