@@ -4,6 +4,15 @@
  */
 export type FinishReason = 'stop' | 'length' | 'timeout'
 
+/** How one choice ended. */
+export interface Ending {
+  readonly reason: FinishReason
+  /** The stop text that came, if that was it. */
+  readonly stopText?: string | undefined
+  /** Whether `length` means that the context, not `max_tokens`, was full. */
+  readonly contextFull?: boolean | undefined
+}
+
 export interface Usage {
   /** All prompt tokens, image tokens included. */
   readonly prompt_tokens: number
@@ -40,6 +49,8 @@ interface TokenLogprob {
    * truncation.
    */
   readonly logprob: number
+  /** Its bytes, which may be a part of a character; none of a control token. */
+  readonly bytes: Uint8Array
 }
 
 /** A token of the answer, and the most probable alternatives at its position, best first. */
@@ -49,7 +60,12 @@ export interface SampledLogprob extends TokenLogprob {
 
 /** The one stream every answer is rendered from. A failure is thrown as ServiceError, never an event. */
 export type GenerationEvent =
-  | { readonly type: 'queued'; readonly position: number }
+  | {
+      readonly type: 'queued'
+      readonly position: number
+      readonly promptTokens: number
+      readonly imageTokens: number
+    }
   | {
       readonly type: 'delta'
       /** Index of the choice it continues, from 0. */
@@ -61,17 +77,28 @@ export type GenerationEvent =
   | {
       readonly type: 'end'
       /** One for each choice. */
-      readonly finishReasons: readonly FinishReason[]
+      readonly endings: readonly [Ending, ...Ending[]]
       readonly usage: AnswerUsage
       readonly timings: Timings
     }
 
-/** One choice of a complete answer. */
+interface NativeToken {
+  readonly token: string
+  readonly id: number
+  readonly logprob: number
+}
+
+/** A sampled token as the native routes tell it. */
+export interface NativeLogprob extends NativeToken {
+  readonly top: readonly NativeToken[]
+}
+
+/** One choice of a whole answer of the native routes. */
 export interface ChoiceAnswer {
   readonly output: string
   readonly finish_reason: FinishReason
-  /** Present on request, one per token of `output`. */
-  readonly logprobs?: readonly SampledLogprob[]
+  /** When asked for, one per token of `output`. */
+  readonly logprobs?: readonly NativeLogprob[]
 }
 
 /** Body of a complete (not streamed) answer. With several choices it is the first one, and `outputs` holds them all. */

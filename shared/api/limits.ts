@@ -26,7 +26,10 @@ export const largestHeldBytes = 2 * maxFetchedTotalBytes
 /** Images in one request: 16 at the full 1,024 tokens each are 16k tokens of context. */
 export const maxImages = 16
 
-/** Characters of `prompt` and of `system_prompt`: no 131,072-token context holds more in any language. */
+/** Tokens of an image that is looked at in low detail: a quarter of the most, and half as fine in both directions. */
+export const maxLowDetailTokens = 256
+
+/** Characters of `prompt` and of `system_prompt`: no 131,072-token context holds more of any language. */
 export const maxPromptChars = 600_000
 
 /** Pixels of one decoded image: 100 MP are 300 MB of RGB, the most one decoder thread may hold. */
