@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url'
 import { compileCache, root } from './paths.mjs'
 
 /**
- * Runs a program in this process, as if it had been called by its own name. Where it has a `main`, its result is the exit
- * code.
+ * Runs a program in this process, as if it had been called by its own name. If it exports `main`, that function's
+ * result becomes the exit code.
  * @param {string} path relative to the project's folder
  * @param {readonly string[]} programArguments
  */
@@ -15,7 +15,7 @@ export async function runProgram(path, programArguments) {
   // For this process and those it starts.
   process.env.NODE_COMPILE_CACHE ??= compileCache
   module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
-  // The channel of rerun.mjs is no reason to stay; the programs that others start have theirs.
+  // The channel of rerun.mjs must not keep this process alive; programs started by others have their own.
   process.channel?.unref()
   const { main } = await import(pathToFileURL(file).href)
   if (main !== undefined) process.exit(await main(programArguments))
