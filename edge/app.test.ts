@@ -303,7 +303,9 @@ describe('GET /health', () => {
         return Response.json({ status: 'healthy' })
       },
     })
-    const answers = await Promise.all(Array.from({ length: 100 }, () => app.request('/health')))
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, async () => await app.request('/health')),
+    )
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect(calls).toHaveLength(1)
   })
