@@ -304,7 +304,7 @@ describe('GET /health', () => {
       },
     })
     const answers = await Promise.all(
-      Array.from({ length: 100 }, async () => await app.request('/health')),
+      Array.from({ length: 100 }, async () => app.request('/health')),
     )
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect(calls).toHaveLength(1)
