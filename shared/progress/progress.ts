@@ -8,16 +8,16 @@ export interface ProgressAmount {
 
 /**
  * Takes a line for the operator.
- * @param passing true for a line that the next one replaces, where lines can be replaced
- * @param amount what the line says, in numbers, where it says how far something is
+ * @param passing true for a line that the next one replaces, where the output can replace lines
+ * @param amount how far the job is, in numbers, for a line that says so
  */
 export type Report = (line: string, passing?: boolean, amount?: ProgressAmount) => void
 
 interface ProgressOptions {
-  /** What is done, such as `converting weights`. */
+  /** What is being done, such as `converting weights`. */
   readonly title: string
   readonly totalBytes: number
-  /** Bytes that were done earlier. They say nothing about the rate. */
+  /** Bytes done by an earlier run, which do not count towards the rate. */
   readonly doneBefore?: number
   readonly report: Report
   /** Milliseconds of a monotonic clock. */
@@ -25,10 +25,10 @@ interface ProgressOptions {
   readonly intervalMs?: number
 }
 
-/** Milliseconds between two lines in a log: few enough to read, many enough to see that it goes on. */
+/** Milliseconds between two lines in a log: seldom enough to read, often enough to see progress. */
 const logIntervalMs = 5_000
 
-/** Says how far a long job is, with its rate and the time left: a line now and then, and one at its end. */
+/** Reports the progress of a long job with its rate and the time left: a line now and then, and one at the end. */
 export class Progress {
   readonly #options: ProgressOptions
   readonly #begin: number
@@ -41,7 +41,7 @@ export class Progress {
     this.#reported = this.#begin
   }
 
-  /** Bytes done since the last call; negative for bytes that have to be done again. */
+  /** Bytes done since the last call; negative for bytes that must be done again. */
   add(bytes: number): void {
     this.#done += bytes
     const { totalBytes, report, now, intervalMs = logIntervalMs } = this.#options
