@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
@@ -21,10 +22,13 @@ import { connectionLimit } from './http/connection-limit.ts'
 import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
+import type { ServedModel } from './http/models.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
+import { readModelConfig } from './model/config/model-config.ts'
+import { readPreprocessorConfig } from './model/config/preprocessor-config.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { createTaskPool } from './processor/task-pool.ts'
@@ -72,6 +76,7 @@ async function run(output: LogSink): Promise<void> {
     closeTimeoutMs: inferenceCloseMs,
   })
 
+  const served = await servedModel(settings.model.checkpointDir, config)
   let describe: Describe | undefined
   const app = createBackendApp({
     running,
@@ -91,9 +96,14 @@ async function run(output: LogSink): Promise<void> {
         if (describe !== undefined) return describe(request, signal)
         throw new ServiceError('model_loading', 'The model is still loading')
       },
-      images: { transport: web.transport, hosts: config.imageHosts },
+      images: {
+        transport: web.transport,
+        hosts: config.imageHosts,
+        enabled: config.fetchesImages,
+      },
       streaming: { after, heartbeatMs },
     },
+    model: () => served,
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections
@@ -130,6 +140,20 @@ async function run(output: LogSink): Promise<void> {
   }
   log.info('ready')
   process.send?.({ type: 'ready', port })
+}
+
+/** @param name the model's path or name, as configured */
+async function servedModel(name: string, config: BackendConfig): Promise<ServedModel> {
+  const { checkpointDir } = config.model
+  const { text_config: text } = await readModelConfig(checkpointDir)
+  const { inTokenLimit, mergeSize } = await readPreprocessorConfig(checkpointDir)
+  return {
+    id: basename(name),
+    aliases: config.modelAliases.filter((alias) => alias !== basename(name)),
+    createdAt: Math.floor(Date.now() / 1_000),
+    contextTokens: text.max_position_embeddings,
+    imageTokens: inTokenLimit / mergeSize ** 2,
+  }
 }
 
 async function loadProcessor(config: BackendConfig): Promise<Processor> {
