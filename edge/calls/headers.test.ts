@@ -24,6 +24,7 @@ describe('backendRequestHeaders()', () => {
       'content-type': 'text/plain',
       'x-request-id': 'a-request',
       'x-key-id': 'a-key-id',
+      'x-key-scopes': 'text',
       'x-deadline-ms': '100',
     })
   })
