@@ -28,6 +28,7 @@ import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
+import { readServedModel } from './served-model.ts'
 import { createTaskPool } from './processor/task-pool.ts'
 import { WarmUp } from './warm-up/warm-up.ts'
 
@@ -66,6 +67,7 @@ async function run(output: LogSink): Promise<void> {
   })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
+  let service: { readonly describe: Describe; readonly warmUp: WarmUp } | undefined
   const inference = createInference({
     entry: inferenceEntry,
     init: { model: config.model, engine: config.engine },
@@ -73,12 +75,12 @@ async function run(output: LogSink): Promise<void> {
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
     // At the first start there is more to wait for.
-    onReady: () => void served?.warmUp.begin(),
+    onReady: () => void service?.warmUp.begin(),
   })
 
-  let served: { readonly describe: Describe; readonly warmUp: WarmUp } | undefined
-  const isLoaded = () => served !== undefined && inference.state() === 'ready'
-  const isProven = () => isLoaded() && served?.warmUp.passed === true
+  const served = await readServedModel(settings.model.checkpointDir, config)
+  const isLoaded = () => service !== undefined && inference.state() === 'ready'
+  const isProven = () => isLoaded() && service?.warmUp.passed === true
   const app = createBackendApp({
     running,
     log,
@@ -98,12 +100,17 @@ async function run(output: LogSink): Promise<void> {
     },
     generate: {
       describe: (request, signal) => {
-        if (served !== undefined) return served.describe(request, signal)
+        if (service !== undefined) return service.describe(request, signal)
         throw new ServiceError('model_loading', 'The model is still loading')
       },
-      images: { transport: web.transport, hosts: config.imageHosts },
+      images: {
+        transport: web.transport,
+        hosts: config.imageHosts,
+        enabled: config.fetchesImages,
+      },
       streaming: { after, heartbeatMs },
     },
+    model: () => served,
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections
@@ -124,7 +131,7 @@ async function run(output: LogSink): Promise<void> {
 
   const loading = loadProcessor(config)
   const stopping = onStopRequest(output, async (hurry) => {
-    served?.warmUp.stop()
+    service?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
@@ -137,9 +144,9 @@ async function run(output: LogSink): Promise<void> {
     const describe = createDescriber(parts)
     const onFailure = (problem: Error) =>
       log.error({ detail: textOf(problem) }, 'test generation failed')
-    served = { describe, warmUp: new WarmUp({ describe, after, onFailure }) }
-    void served.warmUp.begin()
-    await unlessAborted(served.warmUp.passedOnce, stopping)
+    service = { describe, warmUp: new WarmUp({ describe, after, onFailure }) }
+    void service.warmUp.begin()
+    await unlessAborted(service.warmUp.passedOnce, stopping)
   } catch (error) {
     // Stopped while loading: that is how it was meant to end.
     if (stopping.aborted) return
