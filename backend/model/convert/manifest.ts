@@ -6,7 +6,7 @@ import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source-files.ts'
 
 /** Raised when the weights files of the same checkpoint, or what the manifest says of them, would come out different. */
-const converterVersion = 2
+const converterVersion = 3
 
 const fileName = 'manifest.json'
 
@@ -19,6 +19,8 @@ const manifestSchema = z.object({
   /** SHA-256 over name, type, shape and place of every external tensor. */
   layout: z.string(),
   sources: z.array(sourceFileSchema),
+  /** The channels that were moved before weights were rounded: see `findOutliers`. */
+  equalization: z.record(z.string(), z.record(z.string().regex(/^\d+$/), z.int())),
   /** Every weights file of the folder. */
   files: z.record(z.string(), fileDigestSchema),
 })
