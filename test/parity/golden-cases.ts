@@ -88,3 +88,30 @@ export function logProbability(logits: Float32Array, id: number): number {
   for (const logit of logits) sum += Math.exp(logit - highest)
   return logits[id]! - highest - Math.log(sum)
 }
+
+/** Most tokens of a golden answer; `length-limit` was cut at 20 (test/golden/README.md). */
+const tokenLimit = (golden: GoldenCase) => (golden.finish_reason === 'length' ? 20 : 256)
+
+/** Answers a case; of each of the answer's tokens, and of the stop, the logits it was chosen by. */
+export async function greedy(
+  model: Model,
+  golden: GoldenCase,
+): Promise<{ readonly ids: number[]; readonly logits: Float32Array[] }> {
+  const slot = model.openSlot()
+  const ids: number[] = []
+  const logits: Float32Array[] = []
+  let tokenIds = Int32Array.from(golden.prompt_ids)
+  let features = await featureSpans(model, golden)
+  for (;;) {
+    const [row] = await model.step([{ slot, tokenIds, features, sample: true }])
+    logits.push(row!)
+    const id = argmax(row!)
+    if (stopIds.includes(id)) break
+    ids.push(id)
+    if (ids.length === tokenLimit(golden)) break
+    tokenIds = Int32Array.of(id)
+    features = []
+  }
+  model.closeSlot(slot)
+  return { ids, logits }
+}
