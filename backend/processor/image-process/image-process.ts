@@ -1,4 +1,5 @@
 /** Entry of a process that decodes images: decoders, and whatever a hostile file makes of them, live here and nowhere else. */
+import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -34,6 +35,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 // A decoder cannot be interrupted otherwise.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (order: ImageOrder) => void prepare(order))
+// Node does so at a process's end, which this one meets by a signal.
+flushCompileCache()
 
 /** An error that is not the file's fault ends this process, and says on stderr what it was. */
 async function prepare({ file, mostTokens }: ImageOrder): Promise<void> {

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { compileCacheEnvironment } from '../../../shared/node/compile-cache.ts'
 import type { ImageOutcome } from '../processor-tasks.ts'
 
 interface ImageProcessesOptions {
@@ -35,9 +36,9 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   const idle = new Map<ChildProcess, NodeJS.Timeout>()
 
   function start(): ChildProcess {
-    // What decodes strangers' files needs nothing from our environment.
+    // What decodes strangers' files needs nothing else from our environment.
     const child = fork(options.entry, [options.modelFolder], {
-      env: {},
+      env: compileCacheEnvironment(),
       serialization: 'advanced',
     })
     children.add(child)
