@@ -42,7 +42,7 @@ function addLink(
   shifts: Shifts,
 ): void {
   const add = (tensor: string, axis: 'rows' | 'columns', index: number, power: number) => {
-    const known = all.get(tensor) ?? { rows: new Map(), columns: new Map() }
+    const known: TensorShifts = all.get(tensor) ?? { rows: new Map(), columns: new Map() }
     known[axis].set(index, (known[axis].get(index) ?? 0) + power)
     all.set(tensor, known)
   }

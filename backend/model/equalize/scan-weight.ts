@@ -34,7 +34,10 @@ export async function scanWeight(
 
 function outputOf(values: Float32Array, from: number, inputs: Float64Array): number {
   let sum = 0
-  for (let i = 0; i < inputs.length; i++) sum += (values[from + i]! * inputs[i]!) ** 2
+  for (let i = 0; i < inputs.length; i++) {
+    const part = values[from + i]! * inputs[i]!
+    sum += part * part
+  }
   return Math.sqrt(sum)
 }
 
