@@ -13,6 +13,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
+/** Milliseconds: each test answers all cases, with 1,000 steps. */
+const patience = 120_000
+
 const cases = await readGoldenCases()
 
 /** Answers of a nano with outliers, in 8 bits, that are not the reference's. */
@@ -49,5 +52,6 @@ describe('checkpoints with outlier channels, which compute what nano does', () =
       const wrong = await wrongAnswers(parts, Math.log2(factor))
       expect(wrong.length / cases.length, wrong.join()).toBeLessThanOrEqual(0.03)
     },
+    patience,
   )
 })
