@@ -18,7 +18,7 @@ type Graphs = Readonly<Record<string, BuiltGraph>>
 
 interface Conversion {
   readonly source: ModelSource
-  /** What the files are made as; goes into the manifest. */
+  /** The form of the files, recorded in the manifest. */
   readonly made: Pick<Manifest, 'weights' | 'layout'>
   /** Whether weights are rounded, so that channels have to be balanced before. */
   readonly isRounded: boolean
@@ -30,8 +30,8 @@ interface Conversion {
 }
 
 /**
- * Writes the weights of a model into a folder of its own name, then puts that in the place of `folder` in one step.
- * @throws {CheckpointError} when there is no room, or the files cannot be written; what was written is removed then
+ * Writes the weights of a model into a temporary folder, which then replaces `folder` in one step.
+ * @throws {CheckpointError} when there is not enough space or the files cannot be written; partial files are removed
  */
 export async function writeModel(folder: string, conversion: Conversion): Promise<void> {
   const partial = partialFolderOf(folder)
