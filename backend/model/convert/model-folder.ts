@@ -3,6 +3,7 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import type { WeightForm } from '../../graph/layers.ts'
@@ -101,7 +102,7 @@ export async function prepareModelFolder(
 }
 
 function buildGraphs(
-  { config, checkpoint }: ModelSource,
+  { config, checkpoint }: Pick<ModelSource, 'config' | 'checkpoint'>,
   { weights, slots }: ModelFolderOptions,
 ): Graphs {
   const form = weightForms[weights]
@@ -166,7 +167,9 @@ async function prepareWeights(
   await writeModel(folder, {
     source,
     made,
-    graphs: byFileName(graphs),
+    isRounded: weights !== 'f32',
+    graphsOf: (checkpoint: Checkpoint) =>
+      byFileName(buildGraphs({ config: source.config, checkpoint }, options)),
     embeddingsFile: fileNames.embeddings,
     report,
     signal,
