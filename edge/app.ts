@@ -5,6 +5,7 @@ import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { type EdgeRouteName, edgeRoutes, noSuchPath } from '../shared/api/routes.ts'
 import { auditRefusals } from './admin/audit-refusals.ts'
 import { keyRoutes } from './admin/key-routes.ts'
+import { metricsRoute } from './admin/metrics-route.ts'
 import { usageRoute } from './admin/usage-route.ts'
 import { authenticate, keyFailureWindowMs, maxKeyFailures } from './calls/authenticate.ts'
 import { Call } from './calls/call.ts'
@@ -53,6 +54,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   }
   app.route('/', keyRoutes(platform))
   app.route('/', usageRoute(platform))
+  app.route('/', metricsRoute(platform))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
   app.notFound((c) => answerError(new ServiceError('not_found', noSuchPath), c))
   return app

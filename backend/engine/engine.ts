@@ -168,6 +168,7 @@ class StepEngine implements LocalEngine {
       },
       visionRuns: this.#vision.runs,
       steps: this.#steps.steps,
+      phases: this.#turns.phases,
     }
   }
 

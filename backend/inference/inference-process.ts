@@ -41,6 +41,10 @@ export class InferenceProcess {
     this.send({ type: 'init', init })
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   /** A process that is gone hears nothing; its end is dealt with when it is noticed. */
   send(message: ToChild): void {
     this.#child.send(message, () => {})

@@ -37,6 +37,8 @@ export interface Inference extends Engine {
   state(): InferenceState
   /** How far the current process is, or was when it became ready. */
   startUp(): StartUp
+  /** Of the process, while there is one. */
+  pid(): number | undefined
   /** Settles when the model is loaded for the first time. Rejects with a text for the operator when it cannot be. */
   ready(): Promise<void>
   /** Ends all jobs with `shutting_down`, then the process: by request, after a while by SIGKILL. */
@@ -96,6 +98,10 @@ class Supervisor implements Inference {
 
   state(): InferenceState {
     return this.#state
+  }
+
+  pid(): number | undefined {
+    return this.#process?.pid
   }
 
   startUp(): StartUp {
