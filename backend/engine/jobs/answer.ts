@@ -7,16 +7,19 @@ type EndEvent = Extract<EngineEvent, { type: 'end' }>
 
 interface AnswerLimits {
   readonly choices: number
-  /** Most tokens of each choice, and of all together; at least 1. */
+  /** The most tokens of each choice, and of all together; at least 1. */
   readonly choiceTokens: number
   readonly totalTokens: number
 }
 
-/** What the reader of one job gets: the tokens of all its choices in one stream, which ends with the last of them. */
+/**
+ * The events for the reader of one job: the tokens of all its choices in one stream, which ends with the last of
+ * them.
+ */
 export class Answer {
   readonly events = new EventQueue()
   readonly #limits: AnswerLimits
-  /** By choice. */
+  /** Indexed by choice. */
   readonly #tokens: number[]
   readonly #finishReasons: (FinishReason | undefined)[]
 
@@ -32,8 +35,8 @@ export class Answer {
   }
 
   /**
-   * Whether a choice that has not ended has all the tokens it may have. Those that have not ended share equally what the
-   * others left of the total, the first ones having one more where it does not divide: so no part ever shrinks.
+   * Whether a choice in progress has all the tokens it may have. Choices in progress share equally what the others
+   * left of the total; where it does not divide evenly, the first ones get one more. So no share ever shrinks.
    */
   isFull(choice: number): boolean {
     const { choiceTokens, totalTokens } = this.#limits
@@ -57,7 +60,7 @@ export class Answer {
     this.events.push({ type: 'tokens', choice, ids: [id], ...told })
   }
 
-  /** @param facts asked for when this was the last choice */
+  /** @param facts evaluated when this was the last choice */
   finish(
     choice: number,
     reason: FinishReason,

@@ -1,4 +1,4 @@
-/** Picks one token from a row of logits, by the rules of `SamplingParams`. */
+/** Picks one token from a vocabulary's logits, by the rules of `SamplingParams`. */
 import { ServiceError } from '../../../shared/api/errors.ts'
 import type { GenerateJob, SampledLogprobs, SamplingParams } from '../job.ts'
 import { keepAll, LogitBins, stricter, type Cut } from './logit-bins.ts'
@@ -7,7 +7,7 @@ import { modelLogprobs } from './logprobs.ts'
 import { choiceSeed, createRandom } from './random.ts'
 import { penaltiesOf } from './token-penalties.ts'
 
-/** A token, and how likely it was when that is asked for. */
+/** A token, and on request its probability. */
 export interface Sampled {
   readonly id: number
   readonly logprobs?: SampledLogprobs | undefined
@@ -22,15 +22,15 @@ export type SamplerJob = Pick<
 >
 
 /**
- * The sampler of one choice of a job, with its own random state and its own memory of what it picked.
+ * The sampler of one choice of a job, with its own random state and its own memory of the tokens it picked.
  *
- * The stages, in order: the model's own log probabilities are read off; penalties and bias change single logits; all
- * control tokens but those that end the answer are left out; temperature 0 takes the largest logit, the lowest id among
- * equals; otherwise the logits are divided by the temperature, `cuts` say which tokens are left, and one of those is
- * drawn by its probability.
+ * The stages, in order: the model's own log probabilities are recorded; penalties and bias change single logits; all
+ * control tokens except those that end the answer are excluded; temperature 0 takes the largest logit, the lowest id
+ * among equals; otherwise the logits are divided by the temperature, `cuts` decide which tokens are left, and one of
+ * those is drawn by its probability.
  *
  * The sampler throws ServiceError `internal` when a logit is not finite.
- * @param imageTokenId placeholders in the prompt are no text to be repeated
+ * @param imageTokenId placeholders in the prompt do not count as text for the repetition penalty
  */
 export function createSampler(job: SamplerJob, choice: number, imageTokenId: number): Sampler {
   const { sampling, controlIdsFrom, topLogprobs } = job
@@ -56,12 +56,12 @@ export function createSampler(job: SamplerJob, choice: number, imageTokenId: num
   }
 }
 
-/** The control ids that may be picked, rising. */
+/** The control ids that may be picked, in ascending order. */
 function controlStopsOf({ stopIds, controlIdsFrom }: SamplerJob): readonly number[] {
   return [...new Set(stopIds)].filter((id) => id >= controlIdsFrom).toSorted((a, b) => a - b)
 }
 
-/** Moves the logits of the allowed control ids down behind those of text, in place. */
+/** Moves the logits of the allowed control ids to directly after those of text, in place. */
 function packAllowed(
   logits: Float32Array,
   controlIdsFrom: number,
@@ -81,13 +81,13 @@ function finiteRangeOf(logits: Float32Array): LogitRange {
 }
 
 /**
- * Where a rule ends the tokens that may be drawn.
- * @param left where the rules before it ended them
+ * A rule that narrows down the tokens that may be drawn.
+ * @param left the cut made by the rules before it
  * @param top the largest logit
  */
 type CutRule = (bins: LogitBins, sampling: SamplingParams, left: Cut, top: number) => Cut
 
-/** In order. */
+/** In order of application. */
 const cuts: readonly CutRule[] = [cutTopK, cutTopP, cutMinP]
 
 function cutTopK(bins: LogitBins, { topK = 0 }: SamplingParams): Cut {
