@@ -4,10 +4,10 @@ import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Failure } from './breaker.ts'
 import type { BackendAnswer } from './exchange.ts'
 
-/** Cloudflare's own answers for a backend it found no connection to (down, timeout, no route, TLS). */
+/** Statuses with which Cloudflare answers when it cannot connect to a backend (down, timeout, no route, TLS). */
 const notConnected: ReadonlySet<number> = new Set([521, 522, 523, 525, 526])
 
-/** Codes that mean: nothing was generated, and another backend may do it. */
+/** Codes that mean that nothing was generated and another backend may be tried. */
 const turnedAway: ReadonlySet<ErrorCode> = new Set([
   'queue_full',
   'model_loading',
@@ -24,7 +24,7 @@ const errorAnswer = z.object({
   ]),
 })
 
-/** Cloudflare answers for a backend that cannot be reached; elsewhere the call fails. */
+/** Cloudflare answers in place of an unreachable backend; on other platforms the call fails. */
 export function isNotConnected(status: number): boolean {
   return notConnected.has(status)
 }
@@ -44,7 +44,7 @@ export function failureOf(answer: Pick<BackendAnswer, 'status' | 'headers'>): Fa
   return status >= 500 && status !== errorKinds.deadline_exceeded.status ? 'fault' : undefined
 }
 
-/** Whether the backend says it did nothing for this request, so that another one may. */
+/** Whether the backend reports that it did nothing for this request, so that another one may. */
 export function wasTurnedAway(
   answer: Pick<BackendAnswer, 'status' | 'headers'>,
   body: ArrayBuffer,

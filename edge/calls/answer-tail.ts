@@ -7,16 +7,16 @@ import {
   maxUsageCommentBytes,
 } from '../../shared/forward/usage-comment.ts'
 
-/** Bytes of a stream's end that are kept: the comments that tell how it ended are its last ones, and take some 60. */
+/** Bytes kept from a stream's end: the comments about its outcome come last and take about 60 bytes. */
 const tailBytes = 2_048
 
 const utf8 = new TextDecoder()
 
-/** The last bytes of what flows by. Chunks are kept as they are; nothing is copied or parsed until asked for. */
+/** The last bytes that flowed by. Chunks are kept as they are; nothing is copied or parsed until it is needed. */
 export class AnswerTail {
   readonly #chunks: Uint8Array[] = []
   #size = 0
-  /** The last bytes that may tell what was used: of what comes after them there may be more than is kept. */
+  /** The last chunk that may contain usage: more bytes than are kept may follow it. */
   #told: Uint8Array = new Uint8Array()
 
   push(chunk: Uint8Array): void {
@@ -33,7 +33,7 @@ export class AnswerTail {
     return utf8.decode(joinChunks(this.#chunks))
   }
 
-  /** What the answer says about itself, as far as it came. */
+  /** What the answer says about its own end, as far as it arrived. */
   end(): AnswerEnd {
     const end = readAnswerEnd(this.text())
     const usageSoFar = end.usageSoFar ?? lastUsageComment(utf8.decode(this.#told))
@@ -41,7 +41,7 @@ export class AnswerTail {
   }
 }
 
-/** As a comment about usage does, and no event. */
+/** True for the end of a usage comment, but not of an event. */
 function endsWithNumber(chunk: Uint8Array): boolean {
   const digit = chunk.at(-3) ?? 0
   return chunk.at(-1) === newline && digit >= 0x30 && digit <= 0x39
@@ -51,17 +51,17 @@ const newline = 0x0a
 
 /** What a stream says about itself near its end. */
 export interface AnswerEnd {
-  /** Of an answer that is whole. */
+  /** Of a complete answer. */
   readonly usage?: Usage
-  /** Of a stream that goes on: what it had used when it last told. */
+  /** Of an unfinished stream: what it had used according to its latest comment. */
   readonly usageSoFar?: Usage
   /** Of the error event that ended a stream. */
   readonly errorCode?: string
 }
 
 /**
- * Reads the comments at a stream's end. No text a model or a client wrote can be mistaken for one: inside JSON strings
- * every line break is escaped.
+ * Reads the comments at a stream's end. No text of a model or a client can be mistaken for one, because every line
+ * break inside a JSON string is escaped.
  * @param tail may begin anywhere
  */
 function readAnswerEnd(tail: string): AnswerEnd {

@@ -15,10 +15,10 @@ export interface HealthParts {
   readonly now: () => number
 }
 
-/** Milliseconds the backend has to answer; whoever asks for health asks again soon. */
+/** Milliseconds the backend has to answer; health checks are repeated soon anyway. */
 const timeoutMs = 800
 
-/** Milliseconds an answer stands: anybody may ask, and must not reach the backend with every question. */
+/** Milliseconds an answer is reused: anybody may ask, and must not reach the backend with every request. */
 const cacheMs = 1_000
 
 const unavailable = z.object({
@@ -35,8 +35,8 @@ const unreachable = { status: 'unavailable', reason: 'backend_unreachable' } as 
 const stopped = { status: 'unavailable', reason: 'shutting_down' } as const
 
 /**
- * `GET /health`: whether a request would be answered now, that is, whether the backend says so. However many ask, the
- * backend is asked once a second, and never twice at once.
+ * `GET /health`: whether a request would be answered now, according to the backend. However many clients ask, the
+ * backend is asked once a second, and never twice at the same time.
  */
 export function healthRoute({ backend, stopping, now }: HealthParts): EdgeHandler {
   let asked: { readonly health: Promise<Health>; readonly at: number } | undefined
@@ -45,7 +45,7 @@ export function healthRoute({ backend, stopping, now }: HealthParts): EdgeHandle
     if (asked === undefined || now() - asked.at >= cacheMs) {
       asked = { health: askBackend(backend, requestId), at: now() }
     }
-    // A Worker may end the request that asks; the others do not wait for it longer than it may take.
+    // A Worker may end the request that asks; the others do not wait longer for it than it may take.
     return (await orTimeout(asked.health, timeoutMs)) ?? unreachable
   }
   return async (c) => {
