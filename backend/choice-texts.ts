@@ -31,7 +31,7 @@ export class ChoiceTexts {
     return this.#texts.reduce((tokens, text) => tokens + text.ignoredTokens, 0)
   }
 
-  /** Whether a stop string came in a choice; no more tokens are wanted then. */
+  /** Whether a stop string was found in a choice; no more tokens are wanted then. */
   stopped(choice: number): boolean {
     return this.#texts[choice]!.stopped
   }

@@ -16,7 +16,7 @@ const turnedAway: ReadonlySet<ErrorCode> = new Set([
   'backend_unavailable',
 ] satisfies ErrorCode[])
 
-/** The code as most doors tell it, or as Messages do. */
+/** The code in the form of most APIs, or in that of Messages. */
 const errorAnswer = z.object({
   error: z.union([
     z.object({ code: z.string() }),
@@ -29,7 +29,7 @@ export function isNotConnected(status: number): boolean {
   return notConnected.has(status)
 }
 
-/** Whether it does not know this edge's certificate, and will refuse the next request too. */
+/** Whether it does not accept this edge's certificate, and will refuse the next request too. */
 export function isStranger({
   status,
   headers,
@@ -37,7 +37,7 @@ export function isStranger({
   return status === 403 && headers.get(forwardHeaders.refused) === null
 }
 
-/** What an answer tells about the backend; undefined when it is well. */
+/** What an answer says about the backend; undefined when it is healthy. */
 export function failureOf(answer: Pick<BackendAnswer, 'status' | 'headers'>): Failure | undefined {
   const { status } = answer
   if (status === 503 || isStranger(answer)) return 'unreachable'

@@ -20,9 +20,9 @@ export interface KeyCheckParts {
 }
 
 /**
- * Lets requests with a valid API key that is allowed `scope`, or any of several, pass. An address that has sent too many others is answered
- * 429 to all further ones, until the window is over; its valid keys go on working, since they may be somebody else's who
- * shares the address.
+ * Admits requests with a valid API key that has the scope `scope`, or any of several. After too many invalid keys, an
+ * address gets 429 for all further ones until the window is over; its valid keys keep working, since another client may
+ * share the address.
  * @param failures counts requests with invalid keys
  * @throws {ServiceError} `missing_api_key`, `invalid_api_key`, `revoked_api_key`, `expired_api_key`, `rate_limited`,
  *   `forbidden_scope`, `keys_unavailable`

@@ -26,7 +26,7 @@ export type Granted = Partial<Amounts>
 interface Admission {
   /** The state of the key's limits, including the call. */
   readonly standings: readonly Standing[]
-  /** Why the call must not run; undefined when it may. */
+  /** The error if the call must not run; undefined when it may. */
   readonly refusal: ServiceError | undefined
 }
 

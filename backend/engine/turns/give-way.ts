@@ -30,8 +30,8 @@ export function batchSlots(count: number): number {
 /**
  * The sequence that gives way to one of a tenant with nothing running: it belongs to the tenant that holds the most
  * slots, batch work comes first, then the one that has had its slot longest.
- * @param running longest first
- * @param may whether a sequence may be stopped where it is
+ * @param running the longest-held first
+ * @param may whether a sequence may be stopped at its current point
  */
 export function chooseToPause<H extends Holder>(
   running: readonly H[],
@@ -50,9 +50,9 @@ export function chooseToPause<H extends Holder>(
 /**
  * The sequence that gives way to another one of its own tenant, so that all of them progress: the one that has had
  * its slot longest.
- * @param running longest first
+ * @param running the longest-held first
  * @param waiting its `turns` are those since it gave way
- * @param may whether a sequence may be stopped where it is
+ * @param may whether a sequence may be stopped at its current point
  */
 export function chooseToRotate<H extends Holder>(
   running: readonly H[],
