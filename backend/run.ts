@@ -92,7 +92,7 @@ async function run(output: LogSink): Promise<void> {
         throw new ServiceError('model_loading', 'The model is still loading')
       },
       images: { transport: web.transport, hosts: config.imageHosts },
-      streaming: { after, heartbeatMs },
+      streaming: { after, now, heartbeatMs },
     },
   })
   const server = createBackendServer(app, tls)

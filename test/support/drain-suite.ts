@@ -15,7 +15,7 @@ import { answerJson, RecordingBackend } from './recording-backend.ts'
 
 const rootKey = 'root-key-nobody-guesses-1'
 const used = { prompt_tokens: 30, image_tokens: 0, completion_tokens: 7 }
-const delta = formatUsageComment(used) + formatEvent('delta', { text: 'A' })
+const delta = formatEvent('delta', { text: 'A' }) + formatUsageComment(used)
 const timings = {
   prepare_ms: 1,
   queue_ms: 0,

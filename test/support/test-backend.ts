@@ -234,6 +234,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       },
       streaming: {
         after: options.after ?? realAfter,
+        now: () => performance.now(),
         heartbeatMs: options.heartbeatMs ?? 60_000,
       },
     },
