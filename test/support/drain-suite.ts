@@ -134,7 +134,9 @@ export function describeDrain(
       const streams = [await openStream(), await openStream()]
       edge.kill('SIGTERM')
       for (const { rest } of streams) {
-        expect(await rest()).toMatch(/event: error\ndata: \{.*"code":"shutting_down".*\}\n\n$/)
+        const last =
+          /event: error\ndata: \{.*"code":"shutting_down".*\}\n\n: failed shutting_down\n\n$/
+        expect(await rest()).toMatch(last)
       }
       expect(await once(edge, 'exit')).toEqual([0, null])
       backend.answer = answerJson(200, { status: 'healthy' })
