@@ -42,11 +42,11 @@ export function createSampler(job: SamplerJob, choice: number, imageTokenId: num
     const model = topLogprobs === undefined ? undefined : modelLogprobs(logits, topLogprobs)
     penalties?.apply(logits)
     const allowed = packAllowed(logits, controlIdsFrom, controlStops)
-    const { top, bottom } = finiteRangeOf(allowed)
+    const range = finiteRangeOf(allowed)
     const index =
       sampling.temperature === 0
-        ? allowed.indexOf(top)
-        : draw(bins, allowed, { top, bottom }, sampling, random())
+        ? allowed.indexOf(range.top)
+        : draw(bins, allowed, range, sampling, random())
     if (index >= controlIdsFrom) return { id: controlStops[index - controlIdsFrom]! }
     const original = penalties?.originalOf(index, logits) ?? logits[index]!
     penalties?.add(index)
