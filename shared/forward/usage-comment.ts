@@ -57,7 +57,8 @@ export function readComment(line: string): StreamComment | undefined {
 }
 
 /**
- * Code of the error that a stream ended with. Inside an event's data there is no raw line break to mistake for a comment's.
+ * Code of the error that a stream ended with. An event's data holds no raw line break, so it cannot be mistaken for a
+ * comment.
  */
 export function failedCommentCode(text: string): string | undefined {
   return [...text.matchAll(new RegExp(`^${failed} (.+)\n`, 'gm'))].at(-1)?.[1]
