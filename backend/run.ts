@@ -27,6 +27,7 @@ import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
+import { readServedModel } from './served-model.ts'
 import { createTaskPool } from './processor/task-pool.ts'
 
 /** Milliseconds the inference process may take to end, once all answers are done. */
@@ -72,6 +73,7 @@ async function run(output: LogSink): Promise<void> {
     closeTimeoutMs: inferenceCloseMs,
   })
 
+  const served = await readServedModel(settings.model.checkpointDir, config)
   let describe: Describe | undefined
   const app = createBackendApp({
     running,
@@ -91,9 +93,14 @@ async function run(output: LogSink): Promise<void> {
         if (describe !== undefined) return describe(request, signal)
         throw new ServiceError('model_loading', 'The model is still loading')
       },
-      images: { transport: web.transport, hosts: config.imageHosts },
+      images: {
+        transport: web.transport,
+        hosts: config.imageHosts,
+        enabled: config.fetchesImages,
+      },
       streaming: { after, now, heartbeatMs },
     },
+    model: () => served,
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections

@@ -41,7 +41,7 @@ export function parseUsage(text: string): Usage | undefined {
 /** Bytes of the longest such comment: three numbers of 15 digits, or an error code, and some. */
 export const maxCommentBytes = 64
 
-export type StreamComment =
+type StreamComment =
   | { readonly says: 'so far' | 'end'; readonly usage: Usage }
   | { readonly says: 'failed'; readonly code: string }
 
