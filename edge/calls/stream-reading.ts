@@ -68,7 +68,8 @@ export class StreamReading {
 
   #note(line: string): void {
     const comment = readComment(line)
-    switch (comment?.says) {
+    if (comment === undefined) return
+    switch (comment.says) {
       case 'so far':
         this.#usageSoFar = comment.usage
         this.#eventsSince = 0
@@ -80,8 +81,6 @@ export class StreamReading {
         this.#errorCode = comment.code
         // The event before it was the error.
         this.#eventsSince = Math.max(0, this.#eventsSince - 1)
-        return
-      default:
     }
   }
 }
