@@ -6,10 +6,7 @@ import type { StreamRelay, StreamWatch } from '../calls/stream-relay.ts'
 /** The most bytes passed on at once: about two hundred events. */
 const pieceBytes = 16 * 1024
 
-/** Bytes kept of each piece: the end of an answer is in its last ones. */
-const tailBytes = 2_048
-
-/** Milliseconds allowed for passing on what has arrived once nothing more will: a client that left takes nothing. */
+/** Milliseconds what has come may take to be passed on, once nothing more will: a client that left takes nothing. */
 const lastWriteMs = 1_000
 
 /**
@@ -161,8 +158,8 @@ class Relay {
 }
 
 function keep(progress: Progress, piece: Uint8Array): void {
-  // Copied, because the buffer is reused.
-  progress.tail.push(piece.slice(-tailBytes))
+  // Copied, since the buffer is used again.
+  progress.tail.push(piece.slice())
   progress.bytes += piece.byteLength
 }
 
