@@ -13,7 +13,7 @@ export interface StreamOptions {
   readonly after: After
   /** Milliseconds. */
   readonly now: () => number
-  /** Milliseconds without an event after which a sign of life is sent. */
+  /** Milliseconds without an event after which a heartbeat is sent. */
   readonly heartbeatMs: number
 }
 
@@ -156,7 +156,7 @@ async function* eventTexts(
   }
 }
 
-/** A stream without a buffer of its own: text is made when it is asked for. */
+/** A stream without a buffer of its own: text is produced on demand. */
 function streamOf(texts: AsyncGenerator<string, undefined, undefined>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>(

@@ -35,12 +35,12 @@ export interface StartUp {
   readonly converted: ProgressAmount | undefined
 }
 
-/** The engine in a process of its own: whatever happens to it, this process lives on. */
+/** The engine in a separate process: whatever happens to it, this process lives on. */
 export interface Inference extends Engine {
   state(): InferenceState
   /** How far the current process is, or was when it became ready. */
   startUp(): StartUp
-  /** Settles when the model is loaded for the first time. Rejects with a text for the operator when it cannot be. */
+  /** Settles when the model is loaded for the first time. Rejects with a message for the operator when it cannot be. */
   ready(): Promise<void>
   /** Ends all jobs with `shutting_down`, then the process: by request, and after a while by SIGKILL. */
   close(): Promise<void>

@@ -29,7 +29,7 @@ async function start(): Promise<void> {
   const logger = createLog(config.logLevel, sink)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
-  for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
+  for (const slip of slips) logger.warn(slip, 'a variable that nothing reads')
   const { client, lookForCertificates, certificateIsValid } = await openClient(
     config,
     logger,

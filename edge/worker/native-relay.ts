@@ -6,7 +6,7 @@ import type { StreamRelay, StreamWatch } from '../calls/stream-relay.ts'
 /** The most bytes passed on at once: about two hundred events. */
 const pieceBytes = 16 * 1024
 
-/** Milliseconds what has come may take to be passed on, once nothing more will: a client that left takes nothing. */
+/** Milliseconds allowed for passing on what has arrived once nothing more will: a client that left takes nothing. */
 const lastWriteMs = 1_000
 
 /**
@@ -158,7 +158,7 @@ class Relay {
 }
 
 function keep(progress: Progress, piece: Uint8Array): void {
-  // Copied, since the buffer is used again.
+  // Copied, because the buffer is reused.
   progress.tail.push(piece.slice())
   progress.bytes += piece.byteLength
 }
