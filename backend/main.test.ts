@@ -1,12 +1,23 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificates, until } from '../test/support/test-backend.ts'
+import { TestHub } from '../test/support/test-hub.ts'
 import type { CertificateSet } from '../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet
@@ -183,6 +194,45 @@ describe('the backend program', () => {
     child.disconnect()
     expect(await ended).toEqual([0, null])
     expect(output.stderr).toBe('')
+  })
+
+  describe('given the name of a model on the hub', () => {
+    let hub: TestHub
+    beforeAll(async () => {
+      hub = await TestHub.start()
+      const nano = 'models/kimi-vl-nano'
+      const files = readdirSync(nano).map((name) => [name, readFileSync(join(nano, name))] as const)
+      hub.models.set('moonshotai/Nano', { commit: 'e'.repeat(40), files: new Map(files) })
+    })
+    afterAll(() => hub.close())
+    const settings = () => ({
+      MODEL_PATH: 'moonshotai/Nano',
+      HF_ENDPOINT: hub.endpoint,
+      HF_HOME: join(stateDir, 'home'),
+    })
+
+    it('downloads it, ends with 0 in the midst of that, goes on, and serves', async () => {
+      hub.pauseMs = 200
+      const first = start(settings())
+      const small = join(stateDir, 'checkpoints', 'moonshotai--Nano.partial', 'config.json')
+      await until(() => existsSync(small))
+      first.child.kill('SIGTERM')
+      expect(await first.ended).toEqual([0, null])
+      hub.pauseMs = 0
+      const { child, output, ended } = start(settings())
+      await readyOf(child)
+      expect(output.stdout).toContain('of them are here')
+      child.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
+    })
+
+    it('says what the hub says', async () => {
+      const { output, ended } = start({ ...settings(), MODEL_PATH: 'moonshotai/None' })
+      expect(await ended).toEqual([1, null])
+      expect(output.stderr).toMatch(
+        /^Cannot load the model in moonshotai\/None: there is no folder .* answers 401 .*\n$/,
+      )
+    })
   })
 
   it('names a taken port in one line', async () => {

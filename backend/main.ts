@@ -16,7 +16,7 @@ import { backendSettingNames, parseConfig, type BackendConfig } from './config.t
 import { createDescriber, type Describe } from './describe.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { createBackendApp } from './http/app.ts'
-import { BodyMemory } from './http/body-memory.ts'
+import { BodyMemory } from '../shared/bytes/body-memory.ts'
 import { connectionLimit } from './http/connection-limit.ts'
 import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { readRunningAddress } from '../shared/node/running-address.ts'
 import type { CliParts } from './cli-parts.ts'
 import { CliError } from './cli-error.ts'
 
@@ -61,8 +62,9 @@ export class AdminClient {
   }
 
   #baseUrl(): URL {
-    const { DESCRIBE_URL, PORT } = this.#parts.environment
-    const text = DESCRIBE_URL || `http://127.0.0.1:${PORT || '8787'}`
+    const { DESCRIBE_URL, PORT, STATE_DIR } = this.#parts.environment
+    const running = readRunningAddress(STATE_DIR || '.local')?.url
+    const text = DESCRIBE_URL || running || `http://127.0.0.1:${PORT || '8787'}`
     if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text)
     throw new CliError('DESCRIBE_URL must be an http or https URL')
   }

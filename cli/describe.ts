@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
 import { withDotEnv } from '../shared/node/dot-env.ts'
 import { certsCommand } from './certs-command.ts'
 import { CliError } from './cli-error.ts'
@@ -17,11 +18,12 @@ const parts: CliParts = {
 const program = new Command('describe')
   .enablePositionalOptions()
   .description('Administer a describe server')
+  .version(packageJson.version)
   .addHelpText(
     'after',
     `
 Settings (environment or .env):
-  DESCRIBE_URL      address of the edge; default http://127.0.0.1:8787
+  DESCRIBE_URL      address of the edge; default: where npm start runs here
   DESCRIBE_API_KEY  a key with the scope admin; default: the one in STATE_DIR/api-key`,
   )
   .addCommand(keysCommand(parts))

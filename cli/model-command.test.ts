@@ -182,7 +182,7 @@ describe('model', () => {
     expect(again.stdout).toMatch(/, [\d.]+ \w+ of them are here\n/)
   })
 
-  it('says what is wrong in one line', async () => {
+  it('says what is wrong in one line', { timeout: 120_000 }, async () => {
     expect(await run('errors', 'pull', 'moonshotai/None')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^moonshotai\/None@main: .* answers 401 .*\n$/) as string,
@@ -194,6 +194,10 @@ describe('model', () => {
     expect(await run('errors', 'verify', '/nowhere')).toMatchObject({
       code: 1,
       stderr: 'there is no folder /nowhere\n',
+    })
+    expect(await run('errors', 'verify', 'moonshotai/None')).toMatchObject({
+      code: 1,
+      stderr: 'moonshotai/None is not on this machine: describe model pull moonshotai/None\n',
     })
     const help = await run('errors', '--help')
     expect(help).toMatchObject({ code: 0, stderr: '' })

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../shared/api/errors.ts'
 import { maxImages } from '../shared/api/limits.ts'
 import { edgeRoutes, routes } from '../shared/api/routes.ts'
+import { BodyMemory } from '../shared/bytes/body-memory.ts'
 import { parseForm } from '../test/support/form.ts'
 import { testKeys } from '../test/support/test-keys.ts'
 import { testPlatform, type TestPlatformParts } from '../test/support/test-platform.ts'
@@ -131,6 +132,83 @@ describe('createEdgeApp()', () => {
   })
 })
 
+describe('what requests make the edge hold', () => {
+  const urls = ['https://a.example.com/1', 'https://a.example.com/2']
+  const kB = new Uint8Array(1_000)
+  const picture = () => new Response(Buffer.concat([png, kB]))
+  const sized = (bytes: number) => ({
+    'x-api-key': 'right-key',
+    'content-type': 'application/json',
+    'content-length': String(bytes),
+  })
+
+  it('counts fetched images and their copy before they are held, and gives all back', async () => {
+    const bodyMemory = new BodyMemory(9_000)
+    const fetchPublic = async () => picture()
+    const { post, calls } = createTestEdge({ bodyMemory, fetchPublic })
+    const headers = sized(100)
+    const ask = (image_url: string[]) =>
+      post('/generate/image_url', { prompt: 'Hi', image_url }, { headers })
+    expect((await ask(urls)).status).toBe(200)
+    expect(bodyMemory.held).toBe(0)
+    const refused = await ask([...urls, 'https://a.example.com/3'])
+    const { error } = (await refused.clone().json()) as ErrorBody
+    expect(await errorOf(refused)).toEqual([429, 'queue_full', null])
+    expect(error.message).toMatch(/^Your requests together .* over the limit of 4500$/)
+    expect([bodyMemory.held, calls.length]).toEqual([0, 1])
+  })
+
+  it.each([
+    ['an invalid body', {}, 400],
+    ['a failing backend', { prompt: 'Hi' }, 503],
+  ])('gives all back after %s', async (_what, value, status) => {
+    const bodyMemory = new BodyMemory(10_000)
+    const backend = () => Promise.reject(new Error('gone'))
+    const { post } = createTestEdge({ bodyMemory, backend })
+    expect((await post('/generate/text', value, { headers: sized(20) })).status).toBe(status)
+    expect(bodyMemory.held).toBe(0)
+  })
+
+  it('refuses a body before it is read, and one of unknown length by the most it may have', async () => {
+    const bodyMemory = new BodyMemory(4_000_000)
+    const { app } = createTestEdge({ bodyMemory })
+    const ask = (headers: Record<string, string>) =>
+      app.request('/generate/text', {
+        method: 'POST',
+        headers: { 'x-api-key': 'right-key', 'content-type': 'application/json', ...headers },
+        body: new ReadableStream(
+          { pull: () => expect.fail('The body was read') },
+          { highWaterMark: 0 },
+        ),
+        duplex: 'half',
+      })
+    for (const headers of [
+      { 'content-length': '2000001' },
+      {},
+      { 'content-length': '1000001', 'idempotency-key': 'a' },
+    ]) {
+      expect(await errorOf(await ask(headers))).toEqual([429, 'queue_full', null])
+    }
+    expect(bodyMemory.held).toBe(0)
+  })
+
+  it('no longer holds a body whose client has left', async () => {
+    const bodyMemory = new BodyMemory(Infinity)
+    const { app } = createTestEdge({ bodyMemory })
+    let fail = (_error: Error): void => undefined
+    const body = new ReadableStream({
+      start: (controller) => void (fail = (error) => controller.error(error)),
+    })
+    const headers = { 'x-api-key': 'right-key', 'content-length': '9999', 'idempotency-key': 'a' }
+    const init = { method: 'POST', headers, body, duplex: 'half' as const }
+    const pending = app.request('/generate/image', init)
+    await expect.poll(() => bodyMemory.held).toBe(2 * 9_999)
+    fail(new Error('gone'))
+    expect((await pending).status).toBe(499)
+    expect(bodyMemory.held).toBe(0)
+  })
+})
+
 describe('keys that are not valid', () => {
   const setUp = () => {
     let address = '2001:db8::1'
@@ -216,6 +294,20 @@ describe('GET /health', () => {
     clock.ms = 1_000
     await app.request('/health')
     expect(calls).toHaveLength(2)
+  })
+
+  it('asks it once for all that want to know at the same time', async () => {
+    const { app, calls } = createTestEdge({
+      backend: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        return Response.json({ status: 'healthy' })
+      },
+    })
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, async () => app.request('/health')),
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(calls).toHaveLength(1)
   })
 
   it.each([

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { errorResponse, ServiceError, toServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
-import { type EdgeRouteName, edgeRoutes } from '../shared/api/routes.ts'
+import { type EdgeRouteName, edgeRoutes, noSuchPath } from '../shared/api/routes.ts'
 import { auditRefusals } from './admin/audit-refusals.ts'
 import { keyRoutes } from './admin/key-routes.ts'
 import { usageRoute } from './admin/usage-route.ts'
@@ -10,6 +10,7 @@ import { Call } from './calls/call.ts'
 import type { EdgeContext, EdgeEnv, EdgeHandler, EdgeMiddleware } from './calls/context.ts'
 import { cutRevokedStream } from './calls/cut-revoked-stream.ts'
 import { guardAddress } from './calls/guard-address.ts'
+import { holdBytes, Receiving } from './calls/hold-bytes.ts'
 import { logCalls } from './calls/log-call.ts'
 import { runCalls } from './calls/run-call.ts'
 import { turnAwayWhen } from './calls/stopping.ts'
@@ -22,6 +23,7 @@ import { routeTable } from './routes/route-table.ts'
 /** The edge, the same on every platform: request id, log, address guard, key, `Idempotency-Key`, then the route. */
 export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   const run = runCalls(platform)
+  const receiving = new Receiving()
   const failures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
   const app = new Hono<EdgeEnv>()
   app.use(begin(platform))
@@ -40,14 +42,18 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   }
   for (const route of routeTable(platform)) {
     const { method, path } = route
-    if ('answer' in route) app.on(method, path, route.answer)
-    else if (route.keepsAnswers) app.on(method, path, idempotent(platform), run(route.read))
+    if ('answer' in route) {
+      app.on(method, path, route.answer)
+      continue
+    }
+    app.on(method, path, holdBytes(platform, receiving, route.readsWhole))
+    if (route.keepsAnswers) app.on(method, path, idempotent(platform), run(route.read))
     else app.on(method, path, run(route.read))
   }
   app.route('/', keyRoutes(platform))
   app.route('/', usageRoute(platform))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
-  app.notFound((c) => answerError(new ServiceError('not_found', 'There is no such path'), c))
+  app.notFound((c) => answerError(new ServiceError('not_found', noSuchPath), c))
   return app
 }
 

@@ -3,6 +3,7 @@ import type { UsageParts } from './admin/usage-route.ts'
 import type { CutRevokedParts } from './calls/cut-revoked-stream.ts'
 import type { EdgeContext } from './calls/context.ts'
 import type { GuardParts } from './calls/guard-address.ts'
+import type { HoldParts } from './calls/hold-bytes.ts'
 import type { LogParts } from './calls/log-call.ts'
 import type { RunParts } from './calls/run-call.ts'
 import type { IdempotencyParts } from './idempotency/idempotent.ts'
@@ -20,6 +21,7 @@ export type Platform = RunParts &
   KeyRouteParts &
   UsageParts &
   GuardParts &
+  HoldParts &
   CutRevokedParts &
   LogParts & {
     readonly keys: ApiKeys

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
+import { withDotEnv } from '../shared/node/dot-env.ts'
+import { readRunningAddress } from '../shared/node/running-address.ts'
 import { detectImageType } from '../shared/fetch/detect-image-type.ts'
 import type { ImageFile, LoadApi } from './load/load-api.ts'
 import {
   defaultConcurrency,
-  defaultUrl,
   loadCommand,
   maxConcurrency,
   parseLoadOptions,
@@ -15,8 +16,14 @@ import { measureLoad } from './load/measure-load.ts'
 import { nativeApi } from './load/native-api.ts'
 import { openAiApi } from './load/openai-api.ts'
 
-/** The key `npm start` makes. */
-const keyFile = '.local/api-key'
+const environment = withDotEnv(process.env, '.env')
+const stateDir = environment['STATE_DIR'] || '.local'
+
+/** Where `npm start` runs here, or would. */
+function localUrl(): URL {
+  const running = readRunningAddress(stateDir)?.url
+  return new URL(running ?? `http://127.0.0.1:${environment['PORT'] || '8787'}`)
+}
 
 async function readImage(file: string): Promise<ImageFile> {
   const bytes = new Uint8Array(await readFile(file))
@@ -25,12 +32,12 @@ async function readImage(file: string): Promise<ImageFile> {
   return { name: basename(file), type, bytes }
 }
 
-/** A key that was not meant for another server does not go there: the file is for the default URL only. */
-async function findKey({ key, url }: LoadOptions): Promise<string | undefined> {
-  const given = key ?? process.env['DESCRIBE_API_KEY']
+/** A key that was not meant for another server does not go there: the file is for the local one only. */
+async function findKey({ key }: LoadOptions, url: URL): Promise<string | undefined> {
+  const given = key ?? environment['DESCRIBE_API_KEY']
   if (given !== undefined && given !== '') return given
-  if (url.href !== new URL(defaultUrl).href) return undefined
-  const text = await readFile(keyFile, 'utf8').catch(() => '')
+  if (url.origin !== localUrl().origin) return undefined
+  const text = await readFile(join(stateDir, 'api-key'), 'utf8').catch(() => '')
   return text.trim() || undefined
 }
 
@@ -49,10 +56,10 @@ function untilInterrupted(): AbortSignal {
 }
 
 async function measure(options: LoadOptions): Promise<number> {
-  const { url, requests, rate, timeoutMs } = options
+  const { url = localUrl(), requests, rate, timeoutMs } = options
   const concurrency =
     options.concurrency ?? (rate === undefined ? defaultConcurrency : maxConcurrency)
-  const target = { url, key: await findKey(options), api: await createApi(options), timeoutMs }
+  const target = { url, key: await findKey(options, url), api: await createApi(options), timeoutMs }
   const pace = rate === undefined ? '' : `, ${rate} per second`
   console.error(`${requests} requests${pace}, at most ${concurrency} at once, to ${url.href}`)
   const schedule = { requests, concurrency, ratePerSecond: rate }

@@ -1,3 +1,5 @@
+import { Command } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
 import { readDotEnv, withDotEnv } from '../shared/node/dot-env.ts'
 import { ConfigError } from '../shared/node/environment.ts'
 import { sayError } from '../shared/node/end-process.ts'
@@ -14,7 +16,8 @@ const lastLinesMs = 500
  * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of the edge.
  * @returns the exit code
  */
-export async function main(): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
+  parseArguments(given)
   const terminal = openTerminal()
   const print = (line: string) => terminal.write(`${line}\n`)
   for (const line of settingWarnings(readDotEnv('.env'), process.env)) sayError(line)
@@ -56,12 +59,46 @@ function nextSignal(): Promise<string> {
   })
 }
 
+/** There is nothing to say on the command line; what is said there must not be lost without a word. */
+function parseArguments(given: readonly string[]): void {
+  new Command('npm start')
+    .description('Runs backend and edge on this machine, until Ctrl-C')
+    .version(packageJson.version)
+    .addHelpText(
+      'after',
+      '\nSettings, such as PORT, stand in the environment or in .env: see .env.example.',
+    )
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `${text}npm start takes its settings from the environment or .env: PORT=9000 npm start\n`,
+        ),
+    })
+    .allowExcessArguments(false)
+    .parse([...given], { from: 'user' })
+}
+
 function announce(
-  { url, backendUrl, apiKeyFile }: ReadyProduct,
+  { url, backendUrl, apiKeyFile, logsDir, isOpen }: ReadyProduct,
   print: (line: string) => void,
 ): void {
-  print(`The backend takes clients with a certificate at ${backendUrl}
+  const open = isOpen
+    ? '\nIt is open to the network, without TLS: put a proxy with TLS in front'
+    : ''
+  print(`
+The backend takes clients with a certificate at ${backendUrl}
+Logs are in ${logsDir}; their times are UTC, those shown here are this machine's (${offsetOf(new Date())})${open}
+
 ready ${url}
 The API key is in ${apiKeyFile}. Try:
-curl -H "X-API-Key: $(cat '${apiKeyFile}')" -F prompt='Describe this image.' -F images=@${samplePicture} ${url}/generate/image`)
+curl -H "X-API-Key: $(cat '${apiKeyFile}')" -F prompt='Describe this image.' -F images=@${samplePicture} ${url}/generate/image
+`)
+}
+
+/** Such as `UTC+02:00`. */
+function offsetOf(date: Date): string {
+  const minutes = -date.getTimezoneOffset()
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60]
+  const two = (value: number) => String(value).padStart(2, '0')
+  return `UTC${minutes < 0 ? '-' : '+'}${two(hours)}:${two(rest)}`
 }

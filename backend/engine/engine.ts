@@ -107,6 +107,8 @@ class StepEngine implements LocalEngine {
       throughput: this.#throughput,
       // Rows that steps of one token made are not those that chunks would make, to the last bit.
       keepAnswers: !deterministic,
+      weightOf: (tenant) => options.tenantWeights?.get(tenant) ?? 1,
+      mayPause: (sequence) => !this.#vision.looksFor(sequence),
     })
     this.#vision = new VisionStage(model, caches.imageBytes ?? 0)
     this.#steps = new StepRunner({ model, memory: this.#memory, now: this.#now })
@@ -148,10 +150,11 @@ class StepEngine implements LocalEngine {
   }
 
   snapshot(): EngineSnapshot {
-    const { running } = this.#slots
+    const { running, paused } = this.#slots
     return {
       slots: this.#model.info.slots,
       slotsInUse: running.length,
+      paused: paused.length,
       queued: this.#slots.queued,
       queuedInteractive: this.#waiting.sizeOf('interactive'),
       queuedBatch: this.#waiting.sizeOf('batch'),
@@ -159,7 +162,10 @@ class StepEngine implements LocalEngine {
       queuedWork: this.#waiting.work,
       queueWorkLimit: this.#queueWorkLimit,
       workPerSecond: this.#throughput.workPerSecond,
-      cachedTokens: running.reduce((sum, sequence) => sum + sequence.cachedTokens, 0),
+      cachedTokens: [...running, ...paused].reduce(
+        (sum, { cachedTokens }) => sum + cachedTokens,
+        0,
+      ),
       memory: {
         limitTokens: this.#memory.limitTokens,
         bytesPerToken: this.#model.info.cacheBytesPerToken,
@@ -248,7 +254,7 @@ class StepEngine implements LocalEngine {
     while (!this.#slots.idle) {
       this.#turn += 1
       this.#slots.takeBack()
-      this.#slots.handOut()
+      this.#slots.handOut(this.#turn)
       const visionWork = this.#vision.beforeTurn(this.#slots.running)
       const stepWork = await this.#turns.run(this.#slots.running, this.#turn)
       this.#slots.takeBack()

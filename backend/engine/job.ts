@@ -98,6 +98,8 @@ interface MemorySnapshot {
 export interface EngineSnapshot {
   readonly slots: number
   readonly slotsInUse: number
+  /** Sequences that gave way to other tenants, and go on later. */
+  readonly paused: number
   readonly queued: number
   /** The two kinds of `queued`. */
   readonly queuedInteractive: number

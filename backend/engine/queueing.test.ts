@@ -81,7 +81,7 @@ describe('fair shares', () => {
     const delayed = await ask(single)
     expect(delayed.ids).toEqual(alone.ids)
     const { queueMs } = delayed.end.timings
-    expect(queueMs).toBe(endsMs.find((ms) => ms > arrivedMs)! - arrivedMs)
+    expect(queueMs).toBeLessThanOrEqual(endsMs.find((ms) => ms > arrivedMs)! - arrivedMs)
     expect(delayed.tookMs - queueMs).toBeLessThanOrEqual(1.5 * alone.tookMs)
     await end()
     await idle(engine)

@@ -66,14 +66,21 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
    * @param canRun asked of one item of each tenant, in turn, until one can; by default any can
    */
   take(canRun: (item: Item) => boolean = () => true): Item | undefined {
+    const item = this.peek(canRun)
+    if (item === undefined) return undefined
+    const tenant = this.#tenants.get(item.tenant)!
+    this.#remove(tenant, item)
+    tenant.charged += item.estimatedWork / tenant.weight
+    tenant.running.set(item, item.estimatedWork)
+    tenant.lastTurn = ++this.#turns
+    return item
+  }
+
+  /** The item that `take` would take, which stays in. */
+  peek(canRun: (item: Item) => boolean): Item | undefined {
     for (const tenant of this.#inTurn()) {
       const item = tenant.waiting.values().next().value
-      if (item === undefined || !canRun(item)) continue
-      this.#remove(tenant, item)
-      tenant.charged += item.estimatedWork / tenant.weight
-      tenant.running.set(item, item.estimatedWork)
-      tenant.lastTurn = ++this.#turns
-      return item
+      if (item !== undefined && canRun(item)) return item
     }
     return undefined
   }

@@ -1,6 +1,6 @@
 import { Hono, type Handler } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
-import { routes } from '../../shared/api/routes.ts'
+import { noSuchPath, routes } from '../../shared/api/routes.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
@@ -43,7 +43,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
     app.all(path, methodNotAllowed(method === 'GET' ? 'GET, HEAD' : method))
   }
   app.notFound(() => {
-    throw new ServiceError('not_found', 'There is nothing at this address')
+    throw new ServiceError('not_found', noSuchPath)
   })
   app.onError((thrown, c) => {
     const exchange = c.get('exchange')

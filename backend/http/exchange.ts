@@ -3,7 +3,7 @@ import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import type { FinishReason, Timings, Usage } from '../../shared/api/events.ts'
 import { toServiceError, type ErrorCode, type ServiceError } from '../../shared/api/errors.ts'
 import { tenantOfClient, tenantOfKey } from '../tenant.ts'
-import type { BodyMemory } from './body-memory.ts'
+import type { BodyMemory } from '../../shared/bytes/body-memory.ts'
 
 /** What Hono hands to every handler of the backend. */
 export interface BackendEnv {

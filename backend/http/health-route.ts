@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { routes } from '../../shared/api/routes.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
 import type { CertificateStatus } from '../../shared/node/certificates/certificate-watch.ts'
@@ -20,13 +21,13 @@ export function mountHealthRoutes(
   app: Hono<BackendEnv>,
   { readiness, snapshot, certificates }: HealthParts,
 ): void {
-  app.get(routes.health.path, (c) => {
+  app.get(routes.health.path, () => {
     const state = readiness()
-    if (state === 'ready') return c.json({ status: 'healthy' })
-    return c.json({ status: 'unavailable', reason: state }, 503)
+    if (state === 'ready') return jsonAnswer({ status: 'healthy' })
+    return jsonAnswer({ status: 'unavailable', reason: state }, 503)
   })
 
-  app.get(statusPath, (c) =>
-    c.json({ inference: readiness(), engine: snapshot(), certificates: certificates() }),
+  app.get(statusPath, () =>
+    jsonAnswer({ inference: readiness(), engine: snapshot(), certificates: certificates() }),
   )
 }

@@ -30,13 +30,13 @@ const handshakeProblems: Readonly<Record<string, string>> = {
 export function logRefusals(server: Server, log: Log, now: () => number): void {
   const pending = new PendingHandshakes(server)
   const loggedAt = new Map<string, number>()
-  const warn = (client: string | undefined, message: string) => {
-    const what = `${client} ${message}`
+  const warn = (address: string | undefined, message: string) => {
+    const what = `${address} ${message}`
     if (now() - (loggedAt.get(what) ?? -Infinity) < repeatMs) return
     loggedAt.delete(what)
     loggedAt.set(what, now())
     if (loggedAt.size > maxRemembered) loggedAt.delete(loggedAt.keys().next().value!)
-    log.warn({ client: client ?? null }, message)
+    log.warn({ address: address ?? null }, message)
   }
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const address = pending.addressOf(socket)

@@ -1,3 +1,4 @@
+import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { errorBody } from '../../shared/api/errors.ts'
 import type { ChoiceAnswer, GenerateAnswer, GenerationEvent } from '../../shared/api/events.ts'
 import { formatEvent, heartbeatText } from '../../shared/api/sse.ts'
@@ -50,7 +51,7 @@ export async function wholeAnswer(
         ...(withLogprobs && { logprobs: own.flatMap(({ logprobs = [] }) => logprobs) }),
       } satisfies ChoiceAnswer
     })
-    return Response.json({
+    return jsonAnswer({
       ...outputs[0]!,
       ...(outputs.length > 1 && { outputs }),
       usage: event.usage,

@@ -70,7 +70,7 @@ describe('the client certificate', () => {
 })
 
 describe('refused clients', () => {
-  const refusals = () => backend.logLines.map(({ msg, client }) => [msg, client])
+  const refusals = () => backend.logLines.map(({ msg, address }) => [msg, address])
 
   /** Connects with certificates of the test's own. @returns what the log says then */
   async function refusedWith(identity: { cert?: string; key?: string }, ca = certificates.ca) {

@@ -1,8 +1,10 @@
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
+import { noSuchPath } from '../../shared/api/routes.ts'
 import { requestIdFrom } from '../../shared/api/request-id.ts'
 import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { drainUpload } from './drain-upload.ts'
@@ -23,6 +25,12 @@ const keepAliveTimeoutMs = 65_000
 /** Milliseconds that answers which did not end in time may take to say goodbye. */
 const goodbyeMs = 500
 
+/**
+ * Milliseconds in which clients with open connections still hear that the server stops, once nothing runs any more. A
+ * connection that is closed just when a request is sent on it would cost that request; a client that heard sends none.
+ */
+const lingerMs = 300
+
 const minVersion = 'TLSv1.2'
 
 /** An HTTPS server that talks only to clients with a certificate of our own authority. Not listening yet. */
@@ -32,10 +40,7 @@ export function createBackendServer(app: Hono<BackendEnv>, tls: TlsIdentity): Se
     autoCleanupIncoming: false,
     // Reached only by a target or a Host header that makes no URL.
     errorHandler: () =>
-      errorResponse(
-        new ServiceError('not_found', 'There is nothing at this address'),
-        requestIdFrom(undefined),
-      ),
+      errorResponse(new ServiceError('not_found', noSuchPath), requestIdFrom(undefined)),
   })
   const options = {
     ...tls,
@@ -74,6 +79,10 @@ export function listen(server: Server, port: number, host: string): Promise<numb
   })
 }
 
+function hasConnections(server: Server): Promise<boolean> {
+  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count > 0)))
+}
+
 export interface Drain {
   /** Milliseconds that answers in the making may take. */
   readonly drainMs: number
@@ -95,6 +104,8 @@ export async function stopServer(
   if (!isIdle) {
     running.abortAll(new ServiceError('shutting_down', 'The server is stopping'))
     await settlesWithin(idle, goodbyeMs)
+  } else if (await hasConnections(server)) {
+    await wait(lingerMs, undefined, { signal: hurry }).catch(() => undefined)
   }
   server.close()
   server.closeAllConnections()

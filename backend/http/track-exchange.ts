@@ -8,7 +8,7 @@ import type { BackendEnv, Exchange, RunningExchanges } from './exchange.ts'
 export function trackExchange(running: RunningExchanges): MiddlewareHandler<BackendEnv> {
   return async function track(c, next) {
     const exchange = running.open(requestIdFrom(c.req.header(requestIdHeader)))
-    watchClient(exchange, c.env)
+    watchClient(exchange, c.env, running)
     c.set('exchange', exchange)
     await next()
     c.res.headers.set(requestIdHeader, exchange.requestId)
@@ -19,14 +19,22 @@ export function trackExchange(running: RunningExchanges): MiddlewareHandler<Back
  * Ends the exchange when its answer is sent or its socket is gone. The socket is asked, not the request or the
  * answer: of pipelined requests, only the first one's answer would ever hear of a client that left.
  */
-function watchClient(exchange: Exchange, { incoming: { socket }, outgoing }: HttpBindings): void {
+function watchClient(
+  exchange: Exchange,
+  { incoming: { socket }, outgoing }: HttpBindings,
+  running: RunningExchanges,
+): void {
   const leave = () => {
     exchange.abort(new ServiceError('cancelled', 'The client left before its answer was complete'))
     exchange.facts.errorCode ??= 'cancelled'
     exchange.end()
   }
   socket.once('close', leave)
-  outgoing.once('finish', () => exchange.end())
+  outgoing.once('finish', () => {
+    // Or the client might send its next request in the moment in which the connection is closed.
+    if (running.closing) socket.end()
+    exchange.end()
+  })
   exchange.onEnd(() => socket.off('close', leave))
 }
 

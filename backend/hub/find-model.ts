@@ -11,21 +11,33 @@ interface FindOptions extends DownloadModelOptions {
 }
 
 /**
- * The folder MODEL_PATH means: the one it names; or, given a name on the hub, the one that was downloaded, in the
- * hub's own cache or by this server, else downloaded now.
- * @returns MODEL_PATH itself when it is neither
- * @throws {HubError} when the download fails
+ * The folder MODEL_PATH means on this machine: the one it names; or, given a name on the hub, the one that this server
+ * has downloaded, or a snapshot in the hub's own cache.
+ * @returns undefined for a name on the hub that is not here
  */
-export async function findModel(modelPath: string, options: FindOptions): Promise<string> {
+export async function findLocalModel(
+  modelPath: string,
+  { checkpointsDir, cacheDir }: { readonly checkpointsDir: string; readonly cacheDir: string },
+): Promise<string | undefined> {
   const name = parseHubName(modelPath)
   if (name === undefined || existsSync(modelPath)) return modelPath
-  const own = path.join(options.checkpointsDir, folderNameOf(name))
+  const own = path.join(checkpointsDir, folderNameOf(name))
   if ((await readHubRecord(own)) !== undefined) return own
-  const cached = await findInHubCache(options.settings.cacheDir, name)
-  if (cached !== undefined) return cached
+  return findInHubCache(cacheDir, name)
+}
+
+/**
+ * The same, downloading what is not here.
+ * @throws {HubError} when that is forbidden or fails
+ */
+export async function findModel(modelPath: string, options: FindOptions): Promise<string> {
+  const { settings, checkpointsDir } = options
+  const { cacheDir, offline } = settings
+  const local = await findLocalModel(modelPath, { checkpointsDir, cacheDir })
+  if (local !== undefined) return local
   try {
-    if (options.settings.offline) throw new HubError('HF_HUB_OFFLINE forbids to download it')
-    return await downloadModel(name, options)
+    if (offline) throw new HubError('HF_HUB_OFFLINE forbids to download it')
+    return await downloadModel(parseHubName(modelPath)!, options)
   } catch (cause) {
     if (!(cause instanceof HubError)) throw cause
     const problem = `there is no folder ${modelPath}, and as a model on the hub: ${cause.message}`

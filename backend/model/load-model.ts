@@ -68,7 +68,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
     hiddenSize: text.hidden_size,
   })
   const cache = new KvCache({
-    slots: options.slots,
+    slots: 2 * options.slots,
     layerCount: text.num_hidden_layers,
     width: text.kv_lora_rank + text.qk_rope_head_dim,
     maxTokens: text.max_position_embeddings,

@@ -38,7 +38,7 @@ export interface ModelInfo {
   readonly hiddenSize: number
   /** Most tokens one sequence may hold, prompt and answer together. */
   readonly contextTokens: number
-  /** Most sequences that may be open at once, and take part in one step. */
+  /** Most sequences in one step. Twice as many slots may be open: some wait, with what they have read. */
   readonly slots: number
   /** Side of a patch in pixels, and how many patches along each side become one token. */
   readonly patchSize: number

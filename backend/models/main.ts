@@ -4,7 +4,7 @@ import { withDotEnv } from '../../shared/node/dot-env.ts'
 import { ConfigError } from '../../shared/node/environment.ts'
 import type { Report } from '../../shared/progress/progress.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
-import { findModel } from '../hub/find-model.ts'
+import { findLocalModel } from '../hub/find-model.ts'
 import { downloadModel } from '../hub/download-model.ts'
 import { HubError } from '../hub/hub-error.ts'
 import { parseHubName } from '../hub/hub-name.ts'
@@ -38,13 +38,12 @@ function settings(): ModelSettings {
 
 /** The checkpoint a command is about, without downloading one. */
 async function checkpointOf(model: string | undefined, options: ModelSettings): Promise<string> {
-  const hub = { ...options.hub, offline: true }
-  const folder = await findModel(model ?? options.modelPath, {
-    ...options,
-    settings: hub,
-    report,
-    signal,
-  })
+  const { checkpointsDir, modelPath, hub } = options
+  const name = model ?? modelPath
+  const folder = await findLocalModel(name, { checkpointsDir, cacheDir: hub.cacheDir })
+  if (folder === undefined) {
+    throw new HubError(`${name} is not on this machine: describe model pull ${name}`)
+  }
   await checkModelFolder(folder)
   return folder
 }

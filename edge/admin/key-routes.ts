@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import * as z from 'zod'
+import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import {
   changeKeyFields,
@@ -48,7 +49,7 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
     const { id, text, hash } = await keys.issue()
     const key = { id, hash, note, scopes, limits: limitsOf(limits), expiresAt }
     const record = await reach(() => keyStore.create(key))
-    return answer(c, noted(platform, c, record, 'created'), 201, text)
+    return answer(noted(platform, c, record, 'created'), 201, text)
   })
 
   app.get(listKeys.path, check('query', listKeysQuery), async (c) => {
@@ -56,19 +57,19 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
     const records = await reach(() => keyStore.list(limit + 1, after))
     if (records === undefined) throw noSuchPage(after)
     const page = { keys: records.slice(0, limit).map(view), has_more: records.length > limit }
-    return c.json(page, 200, noStore)
+    return jsonAnswer(page, 200, noStore)
   })
 
   app.get(showKey.path, check('param', idParam), async (c) => {
     const { id } = c.req.valid('param')
-    return answer(c, view(found(id, await reach(() => keyStore.get(id)))))
+    return answer(view(found(id, await reach(() => keyStore.get(id)))))
   })
 
   app.patch(changeKey.path, check('param', idParam), jsonBody(changeKeyFields), async (c) => {
     const { id } = c.req.valid('param')
     const fields = c.req.valid('json')
     const record = found(id, await reach(() => keyStore.update(id, changesOf(fields))))
-    return answer(c, noted(platform, c, record, 'changed', Object.keys(fields)))
+    return answer(noted(platform, c, record, 'changed', Object.keys(fields)))
   })
 
   app.delete(removeKey.path, check('param', idParam), async (c) => {
@@ -76,7 +77,7 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
     const record = found(id, await reach(() => keyStore.remove(id)))
     noted(platform, c, record, 'removed')
     await forgetAnswers(platform, c, id)
-    return c.json({ id, removed: true }, 200, noStore)
+    return jsonAnswer({ id, removed: true }, 200, noStore)
   })
 
   app.post(revokeKey.path, check('param', idParam), async (c) => {
@@ -84,7 +85,7 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
     const record = found(id, await reach(() => keyStore.revoke(id)))
     const revoked = noted(platform, c, record, 'revoked')
     await forgetAnswers(platform, c, id)
-    return answer(c, revoked)
+    return answer(revoked)
   })
 
   const rotation = jsonBody(rotateKeyFields, { optional: true })
@@ -97,7 +98,7 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
       const message = `Cannot rotate key ${id}: it is ${statusOf(record, wallClock())}`
       throw new ServiceError('key_not_active', message)
     }
-    return answer(c, noted(platform, c, record, 'rotated'), 200, text)
+    return answer(noted(platform, c, record, 'rotated'), 200, text)
   })
   return app
 }
@@ -106,8 +107,8 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
 const noStore = { 'cache-control': 'no-store' }
 
 /** @param key the key itself, the one time it is shown */
-function answer(c: EdgeContext, view: KeyView, status: 200 | 201 = 200, key?: string): Response {
-  return c.json(key === undefined ? view : { key, ...view }, status, noStore)
+function answer(view: KeyView, status: 200 | 201 = 200, key?: string): Response {
+  return jsonAnswer(key === undefined ? view : { key, ...view }, status, noStore)
 }
 
 function found(id: string, record: KeyRecord | undefined): KeyRecord {

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { adminRoutes } from '../../shared/api/routes.ts'
 import { usageQuery } from '../../shared/api/usage.ts'
@@ -34,7 +35,9 @@ export function usageRoute({ keyStore, meter, wallClock }: UsageParts): Hono<Edg
       const { ids, next } =
         keyId === undefined ? await pageOfIds(limit, after) : { ids: [keyId], next: null }
       const usage = await Promise.all(ids.map((id) => meter.usage(id, { from, to })))
-      return c.json({ from, to, usage: usage.flat(), next }, 200, { 'cache-control': 'no-store' })
+      return jsonAnswer({ from, to, usage: usage.flat(), next }, 200, {
+        'cache-control': 'no-store',
+      })
     } catch (cause) {
       if (cause instanceof ServiceError) throw cause
       throw new ServiceError('limits_unavailable', 'Usage cannot be read now', { cause })

@@ -123,9 +123,12 @@ export class BackendPool {
       const backendId = backend.target.id
       if (isEventStream(response.headers.get('content-type'))) {
         this.#noteAnswer(backend, response.status)
+        // Without the body, which would be held until the stream ends.
+        const { signal, bodyFailure } = init
         const ended = (how: StreamEnd) => {
           release()
-          if (how === 'broken' && !isBlameless(init)) this.#noteFailure(backend, 'unreachable')
+          if (how === 'broken' && !isBlameless({ signal, bodyFailure }))
+            this.#noteFailure(backend, 'unreachable')
         }
         return { answer: response, backendId, ended }
       }
@@ -207,7 +210,10 @@ export class BackendPool {
 }
 
 /** Whether nothing can be said against the backend: the call was ended from here, or its body broke at the client's end. */
-function isBlameless({ signal, bodyFailure }: BackendInit): boolean {
+function isBlameless({
+  signal,
+  bodyFailure,
+}: Pick<BackendInit, 'signal' | 'bodyFailure'>): boolean {
   return signal.aborted || bodyFailure?.() !== undefined
 }
 

@@ -15,6 +15,14 @@ export interface CallOutcome {
   readonly errorCode: string | undefined
 }
 
+/** What a request holds of this process's memory; all of it is given back at once. */
+interface HeldBytes {
+  /** More is about to be held. @throws {ServiceError} `queue_full` */
+  hold(bytes: number): void
+  /** Its limits are about to be judged: from now on its key's meter counts it. */
+  judged(): void
+}
+
 interface Arrival {
   readonly requestId: string
   /** Milliseconds, by the platform's clock. */
@@ -38,6 +46,7 @@ export class Call {
   key: KeyIdentity | undefined
   /** The whole body, when it had to be read before its route does. */
   heldBody: Uint8Array | undefined
+  held: HeldBytes | undefined
   /** Where the key stands with its limits. */
   standings: readonly Standing[] = []
   /** When the key's limits had room, and when the backend's answer began; by the platform's clock. */

@@ -50,6 +50,7 @@ export function runCalls(parts: RunParts): (read: ReadCall) => EdgeHandler {
     const { key } = c.var.call
     if (key === undefined) throw new TypeError('Only calls with a key are run')
     const plan = await read(c)
+    c.var.call.held?.judged()
     return new Run(parts, c, key, plan.demand).answer(plan)
   }
 }

@@ -29,7 +29,7 @@ afterEach(() => stub.close())
 describe('BackendClient', () => {
   it('uses a new certificate from the next request on', async () => {
     const stranger = await createCertificates({ server: ['localhost'], client: 'edge' }, Date.now())
-    const client = new BackendClient(identityOf(stranger))
+    const client = new BackendClient(identityOf(stranger), 100)
     const target = client.target(stub.url)
     await expect(target.send('/health', init())).rejects.toThrow(NotConnectedError)
     client.renew(identityOf(certificates))
@@ -38,7 +38,7 @@ describe('BackendClient', () => {
   })
 
   it('tells a missing connection from one that breaks', async () => {
-    const client = new BackendClient(identityOf(certificates))
+    const client = new BackendClient(identityOf(certificates), 100)
     await expect(client.target('https://localhost:1').send('/', init())).rejects.toThrow(
       NotConnectedError,
     )

@@ -14,15 +14,18 @@ const bodyTimeoutMs = 60_000
 /** Calls backends with the edge's certificate and believes only certificates of the given CA. */
 export class BackendClient {
   #agent: Agent
+  readonly #maxConnections: number
 
-  constructor(identity: TlsIdentity) {
-    this.#agent = createAgent(identity)
+  /** @param maxConnections to each backend; requests beyond wait for a free one */
+  constructor(identity: TlsIdentity, maxConnections: number) {
+    this.#maxConnections = maxConnections
+    this.#agent = createAgent(identity, maxConnections)
   }
 
   /** New connections use the new certificate; what runs over old ones is finished there. */
   renew(identity: TlsIdentity): void {
     const old = this.#agent
-    this.#agent = createAgent(identity)
+    this.#agent = createAgent(identity, this.#maxConnections)
     old.close().catch(() => undefined)
   }
 
@@ -46,7 +49,7 @@ export class BackendClient {
   }
 }
 
-function createAgent({ ca, cert, key }: TlsIdentity): Agent {
+function createAgent({ ca, cert, key }: TlsIdentity, connections: number): Agent {
   const connect = buildConnector({
     ca,
     cert,
@@ -55,6 +58,7 @@ function createAgent({ ca, cert, key }: TlsIdentity): Agent {
     timeout: connectTimeoutMs,
   })
   return new Agent({
+    connections,
     connect: (target, callback) =>
       connect(target, (error, socket) => {
         if (error === null) callback(null, socket)

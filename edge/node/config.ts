@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import * as z from 'zod'
+import { largestHeldBytes } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
@@ -15,6 +16,12 @@ import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backend
 /** Requests one client address may send in ten seconds: far more than anybody means to. */
 const defaultAddressLimit = 1_000
 
+/** MiB: sixteen of the largest bodies with an `Idempotency-Key`, with their copies. */
+const defaultMemoryMb = 512
+
+/** MiB: two of the largest requests, since one key has half of it. */
+const leastMemoryMb = (2 * largestHeldBytes) / 2 ** 20
+
 const edgeSettings = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: portSetting.default(8787),
@@ -26,6 +33,7 @@ const edgeSettings = z.object({
   REVOCATION_MAX_STALE_MS: integerSetting(0, 3_600_000).default(defaultMaxStaleMs),
   REVOCATION_GRACE_MS: integerSetting(0, 3_600_000).default(defaultGraceMs),
   REVOCATION_CUTS_STREAMS: booleanSetting.default(false),
+  EDGE_MEMORY_MB: integerSetting(leastMemoryMb, 1_000_000).default(defaultMemoryMb),
   ADDRESS_LIMIT: integerSetting(1, 1_000_000).default(defaultAddressLimit),
   TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
@@ -56,6 +64,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
     maxStaleMs: settings.REVOCATION_MAX_STALE_MS,
     graceMs: settings.REVOCATION_GRACE_MS,
   },
+  memoryBytes: settings.EDGE_MEMORY_MB * 2 ** 20,
   addressLimit: settings.ADDRESS_LIMIT,
   trustedProxies: settings.TRUSTED_PROXIES,
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },

@@ -1,28 +1,24 @@
-import { join } from 'node:path'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
 import { BackendPool } from '../backends/pool.ts'
 import { copiedStream } from '../body/web-pieces.ts'
-import { AnswerRegister } from '../idempotency/answer-register.ts'
 import { createApiKeys } from '../keys/api-keys.ts'
-import { KeyRegistry } from '../keys/key-registry.ts'
 import { localKeySource } from '../keys/key-source.ts'
 import { addressWindowMs } from '../calls/guard-address.ts'
 import { AddressWindow, isLoopback } from '../limits/address-window.ts'
-import { KeyMeter } from '../limits/key-meter.ts'
 import { localMeter } from '../limits/local-meter.ts'
 import type { Platform } from '../platform.ts'
 import type { BackendClient } from './backend-client.ts'
 import type { EdgeConfig } from './config.ts'
 import { clientAddress } from './client-address.ts'
-import { isEarlierProcess } from './earlier-process.ts'
 import { guardStream } from './guard-stream.ts'
 import { hashKeyNow } from './hash-key.ts'
 import type { RunningCalls } from './running-calls.ts'
-import { openSqlite } from './sqlite.ts'
+import { openStores } from './stores.ts'
 import { sweepAnswers } from './sweep-answers.ts'
 
-interface NodeParts {
+export interface NodeParts {
   readonly config: EdgeConfig
   readonly client: BackendClient
   readonly running: RunningCalls
@@ -69,6 +65,7 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
     stopping: running,
     backend: pool.call,
     stickyByContent: config.stickyByContent,
+    bodyMemory: new BodyMemory(config.memoryBytes),
     answers,
     fetchPublic: createPublicTransport().transport,
     imageHosts: config.imageHosts,
@@ -77,16 +74,4 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
     wallClock,
     deadlineMs: config.deadlineMs,
   }
-}
-
-/** What an earlier process left running is over. */
-function openStores(stateDir: string, wallClock: () => number) {
-  const folder = join(stateDir, 'edge')
-  const owner = String(process.pid)
-  const keyStore = new KeyRegistry(openSqlite(folder, 'keys'), wallClock)
-  const keyMeter = new KeyMeter(openSqlite(folder, 'usage'), owner)
-  keyMeter.abandonCalls(isEarlierProcess, wallClock())
-  const answers = new AnswerRegister(openSqlite(folder, 'answers'), wallClock, owner)
-  answers.abandonRuns(isEarlierProcess)
-  return { keyStore, keyMeter, answers }
 }

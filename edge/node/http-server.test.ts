@@ -63,6 +63,7 @@ describe('createHttpServer()', () => {
       400,
       'malformed_request',
     ],
+    ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n', {}, 400, 'malformed_request'],
     ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', {}, 400, 'malformed_request'],
     [
       'a target that is no path',

@@ -15,6 +15,9 @@ import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 
+/** Milliseconds in which the headers of a request must have come: no client needs long for them. */
+const headersTimeoutMs = 10_000
+
 interface App {
   readonly fetch: Parameters<typeof getRequestListener>[0]
 }
@@ -26,7 +29,7 @@ interface App {
 export function createHttpServer(
   { fetch }: App,
   log: (line: LogLine) => void,
-  options: ServerOptions = {},
+  options: ServerOptions & { readonly maxConnections?: number } = {},
 ): Server {
   const errorHandler = (cause: unknown): Response => {
     const requestId = requestIdFrom(undefined)
@@ -35,8 +38,14 @@ export function createHttpServer(
     return errorResponse(error, requestId)
   }
   const answer = getRequestListener(fetch, { errorHandler })
-  const listener: RequestListener = (incoming, outgoing) => void answer(incoming, outgoing)
-  const server = createServer({ ...options, requireHostHeader: false }, listener)
+  const listener: RequestListener = (incoming, outgoing) => {
+    if (namesSeveralHosts(incoming)) refuseHosts(incoming, outgoing, log)
+    else void answer(incoming, outgoing)
+  }
+  const { maxConnections, ...others } = options
+  const settings = { headersTimeout: headersTimeoutMs, ...others, requireHostHeader: false }
+  const server = createServer(settings, listener)
+  if (maxConnections !== undefined) server.maxConnections = maxConnections
   // Who expects what is unknown here gets an answer nevertheless, as RFC 9110 allows.
   server.on('checkExpectation', listener)
   answerMalformed(server, log)
@@ -70,6 +79,33 @@ interface Exchange {
   readonly outgoing: ServerResponse
 }
 
+/** Proxies and servers may each believe another one of them (RFC 9112, section 3.2). */
+function namesSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]!.toLowerCase() === 'host') hosts += 1
+  }
+  return hosts > 1
+}
+
+function refuseHosts(
+  { socket }: IncomingMessage,
+  outgoing: ServerResponse,
+  log: (line: LogLine) => void,
+): void {
+  const requestId = requestIdFrom(undefined)
+  const error = new ServiceError('malformed_request', 'The request has more than one Host header')
+  log(lineOf(error, requestId, socket.remoteAddress))
+  const body = JSON.stringify(errorBody(error, requestId))
+  outgoing.writeHead(error.status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+    [requestIdHeader]: requestId,
+  })
+  outgoing.end(body)
+}
+
 function lineOf(error: ServiceError, requestId: string, address: string | undefined): RequestLine {
   return {
     level: error.status >= 500 ? 'error' : 'info',
@@ -95,7 +131,7 @@ function refusalOf(code: string | undefined): ServiceError {
 }
 
 function rawAnswer(error: ServiceError, requestId: string): string {
-  const body = JSON.stringify(errorBody(error, requestId))
+  const body = `${JSON.stringify(errorBody(error, requestId))}\n`
   const head = [
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
     'Connection: close',

@@ -2,7 +2,7 @@ import { settlesWithin } from '../../shared/async/within-time.ts'
 import type { Stopping } from '../calls/stopping.ts'
 
 /** Milliseconds that calls which were cut may take to say so and to write down what they used. */
-const lastWordsMs = 2_000
+const lastWordsMs = 1_000
 
 /** What this process has under way, and its orderly end. */
 export class RunningCalls implements Stopping {

@@ -1,3 +1,4 @@
+import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
 import { type RouteName, routes } from '../../shared/api/routes.ts'
 import type { EdgeHandler } from '../calls/context.ts'
 import type { ReadCall } from '../calls/run-call.ts'
@@ -14,6 +15,8 @@ type Serving =
       readonly read: ReadCall
       /** Whether an `Idempotency-Key` keeps its answers. */
       readonly keepsAnswers: boolean
+      /** Bytes of a body that is read whole at most; an upload passes through. */
+      readonly readsWhole: number
     }
   | { readonly answer: EdgeHandler }
 
@@ -23,9 +26,9 @@ export type ServedRoute = (typeof routes)[RouteName] & Serving
 export function routeTable(parts: RouteParts): readonly ServedRoute[] {
   const servings: Record<RouteName, Serving> = {
     health: { answer: healthRoute(parts) },
-    text: { read: readText, keepsAnswers: true },
-    image: { read: readImage(parts), keepsAnswers: true },
-    imageUrl: { read: readImageUrl(parts), keepsAnswers: true },
+    text: { read: readText, keepsAnswers: true, readsWhole: maxJsonBytes },
+    image: { read: readImage(parts), keepsAnswers: true, readsWhole: 0 },
+    imageUrl: { read: readImageUrl(parts), keepsAnswers: true, readsWhole: maxFormFieldBytes },
   }
   return (Object.keys(servings) as RouteName[]).map((name) => ({
     ...routes[name],

@@ -1,3 +1,5 @@
+import { largestHeldBytes } from '../../shared/api/limits.ts'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { BackendPool } from '../backends/pool.ts'
 import { createApiKeys } from '../keys/api-keys.ts'
@@ -15,6 +17,12 @@ import { remoteAnswers } from './remote-answers.ts'
 import { remoteKeyStore } from './remote-key-store.ts'
 import { remoteMeter } from './remote-meter.ts'
 import type { RunningRequests } from './running-requests.ts'
+
+/**
+ * Bytes of bodies that all requests may hold together: three quarters of an isolate's 128 MiB. One key may hold two thirds
+ * of that, as much as the largest request takes.
+ */
+const isolateMemoryBytes = 96 * 1024 * 1024
 
 /** What the app needs, in a Worker: Durable Objects, bindings with a client certificate, an isolate among many. */
 export function createPlatform(config: WorkerConfig, running: RunningRequests): Platform {
@@ -58,6 +66,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     stopping: running,
     backend: pool.call,
     stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,
+    bodyMemory: new BodyMemory(isolateMemoryBytes, largestHeldBytes),
     answers: remoteAnswers(config.KEPT_ANSWERS),
     fetchPublic: (url, init) => fetch(url, init),
     imageHosts: { allowed: config.IMAGE_HOSTS_ALLOWED, denied: config.IMAGE_HOSTS_DENIED },

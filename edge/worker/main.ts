@@ -4,6 +4,7 @@ import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
 import { createEdgeApp } from '../app.ts'
 import type { EdgeEnv } from '../calls/context.ts'
+import { equalText } from '../keys/key-format.ts'
 import { type BadSetting, misspeltVariables, parseWorkerConfig } from './config.ts'
 import { createPlatform } from './create-platform.ts'
 import { writeWorkerLine } from './log.ts'
@@ -38,8 +39,10 @@ export default {
  * Asked to let this isolate end, by what started a workerd on this machine; no deployment routes anything here.
  * `?ms=` says how long requests under way may take. Answers once nothing runs any more.
  */
-export class Stop extends WorkerEntrypoint {
+export class Stop extends WorkerEntrypoint<{ readonly API_KEY: string }> {
   override async fetch(request: Request): Promise<Response> {
+    const isOurs = equalText(request.headers.get('x-api-key') ?? '', this.env.API_KEY)
+    if (!isOurs) return new Response(null, { status: 401 })
     await running.drain(Number(new URL(request.url).searchParams.get('ms')))
     return new Response(null, { status: 204 })
   }

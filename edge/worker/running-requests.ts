@@ -7,7 +7,7 @@ const lookMs = 20
  * Milliseconds that requests which were cut may take to say so and to write down what they used: each looks between two
  * events, and heartbeats are ten seconds apart.
  */
-const lastWordsMs = 2_000
+const lastWordsMs = 1_000
 
 /** What this isolate has under way, and its orderly end. Holds numbers only, since requests share it. */
 export class RunningRequests implements Stopping {

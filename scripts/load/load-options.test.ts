@@ -10,9 +10,9 @@ const parse = (...given: readonly string[]) =>
   )
 
 describe('parseLoadOptions()', () => {
-  it('asks the server of npm start unless told otherwise', () => {
+  it('leaves the server open unless told which', () => {
     const { url, ...options } = parse()
-    expect(url.href).toBe('http://127.0.0.1:8787/')
+    expect(url).toBeUndefined()
     expect(options).toMatchObject({ api: 'native', requests: 64, image: [], json: false })
   })
 

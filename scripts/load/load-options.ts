@@ -2,7 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 
 export interface LoadOptions {
   readonly api: 'native' | 'openai'
-  readonly url: URL
+  /** Absent: where `npm start` runs here. */
+  readonly url?: URL
   readonly key?: string
   readonly model: string
   readonly requests: number
@@ -17,9 +18,6 @@ export interface LoadOptions {
   readonly timeoutMs: number
   readonly json: boolean
 }
-
-/** Where `npm start` listens. */
-export const defaultUrl = 'http://127.0.0.1:8787'
 
 export const defaultConcurrency = 8
 
@@ -52,8 +50,11 @@ export function loadCommand(): Command {
         .choices(['native', 'openai'])
         .default('native'),
     )
-    .option('--url <url>', 'of the server', parseUrl, new URL(defaultUrl))
-    .option('--key <key>', `API key; default: DESCRIBE_API_KEY, for ${defaultUrl} .local/api-key`)
+    .option('--url <url>', 'of the server; default: where npm start runs here', parseUrl)
+    .option(
+      '--key <key>',
+      'API key; default: DESCRIBE_API_KEY, or for the server of npm start the one in STATE_DIR/api-key',
+    )
     .option('--model <name>', 'for --api openai', 'default')
     .option('--requests <n>', 'requests in all', whole(1, maxRequests), 64)
     .option(

@@ -16,3 +16,8 @@ export function urlHost(host: string): string {
   if (wildcards.has(host)) return '127.0.0.1'
   return isIPv6(host) ? `[${host}]` : host
 }
+
+/** Whether only this machine reaches a server that listens on `host`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}

@@ -1,24 +1,33 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Environment } from '../../shared/node/dot-env.ts'
 import { buildWorker } from '../build-worker.ts'
 import { programs } from '../programs.ts'
+import { isLoopback } from './hosts.ts'
 import { prepare } from './prepare.ts'
 import { Program, type ProgramOptions } from './program.ts'
 import { proveReadiness, waitForBackend } from './readiness.ts'
 import { parseStartSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
+import { lockState, type StateLock } from './state-lock.ts'
 
 interface LauncherParts {
   readonly environment: Environment
   readonly print: (line: string) => void
 }
 
+/** Milliseconds of silence after which a line says what is waited for. */
+const silenceMs = 10_000
+
 /** The running product, as its first user needs to know it. */
 export interface ReadyProduct {
   readonly url: string
   readonly backendUrl: string
   readonly apiKeyFile: string
+  readonly logsDir: string
+  /** Clients elsewhere can reach it, without TLS. */
+  readonly isOpen: boolean
 }
 
 /** Milliseconds before a backend that ended is started again: one that cannot run must not take a core by trying. */
@@ -34,6 +43,8 @@ export class Launcher {
   readonly #parts: LauncherParts
   readonly #programs = new Set<Program>()
   #isUp = false
+  #lock: StateLock | undefined
+  #printedAt = performance.now()
   readonly #stopping = new AbortController()
   #fail: (reason: StartError) => void = () => undefined
 
@@ -54,6 +65,8 @@ export class Launcher {
   async start(): Promise<ReadyProduct> {
     const { environment } = this.#parts
     const settings = parseStartSettings(environment)
+    await mkdir(settings.stateDir, { recursive: true })
+    this.#lock = await lockState(settings.stateDir)
     const bundle = settings.edgeKind === 'worker' ? buildWorker() : undefined
     // Awaited later; a failure before that must not end the process from the side.
     bundle?.catch(() => undefined)
@@ -73,23 +86,35 @@ export class Launcher {
       WORKER_BUNDLE: await bundle,
     })
     const { signal } = this.#stopping
-    await waitForBackend(backend.url, certificates, signal)
+    await waitForBackend(backend.url, certificates, signal, (state) => this.#tellWait(state))
     await proveReadiness(edge.url, apiKey, signal)
+    await this.#lock.publish(edge.url)
     this.#isUp = true
-    return { url: edge.url, backendUrl: backend.url, apiKeyFile }
+    const isOpen = !isLoopback(settings.edge.host)
+    return { url: edge.url, backendUrl: backend.url, apiKeyFile, logsDir, isOpen }
   }
 
   /** @param options `environment` holds what differs from the launcher's own */
   #run(options: RunOptions): void {
     this.#stopping.signal.throwIfAborted()
-    const { environment, print } = this.#parts
+    const { environment } = this.#parts
     const program = new Program({
       ...options,
       environment: { ...environment, ...options.environment },
-      print,
+      print: (line) => this.#print(line),
     })
     this.#programs.add(program)
     void this.#watch(program, options)
+  }
+
+  #print(line: string): void {
+    this.#printedAt = performance.now()
+    this.#parts.print(line)
+  }
+
+  #tellWait(state: string): void {
+    if (performance.now() - this.#printedAt < silenceMs) return
+    this.#print(`Waiting for the backend: ${state}`)
   }
 
   async #watch(program: Program, options: RunOptions): Promise<void> {
@@ -98,7 +123,7 @@ export class Launcher {
     if (signal.aborted) return
     const report = `The ${program.name} ended (${how}); its log is ${program.logFile}`
     if (program.name !== 'backend' || !this.#isUp) return this.#fail(new StartError(report))
-    this.#parts.print(`${report}. It is started again`)
+    this.#print(`${report}. It is started again`)
     this.#programs.delete(program)
     await program.stop()
     await delay(backendRestartMs, undefined, { signal }).catch(() => undefined)
@@ -109,5 +134,6 @@ export class Launcher {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await Promise.all([...this.#programs].map((program) => program.stop()))
+    await this.#lock?.release()
   }
 }

@@ -17,7 +17,7 @@ describe('readLogLine()', () => {
     expect(level).toBe('info')
     expect(whole).toBe(line)
     expect(brief).toMatch(
-      /^\d\d:\d\d:30 edge {4}info {2}request route=\/generate\/text status=200$/,
+      /^\d\d:\d\d:30 edge {4}info {2}request route=\/generate\/text status=200 request_id=req_1$/,
     )
   })
 
@@ -34,8 +34,18 @@ describe('readLogLine()', () => {
       msg: 'audit',
     })
     expect(readLogLine('edge', line, now).brief).toMatch(
-      /audit change=key changed changed_key_id=aaaaaaaaaaaa fields=scopes,limits by_key_id=default address=192.0.2.1$/,
+      /audit change=key changed changed_key_id=aaaaaaaaaaaa fields=scopes,limits by_key_id=default address=192.0.2.1 request_id=req_1$/,
     )
+  })
+
+  it.each([
+    ['backend', { client_name: 'edge', request_id: 'req_1' }, 'debug'],
+    ['backend', { client_name: 'vpc-client', request_id: 'req_1' }, 'info'],
+    ['edge', { request_id: 'req_1' }, 'info'],
+    ['edge', { request_id: 'npm-start-1' }, 'debug'],
+  ])('shows each request once, and none of our own: %s %o', (program, fields, shownFrom) => {
+    const line = JSON.stringify({ level: 'info', msg: 'request', status: 200, ...fields })
+    expect(readLogLine(program, line, now)).toMatchObject({ level: 'info', shownFrom })
   })
 
   it('adds a time where there is none', () => {
@@ -53,7 +63,12 @@ describe('readLogLine()', () => {
 
   it.each(['plain words', '{"level": broken'])('takes %j for an error', (line) => {
     const read = readLogLine('backend', line, now)
-    expect(read).toEqual({ level: 'error', whole: line, brief: `backend: ${line}` })
+    expect(read).toEqual({
+      level: 'error',
+      shownFrom: 'error',
+      whole: line,
+      brief: `backend: ${line}`,
+    })
   })
 
   it('shortens long lines of the log for the terminal only', () => {

@@ -1,4 +1,6 @@
 import { logLevels, type LogLevel } from '../../shared/log/log-levels.ts'
+import { proofIdPrefix } from './readiness.ts'
+import { edgeName } from './settings.ts'
 
 /** pino's numbers, where a program logs those. */
 const levelNumbers: Readonly<Record<number, LogLevel>> = {
@@ -17,9 +19,11 @@ const shownFields = [
   'change',
   'changed_key_id',
   'fields',
+  'key_id',
   'by_key_id',
   'address',
   'ms',
+  'request_id',
   'host',
   'port',
   'cause',
@@ -37,6 +41,8 @@ interface LogLine {
   readonly level: LogLevel
   /** For the log file: as it was written, with a time in any case. */
   readonly whole: string
+  /** The level at which the terminal shows it: a request is one line there, though two programs log it. */
+  readonly shownFrom: LogLevel
   /** For a person: time, program, level, message and some fields. */
   readonly brief: string
 }
@@ -48,13 +54,15 @@ interface LogLine {
 export function readLogLine(program: string, line: string, now: Date): LogLine {
   const entry = parseEntry(line)
   if (entry === undefined) {
-    return { level: 'error', whole: line, brief: shorten(`${program}: ${line}`, maxPlainLength) }
+    const brief = shorten(`${program}: ${line}`, maxPlainLength)
+    return { level: 'error', shownFrom: 'error', whole: line, brief }
   }
   const time = entry['time'] === undefined ? now : new Date(entry['time'] as number | string)
   const whole =
     entry['time'] === undefined ? JSON.stringify({ time: now.toISOString(), ...entry }) : line
   const brief = shorten(briefly(program, time, entry), maxLineLength)
-  return { level: levelOf(entry['level']), whole, brief }
+  const level = levelOf(entry['level'])
+  return { level, shownFrom: isSaidElsewhere(program, entry) ? 'debug' : level, whole, brief }
 }
 
 /** True when a line of `level` is wanted at the setting `least`. */
@@ -62,14 +70,32 @@ export function isWanted(level: LogLevel, least: LogLevel): boolean {
   return logLevels.indexOf(level) >= logLevels.indexOf(least)
 }
 
+/** Requests by which `npm start` proves that all works, and those in the backend's log that the edge has a line of. */
+function isSaidElsewhere(program: string, entry: Record<string, unknown>): boolean {
+  const { request_id: id, client_name: client } = entry
+  if (messageOf(entry) !== 'request') return false
+  const isProof = typeof id === 'string' && id.startsWith(proofIdPrefix)
+  return isProof || (program === 'backend' && client === edgeName)
+}
+
+function messageOf(entry: Record<string, unknown>): string {
+  const texts = [entry['msg'], entry['message']]
+  return texts.find((text): text is string => typeof text === 'string') ?? ''
+}
+
 function briefly(program: string, time: Date, entry: Record<string, unknown>): string {
-  const message = [entry['msg'], entry['message']].find((text) => typeof text === 'string') ?? ''
   const fields = shownFields
     .filter((name) => ['string', 'number'].includes(typeof entry[name]))
     .map((name) => `${name}=${String(entry[name])}`)
   // Hours, minutes and seconds in the machine's time zone, as terminals show them.
   const clock = time.toTimeString().slice(0, 8)
-  return [clock, program.padEnd(7), levelOf(entry['level']).padEnd(5), message, ...fields].join(' ')
+  return [
+    clock,
+    program.padEnd(7),
+    levelOf(entry['level']).padEnd(5),
+    messageOf(entry),
+    ...fields,
+  ].join(' ')
 }
 
 function parseEntry(line: string): Record<string, unknown> | undefined {

@@ -5,10 +5,7 @@ import { ensureApiKey } from './api-key.ts'
 import { ensureCertificates } from './certificates.ts'
 import { serverNames, urlHost } from './hosts.ts'
 import { findFreePorts } from './port.ts'
-import type { StartSettings } from './settings.ts'
-
-/** Name of the edge's client certificate; the backend lets it in by default. */
-const clientName = 'edge'
+import { edgeName, type StartSettings } from './settings.ts'
 
 /** What must be there before a program can run. */
 interface Prepared {
@@ -30,7 +27,7 @@ export async function prepare(settings: StartSettings): Promise<Prepared> {
   const logsDir = join(stateDir, 'logs')
   const apiKeyFile = join(stateDir, 'api-key')
   await mkdir(logsDir, { recursive: true })
-  const names = { server: serverNames(backend.host), client: clientName }
+  const names = { server: serverNames(backend.host), client: edgeName }
   const [certificates, apiKey] = await Promise.all([
     ensureCertificates(join(stateDir, 'certs'), names, Date.now()),
     ensureApiKey(apiKeyFile, presetApiKey),

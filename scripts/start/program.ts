@@ -1,18 +1,13 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogLevel } from '../../shared/log/log-levels.ts'
-import { LogSink } from '../../shared/node/log-sink.ts'
-import { jsonLossLine } from '../../shared/node/log.ts'
+import { LogFile } from './log-file.ts'
 import { isWanted, readLogLine } from './log-line.ts'
 
 /** Milliseconds a program may take to end by itself, once its answers had their time. */
 const endMs = 1_500
-
-/** Milliseconds a program's last lines may take to reach its log file. */
-const logCloseMs = 500
 
 export interface ProgramOptions {
   readonly name: string
@@ -40,16 +35,14 @@ export class Program {
   readonly ended: Promise<string>
   readonly #child: ChildProcess
   readonly #drainMs: number
-  readonly #logFd: number
-  readonly #log: LogSink
+  readonly #log: LogFile
 
   constructor(options: ProgramOptions) {
     const { name, script, environment, logFile, drainMs, logLevel, print } = options
     this.name = name
     this.#drainMs = drainMs
     this.logFile = logFile
-    this.#logFd = openSync(logFile, 'a', 0o600)
-    this.#log = new LogSink({ fd: this.#logFd, lossLine: jsonLossLine })
+    this.#log = new LogFile(logFile)
     this.#child = fork(script, [], {
       env: environment,
       detached: true,
@@ -58,10 +51,10 @@ export class Program {
     for (const input of [this.#child.stdout, this.#child.stderr]) {
       if (input === null) continue
       createInterface({ input }).on('line', (line) => {
-        const { level, whole, brief } = readLogLine(name, line, new Date())
-        if (!isWanted(level, logLevel)) return
-        this.#log.write(`${whole}\n`)
-        print(brief)
+        const entry = readLogLine(name, line, new Date())
+        if (!isWanted(entry.level, logLevel)) return
+        this.#log.write(`${entry.whole}\n`)
+        if (isWanted(entry.shownFrom, logLevel)) print(entry.brief)
       })
     }
     this.ended = this.#waitForEnd()
@@ -84,8 +77,7 @@ export class Program {
     timeout.abort()
     this.#killGroup()
     await this.ended
-    await this.#log.close(logCloseMs)
-    closeSync(this.#logFd)
+    await this.#log.close()
   }
 
   #killGroup(): void {

@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
 import { routes } from '../../shared/api/routes.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { StartError } from './start-error.ts'
+
+/** How the ids of the proving requests begin: they are no traffic, and the terminal does not show them. */
+export const proofIdPrefix = 'npm-start-'
 
 /** Milliseconds between two looks: short against the start, and nobody else is asking yet. */
 const pollMs = 50
@@ -14,15 +18,26 @@ const proofTimeoutMs = 120_000
 /** The picture a first request describes, relative to the project folder. */
 export const samplePicture = 'docs/sample.png'
 
-/** Resolves once the backend says it is healthy, asked directly with the client certificate. */
+/**
+ * Resolves once the backend says it is healthy, asked directly with the client certificate.
+ * @param onLook hears what it says until then
+ * @throws {StartError} when it says anything but that it is not ready
+ */
 export async function waitForBackend(
   backendUrl: string,
   { ca, client, clientKey }: CertificateSet,
   signal: AbortSignal,
+  onLook: (state: string) => void,
 ): Promise<void> {
   const agent = new Agent({ ca, cert: client, key: clientKey, keepAlive: true })
   try {
-    while ((await statusOf(new URL(routes.health.path, backendUrl), agent)) !== 200) {
+    for (;;) {
+      const answer = await healthOf(new URL(routes.health.path, backendUrl), agent)
+      if (answer?.status === 200) return
+      if (answer !== undefined && answer.status !== 503) {
+        throw new StartError(`The backend answers with ${answer.status}: ${answer.text}`)
+      }
+      onLook(answer === undefined ? 'it does not answer yet' : answer.text)
       await delay(pollMs, undefined, { signal })
     }
   } finally {
@@ -30,15 +45,32 @@ export async function waitForBackend(
   }
 }
 
-/** @returns the status, or undefined while nothing answers */
-function statusOf(url: URL, agent: Agent): Promise<number | undefined> {
+interface HealthAnswer {
+  readonly status: number
+  /** Why it is not healthy. */
+  readonly text: string
+}
+
+/** @returns undefined while nothing answers */
+function healthOf(url: URL, agent: Agent): Promise<HealthAnswer | undefined> {
   return new Promise((resolve) => {
     request(url, { agent }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode))
+      let body = ''
+      response.setEncoding('utf8').on('data', (piece: string) => (body += piece))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: reasonIn(body) }))
     })
       .on('error', () => resolve(undefined))
       .end()
   })
+}
+
+function reasonIn(body: string): string {
+  try {
+    const { reason, error } = JSON.parse(body) as { reason?: string; error?: { message?: string } }
+    return reason ?? error?.message ?? body
+  } catch {
+    return body
+  }
 }
 
 /**
@@ -51,16 +83,17 @@ export async function proveReadiness(
   apiKey: string,
   signal: AbortSignal,
 ): Promise<void> {
+  const proof = { 'x-api-key': apiKey, 'x-request-id': `${proofIdPrefix}${randomUUID()}` }
   const fields = { prompt: 'Hello!', temperature: 0, max_tokens: 8 }
   await prove(new URL(routes.text.path, url), signal, {
-    headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
+    headers: { ...proof, 'content-type': 'application/json' },
     body: JSON.stringify(fields),
   })
   const form = new FormData()
   for (const [name, value] of Object.entries(fields)) form.set(name, String(value))
   form.set('images', new Blob([await readFile(samplePicture)], { type: 'image/png' }), 'sample.png')
   await prove(new URL(routes.image.path, url), signal, {
-    headers: { 'x-api-key': apiKey },
+    headers: proof,
     body: form,
   })
 }

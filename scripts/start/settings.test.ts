@@ -26,6 +26,14 @@ describe('parseStartSettings()', () => {
     expect(attempt).not.toThrow('my secret')
   })
 
+  it('refuses what does not go together', () => {
+    const same = { PORT: '9000', BACKEND_PORT: '9000' }
+    expect(() => parseStartSettings(same)).toThrow('PORT, BACKEND_PORT: are both 9000')
+    expect(() => parseStartSettings({ PORT: '0', BACKEND_PORT: '0' })).not.toThrow()
+    const strangers = { ALLOWED_CLIENTS: 'vpc-client' }
+    expect(() => parseStartSettings(strangers)).toThrow('ALLOWED_CLIENTS: must hold edge')
+  })
+
   it('refuses what it sets itself', () => {
     expect(() => parseStartSettings({ TLS_CERT: 'cert.pem' })).toThrow('TLS_CERT: npm start sets')
   })

@@ -20,6 +20,9 @@ const schema = z.object({
   TLS_KEY: setByStart.optional(),
 })
 
+/** Name of the edge's client certificate; the backend lets it in by default. */
+export const edgeName = 'edge'
+
 /** Milliseconds answers may take to end unless configured: whoever ends `npm start` waits for it. */
 const startDrainMs = 2_500
 
@@ -71,6 +74,8 @@ export function parseStartSettings(environment: Environment) {
   if (own === undefined || backend === undefined || edge === undefined) {
     throw new ConfigError([...problems].join('\n'))
   }
+  const clash = clashOf(backend, edge)
+  if (clash !== undefined) throw new ConfigError(`These settings are not valid:\n  ${clash}`)
   return {
     stateDir: own.STATE_DIR,
     edgeKind: own.EDGE,
@@ -80,6 +85,22 @@ export function parseStartSettings(environment: Environment) {
     logLevel: edge.logLevel,
     drainMs: environment['DRAIN_TIMEOUT_MS'] ? backend.drainMs : startDrainMs,
   }
+}
+
+type Listener = Readonly<{ host: string; port: number }>
+
+/** What is valid by itself and does not go together. */
+function clashOf(
+  backend: Listener & { readonly allowedClients: readonly string[] },
+  edge: Listener,
+): string | undefined {
+  if (!backend.allowedClients.includes(edgeName)) {
+    return `ALLOWED_CLIENTS: must hold ${edgeName}, the name of the edge that npm start runs`
+  }
+  if (edge.port !== 0 && edge.port === backend.port) {
+    return `PORT, BACKEND_PORT: are both ${edge.port}, and must differ`
+  }
+  return undefined
 }
 
 export type StartSettings = ReturnType<typeof parseStartSettings>

@@ -88,19 +88,36 @@ const miniflare = new Miniflare({
       // What a client's URL leads to is never this machine or its network, as in a deployment.
       outboundService: { network: { allow: ['public'] } },
       // Past Miniflare's own front door: its error pages show stacks, and it answers paths of its own.
-      unsafeDirectSockets: [{ host: config.host, port: config.port }],
+      unsafeDirectSockets: [
+        { host: config.host, port: config.port },
+        { host: '127.0.0.1', port: 0, entrypoint: 'Stop' },
+      ],
     },
   ],
 })
 
+/** The first signal lets what runs end, the second ends all at once. */
 async function stop(): Promise<void> {
-  if (stopping) return
+  if (stopping) process.exit(1)
   stopping = true
+  await drain().catch((error: unknown) => console.error('workerd was not drained:', error))
   await miniflare.dispose()
   process.exit(0)
 }
-process.on('SIGTERM', () => void stop())
+
+async function drain(): Promise<void> {
+  const url = await miniflare.unsafeGetDirectURL('edge', 'Stop')
+  url.searchParams.set('ms', String(config.drainMs))
+  const { status } = await fetch(url, { headers: { 'x-api-key': config.apiKey } })
+  if (status !== 204) throw new Error(`It answered ${status}`)
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  // Miniflare's own listener would end workerd at once.
+  process.removeAllListeners(signal)
+  process.on(signal, () => void stop())
+}
 // The launcher is gone, however it ended.
-process.on('disconnect', () => void stop())
+process.on('disconnect', () => void (stopping || stop()))
 
 await miniflare.ready

@@ -1,3 +1,5 @@
+import { jsonAnswer } from './json-answer.ts'
+
 /** How an OpenAI-compatible client groups errors. */
 type ErrorType =
   | 'invalid_request_error'
@@ -132,5 +134,5 @@ export function errorResponse(error: ServiceError, requestId: string): Response 
   if (error.retryAfterSeconds !== undefined) {
     headers.set('retry-after', String(Math.ceil(error.retryAfterSeconds)))
   }
-  return Response.json(errorBody(error, requestId), { status: error.status, headers })
+  return jsonAnswer(errorBody(error, requestId), error.status, headers)
 }

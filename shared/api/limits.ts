@@ -17,6 +17,9 @@ export const maxFetchedImageBytes = 10 * MiB
 /** Bytes of all fetched images of one request: with the copy that is forwarded half of a Worker's 128 MB. */
 export const maxFetchedTotalBytes = 32 * MiB
 
+/** Bytes the edge holds for one request at most: all its images, and the copy that is forwarded. */
+export const largestHeldBytes = 2 * maxFetchedTotalBytes
+
 /** Images in one request: 16 at the full 1,024 tokens are 16k tokens of context. */
 export const maxImages = 16
 
@@ -55,8 +58,8 @@ export const maxStopChars = 256
 export const maxTopLogprobs = 20
 
 /**
- * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is 60 to 80 bytes of JSON, so
- * that a whole answer has at most 16 MiB, an eighth of a Worker's memory.
+ * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is some 60 bytes of JSON,
+ * 12 MiB in all. A whole answer has the first of two choices twice: 18 MiB at most, of a Worker's 128 MB.
  */
 export const maxLogprobs = 200_000
 

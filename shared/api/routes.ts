@@ -15,6 +15,11 @@ export const routes = {
   imageUrl: { method: 'POST', path: '/generate/image_url', scope: 'image_url' },
 } as const satisfies Record<string, Route>
 
+const publicPaths = Object.values(routes).map(({ method, path }) => `${method} ${path}`)
+
+/** What is said to a request for any other path. */
+export const noSuchPath = `There is no such path. There are ${publicPaths.join(', ')}`
+
 /** The routes of administrators, which the edge answers itself. */
 export const adminRoutes = {
   createKey: { method: 'POST', path: '/admin/keys', scope: 'admin' },

@@ -76,7 +76,8 @@ const requestHeaders = {
 
 /**
  * Fetches one image from an address a stranger chose.
- * @throws {ServiceError} `cancelled` when the client left; every other ending is an outcome
+ * @throws {ServiceError} `cancelled` when the client left, or what counting the bytes throws; every other ending is an
+ *   outcome
  */
 export async function fetchImage(text: string, options: FetchOptions): Promise<FetchOutcome> {
   const check = checkTarget(text, options)
@@ -86,6 +87,8 @@ export async function fetchImage(text: string, options: FetchOptions): Promise<F
   try {
     return await followRedirects(check.url, options, deadline.signal)
   } catch (cause) {
+    // There is no room for it.
+    if (cause instanceof ServiceError) throw cause
     if (deadline.expired) return failed({ reason: 'timeout', timeoutMs })
     if (options.signal.aborted) {
       throw new ServiceError('cancelled', 'The client left while its images were fetched', {
@@ -160,7 +163,7 @@ async function readImage(
   if (response.body === null) return failed({ reason: 'not_an_image' })
   const budget = new ByteBudget(maxFetchedImageBytes, options.total)
   const bytes = await readLimited(response.body, budget, signal).catch((cause: unknown) => {
-    if (signal.aborted) throw cause
+    if (signal.aborted || cause instanceof ServiceError) throw cause
     return { cause }
   })
   if (bytes !== undefined && 'cause' in bytes) return failed({ reason: 'broken_off', ...bytes })

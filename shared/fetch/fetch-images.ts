@@ -8,23 +8,28 @@ const maxParallel = 4
 
 /**
  * Fetches the images of one request, in parallel and in order. The first failure ends the other transfers.
- * @throws {ServiceError} `image_url_refused`, `image_fetch_failed`, `image_fetch_too_large`, `image_fetch_timeout`
+ * @throws {ServiceError} `image_url_refused`, `image_fetch_failed`, `image_fetch_too_large`, `image_fetch_timeout`, or what
+ *   `hold` throws
  */
 export async function fetchImages(
   urls: readonly string[],
-  source: Pick<FetchOptions, 'transport' | 'hosts'>,
+  source: Pick<FetchOptions, 'transport' | 'hosts'> & {
+    /** Told how many bytes more are about to be held; what it throws ends the transfers. */
+    readonly hold?: (bytes: number) => void
+  },
   signal: AbortSignal,
 ): Promise<FetchedImage[]> {
+  const { hold, ...options } = source
   const stop = new AbortController()
   const onAbort = () => stop.abort(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
-  const total = new ByteBudget(maxFetchedTotalBytes)
+  const total = new ByteBudget(maxFetchedTotalBytes, undefined, hold)
   const images: FetchedImage[] = []
   const pending = urls.entries()
   const work = async () => {
     for (const [index, url] of pending) {
-      const outcome = await fetchImage(url, { ...source, signal: stop.signal, total })
+      const outcome = await fetchImage(url, { ...options, signal: stop.signal, total })
       if (!outcome.ok) throw fetchFailureError(outcome.failure, nameOf(index, urls.length))
       images[index] = outcome.image
     }

@@ -128,4 +128,29 @@ describe.each(['worker', 'node'])('the product with EDGE=%s', (edge) => {
     expect(answer.usage.image_tokens).toBe(0)
     expect(answer.usage.prompt_tokens).toBeGreaterThan(usual.usage.prompt_tokens + 2)
   })
+
+  it('gives a key with 500 tokens a day no more, however much one call asks for', async () => {
+    const limits = { tokens_per_day: 500 }
+    const created = await product.edge('/admin/keys', jsonCall({ limits }))
+    const { id, key } = (await created.json()) as { id: string; key: string }
+    const ask = (headers: Record<string, string> = {}) => {
+      const call = jsonCall({ ...greedy, prompt: 'Hello', n: 8, max_tokens: 8_000, logit_bias })
+      return product.edge('/generate/text', {
+        ...call,
+        headers: { ...call.headers, 'x-api-key': key, ...headers },
+      })
+    }
+    // Control tokens, which would end an answer early.
+    const logit_bias = Object.fromEntries(
+      Array.from({ length: 256 }, (_, at) => [1_024 + at, -100]),
+    )
+    const answer = await answerOf(await ask())
+    expect(answer.finish_reason).toBe('length')
+    const { prompt_tokens, completion_tokens } = answer.usage
+    expect(prompt_tokens + completion_tokens).toBeLessThanOrEqual(500)
+    expect(completion_tokens).toBeGreaterThan(400)
+    const usage = await product.edge(`/admin/usage?key_id=${id}`, { method: 'GET' })
+    const { usage: days } = (await usage.json()) as { usage: Record<string, number>[] }
+    expect(days).toMatchObject([{ requests: 1, prompt_tokens, completion_tokens }])
+  })
 })

@@ -36,7 +36,7 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
     return ((await response.json()) as { engine: EngineSnapshot }).engine
   }
   const inferenceProcess = () =>
-    product.processes().find(({ command }) => command.includes('inference.js'))
+    product.processes().find(({ command }) => command.includes('inference/child.ts'))
   const health = async () => {
     const response = await product.edge('/health', { method: 'GET' })
     return { status: response.status, body: (await response.json()) as object }

@@ -1,3 +1,5 @@
+import { request } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -130,6 +132,80 @@ export function describeAbuse(platform: string, start: StartEdge): void {
         }
       }
       expect(await allKeys()).toBe(before)
+    })
+
+    it.each([
+      ['a key without limits', {}, 'queue_full'],
+      ['a key with one request at a time', { concurrent_requests: 1 }, 'rate_limited'],
+    ])('holds few bodies of %s, however many it begins', async (_who, limits, code) => {
+      const { key } = await create({ limits })
+      const held = Array.from({ length: 45 }, (_, index) => {
+        const upload = request(`${edge.url}/generate/image`, {
+          method: 'POST',
+          headers: {
+            'x-api-key': key,
+            'content-type': 'multipart/form-data; boundary=x',
+            'content-length': 16 * 1024 * 1024,
+            'idempotency-key': `upload-${index}`,
+          },
+        })
+        upload.write('--x\r\n')
+        return upload
+      })
+      const answered: Promise<ErrorBody>[] = []
+      for (const upload of held) {
+        upload.on('error', () => undefined)
+        upload.on('response', (response) => answered.push(json(response) as Promise<ErrorBody>))
+      }
+      const kept = code === 'queue_full' ? 8 : 1
+      await expect
+        .poll(() => answered.length, { timeout: 20_000 })
+        .toBeGreaterThanOrEqual(45 - kept)
+      const codes = (await Promise.all(answered)).map(({ error }) => error.code)
+      expect(new Set(codes)).toEqual(new Set([code]))
+      for (const upload of held) upload.destroy()
+      // Once they have left, there is room again.
+      const form = new FormData()
+      form.set('images', new Blob([new Uint8Array(1_000_000)]), 'a.png')
+      const later = () =>
+        fetch(`${edge.url}/generate/image`, {
+          method: 'POST',
+          headers: { 'x-api-key': key, 'idempotency-key': crypto.randomUUID() },
+          body: form,
+        }).then(({ status }) => status)
+      await expect.poll(later, { timeout: 10_000 }).toBe(200)
+    })
+
+    it('answers everybody else while one key sends ten times what it may', async () => {
+      backend.answer = async (_seen, response) => {
+        await new Promise((resolve) => setTimeout(resolve, 30))
+        response.writeHead(200, { 'content-type': 'application/json' })
+        response.end('{"output":"A red circle."}')
+      }
+      const greedy = await create({ limits: { concurrent_requests: 4 } })
+      const modest = await create({ limits: { concurrent_requests: 4 } })
+      const ask = async (key: string) => {
+        const response = await call('POST', '/generate/text', key, '{"prompt":"Hi"}')
+        await response.text()
+        return { status: response.status, retryAfter: response.headers.get('retry-after') }
+      }
+      const over = new AbortController()
+      const flood = Array.from({ length: 40 }, async () => {
+        const answers: Awaited<ReturnType<typeof ask>>[] = []
+        while (!over.signal.aborted) answers.push(await ask(greedy.key))
+        return answers
+      })
+      for (let turn = 0; turn < 20; turn += 1) expect((await ask(modest.key)).status).toBe(200)
+      over.abort()
+      const answers = (await Promise.all(flood)).flat()
+      const served = answers.filter(({ status }) => status === 200)
+      const refused = answers.filter(({ status }) => status !== 200)
+      expect(served.length).toBeGreaterThan(20)
+      expect(refused.length).toBeGreaterThan(0)
+      expect(new Set(refused.map(({ status, retryAfter }) => `${status} ${retryAfter}`))).toEqual(
+        new Set(['429 1']),
+      )
+      expect((await ask(greedy.key)).status).toBe(200)
     })
 
     it('lets no key without the scope administer, and no other origin read', async () => {

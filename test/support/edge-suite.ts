@@ -19,7 +19,7 @@ export interface RunningEdge {
 export interface EdgeSettings {
   readonly apiKey: string
   readonly backendUrl: string
-  readonly certificates: CertificateSet
+  readonly certificates: Pick<CertificateSet, 'ca' | 'client' | 'clientKey'>
 }
 
 type StartEdge = (settings: EdgeSettings) => Promise<RunningEdge>

@@ -91,7 +91,7 @@ export class FakeModel implements Model {
 
   openSlot(): SlotId {
     this.#refuseWhenBusy()
-    if (this.#slots.size >= this.info.slots) throw new RangeError('all slots are open')
+    if (this.#slots.size >= 2 * this.info.slots) throw new RangeError('all slots are open')
     const slot = this.#nextSlot++ as SlotId
     this.#slots.set(slot, { history: [7] })
     return slot
@@ -161,6 +161,7 @@ export class FakeModel implements Model {
     if (new Set(rows.map((row) => row.slot)).size < rows.length) {
       throw new RangeError('a slot appears twice')
     }
+    if (rows.length > this.info.slots) throw new RangeError('more rows than take part in a step')
     return this.#alone(async () => {
       this.steps.push(rows)
       await this.hooks.onStep?.(rows)

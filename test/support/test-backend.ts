@@ -11,7 +11,7 @@ import type {
   Generation,
 } from '../../backend/engine/job.ts'
 import { createBackendApp } from '../../backend/http/app.ts'
-import { BodyMemory } from '../../backend/http/body-memory.ts'
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { RunningExchanges } from '../../backend/http/exchange.ts'
 import type { Readiness } from '../../backend/http/health-route.ts'
 import { logRefusals } from '../../backend/http/log-refusals.ts'
@@ -121,6 +121,7 @@ export class FakeEngine implements Engine {
     return {
       slots: 4,
       slotsInUse,
+      paused: 0,
       queued: 0,
       queuedInteractive: 0,
       queuedBatch: 0,

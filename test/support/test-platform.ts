@@ -1,3 +1,4 @@
+import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { anyHost } from '../../shared/fetch/host-rules.ts'
 import type { BackendAnswer, BackendInit, CallBackend } from '../../edge/backends/exchange.ts'
 import { copiedStream } from '../../edge/body/web-pieces.ts'
@@ -41,6 +42,7 @@ export function testPlatform({
   return {
     ...testKeys(rootKey, clock),
     meter: localMeter(new KeyMeter(testSqlite()), () => clock.ms),
+    bodyMemory: new BodyMemory(Infinity),
     admitAddress: async () => true,
     clientAddress: () => undefined,
     webBody: copiedStream,

@@ -101,7 +101,9 @@ export class ActiveJob {
 
   /** Who takes over the slot of a choice that ended, for its rows of the prompt would be lost otherwise. */
   get heir(): Sequence | undefined {
-    const othersHoldThem = this.#choices.some(({ status }) => status === 'decode')
+    const othersHoldThem = this.#choices.some(
+      ({ status, holdsPrompt }) => status !== 'ended' && holdsPrompt,
+    )
     return othersHoldThem ? undefined : this.waitingChoice
   }
 
@@ -111,6 +113,18 @@ export class ActiveJob {
       const choice = this.#addChoice()
       if (this.#answer.isFull(this.#choices.length - 1)) choice.end('length')
       else choice.take(logits.slice())
+    }
+  }
+
+  addFeatures(key: string, features: Float32Array): void {
+    this.images.add(key, features)
+    for (const choice of this.#choices) choice.readWhenSeen()
+  }
+
+  /** Gives features up when no choice needs them to read. */
+  releaseImages(): void {
+    if (this.#choices.every(({ status }) => status !== 'vision' && status !== 'prefill')) {
+      this.images.release()
     }
   }
 

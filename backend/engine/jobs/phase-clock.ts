@@ -1,20 +1,21 @@
 import type { EngineTimings } from '../job.ts'
 
-/** Where a sequence stands. */
-export type SequenceStatus = 'queued' | 'vision' | 'prefill' | 'decode' | 'ended'
+/** Where a sequence stands. One that is `paused` gave way to others in the middle of its work. */
+export type SequenceStatus = 'queued' | 'vision' | 'prefill' | 'decode' | 'paused' | 'ended'
 
 const legalNext: Readonly<Record<SequenceStatus, readonly SequenceStatus[]>> = {
-  queued: ['vision', 'prefill', 'decode', 'ended'],
-  vision: ['prefill', 'ended'],
-  prefill: ['decode', 'ended'],
-  decode: ['ended'],
+  queued: ['vision', 'prefill', 'decode', 'paused', 'ended'],
+  vision: ['prefill', 'paused', 'ended'],
+  prefill: ['decode', 'paused', 'ended'],
+  decode: ['paused', 'ended'],
+  paused: ['vision', 'prefill', 'decode', 'ended'],
   ended: [],
 }
 
 /** Where a sequence stands, and how long it stood where. */
 export class PhaseClock {
   readonly #now: () => number
-  readonly #spentMs = { queued: 0, vision: 0, prefill: 0, decode: 0, ended: 0 }
+  readonly #spentMs = { queued: 0, vision: 0, prefill: 0, decode: 0, paused: 0, ended: 0 }
   #status: SequenceStatus = 'queued'
   #sinceMs: number
 
@@ -28,11 +29,14 @@ export class PhaseClock {
     return this.#status
   }
 
-  /** What lies between the last phase it was in and now counts as decoding: other choices of its job may go on. */
+  /**
+   * What lies between the last phase it was in and now counts as decoding: other choices of its job may go on. A pause is
+   * time spent in the queue.
+   */
   get timings(): EngineTimings {
-    const { queued, vision, prefill, decode } = this.#spentMs
+    const { queued, vision, prefill, decode, paused } = this.#spentMs
     const decodeMs = decode + this.#now() - this.#sinceMs
-    return { queueMs: queued, visionMs: vision, prefillMs: prefill, decodeMs }
+    return { queueMs: queued + paused, visionMs: vision, prefillMs: prefill, decodeMs }
   }
 
   /** @throws {RangeError} when `next` cannot come now */

@@ -1,7 +1,7 @@
 import type { FinishReason } from '../../../shared/api/events.ts'
 import type { SlotId, StepRow } from '../../model/model.ts'
 import type { KeyedImage, PromptImages } from '../images/prompt-images.ts'
-import type { EngineTimings, GenerateJob } from '../job.ts'
+import type { EngineTimings, GenerateJob, JobPriority } from '../job.ts'
 import { BlockChain } from '../memory/content-hash.ts'
 import { workPerImageToken, workPerSampledToken } from '../queue/work.ts'
 import type { Sampled, Sampler } from '../sampling/sampler.ts'
@@ -9,7 +9,7 @@ import { PhaseClock, type SequenceStatus } from './phase-clock.ts'
 
 /** What a sequence needs of its job. */
 interface Owner {
-  readonly asked: Pick<GenerateJob, 'tenant' | 'promptIds' | 'stopIds'>
+  readonly asked: Pick<GenerateJob, 'tenant' | 'priority' | 'promptIds' | 'stopIds'>
   /** Most tokens of each answer, at least 1. */
   readonly tokenLimit: number
   readonly images: PromptImages
@@ -21,6 +21,10 @@ interface Owner {
   readonly heir: Sequence | undefined
   /** Gives all choices but the first their first token. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void
+  /** Takes the features of all images of this name, for all choices that wait for them. */
+  addFeatures(key: string, features: Float32Array): void
+  /** A choice has read all its tokens. */
+  releaseImages(): void
   addToken(choice: number, sampled: Sampled): void
   /** Tokens that a choice may still have; 0 or less when it has all. */
   tokensLeft(choice: number): number
@@ -37,6 +41,10 @@ export class Sequence {
   readonly #sample: Sampler
   readonly #phase: PhaseClock
   #slot: SlotId | undefined
+  /** What it reads before it samples: the prompt; after it lost its rows, all tokens that were in them. */
+  #toRead: Int32Array
+  /** Where it was when it gave way. */
+  #pausedIn: SequenceStatus = 'queued'
   #blocks: BlockChain | undefined
   #cachedTokens = 0
   #restoredTokens = 0
@@ -44,6 +52,8 @@ export class Sequence {
   /** Sampled, but not in the cache yet. */
   #lastId = 0
   readonly #answerIds: number[] = []
+  /** How many tokens of answer it had when it got its rows. */
+  #answeredBefore = 0
   #finished = false
 
   constructor(job: Owner, choice: number, sample: Sampler) {
@@ -51,10 +61,15 @@ export class Sequence {
     this.#choice = choice
     this.#sample = sample
     this.#phase = new PhaseClock(job.now)
+    this.#toRead = job.asked.promptIds
   }
 
   get tenant(): string {
     return this.job.asked.tenant
+  }
+
+  get priority(): JobPriority {
+    return this.job.asked.priority
   }
 
   get status(): SequenceStatus {
@@ -74,9 +89,14 @@ export class Sequence {
     return this.job.asked.promptIds.length
   }
 
-  /** Prompt tokens that are not in the cache yet. */
+  /** Tokens it reads before it samples. */
+  get tokensToRead(): number {
+    return this.#toRead.length
+  }
+
+  /** Of these, tokens that are not in the cache yet. */
   get promptLeft(): number {
-    return Math.max(0, this.promptTokens - this.#cachedTokens)
+    return Math.max(0, this.tokensToRead - this.#cachedTokens)
   }
 
   get cachedTokens(): number {
@@ -98,6 +118,21 @@ export class Sequence {
     return this.#finished
   }
 
+  get holdsSlot(): boolean {
+    return this.#slot !== undefined
+  }
+
+  /** Whether its slot has all rows of the prompt, for other choices to begin from. */
+  get holdsPrompt(): boolean {
+    return this.holdsSlot && this.#cachedTokens >= this.promptTokens
+  }
+
+  /** Whether it did more since it got its rows than reading them again would cost: so it gets on, however often it has to. */
+  get mayReadAgain(): boolean {
+    const sampled = this.#answerIds.length - this.#answeredBefore
+    return sampled * workPerSampledToken >= this.#cachedTokens
+  }
+
   /** @throws {RangeError} before `start` */
   get slot(): SlotId {
     if (this.#slot === undefined) throw new RangeError('The sequence holds no slot')
@@ -111,22 +146,23 @@ export class Sequence {
     return image
   }
 
-  /** Names of the whole blocks of prompt, or of what the slot holds when that is more. */
+  /** Names of the whole blocks of what it reads, or of what the slot holds when that is more. */
   blockKeys(): readonly string[] {
     const { asked, images } = this.job
     this.#blocks ??= new BlockChain(asked.tenant, images.spans, images.keys)
-    const answered = Math.max(0, this.#cachedTokens - this.promptTokens)
+    const answered = Math.max(this.tokensToRead, this.#cachedTokens) - this.promptTokens
     const ids = new Int32Array(this.promptTokens + answered)
     ids.set(asked.promptIds)
     ids.set(this.#answerIds.slice(0, answered), this.promptTokens)
     return this.#blocks.keysOf(ids)
   }
 
-  /** @param slot holds the rows of the first `restoredTokens` of the prompt, which are not all of it */
+  /** Begins to read. @param slot holds the rows of the first `restoredTokens` of `tokensToRead`, which are not all */
   start(slot: SlotId, restoredTokens: number): void {
     this.#slot = slot
     this.#cachedTokens = restoredTokens
-    this.#restoredTokens = restoredTokens
+    if (this.#answerIds.length === 0) this.#restoredTokens = restoredTokens
+    this.#answeredBefore = this.#answerIds.length
     this.#phase.enter(this.#lacksImages() ? 'vision' : 'prefill')
   }
 
@@ -135,6 +171,26 @@ export class Sequence {
     this.#phase.enter('decode')
     this.#slot = slot
     this.#cachedTokens = this.promptTokens
+    this.#answeredBefore = this.#answerIds.length
+  }
+
+  /** Gives way to others; it keeps the slot for the time being. */
+  pause(): void {
+    this.#pausedIn = this.status
+    this.#phase.enter('paused')
+  }
+
+  /** Goes on with the slot it kept. */
+  resume(): void {
+    this.#phase.enter(this.#pausedIn)
+  }
+
+  /** The slot of a paused sequence is somebody else's now: all its tokens but the last have to be read again. */
+  loseSlot(): void {
+    this.#slot = undefined
+    this.#cachedTokens = 0
+    const answered = this.#answerIds.slice(0, -1)
+    this.#toRead = Int32Array.from([...this.job.asked.promptIds, ...answered])
   }
 
   /** Whether it waits for features of this name. */
@@ -144,8 +200,12 @@ export class Sequence {
 
   /** Takes the features of all images of this name. @param features [image tokens, hiddenSize]; shared, not modified */
   addFeatures(key: string, features: Float32Array): void {
-    this.job.images.add(key, features)
-    if (!this.#lacksImages()) this.#phase.enter('prefill')
+    this.job.addFeatures(key, features)
+  }
+
+  /** Goes on to read when it waits for no image any more. */
+  readWhenSeen(): void {
+    if (this.status === 'vision' && !this.#lacksImages()) this.#phase.enter('prefill')
   }
 
   /** Counts a run of the vision tower that is made for this sequence, whoever else it serves. @returns the work */
@@ -164,9 +224,9 @@ export class Sequence {
     const start = this.#cachedTokens
     return {
       slot,
-      tokenIds: this.job.asked.promptIds.subarray(start, start + tokens),
+      tokenIds: this.#toRead.subarray(start, start + tokens),
       features: this.job.images.featuresWithin(start, tokens),
-      sample: tokens === this.promptLeft,
+      sample: tokens === this.promptLeft && !this.#readsAgain,
     }
   }
 
@@ -175,14 +235,16 @@ export class Sequence {
    * @param logits when the row asked for them
    */
   advance(tokens: number, logits: Float32Array | undefined): void {
+    const reads = this.status === 'prefill'
     this.#cachedTokens += tokens
-    this.#work += this.status === 'prefill' ? tokens : workPerSampledToken
-    if (logits === undefined) return
-    if (this.status === 'prefill') {
+    if (!reads) this.#work += workPerSampledToken
+    else if (!this.#readsAgain) this.#work += tokens
+    if (reads && this.promptLeft === 0) {
       this.#phase.enter('decode')
-      this.job.images.release()
-      this.job.beginOtherChoices(logits)
+      this.job.releaseImages()
     }
+    if (logits === undefined) return
+    if (reads) this.job.beginOtherChoices(logits)
     this.take(logits)
   }
 
@@ -215,6 +277,11 @@ export class Sequence {
 
   fail(error: Error): void {
     this.job.fail(error)
+  }
+
+  /** It has sampled before: its next token is known once its tokens are read again. */
+  get #readsAgain(): boolean {
+    return this.#answerIds.length > 0
   }
 
   #lacksImages(): boolean {

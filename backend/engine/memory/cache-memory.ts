@@ -6,17 +6,27 @@ import { PrefixCache } from './prefix-cache.ts'
 
 /** What the memory asks of a sequence. */
 interface Holder {
-  readonly promptTokens: number
+  /** Tokens it reads first. */
+  readonly tokensToRead: number
+  /** Tokens its slot holds. */
+  readonly cachedTokens: number
   /** The most tokens it may come to hold. */
   readonly claimTokens: number
-  /** Keys of the whole blocks among the tokens it has, prompt and answer. */
+  /** Keys of the whole blocks among the tokens that it reads, or that its slot holds when that is more. */
   blockKeys(): readonly string[]
+}
+
+/** Slots as they might be: some that run set aside, some closed. */
+export interface SlotChanges {
+  readonly aside?: readonly SlotId[] | undefined
+  readonly closed?: readonly SlotId[] | undefined
 }
 
 /**
  * Hands out cache memory, `limitTokens` for slots and prefix cache together. A slot gets its prompt's memory when it is
  * opened and the answer's bit by bit, as long as all that run can still come to their ends; the prefix cache has what
- * slots leave, and makes room for them.
+ * slots leave, and makes room for them. Slots of sequences that gave way are set aside: what they hold is theirs, but nobody
+ * counts on it.
  */
 export class CacheMemory {
   readonly limitTokens: number
@@ -25,6 +35,7 @@ export class CacheMemory {
   readonly #restoreUnit: number
   readonly #prefixes: PrefixCache
   readonly #shares = new Map<SlotId, Share>()
+  readonly #aside = new Set<SlotId>()
 
   /** @param restoreUnit a prefix that is restored is a multiple of so many tokens; itself a multiple of `blockTokens` */
   constructor(model: Model, { kvTokens, prefixTokens }: CacheLimits, restoreUnit = blockTokens) {
@@ -49,9 +60,23 @@ export class CacheMemory {
     return this.#prefixes.tokens
   }
 
-  /** Whether there is memory to open a slot for a sequence now. */
-  hasRoomFor(holder: Holder): boolean {
-    return allCanEnd([...this.#shares.values(), this.#firstShare(holder)], this.limitTokens)
+  /** Whether there is memory to open a slot for a sequence, now or after changes. */
+  hasRoomFor(holder: Holder, changes: SlotChanges = {}): boolean {
+    return this.#fits(this.#firstShare(holder), changes)
+  }
+
+  /** Whether the sequence of a slot that is set aside can go on, now or after changes. */
+  canTakeUp(slot: SlotId, { aside, closed = [] }: SlotChanges = {}): boolean {
+    return this.#fits(this.#shareOf(slot), { aside, closed: [...closed, slot] })
+  }
+
+  setAside(slot: SlotId): void {
+    this.#shareOf(slot)
+    this.#aside.add(slot)
+  }
+
+  takeUp(slot: SlotId): void {
+    this.#aside.delete(slot)
   }
 
   /** Opens a slot, with the rows the prefix cache has of the prompt; its last token is always left to compute. */
@@ -70,14 +95,14 @@ export class CacheMemory {
   fork(source: SlotId, holder: Holder): SlotId {
     const share = this.#firstShare(holder)
     this.#prefixes.shrink(this.limitTokens - this.slotTokens - share.held)
-    const slot = this.#model.forkSlot(source, holder.promptTokens)
+    const slot = this.#model.forkSlot(source, holder.tokensToRead)
     this.#set(slot, share)
     return slot
   }
 
   /** Leaves of a slot only the prompt, for another choice of the same request. */
   inherit(slot: SlotId, heir: Holder): void {
-    this.#model.truncateSlot(slot, heir.promptTokens)
+    this.#model.truncateSlot(slot, heir.tokensToRead)
     this.#set(slot, this.#firstShare(heir))
   }
 
@@ -86,8 +111,7 @@ export class CacheMemory {
     const share = this.#shareOf(slot)
     const grown = { ...share, held: Math.max(share.held, this.#rounded(tokens)) }
     if (grown.held === share.held) return true
-    const others = [...this.#shares].filter(([other]) => other !== slot).map(([, held]) => held)
-    if (!allCanEnd([...others, grown], this.limitTokens)) return false
+    if (!this.#fits(grown, { closed: [slot] })) return false
     this.#set(slot, grown)
     return true
   }
@@ -96,22 +120,36 @@ export class CacheMemory {
   remember(slot: SlotId, holder: Holder): void {
     if (this.#prefixLimit === 0) return
     const room = this.limitTokens - this.slotTokens
-    this.#prefixes.store(slot, holder.blockKeys(), Math.min(this.#prefixLimit, room))
+    const keys = holder.blockKeys().slice(0, Math.floor(holder.cachedTokens / blockTokens))
+    this.#prefixes.store(slot, keys, Math.min(this.#prefixLimit, room))
   }
 
   close(slot: SlotId): void {
     this.#shareOf(slot)
     this.#model.closeSlot(slot)
     this.#shares.delete(slot)
+    this.#aside.delete(slot)
+  }
+
+  /** Whether all that run can come to their ends beside one more share, with what those set aside do not hold. */
+  #fits(share: Share, { aside = [], closed = [] }: SlotChanges): boolean {
+    const running = [share]
+    let limit = this.limitTokens
+    for (const [slot, own] of this.#shares) {
+      if (closed.includes(slot)) continue
+      if (this.#aside.has(slot) || aside.includes(slot)) limit -= own.held
+      else running.push(own)
+    }
+    return allCanEnd(running, limit)
   }
 
   #promptKeys(holder: Holder): readonly string[] {
     if (this.#prefixLimit === 0) return []
-    return holder.blockKeys().slice(0, Math.floor((holder.promptTokens - 1) / blockTokens))
+    return holder.blockKeys().slice(0, Math.floor((holder.tokensToRead - 1) / blockTokens))
   }
 
-  #firstShare({ promptTokens, claimTokens }: Holder): Share {
-    return { held: this.#rounded(promptTokens), claim: this.#rounded(claimTokens) }
+  #firstShare({ tokensToRead, claimTokens }: Holder): Share {
+    return { held: this.#rounded(tokensToRead), claim: this.#rounded(claimTokens) }
   }
 
   #rounded(tokens: number): number {

@@ -49,16 +49,29 @@ export class WaitingLine<Job extends Waiting> implements Iterable<Job> {
     this.#queues[job.priority].add(job)
   }
 
-  /** The next job to start, if any; `settle` it when it ends. */
-  take(): Job | undefined {
+  /**
+   * The next job to start, if any; `settle` it when it ends.
+   * @param mayBeBatch whether batch jobs may start now
+   */
+  take(mayBeBatch = true): Job | undefined {
     const { interactive, batch } = this.#queues
     const batchTurn = interactive.size === 0 || this.#batchPassedOver >= interactiveStartsPerBatch
-    if (batch.size > 0 && batchTurn) {
+    if (batch.size > 0 && batchTurn && mayBeBatch) {
       this.#batchPassedOver = 0
       return batch.take()
     }
     this.#batchPassedOver = batch.size > 0 ? this.#batchPassedOver + 1 : 0
     return interactive.take()
+  }
+
+  /** The next job of certain tenants, which stays in line. */
+  peekOf(may: (job: Job) => boolean): Job | undefined {
+    return this.#queues.interactive.peek(may) ?? this.#queues.batch.peek(may)
+  }
+
+  /** Takes the job that `peekOf` shows; `settle` it when it ends. */
+  takeOf(may: (job: Job) => boolean): Job | undefined {
+    return this.#queues.interactive.take(may) ?? this.#queues.batch.take(may)
   }
 
   /** Does nothing when the job does not wait. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { SequenceStatus } from '../jobs/phase-clock.ts'
-import { chooseImage, planStep, streamsOfSmallTenants } from './scheduler.ts'
+import { chooseImage, planStep, promptsOfSmallTenants, streamsOfSmallTenants } from './scheduler.ts'
 
 const limits = { stepTokenBudget: 10, prefillChunkTokens: 6 }
 
@@ -65,6 +65,18 @@ describe('chooseImage()', () => {
 
   it('takes none when no image is waited for', () => {
     expect(chooseImage([sequence('a', 'prefill', 3)], 1)).toBeUndefined()
+  })
+})
+
+describe('promptsOfSmallTenants()', () => {
+  it('is true when a prompt has a tenant with fewer sequences than all that stream', () => {
+    const greedy = [sequence('a', 'decode'), sequence('b', 'decode')]
+    const prompt = sequence('c', 'prefill', 5, 'another')
+    const stream = sequence('d', 'decode', 0, 'a third')
+    expect(promptsOfSmallTenants([...greedy, sequence('e', 'prefill', 5)])).toBe(false)
+    expect(promptsOfSmallTenants([...greedy, prompt])).toBe(true)
+    expect(promptsOfSmallTenants([...greedy, prompt, stream])).toBe(false)
+    expect(promptsOfSmallTenants([prompt])).toBe(true)
   })
 })
 

@@ -45,12 +45,19 @@ export function planStep<S extends Schedulable>(
 
 /** True when some stream's tenant has fewer sequences running than any tenant whose prompt is read or image looked at. */
 export function streamsOfSmallTenants(running: readonly Schedulable[]): boolean {
+  return fewestOf(running, ['decode']) < fewestOf(running, ['prefill', 'vision'])
+}
+
+/** True when a tenant whose prompt is read has fewer sequences running than any stream's. */
+export function promptsOfSmallTenants(running: readonly Schedulable[]): boolean {
+  return fewestOf(running, ['prefill']) < fewestOf(running, ['decode'])
+}
+
+/** The fewest sequences that a tenant with some in these phases has running. */
+function fewestOf(running: readonly Schedulable[], phases: readonly SequenceStatus[]): number {
   const sequencesOf = countByTenant(running)
-  const fewest = (...phases: readonly SequenceStatus[]) => {
-    const own = running.filter(({ status }) => phases.includes(status))
-    return Math.min(...own.map(({ tenant }) => sequencesOf.get(tenant)!))
-  }
-  return fewest('decode') < fewest('prefill', 'vision')
+  const own = running.filter(({ status }) => phases.includes(status))
+  return Math.min(...own.map(({ tenant }) => sequencesOf.get(tenant)!))
 }
 
 /**
@@ -73,7 +80,10 @@ function inOrder<S extends Schedulable>(
     .toSorted((a, b) => a.promptLeft - b.promptLeft)
 }
 
-function countByTenant(running: readonly Schedulable[]): ReadonlyMap<string, number> {
+/** Sequences of each tenant. */
+export function countByTenant(
+  running: readonly Pick<Schedulable, 'tenant'>[],
+): Map<string, number> {
   const counts = new Map<string, number>()
   for (const { tenant } of running) counts.set(tenant, (counts.get(tenant) ?? 0) + 1)
   return counts

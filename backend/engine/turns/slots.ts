@@ -3,6 +3,8 @@ import type { Sequence } from '../jobs/sequence.ts'
 import type { CacheMemory } from '../memory/cache-memory.ts'
 import type { Throughput } from '../queue/throughput.ts'
 import type { WaitingLine } from '../queue/waiting-line.ts'
+import { batchSlots, chooseToPause, chooseToRotate } from './give-way.ts'
+import { Holders } from './holders.ts'
 
 interface SlotsOptions {
   /** Most sequences that may hold one. */
@@ -10,31 +12,45 @@ interface SlotsOptions {
   readonly memory: CacheMemory
   readonly waiting: WaitingLine<ActiveJob>
   readonly throughput: Throughput
-  /** Whether rows of answers are kept for prompts that will go on from there. */
+  /** Whether rows of answers are kept for prompts that will go on from there, and may be made by reading. */
   readonly keepAnswers: boolean
+  /** Of a tenant; more than 0. */
+  readonly weightOf: (tenant: string) => number
+  /** Whether a sequence loses nothing when it is stopped where it is. */
+  readonly mayPause: (sequence: Sequence) => boolean
 }
 
-/** Who holds a slot, and who gets the next one: jobs join and leave between steps. */
+/**
+ * Who gets the next slot: jobs join and leave between steps. Where a tenant with nothing running waits, a sequence of the
+ * tenant that holds most gives way and goes on later.
+ */
 export class Slots {
   readonly #options: SlotsOptions
+  readonly #holders: Holders
   /** Taken from the line; it starts as soon as there is a slot and memory. */
   #next: ActiveJob | undefined
   /** Taken from the line, and not ended in all their choices. */
   #started: ActiveJob[] = []
-  #running: Sequence[] = []
+  #turn = 0
 
   constructor(options: SlotsOptions) {
     this.#options = options
+    this.#holders = new Holders(options)
   }
 
   /** Sequences that hold a slot, longest first. */
   get running(): readonly Sequence[] {
-    return this.#running
+    return this.#holders.running
+  }
+
+  /** Sequences that gave way to others. */
+  get paused(): readonly Sequence[] {
+    return this.#holders.paused
   }
 
   /** How many nobody holds. */
   get free(): number {
-    return this.#options.count - this.#running.length
+    return this.#holders.free
   }
 
   /** All jobs that wait or run. */
@@ -44,8 +60,9 @@ export class Slots {
 
   /** True when nothing waits or runs. */
   get idle(): boolean {
-    const { waiting } = this.#options
-    return waiting.size + this.#started.length + this.#running.length === 0
+    const { running, paused } = this.#holders
+    const begun = this.#started.length + running.length + paused.length
+    return this.#options.waiting.size + begun === 0
   }
 
   /** How many jobs wait for their first slot. */
@@ -57,60 +74,158 @@ export class Slots {
   takeBack(): void {
     this.#endOverdue()
     this.#settleEnded()
-    const { memory, keepAnswers } = this.#options
-    this.#running = this.#running.flatMap((sequence) => {
-      if (sequence.status !== 'ended') return [sequence]
-      const { job, slot } = sequence
-      if (sequence.finished && keepAnswers) memory.remember(slot, sequence)
-      const { heir } = job
-      if (heir === undefined) {
-        memory.close(slot)
-        return []
-      }
-      memory.inherit(slot, heir)
-      heir.join(slot)
-      return [heir]
-    })
+    this.#holders.removeEnded(this.#turn)
   }
 
-  /** Gives free slots to jobs that wait, and those nobody else waits for to further choices of jobs that run. */
-  handOut(): void {
-    this.#startJobs()
+  /**
+   * Gives free slots to those that gave way and to jobs that wait, has others give way where a tenant has nothing running,
+   * and gives slots nobody else waits for to further choices of jobs that run.
+   * @param turn number of the engine's turn
+   */
+  handOut(turn: number): void {
+    this.#turn = turn
+    if (this.#next?.ended === true) this.#next = undefined
+    this.#fillFree()
+    while (this.#claims().some((claim) => this.#letPass(claim)));
+    this.#rotate()
     this.#startChoices()
   }
 
-  /** Who is next waits for memory, too; nobody passes it by, or long prompts would wait for ever. */
-  #startJobs(): void {
-    const { memory } = this.#options
-    if (this.#next?.ended === true) this.#next = undefined
+  #fillFree(): void {
     while (this.free > 0) {
-      this.#next ??= this.#takeNext()
-      if (this.#next === undefined || !memory.hasRoomFor(this.#next.first)) return
-      const { first } = this.#next
-      const { slot, restoredTokens } = memory.open(first)
-      first.start(slot, restoredTokens)
-      this.#running.push(first)
-      this.#next = undefined
+      const sequence = this.#nextUp()
+      if (sequence === undefined) return
+      this.#begin(sequence)
     }
   }
 
+  /**
+   * Who gets a free slot: of those that gave way and the next in line the one whose tenant has fewer slots. Whoever that is
+   * waits for memory, too; nobody passes it by, or what needs much would wait for ever.
+   */
+  #nextUp(): Sequence | undefined {
+    this.#next ??= this.#takeNext()
+    const first = this.#next?.first
+    const paused = this.paused.filter((sequence) => this.#mayHold(sequence))
+    const fewest = Math.min(...paused.map(({ tenant }) => this.#holders.countOf(tenant)))
+    if (first !== undefined && this.#holders.countOf(first.tenant) < fewest) {
+      return this.#holders.hasRoomFor(first) ? first : undefined
+    }
+    const ready = paused.filter((sequence) => this.#holders.hasRoomFor(sequence))
+    if (ready.length > 0) {
+      return ready.find(({ tenant }) => this.#holders.countOf(tenant) === fewest) ?? ready[0]
+    }
+    const mayStart = first !== undefined && paused.length === 0 && this.#holders.hasRoomFor(first)
+    return mayStart ? first : undefined
+  }
+
   #takeNext(): ActiveJob | undefined {
-    const job = this.#options.waiting.take()
+    const job = this.#options.waiting.take(this.#batchHeld < batchSlots(this.#options.count))
     if (job !== undefined) this.#started.push(job)
     return job
   }
 
+  #begin(sequence: Sequence): void {
+    if (this.#next?.first === sequence) this.#next = undefined
+    const job = this.#options.waiting.takeOf(({ first }) => first === sequence)
+    if (job !== undefined) this.#started.push(job)
+    this.#holders.begin(sequence, this.#turn)
+  }
+
+  /** Of tenants with nothing running: the sequences that gave way, then the next in line. */
+  #claims(): readonly Sequence[] {
+    const idle = ({ tenant }: { tenant: string }) => this.#holders.countOf(tenant) === 0
+    const next = this.#next !== undefined && idle(this.#next) ? this.#next : undefined
+    const job = next ?? this.#options.waiting.peekOf(idle)
+    return [...this.paused.filter(idle), ...(job === undefined ? [] : [job.first])]
+  }
+
+  /** Has others give way to a claim, as far as that is needed. @returns whether it holds a slot now */
+  #letPass(claim: Sequence): boolean {
+    const yielding = this.#chooseToPause(claim)
+    const ways = this.free > 0 ? [undefined, yielding] : [yielding]
+    for (const paused of ways) {
+      if (paused === undefined && this.free === 0) return false
+      if (!this.#mayHold(claim, paused)) continue
+      const losing = this.#rowsInTheWay(claim, paused)
+      if (losing === undefined) continue
+      if (paused !== undefined) this.#holders.pause(paused, this.#turn)
+      for (const sequence of losing) this.#holders.takeRows(sequence)
+      this.#begin(claim)
+      return true
+    }
+    return false
+  }
+
+  #chooseToPause(claim: Sequence): Sequence | undefined {
+    const running = this.running.map((sequence) => this.#asHolder(sequence))
+    return chooseToPause(running, claim, this.#mayGiveWayTo(claim))?.sequence
+  }
+
+  /** Where sequences of a tenant run and others of it gave way, they take turns as long as there is memory for all. */
+  #rotate(): void {
+    for (const waiting of this.paused) {
+      const running = this.running.map((sequence) => this.#asHolder(sequence))
+      const may = this.#mayGiveWayTo(waiting)
+      const yielding = chooseToRotate(running, this.#asHolder(waiting), may)?.sequence
+      if (yielding === undefined || this.#rowsInTheWay(waiting, yielding)?.length !== 0) continue
+      this.#holders.pause(yielding, this.#turn)
+      this.#begin(waiting)
+    }
+  }
+
+  #asHolder(sequence: Sequence) {
+    const { tenant, priority } = sequence
+    const turns = this.#holders.turnsOf(sequence, this.#turn)
+    return { sequence, tenant, priority, turns, weight: this.#options.weightOf(tenant) }
+  }
+
+  #mayGiveWayTo(claim: Sequence): (holder: { sequence: Sequence }) => boolean {
+    return ({ sequence }) => this.#options.mayPause(sequence) && this.#mayHold(claim, sequence)
+  }
+
+  /**
+   * Whose rows have to go for a claim to begin, when one more gives way: nobody's if there is memory for all. Only those go
+   * whose sequence got on far enough since it has them; undefined when that does not help.
+   */
+  #rowsInTheWay(claim: Sequence, yielding: Sequence | undefined): readonly Sequence[] | undefined {
+    const { count, keepAnswers } = this.#options
+    const holding = this.paused.filter((sequence) => sequence.holdsSlot && sequence !== claim)
+    const kept = yielding === undefined ? holding : [yielding, ...holding]
+    const candidates = keepAnswers ? kept.filter(({ mayReadAgain }) => mayReadAgain) : []
+    for (let losing = 0; losing <= candidates.length; losing++) {
+      const lost = candidates.slice(0, losing)
+      const aside = yielding === undefined || lost.includes(yielding) ? [] : [yielding.slot]
+      const changes = { aside, closed: lost.map(({ slot }) => slot) }
+      const open = kept.length - lost.length
+      if (open <= count && this.#holders.hasRoomFor(claim, changes)) return lost
+    }
+    return undefined
+  }
+
   /** A job has one slot at least. */
   #startChoices(): void {
-    const { memory } = this.#options
-    for (const { job, slot } of this.#running.slice()) {
-      while (this.free > 0) {
-        const { waitingChoice } = job
-        if (waitingChoice === undefined || !memory.hasRoomFor(waitingChoice)) break
-        waitingChoice.join(memory.fork(slot, waitingChoice))
-        this.#running.push(waitingChoice)
+    if (this.paused.length > 0) return
+    for (const reader of this.running.slice()) {
+      while (this.free > 0 && reader.holdsPrompt) {
+        const { waitingChoice } = reader.job
+        if (waitingChoice === undefined || !this.#mayHold(waitingChoice)) break
+        if (!this.#holders.hasRoomFor(waitingChoice)) break
+        this.#holders.beginChoice(waitingChoice, reader, this.#turn)
       }
     }
+  }
+
+  /** Whether one more may hold a slot by its priority, when another one gives way. The next in line has its place. */
+  #mayHold(sequence: Sequence, yielding?: Sequence): boolean {
+    if (sequence.priority === 'interactive') return true
+    const next = this.#next?.priority === 'batch' && this.#next.first !== sequence ? 1 : 0
+    const batch = this.#batchHeld + next - (yielding?.priority === 'batch' ? 1 : 0)
+    return batch < batchSlots(this.#options.count)
+  }
+
+  get #batchHeld(): number {
+    return this.running.filter(({ priority }) => priority === 'batch').length
   }
 
   #endOverdue(): void {

@@ -8,8 +8,8 @@ import type { VisionStage } from './vision-stage.ts'
 
 const limits: StepLimits = { stepTokenBudget: 512, prefillChunkTokens: 512 }
 
-function sequence(status: SequenceStatus): Sequence {
-  return { status, tenant: 'someone', promptLeft: 100 } as Sequence
+function sequence(status: SequenceStatus, tenant = 'someone'): Sequence {
+  return { status, tenant, promptLeft: 100 } as Sequence
 }
 
 /** Steps of 10 ms and looks at 1 ms a unit of work, on a virtual clock. */
@@ -80,6 +80,18 @@ describe('TurnRunner', () => {
     stuck.add(stream)
     await turns([stream, prompt], 2)
     expect(budgets).toEqual([512, 512])
+  })
+
+  it('reads as many tokens as there are streams for a tenant with less running', async () => {
+    const streams = Array.from({ length: 6 }, () => sequence('decode'))
+    const budgetsBeside = async (tenant: string) => {
+      const { turns, budgets } = start()
+      await turns(streams, 3)
+      await turns([...streams, sequence('prefill', tenant)], 1)
+      return budgets.at(-1)! - streams.length
+    }
+    expect(await budgetsBeside('someone')).toBe(4)
+    expect(await budgetsBeside('another')).toBe(6)
   })
 
   it('gives an image as much time as each prompt where nobody streams', async () => {

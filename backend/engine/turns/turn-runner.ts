@@ -2,7 +2,7 @@ import type { Sequence } from '../jobs/sequence.ts'
 import { workPerSampledToken } from '../queue/work.ts'
 import { observe, unknownPace, type Readers } from './pace.ts'
 import { allowedBeside, workIn, type Allowance } from './pacer.ts'
-import { streamsOfSmallTenants } from './scheduler.ts'
+import { promptsOfSmallTenants, streamsOfSmallTenants } from './scheduler.ts'
 import type { StepLimits } from './step-plan.ts'
 import type { StepRunner } from './step-runner.ts'
 import type { VisionStage } from './vision-stage.ts'
@@ -60,7 +60,10 @@ export class TurnRunner {
     const streams = countOf(ready, 'decode')
     if (streams === 0 || this.#options.fixedChunkTokens !== undefined) return undefined
     const streamsOf = streamsOfSmallTenants(ready) ? 'small tenants' : 'any'
-    return allowedBeside(streams, this.#pace, readers, streamsOf)
+    const allowed = allowedBeside(streams, this.#pace, readers, streamsOf)
+    if (allowed.promptTokens === 0 || !promptsOfSmallTenants(ready)) return allowed
+    // A short question is read within a few steps, which take twice as long at most: with as many tokens again.
+    return { ...allowed, promptTokens: Math.max(allowed.promptTokens, streams) }
   }
 
   #stepLimits(ready: readonly Sequence[], allowed: Allowance | undefined): StepLimits {

@@ -57,6 +57,11 @@ export class VisionStage {
     return this.#cache.bytes
   }
 
+  /** Whether it has begun to look at the image a sequence needs next; given up, that would be lost. */
+  looksFor(viewer: Pick<Viewer, 'status' | 'nextImage'>): boolean {
+    return viewer.status === 'vision' && this.#looks.has(viewer.nextImage.key)
+  }
+
   /**
    * Hands out what is at hand, and gives up what is nobody's next image any more. Called before each turn, and once nothing
    * runs.

@@ -20,8 +20,6 @@ describe('checkModelFolder()', () => {
 
   it.each([
     ['/nowhere/at/all', /^there is no folder \/nowhere\/at\/all$/],
-    ['moonshotai/Kimi-VL-A3B-Instruct', /looks like a name on Hugging Face: download it/],
-    ['https://huggingface.co/moonshotai/Kimi-VL-A3B-Instruct', /co\/moonshotai\/Kimi-VL-A3B-Ins/],
     ['README.md', /^README.md is not a folder$/],
     ['docs', /^config.json: cannot be read$/],
   ])('refuses %s', async (name, message) => {

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { jsonAnswer } from '../../../shared/api/json-answer.ts'
 import { requestIdHeader } from '../../../shared/api/request-id.ts'
 import { routes } from '../../../shared/api/routes.ts'
 import { startDeadline } from '../../../shared/async/deadline.ts'
@@ -49,7 +50,7 @@ export function healthRoute({ backend, stopping, now }: HealthParts): EdgeHandle
   }
   return async (c) => {
     const health = await look(c.var.call.requestId)
-    return c.json(health, health.status === 'healthy' ? 200 : 503)
+    return jsonAnswer(health, health.status === 'healthy' ? 200 : 503)
   }
 }
 

@@ -54,7 +54,9 @@ async function fetchInTime(
 ): Promise<FetchedImage[]> {
   const deadline = startDeadline(timeLeft(call, parts), call.signal)
   try {
-    const source = { transport: parts.fetchPublic, hosts: parts.imageHosts }
+    // With the copy that is forwarded.
+    const hold = (bytes: number) => call.held?.hold(2 * bytes)
+    const source = { transport: parts.fetchPublic, hosts: parts.imageHosts, hold }
     return await fetchImages(urls, source, deadline.signal)
   } catch (cause) {
     if (!deadline.expired) throw cause

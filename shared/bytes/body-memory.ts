@@ -1,20 +1,25 @@
-import { ServiceError } from '../../shared/api/errors.ts'
+import { ServiceError } from '../api/errors.ts'
 
-/** One tenant holds no more than this part, so that its uploads leave room for others'. */
+/** One tenant holds no more than this part by default, so that its uploads leave room for others'. */
 const mostOfOneTenant = 0.5
 
 /** Seconds after which a refused upload may come again: pictures take less to decode, most of them far less. */
 const retryAfterSeconds = 2
 
-/** Bounds what the bodies of all requests take up until they are prepared: the queue, which comes later, cannot. */
+/** Bounds what the bodies of all requests take up while they are held whole, in all and for each tenant. */
 export class BodyMemory {
   readonly #limitBytes: number
+  readonly #ownLimitBytes: number
   readonly #heldOf = new Map<string, number>()
   #held = 0
 
-  /** @param limitBytes of all bodies together; see `UPLOAD_MEMORY_MB` */
-  constructor(limitBytes: number) {
+  /**
+   * @param limitBytes of all bodies together
+   * @param ownLimitBytes of those of one tenant
+   */
+  constructor(limitBytes: number, ownLimitBytes = limitBytes * mostOfOneTenant) {
     this.#limitBytes = limitBytes
+    this.#ownLimitBytes = ownLimitBytes
   }
 
   /** Bytes of all bodies that are held. */
@@ -25,8 +30,7 @@ export class BodyMemory {
   /** `bytes` more of a body have come. @throws {ServiceError} `queue_full`, with nothing held */
   hold(tenant: string, bytes: number): void {
     const own = (this.#heldOf.get(tenant) ?? 0) + bytes
-    const ownLimit = this.#limitBytes * mostOfOneTenant
-    if (own > ownLimit) throw tooMuch('Your requests', own, ownLimit)
+    if (own > this.#ownLimitBytes) throw tooMuch('Your requests', own, this.#ownLimitBytes)
     if (this.#held + bytes > this.#limitBytes) {
       throw tooMuch('All requests', this.#held + bytes, this.#limitBytes)
     }

@@ -1,0 +1,42 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { ProcessMark } from './process-mark.ts'
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'process-mark-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+/** A process that marks itself, says so, and stays. */
+const program = `
+  import { ProcessMark } from '${new URL('./process-mark.ts', import.meta.url).href}'
+  const mark = new ProcessMark(process.argv[2])
+  process.send(mark.id)
+  setInterval(() => undefined, 1_000)
+`
+
+it('tells a process that runs from one that was killed', async () => {
+  const folder = newFolder()
+  const script = join(folder, 'program.mjs')
+  writeFileSync(script, program)
+  const child = fork(script, [folder])
+  const [id] = (await once(child, 'message')) as [string]
+  const mark = new ProcessMark(folder)
+  expect([mark.isGone(id), mark.isGone(id), mark.isGone(mark.id)]).toEqual([false, false, false])
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  expect([mark.isGone(id), mark.isGone(id)]).toEqual([true, true])
+  expect(readdirSync(folder).filter((name) => name.endsWith('.lock'))).toEqual([`${mark.id}.lock`])
+  mark.remove()
+})
+
+it.each(['', '4711', '../../etc/passwd', crypto.randomUUID()])('knows no process %j', (id) => {
+  const mark = new ProcessMark(newFolder())
+  expect(mark.isGone(id)).toBe(true)
+  mark.remove()
+})

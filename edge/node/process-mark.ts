@@ -1,0 +1,53 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+/**
+ * Marks this process as running for all others on the same state folder, by a lock on a file that the system lets go of
+ * when the process ends, however that happens. An id of the operating system would not do: containers that share a folder
+ * do not share those, and they are used again.
+ */
+export class ProcessMark {
+  readonly id = crypto.randomUUID()
+  readonly #folder: string
+  /** Holds the lock. */
+  readonly #file: DatabaseSync
+
+  /** @param folder made where missing */
+  constructor(folder: string) {
+    this.#folder = folder
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const unlocked = `${this.#pathOf(this.id)}.new`
+    this.#file = new DatabaseSync(unlocked)
+    this.#file.exec('BEGIN EXCLUSIVE')
+    // Under its name there is never a file without its lock.
+    renameSync(unlocked, this.#pathOf(this.id))
+  }
+
+  /** Whether the process with this mark has ended. */
+  isGone(id: string): boolean {
+    if (id === this.id) return false
+    const path = this.#pathOf(id)
+    if (!/^[\da-f-]{36}$/.test(id) || !existsSync(path)) return true
+    const file = new DatabaseSync(path, { timeout: 0 })
+    try {
+      file.exec('BEGIN EXCLUSIVE')
+    } catch {
+      return false
+    } finally {
+      file.close()
+    }
+    rmSync(path, { force: true })
+    return true
+  }
+
+  /** Others take this process for gone from now on. */
+  remove(): void {
+    this.#file.close()
+    rmSync(this.#pathOf(this.id), { force: true })
+  }
+
+  #pathOf(id: string): string {
+    return join(this.#folder, `${id}.lock`)
+  }
+}
