@@ -3,9 +3,12 @@ import { startDeadline, type Deadline } from '../shared/async/deadline.ts'
 import { ServiceError } from '../shared/api/errors.ts'
 import type { GenerationEvent, Timings, Usage } from '../shared/api/events.ts'
 import { maxLogprobs } from '../shared/api/limits.ts'
+import type { AnswerFormat } from '../shared/api/response-format.ts'
 import type { Sampling } from '../shared/api/sampling-fields.ts'
 import { ChoiceTexts } from './choice-texts.ts'
 import type { Engine, EngineTimings, GenerateJob, JobPriority } from './engine/job.ts'
+import type { Grammar } from './grammar/grammar.ts'
+import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 
 /** One question, already checked. Undefined values take the server's defaults. */
@@ -29,6 +32,8 @@ export interface DescribeRequest {
   readonly stop?: readonly string[] | undefined
   /** Answers to give, 1 unless given. */
   readonly choices?: number | undefined
+  /** What the text of each answer has to be; any text unless given. */
+  readonly format?: AnswerFormat | undefined
   /** When given, log probabilities are told, with so many alternatives each. */
   readonly topLogprobs?: number | undefined
   /** Told as tokens come, what the answer has used so far; the final count may be lower. */
@@ -37,6 +42,7 @@ export interface DescribeRequest {
 
 interface DescriberParts {
   readonly processor: Processor
+  readonly formats: Pick<FormatCompiler, 'compile'>
   readonly engine: Engine
   /** Milliseconds on a clock that never jumps. */
   readonly now: () => number
@@ -51,7 +57,7 @@ export type Describe = (
 ) => AsyncIterable<GenerationEvent>
 
 export function createDescriber(parts: DescriberParts): Describe {
-  const { processor, engine, now } = parts
+  const { processor, formats, engine, now } = parts
 
   return async function* describe(request, signal) {
     const deadline = startDeadline(request.timeoutMs, signal)
@@ -72,7 +78,9 @@ export function createDescriber(parts: DescriberParts): Describe {
     const startedAt = now()
     checkLogprobs(request, parts.defaultMaxTokens)
     const { tenant, images } = request
-    const prepared = await processor.prepare(messagesOf(request), images, { tenant, signal })
+    const caller = { tenant, signal }
+    const format = request.format && (await formats.compile(request.format, caller))
+    const prepared = await processor.prepare(messagesOf(request), images, caller)
     const prepareMs = now() - startedAt
     const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 
@@ -83,7 +91,7 @@ export function createDescriber(parts: DescriberParts): Describe {
       prompt_tokens: prepared.promptIds.length,
       image_tokens: prepared.imageTokens,
     }
-    const generation = engine.generate(jobOf(request, prepared, leftMs, parts), signal)
+    const generation = engine.generate(jobOf({ request, prepared, format, leftMs }, parts), signal)
     let sampledTokens = 0
     for await (const event of generation) {
       switch (event.type) {
@@ -129,17 +137,22 @@ function messagesOf(request: DescribeRequest): Message[] {
   return [{ role: 'system', content: [{ type: 'text', text: request.systemPrompt }] }, user]
 }
 
+interface Prepared {
+  readonly request: DescribeRequest
+  readonly prepared: PreparedPrompt
+  readonly format: Grammar | undefined
+  readonly leftMs: number
+}
+
 function jobOf(
-  request: DescribeRequest,
-  { promptIds, images }: PreparedPrompt,
-  timeoutMs: number,
+  { request, prepared: { promptIds, images }, format, leftMs }: Prepared,
   { processor, randomSeed, defaultMaxTokens }: DescriberParts,
 ): GenerateJob {
   return {
     id: randomUUID(),
     tenant: request.tenant,
     priority: request.priority,
-    timeoutMs,
+    timeoutMs: leftMs,
     promptIds,
     images,
     maxTokens: request.maxTokens ?? defaultMaxTokens,
@@ -149,6 +162,7 @@ function jobOf(
     sampling: { ...request.sampling, seed: request.sampling.seed ?? randomSeed() },
     choices: request.choices,
     topLogprobs: request.topLogprobs,
+    format,
   }
 }
 

@@ -80,7 +80,8 @@ export class Constraint {
       this.#closing.shift()
       return this.#take(picked, next, this.#closing.length === 0)
     }
-    const fits = this.#endsWithin(next, tokensLeft - 1) || !this.#endsWithin(this.#standing, tokensLeft)
+    const fits =
+      this.#endsWithin(next, tokensLeft - 1) || !this.#endsWithin(this.#standing, tokensLeft)
     if (fits) return this.#take(picked, next, next.heads.length === 0)
     return this.#beginEnding(picked)
   }

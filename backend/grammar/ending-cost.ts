@@ -62,7 +62,11 @@ export function missingMembers(
 export function objectCost(
   plan: ObjectPlan,
   least: Least,
-  { at, count, extraKey }: { readonly at: number; readonly count: number; readonly extraKey: number },
+  {
+    at,
+    count,
+    extraKey,
+  }: { readonly at: number; readonly count: number; readonly extraKey: number },
 ): number {
   const missing = missingMembers(plan, least, at, count)
   if (missing === undefined) return Infinity

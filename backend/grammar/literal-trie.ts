@@ -95,6 +95,7 @@ function numbersBelow(
   for (let node = 0; node < count; node++) firstBelow[node + 1]! += firstBelow[node]!
   const below = new Int32Array(firstBelow[count]!)
   const filled = firstBelow.slice()
-  for (const [number, end] of ends.entries()) forNodesOf(end, (node) => (below[filled[node]!++] = number))
+  for (const [number, end] of ends.entries())
+    forNodesOf(end, (node) => (below[filled[node]!++] = number))
   return { firstBelow, below }
 }

@@ -9,6 +9,7 @@ import {
   type GenerateFields,
 } from '../../shared/api/request.ts'
 import type { GenerationEvent, Usage } from '../../shared/api/events.ts'
+import { formatOf } from '../../shared/api/response-format.ts'
 import { routes } from '../../shared/api/routes.ts'
 import { samplingOf } from '../../shared/api/sampling-fields.ts'
 import type { FetchOptions } from '../../shared/fetch/fetch-image.ts'
@@ -115,6 +116,7 @@ async function answer(
     sampling: samplingOf(fields),
     stop: fields.stop,
     choices: fields.n,
+    format: formatOf(fields.response_format),
     topLogprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : undefined,
     onUsage: (usage: Usage) => {
       exchange.facts.usage = usage

@@ -1,5 +1,6 @@
 import { ServiceError } from './errors.ts'
-import { maxFormFields } from './limits.ts'
+import { maxFormatChars, maxFormFields } from './limits.ts'
+import { isDeeperThan, maxJsonDepth } from './parse-json.ts'
 import type { ImageUrlFields } from './request.ts'
 import { samplingRules } from './sampling-fields.ts'
 
@@ -15,6 +16,7 @@ const formValue: Partial<Record<keyof ImageUrlFields, (text: string) => unknown>
   n: parseNumber,
   logprobs: parseBoolean,
   top_logprobs: parseNumber,
+  response_format: parseFormat,
   stream: parseBoolean,
   timeout_ms: parseNumber,
 }
@@ -43,6 +45,14 @@ function parseObject(text: string): unknown {
   } catch {
     return text
   }
+}
+
+/** Brackets within each other by the thousand take long to parse; no schema that is taken has them. */
+function parseFormat(text: string): unknown {
+  const bytes = new TextEncoder().encode(text)
+  return text.length > maxFormatChars || isDeeperThan(maxJsonDepth, bytes)
+    ? text
+    : parseObject(text)
 }
 
 /** Fields that may come several times, which some clients can only spell with brackets. */

@@ -9,7 +9,13 @@ const num = { type: 'number' }
 
 /** A closed object whose properties are all required. */
 export function objectOf(properties: Readonly<Record<string, unknown>>, more: object = {}) {
-  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false, ...more }
+  return {
+    type: 'object',
+    properties,
+    required: Object.keys(properties),
+    additionalProperties: false,
+    ...more,
+  }
 }
 
 function nested(depth: number, inner: unknown): unknown {
@@ -17,7 +23,9 @@ function nested(depth: number, inner: unknown): unknown {
 }
 
 function numbered(count: number, make: (index: number) => unknown): Record<string, unknown> {
-  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`field_${index}`, make(index)]))
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`field_${index}`, make(index)]),
+  )
 }
 
 const formats = ['date', 'time', 'date-time', 'uuid', 'ipv4', 'email', 'hostname', 'uri']
@@ -77,21 +85,64 @@ const keywords: readonly NamedSchema[] = [
   ['no items', { type: 'array', maxItems: 0 }],
   ['items false', { type: 'array', items: false }],
   ['tuple', { type: 'array', prefixItems: [str, int], items: false, minItems: 2 }],
-  ['open tuple', { type: 'array', prefixItems: [int, int], items: { type: 'boolean' }, minItems: 3, maxItems: 4 }],
+  [
+    'open tuple',
+    {
+      type: 'array',
+      prefixItems: [int, int],
+      items: { type: 'boolean' },
+      minItems: 3,
+      maxItems: 4,
+    },
+  ],
   ['tuple alone', { type: 'array', prefixItems: [int, str] }],
-  ['lists of lists', { type: 'array', items: { type: 'array', items: { type: 'array', items: int, maxItems: 3 }, maxItems: 3 } }],
-  ['optional properties', { type: 'object', properties: { a: int, b: int, c: int }, required: ['b'], additionalProperties: false }],
+  [
+    'lists of lists',
+    {
+      type: 'array',
+      items: { type: 'array', items: { type: 'array', items: int, maxItems: 3 }, maxItems: 3 },
+    },
+  ],
+  [
+    'optional properties',
+    {
+      type: 'object',
+      properties: { a: int, b: int, c: int },
+      required: ['b'],
+      additionalProperties: false,
+    },
+  ],
   ['all optional', { type: 'object', properties: { a: int, b: str } }],
   ['empty object', { type: 'object', properties: {}, additionalProperties: false }],
   ['object of anything', { type: 'object' }],
   ['map', { type: 'object', additionalProperties: { type: 'array', items: num } }],
   ['map of few', { type: 'object', additionalProperties: int, minProperties: 1, maxProperties: 2 }],
-  ['others beside', { type: 'object', properties: { a: int, ab: int }, required: ['a'], additionalProperties: str }],
-  ['anything beside', { type: 'object', properties: { name: str }, required: ['name'], additionalProperties: true }],
-  ['keys by pattern', { type: 'object', patternProperties: { '^x_[a-z]+$': int }, additionalProperties: false }],
+  [
+    'others beside',
+    { type: 'object', properties: { a: int, ab: int }, required: ['a'], additionalProperties: str },
+  ],
+  [
+    'anything beside',
+    { type: 'object', properties: { name: str }, required: ['name'], additionalProperties: true },
+  ],
+  [
+    'keys by pattern',
+    { type: 'object', patternProperties: { '^x_[a-z]+$': int }, additionalProperties: false },
+  ],
   ['some of three', { ...objectOf({ a: int, b: int, c: int }), required: [], minProperties: 2 }],
-  ['few of four', { type: 'object', properties: { a: int, b: int, c: int, d: int }, required: ['c'], maxProperties: 2 }],
-  ['two of five', { type: 'object', properties: numbered(5, () => int), minProperties: 2, maxProperties: 2 }],
+  [
+    'few of four',
+    {
+      type: 'object',
+      properties: { a: int, b: int, c: int, d: int },
+      required: ['c'],
+      maxProperties: 2,
+    },
+  ],
+  [
+    'two of five',
+    { type: 'object', properties: numbered(5, () => int), minProperties: 2, maxProperties: 2 },
+  ],
   ['no type but properties', { properties: { a: int }, required: ['a'] }],
   ['no type but items', { items: int, maxItems: 2 }],
   ['no type but minimum', { minimum: 5 }],
@@ -101,53 +152,296 @@ const keywords: readonly NamedSchema[] = [
   ['enum of numbers', { enum: [1, 12, 123, 1_234_567, 1e21, -0.5] }],
   ['nullable', { type: 'integer', nullable: true }],
   ['nullable enum', { type: 'string', nullable: true, enum: ['a', null] }],
-  ['anyOf', { anyOf: [objectOf({ k: { const: 'a' }, v: int }), objectOf({ k: { const: 'b' }, v: str })] }],
-  ['anyOf of constants', { anyOf: Array.from({ length: 100 }, (_, index) => ({ const: `label ${index}` })) }],
-  ['anyOf within anyOf', { anyOf: [{ anyOf: [int, str] }, { anyOf: [{ type: 'null' }, { type: 'boolean' }] }] }],
-  ['anyOf that overlaps', { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'string', pattern: '^[0-9]+$' }, str] }],
-  ['anyOf of objects alike', { anyOf: [objectOf({ a: int, x: int }), objectOf({ a: int, y: int })] }],
+  [
+    'anyOf',
+    { anyOf: [objectOf({ k: { const: 'a' }, v: int }), objectOf({ k: { const: 'b' }, v: str })] },
+  ],
+  [
+    'anyOf of constants',
+    { anyOf: Array.from({ length: 100 }, (_, index) => ({ const: `label ${index}` })) },
+  ],
+  [
+    'anyOf within anyOf',
+    { anyOf: [{ anyOf: [int, str] }, { anyOf: [{ type: 'null' }, { type: 'boolean' }] }] },
+  ],
+  [
+    'anyOf that overlaps',
+    { anyOf: [{ type: 'string', maxLength: 3 }, { type: 'string', pattern: '^[0-9]+$' }, str] },
+  ],
+  [
+    'anyOf of objects alike',
+    { anyOf: [objectOf({ a: int, x: int }), objectOf({ a: int, y: int })] },
+  ],
   ['optional by anyOf', objectOf({ a: { anyOf: [str, { type: 'null' }] } })],
   ['oneOf types', { oneOf: [str, int, { type: 'null' }] }],
-  ['oneOf tags', { oneOf: [objectOf({ kind: { const: 'a' }, v: int }), objectOf({ kind: { enum: ['b', 'c'] }, v: str })] }],
+  [
+    'oneOf tags',
+    {
+      oneOf: [
+        objectOf({ kind: { const: 'a' }, v: int }),
+        objectOf({ kind: { enum: ['b', 'c'] }, v: str }),
+      ],
+    },
+  ],
   ['allOf one', { allOf: [objectOf({ a: int })] }],
-  ['allOf parts', { allOf: [{ type: 'object', properties: { a: int }, required: ['a'] }, { $ref: '#/$defs/b' }], $defs: { b: { properties: { b: str }, required: ['b'] } } }],
-  ['allOf beside properties', { type: 'object', properties: { own: int }, required: ['own'], allOf: [{ properties: { other: int } }] }],
+  [
+    'allOf parts',
+    {
+      allOf: [{ type: 'object', properties: { a: int }, required: ['a'] }, { $ref: '#/$defs/b' }],
+      $defs: { b: { properties: { b: str }, required: ['b'] } },
+    },
+  ],
+  [
+    'allOf beside properties',
+    {
+      type: 'object',
+      properties: { own: int },
+      required: ['own'],
+      allOf: [{ properties: { other: int } }],
+    },
+  ],
   ['$defs', { $defs: { p: objectOf({ x: int }) }, ...objectOf({ p: { $ref: '#/$defs/p' } }) }],
-  ['definitions', { definitions: { p: { type: 'boolean' } }, ...objectOf({ p: { $ref: '#/definitions/p' } }) }],
-  ['recursive root', { type: 'object', properties: { v: int, next: { $ref: '#' } }, required: ['v'], additionalProperties: false }],
-  ['mutual recursion', { $defs: { a: objectOf({ b: { anyOf: [{ $ref: '#/$defs/b' }, { type: 'null' }] } }), b: objectOf({ a: { anyOf: [{ $ref: '#/$defs/a' }, { type: 'null' }] } }) }, $ref: '#/$defs/a' }],
-  ['tree', { $defs: { node: objectOf({ name: str, children: { type: 'array', items: { $ref: '#/$defs/node' } } }) }, $ref: '#/$defs/node' }],
-  ['recursive union', { $defs: { T: { anyOf: [objectOf({ a: { $ref: '#/$defs/T' }, x: int }), objectOf({ a: { $ref: '#/$defs/T' }, y: int }), { type: 'null' }] } }, $ref: '#/$defs/T' }],
-  ['expression', { $defs: { e: { anyOf: [num, objectOf({ op: { enum: ['+', '-'] }, left: { $ref: '#/$defs/e' }, right: { $ref: '#/$defs/e' } })] } }, $ref: '#/$defs/e' }],
-  ['escaped pointer', { $defs: { 'a/b c': int, 'x~y': str }, ...objectOf({ p: { $ref: '#/$defs/a~1b%20c' }, q: { $ref: '#/$defs/x~0y' } }) }],
-  ['pointer into properties', objectOf({ a: { type: 'string', maxLength: 4 }, b: { $ref: '#/properties/a' } })],
-  ['odd names', objectOf({ 'a"b\\c\n': int, é: int, '': int, ' ': int, '😀': int, '\u0001': int, 'a b': int, constructor: int })],
-  ['names that begin alike', { type: 'object', properties: { a: int, aa: int, aaa: int, ab: int, b: int } }],
+  [
+    'definitions',
+    { definitions: { p: { type: 'boolean' } }, ...objectOf({ p: { $ref: '#/definitions/p' } }) },
+  ],
+  [
+    'recursive root',
+    {
+      type: 'object',
+      properties: { v: int, next: { $ref: '#' } },
+      required: ['v'],
+      additionalProperties: false,
+    },
+  ],
+  [
+    'mutual recursion',
+    {
+      $defs: {
+        a: objectOf({ b: { anyOf: [{ $ref: '#/$defs/b' }, { type: 'null' }] } }),
+        b: objectOf({ a: { anyOf: [{ $ref: '#/$defs/a' }, { type: 'null' }] } }),
+      },
+      $ref: '#/$defs/a',
+    },
+  ],
+  [
+    'tree',
+    {
+      $defs: {
+        node: objectOf({ name: str, children: { type: 'array', items: { $ref: '#/$defs/node' } } }),
+      },
+      $ref: '#/$defs/node',
+    },
+  ],
+  [
+    'recursive union',
+    {
+      $defs: {
+        T: {
+          anyOf: [
+            objectOf({ a: { $ref: '#/$defs/T' }, x: int }),
+            objectOf({ a: { $ref: '#/$defs/T' }, y: int }),
+            { type: 'null' },
+          ],
+        },
+      },
+      $ref: '#/$defs/T',
+    },
+  ],
+  [
+    'expression',
+    {
+      $defs: {
+        e: {
+          anyOf: [
+            num,
+            objectOf({
+              op: { enum: ['+', '-'] },
+              left: { $ref: '#/$defs/e' },
+              right: { $ref: '#/$defs/e' },
+            }),
+          ],
+        },
+      },
+      $ref: '#/$defs/e',
+    },
+  ],
+  [
+    'escaped pointer',
+    {
+      $defs: { 'a/b c': int, 'x~y': str },
+      ...objectOf({ p: { $ref: '#/$defs/a~1b%20c' }, q: { $ref: '#/$defs/x~0y' } }),
+    },
+  ],
+  [
+    'pointer into properties',
+    objectOf({ a: { type: 'string', maxLength: 4 }, b: { $ref: '#/properties/a' } }),
+  ],
+  [
+    'odd names',
+    objectOf({
+      'a"b\\c\n': int,
+      é: int,
+      '': int,
+      ' ': int,
+      '😀': int,
+      '\u0001': int,
+      'a b': int,
+      constructor: int,
+    }),
+  ],
+  [
+    'names that begin alike',
+    { type: 'object', properties: { a: int, aa: int, aaa: int, ab: int, b: int } },
+  ],
   ['deep', nested(30, str)],
-  ['annotations', { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'T', description: 'd', ...objectOf({ a: { ...int, default: 3, examples: [1], deprecated: true } }) }],
-  ['some that cannot be', { anyOf: [{ type: 'integer', minimum: 5, maximum: 3 }, { type: 'boolean' }] }],
+  [
+    'annotations',
+    {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      title: 'T',
+      description: 'd',
+      ...objectOf({ a: { ...int, default: 3, examples: [1], deprecated: true } }),
+    },
+  ],
+  [
+    'some that cannot be',
+    { anyOf: [{ type: 'integer', minimum: 5, maximum: 3 }, { type: 'boolean' }] },
+  ],
   ['optional that cannot be', { type: 'object', properties: { a: false, b: int } }],
 ]
 
 /** As people send them, small to large. */
 export const usualSchemas: readonly NamedSchema[] = [
   ['caption', objectOf({ caption: str })],
-  ['alt text', objectOf({ decorative: { type: 'boolean' }, short: { type: 'string', maxLength: 125 }, long: { type: 'string', maxLength: 600 } })],
-  ['closed tags', objectOf({ tags: { type: 'array', items: { enum: Array.from({ length: 30 }, (_, index) => `tag ${index}`) }, maxItems: 10 } })],
-  ['500 labels', objectOf({ v: { enum: Array.from({ length: 500 }, (_, index) => `category-${(index * 7919) % 10_007}-name`) } })],
-  ['5,000 labels', objectOf({ v: { enum: Array.from({ length: 5_000 }, (_, index) => `category-${(index * 7919) % 100_007}-name`) } })],
-  ['boxes', objectOf({ objects: { type: 'array', items: objectOf({ label: str, box: { type: 'array', items: { type: 'number', minimum: 0, maximum: 1 }, minItems: 4, maxItems: 4 }, confidence: num }), maxItems: 50 } })],
-  ['invoice', objectOf({ number: { type: 'string', pattern: '^[A-Z]{2}[0-9]{6}$' }, date: { type: 'string', format: 'date' }, total: { type: 'number', minimum: 0 }, currency: { enum: ['EUR', 'USD', 'GBP'] }, lines: { type: 'array', items: objectOf({ text: str, quantity: { type: 'integer', minimum: 1, maximum: 9999 }, price: num }), minItems: 1, maxItems: 100 } })],
-  ['union of 20 objects', objectOf({ items: { type: 'array', items: { anyOf: Array.from({ length: 20 }, (_, index) => objectOf({ kind: { const: `k${index}` }, value: index % 2 === 0 ? str : int })) } } })],
-  ['30 optional', { type: 'object', properties: numbered(30, (index) => (index % 3 === 0 ? num : str)), additionalProperties: false }],
+  [
+    'alt text',
+    objectOf({
+      decorative: { type: 'boolean' },
+      short: { type: 'string', maxLength: 125 },
+      long: { type: 'string', maxLength: 600 },
+    }),
+  ],
+  [
+    'closed tags',
+    objectOf({
+      tags: {
+        type: 'array',
+        items: { enum: Array.from({ length: 30 }, (_, index) => `tag ${index}`) },
+        maxItems: 10,
+      },
+    }),
+  ],
+  [
+    '500 labels',
+    objectOf({
+      v: {
+        enum: Array.from({ length: 500 }, (_, index) => `category-${(index * 7919) % 10_007}-name`),
+      },
+    }),
+  ],
+  [
+    '5,000 labels',
+    objectOf({
+      v: {
+        enum: Array.from(
+          { length: 5_000 },
+          (_, index) => `category-${(index * 7919) % 100_007}-name`,
+        ),
+      },
+    }),
+  ],
+  [
+    'boxes',
+    objectOf({
+      objects: {
+        type: 'array',
+        items: objectOf({
+          label: str,
+          box: {
+            type: 'array',
+            items: { type: 'number', minimum: 0, maximum: 1 },
+            minItems: 4,
+            maxItems: 4,
+          },
+          confidence: num,
+        }),
+        maxItems: 50,
+      },
+    }),
+  ],
+  [
+    'invoice',
+    objectOf({
+      number: { type: 'string', pattern: '^[A-Z]{2}[0-9]{6}$' },
+      date: { type: 'string', format: 'date' },
+      total: { type: 'number', minimum: 0 },
+      currency: { enum: ['EUR', 'USD', 'GBP'] },
+      lines: {
+        type: 'array',
+        items: objectOf({
+          text: str,
+          quantity: { type: 'integer', minimum: 1, maximum: 9999 },
+          price: num,
+        }),
+        minItems: 1,
+        maxItems: 100,
+      },
+    }),
+  ],
+  [
+    'union of 20 objects',
+    objectOf({
+      items: {
+        type: 'array',
+        items: {
+          anyOf: Array.from({ length: 20 }, (_, index) =>
+            objectOf({ kind: { const: `k${index}` }, value: index % 2 === 0 ? str : int }),
+          ),
+        },
+      },
+    }),
+  ],
+  [
+    '30 optional',
+    {
+      type: 'object',
+      properties: numbered(30, (index) => (index % 3 === 0 ? num : str)),
+      additionalProperties: false,
+    },
+  ],
   ['200 required', objectOf(numbered(200, (index) => (index % 3 === 0 ? num : str)))],
-  ['formats', objectOf(Object.fromEntries(formats.map((format) => [format, { type: 'string', format }])))],
+  [
+    'formats',
+    objectOf(Object.fromEntries(formats.map((format) => [format, { type: 'string', format }]))),
+  ],
   ['length 10 to 200', objectOf({ a: { type: 'string', minLength: 10, maxLength: 200 } })],
   ['length to 5,000', objectOf({ a: { type: 'string', maxLength: 5_000 } })],
   ['1,000 items', objectOf({ a: { type: 'array', items: int, maxItems: 1_000 } })],
-  ['ranges', objectOf({ a: { type: 'integer', minimum: -123_456, maximum: 987_654_321 }, b: { type: 'number', minimum: -1.25, maximum: 99.999 } })],
+  [
+    'ranges',
+    objectOf({
+      a: { type: 'integer', minimum: -123_456, maximum: 987_654_321 },
+      b: { type: 'number', minimum: -1.25, maximum: 99.999 },
+    }),
+  ],
   ['map of lists', { type: 'object', additionalProperties: { type: 'array', items: str } }],
-  ['page of 40 fields', objectOf(numbered(40, (index) => [str, int, { type: ['string', 'null'] }, { enum: ['yes', 'no', 'unknown'] }, { type: 'array', items: str, maxItems: 5 }][index % 5]))],
+  [
+    'page of 40 fields',
+    objectOf(
+      numbered(
+        40,
+        (index) =>
+          [
+            str,
+            int,
+            { type: ['string', 'null'] },
+            { enum: ['yes', 'no', 'unknown'] },
+            { type: 'array', items: str, maxItems: 5 },
+          ][index % 5],
+      ),
+    ),
+  ],
 ]
 
 /** One keyword or two each. */
@@ -164,7 +458,8 @@ export function randomSchemas(count: number, seed: number): NamedSchema[] {
   const pick = <One>(list: readonly One[]): One => list[Math.floor(random() * list.length)]!
   const upTo = (limit: number) => Math.floor(random() * (limit + 1))
   const make = (depth: number): unknown => {
-    const kinds = depth === 0 ? ['scalar'] : ['scalar', 'object', 'object', 'array', 'anyOf', 'map', 'tuple']
+    const kinds =
+      depth === 0 ? ['scalar'] : ['scalar', 'object', 'object', 'array', 'anyOf', 'map', 'tuple']
     switch (pick(kinds)) {
       case 'object':
         return makeObject(depth)

@@ -10,7 +10,10 @@ import type { Standing } from '../../backend/grammar/stacks/frames.ts'
 export type { Ajv }
 
 export function prepare(schema: unknown, vocabulary: Vocabulary): PreparedGrammar {
-  return new PreparedGrammar(compileGrammar({ type: 'json_schema', schema: JSON.stringify(schema) }), vocabulary)
+  return new PreparedGrammar(
+    compileGrammar({ type: 'json_schema', schema: JSON.stringify(schema) }),
+    vocabulary,
+  )
 }
 
 /** @returns the ids of the bits that are set */
@@ -21,7 +24,11 @@ export function idsOf(mask: Int32Array): number[] {
 }
 
 /** The place after a token. @throws {RangeError} when it is not allowed */
-export function after({ automaton, vocabulary }: PreparedGrammar, standing: Standing, id: number): Standing {
+export function after(
+  { automaton, vocabulary }: PreparedGrammar,
+  standing: Standing,
+  id: number,
+): Standing {
   let at: Standing | undefined = standing
   for (const byte of vocabulary.bytesOf(id)) at = at && automaton.step(at, byte)
   if (at === undefined) throw new RangeError(`Token ${id} is in the mask and not allowed`)
@@ -32,16 +39,22 @@ export function after({ automaton, vocabulary }: PreparedGrammar, standing: Stan
  * Takes random tokens until the text may end, or for so many tokens; then the ending of the place it came to.
  * @throws {RangeError} at a dead end
  */
-export function walk(grammar: PreparedGrammar, random: () => number, maxTokens: number): Uint8Array {
+export function walk(
+  grammar: PreparedGrammar,
+  random: () => number,
+  maxTokens: number,
+): Uint8Array {
   const { automaton, masks, vocabulary } = grammar
   const mask = new Int32Array(vocabulary.words)
   const bytes: number[] = []
   let standing = automaton.start
   for (let count = 0; count < maxTokens; count++) {
-    if (standing.mayEnd && (standing.heads.length === 0 || random() < 0.3)) return Uint8Array.from(bytes)
+    if (standing.mayEnd && (standing.heads.length === 0 || random() < 0.3))
+      return Uint8Array.from(bytes)
     masks.fill(standing, mask)
     const ids = idsOf(mask)
-    if (ids.length === 0) throw new RangeError(`Nothing is allowed behind ${Buffer.from(bytes).toString()}`)
+    if (ids.length === 0)
+      throw new RangeError(`Nothing is allowed behind ${Buffer.from(bytes).toString()}`)
     const id = pickToken(ids, vocabulary, random)
     bytes.push(...vocabulary.bytesOf(id))
     standing = after(grammar, standing, id)
@@ -51,14 +64,18 @@ export function walk(grammar: PreparedGrammar, random: () => number, maxTokens: 
 
 /** Texts that go on for ever are no use: what ends things is taken more often than chance would. */
 function pickToken(ids: readonly number[], vocabulary: Vocabulary, random: () => number): number {
-  const isClosing = (id: number) => vocabulary.bytesOf(id).some((byte) => byte === 0x22 || byte === 0x5d || byte === 0x7d)
+  const isClosing = (id: number) =>
+    vocabulary.bytesOf(id).some((byte) => byte === 0x22 || byte === 0x5d || byte === 0x7d)
   const closing = random() < 0.25 ? ids.filter(isClosing) : []
   const from = closing.length > 0 ? closing : ids
   return from[Math.floor(random() * from.length)]!
 }
 
 /** What is wrong with a text; undefined when it is valid. */
-export function faultOf(text: Uint8Array, validate: (value: unknown) => boolean): string | undefined {
+export function faultOf(
+  text: Uint8Array,
+  validate: (value: unknown) => boolean,
+): string | undefined {
   const shown = Buffer.from(text).toString().slice(0, 200)
   let value: unknown
   try {
@@ -70,7 +87,12 @@ export function faultOf(text: Uint8Array, validate: (value: unknown) => boolean)
 }
 
 /** @returns the faults of so many walks */
-export function walkMany(grammar: PreparedGrammar, validate: (value: unknown) => boolean, walks: number, seed: number): string[] {
+export function walkMany(
+  grammar: PreparedGrammar,
+  validate: (value: unknown) => boolean,
+  walks: number,
+  seed: number,
+): string[] {
   const random = createRandom(seed)
   const faults: string[] = []
   for (let count = 0; count < walks; count++) {

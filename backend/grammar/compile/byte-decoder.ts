@@ -112,8 +112,10 @@ class DecoderBuilder {
   #block(prefix: number, left: number, least: number): number {
     const first = prefix * 64 ** left
     const last = first + 64 ** left - 1
-    const isPlain = first >= least && last <= 0x10_ffff && (last < firstSurrogate || first > lastSurrogate)
-    if (isPlain && this.#intervalOf(first) === this.#intervalOf(last)) return this.#evenBlock(first, left)
+    const isPlain =
+      first >= least && last <= 0x10_ffff && (last < firstSurrogate || first > lastSurrogate)
+    if (isPlain && this.#intervalOf(first) === this.#intervalOf(last))
+      return this.#evenBlock(first, left)
     const row = new Int16Array(256).fill(-1)
     for (let bits = 0; bits < 64; bits++) {
       const value = prefix * 64 + bits
@@ -136,9 +138,12 @@ class DecoderBuilder {
 
   #escapes(): number {
     const row = new Int16Array(256).fill(-1)
-    for (const [letter, codePoint] of shortEscapes) row[letter.charCodeAt(0)] = this.#complete(codePoint)
+    for (const [letter, codePoint] of shortEscapes)
+      row[letter.charCodeAt(0)] = this.#complete(codePoint)
     const short = new Set(shortEscapes.map(([, codePoint]) => codePoint))
-    const controls = Array.from({ length: 0x20 }, (_, codePoint) => codePoint).filter((one) => !short.has(one))
+    const controls = Array.from({ length: 0x20 }, (_, codePoint) => codePoint).filter(
+      (one) => !short.has(one),
+    )
     row['u'.charCodeAt(0)] = this.#hex(controls, '')
     return this.#add(row)
   }
@@ -150,7 +155,8 @@ class DecoderBuilder {
       const begun = written + digit
       const left = codePoints.filter((one) => one.toString(16).padStart(4, '0').startsWith(begun))
       if (left.length === 0) continue
-      row[digit.charCodeAt(0)] = begun.length === 4 ? this.#complete(left[0]!) : this.#hex(left, begun)
+      row[digit.charCodeAt(0)] =
+        begun.length === 4 ? this.#complete(left[0]!) : this.#hex(left, begun)
     }
     return this.#add(row)
   }
@@ -160,7 +166,8 @@ class DecoderBuilder {
     const name = row.join()
     const known = this.#known.get(name)
     if (known !== undefined) return known
-    if (this.#rows.length === maxRows) throw new RangeError('a pattern that tells too many characters apart')
+    if (this.#rows.length === maxRows)
+      throw new RangeError('a pattern that tells too many characters apart')
     const number = this.#rows.push(row) - 1
     this.#known.set(name, number)
     return number

@@ -63,7 +63,11 @@ function targetsOf(edges: CharacterDfa[number]['edges'], starts: Int32Array): In
 }
 
 /** Numbers the classes that lead somewhere from 0 on. */
-function number(dfa: CharacterDfa, starts: Int32Array, found: Int32Array): Omit<CharacterClasses, 'starts'> {
+function number(
+  dfa: CharacterDfa,
+  starts: Int32Array,
+  found: Int32Array,
+): Omit<CharacterClasses, 'starts'> {
   const rows = dfa.map(({ edges }) => targetsOf(edges, starts))
   const numbers = new Map<number, number>()
   const examples: number[] = []
@@ -75,6 +79,8 @@ function number(dfa: CharacterDfa, starts: Int32Array, found: Int32Array): Omit<
     numbers.set(name, leads ? examples.length - 1 : -1)
     return numbers.get(name)!
   })
-  const table = Int32Array.from(rows.flatMap((targets) => examples.map((interval) => targets[interval]!)))
+  const table = Int32Array.from(
+    rows.flatMap((targets) => examples.map((interval) => targets[interval]!)),
+  )
   return { count: examples.length, classes, table }
 }

@@ -10,7 +10,7 @@ interface Edge {
   readonly target: number
 }
 
-export interface CharacterNode {
+interface CharacterNode {
   /** Rising, apart from each other. */
   readonly edges: readonly Edge[]
   readonly accepting: boolean
@@ -24,7 +24,9 @@ export const lastCodePoint = 0x10_ffff
 /** @throws {RangeError} with a text for the author of the pattern, when it cannot be used */
 export function dfaOfPattern(pattern: string): CharacterDfa {
   if (pattern.length > maxPatternChars) {
-    throw new RangeError(`a pattern may have ${maxPatternChars} characters, this has ${pattern.length}`)
+    throw new RangeError(
+      `a pattern may have ${maxPatternChars} characters, this has ${pattern.length}`,
+    )
   }
   checkSyntax(pattern)
   return dfaOf(splitPattern(pattern).map(wholeSource).join('|'))
@@ -32,7 +34,7 @@ export function dfaOfPattern(pattern: string): CharacterDfa {
 
 function checkSyntax(pattern: string): void {
   try {
-    new RegExp(pattern, 'u')
+    RegExp(pattern, 'u')
   } catch {
     throw new RangeError('not a regular expression of JavaScript with the flag u')
   }
@@ -46,7 +48,12 @@ function wholeSource({ source, fromStart, toEnd }: PatternPart): string {
 function dfaOf(source: string): CharacterDfa {
   const { expression, maxCharacter } = parse(source)
   try {
-    const nfa = NFA.fromRegex(expression, { maxCharacter }, {}, new NFA.LimitedNodeFactory(maxNfaNodes))
+    const nfa = NFA.fromRegex(
+      expression,
+      { maxCharacter },
+      {},
+      new NFA.LimitedNodeFactory(maxNfaNodes),
+    )
     const dfa = DFA.fromFA(nfa, new DFA.LimitedNodeFactory(maxDfaNodes))
     dfa.minimize()
     return nodesOf(dfa)
@@ -81,7 +88,11 @@ function nodesOf(dfa: DFA): CharacterDfa {
 }
 
 function edgesOf<Node>(out: ReadonlyCharMap<Node>, numberOf: (node: Node) => number): Edge[] {
-  return [...out].map(([{ min, max }, target]) => ({ from: min, to: max, target: numberOf(target) }))
+  return [...out].map(([{ min, max }, target]) => ({
+    from: min,
+    to: max,
+    target: numberOf(target),
+  }))
 }
 
 /** All texts but the given ones. */
@@ -102,7 +113,10 @@ export function dfaOfOthers(texts: readonly string[]): CharacterDfa {
   }
   // One node more for all that has left the trie.
   const free = add()
-  return nodes.map(({ children, excluded }) => ({ edges: othersTo(children, free), accepting: !excluded }))
+  return nodes.map(({ children, excluded }) => ({
+    edges: othersTo(children, free),
+    accepting: !excluded,
+  }))
 }
 
 function othersTo(children: ReadonlyMap<number, number>, free: number): Edge[] {

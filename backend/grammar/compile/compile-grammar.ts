@@ -9,8 +9,7 @@ import { SchemaProblem } from './schema-problem.ts'
 
 /** What the text of an answer has to be: any JSON object, or what a schema says, which is JSON text itself. */
 export type FormatSource =
-  | { readonly type: 'json_object' }
-  | { readonly type: 'json_schema'; readonly schema: string }
+  { readonly type: 'json_object' } | { readonly type: 'json_schema'; readonly schema: string }
 
 /** @throws {SchemaProblem} when the schema is not valid, not supported, too large, or when nothing fits it */
 export function compileGrammar(source: FormatSource): Grammar {

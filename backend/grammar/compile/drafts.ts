@@ -63,12 +63,22 @@ export class Drafts {
 
   /** @throws {RangeError} with a text for its author, when a pattern cannot be used */
   pattern(pattern: string, min: number, max: number): PieceId | undefined {
-    return this.#patternPiece(`pattern ${min} ${max} ${pattern}`, () => dfaOfPattern(pattern), min, max)
+    return this.#patternPiece(
+      `pattern ${min} ${max} ${pattern}`,
+      () => dfaOfPattern(pattern),
+      min,
+      max,
+    )
   }
 
   /** All strings but some. */
   stringBut(texts: readonly string[]): PieceId {
-    return this.#patternPiece(`but ${JSON.stringify(texts)}`, () => dfaOfOthers(texts), 0, Infinity)!
+    return this.#patternPiece(
+      `but ${JSON.stringify(texts)}`,
+      () => dfaOfOthers(texts),
+      0,
+      Infinity,
+    )!
   }
 
   #patternPiece(name: string, make: () => CharacterDfa, min: number, max: number) {

@@ -24,7 +24,10 @@ function flattenUnions(drafts: Drafts): void {
     const members = membersOf(drafts, id)
     all += members.length
     if (all > maxAlternativesInAll) {
-      throw new SchemaProblem('', `unions within unions have more than ${maxAlternativesInAll} alternatives`)
+      throw new SchemaProblem(
+        '',
+        `unions within unions have more than ${maxAlternativesInAll} alternatives`,
+      )
     }
     unions.set(id, unionOf(drafts, members))
   }
@@ -51,7 +54,10 @@ function unionOf(drafts: Drafts, members: readonly PlanId[]): Draft {
   })
   const others = members.filter((id) => drafts.plans[id]!.kind !== 'literal')
   if (others.length >= maxAlternatives) {
-    throw new SchemaProblem('', `a union may have ${maxAlternatives} alternatives, this has ${members.length}`)
+    throw new SchemaProblem(
+      '',
+      `a union may have ${maxAlternatives} alternatives, this has ${members.length}`,
+    )
   }
   if (others.length === 0) return drafts.literal(texts)
   const constants = texts.length > 0 ? [drafts.add(drafts.literal(texts))] : []
@@ -85,7 +91,14 @@ function costOf(draft: Draft, drafts: Drafts, least: Float64Array): number {
     case 'array':
       return 1 + arrayCost(draft, least, 0)
     case 'object':
-      return 1 + objectCost({ ...draft, keys: undefined }, least, { at: 0, count: 0, extraKey: extraKeyCost(draft, drafts) })
+      return (
+        1 +
+        objectCost({ ...draft, keys: undefined }, least, {
+          at: 0,
+          count: 0,
+          extraKey: extraKeyCost(draft, drafts),
+        })
+      )
   }
 }
 
@@ -120,13 +133,16 @@ function planOf(draft: Draft, drafts: Drafts, least: Float64Array): Plan {
     case 'array': {
       const end = draft.first.findIndex((id) => !hasText(id))
       const first = end < 0 ? draft.first : draft.first.slice(0, end)
-      const items = end < 0 && draft.items !== undefined && hasText(draft.items) ? draft.items : undefined
+      const items =
+        end < 0 && draft.items !== undefined && hasText(draft.items) ? draft.items : undefined
       return { ...draft, first, items }
     }
     case 'object': {
       const properties = draft.properties.filter(({ value }) => hasText(value))
-      const extra = draft.extra !== undefined && hasText(draft.extra.value) ? draft.extra : undefined
-      const keys = properties.length > 0 ? drafts.keysPiece(properties.map(({ key }) => key)) : undefined
+      const extra =
+        draft.extra !== undefined && hasText(draft.extra.value) ? draft.extra : undefined
+      const keys =
+        properties.length > 0 ? drafts.keysPiece(properties.map(({ key }) => key)) : undefined
       return { ...draft, properties, extra, keys }
     }
   }

@@ -68,14 +68,10 @@ export function isJsonType(value: unknown): value is JsonType {
 export function typesOf(value: unknown): readonly JsonType[] {
   if (value === null) return ['null']
   if (Array.isArray(value)) return ['array']
-  switch (typeof value) {
-    case 'string':
-      return ['string']
-    case 'boolean':
-      return ['boolean']
-    case 'number':
-      return Number.isInteger(value) ? ['number', 'integer'] : ['number']
-    default:
-      return ['object']
+  if (typeof value === 'string') return ['string']
+  if (typeof value === 'boolean') return ['boolean']
+  if (typeof value === 'number') {
+    return Number.isInteger(value) ? ['number', 'integer'] : ['number']
   }
+  return ['object']
 }

@@ -65,7 +65,12 @@ class NumberBuilder {
       }
     }
     const accepting = Uint8Array.from(this.#beginnings, (one) => (this.#isAllowed(one) ? 1 : 0))
-    return { kind: 'number', table: Int16Array.from(table), accepting, least: leastOf(table, accepting) }
+    return {
+      kind: 'number',
+      table: Int16Array.from(table),
+      accepting,
+      least: leastOf(table, accepting),
+    }
   }
 
   #next({ sign, digits, fraction, value }: Beginning, symbol: number): Beginning | undefined {

@@ -17,7 +17,10 @@ export function areApart(a: unknown, b: unknown, follow: Follow): boolean {
 /** As JSON text; undefined when there are others, or some that are not told apart by their text. */
 function constantsOf(schema: Readonly<Record<string, unknown>>): ReadonlySet<string> | undefined {
   const values: unknown = 'const' in schema ? [schema['const']] : schema['enum']
-  if (!Array.isArray(values) || values.some((value) => typeof value === 'object' && value !== null)) {
+  if (
+    !Array.isArray(values) ||
+    values.some((value) => typeof value === 'object' && value !== null)
+  ) {
     return undefined
   }
   return new Set(values.map((value) => JSON.stringify(value)))
@@ -27,7 +30,10 @@ function shareNothing(a: ReadonlySet<unknown>, b: ReadonlySet<unknown>): boolean
   return [...a].every((one) => !b.has(one))
 }
 
-function typesApart(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+function typesApart(
+  a: Readonly<Record<string, unknown>>,
+  b: Readonly<Record<string, unknown>>,
+): boolean {
   const [types, others] = [typeSetOf(a), typeSetOf(b)]
   return types.size > 0 && others.size > 0 && shareNothing(types, others)
 }

@@ -4,7 +4,15 @@ import { nothing, type Draft, type Drafts } from './drafts.ts'
 import { assertionsOf, isSupported } from './keywords.ts'
 import { usable } from './read-types.ts'
 import type { Target } from './references.ts'
-import { child, isObject, leastOf, membersOf, mostOf, type SchemaNode, type Unread } from './schema-node.ts'
+import {
+  child,
+  isObject,
+  leastOf,
+  membersOf,
+  mostOf,
+  type SchemaNode,
+  type Unread,
+} from './schema-node.ts'
 import { below, SchemaProblem } from './schema-problem.ts'
 
 interface Surroundings {
@@ -30,13 +38,17 @@ export class ObjectReader {
     const required = requiredOf(node)
     const missing = required.find(({ name }) => !names.includes(name))
     if (missing !== undefined) {
-      throw new SchemaProblem(missing.pointer, '"required" names a property that "properties" does not have')
+      throw new SchemaProblem(
+        missing.pointer,
+        '"required" names a property that "properties" does not have',
+      )
     }
     const requiredNames = new Set(required.map(({ name }) => name))
     const properties = this.#propertiesOf(node, declared, requiredNames)
     const extra = this.#extraOf(node, names)
     if (extra !== undefined && min > Math.max(1, requiredNames.size)) {
-      const message = '"minProperties" over 1 is not supported where other properties are allowed: their names might repeat'
+      const message =
+        '"minProperties" over 1 is not supported where other properties are allowed: their names might repeat'
       throw new SchemaProblem(below(node.pointer, 'minProperties'), message)
     }
     if (min > max || requiredNames.size > max) return nothing
@@ -54,13 +66,17 @@ export class ObjectReader {
     })
     const names = new Set<string>()
     for (const [name, { pointer }] of declared) {
-      if (names.has(name)) throw new SchemaProblem(pointer, 'two parts of "allOf" have a property of this name')
+      if (names.has(name))
+        throw new SchemaProblem(pointer, 'two parts of "allOf" have a property of this name')
       names.add(name)
     }
     const required = parts.flatMap(requiredOf)
     const missing = required.find(({ name }) => !names.has(name))
     if (missing !== undefined) {
-      throw new SchemaProblem(missing.pointer, '"required" names a property that no part of "allOf" has')
+      throw new SchemaProblem(
+        missing.pointer,
+        '"required" names a property that no part of "allOf" has',
+      )
     }
     const properties = this.#propertiesOf(node, declared, new Set(required.map(({ name }) => name)))
     return { kind: 'object', properties, extra: undefined, min: 0, max: Infinity }
@@ -107,7 +123,9 @@ export class ObjectReader {
     if (additional === false) return undefined
     if (additional === undefined && 'properties' in schema) return undefined
     const unread = child(node, 'additionalProperties')
-    const value = this.#around.planOf(additional === undefined ? { ...unread, value: true } : unread)
+    const value = this.#around.planOf(
+      additional === undefined ? { ...unread, value: true } : unread,
+    )
     const key = names.length === 0 ? this.#drafts.string(0, Infinity)! : this.#keyBut(node, names)
     return { key, value }
   }
@@ -122,7 +140,8 @@ export class ObjectReader {
     const patterns = membersOf(node, 'patternProperties')
     const { additionalProperties: additional = false } = node.schema
     if (patterns.length !== 1 || names.length > 0 || additional !== false) {
-      const message = '"patternProperties" is supported with one pattern, and without "properties" and "additionalProperties" beside it'
+      const message =
+        '"patternProperties" is supported with one pattern, and without "properties" and "additionalProperties" beside it'
       throw new SchemaProblem(place, message)
     }
     const [[pattern, value]] = patterns as [[string, Unread]]
@@ -147,8 +166,14 @@ function checkMergeable({ schema, pointer }: SchemaNode): void {
   const unknown = Object.keys(schema).find((keyword) => !isSupported(keyword))
   const other = unknown ?? assertionsOf(schema).find((keyword) => !mergeable.includes(keyword))
   if (other !== undefined) {
-    throw new SchemaProblem(below(pointer, other), `"${other}" is not supported within "allOf" of several parts`)
+    throw new SchemaProblem(
+      below(pointer, other),
+      `"${other}" is not supported within "allOf" of several parts`,
+    )
   }
   if (schema['type'] === undefined || schema['type'] === 'object') return
-  throw new SchemaProblem(below(pointer, 'type'), '"allOf" of several parts is supported for objects only')
+  throw new SchemaProblem(
+    below(pointer, 'type'),
+    '"allOf" of several parts is supported for objects only',
+  )
 }

@@ -60,7 +60,8 @@ class SchemaReader {
   #planOf({ value, pointer, depth }: Unread): PlanId {
     if (value === true) return this.#anyPlans().value
     if (value === false) return this.#drafts.add(nothing)
-    if (!isObject(value)) throw new SchemaProblem(pointer, 'expected a schema: an object, true or false')
+    if (!isObject(value))
+      throw new SchemaProblem(pointer, 'expected a schema: an object, true or false')
     if (depth > maxSchemaDepth) {
       throw new SchemaProblem(pointer, `schemas may lie ${maxSchemaDepth} deep within each other`)
     }
@@ -84,7 +85,8 @@ class SchemaReader {
     const said = assertionsOf(schema)
     if (said.length === 0) return { kind: 'either', of: [this.#anyPlans().value] }
     if ('$ref' in schema) return alone(node, '$ref', () => this.#reference(node))
-    if ('anyOf' in schema) return alone(node, 'anyOf', () => this.#either(childrenOf(node, 'anyOf')))
+    if ('anyOf' in schema)
+      return alone(node, 'anyOf', () => this.#either(childrenOf(node, 'anyOf')))
     if ('oneOf' in schema) return alone(node, 'oneOf', () => this.#oneOf(node))
     if ('allOf' in schema) return this.#allOf(node)
     if ('const' in schema || 'enum' in schema) return this.#constants(node)
@@ -126,7 +128,9 @@ class SchemaReader {
   #allOf(node: SchemaNode): Draft {
     const branches = childrenOf(node, 'allOf')
     const isAlone = assertionsOf(node.schema).length === 1
-    return isAlone && branches.length === 1 ? this.#either(branches) : this.#objects.merged(node, branches)
+    return isAlone && branches.length === 1
+      ? this.#either(branches)
+      : this.#objects.merged(node, branches)
   }
 
   #constants(node: SchemaNode): Draft {
@@ -135,7 +139,10 @@ class SchemaReader {
     forbidBeside(node, keyword, [keyword, 'type', 'nullable'])
     const values: unknown = keyword === 'const' ? [schema['const']] : schema['enum']
     if (!Array.isArray(values) || values.length === 0) {
-      throw new SchemaProblem(below(pointer, 'enum'), '"enum" has to be a list with at least one value')
+      throw new SchemaProblem(
+        below(pointer, 'enum'),
+        '"enum" has to be a list with at least one value',
+      )
     }
     this.#enumValues += values.length
     if (this.#enumValues > maxEnumValues) {
@@ -143,7 +150,9 @@ class SchemaReader {
       throw new SchemaProblem(below(pointer, 'enum'), message)
     }
     const types = 'type' in schema ? typeListOf(node) : undefined
-    const fitting = values.filter((value) => types === undefined || typesOf(value).some((type) => types.includes(type)))
+    const fitting = values.filter(
+      (value) => types === undefined || typesOf(value).some((type) => types.includes(type)),
+    )
     return this.#drafts.literal(fitting.map((value) => JSON.stringify(value)))
   }
 
@@ -169,7 +178,11 @@ class SchemaReader {
       case 'null':
         return this.#drafts.literal(['null'])
       case 'array':
-        return readArray(node, (unread) => this.#planOf(unread), () => this.#anyPlans().value)
+        return readArray(
+          node,
+          (unread) => this.#planOf(unread),
+          () => this.#anyPlans().value,
+        )
       case 'object':
         return this.#objects.read(node)
     }
@@ -187,7 +200,11 @@ function alone(node: SchemaNode, keyword: string, read: () => Draft): Draft {
   return read()
 }
 
-function forbidBeside({ schema, pointer }: SchemaNode, keyword: string, allowed: readonly string[]): void {
+function forbidBeside(
+  { schema, pointer }: SchemaNode,
+  keyword: string,
+  allowed: readonly string[],
+): void {
   const other = assertionsOf(schema).find((one) => !allowed.includes(one))
   if (other === undefined) return
   throw new SchemaProblem(below(pointer, other), `"${other}" is not supported beside "${keyword}"`)
@@ -215,7 +232,10 @@ function impliedType(node: SchemaNode): JsonType {
     said.every((keyword) => keywordsOfType[type].includes(keyword)),
   )
   if (implied !== undefined) return implied
-  throw new SchemaProblem(node.pointer, `"type" is needed beside ${said.map((one) => `"${one}"`).join(', ')}`)
+  throw new SchemaProblem(
+    node.pointer,
+    `"type" is needed beside ${said.map((one) => `"${one}"`).join(', ')}`,
+  )
 }
 
 /** In the standard, such keywords have no effect; that is hardly ever what was meant. */

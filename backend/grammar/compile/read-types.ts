@@ -1,7 +1,16 @@
 import type { PlanId } from '../grammar.ts'
 import { nothing, type Draft, type Drafts } from './drafts.ts'
 import { formatPatterns } from './formats.ts'
-import { child, childrenOf, leastOf, mostOf, numberOf, textOf, type SchemaNode, type Unread } from './schema-node.ts'
+import {
+  child,
+  childrenOf,
+  leastOf,
+  mostOf,
+  numberOf,
+  textOf,
+  type SchemaNode,
+  type Unread,
+} from './schema-node.ts'
 import { below, SchemaProblem } from './schema-problem.ts'
 
 function pieceOrNothing(piece: number | undefined): Draft {
@@ -13,14 +22,19 @@ export function readString(node: SchemaNode, drafts: Drafts): Draft {
   const keyword = 'format' in node.schema ? 'format' : 'pattern'
   const pattern = keyword === 'format' ? formatOf(node) : textOf(node, 'pattern')
   if (pattern === undefined) return pieceOrNothing(drafts.string(min, max))
-  return pieceOrNothing(usable(below(node.pointer, keyword), () => drafts.pattern(pattern, min, max)))
+  return pieceOrNothing(
+    usable(below(node.pointer, keyword), () => drafts.pattern(pattern, min, max)),
+  )
 }
 
 function formatOf(node: SchemaNode): string {
   const format = textOf(node, 'format') ?? ''
   const pattern = formatPatterns.get(format)
   if ('pattern' in node.schema) {
-    throw new SchemaProblem(below(node.pointer, 'pattern'), '"pattern" is not supported beside "format"')
+    throw new SchemaProblem(
+      below(node.pointer, 'pattern'),
+      '"pattern" is not supported beside "format"',
+    )
   }
   if (pattern !== undefined) return pattern
   const message = `the format "${format.slice(0, 80)}" is not supported; supported are ${[...formatPatterns.keys()].join(', ')}`
@@ -61,7 +75,8 @@ export function readArray(
 ): Draft {
   const first = 'prefixItems' in node.schema ? childrenOf(node, 'prefixItems').map(planOf) : []
   const [min, max] = [leastOf(node, 'minItems'), mostOf(node, 'maxItems')]
-  const items = 'items' in node.schema ? planOf(child(node, 'items')) : itemsUnsaid(first.length, min, anyValue)
+  const items =
+    'items' in node.schema ? planOf(child(node, 'items')) : itemsUnsaid(first.length, min, anyValue)
   if (min > max) return nothing
   return { kind: 'array', first, items, min, max }
 }

@@ -16,7 +16,8 @@ export interface Target {
  */
 export function resolve(root: unknown, reference: unknown, pointer: string): Target {
   if (typeof reference !== 'string' || !/^#(\/|$)/.test(reference)) {
-    const message = '"$ref" has to be # or begin with #/: only places in the same schema can be referred to'
+    const message =
+      '"$ref" has to be # or begin with #/: only places in the same schema can be referred to'
     throw new SchemaProblem(pointer, message)
   }
   const path = decode(reference.slice(1), pointer)

@@ -55,8 +55,10 @@ export class TokenMasks {
     const { trie } = this.#vocabulary
     for (const head of heads) {
       const { piece, state } = head
-      if (piece instanceof FreeString && piece.isInside(state)) this.#fillFreeString(head, piece, mask)
-      else if (piece instanceof PatternString && piece.isInside(state)) this.#fillString(head, piece, mask)
+      if (piece instanceof FreeString && piece.isInside(state))
+        this.#fillFreeString(head, piece, mask)
+      else if (piece instanceof PatternString && piece.isInside(state))
+        this.#fillString(head, piece, mask)
       else this.#walk(trie, head, { from: 0, to: trie.size, depth: 0 }, mask)
     }
   }
@@ -95,7 +97,8 @@ export class TokenMasks {
     this.#rests.fill(0)
     setBit(this.#rests, noRest)
     const behind = this.#automaton.behind(head, piece.closed)
-    for (const next of behind.heads) this.#walk(rests, next, { from: 0, to: rests.size, depth: 0 }, this.#rests)
+    for (const next of behind.heads)
+      this.#walk(rests, next, { from: 0, to: rests.size, depth: 0 }, this.#rests)
     return this.#rests
   }
 
@@ -121,7 +124,7 @@ export class TokenMasks {
     const quotes: number[] = []
     const way = this.#way(0)
     way[0] = state
-    for (let node = 0; node < size; ) {
+    for (let node = 0; node < size;) {
       const depth = depths[node]!
       const next = piece.step(way[depth]!, bytes[node]!)
       if (next < 0 || next === piece.closed) {
@@ -137,12 +140,18 @@ export class TokenMasks {
   }
 
   /** @param nested walks that this one is part of */
-  #walk(trie: TokenTrie, head: Head, { from, to, depth: before }: Range, mask: Int32Array, nested = 0): void {
+  #walk(
+    trie: TokenTrie,
+    head: Head,
+    { from, to, depth: before }: Range,
+    mask: Int32Array,
+    nested = 0,
+  ): void {
     const { bytes, depths, ids, skips } = trie
     const { piece } = head
     const way = this.#way(nested)
     way[before] = head.state
-    for (let node = from; node < to; ) {
+    for (let node = from; node < to;) {
       const depth = depths[node]!
       const next = piece.step(way[depth]!, bytes[node]!)
       if (next < 0) {
@@ -153,7 +162,8 @@ export class TokenMasks {
       const end = skips[node]!
       if (end > node + 1 && piece.isDone(next)) {
         const range = { from: node + 1, to: end, depth: depth + 1 }
-        for (const one of this.#automaton.behind(head, next).heads) this.#walk(trie, one, range, mask, nested + 1)
+        for (const one of this.#automaton.behind(head, next).heads)
+          this.#walk(trie, one, range, mask, nested + 1)
       }
       way[depth + 1] = next
       node = piece.goesOn(next) ? node + 1 : end

@@ -13,7 +13,11 @@ export class TokenTrie {
     const sorted = texts.filter(({ bytes }) => bytes.length > 0)
     sorted.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
     const room = sorted.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    const nodes = { bytes: new Uint8Array(room), depths: new Uint16Array(room), ids: new Int32Array(room).fill(-1) }
+    const nodes = {
+      bytes: new Uint8Array(room),
+      depths: new Uint16Array(room),
+      ids: new Int32Array(room).fill(-1),
+    }
     let count = 0
     let before: Uint8Array = new Uint8Array()
     for (const { id, bytes } of sorted) {
@@ -40,7 +44,10 @@ export class TokenTrie {
   }
 
   /** The longest text that stands at a place. @returns its id and length; undefined when none does */
-  longestAt(text: Uint8Array, at: number): { readonly id: number; readonly length: number } | undefined {
+  longestAt(
+    text: Uint8Array,
+    at: number,
+  ): { readonly id: number; readonly length: number } | undefined {
     let longest: { readonly id: number; readonly length: number } | undefined
     let node = 0
     let end = this.size

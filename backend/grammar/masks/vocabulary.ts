@@ -77,7 +77,7 @@ export class Vocabulary {
   /** Cuts bytes into tokens, the longest first. */
   tokensOf(text: Uint8Array): number[] {
     const ids: number[] = []
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       // Every single byte is a token: tokenizer-file.ts checks that.
       const { id, length } = this.trie.longestAt(text, at)!
       ids.push(id)
@@ -95,7 +95,9 @@ export class Vocabulary {
     return {
       ids: Int32Array.from(closing, ({ id }) => id),
       characters: Int32Array.from(closing, ({ characters }) => characters),
-      rests: Int32Array.from(closing, ({ id, quoteAt }) => this.#restOf(this.bytesOf(id), quoteAt! + 1)),
+      rests: Int32Array.from(closing, ({ id, quoteAt }) =>
+        this.#restOf(this.bytesOf(id), quoteAt! + 1),
+      ),
     }
   }
 }
@@ -138,7 +140,10 @@ function seenFromWithin(bytes: Uint8Array): SeenToken {
   return { isLegal: true, characters, quoteAt: undefined }
 }
 
-function masksOf(seen: readonly (SeenToken & { readonly id: number })[], words: number): Int32Array[] {
+function masksOf(
+  seen: readonly (SeenToken & { readonly id: number })[],
+  words: number,
+): Int32Array[] {
   const masks: Int32Array[] = []
   for (const { id, isLegal, characters, quoteAt } of seen) {
     if (!isLegal || quoteAt !== undefined) continue

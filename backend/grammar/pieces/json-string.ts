@@ -94,7 +94,9 @@ function leastOf(table: Int8Array): Uint8Array {
   // No character takes more bytes than there are rounds.
   for (let round = 0; round < 6; round++) {
     for (let state = closed + 1; state < states; state++) {
-      const targets = [...table.subarray(state * 256, state * 256 + 256)].filter((next) => next !== dead)
+      const targets = [...table.subarray(state * 256, state * 256 + 256)].filter(
+        (next) => next !== dead,
+      )
       least[state] = Math.min(least[state]!, ...targets.map((next) => least[next]! + 1))
     }
   }

@@ -2,7 +2,11 @@ import type { LiteralTables, TrieTables } from '../grammar.ts'
 import type { Piece } from './piece.ts'
 
 /** @returns the child of a node, or -1 */
-export function childOf({ firstEdge, edgeBytes, edgeTargets }: TrieTables, node: number, byte: number): number {
+export function childOf(
+  { firstEdge, edgeBytes, edgeTargets }: TrieTables,
+  node: number,
+  byte: number,
+): number {
   let low = firstEdge[node]!
   let high = firstEdge[node + 1]! - 1
   while (low <= high) {

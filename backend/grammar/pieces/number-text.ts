@@ -29,7 +29,8 @@ export class NumberText implements Piece {
 
   goesOn(state: number): boolean {
     const { table } = this.#tables
-    for (let at = state * symbols; at < (state + 1) * symbols; at++) if (table[at]! >= 0) return true
+    for (let at = state * symbols; at < (state + 1) * symbols; at++)
+      if (table[at]! >= 0) return true
     return false
   }
 

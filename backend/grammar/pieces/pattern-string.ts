@@ -36,7 +36,8 @@ export class PatternString implements StringPiece {
   #mayBecome(node: number, within: number): boolean {
     const { classes, table, decoder } = this.#tables
     for (let index = 0; index < classes; index++) {
-      if (table[node * classes + index]! >= 0 && decoder.least[within * classes + index]! < 255) return true
+      if (table[node * classes + index]! >= 0 && decoder.least[within * classes + index]! < 255)
+        return true
     }
     return false
   }

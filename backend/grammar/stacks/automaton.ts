@@ -9,7 +9,16 @@ import { maxFrames, maxHeads } from '../limits.ts'
 import { KeyText } from '../pieces/key-text.ts'
 import type { Piece } from '../pieces/piece.ts'
 import { Endings } from './endings.ts'
-import type { Frame, Frames, Head, Items, Members, Standing, Surrounding, Surroundings } from './frames.ts'
+import type {
+  Frame,
+  Frames,
+  Head,
+  Items,
+  Members,
+  Standing,
+  Surrounding,
+  Surroundings,
+} from './frames.ts'
 import { turnOf } from './object-turn.ts'
 import { closeArray, closeObject, colon, comma, openArray, openObject, Pieces } from './pieces.ts'
 
@@ -106,11 +115,24 @@ class Opening {
   }
 
   #elements({ plan, count, up }: Items): Surrounding {
-    return { kind: 'elements', plan, count, up, least: this.#parts.endings.ofElements(plan, count, up) }
+    return {
+      kind: 'elements',
+      plan,
+      count,
+      up,
+      least: this.#parts.endings.ofElements(plan, count, up),
+    }
   }
 
   #members({ plan, at, count, up }: Members): Surrounding {
-    return { kind: 'members', plan, at, count, up, least: this.#parts.endings.ofMembers(plan, at, count, up) }
+    return {
+      kind: 'members',
+      plan,
+      at,
+      count,
+      up,
+      least: this.#parts.endings.ofMembers(plan, at, count, up),
+    }
   }
 
   #resume(frame: Frame, piece: Piece, state: number): void {
@@ -157,8 +179,10 @@ class Opening {
   #openMember({ plan, at, count, up }: Members): void {
     const { from, to, mayHaveExtra } = turnOf(plan, at, count)
     const { pieces } = this.#parts
-    if (from <= to) this.#await(pieces.keys(plan, from, to), [{ kind: 'value', plan, at, count, up }])
-    if (mayHaveExtra) this.#await(pieces.get(plan.extra!.key), [{ kind: 'colon', plan, at, count, up }])
+    if (from <= to)
+      this.#await(pieces.keys(plan, from, to), [{ kind: 'value', plan, at, count, up }])
+    if (mayHaveExtra)
+      this.#await(pieces.get(plan.extra!.key), [{ kind: 'colon', plan, at, count, up }])
   }
 
   #openValue({ plan, count, up }: Members, piece: Piece, state: number): void {

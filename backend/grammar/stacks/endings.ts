@@ -54,7 +54,10 @@ export class Endings {
       case 'members':
         return frame.least
       case 'element':
-        return least[itemOf(frame.plan, frame.count)!]! + this.ofElements(frame.plan, frame.count + 1, frame.up)
+        return (
+          least[itemOf(frame.plan, frame.count)!]! +
+          this.ofElements(frame.plan, frame.count + 1, frame.up)
+        )
       case 'member': {
         const number = nextProperty(frame)
         if (number === undefined) return this.#extraKeyLeast(frame) + 1 + this.#leastOfExtra(frame)
@@ -70,12 +73,17 @@ export class Endings {
   }
 
   #leastOfValue({ plan, count, up }: Members, number: number): number {
-    return this.#grammar.least[plan.properties[number]!.value]! + this.ofMembers(plan, number + 1, count + 1, up)
+    return (
+      this.#grammar.least[plan.properties[number]!.value]! +
+      this.ofMembers(plan, number + 1, count + 1, up)
+    )
   }
 
   #leastOfExtra({ plan, count, up }: Members): number {
     const { properties, extra } = plan
-    return this.#grammar.least[extra!.value]! + this.ofMembers(plan, properties.length, count + 1, up)
+    return (
+      this.#grammar.least[extra!.value]! + this.ofMembers(plan, properties.length, count + 1, up)
+    )
   }
 
   #extraKeyLeast({ plan }: Members): number {
@@ -152,7 +160,11 @@ export class Endings {
     this.#writeMembers(bytes, { plan, at: number + 1, count: count + 1, up })
   }
 
-  #writeExtra(bytes: number[], { plan, count, up }: Members, from: 'key' | 'colon' | 'value'): void {
+  #writeExtra(
+    bytes: number[],
+    { plan, count, up }: Members,
+    from: 'key' | 'colon' | 'value',
+  ): void {
     this.#writeExtraMember(bytes, plan, from)
     this.#writeMembers(bytes, { plan, at: plan.properties.length, count: count + 1, up })
   }
@@ -173,7 +185,10 @@ export class Endings {
         return
       }
       case 'either':
-        return this.#writePlan(bytes, nearest(plan.of, (one) => this.#grammar.least[one]!))
+        return this.#writePlan(
+          bytes,
+          nearest(plan.of, (one) => this.#grammar.least[one]!),
+        )
       case 'array':
         write(bytes, '[')
         return this.#writeElements(bytes, plan, 0, noSurroundings)

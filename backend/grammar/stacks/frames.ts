@@ -19,7 +19,7 @@ export type Surrounding =
 export type Surroundings = readonly Surrounding[]
 
 /** What comes next within an array or object. */
-export type NextFrame =
+type NextFrame =
   /** Behind a comma: an item. */
   | (Items & { readonly kind: 'element' })
   /** Behind a comma: a member. */

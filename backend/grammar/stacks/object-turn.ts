@@ -13,9 +13,15 @@ export interface ObjectTurn {
  * @param at the first property that may still come: they keep their order
  * @param count members that are there
  */
-export function turnOf({ properties, extra, min, max }: ObjectPlan, at: number, count: number): ObjectTurn {
+export function turnOf(
+  { properties, extra, min, max }: ObjectPlan,
+  at: number,
+  count: number,
+): ObjectTurn {
   const required = properties.findIndex((property, index) => index >= at && property.required)
-  const stillRequired = properties.filter((property, index) => index >= at && property.required).length
+  const stillRequired = properties.filter(
+    (property, index) => index >= at && property.required,
+  ).length
   const mayHaveMore = count + 1 + stillRequired <= max
   const isLast = required < 0
   // One left out must not be needed to reach `min`.
@@ -23,7 +29,8 @@ export function turnOf({ properties, extra, min, max }: ObjectPlan, at: number, 
   return {
     mayClose: isLast && count >= min,
     from: mayHaveMore || isLast ? at : required,
-    to: isLast && !mayHaveMore ? -1 : Math.min(isLast ? properties.length - 1 : required, skippable),
+    to:
+      isLast && !mayHaveMore ? -1 : Math.min(isLast ? properties.length - 1 : required, skippable),
     mayHaveExtra: extra !== undefined && isLast && mayHaveMore,
   }
 }
