@@ -24,9 +24,18 @@ export const maxDemanded = 131_072
 /** Characters of a pattern. */
 export const maxPatternChars = 1_000
 
-/** Nodes of a pattern's automata: `(a|b)*a(a|b){14}` stops at the second after 45 ms. */
+/** Patterns and formats of a schema that differ: one of `\p{L}` takes 15 ms. */
+export const maxPatterns = 32
+
+/** Nodes that are made for all patterns of a schema, before they are made few: `(a|b)*a(a|b){14}` stops at the second. */
 export const maxNfaNodes = 4_000
 export const maxDfaNodes = 2_000
+
+/** Ranges of numbers that differ: one takes 1 ms. */
+export const maxNumberRanges = 256
+
+/** Branches of `oneOf`: each is compared with each. */
+export const maxOneOf = 256
 
 /** States times classes of characters of a pattern with its lengths: 4 bytes each. */
 export const maxPatternCells = 500_000

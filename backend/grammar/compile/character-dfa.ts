@@ -21,15 +21,28 @@ export type CharacterDfa = readonly CharacterNode[]
 
 export const lastCodePoint = 0x10_ffff
 
+/** Nodes that may still be made for the patterns of one schema. */
+export interface NodeBudget {
+  readonly nfa: NFA.LimitedNodeFactory
+  readonly dfa: DFA.LimitedNodeFactory
+}
+
+export function createNodeBudget(): NodeBudget {
+  return {
+    nfa: new NFA.LimitedNodeFactory(maxNfaNodes),
+    dfa: new DFA.LimitedNodeFactory(maxDfaNodes),
+  }
+}
+
 /** @throws {RangeError} with a text for the author of the pattern, when it cannot be used */
-export function dfaOfPattern(pattern: string): CharacterDfa {
+export function dfaOfPattern(pattern: string, budget: NodeBudget): CharacterDfa {
   if (pattern.length > maxPatternChars) {
     throw new RangeError(
       `a pattern may have ${maxPatternChars} characters, this has ${pattern.length}`,
     )
   }
   checkSyntax(pattern)
-  return dfaOf(splitPattern(pattern).map(wholeSource).join('|'))
+  return dfaOf(splitPattern(pattern).map(wholeSource).join('|'), budget)
 }
 
 function checkSyntax(pattern: string): void {
@@ -45,20 +58,15 @@ function wholeSource({ source, fromStart, toEnd }: PatternPart): string {
   return `${fromStart ? '' : '[^]*'}(?:${source})${toEnd ? '' : '[^]*'}`
 }
 
-function dfaOf(source: string): CharacterDfa {
+function dfaOf(source: string, budget: NodeBudget): CharacterDfa {
   const { expression, maxCharacter } = parse(source)
   try {
-    const nfa = NFA.fromRegex(
-      expression,
-      { maxCharacter },
-      {},
-      new NFA.LimitedNodeFactory(maxNfaNodes),
-    )
-    const dfa = DFA.fromFA(nfa, new DFA.LimitedNodeFactory(maxDfaNodes))
+    const nfa = NFA.fromRegex(expression, { maxCharacter }, {}, budget.nfa)
+    const dfa = DFA.fromFA(nfa, budget.dfa)
     dfa.minimize()
     return nodesOf(dfa)
   } catch (cause) {
-    const message = `a pattern that needs more than ${maxNfaNodes} states, or ${maxDfaNodes} once it is deterministic`
+    const message = `a pattern that, together with those before it, needs more than ${maxNfaNodes} states, or ${maxDfaNodes} once it is deterministic`
     throw new RangeError(message, { cause })
   }
 }

@@ -1,7 +1,7 @@
 /** Plans and pieces while a schema is read; equal pieces are one. */
 import type { ArrayPlan, ObjectPlan, PieceId, PieceTables, PlanId } from '../grammar.ts'
-import { maxPatternCellsInAll } from '../limits.ts'
-import { dfaOfPattern, dfaOfOthers, type CharacterDfa } from './character-dfa.ts'
+import { maxNumberRanges, maxPatternCellsInAll, maxPatterns } from '../limits.ts'
+import { createNodeBudget, dfaOfPattern, dfaOfOthers, type CharacterDfa } from './character-dfa.ts'
 import { keyTables, literalTables } from '../literal-trie.ts'
 import { numberTables, type NumberBounds } from './number-range.ts'
 import { patternTables } from './pattern-tables.ts'
@@ -26,7 +26,10 @@ export class Drafts {
   readonly plans: Draft[] = []
   readonly pieces: PieceTables[] = []
   readonly #pieceIds = new Map<string, PieceId | undefined>()
+  readonly #nodes = createNodeBudget()
   #patternCells = 0
+  #patterns = 0
+  #ranges = 0
 
   /** Room for a plan that is still to be made. */
   reserve(): PlanId {
@@ -57,15 +60,20 @@ export class Drafts {
     return this.#piece(`string ${min} ${most}`, () => ({ kind: 'string', min, max: most }))
   }
 
+  /** @throws {RangeError} with a text for its author, when there are too many ranges */
   number(bounds: NumberBounds): PieceId | undefined {
-    return this.#piece(`number ${JSON.stringify(bounds)}`, () => numberTables(bounds))
+    return this.#piece(`number ${JSON.stringify(bounds)}`, () => {
+      this.#ranges += 1
+      if (this.#ranges <= maxNumberRanges) return numberTables(bounds)
+      throw new RangeError(`more than ${maxNumberRanges} different ranges of numbers`)
+    })
   }
 
   /** @throws {RangeError} with a text for its author, when a pattern cannot be used */
   pattern(pattern: string, min: number, max: number): PieceId | undefined {
     return this.#patternPiece(
       `pattern ${min} ${max} ${pattern}`,
-      () => dfaOfPattern(pattern),
+      () => dfaOfPattern(pattern, this.#nodes),
       min,
       max,
     )
@@ -83,6 +91,10 @@ export class Drafts {
 
   #patternPiece(name: string, make: () => CharacterDfa, min: number, max: number) {
     return this.#piece(name, () => {
+      this.#patterns += 1
+      if (this.#patterns > maxPatterns) {
+        throw new RangeError(`more than ${maxPatterns} different patterns and formats`)
+      }
       const tables = patternTables(make(), { min, max })
       this.#patternCells += tables?.table.length ?? 0
       if (this.#patternCells <= maxPatternCellsInAll) return tables

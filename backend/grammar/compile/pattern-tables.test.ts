@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../engine/sampling/random.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
-import { dfaOfOthers, dfaOfPattern, type CharacterDfa } from './character-dfa.ts'
+import { createNodeBudget, dfaOfOthers, dfaOfPattern, type CharacterDfa } from './character-dfa.ts'
 import { patternTables } from './pattern-tables.ts'
 
 /** Says of texts without halves of surrogate pairs whether their JSON may be written. */
@@ -41,7 +41,7 @@ const patterns = [
 describe('patternTables()', () => {
   it.each(patterns)('takes what %s matches, and nothing else', (pattern) => {
     const random = createRandom(2)
-    const takes = taker(dfaOfPattern(pattern))
+    const takes = taker(dfaOfPattern(pattern, createNodeBudget()))
     const expression = new RegExp(pattern, 'u')
     const letters = [...'ab|$^c\\"\n\t\u0001Z-1é你😀 ']
     const word = () =>
@@ -64,7 +64,7 @@ describe('patternTables()', () => {
   })
 
   it('counts code points', () => {
-    const dfa = dfaOfPattern('^[a😀]*$')
+    const dfa = dfaOfPattern('^[a😀]*$', createNodeBudget())
     const lengths = ['', 'a', '😀😀', 'a😀a', '😀😀😀😀'].map(taker(dfa, 1, 3))
     expect(lengths).toEqual([false, true, true, true, false])
     expect(taker(dfa, 4)('a'.repeat(9))).toBe(true)
@@ -72,7 +72,9 @@ describe('patternTables()', () => {
   })
 
   it('has nothing where lengths and pattern exclude each other', () => {
-    expect(patternTables(dfaOfPattern('^a{5}$'), { min: 0, max: 4 })).toBeUndefined()
+    expect(
+      patternTables(dfaOfPattern('^a{5}$', createNodeBudget()), { min: 0, max: 4 }),
+    ).toBeUndefined()
   })
 
   it('takes all texts but some', () => {
@@ -94,7 +96,7 @@ describe('patternTables()', () => {
   ])('refuses %s', (pattern, reason) => {
     let refusal: unknown
     try {
-      dfaOfPattern(pattern)
+      dfaOfPattern(pattern, createNodeBudget())
     } catch (error) {
       refusal = error
     }

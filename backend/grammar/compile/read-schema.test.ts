@@ -142,6 +142,11 @@ describe('a schema is refused by the keyword at fault', () => {
   })
 })
 
+function properties(count: number, make: (index: number) => unknown): unknown {
+  const names = Array.from({ length: count }, (_, index) => [`p${index}`, make(index)])
+  return { properties: Object.fromEntries(names) as unknown }
+}
+
 describe('a schema that is too much is refused', () => {
   const inline = (depth: number): unknown =>
     depth === 0 ? int : { anyOf: [inline(depth - 1), { type: 'array', items: inline(depth - 1) }] }
@@ -192,16 +197,25 @@ describe('a schema that is too much is refused', () => {
     ],
     [
       'many patterns',
-      {
-        properties: Object.fromEntries(
-          Array.from({ length: 40 }, (_, index) => [
-            `p${index}`,
-            { type: 'string', pattern: `^[a-f][0-9a-z]{${600 + index}}[a-m]*$` },
-          ]),
-        ),
-      },
-      '',
+      properties(33, (index) => ({ type: 'string', pattern: `^[a-f]{${index}}$` })),
+      '32 different patterns',
     ],
+    [
+      'large patterns',
+      properties(9, (index) => ({ type: 'string', pattern: `^[a-f]{${900 + index}}$` })),
+      '2000 once it is deterministic',
+    ],
+    [
+      'many ranges',
+      properties(257, (index) => ({ type: 'integer', minimum: index })),
+      '256 different ranges',
+    ],
+    [
+      'many branches of oneOf',
+      { oneOf: Array.from({ length: 257 }, (_, index) => ({ const: index })) },
+      '256 branches',
+    ],
+    ['a chain of many unions', chain(1_500), 'alternatives'],
   ])('%s', (_, schema, message) => {
     expect(refusalOf(schema).message).toContain(message)
   })

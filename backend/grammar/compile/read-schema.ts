@@ -1,6 +1,6 @@
 /** A JSON schema (2020-12) to plans. What is not known here is refused, never ignored. */
 import type { PlanId } from '../grammar.ts'
-import { maxEnumValues, maxSchemaDepth } from '../limits.ts'
+import { maxEnumValues, maxOneOf, maxSchemaDepth } from '../limits.ts'
 import { addAnyPlans, type AnyPlans } from './any-value.ts'
 import { nothing, type Draft, type Drafts } from './drafts.ts'
 import {
@@ -105,6 +105,10 @@ class SchemaReader {
 
   #oneOf(node: SchemaNode): Draft {
     const branches = childrenOf(node, 'oneOf')
+    if (branches.length > maxOneOf) {
+      const message = `"oneOf" may have ${maxOneOf} branches, this has ${branches.length}`
+      throw new SchemaProblem(below(node.pointer, 'oneOf'), message)
+    }
     for (const [index, { value, pointer }] of branches.entries()) {
       const other = branches
         .slice(0, index)

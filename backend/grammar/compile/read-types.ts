@@ -52,16 +52,11 @@ export function usable<Value>(pointer: string, make: () => Value): Value {
 }
 
 export function readNumber(node: SchemaNode, drafts: Drafts, whole: boolean): Draft {
-  const bound = (keyword: string) => numberOf(node, keyword)
-  return pieceOrNothing(
-    drafts.number({
-      whole,
-      minimum: bound('minimum'),
-      maximum: bound('maximum'),
-      exclusiveMinimum: bound('exclusiveMinimum'),
-      exclusiveMaximum: bound('exclusiveMaximum'),
-    }),
-  )
+  const [minimum, maximum] = [numberOf(node, 'minimum'), numberOf(node, 'maximum')]
+  const exclusiveMinimum = numberOf(node, 'exclusiveMinimum')
+  const exclusiveMaximum = numberOf(node, 'exclusiveMaximum')
+  const bounds = { whole, minimum, maximum, exclusiveMinimum, exclusiveMaximum }
+  return pieceOrNothing(usable(node.pointer, () => drafts.number(bounds)))
 }
 
 /**
