@@ -21,17 +21,18 @@ interface HeldToken {
  * together plays no part in the whole.
  */
 export class ChoiceText {
-  readonly #tokenText: Processor['tokenText']
+  readonly #processor: Pick<Processor, 'tokenText' | 'tokenBytes'>
   readonly #detokenizer: Detokenizer
   readonly #matcher: StopMatcher
   readonly #held: HeldToken[] = []
   /** Characters, with those held back and without. */
   #decoded = 0
   #released = 0
+  #tokens = 0
   #ignoredTokens = 0
 
   constructor(processor: Processor, stops: readonly string[]) {
-    this.#tokenText = (id) => processor.tokenText(id)
+    this.#processor = processor
     this.#detokenizer = processor.createDetokenizer()
     this.#matcher = new StopMatcher(stops)
   }
@@ -39,6 +40,16 @@ export class ChoiceText {
   /** Whether a stop string came; no more tokens are wanted then. */
   get stopped(): boolean {
     return this.#matcher.stopped
+  }
+
+  /** The stop string that came. */
+  get stoppedBy(): string | undefined {
+    return this.#matcher.stoppedBy
+  }
+
+  /** Tokens that came, those after a stop string not counted. */
+  get tokens(): number {
+    return this.#tokens
   }
 
   /** Tokens that came after the one that completed a stop string. */
@@ -54,6 +65,7 @@ export class ChoiceText {
         this.#ignoredTokens += 1
         return
       }
+      this.#tokens += 1
       const told = logprobs[index]
       if (told !== undefined) this.#held.push({ logprobs: told, start: this.#decoded })
       text += this.#match(this.#detokenizer.push([id]))
@@ -81,9 +93,10 @@ export class ChoiceText {
 
   #tell({ id, logprob, top }: SampledLogprobs): SampledLogprob {
     const name = (token: { id: number; logprob: number }) => ({
-      token: this.#tokenText(token.id),
+      token: this.#processor.tokenText(token.id),
       id: token.id,
       logprob: token.logprob,
+      bytes: this.#processor.tokenBytes(token.id),
     })
     return { ...name({ id, logprob }), top: top.map(name) }
   }

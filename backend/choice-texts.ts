@@ -1,4 +1,4 @@
-import type { FinishReason, GenerationEvent } from '../shared/api/events.ts'
+import type { Ending, FinishReason, GenerationEvent } from '../shared/api/events.ts'
 import { ChoiceText, type TextPart } from './choice-text.ts'
 import type { EngineEvent } from './engine/job.ts'
 import type { Processor } from './processor/processor.ts'
@@ -9,16 +9,21 @@ interface ChoiceTextsOptions {
   readonly choices: number
   readonly stops: readonly string[]
   readonly withLogprobs: boolean
+  /** Of each choice. */
+  readonly maxTokens: number
 }
 
 /** All choices of one answer as their reader sees them: their texts, up to a stop string, and why each ended. */
 export class ChoiceTexts {
   readonly #texts: readonly ChoiceText[]
   readonly #withLogprobs: boolean
+  readonly #maxTokens: number
 
-  constructor(processor: Processor, { choices, stops, withLogprobs }: ChoiceTextsOptions) {
+  constructor(processor: Processor, options: ChoiceTextsOptions) {
+    const { choices, stops, withLogprobs, maxTokens } = options
     this.#texts = Array.from({ length: choices }, () => new ChoiceText(processor, stops))
     this.#withLogprobs = withLogprobs
+    this.#maxTokens = maxTokens
   }
 
   /** Tokens that came after those that completed a stop string. */
@@ -40,9 +45,14 @@ export class ChoiceTexts {
     return this.#texts.flatMap((text, choice) => this.#deltas(choice, text.flush()))
   }
 
-  /** The engine's, but `stop` wherever a stop string came, were it with the very last token. */
-  finishReasons(reasons: readonly FinishReason[]): FinishReason[] {
-    return reasons.map((reason, choice) => (this.stopped(choice) ? 'stop' : reason))
+  /** As the engine says, but `stop` wherever a stop string came, were it with the very last token. */
+  endings(reasons: readonly FinishReason[]): [Ending, ...Ending[]] {
+    return this.#texts.map(({ stoppedBy, tokens }, choice): Ending => {
+      if (stoppedBy !== undefined) return { reason: 'stop', stopText: stoppedBy }
+      const reason = reasons[choice]!
+      const isFull = reason === 'length' && tokens < this.#maxTokens
+      return isFull ? { reason, contextFull: true } : { reason }
+    }) as [Ending, ...Ending[]]
   }
 
   /** Tokens may end inside a character or a stop string and yield no text yet; then there is nothing to tell. */

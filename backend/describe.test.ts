@@ -5,13 +5,14 @@ import { createTestFormats } from '../test/support/test-formats.ts'
 import { createDescriber, type DescribeRequest } from './describe.ts'
 
 const request: DescribeRequest = {
-  requestId: 'req_1',
   tenant: 'key_1',
   priority: 'interactive',
   timeoutMs: 60_000,
-  prompt: 'What is this?',
-  systemPrompt: undefined,
+  messages: [{ role: 'user', content: [{ type: 'text', text: 'What is this?' }] }],
   images: [],
+  stop: [],
+  choices: 1,
+  topLogprobs: undefined,
   maxTokens: undefined,
   sampling: { temperature: 0.7, topP: 0.9 },
 }
@@ -41,13 +42,13 @@ describe('describe()', () => {
   it('yields a delta for each batch that has text, then usage and timings', async () => {
     const { ask } = setUp()
     expect(await ask({})).toEqual([
-      { type: 'queued', position: 0 },
+      { type: 'queued', position: 0, promptTokens: 7, imageTokens: 0 },
       { type: 'delta', index: 0, text: 'A red' },
       { type: 'delta', index: 0, text: ' circle' },
       { type: 'delta', index: 0, text: '.' },
       {
         type: 'end',
-        finishReasons: ['stop'],
+        endings: [{ reason: 'stop' }],
         usage: { prompt_tokens: 7, image_tokens: 0, completion_tokens: 4, cached_tokens: 0 },
         timings: {
           prepare_ms: 10,
@@ -68,32 +69,33 @@ describe('describe()', () => {
     expect(texts).toEqual(['Hi', '\uFFFD'])
   })
 
-  it('puts the system text first and all images before the prompt', async () => {
+  it('hands the conversation and its images to the processor as they are', async () => {
     const { processor, ask } = setUp()
     const images = [Uint8Array.of(1), Uint8Array.of(2)]
-    await ask({ systemPrompt: 'Be brief', images })
-    expect(processor.prepared).toEqual([
-      {
-        images,
-        messages: [
-          { role: 'system', content: [{ type: 'text', text: 'Be brief' }] },
-          {
-            role: 'user',
-            content: [
-              { type: 'image' },
-              { type: 'image' },
-              { type: 'text', text: 'What is this?' },
-            ],
-          },
-        ],
-      },
-    ])
+    const messages = [
+      { role: 'system', content: [{ type: 'text', text: 'Be brief' }] },
+      { role: 'user', content: [{ type: 'text', text: 'This' }, { type: 'image' }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'A cat' }] },
+      { role: 'user', content: [{ type: 'image' }, { type: 'text', text: 'And this?' }] },
+    ] as const
+    await ask({ messages, images })
+    expect(processor.prepared).toEqual([{ images, messages }])
   })
 
-  it('sends no system message unless one is given', async () => {
-    const { processor, ask } = setUp()
-    await ask({})
-    expect(processor.prepared[0]?.messages.map((message) => message.role)).toEqual(['user'])
+  it('tells what ended each choice: a stop string, its length or the context', async () => {
+    const { engine, ask } = setUp()
+    const endOf = async (change: Partial<DescribeRequest>) => {
+      const end = (await ask(change)).at(-1)
+      return end?.type === 'end' ? end.endings : undefined
+    }
+    const stop = ['circle']
+    expect(await endOf({ stop })).toEqual([{ reason: 'stop', stopText: 'circle' }])
+    engine.finishReason = 'length'
+    expect(await endOf({ maxTokens: 13 })).toEqual([{ reason: 'length' }])
+    expect(await endOf({ maxTokens: 14, choices: 2 })).toEqual([
+      { reason: 'length', contextFull: true },
+      { reason: 'length', contextFull: true },
+    ])
   })
 
   it('fills in the default length and a random seed', async () => {

@@ -3,39 +3,24 @@ import { startDeadline, type Deadline } from '../shared/async/deadline.ts'
 import { ServiceError } from '../shared/api/errors.ts'
 import type { GenerationEvent, Timings, Usage } from '../shared/api/events.ts'
 import { maxLogprobs } from '../shared/api/limits.ts'
-import type { AnswerFormat } from '../shared/api/response-format.ts'
-import type { Sampling } from '../shared/api/sampling-fields.ts'
+import type { Asked } from '../shared/conversation/conversation.ts'
 import { ChoiceTexts } from './choice-texts.ts'
-import type { Engine, EngineTimings, GenerateJob, JobPriority } from './engine/job.ts'
+import type { Engine, EngineTimings, GenerateJob } from './engine/job.ts'
 import type { Grammar } from './grammar/grammar.ts'
 import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 
-/** One question, already checked. Undefined values take the server's defaults. */
-export interface DescribeRequest {
-  readonly requestId: string
+/** One conversation to be continued, already checked, its images at hand. */
+export interface DescribeRequest extends Omit<Asked, 'turns'> {
   /** Whom the answer is for, as tenant.ts names it. */
   readonly tenant: string
-  readonly priority: JobPriority
   /** Milliseconds; then the answer ends with what it has. */
   readonly timeoutMs: number
-  readonly prompt: string
-  readonly systemPrompt: string | undefined
-  /** Whole image files, in the order the model shall see them. */
+  readonly messages: readonly Message[]
+  /** Whole image files, in the order of their places in the messages. */
   readonly images: readonly Uint8Array[]
-  readonly maxTokens: number | undefined
   /** Most tokens of prompt, images and all answers together; unlimited unless given. */
   readonly grantedTokens?: number | undefined
-  /** The rules by which tokens are drawn; without a seed, one is made up. */
-  readonly sampling: Sampling
-  /** Texts that end the answer and are not part of it. */
-  readonly stop?: readonly string[] | undefined
-  /** Answers to give, 1 unless given. */
-  readonly choices?: number | undefined
-  /** What the text of each answer has to be; any text unless given. */
-  readonly format?: AnswerFormat | undefined
-  /** When given, log probabilities are told, with so many alternatives each. */
-  readonly topLogprobs?: number | undefined
   /** Told as tokens come, what the answer has used so far; the final count may be lower. */
   readonly onUsage?: ((usage: Usage) => void) | undefined
 }
@@ -50,7 +35,7 @@ interface DescriberParts {
   readonly defaultMaxTokens: number
 }
 
-/** The product: text and image files in, text out. Aborting `signal` or leaving the loop frees everything it holds. */
+/** The product: a conversation in, text out. Aborting `signal` or leaving the loop frees everything it holds. */
 export type Describe = (
   request: DescribeRequest,
   signal: AbortSignal,
@@ -77,26 +62,34 @@ export function createDescriber(parts: DescriberParts): Describe {
     const { signal } = deadline
     const startedAt = now()
     checkLogprobs(request, parts.defaultMaxTokens)
-    const { tenant, images } = request
+    const { tenant, messages, images } = request
     const caller = { tenant, signal }
     const format = request.format && (await formats.compile(request.format, caller))
-    const prepared = await processor.prepare(messagesOf(request), images, caller)
+    const prepared = await processor.prepare(messages, images, caller)
     const prepareMs = now() - startedAt
     const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 
-    const { choices = 1, stop: stops = [], topLogprobs } = request
-    const withLogprobs = topLogprobs !== undefined
-    const texts = new ChoiceTexts(processor, { choices, stops, withLogprobs })
+    const job = jobOf(request, { ...prepared, format }, leftMs, parts)
+    const texts = new ChoiceTexts(processor, {
+      choices: request.choices,
+      stops: request.stop,
+      withLogprobs: request.topLogprobs !== undefined,
+      maxTokens: job.maxTokens,
+    })
     const promptUsage = {
       prompt_tokens: prepared.promptIds.length,
       image_tokens: prepared.imageTokens,
     }
-    const generation = engine.generate(jobOf({ request, prepared, format, leftMs }, parts), signal)
+    const generation = engine.generate(job, signal)
     let sampledTokens = 0
     for await (const event of generation) {
       switch (event.type) {
         case 'queued':
-          yield event
+          yield {
+            ...event,
+            promptTokens: promptUsage.prompt_tokens,
+            imageTokens: promptUsage.image_tokens,
+          }
           break
         case 'tokens':
           // From now on there is an answer to give, and the engine ends it in time.
@@ -110,7 +103,7 @@ export function createDescriber(parts: DescriberParts): Describe {
           yield* texts.flush()
           yield {
             type: 'end',
-            finishReasons: texts.finishReasons(event.finishReasons),
+            endings: texts.endings(event.finishReasons),
             usage: {
               ...promptUsage,
               completion_tokens: event.completionTokens - texts.ignoredTokens,
@@ -124,35 +117,17 @@ export function createDescriber(parts: DescriberParts): Describe {
   }
 }
 
-/** The one order every request is brought into: the system text, then all images, then the prompt. */
-function messagesOf(request: DescribeRequest): Message[] {
-  const user: Message = {
-    role: 'user',
-    content: [
-      ...request.images.map(() => ({ type: 'image' }) as const),
-      { type: 'text', text: request.prompt },
-    ],
-  }
-  if (request.systemPrompt === undefined) return [user]
-  return [{ role: 'system', content: [{ type: 'text', text: request.systemPrompt }] }, user]
-}
-
-interface Prepared {
-  readonly request: DescribeRequest
-  readonly prepared: PreparedPrompt
-  readonly format: Grammar | undefined
-  readonly leftMs: number
-}
-
 function jobOf(
-  { request, prepared: { promptIds, images }, format, leftMs }: Prepared,
+  request: DescribeRequest,
+  { promptIds, images, format }: PreparedPrompt & { readonly format: Grammar | undefined },
+  timeoutMs: number,
   { processor, randomSeed, defaultMaxTokens }: DescriberParts,
 ): GenerateJob {
   return {
     id: randomUUID(),
     tenant: request.tenant,
     priority: request.priority,
-    timeoutMs: leftMs,
+    timeoutMs,
     promptIds,
     images,
     maxTokens: request.maxTokens ?? defaultMaxTokens,
@@ -168,7 +143,7 @@ function jobOf(
 
 /** @throws {ServiceError} `invalid_field` when the answer might be too large */
 function checkLogprobs(
-  { choices = 1, maxTokens, topLogprobs }: DescribeRequest,
+  { choices, maxTokens, topLogprobs }: DescribeRequest,
   defaultMaxTokens: number,
 ): void {
   if (topLogprobs === undefined) return

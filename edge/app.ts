@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { errorFormOf } from '../shared/api/doors/error-forms.ts'
 import { errorResponse, ServiceError, toServiceError } from '../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { type EdgeRouteName, edgeRoutes, noSuchPath } from '../shared/api/routes.ts'
@@ -82,7 +83,7 @@ function answerError(error: unknown, c: EdgeContext): Response {
   const { call } = c.var
   const failure = toServiceError(error)
   call.failure = failure
-  const response = errorResponse(failure, call.requestId)
+  const response = errorResponse(failure, call.requestId, errorFormOf(c.req.path).body)
   const limits = limitHeaders(call.standings)
   for (const name in limits) response.headers.set(name, limits[name]!)
   if (failure.status === 401) response.headers.set('www-authenticate', 'Bearer')

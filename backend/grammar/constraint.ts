@@ -30,8 +30,8 @@ export class PreparedGrammar {
 export interface Settled {
   /** The token itself, or the one that takes its place. */
   readonly id: number
-  /** Whether the text may end behind it, or has to. */
-  readonly end: 'open' | 'may' | 'must'
+  /** Whether the text may end behind it, or has to; else it goes on. */
+  readonly end?: 'may' | 'must' | undefined
 }
 
 /** Holds one answer to its grammar: which tokens may come next, and where the answer stands. */
@@ -111,7 +111,7 @@ export class Constraint {
 
   #take(id: number, standing: Standing, isLast: boolean): Settled {
     this.#standing = standing
-    if (!standing.mayEnd) return { id, end: 'open' }
+    if (!standing.mayEnd) return { id }
     return { id, end: isLast ? 'must' : 'may' }
   }
 

@@ -1,11 +1,13 @@
 import { Hono, type Handler } from 'hono'
+import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { noSuchPath, routes } from '../../shared/api/routes.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'
-import { mountGenerateRoutes, type GenerateParts } from './generate-routes.ts'
+import type { AnswerParts } from './answer-conversation.ts'
+import { mountGenerateRoutes } from './generate-routes.ts'
 import { mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
 import { logExchange } from './log-exchange.ts'
 import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
@@ -22,7 +24,7 @@ export interface BackendParts {
   /** Told of every client let in, and how it proved its name. */
   readonly onClientCertificate: ClientListener
   readonly health: HealthParts
-  readonly generate: GenerateParts
+  readonly generate: AnswerParts
 }
 
 /** The backend's HTTP side: what a request passes, in order. */
@@ -47,7 +49,11 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   })
   app.onError((thrown, c) => {
     const exchange = c.get('exchange')
-    return errorResponse(exchange.noteFailure(thrown), exchange.requestId)
+    return errorResponse(
+      exchange.noteFailure(thrown),
+      exchange.requestId,
+      errorFormOf(c.req.path).body,
+    )
   })
   return app
 }
@@ -58,7 +64,7 @@ function methodNotAllowed(allow: string): Handler<BackendEnv> {
     const exchange = c.get('exchange')
     const message = `This address answers ${allow} only`
     const error = exchange.noteFailure(new ServiceError('method_not_allowed', message))
-    const response = errorResponse(error, exchange.requestId)
+    const response = errorResponse(error, exchange.requestId, errorFormOf(c.req.path).body)
     response.headers.set('allow', allow)
     return response
   }

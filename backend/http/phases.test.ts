@@ -74,6 +74,7 @@ async function start(phase: Phase) {
       flush: () => '',
     }),
     tokenText: String,
+    tokenBytes: () => new Uint8Array(),
     close: async () => {},
   }
   backend = await startTestBackend({ certificates, parts: { processor, engine } })

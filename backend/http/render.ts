@@ -1,26 +1,23 @@
+import type { GenerationEvent, SampledLogprob } from '../../shared/api/events.ts'
+import type { Renderer, WholeAnswer } from '../../shared/api/doors/renderer.ts'
 import { jsonAnswer } from '../../shared/api/json-answer.ts'
-import { errorBody } from '../../shared/api/errors.ts'
-import type { ChoiceAnswer, GenerateAnswer, GenerationEvent } from '../../shared/api/events.ts'
-import { formatEvent, heartbeatText } from '../../shared/api/sse.ts'
-import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
+import {
+  formatEndComment,
+  formatFailedComment,
+  formatUsage,
+  formatUsageComment,
+} from '../../shared/forward/usage-comment.ts'
 import { orTimeout } from '../../shared/async/within-time.ts'
 import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Exchange } from './exchange.ts'
 import type { After } from '../../shared/async/timer.ts'
-
-type Delta = Extract<GenerationEvent, { type: 'delta' }>
 
 export interface StreamOptions {
   readonly after: After
   /** Milliseconds without an event after which a sign of life is sent. */
   readonly heartbeatMs: number
 }
-
-/**
- * Milliseconds the headers of a stream wait for the first event. A failure within them is a plain error answer with
- * its own status; after them a waiting client should rather know that it is being served.
- */
-const headerDelayMs = 300
 
 const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -30,52 +27,73 @@ const streamHeaders = {
 }
 
 /**
- * The whole answer at once.
- * @param withLogprobs whether they were asked for
+ * The whole answer at once, worded by `renderer`.
  * @throws what the events throw, or the exchange's abort reason
  */
 export async function wholeAnswer(
   events: AsyncIterable<GenerationEvent>,
   exchange: Exchange,
-  withLogprobs: boolean,
+  renderer: Renderer,
 ): Promise<Response> {
-  const parts: Delta[] = []
+  const gathered: Gathered[] = []
   for await (const event of watched(events, exchange)) {
-    if (event.type === 'delta') parts.push(event)
+    if (event.type === 'delta') gather(gathered, event)
     if (event.type !== 'end') continue
-    const outputs = event.finishReasons.map((reason, index) => {
-      const own = parts.filter((part) => part.index === index)
-      return {
-        output: own.map(({ text }) => text).join(''),
-        finish_reason: reason,
-        ...(withLogprobs && { logprobs: own.flatMap(({ logprobs = [] }) => logprobs) }),
-      } satisfies ChoiceAnswer
-    })
-    return jsonAnswer({
-      ...outputs[0]!,
-      ...(outputs.length > 1 && { outputs }),
-      usage: event.usage,
-      timings: event.timings,
-      request_id: exchange.requestId,
-    } satisfies GenerateAnswer)
+    const answer = wholeOf(gathered, event)
+    const headers = { [forwardHeaders.usage]: formatUsage(answer.usage) }
+    return jsonAnswer(renderer.whole(answer), 200, headers)
   }
   throw endedEarly()
 }
 
+/** What has come of one choice. */
+interface Gathered {
+  readonly texts: string[]
+  readonly logprobs: SampledLogprob[]
+}
+
+function gather(
+  gathered: Gathered[],
+  { index, text, logprobs = [] }: Extract<GenerationEvent, { type: 'delta' }>,
+): void {
+  const choice = (gathered[index] ??= { texts: [], logprobs: [] })
+  choice.texts.push(text)
+  choice.logprobs.push(...logprobs)
+}
+
+function wholeOf(
+  gathered: readonly (Gathered | undefined)[],
+  { endings, usage, timings }: Extract<GenerationEvent, { type: 'end' }>,
+): WholeAnswer {
+  const choiceOf = (ending: (typeof endings)[number], index: number) => {
+    const { texts = [], logprobs = [] } = gathered[index] ?? {}
+    return { ...ending, text: texts.join(''), logprobs }
+  }
+  const [first, ...others] = endings
+  const choices = [
+    choiceOf(first, 0),
+    ...others.map((ending, index) => choiceOf(ending, index + 1)),
+  ] as const
+  return { choices, usage, timings }
+}
+
 /**
- * The same events as they come. The reader sets the pace: an event is asked for when the last one is on its way.
+ * The same events as they come, worded by `renderer`. The reader sets the pace: an event is asked for when the last one is
+ * on its way.
  * @throws what the events throw before the headers are due
  */
 export async function streamedAnswer(
   events: AsyncIterable<GenerationEvent>,
   exchange: Exchange,
-  options: StreamOptions & { readonly choices: number },
+  renderer: Renderer,
+  options: StreamOptions,
 ): Promise<Response> {
   const source = watched(events, exchange)
   exchange.onEnd(() => void source.return(undefined))
   const first = source.next()
-  await orTimeout(first, headerDelayMs, options.after)
-  const body = streamOf(eventTexts(first, source, exchange, options))
+  // After these a waiting client should rather know that it is being served than how it fails.
+  await orTimeout(first, renderer.headerDelayMs, options.after)
+  const body = streamOf(eventTexts(first, source, exchange, renderer, options))
   return new Response(body, { headers: streamHeaders })
 }
 
@@ -93,7 +111,7 @@ async function* watched(
       const next = await unlessAborted(iterator.next(), signal)
       if (next.done === true) throw endedEarly()
       if (next.value.type === 'end') {
-        facts.finishReason = next.value.finishReasons[0]!
+        facts.finishReason = next.value.endings[0].reason
         facts.usage = next.value.usage
         facts.timings = next.value.timings
         yield next.value
@@ -115,51 +133,33 @@ async function* eventTexts(
   first: Promise<IteratorResult<GenerationEvent>>,
   source: AsyncGenerator<GenerationEvent, undefined, undefined>,
   exchange: Exchange,
-  { after, heartbeatMs, choices }: StreamOptions & { readonly choices: number },
+  renderer: Renderer,
+  { after, heartbeatMs }: StreamOptions,
 ): AsyncGenerator<string, undefined, undefined> {
   let pending = first
   try {
     for (;;) {
       const next = await orTimeout(pending, heartbeatMs, after)
       if (next === undefined) {
-        yield heartbeatText
+        yield renderer.heartbeat
         continue
       }
       if (next.done === true) return
-      yield eventText(next.value, exchange.requestId, choices > 1) + usageText(next.value, exchange)
+      yield renderer.event(next.value) + usageText(next.value, exchange)
       pending = source.next()
     }
   } catch (thrown) {
-    yield formatEvent('error', errorBody(exchange.noteFailure(thrown), exchange.requestId))
+    const error = exchange.noteFailure(thrown)
+    yield renderer.failure(error) + formatFailedComment(error.code)
   } finally {
     await source.return(undefined)
   }
 }
 
-/** Behind each piece of text, what all text so far has used: an edge whose client leaves knows it. */
-function usageText({ type }: GenerationEvent, { facts: { usage } }: Exchange): string {
-  return type === 'delta' && usage !== undefined ? formatUsageComment(usage) : ''
-}
-
-function eventText(event: GenerationEvent, requestId: string, several: boolean): string {
-  switch (event.type) {
-    case 'queued':
-      return formatEvent('queued', { request_id: requestId, position: event.position })
-    case 'delta':
-      return formatEvent('delta', {
-        ...(several && { index: event.index }),
-        text: event.text,
-        ...(event.logprobs && { logprobs: event.logprobs }),
-      })
-    case 'end':
-      return formatEvent('end', {
-        finish_reason: event.finishReasons[0]!,
-        ...(several && { finish_reasons: event.finishReasons }),
-        usage: event.usage,
-        timings: event.timings,
-        request_id: requestId,
-      })
-  }
+/** Behind each piece of text, what all text so far has used, and behind the end, what all has: so an edge knows it. */
+function usageText(event: GenerationEvent, { facts: { usage } }: Exchange): string {
+  if (event.type === 'end') return formatEndComment(event.usage)
+  return event.type === 'delta' && usage !== undefined ? formatUsageComment(usage) : ''
 }
 
 /** A stream without a buffer of its own: text is made when it is asked for. */

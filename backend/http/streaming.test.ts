@@ -88,7 +88,8 @@ describe('a stream', () => {
     const response = await ask(true)
     const text = await response.text()
     expect(text).toContain('data: {"text":"A red"}')
-    const last = text.trimEnd().split('\n\n').at(-1) ?? ''
+    const [last = '', comment] = text.trimEnd().split('\n\n').slice(-2)
+    expect(comment).toBe(': failed engine_restarted')
     expect(last).toMatch(/^event: error\n/)
     expect(JSON.parse(last.slice(last.indexOf('data: ') + 6))).toEqual({
       error: {

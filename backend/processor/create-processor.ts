@@ -1,14 +1,15 @@
 import { setMaxListeners } from 'node:events'
 import { ServiceError } from '../../shared/api/errors.ts'
-import { maxImages } from '../../shared/api/limits.ts'
+import { maxImages, maxLowDetailTokens } from '../../shared/api/limits.ts'
+import type { ImageDetail } from '../../shared/conversation/conversation.ts'
 import type { PatchImage } from '../model/model.ts'
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import type { PreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { unusableFile } from '../model/config/read-model-file.ts'
 import { answerOpening, controlTokens, conversationSegments } from './chat-template.ts'
 import type { ControlToken } from './chat-template.ts'
-import { createDetokenizer, textOf } from './detokenizer.ts'
-import type { Message, PreparedPrompt, Processor } from './processor.ts'
+import { bytesOf, createDetokenizer, textOf } from './detokenizer.ts'
+import type { ContentPart, Message, PreparedPrompt, Processor } from './processor.ts'
 import type { ProcessorTasks, TaskCaller } from './processor-tasks.ts'
 import { joinPromptIds } from './prompt-ids.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
@@ -66,6 +67,7 @@ function processorOf(
       } satisfies PreparedPrompt
     },
     tokenText: (id) => controlNames.get(id) ?? textOf(tokenBytes, id),
+    tokenBytes: (id) => bytesOf(tokenBytes, id),
     createDetokenizer: () => createDetokenizer(tokenBytes),
     close: () => tasks.close(),
   }
@@ -88,6 +90,7 @@ async function runTasks(
 ) {
   const segments = [...conversationSegments(messages), ...answerOpening]
   const texts = segments.flatMap((segment) => ('text' in segment ? [segment.text] : []))
+  const places = messages.flatMap(({ content }) => content.filter((part) => part.type === 'image'))
   const failed = new AbortController()
   const either = { tenant, signal: AbortSignal.any([signal, failed.signal]) }
   // Each image listens.
@@ -95,7 +98,11 @@ async function runTasks(
   try {
     const [textIds, images] = await Promise.all([
       tasks.encodeTexts(texts, either),
-      Promise.all(apart(files).map((file, index) => preparedImage(tasks, file, index, either))),
+      Promise.all(
+        apart(files).map((file, index) =>
+          preparedImage(tasks, file, placeOf(places, index), either),
+        ),
+      ),
     ])
     signal.throwIfAborted()
     return { segments, textIds, images }
@@ -105,17 +112,23 @@ async function runTasks(
   }
 }
 
+type ImagePlace = Extract<ContentPart, { type: 'image' }> & { readonly number: number }
+
+function placeOf(places: readonly Extract<ContentPart, { type: 'image' }>[], index: number) {
+  const place = places[index]
+  if (place === undefined) throw new RangeError('There are more images than places for them')
+  return { ...place, number: index + 1 }
+}
+
 async function preparedImage(
   tasks: ProcessorTasks,
   file: Uint8Array,
-  index: number,
+  { number, detail = 'high', param = 'images' }: ImagePlace,
   caller: TaskCaller,
 ): Promise<PatchImage> {
-  const outcome = await tasks.prepareImage(file, caller)
+  const outcome = await tasks.prepareImage(file, caller, mostTokens[detail])
   if (outcome.ok) return outcome.image
-  throw new ServiceError(outcome.code, `Cannot read image ${index + 1}: ${outcome.message}`, {
-    param: 'images',
-  })
+  throw new ServiceError(outcome.code, `Cannot read image ${number}: ${outcome.message}`, { param })
 }
 
 /** Files may move to other threads; where two share memory, the later one gets its own. */
@@ -127,6 +140,9 @@ function apart(files: readonly Uint8Array[]): Uint8Array[] {
     return file
   })
 }
+
+/** Tokens that an image takes at most, where that is less than the model's own limit: enough for a picture's gist. */
+const mostTokens: Record<ImageDetail, number> = { low: maxLowDetailTokens, high: Infinity }
 
 /** What an aborted caller is told: its own ServiceError (a deadline, say), else `cancelled`. */
 function cancellation(signal: AbortSignal): ServiceError {

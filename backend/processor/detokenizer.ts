@@ -24,7 +24,8 @@ export function textOf(tokens: TokenBytes, id: number): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOf(tokens, id))
 }
 
-function bytesOf({ bytes, starts }: TokenBytes, id: number): Uint8Array {
+/** A token's own bytes; a control token has none. */
+export function bytesOf({ bytes, starts }: TokenBytes, id: number): Uint8Array {
   const isText = id < starts.length - 1
   return isText ? bytes.subarray(starts[id], starts[id + 1]) : new Uint8Array()
 }

@@ -8,14 +8,17 @@ import { resizeBicubic } from './resize-bicubic.ts'
 /**
  * One whole image file to the patches the model sees. Everything that can be refused by the header is, before a
  * pixel is decoded.
+ * @param mostTokens that it may take, where that is less than the model's own limit
  * @throws {ImageProblem}
  */
 export async function prepareImage(
   file: Uint8Array,
   config: PreprocessorConfig,
+  mostTokens = Infinity,
 ): Promise<PatchImage> {
   const header = await readImageHeader(file)
-  const plan = planImage(header.size, config)
+  const inTokenLimit = Math.min(config.inTokenLimit, mostTokens * config.mergeSize ** 2)
+  const plan = planImage(header.size, { ...config, inTokenLimit })
   const image = await decodeImage(header)
   return patchify(resizeBicubic(image, plan.resized), plan, config.patchSize)
 }

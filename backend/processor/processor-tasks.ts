@@ -21,8 +21,11 @@ export interface TaskCaller {
 export interface ProcessorTasks {
   /** @returns the ids of each text, in order */
   encodeTexts(texts: readonly string[], caller: TaskCaller): Promise<Int32Array[]>
-  /** @param file may be moved to another thread: it must not be used afterwards */
-  prepareImage(file: Uint8Array, caller: TaskCaller): Promise<ImageOutcome>
+  /**
+   * @param file may be moved to another thread: it must not be used afterwards
+   * @param mostTokens that the image may take; the model's own limit where that is less
+   */
+  prepareImage(file: Uint8Array, caller: TaskCaller, mostTokens?: number): Promise<ImageOutcome>
   close(): Promise<void>
 }
 
@@ -36,10 +39,10 @@ export function createLocalTasks(modelFolder: string): ProcessorTasks {
       const { encodeOrdinary } = await tokenizer()
       return texts.map(encodeOrdinary)
     },
-    async prepareImage(file, { signal }) {
+    async prepareImage(file, { signal }, mostTokens) {
       signal.throwIfAborted()
       try {
-        return { ok: true, image: await prepareImage(file, await config()) }
+        return { ok: true, image: await prepareImage(file, await config(), mostTokens) }
       } catch (error) {
         if (!(error instanceof ImageProblem)) throw error
         return { ok: false, code: error.code, message: error.message }

@@ -1,10 +1,17 @@
+import type { ImageDetail } from '../../shared/conversation/conversation.ts'
 import type { PatchImage } from '../model/model.ts'
 import type { TaskCaller } from './processor-tasks.ts'
 
 export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
   /** The next of the request's images, in order. */
-  | { readonly type: 'image' }
+  | {
+      readonly type: 'image'
+      /** `high` unless given. */
+      readonly detail?: ImageDetail
+      /** The request field it came in, for errors; `images` unless given. */
+      readonly param?: string
+    }
 
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant'
@@ -36,8 +43,8 @@ export interface Processor {
   /**
    * @param images whole image files, one per image part, in order. They are handed over: their memory may move to
    *   another thread, so nobody may use them afterwards
-   * @throws {ServiceError} `empty_image`, `invalid_image`, `unsupported_image`, `image_too_large` (param `images`,
-   *   the message naming which one), `cancelled`, `shutting_down`
+   * @throws {ServiceError} `empty_image`, `invalid_image`, `unsupported_image`, `image_too_large` (the message naming
+   *   which one), `cancelled`, `shutting_down`
    */
   prepare(
     messages: readonly Message[],
@@ -47,5 +54,7 @@ export interface Processor {
   createDetokenizer(): Detokenizer
   /** One token by itself: broken characters as U+FFFD, a control token by its name. */
   tokenText(id: number): string
+  /** Its bytes; a control token has none. */
+  tokenBytes(id: number): Uint8Array
   close(): Promise<void>
 }

@@ -14,7 +14,7 @@ interface StopState {
 export class StopMatcher {
   readonly #states: readonly StopState[]
   #held = ''
-  #stopped = false
+  #stoppedBy: string | undefined
 
   /** @param stops none of them empty */
   constructor(stops: readonly string[]) {
@@ -23,17 +23,22 @@ export class StopMatcher {
 
   /** Whether a stop string came; all that follows is dropped. */
   get stopped(): boolean {
-    return this.#stopped
+    return this.#stoppedBy !== undefined
+  }
+
+  /** The string that came; undefined while none has. */
+  get stoppedBy(): string | undefined {
+    return this.#stoppedBy
   }
 
   /** @returns the text that is certain to stay; may be empty */
   push(text: string): string {
-    if (this.#stopped) return ''
+    if (this.stopped) return ''
     const all = this.#held + text
     for (let at = this.#held.length; at < all.length; at++) {
       const found = this.#advance(all.charCodeAt(at))
       if (found === 0) continue
-      this.#stopped = true
+      this.#stoppedBy = all.slice(at + 1 - found, at + 1)
       return all.slice(0, at + 1 - found)
     }
     const certain =
@@ -44,7 +49,7 @@ export class StopMatcher {
 
   /** Call once at the end of the text. @returns what was held back */
   flush(): string {
-    return this.#stopped ? '' : this.#held
+    return this.stopped ? '' : this.#held
   }
 
   /** @returns length of the longest stop string that this character completes, or 0 */

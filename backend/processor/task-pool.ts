@@ -2,7 +2,11 @@ import { FixedQueue, Piscina } from 'piscina'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { estimateDecode } from './image-file/decode-cost.ts'
 import { maxDecodeMs } from './image-file/decode-limits.ts'
-import { createImageProcesses, type ImageProcesses } from './image-process/image-processes.ts'
+import {
+  createImageProcesses,
+  type ImageOrder,
+  type ImageProcesses,
+} from './image-process/image-processes.ts'
 import type { ImageOutcome, ProcessorTasks } from './processor-tasks.ts'
 import { createTaskGate, type GateTask } from './task-gate.ts'
 
@@ -66,9 +70,13 @@ export function createTaskPool(options: TaskPoolOptions): ProcessorTasks {
     encodeTexts: (list, { tenant, signal }) =>
       // Piscina stops the thread of an aborted task, tokenizer and all; behind the gate it only loses its turn.
       whileOpen(() => textGate(() => texts.run(list), textTask(tenant, list), signal)),
-    prepareImage: (file, { tenant, signal }) =>
+    prepareImage: (file, { tenant, signal }, mostTokens) =>
       whileOpen(() =>
-        imageGate(() => decodeInTime(images, file, signal), imageTask(tenant, file), signal),
+        imageGate(
+          () => decodeInTime(images, { file, mostTokens }, signal),
+          imageTask(tenant, file),
+          signal,
+        ),
       ),
     async close() {
       closed = true
@@ -104,12 +112,12 @@ function imageTask(tenant: string, file: Uint8Array): GateTask {
 /** @param signal when it aborts, or after too long a time, the process at work is ended */
 async function decodeInTime(
   images: ImageProcesses,
-  file: Uint8Array,
+  { file, mostTokens }: ImageOrder,
   signal: AbortSignal,
 ): Promise<ImageOutcome> {
   const tooLate = AbortSignal.timeout(maxDecodeMs)
   try {
-    return await images.run(file, AbortSignal.any([signal, tooLate]))
+    return await images.run(file, AbortSignal.any([signal, tooLate]), mostTokens)
   } catch (cause) {
     if (signal.aborted || !tooLate.aborted) throw cause
     const message = `decoding takes longer than ${maxDecodeMs / 1000} s`

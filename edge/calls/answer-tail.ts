@@ -1,11 +1,13 @@
 import type { Usage } from '../../shared/api/events.ts'
 import { joinChunks } from '../../shared/bytes/join-chunks.ts'
-import { lastUsageComment, maxUsageCommentBytes } from '../../shared/forward/usage-comment.ts'
+import {
+  failedCommentCode,
+  lastEndComment,
+  lastUsageComment,
+  maxUsageCommentBytes,
+} from '../../shared/forward/usage-comment.ts'
 
-/**
- * Bytes of an answer's end that are kept: usage, timings and ids stand there, in whole answers and in the `end` event,
- * and take some 400.
- */
+/** Bytes of a stream's end that are kept: the comments that tell how it ended are its last ones, and take some 60. */
 const tailBytes = 2_048
 
 const utf8 = new TextDecoder()
@@ -47,9 +49,9 @@ function endsWithNumber(chunk: Uint8Array): boolean {
 
 const newline = 0x0a
 
-/** What an answer says about itself near its end. */
+/** What a stream says about itself near its end. */
 export interface AnswerEnd {
-  /** Of the answer, once it is whole. */
+  /** Of an answer that is whole. */
   readonly usage?: Usage
   /** Of a stream that goes on: what it had used when it last told. */
   readonly usageSoFar?: Usage
@@ -58,32 +60,17 @@ export interface AnswerEnd {
 }
 
 /**
- * Reads the end of an answer, whole or streamed. No text a model or a client wrote can be mistaken for it: inside
- * JSON strings every quote and line break is escaped.
+ * Reads the comments at a stream's end. No text a model or a client wrote can be mistaken for one: inside JSON strings
+ * every line break is escaped.
  * @param tail may begin anywhere
  */
 function readAnswerEnd(tail: string): AnswerEnd {
-  const code = /^event: error\ndata: .*"code":"(\w+)"/m.exec(tail)?.[1]
-  const object = [...tail.matchAll(/[{,]"usage":(\{[^{}]*\})/g)].at(-1)?.[1]
-  const soFar = lastUsageComment(tail)
-  const usage = object === undefined ? undefined : parseUsage(object)
+  const errorCode = failedCommentCode(tail)
+  const usage = lastEndComment(tail)
+  const usageSoFar = lastUsageComment(tail)
   return {
-    ...(code === undefined ? {} : { errorCode: code }),
+    ...(errorCode === undefined ? {} : { errorCode }),
     ...(usage === undefined ? {} : { usage }),
-    ...(soFar === undefined ? {} : { usageSoFar: soFar }),
+    ...(usageSoFar === undefined ? {} : { usageSoFar }),
   }
-}
-
-function parseUsage(json: string): Usage | undefined {
-  const {
-    prompt_tokens: prompt,
-    image_tokens: image = 0,
-    completion_tokens: completion,
-  } = JSON.parse(json) as Partial<Record<keyof Usage, unknown>>
-  if (!isCount(prompt) || !isCount(image) || !isCount(completion)) return undefined
-  return { prompt_tokens: prompt, image_tokens: image, completion_tokens: completion }
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0
 }

@@ -1,6 +1,7 @@
 import { isEventStream } from '../../shared/api/media-type.ts'
-import { errorBody, ServiceError } from '../../shared/api/errors.ts'
-import { formatEvent } from '../../shared/api/sse.ts'
+import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
+import { ServiceError } from '../../shared/api/errors.ts'
+import { formatFailedComment } from '../../shared/forward/usage-comment.ts'
 import type { ApiKeys } from '../keys/api-keys.ts'
 import type { EdgeMiddleware } from './context.ts'
 
@@ -23,9 +24,10 @@ export function cutRevokedStream({ keys, now }: CutRevokedParts): EdgeMiddleware
     const cut = cutWhen({
       revoked: () => keys.isRevoked(key.id),
       now,
-      farewell: () => {
+      farewell: (said) => {
         const error = new ServiceError('revoked_api_key', 'The API key has been revoked')
-        return formatEvent('error', errorBody(error, requestId))
+        const words = errorFormOf(c.req.path).streamed(error, requestId, said)
+        return words + formatFailedComment(error.code)
       },
     })
     c.res = new Response(c.res.body.pipeThrough(cut), c.res)
@@ -36,7 +38,8 @@ interface CutParts {
   readonly revoked: () => Promise<boolean>
   /** Milliseconds. */
   readonly now: () => number
-  readonly farewell: () => string
+  /** @param said the last bytes that were passed on, as text */
+  readonly farewell: (said: string) => string
 }
 
 /** Passes bytes on until `revoked`, then adds the farewell and ends; looks only between two events. */
@@ -50,7 +53,7 @@ export function cutWhen(parts: CutParts): TransformStream<Uint8Array, Uint8Array
       checkedAt = parts.now()
       // Nobody is cut off because the question cannot be asked.
       if (!(await parts.revoked().catch(() => false))) return
-      controller.enqueue(new TextEncoder().encode(parts.farewell()))
+      controller.enqueue(new TextEncoder().encode(parts.farewell(new TextDecoder().decode(bytes))))
       controller.terminate()
     },
   })

@@ -1,3 +1,4 @@
+import { shouldRetryHeader } from '../../shared/api/errors.ts'
 import { hasControlCharacters } from '../../shared/api/media-type.ts'
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
@@ -17,6 +18,7 @@ const responseHeadersPassed = [
   'content-type',
   'retry-after',
   'x-accel-buffering',
+  shouldRetryHeader,
 ]
 
 interface ForwardedRequest {

@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
-import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
+import {
+  formatEndComment,
+  formatFailedComment,
+  formatUsageComment,
+} from '../../shared/forward/usage-comment.ts'
 import { testKeys, testSqlite } from '../../test/support/test-keys.ts'
 import { testPlatform, type TestPlatformParts } from '../../test/support/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
@@ -22,7 +26,9 @@ const timings = {
   total_ms: 3,
 }
 const rest = { finish_reason: 'stop', usage: answerUsage, timings, request_id: 'r' } as const
-const whole = () => Response.json({ output: 'A cat.', ...rest })
+const usageHeader = { 'x-usage': '30 20 7' }
+const whole = () => Response.json({ output: 'A cat.', ...rest }, { headers: usageHeader })
+const end = formatEvent('end', rest) + formatEndComment(usage)
 const delta =
   formatUsageComment({ ...usage, completion_tokens: 3 }) + formatEvent('delta', { text: 'A' })
 
@@ -158,7 +164,7 @@ describe('runCalls()', () => {
       ['116', '0'],
       ['384', '3'],
     ])
-    open.write(delta + formatEvent('end', rest))
+    open.write(delta + end)
     open.close()
     await running.text()
     await (await upload()).text()
@@ -212,7 +218,7 @@ describe('runCalls()', () => {
       async () => new Response('{"error":{}}', { status: 503 }),
       async () => new Response(null, { status: 204 }),
       async () => eventStream(new Response(delta).body!),
-      async () => eventStream(new Response(delta + formatEvent('end', rest)).body!),
+      async () => eventStream(new Response(delta + end).body!),
       async () => new Response('nothing we know'),
     ]
     const next = { outcome: outcomes[0]! }
@@ -270,7 +276,9 @@ describe('runCalls()', () => {
 
   it('counts a stream that ends with an error as one, for what it had used', async () => {
     const error = { message: 'm', type: 'server_error', param: null, request_id: 'r' } as const
-    const last = formatEvent('error', { error: { ...error, code: 'engine_restarted' } })
+    const last =
+      formatEvent('error', { error: { ...error, code: 'engine_restarted' } }) +
+      formatFailedComment('engine_restarted')
     const backend = async () => eventStream(new Response(delta + last).body!)
     const { post, ledger, lines } = setUp({}, { backend })
     expect(await (await post()).text()).toBe(delta + last)
@@ -310,7 +318,7 @@ describe('runCalls()', () => {
 
   it('counts the images of an upload as the backend tells, and refunds those of a failure', async () => {
     const answers = [
-      () => new Response(whole().body, { headers: { 'x-image-count': '3' } }),
+      () => new Response(whole().body, { headers: { ...usageHeader, 'x-image-count': '3' } }),
       () => new Response('{"error":{}}', { status: 400, headers: { 'x-image-count': '3' } }),
     ]
     const { post, ledger } = setUp(
@@ -402,7 +410,7 @@ describe('runCalls()', () => {
     )
     const response = await post()
     expect(lines).toEqual([])
-    const text = delta + formatEvent('end', rest)
+    const text = delta + end
     stream.write(text)
     stream.close()
     clock.ms += 500

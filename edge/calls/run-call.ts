@@ -1,14 +1,15 @@
-import { errorBody, ServiceError, toServiceError } from '../../shared/api/errors.ts'
+import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
+import { ServiceError, toServiceError } from '../../shared/api/errors.ts'
 import { isEventStream } from '../../shared/api/media-type.ts'
-import { formatEvent } from '../../shared/api/sse.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
+import { formatFailedComment, parseUsage } from '../../shared/forward/usage-comment.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { BackendAnswer, BackendReply, StreamEnd } from '../backends/exchange.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
 import { limitHeaders } from '../limits/limit-headers.ts'
 import { type Demand, type Meter, type Settlement, tokensOf } from '../limits/meter.ts'
 import { Reservation } from '../limits/reservation.ts'
-import { type AnswerEnd, AnswerTail } from './answer-tail.ts'
+import type { AnswerEnd, AnswerTail } from './answer-tail.ts'
 import { type Call, type CallOutcome, timeLeft } from './call.ts'
 import type { EdgeContext, EdgeHandler } from './context.ts'
 import { forward, type ForwardedMessage, type ForwardParts } from './forward.ts'
@@ -106,11 +107,9 @@ class Run {
   /** A whole answer is settled before it is sent, so that nothing depends on whether its client is still there. */
   async #keep(answer: BackendAnswer): Promise<Uint8Array<ArrayBuffer> | null> {
     const bytes = new Uint8Array(await answer.arrayBuffer())
-    const tail = new AnswerTail()
-    tail.push(bytes)
-    const end = tail.end()
-    const isAnswer = answer.status < 400 && end.usage !== undefined
-    const outcome = await this.#end(isAnswer ? 'answered' : 'failed', isAnswer ? end : {})
+    const usage = parseUsage(answer.headers.get(forwardHeaders.usage) ?? '')
+    const isAnswer = answer.status < 400 && usage !== undefined
+    const outcome = await this.#end(isAnswer ? 'answered' : 'failed', isAnswer ? { usage } : {})
     this.#call.outcome = Promise.resolve({ ...outcome, bytes: bytes.byteLength })
     return bytes.byteLength === 0 ? null : bytes
   }
@@ -125,7 +124,7 @@ class Run {
       signal: this.#call.signal,
       stopping: this.#parts.stopping,
       idleMs: silenceMs,
-      lastWords: (how) => this.#lastWords(how),
+      lastWords: (how, tail) => this.#lastWords(how, tail),
       onEnd: async (how, tail, bytes) => {
         ended(how)
         const end = endOf(how, tail.end())
@@ -137,9 +136,11 @@ class Run {
     return relayed
   }
 
-  #lastWords(how: 'broken' | 'cut'): Uint8Array {
+  #lastWords(how: 'broken' | 'cut', tail: AnswerTail): Uint8Array {
     const error = how === 'cut' ? shuttingDown() : brokenOff()
-    return new TextEncoder().encode(formatEvent('error', errorBody(error, this.#call.requestId)))
+    const form = errorFormOf(this.#c.req.path)
+    const words = form.streamed(error, this.#call.requestId, tail.text())
+    return new TextEncoder().encode(words + formatFailedComment(error.code))
   }
 
   /** Settles, the first time it is called. */

@@ -9,7 +9,7 @@ export interface StreamWatch {
   /** Milliseconds without a byte after which the backend is given up. */
   readonly idleMs: number
   /** What the client is sent last when the stream ends early, and not by its leaving. */
-  readonly lastWords: (how: 'broken' | 'cut') => Uint8Array
+  readonly lastWords: (how: 'broken' | 'cut', tail: AnswerTail) => Uint8Array
   /**
    * Called once, whatever happens. The client hears of the end once this resolves.
    * @param bytes how many came from the backend

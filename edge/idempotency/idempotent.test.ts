@@ -79,7 +79,10 @@ describe('Idempotency-Key', () => {
 
   it('gives the same stream', async () => {
     const { ask, runs } = createTestEdge(async () =>
-      sse(['event: delta\ndata: {"text":"\\nevent: error\\n"}\n\n', 'event: end\ndata: {}\n\n']),
+      sse([
+        'event: delta\ndata: {"text":"\\n: failed internal\\n"}\n\n',
+        'event: end\ndata: {}\n\n',
+      ]),
     )
     const text = await (await ask('Hi')).text()
     const second = await ask('Hi')
@@ -113,7 +116,7 @@ describe('Idempotency-Key', () => {
 
   it.each([
     ['a status', async () => Response.json({ error: { code: 'internal' } }, { status: 500 })],
-    ['the stream', async () => sse(['event: error\ndata: {"error":{}}\n\n'])],
+    ['the stream', async () => sse(['event: error\ndata: {"error":{}}\n\n: failed internal\n\n'])],
     ['the connection', () => Promise.reject(new Error('gone'))],
   ])('runs anew after a failure, told by %s', async (_how, fail) => {
     const outcomes = [fail, random]

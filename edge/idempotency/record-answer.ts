@@ -1,4 +1,5 @@
 import { isEventStream } from '../../shared/api/media-type.ts'
+import { failedCommentCode } from '../../shared/forward/usage-comment.ts'
 import type { Outcome } from './idempotency-store.ts'
 
 /** Bytes of the longest answer kept: some 20,000 streamed tokens, and what a row of a Durable Object may hold. */
@@ -24,7 +25,8 @@ export function recordAnswer(answer: Response): {
     (text): Outcome => {
       client.close()
       if (text === undefined) return { kind: 'too_long' }
-      if (isEventStream(contentType) && endedWithError(text)) return { kind: 'failed' }
+      if (isEventStream(contentType) && failedCommentCode(text) !== undefined)
+        return { kind: 'failed' }
       return { kind: 'answered', answer: { contentType, body: text } }
     },
     (error: unknown): Outcome => {
@@ -104,9 +106,4 @@ async function pass(body: ReadableStream<Uint8Array>, client: Client): Promise<s
     reader.cancel().catch(() => undefined)
     throw new Error('The client left')
   }
-}
-
-/** Inside the data of an event there is no raw line break, so that no answer can be mistaken for an error. */
-function endedWithError(text: string): boolean {
-  return /^event: error$/m.test(text)
 }

@@ -56,7 +56,7 @@ export const guardStream: StreamRelay = (
         const events = await nextEvents().catch(() => 'broken' as const)
         if (events instanceof Uint8Array) return controller.enqueue(events)
         const how = await end(events === 'broken' || !unfinished.isEmpty ? 'broken' : 'whole')
-        if (how === 'broken' || how === 'cut') controller.enqueue(lastWords(how))
+        if (how === 'broken' || how === 'cut') controller.enqueue(lastWords(how, tail))
         controller.close()
       },
       cancel: async () => void (await end('left')),

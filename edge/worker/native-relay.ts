@@ -154,7 +154,7 @@ class Relay {
       await this.#writer.abort(new Error('The stream ended early'))
       return
     }
-    if (how !== 'whole') await this.#writer.write(this.#watch.lastWords(how))
+    if (how !== 'whole') await this.#writer.write(this.#watch.lastWords(how, tail))
     await this.#writer.close()
   }
 }

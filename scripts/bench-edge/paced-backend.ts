@@ -1,3 +1,5 @@
+import { forwardHeaders } from '../../shared/forward/headers.ts'
+import { formatEndComment, formatUsage } from '../../shared/forward/usage-comment.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -56,7 +58,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const { pieces, gapMs, stream } = paceOf(request, await readBody(request))
   if (!stream) {
     if (gapMs > 0) await delay(pieces * gapMs)
-    return sendJson(response, { output: NAME, finish_reason: 'stop', usage, timings: {} })
+    const whole = { output: NAME, finish_reason: 'stop', usage, timings: {} }
+    return sendJson(response, whole, { [forwardHeaders.usage]: formatUsage(usage) })
   }
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   for (let piece = 0; piece < pieces; piece += 1) {
@@ -65,7 +68,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.write(`event: delta\ndata: {"text":"${NAME} ${piece} "}\n\n`)
   }
   const end = { finish_reason: 'stop', usage, timings: {}, request_id: 'stub' }
-  response.end(`event: end\ndata: ${JSON.stringify(end)}\n\n`)
+  response.end(`event: end\ndata: ${JSON.stringify(end)}\n\n${formatEndComment(usage)}`)
 }
 
 /** Only JSON is kept; an upload is counted and let go. */
@@ -85,11 +88,16 @@ function paceOf(request: IncomingMessage, json: string): Pace {
   }
 }
 
-function sendJson(response: ServerResponse, value: object): void {
+function sendJson(
+  response: ServerResponse,
+  value: object,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const body = JSON.stringify(value)
   response.writeHead(200, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
+    ...headers,
   })
   response.end(body)
 }

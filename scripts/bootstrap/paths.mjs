@@ -5,8 +5,3 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Where Node itself is installed for those who have an older one. */
 export const runtimeFolder = fileURLToPath(new URL('runtime', import.meta.url))
-
-/** Compiled code of earlier runs, which lets programs start faster. */
-export const compileCache = fileURLToPath(
-  new URL('../../node_modules/.cache/compiled', import.meta.url),
-)

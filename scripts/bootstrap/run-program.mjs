@@ -1,7 +1,6 @@
-import module from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { compileCache, root } from './paths.mjs'
+import { root } from './paths.mjs'
 
 /**
  * Runs a program in this process, as if it had been called by its own name. Where it has a `main`, its result is the exit
@@ -12,9 +11,9 @@ import { compileCache, root } from './paths.mjs'
 export async function runProgram(path, programArguments) {
   const file = join(root, path)
   process.argv = [process.execPath, file, ...programArguments]
-  // For this process and those it starts.
-  process.env.NODE_COMPILE_CACHE ??= compileCache
-  module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
+  // Only the Node that is here by now understands this file.
+  const { keepCompiledCode } = await import('../../shared/node/compile-cache.ts')
+  keepCompiledCode()
   // The channel of rerun.mjs is no reason to stay; the programs that others start have theirs.
   process.channel?.unref()
   const { main } = await import(pathToFileURL(file).href)

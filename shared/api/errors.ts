@@ -30,6 +30,7 @@ export const errorKinds = {
   unsupported_image: { status: 400, type: 'invalid_request_error', retryable: false },
   image_too_large: { status: 400, type: 'invalid_request_error', retryable: false },
   image_url_refused: { status: 400, type: 'invalid_request_error', retryable: false },
+  unsupported_field: { status: 400, type: 'invalid_request_error', retryable: false },
   context_length_exceeded: { status: 400, type: 'invalid_request_error', retryable: false },
   missing_api_key: { status: 401, type: 'authentication_error', retryable: false },
   invalid_api_key: { status: 401, type: 'authentication_error', retryable: false },
@@ -38,6 +39,7 @@ export const errorKinds = {
   forbidden_scope: { status: 403, type: 'permission_error', retryable: false },
   client_not_allowed: { status: 403, type: 'permission_error', retryable: false },
   not_found: { status: 404, type: 'invalid_request_error', retryable: false },
+  model_not_found: { status: 404, type: 'invalid_request_error', retryable: false },
   method_not_allowed: { status: 405, type: 'invalid_request_error', retryable: false },
   request_timeout: { status: 408, type: 'invalid_request_error', retryable: false },
   key_not_active: { status: 409, type: 'invalid_request_error', retryable: false },
@@ -130,11 +132,36 @@ export function errorBody(error: ServiceError, requestId: string): ErrorBody {
   }
 }
 
-/** The error as an HTTP response, with `Retry-After` where a retry makes sense. */
-export function errorResponse(error: ServiceError, requestId: string): Response {
+/**
+ * The error as an HTTP response, with `Retry-After` where a retry makes sense.
+ * @param body in the form of the door that the request came through
+ */
+export function errorResponse(
+  error: ServiceError,
+  requestId: string,
+  body: (error: ServiceError, requestId: string) => object = errorBody,
+): Response {
   const headers = new Headers({ 'x-request-id': requestId })
   if (error.retryAfterSeconds !== undefined) {
     headers.set('retry-after', String(Math.ceil(error.retryAfterSeconds)))
   }
-  return jsonAnswer(errorBody(error, requestId), error.status, headers)
+  if (isRetryInVain(error)) headers.set(shouldRetryHeader, 'false')
+  return jsonAnswer(body(error, requestId), error.status, headers)
+}
+
+/** Tells the official clients of OpenAI and Anthropic not to send a request again by themselves. */
+export const shouldRetryHeader = 'x-should-retry'
+
+/** Seconds of `Retry-After` that a program should wait unseen: the official clients sleep for hours when asked to. */
+const longestWaitSeconds = 90
+
+/** Statuses on which those clients send a request again. */
+const retriedStatuses: ReadonlySet<number> = new Set([408, 409, 429])
+
+/** Whether those clients would retry, and should not: it would fail as before, or only after very long. */
+function isRetryInVain({ code, status, retryAfterSeconds = 0 }: ServiceError): boolean {
+  if (status < 500 && !retriedStatuses.has(status)) return false
+  // Three runs of ten minutes, each to its deadline, help nobody.
+  const isFinal = !errorKinds[code].retryable || code === 'deadline_exceeded'
+  return isFinal || retryAfterSeconds > longestWaitSeconds
 }

@@ -4,6 +4,15 @@
  */
 export type FinishReason = 'stop' | 'length' | 'timeout'
 
+/** How one choice ended. */
+export interface Ending {
+  readonly reason: FinishReason
+  /** The stop text that came, if that was it. */
+  readonly stopText?: string | undefined
+  /** Whether `length` means that the context, not `max_tokens`, was full. */
+  readonly contextFull?: boolean | undefined
+}
+
 export interface Usage {
   /** All prompt tokens, image tokens included. */
   readonly prompt_tokens: number
@@ -37,6 +46,8 @@ interface TokenLogprob {
   readonly id: number
   /** Natural logarithm of the probability the model gave it: before penalties, bias, temperature and cuts. */
   readonly logprob: number
+  /** Its bytes, which may be a part of a character; none of a control token. */
+  readonly bytes: Uint8Array
 }
 
 /** A token of the answer, and the most probable ones in its place, best first. */
@@ -46,7 +57,12 @@ export interface SampledLogprob extends TokenLogprob {
 
 /** The one stream every answer is rendered from. A failure is thrown as ServiceError, never an event. */
 export type GenerationEvent =
-  | { readonly type: 'queued'; readonly position: number }
+  | {
+      readonly type: 'queued'
+      readonly position: number
+      readonly promptTokens: number
+      readonly imageTokens: number
+    }
   | {
       readonly type: 'delta'
       /** Which choice it continues, from 0. */
@@ -58,17 +74,28 @@ export type GenerationEvent =
   | {
       readonly type: 'end'
       /** One for each choice. */
-      readonly finishReasons: readonly FinishReason[]
+      readonly endings: readonly [Ending, ...Ending[]]
       readonly usage: AnswerUsage
       readonly timings: Timings
     }
 
-/** One choice of a whole answer. */
+interface NativeToken {
+  readonly token: string
+  readonly id: number
+  readonly logprob: number
+}
+
+/** A sampled token as the native routes tell it. */
+export interface NativeLogprob extends NativeToken {
+  readonly top: readonly NativeToken[]
+}
+
+/** One choice of a whole answer of the native routes. */
 export interface ChoiceAnswer {
   readonly output: string
   readonly finish_reason: FinishReason
   /** When asked for, one per token of `output`. */
-  readonly logprobs?: readonly SampledLogprob[]
+  readonly logprobs?: readonly NativeLogprob[]
 }
 
 /** Body of a whole (not streamed) answer; with several choices the first one, and all of them in `outputs`. */

@@ -23,6 +23,9 @@ export const largestHeldBytes = 2 * maxFetchedTotalBytes
 /** Images in one request: 16 at the full 1,024 tokens are 16k tokens of context. */
 export const maxImages = 16
 
+/** Tokens of an image that is looked at in low detail: a quarter of the most, and half as fine in both directions. */
+export const maxLowDetailTokens = 256
+
 /** Characters of `prompt` and of `system_prompt`: no 131,072-token context holds more of any language. */
 export const maxPromptChars = 600_000
 

@@ -1,4 +1,4 @@
-import type { AnswerUsage, FinishReason, SampledLogprob, Timings } from './events.ts'
+import type { AnswerUsage, FinishReason, NativeLogprob, Timings } from './events.ts'
 import type { ErrorBody } from './errors.ts'
 
 /** The native event stream: event name -> data. Event names and fields are part of the public contract. */
@@ -8,7 +8,7 @@ export interface StreamEvents {
     /** Which choice it continues, when `n` is over 1. */
     readonly index?: number
     readonly text: string
-    readonly logprobs?: readonly SampledLogprob[]
+    readonly logprobs?: readonly NativeLogprob[]
   }
   readonly end: {
     readonly finish_reason: FinishReason

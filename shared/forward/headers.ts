@@ -16,4 +16,10 @@ export const forwardHeaders = {
   grantedImages: 'x-granted-images',
   /** Of an answer: how many images the request held. Only who parsed the upload knows. */
   imageCount: 'x-image-count',
+  /** What the key may be used for, separated by commas; without it, for everything. */
+  keyScopes: 'x-key-scopes',
+  /** Of a whole answer: the prompt, image and completion tokens it took. */
+  usage: 'x-usage',
+  /** Of an error answer with the status by which a backend also refuses an edge's certificate: it is the client's own. */
+  refused: 'x-refused',
 } as const

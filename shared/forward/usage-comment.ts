@@ -1,12 +1,38 @@
 import type { Usage } from '../api/events.ts'
 
 /**
- * A comment line in an event stream (WHATWG HTML section 9.2.6) that tells what the answer has used so far: prompt,
- * image and completion tokens. It stands behind the event whose text it counts, as an event of its own without data.
- * Clients ignore it; the edge settles by it for a stream that never gets to its end.
+ * Comment lines in an event stream (WHATWG HTML section 9.2.6) by which the backend tells the edge what a stream has used
+ * and how it ended, whatever its events look like. Each stands behind the event it belongs to, as an event of its own
+ * without data. Clients ignore them.
  */
+const [soFar, end, failed] = [': usage', ': end', ': failed']
+
+/** What the answer has used so far: the edge settles by it for a stream that never gets to its end. */
 export function formatUsageComment(usage: Usage): string {
-  return `: usage ${usage.prompt_tokens} ${usage.image_tokens} ${usage.completion_tokens}\n\n`
+  return `${soFar} ${formatUsage(usage)}\n\n`
+}
+
+/** What the whole answer has used. */
+export function formatEndComment(usage: Usage): string {
+  return `${end} ${formatUsage(usage)}\n\n`
+}
+
+/** That the stream ended with an error, and with which. */
+export function formatFailedComment(code: string): string {
+  return `${failed} ${code}\n\n`
+}
+
+/** Prompt, image and completion tokens, as comments and the header of a whole answer tell them. */
+export function formatUsage(usage: Usage): string {
+  return `${usage.prompt_tokens} ${usage.image_tokens} ${usage.completion_tokens}`
+}
+
+/** @returns undefined when it is none */
+export function parseUsage(text: string): Usage | undefined {
+  const counts = /^(\d{1,15}) (\d{1,15}) (\d{1,15})$/.exec(text)?.slice(1)
+  if (counts === undefined) return undefined
+  const [prompt = 0, image = 0, completion = 0] = counts.map(Number)
+  return { prompt_tokens: prompt, image_tokens: image, completion_tokens: completion }
 }
 
 /** Bytes of the longest such comment: three numbers of nine digits, and some. */
@@ -14,8 +40,24 @@ export const maxUsageCommentBytes = 64
 
 /** The last such comment in a piece of a stream. Inside an event's data there is no raw line break to mistake for one. */
 export function lastUsageComment(text: string): Usage | undefined {
-  const last = [...text.matchAll(/^: usage (\d+) (\d+) (\d+)\n/gm)].at(-1)
-  if (last === undefined) return undefined
-  const [prompt = 0, image = 0, completion = 0] = last.slice(1).map(Number)
-  return { prompt_tokens: prompt, image_tokens: image, completion_tokens: completion }
+  return usageOf(text, soFar)
+}
+
+export function lastEndComment(text: string): Usage | undefined {
+  return usageOf(text, end)
+}
+
+/** Code of the error that a stream ended with. */
+export function failedCommentCode(text: string): string | undefined {
+  return lastLine(text, failed)
+}
+
+function usageOf(text: string, name: string): Usage | undefined {
+  const told = lastLine(text, name)
+  return told === undefined ? undefined : parseUsage(told)
+}
+
+/** What follows the name in the last line that begins with it, and is complete. */
+function lastLine(text: string, name: string): string | undefined {
+  return [...text.matchAll(new RegExp(`^${name} (.+)\n`, 'gm'))].at(-1)?.[1]
 }

@@ -60,21 +60,18 @@ afterAll(async () => {
   await rm(modelsDir, { recursive: true })
 })
 
-let nextRequest = 0
 async function ask({
   prompt: asked = prompt,
-  choices,
-  stop,
+  choices = 1,
+  stop = [],
   topLogprobs,
   ...rules
-}: Partial<DescribeRequest & Sampling>): Promise<Read> {
+}: Partial<DescribeRequest & Sampling & { prompt: string }>): Promise<Read> {
   const request: DescribeRequest = {
-    requestId: `sampling-${nextRequest++}`,
     tenant: 'someone',
     priority: 'interactive',
     timeoutMs: 600_000,
-    prompt: asked,
-    systemPrompt: undefined,
+    messages: [{ role: 'user', content: [{ type: 'text', text: asked }] }],
     images: [],
     maxTokens: undefined,
     sampling: { temperature: 0, topP: 1, ...rules },
@@ -82,7 +79,7 @@ async function ask({
     stop,
     topLogprobs,
   }
-  const texts = Array.from({ length: choices ?? 1 }, () => '')
+  const texts = Array.from({ length: choices }, () => '')
   const logprobs: SampledLogprob[][] = texts.map(() => [])
   for await (const event of describeIt(request, new AbortController().signal)) {
     if (event.type === 'delta') {
@@ -90,7 +87,8 @@ async function ask({
       logprobs[event.index]!.push(...(event.logprobs ?? []))
     }
     if (event.type !== 'end') continue
-    const { finishReasons, usage } = event
+    const { endings, usage } = event
+    const finishReasons = endings.map(({ reason }) => reason)
     return { texts, logprobs, finishReasons, completionTokens: usage.completion_tokens }
   }
   throw new Error('the answer has no end')

@@ -1,13 +1,10 @@
 /** Random walks through the masks of a grammar, to see that every way ends in a valid text. */
-import type { Ajv2020 as Ajv } from 'ajv/dist/2020.js'
 import { createRandom } from '../../backend/engine/sampling/random.ts'
 import { compileGrammar } from '../../backend/grammar/compile/compile-grammar.ts'
 import { PreparedGrammar } from '../../backend/grammar/constraint.ts'
 import { hasBit } from '../../backend/grammar/masks/bits.ts'
 import type { Vocabulary } from '../../backend/grammar/masks/vocabulary.ts'
 import type { Standing } from '../../backend/grammar/stacks/frames.ts'
-
-export type { Ajv }
 
 export function prepare(schema: unknown, vocabulary: Vocabulary): PreparedGrammar {
   return new PreparedGrammar(
@@ -39,11 +36,7 @@ export function after(
  * Takes random tokens until the text may end, or for so many tokens; then the ending of the place it came to.
  * @throws {RangeError} at a dead end
  */
-export function walk(
-  grammar: PreparedGrammar,
-  random: () => number,
-  maxTokens: number,
-): Uint8Array {
+function walk(grammar: PreparedGrammar, random: () => number, maxTokens: number): Uint8Array {
   const { automaton, masks, vocabulary } = grammar
   const mask = new Int32Array(vocabulary.words)
   const bytes: number[] = []

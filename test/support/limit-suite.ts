@@ -7,7 +7,12 @@ import type { GenerateAnswer, Usage } from '../../shared/api/events.ts'
 import type { KeyView } from '../../shared/api/keys.ts'
 import { formatEvent, heartbeatText, parseEvents } from '../../shared/api/sse.ts'
 import type { DayUsage } from '../../shared/api/usage.ts'
-import { formatUsageComment } from '../../shared/forward/usage-comment.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
+import {
+  formatEndComment,
+  formatUsage,
+  formatUsageComment,
+} from '../../shared/forward/usage-comment.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import { RecordingBackend } from './recording-backend.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
@@ -215,7 +220,9 @@ function playAnswer(play: Play, usage: Usage, response: ServerResponse): void {
   const json = { 'content-type': 'application/json' }
   switch (play) {
     case 'whole':
-      response.writeHead(200, json).end(JSON.stringify({ output: 'A cat.', usage, ...end }))
+      response
+        .writeHead(200, { ...json, [forwardHeaders.usage]: formatUsage(usage) })
+        .end(JSON.stringify({ output: 'A cat.', usage, ...end }))
       return
     case 'slow':
       setTimeout(() => playAnswer('whole', usage, response), 300)
@@ -228,7 +235,7 @@ function playAnswer(play: Play, usage: Usage, response: ServerResponse): void {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write(formatUsageComment(usage) + formatEvent('delta', { text: 'A cat.' }))
       if (play === 'stream') {
-        response.end(formatEvent('end', { ...end, usage: answerUsage }))
+        response.end(formatEvent('end', { ...end, usage: answerUsage }) + formatEndComment(usage))
         return
       }
       // A local workerd notices that its client has left with the next bytes it has to pass on.

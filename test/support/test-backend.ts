@@ -23,6 +23,7 @@ import type { CertificateSet } from '../../shared/node/certificates/create-certi
 import { createTestFormats } from './test-formats.ts'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
+import type { FinishReason } from '../../shared/api/events.ts'
 import type { Transport } from '../../shared/fetch/fetch-image.ts'
 
 const never = new AbortController().signal
@@ -61,12 +62,17 @@ export class FakeProcessor implements Processor {
     return String.fromCharCode(id)
   }
 
+  tokenBytes(id: number) {
+    return new TextEncoder().encode(this.tokenText(id))
+  }
+
   async close() {}
 }
 
 /** An engine that says `batches`, waiting before each for `beforeBatch`. */
 export class FakeEngine implements Engine {
   batches: readonly string[] = ['A red', ' circle', '', '.']
+  finishReason: FinishReason = 'stop'
   beforeQueued: () => Promise<void> = async () => {}
   beforeBatch: (index: number) => Promise<void> = async () => {}
   readonly jobs: GenerateJob[] = []
@@ -107,7 +113,7 @@ export class FakeEngine implements Engine {
       const timings = { queueMs: 1, visionMs: 2, prefillMs: 3, decodeMs: 4 }
       yield {
         type: 'end',
-        finishReasons: Array.from({ length: choices }, () => 'stop' as const),
+        finishReasons: Array.from({ length: choices }, () => this.finishReason),
         completionTokens: this.batches.length,
         cachedTokens: 0,
         timings,

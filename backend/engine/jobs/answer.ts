@@ -57,7 +57,7 @@ export class Answer {
     return this.tokensLeft(choice) <= 0
   }
 
-  add(choice: number, { id, logprobs }: Omit<Sampled, 'end'>): void {
+  add(choice: number, { id, logprobs }: Sampled): void {
     this.#tokens[choice]! += 1
     const told = logprobs === undefined ? {} : { logprobs: [logprobs] }
     this.events.push({ type: 'tokens', choice, ids: [id], ...told })

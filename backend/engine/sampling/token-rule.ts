@@ -45,6 +45,6 @@ export class AnyText implements TokenRule {
   }
 
   settle(picked: number): Settled {
-    return { id: picked, end: 'open' }
+    return { id: picked }
   }
 }

@@ -43,7 +43,7 @@ describe('patternTables()', () => {
     const random = createRandom(2)
     const takes = taker(dfaOfPattern(pattern, createNodeBudget()))
     const expression = new RegExp(pattern, 'u')
-    const letters = [...'ab|$^c\\"\n\t\u0001Z-1é你😀 ']
+    const letters = Array.from('ab|$^c\\"\n\t\u0001Z-1é你😀 ')
     const word = () =>
       Array.from(
         { length: Math.floor(random() * 4) },

@@ -1,9 +1,11 @@
 /** Entry of a process that decodes images: decoders, and whatever a hostile file makes of them, live here and nowhere else. */
+import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import sharp from 'sharp'
 import { createLocalTasks } from '../processor-tasks.ts'
+import type { ImageOrder } from './image-processes.ts'
 
 // A process of the pool is the unit of parallel work, and no image comes twice: libvips needs neither threads nor
 // cache. Decoders that imageType() would refuse are switched off, whatever a file may trick libvips into.
@@ -32,11 +34,13 @@ const caller = { tenant: '', signal: new AbortController().signal }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 // A decoder cannot be interrupted otherwise.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
-process.on('message', (file: Uint8Array) => void prepare(file))
+process.on('message', (order: ImageOrder) => void prepare(order))
+// Node does so at a process's end, which this one meets by a signal.
+flushCompileCache()
 
 /** An error that is not the file's fault ends this process, and says on stderr what it was. */
-async function prepare(file: Uint8Array): Promise<void> {
-  const outcome = await tasks.prepareImage(file, caller)
+async function prepare({ file, mostTokens }: ImageOrder): Promise<void> {
+  const outcome = await tasks.prepareImage(file, caller, mostTokens)
   if (process.memoryUsage().external > idleExternalBytes) await freePixels()
   process.send!(outcome)
 }

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { compileCacheEnvironment } from '../../../shared/node/compile-cache.ts'
 import type { ImageOutcome } from '../processor-tasks.ts'
 
 interface ImageProcessesOptions {
@@ -9,14 +10,21 @@ interface ImageProcessesOptions {
   readonly idleMs: number
 }
 
+/** What a process is asked. */
+export interface ImageOrder {
+  readonly file: Uint8Array
+  readonly mostTokens?: number | undefined
+}
+
 /** Processes that each decode one image at a time. How many there are is for the caller to bound: one for each `run`. */
 export interface ImageProcesses {
   /**
    * Decodes one file. Aborting kills the process that is at it: a decoder inside a native call, or the thread it runs in, cannot
    * be stopped otherwise. The next image finds another one.
+   * @param mostTokens see `ProcessorTasks.prepareImage`
    * @throws {Error} when the process ended by itself, and the signal's reason when it was killed
    */
-  run(file: Uint8Array, signal: AbortSignal): Promise<ImageOutcome>
+  run(file: Uint8Array, signal: AbortSignal, mostTokens?: number): Promise<ImageOutcome>
   /** Process ids. */
   readonly pids: readonly number[]
   close(): void
@@ -28,9 +36,9 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   const idle = new Map<ChildProcess, NodeJS.Timeout>()
 
   function start(): ChildProcess {
-    // What decodes strangers' files needs nothing from our environment.
+    // What decodes strangers' files needs nothing else from our environment.
     const child = fork(options.entry, [options.modelFolder], {
-      env: {},
+      env: compileCacheEnvironment(),
       serialization: 'advanced',
     })
     children.add(child)
@@ -69,13 +77,13 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   rest(start())
 
   return {
-    async run(file, signal) {
+    async run(file, signal, mostTokens) {
       signal.throwIfAborted()
       const child = takeIdle() ?? start()
       try {
         // Starting takes 150 ms of an idle processor, and seconds of a busy one: the next image shall not wait for it.
         if (idle.size === 0) rest(start())
-        const outcome = await ask(child, file, signal)
+        const outcome = await ask(child, { file, mostTokens }, signal)
         rest(child)
         return outcome
       } catch (cause) {
@@ -92,7 +100,7 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   }
 }
 
-function ask(child: ChildProcess, file: Uint8Array, signal: AbortSignal): Promise<ImageOutcome> {
+function ask(child: ChildProcess, order: ImageOrder, signal: AbortSignal): Promise<ImageOutcome> {
   return new Promise<ImageOutcome>((resolve, reject) => {
     const done = (settle: () => void) => {
       child.off('message', onMessage).off('exit', onExit).off('error', onError)
@@ -107,6 +115,6 @@ function ask(child: ChildProcess, file: Uint8Array, signal: AbortSignal): Promis
     child.once('message', onMessage).once('exit', onExit).once('error', onError)
     signal.addEventListener('abort', onAbort, { once: true })
     // A child that is gone says so by its exit.
-    child.send(file, () => {})
+    child.send(order, () => {})
   })
 }

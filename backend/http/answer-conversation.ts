@@ -1,0 +1,72 @@
+import type { Context } from 'hono'
+import type { GenerationEvent, Usage } from '../../shared/api/events.ts'
+import type { Renderer } from '../../shared/api/doors/renderer.ts'
+import { type Asked, imagesOf } from '../../shared/conversation/conversation.ts'
+import type { FetchOptions } from '../../shared/fetch/fetch-image.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
+import type { Describe } from '../describe.ts'
+import type { BackendEnv, Exchange } from './exchange.ts'
+import { gatherImages } from './gather-images.ts'
+import { checkImages, grantOf } from './grant.ts'
+import { streamedAnswer, wholeAnswer, type StreamOptions } from './render.ts'
+
+export interface AnswerParts {
+  readonly describe: Describe
+  /** Where images of URLs come from: public addresses only. */
+  readonly images: Pick<FetchOptions, 'transport' | 'hosts'>
+  readonly streaming: StreamOptions
+}
+
+/** A conversation that is to be continued, and how. */
+export interface Conversation {
+  readonly asked: Asked
+  readonly stream: boolean
+  /** Words the answer for the door that the request came through. */
+  readonly renderer: Renderer
+}
+
+/**
+ * Answers a conversation, whichever door it came through: fetches the images it names, and generates.
+ * @throws {ServiceError} before the answer begins
+ */
+export async function answerConversation(
+  c: Context<BackendEnv>,
+  { describe, images: source, streaming }: AnswerParts,
+  { asked, stream, renderer }: Conversation,
+): Promise<Response> {
+  const exchange = c.get('exchange')
+  const { turns, ...rules } = asked
+  const places = imagesOf(turns)
+  const grant = grantOf(c.req)
+  checkImages(places.length, grant, places[0]?.param ?? 'images')
+  Object.assign(exchange.facts, { stream, images: places.length })
+  const images = await gatherImages(places, source, exchange.signal)
+  const request = {
+    ...rules,
+    tenant: exchange.tenant,
+    timeoutMs: Math.min(asked.timeoutMs ?? Infinity, exchange.msToAnswer),
+    messages: turns.map(({ role, parts }) => ({ role, content: parts })),
+    images,
+    grantedTokens: grant.tokens,
+    onUsage: (usage: Usage) => {
+      exchange.facts.usage = usage
+    },
+  }
+  const events = releasing(describe(request, exchange.signal), exchange)
+  const response = await (stream
+    ? streamedAnswer(events, exchange, renderer, streaming)
+    : wholeAnswer(events, exchange, renderer))
+  response.headers.set(forwardHeaders.imageCount, String(places.length))
+  return response
+}
+
+/** The first event tells that the request is prepared: files have become patches. */
+async function* releasing(
+  events: AsyncIterable<GenerationEvent>,
+  exchange: Exchange,
+): AsyncGenerator<GenerationEvent> {
+  for await (const event of events) {
+    exchange.releaseBody()
+    yield event
+  }
+}

@@ -1,0 +1,210 @@
+import { randomInt } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { ServiceError } from '../shared/api/errors.ts'
+import { heartbeatMs } from '../shared/api/limits.ts'
+import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
+import { readIdentity } from '../shared/node/certificates/read-identity.ts'
+import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
+import { exitAfter, sayError } from '../shared/node/end-process.ts'
+import { createLog, openStandardOutput } from '../shared/node/log.ts'
+import type { LogSink } from '../shared/node/log-sink.ts'
+import { openFilesLimit } from '../shared/node/open-files.ts'
+import { createPublicTransport } from '../shared/node/public-agent.ts'
+import { isInTerminal } from '../shared/node/terminal.ts'
+import { misspelt } from '../shared/settings/misspelt.ts'
+import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
+import { createDescriber, type Describe } from './describe.ts'
+import { findCheckpoint } from './find-checkpoint.ts'
+import { createBackendApp } from './http/app.ts'
+import { BodyMemory } from '../shared/bytes/body-memory.ts'
+import { connectionLimit } from './http/connection-limit.ts'
+import { logRefusals } from './http/log-refusals.ts'
+import { RunningExchanges } from './http/exchange.ts'
+import type { Readiness } from './http/health-route.ts'
+import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
+import { after } from '../shared/async/timer.ts'
+import type { InferenceState } from './inference/inference-state.ts'
+import { createInference } from './inference/supervisor.ts'
+import { createFormatCompiler } from './processor/format-compiler.ts'
+import { createProcessor } from './processor/create-processor.ts'
+import type { Processor } from './processor/processor.ts'
+import { createTaskPool } from './processor/task-pool.ts'
+
+/** Milliseconds the inference process may take to end, once all answers are done. */
+const inferenceCloseMs = 700
+
+// Each a program of its own.
+const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const compileWorker = fileURLToPath(new URL('./grammar/compile/compile-worker.ts', import.meta.url))
+const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
+const imageProcess = fileURLToPath(
+  new URL('./processor/image-process/image-process.ts', import.meta.url),
+)
+
+const now = () => performance.now()
+
+/** As many as a JavaScript API tells apart in one draw: 48 bits. */
+const randomSeed = () => randomInt(2 ** 48 - 1)
+
+/** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
+async function run(output: LogSink): Promise<void> {
+  const settings = parseConfig(process.env)
+  const log = createLog(settings.logLevel, output)
+  const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
+  if (checkpointDir === undefined) return exitAfter(output, 0)
+  const config = { ...settings, model: { ...settings.model, checkpointDir } }
+  const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
+  const tls = await readIdentity(config.tlsPaths)
+  // npm start has warned already.
+  const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
+  for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
+  const certificates = new CertificateWatch({
+    use: 'server',
+    identity: tls,
+    log,
+    wallClock: () => Date.now(),
+  })
+  const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
+  const web = createPublicTransport()
+  const inference = createInference({
+    entry: inferenceEntry,
+    init: { model: config.model, engine: config.engine },
+    environment: process.env,
+    log: (level, text) => log[level](text),
+    closeTimeoutMs: inferenceCloseMs,
+  })
+
+  let describe: Describe | undefined
+  const app = createBackendApp({
+    running,
+    log,
+    now,
+    deadlineMs: config.deadlineMs,
+    allowedClients: config.allowedClients,
+    onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
+    health: {
+      readiness: () =>
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), describe !== undefined),
+      snapshot: () => inference.snapshot(),
+      certificates: () => certificates.report(),
+    },
+    generate: {
+      describe: (request, signal) => {
+        if (describe !== undefined) return describe(request, signal)
+        throw new ServiceError('model_loading', 'The model is still loading')
+      },
+      images: { transport: web.transport, hosts: config.imageHosts },
+      streaming: { after, heartbeatMs },
+    },
+  })
+  const server = createBackendServer(app, tls)
+  server.maxConnections = maxConnections
+  logRefusals(server, log, now)
+  const identity = watchIdentity({
+    current: tls,
+    read: () => readIdentity(config.tlsPaths),
+    onChange(renewed) {
+      renewIdentity(server, renewed)
+      certificates.noteOwn(renewed)
+      log.info('certificates replaced')
+    },
+    onProblem: (error) => log.error({ detail: textOf(error) }, 'certificates not usable'),
+  })
+  if (!isInTerminal()) process.on('SIGHUP', identity.look)
+  const port = await listen(server, config.port, config.host)
+  log.info({ host: config.host, port }, 'listening')
+
+  const { tenantWeights } = config.engine
+  const formats = createFormatCompiler({ worker: compileWorker, tenantWeights })
+  const loading = loadProcessor(config)
+  const stopping = onStopRequest(output, async (hurry) => {
+    log.info({ drain_ms: config.drainMs }, 'stopping')
+    await stopServer(server, running, { drainMs: config.drainMs, hurry })
+    const processor = loading.then((loaded) => loaded.close())
+    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
+  })
+  try {
+    const [processor] = await Promise.all([loading, inference.ready()])
+    const { defaultMaxTokens } = config
+    describe = createDescriber({
+      processor,
+      formats,
+      engine: inference,
+      now,
+      randomSeed,
+      defaultMaxTokens,
+    })
+  } catch (error) {
+    // Stopped while loading: that is how it was meant to end.
+    if (stopping.aborted) return
+    throw error
+  }
+  log.info('ready')
+  process.send?.({ type: 'ready', port })
+}
+
+async function loadProcessor(config: BackendConfig): Promise<Processor> {
+  const { model, engine, decodeMemoryBytes } = config
+  const { checkpointDir: modelFolder, threads } = model
+  const { tenantWeights } = engine
+  const tasks = createTaskPool({
+    textWorker,
+    imageProcess,
+    modelFolder,
+    threads,
+    decodeMemoryBytes,
+    tenantWeights,
+  })
+  try {
+    return await createProcessor({ modelFolder, tasks })
+  } catch (cause) {
+    throw new Error(`Cannot load the model in ${modelFolder}: ${textOf(cause)}`, { cause })
+  }
+}
+
+function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
+  switch (inference) {
+    case 'ready':
+      return loaded ? 'ready' : 'model_loading'
+    case 'loading':
+    case 'failed':
+      return 'model_loading'
+    case 'restarting':
+      return 'engine_restarting'
+    case 'stopped':
+      return 'shutting_down'
+  }
+}
+
+/**
+ * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second
+ * request tells it to hurry.
+ * @returns aborted from then on
+ */
+function onStopRequest(output: LogSink, stop: (hurry: AbortSignal) => Promise<void>): AbortSignal {
+  const requested = new AbortController()
+  const hurry = new AbortController()
+  const onRequest = async () => {
+    if (requested.signal.aborted) return hurry.abort()
+    requested.abort()
+    await stop(hurry.signal)
+    await exitAfter(output, 0)
+  }
+  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const)
+    process.on(event, () => void onRequest())
+  if (isInTerminal()) process.on('SIGHUP', () => void onRequest())
+  return requested.signal
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+const output = openStandardOutput()
+try {
+  await run(output)
+} catch (error) {
+  // What was started ends by itself when this process is gone.
+  sayError(textOf(error))
+  await exitAfter(output, 1)
+}

@@ -1,0 +1,111 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { LogLine } from '../../shared/log/log-line.ts'
+import { CertificateWatch } from '../../shared/node/certificates/certificate-watch.ts'
+import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
+import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
+import { exitAfter, sayError } from '../../shared/node/end-process.ts'
+import { ConfigError } from '../../shared/node/environment.ts'
+import { createLog, type Log, openStandardOutput } from '../../shared/node/log.ts'
+import { openFilesLimit } from '../../shared/node/open-files.ts'
+import { isInTerminal } from '../../shared/node/terminal.ts'
+import { misspelt } from '../../shared/settings/misspelt.ts'
+import { createEdgeApp } from '../app.ts'
+import type { EdgeEnv } from '../calls/context.ts'
+import { BackendClient } from './backend-client.ts'
+import { edgeSettingNames, type EdgeConfig, parseEdgeConfig } from './config.ts'
+import { connectionLimit } from './connection-limit.ts'
+import { createPlatform, type NodeParts } from './create-platform.ts'
+import { createHttpServer } from './http-server.ts'
+import { RunningCalls } from './running-calls.ts'
+
+/** Milliseconds the last bytes of answers may take to be sent. */
+const lastBytesMs = 300
+
+async function start(): Promise<void> {
+  const config = parseEdgeConfig(process.env)
+  const maxConnections = connectionLimit(openFilesLimit())
+  const sink = openStandardOutput()
+  const logger = createLog(config.logLevel, sink)
+  // npm start has warned already.
+  const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
+  for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
+  const { client, lookForCertificates } = await openClient(config, logger, maxConnections)
+  const running = new RunningCalls()
+  const server = openServer({ config, client, running, log: writer(logger) }, maxConnections)
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    const taken = error.code === 'EADDRINUSE'
+    stopWith(taken ? `Port ${config.port} on ${config.host} is already in use` : error.message)
+  })
+  const end = async () => {
+    logger.info({ drain_ms: config.drainMs }, 'stopping')
+    await running.drain(config.drainMs)
+    await close(server)
+    await exitAfter(sink, 0)
+  }
+  // The first signal lets what runs end; the second ends all at once.
+  const stop = () => void (running.begun ? exitAfter(sink, 1) : end())
+  server.listen(config.port, config.host, () => {
+    const { port } = server.address() as AddressInfo
+    logger.info({ host: config.host, port }, 'edge listening')
+    process.send?.({ type: 'ready', port })
+    // The launcher is gone, however it ended.
+    process.once('disconnect', () => void (running.begun || stop()))
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+  process.on('SIGHUP', isInTerminal() ? stop : lookForCertificates)
+}
+
+function writer(logger: Log): (line: LogLine) => void {
+  return ({ level, message, ...fields }) => logger[level](fields, message)
+}
+
+/** Not listening yet. */
+function openServer(parts: NodeParts, maxConnections: number): Server {
+  const app = createEdgeApp(createPlatform(parts))
+  const fetch = (request: Request, env: unknown) => {
+    const answer = Promise.resolve(app.fetch(request, env as EdgeEnv['Bindings']))
+    parts.running.hold(answer)
+    return answer
+  }
+  return createHttpServer({ fetch }, parts.log, { maxConnections })
+}
+
+/** The client of the backends, which follows its certificate files. */
+async function openClient(config: EdgeConfig, logger: Log, maxConnections: number) {
+  const identity = await readIdentity(config.tlsFiles)
+  const client = new BackendClient(identity, maxConnections)
+  const expiry = new CertificateWatch({ use: 'client', identity, log: logger, wallClock: Date.now })
+  const { look } = watchIdentity({
+    current: identity,
+    read: () => readIdentity(config.tlsFiles),
+    onChange(renewed) {
+      expiry.noteOwn(renewed)
+      client.renew(renewed)
+      logger.info('client certificate replaced')
+    },
+    onProblem: (error) => logger.error({ detail: String(error) }, 'client certificate not usable'),
+  })
+  return { client, lookForCertificates: look }
+}
+
+/** Once the last bytes of all answers are sent, or nobody takes them. */
+async function close(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeIdleConnections()
+  setTimeout(() => server.closeAllConnections(), lastBytesMs).unref()
+  await closed
+}
+
+function stopWith(message: string): void {
+  sayError(message)
+  process.exitCode = 1
+  if (process.connected) process.disconnect()
+}
+
+try {
+  await start()
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  stopWith(error.message)
+}

@@ -1,0 +1,13 @@
+import { chatErrors } from '../chat/error-form.ts'
+import { nativeErrors } from '../native/error-form.ts'
+import type { ErrorForm } from './renderer.ts'
+
+/** The first that a path begins with decides. */
+const formsByPrefix: readonly (readonly [prefix: string, form: ErrorForm])[] = [
+  ['/v1/', chatErrors],
+]
+
+/** How errors of a path are worded, whether there is something at it or not. */
+export function errorFormOf(path: string): ErrorForm {
+  return formsByPrefix.find(([prefix]) => path.startsWith(prefix))?.[1] ?? nativeErrors
+}
