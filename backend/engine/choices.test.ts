@@ -113,6 +113,23 @@ describe('several choices', () => {
     expect(model.openSlots).toBe(0)
   })
 
+  it.each([1, 3])('may be stopped before they have begun: %i', async (choices) => {
+    const { engine, model } = start(2)
+    const job = createJob({ stopIds: [], maxTokens: 10, sampling, choices })
+    const generation = engine.generate(job, never)
+    const counts = Array.from({ length: choices }, () => 0)
+    let reasons: readonly string[] = []
+    for await (const event of generation) {
+      if (event.type === 'queued') generation.stop(0)
+      if (event.type === 'tokens') counts[event.choice]! += event.ids.length
+      if (event.type === 'end') reasons = event.finishReasons
+    }
+    expect(counts).toEqual([1, 10, 10].slice(0, choices))
+    expect(reasons).toEqual(['stop', 'length', 'length'].slice(0, choices))
+    await settle(engine)
+    expect(model.openSlots).toBe(0)
+  })
+
   it.each([1, 2, 4])('free all slots of %i when the request is cancelled', async (slots) => {
     const { engine, model } = start(slots)
     const controller = new AbortController()

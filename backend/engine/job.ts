@@ -121,8 +121,8 @@ export interface EngineSnapshot {
 /** One job's way through the engine: its events, for one reader. It begins when the first is asked for. */
 export interface Generation extends AsyncIterable<EngineEvent> {
   /**
-   * Ends one choice with `stop` at the tokens it has, as a stop token would; the others go on. Does nothing when the
-   * choice has ended.
+   * Ends one choice with `stop` at the tokens it has, or with its first one, as a stop token would; the others go on. Does
+   * nothing when the choice has ended.
    */
   stop(choice: number): void
 }

@@ -11,8 +11,8 @@ const damagedVersions = 120
 let tasks: ProcessorTasks
 beforeAll(() => {
   tasks = createTaskPool({
-    textWorker: fileURLToPath(new URL('../../dist/backend/text-worker.js', import.meta.url)),
-    imageProcess: fileURLToPath(new URL('../../dist/backend/image-process.js', import.meta.url)),
+    textWorker: fileURLToPath(new URL('./text-worker.ts', import.meta.url)),
+    imageProcess: fileURLToPath(new URL('./image-process/image-process.ts', import.meta.url)),
     modelFolder: 'models/kimi-vl-nano',
     threads: 2,
     decodeMemoryBytes: 2 ** 31,

@@ -42,6 +42,8 @@ export class ActiveJob {
   readonly #answer: Answer
   /** By number. */
   readonly #choices: Sequence[] = []
+  /** Choices that end once they have a token: before, the first one reads the prompt for all. */
+  readonly #toStop = new Set<number>()
 
   /** @throws {RangeError} when placeholders and images do not match */
   constructor({ asked, tokenLimit, answerTokens, info, now, openRule }: ActiveJobOptions) {
@@ -135,6 +137,7 @@ export class ActiveJob {
 
   addToken(choice: number, sampled: Sampled): void {
     this.#answer.add(choice, sampled)
+    if (this.#toStop.has(choice)) this.#choices[choice]?.end('stop')
   }
 
   /** A choice has ended with an answer. */
@@ -145,9 +148,10 @@ export class ActiveJob {
     }))
   }
 
-  /** Ends one choice at the tokens it has; does nothing when it has ended. */
+  /** Ends one choice at the tokens it has, or with its first; does nothing when it has ended. */
   stopChoice(choice: number): void {
-    this.#choices[choice]?.end('stop')
+    if (this.first.hasSampled) this.#choices[choice]?.end('stop')
+    else this.#toStop.add(choice)
   }
 
   /** Once its time is up, ends all choices at the tokens they have; with none in all, with `deadline_exceeded`. */

@@ -6,6 +6,7 @@ import { BlockChain } from '../memory/content-hash.ts'
 import { workPerImageToken, workPerSampledToken } from '../queue/work.ts'
 import type { Sampled, Sampler } from '../sampling/sampler.ts'
 import { PhaseClock, type SequenceStatus } from './phase-clock.ts'
+import { SequenceTokens } from './sequence-tokens.ts'
 
 /** What a sequence needs of its job. */
 interface Owner {
@@ -40,20 +41,12 @@ export class Sequence {
   readonly #choice: number
   readonly #sample: Sampler
   readonly #phase: PhaseClock
+  readonly #tokens: SequenceTokens
   #slot: SlotId | undefined
-  /** What it reads before it samples: the prompt; after it lost its rows, all tokens that were in them. */
-  #toRead: Int32Array
   /** Where it was when it gave way. */
   #pausedIn: SequenceStatus = 'queued'
   #blocks: BlockChain | undefined
-  #cachedTokens = 0
-  #restoredTokens = 0
   #work = 0
-  /** Sampled, but not in the cache yet. */
-  #lastId = 0
-  readonly #answerIds: number[] = []
-  /** How many tokens of answer it had when it got its rows. */
-  #answeredBefore = 0
   #finished = false
 
   constructor(job: Owner, choice: number, sample: Sampler) {
@@ -61,7 +54,7 @@ export class Sequence {
     this.#choice = choice
     this.#sample = sample
     this.#phase = new PhaseClock(job.now)
-    this.#toRead = job.asked.promptIds
+    this.#tokens = new SequenceTokens(job.asked.promptIds)
   }
 
   get tenant(): string {
@@ -86,26 +79,27 @@ export class Sequence {
   }
 
   get promptTokens(): number {
-    return this.job.asked.promptIds.length
+    return this.#tokens.prompt
   }
 
   /** Tokens it reads before it samples. */
   get tokensToRead(): number {
-    return this.#toRead.length
+    return this.#tokens.toRead
   }
 
   /** Of these, tokens that are not in the cache yet. */
   get promptLeft(): number {
-    return Math.max(0, this.tokensToRead - this.#cachedTokens)
+    return this.#tokens.left
   }
 
+  /** Tokens its slot holds. */
   get cachedTokens(): number {
-    return this.#cachedTokens
+    return this.#tokens.cached
   }
 
   /** Of its prompt: taken from the prefix cache. */
   get restoredTokens(): number {
-    return this.#restoredTokens
+    return this.#tokens.restored
   }
 
   /** The most tokens it may come to hold: the last one sampled is never run. */
@@ -124,13 +118,16 @@ export class Sequence {
 
   /** Whether its slot has all rows of the prompt, for other choices to begin from. */
   get holdsPrompt(): boolean {
-    return this.holdsSlot && this.#cachedTokens >= this.promptTokens
+    return this.holdsSlot && this.cachedTokens >= this.promptTokens
   }
 
-  /** Whether it did more since it got its rows than reading them again would cost: so it gets on, however often it has to. */
+  get hasSampled(): boolean {
+    return this.#tokens.haveSampled
+  }
+
+  /** Whether it has got on far enough since it got its rows to read them again. */
   get mayReadAgain(): boolean {
-    const sampled = this.#answerIds.length - this.#answeredBefore
-    return sampled * workPerSampledToken >= this.#cachedTokens
+    return this.#tokens.mayBeReadAgain
   }
 
   /** @throws {RangeError} before `start` */
@@ -141,7 +138,7 @@ export class Sequence {
 
   /** The image to look at next. @throws {RangeError} when there is none */
   get nextImage(): KeyedImage {
-    const image = this.job.images.next(this.#cachedTokens)
+    const image = this.job.images.next(this.cachedTokens)
     if (image === undefined) throw new RangeError('All images are looked at')
     return image
   }
@@ -150,19 +147,13 @@ export class Sequence {
   blockKeys(): readonly string[] {
     const { asked, images } = this.job
     this.#blocks ??= new BlockChain(asked.tenant, images.spans, images.keys)
-    const answered = Math.max(this.tokensToRead, this.#cachedTokens) - this.promptTokens
-    const ids = new Int32Array(this.promptTokens + answered)
-    ids.set(asked.promptIds)
-    ids.set(this.#answerIds.slice(0, answered), this.promptTokens)
-    return this.#blocks.keysOf(ids)
+    return this.#blocks.keysOf(this.#tokens.ids)
   }
 
   /** Begins to read. @param slot holds the rows of the first `restoredTokens` of `tokensToRead`, which are not all */
   start(slot: SlotId, restoredTokens: number): void {
     this.#slot = slot
-    this.#cachedTokens = restoredTokens
-    if (this.#answerIds.length === 0) this.#restoredTokens = restoredTokens
-    this.#answeredBefore = this.#answerIds.length
+    this.#tokens.begin(restoredTokens)
     this.#phase.enter(this.#lacksImages() ? 'vision' : 'prefill')
   }
 
@@ -170,8 +161,7 @@ export class Sequence {
   join(slot: SlotId): void {
     this.#phase.enter('decode')
     this.#slot = slot
-    this.#cachedTokens = this.promptTokens
-    this.#answeredBefore = this.#answerIds.length
+    this.#tokens.begin(this.promptTokens)
   }
 
   /** Gives way to others; it keeps the slot for the time being. */
@@ -188,14 +178,12 @@ export class Sequence {
   /** The slot of a paused sequence is somebody else's now: all its tokens but the last have to be read again. */
   loseSlot(): void {
     this.#slot = undefined
-    this.#cachedTokens = 0
-    const answered = this.#answerIds.slice(0, -1)
-    this.#toRead = Int32Array.from([...this.job.asked.promptIds, ...answered])
+    this.#tokens.lose()
   }
 
   /** Whether it waits for features of this name. */
   lacks(key: string): boolean {
-    return this.job.images.lacks(key, this.#cachedTokens)
+    return this.job.images.lacks(key, this.cachedTokens)
   }
 
   /** Takes the features of all images of this name. @param features [image tokens, hiddenSize]; shared, not modified */
@@ -219,14 +207,13 @@ export class Sequence {
   rowOf(tokens: number): StepRow {
     const slot = this.slot
     if (this.status === 'decode') {
-      return { slot, tokenIds: Int32Array.of(this.#lastId), features: [], sample: true }
+      return { slot, tokenIds: Int32Array.of(this.#tokens.lastId), features: [], sample: true }
     }
-    const start = this.#cachedTokens
     return {
       slot,
-      tokenIds: this.#toRead.subarray(start, start + tokens),
-      features: this.job.images.featuresWithin(start, tokens),
-      sample: tokens === this.promptLeft && !this.#readsAgain,
+      tokenIds: this.#tokens.next(tokens),
+      features: this.job.images.featuresWithin(this.cachedTokens, tokens),
+      sample: tokens === this.promptLeft && !this.#tokens.haveSampled,
     }
   }
 
@@ -236,9 +223,9 @@ export class Sequence {
    */
   advance(tokens: number, logits: Float32Array | undefined): void {
     const reads = this.status === 'prefill'
-    this.#cachedTokens += tokens
+    this.#tokens.advance(tokens)
     if (!reads) this.#work += workPerSampledToken
-    else if (!this.#readsAgain) this.#work += tokens
+    else if (!this.#tokens.haveSampled) this.#work += tokens
     if (reads && this.promptLeft === 0) {
       this.#phase.enter('decode')
       this.job.releaseImages()
@@ -252,8 +239,7 @@ export class Sequence {
   take(logits: Float32Array): void {
     const sampled = this.#sample(logits, this.job.tokensLeft(this.#choice))
     if (this.job.asked.stopIds.includes(sampled.id)) return this.end('stop')
-    this.#lastId = sampled.id
-    this.#answerIds.push(sampled.id)
+    this.#tokens.add(sampled.id)
     this.job.addToken(this.#choice, sampled)
     const isFull = this.job.tokensLeft(this.#choice) <= 0
     if (sampled.end === 'must' || (sampled.end === 'may' && isFull)) this.end('stop')
@@ -279,12 +265,7 @@ export class Sequence {
     this.job.fail(error)
   }
 
-  /** It has sampled before: its next token is known once its tokens are read again. */
-  get #readsAgain(): boolean {
-    return this.#answerIds.length > 0
-  }
-
   #lacksImages(): boolean {
-    return this.job.images.next(this.#cachedTokens) !== undefined
+    return this.job.images.next(this.cachedTokens) !== undefined
   }
 }

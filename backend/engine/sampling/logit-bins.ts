@@ -30,7 +30,7 @@ function keeps(cut: Cut, logit: number, id: number): boolean {
 }
 
 /**
- * The probabilities of one row of logits at one temperature, ids being places in the row. Masses are multiples of the
+ * The probabilities of one row of logits at one temperature, ids being indices of the row. Masses are multiples of the
  * most probable token's probability. One object serves many rows, one after the other.
  */
 export class LogitBins {
@@ -111,8 +111,8 @@ export class LogitBins {
     const members = this.#membersOf(bin)
     const kept = new Int32Array(members.length)
     let count = 0
-    for (let place = 0; place < members.length; place++) {
-      const id = members[place]!
+    for (let i = 0; i < members.length; i++) {
+      const id = members[i]!
       if (keeps(cut, this.#row[id]!, id)) kept[count++] = id
     }
     const filled = kept.subarray(0, count)
@@ -180,6 +180,6 @@ export class LogitBins {
 
 function gather(row: Float32Array, ids: Int32Array): Float32Array {
   const logits = new Float32Array(ids.length)
-  for (let place = 0; place < ids.length; place++) logits[place] = row[ids[place]!]!
+  for (let i = 0; i < ids.length; i++) logits[i] = row[ids[i]!]!
   return logits
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { largestPlaces } from './logprobs.ts'
+import { largestIndices } from './logprobs.ts'
 import { createRandom } from './random.ts'
 
 /** By a full sort. */
@@ -8,7 +8,7 @@ function expected(values: Float32Array, count: number): number[] {
   return places.slice(0, count)
 }
 
-describe('largestPlaces()', () => {
+describe('largestIndices()', () => {
   const random = createRandom(4)
   it.each([
     ['random', () => random()],
@@ -21,7 +21,7 @@ describe('largestPlaces()', () => {
     for (const size of [1, 19, 2_048, 2_049, 10_007, 163_840]) {
       const values = Float32Array.from({ length: size }, (_, i) => valueAt(i))
       for (const count of [0, 1, 20]) {
-        expect(largestPlaces(values, count)).toEqual(expected(values, count))
+        expect(largestIndices(values, count)).toEqual(expected(values, count))
       }
     }
   })

@@ -2,7 +2,7 @@ import type { SampledLogprobs } from '../job.ts'
 import { massOf } from './logit-mass.ts'
 import { forPieces } from './row-loops.ts'
 
-/** The model's own distribution over its whole vocabulary, as far as it is told. */
+/** The model's own distribution over its whole vocabulary, as far as it is asked for. */
 export interface ModelLogprobs {
   readonly top: SampledLogprobs['top']
   /** Natural logarithm of the sum of e^logit: log probability = logit - this. */
@@ -14,26 +14,26 @@ export interface ModelLogprobs {
  * @param topCount alternatives wanted
  */
 export function modelLogprobs(logits: Float32Array, topCount: number): ModelLogprobs {
-  const best = largestPlaces(logits, Math.max(1, topCount))
+  const best = largestIndices(logits, Math.max(1, topCount))
   const largest = logits[best[0]!]!
   const logTotal = largest + Math.log(massOf(logits, largest))
   const top = best.slice(0, topCount).map((id) => ({ id, logprob: logits[id]! - logTotal }))
   return { top, logTotal }
 }
 
-/** The largest values so far, falling, and their places. */
+/** The largest values so far, falling, and their indices. */
 interface Largest {
   readonly values: Float32Array
-  readonly places: Int32Array
+  readonly indices: Int32Array
 }
 
-/** Places of the largest of finite values, falling, lower places first among equals. Meant for few of many. */
-export function largestPlaces(values: Float32Array, wanted: number): number[] {
+/** Indices of the largest of finite values, falling, lower ones first among equals. Meant for few of many. */
+export function largestIndices(values: Float32Array, wanted: number): number[] {
   const count = Math.min(wanted, values.length)
   if (count === 0) return []
   const largest = {
     values: new Float32Array(count).fill(-Infinity),
-    places: new Int32Array(count),
+    indices: new Int32Array(count),
   }
   forPieces(values.length, (from, to) => {
     let at = from
@@ -42,7 +42,7 @@ export function largestPlaces(values: Float32Array, wanted: number): number[] {
       at += 1
     }
   })
-  return [...largest.places]
+  return [...largest.indices]
 }
 
 /** @returns `to` when there is none */
@@ -63,12 +63,12 @@ function nextLarger(values: Float32Array, from: number, to: number, least: numbe
 }
 
 /** Puts a value behind all that are not less; the last one drops out. */
-function insert({ values, places }: Largest, value: number, place: number): void {
+function insert({ values, indices }: Largest, value: number, index: number): void {
   let at = values.length - 1
   for (; at > 0 && values[at - 1]! < value; at--) {
     values[at] = values[at - 1]!
-    places[at] = places[at - 1]!
+    indices[at] = indices[at - 1]!
   }
   values[at] = value
-  places[at] = place
+  indices[at] = index
 }

@@ -51,11 +51,11 @@ export function createSampler(
     const model = topLogprobs === undefined ? undefined : modelLogprobs(logits, topLogprobs)
     penalties?.apply(logits)
     const allowed = rule.pack(logits)
-    const { top, bottom } = finiteRangeOf(allowed)
+    const range = finiteRangeOf(allowed)
     const place =
       sampling.temperature === 0
-        ? allowed.indexOf(top)
-        : draw(bins, allowed, { top, bottom }, sampling, random())
+        ? allowed.indexOf(range.top)
+        : draw(bins, allowed, range, sampling, random())
     const picked = rule.idAt(place)
     const { id, end } = rule.settle(picked, tokensLeft)
     if (id >= controlIdsFrom) return { id, end }

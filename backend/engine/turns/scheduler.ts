@@ -61,8 +61,9 @@ function fewestOf(running: readonly Schedulable[], phases: readonly SequenceStat
 }
 
 /**
- * Those in `phase`: in the oldest's turn all by age; else those of the tenants with the fewest sequences, without
- * company that would make their step longer, short prompts first.
+ * Sequences in `phase`, most urgent first: those of the tenants with the fewest sequences running, the shortest prompt
+ * first. The others wait, for their company would make the step longer. In every eighth turn all of them, oldest first, so
+ * that nobody waits for ever.
  */
 function inOrder<S extends Schedulable>(
   phase: 'vision' | 'prefill',

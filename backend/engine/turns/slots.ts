@@ -104,8 +104,7 @@ export class Slots {
    * waits for memory, too; nobody passes it by, or what needs much would wait for ever.
    */
   #nextUp(): Sequence | undefined {
-    this.#next ??= this.#takeNext()
-    const first = this.#next?.first
+    const first = this.#firstInLine()
     const paused = this.paused.filter((sequence) => this.#mayHold(sequence))
     const fewest = Math.min(...paused.map(({ tenant }) => this.#holders.countOf(tenant)))
     if (first !== undefined && this.#holders.countOf(first.tenant) < fewest) {
@@ -119,10 +118,16 @@ export class Slots {
     return mayStart ? first : undefined
   }
 
-  #takeNext(): ActiveJob | undefined {
-    const job = this.#options.waiting.take(this.#batchHeld < batchSlots(this.#options.count))
-    if (job !== undefined) this.#started.push(job)
-    return job
+  /** Where batch work has all slots it may have, the next interactive job passes it by. */
+  #firstInLine(): Sequence | undefined {
+    const { count, waiting } = this.#options
+    if (this.#next === undefined) {
+      this.#next = waiting.take(this.#batchHeld < batchSlots(count))
+      if (this.#next !== undefined) this.#started.push(this.#next)
+    }
+    const next = this.#next?.first
+    if (next === undefined || this.#mayHold(next)) return next
+    return waiting.peekOf(({ priority }) => priority === 'interactive')?.first
   }
 
   #begin(sequence: Sequence): void {
@@ -216,11 +221,10 @@ export class Slots {
     }
   }
 
-  /** Whether one more may hold a slot by its priority, when another one gives way. The next in line has its place. */
+  /** Whether one more may hold a slot by its priority, when another one gives way. */
   #mayHold(sequence: Sequence, yielding?: Sequence): boolean {
     if (sequence.priority === 'interactive') return true
-    const next = this.#next?.priority === 'batch' && this.#next.first !== sequence ? 1 : 0
-    const batch = this.#batchHeld + next - (yielding?.priority === 'batch' ? 1 : 0)
+    const batch = this.#batchHeld - (yielding?.priority === 'batch' ? 1 : 0)
     return batch < batchSlots(this.#options.count)
   }
 
