@@ -5,21 +5,21 @@ import { readRunningAddress } from '../shared/node/running-address.ts'
 import type { CliParts } from './cli-parts.ts'
 import { CliError } from './cli-error.ts'
 
-/** Milliseconds for one answer; administration is a matter of milliseconds. */
+/** Milliseconds for one answer; administration usually takes a few. */
 const timeoutMs = 30_000
 
 const errorAnswer = z.object({ error: z.object({ message: z.string(), code: z.string() }) })
 
 interface AdminRequest<Schema extends z.ZodType> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  /** With its query. */
+  /** Including its query. */
   readonly path: string
   readonly body?: unknown
-  /** What the answer looks like. */
+  /** Schema of the answer. */
   readonly answer: Schema
 }
 
-/** Asks the admin API of the edge that DESCRIBE_URL names; by default the one `npm start` runs here. */
+/** Client of the admin API of the edge that DESCRIBE_URL names; by default the one `npm start` runs here. */
 export class AdminClient {
   readonly #parts: CliParts
 
@@ -27,7 +27,7 @@ export class AdminClient {
     this.#parts = parts
   }
 
-  /** @throws {CliError} saying what went wrong, as the server puts it */
+  /** @throws {CliError} saying what went wrong, in the server's words */
   async ask<Schema extends z.ZodType>(request: AdminRequest<Schema>): Promise<z.infer<Schema>> {
     const base = this.#baseUrl()
     const response = await this.#send(new URL(request.path, base), request)
@@ -69,7 +69,7 @@ export class AdminClient {
     throw new CliError('DESCRIBE_URL must be an http or https URL')
   }
 
-  /** Never an argument of the command: those are for everybody on the machine to see. */
+  /** Never taken as a command argument, which everybody on the machine can read. */
   async #apiKey(): Promise<string> {
     const { DESCRIBE_API_KEY, STATE_DIR } = this.#parts.environment
     if (DESCRIBE_API_KEY) return DESCRIBE_API_KEY

@@ -157,7 +157,7 @@ describe('certs', () => {
     await certs('rotate', '--authority')
     const both = await pem('ca.pem')
     expect(await fitTogether(both)).toBe(true)
-    expect(await certs('list')).toContain('of an older authority')
+    expect(await certs('list')).toContain('from an older authority')
     expect(await certs('retire')).toMatch(/^ca.pem holds 2 authorities/)
 
     expect(await certs('rotate')).toBe('Replaced backend, edge')

@@ -28,28 +28,28 @@ export function certsCommand(parts: CliParts): Command {
 
   withFolder(certs.command('init'))
     .description('make a private authority')
-    .option('--days <count>', 'how long it is good for', parseDays, authorityDays)
+    .option('--days <count>', 'how long it is valid', parseDays, authorityDays)
     .action(
-      told(async (options: FolderOptions & { readonly days: number }) => {
+      reportingFailures(async (options: FolderOptions & { readonly days: number }) => {
         await folderOf(options).init(authorityName, options.days)
-        print(`The authority is in ${options.dir}. Whoever has ca-key.pem can make clients: keep it
+        print(`The authority is in ${options.dir}. Anyone with ca-key.pem can make clients: keep it
 offline, and give the machines ca.pem and their own certificate and key only.`)
       }),
     )
 
   withFolder(certs.command('issue'))
     .description('make a certificate and its key, signed by the authority')
-    .argument('<name>', 'of its files, and of the client')
+    .argument('<name>', 'name of its files, and of the client')
     .addOption(
       new Option('--use <use>', 'what it is for')
         .choices(['server', 'client'])
         .makeOptionMandatory(),
     )
     .option('--names <list>', 'DNS names and IP addresses; default: the name', parseNames)
-    .option('--days <count>', 'how long it is good for', parseDays, leafDays)
-    .option('--replace', 'make it in place of the one of that name')
+    .option('--days <count>', 'how long it is valid', parseDays, leafDays)
+    .option('--replace', 'replace an existing certificate of that name')
     .action(
-      told(async (name: string, options: IssueOptions) => {
+      reportingFailures(async (name: string, options: IssueOptions) => {
         const { use, names = [name], days, dir, replace } = options
         const folder = folderOf(options)
         if (replace) await folder.replace(name, use, names, days)
@@ -59,10 +59,10 @@ offline, and give the machines ca.pem and their own certificate and key only.`)
     )
 
   withFolder(certs.command('list'))
-    .description('show all certificates and when they end')
+    .description('show all certificates and when they expire')
     .option('--json', 'print JSON')
     .action(
-      told(async (options: FolderOptions & { readonly json?: true }) => {
+      reportingFailures(async (options: FolderOptions & { readonly json?: true }) => {
         const rows = await listed(folderOf(options), now())
         print(options.json ? JSON.stringify(rows, undefined, 2) : tableOf(rows))
       }),
@@ -70,22 +70,25 @@ offline, and give the machines ca.pem and their own certificate and key only.`)
 
   withFolder(certs.command('rotate'))
     .description('replace certificates by new ones with the same names, and a new key')
-    .argument('[names...]', 'which ones; default: those that end soon, or are of an old authority')
+    .argument(
+      '[names...]',
+      'which ones; default: those that expire soon or are from an old authority',
+    )
     .option('--all', 'replace all')
     .option(
       '--within <days>',
-      'replace those that end within so many days',
+      'replace those that expire within this many days',
       parseDays,
       warnBeforeDays,
     )
-    .option('--authority', 'first make a new authority; the old one stays believed until `retire`')
+    .option('--authority', 'first make a new authority; the old one stays trusted until `retire`')
     .action(
-      told(async (names: readonly string[], options: RotateOptions) => {
+      reportingFailures(async (names: readonly string[], options: RotateOptions) => {
         const folder = folderOf(options)
         if (options.authority) {
           await folder.rotateAuthority(authorityName, authorityDays)
           print(
-            `There is a new authority: bring ca.pem to all machines, then run rotate without --authority`,
+            `There is a new authority: copy ca.pem to all machines, then run rotate without --authority`,
           )
           return
         }
@@ -95,12 +98,12 @@ offline, and give the machines ca.pem and their own certificate and key only.`)
     )
 
   withFolder(certs.command('retire'))
-    .description('believe no longer in authorities that no certificate needs')
+    .description('stop trusting authorities that no certificate needs')
     .action(
-      told(async (options: FolderOptions) => {
+      reportingFailures(async (options: FolderOptions) => {
         const left = await folderOf(options).retireAuthorities()
         print(
-          `ca.pem holds ${left === 1 ? 'one authority' : `${left} authorities`}: bring it to all machines`,
+          `ca.pem holds ${left === 1 ? 'one authority' : `${left} authorities`}: copy it to all machines`,
         )
       }),
     )
@@ -121,11 +124,15 @@ interface RotateOptions extends FolderOptions {
 }
 
 function withFolder(command: Command): Command {
-  return command.option('--dir <folder>', 'where authority and certificates are', 'authority')
+  return command.option(
+    '--dir <folder>',
+    'folder of the authority and the certificates',
+    'authority',
+  )
 }
 
-/** What the folder cannot do is told without a stack. */
-function told<Arguments extends unknown[]>(
+/** Reports a failure of the folder without a stack trace. */
+function reportingFailures<Arguments extends unknown[]>(
   action: (...given: Arguments) => Promise<void>,
 ): (...given: Arguments) => Promise<void> {
   return async (...given) => {
@@ -172,7 +179,7 @@ async function listed(folder: CertificateFolder, now: number): Promise<readonly 
   })
   const others = (await folder.list()).map(({ name, use, names, certificate, current }) => {
     const { expires, daysLeft, warn } = expiryOf(certificate, now)
-    const note = warn ? 'ends soon' : current ? '' : 'of an older authority'
+    const note = warn ? 'expires soon' : current ? '' : 'from an older authority'
     return { name, use, names, expires, days_left: daysLeft, note }
   })
   return [...authorities, ...others]

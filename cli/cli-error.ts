@@ -1,4 +1,4 @@
-/** Something the user can understand and do something about; shown without a stack. */
+/** An error the user can understand and act on; shown without a stack trace. */
 export class CliError extends Error {
   override readonly name = 'CliError'
 }

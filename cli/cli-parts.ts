@@ -1,6 +1,6 @@
 import type { Environment } from '../shared/node/dot-env.ts'
 
-/** What commands need of the world they run in. */
+/** What commands need from their environment. */
 export interface CliParts {
   readonly environment: Environment
   readonly fetch: typeof fetch

@@ -15,7 +15,7 @@ export function parseDuration(text: string): number {
 export function parseEnd(text: string, now: number): string {
   const isDuration = /^\d+[smhd]$/.test(text)
   const time = isDuration ? now + parseDuration(text) * 1_000 : parseTime(text)
-  // Four digits are all that ISO 8601 has for a year without further agreement.
+  // ISO 8601 years have four digits unless both sides agree on more.
   if (time <= lastTime) return new Date(time).toISOString()
   const message =
     'expected a duration such as 30d, a date such as 2027-01-31 or a time with its zone'
@@ -24,7 +24,7 @@ export function parseEnd(text: string, now: number): string {
 
 const lastTime = Date.parse('9999-12-31T23:59:59Z')
 
-/** Milliseconds since 1970, or NaN. `Date.parse` alone takes February 31 for March 3. */
+/** Milliseconds since 1970, or NaN. `Date.parse` alone accepts February 31 as March 3. */
 function parseTime(text: string): number {
   const match = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.exec(
     text,
@@ -34,14 +34,14 @@ function parseTime(text: string): number {
   return isReal ? Date.parse(text) : NaN
 }
 
-/** A whole number from 1 on: with a limit of 0 a key could never be used. */
+/** A whole number of at least 1: a limit of 0 would make a key unusable. */
 export function parseLimit(text: string): number {
   const count = parseCount(text)
   if (count > 0) return count
-  throw new InvalidArgumentError('expected at least 1: no call would ever be let in')
+  throw new InvalidArgumentError('expected at least 1: with 0 no call would ever be admitted')
 }
 
-/** A whole number from 0 on. */
+/** A whole number of at least 0. */
 export function parseCount(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('expected a whole number')

@@ -14,7 +14,7 @@ import { parseCount, parseDuration, parseEnd, parseLimit } from './duration.ts'
 import { formatPairs, formatTable, printable } from './table.ts'
 import { usageCommand } from './usage-command.ts'
 
-/** Keys asked for at once; a list of more takes several questions. */
+/** Keys requested at once; a longer list takes several requests. */
 const pageKeys = 1_000
 
 interface CreateOptions extends OutputOptions {
@@ -32,7 +32,7 @@ interface OutputOptions {
   readonly json?: true
 }
 
-/** `describe keys`: API keys of the edge, over its admin API. */
+/** `describe keys`: manages API keys of the edge through its admin API. */
 export function keysCommand(parts: CliParts): Command {
   const client = new AdminClient(parts)
   const { print } = parts
@@ -43,12 +43,12 @@ export function keysCommand(parts: CliParts): Command {
     show(key, options)
     if (!options.json) print(`\n${key.key}\n\nThis is the only time the key is shown.`)
   }
-  const keys = new Command('keys').description('make, show and end API keys')
+  const keys = new Command('keys').description('create, show and revoke API keys')
 
-  withLimits(keys.command('create').description('make a key'))
+  withLimits(keys.command('create').description('create a key'))
     .option('--note <text>', 'what the key is for')
     .option('--scopes <list>', `what it may be used for: ${scopes.join(',')}`, parseScopes)
-    .option('--expires <when>', 'when it ends: 30d, 2027-01-31 ...', (text) =>
+    .option('--expires <when>', 'when it expires: 30d, 2027-01-31 ...', (text) =>
       parseEnd(text, parts.now()),
     )
     .option('--json', 'print JSON')
@@ -79,7 +79,7 @@ export function keysCommand(parts: CliParts): Command {
 
   keys
     .command('revoke')
-    .description('end a key for good')
+    .description('revoke a key for good')
     .argument('<id>')
     .option('--json', 'print JSON')
     .action(async (id: string, options: OutputOptions) => {
@@ -89,7 +89,7 @@ export function keysCommand(parts: CliParts): Command {
 
   keys
     .command('rotate')
-    .description('replace the secret of a key; the old one works a while longer')
+    .description('replace the secret of a key; the old one keeps working for a while')
     .argument('<id>')
     .option('--grace <duration>', 'how long the old one works: 0s, 30m, 24h ...', parseDuration)
     .option('--json', 'print JSON')
@@ -111,7 +111,7 @@ function withLimits(command: Command): Command {
     .option('--images-per-day <count>', 'most images in a day', parseCount)
 }
 
-/** What is not given is left to the server; JSON drops what is undefined. */
+/** Absent options are left to the server; JSON drops undefined values. */
 function createBody(options: CreateOptions): unknown {
   return {
     note: options.note,

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 
-/** A program of the backend, which knows models. */
+/** The backend's program for models. */
 const program = fileURLToPath(new URL('../backend/models/main.ts', import.meta.url))
 
-/** `describe model`: all that follows is the backend program's, its help included. */
+/** `describe model`: passes all arguments to the backend's program, including --help. */
 export function modelCommand(): Command {
   return new Command('model')
     .description('download, check and convert models')
@@ -19,7 +19,7 @@ export function modelCommand(): Command {
     })
 }
 
-/** Runs the program in this terminal. Ctrl-C reaches both; what it means is left to the program. */
+/** Runs the program in this terminal. Ctrl-C reaches both; how to react is left to the program. */
 async function run(given: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, program, ...given], {
     stdio: 'inherit',

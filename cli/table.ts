@@ -1,4 +1,4 @@
-/** Rows as columns that line up; without trailing spaces. */
+/** Rows as aligned columns, without trailing spaces. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head.map((title) => title.toUpperCase()), ...rows]
   const widths = head.map((_title, column) =>
@@ -10,13 +10,13 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
     .join('\n')
 }
 
-/** Names and values, one pair a line. */
+/** Names and values, one pair per line. */
 export function formatPairs(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length))
   return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`.trimEnd()).join('\n')
 }
 
-/** Text of others, made harmless for a terminal: control characters could move its cursor or hide what follows. */
+/** Makes foreign text harmless for a terminal: control characters could move its cursor or hide what follows. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ')
 }

@@ -51,7 +51,7 @@ async function readUsage(
 }
 
 function tableOf(usage: readonly DayUsage[]): string {
-  if (usage.length === 0) return 'Nothing was used in this time.'
+  if (usage.length === 0) return 'No key was used in this time.'
   return formatTable(
     [
       'key',

@@ -11,8 +11,8 @@ const defaultRounds = 1_000
 const stormRequests = 1_200
 
 /**
- * `npm run bench:edge`: what both edges add to a direct call of the backend, what a large upload takes of them, and what
- * a storm of clients that leave does to them. Prints tables and JSON.
+ * `npm run bench:edge`: measures what both edges add to a direct call of the backend, what a large upload costs them,
+ * and how they cope with a storm of clients that disconnect. Prints tables and JSON.
  * @returns the exit code
  */
 export async function main(given: readonly string[]): Promise<number> {

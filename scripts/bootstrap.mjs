@@ -1,10 +1,11 @@
-// What `npm start`, `npm test` and all other scripts of package.json run first. It makes sure of Node 24 and the packages,
-// then runs the program named by its first argument. Plain JavaScript on Node's own modules, for any Node from 20 on.
+// The first thing that `npm start`, `npm test` and all other scripts of package.json run. It makes sure that Node 24
+// and the packages are there, then runs the program named by its first argument. Plain JavaScript on Node's own
+// modules, so that any Node from 20 on can run it.
 import { root } from './bootstrap/paths.mjs'
 import { prepare } from './bootstrap/prepare.mjs'
 import { runProgram } from './bootstrap/run-program.mjs'
 
-/** Needed to build, test and measure the product: they run in this folder, with all packages. */
+/** For building, testing and measuring the product: these run in this folder and need all packages. */
 const development = {
   bench: 'scripts/bench.ts',
   'bench-edge': 'scripts/bench-edge.ts',
@@ -19,7 +20,7 @@ const development = {
   wrangler: 'scripts/wrangler.ts',
 }
 
-/** The product itself: these run where they are called, and packages for production do. */
+/** The product itself: these run in the caller's folder, and production packages suffice. */
 const production = {
   backend: 'backend/main.ts',
   describe: 'cli/describe.ts',

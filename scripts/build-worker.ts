@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { dirname, join } from 'node:path'
 import { runWrangler } from './run-wrangler.ts'
 
-/** Files that decide what the Worker bundle holds. */
+/** Files that determine the content of the Worker bundle. */
 const workerInputs = ['edge', 'shared', 'wrangler.toml', 'tsconfig.json', 'package-lock.json']
 const workerBundle = 'dist/worker/worker.js'
 
@@ -21,7 +21,7 @@ async function writeAtomically(path: string, contents: Uint8Array | string): Pro
 }
 
 /**
- * Bundles the Worker exactly as a deployment would, unless the bundle at hand was made from the same inputs.
+ * Bundles the Worker exactly as a deployment would, unless the existing bundle was made from the same inputs.
  * @returns path of the bundle
  * @throws {Error} with wrangler's output when it fails
  */
@@ -42,7 +42,7 @@ export async function buildWorker(): Promise<string> {
   return workerBundle
 }
 
-/** SHA-256 over paths and contents of `files` and of all that lies in folders among them, tests left out. */
+/** SHA-256 over the paths and contents of `files`, including everything below folders among them except tests. */
 async function hashOf(files: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
   for (const file of files) {

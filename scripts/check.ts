@@ -1,6 +1,6 @@
 import { runTool } from './run-command.ts'
 
-/** `npm run check`: types, lint, format and what nothing uses; stops at the first that fails. @returns the exit code */
+/** `npm run check`: types, lint, format and unused code; stops at the first failure. @returns the exit code */
 export async function main(): Promise<number> {
   const isFine =
     (await runTool('tsc', '-p', 'tsconfig.json')) &&

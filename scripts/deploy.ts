@@ -9,19 +9,20 @@ import { checkDeployment, requiredSecret } from './deploy/check-deployment.ts'
 import { runWrangler } from './run-wrangler.ts'
 
 /**
- * Bytes of the bundle, compressed: it is loaded wherever a request arrives, and starts the faster the smaller it is.
+ * Bytes of the compressed bundle. It is loaded wherever a request arrives, and a smaller one starts faster.
  * Cloudflare's own limit is 3 MB.
  */
 const maxBundleBytes = 100 * 1000
 
-/** Something that stops a deployment, told without a stack. */
+/** A problem that stops a deployment; reported without a stack trace. */
 class DeployError extends Error {
   override readonly name = 'DeployError'
 }
 
 /**
- * `npm run deploy <environment> [-- --dry-run]`: checks what a deployment needs before it begins, so that it is whole or
- * does not happen. A dry run needs no account and no network, and tells what a real one would stop at.
+ * `npm run deploy <environment> [-- --dry-run]`: checks everything a deployment needs before it begins, so that it
+ * happens completely or not at all. A dry run needs no account and no network, and reports what would stop a real
+ * one.
  * @returns the exit code
  */
 export async function main(given: readonly string[]): Promise<number> {
@@ -81,7 +82,7 @@ On a first deployment there is no Worker yet: npm run wrangler -- secret put ${r
   )
 }
 
-/** @returns bytes of what would be uploaded, compressed */
+/** @returns compressed bytes of what would be uploaded */
 async function bundleBytes(environment: string): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'describe-deploy-'))
   try {

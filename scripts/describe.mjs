@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `describe`. Plain JavaScript, so that it is there before anything is installed, and runs on an older Node.
+// The command `describe`. Plain JavaScript, so that it works before anything is installed and on an older Node.
 import { prepare } from './bootstrap/prepare.mjs'
 import { runProgram } from './bootstrap/run-program.mjs'
 

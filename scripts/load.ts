@@ -19,7 +19,7 @@ import { openAiApi } from './load/openai-api.ts'
 const environment = withDotEnv(process.env, '.env')
 const stateDir = environment['STATE_DIR'] || '.local'
 
-/** Where `npm start` runs here, or would. */
+/** Where `npm start` runs on this machine, or would run. */
 function localUrl(): URL {
   const running = readRunningAddress(stateDir)?.url
   return new URL(running ?? `http://127.0.0.1:${environment['PORT'] || '8787'}`)
@@ -32,7 +32,7 @@ async function readImage(file: string): Promise<ImageFile> {
   return { name: basename(file), type, bytes }
 }
 
-/** A key that was not meant for another server does not go there: the file is for the local one only. */
+/** The file holds the local server's key, so it is used for no other server. */
 async function findKey({ key }: LoadOptions, url: URL): Promise<string | undefined> {
   const given = key ?? environment['DESCRIBE_API_KEY']
   if (given !== undefined && given !== '') return given
@@ -48,7 +48,7 @@ async function createApi(options: LoadOptions): Promise<LoadApi> {
   return api === 'openai' ? openAiApi(workload, model) : nativeApi(workload)
 }
 
-/** @returns a signal that Ctrl-C fires; npm passes on what the terminal has sent already, so it may come twice */
+/** @returns a signal that Ctrl-C fires; npm repeats what the terminal has already sent, so it may come twice */
 function untilInterrupted(): AbortSignal {
   const controller = new AbortController()
   process.on('SIGINT', () => controller.abort())
@@ -68,7 +68,10 @@ async function measure(options: LoadOptions): Promise<number> {
   return statistics.ok === 0 ? 1 : 0
 }
 
-/** `npm run load`: measures what clients of a server feel. @returns the exit code: 1 when no request succeeded */
+/**
+ * `npm run load`: measures the latency and throughput that clients of a server see. @returns the exit code: 1 when no
+ * request succeeded
+ */
 export async function main(given: readonly string[]): Promise<number> {
   const options = parseLoadOptions(loadCommand(), given)
   try {

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Entry files of the programs that scripts and tests start as processes of their own. */
+/** Entry files of the programs that scripts and tests start as separate processes. */
 export const programs = {
   backend: file('../backend/main.ts'),
   nodeEdge: file('../edge/node/main.ts'),

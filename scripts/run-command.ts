@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 
 /**
- * Runs a command on this terminal.
+ * Runs a command in this terminal.
  * @returns true when it succeeded
  */
 export function run(command: string, commandArguments: readonly string[]): Promise<boolean> {
@@ -12,7 +12,7 @@ export function run(command: string, commandArguments: readonly string[]): Promi
   })
 }
 
-/** As above, with a command of node_modules. */
+/** The same for a command from node_modules. */
 export function runTool(name: string, ...toolArguments: readonly string[]): Promise<boolean> {
   return run(`node_modules/.bin/${name}`, toolArguments)
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 
-/** Keeps wrangler from calling anyone, and from asking the registry whether there is a newer one. */
+/** Keeps wrangler from contacting anyone, the registry included, which it would ask for a newer version. */
 const offlineWrangler = {
   CI: '1',
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',

@@ -9,11 +9,11 @@ import { samplePicture } from './start/readiness.ts'
 import { settingWarnings } from './start/settings.ts'
 import { StartError } from './start/start-error.ts'
 
-/** Milliseconds the last lines may take to reach the terminal. */
+/** Milliseconds allowed for the last lines to reach the terminal. */
 const lastLinesMs = 500
 
 /**
- * `npm start`: runs backend and edge, proves that they answer, and stays until a signal or the death of the edge.
+ * `npm start`: runs backend and edge, proves that they answer, and stays until a signal arrives or the edge dies.
  * @returns the exit code
  */
 export async function main(given: readonly string[]): Promise<number> {
@@ -43,14 +43,14 @@ export async function main(given: readonly string[]): Promise<number> {
   }
 }
 
-/** Where lines are shown. The product goes on when nobody reads them any more, as in `npm start | head`. */
+/** Where lines are shown. The product continues when nobody reads them any more, as in `npm start | head`. */
 function openTerminal(): LogSink {
   return new LogSink({ fd: 1, lossLine: (lost) => `(${lost} lines could not be shown)` })
 }
 
 /**
- * Resolves with the first signal to end, or when the process that runs this one on another Node is gone. Later ones are
- * ignored: npm repeats the terminal's Ctrl-C.
+ * Resolves with the first signal to terminate, or when the process that runs this one on another Node is gone. Later
+ * signals are ignored, because npm repeats the terminal's Ctrl-C.
  */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
@@ -59,7 +59,7 @@ function nextSignal(): Promise<string> {
   })
 }
 
-/** There is nothing to say on the command line; what is said there must not be lost without a word. */
+/** There are no options. Arguments given anyway are an error, so that none is silently ignored. */
 function parseArguments(given: readonly string[]): void {
   new Command('npm start')
     .description('Runs backend and edge on this machine, until Ctrl-C')

@@ -9,16 +9,16 @@ import { readExactly, readSafetensorsHeader, type TensorLocation } from './safet
 
 /** Named tensors, read on demand. */
 export interface Checkpoint {
-  /** Name -> shape of every tensor there is. */
+  /** Name -> shape of every tensor. */
   readonly shapes: ReadonlyMap<string, readonly number[]>
   /** Name -> element type of every tensor, such as BF16. */
   readonly types: ReadonlyMap<string, string>
-  /** @throws {CheckpointError} when there is none of that name, or it holds no floats */
+  /** @throws {CheckpointError} when there is no tensor of that name, or it does not hold floats */
   tensor(name: string): CheckpointTensor
   close(): Promise<void>
 }
 
-/** A tensor of the checkpoint: readable as float32 rows, or as its own bytes. */
+/** A tensor of the checkpoint, readable as float32 rows or as its own bytes. */
 export interface CheckpointTensor extends WeightSource {
   readonly type: FloatType
   readRawRows(start: number, count: number): Promise<Uint8Array>
@@ -33,7 +33,7 @@ const indexFileName = 'model.safetensors.index.json'
 const singleFileName = 'model.safetensors'
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string().regex(/^[^/\\]+$/)) })
 
-/** The weight files of a checkpoint folder, without reading them: the shards of the index, or the single file. */
+/** File names of a checkpoint folder's weights, without reading them: the shards in the index, or the single file. */
 export async function weightFileNames(folder: string): Promise<string[]> {
   const weightMap = await readIndex(folder)
   return weightMap === undefined

@@ -1,8 +1,8 @@
-/** Element types of a checkpoint that hold weights. */
+/** Element types of weights in a checkpoint, with their bytes. */
 export const floatTypes = { BF16: 2, F16: 2, F32: 4 } as const
 export type FloatType = keyof typeof floatTypes
 
-/** Little-endian checkpoint values as float32; bf16 and f16 widen exactly. `bytes` may start anywhere. */
+/** Converts little-endian checkpoint values to float32; bf16 and f16 widen exactly. `bytes` need not be aligned. */
 export function toFloat32(bytes: Uint8Array, type: FloatType): Float32Array {
   const own = alignedCopy(bytes)
   switch (type) {

@@ -1,4 +1,7 @@
-/** How a file begins that a clone without Git LFS has in the place of a large one (git-lfs.com, "Specification"). */
+/**
+ * First line of the pointer file that a clone without Git LFS has instead of a large file (git-lfs.com,
+ * "Specification").
+ */
 export const lfsPointerStart = 'version https://git-lfs.github.com/spec/'
 
 export const lfsPointerProblem =

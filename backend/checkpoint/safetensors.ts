@@ -3,16 +3,16 @@ import { z } from 'zod'
 import { CheckpointError } from './checkpoint-error.ts'
 import { lfsPointerProblem, lfsPointerStart } from './lfs-pointer.ts'
 
-/** Where one tensor lies in its file. */
+/** Where one tensor is stored in its file. */
 export interface TensorLocation {
   readonly type: string
   readonly dims: readonly number[]
-  /** First byte in the file. */
+  /** Position of its first byte in the file. */
   readonly offset: number
   readonly byteLength: number
 }
 
-/** Bytes of a header: the real model's index is 588 kB for seven files; more than this is not a header. */
+/** Bytes of a header: the real model's index is 588 kB for seven files; anything larger than this is not a header. */
 const maxHeaderBytes = 100 * 1024 * 1024
 const bytesPerElement: Readonly<Record<string, number>> = {
   BF16: 2,

@@ -1,4 +1,4 @@
-/** What waits: one tenant's job and the work it is expected to be. */
+/** A waiting item: one tenant's job and the work expected of it. */
 export interface Queueable {
   readonly tenant: string
   /** In any one unit; more than 0. */
@@ -9,34 +9,34 @@ interface Tenant<Item> {
   readonly weight: number
   /** Work done for the tenant, divided by its weight: its virtual time. */
   settled: number
-  /** Work its running items are charged with, divided by its weight. */
+  /** Work charged for its running items, divided by its weight. */
   charged: number
-  /** What each of them is charged with: its estimate, or more when it has outrun that. */
+  /** The charge for each running item: its estimate, or more when it has exceeded that. */
   readonly running: Map<Item, number>
-  /** When one of its items was taken last, counting all that were; 0 before the first. */
+  /** Sequence number of the last item taken from it, counted over all tenants; 0 before the first. */
   lastTurn: number
-  /** First come, first served. */
+  /** In order of arrival. */
   readonly waiting: Set<Item>
 }
 
 /**
- * Weighted fair queueing by virtual time. Each start charges the tenant the estimate, each end replaces the estimate by
- * the work that was really done; the tenant that was charged least, for its weight, is next. A tenant that was idle
- * joins at the virtual time of the least served of the others: it gets no credit for having been away, and owes nothing
- * for what others had. (After "Start-time Fair Queuing" by Goyal, Vin and Cheng, and the virtual token counter of
- * "Fairness in Serving Large Language Models" by Sheng et al.)
+ * Weighted fair queueing by virtual time. Starting an item charges its tenant the estimate; its end replaces the
+ * estimate by the actual work. The tenant charged least, relative to its weight, is next. A tenant that was idle
+ * joins at the virtual time of the least served active tenant, so its absence earns it no credit, and it owes nothing
+ * for what others received meanwhile. (After "Start-time Fair Queuing" by Goyal, Vin and Cheng, and the virtual token
+ * counter of "Fairness in Serving Large Language Models" by Sheng et al.)
  */
 export class FairQueue<Item extends Queueable> implements Iterable<Item> {
   readonly #weights: ReadonlyMap<string, number>
-  /** Tenants with something waiting or running, and those whose virtual time is still ahead of `#floor`. */
+  /** Tenants with waiting or running items, and those whose virtual time is still ahead of `#floor`. */
   readonly #tenants = new Map<string, Tenant<Item>>()
-  /** Virtual time of the least served tenant that is active, as far as it has ever been. */
+  /** The highest virtual time so far of the least served active tenant. */
   #floor = 0
   #turns = 0
   #size = 0
   #work = 0
 
-  /** @param weights shares of tenants, more than 0; 1 for those not named */
+  /** @param weights of tenants, more than 0; 1 for those not named */
   constructor(weights: ReadonlyMap<string, number>) {
     this.#weights = weights
   }
@@ -45,12 +45,12 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     return this.#size
   }
 
-  /** Estimated work of all that waits. */
+  /** Estimated work of all waiting items. */
   get work(): number {
     return this.#work
   }
 
-  /** Items of one tenant that wait. */
+  /** Number of one tenant's waiting items. */
   waitingOf(tenant: string): number {
     return this.#tenants.get(tenant)?.waiting.size ?? 0
   }
@@ -62,8 +62,8 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
   }
 
   /**
-   * Takes the next item out, to run it. Its tenant is charged until `settle`.
-   * @param canRun asked of one item of each tenant, in turn, until one can; by default any can
+   * Removes the next item in order to run it. Its tenant is charged until `settle`.
+   * @param canRun called with one item of each tenant, in turn, until it returns true; by default any item can run
    */
   take(canRun: (item: Item) => boolean = () => true): Item | undefined {
     const item = this.peek(canRun)
@@ -76,7 +76,7 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     return item
   }
 
-  /** The item that `take` would take, which stays in. */
+  /** The item that `take` would return, without removing it. */
   peek(canRun: (item: Item) => boolean): Item | undefined {
     for (const tenant of this.#inTurn()) {
       const item = tenant.waiting.values().next().value
@@ -85,7 +85,7 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     return undefined
   }
 
-  /** Takes an item out that shall not run; does nothing when it does not wait. */
+  /** Removes an item that will not run; does nothing when it is not waiting. */
   remove(item: Item): void {
     const tenant = this.#tenants.get(item.tenant)
     if (tenant === undefined || !tenant.waiting.has(item)) return
@@ -93,7 +93,7 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     this.#forgetIdle()
   }
 
-  /** A running item has done `work` so far: what is over its estimate is charged already. */
+  /** A running item has done `work` so far: anything beyond its estimate is charged already. */
   recharge(item: Item, work: number): void {
     const tenant = this.#tenants.get(item.tenant)
     const charged = tenant?.running.get(item)
@@ -110,13 +110,13 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
       throw new RangeError('The item does not run')
     }
     tenant.running.delete(item)
-    // Sums of quotients would keep a rounding error for ever.
+    // A running sum of quotients would accumulate rounding errors.
     tenant.charged = tenant.running.size === 0 ? 0 : tenant.charged - charged / tenant.weight
     tenant.settled += actualWork / tenant.weight
     this.#forgetIdle()
   }
 
-  /** Items that would be taken before one of `tenant` that came now, if all were what they are estimated. */
+  /** Number of items that would be taken before a new one of `tenant`, if all estimates were exact. */
   before(tenant: string): number {
     const own = this.#tenants.get(tenant)
     const ownWaiting = own === undefined ? [] : [...own.waiting]
@@ -134,7 +134,7 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     return count
   }
 
-  /** All that waits, tenant by tenant. */
+  /** All waiting items, tenant by tenant. */
   *[Symbol.iterator](): Iterator<Item> {
     for (const { waiting } of this.#tenants.values()) yield* waiting
   }
@@ -165,14 +165,17 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     return this.#floor
   }
 
-  /** Tenants that have something waiting, the next to be served first. */
+  /** Tenants with waiting items, in the order in which they will be served. */
   #inTurn(): Tenant<Item>[] {
     return [...this.#tenants.values()]
       .filter(({ waiting }) => waiting.size > 0)
       .toSorted((a, b) => tagOf(a) - tagOf(b) || a.lastTurn - b.lastTurn)
   }
 
-  /** Whoever is idle and behind would be lifted to the floor anyway. With nobody active, time starts over. */
+  /**
+   * Drops idle tenants that are behind the floor, to which they would be lifted anyway. With no active tenant,
+   * virtual time restarts.
+   */
   #forgetIdle(): void {
     const floor = this.#least()
     let active = 0
@@ -190,7 +193,7 @@ function isActive({ waiting, running }: Tenant<unknown>): boolean {
   return waiting.size + running.size > 0
 }
 
-/** Among equal tags, whoever had a turn longest ago is next. */
+/** Among equal tags, the tenant whose last turn was longest ago is next. */
 function tagOf({ settled, charged }: Tenant<unknown>): number {
   return settled + charged
 }

@@ -11,7 +11,7 @@ import {
 /** The name of a tensor in the graph. */
 export type Value = string & { readonly __value: unique symbol }
 
-/** Writes bytes of one external initializer, `at` counted from its start. */
+/** Writes bytes of one external initializer; `at` counts from its start. */
 type WriteBytes = (tensor: Value, at: number, bytes: Uint8Array) => Promise<void>
 
 /** Produces the bytes of one or more external initializers when the weights file is written. */
@@ -26,24 +26,24 @@ export interface BuiltGraph {
   readonly weightBytes: number
 }
 
-/** Page size: ONNX Runtime maps the weights file, and maps begin on pages. */
+/** Page size: ONNX Runtime maps the weights file, and mappings begin on page boundaries. */
 const weightAlignment = 4096
 
-/** Element type and shape; unknown lengths have names. */
+/** Element type and shape; unknown dimensions have names. */
 export type ValueType = Pick<ValueSpec, 'type' | 'dims'>
 
 interface NodeOptions {
   readonly domain?: string
   readonly attributes?: Readonly<Record<string, Attribute>>
   readonly outputs?: number
-  /** Last part of the node's name; the operator's name unless given. */
+  /** Last part of the node's name; defaults to the operator's name. */
   readonly name?: string
 }
 
 /**
- * Collects an ONNX graph. Names are paths of the scopes they were made in (`/layers.3/moe/router/Gemm`), unique by
- * construction. External initializers get aligned offsets in the order they are declared, so the same calls
- * always give the same weights file.
+ * Collects an ONNX graph. Names are paths of the scopes they are made in (`/layers.3/moe/router/Gemm`), unique by
+ * construction. External initializers get aligned offsets in the order of their declaration, so the same calls always
+ * produce the same weights file.
  */
 export class GraphBuilder {
   readonly #name: string
@@ -61,7 +61,7 @@ export class GraphBuilder {
     this.#name = name
   }
 
-  /** Everything declared inside `build` is named below `name`. */
+  /** Everything declared inside `build` gets a name below `name`. */
   scope<Result>(name: string, build: () => Result): Result {
     const outer = this.#scope
     this.#scope = `${outer}/${name}`
@@ -102,7 +102,7 @@ export class GraphBuilder {
     return this.#small('uint8', dims, Uint8Array.from(values))
   }
 
-  /** Declares an initializer of the weights file; a fill must write all its bytes. */
+  /** Declares an initializer of the weights file, all of whose bytes a fill must write. */
   external(name: string, type: ElementType, dims: readonly number[]): Value {
     const value = this.#unique(name)
     const byteLength = dims.reduce((product, size) => product * size, elementTypes[type].bytes)
@@ -135,9 +135,9 @@ export class GraphBuilder {
   }
 
   /**
-   * A branch for `If`: what `build` adds runs only when the branch is taken. It may use all values made so far; outside,
-   * only the values it returns and the weights it declares are known. No weights in a branch of a branch: ONNX Runtime
-   * 1.30 would bring them into the form its products read at every run, instead of once.
+   * A branch for `If`: what `build` adds runs only when the branch is taken. It may use every value made so far;
+   * outside it, only the values it returns and the weights it declares are visible. A nested branch must not declare
+   * weights: ONNX Runtime 1.30 would repack them for its products at every run instead of once.
    * @param outputs types of the branch's values
    */
   branch(name: string, outputs: readonly ValueType[], build: () => readonly Value[]): GraphSpec {
@@ -159,7 +159,7 @@ export class GraphBuilder {
     }
   }
 
-  /** A branch can give out only what an operator inside it has made. */
+  /** A branch can only return what an operator inside it has made. */
   #madeHere(value: Value): Value {
     if (this.#nodes.some(({ outputs }) => outputs.includes(value))) return value
     return this.node('Identity', [value])[0]!
@@ -179,7 +179,7 @@ export class GraphBuilder {
     }
   }
 
-  /** A tensor kept in the graph file itself. */
+  /** A tensor stored in the graph file itself. */
   #small(type: ElementType, dims: readonly number[], values: NodeJS.TypedArray): Value {
     const name = this.#unique(type)
     this.#initializers.push({ name, type, dims, raw: new Uint8Array(values.buffer) })

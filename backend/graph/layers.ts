@@ -23,15 +23,15 @@ import {
   type WeightSource,
 } from './weight-source.ts'
 
-/** How linear layers keep their weights, and which products they are. */
+/** How linear layers store their weights, and which operators multiply by them. */
 export type WeightForm =
   | { readonly kind: 'f32' }
-  /** 8 bits, a scale for each block along the input, of weights and of activations alike. */
+  /** 8 bits, with one scale per block along the input, for weights and activations alike. */
   | { readonly kind: 'q8-blocks'; readonly blockSize: number }
-  /** 8 bits, a scale for each output and for each row of activations: coarser, and faster for many rows. */
+  /** 8 bits, with one scale per output and one per activation row: coarser, and faster for many rows. */
   | { readonly kind: 'q8-rows' }
 
-/** Products of the same x by several weights: what they need of x is computed once. */
+/** Products of the same x with several weights; what they need of x is computed once. */
 export function linears(
   g: GraphBuilder,
   x: Value,
@@ -43,9 +43,9 @@ export function linears(
 }
 
 /**
- * x w^T for x [heads, rows, in], each head by a weight of its own. In 8 bits always with a scale a row: that form has one
- * operator for all heads.
- * @param weights [out, in], one a head
+ * x w^T for x [heads, rows, in], with a separate weight for each head. The 8-bit form always has one scale per row,
+ * because only that form has one operator for all heads.
+ * @param weights [out, in], one per head
  */
 export function headLinear(
   g: GraphBuilder,
@@ -155,7 +155,7 @@ export function rmsNorm(
   )
 }
 
-/** down(silu(gate) * up), gate and up computed by one product of their stacked weights. */
+/** down(silu(gate) * up), where one product of the stacked weights computes gate and up. */
 export function swiGlu(g: GraphBuilder, gateUp: Value, width: number): Value {
   const [gate, up] = split(g, gateUp, [width, width], -1) as [Value, Value]
   return mul(g, silu(g, gate), up)

@@ -14,14 +14,14 @@ export type Attribute =
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'ints'; readonly value: readonly number[] }
-  /** A branch of `If`: it has no inputs, and sees the values of the graph around it. */
+  /** A branch of `If`: it has no inputs, and can use the values of the surrounding graph. */
   | { readonly kind: 'graph'; readonly value: GraphSpec }
 
 export interface NodeSpec {
   readonly name: string
   readonly opType: string
   readonly domain: string
-  /** '' stands for an optional input that is left out. */
+  /** '' stands for an omitted optional input. */
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly attributes: Readonly<Record<string, Attribute>>
@@ -34,7 +34,7 @@ export interface ValueSpec {
   readonly dims: readonly (number | string)[]
 }
 
-/** An initializer kept in the graph file (`raw`) or in the weights file (`offset`, bytes). */
+/** An initializer in the graph file (`raw`) or in the weights file (`offset`, bytes). */
 export type InitializerSpec = (TensorSpec & { readonly raw: Uint8Array }) | ExternalInitializer
 
 interface TensorSpec {
@@ -57,7 +57,10 @@ export interface GraphSpec {
   readonly initializers: readonly InitializerSpec[]
 }
 
-/** Opset 21 has every standard operator used; the contrib operators of ONNX Runtime are version 1. IR 10 goes with it. */
+/**
+ * Opset 21 has every standard operator used here; the contrib operators of ONNX Runtime are version 1. Opset 21 goes
+ * with IR 10.
+ */
 const irVersion = 10
 const opsets = [
   { domain: '', version: 21 },
@@ -125,7 +128,7 @@ for (const [message, fields] of Object.entries(schema)) {
 }
 const modelProto = root.lookupType('ModelProto')
 
-/** Serialises a graph as an ONNX ModelProto whose large initializers live in `weightsFile`, beside the graph file. */
+/** Serialises a graph as an ONNX ModelProto whose large initializers are in `weightsFile`, next to the graph file. */
 export function encodeModel(graph: GraphSpec, weightsFile: string): Uint8Array {
   return modelProto
     .encode({

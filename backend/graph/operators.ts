@@ -1,7 +1,7 @@
 import type { GraphBuilder, Value, ValueType } from './graph-builder.ts'
 import type { Attribute } from './onnx-proto.ts'
 
-/** One function per ONNX operator used; arguments in the operator's own order, results as values. */
+/** One function per ONNX operator; arguments in the operator's own order, results as values. */
 
 const contrib = 'com.microsoft'
 const int = (value: number): Attribute => ({ kind: 'int', value })
@@ -96,7 +96,7 @@ export function matMulNBits(
   })
 }
 
-/** The largest of several numbers, element by element. */
+/** Element-wise maximum of several tensors. */
 export function max(g: GraphBuilder, values: readonly Value[]): Value {
   return single(g, 'Max', values)
 }
@@ -105,7 +105,7 @@ export function neg(g: GraphBuilder, x: Value): Value {
   return single(g, 'Neg', [x])
 }
 
-/** Largest value along the last axis, which stays with length 1. */
+/** Largest value along the last axis, which is kept with length 1. */
 export function reduceMax(g: GraphBuilder, x: Value): Value {
   return single(g, 'ReduceMax', [x, g.int64s([-1])], { attributes: { keepdims: int(1) } })
 }
@@ -114,12 +114,12 @@ export function reduceMin(g: GraphBuilder, x: Value): Value {
   return single(g, 'ReduceMin', [x, g.int64s([-1])], { attributes: { keepdims: int(1) } })
 }
 
-/** round(x / scale) + zeroPoint, kept within 0 and 255. */
+/** round(x / scale) + zeroPoint, clamped to 0..255. */
 export function quantizeLinear(g: GraphBuilder, x: Value, scale: Value, zeroPoint: Value): Value {
   return single(g, 'QuantizeLinear', [x, scale, zeroPoint])
 }
 
-/** (a - zeroPoint) w scaled by aScale and, column by column, by wScale: a uint8 [M, K], w int8 [K, N]. */
+/** (a - zeroPoint) w, scaled by aScale and per column by wScale: a uint8 [M, K], w int8 [K, N]. */
 export function matMulIntegerToFloat(
   g: GraphBuilder,
   a: { values: Value; scale: Value; zeroPoint: Value },
@@ -140,7 +140,7 @@ export function greater(g: GraphBuilder, a: Value, b: Value): Value {
 }
 
 /**
- * The values of one of two branches, of which only the one that is taken runs.
+ * The values of one of two branches; only the branch taken runs.
  * @param condition bool [1]
  * @param outputs types of the values, the same for both branches
  */
@@ -203,7 +203,7 @@ export function skipSimplifiedLayerNormalization(
   return { normalized: outputs[0]!, sum: outputs[3]! }
 }
 
-/** Rotates adjacent pairs of x [1, tokens, heads * dim] by cos/sin [positions, dim / 2] at `positions`. */
+/** Rotates adjacent pairs of x [batch, tokens, heads * dim] by cos/sin [positions, dim / 2] at `positions`. */
 export function rotaryEmbedding(
   g: GraphBuilder,
   x: Value,
@@ -217,7 +217,7 @@ export function rotaryEmbedding(
   })
 }
 
-/** Full (bidirectional) attention; q, k, v [1, tokens, heads * dim], scale 1 / sqrt(dim). */
+/** Full (bidirectional) attention; q, k, v [batch, tokens, heads * dim], scale 1 / sqrt(dim). */
 export function multiHeadAttention(
   g: GraphBuilder,
   q: Value,
@@ -243,7 +243,10 @@ export function concat(g: GraphBuilder, parts: readonly Value[], axis: number): 
   return single(g, 'Concat', parts, { attributes: { axis: int(axis) } })
 }
 
-/** Splits along `axis` into pieces whose lengths are known now (numbers) or at run time (a value and their count). */
+/**
+ * Splits along `axis` into pieces whose lengths are known at build time (numbers) or at run time (a value and their
+ * count).
+ */
 export function split(
   g: GraphBuilder,
   x: Value,
@@ -264,7 +267,7 @@ export function gatherElements(g: GraphBuilder, x: Value, indices: Value, axis: 
   return single(g, 'GatherElements', [x, indices], { attributes: { axis: int(axis) } })
 }
 
-/** @param reduction whether an update takes the place of what stands at its index, or is added to it */
+/** @param reduction whether an update replaces the value at its index or is added to it */
 export function scatterElements(
   g: GraphBuilder,
   x: Value,
@@ -277,7 +280,7 @@ export function scatterElements(
   return single(g, 'ScatterElements', [x, indices, updates], { attributes })
 }
 
-/** The indices that sort x [n] from the least; equal values keep their order. @param n int64 [1] */
+/** The indices that sort x [n] in ascending order; equal values keep their order. @param n int64 [1] */
 export function ascendingOrder(g: GraphBuilder, x: Value, n: Value): Value {
   const attributes = { axis: int(0), largest: int(0), sorted: int(1) }
   return g.node('TopK', [x, n], { outputs: 2, attributes })[1]!
@@ -288,7 +291,7 @@ export function shareOfSum(g: GraphBuilder, x: Value): Value {
   return single(g, 'LpNormalization', [x], { attributes: { p: int(1), axis: int(-1) } })
 }
 
-/** Indices of the k largest along the last axis; ties give the lower index. */
+/** Indices of the k largest along the last axis; of equal values, the lower index comes first. */
 export function topKIndices(g: GraphBuilder, x: Value, k: number): Value {
   const attributes = { axis: int(-1), largest: int(1), sorted: int(0) }
   return g.node('TopK', [x, g.int64s([k])], { outputs: 2, attributes })[1]!
@@ -321,7 +324,7 @@ export function expand(g: GraphBuilder, value: Value, shape: Value): Value {
   return single(g, 'Expand', [value, shape])
 }
 
-/** Keeps what lies strictly above the diagonal of a matrix, zero elsewhere. */
+/** Keeps the values strictly above the diagonal of a matrix; the rest become zero. */
 export function aboveDiagonal(g: GraphBuilder, x: Value): Value {
   return single(g, 'Trilu', [x, g.int64s([1], [])], { attributes: { upper: int(1) } })
 }

@@ -1,4 +1,4 @@
-/** 8-bit weights as `com.microsoft.MatMulNBits` reads them: symmetric, one float32 scale a block, zero point 128. */
+/** 8-bit weights as `com.microsoft.MatMulNBits` reads them: symmetric, one float32 scale per block, zero point 128. */
 export interface QuantizedBlocks {
   /** [rows, blocks, blockSize], unsigned; the last block of a row is padded with zero weights. */
   readonly values: Uint8Array
@@ -6,7 +6,7 @@ export interface QuantizedBlocks {
   readonly scales: Float32Array
 }
 
-/** What an unsigned level of 0 is stored as. */
+/** The stored, unsigned form of the level 0. */
 export const zeroPoint = 128
 /** Largest magnitude of a quantised weight; -128 stays unused so that the range is symmetric. */
 export const maxLevel = 127

@@ -13,22 +13,22 @@ import {
 import { maxLevel, quantizeBlocks, zeroPoint } from './quantize.ts'
 import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
-/** Below any activation that matters; a row of zeros must not be divided by 0. */
+/** Smaller than any activation that matters; prevents a row of zeros from being divided by 0. */
 const leastMagnitude = 1e-20
 
-/** Rows of activations in 8 bits, to be multiplied by any number of weights. */
+/** Activation rows in 8 bits, to be multiplied by any number of weights. */
 export interface QuantizedActivations {
   /** uint8 [...heads, rows, in] */
   readonly values: Value
-  /** [...heads, rows, 1]: what the highest level stands for */
+  /** [...heads, rows, 1]: the value of the highest level */
   readonly magnitudes: Value
 }
 
-/** One step of a level, in parts of a row's magnitude. */
+/** Difference between two levels, as a fraction of a row's magnitude. */
 const levelSize = 1 / maxLevel
 
 /**
- * Rows in 8 bits, with one scale for each, found while running:
+ * Quantises rows to 8 bits, with one scale per row determined at run time:
  *
  *     m = max |x|,  q = round(127 x / m) + 128
  *
@@ -40,7 +40,7 @@ export function quantizeActivations(
   heads?: number,
 ): QuantizedActivations {
   const largest = max(g, [reduceMax(g, x), neg(g, reduceMin(g, x)), g.float32s([leastMagnitude])])
-  // Of no rows, ONNX Runtime 1.30 reduces nothing: without this the shape would be that of x.
+  // For zero rows ONNX Runtime 1.30 does not reduce: without this the shape would be that of x.
   const magnitudes = reshape(g, largest, heads === undefined ? [-1, 1] : [heads, -1, 1])
   const parts = div(g, x, magnitudes)
   const values = quantizeLinear(g, parts, g.float32s([levelSize], []), g.uint8s([zeroPoint], []))
@@ -48,9 +48,9 @@ export function quantizeActivations(
 }
 
 /**
- * x w^T in 8 bits, with one scale for each row of x and one for each row of w: y = m t / 127 ((q - 128) w_q). The operator
- * takes a single scale for all of q, so the rows' own are multiplied in afterwards. Sums are of whole numbers, hence exact: a row
- * comes out the same in any company.
+ * x w^T in 8 bits, with one scale per row of x and one per row of w: y = m t / 127 ((q - 128) w_q). The operator
+ * takes a single scale for all of q, so the scales of the rows are multiplied in afterwards. Sums are of integers and
+ * therefore exact: the result of a row does not depend on the rows around it.
  * @param weight [out, in], as checkpoints store it
  */
 export function rowProduct(g: GraphBuilder, x: QuantizedActivations, weight: WeightSource): Value {
@@ -58,8 +58,8 @@ export function rowProduct(g: GraphBuilder, x: QuantizedActivations, weight: Wei
 }
 
 /**
- * The same for x [heads, rows, in], each head by a weight of its own, in one operator.
- * @param weights [out, in], one a head
+ * The same for x [heads, rows, in], with a separate weight for each head, in one operator.
+ * @param weights [out, in], one per head
  */
 export function headProduct(
   g: GraphBuilder,
@@ -81,8 +81,8 @@ function scaledProduct(g: GraphBuilder, x: QuantizedActivations, weights: Quanti
 }
 
 /**
- * int8 [...heads, in, out], as the operator reads it, and scales [...heads, 1, out]. The bytes of one matrix are held while
- * it is turned.
+ * int8 [...heads, in, out], as the operator reads it, and scales [...heads, 1, out]. Only one matrix at a time is
+ * held in memory, for transposing.
  */
 function rowQuantizedWeights(
   g: GraphBuilder,

@@ -1,10 +1,10 @@
 /**
- * A float matrix that exists somewhere (a checkpoint file, a generator) and is read by rows, so that a graph can be
- * built, and its weights written, without holding them. A vector is a matrix with one row less: dims [n] reads as
- * n rows of one value.
+ * A float matrix stored somewhere (a checkpoint file, a generator) and read by rows, so that a graph can be built and
+ * its weights written without holding them in memory. A vector is a matrix with one column: dims [n] reads as n rows
+ * of one value.
  */
 export interface WeightSource {
-  /** [rows, ...]: row-major, `rowSize` values a row. */
+  /** [rows, ...]: row-major, `rowSize` values per row. */
   readonly dims: readonly number[]
   /** Values of rows [start, start + count). The caller owns the array. */
   readRows(start: number, count: number): Promise<Float32Array>
@@ -23,7 +23,7 @@ const valuesPerRead = 4 * 1024 * 1024
 
 /**
  * Rows from first to last, a bounded number at a time.
- * @throws {RangeError} when a weight is NaN or infinite: it would silence a whole model
+ * @throws {RangeError} when a weight is NaN or infinite, since it would spread through all activations
  */
 export async function* readInChunks(
   source: WeightSource,
@@ -37,7 +37,7 @@ export async function* readInChunks(
   }
 }
 
-/** The same memory as bytes. */
+/** The same memory, viewed as bytes. */
 export function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
@@ -111,7 +111,10 @@ export function reshaped(source: WeightSource, dims: readonly number[]): WeightS
   }
 }
 
-/** A matrix [rows, columns] as [columns, rows]. Reads the whole source: for matrices that fit in memory easily. */
+/**
+ * A matrix [rows, columns] as [columns, rows]. Reads the whole source, so use it only for matrices that easily fit in
+ * memory.
+ */
 export function transposed(source: WeightSource): WeightSource {
   const rows = rowCount(source)
   const columns = rowSize(source)

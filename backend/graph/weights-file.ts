@@ -2,12 +2,12 @@ import { createHash, type Hash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 
 /**
- * Bytes of a file that share one digest: parts are checked side by side on all cores, and a damaged one says where. The
- * real model's decoder has about a thousand.
+ * Bytes of a file that share one digest. Parts are verified in parallel on all cores, and a damaged part shows where
+ * the damage is. The real model's decoder has about a thousand parts.
  */
 export const digestPartBytes = 16 * 1024 * 1024
 
-/** What a file must hold. */
+/** Expected content of a file. */
 export interface FileDigest {
   readonly bytes: number
   /** SHA-256 of each `digestPartBytes`, in hexadecimal; the last part may be shorter. */
@@ -15,22 +15,22 @@ export interface FileDigest {
 }
 
 export interface WriteOptions {
-  /** How many bytes were written, as they are. */
+  /** Called with the number of bytes just written. */
   readonly onBytes?: (count: number) => void
-  /** Ends the writing with its reason. */
+  /** Aborts writing with its reason. */
   readonly signal?: AbortSignal
 }
 
 /**
- * Writes a file in pieces and digests it on the way. The digests are of what was meant to be written, not of what the
- * disk made of it. Pieces may come in any order; those ahead of their turn are held in memory until it comes.
+ * Writes a file in pieces and computes its digest along the way. The digest is that of the intended content, not of
+ * what the disk stored. Pieces may arrive in any order; early ones are held in memory until their turn.
  */
 export class WeightsFile {
   readonly #file: FileHandle
   readonly #early = new Map<number, Uint8Array>()
   readonly #parts: string[] = []
   #part: Hash = createHash('sha256')
-  /** Bytes digested so far: all before this position have been written. */
+  /** Bytes digested so far: everything before this position has been written. */
   #position = 0
 
   private constructor(file: FileHandle) {
@@ -41,7 +41,7 @@ export class WeightsFile {
     return new WeightsFile(await open(path, 'w'))
   }
 
-  /** @throws {RangeError} when the bytes begin before the end of what was written without a gap */
+  /** @throws {RangeError} when the bytes overlap what was already written without a gap */
   async write(position: number, bytes: Uint8Array): Promise<void> {
     if (position < this.#position) throw new RangeError(`byte ${position} is written twice`)
     if (position === this.#position) this.#digest(bytes)
@@ -49,7 +49,7 @@ export class WeightsFile {
     await this.#store(position, bytes)
   }
 
-  /** Makes the file durable. @throws {RangeError} when bytes are missing between the first and the last */
+  /** Makes the file durable. @throws {RangeError} when bytes are missing in between */
   async finish(): Promise<FileDigest> {
     if (this.#early.size > 0) throw new RangeError(`byte ${this.#position} was never written`)
     await this.#file.sync()
@@ -86,7 +86,7 @@ export class WeightsFile {
     this.#part = createHash('sha256')
   }
 
-  /** A disk that is nearly full takes less than it is given, without an error. */
+  /** A disk that is nearly full takes fewer bytes than it is given, without an error. */
   async #store(position: number, bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
       const left = bytes.length - done

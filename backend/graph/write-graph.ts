@@ -1,7 +1,7 @@
 import type { BuiltGraph, Value } from './graph-builder.ts'
 import { WeightsFile, type FileDigest, type WriteOptions } from './weights-file.ts'
 
-/** Where an external initializer lies in the file. */
+/** Where an external initializer is stored in the file. */
 interface Place {
   readonly name: string
   readonly offset: number
@@ -10,9 +10,9 @@ interface Place {
 }
 
 /**
- * Writes a graph's external initializers, each at its offset, by running its fills one after the other; memory stays
- * at what one fill holds.
- * @throws {RangeError} when a fill writes too much, too little or elsewhere
+ * Writes a graph's external initializers, each at its offset, by running its fills one after the other. Memory use is
+ * bounded by what one fill holds.
+ * @throws {RangeError} when a fill writes too much, too little or in the wrong place
  */
 export async function writeWeights(
   graph: BuiltGraph,
@@ -49,7 +49,7 @@ function placesOf(graph: BuiltGraph): Map<string, Place> {
   return places
 }
 
-/** Zeros between tensors, which begin at aligned offsets. */
+/** Writes zeros between tensors, which begin at aligned offsets. */
 async function writeGaps(file: WeightsFile, places: readonly Place[]): Promise<void> {
   let end = 0
   for (const { offset, byteLength } of places) {

@@ -5,10 +5,10 @@ import type { HubModel } from './list-model.ts'
 import type { PartialFile, Piece } from './partial-file.ts'
 import { PassingError, Retries, type RetryPolicy } from './retry.ts'
 
-/** Exchanges at the same time: storage gives a single one a tenth of a fast line. */
+/** Simultaneous exchanges: the storage limits a single one to a tenth of a fast line. */
 const parallelExchanges = 8
 
-/** How often a file may turn out to be another, or damaged, before that is said. */
+/** How many times a file may turn out to have changed, or to be damaged, before that becomes an error. */
 const maxRestarts = 3
 
 interface DownloadOptions {
@@ -16,14 +16,15 @@ interface DownloadOptions {
   readonly model: HubModel
   readonly files: readonly PartialFile[]
   readonly retry: RetryPolicy
-  /** Bytes that have come; negative when bytes must come again. */
+  /** Called with the number of bytes received; negative when bytes must be fetched again. */
   readonly onBytes: (count: number) => void
   readonly signal: AbortSignal
 }
 
 /**
- * Brings the files, many pieces at a time, until each has its name. What has come stays when it ends early.
- * @throws {HubError} when it cannot be gone on with
+ * Downloads the files, many pieces at a time, until each is complete under its name. On an early end the bytes
+ * received are kept.
+ * @throws {HubError} when the download cannot continue
  */
 export async function downloadFiles(options: DownloadOptions): Promise<void> {
   const ending = new AbortController()
@@ -37,7 +38,7 @@ export async function downloadFiles(options: DownloadOptions): Promise<void> {
       throw error
     }
   })
-  // All are waited for: none may write when its file is closed.
+  // Wait for all of them: none may still be writing when its file is closed.
   await Promise.allSettled(workers)
   await Promise.all(options.files.map((file) => file.close()))
   signal.throwIfAborted()
@@ -47,7 +48,7 @@ class Download {
   readonly #options: DownloadOptions
   readonly #queue: Piece[]
   readonly #restarts = new Map<PartialFile, number>()
-  /** Files that are checked, or have been. */
+  /** Files whose check is running or done. */
   readonly #checked = new Set<PartialFile>()
 
   constructor(options: DownloadOptions) {
@@ -55,7 +56,7 @@ class Download {
     this.#queue = options.files.flatMap((file) => file.pieces())
   }
 
-  /** Takes one piece after the other until none is left. */
+  /** Downloads one piece after the other until none is left. */
   async work(): Promise<void> {
     for (const file of this.#options.files) await this.#finishIfComplete(file)
     for (;;) {
@@ -77,7 +78,7 @@ class Download {
     }
   }
 
-  /** One try: takes what comes of a piece, up to its end or until the connection breaks. */
+  /** One attempt: takes what arrives of a piece, until its end or until the connection breaks. */
   async #exchange(piece: Piece, retries: Retries): Promise<void> {
     const { file } = piece
     if (!file.ranged) this.#options.onBytes(-file.rewind())
@@ -108,7 +109,7 @@ class Download {
     const { path } = file.hub
     const url = `${client.endpoint}/${model.repo}/resolve/${model.commit}/${encodeURIComponent(path)}`
     const headers = {
-      // Compressed bytes would be none of the file's.
+      // A compressed body would not be a range of the file.
       'accept-encoding': 'identity',
       range: `bytes=${from}-${to - 1}`,
       ...(file.etag !== undefined && { 'if-range': file.etag }),
@@ -116,7 +117,7 @@ class Download {
     return client.get(url, headers, { what: path, signal })
   }
 
-  /** Whether the answer is what was asked for. If not, the file is begun anew in a way that suits what came. */
+  /** Whether the answer is what was requested. If not, the file is restarted in the way the answer calls for. */
   #fits(response: Response, { file, ...piece }: Piece): boolean {
     const { from, to } = file.rangeOf({ file, ...piece })
     const tag = strongTag(response)
@@ -154,7 +155,7 @@ class Download {
   }
 }
 
-/** A weak tag says that two contents mean the same, not that their bytes are. */
+/** A weak tag says that two contents are equivalent, not that their bytes are equal. */
 function strongTag(response: Response): string | undefined {
   const tag = response.headers.get('etag')
   return tag === null || tag.startsWith('W/') ? undefined : tag

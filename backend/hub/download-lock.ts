@@ -7,8 +7,8 @@ import { HubError } from './hub-error.ts'
 const fileName = 'download.lock'
 
 /**
- * Keeps two processes from downloading into one folder. A lock of a process that is gone is taken over.
- * @returns a function that unlocks
+ * Keeps two processes from downloading into the same folder. The lock of a process that is gone is taken over.
+ * @returns a function that releases the lock
  * @throws {HubError} when another process holds it
  */
 export async function lockDownload(folder: string): Promise<() => Promise<void>> {

@@ -15,7 +15,7 @@ import { hubFileSchema, listModel, type HubModel } from './list-model.ts'
 import { PartialFile } from './partial-file.ts'
 import { defaultRetryPolicy, PassingError, type RetryPolicy } from './retry.ts'
 
-/** Milliseconds between two savings of how far a download is: what has to come again after a crash. */
+/** Milliseconds between two saves of the download's state: what a crash can cost. */
 const saveIntervalMs = 1_000
 
 const recordFile = 'hub.json'
@@ -32,19 +32,19 @@ export type HubRecord = z.infer<typeof recordSchema>
 
 export interface DownloadModelOptions {
   readonly settings: Pick<HubSettings, 'endpoint' | 'token'>
-  /** Each model gets a folder in it. */
+  /** Each model gets a subfolder here. */
   readonly checkpointsDir: string
-  /** Lines for the operator. */
+  /** Receives lines for the operator. */
   readonly report: Report
-  /** Milliseconds between two lines about progress. */
+  /** Milliseconds between two progress lines. */
   readonly reportIntervalMs?: number
   readonly signal: AbortSignal
   readonly retry?: RetryPolicy
-  /** Bytes asked for at once; for tests. */
+  /** Bytes requested at once; set by tests. */
   readonly pieceBytes?: number
 }
 
-/** @returns undefined when the folder was not downloaded, or not to its end */
+/** @returns undefined when the folder was not downloaded, or not completely */
 export async function readHubRecord(folder: string): Promise<HubRecord | undefined> {
   const text = await readFile(path.join(folder, recordFile), 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
@@ -52,8 +52,8 @@ export async function readHubRecord(folder: string): Promise<HubRecord | undefin
 }
 
 /**
- * Downloads a model, going on where an earlier try ended, or brings a downloaded one up to date. Its folder appears
- * whole: every file with the hash the hub gives it.
+ * Downloads a model, continuing an earlier attempt, or brings a downloaded one up to date. Its folder appears only
+ * when complete: every file with the hash stated by the hub.
  * @returns the folder
  * @throws {HubError} saying what the operator can do
  */
@@ -94,7 +94,7 @@ interface Bringing extends DownloadModelOptions {
   readonly client: HubClient
   readonly model: HubModel
   readonly retry: RetryPolicy
-  /** An older version of the same model, whose unchanged files need not come again. */
+  /** An older version of the same model, whose unchanged files need not be downloaded again. */
   readonly known: { readonly folder: string; readonly record: HubRecord | undefined }
 }
 
@@ -132,7 +132,7 @@ async function bringFiles(partial: string, bringing: Bringing): Promise<void> {
   progress.end()
 }
 
-/** A file of the older version that is the same in the new one becomes part of it. */
+/** Reuses a file of the older version that is the same in the new one. */
 async function reuse(
   partial: string,
   file: PartialFile,
@@ -160,7 +160,7 @@ function saveRepeatedly(state: DownloadState): { readonly end: () => Promise<voi
   }
 }
 
-/** What an earlier try left of another commit, and the state of the download. */
+/** Removes what an earlier attempt left of another commit, and the state of the download. */
 async function removeOthers(folder: string, { files }: HubModel): Promise<void> {
   const own = new Set(files.map((file) => file.path))
   for (const name of await readdir(folder)) {

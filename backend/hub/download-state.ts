@@ -5,31 +5,31 @@ import { writePrivateFile } from '../../shared/node/private-file.ts'
 import type { HubFile } from './list-model.ts'
 
 /**
- * Bytes asked for at once: enough that asking costs nothing, and few enough that every connection has work to the end.
- * The real model has about 500 pieces.
+ * Bytes requested at once: enough that the cost of a request does not matter, and little enough that every connection
+ * has work until the end. The real model has about 500 pieces.
  */
 const defaultPieceBytes = 64 * 1024 * 1024
 
 const fileStateSchema = z.object({
   hash: z.string(),
-  /** What the storage calls this content; another tag means another content. */
+  /** The storage's name for this content; a different tag means different content. */
   etag: z.string().optional(),
-  /** Bytes that are there of each piece, from its beginning. */
+  /** Bytes present of each piece, from its beginning. */
   done: z.array(z.int().min(0)),
-  /** Whole, checked and under its own name. */
+  /** Complete, checked and under its own name. */
   finished: z.boolean(),
 })
 export type FileState = z.infer<typeof fileStateSchema>
 
 const stateSchema = z.object({
-  /** Bytes of a piece; with others, what is there of each means something else. */
+  /** Bytes of a piece; `done` is only meaningful for this size. */
   pieceBytes: z.int().min(1),
   files: z.record(z.string(), fileStateSchema),
 })
 
 const fileName = 'download.json'
 
-/** How far a download is, in a file beside it. */
+/** The progress of a download, in a file next to it. */
 export class DownloadState {
   readonly pieceBytes: number
   readonly #folder: string
@@ -41,7 +41,7 @@ export class DownloadState {
     this.#files = files
   }
 
-  /** Begins anew where there is no readable state. */
+  /** Starts with an empty state where there is no readable one. */
   static async read(folder: string, pieceBytes = defaultPieceBytes): Promise<DownloadState> {
     const text = await readFile(path.join(folder, fileName), 'utf8').catch(() => '{}')
     const state = parse(text)
@@ -49,7 +49,7 @@ export class DownloadState {
     return new DownloadState(folder, pieceBytes, files)
   }
 
-  /** The state of a file; from its beginning when its content is not what was being downloaded. */
+  /** The state of a file; reset when its content is not what was being downloaded. */
   of({ path: name, bytes, hash }: HubFile): FileState {
     const known = this.#files[name]
     const pieces = Math.ceil(bytes / this.pieceBytes)
@@ -59,7 +59,7 @@ export class DownloadState {
     return fresh
   }
 
-  /** In one step: an interruption leaves the state as it was a moment ago. */
+  /** Saves atomically: after an interruption the previous state is intact. */
   save(): Promise<void> {
     const text = JSON.stringify({ pieceBytes: this.pieceBytes, files: this.#files })
     return writePrivateFile(path.join(this.#folder, fileName), text)

@@ -11,9 +11,9 @@ interface FindOptions extends DownloadModelOptions {
 }
 
 /**
- * The folder MODEL_PATH means on this machine: the one it names; or, given a name on the hub, the one that this server
- * has downloaded, or a snapshot in the hub's own cache.
- * @returns undefined for a name on the hub that is not here
+ * The folder on this machine that MODEL_PATH refers to: the folder it names; or, for a name on the hub, the one this
+ * server has downloaded, or a snapshot in the hub's own cache.
+ * @returns undefined for a name on the hub that is not on this machine
  */
 export async function findLocalModel(
   modelPath: string,
@@ -27,8 +27,8 @@ export async function findLocalModel(
 }
 
 /**
- * The same, downloading what is not here.
- * @throws {HubError} when that is forbidden or fails
+ * The same, but downloads a missing model.
+ * @throws {HubError} when downloading is forbidden or fails
  */
 export async function findModel(modelPath: string, options: FindOptions): Promise<string> {
   const { settings, checkpointsDir } = options

@@ -8,9 +8,9 @@ import { requiredFiles } from './list-model.ts'
 const commitPattern = /^[\da-f]{40}$/
 
 /**
- * The snapshot of a model that the hub's own tools have downloaded: `models--owner--name/snapshots/<commit>`, with
+ * The snapshot of a model downloaded by the hub's own tools: `models--owner--name/snapshots/<commit>`, with
  * `refs/<revision>` naming the commit (huggingface.co/docs/huggingface_hub, "Manage the cache").
- * @returns its folder, when all that is needed is there
+ * @returns its folder, when all required files are there
  */
 export async function findInHubCache(
   cacheDir: string,
@@ -25,7 +25,7 @@ export async function findInHubCache(
   return (await hasAllFiles(snapshot)) ? snapshot : undefined
 }
 
-/** Files there are links to blobs; one to a blob that is gone does not exist. */
+/** Files in a snapshot are links to blobs; a link to a missing blob does not exist. */
 async function hasAllFiles(folder: string): Promise<boolean> {
   const weights = await weightFileNames(folder).catch(() => undefined)
   if (weights === undefined) return false

@@ -7,14 +7,14 @@ import { PassingError } from './retry.ts'
 const silenceMs = 30_000
 const connectMs = 10_000
 
-/** The hub answers a download with one redirect to its storage, and an old name of a model with one more. */
+/** The hub answers a download with a redirect to its storage, and an old name of a model with another one. */
 const maxRedirects = 5
 
-/** Most of an error's own text that is shown. */
+/** Characters shown of the text of an error response. */
 const maxDetail = 300
 
 /**
- * HTTP exchanges with the hub and with the storage it sends one to. The token goes to the hub's own address only.
+ * HTTP exchanges with the hub and with the storage it redirects to. The token is sent only to the hub's own address.
  * Proxies are those of HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
  */
 export class HubClient {
@@ -35,8 +35,8 @@ export class HubClient {
   }
 
   /**
-   * Follows redirects; answers with 2xx only.
-   * @param what is asked for, as errors name it
+   * Follows redirects; returns successful (2xx) responses only.
+   * @param what is being requested, as errors call it
    * @throws {PassingError} when trying again may help
    * @throws {HubError} when the hub refuses
    */
@@ -97,7 +97,7 @@ export class HubClient {
       const retryAfterMs = retryAfter(response.headers.get('retry-after'))
       return new PassingError(message, retryAfterMs === undefined ? {} : { retryAfterMs })
     }
-    // An address in the storage is valid for a while only; the hub gives out another.
+    // A URL in the storage is valid for a limited time; the hub issues a new one.
     if (!this.#isHub(url)) return new PassingError(message)
     return new HubError(`${message}. ${this.#advice(status)}`)
   }
@@ -121,7 +121,7 @@ export class HubClient {
   }
 }
 
-/** Seconds or a date. @returns milliseconds */
+/** Parses seconds or a date. @returns milliseconds */
 function retryAfter(header: string | null): number | undefined {
   if (header === null) return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000

@@ -1,23 +1,23 @@
 /** A model on the hub, such as `moonshotai/Kimi-VL-A3B-Instruct`, at a branch, tag or commit. */
 export interface HubName {
   readonly repo: string
-  /** `main` unless another was named. */
+  /** `main` unless another one was given. */
   readonly revision: string
 }
 
-/** What the hub allows in names; no part begins with a dot, so that none means another folder. */
+/** Characters that the hub allows in names. No part begins with a dot, so that none can refer to another folder. */
 const part = '[A-Za-z0-9_-][A-Za-z0-9._-]*'
 const namePattern = new RegExp(
   `^(?:https://huggingface\\.co/)?(${part}/${part})(?:(?:@|/tree/)(${part}(?:/${part})*))?/?$`,
 )
 
-/** `owner/name`, `owner/name@revision`, or the address of either in a browser. @returns undefined for anything else */
+/** Parses `owner/name`, `owner/name@revision`, or the web address of either. @returns undefined for anything else */
 export function parseHubName(text: string): HubName | undefined {
   const match = namePattern.exec(text)
   return match === null ? undefined : { repo: match[1]!, revision: match[2] ?? 'main' }
 }
 
-/** A folder name for it: `moonshotai--Kimi-VL-A3B-Instruct`, with `@revision` unless that is main. */
+/** Folder name for the model: `moonshotai--Kimi-VL-A3B-Instruct`, with `@revision` unless that is main. */
 export function folderNameOf({ repo, revision }: HubName): string {
   const name = repo.replace('/', '--')
   return revision === 'main' ? name : `${name}@${revision.replaceAll('/', '--')}`

@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 
-/** The hub's own variables, under the names its other tools know. */
+/** The hub's own variables, under the names its other tools use. */
 export const hubSettingsSchema = z.object({
   HF_ENDPOINT: z
     .url({ protocol: /^https?$/, error: 'expected an address such as https://huggingface.co' })
@@ -21,12 +21,12 @@ export const hubSettingsSchema = z.object({
 
 /** How to reach the hub. */
 export interface HubSettings {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly endpoint: string
   readonly token: string | undefined
-  /** Where the hub's own tools keep what they downloaded. */
+  /** Where the hub's own tools keep their downloads. */
   readonly cacheDir: string
-  /** Nothing may be downloaded. */
+  /** True when nothing may be downloaded. */
   readonly offline: boolean
 }
 

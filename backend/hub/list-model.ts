@@ -8,20 +8,23 @@ import { PassingError, Retries, type RetryPolicy } from './retry.ts'
 export const hubFileSchema = z.object({
   path: z.string(),
   bytes: z.int().min(0),
-  /** Large files have the SHA-256 of their content, small ones the SHA-1 that Git gives them. */
+  /** Large files have the SHA-256 of their content, small ones the SHA-1 of their Git blob. */
   hash: z.object({ algorithm: z.enum(['sha256', 'git-sha1']), value: z.string() }),
 })
 export type HubFile = z.infer<typeof hubFileSchema>
 
 export interface HubModel {
   readonly repo: string
-  /** The commit the revision names now; its files never change. */
+  /** The commit the revision currently refers to; its files never change. */
   readonly commit: string
-  /** Those that this server reads. */
+  /** Only those that this server reads. */
   readonly files: readonly HubFile[]
 }
 
-/** What is read: weights with their index, configuration, tokenizer, image preprocessing. No code, no pictures. The template is for comparison. */
+/**
+ * The files read: weights with their index, configuration, tokenizer, image preprocessing. No code and no pictures.
+ * The template is for comparison.
+ */
 const needed =
   /^(?:[^/]+\.safetensors|model\.safetensors\.index\.json|config\.json|generation_config\.json|preprocessor_config\.json|tokenizer_config\.json|tiktoken\.model|chat_template\.jinja)$/
 
@@ -36,15 +39,15 @@ export const requiredFiles = [
 const commitPattern = /^[\da-f]{40}$/
 
 /**
- * What the hub has under a name.
- * @throws {HubError} when there is no such model, or files are missing that every model here needs
+ * Lists what the hub has under a name.
+ * @throws {HubError} when there is no such model, or when required files are missing
  */
 export async function listModel(
   client: HubClient,
   name: HubName,
   options: { readonly retry: RetryPolicy; readonly signal: AbortSignal },
 ): Promise<HubModel> {
-  // Only downloads need it, and it takes as long to load as the rest of a command.
+  // Loaded lazily: only downloads need it, and it takes as long to load as the rest of a command.
   const { listFiles, modelInfo } = await import('@huggingface/hub')
   const fetch = fetchFor(client, name, options)
   const common = { hubUrl: client.endpoint, fetch }
@@ -89,7 +92,7 @@ function hubFile({ path, size, oid, lfs }: Entry): HubFile {
   throw new HubError(`the hub describes ${path} in a way that is not understood`)
 }
 
-/** The client in the form the hub's library takes; tries again what may pass, answers cut short included. */
+/** The client as a `fetch` function for the hub's library; retries temporary failures, including truncated answers. */
 function fetchFor(
   client: HubClient,
   { repo, revision }: HubName,

@@ -7,15 +7,15 @@ import { HubError } from './hub-error.ts'
 import type { HubFile } from './list-model.ts'
 import { PassingError } from './retry.ts'
 
-/** A stretch of a file that one exchange brings. */
+/** A range of a file, fetched by one exchange. */
 export interface Piece {
   readonly file: PartialFile
   readonly index: number
-  /** Counts how often the file was begun: a piece of an earlier beginning is of no use any more. */
+  /** Counts restarts of the file: a piece from before a restart is useless. */
   readonly beginning: number
 }
 
-/** A file on its way: it has its name when it is whole and its hash is the hub's. */
+/** A file being downloaded. It gets its name once it is complete and its hash matches the hub's. */
 export class PartialFile {
   readonly hub: HubFile
   readonly #folder: string
@@ -23,7 +23,7 @@ export class PartialFile {
   readonly #pieceBytes: number
   #handle: FileHandle | undefined
   #beginning = 0
-  /** False when the server sends whole files only: then there is one piece, and each try begins at 0. */
+  /** False when the server sends whole files only: then there is one piece, and each attempt begins at 0. */
   #ranged = true
 
   constructor(hub: HubFile, place: { readonly folder: string; readonly state: DownloadState }) {
@@ -49,7 +49,7 @@ export class PartialFile {
     if (tag !== undefined) this.#state.etag = tag
   }
 
-  /** Bytes that need not come again. */
+  /** Bytes that need not be fetched again. */
   get doneBytes(): number {
     return this.#state.done.reduce((sum, done) => sum + done, 0)
   }
@@ -72,7 +72,7 @@ export class PartialFile {
     return this.doneBytes === this.hub.bytes
   }
 
-  /** What is left of a piece: bytes [from, to) of the file. */
+  /** The rest of a piece: bytes [from, to) of the file. */
   rangeOf({ index }: Piece): { readonly from: number; readonly to: number } {
     const { bytes } = this.hub
     const from = index * this.#pieceBytes + this.#state.done[index]!
@@ -95,14 +95,14 @@ export class PartialFile {
     if (piece.beginning === this.#beginning) this.#state.done[piece.index]! += bytes.length
   }
 
-  /** Back to the beginning, for a server that sends no parts. @returns the bytes that must come again */
+  /** Starts over, for a server that sends no ranges. @returns the number of bytes to fetch again */
   rewind(): number {
     const { doneBytes } = this
     this.#state.done.fill(0)
     return doneBytes
   }
 
-  /** Forgets what is there. @param ranged whether the server sends parts */
+  /** Discards what is there. @param ranged whether the server sends ranges */
   restart(ranged = this.#ranged): void {
     this.#beginning += 1
     this.#ranged = ranged
@@ -110,7 +110,7 @@ export class PartialFile {
     delete this.#state.etag
   }
 
-  /** Gives the file its name when its hash is right. @returns the hash */
+  /** Gives the file its name if its hash is right. @returns the hash */
   async finish(signal: AbortSignal): Promise<string> {
     const handle = await this.#opened()
     await handle.truncate(this.hub.bytes)
@@ -123,7 +123,7 @@ export class PartialFile {
     return hash
   }
 
-  /** It lies under its name already, from elsewhere. */
+  /** The file is already complete under its name, from another source. */
   markFinished(): void {
     const { bytes } = this.hub
     this.#state.done.forEach((_, index) => {
@@ -138,7 +138,7 @@ export class PartialFile {
     await handle?.close()
   }
 
-  /** The state may know more than there is, where somebody removed a file. */
+  /** The state may claim more than exists, if somebody removed a file. */
   async check(): Promise<void> {
     if (this.finished) {
       if (existsSync(path.join(this.#folder, this.hub.path))) return

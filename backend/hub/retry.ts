@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Something that may work when it is tried again. */
+/** A failure that may go away when the action is retried. */
 export class PassingError extends Error {
   override readonly name = 'PassingError'
   /** Milliseconds the other side asks to wait. */
@@ -13,12 +13,12 @@ export class PassingError extends Error {
 }
 
 export interface RetryPolicy {
-  /** Tries in a row without any progress: with the pauses below, over two minutes without a network. */
+  /** Consecutive attempts without progress: with the pauses below, over two minutes without a network. */
   readonly tries: number
-  /** Milliseconds before the second try; twice as many before each further one. */
+  /** Milliseconds before the second attempt, doubled before each further one. */
   readonly firstPauseMs: number
   readonly longestPauseMs: number
-  /** Milliseconds; who asks for a longer pause than this is not waited for. */
+  /** Milliseconds; a server that asks for a longer pause than this is not waited for. */
   readonly longestRetryAfterMs: number
 }
 
@@ -29,7 +29,7 @@ export const defaultRetryPolicy: RetryPolicy = {
   longestRetryAfterMs: 15 * 60_000,
 }
 
-/** Counts tries that brought nothing, and waits between them. */
+/** Counts attempts without progress and waits between them. */
 export class Retries {
   readonly #policy: RetryPolicy
   #failed = 0
@@ -38,12 +38,15 @@ export class Retries {
     this.#policy = policy
   }
 
-  /** Something was gained: the next failure is the first again. */
+  /** There was progress: the next failure counts as the first. */
   progressed(): void {
     this.#failed = 0
   }
 
-  /** Waits before another try. @throws what it was given, when it is not passing, too often, or asks to wait too long */
+  /**
+   * Waits before another attempt. @throws the given error when it is not temporary, occurred too often or asks for
+   * too long a wait
+   */
   async pause(error: unknown, signal: AbortSignal): Promise<void> {
     const { tries, firstPauseMs, longestPauseMs, longestRetryAfterMs } = this.#policy
     this.#failed += 1
@@ -51,7 +54,7 @@ export class Retries {
     const { retryAfterMs } = error
     if ((retryAfterMs ?? 0) > longestRetryAfterMs) throw error
     const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failed - 1))
-    // Those who failed together must not come back together.
+    // Clients that failed together should not return together.
     await delay(retryAfterMs ?? pause * (0.5 + Math.random() / 2), undefined, { signal })
   }
 }

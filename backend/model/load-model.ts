@@ -14,7 +14,7 @@ import { openVisionTower } from './moonvit/vision-tower.ts'
 export interface OpenModelOptions extends ModelFolderOptions {
   /** Cores the model may use. */
   readonly threads: number
-  /** Tokens from which a chunk attends with keys and values expanded; for tests and measurements. */
+  /** Chunk length in tokens from which attention expands keys and values; for tests and measurements. */
   readonly expandedFromTokens?: number
 }
 
@@ -24,7 +24,7 @@ export interface LoadModelOptions extends OpenModelOptions {
 }
 
 /**
- * Loads a Kimi-VL checkpoint on the CPU, converting it first when that was not done yet.
+ * Loads a Kimi-VL checkpoint for the CPU, after converting it if necessary.
  * @throws {CheckpointError} when the checkpoint is not usable
  */
 export async function loadModel(options: LoadModelOptions): Promise<Model> {
@@ -37,7 +37,7 @@ export async function loadModel(options: LoadModelOptions): Promise<Model> {
   }
 }
 
-/** Says whose error it is: those of a checkpoint name its files without the folder. */
+/** Adds the folder to a checkpoint's errors, which name only the file. */
 async function naming<Result>(checkpointDir: string, result: Promise<Result>): Promise<Result> {
   try {
     return await result

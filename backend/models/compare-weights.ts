@@ -9,14 +9,14 @@ import type { ConvertedModel } from '../model/convert/model-folder.ts'
 import type { ModelSource } from '../model/convert/model-source.ts'
 
 export interface Comparison {
-  /** Weights that were looked at, and rows of them. */
+  /** Number of weights inspected, and number of their rows. */
   readonly weights: number
   readonly rows: number
-  /** Largest difference from the checkpoint, in steps of 8 bits; rounding makes half a step. */
+  /** Largest difference from the checkpoint, in quantisation steps of 8 bits; rounding causes half a step. */
   readonly worst: { readonly steps: number; readonly name: string }
 }
 
-/** Layers whose weights are a tensor of the checkpoint and nothing else: name in the graph -> name there. */
+/** Layers whose weights are exactly a tensor of the checkpoint: name in the graph -> name in the checkpoint. */
 const sameWeights: readonly (readonly [RegExp, string])[] = [
   [/^\/lm_head\/weight$/, 'language_model.lm_head.weight'],
   [/^\/(layers\.\d+)\/attention\/(o_proj)\/weight$/, 'language_model.model.$1.self_attn.$2.weight'],
@@ -29,10 +29,10 @@ const sameWeights: readonly (readonly [RegExp, string])[] = [
   [/^\/then\/(blocks\.\d+)\/(w\w+|mlp\.\w+)\/weight$/, 'vision_tower.encoder.$1.$2.weight'],
 ]
 
-/** Rounding makes half a step at most, and float32 a little more of it. */
+/** Rounding causes at most half a step, and float32 arithmetic slightly more. */
 export const mostSteps = 0.501
 
-/** Compares the first, a middle and the last row of every weight that the checkpoint has as such. */
+/** Compares the first, a middle and the last row of every weight that is a tensor of the checkpoint. */
 export async function compareWeights(
   { folder, graphs }: ConvertedModel,
   { checkpoint }: ModelSource,
@@ -84,7 +84,7 @@ interface StoredWeight extends Omit<Pair, 'original'> {
   readonly fileName: string
 }
 
-/** Largest difference in a row, in steps of 8 bits as the checkpoint's weights have them; of exact weights, 0 or NaN. */
+/** Largest difference in a row, in quantisation steps of the checkpoint's weights; for float weights, 0 or NaN. */
 async function differenceOf(
   weight: StoredWeight,
   source: WeightSource,
@@ -107,11 +107,14 @@ async function differenceOf(
 interface StoredRow {
   /** The weight of input i. */
   readonly values: (i: number) => number
-  /** Inputs that share a scale. */
+  /** Number of inputs that share a scale. */
   readonly blockSize: number
 }
 
-/** See `quantizeBlocks` for weights in blocks, [rows, blocks, size], and `rowProduct` for [in, rows] with a scale a row. */
+/**
+ * See `quantizeBlocks` for weights in blocks, [rows, blocks, size], and `rowProduct` for [in, rows] with one scale
+ * per row.
+ */
 async function readRow(
   { file, fileName, stored, scales }: StoredWeight,
   width: number,

@@ -7,7 +7,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import type { ModelSource } from '../model/convert/model-source.ts'
 
-/** Small files whose content tells one release of the model from another. */
+/** Small files whose content distinguishes releases of the model. */
 const comparedFiles = [
   'config.json',
   'preprocessor_config.json',
@@ -17,10 +17,10 @@ const comparedFiles = [
   'chat_template.jinja',
 ]
 
-/** Tokens whose ids are told differently in different places. */
+/** Tokens for which different sources state different ids. */
 const tokenNames = ['[BOS]', '[EOS]', '[PAD]', '[UNK]', '[EOT]', '<|im_end|>', '<|media_pad|>']
 
-/** Facts about a checkpoint that no document settles, as lines: what its own files say. */
+/** Facts about a checkpoint that no documentation settles, as lines: what its own files say. */
 export async function checkpointFacts(folder: string, source: ModelSource): Promise<string[]> {
   const { config, preprocessor, checkpoint } = source
   return [
@@ -47,7 +47,7 @@ async function tokens(folder: string): Promise<string> {
   return `tokens: ${baseVocabulary} of text, ${vocabSize} in all; ${ids.join(', ')}`
 }
 
-/** Rotary frequencies are computed from `rope_theta`; where a checkpoint holds some, they should be the same. */
+/** Rotary frequencies are computed from `rope_theta`; if a checkpoint stores them, they should be the same. */
 async function inverseFrequencies({ checkpoint, config }: ModelSource): Promise<string[]> {
   const name = [...checkpoint.shapes.keys()].find((key) => key.endsWith('.rotary_emb.inv_freq'))
   if (name === undefined) return []

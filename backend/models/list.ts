@@ -6,7 +6,7 @@ import { readModelConfig } from '../model/config/model-config.ts'
 import { readManifest } from '../model/convert/manifest.ts'
 import type { ModelSettings } from './settings.ts'
 
-/** What of models lies on this machine, as lines. */
+/** The models on this machine, as lines of text. */
 export async function listModels(settings: ModelSettings): Promise<string[]> {
   const { checkpointsDir, modelsDir, hub } = settings
   return [
@@ -23,7 +23,7 @@ function indented(lines: readonly string[]): string[] {
   return lines.length === 0 ? ['  nothing'] : lines.map((line) => `  ${line}`)
 }
 
-/** A line for each folder in `parent` that `describe` knows what to say about. */
+/** A line for each folder in `parent` that `describe` recognises. */
 async function describeEach(
   parent: string,
   describe: (folder: string) => Promise<string | undefined>,
@@ -60,9 +60,9 @@ async function describeCached(folder: string): Promise<string | undefined> {
   return undefined
 }
 
-/** Bytes of the files in a folder, as far as they take up the disk: a partial file has holes. */
+/** Bytes that the files of a folder occupy on the disk; a partial file has holes, which do not count. */
 async function sizeOf(folder: string): Promise<number> {
-  /** What `blocks` of a file are counted in (POSIX stat). */
+  /** Bytes per unit of a file's `blocks` (POSIX stat). */
   const blockBytes = 512
   const names = await readdir(folder)
   const stats = await Promise.all(names.map((name) => stat(path.join(folder, name))))

@@ -1,4 +1,4 @@
-/** `describe model ...`: the command line runs this program. */
+/** The program behind `describe model ...`. */
 import { Command, CommanderError } from 'commander'
 import { withDotEnv } from '../../shared/node/dot-env.ts'
 import { ConfigError } from '../../shared/node/environment.ts'
@@ -16,7 +16,7 @@ import { removeModel } from './remove.ts'
 import { parseModelSettings, type ModelSettings } from './settings.ts'
 import { verifyModel } from './verify.ts'
 
-/** Milliseconds between two lines about progress in a terminal, where each takes the place of the one before. */
+/** Milliseconds between two progress lines in a terminal, where each replaces the previous one. */
 const terminalIntervalMs = 250
 
 const ending = new AbortController()
@@ -25,7 +25,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => en
 const { signal } = ending
 const isTerminal = process.stdout.isTTY
 
-/** Lines; in a terminal, a passing one is overwritten by the next. */
+/** Prints lines; in a terminal, a passing one is overwritten by the next. */
 const report: Report = (line, passing = false) => {
   if (!isTerminal) process.stdout.write(`${line}\n`)
   else process.stdout.write(`\r\x1B[K${line}${passing ? '' : '\n'}`)
@@ -36,7 +36,7 @@ function settings(): ModelSettings {
   return parseModelSettings(withDotEnv(process.env, '.env'))
 }
 
-/** The checkpoint a command is about, without downloading one. */
+/** The checkpoint that a command refers to; never downloads one. */
 async function checkpointOf(model: string | undefined, options: ModelSettings): Promise<string> {
   const { checkpointsDir, modelPath, hub } = options
   const name = model ?? modelPath

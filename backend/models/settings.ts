@@ -4,7 +4,7 @@ import type { Environment } from '../../shared/node/dot-env.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
 import { hubSettingsOf, hubSettingsSchema } from '../hub/hub-settings.ts'
 
-/** The backend's settings that say which model, in what form and where; the others do not matter here. */
+/** The backend's settings that select the model, its form and its folders; the others do not matter here. */
 const schema = z.object({
   STATE_DIR: z.string().default('.local'),
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),

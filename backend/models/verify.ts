@@ -18,9 +18,9 @@ interface VerifyOptions {
 }
 
 /**
- * Checks everything that can be checked of a model: downloaded files against the hub's hashes, tensors against the
+ * Checks everything about a model that can be checked: downloaded files against the hub's hashes, tensors against the
  * configuration, converted weights against their digests and against the checkpoint. Changes nothing.
- * @returns what is wrong; nothing when all is well
+ * @returns the problems found; empty when all is well
  * @throws {CheckpointError} when the checkpoint cannot be read at all
  */
 export async function verifyModel(options: VerifyOptions): Promise<string[]> {
@@ -43,7 +43,7 @@ export async function verifyModel(options: VerifyOptions): Promise<string[]> {
     const { weights, rows, worst } = await compareWeights(converted, source)
     const compared = `${rows} rows of ${weights} weights compared with the checkpoint`
     report(`${folder}: ${compared}, at most ${worst.steps.toFixed(3)} steps of 8 bits apart`)
-    // NaN is never within.
+    // NaN never compares as within the limit.
     if (worst.steps <= mostSteps) return problems
     return [...problems, `${folder}: ${worst.name} is not what the checkpoint holds`]
   } finally {

@@ -1,6 +1,6 @@
 import type { ContentPart, Message } from './processor.ts'
 
-/** The control tokens the template writes, by their names in the tokenizer file. */
+/** The control tokens that the template writes, by their names in the tokenizer file. */
 export const controlTokens = [
   '<|im_system|>',
   '<|im_user|>',
@@ -15,7 +15,7 @@ export const controlTokens = [
 export type ControlToken = (typeof controlTokens)[number]
 
 /**
- * A piece of the prompt. Control tokens are never text and text is never searched for them, so nothing a caller
+ * A piece of the prompt. Control tokens are never text, and text is never searched for them, so nothing a caller
  * writes can become one.
  */
 export type Segment = { readonly control: ControlToken } | { readonly text: string }
@@ -31,7 +31,7 @@ const defaultSystemMessage: Message = {
   content: [{ type: 'text', text: 'You are a helpful assistant' }],
 }
 
-/** What stands for one image; the placeholder is repeated later, once per image token. */
+/** The tokens of one image; its placeholder is later repeated, once per image token. */
 const imageFrame: readonly Segment[] = [
   { control: '<|media_start|>' },
   { text: 'image' },
@@ -40,7 +40,7 @@ const imageFrame: readonly Segment[] = [
   { control: '<|media_end|>' },
 ]
 
-/** What the model continues: the head of its own message. */
+/** The part the model continues: the head of its own message. */
 export const answerOpening: readonly Segment[] = messageHead('assistant')
 
 /** The conversation as the checkpoint's chat_template.jinja renders it, without the opening of the answer. */
@@ -58,7 +58,7 @@ function messageHead(role: Message['role']): Segment[] {
   return [{ control: roleToken[role] }, { text: role }, { control: '<|im_middle|>' }]
 }
 
-/** Adjacent texts become one: encoded apart, tokens could not span the seam. */
+/** Joins adjacent texts: if encoded separately, tokens could not span the seam. */
 function contentSegments(content: readonly ContentPart[]): Segment[] {
   const segments: Segment[] = []
   let text = ''

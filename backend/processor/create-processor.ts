@@ -18,13 +18,13 @@ import type { TokenizerFile } from '../model/config/tokenizer-file.ts'
 interface ProcessorOptions {
   /** Folder of the checkpoint: config.json, preprocessor_config.json, tokenizer_config.json, tiktoken.model. */
   readonly modelFolder: string
-  /** Belongs to the processor from here on, also when creating it fails. */
+  /** Belongs to the processor from here on, even if creating it fails. */
   readonly tasks: ProcessorTasks
 }
 
 /**
  * Reads the checkpoint's small files and waits until text can be encoded.
- * @throws {CheckpointError} naming the file and field at fault
+ * @throws {CheckpointError} naming the bad file and field
  */
 export async function createProcessor({
   modelFolder,
@@ -81,7 +81,7 @@ function idOf(specialTokens: TokenizerFile['specialTokens'], name: string): numb
   return id
 }
 
-/** Text and all images at once. The first to fail, or the caller's signal, ends the others. */
+/** Runs text and all images at once. The first failure, or the caller's signal, aborts the rest. */
 async function runTasks(
   tasks: ProcessorTasks,
   messages: readonly Message[],
@@ -93,7 +93,7 @@ async function runTasks(
   const places = messages.flatMap(({ content }) => content.filter((part) => part.type === 'image'))
   const failed = new AbortController()
   const either = { tenant, signal: AbortSignal.any([signal, failed.signal]) }
-  // Each image listens.
+  // Each image adds a listener.
   setMaxListeners(maxImages + 1, either.signal)
   try {
     const [textIds, images] = await Promise.all([
@@ -131,7 +131,7 @@ async function preparedImage(
   throw new ServiceError(outcome.code, `Cannot read image ${number}: ${outcome.message}`, { param })
 }
 
-/** Files may move to other threads; where two share memory, the later one gets its own. */
+/** Files may be transferred to other threads; where two share memory, the later one gets a copy. */
 function apart(files: readonly Uint8Array[]): Uint8Array[] {
   const seen = new Set<ArrayBufferLike>()
   return files.map((file) => {
@@ -144,7 +144,7 @@ function apart(files: readonly Uint8Array[]): Uint8Array[] {
 /** Tokens that an image takes at most, where that is less than the model's own limit: enough for a picture's gist. */
 const mostTokens: Record<ImageDetail, number> = { low: maxLowDetailTokens, high: Infinity }
 
-/** What an aborted caller is told: its own ServiceError (a deadline, say), else `cancelled`. */
+/** The error for an aborted caller: its own ServiceError (such as a deadline), else `cancelled`. */
 function cancellation(signal: AbortSignal): ServiceError {
   if (signal.reason instanceof ServiceError) return signal.reason
   return new ServiceError('cancelled', 'The request was cancelled')

@@ -7,27 +7,27 @@ import type { Size } from './image-size.ts'
 import { coloursOnWhite, whiteOutside } from './lay-on-white.ts'
 import type { RgbImage } from './resize-bicubic.ts'
 
-/** What is known of an image file before its pixels are looked at. */
+/** What is known about an image file before its pixels are decoded. */
 export interface ImageHeader {
-  /** As seen upright: the EXIF orientation is counted in. */
+  /** As seen upright, with the EXIF orientation applied. */
   readonly size: Size
   readonly colours: 'cmyk' | 'other'
   readonly reading: ImageReading
 }
 
-/** A file that breaks off or holds damaged data is refused; mere warnings, common in camera files, are not. */
+/** A truncated or damaged file is rejected; mere warnings, which are common in camera files, are ignored. */
 const readOptions = {
   failOn: 'error',
-  // Checked against our own ceiling, with our own message, before anything is decoded.
+  // Checked against our own limit, with our own message, before anything is decoded.
   limitInputPixels: false,
-  // TIFFs may have many; what is behind the colours is dropped.
+  // TIFFs may have many; those after the colours are dropped.
   limitInputChannels: false,
   sequentialRead: true,
 } as const
 
 /**
- * Reads kind and size of an image file: JPEG, PNG, WebP, GIF (first frame), AVIF or TIFF.
- * @throws {ImageProblem} `empty_image`, `unsupported_image`, `invalid_image`, or `image_too_large` over the ceilings
+ * Reads the type and size of an image file: JPEG, PNG, WebP, GIF (first frame), AVIF or TIFF.
+ * @throws {ImageProblem} `empty_image`, `unsupported_image`, `invalid_image`, or `image_too_large` above the limits
  */
 export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
   const reading = readImageFile(file)
@@ -44,9 +44,9 @@ export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
 }
 
 /**
- * Decodes to upright 8-bit RGB, transparency laid on white. Colour profiles are ignored, as the reference does,
- * except for CMYK, which means nothing without one.
- * @throws {ImageProblem} `invalid_image` when the data is damaged or breaks off
+ * Decodes to upright 8-bit RGB, with transparency composited on white. Like the reference, it ignores colour
+ * profiles, except for CMYK, which is meaningless without one.
+ * @throws {ImageProblem} `invalid_image` when the data is damaged or truncated
  */
 export async function decodeImage({ size, colours, reading }: ImageHeader): Promise<RgbImage> {
   const { data, info } = await pixelsOf(reading.bytes, colours, reading)
@@ -76,7 +76,7 @@ function pixelsOf(bytes: Uint8Array, colours: ImageHeader['colours'], reading: I
   )
 }
 
-/** Drops what is behind the colours, or keeps it all where transparency has other channels beside it. */
+/** Drops the channels after the colours, or keeps them all where transparency is accompanied by others. */
 function laidOnWhite(image: Sharp, { extraChannels }: ImageReading): Sharp {
   if (extraChannels === undefined) return image.flatten({ background: 'white' })
   return extraChannels.alpha === undefined ? image.removeAlpha() : image

@@ -2,11 +2,11 @@ import type { Detokenizer } from './processor.ts'
 import type { TokenBytes } from '../model/config/tokenizer-file.ts'
 
 /**
- * Turns ids into text as they come. Bytes that may still become a character are held back; what is proven broken
- * becomes U+FFFD. Ids from the end of `tokens` up are control tokens and leave no text.
+ * Turns ids into text as they arrive. Bytes that may still become a character are held back; invalid bytes become
+ * U+FFFD. Ids from the end of `tokens` upwards are control tokens and produce no text.
  */
 export function createDetokenizer(tokens: TokenBytes): Detokenizer {
-  // A byte order mark is a character like any other here.
+  // A byte order mark is an ordinary character here.
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   return {
     push(ids) {
@@ -19,7 +19,7 @@ export function createDetokenizer(tokens: TokenBytes): Detokenizer {
   }
 }
 
-/** One text token by itself, broken characters as U+FFFD. */
+/** The text of a single token, with broken characters as U+FFFD. */
 export function textOf(tokens: TokenBytes, id: number): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOf(tokens, id))
 }

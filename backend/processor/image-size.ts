@@ -9,25 +9,25 @@ export interface Size {
 
 /** What is done to an image before it is cut into patches. */
 export interface ImagePlan {
-  /** Size to scale to; the image's own when it stays. */
+  /** Size to resize to; the image's own if it is not resized. */
   readonly resized: Size
-  /** The resized image's pixel in the first patch's top left corner. */
+  /** Pixel of the resized image in the top left corner of the first patch. */
   readonly left: number
   readonly top: number
-  /** Patches per column and per row. They may reach over the image's edge: what lies there is black. */
+  /** Patches per column and per row. They may extend beyond the image's edge, where everything is black. */
   readonly gridHw: readonly [number, number]
 }
 
 type SizeConfig = Pick<PreprocessorConfig, 'inTokenLimit' | 'patchSize' | 'mergeSize' | 'padInput'>
 
-/** Patches per side from which the model's position tables end. */
+/** Patches per side at which the model's position tables end. */
 const sidePatchLimit = 512
 
 /**
- * How an image of this size reaches the model: scaled down to the token limit, never up; then padded right and
- * below to whole tokens, or cropped around its centre to whole patches. As the reference's image processor does.
+ * How an image of this size reaches the model, as in the reference's image processor: scaled down to the token limit,
+ * never up; then padded to whole tokens on the right and below, or cropped around its centre to whole patches.
  * @throws {ImageProblem} `image_too_large` when a side exceeds the model's position tables, `unsupported_image` when
- *   cropping leaves patches that cannot be merged
+ * cropping leaves patches that cannot be merged
  */
 export function planImage(size: Size, config: SizeConfig): ImagePlan {
   const resized = limitTokens(size, config)
@@ -72,7 +72,7 @@ function cropped(resized: Size, { patchSize }: SizeConfig): ImagePlan {
   }
 }
 
-/** Half of it, x.5 going to the even neighbour, as Python's round() does. */
+/** Half of it, rounding x.5 to the even neighbour, like Python's round(). */
 function halfToEven(value: number): number {
   const down = Math.floor(value / 2)
   return value % 2 === 1 && down % 2 === 1 ? down + 1 : down

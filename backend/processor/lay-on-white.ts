@@ -2,10 +2,10 @@ import type { Area } from './image-file/image-reading.ts'
 import type { RgbImage } from './resize-bicubic.ts'
 
 /**
- * RGB laid on white by its channel of transparency; all further channels are dropped.
- * @param pixels interleaved, a byte a channel, colours first
- * @param alpha place of that channel among all
- * @returns three bytes a pixel
+ * RGB composited on white according to its transparency channel; all further channels are dropped.
+ * @param pixels interleaved, one byte per channel, colours first
+ * @param alpha index of that channel among all channels
+ * @returns three bytes per pixel
  */
 export function coloursOnWhite(pixels: Uint8Array, channels: number, alpha: number): Uint8Array {
   const rgb = new Uint8Array((pixels.length / channels) * 3)

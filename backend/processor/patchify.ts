@@ -4,7 +4,7 @@ import type { RgbImage } from './resize-bicubic.ts'
 
 /**
  * Cuts a resized image into patches in raster order: [gh * gw, 3, patchSize, patchSize], channel before row before
- * column. Places of the grid outside the image are black.
+ * column. Parts of the grid outside the image are black.
  */
 export function patchify(
   image: RgbImage,

@@ -6,8 +6,8 @@ import { patchify } from './patchify.ts'
 import { resizeBicubic } from './resize-bicubic.ts'
 
 /**
- * One whole image file to the patches the model sees. Everything that can be refused by the header is, before a
- * pixel is decoded.
+ * Turns one whole image file into the patches the model sees. Whatever the header already disqualifies is rejected
+ * before a pixel is decoded.
  * @param mostTokens that it may take, where that is less than the model's own limit
  * @throws {ImageProblem}
  */

@@ -6,18 +6,21 @@ import { prepareImage } from './prepare-image.ts'
 import { createTokenizer } from './tokenizer.ts'
 import { readRanks } from '../model/config/tokenizer-file.ts'
 
-/** An error's class does not survive the way between threads; a tagged result does. */
+/** An error's class does not survive the transfer between threads; a tagged result does. */
 export type ImageOutcome =
   | { readonly ok: true; readonly image: PatchImage }
   | { readonly ok: false; readonly code: ImageProblemCode; readonly message: string }
 
-/** Whose task it is, and until when it is wanted. */
+/** The tenant whose task it is, and a signal that fires when it is no longer wanted. */
 export interface TaskCaller {
   readonly tenant: string
   readonly signal: AbortSignal
 }
 
-/** The heavy part of a processor: it may run in other threads. Aborting gives up waiting, not necessarily the work. */
+/**
+ * The heavy part of a processor, which may run in other threads. Aborting stops the waiting, not necessarily the
+ * work.
+ */
 export interface ProcessorTasks {
   /** @returns the ids of each text, in order */
   encodeTexts(texts: readonly string[], caller: TaskCaller): Promise<Int32Array[]>
@@ -29,7 +32,7 @@ export interface ProcessorTasks {
   close(): Promise<void>
 }
 
-/** The work itself, in this thread. Tokenizer and settings are read when first needed, and once. */
+/** Does the work in this thread. Tokenizer and settings are read once, when first needed. */
 export function createLocalTasks(modelFolder: string): ProcessorTasks {
   const tokenizer = once(async () => createTokenizer(await readRanks(modelFolder)))
   const config = once(() => readPreprocessorConfig(modelFolder))

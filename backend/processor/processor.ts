@@ -4,7 +4,7 @@ import type { TaskCaller } from './processor-tasks.ts'
 
 export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
-  /** The next of the request's images, in order. */
+  /** The next image of the request, in order. */
   | {
       readonly type: 'image'
       /** `high` unless given. */
@@ -18,33 +18,33 @@ export interface Message {
   readonly content: readonly ContentPart[]
 }
 
-/** A conversation as the model reads it. */
+/** A conversation as model input. */
 export interface PreparedPrompt {
-  /** Placeholder ids already repeated once per image token. */
+  /** Placeholder ids are already repeated, once per image token. */
   readonly promptIds: Int32Array
   readonly images: readonly PatchImage[]
   readonly imageTokens: number
 }
 
-/** Token ids to text, holding back the bytes of a character that is not complete yet. One per answer. */
+/** Turns token ids into text and holds back the bytes of an incomplete character. One per answer. */
 export interface Detokenizer {
-  /** @returns the text that became complete; may be empty */
+  /** @returns the text that is now complete; may be empty */
   push(ids: readonly number[]): string
-  /** Call once at the end. @returns what was held back, broken characters as U+FFFD */
+  /** Call once at the end. @returns what was held back, with broken characters as U+FFFD */
   flush(): string
 }
 
-/** Text and image files to model inputs, and token ids back to text. */
+/** Turns text and image files into model inputs, and token ids back into text. */
 export interface Processor {
   /** Ids that end an answer. */
   readonly stopIds: readonly number[]
-  /** First control token id; everything below is text. */
+  /** The first control token id; all lower ids are text. */
   readonly controlIdsFrom: number
   /**
-   * @param images whole image files, one per image part, in order. They are handed over: their memory may move to
-   *   another thread, so nobody may use them afterwards
-   * @throws {ServiceError} `empty_image`, `invalid_image`, `unsupported_image`, `image_too_large` (the message naming
-   *   which one), `cancelled`, `shutting_down`
+   * @param images whole image files, one per image part, in order. The call takes ownership: their memory may be
+   * transferred to another thread, so they must not be used afterwards
+   * @throws {ServiceError} `empty_image`, `invalid_image`, `unsupported_image`, `image_too_large` (with the image's
+   * number in the message), `cancelled`, `shutting_down`
    */
   prepare(
     messages: readonly Message[],
@@ -52,7 +52,7 @@ export interface Processor {
     caller: TaskCaller,
   ): Promise<PreparedPrompt>
   createDetokenizer(): Detokenizer
-  /** One token by itself: broken characters as U+FFFD, a control token by its name. */
+  /** A single token: its text with broken characters as U+FFFD, or the name of a control token. */
   tokenText(id: number): string
   /** Its bytes; a control token has none. */
   tokenBytes(id: number): Uint8Array

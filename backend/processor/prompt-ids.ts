@@ -2,10 +2,10 @@ import { concatenateIds } from './concatenate-ids.ts'
 import type { ControlToken, Segment } from './chat-template.ts'
 
 /**
- * Joins encoded segments to the ids the model reads.
+ * Joins encoded segments into the ids the model reads.
  * @param texts ids of each text segment, in order
- * @param imageTokens how often each image's placeholder stands, in order
- * @throws {RangeError} when texts or images are not as many as the segments name
+ * @param imageTokens number of placeholders of each image, in order
+ * @throws {RangeError} when the number of texts or images does not match the segments
  */
 export function joinPromptIds(
   segments: readonly Segment[],

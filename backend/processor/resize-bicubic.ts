@@ -1,16 +1,16 @@
 import type { Size } from './image-size.ts'
 
-/** Interleaved RGB, row by row, one byte a channel: `rgb.length` is width * height * 3. */
+/** Interleaved RGB, row by row, one byte per channel: `rgb.length` is width * height * 3. */
 export interface RgbImage extends Size {
   readonly rgb: Uint8Array
 }
 
-/** Bits after the point of a weight: 8 bits of pixel and 22 of weight fit a signed 32-bit sum. */
+/** Fractional bits of a weight: 8 bits of pixel and 22 of weight fit a signed 32-bit sum. */
 const weightBits = 22
 
 /**
- * Scales as Pillow's BICUBIC filter does, byte for byte: the kernel widens when shrinking, weights are rounded to
- * 22 bits, and between the horizontal and the vertical pass the image is rounded to bytes.
+ * Resizes as Pillow's BICUBIC filter does, byte for byte: the kernel widens when shrinking, weights are rounded to 22
+ * bits, and the image is rounded to bytes between the horizontal and the vertical pass.
  * @returns `image` itself when the size does not change
  */
 export function resizeBicubic(image: RgbImage, { width, height }: Size): RgbImage {
@@ -18,7 +18,7 @@ export function resizeBicubic(image: RgbImage, { width, height }: Size): RgbImag
   return height === wide.height ? wide : resizeColumns(wide, height)
 }
 
-/** For each output position the first input it reads, how many, and their weights, `taps` places apart. */
+/** For each output position: the first input it reads, how many it reads, and their weights at a stride of `taps`. */
 interface Filter {
   readonly starts: Int32Array
   readonly counts: Int32Array
@@ -62,7 +62,7 @@ function cubic(distance: number): number {
   return 0
 }
 
-/** Half away from zero. */
+/** Rounds half away from zero. */
 function fixedPoint(weight: number): number {
   return Math.trunc(weight * 2 ** weightBits + (weight < 0 ? -0.5 : 0.5))
 }

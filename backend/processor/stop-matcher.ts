@@ -1,15 +1,16 @@
-/** One stop string, and how far the text's end has come in it. */
+/** One stop string, and how much of it the end of the text matches. */
 interface StopState {
   readonly stop: string
-  /** For each length of a matched beginning: the length of the longest shorter beginning it ends with. */
+  /** For each length of a matched prefix: the length of the longest shorter prefix that it ends with. */
   readonly fallback: readonly number[]
   matched: number
 }
 
 /**
- * Looks for stop strings in a text that comes in pieces, and lets through all that cannot belong to one. The string
- * that is complete first ends the text just before it, the longest of several; so the pieces play no part. Each
- * character is looked at once per stop string (Knuth, Morris and Pratt, "Fast pattern matching in strings").
+ * Searches for stop strings in text that arrives in pieces, and passes on all text that cannot be part of one. The
+ * stop string completed first ends the text just before it; of several completed at once, the longest. So the result
+ * does not depend on how the text is divided. Each character is looked at once per stop string (Knuth, Morris and
+ * Pratt, "Fast pattern matching in strings").
  */
 export class StopMatcher {
   readonly #states: readonly StopState[]
@@ -21,7 +22,7 @@ export class StopMatcher {
     this.#states = stops.map((stop) => ({ stop, fallback: fallbackOf(stop), matched: 0 }))
   }
 
-  /** Whether a stop string came; all that follows is dropped. */
+  /** Whether a stop string was found; everything after it is dropped. */
   get stopped(): boolean {
     return this.#stoppedBy !== undefined
   }
@@ -31,7 +32,7 @@ export class StopMatcher {
     return this.#stoppedBy
   }
 
-  /** @returns the text that is certain to stay; may be empty */
+  /** @returns text that is certain to be part of the answer; may be empty */
   push(text: string): string {
     if (this.stopped) return ''
     const all = this.#held + text
@@ -63,7 +64,10 @@ export class StopMatcher {
   }
 }
 
-/** How much of `stop` the text ends with after `character`, when it ended with `matched` before: less than all. */
+/**
+ * Length of the prefix of `stop` that the text ends with after `character`, given that it ended with one of `matched`
+ * before.
+ */
 function nextLength(
   stop: string,
   fallback: readonly number[],

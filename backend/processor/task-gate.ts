@@ -7,8 +7,8 @@ export interface GateTask extends Queueable {
 }
 
 /**
- * Runs `start` when it is its turn. Rejects with the signal's reason on abort, also while the work is still ending.
- * @param task whose it is, and what it is expected to take
+ * Runs `start` when its turn comes. Rejects with the signal's reason on abort, even while the work is still ending.
+ * @param task its tenant, and what it is expected to take
  */
 export type TaskGate = <Result>(
   start: () => Promise<Result>,
@@ -17,25 +17,25 @@ export type TaskGate = <Result>(
 ) => Promise<Result>
 
 interface TaskGateOptions {
-  /** Most tasks that run at a time. */
+  /** The most tasks running at a time. */
   readonly limit: number
   /**
-   * Tasks over the limit, for tenants that have none running: with all places taken by long tasks of others, a short one still
-   * begins at once, and shares the processor with them.
+   * Tasks beyond the limit, for tenants that have none running. When long tasks of others take all places, a short
+   * one still begins at once and shares the CPU with them.
    */
   readonly spare: number
-  /** Bytes that running tasks may take together; one that takes more by itself runs alone. */
+  /** Bytes that running tasks may take together; a task that needs more by itself runs alone. */
   readonly memoryBytes: number
-  /** Shares of tenants; see `FairQueue`. */
+  /** Weights of tenants; see `FairQueue`. */
   readonly weights: ReadonlyMap<string, number>
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
 }
 
-/** Of the memory a tenant's second and further tasks leave this part to others. */
+/** Fraction of the memory that a tenant's second and further tasks leave to others. */
 const partLeftToOthers = 0.5
 
-/** A task that waits for memory is passed this often by others that fit; then they wait for it. */
+/** How often others that fit may overtake a task waiting for memory; after that they wait for it. */
 const mostPassed = 64
 
 interface Waiting extends GateTask {
@@ -44,9 +44,9 @@ interface Waiting extends GateTask {
 }
 
 /**
- * Lets at most `limit` tasks run at a time, within the memory there is. Of those that wait, tenants that had the least time
- * go first, that of running tasks included as it passes; each tenant's go in the order they came. An aborted task that
- * waits is forgotten; one that runs keeps its place until its work has ended.
+ * Lets at most `limit` tasks run at a time, within the available memory. Among waiting tasks, tenants that have used
+ * the least time go first, counting the elapsed time of running tasks; the tasks of one tenant run in order of
+ * arrival. An aborted task is dropped if it waits; if it runs, it keeps its place until its work has ended.
  */
 export function createTaskGate({
   limit,
@@ -75,7 +75,7 @@ export function createTaskGate({
     return running < limit || (running < limit + spare && memoryOf(tenant) === undefined)
   }
 
-  /** @param passed tasks before this one that wait for memory; this one is added when it has to */
+  /** @param passed earlier tasks that wait for memory; this one is added if it has to wait */
   function hasMemory(task: Waiting, passed: Waiting[]): boolean {
     const isHeldUp = passed.some((other) => other.passed >= mostPassed)
     const own = memoryOf(task.tenant)
@@ -88,7 +88,7 @@ export function createTaskGate({
     return false
   }
 
-  /** Memory of all running tasks, or of a tenant's; undefined when none runs. */
+  /** Memory of all running tasks, or of one tenant's; undefined when none runs. */
   function memoryOf(tenant?: string): number | undefined {
     let bytes: number | undefined
     for (const task of startedMs.keys()) {

@@ -10,13 +10,16 @@ import {
 import type { ImageOutcome, ProcessorTasks } from './processor-tasks.ts'
 import { createTaskGate, type GateTask } from './task-gate.ts'
 
-/** Milliseconds an extra thread or process outlives its last task: loading a large vocabulary again takes 0.6 s. */
+/** Milliseconds an extra thread or process stays after its last task: loading a large vocabulary again takes 0.6 s. */
 const idleMs = 60_000
 
-/** Threads that encode text: each holds a tokenizer, up to 80 MB. The second keeps one huge prompt from blocking all. */
+/**
+ * Threads that encode text: each holds a tokenizer of up to 80 MB. With two, one huge prompt does not block all
+ * others.
+ */
 const maxTextThreads = 2
 
-/** Images decoded beyond one per core, each of a tenant that has no other at work. */
+/** Images decoded beyond one per core, each for a tenant with no other decoding in progress. */
 const spareImages = 1
 
 /** Expected milliseconds per character of a text. */
@@ -28,17 +31,18 @@ interface TaskPoolOptions {
   /** Path of image-process.ts. */
   readonly imageProcess: string
   readonly modelFolder: string
-  /** Most images decoded at a time, but for one; the processor's cores. */
+  /** The most images decoded at a time, plus `spareImages`; the number of CPU cores. */
   readonly threads: number
-  /** Bytes that decoding may take, all images together; see `DECODE_MEMORY_MB`. */
+  /** Bytes that decoding may take, for all images together; see `DECODE_MEMORY_MB`. */
   readonly decodeMemoryBytes: number
-  /** Shares of tenants in the time; 1 for those not named. */
+  /** Weights of tenants in sharing time; 1 for those not named. */
   readonly tenantWeights: ReadonlyMap<string, number>
 }
 
 /**
- * Runs a processor's tasks beside this thread: text in worker threads, images in processes, which can be ended in the middle.
- * Neither waits for the other; one of each always stands ready, and idle ones end. Tenants share their time fairly.
+ * Runs a processor's tasks outside of this thread: text in worker threads, images in processes, which can be killed
+ * at any point. The two do not wait for each other; one of each is always ready, and idle ones end. Tenants share the
+ * time fairly.
  */
 export function createTaskPool(options: TaskPoolOptions): ProcessorTasks {
   const { threads, modelFolder, tenantWeights: weights } = options
@@ -56,7 +60,7 @@ export function createTaskPool(options: TaskPoolOptions): ProcessorTasks {
   })
   let closed = false
 
-  /** Neither pool may be asked after its end. */
+  /** Neither pool may be used after it was closed. */
   async function whileOpen<Result>(work: () => Promise<Result>): Promise<Result> {
     if (closed) throw shuttingDown()
     try {
@@ -68,7 +72,8 @@ export function createTaskPool(options: TaskPoolOptions): ProcessorTasks {
 
   return {
     encodeTexts: (list, { tenant, signal }) =>
-      // Piscina stops the thread of an aborted task, tokenizer and all; behind the gate it only loses its turn.
+      // Piscina would stop the thread of an aborted task together with its tokenizer; behind the gate the task merely
+      // loses its turn.
       whileOpen(() => textGate(() => texts.run(list), textTask(tenant, list), signal)),
     prepareImage: (file, { tenant, signal }, mostTokens) =>
       whileOpen(() =>
@@ -93,7 +98,7 @@ function startThreads(threads: number, { textWorker, modelFolder }: TaskPoolOpti
     minThreads: 1,
     maxThreads: threads,
     idleTimeout: idleMs,
-    // Piscina's default queue is one object shared by all pools.
+    // Piscina's default queue is a single object shared by all pools.
     taskQueue: new FixedQueue(),
     recordTiming: false,
   })
@@ -109,7 +114,7 @@ function imageTask(tenant: string, file: Uint8Array): GateTask {
   return { tenant, estimatedWork: 1 + ms, memoryBytes: bytes }
 }
 
-/** @param signal when it aborts, or after too long a time, the process at work is ended */
+/** @param signal its abort, or a timeout, ends the process that works on the file */
 async function decodeInTime(
   images: ImageProcesses,
   { file, mostTokens }: ImageOrder,

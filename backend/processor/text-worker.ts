@@ -1,10 +1,10 @@
-/** What a thread that encodes text runs. */
+/** Entry file of a thread that encodes text. */
 import { workerData } from 'node:worker_threads'
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 import { createLocalTasks } from './processor-tasks.ts'
 
 const tasks = createLocalTasks((workerData as { modelFolder: string }).modelFolder)
-/** Inside a worker nobody waits for others, and nobody aborts. */
+/** Within a worker nothing waits for other tenants, and nothing is aborted. */
 const caller = { tenant: '', signal: new AbortController().signal }
 
 export default async function encodeTexts(texts: readonly string[]): Promise<unknown> {
@@ -15,7 +15,7 @@ export default async function encodeTexts(texts: readonly string[]): Promise<unk
   )
 }
 
-/** Hands memory over to the main thread instead of copying it. */
+/** Transfers memory to the main thread instead of copying it. */
 function moved(value: object, memory: readonly ArrayBufferLike[]): unknown {
   return move({ [valueSymbol]: value, [transferableSymbol]: memory })
 }

@@ -2,7 +2,7 @@ import { Tiktoken } from 'tiktoken/lite'
 import { concatenateIds } from './concatenate-ids.ts'
 import { splitLongRuns } from './split-long-runs.ts'
 
-/** How the model's tokenizer splits text before merging bytes; Rust regex syntax, `&&` intersects classes. */
+/** How the model's tokenizer splits text before merging bytes; Rust regex syntax, in which `&&` intersects classes. */
 export const splitPattern = [
   String.raw`[\p{Han}]+`,
   String.raw`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?`,
@@ -15,13 +15,15 @@ export const splitPattern = [
 ].join('|')
 
 export interface Tokenizer {
-  /** Text to base token ids. Whatever looks like a special token stays plain text; the empty text has no ids. */
+  /**
+   * Encodes text to base token ids. Anything that looks like a special token stays plain text; empty text has no ids.
+   */
   readonly encodeOrdinary: (text: string) => Int32Array<ArrayBuffer>
 }
 
-/** @param ranks the text of tiktoken.model, checked before */
+/** @param ranks the validated text of tiktoken.model */
 export function createTokenizer(ranks: string): Tokenizer {
-  // Without special tokens in its table, the encoder has no way to produce one.
+  // Without special tokens in its table, the encoder cannot produce one.
   const encoder = new Tiktoken(ranks, {}, splitPattern)
   return {
     encodeOrdinary(text) {

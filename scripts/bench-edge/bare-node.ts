@@ -4,7 +4,7 @@ import { Agent, type Dispatcher } from 'undici'
 import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 
-// What an edge on Node cannot be faster than: it passes requests and answers on, and does nothing else.
+// The lower bound for an edge on Node: it passes requests and answers on and does nothing else.
 
 const config = parseEdgeConfig(process.env)
 const agent = new Agent({ connect: await readIdentity(config.tlsFiles) })

@@ -3,7 +3,7 @@ import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { backendBinding } from '../start/backend-binding.ts'
 
-// What an edge in workerd cannot be faster than: it passes requests and answers on, and does nothing else.
+// The lower bound for an edge in workerd: it passes requests and answers on and does nothing else.
 
 const config = parseEdgeConfig(process.env)
 const identity = await readIdentity(config.tlsFiles)
@@ -13,7 +13,7 @@ const script = `export default {
 }`
 
 const miniflare = new Miniflare({
-  // A sample of request.cf would be fetched from the internet.
+  // Otherwise a sample of request.cf would be fetched from the internet.
   cf: false,
   workers: [
     {

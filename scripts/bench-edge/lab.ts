@@ -16,22 +16,22 @@ import { programs } from '../programs.ts'
 import { findFreePorts } from '../start/port.ts'
 import { childRunning } from './process-counts.ts'
 
-/** A way to the backend: straight, or through an edge. */
+/** A way to the backend: direct, or through an edge. */
 export interface Way {
   readonly name: 'direct' | 'workerd' | 'node'
   readonly origin: string
-  /** With what each request proves who it is. */
+  /** Headers that authenticate each request. */
   readonly headers: Readonly<Record<string, string>>
-  /** A new client: each has its own connections. */
+  /** Makes a new client with connections of its own. */
   readonly connect: () => Dispatcher
   /** The process that serves it. */
   readonly pid: number
 }
 
-/** Straight, and through two that are compared with it. */
+/** The direct way, and the two edges compared with it. */
 export type Ways = Readonly<Record<Way['name'], Way>>
 
-/** Both edges in front of one backend that answers at once, each a process of its own, as in service. */
+/** Both edges in front of one backend that answers at once, each in a process of its own, as in production. */
 export interface Lab extends Ways {
   /** Starts a program that takes an edge's settings and needs no key. */
   readonly startProxy: (name: Way['name'], program: string) => Promise<Way>
@@ -43,13 +43,13 @@ export interface Lab extends Ways {
   readonly stop: () => Promise<void>
 }
 
-/** Where files are kept: a disk that others keep busy would be measured too. */
+/** Folder for files, in memory: a disk that others keep busy would be measured too. */
 const memory = '/dev/shm'
 
 const host = '127.0.0.1'
 const rootKey = 'root-key-of-the-lab-0123'
 
-/** High enough never to be reached, so that the whole work of checking limits is done, and nothing refused. */
+/** High enough never to be reached, so that limits are fully checked but nothing is refused. */
 const generousLimits = {
   requests_per_minute: 10_000_000,
   concurrent_requests: 10_000,
@@ -144,7 +144,7 @@ async function edgeWay(name: 'workerd' | 'node', port: number): Promise<Omit<Way
     body: JSON.stringify({ note: 'lab', limits: generousLimits }),
   })
   const { key } = (await response.json()) as { key?: string }
-  if (key === undefined) throw new Error(`The edge made no key: ${response.status}`)
+  if (key === undefined) throw new Error(`The edge created no key: ${response.status}`)
   return { name, origin, headers: { 'x-api-key': key }, connect: () => new Agent() }
 }
 

@@ -3,7 +3,7 @@ import { routes } from '../../shared/api/routes.ts'
 import type { Dispatcher } from 'undici'
 import type { Way, Ways } from './lab.ts'
 
-/** A request that is measured, and what an edge may add to its median, in milliseconds. */
+/** A measured request, and the milliseconds an edge may add to its median. */
 interface Scenario {
   readonly name: string
   readonly path: string
@@ -12,7 +12,7 @@ interface Scenario {
   readonly mayAddMs: { readonly workerd: number; readonly node: number }
 }
 
-/** Milliseconds; what an edge adds is the difference of two quantiles of the same run. */
+/** Milliseconds; what an edge adds is the difference between two quantiles of the same run. */
 interface Quantiles {
   readonly p50: number
   readonly p99: number
@@ -22,18 +22,18 @@ export interface LatencyRow {
   readonly scenario: string
   readonly rounds: number
   readonly edges: Readonly<Record<Way['name'], Quantiles>>
-  /** The same through proxies that only pass on. */
+  /** The same through proxies that only pass requests on. */
   readonly bare: Readonly<Record<Way['name'], Quantiles>>
   readonly mayAddMs: Scenario['mayAddMs']
 }
 
-/** Rounds that come first and do not count: compilers and connections warm up. */
+/** Uncounted rounds at the start, in which compilers and connections warm up. */
 const warmUpRounds = 300
 
-/** Rounds with the edges, after which there are as many with the bare proxies. */
+/** Rounds with the edges, followed by as many with the bare proxies. */
 const roundsInARow = 100
 
-/** Both are measured in turns: the machine is not as fast in one minute as in the next. */
+/** Measures edges and bare proxies in turns, because the machine's speed changes from minute to minute. */
 export async function measureLatency(
   edges: Ways,
   bare: Ways,
@@ -62,8 +62,8 @@ export async function measureLatency(
 }
 
 /**
- * One request at a time, in turn over three ways and all scenarios: whatever else the machine does meets all of them
- * alike.
+ * Sends one request at a time, rotating over the three ways and all scenarios, so that any disturbance of the machine
+ * affects them all alike.
  */
 class Comparison {
   readonly #scenarios: readonly Scenario[]
@@ -85,7 +85,7 @@ class Comparison {
     for (let left = rounds; left > 0; left -= 1) {
       this.#round += 1
       for (const [index, scenario] of this.#scenarios.entries()) {
-        // A different one goes first each time: what follows a large upload is slower.
+        // A different way goes first each time, because a request that follows a large upload is slower.
         for (let turn = 0; turn < this.#clients.length; turn += 1) {
           const { way, client } = this.#clients[(turn + this.#round) % this.#clients.length]!
           this.#times[index]![way.name].push(await timeRequest(way, client, scenario))

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 
-// A backend without a model, as a process of its own that can be measured and killed. It answers at once, or at the
-// pace the request states in its own fields: `max_tokens` pieces, `seed` milliseconds apart.
+// A backend without a model, in a process of its own that can be measured and killed. It answers at once, or at the
+// pace given by the request's own fields: `max_tokens` pieces, `seed` milliseconds apart.
 
 const { TLS_CERTIFICATES, NAME, PORT } = z
   .object({
@@ -45,7 +45,7 @@ server.listen(PORT, '127.0.0.1', () => {
 })
 process.on('disconnect', () => process.exit(0))
 
-/** Tells, when asked, how many connections and requests are open. */
+/** Requests in progress, reported on request together with the open connections. */
 let running = 0
 process.on('message', () => {
   server.getConnections((_error, connections) => process.send?.({ connections, running }))
@@ -71,7 +71,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   response.end(`event: end\ndata: ${JSON.stringify(end)}\n\n${formatEndComment(usage)}`)
 }
 
-/** Only JSON is kept; an upload is counted and let go. */
+/** Only JSON is kept; an upload is counted and discarded. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const isJson = request.headers['content-type']?.startsWith('application/json') === true
   const chunks: Buffer[] = []

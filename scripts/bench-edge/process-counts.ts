@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/** Bytes of memory that a process holds now, as the kernel counts them. */
+/** Resident memory of a process in bytes, as the kernel counts it. */
 export function residentBytes(pid: number): number {
   const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
   return pages * pageBytes
 }
 
-/** Linux's on every machine this runs on: x86-64 and, as commonly built, arm64. */
+/** The page size of Linux on every machine this runs on: x86-64 and, as commonly built, arm64. */
 const pageBytes = 4_096
 
-/** Sockets a process has open, listening ones among them. */
+/** Number of open sockets of a process, listening ones included. */
 export function openSockets(pid: number): number {
   const folder = `/proc/${pid}/fd`
   return readdirSync(folder).filter((descriptor) => isSocket(`${folder}/${descriptor}`)).length
@@ -19,7 +19,7 @@ function isSocket(path: string): boolean {
   try {
     return readlinkSync(path).startsWith('socket:')
   } catch {
-    // Closed while it was looked at.
+    // It was closed while being inspected.
     return false
   }
 }
@@ -35,7 +35,7 @@ export function childRunning(pid: number, name: string): number {
 }
 
 function parentOf(pid: number): number | undefined {
-  // The command's name, in parentheses, may itself hold spaces and parentheses.
+  // The command's name, in parentheses, may itself contain spaces and parentheses.
   const fields = read(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ')
   return fields === undefined ? undefined : Number(fields[1])
 }

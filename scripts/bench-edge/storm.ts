@@ -4,16 +4,16 @@ import { routes } from '../../shared/api/routes.ts'
 import type { Lab, Way } from './lab.ts'
 import { openSockets, residentBytes } from './process-counts.ts'
 
-/** What is left of a storm of requests, most of which break off. */
+/** What a storm of requests, most of which break off, leaves behind. */
 export interface StormReport {
   readonly way: Way['name']
   readonly requests: number
   readonly finished: number
-  /** Of the edge, beyond what it had before. */
+  /** Sockets of the edge, beyond those it had before. */
   readonly socketsLeft: number
-  /** At the backend. */
+  /** Requests still running at the backend. */
   readonly runningLeft: number
-  /** Requests that still count against the key's limit of concurrent ones. */
+  /** Requests that still count against the key's limit of concurrent requests. */
   readonly reservationsLeft: number
   /** 10^6 bytes: after a first storm, which warms up, and after the one that counts. */
   readonly beforeMb: number
@@ -22,20 +22,20 @@ export interface StormReport {
 
 interface StormOptions {
   readonly requests: number
-  /** From 0 up to 1; seeded, so that a storm can be had again. */
+  /** From 0 up to 1; seeded, so that a storm can be repeated. */
   readonly random: () => number
 }
 
-/** Requests under way at the same time. */
+/** Requests in progress at the same time. */
 const concurrency = 32
 
-/** Milliseconds after which a client leaves at the latest, if it does: in every phase of a request. */
+/** Milliseconds within which a client that leaves does so: long enough to hit every phase of a request. */
 const patienceMs = 120
 
-/** Milliseconds idle connections may stay open, on both sides, with some to spare. */
+/** Milliseconds after which idle connections have closed on both sides, with some to spare. */
 const settleMs = 8_000
 
-/** Streams, whole answers and uploads through one edge; three in four clients leave at some random moment. */
+/** Streams, complete answers and uploads through one edge; three in four clients leave at a random moment. */
 export async function runStorm(
   lab: Lab,
   way: Way,
@@ -60,7 +60,7 @@ export async function runStorm(
   }
 }
 
-/** @returns how many were answered to their end */
+/** @returns how many were answered completely */
 async function blow(way: Way, requests: number, random: () => number): Promise<number> {
   const client = way.connect()
   let left = requests
@@ -81,7 +81,7 @@ async function blow(way: Way, requests: number, random: () => number): Promise<n
   return finished
 }
 
-/** @returns whether it was answered to its end */
+/** @returns whether it was answered completely */
 async function ask(
   { origin, headers }: Way,
   client: Dispatcher,
@@ -114,7 +114,7 @@ function requestOf(kind: number): { path: string; type: string; body: string | B
   return { path: routes.image.path, type, body: Buffer.alloc(300_000, 7) }
 }
 
-/** As the key's own headers tell, of which this question itself is one. */
+/** Read from the key's own rate-limit headers; this request is itself one of them. */
 async function countReservations({ origin, headers, connect }: Way): Promise<number> {
   const client = connect()
   const response = await client.request({

@@ -5,12 +5,12 @@ import { routes } from '../../shared/api/routes.ts'
 import type { Way } from './lab.ts'
 import { residentBytes } from './process-counts.ts'
 
-/** What a large upload takes of the edge it passes through. */
+/** What a large upload costs the edge it passes through. */
 export interface UploadRow {
   readonly way: Way['name']
   readonly form: 'with a length' | 'chunked'
   readonly seconds: number
-  /** 10^6 bytes: before, and the most seen meanwhile. */
+  /** 10^6 bytes: before the upload, and the peak during it. */
   readonly idleMb: number
   readonly peakMb: number
   readonly mayTakeMb: number
@@ -20,7 +20,7 @@ const mayTakeMb = { workerd: 90, node: 150, direct: Infinity }
 
 const pieceBytes = 64 * 1024
 
-/** Milliseconds between two looks at the memory of the process. */
+/** Milliseconds between two readings of the process's memory. */
 const lookMs = 10
 
 /** Uploads as much as is allowed, with and without a stated length. */

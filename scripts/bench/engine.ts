@@ -22,14 +22,14 @@ function job(prompt: number, maxTokens: number, images: readonly PatchImage[] = 
   }
 }
 
-/** Times of a stream's tokens, in milliseconds. */
+/** Arrival times of a stream's tokens, in milliseconds. */
 async function tokenTimes(events: AsyncIterable<EngineEvent>): Promise<number[]> {
   const times: number[] = []
   for await (const event of events) if (event.type === 'tokens') times.push(performance.now())
   return times
 }
 
-/** The same of a stream that goes on until `leave` is fired. @throws {Error} when it ends by itself before */
+/** The same for a stream that continues until `leave` fires. @throws {Error} when it ends by itself first */
 async function tokenTimesUntil(engine: Engine, leave: AbortSignal): Promise<number[]> {
   const times: number[] = []
   try {
@@ -40,12 +40,12 @@ async function tokenTimesUntil(engine: Engine, leave: AbortSignal): Promise<numb
     if (leave.aborted) return times
     throw error
   }
-  throw new Error('A stream ended before what it was to run beside')
+  throw new Error('A stream ended before the work it was to run beside')
 }
 
 const never = () => new AbortController().signal
 
-/** One token about an image, which differs from others by its shade, with a short question around it. */
+/** One token about an image with a short question around it. Images of different shades are different images. */
 function imageJob(model: Model, gridHw: readonly [number, number], shade: number): GenerateJob {
   const { mergeSize, patchSize, imageTokenId } = model.info
   const patchCount = gridHw[0] * gridHw[1]
@@ -56,7 +56,7 @@ function imageJob(model: Model, gridHw: readonly [number, number], shade: number
   return { ...base, promptIds: Int32Array.from(ids) }
 }
 
-/** Time to the first token of one image with a short question, against the sum of its parts. */
+/** Time to the first token of one image with a short question, compared with the sum of its parts. */
 export async function benchFirstToken(
   model: Model,
   gridHw: readonly [number, number],
@@ -79,26 +79,26 @@ export async function benchFirstToken(
   }
 }
 
-/** Middle and tail of gaps, in milliseconds. */
+/** Median and tail of gaps, in milliseconds. */
 interface Quantiles {
   readonly p50: number
   readonly p99: number
 }
 
 interface StreamGaps {
-  /** Of the disturbance, from when it was asked until it was done. */
+  /** Duration of the disturbance, from submission to completion. */
   readonly ms: number
   readonly alone: Quantiles
   readonly during: Quantiles
 }
 
-/** Tokens of a stream, more than come while anything is measured beside it. */
+/** Tokens of a stream: more than can arrive during any measurement. */
 const mostStreamed = 8_000
 
-/** How long streams run by themselves before and after a disturbance: enough for a 99th percentile, and for drift. */
+/** How long streams run alone before and after a disturbance: enough for a 99th percentile, and to see drift. */
 const aloneMs = 8_000
 
-/** Gaps of two streams, while `disturb` is worked on and without it. */
+/** Gaps of two streams, with and without `disturb` running. */
 async function gapsBeside(model: Model, disturb: GenerateJob): Promise<StreamGaps> {
   const engine = createEngine({ model, queueLimit: 8 })
   const done = new AbortController()
@@ -148,7 +148,7 @@ function gapsRow(
   }
 }
 
-/** Callers that all come at once, each with a prompt of its own. */
+/** Callers that all arrive at once, each with a prompt of its own. */
 export async function benchCallers(model: Model, callers: number): Promise<BenchRow> {
   const [prompt, answer] = [256, 64]
   const engine = createEngine({ model, queueLimit: callers })
@@ -169,7 +169,7 @@ export async function benchCallers(model: Model, callers: number): Promise<Bench
   }
 }
 
-/** While a prompt of `prompt` tokens is read; and how much longer that takes than alone. */
+/** While a prompt of `prompt` tokens is prefilled; also how much longer the prefill takes than alone. */
 export async function benchMixedLoad(model: Model, prompt: number): Promise<BenchRow> {
   const engine = createEngine({ model, queueLimit: 8 })
   const alone = await timed(() => tokenTimes(engine.generate(job(prompt, 1), never())))
@@ -178,7 +178,7 @@ export async function benchMixedLoad(model: Model, prompt: number): Promise<Benc
   return gapsRow(`gap of 2 streams while ${prompt} tokens are read`, gaps, alone)
 }
 
-/** While the vision tower looks at an image; and how much longer that takes than alone, its prompt included. */
+/** While the vision tower processes an image; also how much longer that takes than alone, its prompt included. */
 export async function benchVisionBeside(
   model: Model,
   gridHw: readonly [number, number],
@@ -191,7 +191,7 @@ export async function benchVisionBeside(
   return gapsRow(name, gaps, alone)
 }
 
-/** The engine's own work per step: a model that answers at once, and a vocabulary of the real size. */
+/** The engine's own work per step: a model that answers at once, with a vocabulary of the real size. */
 export async function benchEngineOverhead(stepMs: number): Promise<BenchRow> {
   const steps = 400
   const engine = createEngine({ model: instantModel(), queueLimit: 8 })

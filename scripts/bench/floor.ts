@@ -1,14 +1,14 @@
 import { blocksPerRow } from '../../backend/graph/quantize.ts'
 import type { TextConfig } from '../../backend/model/config/model-config.ts'
 
-/** Bytes of an 8-bit matrix [rows, width] with one float32 scale a block. */
+/** Bytes of an 8-bit matrix [rows, width] with one float32 scale per block. */
 function quantizedBytes(rows: number, width: number, blockSize: number): number {
   return rows * (width + 4 * blocksPerRow(width, blockSize))
 }
 
 /**
- * Bytes of weights that one decode step must read: everything once, of the experts those that `sequences` tokens choose
- * between them (uniform, independent choice: experts * (1 - (1 - k / experts)^sequences)).
+ * Bytes of weights that one decode step must read: all weights once, but only those experts that `sequences` tokens
+ * choose between them (uniform, independent choice: experts * (1 - (1 - k / experts)^sequences)).
  */
 export function decodeWeightBytes(
   config: TextConfig,
@@ -39,7 +39,7 @@ export function decodeWeightBytes(
   )
 }
 
-/** Multiply-adds times two of the matrices one prefilled token passes, the head not counted. */
+/** FLOPs (two per multiply-add) of the matrix products for one prefilled token, without the output head. */
 export function prefillFlopsPerToken(config: TextConfig): number {
   const { hidden_size: hidden, num_attention_heads: heads, kv_lora_rank: latent } = config
   const { qk_nope_head_dim: nope, qk_rope_head_dim: rope, v_head_dim: value } = config

@@ -7,7 +7,7 @@ import { measure, type BenchRow } from './measure.ts'
 
 const vocabSize = 163_840
 
-/** One row of logits through the sampler; with log probabilities when `topLogprobs` is given. */
+/** Runs one token's logits through the sampler, with log probabilities when `topLogprobs` is given. */
 export async function benchSampler(
   name: string,
   sampling: Partial<SamplingParams>,
@@ -36,14 +36,14 @@ export async function benchSampler(
   }
 }
 
-/** Sum of twelve uniform numbers: near enough to a normal distribution of variance 1. */
+/** Sum of twelve uniform numbers: close enough to a normal distribution of variance 1. */
 function gaussian(): number {
   let sum = -6
   for (let i = 0; i < 12; i++) sum += Math.random()
   return sum
 }
 
-/** Decoding, scaling and cutting of one JPEG, on one thread. */
+/** Decoding, resizing and patching of one JPEG on one thread. */
 export async function benchImage(
   width: number,
   height: number,

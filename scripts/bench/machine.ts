@@ -10,7 +10,7 @@ import { writeWeights } from '../../backend/graph/write-graph.ts'
 import { createSession } from '../../backend/model/sessions.ts'
 import { measure } from './measure.ts'
 
-/** What the machine can do right now, measured through the same runtime and threads as the model. */
+/** What the machine can do right now, measured with the same runtime and threads as the model. */
 export interface MachineLimits {
   /** 10^9 bytes per second read from memory. */
   readonly gigabytesPerSecond: number
@@ -21,13 +21,13 @@ export interface MachineLimits {
 /** 1 GiB of float32 weights in eight products: far more than any cache holds. */
 const streamWidth = 4096
 const streamParts = 16
-/** A square product large enough for the kernels' best speed. */
+/** Side of a square product large enough for the kernels to reach full speed. */
 const squareSize = 2048
 
-/** Probes that stay open, so that the limits can be measured again beside the model. */
+/** Probes that stay open, so that the limits can be measured again next to the model. */
 export interface Machine {
   measure(): Promise<MachineLimits>
-  /** GB/s of one read of 1 GiB. */
+  /** GB/s while reading 1 GiB once. */
   readBandwidth(): Promise<number>
   close(): Promise<void>
 }
@@ -96,7 +96,7 @@ async function openProducts(
   }
 }
 
-/** Equal tensors may be merged by the optimiser, and would then stay in the cache. */
+/** The optimiser may merge equal tensors, which would then stay in the cache. */
 function distinctWeight(width: number, part: number): WeightSource {
   return {
     dims: [width, width],

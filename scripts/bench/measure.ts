@@ -1,10 +1,10 @@
-/** Milliseconds of repeated runs. On a shared machine the best run is the comparable one; the median tells how noisy it was. */
+/** Milliseconds of repeated runs. On a shared machine the best run is comparable; the median shows how noisy it was. */
 export interface Measured {
   readonly bestMs: number
   readonly medianMs: number
 }
 
-/** Runs `action` `times` times after one run that is not counted. */
+/** Runs `action` `times` times, after one run that does not count. */
 export async function measure(times: number, action: () => Promise<unknown>): Promise<Measured> {
   await action()
   const durations: number[] = []
@@ -28,8 +28,8 @@ export interface BenchRow {
   readonly name: string
   /** What was measured, with its unit. */
   readonly value: string
-  /** The value against what the machine allows, or against another row; empty where there is nothing to compare. */
+  /** The value relative to what the machine allows or to another row; empty where there is nothing to compare with. */
   readonly ratio: string
-  /** Numbers for the JSON form. */
+  /** Numbers for the JSON output. */
   readonly data: Readonly<Record<string, number>>
 }

@@ -4,7 +4,7 @@ import { expectedTensors } from '../../backend/model/convert/inventory.ts'
 import type { ModelConfig } from '../../backend/model/config/model-config.ts'
 import type { ModelSource } from '../../backend/model/convert/model-source.ts'
 
-/** config.json of moonshotai/Kimi-VL-A3B-Instruct with another number of layers. */
+/** config.json of moonshotai/Kimi-VL-A3B-Instruct with a different number of layers. */
 function fullSizeConfig(textLayers: number, visionLayers: number): ModelConfig {
   return {
     model_type: 'kimi_vl',
@@ -53,12 +53,12 @@ function fullSizeConfig(textLayers: number, visionLayers: number): ModelConfig {
   }
 }
 
-/** Values of noise that all tensors are cut from, each at a place of its own. */
+/** Length of the noise that all tensors are cut from, each at its own offset. */
 const noiseLength = 1 << 24
 
 /**
- * Weights of the real model's dimensions and of white noise, scaled so that activations stay near 1. They are made as
- * they are read: a full-size model needs no checkpoint of 33 GB.
+ * Weights with the real model's dimensions, filled with white noise that is scaled so that activations stay near 1.
+ * They are generated as they are read, so a full-size model needs no checkpoint of 33 GB.
  */
 export function randomSource(textLayers: number, visionLayers: number): ModelSource {
   const config = fullSizeConfig(textLayers, visionLayers)
@@ -129,7 +129,7 @@ function randomTensor(
     },
     async readRawRows(start, count) {
       const values = await tensor.readRows(start, count)
-      // bfloat16 is the upper half of a float32, which stands second in memory.
+      // bfloat16 is the upper half of a float32, which comes second in memory.
       const halves = new Uint16Array(values.buffer)
       const upper = new Uint16Array(values.length)
       for (let i = 0; i < upper.length; i++) upper[i] = halves[2 * i + 1]!

@@ -31,7 +31,7 @@ interface Options {
   readonly doc: boolean
 }
 
-/** Cached tokens beside which attention costs next to nothing. */
+/** Cached tokens at which attention costs next to nothing. */
 const shortContext = 64
 
 const parts = ['decode', 'context', 'prefill', 'vision', 'host', 'engine']
@@ -51,12 +51,12 @@ function parseOptions(): Options {
     .description('Measures models of the real dimensions and random weights on this machine')
     .option('--layers <n>', 'decoder layers, up to 27 (17 GB)', whole, 4)
     .option('--vision-layers <n>', 'vision layers, up to 27', whole, 27)
-    .option('--slots <n>', 'sequences at once', whole, 8)
+    .option('--slots <n>', 'concurrent sequences', whole, 8)
     .option('--threads <n>', 'cores to use', whole, availableParallelism())
     .option('--dir <folder>', 'where models are kept between runs', '.local/bench')
     .option('--only <parts>', `comma-separated, of ${parts.join()}`, list, parts)
-    .option('--contexts <list>', 'cached tokens in the part context', wholes, [4096, 16_384])
-    .option('--prompts <list>', 'tokens read in the part prefill', wholes, [256, 1024, 4096])
+    .option('--contexts <list>', 'cached tokens, for the part context', wholes, [4096, 16_384])
+    .option('--prompts <list>', 'tokens read, for the part prefill', wholes, [256, 1024, 4096])
     .option('--doc', 'write the table into docs/performance.md', false)
     .parse()
     .opts<Options>()

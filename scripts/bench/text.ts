@@ -12,13 +12,13 @@ export interface TextBench {
   readonly limits: Machine
 }
 
-/** Tokens one prefill call reads; the engine's own largest chunk. */
+/** Tokens of one prefill call: the engine's largest chunk. */
 const chunkTokens = 512
 
 /** Timed steps between two measurements of the bandwidth. */
 const stepsInARow = 6
 
-/** Random ids: neighbours would choose the same experts more often, as in real text. */
+/** Random ids. In real text, neighbours would choose the same experts more often. */
 function randomIds(count: number, vocabSize: number): Int32Array {
   return Int32Array.from({ length: count }, () => Math.floor(Math.random() * vocabSize))
 }
@@ -31,8 +31,8 @@ async function read({ model, config }: TextBench, slot: SlotId, tokens: number):
 }
 
 /**
- * One token for each of `sequences` sequences per step, each on `context` cached tokens. The bandwidth is measured every
- * few steps: on a shared machine it changes from minute to minute.
+ * Decodes one token for each of `sequences` sequences per step, each with `context` cached tokens. The bandwidth is
+ * measured again every few steps, because it changes from minute to minute on a shared machine.
  */
 export async function benchDecode(
   bench: TextBench,
@@ -56,7 +56,7 @@ export async function benchDecode(
   const durations: number[] = []
   while (durations.length < steps) {
     bandwidth = Math.max(bandwidth, await limits.readBandwidth())
-    // The first step finds nothing of its own in the caches.
+    // The first step finds nothing of its own in the CPU's caches.
     await step()
     for (let i = 0; i < stepsInARow; i++) durations.push(await timed(step))
   }
@@ -75,13 +75,13 @@ export async function benchDecode(
 
 /** A prompt, or the rest of one. */
 export interface Prompt {
-  /** To be read. */
+  /** Tokens to prefill. */
   readonly tokens: number
-  /** Read before. */
+  /** Tokens prefilled before. */
   readonly past: number
 }
 
-/** Prompts in turns, so that they can be compared: what a token takes, against one of the first. */
+/** Prefills prompts in turns to make them comparable: the time per token relative to the first prompt. */
 export async function benchPrefill(
   bench: TextBench,
   prompts: readonly Prompt[],

@@ -4,7 +4,7 @@ import type { MachineLimits } from './machine.ts'
 import { measure, type BenchRow } from './measure.ts'
 import { percent } from './text.ts'
 
-/** Multiply-adds times two of one image of N patches: linear layers, and attention between all patches. */
+/** FLOPs (two per multiply-add) for one image of N patches: linear layers, and attention between all patches. */
 function visionFlops(config: VisionConfig, patches: number, layers: number): number {
   const { hidden_size: hidden, intermediate_size: inner } = config
   const linears = 2 * patches * (4 * hidden ** 2 + 2 * hidden * inner)

@@ -10,6 +10,6 @@ import { runNpm } from './run-npm.mjs'
 export async function installPackages(wanted) {
   if (isInstalled(root, wanted)) return
   console.error('Installing packages (only needed once, about 300 MB) ...')
-  // Packages for development too: whoever needs none of them runs `npm ci --omit=dev` first.
+  // Includes development packages; to do without them, run `npm ci --omit=dev` first.
   await runNpm(['ci', '--include=dev', '--loglevel=error'], root)
 }

@@ -7,8 +7,8 @@ import { join } from 'node:path'
  */
 
 /**
- * Compares package-lock.json with the record npm keeps of what it really installed. Optional packages of this platform
- * count too: an installation by an older Node may lack them.
+ * Compares package-lock.json with npm's record of what it actually installed. Optional packages for this platform
+ * count too, because an installation by an older Node may lack them.
  * @param {string} folder of package-lock.json
  * @param {{ withDevelopment: boolean }} wanted
  */
@@ -27,7 +27,7 @@ export function isInstalled(folder, { withDevelopment }) {
   )
 }
 
-/** A package for this platform and no other. @param {LockEntry} entry */
+/** A package for particular platforms only. @param {LockEntry} entry */
 function isNative({ os, cpu, libc }) {
   return (
     os !== undefined &&

@@ -1,6 +1,6 @@
 /**
- * The oldest Node the product runs on: it understands TypeScript and has SQLite. package.json's "engines" names the oldest
- * that this folder runs on, which then fetches a newer one.
+ * The oldest Node the product runs on: the first to run TypeScript and to include SQLite by default. package.json's
+ * "engines" names the oldest Node that can run this folder, which then fetches a newer one.
  */
 const oldest = [24, 0, 0]
 

@@ -5,8 +5,8 @@ import { installRuntime } from './runtime.mjs'
 import { Interrupted } from './run-npm.mjs'
 
 /**
- * Returns once this process runs on a Node that will do, with all packages in place. On an older Node it fetches a newer one
- * and runs itself on that instead; then, and when it fails or a signal ends it, the process ends here.
+ * Returns once this process runs on a suitable Node with all packages in place. On an older Node it fetches a newer
+ * one and reruns the command there; in that case, and when it fails or a signal arrives, this process ends here.
  * @param {{ withDevelopment: boolean }} wanted whether packages for development are needed too
  */
 export async function prepare(wanted) {

@@ -3,8 +3,8 @@ import { delimiter, dirname } from 'node:path'
 import { isatty } from 'node:tty'
 
 /**
- * Runs this very command again with another Node, and ends as that ends. All it starts by the name of `node` runs on the
- * other one too.
+ * Runs this command again with another Node and exits the way that one does. Anything it starts as `node` uses the
+ * other Node too.
  * @param {string} node path of the program
  * @returns {Promise<never>}
  */
@@ -14,17 +14,17 @@ export async function rerunWith(node) {
     env: {
       ...process.env,
       NODE: node,
-      // Not every pinned version is so new that it takes SQLite and TypeScript for granted.
+      // Not every pinned version treats SQLite and TypeScript as stable.
       NODE_OPTIONS: `${options} --disable-warning=ExperimentalWarning`.trim(),
       PATH: [dirname(node), path].join(delimiter),
     },
-    // The channel tells the other one when this process is gone, however it ended.
+    // Through the channel the other process notices when this one is gone, however it ended.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
   const inTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor))
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
-      // Ctrl-C has reached all processes of the terminal.
+      // Ctrl-C has already reached all processes of the terminal.
       if (signal !== 'SIGINT' || !inTerminal) child.kill(signal)
     })
   }

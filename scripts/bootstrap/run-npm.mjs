@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { basename } from 'node:path'
 
-/** A signal ended npm, and shall end this process. */
+/** A signal ended npm and must end this process too. */
 export class Interrupted extends Error {
   /** @param {'SIGINT' | 'SIGTERM' | 'SIGHUP'} signal */
   constructor(signal) {
@@ -14,8 +14,8 @@ export class Interrupted extends Error {
 const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 
 /**
- * Runs npm: the same that runs this script, where it was started by one. A signal to end is handed to npm, and npm waited
- * for: it removes what is half done, and nothing is left running.
+ * Runs npm: the one that runs this script, if there is one. A signal to terminate is passed to npm, which gets the
+ * time to remove partial work, so that nothing is left running.
  * @param {readonly string[]} npmArguments
  * @param {string} cwd
  * @throws {Interrupted} after a signal
@@ -26,9 +26,10 @@ export async function runNpm(npmArguments, cwd) {
   const [command, first] = basename(npm) === 'npm-cli.js' ? [process.execPath, [npm]] : ['npm', []]
   const child = spawn(command, [...first, ...npmArguments], {
     cwd,
-    // A group of its own: the terminal's Ctrl-C would reach npm beside ours, and the second makes it leave its work undone.
+    // In a group of its own. Otherwise npm would get the terminal's Ctrl-C as well as ours, and a second signal makes
+    // it quit without cleaning up.
     detached: true,
-    // npm's own chatter belongs to standard error: our last line of output has a meaning.
+    // npm's output goes to standard error, because our last line of standard output has a meaning.
     stdio: ['ignore', 2, 2],
   })
   /** @type {(typeof signals)[number] | undefined} */

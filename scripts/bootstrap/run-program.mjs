@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { root } from './paths.mjs'
 
 /**
- * Runs a program in this process, as if it had been called by its own name. Where it has a `main`, its result is the exit
- * code.
+ * Runs a program in this process, as if it had been called by its own name. If it exports `main`, that function's
+ * result becomes the exit code.
  * @param {string} path relative to the project's folder
  * @param {readonly string[]} programArguments
  */

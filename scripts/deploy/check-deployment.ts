@@ -3,7 +3,7 @@ import { backendUrlsSetting } from '../../edge/backends/backend-urls.ts'
 
 const named = z.object({ name: z.string() })
 
-/** What stands in wrangler.toml for one environment, as far as it is checked. */
+/** The checked part of one environment in wrangler.toml. */
 const environment = z.object({
   vars: z.record(z.string(), z.unknown()).default({}),
   mtls_certificates: z
@@ -24,24 +24,24 @@ const deployment = environment.extend({
   env: z.record(z.string(), environment).default({}),
 })
 
-/** Stands in the repository in place of what wrangler prints when a certificate or a namespace is made. */
+/** In the repository it stands in for the id that wrangler prints when a certificate or namespace is created. */
 const placeholderId = /^[0-]+$/
 
-/** Host names that RFC 2606 keeps for examples. */
+/** Host names that RFC 2606 reserves for examples. */
 const exampleHost = /(^|\.)example\.(com|net|org)$/
 
-/** The secret without which the Worker answers nothing. */
+/** The Worker answers no request without this secret. */
 export const requiredSecret = 'API_KEY'
 
 export interface DeploymentProblems {
   /** Mistakes in wrangler.toml: nothing can be deployed from it. */
   readonly mistakes: readonly string[]
-  /** What only the owner of a deployment knows, and has not put in yet. */
+  /** Values that only the owner of a deployment knows and has not filled in yet. */
   readonly unset: readonly string[]
 }
 
 /**
- * Compares an environment of wrangler.toml with what the Worker needs: all that stands at the top level, since
+ * Compares an environment of wrangler.toml with what the Worker needs: everything at the top level, since
  * environments inherit neither variables nor bindings.
  * @param config wrangler.toml, parsed
  * @param name of the environment
@@ -79,7 +79,7 @@ export function checkDeployment(config: unknown, name: string): DeploymentProble
   }
 }
 
-/** The Worker takes either form, and so does this. */
+/** Accepts both forms, as the Worker does. */
 function backendsOf({ vars }: Environment): readonly string[] | undefined {
   return backendUrlsSetting.safeParse(vars['BACKENDS'] ?? vars['BACKEND_URL']).data
 }
@@ -126,7 +126,7 @@ function bindingsOf(one: Environment): readonly string[] {
   ]
 }
 
-/** Both ways to name backends count as one. */
+/** The two ways to name backends count as one. */
 function variablesOf({ vars }: Environment): readonly string[] {
   return Object.keys(vars).map((name) => (name === 'BACKEND_URL' ? 'BACKENDS' : name))
 }

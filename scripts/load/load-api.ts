@@ -3,10 +3,10 @@ import { z } from 'zod'
 import type { ImageType } from '../../shared/fetch/detect-image-type.ts'
 import type { ServerSentEvent } from '../../shared/api/sse.ts'
 
-/** What every request of a run asks for; `{n}` in the prompt stands for the number of the request, from 1. */
+/** The content of every request of a run; `{n}` in the prompt stands for the number of the request, from 1. */
 export interface Workload {
   readonly prompt: string
-  /** All of them go with each request. */
+  /** Every request sends all of them. */
   readonly images: readonly ImageFile[]
   readonly maxTokens: number
   readonly temperature: number
@@ -18,27 +18,27 @@ export interface ImageFile {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
-/** How one kind of server is asked, and how its streams are read. */
+/** How to call one kind of server, and how to read its streams. */
 export interface LoadApi {
   readonly path: string
   /** Without the content type of a form, which names its boundary. */
   headers(key: string | undefined): Record<string, string>
   body(n: number): string | FormData
-  /** @throws {AnswerError} when it tells of a failure, or is nothing this API sends */
+  /** @throws {AnswerError} when the event reports a failure, or is nothing this API sends */
   readEvent(event: ServerSentEvent): StreamPart
 }
 
-/** What one event of a stream tells; several things at once in some dialects. */
+/** The content of one event of a stream; some dialects combine several things in one. */
 export interface StreamPart {
-  /** Text of at least one token. */
+  /** It holds text of at least one token. */
   readonly hasText: boolean
-  /** The answer is whole; the last such event is its end. */
+  /** The answer is complete; the last such event is its end. */
   readonly isEnd: boolean
-  /** Tokens of the answer so far, as the server counts them. */
+  /** Tokens of the answer so far, as counted by the server. */
   readonly completionTokens?: number | undefined
 }
 
-/** A request that failed; the code is the server's, or one of this program's. */
+/** A failed request; the code is the server's, or one of this program's. */
 export class AnswerError extends Error {
   override readonly name = 'AnswerError'
   readonly code: string
@@ -60,14 +60,14 @@ export function parseData<Schema extends z.ZodType>(schema: Schema, data: string
   throw new AnswerError('invalid_answer')
 }
 
-/** Servers of OpenAI's kind put the code, or only a type, into `error` or beside it. */
+/** Servers of OpenAI's kind put the code, or only a type, into `error` or next to it. */
 const codes = z.object({ code: z.unknown().optional(), type: z.unknown().optional() })
 const errorAnswer = z.union([z.object({ error: codes }).transform(({ error }) => error), codes])
 
-/** Text of others that is printed: a code is short, and cannot move a terminal's cursor. */
+/** Foreign text that is printed: a code is short and cannot move a terminal's cursor. */
 const acceptableCode = /^[\w.-]{1,64}$/
 
-/** @returns the code an error body tells, or else the one given */
+/** @returns the code in an error body, or else the one given */
 export function errorCodeIn(data: string, otherwise: string): string {
   const { code, type } = errorAnswer.safeParse(parseJson(data)).data ?? {}
   const isCode = (value: unknown) => typeof value === 'string' && acceptableCode.test(value)

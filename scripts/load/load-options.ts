@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 
 export interface LoadOptions {
   readonly api: 'native' | 'openai'
-  /** Absent: where `npm start` runs here. */
+  /** Absent: wherever `npm start` runs on this machine. */
   readonly url?: URL
   readonly key?: string
   readonly model: string
@@ -11,7 +11,7 @@ export interface LoadOptions {
   readonly concurrency?: number
   readonly rate?: number
   readonly prompt: string
-  /** Files. */
+  /** Paths of image files. */
   readonly image: readonly string[]
   readonly maxTokens: number
   readonly temperature: number
@@ -24,7 +24,7 @@ export const defaultConcurrency = 8
 /** Sockets: half of the 2,048 files a process may commonly open. */
 export const maxConcurrency = 1_024
 
-/** Numbered from its beginning on, so that no server answers from what it remembers of the one before. */
+/** The number comes first, so that no server can reuse its cache of the previous prompt. */
 const defaultPrompt = 'Request {n}: what do you see?'
 
 const maxRequests = 100_000
@@ -32,10 +32,13 @@ const maxRequests = 100_000
 /** As much as any context holds. */
 const maxTokensOfAnswer = 131_072
 
-/** Tokens of all answers: each leaves a time of 8 bytes in memory until the end. */
+/** Tokens of all answers: each keeps a timestamp of 8 bytes in memory until the end. */
 const maxTokensOfRun = 20_000_000
 
-/** Per second; waits longer than timers can be do not occur above the one, one process cannot send more than the other. */
+/**
+ * Per second. The lower bound keeps waits within what timers can represent; no single process sends more than the
+ * upper one.
+ */
 const [minRate, maxRate] = [0.01, 10_000]
 
 /** Milliseconds: an hour. */
@@ -44,13 +47,13 @@ const maxTimeoutMs = 3_600_000
 /** The command `npm run load`, not yet parsed. */
 export function loadCommand(): Command {
   return new Command('npm run load --')
-    .description('Sends requests to a server and measures what its clients feel')
+    .description('Sends requests to a server and measures what its clients experience')
     .addOption(
-      new Option('--api <api>', 'what the server speaks')
+      new Option('--api <api>', 'API of the server')
         .choices(['native', 'openai'])
         .default('native'),
     )
-    .option('--url <url>', 'of the server; default: where npm start runs here', parseUrl)
+    .option('--url <url>', 'URL of the server; default: where npm start runs here', parseUrl)
     .option(
       '--key <key>',
       'API key; default: DESCRIBE_API_KEY, or for the server of npm start the one in STATE_DIR/api-key',
@@ -62,7 +65,7 @@ export function loadCommand(): Command {
       `streams at once (default: ${defaultConcurrency}, with a rate ${maxConcurrency})`,
       whole(1, maxConcurrency),
     )
-    .option('--rate <n>', 'requests per second, however long answers take', parseRate)
+    .option('--rate <n>', 'requests per second, regardless of how long answers take', parseRate)
     .option('--prompt <text>', '{n} becomes the number of the request', defaultPrompt)
     .addOption(
       new Option('--image <file>', 'sent with each request; may be repeated')
@@ -71,11 +74,11 @@ export function loadCommand(): Command {
     )
     .option('--max-tokens <n>', 'tokens of an answer', whole(1, maxTokensOfAnswer), 64)
     .option('--temperature <t>', '0: the most probable token', parseTemperature, 0)
-    .option('--timeout-ms <ms>', 'for each request', whole(1, maxTimeoutMs), 120_000)
+    .option('--timeout-ms <ms>', 'deadline of each request', whole(1, maxTimeoutMs), 120_000)
     .option('--json', 'print JSON', false)
 }
 
-/** @throws {CommanderError} through the command, when options do not go together */
+/** @throws {CommanderError} through the command, when options contradict each other */
 export function parseLoadOptions(command: Command, given: readonly string[]): LoadOptions {
   const options = command.parse([...given], { from: 'user' }).opts<LoadOptions>()
   if (options.requests * options.maxTokens > maxTokensOfRun) {

@@ -1,7 +1,7 @@
 import { markdownTable } from '../performance/document.ts'
 import type { LoadStatistics, Percentiles, Spread } from './statistics.ts'
 
-/** The numbers of a run as a table, ready for a document. */
+/** The numbers of a run as a table that can go into a document. */
 export function loadTable(statistics: LoadStatistics): string {
   const { ok, failed, stopped, seconds, requestsPerSecond, outputTokens } = statistics
   return markdownTable(

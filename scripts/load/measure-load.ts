@@ -12,14 +12,14 @@ const realClock: Clock = {
 
 /**
  * Runs the load against a server.
- * @param signal ends the run; what was seen so far is counted
+ * @param signal ends the run; the measurements until then count
  */
 export async function measureLoad(
   target: LoadTarget,
   schedule: Schedule,
   signal: AbortSignal,
 ): Promise<LoadStatistics> {
-  // One for each request under way: not the leak that Node would warn of.
+  // One listener per request in progress is not the leak that Node would warn about.
   setMaxListeners(schedule.concurrency, signal)
   // The deadline of each request is the only clock.
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })

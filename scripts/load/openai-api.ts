@@ -16,7 +16,7 @@ const chunk = z.object({
         delta: z
           .object({
             content: z.string().nullish(),
-            /** What a thinking model says before its answer, as several servers name it. */
+            /** The reasoning of a thinking model before its answer, under the name several servers use. */
             reasoning_content: z.string().nullish(),
           })
           .nullish(),
@@ -27,7 +27,7 @@ const chunk = z.object({
   usage: z.object({ completion_tokens: z.int().min(0) }).nullish(),
 })
 
-/** OpenAI's chat completions, as many servers have them; images go as data URIs before the text. */
+/** OpenAI's chat completions, as offered by many servers; images precede the text as data URIs. */
 export function openAiApi(workload: Workload, model: string): LoadApi {
   const images = workload.images.map(({ type, bytes }) => ({
     type: 'image_url',

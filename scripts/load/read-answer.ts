@@ -4,17 +4,19 @@ import { AnswerError, type LoadApi } from './load-api.ts'
 /** Bytes of one streamed answer: 131,072 tokens with 500 bytes of JSON around each. */
 const maxAnswerBytes = 64 * 1024 * 1024
 
-/** What was seen of one stream; times in milliseconds of one clock. It stays true when the stream breaks off. */
+/**
+ * Measurements of one stream, with times in milliseconds of one clock. They remain valid when the stream breaks off.
+ */
 export interface StreamTally {
-  /** Events that held text. */
+  /** Events that contained text. */
   deltas: number
   firstTokenAtMs: number | undefined
   lastTokenAtMs: number | undefined
-  /** Times between events that held text. */
+  /** Times between events that contained text. */
   readonly gapsMs: number[]
-  /** As the server counts. */
+  /** As counted by the server. */
   completionTokens: number | undefined
-  /** When the answer was known to be whole. */
+  /** When the answer was known to be complete. */
   wholeAtMs: number | undefined
 }
 
@@ -30,9 +32,9 @@ export function createTally(): StreamTally {
 }
 
 /**
- * Reads a stream to the end of its connection's part, which leaves the connection good for the next request.
+ * Reads a stream to its very end, which leaves the connection usable for the next request.
  * @param tally is filled while reading
- * @throws {AnswerError} when the server tells of a failure, or the stream ends before the answer does
+ * @throws {AnswerError} when the server reports a failure, or the stream ends before the answer does
  */
 export async function readAnswer(
   bytes: AsyncIterable<Uint8Array>,
@@ -57,7 +59,10 @@ function countDelta(tally: StreamTally, atMs: number): void {
   tally.lastTokenAtMs = atMs
 }
 
-/** Some servers end lines with CR LF. JSON holds no raw CR and UTF-8 no such byte elsewhere, so all can go. */
+/**
+ * Some servers end lines with CR LF. JSON holds no raw CR and UTF-8 uses that byte for nothing else, so all can be
+ * removed.
+ */
 async function* withoutReturns(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let total = 0
   for await (const chunk of bytes) {

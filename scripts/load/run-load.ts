@@ -1,9 +1,9 @@
-/** How many requests, and when. */
+/** The number of requests, and their timing. */
 export interface Schedule {
   readonly requests: number
-  /** Under way at once, at most. */
+  /** The most requests in progress at once. */
   readonly concurrency: number
-  /** When given, requests are due at this pace, however long answers take; else each waits for one to end. */
+  /** If given, requests are due at this rate, however long answers take; otherwise each waits for one to end. */
   readonly ratePerSecond: number | undefined
 }
 
@@ -15,8 +15,8 @@ export interface Clock {
 }
 
 /**
- * Sends requests until all were sent or the signal comes; ends when the last one has.
- * @param send gets the number of a request, from 1, and when it was due
+ * Sends requests until all were sent or the signal fires; ends when the last one has ended.
+ * @param send gets the number of a request, from 1, and the time it was due
  */
 export async function runLoad<Result>(
   { requests, concurrency, ratePerSecond }: Schedule,

@@ -5,7 +5,7 @@ import { readLimited } from '../../shared/bytes/read-limited.ts'
 import { AnswerError, errorCodeIn, type LoadApi } from './load-api.ts'
 import { createTally, readAnswer, type StreamTally } from './read-answer.ts'
 
-/** Bytes of an error body that are looked at. */
+/** Bytes of an error body that are read. */
 const maxErrorBytes = 64 * 1024
 
 /** A code in an error of Node or of its HTTP client. */
@@ -21,23 +21,23 @@ export interface LoadTarget {
 
 type Outcome =
   | { readonly type: 'ok' }
-  /** The run was ended while it was under way: neither good nor bad. */
+  /** The run was stopped while it was in progress, so it is neither a success nor a failure. */
   | { readonly type: 'stopped' }
   | { readonly type: 'failed'; readonly code: string }
 
 export interface RequestRecord {
   readonly outcome: Outcome
-  /** When it was due; times count from then, also where it had to wait for its turn. */
+  /** When it was due. Times count from then, even if it had to wait for its turn. */
   readonly dueAtMs: number
   readonly endedAtMs: number
   readonly tally: StreamTally
 }
 
 /**
- * Sends one request and reads its stream; what goes wrong there is in the record.
+ * Sends one request and reads its stream; failures of the request are part of the record.
  * @param n number of the request
  * @param signal ends the run
- * @throws what is a mistake of this program
+ * @throws for a programming error only
  */
 export async function sendRequest(
   { target, dispatcher, now }: Sender,
@@ -51,7 +51,7 @@ export async function sendRequest(
     await exchange(target, dispatcher, n, deadline.signal, tally, now)
     return recordOf({ type: 'ok' })
   } catch (error) {
-    // What breaks after the end breaks nothing.
+    // What breaks after the end of the answer does not matter.
     if (tally.wholeAtMs !== undefined) return recordOf({ type: 'ok' })
     if (signal.aborted) return recordOf({ type: 'stopped' })
     return recordOf({ type: 'failed', code: deadline.expired ? 'timeout' : codeOf(error) })
@@ -92,7 +92,7 @@ async function exchange(
   throw new AnswerError(errorCodeIn(new TextDecoder().decode(bytes), `http_${statusCode}`))
 }
 
-/** A base URL may end with `/v1`, as clients of OpenAI's API write it. */
+/** A base URL may end with `/v1`, as is usual for clients of OpenAI's API. */
 function pathOf({ pathname }: URL, { path }: LoadApi): string {
   return pathname.replace(/\/(v1\/?)?$/, '') + path
 }

@@ -7,40 +7,40 @@ export interface Percentiles {
   readonly p99: number | null
 }
 
-/** The largest and the smallest of one number per stream, and how far they are apart. */
+/** The largest and the smallest value of one number per stream, and their ratio. */
 export interface Spread {
   readonly max: number
   readonly min: number
-  /** 1 where all streams had the same; null when the smallest is 0. */
+  /** 1 when all streams had the same value; null when the smallest is 0. */
   readonly ratio: number | null
 }
 
 export interface LoadStatistics {
   readonly ok: number
   readonly failed: number
-  /** Under way when the run was ended. */
+  /** In progress when the run was stopped. */
   readonly stopped: number
   /** Failed requests by code. */
   readonly failures: Readonly<Record<string, number>>
   /** Seconds from the first request to the last end. */
   readonly seconds: number
-  /** Good ones. */
+  /** Successful requests only. */
   readonly requestsPerSecond: number
-  /** Of all streams, also those that broke off. */
+  /** Of all streams, including those that broke off. */
   readonly outputTokens: number
   readonly outputTokensPerSecond: number
-  /** Whether tokens are the server's `usage`, or events with text, which may hold several tokens each. */
+  /** Whether tokens are the server's `usage`, or events with text, each of which may hold several tokens. */
   readonly tokensFrom: 'usage' | 'deltas' | 'usage, deltas where there was none'
   readonly firstTokenMs: Percentiles
   readonly tokenGapMs: Percentiles
   readonly totalMs: Percentiles
-  /** Over good streams; null when there was none. */
+  /** Over successful streams; null when there were none. */
   readonly tokensPerStream: Spread | null
-  /** Over good streams, from due to end. */
+  /** Over successful streams, from due to end. */
   readonly tokensPerSecondOfStream: Spread | null
 }
 
-/** Latencies are those of good requests; a refusal is quick, and would flatter them. */
+/** Latencies are those of successful requests: refusals are quick and would improve them unfairly. */
 export function summarise(records: readonly RequestRecord[]): LoadStatistics {
   const good = records.filter(({ outcome }) => outcome.type === 'ok')
   const seconds = secondsOf(records)
@@ -71,7 +71,7 @@ export function summarise(records: readonly RequestRecord[]): LoadStatistics {
 }
 
 /**
- * The smallest value that at least `part` of all values do not exceed (nearest rank).
+ * The smallest value that at least the fraction `part` of all values does not exceed (nearest rank).
  * @param sorted ascending
  * @param part above 0, at most 1
  */

@@ -4,11 +4,11 @@ export type Measured = number | readonly [low: number, high: number]
 export interface BarChart {
   readonly title: string
   readonly unit: string
-  /** Names of the bars of each group, in order. */
+  /** Names of the bars in each group, in order. */
   readonly series: readonly string[]
   readonly groups: readonly {
     readonly name: string
-    /** One for each series; undefined where nothing was measured. */
+    /** One per series; undefined where nothing was measured. */
     readonly values: readonly (Measured | undefined)[]
   }[]
 }
@@ -16,7 +16,7 @@ export interface BarChart {
 /** Pixels. */
 const layout = { width: 760, labels: 190, numbers: 90, top: 64, bar: 16, gap: 3, group: 12 }
 
-/** Readable on light and dark pages, and told apart by people who see fewer colours. */
+/** Readable on light and dark pages, and distinguishable with colour blindness. */
 const colours = ['#4477aa', '#ee8866', '#44bb99', '#aa4499']
 
 const style = `
@@ -26,7 +26,10 @@ const style = `
   .span { stroke: #333; stroke-width: 1.5 }
   @media (prefers-color-scheme: dark) { text { fill: #ddd } .span { stroke: #ddd } }`
 
-/** The chart as SVG: horizontal bars in groups; a span is a bar up to its middle with a line from end to end. */
+/**
+ * The chart as SVG: horizontal bars in groups. A range is drawn as a bar up to its middle with a line from end to
+ * end.
+ */
 export function drawBarChart(chart: BarChart): string {
   const shown = chart.groups.map(({ name, values }) => ({
     name,

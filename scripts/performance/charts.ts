@@ -1,7 +1,7 @@
 import type { BarChart, Measured } from './bar-chart.ts'
 import { readTables, type Table } from './read-tables.ts'
 
-/** The charts of docs/performance.md by file name, drawn from its tables, so that they cannot disagree. */
+/** The charts of docs/performance.md by file name, drawn from its own tables, so that the two cannot disagree. */
 export function chartsOf(document: string): Readonly<Record<string, BarChart>> {
   const tables = readTables(document)
   return {

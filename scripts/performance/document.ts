@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { drawBarChart } from './bar-chart.ts'
 import { chartsOf } from './charts.ts'
 
-/** Where measured numbers are kept. */
+/** The document that holds measured numbers. */
 const performanceDoc = 'docs/performance.md'
 
-/** Where the charts of that document are kept. */
+/** The folder of that document's charts. */
 const chartFolder = 'docs/charts'
 
 /**
- * Replaces what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; text around it is written by hand.
+ * Replaces the content between `<!-- begin NAME -->` and `<!-- end NAME -->`; the text around it is written by hand.
  * @throws {Error} when the markers are missing
  */
 function replaceSection(document: string, name: string, content: string): string {
@@ -20,7 +20,7 @@ function replaceSection(document: string, name: string, content: string): string
   return `${document.slice(0, from + begin.length)}\n\n${content.trim()}\n\n${document.slice(to)}`
 }
 
-/** Puts freshly measured numbers into their section of the performance document and draws its charts again. */
+/** Writes new measurements into their section of the performance document and redraws its charts. */
 export async function writeSection(name: string, content: string): Promise<void> {
   const document = replaceSection(await readFile(performanceDoc, 'utf8'), name, content)
   await writeFile(performanceDoc, document)
@@ -34,7 +34,7 @@ async function writeCharts(document: string): Promise<void> {
   }
 }
 
-/** A Markdown table, columns padded as the formatter would. */
+/** A Markdown table with columns padded as the formatter would. */
 export function markdownTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],

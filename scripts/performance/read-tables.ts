@@ -1,5 +1,5 @@
 export interface Table {
-  /** Of the section it stands in. */
+  /** Heading of the section it is in. */
   readonly heading: string
   readonly header: readonly string[]
   readonly rows: readonly (readonly string[])[]

@@ -4,12 +4,12 @@ import { writePrivateFile } from '../../shared/node/private-file.ts'
 import { apiKeyAdvice, isStrongApiKey } from '../../shared/settings/api-key.ts'
 import { StartError } from './start-error.ts'
 
-/** Bytes of randomness in a made key: 256 bits cannot be guessed. */
+/** Random bytes of a new key: 256 bits cannot be guessed. */
 const keyBytes = 32
 
 /**
- * The API key of this installation, kept in `path`: the preset one, else the one made earlier, else a new one.
- * The file can be read by its owner only.
+ * The API key of this installation, kept in `path`: the preset one, else the one made earlier, else a new one. Only
+ * the owner can read the file.
  * @throws {StartError} when the one made earlier can be guessed
  */
 export async function ensureApiKey(path: string, preset: string | undefined): Promise<string> {

@@ -14,7 +14,7 @@ import type {
 } from '../../shared/node/certificates/create-certificates.ts'
 import { dayMs } from '../../shared/time/day.ts'
 
-/** Files of a certificate folder. The authority's own key is never stored: nobody can sign with it later. */
+/** Files of a certificate folder. The authority's own key is never stored, so nobody can sign with it later. */
 const fileNames = {
   ca: authorityFile,
   server: filesOf('server').certificate,
@@ -26,8 +26,8 @@ const fileNames = {
 type PemName = keyof CertificateSet
 
 /**
- * Paths of the certificates for mutual TLS between edge and backend, made anew when one is missing, does not fit
- * the others or `names`, or expires soon. Keys can be read by their owner only.
+ * Paths of the certificates for mutual TLS between edge and backend. They are made anew when one is missing, does not
+ * match the others or `names`, or expires soon. Only the owner can read keys.
  * @param folder created when missing
  * @param now milliseconds since 1970
  */
@@ -44,7 +44,7 @@ export async function ensureCertificates(
     ])
     return present
   }
-  // Loaded only when needed: it takes longer than all the rest of this file.
+  // Loaded only when needed, because it takes longer than the rest of this file.
   const { createCertificates } =
     await import('../../shared/node/certificates/create-certificates.ts')
   const created = await createCertificates(names, now)
@@ -69,7 +69,9 @@ async function readCertificates(folder: string): Promise<CertificateSet | undefi
   }
 }
 
-/** True when both certificates are signed by the authority, fit their keys and `names`, and are valid until `until`. */
+/**
+ * True when both certificates are signed by the authority, match their keys and `names`, and are valid until `until`.
+ */
 function isUsable(set: CertificateSet, names: CertificateNames, until: number): boolean {
   try {
     const ca = new X509Certificate(set.ca)
@@ -84,12 +86,12 @@ function isUsable(set: CertificateSet, names: CertificateNames, until: number): 
       client.checkHost(names.client) !== undefined
     )
   } catch {
-    // Not PEM, or not a certificate: as good as missing.
+    // Not PEM, or not a certificate: treated as missing.
     return false
   }
 }
 
-/** The whole folder at once, so that no program ever meets a mixture of old and new files. */
+/** Replaces the whole folder at once, so that no program ever reads a mixture of old and new files. */
 async function replaceCertificates(folder: string, set: CertificateSet): Promise<void> {
   await mkdir(dirname(folder), { recursive: true })
   const fresh = await mkdtemp(`${folder}-`)

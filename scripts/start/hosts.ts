@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net'
 /** Listening on one of these means listening on every address of the machine. */
 const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
-/** Names every server certificate is good for; `backend` is what the host is called among containers. */
+/** Names in every server certificate; `backend` is the usual name of the host among containers. */
 const usualNames = ['localhost', '127.0.0.1', '::1', 'backend']
 
 /** Names by which clients may reach a server that listens on `host`. */

@@ -17,7 +17,7 @@ interface LauncherParts {
   readonly print: (line: string) => void
 }
 
-/** Milliseconds of silence after which a line says what is waited for. */
+/** Milliseconds without output after which a line says what is being waited for. */
 const silenceMs = 10_000
 
 /** The running product, as its first user needs to know it. */
@@ -26,18 +26,18 @@ export interface ReadyProduct {
   readonly backendUrl: string
   readonly apiKeyFile: string
   readonly logsDir: string
-  /** Clients elsewhere can reach it, without TLS. */
+  /** True when clients on other machines can reach it, without TLS. */
   readonly isOpen: boolean
 }
 
-/** Milliseconds before a backend that ended is started again: one that cannot run must not take a core by trying. */
+/** Milliseconds before an ended backend is restarted: one that cannot run must not keep a core busy by trying. */
 const backendRestartMs = 1_000
 
 type RunOptions = Omit<ProgramOptions, 'print'>
 
 /**
  * Starts the programs of the product, watches them and ends them. Once the product is up, a backend that ends is
- * started again, and the edge answers 503 meanwhile; without an edge there is nothing to go on for.
+ * restarted while the edge answers 503; without an edge there is no point in continuing.
  */
 export class Launcher {
   readonly #parts: LauncherParts
@@ -48,7 +48,7 @@ export class Launcher {
   readonly #stopping = new AbortController()
   #fail: (reason: StartError) => void = () => undefined
 
-  /** Rejects when the edge ends though nobody asked it to, or the backend before the product was up. */
+  /** Rejects when the edge ends without having been asked to, or when the backend ends before the product is up. */
   readonly failed: Promise<never>
 
   constructor(parts: LauncherParts) {
@@ -59,7 +59,7 @@ export class Launcher {
   }
 
   /**
-   * Starts everything; what does not depend on each other runs side by side.
+   * Starts everything; independent steps run side by side.
    * @throws {StartError | ConfigError} when the product cannot start
    */
   async start(): Promise<ReadyProduct> {
@@ -68,7 +68,7 @@ export class Launcher {
     await mkdir(settings.stateDir, { recursive: true })
     this.#lock = await lockState(settings.stateDir)
     const bundle = settings.edgeKind === 'worker' ? buildWorker() : undefined
-    // Awaited later; a failure before that must not end the process from the side.
+    // Awaited later; an earlier failure must not end the process as an unhandled rejection.
     bundle?.catch(() => undefined)
 
     const { edge, backend, certificates, apiKey, apiKeyFile, logsDir } = await prepare(settings)
@@ -94,7 +94,7 @@ export class Launcher {
     return { url: edge.url, backendUrl: backend.url, apiKeyFile, logsDir, isOpen }
   }
 
-  /** @param options `environment` holds what differs from the launcher's own */
+  /** @param options `environment` holds only what differs from the launcher's own */
   #run(options: RunOptions): void {
     this.#stopping.signal.throwIfAborted()
     const { environment } = this.#parts
@@ -123,14 +123,14 @@ export class Launcher {
     if (signal.aborted) return
     const report = `The ${program.name} ended (${how}); its log is ${program.logFile}`
     if (program.name !== 'backend' || !this.#isUp) return this.#fail(new StartError(report))
-    this.#print(`${report}. It is started again`)
+    this.#print(`${report}. Restarting it`)
     this.#programs.delete(program)
     await program.stop()
     await delay(backendRestartMs, undefined, { signal }).catch(() => undefined)
     if (!signal.aborted) this.#run(options)
   }
 
-  /** Ends all programs, by force where they take too long. Nothing can be started afterwards. */
+  /** Ends all programs, by force if they take too long. Nothing can be started afterwards. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await Promise.all([...this.#programs].map((program) => program.stop()))

@@ -2,13 +2,13 @@ import { closeSync, existsSync, fstatSync, openSync, renameSync } from 'node:fs'
 import { LogSink } from '../../shared/node/log-sink.ts'
 import { jsonLossLine } from '../../shared/node/log.ts'
 
-/** Bytes after which a log file begins anew; the one before it is kept, so a program's logs take twice this at most. */
+/** Bytes after which a new log file begins. The previous one is kept, so a program's logs take at most twice this. */
 const defaultMaxBytes = 16 * 2 ** 20
 
-/** Milliseconds the last lines may take to reach the file. */
+/** Milliseconds allowed for the last lines to reach the file. */
 const closeMs = 500
 
-/** A program's log file, with the one before it as `<path>.1`. */
+/** A program's log file, with the previous one as `<path>.1`. */
 export class LogFile {
   readonly #path: string
   readonly #maxBytes: number
@@ -24,7 +24,7 @@ export class LogFile {
     this.#bytes = fstatSync(this.#fd).size
   }
 
-  /** @param line with its end */
+  /** @param line with its line break */
   write(line: string): void {
     const bytes = Buffer.byteLength(line)
     if (this.#bytes > 0 && this.#bytes + bytes > this.#maxBytes) this.#beginAnew()
@@ -36,7 +36,7 @@ export class LogFile {
     await closeSink(this.#sink, this.#fd)
   }
 
-  /** What still waits goes to the old file: its descriptor stays open until then. */
+  /** Lines still waiting go to the old file, whose descriptor stays open until then. */
   #beginAnew(): void {
     void closeSink(this.#sink, this.#fd)
     if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.1`)

@@ -2,7 +2,7 @@ import { logLevels, type LogLevel } from '../../shared/log/log-levels.ts'
 import { proofIdPrefix } from './readiness.ts'
 import { edgeName } from './settings.ts'
 
-/** pino's numbers, where a program logs those. */
+/** pino's numbers, for programs that log those. */
 const levelNumbers: Readonly<Record<number, LogLevel>> = {
   20: 'debug',
   30: 'info',
@@ -10,7 +10,7 @@ const levelNumbers: Readonly<Record<number, LogLevel>> = {
   50: 'error',
 }
 
-/** What the terminal shows beside the message; the log file has the rest. */
+/** Fields the terminal shows next to the message; the log file has the rest. */
 const shownFields = [
   'method',
   'route',
@@ -30,25 +30,28 @@ const shownFields = [
   'detail',
 ]
 
-/** Characters of one line of the log in the terminal. */
+/** Characters of one log line in the terminal. */
 const maxLineLength = 160
 
-/** Characters of any other line: the reason why a program ends is never shortened, what a crash pours out is. */
+/**
+ * Characters of any other line: long enough for the reason why a program ends, but not for everything a crash prints.
+ */
 const maxPlainLength = 4_000
 
-/** One line a program wrote. */
+/** One line written by a program. */
 interface LogLine {
   readonly level: LogLevel
-  /** For the log file: as it was written, with a time in any case. */
+  /** For the log file: as written, but always with a time. */
   readonly whole: string
-  /** The level at which the terminal shows it: a request is one line there, though two programs log it. */
+  /** The level from which the terminal shows it: a request is one line there, although two programs log it. */
   readonly shownFrom: LogLevel
   /** For a person: time, program, level, message and some fields. */
   readonly brief: string
 }
 
 /**
- * Reads what a program wrote. A line that is no JSON comes from elsewhere, such as a crash, and counts as an error.
+ * Parses a line written by a program. A line that is not JSON has another origin, such as a crash, and counts as an
+ * error.
  * @param now for lines without a time of their own
  */
 export function readLogLine(program: string, line: string, now: Date): LogLine {
@@ -65,12 +68,14 @@ export function readLogLine(program: string, line: string, now: Date): LogLine {
   return { level, shownFrom: isSaidElsewhere(program, entry) ? 'debug' : level, whole, brief }
 }
 
-/** True when a line of `level` is wanted at the setting `least`. */
+/** True when a line of `level` is shown at the setting `least`. */
 export function isWanted(level: LogLevel, least: LogLevel): boolean {
   return logLevels.indexOf(level) >= logLevels.indexOf(least)
 }
 
-/** Requests by which `npm start` proves that all works, and those in the backend's log that the edge has a line of. */
+/**
+ * The requests by which `npm start` proves that everything works, and backend lines about requests the edge logs too.
+ */
 function isSaidElsewhere(program: string, entry: Record<string, unknown>): boolean {
   const { request_id: id, client_name: client } = entry
   if (messageOf(entry) !== 'request') return false
@@ -87,7 +92,7 @@ function briefly(program: string, time: Date, entry: Record<string, unknown>): s
   const fields = shownFields
     .filter((name) => ['string', 'number'].includes(typeof entry[name]))
     .map((name) => `${name}=${String(entry[name])}`)
-  // Hours, minutes and seconds in the machine's time zone, as terminals show them.
+  // Hours, minutes and seconds in the machine's time zone, as is usual in terminals.
   const clock = time.toTimeString().slice(0, 8)
   return [
     clock,

@@ -11,9 +11,9 @@ interface PortWanted {
 }
 
 /**
- * Makes sure that ports can be listened on, by doing so for a moment with all of them.
+ * Checks that ports can be listened on by briefly listening on all of them.
  * @returns the ports, in the same order
- * @throws {StartError} naming port and setting
+ * @throws {StartError} naming the port and its setting
  */
 export async function findFreePorts(wanted: readonly PortWanted[]): Promise<number[]> {
   const servers: Server[] = []

@@ -7,7 +7,7 @@ import { serverNames, urlHost } from './hosts.ts'
 import { findFreePorts } from './port.ts'
 import { edgeName, type StartSettings } from './settings.ts'
 
-/** What must be there before a program can run. */
+/** What must exist before a program can run. */
 interface Prepared {
   readonly edge: { readonly url: string; readonly port: number }
   readonly backend: { readonly url: string; readonly port: number }
@@ -17,7 +17,7 @@ interface Prepared {
   readonly logsDir: string
 }
 
-/** Free ports, certificates, API key and folders. @throws {StartError} when a port is taken */
+/** Finds free ports and prepares certificates, API key and folders. @throws {StartError} when a port is taken */
 export async function prepare(settings: StartSettings): Promise<Prepared> {
   const { stateDir, edge, backend, presetApiKey } = settings
   const [edgePort = 0, backendPort = 0] = await findFreePorts([

@@ -6,7 +6,7 @@ import type { LogLevel } from '../../shared/log/log-levels.ts'
 import { LogFile } from './log-file.ts'
 import { isWanted, readLogLine } from './log-line.ts'
 
-/** Milliseconds a program may take to end by itself, once its answers had their time. */
+/** Milliseconds a program may take to exit after the time for its answers is over. */
 const endMs = 1_500
 
 export interface ProgramOptions {
@@ -14,9 +14,9 @@ export interface ProgramOptions {
   /** Entry file. */
   readonly script: string
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Lines are appended here whole; the terminal gets them in short. */
+  /** Complete lines are appended here; the terminal gets a short form. */
   readonly logFile: string
-  /** Milliseconds in which it lets answers end when it is asked to. */
+  /** Milliseconds it gives answers to finish when it is asked to end. */
   readonly drainMs: number
   /** Less important lines are dropped. */
   readonly logLevel: LogLevel
@@ -24,9 +24,9 @@ export interface ProgramOptions {
 }
 
 /**
- * One running program of the product. It leads a process group of its own, so that Ctrl-C reaches only the
- * launcher, which then ends all in order, and so that whatever it started can be ended with it. Its IPC channel
- * closes when the launcher dies, however that happens: the sign for it to end.
+ * One running program of the product. It leads a process group of its own. So Ctrl-C reaches only the launcher, which
+ * then ends all programs in order, and everything the program started can be ended with it. Its IPC channel closes
+ * when the launcher dies for any reason, which tells it to end.
  */
 export class Program {
   readonly name: string
@@ -66,7 +66,7 @@ export class Program {
     return signal === null ? `exit code ${code}` : `signal ${signal}`
   }
 
-  /** Asks the program to end, and ends it and all it started by force when it takes too long. */
+  /** Asks the program to end; if it takes too long, kills it and everything it started. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM')
     const timeout = new AbortController()

@@ -6,22 +6,22 @@ import { routes } from '../../shared/api/routes.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { StartError } from './start-error.ts'
 
-/** How the ids of the proving requests begin: they are no traffic, and the terminal does not show them. */
+/** Prefix of the ids of the readiness requests: they are not traffic, and the terminal does not show them. */
 export const proofIdPrefix = 'npm-start-'
 
-/** Milliseconds between two looks: short against the start, and nobody else is asking yet. */
+/** Milliseconds between two polls: short compared with the start, and nobody else sends requests yet. */
 const pollMs = 50
 
-/** Milliseconds one proving request may take: generous, a big model reads its weights during the first. */
+/** Milliseconds one readiness request may take: generous, because a big model reads its weights during the first. */
 const proofTimeoutMs = 120_000
 
-/** The picture a first request describes, relative to the project folder. */
+/** The picture described by a first request, relative to the project folder. */
 export const samplePicture = 'docs/sample.png'
 
 /**
- * Resolves once the backend says it is healthy, asked directly with the client certificate.
- * @param onLook hears what it says until then
- * @throws {StartError} when it says anything but that it is not ready
+ * Resolves once the backend reports that it is healthy, when called directly with the client certificate.
+ * @param onLook is called with what it reports until then
+ * @throws {StartError} when it answers anything other than that it is not ready
  */
 export async function waitForBackend(
   backendUrl: string,
@@ -76,7 +76,7 @@ function reasonIn(body: string): string {
 /**
  * Sends a real text request and a real picture through the edge.
  * @param url of the edge, which may not be listening yet
- * @throws {StartError} when one is not answered with text
+ * @throws {StartError} when either is not answered with text
  */
 export async function proveReadiness(
   url: string,

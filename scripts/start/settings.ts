@@ -6,7 +6,10 @@ import { ConfigError, parseEnvironment } from '../../shared/node/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { misspelt, nearestName } from '../../shared/settings/misspelt.ts'
 
-/** `npm start` makes certificates and connects the programs itself; these are for programs run one by one. */
+/**
+ * `npm start` makes certificates and connects the programs itself; these settings are for programs started one by
+ * one.
+ */
 const setByStart = z.undefined({ error: 'npm start sets this itself, leave it unset' })
 
 const schema = z.object({
@@ -20,15 +23,15 @@ const schema = z.object({
   TLS_KEY: setByStart.optional(),
 })
 
-/** Name of the edge's client certificate; the backend lets it in by default. */
+/** Name of the edge's client certificate, which the backend accepts by default. */
 export const edgeName = 'edge'
 
-/** Milliseconds answers may take to end unless configured: whoever ends `npm start` waits for it. */
+/** Milliseconds that answers get to finish, unless configured: the user waits this long after Ctrl-C. */
 const startDrainMs = 2_500
 
 const anyGoodKey = '0123456789abcdefghijklmn'
 
-/** Of the command line, which reads the same `.env`. */
+/** Settings of the command line, which reads the same `.env`. */
 const cliSettingNames = ['DESCRIBE_URL', 'DESCRIBE_API_KEY']
 
 const settingNames = [
@@ -41,8 +44,8 @@ const settingNames = [
 ]
 
 /**
- * What may have been meant as a setting but is none: every unknown name in `.env`, which is ours alone, and those in the
- * environment that look like one of ours. @returns a line for each
+ * Names that look like misspelt settings: every unknown name in `.env`, which belongs to this product alone, and
+ * those in the environment that resemble one of our settings. @returns a line for each
  */
 export function settingWarnings(dotEnv: Environment, environment: Environment): string[] {
   const unknown = Object.keys(dotEnv).filter((name) => !settingNames.includes(name))
@@ -61,14 +64,15 @@ function warningOf(where: string, name: string): string {
 }
 
 /**
- * The settings `npm start` itself needs. Those of the programs are all checked too: better now than after some started.
+ * The settings `npm start` itself needs. It also checks those of the programs: better now than after some of them
+ * have started.
  * @throws {ConfigError} naming every bad variable
  */
 export function parseStartSettings(environment: Environment) {
   const problems = new Set<string>()
   const own = attempt(() => parseEnvironment(schema, environment), problems)
   const backend = attempt(() => parseBackendConfig(environment), problems)
-  // The key may be made later; any good one does for this check.
+  // The key may be made later; any strong one will do for this check.
   const edgeEnvironment = { ...environment, API_KEY: environment['API_KEY'] || anyGoodKey }
   const edge = attempt(() => parseEdgeConfig(edgeEnvironment), problems)
   if (own === undefined || backend === undefined || edge === undefined) {
@@ -89,7 +93,7 @@ export function parseStartSettings(environment: Environment) {
 
 type Listener = Readonly<{ host: string; port: number }>
 
-/** What is valid by itself and does not go together. */
+/** Values that are valid individually but contradict each other. */
 function clashOf(
   backend: Listener & { readonly allowedClients: readonly string[] },
   edge: Listener,
@@ -105,7 +109,7 @@ function clashOf(
 
 export type StartSettings = ReturnType<typeof parseStartSettings>
 
-/** Runs `parse`; the lines of a ConfigError become `problems`, each only once. */
+/** Runs `parse`; the lines of a ConfigError are added to `problems`, each only once. */
 function attempt<Result>(parse: () => Result, problems: Set<string>): Result | undefined {
   try {
     return parse()

@@ -1,4 +1,4 @@
-/** The product cannot start or go on, for a reason its owner can act on: shown as it stands, without a stack. */
+/** The product cannot start or continue, for a reason its owner can act on: shown as it is, without a stack trace. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }

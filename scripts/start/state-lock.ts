@@ -5,18 +5,18 @@ import { writePrivateFile } from '../../shared/node/private-file.ts'
 import { readRunningAddress, runningFile } from '../../shared/node/running-address.ts'
 import { StartError } from './start-error.ts'
 
-/** A state folder that is ours as long as this process lives. */
+/** A state folder that belongs to this process as long as it lives. */
 export interface StateLock {
-  /** Tells the other programs of this machine where the product is. */
+  /** Lets the other programs of this machine know where the product is. */
   publish(url: string): Promise<void>
   release(): Promise<void>
 }
 
 /**
- * Takes a state folder for this process. What holds it is a lock on an empty database: the system lets go of it with the
- * process, however that ends.
+ * Takes a state folder for this process by locking an empty database. The system releases the lock with the process,
+ * however that ends.
  * @param stateDir an existing folder
- * @throws {StartError} naming the address of the one that runs there
+ * @throws {StartError} naming the address of the instance that already runs there
  */
 export async function lockState(stateDir: string): Promise<StateLock> {
   const database = new DatabaseSync(join(stateDir, 'start.lock'), { timeout: 0 })

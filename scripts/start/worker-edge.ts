@@ -8,7 +8,7 @@ import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { backendBinding } from './backend-binding.ts'
 
-// The edge as a Worker in workerd, on this machine: the bundle a deployment would upload, with a real client
+// The edge as a Worker in workerd on this machine: the bundle a deployment would upload, with a real client
 // certificate behind its BACKEND binding (which `wrangler dev` does not support locally).
 
 const config = parseEdgeConfig(process.env)
@@ -38,9 +38,9 @@ await mkdir(stateFolder, { recursive: true, mode: 0o700 })
 let stopping = false
 
 const miniflare = new Miniflare({
-  // A sample of request.cf would be fetched from the internet.
+  // Otherwise a sample of request.cf would be fetched from the internet.
   cf: false,
-  // Keys and what they used outlive a restart.
+  // Keys and their usage survive a restart.
   durableObjectsPersist: stateFolder,
   handleRuntimeStdio(stdout: Readable, stderr: Readable) {
     stdout.pipe(process.stdout)
@@ -74,7 +74,7 @@ const miniflare = new Miniflare({
           { className: class_name, useSQLite: true },
         ]),
       ),
-      // Not kept over restarts: copies, which are made again where they are missed.
+      // Copies are not kept across restarts; they are made again when needed.
       kvNamespaces: deployment.kv_namespaces.map(({ binding }) => binding),
       ratelimits: Object.fromEntries(
         deployment.ratelimits.map(({ name, namespace_id, simple }) => [
@@ -85,9 +85,9 @@ const miniflare = new Miniflare({
       serviceBindings: {
         BACKEND: backendBinding(identity),
       },
-      // What a client's URL leads to is never this machine or its network, as in a deployment.
+      // As in a deployment, a client's URL never leads to this machine or its network.
       outboundService: { network: { allow: ['public'] } },
-      // Past Miniflare's own front door: its error pages show stacks, and it answers paths of its own.
+      // Bypasses Miniflare's own front door, whose error pages show stack traces and which answers paths of its own.
       unsafeDirectSockets: [
         { host: config.host, port: config.port },
         { host: '127.0.0.1', port: 0, entrypoint: 'Stop' },
@@ -96,7 +96,7 @@ const miniflare = new Miniflare({
   ],
 })
 
-/** The first signal lets what runs end, the second ends all at once. */
+/** The first signal lets running requests finish, the second ends everything at once. */
 async function stop(): Promise<void> {
   if (stopping) process.exit(1)
   stopping = true

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What is used of vitest's JSON report. */
+/** The used part of vitest's JSON report. */
 const reportSchema = z.object({
   numPassedTests: z.int(),
   numFailedTests: z.int(),
@@ -12,8 +12,8 @@ interface TestCounts {
 }
 
 /**
- * Passed and failed tests of a vitest report. Whatever else went wrong (a check, a file that does not load, an error
- * outside any test) counts as one failure, so that nothing is reported as passed that was not.
+ * Passed and failed tests of a vitest report. Any other failure (a check, a file that does not load, an error outside
+ * the tests) counts as one failed test, so that a broken run never looks successful.
  * @param report JSON text; empty when vitest wrote none
  * @param succeeded whether every command succeeded
  */

@@ -1,11 +1,11 @@
 import { parseParameters } from './parameters.ts'
 
-/** Characters of `Accept` that are read. Browsers send some 200. */
+/** Only this many characters of `Accept` are read. Browsers send about 200. */
 const maxAcceptChars = 2_048
 
 /**
- * True when an `Accept` header (RFC 9110, section 12.5.1) names server-sent events, and JSON is not preferred to them. A
- * wildcard alone asks for nothing in particular.
+ * True when an `Accept` header (RFC 9110, section 12.5.1) names server-sent events and does not prefer JSON to them.
+ * A wildcard alone expresses no preference.
  */
 export function acceptsEvents(accept: string | null): boolean {
   const ranges = rangesOf((accept ?? '').slice(0, maxAcceptChars))

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 
 /**
- * Lets values pass that have at most `limit` items or entries, and whatever is no list or object. It stands before their
- * schema: zod looks at every item before it looks at their number, and a body may hold a million.
+ * Rejects lists and objects of more than `limit` entries; any other value passes. It runs before their schema,
+ * because zod looks at every item before it checks how many there are, and a body may hold a million.
  */
 export function atMost(limit: number, error: string) {
   return z.unknown().refine((value) => entriesOf(value) <= limit, { error, abort: true })

@@ -11,7 +11,7 @@ type ErrorType =
 interface ErrorKind {
   readonly status: number
   readonly type: ErrorType
-  /** True when the same request may succeed if it is simply sent again later. */
+  /** True when sending the same request again later may succeed. */
   readonly retryable: boolean
 }
 
@@ -51,10 +51,10 @@ export const errorKinds = {
   image_fetch_too_large: { status: 422, type: 'invalid_request_error', retryable: false },
   headers_too_large: { status: 431, type: 'invalid_request_error', retryable: false },
   rate_limited: { status: 429, type: 'rate_limit_error', retryable: true },
-  /** Used up until the day is over; sent with `Retry-After` where that helps. */
+  /** Used up until the end of the day; sent with `Retry-After` where that helps. */
   quota_exceeded: { status: 429, type: 'rate_limit_error', retryable: false },
   queue_full: { status: 429, type: 'rate_limit_error', retryable: true },
-  /** Nobody is left to read it; the status is nginx's, and appears in logs only. */
+  /** The client has left, so this only appears in logs. The status is nginx's. */
   cancelled: { status: 499, type: 'invalid_request_error', retryable: false },
   internal: { status: 500, type: 'server_error', retryable: false },
   keys_unavailable: { status: 503, type: 'server_error', retryable: true },
@@ -73,13 +73,13 @@ export type ErrorCode = keyof typeof errorKinds
 interface ErrorDetails {
   /** The request field at fault, as the client spelled it. */
   readonly param?: string
-  /** Seconds after which a retry is worthwhile; sent as `Retry-After`. */
+  /** Seconds after which a retry is worthwhile, sent as `Retry-After`. */
   readonly retryAfterSeconds?: number
-  /** What really happened; logged, never sent. */
+  /** The underlying failure; logged, never sent. */
   readonly cause?: unknown
 }
 
-/** An error meant for the client. `message` is public: no paths, keys, prompts or library texts in it. */
+/** An error meant for the client. `message` is public: it holds no paths, keys, prompts or library texts. */
 export class ServiceError extends Error {
   readonly code: ErrorCode
   readonly param: string | undefined
@@ -103,7 +103,7 @@ export class ServiceError extends Error {
 /** Seconds; long enough for a restart of the nano engine, short enough to be worth waiting for. */
 const defaultRetryAfterSeconds = 2
 
-/** The one error body, in a JSON answer and in `event: error` alike. */
+/** The only error body, used in JSON answers and in `event: error` alike. */
 export interface ErrorBody {
   readonly error: {
     readonly message: string
@@ -114,7 +114,7 @@ export interface ErrorBody {
   }
 }
 
-/** Turns anything thrown into something a client may see; the unknown becomes `internal` with a fixed text. */
+/** Turns anything thrown into an error a client may see; an unknown one becomes `internal` with a fixed text. */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error
   return new ServiceError('internal', 'Something went wrong on our side', { cause: error })

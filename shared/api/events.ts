@@ -1,6 +1,6 @@
 /**
- * Why a generation ended: the model's own stop token, a token limit (`max_tokens` or the context), or its time was up
- * (`timeout_ms` or the server's deadline); then the answer is what there was by then.
+ * Why a generation ended: the model's own stop token, a token limit (`max_tokens` or the context), or the end of its
+ * time (`timeout_ms` or the server's deadline). In the last case the answer is what existed by then.
  */
 export type FinishReason = 'stop' | 'length' | 'timeout'
 
@@ -20,9 +20,9 @@ export interface Usage {
   readonly completion_tokens: number
 }
 
-/** Usage, and what of it cost nothing. */
+/** Usage, and how much of it was free. */
 export interface AnswerUsage extends Usage {
-  /** Prompt tokens that were not read, because an earlier request began with the same ones. */
+  /** Prompt tokens that did not have to be computed, because an earlier request began with the same ones. */
   readonly cached_tokens: number
 }
 
@@ -41,16 +41,19 @@ export interface Timings {
 }
 
 interface TokenLogprob {
-  /** The token's own bytes as text, U+FFFD where they are not whole characters; of a control token its name. */
+  /** The token's own bytes as text, with U+FFFD where they are not whole characters. For a control token, its name. */
   readonly token: string
   readonly id: number
-  /** Natural logarithm of the probability the model gave it: before penalties, bias, temperature and cuts. */
+  /**
+   * Natural logarithm of the probability the model gave the token, before penalties, bias, temperature and
+   * truncation.
+   */
   readonly logprob: number
   /** Its bytes, which may be a part of a character; none of a control token. */
   readonly bytes: Uint8Array
 }
 
-/** A token of the answer, and the most probable ones in its place, best first. */
+/** A token of the answer, and the most probable alternatives at its position, best first. */
 export interface SampledLogprob extends TokenLogprob {
   readonly top: readonly TokenLogprob[]
 }
@@ -65,10 +68,10 @@ export type GenerationEvent =
     }
   | {
       readonly type: 'delta'
-      /** Which choice it continues, from 0. */
+      /** Index of the choice it continues, from 0. */
       readonly index: number
       readonly text: string
-      /** When asked for: of the tokens that begin in all text so far and were not told yet. */
+      /** Present on request: the tokens that begin in the text sent so far and have not been reported yet. */
       readonly logprobs?: readonly SampledLogprob[]
     }
   | {
@@ -98,7 +101,7 @@ export interface ChoiceAnswer {
   readonly logprobs?: readonly NativeLogprob[]
 }
 
-/** Body of a whole (not streamed) answer; with several choices the first one, and all of them in `outputs`. */
+/** Body of a complete (not streamed) answer. With several choices it is the first one, and `outputs` holds them all. */
 export interface GenerateAnswer extends ChoiceAnswer {
   readonly outputs?: readonly ChoiceAnswer[]
   readonly usage: AnswerUsage

@@ -4,11 +4,14 @@ import { isDeeperThan, maxJsonDepth } from './parse-json.ts'
 import type { ImageUrlFields } from './request.ts'
 import { samplingRules } from './sampling-fields.ts'
 
-/** No digit can belong to two parts of the pattern, so that it is linear; no number needs more characters than this. */
+/**
+ * No digit can match two parts of the pattern, so matching takes linear time. No number needs more characters than
+ * this.
+ */
 const numberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
 const maxNumberChars = 400
 
-/** The wire form of each non-text form field; a value that does not match is left as text, for zod to refuse. */
+/** Parses each non-text form field. A value that does not match stays text, for zod to reject. */
 const formValue: Partial<Record<keyof ImageUrlFields, (text: string) => unknown>> = {
   ...Object.fromEntries(Object.keys(samplingRules).map((rule) => [rule, parseNumber])),
   logit_bias: parseObject,
@@ -47,7 +50,7 @@ function parseObject(text: string): unknown {
   }
 }
 
-/** Brackets within each other by the thousand take long to parse; no schema that is taken has them. */
+/** Thousands of nested brackets take long to parse, and no schema that is accepted has them. */
 function parseFormat(text: string): unknown {
   const bytes = new TextEncoder().encode(text)
   return text.length > maxFormatChars || isDeeperThan(maxJsonDepth, bytes)
@@ -55,10 +58,10 @@ function parseFormat(text: string): unknown {
     : parseObject(text)
 }
 
-/** Fields that may come several times, which some clients can only spell with brackets. */
+/** Fields that may occur several times. Some clients can only express that with brackets. */
 const listName = /^(image_url|images?|stop)\[\d{0,9}\]$/
 
-/** `images[]` and `images[0]` are `images`. */
+/** `images[]` and `images[0]` are both `images`. */
 export function fieldName(sentName: string): string {
   return listName.exec(sentName)?.[1] ?? sentName
 }
@@ -77,8 +80,8 @@ export function parseUrlForm(bytes: Uint8Array): URLSearchParams {
 const ampersand = 0x26
 
 /**
- * Form fields (all text) as the object a JSON client would have sent. A name that occurs several times becomes
- * an array; an empty optional value counts as not sent, as HTML forms send them.
+ * Form fields (all text) as the object a JSON client would have sent. A name that occurs several times becomes an
+ * array. An empty optional value counts as absent, because that is how HTML forms send one.
  */
 export function formToObject(fields: Iterable<readonly [string, string]>): Record<string, unknown> {
   const values = new Map<string, unknown>()

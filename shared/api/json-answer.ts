@@ -1,4 +1,4 @@
-/** An answer of JSON. It ends with a newline, so that a terminal's prompt does not stick to it. */
+/** A JSON answer. It ends with a newline, so that a shell prompt starts on a line of its own. */
 export function jsonAnswer(
   value: unknown,
   status = 200,

@@ -5,10 +5,13 @@ import { scopes } from './scopes.ts'
 /** Characters of a key's note. */
 const maxNoteChars = 500
 
-/** Seconds the old secret stays good after a rotation unless the request says: one day to roll out the new one. */
+/**
+ * Seconds the old secret stays valid after a rotation unless the request says otherwise: one day to roll out the new
+ * one.
+ */
 const defaultGraceSeconds = daySeconds
 
-/** A month: who needs longer wants a second key. */
+/** A month: anyone who needs longer should make a second key. */
 const maxGraceSeconds = 30 * daySeconds
 
 /** Keys in one page of the list. */
@@ -23,10 +26,15 @@ const limitFields = z.strictObject({
   images_per_day: limit,
 })
 
-/** With 0 a key could never be used; a key that may send no images can be. Keys made earlier may still have it. */
+/**
+ * A limit of 0 would make the key unusable, except for images. Keys made by earlier versions may still have such a
+ * limit.
+ */
 const usable = z
   .int()
-  .min(1, { error: 'expected at least 1: no call would ever be let in; revoke a key to end it' })
+  .min(1, {
+    error: 'expected at least 1: with 0 no call would ever be admitted; revoke the key instead',
+  })
   .optional()
 const newLimitFields = limitFields.extend({
   requests_per_minute: usable,
@@ -42,11 +50,11 @@ const keyFields = {
     .min(1)
     .transform((given) => scopes.filter((scope) => given.includes(scope))),
   limits: newLimitFields,
-  /** ISO 8601 with an offset; null: never. */
+  /** ISO 8601 with an offset; null means never. */
   expires_at: z.iso.datetime({ offset: true }).nullable(),
 }
 
-/** `POST /admin/keys`. An unknown field is refused: a misspelt limit must not make a key without one. */
+/** `POST /admin/keys`. An unknown field is rejected, so that a misspelt limit cannot create a key without one. */
 export const createKeyFields = z.strictObject({
   note: keyFields.note.default(''),
   scopes: keyFields.scopes.default(['text', 'image', 'image_url']),
@@ -54,11 +62,11 @@ export const createKeyFields = z.strictObject({
   expires_at: keyFields.expires_at.default(null),
 })
 
-/** `PATCH /admin/keys/{id}`: what is given replaces what was; `limits` as a whole. */
+/** `PATCH /admin/keys/{id}`: each field given replaces the old value; `limits` is replaced as a whole. */
 export const changeKeyFields = z
   .strictObject(keyFields)
   .partial()
-  .refine((fields) => Object.keys(fields).length > 0, { error: 'nothing to change was sent' })
+  .refine((fields) => Object.keys(fields).length > 0, { error: 'the request changes nothing' })
 
 /** `POST /admin/keys/{id}/rotate` */
 export const rotateKeyFields = z.strictObject({
@@ -73,11 +81,11 @@ export const listKeysQuery = z.strictObject({
     .transform(Number)
     .pipe(z.int().min(1).max(maxPageKeys))
     .default(100),
-  /** Id of the last key of the page before. */
+  /** Id of the last key on the previous page. */
   after: z.string().max(64).optional(),
 })
 
-/** A key as the admin API shows it; times in ISO 8601, UTC. */
+/** A key as the admin API shows it; times are ISO 8601 in UTC. */
 export const keyView = z.object({
   id: z.string(),
   note: z.string(),
@@ -87,12 +95,12 @@ export const keyView = z.object({
   created_at: z.string(),
   expires_at: z.string().nullable(),
   revoked_at: z.string().nullable(),
-  /** After a rotation: until when the secret before it works too. */
+  /** After a rotation: until when the previous secret still works. */
   previous_valid_until: z.string().nullable(),
 })
 export type KeyView = z.infer<typeof keyView>
 
-/** What creating and rotating answer: the one time that the key itself is shown. */
+/** The answer to creating and rotating a key, the only one that shows the key itself. */
 export const issuedKeyView = keyView.extend({ key: z.string() })
 export type IssuedKeyView = z.infer<typeof issuedKeyView>
 

@@ -1,8 +1,11 @@
-/** Limits both sides enforce. Each stands here once, with its unit and its reason. */
+/** Limits both sides enforce. Each is defined once, here, with its unit and its reason. */
 
 const MiB = 1024 * 1024
 
-/** Bytes of a JSON or URL-form body: a full 131,072-token prompt is about 0.6 MB of English, JSON escapes may double it. */
+/**
+ * Bytes of a JSON or URL-form body: a full 131,072-token prompt is about 0.6 MB of English, which JSON escapes may
+ * double.
+ */
 export const maxJsonBytes = 2 * MiB
 
 /** Bytes of one multipart body: Cloudflare's own ceiling on the Free and Pro plans is 100 MB. */
@@ -14,13 +17,13 @@ export const maxImageBytes = 20 * MiB
 /** Bytes of one image fetched from a URL: pictures on the web are far smaller than camera files. */
 export const maxFetchedImageBytes = 10 * MiB
 
-/** Bytes of all fetched images of one request: with the copy that is forwarded half of a Worker's 128 MB. */
+/** Bytes of all fetched images of one request: together with the forwarded copy, half of a Worker's 128 MB. */
 export const maxFetchedTotalBytes = 32 * MiB
 
-/** Bytes the edge holds for one request at most: all its images, and the copy that is forwarded. */
+/** The most bytes the edge holds for one request: all its images and the forwarded copy. */
 export const largestHeldBytes = 2 * maxFetchedTotalBytes
 
-/** Images in one request: 16 at the full 1,024 tokens are 16k tokens of context. */
+/** Images in one request: 16 at the full 1,024 tokens each are 16k tokens of context. */
 export const maxImages = 16
 
 /** Tokens of an image that is looked at in low detail: a quarter of the most, and half as fine in both directions. */
@@ -32,47 +35,51 @@ export const maxPromptChars = 600_000
 /** Pixels of one decoded image: 100 MP are 300 MB of RGB, the most one decoder thread may hold. */
 export const maxImagePixels = 100_000_000
 
-/** Text fields of one form: the API knows some twenty, a few of which may come several times; the rest is room for unknown ones. */
+/**
+ * Text fields of one form: the API has about twenty, a few of which may be repeated; the rest is room for unknown
+ * ones.
+ */
 export const maxFormFields = 64
 
-/** Bytes of all text fields of a multipart form together: both prompts at their limit, four bytes a character. */
+/** Bytes of all text fields of a multipart form together: both prompts at their limit, at four bytes per character. */
 export const maxFormFieldBytes = 5 * MiB
 
-/** Milliseconds between heartbeats of an idle stream: below the 30 s that proxies commonly cut at. */
+/** Milliseconds between heartbeats of an idle stream: below the 30 s after which proxies commonly cut a connection. */
 export const heartbeatMs = 10_000
 
-/** Milliseconds one request may take in all, unless configured: 4,000 tokens at a slow 9 tokens/s are 445 s. */
+/** Milliseconds one request may take in all, unless configured: 4,000 tokens at a slow 9 tokens/s take 445 s. */
 export const defaultDeadlineMs = 600_000
 
-/** Milliseconds one request may take in all, however it is configured: a day. */
+/** The largest configurable deadline, in milliseconds: a day. */
 export const maxDeadlineMs = 86_400_000
 
-/** Characters of `x-describe-backend-hint`: two UUIDs and some. */
+/** Characters of `x-describe-backend-hint`: two UUIDs and some room. */
 export const maxBackendHintChars = 128
 
-/** Answers to one prompt: each takes a slot's memory while it runs. */
+/** Answers to one prompt: each occupies the memory of a slot while it runs. */
 export const maxChoices = 8
 
 /** Stop strings of one request, and characters of each: every character of the answer is compared with all of them. */
 export const maxStops = 16
 export const maxStopChars = 256
 
-/** Alternatives told per token: OpenAI's ceiling. */
+/** Alternatives reported per token: OpenAI's ceiling. */
 export const maxTopLogprobs = 20
 
 /**
- * Log probabilities told in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is some 60 bytes of JSON,
- * 12 MiB in all. A whole answer has the first of two choices twice: 18 MiB at most, of a Worker's 128 MB.
+ * Log probabilities reported in one request, `n` times `max_tokens` times (1 + `top_logprobs`): each is about 60
+ * bytes of JSON, 12 MiB in all. A complete answer repeats the first of its choices, which with two choices makes 18
+ * MiB at most, out of a Worker's 128 MB.
  */
 export const maxLogprobs = 200_000
 
-/** Token ids with a bias in one request: OpenAI allows 300, a list of banned words may need more. */
+/** Token ids with a bias in one request: OpenAI allows 300, but a list of banned words may need more. */
 export const maxLogitBiases = 1_024
 
-/** Characters of `Idempotency-Key`: the draft of its standard suggests a UUID, others use up to 255. */
+/** Characters of `Idempotency-Key`: the draft standard suggests a UUID; other services allow up to 255. */
 export const maxIdempotencyKeyChars = 255
 
-/** Bytes of a body with an `Idempotency-Key`: it is held whole, and copied once, in a Worker's 128 MB. */
+/** Bytes of a body with an `Idempotency-Key`: it is held whole and copied once, within a Worker's 128 MB. */
 export const maxIdempotentBodyBytes = 16 * MiB
 
 /** Characters of `response_format` in a form: a schema of the most characters, escaped and with some space. */

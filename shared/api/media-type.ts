@@ -1,26 +1,26 @@
 import { ServiceError } from './errors.ts'
 
-/** Characters of a media type that an error repeats: the longest registered ones have some 80. */
-const maxToldChars = 80
+/** Characters of a media type that an error repeats: the longest registered ones have about 80. */
+const maxQuotedChars = 80
 
 // oxlint-disable-next-line no-control-regex -- they are what it looks for
 const controlCharacters = /[\u0000-\u0008\u000a-\u001f\u007f]/
 
-/** Not every HTTP server refuses them in headers (RFC 9110, section 5.5), but every client refuses to send them. */
+/** Some HTTP servers accept them in headers against RFC 9110, section 5.5, but every client refuses to send them. */
 export function hasControlCharacters(headerValue: string): boolean {
   return controlCharacters.test(headerValue)
 }
 
 interface BodyHeaders {
-  /** `Content-Type`, as it was sent. */
+  /** `Content-Type` as it was sent. */
   readonly type: string | null | undefined
-  /** `Content-Encoding`, as it was sent. */
+  /** `Content-Encoding` as it was sent. */
   readonly encoding: string | null | undefined
 }
 
 /**
  * The media type of a request body, one of `accepted`.
- * @throws {ServiceError} `unsupported_media_type`, naming the accepted ones; also for a compressed body
+ * @throws {ServiceError} `unsupported_media_type`, naming the accepted types; also for a compressed body
  */
 export function acceptedMediaType<Accepted extends string>(
   { type, encoding }: BodyHeaders,
@@ -35,7 +35,7 @@ export function acceptedMediaType<Accepted extends string>(
   const given = type?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   const match = accepted.find((each) => each === given)
   if (match !== undefined) return match
-  const instead = given === '' ? 'and none was sent' : `not ${given.slice(0, maxToldChars)}`
+  const instead = given === '' ? 'and none was sent' : `not ${given.slice(0, maxQuotedChars)}`
   const message = `Content-Type must be ${accepted.join(' or ')}, ${instead}`
   throw new ServiceError('unsupported_media_type', message)
 }

@@ -1,17 +1,17 @@
 /** A header's value with parameters, such as `form-data; name="prompt"`. */
 export interface ParameterizedValue {
-  /** What stands before the parameters, in lower case. */
+  /** The part before the parameters, in lower case. */
   readonly value: string
-  /** By their names in lower case; the first of several of one name counts. */
+  /** Keyed by name in lower case. Where a name is repeated, the first one counts. */
   readonly parameters: ReadonlyMap<string, string>
 }
 
 const extendedValue = /^[^']*'[^']*'(.*)$/s
 
 /**
- * Reads what clients really send (RFC 9110, section 5.6.6, and some): names without quotes, no space after a semicolon,
- * `name*` with its character set (RFC 8187), and in quotes backslashes that escape nothing, as in Windows paths.
- * Every character is looked at once.
+ * Accepts what clients really send (RFC 9110, section 5.6.6, and beyond): names without quotes, no space after a
+ * semicolon, `name*` with its character set (RFC 8187), and quoted values whose backslashes escape nothing, as in
+ * Windows paths. Looks at every character once.
  */
 export function parseParameters(text: string): ParameterizedValue {
   const parameters = new Map<string, string>()
@@ -38,7 +38,7 @@ function add(parameters: Map<string, string>, name: string, value: string): void
   if (!parameters.has(plainName)) parameters.set(plainName, isExtended ? decode(value) : value)
 }
 
-/** @returns where the next semicolon is, or the end */
+/** @returns index of the next semicolon, or of the end */
 function endOfToken(text: string, from: number): number {
   const semicolon = text.indexOf(';', from)
   return semicolon < 0 ? text.length : semicolon
@@ -56,7 +56,7 @@ function readValue(text: string, from: number): { readonly value: string; readon
   return { value, end: endOfToken(text, close) }
 }
 
-/** @returns where the closing quote is, or the end */
+/** @returns index of the closing quote, or of the end */
 function endOfQuoted(text: string, from: number): number {
   let at = from
   while (at < text.length && text[at] !== '"') {
@@ -66,7 +66,7 @@ function endOfQuoted(text: string, from: number): number {
   return Math.min(at, text.length)
 }
 
-/** `utf-8'en'na%C3%AFve`; what is not well formed stays as it is. */
+/** Decodes `utf-8'en'na%C3%AFve`; a malformed value is returned unchanged. */
 function decode(value: string): string {
   const encoded = extendedValue.exec(value)?.[1]
   if (encoded === undefined) return value

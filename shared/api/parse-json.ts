@@ -2,14 +2,14 @@ import { ServiceError } from './errors.ts'
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
-/** Lists and objects within each other: far more than any request means, and few enough to be parsed quickly. */
+/** Nesting depth of lists and objects: far more than any request needs, and little enough to parse quickly. */
 export const maxJsonDepth = 1_000
 
-/** A JSON body; a byte order mark before it is skipped. @throws {ServiceError} `invalid_json` */
+/** Parses a JSON body, skipping a byte order mark. @throws {ServiceError} `invalid_json` */
 export function parseJsonBytes(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes)
   if (isDeeperThan(maxJsonDepth, bytes)) {
-    const message = `The request body holds lists and objects more than ${maxJsonDepth} deep`
+    const message = `The request body nests lists and objects more than ${maxJsonDepth} deep`
     throw new ServiceError('invalid_json', message)
   }
   try {
@@ -30,7 +30,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 const [quote, backslash] = [0x22, 0x5c]
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** `JSON.parse` takes half a second for a million brackets. */
+/** A cheap check first: `JSON.parse` takes half a second for a million brackets. */
 export function isDeeperThan(limit: number, bytes: Uint8Array): boolean {
   let depth = 0
   for (let at = 0; at < bytes.length; at += 1) {
@@ -44,7 +44,7 @@ export function isDeeperThan(limit: number, bytes: Uint8Array): boolean {
   return false
 }
 
-/** @returns where the closing quote is, or the end */
+/** @returns index of the closing quote, or of the end */
 function endOfString(bytes: Uint8Array, from: number): number {
   let at = from
   while (at < bytes.length && bytes[at] !== quote) at += bytes[at] === backslash ? 2 : 1

@@ -6,26 +6,26 @@ import { atMost } from './at-most.ts'
 import { responseFormat } from './response-format.ts'
 import { samplingFields, topLogprobsNeedLogprobs } from './sampling-fields.ts'
 
-/** Characters of a field's place that an error repeats. A key in it may be as long as the body. */
+/** Characters of a field's path that an error repeats. A key within it may be as long as the body. */
 const maxParamChars = 80
 
 const generationFields = {
   prompt: z.string().min(1).max(maxPromptChars),
   system_prompt: z.string().max(maxPromptChars).optional(),
-  /** Default: the server's MAX_TOKENS. Generation also ends where the model's context does. */
+  /** Defaults to the server's MAX_TOKENS. Generation also ends where the model's context does. */
   max_tokens: z.int().min(1).optional(),
   ...samplingFields,
   /** Default: any text. */
   response_format: responseFormat.optional(),
   /** Where it is absent, `Accept` decides. */
   stream: z.boolean().optional(),
-  /** Milliseconds; then the answer ends with what it has. The server's own deadline may come earlier. */
+  /** Milliseconds after which the answer ends with what it has. The server's own deadline may come earlier. */
   timeout_ms: z.int().min(1).optional(),
-  /** Batch requests are served when no interactive ones wait, and now and then besides. */
+  /** Batch requests run when no interactive ones wait, and now and then in between. */
   priority: z.enum(['interactive', 'batch']).default('interactive'),
 }
 
-/** `POST /generate/text`, and the fields of `POST /generate/image` beside its files. Unknown fields are ignored. */
+/** `POST /generate/text`, and the non-file fields of `POST /generate/image`. Unknown fields are ignored. */
 export const generateFields = z.object(generationFields).check(topLogprobsNeedLogprobs)
 export type GenerateFields = z.infer<typeof generateFields>
 
@@ -42,7 +42,7 @@ const imageUrls = atMost(maxImages, `at most ${maxImages} images are allowed in 
   .transform((value) => (typeof value === 'string' ? [value] : value))
   .pipe(z.array(imageUrl).min(1))
 
-/** `POST /generate/image_url`, JSON or form; one URL or several. */
+/** `POST /generate/image_url`, as JSON or a form; one URL or several. */
 export const imageUrlFields = z
   .object({
     ...generationFields,
@@ -52,7 +52,8 @@ export const imageUrlFields = z
 export type ImageUrlFields = z.infer<typeof imageUrlFields>
 
 /**
- * Checks `value` against `schema`. A field that is null counts as not sent: typed clients write null for what was not set.
+ * Checks `value` against `schema`. A null field counts as absent, because typed clients write null for what was not
+ * set.
  * @throws {ServiceError} `invalid_field`, naming the first field at fault
  */
 export function parseFields<Schema extends z.ZodObject>(
@@ -64,7 +65,7 @@ export function parseFields<Schema extends z.ZodObject>(
   throw invalidField(result.error)
 }
 
-/** Of the fields that are known those that were sent. */
+/** The sent fields that the schema knows. */
 function sentFields(value: unknown, { shape }: z.ZodObject): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const sent = Object.keys(shape)
@@ -73,7 +74,7 @@ function sentFields(value: unknown, { shape }: z.ZodObject): unknown {
   return Object.fromEntries(sent.filter(([, field]) => field !== null))
 }
 
-/** The first issue of a zod error as the client's error: field, what was expected, and a scalar value at fault. */
+/** The first issue of a zod error as the client's error: the field, what was expected, and a scalar offending value. */
 export function invalidField(error: z.ZodError): ServiceError {
   const issue = error.issues[0]
   if (issue === undefined) return new ServiceError('invalid_field', 'The request is not valid')
@@ -83,7 +84,7 @@ export function invalidField(error: z.ZodError): ServiceError {
     return new ServiceError('invalid_field', `${param} is required`, { param })
   }
   const value = received(issue.input)
-  // The value says more than its type, which zod tells of some problems.
+  // The value says more than its type, which zod's message names for some problems.
   const message = value === '' ? issue.message : issue.message.replace(/, received \w+$/, '')
   return new ServiceError('invalid_field', `${param}: ${message}${value}`, { param })
 }
@@ -97,7 +98,7 @@ function received(input: unknown): string {
   return ''
 }
 
-/** True when the caller wants server-sent events: by the field, else by `Accept`. */
+/** True when the caller wants server-sent events: `stream` decides, otherwise `Accept`. */
 export function wantsStream(
   { stream }: Pick<GenerateFields, 'stream'>,
   acceptHeader: string | null,

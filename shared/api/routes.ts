@@ -3,7 +3,7 @@ import type { Scope } from './scopes.ts'
 interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
-  /** What an API key must be allowed to do; null where none is asked for. */
+  /** The scope an API key must have; null where no key is required. */
   readonly scope: Scope | null
 }
 
@@ -17,8 +17,8 @@ export const routes = {
 
 const publicPaths = Object.values(routes).map(({ method, path }) => `${method} ${path}`)
 
-/** What is said to a request for any other path. */
-export const noSuchPath = `There is no such path. There are ${publicPaths.join(', ')}`
+/** Message of the error for any other path. */
+export const noSuchPath = `There is no such path. The paths are ${publicPaths.join(', ')}`
 
 /** The routes of administrators, which the edge answers itself. */
 export const adminRoutes = {
@@ -32,7 +32,7 @@ export const adminRoutes = {
   usage: { method: 'GET', path: '/admin/usage', scope: 'admin' },
 } as const satisfies Record<string, Route>
 
-/** Everything the edge answers. */
+/** Every route the edge answers. */
 export const edgeRoutes = { ...routes, ...adminRoutes }
 
 export type RouteName = keyof typeof routes

@@ -7,34 +7,36 @@ const stopText = z
   .string()
   .min(1)
   .max(maxStopChars)
-  .refine((text) => !/\p{Surrogate}/u.test(text), { error: 'half a character is no text' })
+  .refine((text) => !/\p{Surrogate}/u.test(text), {
+    error: 'expected whole characters, not half of a surrogate pair',
+  })
 
-/** Token id -> what is added to its logit. */
+/** Token id -> value added to its logit. */
 const logitBias = atMost(maxLogitBiases, `at most ${maxLogitBiases} token ids are allowed`).pipe(
   z.record(z.string().regex(/^(0|[1-9]\d{0,8})$/), z.number().min(-100).max(100)),
 )
 
-/** The rules by which tokens are drawn. A rule that is added here reaches the sampler by itself. */
+/** The rules by which tokens are drawn. A rule added here reaches the sampler without further code. */
 export const samplingRules = {
-  /** Divides the logits; 0 always takes the likeliest token. */
+  /** Divides the logits; 0 always takes the most likely token. */
   temperature: z.number().min(0).max(2).default(0.7),
-  /** Keeps the fewest likeliest tokens whose probabilities reach this together. */
+  /** Keeps the smallest set of most likely tokens whose probabilities add up to this. */
   top_p: z.number().gt(0).max(1).default(0.9),
-  /** Keeps so many likeliest tokens; 0 is off. */
+  /** Keeps this many of the most likely tokens; 0 turns it off. */
   top_k: z.int().min(0).default(0),
-  /** Keeps tokens at least this times as likely as the likeliest. */
+  /** Keeps tokens at least this fraction as likely as the most likely one. */
   min_p: z.number().min(0).max(1).default(0),
-  /** Divides positive logits of tokens in prompt or answer, multiplies negative ones. */
+  /** For tokens of the prompt or the answer, divides positive logits and multiplies negative ones. */
   repetition_penalty: z.number().gt(0).max(2).default(1),
-  /** Subtracted from the logits of tokens the answer has. */
+  /** Subtracted from the logits of tokens that occur in the answer. */
   presence_penalty: z.number().min(-2).max(2).default(0),
-  /** Subtracted once for each time the answer has the token. */
+  /** Subtracted once for each occurrence of the token in the answer. */
   frequency_penalty: z.number().min(-2).max(2).default(0),
   logit_bias: logitBias.optional(),
   seed: z.int().min(0).optional(),
 }
 
-/** Fields of every request that generates: how the answer is drawn, and what is told about it. */
+/** Fields of every generating request: how the answer is drawn, and what is reported about it. */
 export const samplingFields = {
   ...samplingRules,
   n: z.int().min(1).max(maxChoices).default(1),
@@ -54,7 +56,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Name
 
-/** The rules under the names they have in code, `top_p` as `topP`; a rule that is absent does not apply. */
+/** The rules under their names in code, `top_p` as `topP`; an absent rule does not apply. */
 export type Sampling = Partial<{
   readonly [Name in keyof Omit<Rules, 'logit_bias'> as CamelCase<Name>]: Rules[Name] | undefined
 }> & {
@@ -76,7 +78,7 @@ function camelCase(name: string): string {
   return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-/** Without `logprobs` there is nowhere to tell alternatives. */
+/** Without `logprobs` there is nowhere to report alternatives. */
 export const topLogprobsNeedLogprobs = z.refine<{
   logprobs: boolean
   top_logprobs?: number | undefined

@@ -1,3 +1,3 @@
-/** What an API key may be used for; each route asks for one. */
+/** What an API key may be used for; each route requires one. */
 export const scopes = ['text', 'image', 'image_url', 'admin'] as const
 export type Scope = (typeof scopes)[number]

@@ -5,14 +5,14 @@ import type { ErrorBody } from './errors.ts'
 export interface StreamEvents {
   readonly queued: { readonly request_id: string; readonly position: number }
   readonly delta: {
-    /** Which choice it continues, when `n` is over 1. */
+    /** Index of the choice it continues, when `n` is over 1. */
     readonly index?: number
     readonly text: string
     readonly logprobs?: readonly NativeLogprob[]
   }
   readonly end: {
     readonly finish_reason: FinishReason
-    /** Of every choice, when `n` is over 1. */
+    /** Reasons of all choices, when `n` is over 1. */
     readonly finish_reasons?: readonly FinishReason[]
     readonly usage: AnswerUsage
     readonly timings: Timings
@@ -37,7 +37,7 @@ export interface ServerSentEvent {
   readonly data: string
 }
 
-/** Splits a byte stream into events, wherever its chunks are cut. Comments are dropped. */
+/** Splits a byte stream into events, regardless of how it is chunked. Comments are dropped. */
 export async function* parseEvents(
   bytes: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent> {

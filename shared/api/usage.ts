@@ -1,11 +1,11 @@
 import * as z from 'zod'
 
-/** Keys in one page of usage: on Workers each is a question to another object, of which a request may ask some 50. */
+/** Keys on one page of usage: on Workers each key is a request to another object, and a request may make about 50. */
 const maxPageKeys = 40
 
-/** `GET /admin/usage`; days in UTC, both included. */
+/** `GET /admin/usage`; days are UTC, and both ends are included. */
 export const usageQuery = z.strictObject({
-  /** One key only; also one that was removed. */
+  /** One key only, which may have been removed. */
   key_id: z.string().min(1).max(64).optional(),
   from: z.iso.date().optional(),
   to: z.iso.date().optional(),
@@ -15,28 +15,28 @@ export const usageQuery = z.strictObject({
     .transform(Number)
     .pipe(z.int().min(1).max(maxPageKeys))
     .default(maxPageKeys),
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   after: z.string().max(64).optional(),
 })
 
 const count = z.int().min(0)
 
-/** One key's use in one day. Calls count for the day they were admitted in. */
+/** One key's use on one day. A call counts for the day it was admitted. */
 const dayUsageView = z.object({
   key_id: z.string(),
   day: z.string(),
-  /** Admitted calls that have ended; `errors` and `cancelled` are among them. */
+  /** Admitted calls that have ended, including `errors` and `cancelled`. */
   requests: count,
   errors: count,
   cancelled: count,
   images: count,
-  /** The sums of the answers' `usage`. */
+  /** Sums of the answers' `usage`. */
   prompt_tokens: count,
   image_tokens: count,
   completion_tokens: count,
-  /** Prompt and completion tokens of calls that broke off. They count towards limits, and nowhere above. */
+  /** Prompt and completion tokens of calls that broke off. They count towards limits, but not in the fields above. */
   unfinished_tokens: count,
-  /** From admission to end, all calls together. */
+  /** From admission to end, summed over all calls. */
   seconds: z.number().min(0),
 })
 export type DayUsage = Readonly<z.infer<typeof dayUsageView>>
@@ -46,6 +46,6 @@ export const usageView = z.object({
   to: z.string(),
   /** Days without calls are left out. */
   usage: z.array(dayUsageView),
-  /** What to send as `after` for more keys; null when there are none. */
+  /** Pass it as `after` to get more keys; null when there are none. */
   next: z.string().nullable(),
 })

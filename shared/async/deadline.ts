@@ -1,18 +1,19 @@
 /** An abort signal that follows others and also fires when time is up. */
 export interface Deadline {
   readonly signal: AbortSignal
-  /** True when it was the time, and not another signal. */
+  /** True when it was the time, and not another signal, that fired it. */
   readonly expired: boolean
   /** Fires the signal now. */
   abort(): void
-  /** Stops the clock; the other signals are still followed. */
+  /** Stops the clock, but still follows the other signals. */
   stopClock(): void
-  /** Stops both: the work is done. */
+  /** Stops the clock and detaches from the other signals: the work is done. */
   release(): void
 }
 
 /**
- * One timer, cleared when done: AbortSignal.timeout() would keep every request's signal alive until its time is up.
+ * Uses one timer, cleared when done: AbortSignal.timeout() would keep every request's signal alive until its time is
+ * up.
  * @param parents usually the client's connection
  */
 export function startDeadline(ms: number, ...parents: readonly AbortSignal[]): Deadline {

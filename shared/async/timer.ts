@@ -1,4 +1,4 @@
-/** Calls back once after `ms`. @returns a function that calls it off */
+/** Calls back once after `ms`. @returns a function that cancels the call */
 export type After = (ms: number, callback: () => void) => () => void
 
 export const after: After = (ms, callback) => {

@@ -1,6 +1,6 @@
 import { after as realAfter, type After } from './timer.ts'
 
-/** The promise's outcome, or undefined when `ms` pass first; the promise stays as it is. */
+/** The promise's outcome, or undefined if `ms` pass first; the promise itself is left running. */
 export function orTimeout<Value>(
   promise: Promise<Value>,
   ms: number,
@@ -25,7 +25,7 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
 
 /**
  * The promise's outcome, if it comes in time.
- * @param message of the error it otherwise rejects with
+ * @param message of the error to reject with otherwise
  */
 export async function withinTime<Value>(
   answer: Value | Promise<Value>,

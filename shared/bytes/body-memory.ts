@@ -1,12 +1,12 @@
 import { ServiceError } from '../api/errors.ts'
 
-/** One tenant holds no more than this part by default, so that its uploads leave room for others'. */
+/** By default one tenant holds at most this fraction, which leaves room for the uploads of others. */
 const mostOfOneTenant = 0.5
 
-/** Seconds after which a refused upload may come again: pictures take less to decode, most of them far less. */
+/** Seconds after which a rejected upload may try again: most images decode in far less. */
 const retryAfterSeconds = 2
 
-/** Bounds what the bodies of all requests take up while they are held whole, in all and for each tenant. */
+/** Bounds the memory taken by request bodies while they are held whole, in total and per tenant. */
 export class BodyMemory {
   readonly #limitBytes: number
   readonly #ownLimitBytes: number
@@ -15,19 +15,19 @@ export class BodyMemory {
 
   /**
    * @param limitBytes of all bodies together
-   * @param ownLimitBytes of those of one tenant
+   * @param ownLimitBytes of the bodies of one tenant
    */
   constructor(limitBytes: number, ownLimitBytes = limitBytes * mostOfOneTenant) {
     this.#limitBytes = limitBytes
     this.#ownLimitBytes = ownLimitBytes
   }
 
-  /** Bytes of all bodies that are held. */
+  /** Bytes of all bodies currently held. */
   get held(): number {
     return this.#held
   }
 
-  /** `bytes` more of a body have come. @throws {ServiceError} `queue_full`, with nothing held */
+  /** Counts `bytes` more of a body. @throws {ServiceError} `queue_full`, in which case nothing is counted */
   hold(tenant: string, bytes: number): void {
     const own = (this.#heldOf.get(tenant) ?? 0) + bytes
     if (own > this.#ownLimitBytes) throw tooMuch('Your requests', own, this.#ownLimitBytes)
@@ -38,10 +38,10 @@ export class BodyMemory {
     this.#held += bytes
   }
 
-  /** As much as was held before is free again. */
+  /** Frees bytes that were held before. */
   release(tenant: string, bytes: number): void {
     const left = (this.#heldOf.get(tenant) ?? 0) - bytes
-    if (left < 0) throw new RangeError('More is released than was held')
+    if (left < 0) throw new RangeError('Cannot release more bytes than are held')
     if (left === 0) this.#heldOf.delete(tenant)
     else this.#heldOf.set(tenant, left)
     this.#held -= bytes

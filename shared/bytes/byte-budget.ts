@@ -1,11 +1,11 @@
-/** Counts bytes down. A budget may draw on a wider one, shared with others. */
+/** A number of bytes that may still be taken. A budget may draw on a wider one that it shares with others. */
 export class ByteBudget {
   readonly maxBytes: number
   readonly #shared: ByteBudget | undefined
   readonly #onTake: ((bytes: number) => void) | undefined
   #left: number
 
-  /** @param onTake told of what is taken, before it counts */
+  /** @param onTake called with the bytes about to be taken */
   constructor(maxBytes: number, shared?: ByteBudget, onTake?: (bytes: number) => void) {
     this.maxBytes = maxBytes
     this.#left = maxBytes
@@ -13,7 +13,7 @@ export class ByteBudget {
     this.#onTake = onTake
   }
 
-  /** @returns false when more was taken than there was, here or in the shared budget */
+  /** @returns false when more was taken than was left, here or in the shared budget */
   take(bytes: number): boolean {
     this.#onTake?.(bytes)
     this.#left -= bytes

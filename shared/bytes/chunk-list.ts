@@ -1,11 +1,11 @@
 import { joinChunks } from './join-chunks.ts'
 
-/** Bytes below which a chunk is copied: as a view of its own it would take more memory than it holds. */
+/** Bytes below which a chunk is copied: a separate view would take more memory than the chunk itself. */
 const smallBytes = 4 * 1024
 
 const blockBytes = 64 * 1024
 
-/** Gathers chunks, so that a client that sends single bytes costs no more memory than one that sends blocks. */
+/** Gathers chunks such that a client sending single bytes costs no more memory than one sending blocks. */
 export class ChunkList {
   readonly #chunks: Uint8Array[] = []
   #block = new Uint8Array()
@@ -20,7 +20,7 @@ export class ChunkList {
     }
     if (this.#used + chunk.length > this.#block.length) {
       this.#closeBlock()
-      // The first one is small: most bodies are.
+      // The first block is small, because most bodies are.
       this.#block = new Uint8Array(this.#chunks.length === 0 ? smallBytes : blockBytes)
     }
     this.#block.set(chunk, this.#used)

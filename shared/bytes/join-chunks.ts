@@ -1,4 +1,4 @@
-/** One array out of many. */
+/** Copies all chunks into one array. */
 export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array {
   const only = chunks[0]
   if (chunks.length === 1 && only !== undefined) return only

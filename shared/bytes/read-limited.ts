@@ -3,9 +3,9 @@ import type { ByteBudget } from './byte-budget.ts'
 import { ChunkList } from './chunk-list.ts'
 
 /**
- * Reads a body to its end, counting while reading; what was declared is not believed. Past the budget, on failure
- * and on abort the source is cancelled.
- * @returns the bytes, or undefined when they are more than the budget allows
+ * Reads a body to its end and counts while reading; the declared length is not trusted. The source is cancelled when
+ * it exceeds the budget, fails or is aborted.
+ * @returns the bytes, or undefined when they exceed the budget
  * @throws the signal's reason, even when the source itself ignores the signal
  */
 export async function readLimited(
@@ -31,5 +31,5 @@ export async function readLimited(
   }
 }
 
-/** For the outcome of a cancellation, which interests nobody. */
+/** For the outcome of a cancellation, which does not matter. */
 function ignore(): void {}

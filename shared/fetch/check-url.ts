@@ -15,10 +15,10 @@ export type UrlRefusal =
 export type UrlCheck =
   { readonly ok: true; readonly url: URL } | { readonly ok: false; readonly reason: UrlRefusal }
 
-/** Characters; what browsers and servers take everywhere. Signed storage URLs stay below 1,500. */
+/** Characters that browsers and servers accept everywhere. Signed storage URLs stay below 1,500. */
 export const maxUrlChars = 2048
 
-/** Special-use names (RFC 6761 and kin) and those that only mean something inside somebody's network. */
+/** Special-use names (RFC 6761 and its relatives), and names that only have a meaning inside a private network. */
 const specialSuffixes = [
   'alt',
   'arpa',
@@ -38,7 +38,7 @@ const specialSuffixes = [
   'test',
 ]
 
-// Parsers drop or reinterpret these, so two readers of the same text could see two hosts.
+// Parsers drop or reinterpret these, so two readers of the same text could see different hosts.
 // oxlint-disable-next-line no-control-regex -- they are what it looks for
 const forbiddenCharacters = /[\s\\\u0000-\u001f\u007f-\u009f]/u
 const absolutePrefix = /^[a-z][a-z\d+.-]*:/i
@@ -46,8 +46,8 @@ const authority = /^(?:[a-z][a-z\d+.-]*:)?\/\/([^/?#]*)/i
 const hostLabel = /^[a-z\d_-]{1,63}$/
 
 /**
- * Judges a URL without touching the network. Everything about the host is read from the parsed URL: the parser has
- * turned decimal, hexadecimal, octal, short and full-width spellings into the one normal form by then.
+ * Judges a URL without touching the network. Everything about the host is read from the parsed URL, in which the
+ * parser has already normalised decimal, hexadecimal, octal, short and full-width spellings.
  * @param base the URL that redirected here; without it the text must be absolute
  */
 export function checkUrl(text: string, base?: URL): UrlCheck {
@@ -60,13 +60,13 @@ export function checkUrl(text: string, base?: URL): UrlCheck {
 }
 
 function checkText(text: string, base: URL | undefined): UrlRefusal | undefined {
-  // Before the length: what is in them would be too long as a URL.
+  // Checked before the length, because a data URI is usually longer than a URL may be.
   if (/^data:/i.test(text)) return 'data_uri'
   if (text.length > maxUrlChars) return 'too_long'
   if (forbiddenCharacters.test(text)) return 'forbidden_characters'
   const host = authority.exec(text)?.[1]
   if (host === undefined) {
-    // Without slashes a scheme is either another one (data:) or a spelling only lenient parsers take (http:host).
+    // Without slashes it is either another scheme (data:) or a spelling only lenient parsers accept (http:host).
     if (absolutePrefix.test(text)) return /^https?:/i.test(text) ? 'not_absolute' : 'scheme'
     return base === undefined ? 'not_absolute' : undefined
   }

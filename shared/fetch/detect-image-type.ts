@@ -2,8 +2,9 @@ export type ImageType =
   'image/jpeg' | 'image/png' | 'image/gif' | 'image/webp' | 'image/avif' | 'image/tiff'
 
 /**
- * The type of an image file by its first bytes, whatever anybody declared; undefined for everything else. Signatures
- * that can be typed (GIF, WebP, AVIF) do not suffice: a web page could begin with them. What must follow is looked at.
+ * The type of an image file, judged by its first bytes regardless of what was declared; undefined for anything else.
+ * Signatures that can be typed (GIF, WebP, AVIF) do not suffice, because a web page could begin with them, so what
+ * must follow them is checked too.
  */
 export function detectImageType(bytes: Uint8Array): ImageType | undefined {
   if (startsWith(bytes, [0xff, 0xd8, 0xff])) return bytes.length > 3 ? 'image/jpeg' : undefined
@@ -18,10 +19,10 @@ export function detectImageType(bytes: Uint8Array): ImageType | undefined {
   return isAvif(bytes) ? 'image/avif' : undefined
 }
 
-/** The second is Apple's own form: no PNG to most programs, but a picture, and whoever reads it may say so. */
+/** The second is Apple's own variant: most programs do not accept it as PNG, but the decoder can explain that. */
 const pngFirstChunks = ['IHDR', 'CgBI']
 
-/** After the screen descriptor and its colour table comes an extension or an image (GIF89a, sections 18 to 23). */
+/** An extension or an image follows the screen descriptor and its colour table (GIF89a, sections 18 to 23). */
 function isGif(bytes: Uint8Array): boolean {
   const packed = bytes[10] ?? 0
   const hasColours = (packed & 0x80) !== 0
@@ -46,7 +47,10 @@ function isWebp(bytes: Uint8Array): boolean {
   }
 }
 
-/** A header of either byte order whose first directory, of whole entries, lies within (TIFF 6.0, section 2; BigTIFF). */
+/**
+ * A header of either byte order whose first directory lies within these bytes and has whole entries (TIFF 6.0,
+ * section 2; BigTIFF).
+ */
 function isTiff(bytes: Uint8Array): boolean {
   const order = asciiAt(bytes, 0, 2)
   if (bytes.length < 16 || (order !== 'II' && order !== 'MM')) return false
@@ -64,10 +68,10 @@ function isTiff(bytes: Uint8Array): boolean {
 }
 
 const avifBrands = ['avif', 'avis']
-/** Boxes that may come after `ftyp`. */
+/** Boxes that may follow `ftyp`. */
 const topLevelBoxes = ['meta', 'moov', 'mdat', 'free', 'skip', 'uuid']
 
-/** ISO base media file whose `ftyp` box names the AVIF brand, as its main or as a compatible one. */
+/** An ISO base media file whose `ftyp` box names AVIF as its main brand or a compatible one. */
 function isAvif(bytes: Uint8Array): boolean {
   if (bytes.length < 16 || asciiAt(bytes, 4, 4) !== 'ftyp') return false
   const boxBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)

@@ -4,8 +4,8 @@ import { maxUrlChars } from './check-url.ts'
 import type { FetchFailure } from './fetch-image.ts'
 
 /**
- * What a client is told about an image that could not be fetched. Whether a name exists and where it points is not
- * told: a name with a private address reads exactly like a server that is down.
+ * The client's error for an image that could not be fetched. It does not reveal whether a name exists or where it
+ * points: a name with a private address reads exactly like a server that is down.
  * @param which 'image' or 'image 2 of 3'
  */
 export function fetchFailureError(failure: FetchFailure, which: string): ServiceError {

@@ -9,7 +9,10 @@ import { unlessAborted } from '../async/unless-aborted.ts'
 import { ByteBudget } from '../bytes/byte-budget.ts'
 import { readLimited } from '../bytes/read-limited.ts'
 
-/** One HTTP exchange, no redirect followed. Where names are resolved, it must refuse addresses that are not public. */
+/**
+ * One HTTP exchange that follows no redirect. A transport that resolves names must reject addresses that are not
+ * public.
+ */
 export type Transport = (url: string, init: TransportInit) => Promise<Response>
 
 interface TransportInit {
@@ -21,19 +24,19 @@ interface TransportInit {
 
 export interface FetchedImage {
   readonly bytes: Uint8Array
-  /** By content, not by what the server said. */
+  /** Judged by content, not by what the server declared. */
   readonly type: ImageType
 }
 
-/** Why there is no image. Kept inside: `fetchFailureError` decides what of it a client may read. */
+/** Why there is no image. Internal: `fetchFailureError` decides how much of it a client may read. */
 export type FetchFailure =
   | { readonly reason: 'url_refused'; readonly why: UrlRefusal | 'host_rules' }
   | { readonly reason: 'redirect_refused'; readonly why: UrlRefusal | 'host_rules' | 'downgrade' }
   | { readonly reason: 'too_many_redirects' }
   | { readonly reason: 'redirect_without_location' }
-  /** No connection: also what a name that resolves to a refused address looks like. */
+  /** No connection. A name that resolves to a refused address looks the same. */
   | { readonly reason: 'unreachable'; readonly cause: unknown }
-  /** The answer began, but did not come to its end. */
+  /** The answer began but was not completed. */
   | { readonly reason: 'broken_off'; readonly cause: unknown }
   | { readonly reason: 'status'; readonly status: number }
   | { readonly reason: 'compressed' }
@@ -52,13 +55,15 @@ export interface FetchOptions {
   readonly hosts?: HostRules
   /** The client's connection. */
   readonly signal: AbortSignal
-  /** Milliseconds for everything: names, redirects, the last byte. */
+  /** Milliseconds for everything, from name resolution through redirects to the last byte. */
   readonly timeoutMs?: number
-  /** Bytes that all images of one request share. */
+  /** A budget shared by all images of one request. */
   readonly total?: ByteBudget
 }
 
-/** A 10 MB photo at 8 Mbit/s; longer waits belong to the client, not to a connection slot of ours. */
+/**
+ * Enough for a 10 MB photo at 8 Mbit/s. Longer waits should happen in the client, not in one of our connection slots.
+ */
 const defaultTimeoutMs = 10_000
 
 /** Enough for http -> https -> www -> CDN. */
@@ -67,17 +72,17 @@ const maxRedirects = 3
 const redirectStatuses = new Set([301, 302, 303, 307, 308])
 
 const requestHeaders = {
-  // Strict servers answer 406 where nothing fits; what came is judged by its bytes.
+  // Strict servers answer 406 when nothing matches. What arrives is judged by its bytes.
   accept: 'image/avif,image/webp,image/png,image/jpeg,image/gif,image/tiff,*/*;q=0.5',
-  // The bytes counted are then the bytes sent.
+  // Makes the counted bytes the transferred bytes.
   'accept-encoding': 'identity',
   'user-agent': 'describe-server (image fetch)',
 }
 
 /**
- * Fetches one image from an address a stranger chose.
- * @throws {ServiceError} `cancelled` when the client left, or what counting the bytes throws; every other ending is an
- *   outcome
+ * Fetches one image from an address chosen by a stranger.
+ * @throws {ServiceError} `cancelled` when the client left, or whatever counting the bytes throws; every other ending
+ * is an outcome
  */
 export async function fetchImage(text: string, options: FetchOptions): Promise<FetchOutcome> {
   const check = checkTarget(text, options)
@@ -87,7 +92,7 @@ export async function fetchImage(text: string, options: FetchOptions): Promise<F
   try {
     return await followRedirects(check.url, options, deadline.signal)
   } catch (cause) {
-    // There is no room for it.
+    // Thrown when there is no memory left to hold the image.
     if (cause instanceof ServiceError) throw cause
     if (deadline.expired) return failed({ reason: 'timeout', timeoutMs })
     if (options.signal.aborted) {
@@ -181,7 +186,7 @@ async function readImage(
 
 function refuseByHead(response: Response): FetchFailure | undefined {
   if (response.status !== 200) return { reason: 'status', status: response.status }
-  // Compressed although asked not to: the runtime would unpack it, and a small answer could become a huge one.
+  // Compressed although asked not to: the runtime would decompress it, and a small answer could become a huge one.
   if (isCompressed(response.headers.get('content-encoding'))) return { reason: 'compressed' }
   const declared = Number(response.headers.get('content-length') ?? 0)
   if (declared > maxFetchedImageBytes)

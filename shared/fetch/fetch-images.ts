@@ -3,18 +3,19 @@ import { fetchFailureError } from './fetch-failure-error.ts'
 import { fetchImage, type FetchedImage, type FetchOptions } from './fetch-image.ts'
 import { ByteBudget } from '../bytes/byte-budget.ts'
 
-/** A Worker may hold six connections at once; the rest is room for the client's and the backend's. */
+/** A Worker may have six open connections at once; the other two are for the client and the backend. */
 const maxParallel = 4
 
 /**
- * Fetches the images of one request, in parallel and in order. The first failure ends the other transfers.
+ * Fetches the images of one request in parallel and returns them in order. The first failure aborts the other
+ * transfers.
  * @throws {ServiceError} `image_url_refused`, `image_fetch_failed`, `image_fetch_too_large`, `image_fetch_timeout`, or what
  *   `hold` throws
  */
 export async function fetchImages(
   urls: readonly string[],
   source: Pick<FetchOptions, 'transport' | 'hosts'> & {
-    /** Told how many bytes more are about to be held; what it throws ends the transfers. */
+    /** Called with the number of bytes about to be held; if it throws, the transfers end. */
     readonly hold?: (bytes: number) => void
   },
   signal: AbortSignal,

@@ -1,18 +1,21 @@
 import * as z from 'zod'
 
-/** Which of the public hosts images may be fetched from. Names as they stand in URLs: where they lead plays no part. */
+/**
+ * Which public hosts images may be fetched from. Names are compared as they stand in URLs; where they resolve to is
+ * irrelevant here.
+ */
 export interface HostRules {
-  /** None: all that are not denied. */
+  /** Empty means all that are not denied. */
   readonly allowed: readonly string[]
   readonly denied: readonly string[]
 }
 
 export const anyHost: HostRules = { allowed: [], denied: [] }
 
-/** A name or an address in brackets, and nothing else of a URL. */
+/** A host name, or an address in brackets, and no other part of a URL. */
 const hostText = /^(\[[\da-f:.]+\]|[^\s/?#@\\*%:[\]]+)$/i
 
-/** `images.example.com` is that host, `*.example.com` every one below `example.com`. Separated by commas. */
+/** `images.example.com` is that host, `*.example.com` every host below `example.com`. Separated by commas. */
 export const hostsSetting = z
   .string()
   .default('')
@@ -33,7 +36,7 @@ function matches(rule: string, host: string): boolean {
   return rule.startsWith('*.') ? host.endsWith(rule.slice(1)) : host === rule
 }
 
-/** As the URL parser spells it. @returns undefined for what is no host */
+/** Normalises a host as the URL parser does. @returns undefined when the text is not a host */
 function normalHost(text: string): string | undefined {
   const [below, host] = text.startsWith('*.') ? ['*.', text.slice(2)] : ['', text]
   if (!hostText.test(host) || !URL.canParse(`http://${host}`)) return undefined

@@ -6,7 +6,7 @@ const refusedIpv4 = blocks([
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
-  // Azure's platform endpoint: public by number, reachable only from inside a virtual machine.
+  // Azure's platform endpoint: a public address, but reachable only from inside a virtual machine.
   '168.63.129.16/32',
   '169.254.0.0/16',
   '172.16.0.0/12',
@@ -24,7 +24,7 @@ const refusedIpv4 = blocks([
   '240.0.0.0/4',
 ])
 
-/** The only IPv6 space in public use; loopback, ULA, link-local, NAT64 and v4-compatible forms lie outside. */
+/** The only IPv6 space in public use. Loopback, ULA, link-local, NAT64 and v4-compatible forms lie outside it. */
 const globalIpv6 = blocks(['2000::/3'])
 
 /** Special-purpose blocks inside it: Teredo and the like, documentation, 6to4, AS112. */
@@ -37,14 +37,14 @@ const refusedIpv6 = blocks([
 ])
 
 /**
- * Whether an image may be fetched from this address: global unicast only. A v4-mapped address is judged as its
- * IPv4. Anything that is not a plain address (a name, a zone id) is refused.
+ * Whether an image may be fetched from this address: only from global unicast addresses. A v4-mapped address is
+ * judged as its IPv4 address. Anything that is not a plain address (a name, a zone id) is refused.
  */
 export function addressAllowed(address: string): boolean {
   if (!ipaddr.isValid(address) || address.includes('%')) return false
   const parsed = ipaddr.process(address)
   if (parsed instanceof ipaddr.IPv4) {
-    // isValid() also takes octal, hexadecimal and short forms, which other parsers read otherwise.
+    // isValid() also accepts octal, hexadecimal and short forms, which other parsers read differently.
     if (!address.includes(':') && address !== parsed.toString()) return false
     return !inside(parsed, refusedIpv4)
   }

@@ -1,4 +1,4 @@
-/** What object stores and others name as `Content-Encoding` of files that are as they are. */
+/** `Content-Encoding` values that object stores and other servers send with files that are not encoded. */
 const plainEncodings: ReadonlySet<string> = new Set([
   '',
   'identity',
@@ -11,7 +11,7 @@ const plainEncodings: ReadonlySet<string> = new Set([
   'aws-chunked',
 ])
 
-/** Whether a body may have to be unpacked. What is only labelled oddly is judged by its bytes. */
+/** Whether a body may have to be decompressed. A body with a merely odd label is judged by its bytes. */
 export function isCompressed(contentEncoding: string | null): boolean {
   const encodings = (contentEncoding ?? '').split(',')
   return !encodings.every((encoding) => plainEncodings.has(encoding.trim().toLowerCase()))
@@ -20,8 +20,9 @@ export function isCompressed(contentEncoding: string | null): boolean {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * A `Location` as browsers understand it: servers send raw UTF-8 and spaces, where only ASCII is allowed (RFC 9110,
- * section 10.2.2). Node gives each byte of a header as one character, workerd reads them as UTF-8: both come out alike.
+ * A `Location` as browsers understand it: servers send raw UTF-8 and spaces, although only ASCII is allowed (RFC
+ * 9110, section 10.2.2). Node presents each byte of a header as one character and workerd decodes UTF-8; both give
+ * the same result here.
  */
 export function repairLocation(location: string): string {
   return fromBytes(location).trim().replaceAll(' ', '%20')

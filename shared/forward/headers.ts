@@ -1,20 +1,20 @@
 /**
- * The edge-to-backend contract beyond the public API: headers the edge adds, and one it takes off. The backend believes them only
- * because the connection's client certificate belongs to an allowed name.
+ * The contract between edge and backend beyond the public API: headers the edge adds, and one it removes. The backend
+ * trusts them only because the connection's client certificate carries an allowed name.
  */
 export const forwardHeaders = {
-  /** Milliseconds left for the whole request; frees the slot should a disconnect go unnoticed. */
+  /** Milliseconds left for the whole request; frees the slot even if a disconnect goes unnoticed. */
   deadlineMs: 'x-deadline-ms',
   /** Id of the API key (never the key), for logs and fairness. */
   keyId: 'x-key-id',
   /**
-   * Tokens the call may use at most: prompt, images and the completions of all choices together. Absent where its key
-   * has no limit of tokens.
+   * The most tokens the call may use: prompt, images and the completions of all choices together. Absent when its key
+   * has no token limit.
    */
   grantedTokens: 'x-granted-tokens',
-  /** Images it may have at most; absent where its key has no limit of images. */
+  /** The most images the call may have; absent when its key has no image limit. */
   grantedImages: 'x-granted-images',
-  /** Of an answer: how many images the request held. Only who parsed the upload knows. */
+  /** In an answer: the number of images in the request, which only the parser of the upload knows. */
   imageCount: 'x-image-count',
   /** What the key may be used for, separated by commas; without it, for everything. */
   keyScopes: 'x-key-scopes',

@@ -38,7 +38,10 @@ export function parseUsage(text: string): Usage | undefined {
 /** Bytes of the longest such comment: three numbers of nine digits, and some. */
 export const maxUsageCommentBytes = 64
 
-/** The last such comment in a piece of a stream. Inside an event's data there is no raw line break to mistake for one. */
+/**
+ * The last such comment in a piece of a stream. An event's data holds no raw line break, so it cannot be mistaken for
+ * one.
+ */
 export function lastUsageComment(text: string): Usage | undefined {
   return usageOf(text, soFar)
 }

@@ -1,4 +1,4 @@
-/** What `LOG_LEVEL` may be: the least important lines that are kept, or none. */
+/** Values of `LOG_LEVEL`: the least important lines to keep, or none. */
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 export type LogLevel = (typeof logLevels)[number]

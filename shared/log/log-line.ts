@@ -1,4 +1,4 @@
-/** One line of a log: JSON, whose fields hold ids, numbers and codes, never keys, prompts or URLs. */
+/** One line of a log. Its fields hold ids, numbers and codes, never keys, prompts or URLs. */
 export interface LogLine {
   readonly level: 'info' | 'warn' | 'error'
   readonly message: string

@@ -3,22 +3,22 @@ const [tab, lineFeed, carriageReturn, space, dash] = [0x09, 0x0a, 0x0d, 0x20, 0x
 const bareLineFeed: readonly number[] = [lineFeed]
 const fullLineBreak: readonly number[] = [carriageReturn, lineFeed]
 
-/** Blanks that may stand behind a boundary (RFC 2046, "transport padding"): far more than any gateway adds. */
+/** White space allowed after a boundary (RFC 2046, "transport padding"): far more than any gateway adds. */
 const maxPaddingBytes = 256
 
 export type Delimiter =
-  /** A part begins at `end`, which is the line break behind the boundary. */
+  /** A part begins at `end`, which is the line break after the boundary. */
   | { readonly kind: 'part'; readonly start: number; readonly end: number }
   | { readonly kind: 'last'; readonly start: number; readonly end: number }
-  /** What begins at `start` may be one, once there is more of it. */
+  /** What begins at `start` may turn out to be one when more bytes arrive. */
   | { readonly kind: 'none'; readonly start: number }
 
 type Match = { readonly kind: 'part' | 'last'; readonly end: number } | 'open' | 'no'
 
 /**
- * Finds the lines that separate the parts of a multipart body. Lines end as the first delimiter does: with CRLF, or with a
- * bare line feed, as scripts write them. A line that only begins with the boundary is content: boundaries of inner bodies
- * may begin with those of outer ones.
+ * Finds the lines that separate the parts of a multipart body. Lines end the way the first delimiter does: with CRLF,
+ * or with a bare line feed, as scripts write them. A line that merely begins with the boundary is content, because
+ * the boundary of an inner body may begin with that of the outer one.
  */
 export class DelimiterFinder {
   /** Two dashes and the boundary. */
@@ -31,12 +31,15 @@ export class DelimiterFinder {
     this.#boundary = new TextEncoder().encode(`--${boundary}`)
   }
 
-  /** The next byte begins a line: the empty line behind a head is followed by content, or at once by a delimiter. */
+  /**
+   * Marks the next byte as the beginning of a line: content or a delimiter may follow the empty line after a head
+   * directly.
+   */
   startLine(): void {
     this.#atLineStart = true
   }
 
-  /** The first delimiter, with the line break before it. What came before `from` is done with. */
+  /** The first delimiter, with the line break before it. Bytes before `from` have been dealt with. */
   find(bytes: Uint8Array, from: number): Delimiter {
     if (this.#atLineStart) {
       const match = this.#matchBoundary(bytes, from)
@@ -56,7 +59,7 @@ export class DelimiterFinder {
     return { kind: 'none', start: bytes.length }
   }
 
-  /** Where the first empty line ends. @param known bytes in which there is none */
+  /** Index after the first empty line. @param known leading bytes known to contain none */
   endOfLines(bytes: Uint8Array, known: number): number | undefined {
     const lineBreak = this.#lineBreak ?? bareLineFeed
     const emptyLine = [...lineBreak, ...lineBreak]
@@ -98,7 +101,7 @@ function lineBreakAt(bytes: Uint8Array, at: number): readonly number[] {
   return bytes[at] === lineFeed ? bareLineFeed : fullLineBreak
 }
 
-/** 'open' where the bytes end before it is clear. */
+/** 'open' when the bytes end before the question is decided. */
 function startsWith(
   bytes: Uint8Array,
   at: number,

@@ -9,7 +9,7 @@ import type { PartHead } from './part-head.ts'
 import { transferDecoder, type TransferDecoder } from './transfer-encoding.ts'
 
 /** Characters of a caller's word that an error repeats. */
-const maxToldChars = 40
+const maxQuotedChars = 40
 
 export interface MultipartForm {
   /** Names as the client spelt them. */
@@ -28,8 +28,8 @@ interface OpenPart {
 }
 
 /**
- * Reads a multipart form as its bytes come. Bounded in everything: a piece is refused as soon as it goes over a limit.
- * A file without a name and without bytes is a file input that nobody filled, and counts as not sent.
+ * Reads a multipart form as its bytes arrive. Everything is bounded: a piece is rejected as soon as it exceeds a
+ * limit. A file without a name and without bytes is a file input left empty and counts as absent.
  */
 export class FormReader {
   readonly #scanner: MultipartScanner
@@ -41,8 +41,8 @@ export class FormReader {
   #fileCount = 0
 
   /**
-   * @param fileFields names under which files are welcome, the documented one first. A file's own name and stated type
-   *   decide nothing
+   * @param fileFields names under which files are accepted, the documented one first. A file's own name and declared
+   * type are ignored
    * @throws {ServiceError} `invalid_multipart` without a boundary
    */
   constructor(contentType: string | null | undefined, fileFields: ReadonlySet<string>) {
@@ -53,9 +53,9 @@ export class FormReader {
   }
 
   /**
-   * @param chunk is kept in part, and must not change
+   * @param chunk is partly kept and must not change afterwards
    * @throws {ServiceError} `invalid_multipart`; `body_too_large`; `too_many_images`; `invalid_field` for a file under
-   *   another name
+   * another name
    */
   push(chunk: Uint8Array): void {
     for (const event of this.#scanner.push(chunk)) {
@@ -74,7 +74,7 @@ export class FormReader {
     }
   }
 
-  /** The form, once all was pushed. @throws {ServiceError} `invalid_multipart` */
+  /** The form, once everything was pushed. @throws {ServiceError} `invalid_multipart` */
   end(): MultipartForm {
     this.#scanner.end()
     return { fields: this.#fields, files: this.#files }
@@ -85,7 +85,7 @@ export class FormReader {
     if (name === undefined) throw invalidMultipart('a part has no name')
     const isFile = head.fileName !== undefined || this.#fileFields.has(fieldName(name))
     const decoder = transferDecoder(head.transferEncoding)
-    // A file without a name may turn out to be none.
+    // A file without a name may turn out to be an empty file input.
     if (isFile && isNamed(head)) this.#admitFile(name)
     return { name, head, isFile, decoder, chunks: new ChunkList(), bytes: 0 }
   }
@@ -127,8 +127,8 @@ function decodeText(bytes: Uint8Array, charset = 'utf-8'): string {
   try {
     return new TextDecoder(charset).decode(bytes)
   } catch (cause) {
-    const told = charset.slice(0, maxToldChars)
-    throw invalidMultipart(`the charset "${told}" of a part is not known`, cause)
+    const quoted = charset.slice(0, maxQuotedChars)
+    throw invalidMultipart(`the charset "${quoted}" of a part is not known`, cause)
   }
 }
 
@@ -149,7 +149,7 @@ function tooManyImages(): ServiceError {
 
 function unexpectedFile(name: string, fileFields: ReadonlySet<string>): ServiceError {
   const [expected] = fileFields
-  const param = name.slice(0, maxToldChars)
+  const param = name.slice(0, maxQuotedChars)
   const message =
     expected === undefined
       ? `No file is expected here, but "${param}" is one`

@@ -3,23 +3,23 @@ import { DelimiterFinder } from './delimiter.ts'
 import { invalidMultipart } from './invalid-multipart.ts'
 import { parsePartHead, type PartHead } from './part-head.ts'
 
-/** Bytes of one part's header fields: what Node takes of a whole request's. Clients send some 200. */
+/** Bytes of one part's header fields: what Node accepts for a whole request. Clients send about 200. */
 const maxHeadBytes = 16 * 1024
 
-/** Parts of one body: all fields and images a form may have, and file inputs that were left alone. */
+/** Parts of one body: all the fields and images a form may have, and empty file inputs. */
 const maxParts = 128
 
 export type PartEvent =
   | { readonly type: 'part'; readonly head: PartHead }
-  /** A piece of the part's content; a view on what was pushed. */
+  /** A piece of the part's content; a view of the pushed bytes. */
   | { readonly type: 'bytes'; readonly bytes: Uint8Array }
   | { readonly type: 'end' }
 
 const none = new Uint8Array()
 
 /**
- * Splits a multipart body (RFC 2046, section 5.1) into its parts, wherever its chunks are cut. Time is linear in the bytes,
- * memory constant: of what was pushed no more is kept than may still become a delimiter, or the head of one part.
+ * Splits a multipart body (RFC 2046, section 5.1) into its parts, regardless of how it is chunked. Takes linear time
+ * and constant memory: of the pushed bytes it keeps only what may still become a delimiter, and the head of one part.
  */
 export class MultipartScanner {
   readonly #finder: DelimiterFinder
@@ -27,7 +27,7 @@ export class MultipartScanner {
   #headBytes = 0
   #parts = 0
   #state: 'preamble' | 'head' | 'content' | 'epilogue' = 'preamble'
-  /** What may be the beginning of a delimiter. */
+  /** Bytes that may be the beginning of a delimiter. */
   #rest: Uint8Array = none
 
   constructor(boundary: string) {
@@ -44,7 +44,7 @@ export class MultipartScanner {
     }
   }
 
-  /** @throws {ServiceError} `invalid_multipart` when there should be more */
+  /** @throws {ServiceError} `invalid_multipart` when the body is incomplete */
   end(): void {
     if (this.#state === 'epilogue') return
     throw invalidMultipart(
@@ -52,7 +52,7 @@ export class MultipartScanner {
     )
   }
 
-  /** The content of a part, or what stands before the first one, which nobody wants. @returns where it ends */
+  /** Reads the content of a part, or the preamble, which is ignored. @returns index of its end */
   *#readContent(bytes: Uint8Array, from: number): Generator<PartEvent, number, undefined> {
     const isContent = this.#state === 'content'
     const found = this.#finder.find(bytes, from)
@@ -69,7 +69,7 @@ export class MultipartScanner {
     return found.end
   }
 
-  /** The head, with the line break before and the empty line behind it. @returns where it ends */
+  /** Reads the head, with the line break before it and the empty line after it. @returns index of its end */
   *#readHead(bytes: Uint8Array, from: number): Generator<PartEvent, number, undefined> {
     const earlier = this.#headBytes
     const piece = bytes.subarray(from, from + maxHeadBytes - earlier)

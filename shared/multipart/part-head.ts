@@ -1,23 +1,23 @@
 import { parseParameters } from '../api/parameters.ts'
 
-/** What the header fields of a part say (RFC 7578, section 4). */
+/** The meaning of a part's header fields (RFC 7578, section 4). */
 export interface PartHead {
-  /** Undefined when the part is no form field. */
+  /** Undefined when the part is not a form field. */
   readonly name: string | undefined
-  /** Undefined when none is given; empty for a file input that was left alone. */
+  /** Undefined when absent; empty for an empty file input. */
   readonly fileName: string | undefined
-  /** The character set of a text, as the client spells it. */
+  /** Character set of a text part, as the client spells it. */
   readonly charset: string | undefined
-  /** In lower case; empty when none is given. */
+  /** In lower case; empty when absent. */
   readonly transferEncoding: string
 }
 
 const utf8 = new TextDecoder()
 
-/** @param bytes the header fields, without the empty line behind them */
+/** @param bytes the header fields, without the empty line after them */
 export function parsePartHead(bytes: Uint8Array): PartHead {
   const fields = new Map<string, string>()
-  // A line that begins with a blank continues the one before it.
+  // A line that begins with white space continues the previous one.
   const unfolded = utf8.decode(bytes).replace(/\r?\n(?=[ \t])/g, '')
   for (const line of unfolded.split('\n')) {
     const colon = line.indexOf(':')

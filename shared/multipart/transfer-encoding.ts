@@ -1,10 +1,10 @@
 import { invalidMultipart } from './invalid-multipart.ts'
 
-/** Turns the content of a part, piece by piece, into what its client meant. */
+/** Decodes the content of a part, piece by piece. */
 export interface TransferDecoder {
   /** @throws {ServiceError} `invalid_multipart` */
   push(bytes: Uint8Array): Uint8Array
-  /** What is left, once all was pushed. @throws {ServiceError} `invalid_multipart` */
+  /** The rest, once everything was pushed. @throws {ServiceError} `invalid_multipart` */
   end(): Uint8Array
 }
 
@@ -12,12 +12,12 @@ const nothing = new Uint8Array()
 const plain: TransferDecoder = { push: (bytes) => bytes, end: () => nothing }
 
 /** Characters of a client's word that an error repeats. */
-const maxToldChars = 40
+const maxQuotedChars = 40
 
 /**
- * For a part's `Content-Transfer-Encoding` (RFC 2045, section 6), which mail libraries, old Java clients and
- * `curl -F '...;encoder=base64'` still write.
- * @throws {ServiceError} `invalid_multipart` for one that is not known
+ * Decoder for a part's `Content-Transfer-Encoding` (RFC 2045, section 6), which mail libraries, old Java clients and
+ * `curl -F '...;encoder=base64'` still send.
+ * @throws {ServiceError} `invalid_multipart` for an unknown one
  */
 export function transferDecoder(encoding: string): TransferDecoder {
   switch (encoding) {
@@ -32,8 +32,8 @@ export function transferDecoder(encoding: string): TransferDecoder {
     case 'quoted-printable':
       return new QuotedPrintableDecoder()
     default: {
-      const told = encoding.slice(0, maxToldChars)
-      throw invalidMultipart(`Content-Transfer-Encoding "${told}" of a part is not supported`)
+      const quoted = encoding.slice(0, maxQuotedChars)
+      throw invalidMultipart(`Content-Transfer-Encoding "${quoted}" of a part is not supported`)
     }
   }
 }
@@ -41,7 +41,7 @@ export function transferDecoder(encoding: string): TransferDecoder {
 const base64Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const [blank, padding, invalid] = [64, 65, 66]
 
-/** By byte: what a character stands for. */
+/** Value of each base64 character, indexed by its byte. */
 const base64Values = new Uint8Array(256).fill(invalid)
 for (let value = 0; value < 64; value += 1) base64Values[base64Alphabet.charCodeAt(value)] = value
 for (const character of '\r\n\t ') base64Values[character.charCodeAt(0)] = blank
@@ -76,7 +76,7 @@ class Base64Decoder implements TransferDecoder {
     return decoded.subarray(0, length)
   }
 
-  /** A last group of two or three characters, with or without its padding, is one or two bytes. */
+  /** A last group of two or three characters, with or without padding, is one or two bytes. */
   end(): Uint8Array {
     switch (this.#characters) {
       case 0:
@@ -98,7 +98,7 @@ function notBase64(): Error {
 const [equalsSign, lineFeed, carriageReturn, space, tab] = [0x3d, 0x0a, 0x0d, 0x20, 0x09]
 
 class QuotedPrintableDecoder implements TransferDecoder {
-  /** Behind an equals sign: nothing yet; its first digit; or blanks, which must end with the line. */
+  /** State after an equals sign: nothing yet, its first digit, or white space up to the end of the line. */
   #state: 'text' | 'equals' | 'digit' | 'softBreak' = 'text'
   #digit = 0
 
@@ -117,7 +117,7 @@ class QuotedPrintableDecoder implements TransferDecoder {
     return nothing
   }
 
-  /** @returns the byte that is complete now */
+  /** @returns the byte that this one completes, if any */
   #take(byte: number): number | undefined {
     switch (this.#state) {
       case 'text':

@@ -3,14 +3,14 @@ import { parseEnv } from 'node:util'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** What the file `path` says; nothing, when there is none. A byte order mark, as Windows editors write it, is skipped. */
+/** The variables of the file `path`; empty when there is none. Skips a byte order mark, which Windows editors write. */
 export function readDotEnv(path: string): Environment {
   if (!existsSync(path)) return {}
   return parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''))
 }
 
 /**
- * The environment with what the file `path` adds to it; the real environment wins, but for empty values, which count as
+ * The environment extended by the file `path`. The real environment wins, except for empty values, which count as
  * unset.
  */
 export function withDotEnv(environment: Environment, path: string): Environment {

@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 
-/** A setting is missing or malformed. The message names every variable at fault and never its secret value. */
+/** A setting is missing or malformed. The message names every such variable but never a secret value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }

@@ -1,12 +1,12 @@
 import { statfs } from 'node:fs/promises'
 import { formatBytes } from '../progress/amounts.ts'
 
-/** Bytes that stay free beside what is written: small files, and what a file system keeps for itself. */
+/** Bytes kept free beyond what is written: for small files, and for what a file system reserves for itself. */
 const spareBytes = 64 * 1024 * 1024
 
 /**
  * Whether `bytes` fit into an existing folder.
- * @returns what is missing, for people: the folder, what is needed and what is free; undefined when they fit
+ * @returns a message for people naming the folder, the space needed and the space free; undefined when the bytes fit
  */
 export async function missingSpace(folder: string, bytes: number): Promise<string | undefined> {
   const { bavail, bsize } = await statfs(folder)

@@ -1,25 +1,25 @@
 import { write, writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** Bytes of lines that may wait for a slow reader: some 3,000 lines of requests. */
+/** Bytes of lines that may wait for a slow reader: about 3,000 request lines. */
 const defaultMaxWaitingBytes = 2 ** 20
 
-/** Milliseconds after which a pipe that is full for now is tried again. */
+/** Milliseconds before writing to a full pipe is tried again. */
 const retryMs = 50
 
 interface LogSinkOptions {
   /** An open file descriptor; it stays open. */
   readonly fd: number
-  /** The line that says how many were lost, without its end. */
+  /** The line that reports how many were lost, without its line break. */
   readonly lossLine: (lost: number) => string
-  /** Lines beyond are lost. */
+  /** Lines beyond this are lost. */
   readonly maxWaitingBytes?: number
 }
 
 /**
- * Writes lines to a file descriptor beside the program's work. A disk that is full, a pipe whose reader left and a reader
- * that does not read never stop the program, and none of them is an error to it: what cannot be written is counted, and the
- * next line that can be says how many were lost.
+ * Writes lines to a file descriptor without holding up the program. A full disk, a pipe whose reader has left and a
+ * reader that does not read never stop the program and are not errors: lines that cannot be written are counted, and
+ * the next line that can be reports how many were lost.
  */
 export class LogSink {
   readonly #fd: number
@@ -29,7 +29,7 @@ export class LogSink {
   #waitingBytes = 0
   #writing: Promise<void> | undefined
   #lost = 0
-  /** The last write ended within a line. */
+  /** True when the last write ended within a line. */
   #isMidLine = false
   #isGivenUp = false
 
@@ -39,12 +39,12 @@ export class LogSink {
     this.#maxWaitingBytes = maxWaitingBytes
   }
 
-  /** Lines lost of which the log does not say so yet. */
+  /** Lines lost and not yet reported in the log. */
   get lost(): number {
     return this.#lost
   }
 
-  /** @param line with its end */
+  /** @param line with its line break */
   write(line: string): void {
     const bytes = Buffer.byteLength(line)
     if (this.#isGivenUp || this.#waitingBytes + bytes > this.#maxWaitingBytes) {
@@ -57,8 +57,8 @@ export class LogSink {
   }
 
   /**
-   * Waits until all is written or lost. Then nothing more is written.
-   * @returns false when a write hangs even after `withinMs`
+   * Waits until everything is written or lost. Nothing is written afterwards.
+   * @returns false when a write still hangs after `withinMs`
    */
   async close(withinMs: number): Promise<boolean> {
     const timeUp = new AbortController()
@@ -71,14 +71,14 @@ export class LogSink {
     return isDone
   }
 
-  /** Writes what waits, once and at once: for a process that ends in this moment. */
+  /** Writes what waits, once and synchronously: for a process that is about to end. */
   flushNow(): void {
     if (this.#isGivenUp) return
     const { text } = this.#takeWaiting()
     try {
       if (text !== '') writeSync(this.#fd, text)
     } catch {
-      // Nobody is left to hear of it.
+      // Nowhere is left to report it.
     }
   }
 
@@ -94,7 +94,7 @@ export class LogSink {
     this.#writing = undefined
   }
 
-  /** All that waits as one text, after what there is to say about losses. */
+  /** Everything that waits as one text, preceded by the report of losses. */
   #takeWaiting(): { text: string; lines: number; lost: number } {
     const lines = this.#waiting
     const lost = this.#lost
@@ -108,7 +108,7 @@ export class LogSink {
     return { text, lines: lines.length, lost }
   }
 
-  /** @returns bytes that were written, fewer than there are when the sink takes no more */
+  /** @returns the number of bytes written, fewer than given when the sink takes no more */
   async #writeWhole(bytes: Buffer): Promise<number> {
     let written = 0
     while (written < bytes.length) {
@@ -129,7 +129,7 @@ export class LogSink {
 
 const newline = 0x0a
 
-/** Of the last `lines` lines of a text, those that are not within its first `written` bytes. */
+/** Of the last `lines` lines of a text, how many are not within its first `written` bytes. */
 function linesOf(bytes: Buffer, lines: number, written: number): number {
   const left = bytes.subarray(written).filter((byte) => byte === newline).length
   return Math.min(lines, left)

@@ -4,22 +4,22 @@ import { LogSink } from './log-sink.ts'
 
 export type Log = Logger
 
-/** Standard output as a log: JSON lines, the last of which are written however the program ends. */
+/** Standard output as a log of JSON lines, the last of which are written however the program ends. */
 export function openStandardOutput(): LogSink {
   const sink = new LogSink({ fd: 1, lossLine: jsonLossLine })
   process.on('exit', () => sink.flushNow())
   return sink
 }
 
-/** A log line about lines that were lost. */
+/** The log line that reports lost lines. */
 export function jsonLossLine(lost: number): string {
   const time = new Date().toISOString()
   return JSON.stringify({ level: 'warn', time, lost, msg: 'log lines could not be written' })
 }
 
 /**
- * The log of a program: one JSON object a line, with `time` (ISO 8601), `level` (a word), `msg`, and what the caller adds.
- * Callers never add prompts, keys, image data, URLs or names of a client's files.
+ * The log of a program: one JSON object per line, with `time` (ISO 8601), `level` (a word), `msg` and the caller's
+ * fields. Callers never add prompts, keys, image data, URLs or names of clients' files.
  */
 export function createLog(level: LogLevel, sink: Pick<LogSink, 'write'>): Log {
   const options = {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * How many files, connections among them, this process may have open at once (`ulimit -n`).
- * @returns undefined where it cannot be known
+ * How many files, connections included, this process may have open at once (`ulimit -n`).
+ * @returns undefined when it is unknown
  */
 export function openFilesLimit(): number | undefined {
   try {
@@ -10,7 +10,7 @@ export function openFilesLimit(): number | undefined {
     const soft = /^Max open files\s+(\d+|unlimited)/m.exec(limits)?.[1]
     return soft === undefined ? undefined : soft === 'unlimited' ? Infinity : Number(soft)
   } catch {
-    // Only Linux tells.
+    // Only Linux reports it.
     return undefined
   }
 }

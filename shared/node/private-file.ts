@@ -1,6 +1,6 @@
 import { open, rename } from 'node:fs/promises'
 
-/** Writes a file only its owner can read, whole or not at all. */
+/** Writes a file only its owner can read, atomically. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}`
   const file = await open(temporary, 'w', 0o600)

@@ -4,12 +4,14 @@ import { Agent, buildConnector, fetch } from 'undici'
 import type { Transport } from '../fetch/fetch-image.ts'
 import { addressAllowed } from '../fetch/ip-ranges.ts'
 
-/** A name or a connection led to an address that must not be reached. Looks like any network failure outside. */
+/**
+ * A name or a connection led to an address that must not be reached. From outside it looks like any network failure.
+ */
 class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError'
 }
 
-/** Addresses of a host name, in the order they should be tried. */
+/** Resolves a host name to addresses, in the order they should be tried. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>
 
 interface PublicTransportOptions {
@@ -18,15 +20,15 @@ interface PublicTransportOptions {
   readonly connect?: buildConnector.connector
 }
 
-/** Milliseconds for one address; the deadline of the whole fetch leaves room for another try. */
+/** Milliseconds for one address; the deadline of the whole fetch leaves room for another attempt. */
 const connectTimeoutMs = 3_000
 
-/** Addresses tried of one name: enough for one dead path (often IPv6) and a spare. */
+/** Addresses tried per name: enough for one dead path (often IPv6) and a spare. */
 const maxAddresses = 3
 
 /**
  * HTTP exchanges that reach public addresses only. A name is resolved once, all its addresses are judged, and the
- * connection goes to an address out of that very answer, so that a second answer cannot lead elsewhere.
+ * connection goes to one of exactly those addresses, so that a second lookup cannot lead elsewhere.
  */
 export function createPublicTransport(options: PublicTransportOptions = {}): {
   readonly transport: Transport
@@ -35,7 +37,7 @@ export function createPublicTransport(options: PublicTransportOptions = {}): {
   const connect = options.connect ?? buildConnector({ timeout: connectTimeoutMs })
   const agent = new Agent({
     connect: pinnedConnector(options.resolve ?? resolveWithSystem, connect),
-    // One connection per exchange: none is left open towards strangers, and each is judged anew.
+    // One connection per exchange: none stays open to strangers, and each is judged anew.
     pipelining: 0,
   })
   return {
@@ -69,7 +71,7 @@ async function openPinned(
   connect: buildConnector.connector,
   target: buildConnector.Options,
 ): Promise<Socket> {
-  // An IP literal is never resolved; checkUrl has judged it, and it is judged again here.
+  // An IP literal is never resolved. checkUrl has judged it, and it is judged again here.
   const isLiteral = isIP(target.hostname) !== 0
   const addresses = isLiteral ? [target.hostname] : await resolve(target.hostname)
   if (addresses.length === 0) throw new Error('The name has no address')
@@ -99,7 +101,7 @@ function openSocket(
   return new Promise((resolve, reject) => {
     connect(target, (error, socket) => {
       if (error !== null || socket === null) return reject(error ?? new Error('No connection'))
-      // Second line: whatever happened below, this is where the bytes would go.
+      // A second line of defence: whatever happened below, this is where the bytes would go.
       if (socket.remoteAddress === undefined || !addressAllowed(socket.remoteAddress)) {
         socket.destroy()
         return reject(new AddressRefusedError('A refused address was connected'))

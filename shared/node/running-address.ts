@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 
 const schema = z.object({
-  /** Where clients call. */
+  /** URL for clients. */
   url: z.url(),
   /** Process id of `npm start`. */
   pid: z.int(),
@@ -17,7 +17,7 @@ export function runningFile(stateDir: string): string {
   return join(stateDir, 'running.json')
 }
 
-/** @returns undefined when nothing is up there; after a crash it may be what was */
+/** @returns undefined when nothing is running there; after a crash it may be the previous run's address */
 export function readRunningAddress(stateDir: string): RunningAddress | undefined {
   try {
     return schema.parse(JSON.parse(readFileSync(runningFile(stateDir), 'utf8')))

@@ -4,7 +4,7 @@ const byteUnits = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
 export function formatBytes(bytes: number): string {
   let value = bytes
   let unit = 0
-  // What would be rounded up to 1,000 belongs to the next unit.
+  // A value that would round up to 1,000 belongs to the next unit.
   while (value >= (unit === 0 ? 1_000 : 999.5) && unit < byteUnits.length - 1) {
     value /= 1_000
     unit += 1

@@ -2,15 +2,15 @@ import { formatBytes, formatSeconds } from './amounts.ts'
 
 /**
  * Takes a line for the operator.
- * @param passing true for a line that the next one replaces, where lines can be replaced
+ * @param passing true for a line that the next one replaces, where the output can replace lines
  */
 export type Report = (line: string, passing?: boolean) => void
 
 interface ProgressOptions {
-  /** What is done, such as `converting weights`. */
+  /** What is being done, such as `converting weights`. */
   readonly title: string
   readonly totalBytes: number
-  /** Bytes that were done earlier. They say nothing about the rate. */
+  /** Bytes done by an earlier run, which do not count towards the rate. */
   readonly doneBefore?: number
   readonly report: Report
   /** Milliseconds of a monotonic clock. */
@@ -18,10 +18,10 @@ interface ProgressOptions {
   readonly intervalMs?: number
 }
 
-/** Milliseconds between two lines in a log: few enough to read, many enough to see that it goes on. */
+/** Milliseconds between two lines in a log: seldom enough to read, often enough to see progress. */
 const logIntervalMs = 5_000
 
-/** Says how far a long job is, with its rate and the time left: a line now and then, and one at its end. */
+/** Reports the progress of a long job with its rate and the time left: a line now and then, and one at the end. */
 export class Progress {
   readonly #options: ProgressOptions
   readonly #begin: number
@@ -34,7 +34,7 @@ export class Progress {
     this.#reported = this.#begin
   }
 
-  /** Bytes done since the last call; negative for bytes that have to be done again. */
+  /** Bytes done since the last call; negative for bytes that must be done again. */
   add(bytes: number): void {
     this.#done += bytes
     const { report, now, intervalMs = logIntervalMs } = this.#options

@@ -1,15 +1,15 @@
 import * as z from 'zod'
 
-/** Characters: 24 random hexadecimal digits are 96 bits, out of reach of guessing at any rate. */
+/** Characters: 24 random hexadecimal digits are 96 bits, beyond guessing at any rate. */
 const leastChars = 24
 
-/** Different characters: random digits have more, but a word or a pattern repeated until it is long has fewer. */
+/** Different characters: random digits have more, while a word or pattern repeated to this length has fewer. */
 const leastDifferent = 8
 
 /** Characters: headers have room for far more, but nobody needs it. */
 const mostChars = 256
 
-/** What a key for API_KEY must be like, and how to get one. */
+/** The requirements for API_KEY, and how to make one. */
 export const apiKeyAdvice =
   `expected ${leastChars} to ${mostChars} visible ASCII characters, ${leastDifferent} or more of them different, ` +
   'that nobody can guess: make one with `openssl rand -hex 24`'

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 
-/** Yes or no, spelled the same way everywhere: `true` or `false`, also `1`, `0`, `yes`, `no`, `on` and `off`. */
+/** A boolean, spelled the same way everywhere: `true` or `false`, also `1`, `0`, `yes`, `no`, `on` and `off`. */
 export const booleanSetting = z.stringbool({
   truthy: ['true', '1', 'yes', 'on'],
   falsy: ['false', '0', 'no', 'off'],
-  error: 'expected true or false (1 and 0, yes and no, on and off do as well)',
+  error: 'expected true or false (1 and 0, yes and no, on and off work too)',
 })

@@ -1,16 +1,16 @@
-/** A setting that nobody reads, and the one that its author may have meant. */
+/** A setting that nothing reads, and the one that was probably meant. */
 export interface Misspelt {
   readonly name: string
   readonly meant: string
 }
 
-/** Characters of a name from which on two mistakes in it still leave no doubt about what was meant. */
+/** From this length on, a name with two mistakes still leaves no doubt about what was meant. */
 const longName = 8
 
-/** Names beyond this length are not compared: the work grows with the product of both lengths. */
+/** Longer names are not compared, because the work grows with the product of both lengths. */
 const maxChars = 64
 
-/** Those of `given` that are not `known` but look like one that is. */
+/** Names in `given` that are not `known` but resemble one that is. */
 export function misspelt(given: Iterable<string>, known: readonly string[]): Misspelt[] {
   return [...given].flatMap((name) => {
     const meant = nearestName(name, known)
@@ -18,7 +18,7 @@ export function misspelt(given: Iterable<string>, known: readonly string[]): Mis
   })
 }
 
-/** The known name that `name` is a slip of; undefined when it is known itself, or like none. */
+/** The known name closest to `name`; undefined when `name` is known itself or resembles none. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   if (known.includes(name) || name.length > maxChars) return undefined
   const [nearest] = known
@@ -29,7 +29,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
 }
 
 /**
- * Characters that must be inserted, removed, replaced or swapped with their neighbour to turn one text into the other
+ * Number of characters to insert, delete, replace or swap with their neighbour to turn one text into the other
  * (optimal string alignment).
  */
 function distance(from: string, to: string): number {

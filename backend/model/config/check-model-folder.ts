@@ -3,8 +3,8 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { readModelConfig } from './model-config.ts'
 
 /**
- * Says first, and in words of its own, what is wrong most often with the folder of a checkpoint.
- * @throws {CheckpointError} when there is no such folder, or no Kimi-VL in it
+ * Checks for the most common problems with a checkpoint folder first, each with a message of its own.
+ * @throws {CheckpointError} when the folder does not exist or holds no Kimi-VL model
  */
 export async function checkModelFolder(modelFolder: string): Promise<void> {
   const found = await stat(modelFolder).catch(() => undefined)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { checkModelJson, readModelJson } from './read-model-file.ts'
 
-/** Its name in a checkpoint folder. */
+/** File name in a checkpoint folder. */
 export const modelConfigFile = 'config.json'
 
 const positive = z.int().min(1)
@@ -27,7 +27,9 @@ const textSchema = z.object({
   rms_norm_eps: z.number().positive(),
   rope_theta: z.number().positive(),
   max_position_embeddings: positive,
-  /** The rest fixes variants of the architecture that are not built: another value must not pass unnoticed. */
+  /**
+   * The remaining fields select variants of the architecture that are not implemented: other values must be rejected.
+   */
   moe_layer_freq: z.literal(1),
   n_group: z.literal(1),
   topk_group: z.literal(1),
@@ -53,7 +55,7 @@ const visionSchema = z.object({
 
 const modelType = 'kimi_vl'
 
-/** Read first: of another model, a list of all that is different in its configuration would hide the reason. */
+/** Read first: for another model, a list of every differing field would hide the actual problem. */
 const typeSchema = z.looseObject({ model_type: z.string() })
 
 const configSchema = z.object({
@@ -69,8 +71,8 @@ export type ModelConfig = z.infer<typeof configSchema>
 
 /**
  * Reads config.json of a Kimi-VL checkpoint.
- * @throws {CheckpointError} when it is another model's, or naming every field that is missing, malformed or of an
- * unsupported variant
+ * @throws {CheckpointError} when it belongs to another model, or naming every field that is missing, malformed or of
+ * an unsupported variant
  */
 export async function readModelConfig(checkpointDir: string): Promise<ModelConfig> {
   const content = await readModelJson(checkpointDir, modelConfigFile, typeSchema)

@@ -3,7 +3,7 @@ import { readModelJson } from './read-model-file.ts'
 
 const perChannel = z.tuple([z.number(), z.number(), z.number()])
 
-/** No field has a default: the reference's own defaults are another model's and give wrong pictures. */
+/** No field has a default: the reference's own defaults belong to another model and would give wrong pictures. */
 const preprocessorSchema = z.object({
   in_token_limit: z.int().min(1),
   patch_size: z.int().min(1),
@@ -17,20 +17,22 @@ const preprocessorSchema = z.object({
 
 /** How images become patches. */
 export interface PreprocessorConfig {
-  /** Patches of one image before padding; larger images are scaled down. */
+  /** The most patches of one image before padding; larger images are scaled down. */
   readonly inTokenLimit: number
   /** Side of a patch in pixels. */
   readonly patchSize: number
-  /** Patches along each side that become one token. */
+  /** Patches along each side that are merged into one token. */
   readonly mergeSize: number
-  /** Pad to whole tokens, right and below, with black; or else crop to whole patches around the centre. */
+  /**
+   * Whether to pad to whole tokens, with black on the right and below, or to crop to whole patches around the centre.
+   */
   readonly padInput: boolean
-  /** Per channel, of pixels scaled to 0..1. */
+  /** Per channel, for pixels scaled to 0..1. */
   readonly mean: readonly [number, number, number]
   readonly std: readonly [number, number, number]
 }
 
-/** @throws {CheckpointError} naming every field of preprocessor_config.json at fault */
+/** @throws {CheckpointError} naming every bad field of preprocessor_config.json */
 export async function readPreprocessorConfig(modelFolder: string): Promise<PreprocessorConfig> {
   const file = await readModelJson(modelFolder, 'preprocessor_config.json', preprocessorSchema)
   return {

@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { lfsPointerProblem, lfsPointerStart } from '../../checkpoint/lfs-pointer.ts'
 
-/** An error for the operator that names the file of the checkpoint and what is wrong in it. */
+/** An error for the operator, naming the file of the checkpoint and its problem. */
 export function unusableFile(file: string, problem: string, options?: ErrorOptions): Error {
   return new CheckpointError(`${file}: ${problem}`, options)
 }
@@ -21,7 +21,9 @@ export async function readModelText(modelFolder: string, file: string): Promise<
   return text
 }
 
-/** @throws {CheckpointError} naming every field at fault when the file is missing, not JSON or not as `schema` says */
+/**
+ * @throws {CheckpointError} when the file is missing or not JSON, or naming every field that does not match `schema`
+ */
 export async function readModelJson<Schema extends z.ZodType>(
   modelFolder: string,
   file: string,
@@ -30,7 +32,7 @@ export async function readModelJson<Schema extends z.ZodType>(
   return checkModelJson(file, parseJson(file, await readModelText(modelFolder, file)), schema)
 }
 
-/** @throws {CheckpointError} naming every field at fault */
+/** @throws {CheckpointError} naming every bad field */
 export function checkModelJson<Schema extends z.ZodType>(
   file: string,
   content: unknown,

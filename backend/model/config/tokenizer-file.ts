@@ -5,7 +5,7 @@ import { readModelJson, readModelText, unusableFile } from './read-model-file.ts
 const ranksFile = 'tiktoken.model'
 const namesFile = 'tokenizer_config.json'
 
-/** The bytes of every base token, end to end: token `id` is `bytes[starts[id]]` up to `bytes[starts[id + 1]]`. */
+/** The bytes of all base tokens, concatenated: token `id` is `bytes[starts[id]]` up to `bytes[starts[id + 1]]`. */
 export interface TokenBytes {
   readonly bytes: Uint8Array
   /** One entry more than there are tokens. */
@@ -14,9 +14,9 @@ export interface TokenBytes {
 
 /** What the checkpoint says about its tokens. */
 export interface TokenizerFile {
-  /** Ids below are byte-pair tokens, ids from here up to `vocabSize` are special tokens. */
+  /** Lower ids are byte-pair tokens; ids from here up to `vocabSize` are special tokens. */
   readonly baseVocabulary: number
-  /** Rows of the embedding table; no id from here up may reach the model. */
+  /** Rows of the embedding table; no id from here upwards may reach the model. */
   readonly vocabSize: number
   readonly tokenBytes: TokenBytes
   /** Every special token: name to id. */
@@ -30,14 +30,14 @@ const namesSchema = z.object({
   ),
 })
 
-/** The rank file as it stands: one line per token, base64 of its bytes, a space, its id. */
+/** The rank file as text: one line per token with the base64 of its bytes, a space and its id. */
 export function readRanks(modelFolder: string): Promise<string> {
   return readModelText(modelFolder, ranksFile)
 }
 
 /**
- * Reads vocabulary and special tokens of a checkpoint folder.
- * @throws {CheckpointError} naming file and field when something is missing or disagrees
+ * Reads the vocabulary and special tokens of a checkpoint folder.
+ * @throws {CheckpointError} naming the file and field when something is missing or inconsistent
  */
 export async function readTokenizerFile(modelFolder: string): Promise<TokenizerFile> {
   const [ranks, names, model] = await Promise.all([
@@ -64,7 +64,7 @@ const rankLine = /^([A-Za-z0-9+/]+={0,2}) (\d+)$/
 function parseRanks(text: string): TokenBytes {
   const lines = text.split('\n').filter((line) => line !== '')
   const starts = new Uint32Array(lines.length + 1)
-  // Base64 is never shorter than what it stands for.
+  // Base64 is never shorter than the bytes it encodes.
   const bytes = new Uint8Array(text.length)
   const singleBytes = new Set<number>()
   for (const [id, line] of lines.entries()) {
@@ -83,7 +83,7 @@ function parseRanks(text: string): TokenBytes {
   return { bytes: bytes.slice(0, starts[lines.length]), starts }
 }
 
-/** Ids above the base vocabulary are special; those without a name of their own are reserved. */
+/** Ids above the base vocabulary are special; those without a name in the file are reserved. */
 function nameSpecialTokens(
   named: Readonly<Record<string, { readonly content: string }>>,
   baseVocabulary: number,

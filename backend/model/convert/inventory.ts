@@ -3,10 +3,10 @@ import type { ModelConfig, TextConfig, VisionConfig } from '../config/model-conf
 
 type Shapes = Map<string, readonly number[]>
 
-/** Buffers some checkpoints carry and nothing reads: rotary frequencies are computed from `rope_theta`. */
+/** Buffers that some checkpoints contain but nothing reads: rotary frequencies are computed from `rope_theta`. */
 const ignored = /\.rotary_emb\.inv_freq$/
 
-/** Every tensor a Kimi-VL checkpoint of this configuration holds, with its shape. */
+/** Every tensor that a Kimi-VL checkpoint of this configuration contains, with its shape. */
 export function expectedTensors(config: ModelConfig): Shapes {
   const shapes: Shapes = new Map()
   addText(shapes, config.text_config)
@@ -97,7 +97,7 @@ function addAffine(shapes: Shapes, prefix: string, weight: readonly number[]): v
 }
 
 /**
- * Checks that a checkpoint holds exactly the tensors its configuration asks for.
+ * Checks that a checkpoint contains exactly the tensors its configuration requires.
  * @throws {CheckpointError} naming the first tensor that is missing, unexpected or of another shape
  */
 export function checkInventory(

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source-files.ts'
 
-/** Raised when the weights files of the same checkpoint, or what the manifest says of them, would come out different. */
+/** Increased when the same checkpoint would give different weights files, or a different manifest. */
 const converterVersion = 2
 
 const fileName = 'manifest.json'
@@ -16,19 +16,19 @@ const fileDigestSchema = z
 
 const manifestSchema = z.object({
   weights: z.string(),
-  /** SHA-256 over name, type, shape and place of every external tensor. */
+  /** SHA-256 of the names, types, shapes and positions of all external tensors. */
   layout: z.string(),
   sources: z.array(sourceFileSchema),
   /** Every weights file of the folder. */
   files: z.record(z.string(), fileDigestSchema),
 })
 
-/** What a converted model was made from, and what its files hold. */
+/** What a converted model was made from, and the content of its files. */
 export type Manifest = z.infer<typeof manifestSchema>
 
 const storedSchema = manifestSchema.extend({ converterVersion: z.literal(converterVersion) })
 
-/** @returns undefined when there is no readable manifest of this version: the folder is as good as none */
+/** @returns undefined when there is no readable manifest of this version: the folder is treated as missing */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
   const file = path.join(folder, fileName)
   if (!existsSync(file)) return undefined

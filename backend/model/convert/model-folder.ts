@@ -17,8 +17,8 @@ import { findDamage } from './verify-files.ts'
 import { writeModel } from './write-model.ts'
 
 /**
- * Weights that share one scale. 64 read 6 % fewer bytes than 32 and lose little: on the nano model all golden texts and
- * 200 of 200 other pictures came out as in float32 with 32, 64 and 128.
+ * Weights that share one scale. 64 read 6 % fewer bytes than 32 and cost little accuracy: on the nano model all
+ * golden texts and 200 of 200 other pictures gave the same result as float32, with 32, 64 and 128 alike.
  */
 export const quantizedBlockSize = 64
 
@@ -26,8 +26,8 @@ export const quantizedBlockSize = 64
 const weightForms = {
   q8: {
     decoder: { kind: 'q8-blocks', blockSize: quantizedBlockSize },
-    // Its products have many rows, for which a scale a row is 1.4 times as fast; on nano the features' error grows from
-    // 1.2 to 1.4 % and all texts hold.
+    // Its products have many rows, for which one scale per row is 1.4 times as fast. On nano the error of the
+    // features grows from 1.2 to 1.4 %, and all texts stay the same.
     vision: { kind: 'q8-rows' },
   },
   f32: { decoder: { kind: 'f32' }, vision: { kind: 'f32' } },
@@ -35,18 +35,18 @@ const weightForms = {
 export type WeightFormName = keyof typeof weightForms
 
 export interface ModelFolderOptions {
-  /** Where converted models live; this one gets a folder named after its source. */
+  /** Folder of converted models; this one gets a subfolder named after its source. */
   readonly modelsDir: string
   readonly weights: WeightFormName
-  /** Sequences that can take part in one run. */
+  /** The most sequences in one run. */
   readonly slots: number
-  /** Lines for the operator. */
+  /** Receives lines for the operator. */
   readonly onProgress?: (text: string) => void
-  /** Ends a conversion, which leaves nothing behind then. */
+  /** Aborts a conversion, which then leaves nothing behind. */
   readonly signal?: AbortSignal
 }
 
-/** A checkpoint in the form ONNX Runtime loads. */
+/** A checkpoint in the form that ONNX Runtime loads. */
 export interface ModelFolder {
   readonly visionGraphFiles: VisionParts<string>
   readonly decoderGraphFile: string
@@ -71,9 +71,9 @@ const fileNames = {
 const weightsFiles = [fileNames.embeddings, ...Object.values(fileNames.weights)]
 
 /**
- * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files, the
- * layout and every byte that was written stay the same; damaged ones are made again. The small graph files are made
- * anew at every call.
+ * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files,
+ * the layout and every written byte are unchanged; damaged ones are made again. The small graph files are rewritten
+ * on every call.
  * @throws {CheckpointError} when the source is not a usable Kimi-VL, or the converted form cannot be written
  */
 export async function prepareModelFolder(
@@ -113,16 +113,16 @@ function buildGraphs(
   }
 }
 
-/** A converted model as it lies on the disk. */
+/** A converted model as found on disk. */
 export interface ConvertedModel {
   readonly folder: string
   /** Weights file -> the graph whose weights it holds. */
   readonly graphs: Readonly<Record<string, BuiltGraph>>
-  /** Undefined when the folder was not made from this source in this form, or is not there. */
+  /** Undefined when the folder does not exist, or was not made from this source in this form. */
   readonly manifest: Manifest | undefined
 }
 
-/** Looks at the converted form of a model without making or changing anything. */
+/** Inspects the converted form of a model without creating or changing anything. */
 export async function findConverted(
   source: ModelSource,
   options: ModelFolderOptions,
@@ -142,7 +142,7 @@ function folderOf(
   return path.join(modelsDir, `${source.name}-onnx-${weights}`)
 }
 
-/** Sees to it that `folder` holds the weights of these graphs, every byte as it was written. */
+/** Makes sure that `folder` holds the weights of these graphs, every byte as it was written. */
 async function prepareWeights(
   folder: string,
   source: ModelSource,
@@ -152,7 +152,7 @@ async function prepareWeights(
   const { modelsDir, weights, signal } = options
   const report = options.onProgress ?? (() => {})
   for (const name of await removeAbandoned(modelsDir, Date.now())) {
-    report(`removed ${path.join(modelsDir, name)}, which an interrupted conversion left`)
+    report(`removed ${path.join(modelsDir, name)}, left behind by an interrupted conversion`)
   }
   const made = { weights, layout: layoutHash(graphs) }
   const found = await readManifest(folder)
@@ -186,7 +186,7 @@ async function isMadeFrom(
   )
 }
 
-/** Nothing is loaded that was not read back. @throws {CheckpointError} when the disk does not hold what was written */
+/** Reads everything back before it is loaded. @throws {CheckpointError} when the disk does not hold what was written */
 async function checkWritten(folder: string, signal: AbortSignal | undefined): Promise<void> {
   const damage = await findDamage(folder, (await readManifest(folder))?.files ?? {}, signal)
   if (damage === undefined) return

@@ -6,12 +6,12 @@ import { describeSources, sourcesUnchanged, type SourceFile } from './source-fil
 
 /** Where a model comes from: a checkpoint folder, or a generator of weights for benchmarks. */
 export interface ModelSource {
-  /** Names the folder of the converted model. */
+  /** Becomes the name of the converted model's folder. */
   readonly name: string
   readonly config: ModelConfig
   readonly preprocessor: PreprocessorConfig
   readonly checkpoint: Checkpoint
-  /** What a conversion is made from, to tell later whether it is still current. */
+  /** Describes what a conversion is made from, so that it can be recognised as outdated later. */
   describeFiles(signal?: AbortSignal): Promise<SourceFile[]>
   filesUnchanged(files: readonly SourceFile[]): Promise<boolean>
 }
@@ -31,7 +31,9 @@ export async function openModelSource(checkpointDir: string): Promise<ModelSourc
   }
 }
 
-/** The folder's own; for a snapshot in the hub's cache, models--owner--name/snapshots/<commit>, the model's. */
+/**
+ * The folder's own name; for a snapshot in the hub's cache, models--owner--name/snapshots/<commit>, the model's name.
+ */
 function nameOf(folder: string): string {
   const snapshot = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder)
   return snapshot?.[1] ?? path.basename(folder)

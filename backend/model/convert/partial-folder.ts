@@ -4,21 +4,21 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { isRunning } from '../../../shared/node/is-running.ts'
 
-/** `<folder>.partial-<host>-<process id>`; older versions wrote no host. */
+/** `<folder>.partial-<host>-<process id>`; older versions did not include the host. */
 const partialName = /\.partial-(?:(?<host>.+)-)?(?<pid>\d+)$/
 
-/** Milliseconds after which nobody is still writing: a conversion writes several times a second. */
+/** Milliseconds without a write after which a conversion must be dead: a live one writes several times a second. */
 const abandonedAfterMs = 60 * 60 * 1_000
 
-/** Where this process writes what becomes `folder` when it is whole. */
+/** Where this process writes what becomes `folder` once it is complete. */
 export function partialFolderOf(folder: string): string {
   return `${folder}.partial-${hostname()}-${process.pid}`
 }
 
 /**
- * Removes what interrupted conversions left in `modelsDir`: of processes of this host that are gone, and of other hosts,
- * such as containers that share the folder, when nothing was written for an hour.
- * @returns names of the folders removed
+ * Removes what interrupted conversions left in `modelsDir`: those of ended processes on this host, and those of other
+ * hosts, such as containers sharing the folder, when nothing was written for an hour.
+ * @returns names of the removed folders
  */
 export async function removeAbandoned(modelsDir: string, now: number): Promise<string[]> {
   const removed: string[] = []

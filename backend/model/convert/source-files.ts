@@ -7,17 +7,17 @@ import { z } from 'zod'
 import { weightFileNames } from '../../checkpoint/checkpoint.ts'
 import { modelConfigFile } from '../config/model-config.ts'
 
-/** One file a model folder was made from. */
+/** One file that a model folder was made from. */
 export const sourceFileSchema = z.object({
   name: z.string(),
   size: z.number(),
-  /** Milliseconds; while size and time are unchanged the hash is taken as unchanged too. */
+  /** Milliseconds. While size and time are unchanged, the hash is assumed to be unchanged too. */
   mtimeMs: z.number(),
   sha256: z.string(),
 })
 export type SourceFile = z.infer<typeof sourceFileSchema>
 
-/** Hashes the files of a checkpoint folder that decide its graphs and weights. */
+/** Hashes the files of a checkpoint folder that determine its graphs and weights. */
 export async function describeSources(
   checkpointDir: string,
   signal?: AbortSignal,
@@ -31,7 +31,7 @@ export async function describeSources(
   return sources
 }
 
-/** Whether the checkpoint folder still holds what `sources` tells; reads a file only if its time changed. */
+/** Whether the checkpoint folder still matches `sources`; a file is only read if its time changed. */
 export async function sourcesUnchanged(
   checkpointDir: string,
   sources: readonly SourceFile[],

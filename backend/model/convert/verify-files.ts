@@ -3,13 +3,13 @@ import { open, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { digestPartBytes, type FileDigest } from '../../graph/weights-file.ts'
 
-/** Parts read and digested at the same time: as many as Node has threads for it. Each takes 16 MB meanwhile. */
+/** Parts read and digested at the same time: as many as Node has threads for it. Each takes 16 MB. */
 const partsAtOnce = 4
 
 /**
- * Compares files with their digests, parts side by side in Node's threads. What is read here stays in the page cache, so
- * loading the files afterwards reads nothing from the disk a second time where memory suffices.
- * @returns the first damage found, for the operator; undefined when every byte is as it was written
+ * Compares files with their digests, in parallel in Node's threads. What is read here stays in the page cache, so
+ * loading the files afterwards does not read from the disk again if memory suffices.
+ * @returns a description of the first damage found, for the operator; undefined when every byte is as it was written
  */
 export async function findDamage(
   folder: string,
@@ -60,7 +60,7 @@ async function firstBadPart(
       if (!(await isWhole(file, part, buffer, digest))) bad.push(part)
     }
   }
-  // All are waited for: none may read on when the file is closed.
+  // Wait for all of them: none may still be reading when the file is closed.
   const results = await Promise.allSettled(Array.from({ length: partsAtOnce }, work))
   const failure = results.find((result) => result.status === 'rejected')
   if (failure !== undefined) throw failure.reason

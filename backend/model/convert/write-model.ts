@@ -13,7 +13,7 @@ import { partialFolderOf } from './partial-folder.ts'
 
 interface Conversion {
   readonly source: ModelSource
-  /** What the files are made as; goes into the manifest. */
+  /** The form of the files, recorded in the manifest. */
   readonly made: Pick<Manifest, 'weights' | 'layout'>
   /** Weights file -> the graph whose weights it holds. */
   readonly graphs: Readonly<Record<string, BuiltGraph>>
@@ -23,8 +23,8 @@ interface Conversion {
 }
 
 /**
- * Writes the weights of a model into a folder of its own name, then puts that in the place of `folder` in one step.
- * @throws {CheckpointError} when there is no room, or the files cannot be written; what was written is removed then
+ * Writes the weights of a model into a temporary folder, which then replaces `folder` in one step.
+ * @throws {CheckpointError} when there is not enough space or the files cannot be written; partial files are removed
  */
 export async function writeModel(folder: string, conversion: Conversion): Promise<void> {
   const partial = partialFolderOf(folder)

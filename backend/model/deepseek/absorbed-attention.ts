@@ -13,8 +13,9 @@ interface AbsorbedInputs extends GroupTokens {
 }
 
 /**
- * Attention in latent space: kv_b's key half is applied to the queries and its value half to the results, so the
- * cache is read as it is (one key of latent + rope numbers for all heads, whose first `latent` are the value).
+ * Attention in latent space: kv_b's key half is applied to the queries and its value half to the results, so that the
+ * cache is used directly (one key of latent + rope numbers for all heads, whose first `latent` numbers are the
+ * value).
  *
  *     q_lat = q_nope W_uk,  u = softmax((q_lat . c + q_rope . k_rope) / sqrt(nope + rope)) c,  context = u W_uv
  *
@@ -38,7 +39,10 @@ export function absorbedAttention(
   return headLinear(g, 'w_uv', context!, halves.values, form)
 }
 
-/** Of kv_b [heads * (nope + value), latent] each head's key half turned around [latent, nope], and value half [value, latent]. */
+/**
+ * Each head's part of kv_b [heads * (nope + value), latent]: the key half transposed to [latent, nope], and the value
+ * half [value, latent].
+ */
 function absorbedHalves(config: TextConfig, kvB: WeightSource) {
   const { num_attention_heads: heads, qk_nope_head_dim: nope, v_head_dim: value } = config
   const firstRows = Array.from({ length: heads }, (_, head) => head * (nope + value))
@@ -53,13 +57,14 @@ interface LaneTokens {
   readonly query: Value
   /** [n, latent + rope] */
   readonly present: Value
-  /** [T, latent + rope] of each lane */
+  /** [T, latent + rope] for each lane */
   readonly pasts: readonly Value[]
 }
 
 /**
- * All lanes. With one sequence its lane has all rows: they need not be divided, nor idle lanes skipped. With none there are no
- * rows, which its products, unlike those into which ONNX Runtime fuses a transpose, can do.
+ * Attention of all lanes. With a single sequence, its lane has all rows, so they need not be split and idle lanes
+ * need not be skipped. With no sequence there are no rows; the products of this path can handle that, unlike those
+ * into which ONNX Runtime fuses a transpose.
  * @returns [heads, n, latent + rope]
  */
 function attendLanes(
@@ -83,7 +88,7 @@ function attendLanes(
   return result!
 }
 
-/** Each lane on its part of the rows; the first two are known to be busy. */
+/** Each lane attends with its part of the rows; the first two are known to be busy. */
 function severalLanes(
   g: GraphBuilder,
   config: TextConfig,

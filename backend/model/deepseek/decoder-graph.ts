@@ -17,13 +17,13 @@ import { laneInputs } from './lanes.ts'
 
 export interface DecoderGraphOptions {
   readonly form: WeightForm
-  /** Sequences that can take part in one run, beside the one whose long chunk goes through the expanded lane. */
+  /** Sequences that can take part in one run, besides the one whose long chunk uses the expanded lane. */
   readonly lanes: number
 }
 
 /**
- * The DeepSeek-V3 style decoder over the tokens of all lanes at once: everything but attention works token by token,
- * so sequences of any length, prefill or decode, share one run.
+ * The DeepSeek-V3 style decoder over the tokens of all lanes at once. Everything but attention works token by token,
+ * so sequences of any length, in prefill or decode, share one run.
  */
 export function buildDecoderGraph(
   config: TextConfig,
@@ -70,7 +70,7 @@ export function buildDecoderGraph(
   return g.build()
 }
 
-/** The residual stream: a branch's result is added in the same operator that computes the next norm. */
+/** The residual stream: the operator that computes the next norm also adds the branch's result. */
 class ResidualStream {
   readonly #g: GraphBuilder
   readonly #epsilon: number

@@ -2,18 +2,18 @@
 export const decoderNames = {
   /** float32 [N, hidden] */
   embeddings: 'embeddings',
-  /** int64 [1, N]: each token's place in its own sequence */
+  /** int64 [1, N]: each token's position in its own sequence */
   positions: 'positions',
-  /** int64 [rows]: which tokens' logits are wanted */
+  /** int64 [rows]: the tokens whose logits are wanted */
   sampleRows: 'sample_rows',
-  /** int64 [lanes + 1]: new tokens of each lane, the expanded one last; sums to N */
+  /** int64 [lanes + 1]: new tokens of each lane, the expanded lane last; sums to N */
   counts: 'counts',
   /** int64 [lanes + 1]: cached tokens of each lane's sequence */
   pastLengths: 'past_lengths',
-  /** float32 [cached tokens, latent]: what the cache of a lane's sequence holds */
+  /** float32 [cached tokens, latent]: the cache of a lane's sequence */
   past: (layer: number, lane: number) => `past.${layer}.${lane}`,
   expandedPast: (layer: number) => `past.${layer}.expanded`,
-  /** float32 [N, latent]: the new tokens' cache rows */
+  /** float32 [N, latent]: cache rows of the new tokens */
   present: (layer: number) => `present.${layer}`,
   /** float32 [rows, vocab] */
   logits: 'logits',

@@ -16,7 +16,7 @@ interface DecoderParts {
   readonly expandedFromTokens: number
 }
 
-/** Runs the decoder graph once over `rows` and appends what it computed to the cache. See `Model.step`. */
+/** Runs the decoder graph once over `rows` and appends the new tokens' cache rows to the cache. See `Model.step`. */
 export async function runDecoder(
   parts: DecoderParts,
   rows: readonly StepRow[],
@@ -32,7 +32,7 @@ export async function runDecoder(
   return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size)
 }
 
-/** Who runs where, and the cached rows of each: views, not copies. */
+/** Token counts and cached rows of each lane: views, not copies. */
 function laneFeeds({ config, cache }: DecoderParts, plan: LanePlan): Record<string, Tensor> {
   const lanes = [...plan.absorbed, plan.expanded]
   const pastLength = (row: StepRow | undefined) => (row === undefined ? 0 : cache.length(row.slot))
@@ -53,7 +53,7 @@ function laneFeeds({ config, cache }: DecoderParts, plan: LanePlan): Record<stri
   return feeds
 }
 
-/** What the tokens are, where they stand, and whose logits are wanted. */
+/** Embeddings and positions of the tokens, and which ones' logits are wanted. */
 function tokenFeeds(parts: DecoderParts, ordered: readonly StepRow[]): Record<string, Tensor> {
   const positions: number[] = []
   const sampleRows: number[] = []
@@ -69,7 +69,7 @@ function tokenFeeds(parts: DecoderParts, ordered: readonly StepRow[]): Record<st
   }
 }
 
-/** Token embeddings, image features in the place of their placeholders'. */
+/** Token embeddings, with image features in place of the placeholders' embeddings. */
 function embeddingFeed(
   { config, embeddings }: DecoderParts,
   ordered: readonly StepRow[],

@@ -16,7 +16,7 @@ export function denseMlp(
   return swiGluMlp(g, checkpoint, prefix, { x, width: config.intermediate_size, form })
 }
 
-/** A SwiGLU of inner size `width` from the three matrices below `prefix`; gate and up are one product. */
+/** A SwiGLU of inner size `width` from the three matrices below `prefix`; gate and up are computed as one product. */
 export function swiGluMlp(
   g: GraphBuilder,
   checkpoint: Checkpoint,

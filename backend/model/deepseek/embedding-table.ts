@@ -12,12 +12,12 @@ export function embeddingTensor(checkpoint: Checkpoint): CheckpointTensor {
   return checkpoint.tensor('language_model.model.embed_tokens.weight')
 }
 
-/** Bytes of the embedding table as it is written. */
+/** Size in bytes of the embedding table file. */
 export function embeddingBytes(tensor: CheckpointTensor): number {
   return rowCount(tensor) * rowSize(tensor) * floatTypes[tensor.type]
 }
 
-/** Copies the embedding table, in the checkpoint's own type, to a file of nothing but rows. */
+/** Copies the embedding table, in the checkpoint's own type, to a file that contains only its rows. */
 export async function writeEmbeddings(
   tensor: CheckpointTensor,
   path: string,
@@ -47,8 +47,8 @@ interface TableShape {
 }
 
 /**
- * Embedding rows by token id, read from the file as they are needed: the real table has 671 MB, of which a
- * conversation touches little, and the page cache keeps that.
+ * Embedding rows by token id, read from the file on demand: the real table has 671 MB, of which a conversation
+ * touches little, and the page cache keeps that part.
  */
 export class EmbeddingTable {
   readonly #file: number

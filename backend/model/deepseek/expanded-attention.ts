@@ -14,12 +14,13 @@ interface ExpandedInputs extends GroupTokens {
 
 /**
  * Attention of one long chunk with keys and values expanded from the cache by kv_b: 3.4 times fewer operations per
- * pair of tokens than in latent space, for two products over all T + S rows.
+ * pair of tokens than in latent space, at the cost of two products over all T + S rows.
  *
  *     k_nope | v = c W_kv_b,  context = softmax((q_nope . k_nope + q_rope . k_rope) / sqrt(nope + rope)) v
  *
- * One head after the other, so that only one head's keys, values and scores [S, T + S] exist at a time. Expanding has
- * T + S rows however few are new, so its 8-bit form is the one that is fastest for many rows.
+ * Heads are processed one after the other, so that only one head's keys, values and scores [S, T + S] exist at a
+ * time. Expanding processes T + S rows, however few are new, so its weights have the 8-bit form that is fastest for
+ * many rows.
  *
  * @returns [heads, S, value]
  */

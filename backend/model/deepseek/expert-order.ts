@@ -11,7 +11,7 @@ import {
 } from '../../graph/operators.ts'
 import type { TextConfig } from '../config/model-config.ts'
 
-/** The pairs of a token and an expert it chose, R = N * expertsPerToken, token by token: the same in every layer. */
+/** All pairs of a token and an expert it chose, R = N * expertsPerToken, token by token: the same in every layer. */
 export interface ExpertPairs {
   /** int64 [1]: R */
   readonly count: Value
@@ -31,18 +31,18 @@ export function expertPairs(g: GraphBuilder, config: TextConfig, counts: Value):
   })
 }
 
-/** Rows of the batch, once per chosen expert, in expert order. */
+/** Rows of the batch, repeated for each chosen expert, in expert order. */
 export interface ExpertOrder {
-  /** int64 [experts]: rows of each expert */
+  /** int64 [experts]: number of rows of each expert */
   readonly counts: Value
   /** int64 [R]: the token each sorted row belongs to */
   readonly tokens: Value
-  /** int64 [N, expertsPerToken]: where a token's result for its j-th expert stands among the sorted rows */
+  /** int64 [N, expertsPerToken]: index, among the sorted rows, of a token's result from its j-th expert */
   readonly places: Value
 }
 
 /**
- * Sorts the pairs by expert, those of one expert by token.
+ * Sorts the pairs by expert, then by token.
  * @param indices int64 [N, expertsPerToken]: chosen experts
  */
 export function sortByExpert(

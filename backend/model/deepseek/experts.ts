@@ -24,9 +24,11 @@ interface ExpertInputs {
 }
 
 /**
- * Mixture of experts: sum over the chosen experts of w_e E_e(x), plus the shared expert, which every token passes.
+ * Mixture of experts: the sum of w_e E_e(x) over the chosen experts, plus the shared expert, which processes every
+ * token.
  *
- *     router -> rows sorted by expert -> one product per expert (of 0 rows if nobody chose it) -> back to token order
+ *     router -> rows sorted by expert -> one product per expert (of 0 rows if no token chose it) -> back to token
+ * order
  */
 export function experts(
   g: GraphBuilder,

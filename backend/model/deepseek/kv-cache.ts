@@ -2,9 +2,9 @@ import type { RowsId, SlotId } from '../model.ts'
 import { releaseMemory } from '../release-memory.ts'
 import { SlotMemory } from './slot-memory.ts'
 
-/** Rows that outlive the slot they were computed in. */
+/** Cache rows that outlive the slot they were computed in. */
 interface KeptRows {
-  /** Position of the first token: a row holds its rotated key, so it fits nowhere else. */
+  /** Position of the first token: a row contains its rotated key, so it is only valid there. */
   readonly start: number
   readonly count: number
   /** [layer, count, width] */
@@ -16,13 +16,13 @@ interface KvCacheOptions {
   readonly layerCount: number
   /** Floats per token and layer: latent and rotated key. */
   readonly width: number
-  /** Most tokens of one sequence. */
+  /** The most tokens of one sequence. */
   readonly maxTokens: number
 }
 
 /**
- * The latent cache on the CPU: slots that sequences grow in, and rows kept beside them. The graph reads the slots
- * and returns only new rows, which are appended here.
+ * The latent cache on the CPU: slots in which sequences grow, and rows kept outside of them. The graph reads the
+ * slots and returns only new rows, which are appended here.
  */
 export class KvCache {
   readonly #options: KvCacheOptions
@@ -49,7 +49,7 @@ export class KvCache {
     this.#slots[slot] = undefined
   }
 
-  /** A new slot with a copy of the first `tokens` rows. @throws {RangeError} as `open` and `truncate` */
+  /** A new slot with a copy of the first `tokens` rows. @throws {RangeError} as `open` and `truncate` do */
   fork(source: SlotId, tokens: number): SlotId {
     const memory = this.#requireRows(source, tokens)
     const slot = this.open()
@@ -66,18 +66,18 @@ export class KvCache {
     return this.#memory(slot).length
   }
 
-  /** Tokens held at a slot index; 0 where none is open. */
+  /** Tokens held at a slot index; 0 where no slot is open. */
   lengthAt(slotIndex: number): number {
     return this.#slots[slotIndex]?.length ?? 0
   }
 
-  /** The rows in use, as the graph's input: empty for a slot index that is not open. Not a copy. */
+  /** The rows in use, as the graph's input; empty for a slot index that is not open. Not a copy. */
   rowsAt(slotIndex: number, layer: number): Float32Array {
     const memory = this.#slots[slotIndex]
     return memory === undefined ? new Float32Array(0) : memory.rows(layer, 0, memory.length)
   }
 
-  /** Appends `count` tokens; `rowsOf(layer)` gives their [count, width]. */
+  /** Appends `count` tokens; `rowsOf(layer)` returns their [count, width]. */
   append(slot: SlotId, count: number, rowsOf: (layer: number) => Float32Array): void {
     this.#memory(slot).append(count, rowsOf)
   }
@@ -114,7 +114,7 @@ export class KvCache {
     this.#kept.delete(id)
   }
 
-  /** Gives all memory back. */
+  /** Frees all memory. */
   release(): void {
     for (const memory of this.#slots) memory?.release()
     this.#slots.fill(undefined)

@@ -1,8 +1,8 @@
 import type { StepRow } from '../model.ts'
 
 /**
- * Tokens from which a chunk is cheaper with keys and values expanded: expanding costs one product over all its
- * sequence's rows, attending in latent space 3.4 times the operations per pair (docs/performance.md).
+ * Chunk length in tokens from which expanding keys and values is cheaper: expanding costs one product over all rows
+ * of the sequence, while attending in latent space takes 3.4 times the operations per pair (docs/performance.md).
  */
 export const defaultExpandedFromTokens = 96
 
@@ -18,8 +18,9 @@ interface LaneLimits {
 }
 
 /**
- * The longest chunk, if it has `expandedFromTokens` or more, takes the expanded lane; all other rows take absorbed lanes in order.
- * @throws {RangeError} when a row has no tokens, a slot stands twice or the rows are more than the lanes
+ * The longest chunk, if it has at least `expandedFromTokens` tokens, takes the expanded lane; all others take
+ * absorbed lanes in order.
+ * @throws {RangeError} when a chunk has no tokens, a slot occurs twice or there are more chunks than lanes
  */
 export function planLanes(
   rows: readonly StepRow[],

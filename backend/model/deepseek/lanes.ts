@@ -10,25 +10,28 @@ import {
 } from '../../graph/operators.ts'
 import { decoderNames } from './decoder-names.ts'
 
-/** Masks out a score; far below any real one, and finite so that a row of them is still defined. */
+/** Masks out a score: far below any real one, and finite so that a fully masked row is still defined. */
 const masked = -1e30
 
-/** One sequence's place in a run: T tokens in its cache, S new ones. A lane without work has S = 0 and empty tensors. */
+/** One sequence's part of a run: T tokens in its cache, S new ones. An idle lane has S = 0 and empty tensors. */
 export interface Lane {
   readonly name: string
   /** bool [1]: whether there are new tokens */
   readonly busy: Value
   /** int64 [2]: T, S */
   readonly lengths: Value
-  /** Added to scores: very negative where a new token would look at a later one. See `LaneBatch`. */
+  /** Added to scores: very negative where a new token would attend to a later one. See `LaneBatch`. */
   readonly causalMask: Value
 }
 
 /** The tokens of a run, divided among its lanes: first all absorbed lanes, then the expanded one. */
 export interface LaneBatch {
-  /** Attend in latent space: cheapest for one token or a few. Busy ones come first. Masks [S, S], over the new tokens only. */
+  /**
+   * These attend in latent space, which is cheapest for one token or a few. Busy ones come first. Masks [S, S], over
+   * the new tokens only.
+   */
   readonly absorbed: readonly Lane[]
-  /** Attends with keys and values expanded: cheapest for a long chunk. Mask [S, T + S]. */
+  /** Attends with keys and values expanded, which is cheapest for a long chunk. Mask [S, T + S]. */
   readonly expanded: Lane
   /** int64 [lanes + 1]: new tokens of each lane */
   readonly counts: Value
@@ -49,9 +52,9 @@ export interface GroupTokens {
 }
 
 /**
- * Attention of one lane, skipped when it has no new tokens: its operators would take microseconds each, and
- * ONNX Runtime 1.30 crashes when transposes it fused into a product meet empty operands.
- * @param attend makes [heads, S, width]
+ * Attention of one lane, skipped when it has no new tokens: its operators would take microseconds each, and ONNX
+ * Runtime 1.30 crashes when transposes that it fused into a product get empty operands.
+ * @param attend returns [heads, S, width]
  */
 export function ifBusy(
   g: GraphBuilder,
@@ -67,7 +70,9 @@ export function ifBusy(
   return result!
 }
 
-/** Declares the inputs that say which tokens belong to whom, and derives from them, once for all layers, what attention needs. */
+/**
+ * Declares the inputs that assign tokens to lanes, and derives from them, once for all layers, what attention needs.
+ */
 export function laneInputs(g: GraphBuilder, absorbedLanes: number): LaneBatch {
   const counts = g.input(decoderNames.counts, 'int64', [absorbedLanes + 1])
   const pastLengths = g.input(decoderNames.pastLengths, 'int64', [absorbedLanes + 1])
@@ -104,7 +109,7 @@ function newTokenMask(g: GraphBuilder, count: Value): Value {
   return aboveDiagonal(g, square)
 }
 
-/** [S, T + S]: everything in the cache may be looked at. */
+/** [S, T + S]: everything in the cache is visible. */
 function wholeMask(g: GraphBuilder, past: Value, count: Value): Value {
   const open = expand(g, g.float32s([0], []), concat(g, [count, past], 0))
   return concat(g, [open, newTokenMask(g, count)], 1)

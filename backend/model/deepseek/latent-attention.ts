@@ -29,14 +29,14 @@ export interface AttentionInputs {
 }
 
 /**
- * Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). The cache holds, per token, the normed
- * latent c and the rotated key that all heads share. From these, keys and values are either never made (absorbed
- * lanes: the queries are turned into latent space instead) or made anew for every run (expanded lane).
+ * Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1). For each token the cache holds the normed
+ * latent c and the rotated key shared by all heads. Keys and values are either never materialised (absorbed lanes:
+ * the queries are projected into latent space instead) or recomputed from the cache in every run (expanded lane).
  *
  *     x -> q | c_raw | k_rope;  score = (q_nope . k_nope(c) + q_rope . k_rope) / sqrt(nope + rope)
  *     out = W_o concat_heads(softmax(score) v(c))
  *
- * @returns `present` [N, latent + rope]: the new tokens' cache rows
+ * @returns `present` [N, latent + rope]: cache rows of the new tokens
  */
 export function latentAttention(
   g: GraphBuilder,

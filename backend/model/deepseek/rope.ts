@@ -5,7 +5,7 @@ import { rowSize, type WeightSource } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../config/model-config.ts'
 import { decoderNames } from './decoder-names.ts'
 
-/** What rotary embedding needs, the same in every layer. */
+/** Inputs of the rotary embedding, the same in every layer. */
 export interface Rope {
   /** int64 [1, N] */
   readonly positions: Value
@@ -32,7 +32,7 @@ export function ropeInputs(g: GraphBuilder, config: TextConfig): Rope {
   })
 }
 
-/** Angles in double precision: float32 products err by 0.003 rad at position 131,071. */
+/** Angles in double precision: float32 products are off by 0.003 rad at position 131,071. */
 function tableSource(config: TextConfig, wave: (angle: number) => number): WeightSource {
   const dim = config.qk_rope_head_dim
   const source: WeightSource = {

@@ -7,13 +7,13 @@ import type { TextConfig } from '../config/model-config.ts'
 export interface Routing {
   /** int64 [N, expertsPerToken] */
   readonly indices: Value
-  /** float32 [N, expertsPerToken]: what each weighs, summing to 1 */
+  /** float32 [N, expertsPerToken]: weight of each chosen expert, summing to 1 */
   readonly shares: Value
 }
 
 /**
- * Picks experts per token (DeepSeek-V3, arXiv 2412.19437, section 2.1.2): the correction bias takes part in the choice
- * only, not in the weights. Always in float32: a flipped choice is a jump, not a rounding error.
+ * Picks experts per token (DeepSeek-V3, arXiv 2412.19437, section 2.1.2): the correction bias affects only the
+ * choice, not the weights. Always in float32, because a flipped choice is a jump, not a rounding error.
  */
 export function router(
   g: GraphBuilder,

@@ -1,15 +1,18 @@
 /// <reference lib="es2024.arraybuffer" />
 import { releaseMemory } from '../release-memory.ts'
 
-/** Tokens a slot's memory grows by. With a row width that is a multiple of 16 floats these are whole memory pages. */
+/**
+ * Tokens by which a slot's memory grows. With a row width that is a multiple of 16 floats, these are whole memory
+ * pages.
+ */
 export const slotGrowthTokens = 64
 
 const floatBytes = Float32Array.BYTES_PER_ELEMENT
 
 /**
- * One sequence's cache rows: per layer one block that grows in place. Address space for the longest sequence is
- * reserved when it is made, which costs no memory; pages are added as tokens come. So no row is ever copied to make
- * room, and there is never more memory than tokens, rounded up to `slotGrowthTokens`.
+ * One sequence's cache rows: one block per layer that grows in place. Address space for the longest sequence is
+ * reserved on creation, which costs no memory; pages are added as tokens arrive. So rows are never copied to make
+ * room, and memory never exceeds the tokens, rounded up to `slotGrowthTokens`.
  */
 export class SlotMemory {
   readonly #blocks: readonly ArrayBuffer[]
@@ -37,8 +40,8 @@ export class SlotMemory {
   }
 
   /**
-   * Adds `count` tokens; `rowsOf(layer)` gives their [count, width].
-   * @throws {RangeError} when the sequence would be longer than was said
+   * Adds `count` tokens; `rowsOf(layer)` returns their [count, width].
+   * @throws {RangeError} when the sequence would exceed `maxTokens`
    */
   append(count: number, rowsOf: (layer: number) => Float32Array): void {
     const start = this.#length
@@ -48,14 +51,14 @@ export class SlotMemory {
     this.#length = end
   }
 
-  /** Forgets all but the first `tokens`, which must be there, and gives the memory of the rest back. */
+  /** Drops all but the first `tokens`, which must exist, and frees the memory of the rest. */
   truncate(tokens: number): void {
     this.#length = tokens
     const bytes = this.#bytesFor(tokens)
     for (const block of this.#blocks) block.resize(bytes)
   }
 
-  /** Gives all memory back; the object is of no use afterwards. */
+  /** Frees all memory; the object must not be used afterwards. */
   release(): void {
     for (const block of this.#blocks) releaseMemory(block)
   }

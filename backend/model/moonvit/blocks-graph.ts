@@ -16,7 +16,7 @@ import {
 } from './encoder-block.ts'
 import { visionNames } from './vision-names.ts'
 
-/** Outputs of one stage of the blocks graph; only the stage that runs fills its own. */
+/** Outputs of one stage of the blocks graph; only the stage that runs computes its own. */
 export function stageOutputs(stage: number) {
   return {
     hidden: `${visionNames.nextHidden}.${stage}`,
@@ -27,8 +27,8 @@ export function stageOutputs(stage: number) {
 }
 
 /**
- * The blocks in stages, of which a run is one, for as many patches as it is given: attention alone looks at other patches,
- * and their keys and values are an input. So a large image can be looked at in small pieces.
+ * The blocks, divided into stages. Each run executes one stage for any number of patches: only attention looks at
+ * other patches, and their keys and values are an input. So a large image can be processed in small pieces.
  *
  *     stage 0:  project(block 0);   stage i:  attend(block i - 1), project(block i);   the last: attend, final_layernorm
  */
@@ -61,7 +61,7 @@ export function buildBlocksGraph(encoder: Encoder): BuiltGraph {
   return g.build()
 }
 
-/** Of hidden, queries, keys and values. */
+/** Types of hidden, queries, keys and values. */
 function stageTypes({ config }: Encoder, stage: number): readonly ValueType[] {
   const { hidden_size: hidden, num_attention_heads: heads } = config
   const byPatch: ValueType = { type: 'float32', dims: [`patches.${stage}`, hidden] }
@@ -98,7 +98,7 @@ function buildStage(
   return [hidden, next.queries, next.keys, next.values]
 }
 
-/** Hidden, queries, keys and values of no patches. */
+/** Hidden, queries, keys and values of zero patches. */
 function nothing(g: GraphBuilder, { config }: Encoder): readonly Value[] {
   const { hidden_size: hidden, num_attention_heads: heads } = config
   const noPatch = g.float32s([], [0, hidden])

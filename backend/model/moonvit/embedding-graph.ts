@@ -8,8 +8,8 @@ import { affine } from './affine.ts'
 import { visionNames } from './vision-names.ts'
 
 /**
- * What the blocks begin with, for some whole rows of patches: patch_embed + pos_emb(grid). The convolution is a plain
- * product over flattened patches; it stays in float32, being 0.2 % of the tower.
+ * Input of the blocks for some whole rows of patches: patch_embed + pos_emb(grid). The convolution is a plain product
+ * over flattened patches; it stays in float32, being 0.2 % of the tower.
  */
 export function buildEmbeddingGraph(config: VisionConfig, checkpoint: Checkpoint): BuiltGraph {
   const g = new GraphBuilder('vision_embedding')
@@ -31,8 +31,8 @@ export function buildEmbeddingGraph(config: VisionConfig, checkpoint: Checkpoint
 }
 
 /**
- * The learned table [height, width, hidden], interpolated to the grid, as [patches, hidden]: one product per axis. ONNX's
- * own Resize takes 50 times as long.
+ * The learned table [height, width, hidden], interpolated to the grid, as [patches, hidden]: one product per axis.
+ * ONNX's own Resize takes 50 times as long.
  */
 function positionEmbedding(
   g: GraphBuilder,

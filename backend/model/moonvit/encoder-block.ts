@@ -22,13 +22,13 @@ export interface Encoder {
   readonly form: WeightForm
 }
 
-/** Tables for the patches at hand. */
+/** Rotary tables for the patches of this run. */
 export interface PatchRope {
   readonly cos: Value
   readonly sin: Value
 }
 
-/** Of the patches at hand. */
+/** Projections of the patches of this run. */
 export interface Projections {
   /** [patches, hidden] */
   readonly queries: Value
@@ -40,7 +40,7 @@ export interface Projections {
 /**
  * The first part of a pre-norm block of MoonViT, which works patch by patch:
  *
- *     q | k | v = wqkv(norm0(x)), q and k turned by rope
+ *     q | k | v = wqkv(norm0(x)), q and k rotated by rope
  *
  * @param hidden [patches, hidden]
  */
@@ -65,7 +65,7 @@ export function projectQkv(
 }
 
 /**
- * The rest of the block for the same or fewer patches, with keys and values of all:
+ * The rest of the block for the same or fewer patches, with keys and values of all patches:
  *
  *     x + wo(softmax(q k^T / sqrt(headDim)) v), then x + fc1(gelu_tanh(fc0(norm1(x))))
  *
@@ -83,7 +83,8 @@ export function attendAndFeedForward(
   const dense = (name: string, x: Value) =>
     linear(g, name, x, weights(name).weight, form, weights(name).bias)
 
-  // Heads as a batch: keys and values are attended to as they are kept, and no patch's result depends on its company.
+  // Heads are the batch: keys and values are used as stored, and no patch's result depends on which others run with
+  // it.
   const mixed = multiHeadAttention(g, byHead(g, queries, config), keys, values, 1)
   const merged = reshape(g, transpose(g, mixed, [1, 0, 2]), [-1, config.hidden_size])
   const attended = add(g, hidden, dense('wo', merged))

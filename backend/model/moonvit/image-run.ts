@@ -1,16 +1,16 @@
 import type { ImageRun } from '../model.ts'
 
-/** One passage of all patches of an image through a part of the vision tower, a piece at a time. */
+/** One pass of all patches of an image through a part of the vision tower, a piece at a time. */
 export interface Pass {
-  /** A piece is a multiple of so many patches. */
+  /** The number of patches in a piece is a multiple of this. */
   readonly unit: number
-  /** What one patch costs. */
+  /** Work for one patch. */
   readonly workPerPatch: number
-  /** Takes patches [from, to), which come after those it had, through this part. */
+  /** Runs patches [from, to), which follow those already run, through this part. */
   readonly run: (from: number, to: number) => Promise<void>
 }
 
-/** Fewer patches at a time would cost more for each: weights, keys and values are read once a piece. */
+/** Fewer patches at a time would cost more per patch: weights, keys and values are read once per piece. */
 const leastPatches = 64
 
 interface SlicedRunOptions {
@@ -22,10 +22,10 @@ interface SlicedRunOptions {
   readonly release: () => void
 }
 
-/** Divides an image's way through the tower into pieces of as much work as is asked for. */
+/** Divides an image's way through the tower into pieces of roughly the requested amount of work. */
 export class SlicedRun implements ImageRun {
   readonly #options: SlicedRunOptions
-  /** The current pass, and the patches that have gone through it. */
+  /** Index of the current pass. */
   #pass = 0
   #through = 0
   #closed = false
@@ -58,7 +58,7 @@ export class SlicedRun implements ImageRun {
     this.#closed = true
   }
 
-  /** Patches of the next piece: what the work is enough for, but not fewer than can be run well. */
+  /** Patches of the next piece: as many as the work allows, but not fewer than run efficiently. */
   #pieceOf({ unit, workPerPatch }: Pass, work: number): number {
     const wholeUnits = (count: number) => Math.floor(count / unit) * unit
     const count = Math.max(wholeUnits(work / workPerPatch), wholeUnits(leastPatches + unit - 1))

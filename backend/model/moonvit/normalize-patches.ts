@@ -3,7 +3,7 @@ import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
 /** Turns patches in bytes, [patches, 3, patchSize, patchSize], into the vision tower's float32 input. */
 export type NormalizePatches = (patches: Uint8Array) => Float32Array<ArrayBuffer>
 
-/** Every value of a byte is computed once per channel: `(value / 255 - mean) / std`, each step in float32. */
+/** Precomputes the result for each byte and channel: `(value / 255 - mean) / std`, each step in float32. */
 export function createPatchNormalizer(
   config: Pick<PreprocessorConfig, 'patchSize' | 'mean' | 'std'>,
 ): NormalizePatches {

@@ -3,13 +3,13 @@ import type { VisionConfig } from '../config/model-config.ts'
 import { visionNames } from './vision-names.ts'
 import { releaseMemory } from '../release-memory.ts'
 
-/** Of all patches, [heads, patches, headDim]. */
+/** For all patches, [heads, patches, headDim]. */
 interface KeysAndValues {
   readonly keys: Float32Array<ArrayBuffer>
   readonly values: Float32Array<ArrayBuffer>
 }
 
-/** What the patches of one image are between two blocks of the vision tower. */
+/** State of the patches of one image between two blocks of the vision tower. */
 export class PatchState {
   readonly #patches: number
   readonly #heads: number
@@ -17,9 +17,9 @@ export class PatchState {
   /** [patches, width] */
   readonly #hidden: Float32Array<ArrayBuffer>
   readonly #queries: Float32Array<ArrayBuffer>
-  /** What the current block attends to, */
+  /** Keys and values that the current block attends to. */
   #attended: KeysAndValues
-  /** and what comes of it for the next one. */
+  /** Keys and values for the next block. */
   #projected: KeysAndValues
 
   constructor(patches: number, config: VisionConfig) {
@@ -33,7 +33,7 @@ export class PatchState {
     this.#projected = { keys: numbers(), values: numbers() }
   }
 
-  /** All patches have passed a block: what was projected is what they attend to now. */
+  /** All patches have passed a block: what was projected is what they attend to next. */
   nextBlock(): void {
     const attended = this.#attended
     this.#attended = this.#projected
@@ -63,7 +63,7 @@ export class PatchState {
     this.#hidden.set(rows, from * this.#width)
   }
 
-  /** Takes what is projected of patches from `from` on. @param rows [patches, width], and [heads, patches, headDim] */
+  /** Stores the projections of patches from `from` on. @param rows [patches, width], and [heads, patches, headDim] */
   setProjections(
     from: number,
     rows: Readonly<Record<'queries' | 'keys' | 'values', Float32Array>>,
@@ -73,7 +73,7 @@ export class PatchState {
     this.#setByHead(this.#projected.values, from, rows.values)
   }
 
-  /** Hidden rows of some patches, in this order. */
+  /** Hidden rows of the given patches, in the given order. */
   gather(patches: Int32Array): Float32Array {
     const rows = new Float32Array(patches.length * this.#width)
     patches.forEach((patch, i) => {
@@ -83,7 +83,7 @@ export class PatchState {
     return rows
   }
 
-  /** Gives the memory back; nothing may be called afterwards. */
+  /** Frees the memory; nothing may be called afterwards. */
   release(): void {
     for (const { keys, values } of [this.#attended, this.#projected]) {
       releaseMemory(keys.buffer)

@@ -2,9 +2,9 @@
 const a = -0.75
 
 /**
- * How much each of `size` table rows counts for each of `count` outputs along one axis: bicubic interpolation,
- * half-pixel centres, no antialiasing, taps beyond the edge taken from the edge. With `count` = `size` the identity.
- * Source of the formula: torch.nn.functional.interpolate(mode='bicubic', align_corners=False).
+ * Weight of each of `size` table rows for each of `count` outputs along one axis: bicubic interpolation with
+ * half-pixel centres, no antialiasing, and taps beyond the edge taken from the edge. With `count` = `size` it is the
+ * identity. Source of the formula: torch.nn.functional.interpolate(mode='bicubic', align_corners=False).
  * @returns [count, size]
  */
 export function positionWeights(count: number, size: number): Float32Array {

@@ -7,8 +7,8 @@ import { affine, visionNormEpsilon } from './affine.ts'
 import { visionNames } from './vision-names.ts'
 
 /**
- * From patches to image tokens: pre_norm -> merge 2x2 -> linear_1 -> gelu -> linear_2. pre_norm works on single patches;
- * only then are the merged ones laid side by side.
+ * From patches to image tokens: pre_norm -> merge 2x2 -> linear_1 -> gelu -> linear_2. pre_norm works on single
+ * patches, which are concatenated only afterwards.
  */
 export function buildProjectorGraph(
   config: VisionConfig,

@@ -2,8 +2,8 @@
 const ropeBase = 10_000
 
 /**
- * Cosines and sines of MoonViT's two-dimensional rotary embedding. Pairs alternate between column and row:
- * pair j turns by f_i * column (j even) or f_i * row (j odd), i = floor(j / 2), f_i = base^(-4i / headDim).
+ * Cosines and sines of MoonViT's two-dimensional rotary embedding. Pairs alternate between column and row: pair j is
+ * rotated by f_i * column (j even) or f_i * row (j odd), i = floor(j / 2), f_i = base^(-4i / headDim).
  * @returns two tables [rows * columns, headDim / 2], raster order
  */
 export function rope2d(
@@ -30,7 +30,10 @@ export function rope2d(
   return { cos, sin }
 }
 
-/** Cosines and sines of f_i * place, [places, width]: few, so that images are begun beside streams in no time. */
+/**
+ * Cosines and sines of f_i * index, [count, width]. Computing them per axis is quick, so beginning an image does not
+ * delay streams.
+ */
 function axisAngles(places: number, headDim: number) {
   const width = Math.ceil(headDim / 4)
   const angle = (at: number) => Math.floor(at / width) * ropeBase ** ((-4 * (at % width)) / headDim)
@@ -39,7 +42,7 @@ function axisAngles(places: number, headDim: number) {
   return { width, cos: table(Math.cos), sin: table(Math.sin) }
 }
 
-/** Patch indices so that each merge x merge cell's patches stand together, row by row inside the cell. */
+/** Patch indices ordered such that the patches of each merge x merge cell are adjacent, row by row inside the cell. */
 export function mergeOrder(rows: number, columns: number, merge: number): Int32Array {
   const order = new Int32Array(rows * columns)
   let out = 0

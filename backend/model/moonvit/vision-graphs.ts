@@ -4,7 +4,7 @@ import { buildEmbeddingGraph } from './embedding-graph.ts'
 import type { Encoder } from './encoder-block.ts'
 import { buildProjectorGraph } from './projector-graph.ts'
 
-/** The vision tower's parts, in the order in which an image passes them. */
+/** The vision tower's parts, in the order in which an image passes through them. */
 export interface VisionParts<Part> {
   readonly embedding: Part
   readonly blocks: Part

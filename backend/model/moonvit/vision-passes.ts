@@ -10,7 +10,7 @@ import { visionNames } from './vision-names.ts'
 import type { NormalizePatches } from './normalize-patches.ts'
 import type { PatchState } from './patch-state.ts'
 
-/** The vision tower's parts, opened. */
+/** The vision tower's opened parts. */
 export interface OpenTower {
   readonly sessions: VisionParts<InferenceSession>
   readonly config: VisionConfig
@@ -20,7 +20,7 @@ export interface OpenTower {
 }
 
 /**
- * An image's way through the tower.
+ * The passes of an image through the tower.
  * @param features [patches / merged patches, width], filled by the last pass
  */
 export function visionPasses(
@@ -37,12 +37,12 @@ export function visionPasses(
 }
 
 /**
- * Work of a patch, in what a block does for it besides attending. Other parts by their operations; attention by
- * measurement at true size on two cores: 30 ns a key, and 49 us for the rest of a block.
+ * Work per patch, relative to what a block does for it apart from attention. Other parts are rated by their
+ * operations, attention by measurement at true size on two cores: 30 ns per key, and 49 us for the rest of a block.
  */
 const work = { embedding: 0.2, project: 0.25, feedForward: 0.75, perKey: 1 / 1_600, projector: 0.5 }
 
-/** In whole rows of the grid, as positions are interpolated. */
+/** In whole rows of the grid, because positions are interpolated per row. */
 function embeddingPass(
   { sessions, config, normalize }: OpenTower,
   image: PatchImage,
@@ -131,12 +131,12 @@ function projectorPass(
   }
 }
 
-/** Bytes, later numbers, of one patch. */
+/** Values (bytes at first, floats later) of one patch. */
 export function patchValues(config: VisionConfig): number {
   return 3 * config.patch_size ** 2
 }
 
-/** Patches that become one token. */
+/** Patches that are merged into one token. */
 export function mergedPatches(config: VisionConfig): number {
   return config.merge_kernel_size[0] * config.merge_kernel_size[1]
 }

@@ -8,7 +8,7 @@ import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
 import { createSession } from '../sessions.ts'
 import { mergedPatches, patchValues, visionPasses, type OpenTower } from './vision-passes.ts'
 
-/** What it takes to open the vision tower. */
+/** What is needed to open the vision tower. */
 interface VisionSetup {
   readonly graphFiles: VisionParts<string>
   readonly threads: number

@@ -2,16 +2,16 @@ import type { Size } from '../image-size.ts'
 import { unsupported } from '../image-problem.ts'
 import type { ImageReading } from './image-reading.ts'
 
-/** Boxes that are looked at in one file, bad ones included. */
+/** Boxes inspected per file, including malformed ones. */
 const maxBoxes = 10_000
 
-/** Where brands begin in `ftyp`, which is the first box. */
+/** Position of the brands in `ftyp`, which is the first box. */
 const brandAt = 8
 const compatibleAt = 16
 
 /**
- * How to decode an AVIF. An animation holds its first picture as a still one, too, unless its brands say otherwise; the
- * decoder looks for it when the main brand is the still one's.
+ * How to decode an AVIF. An animation also contains its first picture as a still image, unless its brands say
+ * otherwise. The decoder looks for that image when the main brand is that of still images.
  * @throws {ImageProblem} `unsupported_image` for an animation without a still picture
  */
 export function readAvif(file: Uint8Array): ImageReading {
@@ -23,7 +23,7 @@ export function readAvif(file: Uint8Array): ImageReading {
   return { type: 'heif', bytes }
 }
 
-/** The largest picture that the file's item properties name (`ispe`, ISO/IEC 23008-12); undefined when there is none. */
+/** The largest picture named by the file's item properties (`ispe`, ISO/IEC 23008-12); undefined when there is none. */
 export function largestAvifItem(file: Uint8Array): Size | undefined {
   let largest: Size | undefined
   let boxes = 0
@@ -38,7 +38,7 @@ export function largestAvifItem(file: Uint8Array): Size | undefined {
         const size = { width: view.getUint32(at + 12), height: view.getUint32(at + 16) }
         if (largest === undefined || pixels(size) > pixels(largest)) largest = size
       }
-      // A `meta` box has four bytes of version and flags before what it holds.
+      // A `meta` box has four bytes of version and flags before its content.
       if (type === path[0]) walk(at + (type === 'meta' ? 12 : 8), boxEnd, path.slice(1))
       at = boxEnd
     }

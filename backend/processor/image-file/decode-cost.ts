@@ -14,32 +14,32 @@ import { readPngHeader } from './png-file.ts'
 import { readTiffHeader } from './tiff-file.ts'
 import { webpSize } from './webp-file.ts'
 
-/** What decoding an image file is expected to take. */
+/** Expected cost of decoding an image file. */
 export interface DecodeCost {
   readonly bytes: number
   readonly ms: number
 }
 
-/** What a header says of the memory a decoder needs. */
+/** The memory a decoder needs, according to the header. */
 interface Demand {
   readonly pixels: number
-  /** Bytes of all that is kept beside the result. */
+  /** Bytes kept in addition to the result. */
   readonly decoderBytes: number
 }
 
-/** The largest picture there may be, decoded at the greatest expense. */
+/** The largest allowed picture, decoded in the most expensive way. */
 const unknown: Demand = {
   pixels: maxImagePixels,
   decoderBytes: maxImagePixels * decoderBytesPerPixel.avif,
 }
 
-/** GIF blocks that are looked at before the first frame; comments and extensions take some dozens. */
+/** GIF blocks inspected before the first frame; comments and extensions take a few dozen. */
 const maxGifBlocks = 1_000
 
 /**
- * Most memory that decoding the file takes, by its header alone and without a decoder: quick enough for the main thread,
- * however large the file. A header that cannot be read counts as the largest picture there may be; what is no
- * picture, or is over the limit of pixels and will be refused, costs nothing.
+ * Upper bound for the memory needed to decode the file, from its header alone and without a decoder: fast enough for
+ * the main thread, however large the file. An unreadable header counts as the largest allowed picture. Files that are
+ * not images, or exceed the pixel limit and will be rejected, cost nothing.
  */
 export function estimateDecode(file: Uint8Array): DecodeCost {
   const type = imageType(file)
@@ -77,7 +77,7 @@ function jpegDemand(file: Uint8Array): Demand | undefined {
   }
 }
 
-/** An interlaced PNG is whole only after its last pass. */
+/** An interlaced PNG is only complete after its last pass. */
 function pngDemand(file: Uint8Array): Demand | undefined {
   const header = readPngHeader(file)
   if (header === undefined) return undefined
@@ -94,7 +94,7 @@ function gifDemand(file: Uint8Array): Demand | undefined {
   return perPixel(whole, decoderBytesPerPixel.gif)
 }
 
-/** Strips and tiles are decoded whole, and one may be all of the picture. */
+/** Strips and tiles are decoded as a whole, and a single one may be the entire picture. */
 function tiffDemand(file: Uint8Array): Demand | undefined {
   const header = readTiffHeader(file)
   if (header === undefined) return undefined

@@ -1,28 +1,28 @@
-/** Limits on the work of decoding, each with its reason. Those a client needs to know are in docs/api.md. */
+/** Limits on the work of decoding, each with its reason. Those that matter to clients are in docs/api.md. */
 
-/** Scans of one JPEG: encoders write 1 to 15, hand-made scripts some dozens. */
+/** Scans of one JPEG: encoders write 1 to 15, hand-made scan scripts a few dozen. */
 export const maxJpegScans = 200
 
 /**
- * Times the scans of a JPEG may pass over all of its samples: the usual script of ten scans does 4 to 6 times. A pass takes
- * 0.7 s for 1,000 million samples.
+ * How many times the scans of a JPEG may pass over all of its samples: the usual script of ten scans does so 4 to 6
+ * times. One pass takes 0.7 s for 1,000 million samples.
  */
 export const maxJpegPasses = 16
 
-/** Samples that the scans of a JPEG may pass over in any case: 0.15 s of work. */
+/** Samples that the scans of a JPEG may always pass over: 0.15 s of work. */
 export const smallJpegScanSamples = 200_000_000
 
-/** Milliseconds after which decoding is given up: an AVIF of 100 million pixels may take 25 s. */
+/** Milliseconds after which decoding is abandoned: an AVIF of 100 million pixels may take 25 s. */
 export const maxDecodeMs = 60_000
 
-/** Bytes that decoding takes for each pixel of the result: its own RGB, the same once more where it is turned, and buffers. */
+/** Bytes needed per pixel of the result: its RGB, a second copy while it is being rotated, and buffers. */
 export const resultBytesPerPixel = 6.5
 
-/** Bytes a decoder holds for each pixel beside the result, at most; measured at 42 million pixels. */
+/** The most bytes per pixel that a decoder holds in addition to the result; measured at 42 million pixels. */
 export const decoderBytesPerPixel = { webp: 5, gif: 4, avif: 21.5 } as const
 
-/** Bytes of a coefficient, which JPEGs of several scans keep for each of their samples until the last. */
+/** Bytes of a coefficient. JPEGs with several scans keep the coefficients of all samples until the last scan. */
 export const coefficientBytes = 2
 
-/** Milliseconds of decoding and scaling for each pixel: an estimate, replaced by the real time once that is over. */
+/** Milliseconds of decoding and resizing per pixel: an estimate, replaced by the actual time afterwards. */
 export const estimatedMsPerPixel = 33e-6

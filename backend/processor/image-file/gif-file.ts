@@ -7,7 +7,10 @@ const blocks = { extension: 0x21, image: 0x2c } as const
 const headBytes = 13
 const descriptorBytes = 10
 
-/** How to decode a GIF's first frame: what it leaves of the screen is transparent, which the decoder does not tell. */
+/**
+ * How to decode a GIF's first frame. The part of the screen it does not cover is transparent, which the decoder does
+ * not report.
+ */
 export function readGif(file: Uint8Array): ImageReading {
   const covered = firstFrame(file, file.length)
   return { type: 'gif', bytes: file, ...(covered && { covered }) }
@@ -17,7 +20,7 @@ export function screenOf(file: Uint8Array): Size {
   return { width: wordAt(file, 6), height: wordAt(file, 8) }
 }
 
-/** Where the first frame lies on the screen; undefined when it is not found. @param maxBlocks data blocks looked at */
+/** Position of the first frame on the screen; undefined when none is found. @param maxBlocks data blocks to inspect */
 export function firstFrame(file: Uint8Array, maxBlocks: number): Area | undefined {
   let at = headBytes + colourTableBytes(file[10] ?? 0)
   for (let block = 0; block < maxBlocks; block++) {

@@ -1,6 +1,6 @@
 import type { ImageType } from './image-type.ts'
 
-/** A rectangle of pixels; it may reach beyond the picture. */
+/** A rectangle of pixels, which may extend beyond the picture. */
 export interface Area {
   readonly left: number
   readonly top: number
@@ -8,20 +8,20 @@ export interface Area {
   readonly height: number
 }
 
-/** How to decode a file whose header was found to be sound: what the decoder would not do right by itself. */
+/** How to decode a file with a valid header: everything the decoder would not get right by itself. */
 export interface ImageReading {
   readonly type: ImageType
-  /** What the decoder gets. */
+  /** The bytes passed to the decoder. */
   readonly bytes: Uint8Array
-  /** Another version that has the same pixels if none are missing. */
+  /** A second version, which decodes to the same pixels unless some are missing. */
   readonly alike?: Uint8Array
-  /** Which channels behind the colours mean what, where that is not one channel of transparency. */
+  /** The meaning of the channels after the colours, unless they are a single transparency channel. */
   readonly extraChannels?: ExtraChannels
-  /** The part of the picture that has pixels at all; the rest is white. */
+  /** The part of the picture that has pixels; the rest is white. */
   readonly covered?: Area
 }
 
 export interface ExtraChannels {
-  /** The channel of transparency, counted from 0 behind the colours; undefined for none. */
+  /** Index of the transparency channel, counted from 0 after the colours; undefined if there is none. */
   readonly alpha: number | undefined
 }

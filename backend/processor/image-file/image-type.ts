@@ -1,7 +1,7 @@
-/** The kinds of image files that are read, by the names sharp gives them. */
+/** Supported types of image files, by sharp's names. */
 export type ImageType = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff' | 'heif'
 
-/** First bytes, as Latin-1 text. AVIF is a HEIF container whose brand says so; other HEIF files hold HEVC. */
+/** First bytes, as Latin-1 text. AVIF is a HEIF container with an AVIF brand; other HEIF files contain HEVC. */
 const signatures: readonly (readonly [ImageType, RegExp])[] = [
   ['jpeg', /^\xff\xd8\xff/],
   ['png', /^\x89PNG\r\n/],
@@ -11,10 +11,10 @@ const signatures: readonly (readonly [ImageType, RegExp])[] = [
   ['heif', /^[^]{4}ftyp(avif|avis|mif1[^]{4}([^]{4})*?avif)/],
 ]
 
-/** Bytes that decide: an AVIF's list of brands ends well before. */
+/** Bytes that are inspected: an AVIF's list of brands ends well before. */
 const signatureBytes = 64
 
-/** Tells an image file by its first bytes, whatever its name or media type claim. */
+/** Identifies an image file by its first bytes, regardless of its name or declared media type. */
 export function imageType(file: Uint8Array): ImageType | undefined {
   const head = Buffer.from(file.subarray(0, signatureBytes)).toString('latin1')
   return signatures.find(([, signature]) => signature.test(head))?.[0]

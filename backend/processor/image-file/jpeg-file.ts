@@ -5,15 +5,18 @@ import { JpegScans } from './jpeg-scans.ts'
 import { jpegMarkers, jpegSegments } from './jpeg-segments.ts'
 
 /**
- * Most segments before the frame header. Embedded previews, profiles and maker notes come in pieces of 64 KiB: 20 MiB of
- * them are 320.
+ * The most segments before the frame header. Embedded previews, profiles and maker notes come in pieces of 64 KiB, of
+ * which 20 MiB hold 320.
  */
 const maxLeadingSegments = 10_000
 
-/** Bytes between these segments that are looked at: fill bytes, and what broken writers leave. */
+/** Bytes inspected between these segments: fill bytes, and garbage from broken writers. */
 const maxLeadingGaps = 65_536
 
-/** Coding processes that are not read, by their frame headers. Baseline, extended, progressive and lossless ones are. */
+/**
+ * Unsupported coding processes, by their frame headers. Baseline, extended, progressive and lossless ones are
+ * supported.
+ */
 const unreadProcesses: ReadonlyMap<number, string> = new Map([
   [0xc5, 'hierarchical'],
   [0xc6, 'hierarchical'],
@@ -25,14 +28,14 @@ const unreadProcesses: ReadonlyMap<number, string> = new Map([
   [0xf7, 'JPEG-LS'],
 ])
 
-/** What the headers before a JPEG's first entropy-coded data say. */
+/** Content of the headers before a JPEG's first entropy-coded data. */
 interface JpegHead {
   readonly frame: JpegFrame
-  /** Whether more scans are to come, so that all coefficients are kept until the last. */
+  /** Whether more scans follow, in which case all coefficients are kept until the last. */
   readonly hasSeveralScans: boolean
 }
 
-/** Finds the frame and the first scan's header by hopping over what lies before; undefined when they are not there. */
+/** Finds the frame and the first scan's header by skipping what precedes them; undefined when they are missing. */
 export function readJpegHead(file: Uint8Array): JpegHead | undefined {
   let seen = 0
   let frame: JpegFrame | undefined
@@ -48,8 +51,8 @@ export function readJpegHead(file: Uint8Array): JpegHead | undefined {
 }
 
 /**
- * Judges frame and scans in one pass over the file, before anything is decoded. For tables without a picture, as TIFF keeps
- * them, undefined is returned; so it is when there is no frame.
+ * Judges the frame and the scans in one pass over the file, before anything is decoded. Returns undefined when there
+ * is no frame, for example for TIFF's table-only streams.
  * @throws {ImageProblem} `unsupported_image`; `image_too_large` for too much work in its scans
  */
 export function checkJpegScans(file: Uint8Array): JpegScans | undefined {
@@ -71,8 +74,8 @@ export function checkJpegScans(file: Uint8Array): JpegScans | undefined {
 }
 
 /**
- * How to decode a JPEG. One that lacks nothing but its end marker gets one. Whether its last scan is whole only decoding tells:
- * then it makes no difference what comes behind.
+ * How to decode a JPEG. One that lacks only its end marker gets one. Whether its last scan is complete can only be
+ * found out by decoding: if it is, what follows it makes no difference.
  * @throws {ImageProblem} as `checkJpegScans`, and `invalid_image` when image data is missing
  */
 export function readJpeg(file: Uint8Array): ImageReading {
@@ -80,7 +83,7 @@ export function readJpeg(file: Uint8Array): ImageReading {
   if (scans === undefined || scans.ended) return { type: 'jpeg', bytes: file }
   if (!scans.complete) throw damaged()
   const end = Uint8Array.of(0xff, jpegMarkers.eoi)
-  // Of an end marker that was cut in half, one byte is there.
+  // If an end marker was cut in half, one of its bytes is there.
   const data = file.at(-1) === 0xff ? file.subarray(0, -1) : file
   return {
     type: 'jpeg',
@@ -99,7 +102,10 @@ function checkFrame({ marker, precision, components, height }: JpegFrame): void 
   if (height === 0) throw unsupported('JPEG that tells its height after its pixels')
 }
 
-/** What a decoder that lacks data takes for some: bytes of many kinds, with every restart marker it may look for between them. */
+/**
+ * Bytes that a decoder reads as data where some is missing: varied, and with every restart marker it may be looking
+ * for.
+ */
 function otherData(): Uint8Array {
   const bytes = Uint8Array.from({ length: 2_048 }, (_, index) => (index * 151 + 57) % 251)
   for (let at = 64; at < bytes.length; at += 64) bytes.set([0xff, 0xd0 + ((at / 64) % 8)], at)

@@ -1,22 +1,22 @@
 import type { Size } from '../image-size.ts'
 import type { JpegSegment } from './jpeg-segments.ts'
 
-/** How a JPEG's frame header describes it (ITU-T T.81, B.2.2). */
+/** Content of a JPEG's frame header (ITU-T T.81, B.2.2). */
 export interface JpegFrame extends Size {
-  /** Second byte of its SOF marker, which names the coding process. */
+  /** Second byte of its SOF marker, which identifies the coding process. */
   readonly marker: number
-  /** Bits of a sample. */
+  /** Bits per sample. */
   readonly precision: number
   readonly components: readonly JpegComponent[]
 }
 
 interface JpegComponent {
   readonly id: number
-  /** Samples coded, padded to whole 8 x 8 blocks. */
+  /** Coded samples, padded to whole 8 x 8 blocks. */
   readonly samples: number
 }
 
-/** Whether the segment is a frame header: SOF0 to SOF15, but for DHT, JPG and DAC between them; and JPEG-LS's. */
+/** Whether the segment is a frame header: SOF0 to SOF15, except for DHT, JPG and DAC in between; also JPEG-LS's. */
 export function isFrameHeader({ marker }: JpegSegment): boolean {
   return (
     (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7
@@ -33,7 +33,7 @@ export function isProgressive({ marker }: JpegFrame): boolean {
   return marker === 0xc2 || marker === 0xca
 }
 
-/** @returns undefined when the header is too short for what it announces */
+/** @returns undefined when the header is too short for its number of components */
 export function readFrame(
   file: Uint8Array,
   { marker, start, end }: JpegSegment,

@@ -5,16 +5,16 @@ import type { JpegSegment } from './jpeg-segments.ts'
 /** Coefficients of a block: 8 x 8. */
 const coefficients = 64
 
-/** A coefficient no scan has told anything of. */
+/** Marks a coefficient that no scan has coded yet. */
 const untold = 255
 
 /**
- * What the scans of one JPEG cost and cover. Decoders pass over all blocks of a scan's components, even if it holds
- * hardly a bit.
+ * Cost and coverage of the scans of one JPEG. Decoders pass over all blocks of a scan's components, even if the scan
+ * contains hardly any bits.
  */
 export class JpegScans {
   readonly #frame: JpegFrame
-  /** Of each component: the lowest bit told of each coefficient (Al of ITU-T T.81, B.2.3). */
+  /** Per component, the lowest bit coded so far of each coefficient (Al of ITU-T T.81, B.2.3). */
   readonly #lowestBits: readonly Uint8Array[]
   #count = 0
   #samples = 0
@@ -25,14 +25,14 @@ export class JpegScans {
     this.#lowestBits = frame.components.map(() => new Uint8Array(coefficients).fill(untold))
   }
 
-  /** Whether the end marker was met. */
+  /** Whether the end marker was found. */
   get ended(): boolean {
     return this.#ended
   }
 
   /**
-   * Whether the scans so far tell every bit of every coefficient. The last one's own data is not looked at. Arithmetic coding
-   * leaves zeros at the end out, so what is missing there cannot be told.
+   * Whether the scans so far code every bit of every coefficient, without looking at the last scan's own data.
+   * Arithmetic coding omits trailing zeros, so data missing there cannot be detected.
    */
   get complete(): boolean {
     if (isArithmetic(this.#frame)) return false
@@ -60,7 +60,7 @@ export class JpegScans {
     this.#ended = true
   }
 
-  /** Which limit is passed so far; undefined when none is. */
+  /** The limit that is exceeded, for the error message; undefined when none is. */
   tooMuch(): string | undefined {
     if (this.#count > maxJpegScans) return `it has more than ${maxJpegScans} scans`
     const once = this.#frame.components.reduce((sum, { samples }) => sum + samples, 0)

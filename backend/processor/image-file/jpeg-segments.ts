@@ -1,4 +1,4 @@
-/** One marker segment; positions are of its content, behind marker and length. */
+/** One marker segment; positions are those of its content, after marker and length. */
 export interface JpegSegment {
   /** Second byte of the marker. */
   readonly marker: number
@@ -9,9 +9,10 @@ export interface JpegSegment {
 export const jpegMarkers = { sos: 0xda, eoi: 0xd9 } as const
 
 /**
- * Walks through the marker segments of a JPEG file as libjpeg's next_marker does, entropy-coded data skipped over (ITU-T T.81,
- * annex B). Ends behind the end marker or where the file breaks off. Takes one pass over the bytes, however they lie.
- * @param mostBetween bytes outside of segments that are looked at; by default all
+ * Iterates over the marker segments of a JPEG file as libjpeg's next_marker does, skipping entropy-coded data (ITU-T
+ * T.81, annex B). Ends after the end marker or at the end of the file. Takes one pass over the bytes, whatever they
+ * are.
+ * @param mostBetween bytes inspected outside of segments; all by default
  */
 export function* jpegSegments(file: Uint8Array, mostBetween = file.length): Generator<JpegSegment> {
   let at = 2
@@ -37,7 +38,7 @@ export function* jpegSegments(file: Uint8Array, mostBetween = file.length): Gene
   }
 }
 
-/** Position of the next 0xff with a marker behind it; a zero behind it is data, another 0xff padding. */
+/** Position of the next 0xff followed by a marker. A zero after it means data, another 0xff padding. */
 function nextMarker(file: Uint8Array, from: number, to: number): number {
   const last = Math.min(file.length - 1, to)
   for (let at = from; at < last; at++) {
@@ -48,7 +49,10 @@ function nextMarker(file: Uint8Array, from: number, to: number): number {
   return -1
 }
 
-/** Markers without a length: TEM, RSTn, SOI, EOI, and reserved ones, which libjpeg skips when it looks for a restart. */
+/**
+ * Markers without a length: TEM, RSTn, SOI, EOI, and reserved ones, which libjpeg skips while looking for a restart
+ * marker.
+ */
 function standsAlone(marker: number): boolean {
   return marker < 0xc0 || (marker >= 0xd0 && marker <= jpegMarkers.eoi)
 }

@@ -2,31 +2,37 @@ import { unsupported } from '../image-problem.ts'
 import type { Size } from '../image-size.ts'
 import type { ImageReading } from './image-reading.ts'
 
-/** Where IHDR's content begins, behind the signature and its own length and name (PNG, 11.2.1). */
+/** Position of IHDR's content, after the signature and its own length and name (PNG, 11.2.1). */
 const headerAt = 16
 
 const signatureBytes = 8
 
-/** Length, name and checksum of a chunk; IHDR has 13 bytes beside. */
+/** Bytes of a chunk's length, name and checksum; IHDR also has 13 bytes of content. */
 const chunkFrame = 12
 const firstChunkEnd = signatureBytes + chunkFrame + 13
 
-/** Samples of a pixel by colour type: grey, RGB, palette, grey and RGB with transparency. */
+/** Samples per pixel by colour type: grey, RGB, palette, grey and RGB with transparency. */
 const samplesOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
 
 interface PngHeader extends Size {
   readonly interlaced: boolean
-  /** Of a decoded pixel: one transparent colour (`tRNS`) adds a sample. */
+  /** Bytes of a decoded pixel; a single transparent colour (`tRNS`) adds a sample. */
   readonly bytesPerPixel: number
 }
 
-/** How to decode a PNG. @throws {ImageProblem} `unsupported_image` for Apple's own form, which is no PNG to others */
+/**
+ * How to decode a PNG. @throws {ImageProblem} `unsupported_image` for Apple's own variant, which most programs do not
+ * accept as PNG
+ */
 export function readPng(file: Uint8Array): ImageReading {
   if (firstChunk(file) === 'CgBI') throw unsupported("PNG in Apple's own form (CgBI)")
   return { type: 'png', bytes: withExifFirst(file) }
 }
 
-/** The decoder reads EXIF that comes before the pixels only; writers may put it behind (PNG, third edition, 11.3.4.6). */
+/**
+ * Moves EXIF to the front: the decoder only reads it before the pixels, but it may come after them (PNG, third
+ * edition, 11.3.4.6).
+ */
 function withExifFirst(file: Uint8Array): Uint8Array {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   let hasPixels = false

@@ -8,11 +8,11 @@ import { readPng } from './png-file.ts'
 import { readTiff } from './tiff-file.ts'
 
 /**
- * Judges an image file by what its headers and markers say, in one pass and without a decoder. What a header itself is wrong
- * about is left to the decoder.
+ * Judges an image file by its headers and markers, in one pass and without a decoder. A header with invalid content
+ * is left to the decoder.
  * @returns how to decode it
- * @throws {ImageProblem} `empty_image`, `unsupported_image`, `image_too_large` for more work than its size explains,
- *   `invalid_image` when it lacks image data
+ * @throws {ImageProblem} `empty_image`, `unsupported_image`, `image_too_large` for more work than its size justifies,
+ * `invalid_image` when it lacks image data
  */
 export function readImageFile(file: Uint8Array): ImageReading {
   if (file.length === 0) throw new ImageProblem('empty_image', 'the file is empty')

@@ -1,7 +1,7 @@
-/** Entries of a directory that are looked at; libtiff knows about 150 tags. */
+/** Entries inspected per directory; libtiff knows about 150 tags. */
 const maxEntries = 4096
 
-/** TIFF's whole-number types: bytes of a value, by type (TIFF 6.0, section 2, and BigTIFF's LONG8 and IFD8). */
+/** Bytes per value of TIFF's integer types, by type (TIFF 6.0, section 2, and BigTIFF's LONG8 and IFD8). */
 const valueBytes: ReadonlyMap<number, number> = new Map([
   [1, 1],
   [3, 2],
@@ -14,11 +14,11 @@ const valueBytes: ReadonlyMap<number, number> = new Map([
 interface Entry {
   readonly bytesEach: number
   readonly count: number
-  /** Where its values lie in the file. */
+  /** Position of its values in the file. */
   readonly at: number
 }
 
-/** The first directory of a TIFF or BigTIFF file: what its tags say, as whole numbers. */
+/** The first directory of a TIFF or BigTIFF file: the values of its tags, as integers. */
 export class TiffDirectory {
   readonly #view: DataView
   readonly #littleEndian: boolean
@@ -49,7 +49,7 @@ export class TiffDirectory {
       if (at + layout.entryBytes > file.length) return undefined
       const bytesEach = valueBytes.get(word(at + 2, 2))
       const tag = word(at, 2)
-      // Of a tag that comes twice, libtiff takes the first.
+      // If a tag occurs twice, libtiff uses the first one.
       if (bytesEach === undefined || entries.has(tag)) continue
       const values = word(at + 4, layout.inlineBytes)
       const inline = at + 4 + layout.inlineBytes
@@ -63,7 +63,7 @@ export class TiffDirectory {
     return new TiffDirectory(view, littleEndian, entries)
   }
 
-  /** The tag's values, as far as they lie within the file; empty when it is absent. @param most values that are read */
+  /** The tag's values, as far as they lie within the file; empty when it is absent. @param most values to read */
   numbers(tag: number, most: number): number[] {
     const entry = this.#entries.get(tag)
     if (entry === undefined) return []
@@ -89,7 +89,7 @@ function readUint(view: DataView, at: number, bytes: number, littleEndian: boole
     case 4:
       return view.getUint32(at, littleEndian)
     default:
-      // No file is so large that a rounded number could lie within it.
+      // No file is large enough for the rounding of such a number to matter.
       return Number(view.getBigUint64(at, littleEndian))
   }
 }

@@ -4,7 +4,7 @@ import type { ExtraChannels, ImageReading } from './image-reading.ts'
 import { checkJpegScans } from './jpeg-file.ts'
 import { TiffDirectory } from './tiff-directory.ts'
 
-/** Tags by their numbers (TIFF 6.0; the names are libtiff's). */
+/** Tag numbers (TIFF 6.0), under libtiff's names. */
 const tiffTags = {
   width: 256,
   height: 257,
@@ -22,7 +22,7 @@ const tiffTags = {
   sampleFormat: 339,
 } as const
 
-/** Compressions that are read. */
+/** Supported compressions. */
 const jpegCompression = 7
 const compressions: ReadonlySet<number> = new Set([
   1, // none
@@ -36,7 +36,7 @@ const compressions: ReadonlySet<number> = new Set([
   32946, // deflate, by its older number
 ])
 
-/** Compressions that are not, as far as they have a name. */
+/** Unsupported compressions, as far as they have a name. */
 const otherCompressions: ReadonlyMap<number, string> = new Map([
   [6, 'old-style JPEG'],
   [34676, 'SGI LogLuv'],
@@ -50,7 +50,7 @@ const otherCompressions: ReadonlyMap<number, string> = new Map([
   [52546, 'JPEG XL'],
 ])
 
-/** How samples become colours: samples of colour of a pixel, by the number of the interpretation. */
+/** Colour samples per pixel, by the number of the photometric interpretation. */
 const photometric = {
   whiteIsZero: 0,
   blackIsZero: 1,
@@ -68,7 +68,7 @@ const coloursOf: ReadonlyMap<number, number> = new Map([
   [photometric.ycbcr, 3],
 ])
 
-/** Interpretations that are not read, as far as they have a name. */
+/** Unsupported interpretations, as far as they have a name. */
 const otherPhotometrics: ReadonlyMap<number, string> = new Map([
   [4, 'a transparency mask'],
   [8, 'CIE L*a*b* colours'],
@@ -87,13 +87,13 @@ const sampleFormats: ReadonlyMap<number, string> = new Map([
   [6, 'complex floating-point'],
 ])
 
-/** Samples of a pixel that are looked at; no picture has as many. */
+/** Samples per pixel that are inspected; no picture has this many. */
 const maxSamples = 64
 
-/** Extra samples that are transparency: multiplied into the colours already, and not. */
+/** Extra samples that are transparency: premultiplied into the colours, and not. */
 const alphaKinds: ReadonlySet<number> = new Set([1, 2])
 
-/** What the first directory says of the pixels. */
+/** What the first directory says about the pixels. */
 interface TiffLayout {
   readonly compression: number
   readonly photometric: number
@@ -103,16 +103,16 @@ interface TiffLayout {
 }
 
 /**
- * How to decode a TIFF's first picture. Decoders take what they do not know for something they do, with a wrong picture or
- * an error that names something else: what is not surely read right is refused here.
- * @throws {ImageProblem} `unsupported_image`; `image_too_large` for a JPEG within it that takes too much work;
- *   `invalid_image`
+ * How to decode a TIFF's first picture. Decoders interpret variants they do not know as ones they do, and return a
+ * wrong picture or an unrelated error. So anything that is not certain to be read correctly is rejected here.
+ * @throws {ImageProblem} `unsupported_image`; `image_too_large` for an embedded JPEG that takes too much work;
+ * `invalid_image`
  */
 export function readTiff(file: Uint8Array): ImageReading {
   const reading = { type: 'tiff', bytes: file } as const
   const directory = TiffDirectory.of(file)
   const layout = directory && layoutOf(directory)
-  // The decoder will say what is wrong.
+  // The decoder will report what is wrong.
   if (directory === undefined || layout === undefined) return reading
   checkCompression(layout)
   checkPlanes(layout, directory)
@@ -124,7 +124,7 @@ export function readTiff(file: Uint8Array): ImageReading {
   return extraChannels === undefined ? reading : { ...reading, extraChannels }
 }
 
-/** Size and bytes of a stored pixel of the first picture; undefined when the directory does not tell. */
+/** Size and stored bytes per pixel of the first picture; undefined when the directory lacks them. */
 export function readTiffHeader(
   file: Uint8Array,
 ): (Size & { readonly bytesPerPixel: number }) | undefined {
@@ -156,7 +156,7 @@ function checkCompression({ compression }: TiffLayout): void {
   throw unsupported(`TIFF with ${name}`)
 }
 
-/** Samples of a pixel that may come in planes of their own. Two were seen to be read wrongly (libvips 8.18). */
+/** Samples per pixel supported in separate planes. Two are read incorrectly (observed with libvips 8.18). */
 const planesRead: ReadonlySet<number> = new Set([1, 3, 4])
 
 function checkPlanes({ samples }: TiffLayout, directory: TiffDirectory): void {
@@ -204,7 +204,7 @@ function checkDepth({ bits, samples, photometric: interpretation }: TiffLayout):
   throw unsupported(`TIFF with ${depth} bits a sample`)
 }
 
-/** What lies behind the colours. One channel of transparency alone is what the decoder takes it for anyway. */
+/** The channels after the colours. A single transparency channel needs no entry: the decoder assumes one anyway. */
 function extraChannelsOf({
   photometric: interpretation,
   samples,
@@ -222,7 +222,7 @@ function extraChannelsOf({
   return { alpha: firstAlpha }
 }
 
-/** A strip or tile may hold a JPEG of as many scans as any other. Those that lie on top of each other are looked at once. */
+/** A strip or tile may hold a JPEG with any number of scans. Those at the same position are inspected once. */
 function checkJpegs(file: Uint8Array, directory: TiffDirectory): void {
   const all = (...tags: readonly number[]) =>
     tags.map((tag) => directory.numbers(tag, file.length)).find(({ length }) => length > 0) ?? []

@@ -1,11 +1,11 @@
 import type { Size } from '../image-size.ts'
 
-/** The first chunk's content begins behind the RIFF header and its own name and length. */
+/** Position of the first chunk's content, after the RIFF header and the chunk's own name and length. */
 const contentAt = 20
 
 /**
- * Size that the first chunk tells: of the canvas (RFC 9649, 2.7), of a lossless frame (3.4) or a lossy one (RFC 6386, 9.1).
- * Frames of an animation never exceed the canvas.
+ * Size stated by the first chunk: that of the canvas (RFC 9649, 2.7), of a lossless frame (3.4) or of a lossy one
+ * (RFC 6386, 9.1). Frames of an animation never exceed the canvas.
  */
 export function webpSize(file: Uint8Array): Size | undefined {
   if (file.length < contentAt + 10) return undefined

@@ -7,8 +7,8 @@ import sharp from 'sharp'
 import { createLocalTasks } from '../processor-tasks.ts'
 import type { ImageOrder } from './image-processes.ts'
 
-// A process of the pool is the unit of parallel work, and no image comes twice: libvips needs neither threads nor
-// cache. Decoders that imageType() would refuse are switched off, whatever a file may trick libvips into.
+// The pool runs one image per process, and no image is decoded twice, so libvips needs neither threads nor a cache.
+// Decoders that imageType() would reject are disabled, in case a file tricks libvips into using one.
 sharp.concurrency(1)
 sharp.cache(false)
 sharp.block({ operation: ['VipsForeignLoad'] })
@@ -19,8 +19,8 @@ sharp.unblock({
 })
 
 /**
- * Bytes outside of JavaScript's heap that a process may keep when it is done: decoded pixels, up to 300 MB, are freed when
- * garbage is collected, which an idle process never does by itself.
+ * Bytes outside of JavaScript's heap that an idle process may keep: decoded pixels, up to 300 MB, are freed by
+ * garbage collection, which an idle process never starts by itself.
  */
 const idleExternalBytes = 64 * 2 ** 20
 
@@ -28,17 +28,17 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
 const tasks = createLocalTasks(process.argv[2]!)
-/** In here nobody waits for others, and nobody aborts. */
+/** Within this process nothing waits for other tenants, and nothing is aborted. */
 const caller = { tenant: '', signal: new AbortController().signal }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
-// A decoder cannot be interrupted otherwise.
+// A decoder cannot be interrupted in any other way.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (order: ImageOrder) => void prepare(order))
 // Node does so at a process's end, which this one meets by a signal.
 flushCompileCache()
 
-/** An error that is not the file's fault ends this process, and says on stderr what it was. */
+/** An error that is not the file's fault ends this process and is reported on stderr. */
 async function prepare({ file, mostTokens }: ImageOrder): Promise<void> {
   const outcome = await tasks.prepareImage(file, caller, mostTokens)
   if (process.memoryUsage().external > idleExternalBytes) await freePixels()
@@ -46,8 +46,8 @@ async function prepare({ file, mostTokens }: ImageOrder): Promise<void> {
 }
 
 /**
- * Memory of native code is freed a turn after its owner was collected. The first round only frees what holds the pixels (seen
- * with sharp 0.35).
+ * Native memory is freed one turn of the event loop after its owner was collected. The first round only frees what
+ * holds the pixels (observed with sharp 0.35).
  */
 async function freePixels(): Promise<void> {
   for (let round = 0; round < 2; round++) {

@@ -6,7 +6,7 @@ interface ImageProcessesOptions {
   /** Path of image-process.ts. */
   readonly entry: string
   readonly modelFolder: string
-  /** Milliseconds a process outlives its last image, but for one that always stands ready. */
+  /** Milliseconds a process stays after its last image, except for one that is always ready. */
   readonly idleMs: number
 }
 
@@ -16,11 +16,11 @@ export interface ImageOrder {
   readonly mostTokens?: number | undefined
 }
 
-/** Processes that each decode one image at a time. How many there are is for the caller to bound: one for each `run`. */
+/** Processes that each decode one image at a time. The caller bounds their number: each `run` takes one. */
 export interface ImageProcesses {
   /**
-   * Decodes one file. Aborting kills the process that is at it: a decoder inside a native call, or the thread it runs in, cannot
-   * be stopped otherwise. The next image finds another one.
+   * Decodes one file. Aborting kills the process that works on it, because a decoder inside a native call, and the
+   * thread it runs in, cannot be stopped otherwise. The next image uses another process.
    * @param mostTokens see `ProcessorTasks.prepareImage`
    * @throws {Error} when the process ended by itself, and the signal's reason when it was killed
    */
@@ -32,7 +32,7 @@ export interface ImageProcesses {
 
 export function createImageProcesses(options: ImageProcessesOptions): ImageProcesses {
   const children = new Set<ChildProcess>()
-  /** The last one that became idle is used first. */
+  /** The process that became idle last is used first. */
   const idle = new Map<ChildProcess, NodeJS.Timeout>()
 
   function start(): ChildProcess {
@@ -43,7 +43,7 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
     })
     children.add(child)
     child.once('exit', () => forget(child))
-    // Also what there is instead of an exit when it could not be started.
+    // Emitted instead of an exit when the process could not be started.
     child.on('error', () => end(child))
     return child
   }
@@ -81,7 +81,8 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
       signal.throwIfAborted()
       const child = takeIdle() ?? start()
       try {
-        // Starting takes 150 ms of an idle processor, and seconds of a busy one: the next image shall not wait for it.
+        // Starting takes 150 ms on an idle CPU and seconds on a busy one, which the next image should not have to
+        // wait for.
         if (idle.size === 0) rest(start())
         const outcome = await ask(child, { file, mostTokens }, signal)
         rest(child)
@@ -114,7 +115,7 @@ function ask(child: ChildProcess, order: ImageOrder, signal: AbortSignal): Promi
     const onAbort = () => done(() => reject(signal.reason as Error))
     child.once('message', onMessage).once('exit', onExit).once('error', onError)
     signal.addEventListener('abort', onAbort, { once: true })
-    // A child that is gone says so by its exit.
+    // A process that is gone reports that by its exit.
     child.send(order, () => {})
   })
 }

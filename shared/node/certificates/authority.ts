@@ -19,7 +19,7 @@ import { dayMs } from '../../time/day.ts'
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' }
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' }
 
-/** The clocks of two machines may differ by this much. */
+/** Allowed difference between the clocks of two machines. */
 const clockSkewMs = 3_600_000
 
 export interface Validity {
@@ -27,13 +27,13 @@ export interface Validity {
   readonly notAfter: Date
 }
 
-/** What each certificate of an authority lasts; whoever connects does not accept more (CA/Browser Forum: 398 days). */
+/** Days a certificate is valid: its peers do not accept more (CA/Browser Forum: 398 days). */
 export const leafDays = 390
 
-/** An authority lasts: replacing it means touching every machine. */
+/** Days an authority is valid: long, because replacing it means touching every machine. */
 export const authorityDays = 3_650
 
-/** A private authority: what it takes to sign certificates. */
+/** A private authority: everything needed to sign certificates. */
 export interface Authority {
   readonly certificate: X509Certificate
   readonly signingKey: webcrypto.CryptoKey
@@ -45,7 +45,7 @@ export interface Identity {
   readonly key: string
 }
 
-/** What a certificate is good for: a server of TLS connections, or a client. */
+/** What a certificate is for: a TLS server or a TLS client. */
 export type CertificateUse = 'server' | 'client'
 
 const extendedUsages = {
@@ -58,7 +58,7 @@ export function validFor(days: number, now: number): Validity {
   return { notBefore: new Date(now - clockSkewMs), notAfter: new Date(now + days * dayMs) }
 }
 
-/** A new self-signed authority, ECDSA P-256, which can sign certificates but no further authorities. */
+/** A new self-signed authority (ECDSA P-256) that can sign certificates but no further authorities. */
 export async function createAuthority(commonName: string, validity: Validity): Promise<Authority> {
   const keys = await generateKeys()
   const certificate = await X509CertificateGenerator.createSelfSigned({
@@ -75,7 +75,7 @@ export async function createAuthority(commonName: string, validity: Validity): P
   return { certificate, signingKey: keys.privateKey }
 }
 
-/** An authority made earlier. @throws when a PEM text is none */
+/** Loads an existing authority. @throws when a PEM text is not valid */
 export async function loadAuthority({ certificate, key }: Identity): Promise<Authority> {
   const pkcs8 = PemConverter.decodeFirst(key)
   return {
@@ -84,14 +84,14 @@ export async function loadAuthority({ certificate, key }: Identity): Promise<Aut
   }
 }
 
-/** The authority as it is kept. */
+/** The authority as PEM texts, for storage. */
 export async function exportAuthority({ certificate, signingKey }: Authority): Promise<Identity> {
   return { certificate: toPem(certificate), key: await keyToPem(signingKey) }
 }
 
 /**
  * One certificate with a new ECDSA P-256 key for `names` (DNS names and IP addresses; the first becomes the common
- * name), good for one use alone.
+ * name), valid for one use only.
  */
 export async function issueCertificate(
   { certificate: ca, signingKey }: Authority,
@@ -111,7 +111,7 @@ export async function issueCertificate(
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([extendedUsages[use]]),
-      // Tells authorities of the same name apart, as after a rotation.
+      // Distinguishes authorities of the same name, for example after a rotation.
       await AuthorityKeyIdentifierExtension.create(ca.publicKey),
       new SubjectAlternativeNameExtension(
         names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),

@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { writePrivateFile } from '../private-file.ts'
 import type { Identity } from './authority.ts'
 
-/** Certificates the authorities of a folder are believed for; see CertificateFolder. */
+/** The trusted authorities of a folder; see CertificateFolder. */
 export const authorityFile = 'ca.pem'
 
-/** Where the certificate `name` of a folder is, and where its key. */
+/** File names of the certificate `name` and of its key. */
 export function filesOf(name: string): { readonly certificate: string; readonly key: string } {
   return { certificate: `${name}.pem`, key: `${name}-key.pem` }
 }
 
-/** Writes a certificate and its key. The key can be read by its owner only, and is there before its certificate. */
+/** Writes a certificate and its key. Only the owner can read the key, which is written before its certificate. */
 export async function writeIdentity(
   folder: string,
   name: string,
@@ -22,7 +22,7 @@ export async function writeIdentity(
   await writeCertificates(join(folder, files.certificate), certificate)
 }
 
-/** Writes PEM texts of certificates, whole or not at all: a running program may be looking. */
+/** Writes PEM texts of certificates atomically, because a running program may be reading them. */
 export async function writeCertificates(path: string, pem: string): Promise<void> {
   const temporary = `${path}.${process.pid}`
   await writeFile(temporary, pem)

@@ -12,7 +12,7 @@ import {
 import { authorityFile, filesOf, writeCertificates, writeIdentity } from './certificate-files.ts'
 import { parseCertificates, splitPem } from './expiry.ts'
 
-/** A request that cannot be done, told to whoever made it. */
+/** A request that cannot be carried out; the message is meant for the caller. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError'
 }
@@ -29,16 +29,16 @@ export interface FiledCertificate {
   readonly current: boolean
 }
 
-/** An authority is a name like any other, which no certificate can have. */
+/** The authority's file name, which no certificate may use. */
 const authorityName = 'ca'
 const serverAuth = '1.3.6.1.5.5.7.3.1'
 
-/** Names that can be files and certificate names at once, and never `ca`. */
+/** Names that work both as file names and as certificate names, and are not `ca`. */
 const namePattern = /^(?!ca$)(?!.*-key$)[a-z\d]([a-z\d.-]{0,61}[a-z\d])?$/
 
 /**
- * A private authority and what it signed, in one folder. `ca.pem` holds the authorities to be believed, the newest
- * first; only that one's key is kept. Keys can be read by their owner only.
+ * A private authority and the certificates it signed, in one folder. `ca.pem` holds the trusted authorities, the
+ * newest first; only the key of the newest is kept. Only the owner can read keys.
  */
 export class CertificateFolder {
   readonly #folder: string
@@ -50,7 +50,7 @@ export class CertificateFolder {
     this.#now = now
   }
 
-  /** Makes the authority. @throws {CertificateError} when there is one */
+  /** Makes the authority. @throws {CertificateError} when one exists */
   async init(commonName: string, days: number): Promise<void> {
     const present = await readFile(this.#path(authorityFile)).catch(() => undefined)
     if (present !== undefined)
@@ -59,7 +59,7 @@ export class CertificateFolder {
     await this.#makeAuthority(commonName, days, '')
   }
 
-  /** Makes a certificate and its key. @throws {CertificateError} when one of the two is there already */
+  /** Makes a certificate and its key. @throws {CertificateError} when either exists */
   async issue(
     name: string,
     use: CertificateUse,
@@ -81,7 +81,7 @@ export class CertificateFolder {
     await this.replace(name, use, names, days)
   }
 
-  /** Makes a certificate and its key in place of those of that name, if there are any. */
+  /** Makes a certificate and its key, replacing any of the same name. */
   async replace(
     name: string,
     use: CertificateUse,
@@ -97,7 +97,7 @@ export class CertificateFolder {
     await writeIdentity(this.#folder, name, issued)
   }
 
-  /** All certificates but the authorities', by name. */
+  /** All certificates except the authorities', by name. */
   async list(): Promise<readonly FiledCertificate[]> {
     const [newest] = parseCertificates(await this.#read(authorityFile))
     const files = (await readdir(this.#folder)).filter((file) => file.endsWith('.pem'))
@@ -110,17 +110,17 @@ export class CertificateFolder {
     return filed
   }
 
-  /** The authorities that are believed, the newest first. */
+  /** The trusted authorities, the newest first. */
   async authorities(): Promise<readonly X509Certificate[]> {
     return (await this.#authorities()).map((pem) => new X509Certificate(pem))
   }
 
-  /** Makes a new authority; the ones before it stay believed until nothing of theirs is left. */
+  /** Makes a new authority. The earlier ones stay trusted until nothing they signed is left. */
   async rotateAuthority(commonName: string, days: number): Promise<void> {
     await this.#makeAuthority(commonName, days, (await this.#authorities()).join(''))
   }
 
-  /** Believes no longer in authorities that have signed nothing in this folder. @returns how many are left */
+  /** Stops trusting authorities that have signed nothing in this folder. @returns how many are left */
   async retireAuthorities(): Promise<number> {
     const [newest, ...older] = await this.#authorities()
     const signed = await this.list()

@@ -5,7 +5,7 @@ import type { TlsIdentity } from './watch-identity.ts'
 
 /** A certificate as operators see it. */
 export interface CertificateStatus {
-  /** `server` or `client`, `authority`, or `client <name>` for the last one a client came with. */
+  /** `server`, `client` or `authority`, or `client <name>` for the certificate that client last presented. */
   readonly certificate: string
   readonly expires: string
   readonly days_left: number
@@ -14,7 +14,7 @@ export interface CertificateStatus {
 }
 
 interface CertificateWatchParts {
-  /** What the program's own certificate is good for. */
+  /** What the program's own certificate is for. */
   readonly use: 'server' | 'client'
   readonly identity: TlsIdentity
   readonly log: Pick<Log, 'warn'>
@@ -22,7 +22,10 @@ interface CertificateWatchParts {
   readonly wallClock: () => number
 }
 
-/** Knows when the certificates end that a program lives on, its clients' too, and says so in time: at once, then daily. */
+/**
+ * Watches the expiry of every certificate a program depends on, its clients' included, and warns in time: at once,
+ * then daily.
+ */
 export class CertificateWatch {
   readonly #parts: CertificateWatchParts
   readonly #clients = new Map<string, X509Certificate>()
@@ -31,11 +34,11 @@ export class CertificateWatch {
   constructor(parts: CertificateWatchParts) {
     this.#parts = parts
     this.noteOwn(parts.identity)
-    // Warning keeps no process alive.
+    // This timer keeps no process alive.
     setInterval(() => this.warn(), warnEveryMs).unref()
   }
 
-  /** The program's own certificate, and the authorities it believes. */
+  /** Notes the program's own certificate and the authorities it trusts. */
   noteOwn({ ca, cert }: TlsIdentity): void {
     const [own] = parseCertificates(cert)
     this.#own = [
@@ -45,7 +48,7 @@ export class CertificateWatch {
     for (const [name, certificate] of this.#own) this.#warnOf(name, certificate)
   }
 
-  /** The certificate a client came with, told with every request. There are as many names as are allowed. */
+  /** Notes the certificate a client presented, on every request. There are at most as many names as are allowed. */
   noteClient(name: string, certificate: X509Certificate): void {
     const isKnown = this.#clients.get(name)?.raw.equals(certificate.raw) === true
     if (isKnown) return
@@ -61,7 +64,7 @@ export class CertificateWatch {
     })
   }
 
-  /** Warns of all that end soon. */
+  /** Warns about all that expire soon. */
   warn(): void {
     for (const [name, certificate] of this.#all()) this.#warnOf(name, certificate)
   }

@@ -16,14 +16,14 @@ export interface CertificateSet {
 }
 
 export interface CertificateNames {
-  /** DNS names and IP addresses the backend is reached by. */
+  /** DNS names and IP addresses under which the backend is reached. */
   readonly server: readonly string[]
   /** Name of the client, checked by the backend. */
   readonly client: string
 }
 
 /**
- * Makes an authority, a server and a client certificate for development. The authority's key is forgotten.
+ * Makes an authority, a server and a client certificate for development. The authority's key is discarded.
  * @param now milliseconds since 1970
  */
 export async function createCertificates(

@@ -1,14 +1,14 @@
 import { X509Certificate } from 'node:crypto'
 import { dayMs } from '../../time/day.ts'
 
-/** Days before its end from which a certificate is warned about: time to notice, issue and distribute a new one. */
+/** Days before expiry at which warnings begin: time to notice, and to issue and distribute a new certificate. */
 export const warnBeforeDays = 30
 
-/** How long a certificate is still good for. */
+/** How long a certificate remains valid. */
 export interface Expiry {
   /** ISO 8601, UTC. */
   readonly expires: string
-  /** Whole days; negative once it has ended. */
+  /** Whole days; negative once it has expired. */
   readonly daysLeft: number
   readonly warn: boolean
 }
@@ -30,7 +30,7 @@ interface ExpiryWarning {
   readonly days_left: number
 }
 
-/** What a log says of a certificate that ends soon. @returns undefined while there is time */
+/** The log line about a certificate that expires soon. @returns undefined while there is time */
 export function expiryWarning(
   name: string,
   certificate: X509Certificate,
@@ -42,7 +42,7 @@ export function expiryWarning(
   return { message, certificate: name, expires, days_left: daysLeft }
 }
 
-/** The certificates of a PEM text, in its order. @throws when one cannot be read */
+/** The certificates in a PEM text, in order. @throws when one cannot be read */
 export function parseCertificates(pem: string): readonly X509Certificate[] {
   return splitPem(pem).map((text) => new X509Certificate(text))
 }

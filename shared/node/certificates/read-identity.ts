@@ -6,7 +6,8 @@ import type { TlsIdentity } from './watch-identity.ts'
 
 /**
  * Reads the PEM files that TLS_CA, TLS_CERT and TLS_KEY name.
- * @throws {ConfigError} naming the file that is missing, empty or no certificate, or when they do not fit together
+ * @throws {ConfigError} naming the file that is missing, empty or not a certificate, or when they do not belong
+ * together
  */
 export async function readIdentity(paths: TlsIdentity): Promise<TlsIdentity> {
   const [ca, cert, key] = await Promise.all([
@@ -29,7 +30,7 @@ async function readPem(setting: string, path: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new ConfigError(`Cannot read ${path} (${setting})`, { cause })
   })
-  // OpenSSL would do without; so is a file that is just being written.
+  // OpenSSL would accept an empty file, and so is a file that is just being written.
   if (text.trim() === '') throw new ConfigError(`${path} (${setting}) is empty`)
   return text
 }

@@ -1,35 +1,35 @@
-/** PEM texts of one side of mutual TLS: whom it believes, who it is, and the proof. */
+/** PEM texts of one side of mutual TLS: the authorities it trusts, its certificate and its key. */
 export interface TlsIdentity {
   readonly ca: string
   readonly cert: string
   readonly key: string
 }
 
-/** Milliseconds between two looks at the files: three small reads, and nobody waits for a rotation. */
+/** Milliseconds between two checks of the files: they cost three small reads, and no rotation is urgent. */
 const lookMs = 5_000
 
 interface WatchOptions {
-  /** What is in use now. */
+  /** The identity in use now. */
   readonly current: TlsIdentity
-  /** Reads and checks the files. Rejects when they do not fit together, as while they are being replaced. */
+  /** Reads and checks the files. Rejects when they do not fit together, for example while they are being replaced. */
   readonly read: () => Promise<TlsIdentity>
-  /** The files hold something else, and it is usable. */
+  /** Called when the files hold a different, usable identity. */
   readonly onChange: (identity: TlsIdentity) => void
-  /** The files cannot be used; what was in use before stays. Told once for each new problem. */
+  /** Called once for each new problem with the files; the identity in use stays. */
   readonly onProblem: (error: unknown) => void
-  /** Milliseconds; for tests. */
+  /** Milliseconds between checks; set by tests. */
   readonly intervalMs?: number
 }
 
 interface IdentityWatch {
-  /** Looks now, and not only when it is time. */
+  /** Checks now instead of waiting for the timer. */
   readonly look: () => void
   readonly stop: () => void
 }
 
 /**
- * Looks again and again whether certificate files were replaced. Files are looked at rather than watched: notifications
- * do not work on network file systems, nor for the links that Kubernetes swaps.
+ * Periodically checks whether certificate files were replaced. It polls rather than watches, because notifications do
+ * not work on network file systems, nor for the links that Kubernetes swaps.
  */
 export function watchIdentity(options: WatchOptions): IdentityWatch {
   const { read, onChange, onProblem, intervalMs = lookMs } = options
@@ -54,7 +54,7 @@ export function watchIdentity(options: WatchOptions): IdentityWatch {
     }
   }
   const timer = setInterval(() => void look(), intervalMs)
-  // Looking keeps no process alive.
+  // This timer keeps no process alive.
   timer.unref()
   return { look: () => void look(), stop: () => clearInterval(timer) }
 }
