@@ -70,6 +70,12 @@ const schema = z.object({
     }),
   DEADLINE_MS: deadlineSetting,
   DRAIN_TIMEOUT_MS: drainTimeoutSetting,
+  IMAGE_FETCH: booleanSetting.default(true),
+  MODEL_ALIASES: z
+    .string()
+    .default('kimi-vl')
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .transform((names) => names.filter((name) => name !== '')),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
@@ -134,6 +140,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     drainMs: settings.DRAIN_TIMEOUT_MS,
     decodeMemoryBytes: settings.DECODE_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
+    modelAliases: settings.MODEL_ALIASES,
+    fetchesImages: settings.IMAGE_FETCH,
     imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
     tlsPaths: {
       ca: settings.TLS_CA ?? join(certificates, 'ca.pem'),

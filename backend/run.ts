@@ -28,6 +28,7 @@ import { createInference } from './inference/supervisor.ts'
 import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
+import { readServedModel } from './served-model.ts'
 import { createTaskPool } from './processor/task-pool.ts'
 
 /** Milliseconds the inference process may take to end, once all answers are done. */
@@ -74,6 +75,7 @@ async function run(output: LogSink): Promise<void> {
     closeTimeoutMs: inferenceCloseMs,
   })
 
+  const served = await readServedModel(settings.model.checkpointDir, config)
   let describe: Describe | undefined
   const app = createBackendApp({
     running,
@@ -93,9 +95,14 @@ async function run(output: LogSink): Promise<void> {
         if (describe !== undefined) return describe(request, signal)
         throw new ServiceError('model_loading', 'The model is still loading')
       },
-      images: { transport: web.transport, hosts: config.imageHosts },
+      images: {
+        transport: web.transport,
+        hosts: config.imageHosts,
+        enabled: config.fetchesImages,
+      },
       streaming: { after, heartbeatMs },
     },
+    model: () => served,
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections

@@ -2,18 +2,18 @@ import type { Context } from 'hono'
 import type { GenerationEvent, Usage } from '../../shared/api/events.ts'
 import type { Renderer } from '../../shared/api/doors/renderer.ts'
 import { type Asked, imagesOf } from '../../shared/conversation/conversation.ts'
-import type { FetchOptions } from '../../shared/fetch/fetch-image.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Describe } from '../describe.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
-import { gatherImages } from './gather-images.ts'
+import { gatherImages, type ImageWeb } from './gather-images.ts'
 import { checkImages, grantOf } from './grant.ts'
+import type { LiftedJson } from './lifting-reader.ts'
 import { streamedAnswer, wholeAnswer, type StreamOptions } from './render.ts'
 
 export interface AnswerParts {
   readonly describe: Describe
   /** Where images of URLs come from: public addresses only. */
-  readonly images: Pick<FetchOptions, 'transport' | 'hosts'>
+  readonly images: ImageWeb
   readonly streaming: StreamOptions
 }
 
@@ -23,6 +23,8 @@ export interface Conversation {
   readonly stream: boolean
   /** Words the answer for the door that the request came through. */
   readonly renderer: Renderer
+  /** Finds the texts that were lifted out of the request. */
+  readonly lifted?: LiftedJson['lifted']
 }
 
 /**
@@ -32,7 +34,7 @@ export interface Conversation {
 export async function answerConversation(
   c: Context<BackendEnv>,
   { describe, images: source, streaming }: AnswerParts,
-  { asked, stream, renderer }: Conversation,
+  { asked, stream, renderer, lifted = () => undefined }: Conversation,
 ): Promise<Response> {
   const exchange = c.get('exchange')
   const { turns, ...rules } = asked
@@ -40,7 +42,7 @@ export async function answerConversation(
   const grant = grantOf(c.req)
   checkImages(places.length, grant, places[0]?.param ?? 'images')
   Object.assign(exchange.facts, { stream, images: places.length })
-  const images = await gatherImages(places, source, exchange.signal)
+  const images = await gatherImages(places, source, lifted, exchange.signal)
   const request = {
     ...rules,
     tenant: exchange.tenant,

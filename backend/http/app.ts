@@ -1,15 +1,18 @@
 import { Hono, type Handler } from 'hono'
 import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { noSuchPath, routes } from '../../shared/api/routes.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
+import { mountConversationRoutes } from './conversation-routes.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'
 import type { AnswerParts } from './answer-conversation.ts'
 import { mountGenerateRoutes } from './generate-routes.ts'
 import { mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
 import { logExchange } from './log-exchange.ts'
+import { mountModelRoutes, type ServedModel } from './models.ts'
 import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 
 export interface BackendParts {
@@ -25,6 +28,7 @@ export interface BackendParts {
   readonly onClientCertificate: ClientListener
   readonly health: HealthParts
   readonly generate: AnswerParts
+  readonly model: () => ServedModel
 }
 
 /** The backend's HTTP side: what a request passes, in order. */
@@ -34,11 +38,13 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   app.use(trackExchange(parts.running))
   app.use(logExchange(parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
-  app.use('/generate/*', refuseWhenClosing(parts.running))
+  for (const path of ['/generate/*', '/v1/*']) app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
   mountHealthRoutes(app, parts.health)
   mountGenerateRoutes(app, parts.generate)
+  mountConversationRoutes(app, parts.generate, parts.model)
+  mountModelRoutes(app, parts.model)
 
   app.all(statusPath, methodNotAllowed('GET, HEAD'))
   for (const { method, path } of Object.values(routes)) {
@@ -49,11 +55,10 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   })
   app.onError((thrown, c) => {
     const exchange = c.get('exchange')
-    return errorResponse(
-      exchange.noteFailure(thrown),
-      exchange.requestId,
-      errorFormOf(c.req.path).body,
-    )
+    const error = exchange.noteFailure(thrown)
+    const response = errorResponse(error, exchange.requestId, errorFormOf(c.req.path).body)
+    if (error.code === 'forbidden_scope') response.headers.set(forwardHeaders.refused, 'client')
+    return response
   })
   return app
 }

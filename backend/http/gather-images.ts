@@ -1,19 +1,59 @@
+import { ServiceError } from '../../shared/api/errors.ts'
 import type { ImagePart } from '../../shared/conversation/conversation.ts'
 import type { FetchOptions } from '../../shared/fetch/fetch-image.ts'
 import { fetchImages } from '../../shared/fetch/fetch-images.ts'
+import { decodeBase64, decodeDataUri } from './decode-base64.ts'
+import type { LiftedJson } from './lifting-reader.ts'
+
+export interface ImageWeb extends Pick<FetchOptions, 'transport' | 'hosts'> {
+  /** False where this server must not dial out. */
+  readonly enabled: boolean
+}
 
 /**
- * The files of a conversation's images, in order; those that have a URL are fetched.
- * @throws {ServiceError} as `fetchImages`
+ * The files of a conversation's images, in order: those that came in text are decoded, those that have a URL fetched.
+ * @param lifted finds the texts that were lifted out of the request
+ * @throws {ServiceError} as `fetchImages` and `decodeDataUri`
  */
 export async function gatherImages(
   places: readonly ImagePart[],
-  web: Pick<FetchOptions, 'transport' | 'hosts'>,
+  web: ImageWeb,
+  lifted: LiftedJson['lifted'],
   signal: AbortSignal,
 ): Promise<Uint8Array[]> {
-  const urls = places.flatMap(({ source }) => (source.kind === 'url' ? [source.url] : []))
+  const files: (Uint8Array | undefined)[] = []
+  for (const [index, place] of places.entries()) {
+    files.push(await fileOf(place, `image ${index + 1}`, lifted))
+    signal.throwIfAborted()
+  }
+  const linked = places.filter(({ source }) => source.kind === 'url')
+  if (linked.length > 0 && !web.enabled) {
+    const message = 'This server fetches no images from the web: send them in the request'
+    throw new ServiceError('image_url_refused', message, { param: linked[0]!.param })
+  }
+  const urls = linked.flatMap(({ source }) => (source.kind === 'url' ? [source.url] : []))
   const fetched = (await fetchImages(urls, web, signal)).values()
-  return places.map(({ source }) =>
-    source.kind === 'file' ? source.bytes : fetched.next().value!.bytes,
-  )
+  return files.map((file) => file ?? fetched.next().value!.bytes)
+}
+
+async function fileOf(
+  { source, param }: ImagePart,
+  name: string,
+  lifted: LiftedJson['lifted'],
+): Promise<Uint8Array | undefined> {
+  switch (source.kind) {
+    case 'file':
+      return source.bytes
+    case 'url':
+      return undefined
+    case 'data_uri':
+      return decodeDataUri(lifted(source.text) ?? escaped(source.text), { name, param })
+    case 'base64':
+      return decodeBase64(lifted(source.text) ?? escaped(source.text), { name, param })
+  }
+}
+
+/** A short text as it may have stood in the JSON. */
+function escaped(text: string): Uint8Array[] {
+  return [Buffer.from(JSON.stringify(text).slice(1, -1))]
 }

@@ -13,6 +13,11 @@ const knownPaths: ReadonlySet<string> = new Set([
   ...Object.values(routes).map((route) => route.path),
 ])
 
+function knownPathOf(path: string): string | null {
+  if (knownPaths.has(path)) return path
+  return path.startsWith(`${routes.models.path}/`) ? routes.model.path : null
+}
+
 /** Ids of API keys as the edge makes them. */
 const keyIdPattern = /^[\w.-]{1,64}$/
 
@@ -21,7 +26,7 @@ export function logExchange(log: Log, now: () => number): MiddlewareHandler<Back
   return async function logLine(c, next) {
     const exchange = c.get('exchange')
     const startedAt = now()
-    const route = knownPaths.has(c.req.path) ? c.req.path : null
+    const route = knownPathOf(c.req.path)
     const { remoteAddress = null } = c.env.incoming.socket
     const keyId = c.req.header(forwardHeaders.keyId)
     if (keyId !== undefined && keyIdPattern.test(keyId)) exchange.facts.keyId = keyId

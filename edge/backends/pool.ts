@@ -10,7 +10,13 @@ import {
   type Failure,
 } from './breaker.ts'
 import { chooseBackend } from './choose.ts'
-import type { BackendInit, BackendReply, CallBackend, StreamEnd } from './exchange.ts'
+import type {
+  BackendAnswer,
+  BackendInit,
+  BackendReply,
+  CallBackend,
+  StreamEnd,
+} from './exchange.ts'
 import { NotConnectedError, type BackendTarget } from './target.ts'
 import { failureOf, isNotConnected, wasTurnedAway } from './verdict.ts'
 
@@ -122,7 +128,7 @@ export class BackendPool {
       }
       const backendId = backend.target.id
       if (isEventStream(response.headers.get('content-type'))) {
-        this.#noteAnswer(backend, response.status)
+        this.#noteAnswer(backend, response)
         // Without the body, which would be held until the stream ends.
         const { signal, bodyFailure } = init
         const ended = (how: StreamEnd) => {
@@ -135,8 +141,8 @@ export class BackendPool {
       // Whole, so that an answer that breaks off can still become an error with a status.
       const body = await response.arrayBuffer()
       release()
-      if (!isBlameless(init)) this.#noteAnswer(backend, response.status)
-      if (!isLast && wasTurnedAway(response.status, body)) return undefined
+      if (!isBlameless(init)) this.#noteAnswer(backend, response)
+      if (!isLast && wasTurnedAway(response, body)) return undefined
       const { status, headers } = response
       const answer = { status, headers, body: null, arrayBuffer: async () => body }
       return { answer, backendId, ended: () => undefined }
@@ -158,9 +164,9 @@ export class BackendPool {
     return () => running.delete(entry)
   }
 
-  #noteAnswer(backend: Backend, status: number): void {
+  #noteAnswer(backend: Backend, answer: BackendAnswer): void {
     const now = this.#parts.now()
-    const failure = failureOf(status)
+    const failure = failureOf(answer)
     backend.breaker =
       failure === undefined
         ? afterSuccess(backend.breaker, now)
@@ -199,7 +205,7 @@ export class BackendPool {
         signal: deadline.signal,
       })
       await response.arrayBuffer()
-      if (response.status === 200) this.#noteAnswer(backend, 200)
+      if (response.status === 200) this.#noteAnswer(backend, response)
       else this.#noteFailure(backend, 'unreachable')
     } catch {
       this.#noteFailure(backend, 'unreachable')

@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { errorKinds, type ErrorCode } from '../../shared/api/errors.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Failure } from './breaker.ts'
+import type { BackendAnswer } from './exchange.ts'
 
 /** Cloudflare's own answers for a backend it found no connection to (down, timeout, no route, TLS). */
 const notConnected: ReadonlySet<number> = new Set([521, 522, 523, 525, 526])
@@ -14,27 +16,46 @@ const turnedAway: ReadonlySet<ErrorCode> = new Set([
   'backend_unavailable',
 ] satisfies ErrorCode[])
 
-const errorAnswer = z.object({ error: z.object({ code: z.string() }) })
+/** The code as most doors tell it, or as Messages do. */
+const errorAnswer = z.object({
+  error: z.union([
+    z.object({ code: z.string() }),
+    z.object({ details: z.object({ error_code: z.string() }) }),
+  ]),
+})
 
 /** Cloudflare answers for a backend that cannot be reached; elsewhere the call fails. */
 export function isNotConnected(status: number): boolean {
   return notConnected.has(status)
 }
 
-/** What a status tells about the backend; undefined when it is well. */
-export function failureOf(status: number): Failure | undefined {
-  // 403: it does not know this edge's certificate, and will refuse the next request too.
-  if (status === 503 || status === 403) return 'unreachable'
+/** Whether it does not know this edge's certificate, and will refuse the next request too. */
+export function isStranger({
+  status,
+  headers,
+}: Pick<BackendAnswer, 'status' | 'headers'>): boolean {
+  return status === 403 && headers.get(forwardHeaders.refused) === null
+}
+
+/** What an answer tells about the backend; undefined when it is well. */
+export function failureOf(answer: Pick<BackendAnswer, 'status' | 'headers'>): Failure | undefined {
+  const { status } = answer
+  if (status === 503 || isStranger(answer)) return 'unreachable'
   return status >= 500 && status !== errorKinds.deadline_exceeded.status ? 'fault' : undefined
 }
 
 /** Whether the backend says it did nothing for this request, so that another one may. */
-export function wasTurnedAway(status: number, body: ArrayBuffer): boolean {
-  if (status === 403) return true
+export function wasTurnedAway(
+  answer: Pick<BackendAnswer, 'status' | 'headers'>,
+  body: ArrayBuffer,
+): boolean {
+  if (isStranger(answer)) return true
+  const { status } = answer
   if (status !== 503 && status !== 429) return false
   try {
     const { error } = errorAnswer.parse(JSON.parse(new TextDecoder().decode(body)))
-    return turnedAway.has(error.code as ErrorCode)
+    const code = 'code' in error ? error.code : error.details.error_code
+    return turnedAway.has(code as ErrorCode)
   } catch {
     return false
   }

@@ -20,7 +20,7 @@ export interface KeyCheckParts {
 }
 
 /**
- * Lets requests with a valid API key that is allowed `scope` pass. An address that has sent too many others is answered
+ * Lets requests with a valid API key that is allowed `scope`, or any of several, pass. An address that has sent too many others is answered
  * 429 to all further ones, until the window is over; its valid keys go on working, since they may be somebody else's who
  * shares the address.
  * @param failures counts requests with keys that are not valid
@@ -29,9 +29,10 @@ export interface KeyCheckParts {
  */
 export function authenticate(
   { keys, now }: KeyCheckParts,
-  scope: Scope,
+  scope: Scope | readonly Scope[],
   failures: AddressWindow,
 ): EdgeMiddleware {
+  const wanted = typeof scope === 'string' ? [scope] : scope
   return async (c, next) => {
     const presented = presentedKey(c.req.raw.headers)
     if (presented === undefined) {
@@ -43,8 +44,11 @@ export function authenticate(
       throw isKeyFailure(error) ? brakeOr(error, call.address, now(), failures) : error
     })
     call.key = key
-    if (!key.scopes.includes(scope)) {
-      throw new ServiceError('forbidden_scope', `The API key lacks the scope ${scope}`)
+    if (!wanted.some((each) => key.scopes.includes(each))) {
+      throw new ServiceError(
+        'forbidden_scope',
+        `The API key lacks the scope ${wanted.join(' or ')}`,
+      )
     }
     await next()
   }

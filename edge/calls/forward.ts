@@ -2,6 +2,7 @@ import { startDeadline, type Deadline } from '../../shared/async/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { BackendAnswer, BackendBody, BackendReply, CallBackend } from '../backends/exchange.ts'
 import { affinityOf } from '../backends/hint.ts'
+import { isStranger } from '../backends/verdict.ts'
 import type { Granted } from '../limits/reservation.ts'
 import { timeLeft } from './call.ts'
 import type { EdgeContext, KeepAlive } from './context.ts'
@@ -63,6 +64,7 @@ export async function forward(
         client,
         requestId: call.requestId,
         keyId: call.key?.id ?? 'none',
+        keyScopes: call.key?.scopes ?? [],
         deadlineMs: leftMs,
         granted,
         ...message,
@@ -85,7 +87,7 @@ export async function forward(
 function refuseBadReply({ answer, ended }: BackendReply, message: ForwardedMessage): void {
   // workerd ends a broken chunked body as if it were whole; the backend's opinion of the rest does not matter.
   const bodyFailure = message.bodyFailure?.()
-  if (bodyFailure === undefined && answer.status !== 403) return
+  if (bodyFailure === undefined && !isStranger(answer)) return
   discardBody(answer)
   ended('left')
   if (bodyFailure !== undefined) throw bodyFailure

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { backendRequestHeaders } from './headers.ts'
 
-const request = { requestId: 'a-request', keyId: 'a-key-id', granted: {}, deadlineMs: 99.5 }
+const request = {
+  requestId: 'a-request',
+  keyScopes: ['text'] as const,
+  keyId: 'a-key-id',
+  granted: {},
+  deadlineMs: 99.5,
+}
 
 describe('backendRequestHeaders()', () => {
   it('passes on nothing of the client but what is wanted and what comes', () => {
@@ -18,6 +24,7 @@ describe('backendRequestHeaders()', () => {
       'content-type': 'text/plain',
       'x-request-id': 'a-request',
       'x-key-id': 'a-key-id',
+      'x-key-scopes': 'text',
       'x-deadline-ms': '100',
     })
   })

@@ -1,5 +1,6 @@
 import { shouldRetryHeader } from '../../shared/api/errors.ts'
 import { hasControlCharacters } from '../../shared/api/media-type.ts'
+import type { Scope } from '../../shared/api/scopes.ts'
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { BackendAnswer } from '../backends/exchange.ts'
@@ -25,6 +26,7 @@ interface ForwardedRequest {
   readonly client: Headers
   readonly requestId: string
   readonly keyId: string
+  readonly keyScopes: readonly Scope[]
   readonly deadlineMs: number
   readonly granted: Granted
   /** Replaces the client's, when the body was rewritten. */
@@ -45,6 +47,7 @@ export function backendRequestHeaders(request: ForwardedRequest): Readonly<Recor
   }
   headers[requestIdHeader] = request.requestId
   headers[forwardHeaders.keyId] = request.keyId
+  headers[forwardHeaders.keyScopes] = request.keyScopes.join(',')
   headers[forwardHeaders.deadlineMs] = String(Math.ceil(request.deadlineMs))
   const { tokens, images } = request.granted
   if (tokens !== undefined) headers[forwardHeaders.grantedTokens] = String(tokens)

@@ -13,6 +13,7 @@ const maxTokensPerImage = 1_024
 
 /** Tokens the chat template puts around the texts. */
 const templateTokens = 64
+const templateTokensPerMessage = 8
 
 /** What a request needs whose fields are known. A token of the tokenizer's is at least one byte of text. */
 export function knownDemand(fields: GenerateFields, images: number): Demand {
@@ -26,6 +27,25 @@ export function knownDemand(fields: GenerateFields, images: number): Demand {
 export const uploadDemand: Demand = {
   tokens: { least: 1, most: maxImages * maxTokensPerImage + templateTokens + assumedMaxTokens },
   images: { least: 1, most: maxImages },
+}
+
+/** How much a conversation holds and asks for, as far as it can be seen from outside. */
+export interface Extent {
+  /** Bytes of all texts, those of images left out; more rather than less. */
+  readonly textBytes: number
+  readonly images: number
+  readonly messages: number
+  readonly choices: number
+  readonly maxTokens: number | undefined
+}
+
+/** What a conversation needs as far as it could be looked over, or may need where it could not. */
+export function conversationDemand(extent: Extent | undefined): Demand {
+  if (extent === undefined) return { ...uploadDemand, images: { ...uploadDemand.images, least: 0 } }
+  const { textBytes, images, messages, choices, maxTokens = assumedMaxTokens } = extent
+  const template = templateTokens + messages * templateTokensPerMessage
+  const most = textBytes + template + images * maxTokensPerImage + choices * maxTokens
+  return { tokens: { least: 1, most }, images: { least: images, most: images } }
 }
 
 const encoder = new TextEncoder()

@@ -29,6 +29,10 @@ export const maxImages = 16
 /** Tokens of an image that is looked at in low detail: a quarter of the most, and half as fine in both directions. */
 export const maxLowDetailTokens = 256
 
+/** Messages of one conversation, and parts of one message: far more than people write, and quickly looked through. */
+export const maxTurns = 2_048
+export const maxParts = 256
+
 /** Characters of `prompt` and of `system_prompt`: no 131,072-token context holds more of any language. */
 export const maxPromptChars = 600_000
 

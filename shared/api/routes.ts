@@ -1,11 +1,14 @@
-import type { Scope } from './scopes.ts'
+import { type Scope, scopes } from './scopes.ts'
 
 interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
-  /** The scope an API key must have; null where no key is required. */
-  readonly scope: Scope | null
+  /** The scope an API key must have; of several, any. Null where no key is required. */
+  readonly scope: Scope | readonly Scope[] | null
 }
+
+/** Which of these a conversation needs is only known once it is read. */
+const asking = ['text', 'image', 'image_url'] as const
 
 /** The public routes, mounted by the edge (which forwards) and by the backend (which answers). */
 export const routes = {
@@ -13,6 +16,9 @@ export const routes = {
   text: { method: 'POST', path: '/generate/text', scope: 'text' },
   image: { method: 'POST', path: '/generate/image', scope: 'image' },
   imageUrl: { method: 'POST', path: '/generate/image_url', scope: 'image_url' },
+  chat: { method: 'POST', path: '/v1/chat/completions', scope: asking },
+  models: { method: 'GET', path: '/v1/models', scope: scopes },
+  model: { method: 'GET', path: '/v1/models/:id', scope: scopes },
 } as const satisfies Record<string, Route>
 
 const publicPaths = Object.values(routes).map(({ method, path }) => `${method} ${path}`)

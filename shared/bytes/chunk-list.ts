@@ -28,8 +28,13 @@ export class ChunkList {
   }
 
   join(): Uint8Array {
+    return joinChunks(this.all())
+  }
+
+  /** All there is, in pieces. */
+  all(): readonly Uint8Array[] {
     this.#closeBlock()
-    return joinChunks(this.#chunks)
+    return this.#chunks
   }
 
   #closeBlock(): void {

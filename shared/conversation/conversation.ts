@@ -51,6 +51,8 @@ export type ImageSource =
   | { readonly kind: 'file'; readonly bytes: Uint8Array }
   /** Where it can be fetched. */
   | { readonly kind: 'url'; readonly url: string }
+  /** The file as a data URI (RFC 2397), or its base64 alone. */
+  | { readonly kind: 'data_uri' | 'base64'; readonly text: string }
 
 /** All images of a conversation, in the order the model sees them. */
 export function imagesOf(turns: readonly Turn[]): ImagePart[] {

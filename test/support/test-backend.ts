@@ -181,6 +181,8 @@ export interface TestBackend {
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** A TLS connection with the client certificate, for bytes no HTTP client would send. */
   open(options?: { session?: Buffer }): Promise<TLSSocket>
+  /** As if the process were killed, but the next connection finds it again. */
+  cutConnections(): void
   stopServer(drain?: Drain): Promise<void>
   /** Ends the server and all connections to it. */
   stop(): Promise<void>
@@ -195,6 +197,7 @@ interface TestBackendOptions {
   readonly logRefusals?: boolean
   readonly maxConnections?: number
   readonly transport?: Transport
+  readonly fetchesImages?: boolean
   /** Bytes; unlimited unless given. */
   readonly uploadMemoryBytes?: number
   /** In place of the fakes; then the fakes in `TestBackend` see nothing. */
@@ -228,11 +231,19 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       certificates: () => [],
     },
     onClientCertificate: () => undefined,
+    model: () => ({
+      id: 'kimi-vl-nano',
+      aliases: ['kimi-vl'],
+      createdAt: 1_800_000_000,
+      contextTokens: 131_072,
+      imageTokens: 1_024,
+    }),
     generate: {
       describe,
       images: {
         transport:
           options.transport ?? (() => Promise.reject(new Error('There is no network here'))),
+        enabled: options.fetchesImages ?? true,
       },
       streaming: {
         after: options.after ?? realAfter,
@@ -263,6 +274,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
         )
         socket.once('error', reject)
       }),
+    cutConnections: () => server.closeAllConnections(),
     stopServer: (drain = { drainMs: 10_000, hurry: never }) => stopServer(server, running, drain),
     async stop() {
       await agent.destroy()

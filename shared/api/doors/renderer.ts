@@ -1,8 +1,27 @@
 import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
+import type { Asked } from '../../conversation/conversation.ts'
 import type { ServiceError } from '../errors.ts'
 
+/** What is known of an answer before it begins, for those who word it. */
+export interface AnswerFacts {
+  readonly requestId: string
+  /** Name of the model that answers. */
+  readonly model: string
+  /** Seconds since 1970. */
+  readonly createdAt: number
+}
+
+/** A request of a door, translated. */
+export interface Asking {
+  readonly asked: Asked
+  readonly stream: boolean
+  /** Name of the model that is wanted; any unless given. */
+  readonly model: string | undefined
+  readonly renderer: (facts: AnswerFacts) => Renderer
+}
+
 /** One choice of a whole answer. */
-interface WholeChoice extends Ending {
+export interface WholeChoice extends Ending {
   readonly text: string
   /** Empty unless asked for. */
   readonly logprobs: readonly SampledLogprob[]

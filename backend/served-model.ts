@@ -1,0 +1,26 @@
+import { basename } from 'node:path'
+import type { BackendConfig } from './config.ts'
+import type { ServedModel } from './http/models.ts'
+import { readModelConfig } from './model/config/model-config.ts'
+import { readPreprocessorConfig } from './model/config/preprocessor-config.ts'
+
+/**
+ * What clients are told of the model.
+ * @param name its path or its name on the hub, as configured
+ * @throws {CheckpointError} when its files cannot be used
+ */
+export async function readServedModel(
+  name: string,
+  { model, modelAliases }: Pick<BackendConfig, 'model' | 'modelAliases'>,
+): Promise<ServedModel> {
+  const { text_config: text } = await readModelConfig(model.checkpointDir)
+  const { inTokenLimit, mergeSize } = await readPreprocessorConfig(model.checkpointDir)
+  const id = basename(name)
+  return {
+    id,
+    aliases: modelAliases.filter((alias) => alias !== id),
+    createdAt: Math.floor(Date.now() / 1_000),
+    contextTokens: text.max_position_embeddings,
+    imageTokens: inTokenLimit / mergeSize ** 2,
+  }
+}

@@ -1,0 +1,114 @@
+import { parseJsonBytes } from '../../shared/api/parse-json.ts'
+import { imageAffinity, imageHeadBytes, textAffinity } from '../backends/affinity.ts'
+import type { Extent } from '../limits/demand.ts'
+import { peekedBytes } from './peek-head.ts'
+
+export interface ConversationPeek extends Extent {
+  /** What it begins with. */
+  readonly firstText: string | undefined
+}
+
+type Counts = {
+  -readonly [Name in 'textBytes' | 'images' | 'messages' | 'firstText']: ConversationPeek[Name]
+}
+
+/** The types of parts that hold an image, in all APIs. */
+const imageTypes: ReadonlySet<unknown> = new Set(['image_url', 'input_image', 'image'])
+
+/** The fields that hold what was said. */
+const textFields: ReadonlySet<string> = new Set([
+  'content',
+  'text',
+  'input',
+  'instructions',
+  'system',
+])
+
+/** How APIs call the longest answer. The first that is there counts. */
+const limitFields = ['max_completion_tokens', 'max_output_tokens', 'max_tokens']
+
+/**
+ * Looks over a request without judging it: what is odd, the backend will say.
+ * @returns undefined when it makes no sense
+ */
+export function peekConversation(json: Uint8Array): ConversationPeek | undefined {
+  const body = parsed(json)
+  if (typeof body !== 'object' || body === null) return undefined
+  const counts: Counts = { textBytes: 0, images: 0, messages: 0, firstText: undefined }
+  count(body, '', counts)
+  const fields = body as Readonly<Record<string, unknown>>
+  const limits = limitFields.map((name) => countOf(fields[name]))
+  return {
+    ...counts,
+    choices: countOf(fields['n']) ?? 1,
+    maxTokens: limits.find((limit) => limit !== undefined),
+  }
+}
+
+function parsed(json: Uint8Array): unknown {
+  try {
+    return parseJsonBytes(json)
+  } catch {
+    return undefined
+  }
+}
+
+function count(value: unknown, field: string, counts: Counts): void {
+  if (typeof value === 'string') {
+    if (field === 'data' || value.startsWith('data:')) return
+    counts.textBytes += encoder.encode(value).byteLength
+    if (textFields.has(field)) counts.firstText ??= value
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  if ('role' in value) counts.messages += 1
+  if ('type' in value && imageTypes.has(value.type)) counts.images += 1
+  // Items of a list are what the list is.
+  const isList = Array.isArray(value)
+  for (const [name, each] of Object.entries(value) as [string, unknown][]) {
+    count(each, isList ? field : name, counts)
+  }
+}
+
+function countOf(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : undefined
+}
+
+const encoder = new TextEncoder()
+
+/** What stands before the base64 of an image, in data URIs and by itself. */
+const imageStarts = [';base64,', '"data":"', '"data": "']
+
+/** Characters of base64 that hold as many bytes of an image as are looked at. */
+const headChars = Math.ceil(imageHeadBytes / 3) * 4
+
+/**
+ * What questions about one image, or conversations with one beginning, have in common. An image is named as in an upload,
+ * so that both meet the same backend.
+ * @param head the beginning of the body
+ */
+export function conversationAffinity(
+  head: Uint8Array,
+  peek: ConversationPeek | undefined,
+): string | undefined {
+  const text = latin1.decode(head.subarray(0, peekedBytes))
+  const start = imageStarts
+    .map((mark) => ({ at: text.indexOf(mark), mark }))
+    .find(({ at }) => at >= 0)
+  if (start !== undefined) {
+    const from = start.at + start.mark.length
+    const bytes = decoded(text.slice(from, from + headChars))
+    if (bytes !== undefined) return imageAffinity(bytes)
+  }
+  return peek?.firstText === undefined ? undefined : textAffinity({ prompt: peek.firstText })
+}
+
+const latin1 = new TextDecoder('latin1')
+
+/** Base64 up to where it ends; undefined for what is none. */
+function decoded(text: string): Uint8Array | undefined {
+  const [data = ''] = /^[A-Za-z0-9+/]*/.exec(text) ?? []
+  const whole = data.length < headChars ? data.length - (data.length % 4) : headChars
+  if (whole === 0) return undefined
+  return Uint8Array.from(atob(data.slice(0, whole)), (character) => character.charCodeAt(0))
+}

@@ -1,0 +1,63 @@
+import { ChunkList } from '../../shared/bytes/chunk-list.ts'
+import { type ClientBody, clientLeft, heldBody } from './client-body.ts'
+
+/** Bytes of a body that is read whole before it is sent on: it can then go to another backend if one fails. */
+export const smallBodyBytes = 1024 * 1024
+
+/** Bytes of a larger one that are read at least, in whole pieces, to see what it holds; the rest passes through. */
+export const peekedBytes = 64 * 1024
+
+export interface PeekedBody {
+  /** Still whole. */
+  readonly body: ClientBody
+  /** Its beginning, or all of it. */
+  readonly head: Uint8Array
+  readonly isWhole: boolean
+}
+
+/** Looks at the beginning of a body. @throws {ServiceError} why it broke */
+export async function peekHead(body: ClientBody): Promise<PeekedBody> {
+  const { stream, length = Infinity } = body
+  if (stream instanceof Uint8Array) return { body, head: stream, isWhole: true }
+  const wanted = length <= smallBodyBytes ? Infinity : peekedBytes
+  const { head, ended } = await readHead(stream, wanted).catch((cause: unknown) => {
+    throw body.failure() ?? clientLeft(cause)
+  })
+  if (ended) return { body: heldBody(head), head, isWhole: true }
+  return { body: { ...body, stream: withHead(head, stream) }, head, isWhole: false }
+}
+
+async function readHead(
+  source: AsyncIterator<Uint8Array>,
+  wantedBytes: number,
+): Promise<{ head: Uint8Array; ended: boolean }> {
+  const head = new ChunkList()
+  for (let bytes = 0; bytes < wantedBytes;) {
+    const next = await source.next()
+    if (next.done === true) return { head: head.join(), ended: true }
+    // Kept beyond the next piece.
+    head.push(next.value.slice())
+    bytes += next.value.byteLength
+  }
+  return { head: head.join(), ended: false }
+}
+
+async function* withHead(
+  head: Uint8Array,
+  source: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let ended = false
+  try {
+    yield head
+    for (;;) {
+      const next = await source.next()
+      if (next.done === true) {
+        ended = true
+        return
+      }
+      yield next.value
+    }
+  } finally {
+    if (!ended) await source.return?.()
+  }
+}

@@ -1,0 +1,35 @@
+import { maxUploadBytes } from '../../../shared/api/limits.ts'
+import { passClientBody, sendableBody } from '../../body/client-body.ts'
+import { mediaTypeOf } from '../../body/media-type.ts'
+import { conversationAffinity, peekConversation } from '../../body/peek-conversation.ts'
+import { peekHead } from '../../body/peek-head.ts'
+import type { WebBody } from '../../body/web-pieces.ts'
+import type { ReadCall } from '../../calls/run-call.ts'
+import { conversationDemand } from '../../limits/demand.ts'
+
+export interface ConversationParts {
+  /** Makes a web stream that the platform sends well. */
+  readonly webBody: WebBody
+}
+
+/**
+ * A conversation as JSON, through whichever door: bytes pass through as they are, and are parsed and judged once, by the
+ * backend. What it may need, and which backend suits, is only estimated here.
+ */
+export function readConversation(path: string, { webBody }: ConversationParts): ReadCall {
+  return async (c) => {
+    mediaTypeOf(c.req.raw.headers, ['application/json'])
+    const { body, head, isWhole } = await peekHead(passClientBody(c, maxUploadBytes))
+    const peek = isWhole ? peekConversation(head) : undefined
+    return {
+      demand: conversationDemand(peek),
+      message: () => ({
+        path,
+        body: sendableBody(c, body, webBody),
+        contentLength: body.length,
+        affinity: conversationAffinity(head, peek),
+        bodyFailure: body.failure,
+      }),
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import * as z from 'zod'
+import type { Part, Turn } from '../../conversation/conversation.ts'
+import { atMost } from '../at-most.ts'
+import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
+import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
+import type { Asking } from '../doors/renderer.ts'
+import {
+  type Ignorable,
+  isEmptyList,
+  isOneOf,
+  never,
+  refuseUnsupported,
+  unsupported,
+} from '../doors/unsupported.ts'
+import { maxParts, maxTurns } from '../limits.ts'
+import { parseFields } from '../request.ts'
+import { topLogprobsNeedLogprobs } from '../sampling-fields.ts'
+import { chatRenderer } from './render.ts'
+
+const textPart = z.object({ type: z.literal('text'), text: z.string() })
+/** What an assistant said instead of an answer. */
+const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })
+const imagePart = z.object({
+  type: z.literal('image_url'),
+  image_url: z.preprocess(
+    (value) => (typeof value === 'string' ? { url: value } : value),
+    z.object({ url: z.string().min(1), detail: z.enum(['low', 'high', 'auto']).nullish() }),
+  ),
+})
+/** Known, and refused by name. */
+const otherPart = z.object({ type: z.enum(['input_audio', 'file', 'video_url']) })
+
+const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart, otherPart])
+
+/** A text alone is one part; null stands in answers that called a tool. */
+const content = z.preprocess(
+  (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : (value ?? [])),
+  atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
+)
+
+const message = z.object({
+  role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
+  content: content.optional(),
+  tool_calls: z.unknown().optional(),
+  function_call: z.unknown().optional(),
+  audio: z.unknown().optional(),
+})
+
+/** `POST /v1/chat/completions`. Unknown fields are ignored. */
+const chatFields = z
+  .object({
+    ...doorFields,
+    messages: atMost(maxTurns, `at most ${maxTurns} messages are allowed`).pipe(
+      z.array(message).min(1),
+    ),
+    max_tokens: tokenLimit,
+    max_completion_tokens: tokenLimit,
+    stream_options: z.object({ include_usage: z.boolean().nullish() }).optional(),
+  })
+  .check(topLogprobsNeedLogprobs)
+
+const ignorable: Ignorable = {
+  tools: isEmptyList,
+  functions: isEmptyList,
+  tool_choice: isOneOf('none', 'auto'),
+  function_call: isOneOf('none', 'auto'),
+  audio: never,
+  store: isOneOf(false),
+  prediction: never,
+  web_search_options: never,
+  moderation: never,
+  modalities: (value) => Array.isArray(value) && value.every((each) => each === 'text'),
+  reasoning_effort: isOneOf('none'),
+  response_format: (value) => (value as { readonly type?: unknown }).type === 'text',
+}
+
+/** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
+export function readChatRequest(body: unknown): Asking {
+  refuseUnsupported(body, ignorable)
+  const fields = parseFields(chatFields, body)
+  const turns = fields.messages.map(turnOf)
+  checkTurns(turns, 'messages')
+  const { n: choices, logprobs: withLogprobs } = fields
+  const withUsage = fields.stream_options?.include_usage === true
+  return {
+    asked: {
+      turns,
+      ...rulesOf(fields),
+      maxTokens: fields.max_completion_tokens ?? fields.max_tokens,
+    },
+    stream: fields.stream,
+    model: fields.model,
+    renderer: (facts) => chatRenderer({ ...facts, choices, withLogprobs, withUsage }),
+  }
+}
+
+function turnOf(sent: z.infer<typeof message>, index: number): Turn {
+  const place = `messages.${index}`
+  const { role } = sent
+  if (role === 'tool' || role === 'function') throw unsupported(`${place}.role`)
+  refuseUnsupported(
+    sent,
+    { tool_calls: isEmptyList, function_call: never, audio: never },
+    `${place}.`,
+  )
+  const parts = (sent.content ?? []).map((each, at) => partOf(each, `${place}.content.${at}`))
+  return { role: role === 'developer' ? 'system' : role, parts }
+}
+
+function partOf(sent: z.infer<typeof part>, place: string): Part {
+  switch (sent.type) {
+    case 'text':
+      return { type: 'text', text: sent.text }
+    case 'refusal':
+      return { type: 'text', text: sent.refusal }
+    case 'image_url': {
+      const { url, detail } = sent.image_url
+      const param = `${place}.image_url`
+      return { type: 'image', source: linkedImage(url), detail: detailOf(detail), param }
+    }
+    case 'input_audio':
+    case 'file':
+    case 'video_url':
+      throw unsupported(`${place}.type`, `${sent.type} parts are not supported here`)
+  }
+}

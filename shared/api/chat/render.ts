@@ -1,0 +1,121 @@
+import type { AnswerFacts, Renderer, WholeChoice } from '../doors/renderer.ts'
+import type { Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
+import type { AnswerUsage } from '../events.ts'
+import { heartbeatText } from '../sse.ts'
+import { chatErrors } from './error-form.ts'
+
+interface ChatOptions extends AnswerFacts {
+  /** Answers asked for. */
+  readonly choices: number
+  /** Whether log probabilities were asked for. */
+  readonly withLogprobs: boolean
+  /** Whether a stream ends with what it used. */
+  readonly withUsage: boolean
+}
+
+/** Answers as OpenAI's chat completions give them. What is ours besides stands in objects, where no client minds it. */
+export function chatRenderer(options: ChatOptions): Renderer {
+  const { requestId, model, createdAt, withLogprobs } = options
+  const head = { id: `chatcmpl-${requestId}`, created: createdAt, model }
+  return {
+    headerDelayMs: 5_000,
+    heartbeat: heartbeatText,
+    whole: ({ choices, usage, timings }) => ({
+      ...head,
+      object: 'chat.completion',
+      choices: choices.map((choice, index) => wholeChoice(choice, index, withLogprobs)),
+      usage: chatUsage(usage),
+      service_tier: 'default',
+      timings: chatTimings(timings, choices),
+      request_id: requestId,
+    }),
+    event: (event) =>
+      chunksOf(event, options)
+        .map((chunk) =>
+          typeof chunk === 'string' ? chunk : `data: ${JSON.stringify({ ...head, ...chunk })}\n\n`,
+        )
+        .join(''),
+    failure: (error) => chatErrors.streamed(error, requestId, ''),
+  }
+}
+
+function wholeChoice(
+  { text, logprobs, ...ending }: WholeChoice,
+  index: number,
+  withLogprobs: boolean,
+) {
+  return {
+    index,
+    message: { role: 'assistant', content: text, refusal: null, annotations: [] },
+    logprobs: withLogprobs ? chatLogprobs(logprobs) : null,
+    finish_reason: finishReason(ending),
+  }
+}
+
+/** The chunks of one event, without what they all begin with; a text is sent as it is. */
+function chunksOf(
+  event: GenerationEvent,
+  { choices, withUsage }: ChatOptions,
+): readonly (string | object)[] {
+  const object = 'chat.completion.chunk'
+  const rest = withUsage ? { usage: null } : {}
+  const chunk = (index: number, delta: object, reason: string | null, logprobs: object | null) => ({
+    object,
+    choices: [{ index, delta, logprobs, finish_reason: reason }],
+    ...rest,
+  })
+  switch (event.type) {
+    case 'queued': {
+      const delta = { role: 'assistant', content: '', refusal: null }
+      const openings = Array.from({ length: choices }, (_, index) =>
+        chunk(index, delta, null, null),
+      )
+      return [`: queued ${event.position}\n\n`, ...openings]
+    }
+    case 'delta': {
+      const logprobs = event.logprobs === undefined ? null : chatLogprobs(event.logprobs)
+      return [chunk(event.index, { content: event.text }, null, logprobs)]
+    }
+    case 'end': {
+      const endings = event.endings.map((ending, index) =>
+        chunk(index, {}, finishReason(ending), null),
+      )
+      const timings = chatTimings(event.timings, event.endings)
+      const last = { ...endings.at(-1), timings }
+      const usage = { object, choices: [], usage: chatUsage(event.usage) }
+      return [...endings.slice(0, -1), last, ...(withUsage ? [usage] : []), 'data: [DONE]\n\n']
+    }
+  }
+}
+
+function finishReason({ reason }: Ending): 'stop' | 'length' {
+  return reason === 'stop' ? 'stop' : 'length'
+}
+
+/** With the one ending that the door has no word for. */
+function chatTimings(timings: Timings, endings: readonly Ending[]) {
+  const isLate = endings.some(({ reason }) => reason === 'timeout')
+  return isLate ? { ...timings, ended_by: 'timeout' } : timings
+}
+
+function chatUsage(usage: AnswerUsage) {
+  return {
+    prompt_tokens: usage.prompt_tokens,
+    completion_tokens: usage.completion_tokens,
+    total_tokens: usage.prompt_tokens + usage.completion_tokens,
+    prompt_tokens_details: { cached_tokens: usage.cached_tokens, image_tokens: usage.image_tokens },
+    completion_tokens_details: { reasoning_tokens: 0 },
+  }
+}
+
+function chatLogprobs(sampled: readonly SampledLogprob[]) {
+  const content = sampled.map(({ top, ...token }) => ({
+    ...tokenOf(token),
+    top_logprobs: top.map(tokenOf),
+  }))
+  return { content, refusal: null }
+}
+
+function tokenOf({ token, logprob, bytes }: Omit<SampledLogprob, 'top'>) {
+  return { token, bytes: Array.from(bytes), logprob }
+}

@@ -1,0 +1,44 @@
+import {
+  type ImageDetail,
+  imagesOf,
+  type ImageSource,
+  type Turn,
+} from '../../conversation/conversation.ts'
+import { ServiceError } from '../errors.ts'
+import { maxImages } from '../limits.ts'
+import { unsupported } from './unsupported.ts'
+
+/**
+ * What holds for every conversation, whichever door it came through.
+ * @param param the field its messages came in
+ * @throws {ServiceError} `too_many_images`, `unsupported_field` for an answer that is to be continued, `invalid_field`
+ */
+export function checkTurns(turns: readonly Turn[], param: string): void {
+  const images = imagesOf(turns)
+  if (images.length > maxImages) {
+    const message = `At most ${maxImages} images are allowed in one request, received ${images.length}`
+    throw new ServiceError('too_many_images', message, { param })
+  }
+  for (const { role, parts } of turns) {
+    const image = parts.find((part) => part.type === 'image')
+    if (image === undefined || role === 'user') continue
+    const message = `${image.param}: images are looked at in messages of the user only`
+    throw new ServiceError('invalid_field', message, { param: image.param })
+  }
+  if (turns.at(-1)?.role === 'assistant') {
+    throw unsupported(
+      param,
+      'the last message is the assistant’s, and continuing it is not supported',
+    )
+  }
+}
+
+/** What a link to an image says: where to fetch it, or the image itself. */
+export function linkedImage(link: string): ImageSource {
+  return /^https?:/i.test(link) ? { kind: 'url', url: link } : { kind: 'data_uri', text: link }
+}
+
+/** `auto` and `original` are as close as `high`: there is nothing in between. */
+export function detailOf(detail: string | null | undefined): ImageDetail {
+  return detail === 'low' ? 'low' : 'high'
+}

@@ -1,0 +1,28 @@
+import * as z from 'zod'
+import type { Asked } from '../../conversation/conversation.ts'
+import { samplingFields, samplingOf } from '../sampling-fields.ts'
+
+/** Fields that all doors share, under the names that most of them have for them; some are ours, and taken everywhere. */
+export const doorFields = {
+  model: z.string().optional(),
+  stream: z.boolean().default(false),
+  ...samplingFields,
+  timeout_ms: z.int().min(1).optional(),
+  priority: z.enum(['interactive', 'batch']).default('interactive'),
+}
+
+export const tokenLimit = z.int().min(1).optional()
+
+/** Everything of a conversation but its turns and its length. */
+export function rulesOf(
+  fields: z.infer<z.ZodObject<typeof doorFields>>,
+): Omit<Asked, 'turns' | 'maxTokens'> {
+  return {
+    sampling: samplingOf(fields),
+    stop: fields.stop,
+    choices: fields.n,
+    topLogprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : undefined,
+    timeoutMs: fields.timeout_ms,
+    priority: fields.priority,
+  }
+}

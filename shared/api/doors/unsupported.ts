@@ -1,0 +1,28 @@
+import { ServiceError } from '../errors.ts'
+
+/** Field -> whether a value of it changes nothing here, and may be ignored. */
+export type Ignorable = Readonly<Record<string, (value: unknown) => boolean>>
+
+/**
+ * Refuses what would change the meaning of an answer and cannot be honoured. Null counts as not sent.
+ * @throws {ServiceError} `unsupported_field`, naming the first such field
+ */
+export function refuseUnsupported(body: unknown, ignorable: Ignorable, place = ''): void {
+  if (typeof body !== 'object' || body === null) return
+  for (const [field, isHarmless] of Object.entries(ignorable)) {
+    const value = Object.hasOwn(body, field) ? body[field as keyof typeof body] : undefined
+    if (value != null && !isHarmless(value)) throw unsupported(`${place}${field}`)
+  }
+}
+
+export function unsupported(param: string, what = 'this is not supported here'): ServiceError {
+  return new ServiceError('unsupported_field', `${param}: ${what}`, { param })
+}
+
+export const never = (): boolean => false
+
+export const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
+
+export function isOneOf(...values: readonly unknown[]): (value: unknown) => boolean {
+  return (value) => values.includes(value)
+}
