@@ -1,11 +1,12 @@
+import type { Report } from '../../shared/progress/progress.ts'
 import type { TokenBytes } from '../model/config/tokenizer-file.ts'
 import type { Model } from '../model/model.ts'
 import { JobServer } from './job-server.ts'
 import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
 
-/** Loads a model; `onProgress` gets texts for people. What is half done when `signal` aborts is removed. */
+/** Loads a model; `onProgress` gets texts for people, and numbers. What is half done when `signal` aborts is removed. */
 type LoadModel = (
-  options: InferenceInit['model'] & { onProgress: (text: string) => void; signal: AbortSignal },
+  options: InferenceInit['model'] & { onProgress: Report; signal: AbortSignal },
 ) => Promise<Model>
 
 /** Reads the texts of the model's tokens. */
@@ -59,7 +60,7 @@ async function serve(
   signal: AbortSignal,
 ): Promise<JobServer | undefined> {
   try {
-    const onProgress = (text: string) => send({ type: 'progress', text })
+    const onProgress: Report = (text, _passing, amount) => send({ type: 'progress', text, amount })
     const model = await load({ ...init.model, onProgress, signal })
     const tokens = await loadTokens?.(init.model.checkpointDir)
     return new JobServer({ model, tokens, settings: init.engine, send })
