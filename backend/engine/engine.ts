@@ -37,7 +37,7 @@ interface EngineOptions extends Partial<StepLimits> {
   readonly model: Model
   /** The texts of tokens, for jobs with a format; without it there can be none. */
   readonly vocabulary?: Vocabulary | undefined
-  /** Most jobs that may wait for a slot. */
+  /** The most jobs that may wait for a slot. */
   readonly queueLimit: number
   /** Without it nothing is limited or cached. */
   readonly caches?: CacheLimits

@@ -13,9 +13,8 @@ type LoadModel = (
 type LoadTokens = (modelFolder: string) => Promise<TokenBytes>
 
 /**
- * Makes this process an inference process: it loads on `init`, serves jobs, and ends on `close` or when its parent
- * is gone, or on an error that nothing catches. Terminal signals are left to the parent, which lets running answers end
- * first.
+ * Makes this process an inference process: it loads on `init`, serves jobs, and ends on `close`, when its parent is
+ * gone, or on an uncaught error. Terminal signals are left to the parent, which lets running answers finish first.
  * @param loadTokens without it no job may have a format
  */
 export function runChild(load: LoadModel, loadTokens?: LoadTokens): void {

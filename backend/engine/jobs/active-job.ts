@@ -37,7 +37,7 @@ export class ActiveJob {
   readonly estimatedWork: number
   readonly #imageTokenId: number
   readonly #openRule: (() => TokenRule) | undefined
-  /** By `now`; the answer ends there with what it has. */
+  /** On the clock of `now`; the answer ends then with what it has. */
   readonly #deadlineMs: number
   readonly #answer: Answer
   /** Indexed by choice. */

@@ -29,7 +29,7 @@ interface Owner {
   addToken(choice: number, sampled: Sampled): void
   /** Tokens that a choice may still have; 0 or less when it has all. */
   tokensLeft(choice: number): number
-  /** A choice has ended with an answer. */
+  /** Called when a choice has ended with an answer. */
   finishChoice(choice: number, finishReason: FinishReason): void
   /** Ends all choices with an error. */
   fail(error: Error): void

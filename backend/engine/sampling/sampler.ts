@@ -9,7 +9,7 @@ import { choiceSeed, createRandom } from './random.ts'
 import { penaltiesOf } from './token-penalties.ts'
 import { AnyText, type TokenRule } from './token-rule.ts'
 
-/** A token, and how likely it was when that is asked for. */
+/** A token, and on request its probability. */
 export interface Sampled extends Settled {
   readonly logprobs?: SampledLogprobs | undefined
 }
@@ -34,7 +34,7 @@ export type SamplerJob = Pick<
  * probability. The rule may put another token in its place.
  *
  * The sampler throws ServiceError `internal` when a logit that counts is not finite.
- * @param imageTokenId placeholders in the prompt are no text to be repeated
+ * @param imageTokenId placeholders in the prompt do not count as text for the repetition penalty
  * @param rule says which tokens may be picked: any text unless given
  */
 export function createSampler(
