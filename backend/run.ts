@@ -33,6 +33,7 @@ import { aliveAnswer } from '../shared/api/readiness.ts'
 import { probeRoutes } from '../shared/api/routes.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
+import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { readServedModel } from './served-model.ts'
@@ -40,11 +41,12 @@ import { createBackendMetrics, type BackendMetrics } from './metrics/backend-met
 import { createTaskPool, type TaskPool } from './processor/task-pool.ts'
 import { WarmUp } from './warm-up/warm-up.ts'
 
-/** Milliseconds the inference process may take to end, once all answers are done. */
+/** Milliseconds the inference process may take to end once all answers are done. */
 const inferenceCloseMs = 700
 
-// Each a program of its own.
+// Each of these is a separate program.
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const compileWorker = fileURLToPath(new URL('./grammar/compile/compile-worker.ts', import.meta.url))
 const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
 const imageProcess = fileURLToPath(
   new URL('./processor/image-process/image-process.ts', import.meta.url),
@@ -52,10 +54,10 @@ const imageProcess = fileURLToPath(
 
 const now = () => performance.now()
 
-/** As many as a JavaScript API tells apart in one draw: 48 bits. */
+/** The range of crypto.randomInt: 48 bits. */
 const randomSeed = () => randomInt(2 ** 48 - 1)
 
-/** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
+/** Settings → inference process and processor → server, which listens at once and serves once the model is loaded. */
 async function run(output: LogSink): Promise<void> {
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
@@ -66,7 +68,7 @@ async function run(output: LogSink): Promise<void> {
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
-  for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
+  for (const slip of slips) log.warn(slip, 'a variable that nothing reads')
   const certificates = new CertificateWatch({
     use: 'server',
     identity: tls,
@@ -126,7 +128,7 @@ async function run(output: LogSink): Promise<void> {
         hosts: config.imageHosts,
         enabled: config.fetchesImages,
       },
-      streaming: { after, heartbeatMs },
+      streaming: { after, now, heartbeatMs },
     },
     model: () => served,
   })
@@ -149,18 +151,20 @@ async function run(output: LogSink): Promise<void> {
 
   await serveMetrics(config.metrics, health, metrics, log)
   tasks = createTasks(config)
+  const { tenantWeights } = config.engine
+  const formats = createFormatCompiler({ worker: compileWorker, tenantWeights })
   const loading = loadProcessor(config.model.checkpointDir, tasks)
   const stopping = onStopRequest(output, async (hurry) => {
     service?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
-    await Promise.allSettled([inference.close(), processor, web.close()])
+    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
   })
   try {
     const [processor] = await Promise.all([loading, inference.ready()])
     const { defaultMaxTokens } = config
-    const parts = { processor, engine: inference, now, randomSeed, defaultMaxTokens }
+    const parts = { processor, formats, engine: inference, now, randomSeed, defaultMaxTokens }
     const describe = createDescriber(parts)
     const onFailure = (problem: Error) =>
       log.error({ detail: textOf(problem) }, 'test generation failed')
@@ -168,7 +172,7 @@ async function run(output: LogSink): Promise<void> {
     void service.warmUp.begin()
     await unlessAborted(service.warmUp.passedOnce, stopping)
   } catch (error) {
-    // Stopped while loading: that is how it was meant to end.
+    // Stopped while loading, which is not a failure.
     if (stopping.aborted) return
     throw error
   }
@@ -230,8 +234,8 @@ function readinessOf(inference: InferenceState, isProven: boolean): Readiness {
 
 /**
  * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second
- * request tells it to hurry.
- * @returns aborted from then on
+ * request makes it hurry.
+ * @returns a signal that is aborted from then on
  */
 function onStopRequest(output: LogSink, stop: (hurry: AbortSignal) => Promise<void>): AbortSignal {
   const requested = new AbortController()
@@ -256,7 +260,7 @@ const output = openStandardOutput()
 try {
   await run(output)
 } catch (error) {
-  // What was started ends by itself when this process is gone.
+  // The processes started here end by themselves when this one is gone.
   sayError(textOf(error))
   await exitAfter(output, 1)
 }
