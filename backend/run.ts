@@ -22,6 +22,7 @@ import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
+import { unlessAborted } from '../shared/async/unless-aborted.ts'
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
@@ -29,6 +30,7 @@ import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { readServedModel } from './served-model.ts'
 import { createTaskPool } from './processor/task-pool.ts'
+import { WarmUp } from './warm-up/warm-up.ts'
 
 /** Milliseconds the inference process may take to end, once all answers are done. */
 const inferenceCloseMs = 700
@@ -65,16 +67,20 @@ async function run(output: LogSink): Promise<void> {
   })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
+  let service: { readonly describe: Describe; readonly warmUp: WarmUp } | undefined
   const inference = createInference({
     entry: inferenceEntry,
     init: { model: config.model, engine: config.engine },
     environment: process.env,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
+    // At the first start there is more to wait for.
+    onReady: () => void service?.warmUp.begin(),
   })
 
   const served = await readServedModel(settings.model.checkpointDir, config)
-  let describe: Describe | undefined
+  const isLoaded = () => service !== undefined && inference.state() === 'ready'
+  const isProven = () => isLoaded() && service?.warmUp.passed === true
   const app = createBackendApp({
     running,
     log,
@@ -84,13 +90,17 @@ async function run(output: LogSink): Promise<void> {
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
       readiness: () =>
-        running.closing ? 'shutting_down' : readinessOf(inference.state(), describe !== undefined),
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), isProven()),
+      isLoaded,
+      isProven,
+      startUp: () => inference.startUp(),
       snapshot: () => inference.snapshot(),
+      certificatesAreValid: () => certificates.isValid(),
       certificates: () => certificates.report(),
     },
     generate: {
       describe: (request, signal) => {
-        if (describe !== undefined) return describe(request, signal)
+        if (service !== undefined) return service.describe(request, signal)
         throw new ServiceError('model_loading', 'The model is still loading')
       },
       images: {
@@ -98,7 +108,7 @@ async function run(output: LogSink): Promise<void> {
         hosts: config.imageHosts,
         enabled: config.fetchesImages,
       },
-      streaming: { after, heartbeatMs },
+      streaming: { after, now, heartbeatMs },
     },
     model: () => served,
   })
@@ -121,6 +131,7 @@ async function run(output: LogSink): Promise<void> {
 
   const loading = loadProcessor(config)
   const stopping = onStopRequest(output, async (hurry) => {
+    service?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
@@ -129,7 +140,13 @@ async function run(output: LogSink): Promise<void> {
   try {
     const [processor] = await Promise.all([loading, inference.ready()])
     const { defaultMaxTokens } = config
-    describe = createDescriber({ processor, engine: inference, now, randomSeed, defaultMaxTokens })
+    const parts = { processor, engine: inference, now, randomSeed, defaultMaxTokens }
+    const describe = createDescriber(parts)
+    const onFailure = (problem: Error) =>
+      log.error({ detail: textOf(problem) }, 'test generation failed')
+    service = { describe, warmUp: new WarmUp({ describe, after, onFailure }) }
+    void service.warmUp.begin()
+    await unlessAborted(service.warmUp.passedOnce, stopping)
   } catch (error) {
     // Stopped while loading: that is how it was meant to end.
     if (stopping.aborted) return
@@ -158,10 +175,10 @@ async function loadProcessor(config: BackendConfig): Promise<Processor> {
   }
 }
 
-function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
+function readinessOf(inference: InferenceState, isProven: boolean): Readiness {
   switch (inference) {
     case 'ready':
-      return loaded ? 'ready' : 'model_loading'
+      return isProven ? 'ready' : 'model_loading'
     case 'loading':
     case 'failed':
       return 'model_loading'

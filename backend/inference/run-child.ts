@@ -1,10 +1,11 @@
+import type { Report } from '../../shared/progress/progress.ts'
 import type { Model } from '../model/model.ts'
 import { JobServer } from './job-server.ts'
 import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
 
-/** Loads a model; `onProgress` gets texts for people. What is half done when `signal` aborts is removed. */
+/** Loads a model; `onProgress` gets texts for people, and numbers. What is half done when `signal` aborts is removed. */
 type LoadModel = (
-  options: InferenceInit['model'] & { onProgress: (text: string) => void; signal: AbortSignal },
+  options: InferenceInit['model'] & { onProgress: Report; signal: AbortSignal },
 ) => Promise<Model>
 
 /**
@@ -54,7 +55,7 @@ async function serve(
   signal: AbortSignal,
 ): Promise<JobServer | undefined> {
   try {
-    const onProgress = (text: string) => send({ type: 'progress', text })
+    const onProgress: Report = (text, _passing, amount) => send({ type: 'progress', text, amount })
     const model = await load({ ...init.model, onProgress, signal })
     return new JobServer({ model, settings: init.engine, send })
   } catch (error) {

@@ -177,6 +177,7 @@ export interface TestBackend {
   readonly engine: FakeEngine
   readonly logLines: Record<string, unknown>[]
   readiness: Readiness
+  certificatesAreValid: boolean
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** A TLS connection with the client certificate, for bytes no HTTP client would send. */
   open(options?: { session?: Buffer }): Promise<TLSSocket>
@@ -225,7 +226,11 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     allowedClients: options.allowedClients ?? ['edge'],
     health: {
       readiness: () => (running.closing ? 'shutting_down' : backend.readiness),
+      isLoaded: () => backend.readiness !== 'model_loading',
+      isProven: () => backend.readiness === 'ready',
+      startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined }),
       snapshot: () => engine.snapshot(),
+      certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
     onClientCertificate: () => undefined,
@@ -245,6 +250,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       },
       streaming: {
         after: options.after ?? realAfter,
+        now: () => performance.now(),
         heartbeatMs: options.heartbeatMs ?? 60_000,
       },
     },
@@ -263,6 +269,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     engine,
     logLines,
     readiness: 'ready',
+    certificatesAreValid: true,
     fetch: (path, init = {}) =>
       fetch(`https://localhost:${port}${path}`, { dispatcher: agent, ...init }),
     open: (more = {}) =>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
@@ -42,7 +43,7 @@ export interface ModelFolderOptions {
   /** The most sequences in one run. */
   readonly slots: number
   /** Receives lines for the operator. */
-  readonly onProgress?: (text: string) => void
+  readonly onProgress?: Report
   /** Aborts a conversion, which then leaves nothing behind. */
   readonly signal?: AbortSignal
 }
