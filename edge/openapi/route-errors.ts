@@ -40,6 +40,7 @@ export const fromBackend = [
 export const asking = [
   ...withBody,
   ...fromBackend,
+  'invalid_schema',
   'context_length_exceeded',
   'quota_exceeded',
   'queue_full',
