@@ -68,7 +68,10 @@ describe('openApiDocument()', () => {
   it.each(operations.map(({ path, method }) => `${method.toUpperCase()} ${path}`))(
     'and the documentation both have %s',
     (route) => {
-      const texts = ['docs/api.md', 'docs/openai.md', 'docs/operations.md'].map(read).join('')
+      const texts = ['docs/api.md', 'docs/openai.md', 'docs/operations.md']
+        .map(read)
+        .join('')
+        .replaceAll('\n', ' ')
       expect(['`', '?'].some((end) => texts.includes(`${route}${end}`))).toBe(true)
     },
   )
