@@ -4,8 +4,8 @@ import { boundaryOf } from '../../shared/multipart/boundary.ts'
 import { DelimiterFinder } from '../../shared/multipart/delimiter.ts'
 
 /**
- * Equal for requests that ask for the same, other ones differ: SHA-256 over the path, what of the headers decides about
- * the answer, and the body. The boundary of a multipart body is left out, since clients make a new one each time.
+ * Equal for equivalent requests and different for others: SHA-256 over the path, the headers that affect the answer,
+ * and the body. The boundary of a multipart body is left out, since clients make a new one each time.
  */
 export async function fingerprintOf(
   path: string,
