@@ -32,6 +32,7 @@ import { after } from '../shared/async/timer.ts'
 import { aliveAnswer } from '../shared/api/readiness.ts'
 import { probeRoutes } from '../shared/api/routes.ts'
 import type { InferenceState } from './inference/inference-state.ts'
+import { inferenceEnvironment } from './inference/environment.ts'
 import { createInference } from './inference/supervisor.ts'
 import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
@@ -81,7 +82,7 @@ async function run(output: LogSink): Promise<void> {
   const inference = createInference({
     entry: inferenceEntry,
     init: { model: config.model, engine: config.engine },
-    environment: process.env,
+    environment: inferenceEnvironment(process.env),
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
     // At the first start there is more to wait for.
