@@ -41,7 +41,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
 
   app.use(trackExchange(parts.running))
   app.use(logExchange(parts.log, parts.now))
-  app.use(countExchange(parts.metrics, parts.now))
+  app.use(countExchange(parts.metrics, parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
   for (const path of ['/generate/*', '/v1/*']) app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))

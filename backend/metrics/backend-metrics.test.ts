@@ -132,6 +132,15 @@ describe('GET /metrics of the backend', () => {
     ).toBe(1)
   })
 
+  it('survives a count that goes wrong, and says so', async () => {
+    backend.engine.batches = ['A red circle stop']
+    // The fake counts one token where its text has more: with what is cut off, less than none.
+    const { usage } = (await (await postText({ stop: [' circle'] })).json()) as { usage: Usage }
+    expect(usage.completion_tokens).toBeLessThan(0)
+    await expect.poll(() => JSON.stringify(backend.logLines)).toContain('request not counted')
+    expect((await backend.fetch('/livez')).status).toBe(200)
+  })
+
   it('shows the engine as it is when asked', async () => {
     const idle = backend.engine.snapshot()
     backend.engine.snapshot = () => ({

@@ -32,7 +32,12 @@ export function logCalls({ log, now, keepAlive, measure }: LogParts): EdgeMiddle
     const end = (outcome?: CallOutcome) => {
       const endedAt = now()
       log({ ...lineOf(call, answer, endedAt), ...(outcome && fieldsOf(outcome)) })
-      measure?.ended(measuredCall(call, answer.status, endedAt, outcome))
+      try {
+        measure?.ended(measuredCall(call, answer.status, endedAt, outcome))
+      } catch (cause) {
+        const line = { request_id: call.requestId, detail: String(cause) }
+        log({ level: 'error', message: 'request not counted', ...line })
+      }
     }
     if (call.outcome === undefined) return end()
     const ended = call.outcome.then(end)
