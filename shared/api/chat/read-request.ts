@@ -18,7 +18,7 @@ import { topLogprobsNeedLogprobs } from '../sampling-fields.ts'
 import { chatRenderer } from './render.ts'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
-/** What an assistant said instead of an answer. */
+/** A refusal by an assistant in place of an answer. */
 const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })
 const imagePart = z.object({
   type: z.literal('image_url'),
@@ -27,12 +27,12 @@ const imagePart = z.object({
     z.object({ url: z.string().min(1), detail: z.enum(['low', 'high', 'auto']).nullish() }),
   ),
 })
-/** Known, and refused by name. */
+/** Known, and rejected by name. */
 const otherPart = z.object({ type: z.enum(['input_audio', 'file', 'video_url']) })
 
 const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart, otherPart])
 
-/** A text alone is one part; null stands in answers that called a tool. */
+/** A plain text is one part; null occurs in answers that called a tool. */
 const content = z.preprocess(
   (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : (value ?? [])),
   atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
