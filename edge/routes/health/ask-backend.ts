@@ -28,8 +28,8 @@ export async function askBackend(backend: CallBackend, requestId: string): Promi
       headers: { [requestIdHeader]: requestId },
       signal: deadline.signal,
     })
-    const told: unknown = JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()))
-    return answer.status === 200 ? { status: 'healthy' } : unavailable.parse(told)
+    const reported: unknown = JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()))
+    return answer.status === 200 ? { status: 'healthy' } : unavailable.parse(reported)
   } catch {
     return unreachable
   } finally {
