@@ -24,7 +24,7 @@ export interface RouteDoc {
   /** Status -> body. Statuses of errors follow from `errors`. */
   readonly answers: Readonly<Record<number, SchemaName>>
   /** JSON unless it says. */
-  readonly answerType?: 'text/plain'
+  readonly answerType?: 'application/json' | 'text/plain'
   readonly stream?: StreamDoc
   /** Whether the headers `Idempotency-Key` and `x-describe-backend-hint` are looked at, and limits told. */
   readonly asks?: boolean
