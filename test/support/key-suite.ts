@@ -101,10 +101,11 @@ export function describeKeys(platform: string, start: StartEdge): void {
         expect(await ask(expired.key)).toEqual([401, 'expired_api_key'])
         expect(await ask(revoked.key)).toEqual([401, 'revoked_api_key'])
         const otherScopes = scopes.filter((other) => !wanted.includes(other))
-        if (otherScopes.length > 0) {
-          const others = await admin('POST', '', { scopes: otherScopes })
-          expect(await ask(others.key)).toEqual([403, 'forbidden_scope'])
-        }
+        // A route that any scope opens has no wrong ones.
+        const others =
+          otherScopes.length === 0 ? [] : [await admin('POST', '', { scopes: otherScopes })]
+        const answers = await Promise.all(others.map(({ key }) => ask(key)))
+        expect(answers).toEqual(others.map(() => [403, 'forbidden_scope']))
         for (const key of [right.key, rootKey]) {
           const [status] = await ask(key)
           expect([401, 403]).not.toContain(status)
