@@ -11,6 +11,7 @@ import {
   benchMixedLoad,
   benchVisionBeside,
 } from './engine.ts'
+import { benchConstrained } from './constrained.ts'
 import { benchImage, benchSampler } from './host.ts'
 import { openMachine, type MachineLimits } from './machine.ts'
 import type { BenchRow } from './measure.ts'
@@ -113,6 +114,7 @@ async function measureAll(): Promise<void> {
     const told = 'temperature 0.7, top_p 0.9, logprobs with 20 alternatives'
     tell(await benchSampler(told, {}, 20))
     tell(await benchSampler('flat: temperature 2, top_p 0.99', { temperature: 2, topP: 0.99 }))
+    for (const row of benchConstrained()) tell(row)
     for (const [width, height] of [
       [640, 480],
       [1920, 1080],
