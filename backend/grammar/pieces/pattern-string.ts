@@ -4,8 +4,8 @@ import type { StringPiece } from './piece.ts'
 const quote = 0x22
 
 /**
- * A string whose text a DFA accepts. A state is a node of the DFA, with a state of the decoder in the bits below. Masks
- * step through hundreds of thousands of bytes: hence shifts and sets of classes as bits.
+ * A string accepted by a DFA. A state is a node of the DFA, with a state of the decoder in the lower bits. Building a mask
+ * steps through hundreds of thousands of bytes, hence the shifts and the bit sets.
  */
 export class PatternString implements StringPiece {
   readonly start: number
@@ -54,7 +54,7 @@ export class PatternString implements StringPiece {
     return closes ? this.closed : -1
   }
 
-  /** Whether some character that begins so leads on. */
+  /** Whether some character that begins like this leads anywhere. */
   #mayBecome(node: number, within: number): boolean {
     const words = this.#words
     for (let word = 0; word < words; word++) {
