@@ -34,7 +34,7 @@ export interface AnswerComparison {
 }
 
 /** @throws {CheckpointError} when the file is missing or malformed */
-export async function readReference(file: string): Promise<readonly ReferenceCase[]> {
+async function readReference(file: string): Promise<readonly ReferenceCase[]> {
   try {
     return referenceSchema.parse(JSON.parse(await readFile(file, 'utf8')))
   } catch (cause) {
