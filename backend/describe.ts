@@ -6,6 +6,8 @@ import { maxLogprobs } from '../shared/api/limits.ts'
 import type { Asked } from '../shared/conversation/conversation.ts'
 import { ChoiceTexts } from './choice-texts.ts'
 import type { Engine, EngineTimings, GenerateJob } from './engine/job.ts'
+import type { Grammar } from './grammar/grammar.ts'
+import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 
 /** One conversation to be continued, already checked, its images at hand. */
@@ -25,6 +27,7 @@ export interface DescribeRequest extends Omit<Asked, 'turns'> {
 
 interface DescriberParts {
   readonly processor: Processor
+  readonly formats: Pick<FormatCompiler, 'compile'>
   readonly engine: Engine
   /** Milliseconds on a clock that never jumps. */
   readonly now: () => number
@@ -39,7 +42,7 @@ export type Describe = (
 ) => AsyncIterable<GenerationEvent>
 
 export function createDescriber(parts: DescriberParts): Describe {
-  const { processor, engine, now } = parts
+  const { processor, formats, engine, now } = parts
 
   return async function* describe(request, signal) {
     const deadline = startDeadline(request.timeoutMs, signal)
@@ -60,11 +63,13 @@ export function createDescriber(parts: DescriberParts): Describe {
     const startedAt = now()
     checkLogprobs(request, parts.defaultMaxTokens)
     const { tenant, messages, images } = request
-    const prepared = await processor.prepare(messages, images, { tenant, signal })
+    const caller = { tenant, signal }
+    const format = request.format && (await formats.compile(request.format, caller))
+    const prepared = await processor.prepare(messages, images, caller)
     const prepareMs = now() - startedAt
     const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 
-    const job = jobOf(request, prepared, leftMs, parts)
+    const job = jobOf(request, { ...prepared, format }, leftMs, parts)
     const texts = new ChoiceTexts(processor, {
       choices: request.choices,
       stops: request.stop,
@@ -114,7 +119,7 @@ export function createDescriber(parts: DescriberParts): Describe {
 
 function jobOf(
   request: DescribeRequest,
-  { promptIds, images }: PreparedPrompt,
+  { promptIds, images, format }: PreparedPrompt & { readonly format: Grammar | undefined },
   timeoutMs: number,
   { processor, randomSeed, defaultMaxTokens }: DescriberParts,
 ): GenerateJob {
@@ -132,6 +137,7 @@ function jobOf(
     sampling: { ...request.sampling, seed: request.sampling.seed ?? randomSeed() },
     choices: request.choices,
     topLogprobs: request.topLogprobs,
+    format,
   }
 }
 

@@ -26,6 +26,7 @@ import { unlessAborted } from '../shared/async/unless-aborted.ts'
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
+import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { readServedModel } from './served-model.ts'
@@ -37,6 +38,7 @@ const inferenceCloseMs = 700
 
 // Each a program of its own.
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const compileWorker = fileURLToPath(new URL('./grammar/compile/compile-worker.ts', import.meta.url))
 const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
 const imageProcess = fileURLToPath(
   new URL('./processor/image-process/image-process.ts', import.meta.url),
@@ -129,18 +131,20 @@ async function run(output: LogSink): Promise<void> {
   const port = await listen(server, config.port, config.host)
   log.info({ host: config.host, port }, 'listening')
 
+  const { tenantWeights } = config.engine
+  const formats = createFormatCompiler({ worker: compileWorker, tenantWeights })
   const loading = loadProcessor(config)
   const stopping = onStopRequest(output, async (hurry) => {
     service?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
-    await Promise.allSettled([inference.close(), processor, web.close()])
+    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
   })
   try {
     const [processor] = await Promise.all([loading, inference.ready()])
     const { defaultMaxTokens } = config
-    const parts = { processor, engine: inference, now, randomSeed, defaultMaxTokens }
+    const parts = { processor, formats, engine: inference, now, randomSeed, defaultMaxTokens }
     const describe = createDescriber(parts)
     const onFailure = (problem: Error) =>
       log.error({ detail: textOf(problem) }, 'test generation failed')

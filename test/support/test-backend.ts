@@ -20,6 +20,7 @@ import { after as realAfter, type After } from '../../shared/async/timer.ts'
 import type { Message, Processor } from '../../backend/processor/processor.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
+import { createTestFormats } from './test-formats.ts'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { FinishReason } from '../../shared/api/events.ts'
@@ -213,6 +214,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const running = new RunningExchanges(new BodyMemory(options.uploadMemoryBytes ?? Infinity))
   const describe = createDescriber({
     ...(options.parts ?? { processor, engine }),
+    formats: createTestFormats(),
     now: () => performance.now(),
     randomSeed: () => 42,
     defaultMaxTokens: 100,
