@@ -4,7 +4,7 @@ import { openModelSource, type ModelSource } from '../../model/convert/model-sou
 import type { Component, FormChoice } from '../../model/convert/weight-forms.ts'
 import { openModel } from '../../model/load-model.ts'
 import { createTokenizer } from '../../processor/tokenizer.ts'
-import { readRanks, readTokenizerFile } from '../../processor/tokenizer-file.ts'
+import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
 import { compareAnswers, type AnswerComparison } from './compare-answers.ts'
 import { compareForms, type Fidelity, type FormComparison } from './compare-forms.ts'
 import { readCheckSet } from './check-set.ts'

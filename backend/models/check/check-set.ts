@@ -7,7 +7,7 @@ import {
 } from '../../processor/chat-template.ts'
 import { joinPromptIds } from '../../processor/prompt-ids.ts'
 import { createTokenizer, type Tokenizer } from '../../processor/tokenizer.ts'
-import { readRanks, readTokenizerFile } from '../../processor/tokenizer-file.ts'
+import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
 import { drawPicture, type Picture } from './draw-picture.ts'
 
 /** A prompt, with the pictures that its placeholders stand for, in order. */
