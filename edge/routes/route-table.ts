@@ -12,13 +12,16 @@ import { readText } from './text/read-text.ts'
 
 export type RouteParts = HealthParts & ImageParts & ImageUrlParts & ConversationParts & ModelsParts
 
-/** How a route is served: as a call, which is metered, forwarded and relayed alike for all of them; or by itself. */
+/**
+ * How a route is served: as a call, which is metered, forwarded and relayed in the same way for all of them; or by
+ * itself.
+ */
 type Serving =
   | {
       readonly read: ReadCall
       /** Whether an `Idempotency-Key` keeps its answers. */
       readonly keepsAnswers: boolean
-      /** Bytes of a body that is read whole at most; an upload passes through. */
+      /** The most bytes of a body that are read completely; an upload passes through. */
       readonly readsWhole: number
     }
   | { readonly answer: EdgeHandler }
