@@ -3,7 +3,7 @@ import { maxBackendHintChars } from '../../shared/api/limits.ts'
 import { isVisibleAscii } from '../../shared/api/visible-ascii.ts'
 
 /** With this header a client states which of its requests belong together, such as a conversation or an album. */
-const backendHintHeader = 'x-describe-backend-hint'
+export const backendHintHeader = 'x-describe-backend-hint'
 
 /**
  * What the choice of a backend depends on: the client's hint, else `content`.

@@ -8,7 +8,7 @@ import { fingerprintOf } from './fingerprint.ts'
 import type { Claim, ClaimReply, IdempotencyStore, KeptAnswer } from './idempotency-store.ts'
 import { maxKeptBytes, recordAnswer } from './record-answer.ts'
 
-const keyHeader = 'idempotency-key'
+export const idempotencyKeyHeader = 'idempotency-key'
 
 /** Milliseconds between two checks of a run in progress: soon at first, less often later. */
 const firstLookMs = 100
@@ -59,7 +59,7 @@ export function idempotent(parts: IdempotencyParts): EdgeMiddleware {
 }
 
 function idempotencyKeyOf(headers: Headers): string | undefined {
-  const key = headers.get(keyHeader)
+  const key = headers.get(idempotencyKeyHeader)
   if (key === null) return undefined
   if (isVisibleAscii(key, maxIdempotencyKeyChars)) return key
   const message = `Idempotency-Key must be 1 to ${maxIdempotencyKeyChars} visible ASCII characters, received ${key.length}`

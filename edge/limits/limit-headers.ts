@@ -39,6 +39,13 @@ export function standingsAfter(
   })
 }
 
+/** Every header that `limitHeaders` may set. */
+export const limitHeaderNames: readonly string[] = Object.values(spelling).flatMap(({ header }) =>
+  ['limit', 'remaining', ...(header === spelling.concurrentRequests.header ? [] : ['reset'])].map(
+    (part) => `x-ratelimit-${part}-${header}`,
+  ),
+)
+
 /** The state of a key's limits as headers: units, and seconds rounded up. */
 export function limitHeaders(standings: readonly Standing[]): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {}

@@ -1,8 +1,9 @@
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
-import { probeRoutes, type RouteName, routes } from '../../shared/api/routes.ts'
+import { aboutRoutes, probeRoutes, type RouteName, routes } from '../../shared/api/routes.ts'
 import { smallBodyBytes } from '../body/peek-head.ts'
 import type { EdgeHandler } from '../calls/context.ts'
 import type { ReadCall } from '../calls/run-call.ts'
+import { openApiRoute } from '../openapi/openapi-route.ts'
 import { type ConversationParts, readConversation } from './conversation/read-conversation.ts'
 import { type HealthParts, probeHandlers } from './health/health-route.ts'
 import { type ImageParts, readImage } from './image/read-image.ts'
@@ -26,7 +27,7 @@ type Serving =
     }
   | { readonly answer: EdgeHandler }
 
-const served = { ...routes, ...probeRoutes }
+const served = { ...routes, ...probeRoutes, ...aboutRoutes }
 type ServedName = keyof typeof served
 
 export type ServedRoute = (typeof served)[ServedName] & Serving
@@ -49,6 +50,7 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     chat: conversation('chat'),
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
+    openapi: { answer: openApiRoute() },
   }
   return (Object.keys(servings) as ServedName[]).map((name) => ({
     ...served[name],
