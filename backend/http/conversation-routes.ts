@@ -13,10 +13,10 @@ import { mediaTypeOf } from './media-type.ts'
 import { checkModel, type ServedModel } from './models.ts'
 import { readChunks } from './read-body.ts'
 
-/** The doors that take a conversation as JSON, and how each is read. */
+/** The routes that take a conversation as JSON, and the reader of each. */
 const doors = [{ path: routes.chat.path, read: readChatRequest }] as const
 
-/** Doors of other APIs: read the body, translate it, answer in the door's own form. */
+/** Routes of other APIs: read the body, translate it, answer in that API's own form. */
 export function mountConversationRoutes(
   app: Hono<BackendEnv>,
   parts: AnswerParts,
@@ -49,7 +49,7 @@ async function readLifted(c: Context<BackendEnv>): Promise<LiftedJson> {
   return reader.end()
 }
 
-/** @throws {ServiceError} `forbidden_scope` when the key may not ask this */
+/** @throws {ServiceError} `forbidden_scope` when the key's scopes do not cover this */
 function checkScopes(c: Context<BackendEnv>, { turns }: Asking['asked']): void {
   const header = c.req.header(forwardHeaders.keyScopes)
   if (header === undefined) return
