@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { openModel } from '../../backend/model/load-model.ts'
-import { quantizedBlockSize } from '../../backend/model/convert/model-folder.ts'
+import { defaultBlockSize } from '../../backend/model/convert/weight-forms.ts'
 import {
   benchCallers,
   benchEngineOverhead,
@@ -85,7 +85,7 @@ async function measureAll(): Promise<void> {
   })
   tell(loadRow((performance.now() - start) / 1000))
   const { text_config: config, vision_config: vision } = source.config
-  const bench: TextBench = { model, config, blockSize: quantizedBlockSize, machine, limits }
+  const bench: TextBench = { model, config, blockSize: defaultBlockSize, machine, limits }
   const runs = (part: string) => options.only.includes(part)
   let stepMs = Number.NaN
   if (runs('decode')) {
