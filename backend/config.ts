@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
+import { formChoiceOf, weightSettingsSchema } from './model/convert/weight-settings.ts'
 import { hubSettingsOf, hubSettingsSchema } from './hub/hub-settings.ts'
 import { logLevels } from '../shared/log/log-levels.ts'
 import { parseEnvironment } from '../shared/node/environment.ts'
@@ -45,7 +46,7 @@ const schema = z.object({
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),
   ...hubSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
-  WEIGHTS: z.enum(['q8', 'f32']).default('q8'),
+  ...weightSettingsSchema.shape,
   SLOTS: integerSetting(1, 256).default(4),
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
@@ -123,7 +124,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       modelsDir: join(settings.STATE_DIR, 'models'),
       /** Where checkpoints downloaded from the hub are kept. */
       checkpointsDir: join(settings.STATE_DIR, 'checkpoints'),
-      weights: settings.WEIGHTS,
+      ...formChoiceOf(settings),
       slots: settings.SLOTS,
       threads: settings.THREADS ?? availableParallelism(),
     },

@@ -16,6 +16,7 @@ import { holdBytes, Receiving } from './calls/hold-bytes.ts'
 import { logCalls } from './calls/log-call.ts'
 import { runCalls } from './calls/run-call.ts'
 import { turnAwayWhen } from './calls/stopping.ts'
+import { allowOrigins } from './cors/allow-origins.ts'
 import { idempotent } from './idempotency/idempotent.ts'
 import { AddressWindow } from './limits/address-window.ts'
 import { limitHeaders } from './limits/limit-headers.ts'
@@ -30,6 +31,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>()
   app.use(begin(platform))
   app.use(logCalls(platform))
+  app.use(allowOrigins(platform))
   app.use(guardAddress(platform))
   app.onError(answerError)
 

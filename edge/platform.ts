@@ -7,6 +7,7 @@ import type { GuardParts } from './calls/guard-address.ts'
 import type { HoldParts } from './calls/hold-bytes.ts'
 import type { LogParts } from './calls/log-call.ts'
 import type { RunParts } from './calls/run-call.ts'
+import type { CorsParts } from './cors/allow-origins.ts'
 import type { IdempotencyParts } from './idempotency/idempotent.ts'
 import type { ApiKeys } from './keys/api-keys.ts'
 import type { Meter } from './limits/meter.ts'
@@ -25,6 +26,7 @@ export type Platform = RunParts &
   GuardParts &
   HoldParts &
   CutRevokedParts &
+  CorsParts &
   LogParts & {
     readonly keys: ApiKeys
     readonly meter: Meter

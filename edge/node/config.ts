@@ -11,6 +11,7 @@ import { drainTimeoutSetting } from '../../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { proxiesSetting } from './client-address.ts'
+import { originsSetting } from '../cors/origins-setting.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 /** Requests one client address may send in ten seconds: far more than any regular client sends. */
@@ -40,6 +41,7 @@ const edgeSettings = z.object({
   TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
+  CORS_ORIGINS: originsSetting,
   DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   DEADLINE_MS: deadlineSetting,
   STATE_DIR: z.string().default('.local'),
@@ -71,6 +73,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   addressLimit: settings.ADDRESS_LIMIT,
   trustedProxies: settings.TRUSTED_PROXIES,
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
+  corsOrigins: settings.CORS_ORIGINS,
   stateDir: settings.STATE_DIR,
   deadlineMs: settings.DEADLINE_MS,
   drainMs: settings.DRAIN_TIMEOUT_MS,

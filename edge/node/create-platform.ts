@@ -78,6 +78,7 @@ export function createPlatform(parts: NodeParts): Platform {
     answers,
     fetchPublic: createPublicTransport().transport,
     imageHosts: config.imageHosts,
+    corsOrigins: config.corsOrigins,
     log,
     now,
     wallClock,

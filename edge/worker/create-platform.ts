@@ -75,6 +75,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     answers: remoteAnswers(config.KEPT_ANSWERS),
     fetchPublic: (url, init) => fetch(url, init),
     imageHosts: { allowed: config.IMAGE_HOSTS_ALLOWED, denied: config.IMAGE_HOSTS_DENIED },
+    corsOrigins: config.CORS_ORIGINS,
     log,
     now,
     wallClock,

@@ -56,6 +56,7 @@ export function testPlatform({
     stickyByContent: false,
     fetchPublic: () => Promise.reject(new TypeError('fetch failed')),
     imageHosts: anyHost,
+    corsOrigins: [],
     log: () => undefined,
     now: () => clock.ms,
     deadlineMs: 60_000,
