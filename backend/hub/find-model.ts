@@ -20,7 +20,9 @@ export async function findLocalModel(
   { checkpointsDir, cacheDir }: { readonly checkpointsDir: string; readonly cacheDir: string },
 ): Promise<string | undefined> {
   const name = parseHubName(modelPath)
-  if (name === undefined || existsSync(modelPath)) return modelPath
+  // `models/misspelt` beside a folder `models` is a path, not a model of an owner of that name.
+  const isPath = existsSync(modelPath) || existsSync(path.dirname(modelPath))
+  if (name === undefined || isPath) return modelPath
   const own = path.join(checkpointsDir, folderNameOf(name))
   if ((await readHubRecord(own)) !== undefined) return own
   return findInHubCache(cacheDir, name)
