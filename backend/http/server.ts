@@ -1,6 +1,6 @@
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
@@ -26,11 +26,14 @@ const keepAliveTimeoutMs = 65_000
 const goodbyeMs = 500
 
 /**
- * Milliseconds during which clients with open connections are still informed that the server is stopping, after the
- * last request. Closing a connection just as a request is sent on it would lose that request; an informed client
- * sends none.
+ * Milliseconds without a request after which connections are closed. Until then clients are still informed that the
+ * server is stopping: closing a connection just as a request is sent on it would lose that request, and an informed
+ * client sends none.
  */
 const lingerMs = 300
+
+/** Milliseconds after which connections are closed even if a client goes on asking. */
+const mostLingerMs = 3_000
 
 const minVersion = 'TLSv1.2'
 
@@ -94,6 +97,18 @@ export interface Drain {
   readonly hurry: AbortSignal
 }
 
+/** Resolves once no request has come for a while. */
+async function untilQuiet(server: Server, signal: AbortSignal): Promise<void> {
+  const isAsked = () => {
+    const next = AbortSignal.any([signal, AbortSignal.timeout(lingerMs)])
+    return once(server, 'request', { signal: next }).then(
+      () => true,
+      () => false,
+    )
+  }
+  while (!signal.aborted && (await isAsked()));
+}
+
 /**
  * Lets running requests finish, ends those that take too long with `shutting_down`, and closes what is left. The port
  * stays open until then, so that new requests get `shutting_down` too and can go elsewhere.
@@ -109,7 +124,7 @@ export async function stopServer(
     running.abortAll(new ServiceError('shutting_down', 'The server is stopping'))
     await settlesWithin(idle, goodbyeMs)
   } else if (await hasConnections(server)) {
-    await wait(lingerMs, undefined, { signal: hurry }).catch(() => undefined)
+    await untilQuiet(server, AbortSignal.any([hurry, AbortSignal.timeout(mostLingerMs)]))
   }
   server.close()
   server.closeAllConnections()

@@ -133,7 +133,9 @@ it('loses no request when one backend after the other is stopped and started aga
       const again = await startBackend(Number(new URL(url).port))
       backends[index] = again
       // The other one must stay until the edge uses this one again.
-      await eventually(async () => (await stepsOf(again)) > 0)
+      await eventually(async () => (await healthOf(again)) === 200)
+      const warmUp = await stepsOf(again)
+      await eventually(async () => (await stepsOf(again)) > warmUp)
     }
   } finally {
     isOver.abort()

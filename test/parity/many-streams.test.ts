@@ -104,6 +104,21 @@ function within(values: readonly number[], part: number): boolean {
   return values.every((value) => Math.abs(value - mean) <= part * mean)
 }
 
+/** Tokens of all streams between two of one stream that has given way in between: two steps without it. */
+const pauseTokens = 2 * slots
+
+/** Streams may give way to tenants that have nothing running: the first ones do, and some whose tenants' streams end together. */
+const mostPaused = streams / 8
+
+/** Of all pairs; pauses shorter than `pauseTokens` make pairs uneven. */
+const mostUneven = 0.001
+
+/** The tokens since the stream last resumed. */
+function sinceResumed(times: readonly number[]): readonly number[] {
+  const resumed = times.findLastIndex((time, at) => at > 0 && time - times[at - 1]! > pauseTokens)
+  return times.slice(Math.max(0, resumed))
+}
+
 /** Whether both got equally many tokens while both ran, up to a fifth, or the one token of a step at either end. */
 function keepPace(one: readonly number[], other: readonly number[]): boolean {
   const [from, to] = [Math.max(one[0]!, other[0]!), Math.min(one.at(-1)!, other.at(-1)!)]
@@ -130,13 +145,17 @@ describe('256 streams at once on the inference process', () => {
       const soFar = arrivals.slice(0, arrivals.length * part)
       expect(within(countBy(soFar.map(tenantOf)), 0.2)).toBe(true)
     }
-    // And so have any two streams, as long as both run.
     const times = Array.from({ length: streams }, () => [] as number[])
     arrivals.forEach((stream, time) => times[stream]!.push(time))
-    const uneven = times.flatMap((one, stream) =>
-      times.slice(stream + 1).filter((other) => !keepPace(one, other)),
+    const paused = times.filter((one) => sinceResumed(one).length < one.length)
+    expect(paused.length).toBeLessThanOrEqual(mostPaused)
+    // Any two streams keep pace while both run.
+    const runs = times.map(sinceResumed)
+    const uneven = runs.flatMap((one, stream) =>
+      runs.slice(stream + 1).filter((other) => !keepPace(one, other)),
     )
-    expect(uneven).toEqual([])
+    const pairs = (streams * (streams - 1)) / 2
+    expect(uneven.length / pairs).toBeLessThan(mostUneven)
     expect(counters).toMatchObject({
       slotsInUse: 0,
       cachedTokens: 0,
