@@ -13,7 +13,7 @@ import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
 import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
-import { createDescriber, type Describe } from './describe.ts'
+import { createDescriber, type Describer } from './describe.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { createBackendApp } from './http/app.ts'
 import { BodyMemory } from '../shared/bytes/body-memory.ts'
@@ -73,8 +73,7 @@ async function run(output: LogSink): Promise<void> {
     closeTimeoutMs: inferenceCloseMs,
   })
 
-  const served = await readServedModel(settings.model.checkpointDir, config)
-  let describe: Describe | undefined
+  let describer: Describer | undefined
   const app = createBackendApp({
     running,
     log,
@@ -84,13 +83,13 @@ async function run(output: LogSink): Promise<void> {
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
       readiness: () =>
-        running.closing ? 'shutting_down' : readinessOf(inference.state(), describe !== undefined),
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), describer !== undefined),
       snapshot: () => inference.snapshot(),
       certificates: () => certificates.report(),
     },
     generate: {
-      describe: (request, signal) => {
-        if (describe !== undefined) return describe(request, signal)
+      describer: () => {
+        if (describer !== undefined) return describer
         throw new ServiceError('model_loading', 'The model is still loading')
       },
       images: {
@@ -100,7 +99,7 @@ async function run(output: LogSink): Promise<void> {
       },
       streaming: { after, heartbeatMs },
     },
-    model: () => served,
+    model: await readServedModel(settings.model.checkpointDir, config),
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections
@@ -129,7 +128,7 @@ async function run(output: LogSink): Promise<void> {
   try {
     const [processor] = await Promise.all([loading, inference.ready()])
     const { defaultMaxTokens } = config
-    describe = createDescriber({ processor, engine: inference, now, randomSeed, defaultMaxTokens })
+    describer = createDescriber({ processor, engine: inference, now, randomSeed, defaultMaxTokens })
   } catch (error) {
     // Stopped while loading: that is how it was meant to end.
     if (stopping.aborted) return

@@ -28,7 +28,7 @@ export interface BackendParts {
   readonly onClientCertificate: ClientListener
   readonly health: HealthParts
   readonly generate: AnswerParts
-  readonly model: () => ServedModel
+  readonly model: ServedModel
 }
 
 /** The backend's HTTP side: what a request passes, in order. */
