@@ -6,6 +6,8 @@ import { maxLogprobs } from '../shared/api/limits.ts'
 import type { Asked } from '../shared/conversation/conversation.ts'
 import { ChoiceTexts } from './choice-texts.ts'
 import type { Engine, EngineTimings, GenerateJob } from './engine/job.ts'
+import type { Grammar } from './grammar/grammar.ts'
+import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 
 /** One conversation to be continued, already checked, its images at hand. */
@@ -25,6 +27,7 @@ export interface DescribeRequest extends Omit<Asked, 'turns'> {
 
 interface DescriberParts {
   readonly processor: Processor
+  readonly formats: Pick<FormatCompiler, 'compile'>
   readonly engine: Engine
   /** Milliseconds on a clock that never jumps. */
   readonly now: () => number
@@ -38,13 +41,18 @@ export type CountRequest = Pick<DescribeRequest, 'tenant' | 'messages' | 'images
 /** The product: a conversation in, text out. */
 export interface Describer {
   /** Aborting `signal` or leaving the loop frees everything it holds. */
-  describe(request: DescribeRequest, signal: AbortSignal): AsyncIterable<GenerationEvent>
+  readonly describe: Describe
   /** Tokens of the prompt that the conversation makes, exactly. */
-  count(request: CountRequest, signal: AbortSignal): Promise<number>
+  readonly count: (request: CountRequest, signal: AbortSignal) => Promise<number>
 }
 
+export type Describe = (
+  request: DescribeRequest,
+  signal: AbortSignal,
+) => AsyncIterable<GenerationEvent>
+
 export function createDescriber(parts: DescriberParts): Describer {
-  const { processor, engine, now } = parts
+  const { processor, formats, engine, now } = parts
 
   async function count({ tenant, messages, images }: CountRequest, signal: AbortSignal) {
     const { promptIds } = await processor.prepare(messages, images, { tenant, signal })
@@ -73,11 +81,13 @@ export function createDescriber(parts: DescriberParts): Describer {
     const startedAt = now()
     checkLogprobs(request, parts.defaultMaxTokens)
     const { tenant, messages, images } = request
-    const prepared = await processor.prepare(messages, images, { tenant, signal })
+    const caller = { tenant, signal }
+    const format = request.format && (await formats.compile(request.format, caller))
+    const prepared = await processor.prepare(messages, images, caller)
     const prepareMs = now() - startedAt
     const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 
-    const job = jobOf(request, prepared, leftMs, parts)
+    const job = jobOf(request, { ...prepared, format }, leftMs, parts)
     const texts = new ChoiceTexts(processor, {
       choices: request.choices,
       stops: request.stop,
@@ -129,7 +139,7 @@ export function createDescriber(parts: DescriberParts): Describer {
 
 function jobOf(
   request: DescribeRequest,
-  { promptIds, images }: PreparedPrompt,
+  { promptIds, images, format }: PreparedPrompt & { readonly format: Grammar | undefined },
   timeoutMs: number,
   { processor, randomSeed, defaultMaxTokens }: DescriberParts,
 ): GenerateJob {
@@ -147,6 +157,7 @@ function jobOf(
     sampling: { ...request.sampling, seed: request.sampling.seed ?? randomSeed() },
     choices: request.choices,
     topLogprobs: request.topLogprobs,
+    format,
   }
 }
 

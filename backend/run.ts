@@ -22,19 +22,23 @@ import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
+import { unlessAborted } from '../shared/async/unless-aborted.ts'
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
+import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { readServedModel } from './served-model.ts'
 import { createTaskPool } from './processor/task-pool.ts'
+import { WarmUp } from './warm-up/warm-up.ts'
 
 /** Milliseconds the inference process may take to end, once all answers are done. */
 const inferenceCloseMs = 700
 
 // Each a program of its own.
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const compileWorker = fileURLToPath(new URL('./grammar/compile/compile-worker.ts', import.meta.url))
 const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
 const imageProcess = fileURLToPath(
   new URL('./processor/image-process/image-process.ts', import.meta.url),
@@ -65,15 +69,19 @@ async function run(output: LogSink): Promise<void> {
   })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
+  let service: { readonly describer: Describer; readonly warmUp: WarmUp } | undefined
   const inference = createInference({
     entry: inferenceEntry,
     init: { model: config.model, engine: config.engine },
     environment: process.env,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
+    // At the first start there is more to wait for.
+    onReady: () => void service?.warmUp.begin(),
   })
 
-  let describer: Describer | undefined
+  const isLoaded = () => service !== undefined && inference.state() === 'ready'
+  const isProven = () => isLoaded() && service?.warmUp.passed === true
   const app = createBackendApp({
     running,
     log,
@@ -83,13 +91,17 @@ async function run(output: LogSink): Promise<void> {
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
       readiness: () =>
-        running.closing ? 'shutting_down' : readinessOf(inference.state(), describer !== undefined),
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), isProven()),
+      isLoaded,
+      isProven,
+      startUp: () => inference.startUp(),
       snapshot: () => inference.snapshot(),
+      certificatesAreValid: () => certificates.isValid(),
       certificates: () => certificates.report(),
     },
     generate: {
       describer: () => {
-        if (describer !== undefined) return describer
+        if (service !== undefined) return service.describer
         throw new ServiceError('model_loading', 'The model is still loading')
       },
       images: {
@@ -97,7 +109,7 @@ async function run(output: LogSink): Promise<void> {
         hosts: config.imageHosts,
         enabled: config.fetchesImages,
       },
-      streaming: { after, heartbeatMs },
+      streaming: { after, now, heartbeatMs },
     },
     model: await readServedModel(settings.model.checkpointDir, config),
   })
@@ -118,17 +130,27 @@ async function run(output: LogSink): Promise<void> {
   const port = await listen(server, config.port, config.host)
   log.info({ host: config.host, port }, 'listening')
 
+  const { tenantWeights } = config.engine
+  const formats = createFormatCompiler({ worker: compileWorker, tenantWeights })
   const loading = loadProcessor(config)
   const stopping = onStopRequest(output, async (hurry) => {
+    service?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
-    await Promise.allSettled([inference.close(), processor, web.close()])
+    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
   })
   try {
     const [processor] = await Promise.all([loading, inference.ready()])
     const { defaultMaxTokens } = config
-    describer = createDescriber({ processor, engine: inference, now, randomSeed, defaultMaxTokens })
+    const parts = { processor, formats, engine: inference, now, randomSeed, defaultMaxTokens }
+    const describer = createDescriber(parts)
+    const onFailure = (problem: Error) =>
+      log.error({ detail: textOf(problem) }, 'test generation failed')
+    const { describe } = describer
+    service = { describer, warmUp: new WarmUp({ describe, after, onFailure }) }
+    void service.warmUp.begin()
+    await unlessAborted(service.warmUp.passedOnce, stopping)
   } catch (error) {
     // Stopped while loading: that is how it was meant to end.
     if (stopping.aborted) return
@@ -157,10 +179,10 @@ async function loadProcessor(config: BackendConfig): Promise<Processor> {
   }
 }
 
-function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
+function readinessOf(inference: InferenceState, isProven: boolean): Readiness {
   switch (inference) {
     case 'ready':
-      return loaded ? 'ready' : 'model_loading'
+      return isProven ? 'ready' : 'model_loading'
     case 'loading':
     case 'failed':
       return 'model_loading'

@@ -9,3 +9,6 @@ export function tenantOfKey(keyId: string): string {
 export function tenantOfClient(certificateName: string): string {
   return `client:${certificateName}`
 }
+
+/** Whom the server's own test generation is for; no key and no certificate can be called so. */
+export const tenantOfServer = 'server:warm-up'

@@ -1,5 +1,7 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { Constraints } from '../grammar/constraints.ts'
+import type { Vocabulary } from '../grammar/masks/vocabulary.ts'
 import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from './job.ts'
@@ -10,6 +12,7 @@ import { admit, answerTokensOf, tokenLimitOf } from './queue/admission.ts'
 import { Throughput } from './queue/throughput.ts'
 import { WaitingLine } from './queue/waiting-line.ts'
 import { checkLogitBias } from './sampling/token-penalties.ts'
+import type { TokenRule } from './sampling/token-rule.ts'
 import { Slots } from './turns/slots.ts'
 import type { StepLimits } from './turns/step-plan.ts'
 import { StepRunner } from './turns/step-runner.ts'
@@ -29,6 +32,8 @@ const deterministicChunkTokens = 64
 interface EngineOptions extends Partial<StepLimits> {
   /** The engine alone calls it from now on. */
   readonly model: Model
+  /** The texts of tokens, for jobs with a format; without it there can be none. */
+  readonly vocabulary?: Vocabulary | undefined
   /** Most jobs that may wait for a slot. */
   readonly queueLimit: number
   /** Nothing is limited or kept unless given. */
@@ -73,6 +78,7 @@ class StepEngine implements LocalEngine {
   readonly #vision: VisionStage
   readonly #steps: StepRunner
   readonly #turns: TurnRunner
+  readonly #constraints: Constraints | undefined
   #turn = 0
   #loop: Promise<void> | undefined
   #closed = false
@@ -89,6 +95,7 @@ class StepEngine implements LocalEngine {
     const fixedChunkTokens = deterministic ? deterministicChunkTokens : undefined
     this.#model = model
     this.#options = options
+    this.#constraints = options.vocabulary && new Constraints(options.vocabulary)
     this.#now = options.now ?? (() => performance.now())
     this.#yieldToEvents = options.yieldToEvents ?? (() => nextImmediate())
     this.#memory = new CacheMemory(model, caches, fixedChunkTokens)
@@ -193,7 +200,14 @@ class StepEngine implements LocalEngine {
       maxTokens: Math.min(asked.maxTokens, answerTokens),
       contextTokens: Math.min(info.contextTokens, this.#memory.limitTokens),
     })
-    const job = new ActiveJob({ asked, tokenLimit, answerTokens, info, now: this.#now })
+    const job = new ActiveJob({
+      asked,
+      tokenLimit,
+      answerTokens,
+      info,
+      now: this.#now,
+      openRule: this.#ruleOf(asked),
+    })
     const counts = {
       waiting: this.#waiting.size,
       waitingWork: this.#waiting.work,
@@ -218,6 +232,13 @@ class StepEngine implements LocalEngine {
     if (this.#slots.jobs.some((job) => job.id === id && !job.ended)) {
       throw new RangeError('A job with this id is running')
     }
+  }
+
+  #ruleOf({ format, stopIds }: GenerateJob): (() => TokenRule) | undefined {
+    if (format === undefined) return undefined
+    const constraints = this.#constraints
+    if (constraints === undefined) throw new RangeError('A format needs the texts of tokens')
+    return () => constraints.open(format, stopIds)
   }
 
   /** A sequence with a slot keeps it until the loop is between steps. */

@@ -1,5 +1,6 @@
 import type { FinishReason } from '../../shared/api/events.ts'
 import type { Sampling } from '../../shared/api/sampling-fields.ts'
+import type { Grammar } from '../grammar/grammar.ts'
 import type { PatchImage } from '../model/model.ts'
 
 /**
@@ -47,6 +48,8 @@ export interface GenerateJob {
   readonly choices?: number | undefined
   /** When given, log probabilities are told, with so many alternatives each; may be 0. */
   readonly topLogprobs?: number | undefined
+  /** What the text of each answer has to be; anything unless given. */
+  readonly format?: Grammar | undefined
 }
 
 /** Milliseconds the engine spent on one job, by phase. */

@@ -2,7 +2,7 @@ import { Hono, type Handler } from 'hono'
 import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import { noSuchPath, routes } from '../../shared/api/routes.ts'
+import { noSuchPath, probeRoutes, routes } from '../../shared/api/routes.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
@@ -47,7 +47,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   mountModelRoutes(app, parts.model)
 
   app.all(statusPath, methodNotAllowed('GET, HEAD'))
-  for (const { method, path } of Object.values(routes)) {
+  for (const { method, path } of Object.values({ ...routes, ...probeRoutes })) {
     app.all(path, methodNotAllowed(method === 'GET' ? 'GET, HEAD' : method))
   }
   app.notFound(() => {

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import { errorKinds } from '../../shared/api/errors.ts'
-import { routes } from '../../shared/api/routes.ts'
+import { probeRoutes, routes } from '../../shared/api/routes.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 import type { Log } from '../../shared/node/log.ts'
@@ -10,7 +10,13 @@ import { statusPath } from './health-route.ts'
 /** Paths that are logged as they are; all others could hold anything. */
 const knownPaths: ReadonlySet<string> = new Set([
   statusPath,
-  ...Object.values(routes).map((route) => route.path),
+  ...Object.values({ ...routes, ...probeRoutes }).map((route) => route.path),
+])
+
+/** Paths that are asked every second or so. */
+const probePaths: ReadonlySet<string | null> = new Set([
+  routes.health.path,
+  ...Object.values(probeRoutes).map((route) => route.path),
 ])
 
 function knownPathOf(path: string): string | null {
@@ -57,9 +63,9 @@ function levelOf({ facts }: Exchange): 'info' | 'error' {
   return isOurs ? 'error' : 'info'
 }
 
-/** Probes come every second or so and would bury the rest. */
+/** Probes would bury the rest. */
 function isProbe({ route, level }: RequestLine): boolean {
-  return route === routes.health.path && level === 'info'
+  return probePaths.has(route) && level === 'info'
 }
 
 function fieldsOf({ facts }: Exchange) {

@@ -2,19 +2,17 @@ import type { GenerationEvent, SampledLogprob } from '../../shared/api/events.ts
 import type { Renderer, WholeAnswer } from '../../shared/api/doors/renderer.ts'
 import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import {
-  formatEndComment,
-  formatFailedComment,
-  formatUsage,
-  formatUsageComment,
-} from '../../shared/forward/usage-comment.ts'
+import { formatFailedComment, formatUsage } from '../../shared/forward/usage-comment.ts'
 import { orTimeout } from '../../shared/async/within-time.ts'
 import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Exchange } from './exchange.ts'
+import { UsageComments } from './usage-comments.ts'
 import type { After } from '../../shared/async/timer.ts'
 
 export interface StreamOptions {
   readonly after: After
+  /** Milliseconds. */
+  readonly now: () => number
   /** Milliseconds without an event after which a sign of life is sent. */
   readonly heartbeatMs: number
 }
@@ -134,8 +132,9 @@ async function* eventTexts(
   source: AsyncGenerator<GenerationEvent, undefined, undefined>,
   exchange: Exchange,
   renderer: Renderer,
-  { after, heartbeatMs }: StreamOptions,
+  { after, heartbeatMs, now }: StreamOptions,
 ): AsyncGenerator<string, undefined, undefined> {
+  const usage = new UsageComments(exchange, now)
   let pending = first
   try {
     for (;;) {
@@ -145,21 +144,15 @@ async function* eventTexts(
         continue
       }
       if (next.done === true) return
-      yield renderer.event(next.value) + usageText(next.value, exchange)
+      yield renderer.event(next.value) + usage.behind(next.value)
       pending = source.next()
     }
   } catch (thrown) {
     const error = exchange.noteFailure(thrown)
-    yield renderer.failure(error) + formatFailedComment(error.code)
+    yield usage.rest() + renderer.failure(error) + formatFailedComment(error.code)
   } finally {
     await source.return(undefined)
   }
-}
-
-/** Behind each piece of text, what all text so far has used, and behind the end, what all has: so an edge knows it. */
-function usageText(event: GenerationEvent, { facts: { usage } }: Exchange): string {
-  if (event.type === 'end') return formatEndComment(event.usage)
-  return event.type === 'delta' && usage !== undefined ? formatUsageComment(usage) : ''
 }
 
 /** A stream without a buffer of its own: text is made when it is asked for. */

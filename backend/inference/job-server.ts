@@ -3,6 +3,8 @@ import { toServiceError } from '../../shared/api/errors.ts'
 import { kvTokensOf } from '../engine/memory/cache-limits.ts'
 import { createEngine } from '../engine/engine.ts'
 import type { GenerateJob, Generation } from '../engine/job.ts'
+import { Vocabulary } from '../grammar/masks/vocabulary.ts'
+import type { TokenBytes } from '../model/config/tokenizer-file.ts'
 import type { Model } from '../model/model.ts'
 import { Outbox } from './outbox.ts'
 import type { EngineSettings, JobKey, ToParent } from './protocol.ts'
@@ -22,6 +24,8 @@ const announcedFromMs = defaultSilenceLimits.servingMs / 2
 
 interface JobServerOptions {
   readonly model: Model
+  /** The texts of the model's tokens; without them no job may have a format. */
+  readonly tokens?: TokenBytes | undefined
   readonly settings: EngineSettings
   readonly send: (message: ToParent) => void
   /** Milliseconds of a monotonic clock. */
@@ -44,7 +48,8 @@ export class JobServer {
   readonly #running = new Map<JobKey, RunningJob>()
   readonly #incoming = new Set<JobKey>()
 
-  constructor({ model: asked, settings, send, now = () => performance.now() }: JobServerOptions) {
+  constructor(options: JobServerOptions) {
+    const { model: asked, tokens: texts, settings, send, now = () => performance.now() } = options
     const model = watchModel(asked, {
       watch: this.#watch,
       now,
@@ -59,6 +64,7 @@ export class JobServer {
       ...settings,
       caches: { ...caches, kvTokens: tokens },
       model,
+      vocabulary: texts && new Vocabulary(texts, model.info.vocabSize),
       yieldToEvents: () => this.#yieldAndSend(),
     })
     this.#outbox = new Outbox(send, () => this.#engine.snapshot())

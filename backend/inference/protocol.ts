@@ -3,6 +3,7 @@
  * versions. Messages are structured clones: typed arrays travel as bytes.
  */
 import type { ErrorCode } from '../../shared/api/errors.ts'
+import type { ProgressAmount } from '../../shared/progress/progress.ts'
 import type { EngineEvent, EngineSnapshot, GenerateJob } from '../engine/job.ts'
 
 /** Names one call of `generate` on the wire; job ids are the callers', and may repeat. */
@@ -70,8 +71,12 @@ export type JobUpdate =
   | { readonly key: JobKey; readonly error: WireError }
 
 export type ToParent =
-  /** While loading; for people. */
-  | { readonly type: 'progress'; readonly text: string }
+  /** While loading; the text is for people. */
+  | {
+      readonly type: 'progress'
+      readonly text: string
+      readonly amount?: ProgressAmount | undefined
+    }
   | { readonly type: 'ready'; readonly snapshot: EngineSnapshot }
   /** The model cannot be loaded, or nothing can be relied on any more; the process ends. `text` is for the operator. */
   | { readonly type: 'fatal'; readonly text: string }

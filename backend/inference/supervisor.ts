@@ -1,4 +1,5 @@
 import type { ServiceError } from '../../shared/api/errors.ts'
+import type { ProgressAmount } from '../../shared/progress/progress.ts'
 import { abortError } from '../engine/abort-error.ts'
 import { EventQueue } from '../engine/jobs/event-queue.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from '../engine/job.ts'
@@ -21,9 +22,21 @@ const defaultCloseTimeoutMs = 2_000
 /** A process that dies or hangs while it first loads may have met a passing lack of memory; three times is a pattern. */
 const maxFirstLoads = 3
 
+/** One start of the inference process, in numbers. */
+export interface StartUp {
+  /** Processes started so far, this one included. */
+  readonly starts: number
+  /** Since this one was started. */
+  readonly seconds: number
+  /** What it is converting; undefined while there is nothing to convert. */
+  readonly converted: ProgressAmount | undefined
+}
+
 /** The engine in a process of its own: whatever happens to it, this process lives on. */
 export interface Inference extends Engine {
   state(): InferenceState
+  /** How far the current process is, or was when it became ready. */
+  startUp(): StartUp
   /** Settles when the model is loaded for the first time. Rejects with a text for the operator when it cannot be. */
   ready(): Promise<void>
   /** Ends all jobs with `shutting_down`, then the process: by request, after a while by SIGKILL. */
@@ -38,6 +51,8 @@ interface InferenceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** For the operator; may hold paths and stacks. */
   readonly log: (level: 'info' | 'error', text: string) => void
+  /** Called each time a process has loaded the model, the first included. */
+  readonly onReady?: () => void
   readonly restartDelays?: RestartDelays
   readonly silenceLimits?: SilenceLimits
   readonly closeTimeoutMs?: number
@@ -63,6 +78,8 @@ class Supervisor implements Inference {
   /** Settles when the current process is gone and its end is dealt with. */
   #gone: Promise<void> = Promise.resolve()
   #loads = 0
+  #startedAt = 0
+  #converted: ProgressAmount | undefined
   #fatalError: string | undefined
   #readySince: number | undefined
   #delayMs: number | undefined
@@ -79,6 +96,11 @@ class Supervisor implements Inference {
 
   state(): InferenceState {
     return this.#state
+  }
+
+  startUp(): StartUp {
+    const seconds = Math.round((this.#now() - this.#startedAt) / 100) / 10
+    return { starts: this.#loads, seconds, converted: this.#converted }
   }
 
   ready(): Promise<void> {
@@ -139,6 +161,8 @@ class Supervisor implements Inference {
   #start(): void {
     const { entry, environment, init } = this.#options
     this.#loads += 1
+    this.#startedAt = this.#now()
+    this.#converted = undefined
     this.#fatalError = undefined
     this.#process = new InferenceProcess({
       entry,
@@ -155,6 +179,7 @@ class Supervisor implements Inference {
   #receive(message: ToParent): void {
     switch (message.type) {
       case 'progress':
+        this.#converted = message.amount ?? this.#converted
         this.#options.log('info', message.text)
         return
       case 'problem':
@@ -169,6 +194,7 @@ class Supervisor implements Inference {
         this.#state = 'ready'
         this.#readySince = this.#now()
         this.#ready.resolve()
+        this.#options.onReady?.()
         return
       case 'update':
         this.#snapshot = message.snapshot ?? this.#snapshot

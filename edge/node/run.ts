@@ -30,9 +30,16 @@ async function start(): Promise<void> {
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
   for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
-  const { client, lookForCertificates } = await openClient(config, logger, maxConnections)
+  const { client, lookForCertificates, certificateIsValid } = await openClient(
+    config,
+    logger,
+    maxConnections,
+  )
   const running = new RunningCalls()
-  const server = openServer({ config, client, running, log: writer(logger) }, maxConnections)
+  const server = openServer(
+    { config, client, running, certificateIsValid, log: writer(logger) },
+    maxConnections,
+  )
   server.once('error', (error: NodeJS.ErrnoException) => {
     const taken = error.code === 'EADDRINUSE'
     stopWith(taken ? `Port ${config.port} on ${config.host} is already in use` : error.message)
@@ -86,7 +93,7 @@ async function openClient(config: EdgeConfig, logger: Log, maxConnections: numbe
     },
     onProblem: (error) => logger.error({ detail: String(error) }, 'client certificate not usable'),
   })
-  return { client, lookForCertificates: look }
+  return { client, lookForCertificates: look, certificateIsValid: () => expiry.isValid() }
 }
 
 /** Once the last bytes of all answers are sent, or nobody takes them. */

@@ -1,5 +1,5 @@
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
-import { type RouteName, routes } from '../../shared/api/routes.ts'
+import { probeRoutes, type RouteName, routes } from '../../shared/api/routes.ts'
 import { smallBodyBytes } from '../body/peek-head.ts'
 import type { EdgeHandler } from '../calls/context.ts'
 import type { ReadCall } from '../calls/run-call.ts'
@@ -8,7 +8,7 @@ import {
   readConversation,
   readCounting,
 } from './conversation/read-conversation.ts'
-import { type HealthParts, healthRoute } from './health/health-route.ts'
+import { type HealthParts, probeHandlers } from './health/health-route.ts'
 import { type ImageParts, readImage } from './image/read-image.ts'
 import { type ImageUrlParts, readImageUrl } from './image-url/read-image-url.ts'
 import { type ModelsParts, modelsRoute } from './models/models-route.ts'
@@ -27,10 +27,14 @@ type Serving =
     }
   | { readonly answer: EdgeHandler }
 
-export type ServedRoute = (typeof routes)[RouteName] & Serving
+const served = { ...routes, ...probeRoutes }
+type ServedName = keyof typeof served
+
+export type ServedRoute = (typeof served)[ServedName] & Serving
 
 /** The public routes, each with a folder of its own here. A new one is an entry here and such a folder. */
 export function routeTable(parts: RouteParts): readonly ServedRoute[] {
+  const probes = probeHandlers(parts)
   const conversation = (name: RouteName): Serving => ({
     read: readConversation(routes[name].path, parts),
     keepsAnswers: true,
@@ -41,8 +45,10 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     keepsAnswers: false,
     readsWhole: smallBodyBytes,
   })
-  const servings: Record<RouteName, Serving> = {
-    health: { answer: healthRoute(parts) },
+  const servings: Record<ServedName, Serving> = {
+    health: { answer: probes.health },
+    livez: { answer: probes.livez },
+    readyz: { answer: probes.readyz },
     text: { read: readText, keepsAnswers: true, readsWhole: maxJsonBytes },
     image: { read: readImage(parts), keepsAnswers: true, readsWhole: 0 },
     imageUrl: { read: readImageUrl(parts), keepsAnswers: true, readsWhole: maxFormFieldBytes },
@@ -55,8 +61,8 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
   }
-  return (Object.keys(servings) as RouteName[]).map((name) => ({
-    ...routes[name],
+  return (Object.keys(servings) as ServedName[]).map((name) => ({
+    ...served[name],
     ...servings[name],
   }))
 }

@@ -49,6 +49,8 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     keyStore,
     revocationCutsStreams: config.REVOCATION_CUTS_STREAMS,
     meter: remoteMeter(config.KEY_METER),
+    // It lives in the binding, which does not show it.
+    certificateIsValid: undefined,
     async admitAddress(c) {
       const { address } = c.var.call
       if (address === undefined) return true

@@ -6,9 +6,6 @@ import type { StreamRelay, StreamWatch } from '../calls/stream-relay.ts'
 /** Bytes passed on at once at most: some two hundred events. */
 const pieceBytes = 16 * 1024
 
-/** Bytes of each piece that are kept: an answer's end stands in its last ones. */
-const tailBytes = 2_048
-
 /** Milliseconds what has come may take to be passed on, once nothing more will: a client that left takes nothing. */
 const lastWriteMs = 1_000
 
@@ -161,7 +158,7 @@ class Relay {
 
 function keep(progress: Progress, piece: Uint8Array): void {
   // Copied, since the buffer is used again.
-  progress.tail.push(piece.slice(-tailBytes))
+  progress.tail.push(piece.slice())
   progress.bytes += piece.byteLength
 }
 

@@ -31,6 +31,12 @@ const publicPaths = Object.values(routes).map(({ method, path }) => `${method} $
 /** Message of the error for any other path. */
 export const noSuchPath = `There is no such path. The paths are ${publicPaths.join(', ')}`
 
+/** For what watches over the programs; mounted on both sides. */
+export const probeRoutes = {
+  livez: { method: 'GET', path: '/livez', scope: null },
+  readyz: { method: 'GET', path: '/readyz', scope: null },
+} as const satisfies Record<string, Route>
+
 /** The routes of administrators, which the edge answers itself. */
 export const adminRoutes = {
   createKey: { method: 'POST', path: '/admin/keys', scope: 'admin' },
@@ -44,7 +50,7 @@ export const adminRoutes = {
 } as const satisfies Record<string, Route>
 
 /** Every route the edge answers. */
-export const edgeRoutes = { ...routes, ...adminRoutes }
+export const edgeRoutes = { ...routes, ...probeRoutes, ...adminRoutes }
 
 export type RouteName = keyof typeof routes
 export type EdgeRouteName = keyof typeof edgeRoutes

@@ -1,4 +1,4 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,6 +14,12 @@ import {
   readCases,
 } from '../support/cases.ts'
 import type { RunningEdge } from '../support/edge-suite.ts'
+import {
+  hasPublicNetwork,
+  networkOf,
+  publicAddress,
+  publicNetwork,
+} from '../support/public-network.ts'
 import { startNodeEdge } from '../support/node-edge.ts'
 import { jpegOfScans } from '../support/jpeg-file.ts'
 import { startWorkerd } from '../support/workerd-edge.ts'
@@ -22,18 +28,8 @@ import { endLaunch, type Product, startProduct } from './product.ts'
 // Requests on which the product or servers like it failed once. Pictures behind URLs need a public address on this
 // machine, and so Linux's unprivileged network namespaces.
 
-const publicAddress = '93.184.216.34'
 const upstream = `http://${publicAddress}`
-const namespace = [
-  'unshare',
-  '--map-root-user',
-  '--net',
-  'sh',
-  '-c',
-  `ip link set lo up && ip addr add ${publicAddress}/32 dev lo && exec "$@"`,
-  'sh',
-]
-const hasNamespaces = spawnSync(namespace[0]!, [...namespace.slice(1), 'true']).status === 0
+const isPublic = hasPublicNetwork()
 
 /** How much longer than on an idle machine an answer may take here. What these cases once cost was far more. */
 const slowness = 10
@@ -52,12 +48,9 @@ describe.each(['worker', 'node'])('known cases with EDGE=%s', (edge) => {
   let folder: string
   let inside: readonly string[]
   beforeAll(async () => {
-    product = await startProduct({ EDGE: edge }, hasNamespaces ? namespace : [])
+    product = await startProduct({ EDGE: edge }, isPublic ? publicNetwork : [])
     folder = await mkdtemp(join(tmpdir(), 'cases-'))
-    const { pid } = product.child
-    inside = hasNamespaces
-      ? ['nsenter', '--user', '--net', '--preserve-credentials', '--target', String(pid)]
-      : []
+    inside = isPublic ? networkOf(product.child.pid!) : []
   })
   afterAll(async () => {
     await endLaunch(product)
@@ -94,7 +87,7 @@ describe.each(['worker', 'node'])('known cases with EDGE=%s', (edge) => {
     }
   })
 
-  it.skipIf(!hasNamespaces).each(behindUrls)('$id: $kind', async (tried) => {
+  it.skipIf(!isPublic).each(behindUrls)('$id: $kind', async (tried) => {
     const pictures = await servePictures(inside, tried)
     try {
       expectCase(tried.expect, await throughEdge(tried))

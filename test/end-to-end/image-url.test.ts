@@ -1,24 +1,15 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  hasPublicNetwork,
+  networkOf,
+  publicAddress,
+  publicNetwork,
+} from '../support/public-network.ts'
 import { endLaunch, startProduct, type Product } from './product.ts'
-
-// Fetching by URL with nothing replaced, yet without the internet: the product, a picture server and the client run in
-// a network namespace of their own, where a public address is this machine. Needs Linux's unprivileged namespaces.
-
-const publicAddress = '93.184.216.34'
-const wrapper = [
-  'unshare',
-  '--map-root-user',
-  '--net',
-  'sh',
-  '-c',
-  `ip link set lo up && ip addr add ${publicAddress}/32 dev lo && exec "$@"`,
-  'sh',
-]
-const isPossible = spawnSync(wrapper[0]!, [...wrapper.slice(1), 'true']).status === 0
 
 /** Serves test/golden/images, and the scene in containers of all kinds; /moved leads to a private address. */
 const pictureServer = `
@@ -33,13 +24,13 @@ const scene =
   'A large blue circle at the top left and a large red triangle at the bottom right on a white background.'
 const redCircle = 'A large red circle in the center on a white background.'
 
-describe.skipIf(!isPossible).each(['worker', 'node'])('image_url with EDGE=%s', (edge) => {
+describe.skipIf(!hasPublicNetwork()).each(['worker', 'node'])('image_url with EDGE=%s', (edge) => {
   let product: Product
   let pictures: ChildProcess
-  let inside: string[]
+  let inside: readonly string[]
   beforeAll(async () => {
-    product = await startProduct({ EDGE: edge }, wrapper)
-    inside = ['--user', '--net', '--preserve-credentials', '--target', String(product.child.pid)]
+    product = await startProduct({ EDGE: edge }, publicNetwork)
+    inside = networkOf(product.child.pid!)
     pictures = spawn('nsenter', [...inside, process.execPath, '-e', pictureServer])
     await once(pictures.stdout!, 'data')
   })

@@ -215,16 +215,16 @@ export function describeDoors(platform: string, start: StartEdge): void {
       })
 
       it('tell errors as the client knows them, and when a retry is in vain', async () => {
-        const failing = async (change: object) =>
+        const refused = async (change: object) =>
           openai.chat.completions.create({ ...asked, ...change }).catch((error: unknown) => error)
-        expect(await failing({ model: 'gpt-4o' })).toMatchObject({
+        expect(await refused({ model: 'gpt-4o' })).toMatchObject({
           status: 404,
           code: 'model_not_found',
           param: 'model',
         })
-        expect(await failing({ temperature: 3 })).toBeInstanceOf(BadRequestError)
+        expect(await refused({ temperature: 3 })).toBeInstanceOf(BadRequestError)
         const bad = [{ role: 'user', content: [look('data:image/png;base64,####')] }]
-        expect(await failing({ messages: bad })).toMatchObject({
+        expect(await refused({ messages: bad })).toMatchObject({
           status: 400,
           param: 'messages.0.content.0.image_url',
         })
@@ -349,6 +349,64 @@ export function describeDoors(platform: string, start: StartEdge): void {
         await expect(read()).rejects.toMatchObject({ code: codes[how] })
         const gathered = openai.responses.stream(greedy).finalResponse()
         await expect(gathered).rejects.toMatchObject({ code: codes[how] })
+      })
+    })
+
+    describe('a schema', () => {
+      const schema = {
+        type: 'object',
+        properties: { colour: { enum: ['red', 'blue'] }, count: { type: 'integer' } },
+        required: ['colour', 'count'],
+        additionalProperties: false,
+      }
+      const said = (json: string) => JSON.parse(json) as object
+      const expected = {
+        colour: expect.stringMatching(/^(red|blue)$/) as string,
+        count: expect.any(Number) as number,
+      }
+
+      it('is kept to through every door', async () => {
+        const long = { model: 'kimi-vl', temperature: 0 }
+        const chat = await openai.chat.completions.create({
+          ...long,
+          messages: looking,
+          response_format: { type: 'json_schema', json_schema: { name: 'a', schema } },
+        })
+        expect(said(chat.choices[0]!.message.content!)).toEqual(expected)
+        const response = await openai.responses.create({
+          ...long,
+          input: question,
+          text: { format: { type: 'json_schema', name: 'a', schema } },
+        })
+        expect(said(response.output_text)).toEqual(expected)
+        const message = await anthropic.messages.create({
+          ...long,
+          max_tokens: 100,
+          messages: [{ role: 'user', content: question }],
+          output_config: { format: { type: 'json_schema', schema } },
+        })
+        expect(said(message.content[0]?.type === 'text' ? message.content[0].text : '')).toEqual(
+          expected,
+        )
+      })
+
+      it('that cannot be kept to is refused, in the field it came in', async () => {
+        const bad = { type: 'nothing' }
+        const format = { type: 'json_schema', name: 'a', schema: bad }
+        const answers = await Promise.all([
+          post('/v1/chat/completions', {
+            messages: looking,
+            response_format: { type: 'json_schema', json_schema: format },
+          }),
+          post('/v1/responses', { input: question, text: { format } }),
+        ])
+        const params = []
+        for (const answer of answers) {
+          expect(answer.status).toBe(400)
+          params.push(((await answer.json()) as { error: { param: string } }).error.param)
+        }
+        expect(params[0]).toMatch(/^response_format\.json_schema\.schema/)
+        expect(params[1]).toMatch(/^text\.format\.schema/)
       })
     })
 

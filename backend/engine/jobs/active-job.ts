@@ -5,6 +5,7 @@ import { PromptImages } from '../images/prompt-images.ts'
 import type { GenerateJob, JobPriority } from '../job.ts'
 import { estimateWork } from '../queue/work.ts'
 import { createSampler, type Sampled } from '../sampling/sampler.ts'
+import type { TokenRule } from '../sampling/token-rule.ts'
 import { Answer } from './answer.ts'
 import type { EventQueue } from './event-queue.ts'
 import { Sequence } from './sequence.ts'
@@ -17,6 +18,8 @@ interface ActiveJobOptions {
   readonly info: ModelInfo
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
+  /** What holds an answer to the job's format; one is made for each choice. */
+  readonly openRule?: (() => TokenRule) | undefined
 }
 
 /**
@@ -33,6 +36,7 @@ export class ActiveJob {
   /** Of all choices, in prompt tokens; see work.ts. */
   readonly estimatedWork: number
   readonly #imageTokenId: number
+  readonly #openRule: (() => TokenRule) | undefined
   /** By `now`; the answer ends there with what it has. */
   readonly #deadlineMs: number
   readonly #answer: Answer
@@ -42,7 +46,7 @@ export class ActiveJob {
   readonly #toStop = new Set<number>()
 
   /** @throws {RangeError} when placeholders and images do not match */
-  constructor({ asked, tokenLimit, answerTokens, info, now }: ActiveJobOptions) {
+  constructor({ asked, tokenLimit, answerTokens, info, now, openRule }: ActiveJobOptions) {
     const { choices = 1 } = asked
     this.asked = asked
     this.tokenLimit = tokenLimit
@@ -54,6 +58,7 @@ export class ActiveJob {
       info.mergeSize,
     )
     this.#imageTokenId = info.imageTokenId
+    this.#openRule = openRule
     this.#deadlineMs = now() + (asked.timeoutMs ?? Infinity)
     this.#answer = new Answer({ choices, choiceTokens: tokenLimit, totalTokens: answerTokens })
     this.#addChoice()
@@ -108,7 +113,7 @@ export class ActiveJob {
   beginOtherChoices(logits: Float32Array): void {
     while (this.#choices.length < (this.asked.choices ?? 1)) {
       const choice = this.#addChoice()
-      if (this.isFull(this.#choices.length - 1)) choice.end('length')
+      if (this.#answer.isFull(this.#choices.length - 1)) choice.end('length')
       else choice.take(logits.slice())
     }
   }
@@ -125,9 +130,9 @@ export class ActiveJob {
     }
   }
 
-  /** Whether a choice has all the tokens it may have. */
-  isFull(choice: number): boolean {
-    return this.#answer.isFull(choice)
+  /** Tokens that a choice may still have; 0 or less when it has all. */
+  tokensLeft(choice: number): number {
+    return this.#answer.tokensLeft(choice)
   }
 
   addToken(choice: number, sampled: Sampled): void {
@@ -168,7 +173,7 @@ export class ActiveJob {
 
   #addChoice(): Sequence {
     const number = this.#choices.length
-    const sample = createSampler(this.asked, number, this.#imageTokenId)
+    const sample = createSampler(this.asked, number, this.#imageTokenId, this.#openRule?.())
     const choice = new Sequence(this, number, sample)
     this.#choices.push(choice)
     return choice

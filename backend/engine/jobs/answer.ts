@@ -32,13 +32,14 @@ export class Answer {
   }
 
   /**
-   * Whether a choice that has not ended has all the tokens it may have. Those that have not ended share equally what the
-   * others left of the total, the first ones having one more where it does not divide: so no part ever shrinks.
+   * Tokens that a choice which has not ended may still have, 0 or less when it has all. Those that have not ended share
+   * equally what the others left of the total, the first ones having one more where it does not divide: so no part ever
+   * shrinks.
    */
-  isFull(choice: number): boolean {
+  tokensLeft(choice: number): number {
     const { choiceTokens, totalTokens } = this.#limits
     const tokens = this.#tokens[choice]!
-    if (tokens >= choiceTokens || totalTokens === Infinity) return tokens >= choiceTokens
+    if (tokens >= choiceTokens || totalTokens === Infinity) return choiceTokens - tokens
     const open = this.#finishReasons.flatMap((reason, index) =>
       reason === undefined ? [index] : [],
     )
@@ -48,7 +49,12 @@ export class Answer {
     )
     const part =
       Math.floor(left / open.length) + (open.indexOf(choice) < left % open.length ? 1 : 0)
-    return tokens >= part
+    return Math.min(choiceTokens, part) - tokens
+  }
+
+  /** Whether a choice that has not ended has all the tokens it may have. */
+  isFull(choice: number): boolean {
+    return this.tokensLeft(choice) <= 0
   }
 
   add(choice: number, { id, logprobs }: Sampled): void {

@@ -27,8 +27,8 @@ interface Owner {
   /** A choice has read all its tokens. */
   releaseImages(): void
   addToken(choice: number, sampled: Sampled): void
-  /** Whether a choice has all the tokens it may have. */
-  isFull(choice: number): boolean
+  /** Tokens that a choice may still have; 0 or less when it has all. */
+  tokensLeft(choice: number): number
   /** A choice has ended with an answer. */
   finishChoice(choice: number, finishReason: FinishReason): void
   /** Ends all choices with an error. */
@@ -237,11 +237,13 @@ export class Sequence {
 
   /** Takes the logits after all tokens it has, and samples its next one. */
   take(logits: Float32Array): void {
-    const sampled = this.#sample(logits)
+    const sampled = this.#sample(logits, this.job.tokensLeft(this.#choice))
     if (this.job.asked.stopIds.includes(sampled.id)) return this.end('stop')
     this.#tokens.add(sampled.id)
     this.job.addToken(this.#choice, sampled)
-    if (this.job.isFull(this.#choice)) this.end('length')
+    const isFull = this.job.tokensLeft(this.#choice) <= 0
+    if (sampled.end === 'must' || (sampled.end === 'may' && isFull)) this.end('stop')
+    else if (isFull) this.end('length')
   }
 
   /** Ends with the tokens it has; does nothing when it has ended. */

@@ -52,9 +52,9 @@ export class TokenPenalties {
     }
   }
 
-  /** What the logit was before `apply`. */
-  originalOf(id: number, logits: Float32Array): number {
-    return this.#touched.get(id)?.original ?? logits[id]!
+  /** What the logit was before `apply`; undefined when it was not changed. */
+  originalOf(id: number): number | undefined {
+    return this.#touched.get(id)?.original
   }
 
   #changed(original: number, { inText, count, bias }: TouchedToken): number {

@@ -14,6 +14,7 @@ import {
 } from '../doors/unsupported.ts'
 import { maxParts, maxTurns } from '../limits.ts'
 import { parseFields } from '../request.ts'
+import { answerSchema, schemaFormat } from '../response-format.ts'
 import { messagesRenderer } from './render.ts'
 
 const textBlock = z.object({ type: z.literal('text'), text: z.string() })
@@ -41,6 +42,9 @@ const blocks = z.preprocess(
 
 const message = z.object({ role: z.enum(['user', 'assistant', 'system']), content: blocks })
 
+const schemaField = 'output_config.format.schema'
+const outputFormat = z.object({ type: z.literal('json_schema'), schema: answerSchema })
+
 const { n: _n, stop, logprobs: _logprobs, top_logprobs: _top, ...shared } = doorFields
 
 /** `POST /v1/messages/count_tokens`. Unknown fields are ignored. */
@@ -52,6 +56,7 @@ const countFields = z.object({
   ),
   system: blocks.optional(),
   stop_sequences: stop,
+  output_config: z.object({ format: outputFormat.nullish() }).optional(),
 })
 
 /** `POST /v1/messages`: the same, and how long the answer may be. */
@@ -80,11 +85,11 @@ export function readCountRequest(body: unknown): Asking {
 function asking(body: unknown, schema: typeof countFields | typeof messagesFields): Asking {
   refuseUnsupported(body, ignorable)
   const sent = (body ?? {}) as Readonly<Record<string, unknown>>
-  refuseUnsupported(sent['output_config'], { format: never }, 'output_config.')
   const downsize = { oversized_image: isOneOf('downsize') }
   refuseUnsupported(sent['transformations'], downsize, 'transformations.')
   const fields = parseFields(schema, body)
   const { system } = fields
+  const wanted = fields.output_config?.format?.schema
   const opening: Turn[] =
     system === undefined ? [] : [{ role: 'system', parts: partsOf(system, 'system') }]
   const said = fields.messages.map(({ role, content }, index): Turn => ({
@@ -97,6 +102,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
     asked: {
       turns,
       ...rulesOf({ ...fields, stop: fields.stop_sequences, n: 1, logprobs: false }),
+      format: wanted === undefined ? undefined : schemaFormat(wanted, schemaField),
       maxTokens: fields.max_tokens,
     },
     stream: fields.stream,

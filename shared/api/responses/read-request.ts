@@ -14,6 +14,7 @@ import {
 } from '../doors/unsupported.ts'
 import { maxParts, maxTopLogprobs, maxTurns } from '../limits.ts'
 import { parseFields } from '../request.ts'
+import { type AnswerFormat, answerSchema, schemaFormat } from '../response-format.ts'
 import { responsesRenderer } from './render.ts'
 
 const textPart = z.object({ type: z.enum(['input_text', 'output_text']), text: z.string() })
@@ -41,6 +42,17 @@ const message = z.object({
   content,
 })
 
+const textFormat = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text') }),
+  z.object({ type: z.literal('json_object') }),
+  z.object({
+    type: z.literal('json_schema'),
+    name: z.string().max(64).nullish(),
+    schema: answerSchema.nullish(),
+    strict: z.boolean().nullish(),
+  }),
+])
+
 /** `POST /v1/responses`. Unknown fields are ignored. */
 const responsesFields = z.object({
   ...doorFields,
@@ -52,6 +64,7 @@ const responsesFields = z.object({
   max_output_tokens: tokenLimit,
   metadata: z.record(z.string(), z.unknown()).optional(),
   include: z.array(z.string()).optional(),
+  text: z.object({ format: textFormat.nullish() }).optional(),
   top_logprobs: z.int().min(0).max(maxTopLogprobs).optional(),
 })
 
@@ -78,7 +91,6 @@ const ignorable: Ignorable = {
 export function readResponsesRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
   refuseInside(body, 'reasoning', { effort: isOneOf('none') })
-  refuseInside(body, 'text', { format: (value) => typeOf(value) === 'text' })
   const fields = parseFields(responsesFields, body)
   const { instructions, input, include = [], top_logprobs: topLogprobs } = fields
   const said = input.flatMap((each, index) => turnsOf(each, `input.${index}`))
@@ -96,11 +108,13 @@ export function readResponsesRequest(body: unknown): Asking {
     temperature: fields.temperature,
     top_p: fields.top_p,
     top_logprobs: topLogprobs ?? 0,
+    text: { format: fields.text?.format ?? { type: 'text' } },
   }
   return {
     asked: {
       turns,
       ...rulesOf({ ...fields, logprobs }),
+      format: formatOf(fields.text?.format),
       maxTokens: fields.max_output_tokens,
     },
     stream: fields.stream,
@@ -114,8 +128,12 @@ function refuseInside(body: unknown, field: string, inside: Ignorable): void {
   if (value !== undefined) refuseUnsupported(value[field as never], inside, `${field}.`)
 }
 
-function typeOf(value: unknown): unknown {
-  return typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined
+/** Without a schema, any object: so some clients ask for JSON. */
+function formatOf(format: z.infer<typeof textFormat> | null | undefined): AnswerFormat | undefined {
+  if (format == null || format.type === 'text') return undefined
+  const schema = format.type === 'json_schema' ? format.schema : undefined
+  if (schema == null) return { type: 'json_object' }
+  return schemaFormat(schema, 'text.format.schema')
 }
 
 function turnsOf(sent: z.infer<typeof item>, place: string): Turn[] {

@@ -6,6 +6,7 @@ export interface ResponseEcho {
   readonly temperature: number
   readonly top_p: number
   readonly top_logprobs: number
+  readonly text: { readonly format: object }
 }
 
 interface ResponseFacts {
@@ -35,7 +36,6 @@ export function newResponse({ requestId, model, createdAt, echo }: ResponseFacts
     reasoning: { effort: null, summary: null },
     service_tier: 'default',
     store: false,
-    text: { format: { type: 'text' } },
     tool_choice: 'auto',
     tools: [],
     truncation: 'disabled',
@@ -59,6 +59,7 @@ export function emptyResponse(requestId: string) {
       temperature: 1,
       top_p: 1,
       top_logprobs: 0,
+      text: { format: { type: 'text' } },
     },
   })
 }
