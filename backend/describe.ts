@@ -10,18 +10,18 @@ import type { Grammar } from './grammar/grammar.ts'
 import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 
-/** One conversation to be continued, already checked, its images at hand. */
+/** One conversation to continue, already validated, with its images. */
 export interface DescribeRequest extends Omit<Asked, 'turns'> {
-  /** Whom the answer is for, as tenant.ts names it. */
+  /** The tenant the answer is for, as named by tenant.ts. */
   readonly tenant: string
-  /** Milliseconds; then the answer ends with what it has. */
+  /** Milliseconds after which the answer ends with what it has. */
   readonly timeoutMs: number
   readonly messages: readonly Message[]
-  /** Whole image files, in the order of their places in the messages. */
+  /** Whole image files, in the order of their placeholders in the messages. */
   readonly images: readonly Uint8Array[]
-  /** Most tokens of prompt, images and all answers together; unlimited unless given. */
+  /** The most tokens of prompt, images and all answers together; unlimited unless given. */
   readonly grantedTokens?: number | undefined
-  /** Told as tokens come, what the answer has used so far; the final count may be lower. */
+  /** Called as tokens arrive with what the answer has used so far; the final count may be lower. */
   readonly onUsage?: ((usage: Usage) => void) | undefined
 }
 
@@ -29,7 +29,7 @@ interface DescriberParts {
   readonly processor: Processor
   readonly formats: Pick<FormatCompiler, 'compile'>
   readonly engine: Engine
-  /** Milliseconds on a clock that never jumps. */
+  /** Milliseconds on a monotonic clock. */
   readonly now: () => number
   readonly randomSeed: () => number
   readonly defaultMaxTokens: number
@@ -110,7 +110,7 @@ export function createDescriber(parts: DescriberParts): Describer {
           }
           break
         case 'tokens':
-          // From now on there is an answer to give, and the engine ends it in time.
+          // From here on there is an answer, which the engine ends in time.
           deadline.stopClock()
           sampledTokens += event.ids.length
           request.onUsage?.({ ...promptUsage, completion_tokens: sampledTokens })
@@ -161,7 +161,7 @@ function jobOf(
   }
 }
 
-/** @throws {ServiceError} `invalid_field` when the answer might be too large */
+/** @throws {ServiceError} `invalid_field` when the answer could be too large */
 function checkLogprobs(
   { choices, maxTokens, topLogprobs }: DescribeRequest,
   defaultMaxTokens: number,
@@ -190,7 +190,7 @@ function timingsOf(engine: EngineTimings, prepareMs: number, totalMs: number): T
   }
 }
 
-/** To a tenth of a millisecond: finer digits are noise. */
+/** Rounds to a tenth of a millisecond: further digits are noise. */
 function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10
 }

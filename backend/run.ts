@@ -33,10 +33,10 @@ import { readServedModel } from './served-model.ts'
 import { createTaskPool } from './processor/task-pool.ts'
 import { WarmUp } from './warm-up/warm-up.ts'
 
-/** Milliseconds the inference process may take to end, once all answers are done. */
+/** Milliseconds the inference process may take to end once all answers are done. */
 const inferenceCloseMs = 700
 
-// Each a program of its own.
+// Each of these is a separate program.
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
 const compileWorker = fileURLToPath(new URL('./grammar/compile/compile-worker.ts', import.meta.url))
 const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
@@ -46,10 +46,10 @@ const imageProcess = fileURLToPath(
 
 const now = () => performance.now()
 
-/** As many as a JavaScript API tells apart in one draw: 48 bits. */
+/** The range of crypto.randomInt: 48 bits. */
 const randomSeed = () => randomInt(2 ** 48 - 1)
 
-/** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
+/** Settings → inference process and processor → server, which listens at once and serves once the model is loaded. */
 async function run(output: LogSink): Promise<void> {
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
@@ -60,7 +60,7 @@ async function run(output: LogSink): Promise<void> {
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
-  for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
+  for (const slip of slips) log.warn(slip, 'a variable that nothing reads')
   const certificates = new CertificateWatch({
     use: 'server',
     identity: tls,
@@ -152,7 +152,7 @@ async function run(output: LogSink): Promise<void> {
     void service.warmUp.begin()
     await unlessAborted(service.warmUp.passedOnce, stopping)
   } catch (error) {
-    // Stopped while loading: that is how it was meant to end.
+    // Stopped while loading, which is not a failure.
     if (stopping.aborted) return
     throw error
   }
@@ -195,8 +195,8 @@ function readinessOf(inference: InferenceState, isProven: boolean): Readiness {
 
 /**
  * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second
- * request tells it to hurry.
- * @returns aborted from then on
+ * request makes it hurry.
+ * @returns a signal that is aborted from then on
  */
 function onStopRequest(output: LogSink, stop: (hurry: AbortSignal) => Promise<void>): AbortSignal {
   const requested = new AbortController()
@@ -221,7 +221,7 @@ const output = openStandardOutput()
 try {
   await run(output)
 } catch (error) {
-  // What was started ends by itself when this process is gone.
+  // The processes started here end by themselves when this one is gone.
   sayError(textOf(error))
   await exitAfter(output, 1)
 }

@@ -18,20 +18,20 @@ import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 export interface BackendParts {
   readonly running: RunningExchanges
   readonly log: Log
-  /** Milliseconds on a clock that never jumps. */
+  /** Milliseconds on a monotonic clock. */
   readonly now: () => number
-  /** Milliseconds a request may take that does not say. */
+  /** Milliseconds a request may take unless it states a deadline. */
   readonly deadlineMs: number
   /** Names, one of which a client's certificate must carry. */
   readonly allowedClients: readonly string[]
-  /** Told of every client let in, and how it proved its name. */
+  /** Called for every accepted client with its certificate and name. */
   readonly onClientCertificate: ClientListener
   readonly health: HealthParts
   readonly generate: AnswerParts
   readonly model: ServedModel
 }
 
-/** The backend's HTTP side: what a request passes, in order. */
+/** The backend's HTTP side: the steps of a request, in order. */
 export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   const app = new Hono<BackendEnv>()
 
@@ -63,7 +63,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   return app
 }
 
-/** Answers a method that the path does not have. */
+/** Answers requests with a method that the path does not support. */
 function methodNotAllowed(allow: string): Handler<BackendEnv> {
   return (c) => {
     const exchange = c.get('exchange')

@@ -22,7 +22,7 @@ export interface HealthParts {
   readonly certificates: () => readonly CertificateStatus[]
 }
 
-/** Path of the operators' view; it is not part of the public API. */
+/** Path of the operators' view, which is not part of the public API. */
 export const statusPath = '/status'
 
 export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {

@@ -7,7 +7,7 @@ import type { Log } from '../../shared/node/log.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
 import { statusPath } from './health-route.ts'
 
-/** Paths that are logged as they are; all others could hold anything. */
+/** Paths that are logged as they are; any other path could contain anything. */
 const knownPaths: ReadonlySet<string> = new Set([
   statusPath,
   ...Object.values({ ...routes, ...probeRoutes }).map((route) => route.path),
@@ -27,7 +27,7 @@ function knownPathOf(path: string): string | null {
 /** Ids of API keys as the edge makes them. */
 const keyIdPattern = /^[\w.-]{1,64}$/
 
-/** Writes one line for each request, when its answer is sent or its client is gone. */
+/** Writes one line per request, when its answer is sent or its client is gone. */
 export function logExchange(log: Log, now: () => number): MiddlewareHandler<BackendEnv> {
   return async function logLine(c, next) {
     const exchange = c.get('exchange')
@@ -82,7 +82,7 @@ function fieldsOf({ facts }: Exchange) {
   }
 }
 
-/** Name and place of what went wrong. Its message stays out where it may quote what the client sent. */
+/** Name and location of the error. Its message is left out where it may quote what the client sent. */
 function causeOf(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined
   const place = cause.stack?.split('\n').find((line) => line.trimStart().startsWith('at '))

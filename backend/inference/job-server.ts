@@ -14,12 +14,12 @@ import { toWire } from './wire-error.ts'
 import { WorkWatch } from './work-watch.ts'
 
 /**
- * Milliseconds between two steps that go to receiving images at most. The socket holds 0.2 MB, all that would arrive
- * while a step blocks this thread; in this time about 5 MB do, and a running stream hardly notices.
+ * The most milliseconds between two steps that are spent receiving images. While a step blocks this thread, the
+ * socket only holds 0.2 MB; in this time about 5 MB arrive, and a running stream hardly notices.
  */
 const maxIntakeMs = 20
 
-/** Milliseconds from which on a call of the model is announced: well below what a silent process is allowed. */
+/** Milliseconds from which a call of the model is announced: well below the silence a process is allowed. */
 const announcedFromMs = defaultSilenceLimits.servingMs / 2
 
 interface JobServerOptions {
@@ -37,7 +37,7 @@ interface RunningJob {
   readonly cancel: AbortController
 }
 
-/** Runs jobs that arrive as messages on one engine, and sends back what happens to them. */
+/** Runs jobs that arrive as messages on one engine, and sends back their events. */
 export class JobServer {
   readonly #model: Model
   readonly #send: (message: ToParent) => void
@@ -71,7 +71,7 @@ export class JobServer {
     send({ type: 'ready', snapshot: this.#engine.snapshot() })
   }
 
-  /** Announces a large `generate`: steps make room for its arrival. */
+  /** Announces a large `generate`, for whose arrival steps make room. */
   expect(key: JobKey): void {
     this.#incoming.add(key)
   }
@@ -95,7 +95,7 @@ export class JobServer {
     }
   }
 
-  /** @returns what does not get on, for the operator; undefined while all does */
+  /** @returns what is stuck, for the operator; undefined while everything makes progress */
   problem(): string | undefined {
     return this.#watch.problem(this.#now())
   }
@@ -115,12 +115,15 @@ export class JobServer {
     await this.#model.close()
   }
 
-  /** The call may block this thread: what is to be said is said before. */
+  /** The call may block this thread, so pending messages are sent first. */
   #announceCall(boundMs: number): void {
     if (boundMs >= announcedFromMs) this.#send({ type: 'busy', boundMs })
   }
 
-  /** While this waits, readers take what the last step made; then it leaves before the next step blocks the thread. */
+  /**
+   * During the wait, readers consume the last step's events, which are then sent before the next step blocks the
+   * thread.
+   */
   async #yieldAndSend(): Promise<void> {
     await nextImmediate()
     this.#outbox.flush()

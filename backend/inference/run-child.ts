@@ -13,9 +13,8 @@ type LoadModel = (
 type LoadTokens = (modelFolder: string) => Promise<TokenBytes>
 
 /**
- * Makes this process an inference process: it loads on `init`, serves jobs, and ends on `close` or when its parent
- * is gone, or on an error that nothing catches. Terminal signals are left to the parent, which lets running answers end
- * first.
+ * Makes this process an inference process: it loads on `init`, serves jobs, and ends on `close`, when its parent is
+ * gone, or on an uncaught error. Terminal signals are left to the parent, which lets running answers finish first.
  * @param loadTokens without it no job may have a format
  */
 export function runChild(load: LoadModel, loadTokens?: LoadTokens): void {
@@ -70,24 +69,24 @@ async function serve(
   }
 }
 
-/** A process whose work does not get on has no better answer than its end. */
+/** A process whose work is stuck can only end itself. */
 function answerPing(server: JobServer | undefined): void {
   const problem = server?.problem()
   if (problem === undefined) send({ type: 'pong' })
   else fail(problem)
 }
 
-/** Ends this process, and tells its parent why. */
+/** Ends this process and reports the reason to its parent. */
 function fail(text: string): void {
   send({ type: 'fatal', text }, endNow)
 }
 
-/** `process.exit` would wait for all threads, and looking at an image may take half a minute. */
+/** `process.exit` would wait for all threads, and processing an image may take half a minute. */
 function endNow(): void {
   process.kill(process.pid, 'SIGKILL')
 }
 
-/** A parent that is gone hears nothing; `disconnect` ends this process then. */
+/** Does nothing when the parent is gone: `disconnect` ends this process in that case. */
 function send(message: ToParent, sent: () => void = () => {}): void {
   process.send?.(message, undefined, undefined, sent)
 }

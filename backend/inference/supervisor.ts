@@ -16,10 +16,13 @@ import { defaultRestartDelays, nextRestartDelay, type RestartDelays } from './re
 import { defaultSilenceLimits, type SilenceLimits } from './watchdog.ts'
 import { fromWire } from './wire-error.ts'
 
-/** Milliseconds an inference process may take to end by itself: one step of a large model, and its memory freed. */
+/** Milliseconds an inference process may take to end by itself: one step of a large model, and freeing its memory. */
 const defaultCloseTimeoutMs = 2_000
 
-/** A process that dies or hangs while it first loads may have met a passing lack of memory; three times is a pattern. */
+/**
+ * A process that dies or hangs during its first load may have hit a temporary lack of memory; three times is a
+ * pattern.
+ */
 const maxFirstLoads = 3
 
 /** One start of the inference process, in numbers. */
@@ -32,14 +35,14 @@ export interface StartUp {
   readonly converted: ProgressAmount | undefined
 }
 
-/** The engine in a process of its own: whatever happens to it, this process lives on. */
+/** The engine in a separate process: whatever happens to it, this process lives on. */
 export interface Inference extends Engine {
   state(): InferenceState
   /** How far the current process is, or was when it became ready. */
   startUp(): StartUp
-  /** Settles when the model is loaded for the first time. Rejects with a text for the operator when it cannot be. */
+  /** Settles when the model is loaded for the first time. Rejects with a message for the operator when it cannot be. */
   ready(): Promise<void>
-  /** Ends all jobs with `shutting_down`, then the process: by request, after a while by SIGKILL. */
+  /** Ends all jobs with `shutting_down`, then the process: by request, and after a while by SIGKILL. */
   close(): Promise<void>
 }
 
@@ -49,7 +52,7 @@ interface InferenceOptions {
   readonly init: InferenceInit
   /** Environment of the child. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** For the operator; may hold paths and stacks. */
+  /** For the operator; may hold paths and stack traces. */
   readonly log: (level: 'info' | 'error', text: string) => void
   /** Called each time a process has loaded the model, the first included. */
   readonly onReady?: () => void
@@ -60,7 +63,7 @@ interface InferenceOptions {
   readonly now?: () => number
 }
 
-/** Starts the inference process, and starts it again whenever it ends or hangs. */
+/** Starts the inference process, and restarts it whenever it ends or hangs. */
 export function createInference(options: InferenceOptions): Inference {
   return new Supervisor(options)
 }
@@ -75,7 +78,7 @@ class Supervisor implements Inference {
   #state: InferenceState = 'loading'
   #snapshot: EngineSnapshot
   #process: InferenceProcess | undefined
-  /** Settles when the current process is gone and its end is dealt with. */
+  /** Settles when the current process is gone and its end has been handled. */
   #gone: Promise<void> = Promise.resolve()
   #loads = 0
   #startedAt = 0
@@ -229,7 +232,7 @@ class Supervisor implements Inference {
     this.#jobs.clear()
   }
 
-  /** Nothing more comes of what runs: it is told at once, and nothing new is taken. */
+  /** Running work yields nothing more: it fails immediately, and nothing new is accepted. */
   #endWork(): void {
     this.#snapshot = idleSnapshot(this.#options.init)
     this.#endJobs(restartedError)
@@ -249,12 +252,12 @@ class Supervisor implements Inference {
       return
     }
     this.#delayMs = nextRestartDelay(this.#delayMs, readyForMs, this.#delays)
-    this.#options.log('error', `${problem}; it starts again in ${this.#delayMs} ms`)
+    this.#options.log('error', `${problem}; it restarts in ${this.#delayMs} ms`)
     this.#restart = setTimeout(() => this.#start(), this.#delayMs)
   }
 }
 
-/** A promise that others settle; a rejection that nobody waits for is no error. */
+/** A promise settled from outside; a rejection that nobody awaits is not an error. */
 function createDeferred() {
   let resolve!: () => void
   let reject!: (error: Error) => void

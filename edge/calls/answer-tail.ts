@@ -26,7 +26,7 @@ export class AnswerTail {
     return utf8.decode(joinChunks(this.#chunks))
   }
 
-  /** What the answer says about itself, as far as it came. */
+  /** What the answer says about its own end, as far as it arrived. */
   end(): AnswerEnd {
     return this.#reading.end()
   }

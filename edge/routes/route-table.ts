@@ -1,8 +1,9 @@
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
-import { probeRoutes, type RouteName, routes } from '../../shared/api/routes.ts'
+import { aboutRoutes, probeRoutes, type RouteName, routes } from '../../shared/api/routes.ts'
 import { smallBodyBytes } from '../body/peek-head.ts'
 import type { EdgeHandler } from '../calls/context.ts'
 import type { ReadCall } from '../calls/run-call.ts'
+import { openApiRoute } from '../openapi/openapi-route.ts'
 import {
   type ConversationParts,
   readConversation,
@@ -16,18 +17,21 @@ import { readText } from './text/read-text.ts'
 
 export type RouteParts = HealthParts & ImageParts & ImageUrlParts & ConversationParts & ModelsParts
 
-/** How a route is served: as a call, which is metered, forwarded and relayed alike for all of them; or by itself. */
+/**
+ * How a route is served: as a call, which is metered, forwarded and relayed in the same way for all of them; or by
+ * itself.
+ */
 type Serving =
   | {
       readonly read: ReadCall
       /** Whether an `Idempotency-Key` keeps its answers. */
       readonly keepsAnswers: boolean
-      /** Bytes of a body that is read whole at most; an upload passes through. */
+      /** The most bytes of a body that are read completely; an upload passes through. */
       readonly readsWhole: number
     }
   | { readonly answer: EdgeHandler }
 
-const served = { ...routes, ...probeRoutes }
+const served = { ...routes, ...probeRoutes, ...aboutRoutes }
 type ServedName = keyof typeof served
 
 export type ServedRoute = (typeof served)[ServedName] & Serving
@@ -60,6 +64,7 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     messagesTokens: counting('messagesTokens'),
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
+    openapi: { answer: openApiRoute() },
   }
   return (Object.keys(servings) as ServedName[]).map((name) => ({
     ...served[name],

@@ -19,8 +19,8 @@ import { remoteMeter } from './remote-meter.ts'
 import type { RunningRequests } from './running-requests.ts'
 
 /**
- * Bytes of bodies that all requests may hold together: three quarters of an isolate's 128 MiB. One key may hold two thirds
- * of that, as much as the largest request takes.
+ * Bytes of bodies that all requests may hold together: three quarters of an isolate's 128 MiB. One key may hold two
+ * thirds of that, as much as the largest request takes.
  */
 const isolateMemoryBytes = 96 * 1024 * 1024
 
@@ -57,7 +57,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
       const { success } = await config.ADDRESS_GUARD.limit({ key: networkOf(address) })
       return success
     },
-    // Set by Cloudflare's network, and by nobody where the Worker runs elsewhere.
+    // Set by Cloudflare's network; absent where the Worker runs elsewhere.
     clientAddress: (c) => c.req.header('cf-connecting-ip'),
     webBody: pumpedStream,
     relay: relayNatively,

@@ -41,6 +41,7 @@ const imageUrls = atMost(maxImages, `at most ${maxImages} images are allowed in 
   })
   .transform((value) => (typeof value === 'string' ? [value] : value))
   .pipe(z.array(imageUrl).min(1))
+  .meta({ alsoText: true })
 
 /** `POST /generate/image_url`, as JSON or a form; one URL or several. */
 export const imageUrlFields = z

@@ -49,8 +49,13 @@ export const adminRoutes = {
   usage: { method: 'GET', path: '/admin/usage', scope: 'admin' },
 } as const satisfies Record<string, Route>
 
+/** What the edge says about itself. */
+export const aboutRoutes = {
+  openapi: { method: 'GET', path: '/openapi.json', scope: null },
+} as const satisfies Record<string, Route>
+
 /** Every route the edge answers. */
-export const edgeRoutes = { ...routes, ...probeRoutes, ...adminRoutes }
+export const edgeRoutes = { ...routes, ...probeRoutes, ...aboutRoutes, ...adminRoutes }
 
 export type RouteName = keyof typeof routes
 export type EdgeRouteName = keyof typeof edgeRoutes

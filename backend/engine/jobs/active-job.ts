@@ -12,7 +12,7 @@ import { Sequence } from './sequence.ts'
 
 interface ActiveJobOptions {
   readonly asked: GenerateJob
-  /** Most tokens of each answer, and of all together; at least 1. */
+  /** The most tokens of each answer, and of all together; at least 1. */
   readonly tokenLimit: number
   readonly answerTokens: number
   readonly info: ModelInfo
@@ -23,26 +23,26 @@ interface ActiveJobOptions {
 }
 
 /**
- * One request inside the engine, from its arrival to its last event: what all its choices have in common. The first
- * choice reads the prompt. Then each of the others has its first token from the same logits, and waits for a slot with
- * a copy of the prompt's rows.
+ * One request inside the engine, from its arrival to its last event: everything its choices share. The first choice
+ * reads the prompt. Then each of the others samples its first token from the same logits, and waits for a slot with a
+ * copy of the prompt's rows.
  */
 export class ActiveJob {
-  /** As its caller asked for it. */
+  /** As submitted by its caller. */
   readonly asked: GenerateJob
   readonly tokenLimit: number
   readonly images: PromptImages
   readonly now: () => number
-  /** Of all choices, in prompt tokens; see work.ts. */
+  /** For all choices, in prompt tokens; see work.ts. */
   readonly estimatedWork: number
   readonly #imageTokenId: number
   readonly #openRule: (() => TokenRule) | undefined
-  /** By `now`; the answer ends there with what it has. */
+  /** On the clock of `now`; the answer ends then with what it has. */
   readonly #deadlineMs: number
   readonly #answer: Answer
-  /** By number. */
+  /** Indexed by choice. */
   readonly #choices: Sequence[] = []
-  /** Choices that end once they have a token: before, the first one reads the prompt for all. */
+  /** Choices to end as soon as they have a token: until then, the first one reads the prompt for all of them. */
   readonly #toStop = new Set<number>()
 
   /** @throws {RangeError} when placeholders and images do not match */
@@ -76,7 +76,7 @@ export class ActiveJob {
     return this.asked.priority
   }
 
-  /** Of all choices. */
+  /** Events of all choices. */
   get events(): EventQueue {
     return this.#answer.events
   }
@@ -86,7 +86,7 @@ export class ActiveJob {
     return this.#choices[0]!
   }
 
-  /** Done so far for all choices, in prompt tokens. */
+  /** Work done so far for all choices, in prompt tokens. */
   get work(): number {
     return this.#choices.reduce((sum, choice) => sum + choice.work, 0)
   }
@@ -101,7 +101,7 @@ export class ActiveJob {
     return this.#choices.find(({ status }, choice) => choice > 0 && status === 'queued')
   }
 
-  /** Who takes over the slot of a choice that ended, for its rows of the prompt would be lost otherwise. */
+  /** The choice that takes over the slot of one that ended, whose rows of the prompt would otherwise be lost. */
   get heir(): Sequence | undefined {
     const othersHoldThem = this.#choices.some(
       ({ status, holdsPrompt }) => status !== 'ended' && holdsPrompt,
@@ -109,7 +109,7 @@ export class ActiveJob {
     return othersHoldThem ? undefined : this.waitingChoice
   }
 
-  /** Gives all choices but the first their first token. @param logits after the prompt; not modified */
+  /** Samples the first token of every choice but the first. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void {
     while (this.#choices.length < (this.asked.choices ?? 1)) {
       const choice = this.#addChoice()
@@ -123,7 +123,7 @@ export class ActiveJob {
     for (const choice of this.#choices) choice.readWhenSeen()
   }
 
-  /** Gives features up when no choice needs them to read. */
+  /** Drops the image features once no choice needs them for reading. */
   releaseImages(): void {
     if (this.#choices.every(({ status }) => status !== 'vision' && status !== 'prefill')) {
       this.images.release()
@@ -140,7 +140,7 @@ export class ActiveJob {
     if (this.#toStop.has(choice)) this.#choices[choice]?.end('stop')
   }
 
-  /** A choice has ended with an answer. */
+  /** Called when a choice has ended with an answer. */
   finishChoice(choice: number, finishReason: FinishReason): void {
     this.#answer.finish(choice, finishReason, () => ({
       cachedTokens: this.first.restoredTokens,
@@ -148,13 +148,16 @@ export class ActiveJob {
     }))
   }
 
-  /** Ends one choice at the tokens it has, or with its first; does nothing when it has ended. */
+  /** Ends one choice at the tokens it has, or with its first one; does nothing when it has ended. */
   stopChoice(choice: number): void {
     if (this.first.hasSampled) this.#choices[choice]?.end('stop')
     else this.#toStop.add(choice)
   }
 
-  /** Once its time is up, ends all choices at the tokens they have; with none in all, with `deadline_exceeded`. */
+  /**
+   * Once the time is up, ends all choices at the tokens they have, or with `deadline_exceeded` if there are none at
+   * all.
+   */
   expire(): void {
     if (this.now() < this.#deadlineMs || this.ended) return
     if (this.#answer.completionTokens === 0) {

@@ -7,16 +7,19 @@ type EndEvent = Extract<EngineEvent, { type: 'end' }>
 
 interface AnswerLimits {
   readonly choices: number
-  /** Most tokens of each choice, and of all together; at least 1. */
+  /** The most tokens of each choice, and of all together; at least 1. */
   readonly choiceTokens: number
   readonly totalTokens: number
 }
 
-/** What the reader of one job gets: the tokens of all its choices in one stream, which ends with the last of them. */
+/**
+ * The events for the reader of one job: the tokens of all its choices in one stream, which ends with the last of
+ * them.
+ */
 export class Answer {
   readonly events = new EventQueue()
   readonly #limits: AnswerLimits
-  /** By choice. */
+  /** Indexed by choice. */
   readonly #tokens: number[]
   readonly #finishReasons: (FinishReason | undefined)[]
 
@@ -63,7 +66,7 @@ export class Answer {
     this.events.push({ type: 'tokens', choice, ids: [id], ...told })
   }
 
-  /** @param facts asked for when this was the last choice */
+  /** @param facts evaluated when this was the last choice */
   finish(
     choice: number,
     reason: FinishReason,

@@ -1,4 +1,4 @@
-/** Picks one token from a row of logits, by the rules of `SamplingParams`. */
+/** Picks one token from a vocabulary's logits, by the rules of `SamplingParams`. */
 import { ServiceError } from '../../../shared/api/errors.ts'
 import type { Settled } from '../../grammar/constraint.ts'
 import type { GenerateJob, SampledLogprobs, SamplingParams } from '../job.ts'
@@ -9,7 +9,7 @@ import { choiceSeed, createRandom } from './random.ts'
 import { penaltiesOf } from './token-penalties.ts'
 import { AnyText, type TokenRule } from './token-rule.ts'
 
-/** A token, and how likely it was when that is asked for. */
+/** A token, and on request its probability. */
 export interface Sampled extends Settled {
   readonly logprobs?: SampledLogprobs | undefined
 }
@@ -26,7 +26,7 @@ export type SamplerJob = Pick<
 >
 
 /**
- * The sampler of one choice of a job, with its own random state and its own memory of what it picked.
+ * The sampler of one choice of a job, with its own random state and its own memory of the tokens it picked.
  *
  * The stages, in order: the model's own log probabilities are read off; penalties and bias change single logits; all
  * tokens that may not be picked are left out; temperature 0 takes the largest logit, the lowest id among equals;
@@ -34,7 +34,7 @@ export type SamplerJob = Pick<
  * probability. The rule may put another token in its place.
  *
  * The sampler throws ServiceError `internal` when a logit that counts is not finite.
- * @param imageTokenId placeholders in the prompt are no text to be repeated
+ * @param imageTokenId placeholders in the prompt do not count as text for the repetition penalty
  * @param rule says which tokens may be picked: any text unless given
  */
 export function createSampler(
@@ -76,13 +76,13 @@ function finiteRangeOf(logits: Float32Array): LogitRange {
 }
 
 /**
- * Where a rule ends the tokens that may be drawn.
- * @param left where the rules before it ended them
+ * A rule that narrows down the tokens that may be drawn.
+ * @param left the cut made by the rules before it
  * @param top the largest logit
  */
 type CutRule = (bins: LogitBins, sampling: SamplingParams, left: Cut, top: number) => Cut
 
-/** In order. */
+/** In order of application. */
 const cuts: readonly CutRule[] = [cutTopK, cutTopP, cutMinP]
 
 function cutTopK(bins: LogitBins, { topK = 0 }: SamplingParams): Cut {

@@ -35,10 +35,12 @@ const otherBlock = z.object({
 
 const block = z.discriminatedUnion('type', [textBlock, imageBlock, thoughtBlock, otherBlock])
 
-const blocks = z.preprocess(
-  (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : value),
-  atMost(maxParts, `at most ${maxParts} blocks are allowed in one message`).pipe(z.array(block)),
-)
+const blocks = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : value),
+    atMost(maxParts, `at most ${maxParts} blocks are allowed in one message`).pipe(z.array(block)),
+  )
+  .meta({ alsoText: true })
 
 const message = z.object({ role: z.enum(['user', 'assistant', 'system']), content: blocks })
 
@@ -48,7 +50,7 @@ const outputFormat = z.object({ type: z.literal('json_schema'), schema: answerSc
 const { n: _n, stop, logprobs: _logprobs, top_logprobs: _top, ...shared } = doorFields
 
 /** `POST /v1/messages/count_tokens`. Unknown fields are ignored. */
-const countFields = z.object({
+export const countFields = z.object({
   ...shared,
   max_tokens: tokenLimit,
   messages: atMost(maxTurns, `at most ${maxTurns} messages are allowed`).pipe(
@@ -60,7 +62,7 @@ const countFields = z.object({
 })
 
 /** `POST /v1/messages`: the same, and how long the answer may be. */
-const messagesFields = countFields.extend({ max_tokens: z.int().min(1) })
+export const messagesFields = countFields.extend({ max_tokens: z.int().min(1) })
 
 const ignorable: Ignorable = {
   tools: isEmptyList,

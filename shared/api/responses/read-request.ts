@@ -54,12 +54,14 @@ const textFormat = z.discriminatedUnion('type', [
 ])
 
 /** `POST /v1/responses`. Unknown fields are ignored. */
-const responsesFields = z.object({
+export const responsesFields = z.object({
   ...doorFields,
-  input: z.preprocess(
-    (value) => (typeof value === 'string' ? [{ role: 'user', content: value }] : value),
-    atMost(maxTurns, `at most ${maxTurns} items are allowed`).pipe(z.array(item).min(1)),
-  ),
+  input: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? [{ role: 'user', content: value }] : value),
+      atMost(maxTurns, `at most ${maxTurns} items are allowed`).pipe(z.array(item).min(1)),
+    )
+    .meta({ alsoText: true }),
   instructions: z.string().optional(),
   max_output_tokens: tokenLimit,
   metadata: z.record(z.string(), z.unknown()).optional(),
