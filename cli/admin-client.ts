@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { readRunningAddress } from '../shared/node/running-address.ts'
 import type { CliParts } from './cli-parts.ts'
 import { CliError } from './cli-error.ts'

@@ -19,7 +19,7 @@ import { readChunks } from './read-body.ts'
 
 type Read = (body: unknown) => Asking
 
-/** Doors of other APIs that answer a conversation: how each is read, and the field that its messages come in. */
+/** The routes that answer a conversation, the reader of each, and the field that its messages come in. */
 const doors: readonly { readonly path: string; readonly read: Read; readonly turns: string }[] = [
   { path: routes.chat.path, read: readChatRequest, turns: 'messages' },
   { path: routes.responses.path, read: readResponsesRequest, turns: 'input' },
@@ -28,7 +28,7 @@ const doors: readonly { readonly path: string; readonly read: Read; readonly tur
 
 const openAiCount = (tokens: number) => ({ object: 'response.input_tokens', input_tokens: tokens })
 
-/** And those that count its tokens. */
+/** The routes that count its tokens. */
 const counters: readonly {
   readonly path: string
   readonly read: Read
@@ -43,7 +43,7 @@ const counters: readonly {
   },
 ]
 
-/** Reads a body of each door, translates it, and answers in the door's own form. */
+/** Routes of other APIs: read the body, translate it, answer in that API's own form. */
 export function mountConversationRoutes(
   app: Hono<BackendEnv>,
   parts: AnswerParts,
@@ -98,7 +98,7 @@ async function readLifted(c: Context<BackendEnv>): Promise<LiftedJson> {
   return reader.end()
 }
 
-/** @throws {ServiceError} `forbidden_scope` when the key may not ask this */
+/** @throws {ServiceError} `forbidden_scope` when the key's scopes do not cover this */
 function checkScopes(c: Context<BackendEnv>, { turns }: Asked): void {
   const header = c.req.header(forwardHeaders.keyScopes)
   if (header === undefined) return
