@@ -13,6 +13,7 @@ import { type HealthParts, probeHandlers } from './health/health-route.ts'
 import { type ImageParts, readImage } from './image/read-image.ts'
 import { type ImageUrlParts, readImageUrl } from './image-url/read-image-url.ts'
 import { type ModelsParts, modelsRoute } from './models/models-route.ts'
+import { indexRoute } from './index/index-route.ts'
 import { readText } from './text/read-text.ts'
 
 export type RouteParts = HealthParts & ImageParts & ImageUrlParts & ConversationParts & ModelsParts
@@ -64,6 +65,7 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     messagesTokens: counting('messagesTokens'),
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
+    index: { answer: indexRoute },
     openapi: { answer: openApiRoute() },
   }
   return (Object.keys(servings) as ServedName[]).map((name) => ({
