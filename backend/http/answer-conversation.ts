@@ -42,7 +42,7 @@ export async function answerConversation(
   const places = imagesOf(turns)
   const grant = grantOf(c.req)
   checkImages(places.length, grant, places[0]?.param ?? 'images')
-  Object.assign(exchange.facts, { stream, images: places.length })
+  Object.assign(exchange.facts, { stream, images: places.length, choices: asked.choices })
   const describer = parts.describer()
   const request = {
     ...rules,

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { createEngine } from '../../backend/engine/engine.ts'
 import type { Engine } from '../../backend/engine/job.ts'
 import { Vocabulary } from '../../backend/grammar/masks/vocabulary.ts'
+import { readTokenizerFile } from '../../backend/model/config/tokenizer-file.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import { createProcessor } from '../../backend/processor/create-processor.ts'
 import { createLocalTasks } from '../../backend/processor/processor-tasks.ts'
-import { readTokenizerFile } from '../../backend/model/config/tokenizer-file.ts'
 import type { Transport } from '../../shared/fetch/fetch-image.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { type FakeEngine, startTestBackend, type TestBackend } from './test-backend.ts'
@@ -36,8 +36,8 @@ export async function startNanoBackend(
     threads: 2,
   })
   const processor = await createProcessor({ modelFolder: nano, tasks: createLocalTasks(nano) })
-  const { tokenBytes } = await readTokenizerFile(nano)
-  const vocabulary = new Vocabulary(tokenBytes, model.info.vocabSize)
+  const { tokenBytes, vocabSize } = await readTokenizerFile(nano)
+  const vocabulary = new Vocabulary(tokenBytes, vocabSize)
   const engine = createEngine({ model, vocabulary, queueLimit: 64 })
   const either: Engine = {
     generate: (job, signal) => (nanoBackend.script ?? engine).generate(job, signal),
