@@ -18,7 +18,7 @@ import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
 import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
-import { createDescriber, type Describe } from './describe.ts'
+import { createDescriber, type Describer } from './describe.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { createBackendApp } from './http/app.ts'
 import { BodyMemory } from '../shared/bytes/body-memory.ts'
@@ -78,7 +78,7 @@ async function run(output: LogSink): Promise<void> {
   })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
-  let service: { readonly describe: Describe; readonly warmUp: WarmUp } | undefined
+  let service: { readonly describer: Describer; readonly warmUp: WarmUp } | undefined
   const inference = createInference({
     entry: inferenceEntry,
     init: { model: config.model, engine: config.engine },
@@ -89,7 +89,6 @@ async function run(output: LogSink): Promise<void> {
     onReady: () => void service?.warmUp.begin(),
   })
 
-  const served = await readServedModel(settings.model.checkpointDir, config)
   const isLoaded = () => service !== undefined && inference.state() === 'ready'
   const isProven = () => isLoaded() && service?.warmUp.passed === true
   const health: HealthParts = {
@@ -120,8 +119,8 @@ async function run(output: LogSink): Promise<void> {
     health,
     metrics,
     generate: {
-      describe: (request, signal) => {
-        if (service !== undefined) return service.describe(request, signal)
+      describer: () => {
+        if (service !== undefined) return service.describer
         throw new ServiceError('model_loading', 'The model is still loading')
       },
       images: {
@@ -131,7 +130,7 @@ async function run(output: LogSink): Promise<void> {
       },
       streaming: { after, now, heartbeatMs },
     },
-    model: () => served,
+    model: await readServedModel(settings.model.checkpointDir, config),
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections
@@ -166,10 +165,11 @@ async function run(output: LogSink): Promise<void> {
     const [processor] = await Promise.all([loading, inference.ready()])
     const { defaultMaxTokens } = config
     const parts = { processor, formats, engine: inference, now, randomSeed, defaultMaxTokens }
-    const describe = createDescriber(parts)
+    const describer = createDescriber(parts)
     const onFailure = (problem: Error) =>
       log.error({ detail: textOf(problem) }, 'test generation failed')
-    service = { describe, warmUp: new WarmUp({ describe, after, onFailure }) }
+    const { describe } = describer
+    service = { describer, warmUp: new WarmUp({ describe, after, onFailure }) }
     void service.warmUp.begin()
     await unlessAborted(service.warmUp.passedOnce, stopping)
   } catch (error) {

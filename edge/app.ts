@@ -73,6 +73,8 @@ function begin({ now, clientAddress }: Pick<Platform, 'now' | 'clientAddress'>):
     c.set('call', call)
     await next()
     c.res.headers.set(requestIdHeader, call.requestId)
+    const { idHeader } = errorFormOf(c.req.path)
+    if (idHeader !== undefined) c.res.headers.set(idHeader, call.requestId)
   }
 }
 

@@ -32,7 +32,7 @@ export interface BackendParts {
   readonly health: HealthParts
   readonly metrics: BackendMetrics
   readonly generate: AnswerParts
-  readonly model: () => ServedModel
+  readonly model: ServedModel
 }
 
 /** The backend's HTTP side: the steps of a request, in order. */

@@ -215,7 +215,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const engine = new FakeEngine()
   const logLines: Record<string, unknown>[] = []
   const running = new RunningExchanges(new BodyMemory(options.uploadMemoryBytes ?? Infinity))
-  const describe = createDescriber({
+  const describer = createDescriber({
     ...(options.parts ?? { processor, engine }),
     formats: createTestFormats(),
     now: () => performance.now(),
@@ -246,15 +246,15 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       decodePids: () => [],
     }),
     onClientCertificate: () => undefined,
-    model: () => ({
+    model: {
       id: 'kimi-vl-nano',
       aliases: ['kimi-vl'],
       createdAt: 1_800_000_000,
       contextTokens: 131_072,
       imageTokens: 1_024,
-    }),
+    },
     generate: {
-      describe,
+      describer: () => describer,
       images: {
         transport:
           options.transport ?? (() => Promise.reject(new Error('There is no network here'))),
