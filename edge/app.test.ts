@@ -355,6 +355,18 @@ describe('GET /livez and /readyz', () => {
     expect(calls).toHaveLength(0)
   })
 
+  it('leaves the log to requests, at the usual level', async () => {
+    const { app, lines } = createTestEdge({
+      backend: async () => Response.json({}, { status: 503 }),
+    })
+    for (const path of ['/livez', '/readyz', '/health']) await app.request(path)
+    expect(lines.map(({ route, level }) => [route, level])).toEqual([
+      ['/livez', 'debug'],
+      ['/readyz', 'debug'],
+      ['/health', 'error'],
+    ])
+  })
+
   it('is ready when every check holds', async () => {
     const { app } = createTestEdge({ backend: healthy })
     const response = await app.request('/readyz')

@@ -1,5 +1,5 @@
 import { errorKinds, type ServiceError } from '../../shared/api/errors.ts'
-import { edgeRoutes } from '../../shared/api/routes.ts'
+import { edgeRoutes, probeRoutes } from '../../shared/api/routes.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 import type { Call, CallOutcome } from './call.ts'
@@ -54,7 +54,7 @@ interface Answer {
 function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number): RequestLine {
   const { arrivedAt, admittedAt, answeredAt, failure } = call
   return {
-    level: status >= 500 ? 'error' : 'info',
+    level: levelOf(call, status),
     message: 'request',
     request_id: call.requestId,
     route: call.route === undefined ? null : edgeRoutes[call.route].path,
@@ -70,6 +70,12 @@ function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number
     response_bytes: bytes,
     ...(failure === undefined ? {} : { code: failure.code, detail: detailOf(failure) }),
   }
+}
+
+/** Probes come every few seconds, and would bury the rest. */
+function levelOf({ route }: Call, status: number): RequestLine['level'] {
+  if (route !== undefined && Object.hasOwn(probeRoutes, route)) return 'debug'
+  return status >= 500 ? 'error' : 'info'
 }
 
 function fieldsOf({ ending, usage, images, bytes, errorCode }: CallOutcome): Partial<LogLine> {
