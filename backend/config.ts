@@ -40,6 +40,8 @@ const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
 const schema = z.object({
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_HOST: z.string().default('127.0.0.1'),
+  BACKEND_METRICS_PORT: portSetting.optional(),
+  BACKEND_METRICS_HOST: z.string().default('127.0.0.1'),
   STATE_DIR: z.string().default('.local'),
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),
   ...hubSettingsSchema.shape,
@@ -126,6 +128,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       slots: settings.SLOTS,
       threads: settings.THREADS ?? availableParallelism(),
     },
+    metrics: { port: settings.BACKEND_METRICS_PORT, host: settings.BACKEND_METRICS_HOST },
     hub: hubSettingsOf(settings),
     engine: {
       queueLimit: settings.QUEUE_LIMIT,

@@ -32,7 +32,8 @@ function setUp() {
   })
   const ask = async (change: Partial<DescribeRequest>, signal = new AbortController().signal) => {
     const events: GenerationEvent[] = []
-    for await (const event of describer({ ...request, ...change }, signal)) events.push(event)
+    for await (const event of describer.describe({ ...request, ...change }, signal))
+      events.push(event)
     return events
   }
   return { processor, engine, ask }

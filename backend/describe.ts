@@ -35,16 +35,34 @@ interface DescriberParts {
   readonly defaultMaxTokens: number
 }
 
-/** The product: a conversation in, text out. Aborting `signal` or leaving the loop frees everything it holds. */
+/** A conversation whose tokens are to be counted. */
+export type CountRequest = Pick<DescribeRequest, 'tenant' | 'messages' | 'images'>
+
+/** The product: a conversation in, text out. */
+export interface Describer {
+  /** Aborting `signal` or leaving the loop frees everything it holds. */
+  readonly describe: Describe
+  /** Tokens of the prompt that the conversation makes, exactly. */
+  readonly count: (request: CountRequest, signal: AbortSignal) => Promise<number>
+}
+
 export type Describe = (
   request: DescribeRequest,
   signal: AbortSignal,
 ) => AsyncIterable<GenerationEvent>
 
-export function createDescriber(parts: DescriberParts): Describe {
+export function createDescriber(parts: DescriberParts): Describer {
   const { processor, formats, engine, now } = parts
 
-  return async function* describe(request, signal) {
+  async function count({ tenant, messages, images }: CountRequest, signal: AbortSignal) {
+    const { promptIds } = await processor.prepare(messages, images, { tenant, signal })
+    return promptIds.length
+  }
+
+  async function* describe(
+    request: DescribeRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerationEvent> {
     const deadline = startDeadline(request.timeoutMs, signal)
     try {
       yield* answer(request, deadline)
@@ -115,6 +133,8 @@ export function createDescriber(parts: DescriberParts): Describe {
       }
     }
   }
+
+  return { describe, count }
 }
 
 function jobOf(

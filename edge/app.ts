@@ -5,6 +5,7 @@ import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { type EdgeRouteName, edgeRoutes, noSuchPath } from '../shared/api/routes.ts'
 import { auditRefusals } from './admin/audit-refusals.ts'
 import { keyRoutes } from './admin/key-routes.ts'
+import { metricsRoute } from './admin/metrics-route.ts'
 import { usageRoute } from './admin/usage-route.ts'
 import { authenticate, keyFailureWindowMs, maxKeyFailures } from './calls/authenticate.ts'
 import { Call } from './calls/call.ts'
@@ -55,6 +56,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   }
   app.route('/', keyRoutes(platform))
   app.route('/', usageRoute(platform))
+  app.route('/', metricsRoute(platform))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
   app.notFound((c) => answerError(new ServiceError('not_found', noSuchPath), c))
   return app
@@ -71,6 +73,8 @@ function begin({ now, clientAddress }: Pick<Platform, 'now' | 'clientAddress'>):
     c.set('call', call)
     await next()
     c.res.headers.set(requestIdHeader, call.requestId)
+    const { idHeader } = errorFormOf(c.req.path)
+    if (idHeader !== undefined) c.res.headers.set(idHeader, call.requestId)
   }
 }
 

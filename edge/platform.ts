@@ -1,4 +1,5 @@
 import type { KeyRouteParts } from './admin/key-routes.ts'
+import type { MetricsParts } from './admin/metrics-route.ts'
 import type { UsageParts } from './admin/usage-route.ts'
 import type { CutRevokedParts } from './calls/cut-revoked-stream.ts'
 import type { EdgeContext } from './calls/context.ts'
@@ -21,6 +22,7 @@ export type Platform = RunParts &
   IdempotencyParts &
   KeyRouteParts &
   UsageParts &
+  MetricsParts &
   GuardParts &
   HoldParts &
   CutRevokedParts &

@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
 import type { GenerationEvent, Usage } from '../../shared/api/events.ts'
 import type { Renderer } from '../../shared/api/doors/renderer.ts'
-import { type Asked, imagesOf } from '../../shared/conversation/conversation.ts'
+import { type Asked, imagesOf, type Turn } from '../../shared/conversation/conversation.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import type { Describe } from '../describe.ts'
+import type { CountRequest, Describer } from '../describe.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
 import { gatherImages, type ImageWeb } from './gather-images.ts'
 import { checkImages, grantOf } from './grant.ts'
@@ -11,7 +11,8 @@ import type { LiftedJson } from './lifting-reader.ts'
 import { streamedAnswer, wholeAnswer, type StreamOptions } from './render.ts'
 
 export interface AnswerParts {
-  readonly describe: Describe
+  /** @throws {ServiceError} `model_loading` until there is one */
+  readonly describer: () => Describer
   /** Access to images given by URL: public addresses only. */
   readonly images: ImageWeb
   readonly streaming: StreamOptions
@@ -33,7 +34,7 @@ export interface Conversation {
  */
 export async function answerConversation(
   c: Context<BackendEnv>,
-  { describe, images: source, streaming }: AnswerParts,
+  parts: AnswerParts,
   { asked, stream, renderer, lifted = () => undefined }: Conversation,
 ): Promise<Response> {
   const exchange = c.get('exchange')
@@ -41,25 +42,46 @@ export async function answerConversation(
   const places = imagesOf(turns)
   const grant = grantOf(c.req)
   checkImages(places.length, grant, places[0]?.param ?? 'images')
-  Object.assign(exchange.facts, { stream, images: places.length })
-  const images = await gatherImages(places, source, lifted, exchange.signal)
+  Object.assign(exchange.facts, { stream, images: places.length, choices: asked.choices })
+  const describer = parts.describer()
   const request = {
     ...rules,
-    tenant: exchange.tenant,
+    ...(await toDescribe(turns, parts, lifted, exchange)),
     timeoutMs: Math.min(asked.timeoutMs ?? Infinity, exchange.msToAnswer),
-    messages: turns.map(({ role, parts }) => ({ role, content: parts })),
-    images,
     grantedTokens: grant.tokens,
     onUsage: (usage: Usage) => {
       exchange.facts.usage = usage
     },
   }
-  const events = releasing(describe(request, exchange.signal), exchange)
+  const events = releasing(describer.describe(request, exchange.signal), exchange)
   const response = await (stream
-    ? streamedAnswer(events, exchange, renderer, streaming)
+    ? streamedAnswer(events, exchange, renderer, parts.streaming)
     : wholeAnswer(events, exchange, renderer))
   response.headers.set(forwardHeaders.imageCount, String(places.length))
   return response
+}
+
+/** How many tokens a conversation is, its images included. @throws {ServiceError} as `answerConversation` */
+export async function countTokens(
+  c: Context<BackendEnv>,
+  parts: AnswerParts,
+  { asked, lifted }: Required<Pick<Conversation, 'asked' | 'lifted'>>,
+): Promise<number> {
+  const exchange = c.get('exchange')
+  Object.assign(exchange.facts, { images: imagesOf(asked.turns).length })
+  const request = await toDescribe(asked.turns, parts, lifted, exchange)
+  return parts.describer().count(request, exchange.signal)
+}
+
+/** The conversation with its images at hand. */
+async function toDescribe(
+  turns: readonly Turn[],
+  { images: web }: AnswerParts,
+  lifted: LiftedJson['lifted'],
+  { tenant, signal }: Exchange,
+): Promise<CountRequest> {
+  const images = await gatherImages(imagesOf(turns), web, lifted, signal)
+  return { tenant, messages: turns.map(({ role, parts }) => ({ role, content: parts })), images }
 }
 
 /** The first event shows that the request is prepared: files have become patches. */

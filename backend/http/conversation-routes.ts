@@ -2,41 +2,90 @@ import type { Context, Hono } from 'hono'
 import { readChatRequest } from '../../shared/api/chat/read-request.ts'
 import type { Asking } from '../../shared/api/doors/renderer.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { maxUploadBytes } from '../../shared/api/limits.ts'
+import { readCountRequest, readMessagesRequest } from '../../shared/api/messages/read-request.ts'
+import { readResponsesRequest } from '../../shared/api/responses/read-request.ts'
 import { routes } from '../../shared/api/routes.ts'
-import { imagesOf } from '../../shared/conversation/conversation.ts'
+import { type Asked, imagesOf } from '../../shared/conversation/conversation.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import { answerConversation, type AnswerParts } from './answer-conversation.ts'
+import { formatUsage } from '../../shared/forward/usage-comment.ts'
+import { answerConversation, type AnswerParts, countTokens } from './answer-conversation.ts'
 import type { BackendEnv } from './exchange.ts'
 import { LiftingReader, type LiftedJson } from './lifting-reader.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { checkModel, type ServedModel } from './models.ts'
 import { readChunks } from './read-body.ts'
 
-/** The routes that take a conversation as JSON, and the reader of each. */
-const doors = [{ path: routes.chat.path, read: readChatRequest }] as const
+type Read = (body: unknown) => Asking
+
+/** The routes that answer a conversation, the reader of each, and the field that its messages come in. */
+const doors: readonly { readonly path: string; readonly read: Read; readonly turns: string }[] = [
+  { path: routes.chat.path, read: readChatRequest, turns: 'messages' },
+  { path: routes.responses.path, read: readResponsesRequest, turns: 'input' },
+  { path: routes.messages.path, read: readMessagesRequest, turns: 'messages' },
+]
+
+const openAiCount = (tokens: number) => ({ object: 'response.input_tokens', input_tokens: tokens })
+
+/** The routes that count its tokens. */
+const counters: readonly {
+  readonly path: string
+  readonly read: Read
+  readonly view: (tokens: number) => object
+}[] = [
+  { path: routes.chatTokens.path, read: readChatRequest, view: openAiCount },
+  { path: routes.responsesTokens.path, read: readResponsesRequest, view: openAiCount },
+  {
+    path: routes.messagesTokens.path,
+    read: readCountRequest,
+    view: (tokens) => ({ input_tokens: tokens }),
+  },
+]
 
 /** Routes of other APIs: read the body, translate it, answer in that API's own form. */
 export function mountConversationRoutes(
   app: Hono<BackendEnv>,
   parts: AnswerParts,
-  served: () => ServedModel,
+  model: ServedModel,
 ): void {
-  for (const { path, read } of doors) {
+  for (const { path, read, turns } of doors) {
     app.post(path, async (c) => {
-      const { value, lifted } = await readLifted(c)
-      const model = served()
-      const { asked, stream, renderer, model: wanted } = read(value)
-      if (wanted !== undefined) checkModel(model, wanted)
-      checkScopes(c, asked)
+      const { asked, stream, renderer, lifted } = await readAsking(c, read, model)
       const facts = {
         requestId: c.get('exchange').requestId,
         model: model.id,
         createdAt: Math.floor(Date.now() / 1_000),
       }
-      return answerConversation(c, parts, { asked, stream, renderer: renderer(facts), lifted })
+      try {
+        const conversation = { asked, stream, renderer: renderer(facts), lifted }
+        return await answerConversation(c, parts, conversation)
+      } catch (error) {
+        throw withParam(error, turns)
+      }
     })
   }
+  for (const { path, read, view } of counters) {
+    app.post(path, async (c) => {
+      const { asked, lifted } = await readAsking(c, read, model)
+      const tokens = await countTokens(c, parts, { asked, lifted })
+      const none = formatUsage({ prompt_tokens: 0, image_tokens: 0, completion_tokens: 0 })
+      return jsonAnswer(view(tokens), 200, { [forwardHeaders.usage]: none })
+    })
+  }
+}
+
+/** The request, once it is clear that the model is here and the key may ask this. */
+async function readAsking(
+  c: Context<BackendEnv>,
+  read: Read,
+  served: ServedModel,
+): Promise<Asking & Pick<LiftedJson, 'lifted'>> {
+  const { value, lifted } = await readLifted(c)
+  const asking = read(value)
+  if (asking.model !== undefined) checkModel(served, asking.model)
+  checkScopes(c, asking.asked)
+  return { ...asking, lifted }
 }
 
 async function readLifted(c: Context<BackendEnv>): Promise<LiftedJson> {
@@ -50,17 +99,20 @@ async function readLifted(c: Context<BackendEnv>): Promise<LiftedJson> {
 }
 
 /** @throws {ServiceError} `forbidden_scope` when the key's scopes do not cover this */
-function checkScopes(c: Context<BackendEnv>, { turns }: Asking['asked']): void {
+function checkScopes(c: Context<BackendEnv>, { turns }: Asked): void {
   const header = c.req.header(forwardHeaders.keyScopes)
   if (header === undefined) return
-  const images = imagesOf(turns)
-  const needed = new Set(
-    images.map(({ source }) => (source.kind === 'url' ? 'image_url' : 'image')),
-  )
+  const sources = imagesOf(turns).map(({ source }) => source.kind)
+  const needed = new Set(sources.map((kind) => (kind === 'url' ? 'image_url' : 'image')))
   const scopes = header.split(',')
-  const missing = (needed.size === 0 ? ['text'] : [...needed]).find(
-    (each) => !scopes.includes(each),
-  )
+  const wanted = needed.size === 0 ? ['text'] : [...needed]
+  const missing = wanted.find((each) => !scopes.includes(each))
   if (missing === undefined) return
   throw new ServiceError('forbidden_scope', `The API key lacks the scope ${missing}`)
+}
+
+/** The engine calls all that is asked the prompt; a door's clients know it by another name. */
+function withParam(error: unknown, turns: string): unknown {
+  if (!(error instanceof ServiceError) || error.param !== 'prompt') return error
+  return new ServiceError(error.code, error.message, { param: turns, cause: error })
 }

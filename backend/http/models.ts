@@ -19,14 +19,12 @@ export interface ServedModel {
 }
 
 /** `GET /v1/models` and `GET /v1/models/{id}` in OpenAI's form, with additional fields of our own. */
-export function mountModelRoutes(app: Hono<BackendEnv>, served: () => ServedModel): void {
+export function mountModelRoutes(app: Hono<BackendEnv>, model: ServedModel): void {
   app.get(routes.models.path, () => {
-    const model = served()
     const data = [model.id, ...model.aliases].map((name) => viewOf(model, name))
     return jsonAnswer({ object: 'list', data })
   })
   app.get(routes.model.path, (c) => {
-    const model = served()
     const name = c.req.param('id')
     checkModel(model, name)
     return jsonAnswer(viewOf(model, name))

@@ -52,6 +52,12 @@ export function conversationDemand(extent: Extent | undefined): Demand {
   return { tokens: { least: 1, most }, images: { least: images, most: images } }
 }
 
+/** Nothing but the request itself. */
+export const countingDemand: Demand = {
+  tokens: { least: 0, most: 0 },
+  images: { least: 0, most: 0 },
+}
+
 const encoder = new TextEncoder()
 
 function byteLength(text: string): number {

@@ -26,6 +26,8 @@ const leastMemoryMb = (2 * largestHeldBytes) / 2 ** 20
 const edgeSettings = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: portSetting.default(8787),
+  METRICS_PORT: portSetting.optional(),
+  METRICS_HOST: z.string().default('127.0.0.1'),
   API_KEY: apiKeySetting,
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_URL: backendUrlSetting.optional(),
@@ -55,6 +57,7 @@ export const edgeSettingNames: readonly string[] = Object.keys(edgeSettings.shap
 const edgeConfig = edgeSettings.transform((settings) => ({
   host: settings.HOST,
   port: settings.PORT,
+  metrics: { port: settings.METRICS_PORT, host: settings.METRICS_HOST },
   apiKey: settings.API_KEY,
   backendUrls: settings.BACKENDS ?? [
     settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,

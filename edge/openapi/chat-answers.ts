@@ -5,9 +5,10 @@ import * as z from 'zod'
 const count = z.int().min(0)
 
 const token = z.object({ token: z.string(), bytes: z.array(z.int()), logprob: z.number() })
+export const logprobToken = token.extend({ top_logprobs: z.array(token) })
 const logprobs = z
   .object({
-    content: z.array(token.extend({ top_logprobs: z.array(token) })),
+    content: z.array(logprobToken),
     refusal: z.null(),
   })
   .nullable()
@@ -22,7 +23,7 @@ const usage = z.object({
 })
 
 const ms = z.number().min(0)
-const timings = z.object({
+export const timings = z.object({
   prepare_ms: ms,
   queue_ms: ms,
   vision_ms: ms,

@@ -8,10 +8,13 @@ import {
   rotateKeyFields,
 } from '../../shared/api/keys.ts'
 import { maxImages } from '../../shared/api/limits.ts'
+import { countFields, messagesFields } from '../../shared/api/messages/read-request.ts'
 import { generateFields, imageUrlFields } from '../../shared/api/request.ts'
+import { responsesFields } from '../../shared/api/responses/read-request.ts'
 import { usageView } from '../../shared/api/usage.ts'
 import * as answers from './answers.ts'
 import * as chat from './chat-answers.ts'
+import * as other from './other-answers.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
 
 /** The schemas of the document by name: of requests the ones that check them. */
@@ -26,6 +29,15 @@ const schemas = {
   ChatRequest: chatFields,
   ChatCompletion: chat.chatCompletion,
   ChatChunk: chat.chatChunk,
+  ResponsesRequest: responsesFields,
+  Response: other.responseView,
+  ResponseEvent: other.responseEvent,
+  InputTokens: other.inputTokens,
+  MessagesRequest: messagesFields,
+  Message: other.messageView,
+  MessageEvent: other.messageEvent,
+  MessageTokensRequest: countFields,
+  MessageTokens: other.messageTokens,
   Model: chat.modelView,
   ModelList: chat.modelListView,
   Health: answers.healthView,
@@ -42,12 +54,13 @@ const schemas = {
   Usage: usageView,
 }
 
-export type SchemaName = keyof typeof schemas | 'ImageForm' | 'OpenApi'
+export type SchemaName = keyof typeof schemas | 'ImageForm' | 'OpenApi' | 'Metrics'
 
 export function componentSchemas(): Record<SchemaName, JsonSchema> {
   const named = Object.entries(schemas).map(([name, schema]) => [name, schemaOf(schema)] as const)
   const plain = Object.fromEntries(named) as Record<keyof typeof schemas, JsonSchema>
-  return { ...plain, ImageForm: withImages(plain.TextRequest), OpenApi: { type: 'object' } }
+  const ImageForm = withImages(plain.TextRequest)
+  return { ...plain, ImageForm, OpenApi: { type: 'object' }, Metrics: { type: 'string' } }
 }
 
 /** The fields of a question, and the files, which no schema reads. */

@@ -6,12 +6,15 @@ import { chatRenderer } from '../../shared/api/chat/render.ts'
 import type { Renderer } from '../../shared/api/doors/renderer.ts'
 import { type ErrorCode, errorKinds, errorBody, ServiceError } from '../../shared/api/errors.ts'
 import type { SampledLogprob } from '../../shared/api/events.ts'
+import { messagesRenderer } from '../../shared/api/messages/render.ts'
 import { nativeRenderer } from '../../shared/api/native/render.ts'
+import { responsesRenderer } from '../../shared/api/responses/render.ts'
 import { edgeRoutes } from '../../shared/api/routes.ts'
 import { testPlatform } from '../../test/support/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
 import { errorView, generateAnswer, streamDelta, streamEnd, streamQueued } from './answers.ts'
 import { chatChunk, chatCompletion } from './chat-answers.ts'
+import { messageEvent, messageView, responseEvent, responseView } from './other-answers.ts'
 import { openApiDocument } from './document.ts'
 
 type Json = Record<string, unknown>
@@ -175,6 +178,27 @@ describe('the schemas of answers', () => {
     expectExactly(z.tuple([chatChunk]), delta)
     expectExactly(z.array(chatChunk).length(3), end)
     expectExactly(z.tuple([errorView]), failure)
+  })
+
+  it('are those of responses and messages', () => {
+    const echo = {
+      instructions: null,
+      max_output_tokens: 5,
+      metadata: {},
+      temperature: 0,
+      top_p: 1,
+      top_logprobs: 1,
+      text: { format: { type: 'text' } },
+    }
+    const response = responsesRenderer({ ...chatFacts, echo })
+    expectExactly(responseView, response.whole({ choices: [choice], usage, timings }))
+    for (const event of events(response).flat()) {
+      expectExactly(responseEvent, event)
+      if ('response' in event) responseView.parse(event['response'])
+    }
+    const message = messagesRenderer(chatFacts)
+    expectExactly(messageView, message.whole({ choices: [choice], usage, timings }))
+    for (const event of events(message).flat()) expectExactly(messageEvent, event)
   })
 
   it.each(Object.keys(errorKinds) as ErrorCode[])('are those of the error %s', (code) => {

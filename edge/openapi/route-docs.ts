@@ -15,7 +15,7 @@ interface StreamDoc {
 }
 
 export interface RouteDoc {
-  readonly tag: 'Ask' | 'OpenAI' | 'Probes' | 'Administration' | 'About'
+  readonly tag: 'Ask' | 'OpenAI' | 'Anthropic' | 'Probes' | 'Administration' | 'About'
   readonly summary: string
   readonly description?: string
   readonly query?: z.ZodObject
@@ -23,6 +23,8 @@ export interface RouteDoc {
   readonly bodyIsOptional?: boolean
   /** Status -> body. Statuses of errors follow from `errors`. */
   readonly answers: Readonly<Record<number, SchemaName>>
+  /** JSON unless it says. */
+  readonly answerType?: 'application/json' | 'text/plain'
   readonly stream?: StreamDoc
   /** Whether the headers `Idempotency-Key` and `x-describe-backend-hint` are looked at, and limits told. */
   readonly asks?: boolean
@@ -41,6 +43,29 @@ const chatStream: StreamDoc = {
     'Sent when `stream` is true: `data:` with a chunk as often as text comes, then `data: [DONE]`. After a failure the last data is an error, and `[DONE]` does not come.',
   events: { message: 'ChatChunk' },
 }
+
+const responsesStream: StreamDoc = {
+  description:
+    'Sent when `stream` is true: `response.created` first, `response.output_text.delta` as often as text comes, at last `response.completed` or `response.incomplete`; after a failure `response.failed`, then `error`.',
+  events: { 'response.*': 'ResponseEvent' },
+}
+
+const messagesStream: StreamDoc = {
+  description:
+    'Sent when `stream` is true: `message_start` first, `content_block_delta` as often as text comes, at last `message_stop`; after a failure `error`.',
+  events: { '*': 'MessageEvent' },
+}
+
+/** What counting and answering a conversation have in common. */
+const reading = [...withImages, ...withUrls, 'unsupported_field', 'model_not_found'] as const
+const conversation = [...asking, ...reading]
+const counting = [
+  ...withBody,
+  ...fromBackend,
+  ...reading,
+  'quota_exceeded',
+  'limits_unavailable',
+] as const
 
 const nullNote = 'In JSON, null counts as not sent. Unknown fields are ignored.'
 
@@ -88,7 +113,48 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     answers: { 200: 'ChatCompletion' },
     stream: chatStream,
     asks: true,
-    errors: [...asking, ...withImages, ...withUrls, 'unsupported_field', 'model_not_found'],
+    errors: conversation,
+  },
+  chatTokens: {
+    tag: 'OpenAI',
+    summary: 'Count the tokens of a conversation, without an answer',
+    body: { 'application/json': 'ChatRequest' },
+    answers: { 200: 'InputTokens' },
+    errors: counting,
+  },
+  responses: {
+    tag: 'OpenAI',
+    summary: 'Answer a conversation; nothing is stored',
+    description: `As OpenAI's responses. ${nullNote}`,
+    body: { 'application/json': 'ResponsesRequest' },
+    answers: { 200: 'Response' },
+    stream: responsesStream,
+    asks: true,
+    errors: conversation,
+  },
+  responsesTokens: {
+    tag: 'OpenAI',
+    summary: 'Count the tokens of a conversation, without an answer',
+    body: { 'application/json': 'ResponsesRequest' },
+    answers: { 200: 'InputTokens' },
+    errors: counting,
+  },
+  messages: {
+    tag: 'Anthropic',
+    summary: 'Answer a conversation',
+    description: `As Anthropic's messages; errors have their form. ${nullNote}`,
+    body: { 'application/json': 'MessagesRequest' },
+    answers: { 200: 'Message' },
+    stream: messagesStream,
+    asks: true,
+    errors: conversation,
+  },
+  messagesTokens: {
+    tag: 'Anthropic',
+    summary: 'Count the tokens of a conversation, without an answer',
+    body: { 'application/json': 'MessageTokensRequest' },
+    answers: { 200: 'MessageTokens' },
+    errors: counting,
   },
   models: {
     tag: 'OpenAI',
@@ -185,5 +251,12 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     query: usageQuery,
     answers: { 200: 'Usage' },
     errors: ['invalid_field', 'limits_unavailable'],
+  },
+  metrics: {
+    tag: 'Administration',
+    summary: 'The counts of this edge, as Prometheus reads them; 404 where it runs as a Worker',
+    answers: { 200: 'Metrics' },
+    answerType: 'text/plain',
+    errors: ['not_found'],
   },
 }

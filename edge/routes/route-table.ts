@@ -4,7 +4,11 @@ import { smallBodyBytes } from '../body/peek-head.ts'
 import type { EdgeHandler } from '../calls/context.ts'
 import type { ReadCall } from '../calls/run-call.ts'
 import { openApiRoute } from '../openapi/openapi-route.ts'
-import { type ConversationParts, readConversation } from './conversation/read-conversation.ts'
+import {
+  type ConversationParts,
+  readConversation,
+  readCounting,
+} from './conversation/read-conversation.ts'
 import { type HealthParts, probeHandlers } from './health/health-route.ts'
 import { type ImageParts, readImage } from './image/read-image.ts'
 import { type ImageUrlParts, readImageUrl } from './image-url/read-image-url.ts'
@@ -41,6 +45,11 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     keepsAnswers: true,
     readsWhole: smallBodyBytes,
   })
+  const counting = (name: RouteName): Serving => ({
+    read: readCounting(routes[name].path, parts),
+    keepsAnswers: false,
+    readsWhole: smallBodyBytes,
+  })
   const servings: Record<ServedName, Serving> = {
     health: { answer: probes.health },
     livez: { answer: probes.livez },
@@ -49,6 +58,11 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     image: { read: readImage(parts), keepsAnswers: true, readsWhole: 0 },
     imageUrl: { read: readImageUrl(parts), keepsAnswers: true, readsWhole: maxFormFieldBytes },
     chat: conversation('chat'),
+    chatTokens: counting('chatTokens'),
+    responses: conversation('responses'),
+    responsesTokens: counting('responsesTokens'),
+    messages: conversation('messages'),
+    messagesTokens: counting('messagesTokens'),
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
     index: { answer: indexRoute },

@@ -53,17 +53,18 @@ export const imageUrlFields = z
 export type ImageUrlFields = z.infer<typeof imageUrlFields>
 
 /**
- * Checks `value` against `schema`. A null field counts as absent, because typed clients write null for what was not
+ * Checks `value`, which stands in the request at `place`, against `schema`. A null field counts as absent, because typed clients write null for what was not
  * set.
  * @throws {ServiceError} `invalid_field`, naming the first field at fault
  */
 export function parseFields<Schema extends z.ZodObject>(
   schema: Schema,
   value: unknown,
+  place = '',
 ): z.infer<Schema> {
   const result = schema.safeParse(sentFields(value, schema), { reportInput: true })
   if (result.success) return result.data
-  throw invalidField(result.error)
+  throw invalidField(result.error, place)
 }
 
 /** The sent fields that the schema knows. */
@@ -76,10 +77,10 @@ function sentFields(value: unknown, { shape }: z.ZodObject): unknown {
 }
 
 /** The first issue of a zod error as the client's error: the field, what was expected, and a scalar offending value. */
-export function invalidField(error: z.ZodError): ServiceError {
+export function invalidField(error: z.ZodError, place = ''): ServiceError {
   const issue = error.issues[0]
   if (issue === undefined) return new ServiceError('invalid_field', 'The request is not valid')
-  const param = issue.path.map(String).join('.').slice(0, maxParamChars)
+  const param = (place + issue.path.map(String).join('.')).slice(0, maxParamChars)
   if (param === '') return new ServiceError('invalid_field', 'The request body must be an object')
   if (issue.input === undefined) {
     return new ServiceError('invalid_field', `${param} is required`, { param })

@@ -8,13 +8,15 @@ function isSchema(value: unknown): boolean {
   )
 }
 
+/** Passed on as it is. */
+export const answerSchema = z
+  .unknown()
+  .refine(isSchema, { error: 'expected a JSON schema: an object, true or false' })
+
 const jsonSchema = z.object({
   name: z.string().max(64).optional(),
   description: z.string().optional(),
-  /** Passed on unchanged. */
-  schema: z
-    .unknown()
-    .refine(isSchema, { error: 'expected a JSON schema: an object, true or false' }),
+  schema: answerSchema,
   /** Answers always follow the schema. */
   strict: z.boolean().nullish(),
 })
@@ -37,6 +39,11 @@ export type AnswerFormat =
       readonly field: string
     }
 
+/** A schema as other APIs send it. @param field the client's field that it came in */
+export function schemaFormat(schema: unknown, field: string): AnswerFormat {
+  return { type: 'json_schema', schema: JSON.stringify(schema), field }
+}
+
 /** @returns undefined when any text is allowed */
 export function formatOf(
   field: z.infer<typeof responseFormat> | undefined,
@@ -48,10 +55,6 @@ export function formatOf(
     case 'json_object':
       return { type: 'json_object' }
     case 'json_schema':
-      return {
-        type: 'json_schema',
-        schema: JSON.stringify(field.json_schema.schema),
-        field: 'response_format.json_schema.schema',
-      }
+      return schemaFormat(field.json_schema.schema, 'response_format.json_schema.schema')
   }
 }

@@ -17,6 +17,11 @@ export const routes = {
   image: { method: 'POST', path: '/generate/image', scope: 'image' },
   imageUrl: { method: 'POST', path: '/generate/image_url', scope: 'image_url' },
   chat: { method: 'POST', path: '/v1/chat/completions', scope: asking },
+  chatTokens: { method: 'POST', path: '/v1/chat/completions/input_tokens', scope: asking },
+  responses: { method: 'POST', path: '/v1/responses', scope: asking },
+  responsesTokens: { method: 'POST', path: '/v1/responses/input_tokens', scope: asking },
+  messages: { method: 'POST', path: '/v1/messages', scope: asking },
+  messagesTokens: { method: 'POST', path: '/v1/messages/count_tokens', scope: asking },
   models: { method: 'GET', path: '/v1/models', scope: scopes },
   model: { method: 'GET', path: '/v1/models/:id', scope: scopes },
 } as const satisfies Record<string, Route>
@@ -42,6 +47,7 @@ export const adminRoutes = {
   revokeKey: { method: 'POST', path: '/admin/keys/:id/revoke', scope: 'admin' },
   rotateKey: { method: 'POST', path: '/admin/keys/:id/rotate', scope: 'admin' },
   usage: { method: 'GET', path: '/admin/usage', scope: 'admin' },
+  metrics: { method: 'GET', path: '/metrics', scope: 'admin' },
 } as const satisfies Record<string, Route>
 
 /** What the edge says about itself. */

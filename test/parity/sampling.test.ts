@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createDescriber, type Describe, type DescribeRequest } from '../../backend/describe.ts'
+import { createDescriber, type Describer, type DescribeRequest } from '../../backend/describe.ts'
 import { createEngine } from '../../backend/engine/engine.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
@@ -29,7 +29,7 @@ interface Read {
 let model: Model
 let processor: Processor
 let modelsDir: string
-let describeIt: Describe
+let describer: Describer
 let engine: ReturnType<typeof createEngine>
 
 beforeAll(async () => {
@@ -44,7 +44,7 @@ beforeAll(async () => {
   processor = await createProcessor({ modelFolder: nano, tasks: createLocalTasks(nano) })
   engine = createEngine({ model, queueLimit: 64 })
   const now = () => performance.now()
-  describeIt = createDescriber({
+  describer = createDescriber({
     processor,
     engine,
     formats: createTestFormats(),
@@ -81,7 +81,7 @@ async function ask({
   }
   const texts = Array.from({ length: choices }, () => '')
   const logprobs: SampledLogprob[][] = texts.map(() => [])
-  for await (const event of describeIt(request, new AbortController().signal)) {
+  for await (const event of describer.describe(request, new AbortController().signal)) {
     if (event.type === 'delta') {
       texts[event.index] += event.text
       logprobs[event.index]!.push(...(event.logprobs ?? []))

@@ -1,4 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { Anthropic, BadRequestError as BadRequest } from '@anthropic-ai/sdk'
+import { createOpenResponses } from '@ai-sdk/open-responses'
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import { generateText, streamText } from 'ai'
 import { AuthenticationError, BadRequestError, OpenAI } from 'openai'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
@@ -22,11 +26,13 @@ export function describeDoors(platform: string, start: StartEdge): void {
     let nano: NanoBackend
     let edge: RunningEdge
     let openai: OpenAI
+    let anthropic: Anthropic
     beforeAll(async () => {
       const names = { server: ['localhost', '127.0.0.1'], client: 'edge' }
       const certificates = await createCertificates(names, Date.now())
       nano = await startNanoBackend(certificates, async () => new Response(picture))
       edge = await start({ apiKey, backendUrl: nano.url, certificates })
+      anthropic = new Anthropic({ apiKey, baseURL: edge.url, maxRetries: 0 })
       openai = new OpenAI({ apiKey, baseURL: `${edge.url}/v1`, maxRetries: 0 })
     })
     afterEach(() => {
@@ -55,6 +61,21 @@ export function describeDoors(platform: string, start: StartEdge): void {
         body: form,
       })
       return (await response.json()) as { output: string; usage: { prompt_tokens: number } }
+    }
+
+    const codes: Record<string, string> = {
+      fails: 'engine_restarted',
+      'is torn': 'backend_unavailable',
+    }
+    /** An answer that does not come to its end. */
+    function failing(how: string): FakeEngine {
+      const script = new FakeEngine()
+      script.beforeBatch = async (index) => {
+        if (index !== 2) return
+        if (how === 'fails') throw new ServiceError('engine_restarted', 'It was restarted')
+        nano.backend.cutConnections()
+      }
+      return script
     }
 
     const look = (url: string) => ({ type: 'image_url', image_url: { url } }) as const
@@ -194,16 +215,16 @@ export function describeDoors(platform: string, start: StartEdge): void {
       })
 
       it('tell errors as the client knows them, and when a retry is in vain', async () => {
-        const failing = async (change: object) =>
+        const refused = async (change: object) =>
           openai.chat.completions.create({ ...asked, ...change }).catch((error: unknown) => error)
-        expect(await failing({ model: 'gpt-4o' })).toMatchObject({
+        expect(await refused({ model: 'gpt-4o' })).toMatchObject({
           status: 404,
           code: 'model_not_found',
           param: 'model',
         })
-        expect(await failing({ temperature: 3 })).toBeInstanceOf(BadRequestError)
+        expect(await refused({ temperature: 3 })).toBeInstanceOf(BadRequestError)
         const bad = [{ role: 'user', content: [look('data:image/png;base64,####')] }]
-        expect(await failing({ messages: bad })).toMatchObject({
+        expect(await refused({ messages: bad })).toMatchObject({
           status: 400,
           param: 'messages.0.content.0.image_url',
         })
@@ -215,24 +236,15 @@ export function describeDoors(platform: string, start: StartEdge): void {
         expect([response.status, response.headers.get('x-should-retry')]).toEqual([500, 'false'])
       })
 
-      it.each([
-        ['fails', 'engine_restarted'],
-        ['is torn', 'backend_unavailable'],
-      ])('say that a stream %s', async (how, code) => {
-        const script = new FakeEngine()
-        nano.script = script
-        script.beforeBatch = async (index) => {
-          if (index !== 2) return
-          if (how === 'fails') throw new ServiceError('engine_restarted', 'It was restarted')
-          nano.backend.cutConnections()
-        }
+      it.each(['fails', 'is torn'])('say that a stream %s', async (how) => {
+        nano.script = failing(how)
         const read = async () => {
           const stream = await openai.chat.completions.create({ ...asked, stream: true })
           let text = ''
           for await (const { choices } of stream) text += choices[0]?.delta.content ?? ''
           return text
         }
-        await expect(read()).rejects.toMatchObject({ code })
+        await expect(read()).rejects.toMatchObject({ code: codes[how] })
       })
 
       it('free the slot when the client leaves', async () => {
@@ -245,6 +257,313 @@ export function describeDoors(platform: string, start: StartEdge): void {
         }
         await until(() => script.running.size === 0)
         expect(script.running.size).toBe(0)
+      })
+    })
+
+    describe('responses', () => {
+      const input = [
+        {
+          role: 'user' as const,
+          content: [
+            { type: 'input_image' as const, image_url: dataUri, detail: 'auto' as const },
+            { type: 'input_text' as const, text: question },
+          ],
+        },
+      ]
+      const greedy = { model: 'kimi-vl', input, max_output_tokens: 24, temperature: 0 }
+
+      it('give the text of the native route, whole and streamed', async () => {
+        const { output } = await native({ prompt: question, max_tokens: 24, temperature: 0 }, [
+          picture,
+        ])
+        const whole = await openai.responses.create(greedy)
+        expect(whole).toMatchObject({ output_text: output, model: 'kimi-vl-nano', store: false })
+        const stream = openai.responses.stream(greedy)
+        const types: string[] = []
+        const numbers: number[] = []
+        for await (const event of stream) {
+          types.push(event.type)
+          numbers.push(event.sequence_number)
+        }
+        const streamed = await stream.finalResponse()
+        expect(streamed.output_text).toBe(output)
+        expect(streamed.status).toBe(whole.status)
+        expect(streamed.usage?.total_tokens).toBe(whole.usage?.total_tokens)
+        expect(types.slice(0, 2)).toEqual(['response.created', 'response.in_progress'])
+        expect(types.at(-1)).toBe(`response.${whole.status}`)
+        expect(numbers).toEqual(numbers.map((_, index) => index))
+      })
+
+      it('know instructions, earlier turns, an end by length, and count the same tokens', async () => {
+        const asking = {
+          instructions: 'Be brief.',
+          input: [
+            { role: 'user' as const, content: 'Hello' },
+            { role: 'assistant' as const, content: 'Hi' },
+            ...input,
+          ],
+        }
+        const answer = await openai.responses.create({
+          ...asking,
+          model: 'kimi-vl',
+          max_output_tokens: 2,
+          top_logprobs: 1,
+          include: ['message.output_text.logprobs'],
+        })
+        expect(answer).toMatchObject({
+          status: 'incomplete',
+          incomplete_details: { reason: 'max_output_tokens' },
+          instructions: 'Be brief.',
+        })
+        const [item] = answer.output
+        const [part] = item?.type === 'message' ? item.content : []
+        expect(part?.type === 'output_text' ? part.logprobs : []).toHaveLength(2)
+        const { input_tokens: tokens } = await openai.responses.inputTokens.count(asking)
+        expect(tokens).toBe(answer.usage?.input_tokens)
+      })
+
+      it('refuse what would have to be stored, and say so of what was not', async () => {
+        for (const change of [
+          { store: true },
+          { previous_response_id: 'resp_1' },
+          { background: true },
+          { tools: [{ type: 'web_search' }] },
+          { truncation: 'auto' },
+        ]) {
+          const response = await post('/v1/responses', { ...greedy, ...change })
+          expect(await response.json()).toMatchObject({
+            error: { code: 'unsupported_field', param: Object.keys(change)[0] },
+          })
+        }
+        const bad = await post('/v1/responses', '{')
+        expect(await bad.json()).toMatchObject({ error: { code: 'invalid_json', param: '' } })
+        await expect(openai.responses.retrieve('resp_1')).rejects.toMatchObject({ status: 404 })
+      })
+
+      it.each(['fails', 'is torn'])('say that a stream %s', async (how) => {
+        nano.script = failing(how)
+        const read = async () => {
+          const stream = await openai.responses.create({ ...greedy, stream: true })
+          for await (const event of stream) void event
+        }
+        await expect(read()).rejects.toMatchObject({ code: codes[how] })
+        const gathered = openai.responses.stream(greedy).finalResponse()
+        await expect(gathered).rejects.toMatchObject({ code: codes[how] })
+      })
+    })
+
+    describe('a schema', () => {
+      const schema = {
+        type: 'object',
+        properties: { colour: { enum: ['red', 'blue'] }, count: { type: 'integer' } },
+        required: ['colour', 'count'],
+        additionalProperties: false,
+      }
+      const said = (json: string) => JSON.parse(json) as object
+      const expected = {
+        colour: expect.stringMatching(/^(red|blue)$/) as string,
+        count: expect.any(Number) as number,
+      }
+
+      it('is kept to through every door', async () => {
+        const long = { model: 'kimi-vl', temperature: 0 }
+        const chat = await openai.chat.completions.create({
+          ...long,
+          messages: looking,
+          response_format: { type: 'json_schema', json_schema: { name: 'a', schema } },
+        })
+        expect(said(chat.choices[0]!.message.content!)).toEqual(expected)
+        const response = await openai.responses.create({
+          ...long,
+          input: question,
+          text: { format: { type: 'json_schema', name: 'a', schema } },
+        })
+        expect(said(response.output_text)).toEqual(expected)
+        const message = await anthropic.messages.create({
+          ...long,
+          max_tokens: 100,
+          messages: [{ role: 'user', content: question }],
+          output_config: { format: { type: 'json_schema', schema } },
+        })
+        expect(said(message.content[0]?.type === 'text' ? message.content[0].text : '')).toEqual(
+          expected,
+        )
+      })
+
+      it('that cannot be kept to is refused, in the field it came in', async () => {
+        const bad = { type: 'nothing' }
+        const format = { type: 'json_schema', name: 'a', schema: bad }
+        const answers = await Promise.all([
+          post('/v1/chat/completions', {
+            messages: looking,
+            response_format: { type: 'json_schema', json_schema: format },
+          }),
+          post('/v1/responses', { input: question, text: { format } }),
+        ])
+        const params = []
+        for (const answer of answers) {
+          expect(answer.status).toBe(400)
+          params.push(((await answer.json()) as { error: { param: string } }).error.param)
+        }
+        expect(params[0]).toMatch(/^response_format\.json_schema\.schema/)
+        expect(params[1]).toMatch(/^text\.format\.schema/)
+      })
+    })
+
+    describe('messages', () => {
+      const image = {
+        type: 'image' as const,
+        source: {
+          type: 'base64' as const,
+          media_type: 'image/png' as const,
+          data: picture.toString('base64'),
+        },
+      }
+      const messages = [
+        { role: 'user' as const, content: [image, { type: 'text' as const, text: question }] },
+      ]
+      const greedy = { model: 'kimi-vl', messages, max_tokens: 24, temperature: 0 }
+
+      it('give the text of the native route, whole and streamed', async () => {
+        const { output, usage } = await native(
+          { prompt: question, max_tokens: 24, temperature: 0 },
+          [picture],
+        )
+        const whole = await anthropic.messages.create(greedy)
+        expect(whole.content).toEqual([{ type: 'text', text: output, citations: null }])
+        const { input_tokens: read, cache_read_input_tokens: cached } = whole.usage
+        expect(read + (cached ?? 0)).toBe(usage.prompt_tokens)
+        const streamed = await anthropic.messages.stream(greedy).finalMessage()
+        expect(streamed.content).toEqual(whole.content)
+        expect(streamed.stop_reason).toBe(whole.stop_reason)
+        expect(streamed.usage.output_tokens).toBe(whole.usage.output_tokens)
+      })
+
+      it('know system texts, earlier turns and stop sequences, and count the same tokens', async () => {
+        const asking = {
+          model: 'kimi-vl',
+          system: [{ type: 'text' as const, text: 'Be brief.' }],
+          messages: [
+            { role: 'user' as const, content: 'Hello' },
+            { role: 'assistant' as const, content: 'Hi' },
+            ...messages,
+          ],
+        }
+        const answer = await anthropic.messages.create({ ...asking, max_tokens: 3 })
+        expect(answer.stop_reason).toBe('max_tokens')
+        const { input_tokens: tokens } = await anthropic.messages.countTokens(asking)
+        const { input_tokens: read, cache_read_input_tokens: cached } = answer.usage
+        expect(tokens).toBe(read + (cached ?? 0))
+        const { content } = await anthropic.messages.create(greedy)
+        const text = content[0]?.type === 'text' ? content[0].text : ''
+        const stop = text.slice(3, 5)
+        const stopped = await anthropic.messages.create({ ...greedy, stop_sequences: [stop] })
+        expect(stopped).toMatchObject({ stop_reason: 'stop_sequence', stop_sequence: stop })
+      })
+
+      it('take the key in the older header, and tell the request id in theirs', async () => {
+        const response = await post(
+          '/v1/messages',
+          { ...greedy, max_tokens: 1 },
+          { 'anthropic-version': '2023-06-01' },
+        )
+        expect(response.status).toBe(200)
+        expect(response.headers.get('request-id')).toBe(response.headers.get('x-request-id'))
+      })
+
+      it('tell errors in their own form', async () => {
+        const refused = await post('/v1/messages', { ...greedy, tools: [{ name: 'a' }] })
+        expect([refused.status, await refused.json()]).toMatchObject([
+          400,
+          {
+            type: 'error',
+            error: {
+              type: 'invalid_request_error',
+              details: { error_code: 'unsupported_field', param: 'tools' },
+            },
+            request_id: refused.headers.get('request-id'),
+          },
+        ])
+        const missing = await fetch(`${edge.url}/v1/messages`, { method: 'POST' })
+        expect(await missing.json()).toMatchObject({ error: { type: 'authentication_error' } })
+        const lost = await post('/v1/messages/batches', {})
+        expect(await lost.json()).toMatchObject({ error: { type: 'not_found_error' } })
+        const failure = await anthropic.messages
+          .create({ ...greedy, max_tokens: 0 })
+          .catch((error: unknown) => error)
+        expect(failure).toBeInstanceOf(BadRequest)
+      })
+
+      it.each(['fails', 'is torn'])('say that a stream %s', async (how) => {
+        nano.script = failing(how)
+        const read = async () => {
+          const stream = await anthropic.messages.create({ ...greedy, stream: true })
+          for await (const event of stream) void event
+        }
+        await expect(read()).rejects.toMatchObject({
+          error: { error: { details: { error_code: codes[how] } } },
+        })
+        await expect(anthropic.messages.stream(greedy).finalMessage()).rejects.toThrow(/\w/)
+      })
+    })
+
+    describe('the AI SDK', () => {
+      const chat = () =>
+        createOpenAICompatible({ name: 'describe', apiKey, baseURL: `${edge.url}/v1` })('kimi-vl')
+      const responses = () =>
+        createOpenResponses({ name: 'describe', apiKey, url: `${edge.url}/v1/responses` })(
+          'kimi-vl',
+        )
+      const models = { chat, responses }
+      const messages = [
+        {
+          role: 'user' as const,
+          content: [
+            { type: 'image' as const, image: picture },
+            { type: 'text' as const, text: question },
+          ],
+        },
+      ]
+      const settings = { messages, maxOutputTokens: 24, temperature: 0, maxRetries: 0 }
+
+      it.each(['chat', 'responses'] as const)('has the same text through %s', async (door) => {
+        const { output } = await native({ prompt: question, max_tokens: 24, temperature: 0 }, [
+          picture,
+        ])
+        const model = models[door]()
+        const whole = await generateText({ model, ...settings })
+        expect(whole.text).toBe(output)
+        expect(whole.usage.inputTokens).toBeGreaterThan(0)
+        let text = ''
+        for await (const piece of streamText({ model, ...settings }).textStream) text += piece
+        expect(text).toBe(output)
+      })
+
+      it.each([
+        ['chat', 'fails'],
+        ['chat', 'is torn'],
+        ['responses', 'fails'],
+        ['responses', 'is torn'],
+      ] as const)('notices that a stream through %s %s', async (door, how) => {
+        nano.script = failing(how)
+        const reasons: unknown[] = []
+        const { fullStream } = streamText({
+          model: models[door](),
+          ...settings,
+          onError: () => undefined,
+        })
+        for await (const part of fullStream) {
+          if (part.type === 'error' || part.type === 'finish')
+            reasons.push(part.type === 'error' ? 'error' : part.finishReason)
+        }
+        expect(reasons).toContain('error')
+      })
+
+      it('shows our message', async () => {
+        for (const model of [chat(), responses()]) {
+          const failure = generateText({ model, ...settings, temperature: 3 })
+          await expect(failure).rejects.toThrow(/^temperature: /)
+        }
       })
     })
 

@@ -10,6 +10,8 @@ import type {
   GenerateJob,
   Generation,
 } from '../../backend/engine/job.ts'
+import { createBackendMetrics } from '../../backend/metrics/backend-metrics.ts'
+import { noPhaseTimes } from '../../backend/engine/turns/phase-times.ts'
 import { createBackendApp } from '../../backend/http/app.ts'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { RunningExchanges } from '../../backend/http/exchange.ts'
@@ -146,6 +148,7 @@ export class FakeEngine implements Engine {
       },
       visionRuns: 0,
       steps: 0,
+      phases: noPhaseTimes,
     }
   }
 }
@@ -212,7 +215,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const engine = new FakeEngine()
   const logLines: Record<string, unknown>[] = []
   const running = new RunningExchanges(new BodyMemory(options.uploadMemoryBytes ?? Infinity))
-  const describe = createDescriber({
+  const describer = createDescriber({
     ...(options.parts ?? { processor, engine }),
     formats: createTestFormats(),
     now: () => performance.now(),
@@ -235,16 +238,23 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
+    metrics: createBackendMetrics({
+      snapshot: () => engine.snapshot(),
+      isReady: () => backend.readiness === 'ready',
+      starts: () => 1,
+      enginePid: () => undefined,
+      decodePids: () => [],
+    }),
     onClientCertificate: () => undefined,
-    model: () => ({
+    model: {
       id: 'kimi-vl-nano',
       aliases: ['kimi-vl'],
       createdAt: 1_800_000_000,
       contextTokens: 131_072,
       imageTokens: 1_024,
-    }),
+    },
     generate: {
-      describe,
+      describer: () => describer,
       images: {
         transport:
           options.transport ?? (() => Promise.reject(new Error('There is no network here'))),

@@ -44,6 +44,8 @@ export function testPlatform({
     meter: localMeter(new KeyMeter(testSqlite()), () => clock.ms),
     bodyMemory: new BodyMemory(Infinity),
     certificateIsValid: () => true,
+    metrics: undefined,
+    measure: undefined,
     admitAddress: async () => true,
     clientAddress: () => undefined,
     webBody: copiedStream,

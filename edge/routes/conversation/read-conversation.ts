@@ -5,7 +5,7 @@ import { conversationAffinity, peekConversation } from '../../body/peek-conversa
 import { peekHead } from '../../body/peek-head.ts'
 import type { WebBody } from '../../body/web-pieces.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
-import { conversationDemand } from '../../limits/demand.ts'
+import { conversationDemand, countingDemand } from '../../limits/demand.ts'
 
 export interface ConversationParts {
   /** Makes a web stream that the platform sends efficiently. */
@@ -32,4 +32,10 @@ export function readConversation(path: string, { webBody }: ConversationParts): 
       }),
     }
   }
+}
+
+/** The same for a conversation whose tokens are only counted: that is a request like others, and uses up nothing else. */
+export function readCounting(path: string, parts: ConversationParts): ReadCall {
+  const read = readConversation(path, parts)
+  return async (c) => ({ ...(await read(c)), demand: countingDemand })
 }

@@ -14,6 +14,7 @@ import {
 } from '../doors/unsupported.ts'
 import { maxParts, maxTurns } from '../limits.ts'
 import { parseFields } from '../request.ts'
+import { formatOf, responseFormat } from '../response-format.ts'
 import { topLogprobsNeedLogprobs } from '../sampling-fields.ts'
 import { chatRenderer } from './render.ts'
 
@@ -50,6 +51,15 @@ const message = z.object({
   audio: z.unknown().optional(),
 })
 
+/** A schema that says nothing, as some clients send for any JSON, asks for an object. */
+function withoutSchema(format: unknown): unknown {
+  const { type, json_schema: named } = (format ?? {}) as Partial<z.infer<typeof namedSchema>>
+  const isSilent = type === 'json_schema' && (named === undefined || named?.schema == null)
+  return isSilent ? { type: 'json_object' } : format
+}
+
+const namedSchema = z.object({ type: z.string(), json_schema: z.object({ schema: z.unknown() }) })
+
 /** `POST /v1/chat/completions`. Unknown fields are ignored. */
 export const chatFields = z
   .object({
@@ -60,6 +70,7 @@ export const chatFields = z
     max_tokens: tokenLimit,
     max_completion_tokens: tokenLimit,
     stream_options: z.object({ include_usage: z.boolean().nullish() }).optional(),
+    response_format: z.preprocess(withoutSchema, responseFormat).optional(),
   })
   .check(topLogprobsNeedLogprobs)
 
@@ -75,7 +86,6 @@ const ignorable: Ignorable = {
   moderation: never,
   modalities: (value) => Array.isArray(value) && value.every((each) => each === 'text'),
   reasoning_effort: isOneOf('none'),
-  response_format: (value) => (value as { readonly type?: unknown }).type === 'text',
 }
 
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
@@ -90,6 +100,7 @@ export function readChatRequest(body: unknown): Asking {
     asked: {
       turns,
       ...rulesOf(fields),
+      format: formatOf(fields.response_format),
       maxTokens: fields.max_completion_tokens ?? fields.max_tokens,
     },
     stream: fields.stream,

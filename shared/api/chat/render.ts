@@ -93,7 +93,7 @@ function finishReason({ reason }: Ending): 'stop' | 'length' {
 }
 
 /** Includes the one reason for ending that this API has no word for. */
-function chatTimings(timings: Timings, endings: readonly Ending[]) {
+export function chatTimings(timings: Timings, endings: readonly Ending[]) {
   const isLate = endings.some(({ reason }) => reason === 'timeout')
   return isLate ? { ...timings, ended_by: 'timeout' } : timings
 }
@@ -109,11 +109,15 @@ function chatUsage(usage: AnswerUsage) {
 }
 
 function chatLogprobs(sampled: readonly SampledLogprob[]) {
-  const content = sampled.map(({ top, ...token }) => ({
+  return { content: openAiLogprobs(sampled), refusal: null }
+}
+
+/** Log probabilities as both of OpenAI's APIs tell them. */
+export function openAiLogprobs(sampled: readonly SampledLogprob[]) {
+  return sampled.map(({ top, ...token }) => ({
     ...tokenOf(token),
     top_logprobs: top.map(tokenOf),
   }))
-  return { content, refusal: null }
 }
 
 function tokenOf({ token, logprob, bytes }: Omit<SampledLogprob, 'top'>) {

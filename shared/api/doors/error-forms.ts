@@ -1,9 +1,13 @@
 import { chatErrors } from '../chat/error-form.ts'
+import { messagesErrors } from '../messages/error-form.ts'
 import { nativeErrors } from '../native/error-form.ts'
+import { responsesErrors } from '../responses/error-form.ts'
 import type { ErrorForm } from './renderer.ts'
 
 /** The first that a path begins with decides. */
 const formsByPrefix: readonly (readonly [prefix: string, form: ErrorForm])[] = [
+  ['/v1/messages', messagesErrors],
+  ['/v1/responses', responsesErrors],
   ['/v1/', chatErrors],
 ]
 

@@ -1,0 +1,151 @@
+import * as z from 'zod'
+import type { Part, Turn } from '../../conversation/conversation.ts'
+import { atMost } from '../at-most.ts'
+import { checkTurns, linkedImage } from '../doors/check-turns.ts'
+import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
+import type { Asking } from '../doors/renderer.ts'
+import {
+  type Ignorable,
+  isEmptyList,
+  isOneOf,
+  never,
+  refuseUnsupported,
+  unsupported,
+} from '../doors/unsupported.ts'
+import { maxParts, maxTurns } from '../limits.ts'
+import { parseFields } from '../request.ts'
+import { answerSchema, schemaFormat } from '../response-format.ts'
+import { messagesRenderer } from './render.ts'
+
+const textBlock = z.object({ type: z.literal('text'), text: z.string() })
+const imageBlock = z.object({
+  type: z.literal('image'),
+  source: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('base64'), data: z.string().min(1) }),
+    z.object({ type: z.literal('url'), url: z.string().min(1) }),
+    z.object({ type: z.literal('file') }),
+  ]),
+})
+/** What a model thought before an answer; this one need not read it. */
+const thoughtBlock = z.object({ type: z.enum(['thinking', 'redacted_thinking']) })
+/** Known, and refused by name. */
+const otherBlock = z.object({
+  type: z.enum(['document', 'search_result', 'tool_use', 'tool_result', 'server_tool_use']),
+})
+
+const block = z.discriminatedUnion('type', [textBlock, imageBlock, thoughtBlock, otherBlock])
+
+const blocks = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : value),
+    atMost(maxParts, `at most ${maxParts} blocks are allowed in one message`).pipe(z.array(block)),
+  )
+  .meta({ alsoText: true })
+
+const message = z.object({ role: z.enum(['user', 'assistant', 'system']), content: blocks })
+
+const schemaField = 'output_config.format.schema'
+const outputFormat = z.object({ type: z.literal('json_schema'), schema: answerSchema })
+
+const { n: _n, stop, logprobs: _logprobs, top_logprobs: _top, ...shared } = doorFields
+
+/** `POST /v1/messages/count_tokens`. Unknown fields are ignored. */
+export const countFields = z.object({
+  ...shared,
+  max_tokens: tokenLimit,
+  messages: atMost(maxTurns, `at most ${maxTurns} messages are allowed`).pipe(
+    z.array(message).min(1),
+  ),
+  system: blocks.optional(),
+  stop_sequences: stop,
+  output_config: z.object({ format: outputFormat.nullish() }).optional(),
+})
+
+/** `POST /v1/messages`: the same, and how long the answer may be. */
+export const messagesFields = countFields.extend({ max_tokens: z.int().min(1) })
+
+const ignorable: Ignorable = {
+  tools: isEmptyList,
+  tool_choice: (value) => isOneOf('none', 'auto')((value as { readonly type?: unknown }).type),
+  thinking: (value) => (value as { readonly type?: unknown }).type === 'disabled',
+  container: never,
+  mcp_servers: isEmptyList,
+  context_management: never,
+  output_format: never,
+}
+
+/** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
+export function readMessagesRequest(body: unknown): Asking {
+  return asking(body, messagesFields)
+}
+
+/** A conversation whose tokens are to be counted. @throws {ServiceError} as `readMessagesRequest` */
+export function readCountRequest(body: unknown): Asking {
+  return asking(body, countFields)
+}
+
+function asking(body: unknown, schema: typeof countFields | typeof messagesFields): Asking {
+  refuseUnsupported(body, ignorable)
+  const sent = (body ?? {}) as Readonly<Record<string, unknown>>
+  const downsize = { oversized_image: isOneOf('downsize') }
+  refuseUnsupported(sent['transformations'], downsize, 'transformations.')
+  const fields = parseFields(schema, body)
+  const { system } = fields
+  const wanted = fields.output_config?.format?.schema
+  const opening: Turn[] =
+    system === undefined ? [] : [{ role: 'system', parts: partsOf(system, 'system') }]
+  const said = fields.messages.map(({ role, content }, index): Turn => ({
+    role,
+    parts: partsOf(content, `messages.${index}.content`),
+  }))
+  const turns = [...opening, ...said]
+  checkTurns(turns, 'messages')
+  return {
+    asked: {
+      turns,
+      ...rulesOf({ ...fields, stop: fields.stop_sequences, n: 1, logprobs: false }),
+      format: wanted === undefined ? undefined : schemaFormat(wanted, schemaField),
+      maxTokens: fields.max_tokens,
+    },
+    stream: fields.stream,
+    model: fields.model,
+    renderer: messagesRenderer,
+  }
+}
+
+function partsOf(sent: z.infer<typeof blocks>, place: string): Part[] {
+  return sent.flatMap((each, at) => partOf(each, `${place}.${at}`) ?? [])
+}
+
+/** @returns undefined for what is left out */
+function partOf(sent: z.infer<typeof block>, place: string): Part | undefined {
+  switch (sent.type) {
+    case 'text':
+      return { type: 'text', text: sent.text }
+    case 'image':
+      return imageOf(sent.source, `${place}.source`)
+    case 'thinking':
+    case 'redacted_thinking':
+      return undefined
+    case 'document':
+    case 'search_result':
+    case 'tool_use':
+    case 'tool_result':
+    case 'server_tool_use':
+      throw unsupported(`${place}.type`, `${sent.type} blocks are not supported here`)
+  }
+}
+
+function imageOf(source: z.infer<typeof imageBlock>['source'], place: string): Part {
+  const image = { type: 'image', detail: 'high' } as const
+  switch (source.type) {
+    case 'base64': {
+      const param = `${place}.data`
+      return { ...image, source: { kind: 'base64', text: source.data }, param }
+    }
+    case 'url':
+      return { ...image, source: linkedImage(source.url), param: `${place}.url` }
+    case 'file':
+      throw unsupported(`${place}.type`, 'files are not supported here')
+  }
+}
