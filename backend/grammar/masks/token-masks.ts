@@ -6,7 +6,7 @@ import type { Automaton } from '../stacks/automaton.ts'
 import type { Head, Standing } from '../stacks/frames.ts'
 import { addBits, hasBit, setBit, wordsFor } from './bits.ts'
 import type { TokenTrie } from './token-trie.ts'
-import type { Vocabulary } from './vocabulary.ts'
+import type { TokenPart, Vocabulary } from './vocabulary.ts'
 
 /** Some nodes of a trie: all descendants of one node, or all nodes. */
 interface Range {
@@ -24,6 +24,17 @@ interface StringMask {
   readonly quotes: readonly number[]
 }
 
+/** Of one piece. */
+interface KeptMasks {
+  /** By state; states that resemble each other share one. */
+  readonly masks: Map<number, StringMask>
+  /** The states that masks were made for. */
+  readonly examples: number[]
+}
+
+/** Masks that a new state is compared with: in counted patterns, states resemble those made just before. */
+const maxCompared = 16
+
 /**
  * Which tokens may come next in texts of one grammar. The tokens' trie is traversed along with the automaton and left
  * at the first byte that is not allowed, which for structure is immediate. Within strings most tokens are allowed,
@@ -32,7 +43,7 @@ interface StringMask {
 export class TokenMasks {
   readonly #vocabulary: Vocabulary
   readonly #automaton: Automaton
-  readonly #kept = new Map<Piece, Map<number, StringMask>>()
+  readonly #kept = new Map<TokenPart, Map<Piece, KeptMasks>>()
   #keptMasks = 0
   readonly #rests: Int32Array
   /** States along a traversal, by depth of nested traversals. */
@@ -79,15 +90,19 @@ export class TokenMasks {
   }
 
   #fillString(head: Head, piece: StringPiece, mask: Int32Array): void {
-    const { inside, quotes } = this.#stringMask(piece, head.state)
-    addBits(mask, inside)
-    if (quotes.length === 0) return
+    const masks = this.#vocabulary.parts.map((part) => this.#stringMask(part, piece, head.state))
+    for (const { inside } of masks) addBits(mask, inside)
+    if (masks.every(({ quotes }) => quotes.length === 0)) return
     const allowed = this.#restsBehind(head, piece)
-    for (const node of quotes) {
-      const { ids, rests } = this.#vocabulary.closingAt(node)
-      for (let index = 0; index < ids.length; index++) {
-        if (hasBit(allowed, rests[index]!)) setBit(mask, ids[index]!)
-      }
+    for (const [index, part] of this.#vocabulary.parts.entries()) {
+      for (const node of masks[index]!.quotes) this.#addClosing(part, node, allowed, mask)
+    }
+  }
+
+  #addClosing(part: TokenPart, node: number, allowed: Int32Array, mask: Int32Array): void {
+    const { ids, rests } = this.#vocabulary.closingAt(part, node)
+    for (let index = 0; index < ids.length; index++) {
+      if (hasBit(allowed, rests[index]!)) setBit(mask, ids[index]!)
     }
   }
 
@@ -102,15 +117,32 @@ export class TokenMasks {
     return this.#rests
   }
 
-  #stringMask(piece: StringPiece, state: number): StringMask {
-    const masks = this.#kept.get(piece) ?? new Map<number, StringMask>()
-    const known = masks.get(state)
+  #stringMask(part: TokenPart, piece: StringPiece, state: number): StringMask {
+    const kept = this.#keptFor(part, piece)
+    const known = kept.masks.get(state)
     if (known !== undefined) return known
+    const latest = kept.examples.slice(-maxCompared)
+    const example = latest.find((one) => piece.resembles(one, state, part.longest))
+    if (example !== undefined) {
+      const mask = kept.masks.get(example)!
+      kept.masks.set(state, mask)
+      return mask
+    }
     if (this.bytes > maxMaskBytes) this.#forget()
-    const made = this.#makeStringMask(piece, state)
-    this.#kept.set(piece, (this.#kept.get(piece) ?? masks).set(state, made))
+    const { masks, examples } = this.#keptFor(part, piece)
+    const mask = this.#makeStringMask(part, piece, state)
+    masks.set(state, mask)
+    examples.push(state)
     this.#keptMasks += 1
-    return made
+    return mask
+  }
+
+  #keptFor(part: TokenPart, piece: StringPiece): KeptMasks {
+    const pieces = this.#kept.get(part) ?? new Map<Piece, KeptMasks>()
+    this.#kept.set(part, pieces)
+    const kept: KeptMasks = pieces.get(piece) ?? { masks: new Map(), examples: [] }
+    pieces.set(piece, kept)
+    return kept
   }
 
   #forget(): void {
@@ -118,8 +150,8 @@ export class TokenMasks {
     this.#keptMasks = 0
   }
 
-  #makeStringMask(piece: StringPiece, state: number): StringMask {
-    const { bytes, depths, ids, skips, size } = this.#vocabulary.trie
+  #makeStringMask({ trie }: TokenPart, piece: StringPiece, state: number): StringMask {
+    const { bytes, depths, ids, skips, size } = trie
     const inside = new Int32Array(this.#vocabulary.words)
     const quotes: number[] = []
     const way = this.#way(0)

@@ -14,11 +14,27 @@ export interface ClosingTokens {
   readonly rests: Int32Array
 }
 
+type QuotedTokens = Pick<ClosingTokens, 'ids' | 'rests'>
+
+/** Some of the tokens. */
+export interface TokenPart {
+  readonly trie: TokenTrie
+  /** Bytes of the longest of them. */
+  readonly longest: number
+  /** What `closingAt` found, by the node of a quote. */
+  readonly closing: Map<number, QuotedTokens>
+}
+
+/** Nearly all tokens are at most this long. */
+const shortBytes = 16
+
 /** The tokens of a tokenizer, prepared once for all grammars: 18 MB for 163,840 tokens. */
 export class Vocabulary {
   /** Words of a mask for all of the model's ids. */
   readonly words: number
   readonly trie: TokenTrie
+  /** The same tokens in two parts, by their length: states of a pattern differ more in what long tokens may do. */
+  readonly parts: readonly TokenPart[]
   /** Bytes of the longest token. */
   readonly longest: number
   /** Texts after a closing quote within a token, except the empty one. */
@@ -31,16 +47,20 @@ export class Vocabulary {
   readonly #restNumbers: ReadonlyMap<string, number>
   /** Tokens that lie completely within a string and begin at most this many characters. */
   readonly #insideUpTo: readonly Int32Array[]
-  /** Results of `closingAt`, by the node of a quote. */
-  readonly #closingAt = new Map<number, Pick<ClosingTokens, 'ids' | 'rests'>>()
 
   /** @param vocabSize number of ids of the model, text and others */
   constructor(tokens: TokenBytes, vocabSize: number) {
     this.#tokens = tokens
     this.words = wordsFor(vocabSize)
     const ids = Array.from({ length: tokens.starts.length - 1 }, (_, id) => id)
-    this.trie = new TokenTrie(ids.map((id) => ({ id, bytes: this.bytesOf(id) })))
+    const texts = ids.map((id) => ({ id, bytes: this.bytesOf(id) }))
+    this.trie = new TokenTrie(texts)
     this.longest = this.trie.longest
+    const isShort = ({ bytes }: { readonly bytes: Uint8Array }) => bytes.length <= shortBytes
+    this.parts = [
+      new TokenTrie(texts.filter(isShort)),
+      new TokenTrie(texts.filter((text) => !isShort(text))),
+    ].map((trie) => ({ trie, longest: trie.longest, closing: new Map() }))
     this.#restNumbers = restNumbersOf(ids.map((id) => this.bytesOf(id)))
     this.restCount = this.#restNumbers.size
     this.rests = new TokenTrie(
@@ -62,16 +82,16 @@ export class Vocabulary {
     return this.#insideUpTo[Math.min(characters, this.#insideUpTo.length - 1)]!
   }
 
-  /** Tokens that pass through the node of a quote, or end there. */
-  closingAt(node: number): Pick<ClosingTokens, 'ids' | 'rests'> {
-    const known = this.#closingAt.get(node)
+  /** Tokens of a part that pass through the node of a quote, or end there. */
+  closingAt({ trie, closing }: TokenPart, node: number): QuotedTokens {
+    const known = closing.get(node)
     if (known !== undefined) return known
-    const { ids, skips, depths } = this.trie
+    const { ids, skips, depths } = trie
     const through = ids.subarray(node, skips[node]).filter((id) => id >= 0)
     const rests = through.map((id) => this.#restOf(this.bytesOf(id), depths[node]! + 1))
-    const closing = { ids: through, rests }
-    this.#closingAt.set(node, closing)
-    return closing
+    const found = { ids: through, rests }
+    closing.set(node, found)
+    return found
   }
 
   /** Splits bytes into tokens, the longest first. */

@@ -3,6 +3,9 @@ import type { StringPiece } from './piece.ts'
 
 const quote = 0x22
 
+/** More are not compared. */
+const maxPairs = 16
+
 /**
  * A string accepted by a DFA. A state is a node of the DFA, with a state of the decoder in the lower bits. Building a mask
  * steps through hundreds of thousands of bytes, hence the shifts and the bit sets.
@@ -73,6 +76,41 @@ export class PatternString implements StringPiece {
 
   isInside(state: number): boolean {
     return state < this.closed
+  }
+
+  /** Pairs of nodes are compared as far as so many characters lead; a character takes at least one byte. */
+  resembles(state: number, other: number, length: number): boolean {
+    const bits = this.#bits
+    if (((state ^ other) & ((1 << bits) - 1)) !== 0) return false
+    let pairs: readonly (readonly [number, number])[] = [[state >> bits, other >> bits]]
+    for (let depth = 0; depth < length && pairs.length > 0; depth++) {
+      if (pairs.length > maxPairs || !pairs.every(([a, b]) => this.#areAlike(a, b))) return false
+      pairs = this.#pairsBehind(pairs)
+    }
+    return true
+  }
+
+  #areAlike(node: number, other: number): boolean {
+    const { accepting } = this.#tables
+    if (accepting[node] !== accepting[other]) return false
+    for (let word = 0; word < this.#words; word++) {
+      if (this.#live[node * this.#words + word] !== this.#live[other * this.#words + word])
+        return false
+    }
+    return true
+  }
+
+  /** Where the same character leads from two nodes; where it leads to the same node, nothing is left to compare. */
+  #pairsBehind(pairs: readonly (readonly [number, number])[]): (readonly [number, number])[] {
+    const { table, classes, accepting } = this.#tables
+    const behind = new Map<number, readonly [number, number]>()
+    for (const [node, other] of pairs) {
+      for (let index = 0; index < classes; index++) {
+        const [a, b] = [table[node * classes + index]!, table[other * classes + index]!]
+        if (a >= 0 && a !== b) behind.set(a * accepting.length + b, [a, b])
+      }
+    }
+    return [...behind.values()]
   }
 
   least(state: number): number {
