@@ -659,11 +659,11 @@ export function describeDoors(platform: string, start: StartEdge): void {
           (await post('/v1/chat/completions', body, { 'x-api-key': key })).status
         expect(await statusOf(text)).toBe(200)
         expect(await statusOf(asked)).toBe(403)
-        const other = await createKey({ scopes: ['image'] })
+        const imageKey = await createKey({ scopes: ['image'] })
         const linked = {
           messages: [{ role: 'user', content: [look('https://pictures.org/a.png')] }],
         }
-        const refused = await post('/v1/chat/completions', linked, { 'x-api-key': other.key })
+        const refused = await post('/v1/chat/completions', linked, { 'x-api-key': imageKey.key })
         expect(await refused.json()).toMatchObject({ error: { code: 'forbidden_scope' } })
         expect((await fetch(`${edge.url}/health`)).status).toBe(200)
       })
