@@ -48,10 +48,10 @@ export async function decodeBase64(text: LiftedString, options: Options): Promis
     const sent = open + latin1(piece)
     open = openEscape.exec(sent)?.[0] ?? ''
     const clean = rest + unescape(open === '' ? sent : sent.slice(0, -open.length))
-    const [data = '', end = ''] = clean.split(/(=*)$/, 2)
+    const data = withoutPadding(clean)
     const isPadded = padding !== '' && data.length > rest.length
     if (!base64.test(data) || isPadded) throw refusal(options, notBase64)
-    padding += end
+    padding += clean.slice(data.length)
     const whole = data.length - (data.length % 4)
     rest = data.slice(whole)
     const file = Buffer.from(data.slice(0, whole), 'base64')
@@ -81,11 +81,18 @@ function latin1(bytes: Uint8Array): string {
 
 /** Some clients escape the slashes of base64, and others its plus signs. */
 function unescape(text: string): string {
+  if (!/[\\\s]/.test(text)) return text
   return text.replaceAll(escapeOrSpace, (_all, code?: string, character?: string) => {
     if (code !== undefined) return String.fromCharCode(Number.parseInt(code, 16)).trim()
     if (character === undefined) return ''
     return 'nrt'.includes(character) ? '' : character
   })
+}
+
+function withoutPadding(text: string): string {
+  let end = text.length
+  while (text[end - 1] === '=') end -= 1
+  return text.slice(0, end)
 }
 
 function without(text: LiftedString, bytes: number): Uint8Array[] {

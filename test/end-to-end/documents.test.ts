@@ -48,6 +48,11 @@ describe('README.md', () => {
     expect(await pasted(commands[0]!)).toContain(JSON.parse(shown))
   })
 
+  it('has a command that asks with OpenAI’s client', async () => {
+    const [, command] = /^```sh\n(OPENAI_[^]*?)\n```$/m.exec(readme)!
+    expect(await pasted(command!)).toMatch(/\w+ \w+.*\n$/)
+  })
+
   it('shows errors as they are', async () => {
     const shown = /"error": \{[^]*?\}/.exec(readme)![0]
     const { error } = JSON.parse(`{${shown}}`) as { error: Record<string, unknown> }
