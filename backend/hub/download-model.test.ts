@@ -324,10 +324,11 @@ describe('findModel()', () => {
     expect(await findModel(name.repo, withCache)).toBe(folder)
   })
 
-  it('says that there is no such folder either, and downloads nothing where that is forbidden', async () => {
+  it('says that there is no such folder either, and downloads nothing for a folder that is misspelt or where that is forbidden', async () => {
     const { options } = setUp()
-    await expect(findModel('models/no-such', options)).rejects.toThrow(
-      /^there is no folder models\/no-such, and as a model on the hub: .* 401 /,
+    expect(await findModel('models/no-such', options)).toBe('models/no-such')
+    await expect(findModel('nobody/no-such', options)).rejects.toThrow(
+      /^there is no folder nobody\/no-such, and as a model on the hub: .* 401 /,
     )
     const offline = { ...options, settings: { ...options.settings, offline: true } }
     hub.seen.length = 0

@@ -228,7 +228,7 @@ describe('a child that hangs', () => {
     await until(() => inference.state() === 'ready')
     expect(isRunning(pids[0]!)).toBe(false)
     expect(pids).toHaveLength(2)
-    expect(logged.join()).toMatch(/hangs: it gave no sign of life for \d+ ms; it starts again/)
+    expect(logged.join()).toMatch(/hangs: it gave no sign of life for \d+ ms; it restarts/)
     expect((await answer(inference, createJob())).types).toContain('end')
   })
 

@@ -9,7 +9,7 @@ import { describeKeys } from '../support/key-suite.ts'
 import { startNodeEdge } from '../support/node-edge.ts'
 
 describeKeys('Node', (settings, stateFolder, vars) =>
-  startNodeEdge(settings, { STATE_DIR: stateFolder, ...vars }),
+  startNodeEdge(settings, { STATE_DIR: stateFolder, TRUSTED_PROXIES: '127.0.0.1', ...vars }),
 )
 
 describe('several edges on Node', () => {

@@ -20,6 +20,13 @@ type StartEdge = (
   vars?: Record<string, string>,
 ) => Promise<RunningEdge>
 
+/** The error of most routes, or that of Messages. */
+interface AnyErrorBody {
+  readonly error?: { readonly code?: string; readonly details?: { readonly error_code: string } }
+}
+
+const codeOf = ({ error }: AnyErrorBody) => error?.code ?? error?.details?.error_code
+
 const rootKey = 'canary-root-71c0a95e2d8b'
 
 /** Behaviour of keys on every platform of the edge. */
@@ -46,10 +53,17 @@ export function describeKeys(platform: string, start: StartEdge): void {
       await rm(folder, { recursive: true })
     })
 
-    const call = (method: string, path: string, key: string | undefined, body?: unknown) =>
+    const call = (
+      method: string,
+      path: string,
+      key: string | undefined,
+      body?: unknown,
+      address?: Record<string, string>,
+    ) =>
       fetch(edge.url + path, {
         method,
         headers: {
+          ...address,
           ...(key === undefined ? {} : { 'x-api-key': key }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
@@ -64,11 +78,16 @@ export function describeKeys(platform: string, start: StartEdge): void {
     }
     const past = '2001-01-01T00:00:00Z'
 
-    describe.each(Object.entries(edgeRoutes))('route %s', (_name, { method, path, scope }) => {
+    describe.each(Object.entries(edgeRoutes))('route %s', (name, { method, path, scope }) => {
+      // An address for each route: all their invalid keys together would be braked.
+      const address = `198.51.100.${Object.keys(edgeRoutes).indexOf(name)}`
+      const from = { 'x-forwarded-for': address, 'cf-connecting-ip': address }
       const ask = async (key: string | undefined) => {
-        const response = await call(method, path.replace(':id', 'aaaaaaaaaaaa'), key)
+        const target = path.replace(':id', 'aaaaaaaaaaaa')
+        const response = await call(method, target, key, undefined, from)
         const text = await response.text()
-        return [response.status, text === '' ? null : (JSON.parse(text) as ErrorBody).error?.code]
+        const isJson = response.headers.get('content-type')?.includes('json') === true
+        return [response.status, isJson ? codeOf(JSON.parse(text) as AnyErrorBody) : null]
       }
 
       it.runIf(scope === null)('asks for no key', async () => {
