@@ -90,22 +90,18 @@ async function runTasks(
 ) {
   const segments = [...conversationSegments(messages), ...answerOpening]
   const texts = segments.flatMap((segment) => ('text' in segment ? [segment.text] : []))
-  const places = messages.flatMap(({ content }) => content.filter((part) => part.type === 'image'))
+  const images = placed(files, messages)
   const failed = new AbortController()
   const either = { tenant, signal: AbortSignal.any([signal, failed.signal]) }
   // Each image adds a listener.
   setMaxListeners(maxImages + 1, either.signal)
   try {
-    const [textIds, images] = await Promise.all([
+    const [textIds, patchImages] = await Promise.all([
       tasks.encodeTexts(texts, either),
-      Promise.all(
-        apart(files).map((file, index) =>
-          preparedImage(tasks, file, placeOf(places, index), either),
-        ),
-      ),
+      Promise.all(images.map(({ file, place }) => preparedImage(tasks, file, place, either))),
     ])
     signal.throwIfAborted()
-    return { segments, textIds, images }
+    return { segments, textIds, images: patchImages }
   } catch (error) {
     failed.abort()
     throw signal.aborted ? cancellation(signal) : error
@@ -114,10 +110,14 @@ async function runTasks(
 
 type ImagePlace = Extract<ContentPart, { type: 'image' }> & { readonly number: number }
 
-function placeOf(places: readonly Extract<ContentPart, { type: 'image' }>[], index: number) {
-  const place = places[index]
-  if (place === undefined) throw new RangeError('There are more images than places for them')
-  return { ...place, number: index + 1 }
+/** Each file with its place in the conversation. Throws before any task starts, which nobody would then wait for. */
+function placed(files: readonly Uint8Array[], messages: readonly Message[]) {
+  const parts = messages.flatMap(({ content }) => content.filter((part) => part.type === 'image'))
+  return apart(files).map((file, index) => {
+    const part = parts[index]
+    if (part === undefined) throw new RangeError('There are more images than places for them')
+    return { file, place: { ...part, number: index + 1 } }
+  })
 }
 
 async function preparedImage(
