@@ -73,6 +73,7 @@ export async function forward(
       signal: deadline.signal,
       affinity,
       bodyFailure: message.bodyFailure,
+      holdAnswer: call.held && (() => call.held!.answer()),
       background: (work) => parts.keepAlive(c, work),
     })
     refuseBadReply(reply, message)
@@ -108,6 +109,7 @@ function failureOf(
 ): ServiceError {
   const bodyFailure = message.bodyFailure?.()
   if (bodyFailure !== undefined) return bodyFailure
+  if (cause instanceof ServiceError) return cause
   if (deadline.expired) {
     return new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
   }
