@@ -186,12 +186,11 @@ describe('what requests make the edge hold', () => {
       const parts = { now: () => 0, random: () => 0, deadlineMs: 60_000 }
       const { call: pool } = new BackendPool({ targets: [target], ...parts })
       const { post } = createTestEdge({ bodyMemory, pool })
-      const ask = (init: RequestInit = {}) =>
-        post(
-          '/generate/text',
-          { prompt: 'Hi' },
-          { ...init, headers: { ...sized(20), ...init.headers } },
-        )
+      const ask = ({
+        headers = {},
+        ...init
+      }: { headers?: Record<string, string>; signal?: AbortSignal } = {}) =>
+        post('/generate/text', { prompt: 'Hi' }, { ...init, headers: { ...sized(20), ...headers } })
       return { bodyMemory, ask }
     }
 

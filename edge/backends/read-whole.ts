@@ -43,5 +43,5 @@ async function readCounted(
   const counted = new ByteBudget(Infinity, undefined, held?.add)
   // The transport itself ends when the client leaves; what is there by then is the answer.
   const bytes = await readLimited(body, counted, new AbortController().signal)
-  return (bytes ?? new Uint8Array()).slice().buffer as ArrayBuffer
+  return (bytes ?? new Uint8Array()).slice().buffer
 }

@@ -23,10 +23,10 @@ const inMounts = (preparation: string) => [
   `${preparation} && exec "$@"`,
   'sh',
 ]
-const readOnly = (folder: string) =>
-  `mount --bind '${folder}' '${folder}' && mount -o remount,bind,ro '${folder}' && cd '${process.cwd()}'`
-const full = (folder: string) =>
-  `mount -t tmpfs -o size=64k none '${folder}' && { head -c 100000 /dev/zero > '${folder}/fill' 2> /dev/null || true; }`
+const readOnly = (place: string) =>
+  `mount --bind '${place}' '${place}' && mount -o remount,bind,ro '${place}' && cd '${process.cwd()}'`
+const full = (place: string) =>
+  `mount -t tmpfs -o size=64k none '${place}' && { head -c 100000 /dev/zero > '${place}/fill' 2> /dev/null || true; }`
 
 function canRun([command, ...rest]: readonly string[]): boolean {
   return spawnSync(command!, [...rest, 'true']).status === 0

@@ -191,21 +191,21 @@ export function describeAbuse(platform: string, start: StartEdge): void {
       }
       const { key } = await create({})
       const begin = async (who: string) => {
-        const call = request(`${edge.url}/generate/text`, {
+        const client = request(`${edge.url}/generate/text`, {
           method: 'POST',
           headers: { 'x-api-key': who, 'content-type': 'application/json' },
         })
-        call.on('error', () => undefined)
-        call.end('{"prompt":"Hi"}')
-        const [response] = (await once(call, 'response')) as [IncomingMessage]
-        return { call, response }
+        client.on('error', () => undefined)
+        client.end('{"prompt":"Hi"}')
+        const [response] = (await once(client, 'response')) as [IncomingMessage]
+        return { client, response }
       }
       const unread: ClientRequest[] = []
       for (;;) {
         expect(unread.length).toBeLessThanOrEqual(memoryBytes / 2 / bytes)
-        const { call, response } = await begin(key)
+        const { client, response } = await begin(key)
         if (response.statusCode === 200) {
-          unread.push(call)
+          unread.push(client)
           continue
         }
         const { error } = (await json(response)) as ErrorBody
@@ -214,11 +214,11 @@ export function describeAbuse(platform: string, start: StartEdge): void {
       }
       const other = await begin((await create({})).key)
       expect(((await json(other.response)) as { output: string }).output).toHaveLength(bytes - 13)
-      for (const call of unread) call.destroy()
+      for (const client of unread) client.destroy()
       await expect
         .poll(async () => {
-          const { call, response } = await begin(key)
-          call.destroy()
+          const { client, response } = await begin(key)
+          client.destroy()
           return response.statusCode
         })
         .toBe(200)
