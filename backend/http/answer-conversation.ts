@@ -33,15 +33,34 @@ export interface Conversation {
  */
 export async function answerConversation(
   c: Context<BackendEnv>,
-  { describe, images: source, streaming }: AnswerParts,
-  { asked, stream, renderer, lifted = () => undefined }: Conversation,
+  parts: AnswerParts,
+  { stream, renderer, ...conversation }: Conversation,
 ): Promise<Response> {
+  const exchange = c.get('exchange')
+  exchange.facts.stream = stream
+  const events = await continueConversation(c, parts, conversation)
+  const response = await (stream
+    ? streamedAnswer(events, exchange, renderer, parts.streaming)
+    : wholeAnswer(events, exchange, renderer))
+  response.headers.set(forwardHeaders.imageCount, String(imagesOf(conversation.asked.turns).length))
+  return response
+}
+
+/**
+ * The answer to a conversation as it comes, once its images are there.
+ * @throws {ServiceError} `quota_exceeded`, or what `gatherImages` throws
+ */
+export async function continueConversation(
+  c: Context<BackendEnv>,
+  { describe, images: source }: Pick<AnswerParts, 'describe' | 'images'>,
+  { asked, lifted = () => undefined }: Pick<Conversation, 'asked' | 'lifted'>,
+): Promise<AsyncIterable<GenerationEvent>> {
   const exchange = c.get('exchange')
   const { turns, ...rules } = asked
   const places = imagesOf(turns)
   const grant = grantOf(c.req)
   checkImages(places.length, grant, places[0]?.param ?? 'images')
-  Object.assign(exchange.facts, { stream, images: places.length })
+  exchange.facts.images = places.length
   const images = await gatherImages(places, source, lifted, exchange.signal)
   const request = {
     ...rules,
@@ -54,12 +73,7 @@ export async function answerConversation(
       exchange.facts.usage = usage
     },
   }
-  const events = releasing(describe(request, exchange.signal), exchange)
-  const response = await (stream
-    ? streamedAnswer(events, exchange, renderer, streaming)
-    : wholeAnswer(events, exchange, renderer))
-  response.headers.set(forwardHeaders.imageCount, String(places.length))
-  return response
+  return releasing(describe(request, exchange.signal), exchange)
 }
 
 /** The first event tells that the request is prepared: files have become patches. */

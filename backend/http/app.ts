@@ -12,6 +12,7 @@ import type { AnswerParts } from './answer-conversation.ts'
 import { mountGenerateRoutes } from './generate-routes.ts'
 import { mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
 import { logExchange } from './log-exchange.ts'
+import { mountMcpRoute } from './mcp/mcp-route.ts'
 import { mountModelRoutes, type ServedModel } from './models.ts'
 import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 
@@ -38,12 +39,14 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   app.use(trackExchange(parts.running))
   app.use(logExchange(parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
-  for (const path of ['/generate/*', '/v1/*']) app.use(path, refuseWhenClosing(parts.running))
+  for (const path of ['/generate/*', '/v1/*', routes.mcp.path])
+    app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
   mountHealthRoutes(app, parts.health)
   mountGenerateRoutes(app, parts.generate)
   mountConversationRoutes(app, parts.generate, parts.model)
+  mountMcpRoute(app, parts.generate, parts.running)
   mountModelRoutes(app, parts.model)
 
   app.all(statusPath, methodNotAllowed('GET, HEAD'))

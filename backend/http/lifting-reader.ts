@@ -7,13 +7,20 @@ import { ChunkList } from '../../shared/bytes/chunk-list.ts'
 /** Bytes beyond which a string that may be an image is lifted out of the JSON. Shorter ones are quickly parsed. */
 const liftedBytes = 16 * 1024
 
-/** The fields that images come in, as they stand right before their value. */
-const imageField = /"(?:url|data|image_url)"\s*:\s*"$/
+/** Where images stand in a JSON text. */
+export interface ImagePlaces {
+  /** What stands right before an image, its opening quote included. */
+  readonly before: RegExp
+  /** Whether that may be a list's bracket or comma. */
+  readonly inLists: boolean
+}
+
+const imageFields: ImagePlaces = { before: /"(?:url|data|image_url)"\s*:\s*"$/, inLists: false }
 
 /** Bytes that such a field's name and the white space around its colon take at most. */
 const fieldBytes = 64
 
-const [quote, backslash, colon] = [0x22, 0x5c, 0x3a]
+const [quote, backslash, colon, comma, bracket] = [0x22, 0x5c, 0x3a, 0x2c, 0x5b]
 
 /** A long string of a JSON text: its bytes as they stood there, escapes and all. */
 export type LiftedString = readonly Uint8Array[]
@@ -30,6 +37,7 @@ export interface LiftedJson {
  * everything else for half a second, and be held three times. Every byte is looked at once.
  */
 export class LiftingReader {
+  readonly #places: ImagePlaces
   readonly #nonce = randomUUID()
   readonly #text = new ChunkList()
   readonly #strings: LiftedString[] = []
@@ -41,6 +49,10 @@ export class LiftingReader {
   #backslashes = 0
   /** The string that is being read, where it may be an image. */
   #image: { readonly pieces: ChunkList; bytes: number } | undefined
+
+  constructor(places: ImagePlaces = imageFields) {
+    this.#places = places
+  }
 
   /** @param chunk is kept in part, and must not change. @throws {ServiceError} `body_too_large` */
   push(chunk: Uint8Array): void {
@@ -78,9 +90,10 @@ export class LiftingReader {
     this.#backslashes = 0
     const before = at === 0 ? this.#latest.charCodeAt(this.#latest.length - 1) : chunk[at - 1]
     // What follows no colon is a name, or an item of a list.
-    if (before !== colon && !isSpace(before)) return false
+    const isItem = this.#places.inLists && (before === comma || before === bracket)
+    if (before !== colon && !isItem && !isSpace(before)) return false
     const own = latin1(chunk.subarray(Math.max(0, at + 1 - fieldBytes), at + 1))
-    if (!imageField.test(own.length < fieldBytes ? this.#latest + own : own)) return false
+    if (!this.#places.before.test(own.length < fieldBytes ? this.#latest + own : own)) return false
     this.#image = { pieces: new ChunkList(), bytes: 0 }
     return true
   }

@@ -19,7 +19,7 @@ export interface StreamOptions {
   readonly heartbeatMs: number
 }
 
-const streamHeaders = {
+export const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
   // Asks nginx and its kin not to hold events back.
@@ -101,7 +101,7 @@ export async function streamedAnswer(
  * The events until the last one, or until the exchange is aborted. Ending in any way ends `events`, without waiting
  * for it: a source that is slow to give up must not hold back the answer.
  */
-async function* watched(
+export async function* watched(
   events: AsyncIterable<GenerationEvent>,
   { signal, facts }: Exchange,
 ): AsyncGenerator<GenerationEvent, undefined, undefined> {
@@ -163,7 +163,9 @@ function usageText(event: GenerationEvent, { facts: { usage } }: Exchange): stri
 }
 
 /** A stream without a buffer of its own: text is made when it is asked for. */
-function streamOf(texts: AsyncGenerator<string, undefined, undefined>): ReadableStream<Uint8Array> {
+export function streamOf(
+  texts: AsyncGenerator<string, undefined, undefined>,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>(
     {

@@ -10,13 +10,21 @@ import type { Granted } from '../limits/reservation.ts'
  * What of a client's headers the backend gets to see. A list of what passes, not of what does not: keys, cookies,
  * addresses and headers that only the edge may set (key id, deadline) stay out without being named.
  */
-const requestHeadersPassed = ['accept', 'content-type']
+const requestHeadersPassed = [
+  'accept',
+  'content-type',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+]
 
 /** What of the backend's answer goes on. */
 const responseHeadersPassed = [
   'cache-control',
   'content-length',
   'content-type',
+  'mcp-session-id',
   'retry-after',
   'x-accel-buffering',
   shouldRetryHeader,

@@ -1,3 +1,5 @@
+import type { McpMessage } from '../../shared/api/mcp/peek-message.ts'
+import { toolPromptTokens } from '../../shared/api/mcp/tool-limits.ts'
 import type { GenerateFields } from '../../shared/api/request.ts'
 import { maxImages } from '../../shared/api/limits.ts'
 import type { Demand } from './meter.ts'
@@ -46,6 +48,17 @@ export function conversationDemand(extent: Extent | undefined): Demand {
   const template = templateTokens + messages * templateTokensPerMessage
   const most = textBytes + template + images * maxTokensPerImage + choices * maxTokens
   return { tokens: { least: 1, most }, images: { least: images, most: images } }
+}
+
+/** What a message of the Model Context Protocol needs: nothing, unless it runs a tool; undefined may be anything. */
+export function toolDemand(message: McpMessage | undefined): Demand {
+  if (message === undefined) return conversationDemand(undefined)
+  const { call } = message
+  if (call === undefined) return { tokens: { least: 0, most: 0 }, images: { least: 0, most: 0 } }
+  const { images, textChars, maxTokens } = call
+  // A character of UTF-16 takes three bytes at most.
+  const textBytes = 3 * textChars + toolPromptTokens
+  return conversationDemand({ textBytes, images, messages: 1, choices: 1, maxTokens })
 }
 
 const encoder = new TextEncoder()

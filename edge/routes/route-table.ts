@@ -7,6 +7,7 @@ import { type ConversationParts, readConversation } from './conversation/read-co
 import { type HealthParts, healthRoute } from './health/health-route.ts'
 import { type ImageParts, readImage } from './image/read-image.ts'
 import { type ImageUrlParts, readImageUrl } from './image-url/read-image-url.ts'
+import { readMcp } from './mcp/read-mcp.ts'
 import { type ModelsParts, modelsRoute } from './models/models-route.ts'
 import { readText } from './text/read-text.ts'
 
@@ -38,6 +39,8 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     image: { read: readImage(parts), keepsAnswers: true, readsWhole: 0 },
     imageUrl: { read: readImageUrl(parts), keepsAnswers: true, readsWhole: maxFormFieldBytes },
     chat: conversation('chat'),
+    // Clients of MCP send no `Idempotency-Key`, and answers of its streams name the request they answer.
+    mcp: { read: readMcp(parts), keepsAnswers: false, readsWhole: smallBodyBytes },
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
   }

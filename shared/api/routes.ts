@@ -17,6 +17,7 @@ export const routes = {
   image: { method: 'POST', path: '/generate/image', scope: 'image' },
   imageUrl: { method: 'POST', path: '/generate/image_url', scope: 'image_url' },
   chat: { method: 'POST', path: '/v1/chat/completions', scope: asking },
+  mcp: { method: 'POST', path: '/mcp', scope: ['image', 'image_url'] },
   models: { method: 'GET', path: '/v1/models', scope: scopes },
   model: { method: 'GET', path: '/v1/models/:id', scope: scopes },
 } as const satisfies Record<string, Route>

@@ -1,10 +1,12 @@
 import { chatErrors } from '../chat/error-form.ts'
+import { mcpErrors } from '../mcp/error-form.ts'
 import { nativeErrors } from '../native/error-form.ts'
 import type { ErrorForm } from './renderer.ts'
 
 /** The first that a path begins with decides. */
 const formsByPrefix: readonly (readonly [prefix: string, form: ErrorForm])[] = [
   ['/v1/', chatErrors],
+  ['/mcp', mcpErrors],
 ]
 
 /** How errors of a path are worded, whether there is something at it or not. */
