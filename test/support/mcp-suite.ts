@@ -43,6 +43,7 @@ export function describeMcp(
       const requestInit = { headers: { authorization: `Bearer ${key}` } }
       const address = new URL(`${edge.url}/mcp`)
       await client.connect(new StreamableHTTPClientTransport(address, { requestInit }))
+      expect(client.getProtocolEra()).toBe(mode === 'auto' ? 'modern' : 'legacy')
       return client
     }
 
@@ -162,6 +163,8 @@ export function describeMcp(
           code: -32_000,
           data: { code: 'backend_unavailable' },
         })
+        // workerd notices with the next request that its idle connections were cut as well.
+        while ((await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })).status === 503);
       })
 
       it('need a key that is valid', async () => {
@@ -190,6 +193,47 @@ export function describeMcp(
       expect(script.running.size).toBe(1)
       second.abort()
       await until(() => script.running.size === 0)
+    })
+
+    it('are metered to the token, and bound by scopes and limits', async () => {
+      const admin = async (path: string, body?: object) => {
+        const response = await fetch(`${edge.url}/admin${path}`, {
+          method: body === undefined ? 'GET' : 'POST',
+          headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
+          body: body === undefined ? null : JSON.stringify(body),
+        })
+        return response.json()
+      }
+      const limits = { images_per_day: 3, tokens_per_day: 100_000 }
+      const { id, key } = (await admin('/keys', { scopes: ['image'], limits })) as {
+        id: string
+        key: string
+      }
+      const client = await connect('auto', key)
+      const look = (images: string[], maxTokens = 3) =>
+        client.callTool({
+          name: 'ask_about_image',
+          arguments: { images, question: 'What?', max_tokens: maxTokens },
+        })
+      const { usage } = (await look([dataUri, dataUri])).structuredContent as {
+        usage: Record<string, number>
+      }
+      const wrong = await look([dataUri], 0)
+      expect(wrong.isError).toBe(true)
+      const forbidden = await look([url])
+      expect(forbidden.content).toEqual([
+        { type: 'text', text: 'forbidden_scope: The API key lacks the scope image_url' },
+      ])
+      await expect(look([dataUri, dataUri])).rejects.toThrow('quota_exceeded')
+      const answer = (await admin(`/usage?key_id=${id}`)) as { usage: Record<string, number>[] }
+      expect(answer.usage).toHaveLength(1)
+      expect(answer.usage[0]).toMatchObject({ ...usage, images: 2 })
+      const { key: writer } = (await admin('/keys', { scopes: ['text'] })) as { key: string }
+      const response = await post({}, { 'x-api-key': writer })
+      expect([response.status, await response.text()]).toEqual([
+        403,
+        expect.stringContaining('forbidden_scope'),
+      ])
     })
 
     it('refuse before they run what is no message, in words of the protocol', async () => {
