@@ -18,6 +18,8 @@ const other = 'test/golden/images/g02.png'
 let nano: NanoBackend
 let edge: RunningEdge
 let folder: string
+/** Those that find the server by the state folder, by their mode: starting one takes a second. */
+const agents: Partial<Record<'legacy' | 'auto', Promise<Client>>> = {}
 const clients: Client[] = []
 beforeAll(async () => {
   const names = { server: ['localhost', '127.0.0.1'], client: 'edge' }
@@ -32,11 +34,11 @@ beforeAll(async () => {
     JSON.stringify({ url: edge.url, pid: process.pid }),
   )
 })
-afterEach(async () => {
+afterEach(() => {
   nano.script = undefined
-  await Promise.all(clients.splice(0).map((client) => client.close()))
 })
 afterAll(async () => {
+  await Promise.all(clients.map((client) => client.close()))
   await edge.stop()
   await nano.stop()
   await rm(folder, { recursive: true })
@@ -52,6 +54,8 @@ async function connect(mode: 'legacy' | 'auto', environment: Record<string, stri
   return client
 }
 
+const agent = (mode: 'legacy' | 'auto') => (agents[mode] ??= connect(mode))
+
 const asking = (...images: string[]) => ({
   name: 'ask_about_image',
   arguments: { images, question: 'What is this?', max_tokens: 4 },
@@ -59,7 +63,7 @@ const asking = (...images: string[]) => ({
 
 describe.each(['legacy', 'auto'] as const)('describe mcp, for a client in the mode %s', (mode) => {
   it('looks at files of this machine as at what is sent along', async () => {
-    const client = await connect(mode)
+    const client = await agent(mode)
     expect(client.getProtocolEra()).toBe(mode === 'auto' ? 'modern' : 'legacy')
     const { tools } = await client.listTools()
     expect(tools).toHaveLength(4)
@@ -81,7 +85,7 @@ describe.each(['legacy', 'auto'] as const)('describe mcp, for a client in the mo
     const script = new FakeEngine()
     nano.script = script
     script.beforeBatch = (index) => (index < 1 ? Promise.resolve() : new Promise(() => {}))
-    const client = await connect(mode)
+    const client = await agent(mode)
     const cancel = new AbortController()
     const answer = client.callTool(asking(picture), { signal: cancel.signal })
     answer.catch(() => undefined)
@@ -100,7 +104,7 @@ describe('describe mcp', () => {
   }
 
   it('lets nothing leave this machine that is no picture', async () => {
-    const client = await connect('auto')
+    const client = await agent('auto')
     const secret = path.join(folder, 'api-key')
     expect(await textOf(client, secret)).toBe(
       `invalid_field: ${secret} is no picture of a kind that is understood`,
@@ -115,7 +119,7 @@ describe('describe mcp', () => {
   })
 
   it('says what the server says, and when there is none', async () => {
-    expect(await textOf(await connect('auto'), 'http://127.0.0.1/a.png')).toMatch(
+    expect(await textOf(await agent('auto'), 'http://127.0.0.1/a.png')).toMatch(
       /^image_url_refused: /,
     )
     const stranger = await connect('auto', { DESCRIBE_API_KEY: 'none of ours' })
