@@ -69,16 +69,16 @@ export async function callTool({ fetch: send, url, key }: Server, call: Call): P
   )
 }
 
-async function* messagesOf(response: Response): AsyncGenerator<unknown> {
+async function* messagesOf(response: Response): AsyncGenerator {
   if (response.body === null) return
   if (!isEventStream(response.headers.get('content-type'))) {
     yield await response.json().catch(() => undefined)
     return
   }
-  for await (const { data } of parseEvents(response.body)) yield parsed(data)
+  for await (const { data } of parseEvents(response.body)) yield jsonOf(data)
 }
 
-function parsed(text: string): unknown {
+function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
   } catch {

@@ -51,8 +51,8 @@ function pathOf(text: string): string {
 async function readImage(path: string): Promise<string> {
   const bytes = await readBounded(path).catch((cause: unknown) => {
     if (cause instanceof CliError) throw cause
-    const code = (cause as { readonly code?: unknown }).code
-    throw new CliError(`Cannot read ${path}: ${String(code ?? 'unknown')}`, { cause })
+    const { code = 'unknown' } = cause as NodeJS.ErrnoException
+    throw new CliError(`Cannot read ${path}: ${code}`, { cause })
   })
   const type = detectImageType(bytes)
   if (type === undefined) throw new CliError(`${path} is no picture of a kind that is understood`)

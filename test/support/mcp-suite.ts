@@ -146,7 +146,7 @@ export function describeMcp(
         answer.catch(() => undefined)
         await until(() => script.running.size === 1)
         cancel.abort()
-        await expect(answer).rejects.toThrow()
+        await expect(answer).rejects.toThrow(/abort/i)
         await until(() => script.running.size === 0)
         expect(script.running.size).toBe(0)
       })
@@ -168,7 +168,7 @@ export function describeMcp(
       })
 
       it('need a key that is valid', async () => {
-        await expect(connect(mode, 'none of ours')).rejects.toThrow()
+        await expect(connect(mode, 'none of ours')).rejects.toThrow(/401|invalid_api_key/)
       })
     })
 

@@ -1,6 +1,6 @@
 import { McpServer, type CallToolResult, type ServerContext } from '@modelcontextprotocol/server'
 import packageJson from '../../../package.json' with { type: 'json' }
-import { ServiceError } from '../errors.ts'
+import type { ServiceError } from '../errors.ts'
 import { type Seen, seen, type Tool } from './tools.ts'
 
 /** Runs a tool. @param given its arguments, checked. @throws {ServiceError} */

@@ -1,5 +1,5 @@
 import type { ErrorForm } from '../doors/renderer.ts'
-import { type ServiceError } from '../errors.ts'
+import type { ServiceError } from '../errors.ts'
 
 /** JSON-RPC's code for errors of a server's own; ours stands in `data`. */
 const serverError = -32_000

@@ -12,7 +12,7 @@ export interface McpMessage {
 }
 
 /** What a tool call may need. */
-export interface ToolCallExtent {
+interface ToolCallExtent {
   readonly images: number
   /** Characters of all arguments that are no images. */
   readonly textChars: number

@@ -45,12 +45,12 @@ const lengths = {
 export function tools(imageText: string): readonly Tool[] {
   const image = z.string().min(1).describe(imageText)
   const images = (least: number) => z.array(image).min(least).max(maxToolImages)
-  const limit = (tool: string) =>
+  const limit = (name: string) =>
     z
       .int()
       .min(1)
       .max(maxToolTokens)
-      .default(toolAnswerTokens(tool))
+      .default(toolAnswerTokens(name))
       .describe('Most tokens of the answer')
   return [
     tool({
