@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
-// Miniflare syncs its state to disk; memory spares the tests from a slow or busy disk.
+// Miniflare syncs its state to disk; keeping it in memory makes the tests independent of a slow or busy disk.
 if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm'
 
 /** Generous on purpose: machines are shared and noisy, and no test asserts how long something takes. */
@@ -31,7 +31,7 @@ export default defineConfig({
           name: 'end-to-end',
           pool: 'forks',
           include: ['test/end-to-end/**/*.test.ts'],
-          // Each file runs the whole product; one after the other, once the processor is free.
+          // Each file runs the whole product, so they run one after the other once the CPU is free.
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },

@@ -3,13 +3,13 @@ import type { SampledLogprobs } from './engine/job.ts'
 import type { Detokenizer, Processor } from './processor/processor.ts'
 import { StopMatcher } from './processor/stop-matcher.ts'
 
-/** More of an answer: text, and the log probabilities of the tokens that begin in it, when they are asked for. */
+/** A further part of an answer: text, and on request the log probabilities of the tokens that begin in it. */
 export interface TextPart {
   readonly text: string
   readonly logprobs: readonly SampledLogprob[]
 }
 
-/** A token whose log probabilities are told when its text is certain to be part of the answer. */
+/** A token whose log probabilities are reported once its text is certain to be part of the answer. */
 interface HeldToken {
   readonly logprobs: SampledLogprobs
   /** Characters of the answer before it. */
@@ -17,15 +17,15 @@ interface HeldToken {
 }
 
 /**
- * Turns the tokens of one choice into what its reader sees: text up to the first stop string. Which tokens come
- * together plays no part in the whole.
+ * Turns the tokens of one choice into what its reader sees: text up to the first stop string. The overall result does
+ * not depend on how the tokens are grouped.
  */
 export class ChoiceText {
   readonly #processor: Pick<Processor, 'tokenText' | 'tokenBytes'>
   readonly #detokenizer: Detokenizer
   readonly #matcher: StopMatcher
   readonly #held: HeldToken[] = []
-  /** Characters, with those held back and without. */
+  /** Characters including and excluding those held back. */
   #decoded = 0
   #released = 0
   #tokens = 0
@@ -37,22 +37,22 @@ export class ChoiceText {
     this.#matcher = new StopMatcher(stops)
   }
 
-  /** Whether a stop string came; no more tokens are wanted then. */
+  /** Whether a stop string was found; no more tokens are wanted then. */
   get stopped(): boolean {
     return this.#matcher.stopped
   }
 
-  /** The stop string that came. */
+  /** The stop string that was found. */
   get stoppedBy(): string | undefined {
     return this.#matcher.stoppedBy
   }
 
-  /** Tokens that came, those after a stop string not counted. */
+  /** Tokens received, not counting those after a stop string. */
   get tokens(): number {
     return this.#tokens
   }
 
-  /** Tokens that came after the one that completed a stop string. */
+  /** Tokens received after the one that completed a stop string. */
   get ignoredTokens(): number {
     return this.#ignoredTokens
   }
@@ -73,7 +73,7 @@ export class ChoiceText {
     return this.#release(text, (token) => token.start < this.#released)
   }
 
-  /** Call once, when no more tokens come. */
+  /** Call once, when no more tokens follow. */
   flush(): TextPart {
     const text = this.#match(this.#detokenizer.flush()) + this.#matcher.flush()
     return this.#release(text, () => !this.stopped)

@@ -9,11 +9,11 @@ interface ChoiceTextsOptions {
   readonly choices: number
   readonly stops: readonly string[]
   readonly withLogprobs: boolean
-  /** Of each choice. */
+  /** For each choice. */
   readonly maxTokens: number
 }
 
-/** All choices of one answer as their reader sees them: their texts, up to a stop string, and why each ended. */
+/** The choices of one answer as their reader sees them: texts up to a stop string, and why each one ended. */
 export class ChoiceTexts {
   readonly #texts: readonly ChoiceText[]
   readonly #withLogprobs: boolean
@@ -26,12 +26,12 @@ export class ChoiceTexts {
     this.#maxTokens = maxTokens
   }
 
-  /** Tokens that came after those that completed a stop string. */
+  /** Tokens received after those that completed a stop string. */
   get ignoredTokens(): number {
     return this.#texts.reduce((tokens, text) => tokens + text.ignoredTokens, 0)
   }
 
-  /** Whether a stop string came in a choice; no more tokens are wanted then. */
+  /** Whether a stop string was found in a choice; no more tokens are wanted then. */
   stopped(choice: number): boolean {
     return this.#texts[choice]!.stopped
   }
@@ -40,12 +40,12 @@ export class ChoiceTexts {
     return this.#deltas(choice, this.#texts[choice]!.push(ids, logprobs))
   }
 
-  /** What was held back. Call once, when no more tokens come. */
+  /** The text that was held back. Call once, when no more tokens follow. */
   flush(): Delta[] {
     return this.#texts.flatMap((text, choice) => this.#deltas(choice, text.flush()))
   }
 
-  /** As the engine says, but `stop` wherever a stop string came, were it with the very last token. */
+  /** The engine's reasons, except `stop` wherever a stop string was found, even if only in the very last token. */
   endings(reasons: readonly FinishReason[]): [Ending, ...Ending[]] {
     return this.#texts.map(({ stoppedBy, tokens }, choice): Ending => {
       if (stoppedBy !== undefined) return { reason: 'stop', stopText: stoppedBy }
@@ -55,7 +55,7 @@ export class ChoiceTexts {
     }) as [Ending, ...Ending[]]
   }
 
-  /** Tokens may end inside a character or a stop string and yield no text yet; then there is nothing to tell. */
+  /** Tokens that end inside a character or a stop string may add no text yet; then there is no event. */
   #deltas(index: number, { text, logprobs }: TextPart): Delta[] {
     if (text === '' && logprobs.length === 0) return []
     return [{ type: 'delta', index, text, ...(this.#withLogprobs && { logprobs }) }]

@@ -16,24 +16,24 @@ import { tenantOfClient, tenantOfKey } from './tenant.ts'
 const certificateName = /^[a-z\d]([a-z\d.-]*[a-z\d])?$/i
 
 /**
- * Prompt tokens of work that may wait: 256 questions about a full-sized image with 4,000 tokens of answer allowed, and a
- * few prompts of the whole context. Waiting images take 1.2 kB a token of work: 4.7 GB if all work were images.
+ * Prompt tokens of work that may wait: 256 questions about a full-sized image with 4,000 tokens of answer each, plus
+ * a few prompts of full context length. Waiting images take 1.2 kB per token of work: 4.7 GB if all work were images.
  */
 const defaultQueueWorkLimit = 4_000_000
 
-/** Tokens; with less, hardly a question would fit. */
+/** Tokens; with fewer, hardly any question would fit. */
 const leastKvTokens = 256
 
-/** MiB: an image at its full 1,024 tokens takes 8, so these are 32 of the largest, and 1 % of a 24 GiB machine. */
+/** MiB: an image at its full 1,024 tokens takes 8, so this holds 32 of the largest; 1 % of a 24 GiB machine. */
 const defaultImageCacheMb = 256
 
-/** MiB: twenty uploads of the largest size, and 1 part in 12 of a 24 GiB machine. */
+/** MiB: twenty uploads of the largest size; a twelfth of a 24 GiB machine. */
 const defaultUploadMemoryMb = 2048
 
-/** MiB: three photos of 100 megapixels at a time, or a dozen of 24, and 1 part in 12 of a 24 GiB machine. */
+/** MiB: three photos of 100 megapixels at a time, or a dozen of 24; a twelfth of a 24 GiB machine. */
 const defaultDecodeMemoryMb = 2048
 
-/** MiB: two of the largest uploads, since one tenant has half of it. */
+/** MiB: two of the largest uploads, since one tenant may use half of it. */
 const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
 
 const schema = z.object({
@@ -82,7 +82,10 @@ const schema = z.object({
   LOG_LEVEL: z.enum(logLevels).default('info'),
 })
 
-/** `name=weight` pairs, separated by commas: a weight counts for the key of this id, and for the certificate of this name. */
+/**
+ * `name=weight` pairs, separated by commas: a weight applies to the key with this id and to the certificate with this
+ * name.
+ */
 function parseTenantWeights(
   text: string,
   context: z.core.$RefinementCtx<string>,
@@ -116,7 +119,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       checkpointDir: settings.MODEL_PATH,
       /** Where converted models are kept. */
       modelsDir: join(settings.STATE_DIR, 'models'),
-      /** Where checkpoints from the hub are kept. */
+      /** Where checkpoints downloaded from the hub are kept. */
       checkpointsDir: join(settings.STATE_DIR, 'checkpoints'),
       weights: settings.WEIGHTS,
       slots: settings.SLOTS,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { GenerationEvent } from '../shared/api/events.ts'
 import { FakeEngine, FakeProcessor } from '../test/support/test-backend.ts'
+import { createTestFormats } from '../test/support/test-formats.ts'
 import { createDescriber, type DescribeRequest } from './describe.ts'
 
 const request: DescribeRequest = {
@@ -24,6 +25,7 @@ function setUp() {
   const describer = createDescriber({
     processor,
     engine,
+    formats: createTestFormats(),
     now,
     randomSeed: () => 42,
     defaultMaxTokens: 100,

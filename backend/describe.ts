@@ -6,27 +6,30 @@ import { maxLogprobs } from '../shared/api/limits.ts'
 import type { Asked } from '../shared/conversation/conversation.ts'
 import { ChoiceTexts } from './choice-texts.ts'
 import type { Engine, EngineTimings, GenerateJob } from './engine/job.ts'
+import type { Grammar } from './grammar/grammar.ts'
+import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 
-/** One conversation to be continued, already checked, its images at hand. */
+/** One conversation to continue, already validated, with its images. */
 export interface DescribeRequest extends Omit<Asked, 'turns'> {
-  /** Whom the answer is for, as tenant.ts names it. */
+  /** The tenant the answer is for, as named by tenant.ts. */
   readonly tenant: string
-  /** Milliseconds; then the answer ends with what it has. */
+  /** Milliseconds after which the answer ends with what it has. */
   readonly timeoutMs: number
   readonly messages: readonly Message[]
-  /** Whole image files, in the order of their places in the messages. */
+  /** Whole image files, in the order of their placeholders in the messages. */
   readonly images: readonly Uint8Array[]
-  /** Most tokens of prompt, images and all answers together; unlimited unless given. */
+  /** The most tokens of prompt, images and all answers together; unlimited unless given. */
   readonly grantedTokens?: number | undefined
-  /** Told as tokens come, what the answer has used so far; the final count may be lower. */
+  /** Called as tokens arrive with what the answer has used so far; the final count may be lower. */
   readonly onUsage?: ((usage: Usage) => void) | undefined
 }
 
 interface DescriberParts {
   readonly processor: Processor
+  readonly formats: Pick<FormatCompiler, 'compile'>
   readonly engine: Engine
-  /** Milliseconds on a clock that never jumps. */
+  /** Milliseconds on a monotonic clock. */
   readonly now: () => number
   readonly randomSeed: () => number
   readonly defaultMaxTokens: number
@@ -39,7 +42,7 @@ export type Describe = (
 ) => AsyncIterable<GenerationEvent>
 
 export function createDescriber(parts: DescriberParts): Describe {
-  const { processor, engine, now } = parts
+  const { processor, formats, engine, now } = parts
 
   return async function* describe(request, signal) {
     const deadline = startDeadline(request.timeoutMs, signal)
@@ -60,11 +63,13 @@ export function createDescriber(parts: DescriberParts): Describe {
     const startedAt = now()
     checkLogprobs(request, parts.defaultMaxTokens)
     const { tenant, messages, images } = request
-    const prepared = await processor.prepare(messages, images, { tenant, signal })
+    const caller = { tenant, signal }
+    const format = request.format && (await formats.compile(request.format, caller))
+    const prepared = await processor.prepare(messages, images, caller)
     const prepareMs = now() - startedAt
     const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 
-    const job = jobOf(request, prepared, leftMs, parts)
+    const job = jobOf(request, { ...prepared, format }, leftMs, parts)
     const texts = new ChoiceTexts(processor, {
       choices: request.choices,
       stops: request.stop,
@@ -87,7 +92,7 @@ export function createDescriber(parts: DescriberParts): Describe {
           }
           break
         case 'tokens':
-          // From now on there is an answer to give, and the engine ends it in time.
+          // From here on there is an answer, which the engine ends in time.
           deadline.stopClock()
           sampledTokens += event.ids.length
           request.onUsage?.({ ...promptUsage, completion_tokens: sampledTokens })
@@ -114,7 +119,7 @@ export function createDescriber(parts: DescriberParts): Describe {
 
 function jobOf(
   request: DescribeRequest,
-  { promptIds, images }: PreparedPrompt,
+  { promptIds, images, format }: PreparedPrompt & { readonly format: Grammar | undefined },
   timeoutMs: number,
   { processor, randomSeed, defaultMaxTokens }: DescriberParts,
 ): GenerateJob {
@@ -132,10 +137,11 @@ function jobOf(
     sampling: { ...request.sampling, seed: request.sampling.seed ?? randomSeed() },
     choices: request.choices,
     topLogprobs: request.topLogprobs,
+    format,
   }
 }
 
-/** @throws {ServiceError} `invalid_field` when the answer might be too large */
+/** @throws {ServiceError} `invalid_field` when the answer could be too large */
 function checkLogprobs(
   { choices, maxTokens, topLogprobs }: DescribeRequest,
   defaultMaxTokens: number,
@@ -164,7 +170,7 @@ function timingsOf(engine: EngineTimings, prepareMs: number, totalMs: number): T
   }
 }
 
-/** To a tenth of a millisecond: finer digits are noise. */
+/** Rounds to a tenth of a millisecond: further digits are noise. */
 function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10
 }

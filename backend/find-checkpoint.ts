@@ -2,14 +2,14 @@ import type { BackendConfig } from './config.ts'
 import { findModel } from './hub/find-model.ts'
 import { checkModelFolder } from './model/config/check-model-folder.ts'
 
-/** What ends a download: the signals that end the program, and the end of the program that started it. */
+/** Events that abort a download: the signals that end the program, and the end of the program that started it. */
 const endings = ['SIGINT', 'SIGTERM', 'disconnect'] as const
 
 /**
- * The folder of the model, downloaded first when MODEL_PATH is a name on the hub. Nothing else is started before: what
- * is wrong most often is said at once.
- * @returns undefined when the program is to end
- * @throws {Error} for the operator, when there is no Kimi-VL to be had
+ * The folder of the model, downloaded first when MODEL_PATH is a name on the hub. Nothing else starts before, so that
+ * the most common mistakes are reported immediately.
+ * @returns undefined when the program should end
+ * @throws {Error} for the operator, when no Kimi-VL can be found
  */
 export async function findCheckpoint(
   { model, hub }: Pick<BackendConfig, 'model' | 'hub'>,

@@ -89,12 +89,25 @@ describe('the backend program', () => {
       503,
       { status: 'unavailable', reason: 'model_loading' },
     ])
+    expect(await (await ask('/livez')).json()).toEqual({ status: 'alive' })
+    const notReady = await ask('/readyz')
+    expect([notReady.status, await notReady.json()]).toMatchObject([
+      503,
+      { checks: { model_loaded: false, test_generation: false, not_draining: true } },
+    ])
     const refused = await ask('/generate/text', question)
     expect(refused.status).toBe(503)
     expect(await refused.json()).toMatchObject({ error: { code: 'model_loading' } })
 
     expect(await ready).toEqual({ type: 'ready', port })
     expect(await (await ask('/health')).json()).toEqual({ status: 'healthy' })
+    const isReady = await ask('/readyz')
+    expect([isReady.status, await isReady.json()]).toMatchObject([
+      200,
+      { status: 'ready', startup: { engine_starts: 1 } },
+    ])
+    const status = (await (await ask('/status')).json()) as { engine: { visionRuns: number } }
+    expect(status.engine.visionRuns).toBe(1)
     const answer = await ask('/generate/text', question)
     expect(await answer.json()).toMatchObject({
       finish_reason: 'length',

@@ -22,19 +22,23 @@ import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
 import type { Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
+import { unlessAborted } from '../shared/async/unless-aborted.ts'
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { createInference } from './inference/supervisor.ts'
+import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { readServedModel } from './served-model.ts'
 import { createTaskPool } from './processor/task-pool.ts'
+import { WarmUp } from './warm-up/warm-up.ts'
 
-/** Milliseconds the inference process may take to end, once all answers are done. */
+/** Milliseconds the inference process may take to end once all answers are done. */
 const inferenceCloseMs = 700
 
-// Each a program of its own.
+// Each of these is a separate program.
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
+const compileWorker = fileURLToPath(new URL('./grammar/compile/compile-worker.ts', import.meta.url))
 const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
 const imageProcess = fileURLToPath(
   new URL('./processor/image-process/image-process.ts', import.meta.url),
@@ -42,10 +46,10 @@ const imageProcess = fileURLToPath(
 
 const now = () => performance.now()
 
-/** As many as a JavaScript API tells apart in one draw: 48 bits. */
+/** The range of crypto.randomInt: 48 bits. */
 const randomSeed = () => randomInt(2 ** 48 - 1)
 
-/** Settings → inference process and processor → server, which listens at once and serves when the model is loaded. */
+/** Settings → inference process and processor → server, which listens at once and serves once the model is loaded. */
 async function run(output: LogSink): Promise<void> {
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
@@ -56,7 +60,7 @@ async function run(output: LogSink): Promise<void> {
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
-  for (const slip of slips) log.warn(slip, 'a variable that nobody reads')
+  for (const slip of slips) log.warn(slip, 'a variable that nothing reads')
   const certificates = new CertificateWatch({
     use: 'server',
     identity: tls,
@@ -65,16 +69,20 @@ async function run(output: LogSink): Promise<void> {
   })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
+  let service: { readonly describe: Describe; readonly warmUp: WarmUp } | undefined
   const inference = createInference({
     entry: inferenceEntry,
     init: { model: config.model, engine: config.engine },
     environment: process.env,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
+    // At the first start there is more to wait for.
+    onReady: () => void service?.warmUp.begin(),
   })
 
   const served = await readServedModel(settings.model.checkpointDir, config)
-  let describe: Describe | undefined
+  const isLoaded = () => service !== undefined && inference.state() === 'ready'
+  const isProven = () => isLoaded() && service?.warmUp.passed === true
   const app = createBackendApp({
     running,
     log,
@@ -84,13 +92,17 @@ async function run(output: LogSink): Promise<void> {
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health: {
       readiness: () =>
-        running.closing ? 'shutting_down' : readinessOf(inference.state(), describe !== undefined),
+        running.closing ? 'shutting_down' : readinessOf(inference.state(), isProven()),
+      isLoaded,
+      isProven,
+      startUp: () => inference.startUp(),
       snapshot: () => inference.snapshot(),
+      certificatesAreValid: () => certificates.isValid(),
       certificates: () => certificates.report(),
     },
     generate: {
       describe: (request, signal) => {
-        if (describe !== undefined) return describe(request, signal)
+        if (service !== undefined) return service.describe(request, signal)
         throw new ServiceError('model_loading', 'The model is still loading')
       },
       images: {
@@ -98,7 +110,7 @@ async function run(output: LogSink): Promise<void> {
         hosts: config.imageHosts,
         enabled: config.fetchesImages,
       },
-      streaming: { after, heartbeatMs },
+      streaming: { after, now, heartbeatMs },
     },
     model: () => served,
   })
@@ -119,19 +131,28 @@ async function run(output: LogSink): Promise<void> {
   const port = await listen(server, config.port, config.host)
   log.info({ host: config.host, port }, 'listening')
 
+  const { tenantWeights } = config.engine
+  const formats = createFormatCompiler({ worker: compileWorker, tenantWeights })
   const loading = loadProcessor(config)
   const stopping = onStopRequest(output, async (hurry) => {
+    service?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
-    await Promise.allSettled([inference.close(), processor, web.close()])
+    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
   })
   try {
     const [processor] = await Promise.all([loading, inference.ready()])
     const { defaultMaxTokens } = config
-    describe = createDescriber({ processor, engine: inference, now, randomSeed, defaultMaxTokens })
+    const parts = { processor, formats, engine: inference, now, randomSeed, defaultMaxTokens }
+    const describe = createDescriber(parts)
+    const onFailure = (problem: Error) =>
+      log.error({ detail: textOf(problem) }, 'test generation failed')
+    service = { describe, warmUp: new WarmUp({ describe, after, onFailure }) }
+    void service.warmUp.begin()
+    await unlessAborted(service.warmUp.passedOnce, stopping)
   } catch (error) {
-    // Stopped while loading: that is how it was meant to end.
+    // Stopped while loading, which is not a failure.
     if (stopping.aborted) return
     throw error
   }
@@ -158,10 +179,10 @@ async function loadProcessor(config: BackendConfig): Promise<Processor> {
   }
 }
 
-function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
+function readinessOf(inference: InferenceState, isProven: boolean): Readiness {
   switch (inference) {
     case 'ready':
-      return loaded ? 'ready' : 'model_loading'
+      return isProven ? 'ready' : 'model_loading'
     case 'loading':
     case 'failed':
       return 'model_loading'
@@ -174,8 +195,8 @@ function readinessOf(inference: InferenceState, loaded: boolean): Readiness {
 
 /**
  * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second
- * request tells it to hurry.
- * @returns aborted from then on
+ * request makes it hurry.
+ * @returns a signal that is aborted from then on
  */
 function onStopRequest(output: LogSink, stop: (hurry: AbortSignal) => Promise<void>): AbortSignal {
   const requested = new AbortController()
@@ -200,7 +221,7 @@ const output = openStandardOutput()
 try {
   await run(output)
 } catch (error) {
-  // What was started ends by itself when this process is gone.
+  // The processes started here end by themselves when this one is gone.
   sayError(textOf(error))
   await exitAfter(output, 1)
 }

@@ -1,6 +1,6 @@
 /**
- * Names of tenants, whom the queue shares its turns among and caches keep apart. Keys and certificates have name spaces
- * of their own: a certificate called like a key is somebody else.
+ * Names of tenants, among whom the queue shares its turns and whose cache entries are kept apart. Keys and
+ * certificates have separate name spaces, so a certificate with the name of a key is a different tenant.
  */
 export function tenantOfKey(keyId: string): string {
   return `key:${keyId}`
@@ -9,3 +9,6 @@ export function tenantOfKey(keyId: string): string {
 export function tenantOfClient(certificateName: string): string {
   return `client:${certificateName}`
 }
+
+/** Whom the server's own test generation is for; no key and no certificate can be called so. */
+export const tenantOfServer = 'server:warm-up'

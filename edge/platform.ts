@@ -12,8 +12,8 @@ import type { Meter } from './limits/meter.ts'
 import type { RouteParts } from './routes/route-table.ts'
 
 /**
- * What the app needs from the runtime it lives in: the sum of what its rooms state each for itself. `node/` and `worker/`
- * make one each.
+ * What the app needs from its runtime: the sum of what each folder declares for itself. `node/` and `worker/` each
+ * create one.
  */
 export type Platform = RunParts &
   RouteParts &
@@ -28,6 +28,6 @@ export type Platform = RunParts &
     readonly meter: Meter
     /** Whether streams end soon after their key was revoked. */
     readonly revocationCutsStreams: boolean
-    /** The address a request came from, behind proxies too; undefined where it cannot be known. */
+    /** The address a request came from, even behind proxies; undefined when unknown. */
     readonly clientAddress: (c: EdgeContext) => string | undefined
   }

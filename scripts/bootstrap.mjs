@@ -14,6 +14,7 @@ const development = {
   deploy: 'scripts/deploy.ts',
   format: 'scripts/format.ts',
   load: 'scripts/load.ts',
+  outliers: 'scripts/outliers.ts',
   soak: 'scripts/soak.ts',
   start: 'scripts/start.ts',
   test: 'scripts/test.ts',

@@ -1,5 +1,7 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { ServiceError } from '../../shared/api/errors.ts'
+import { Constraints } from '../grammar/constraints.ts'
+import type { Vocabulary } from '../grammar/masks/vocabulary.ts'
 import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from './job.ts'
@@ -10,38 +12,47 @@ import { admit, answerTokensOf, tokenLimitOf } from './queue/admission.ts'
 import { Throughput } from './queue/throughput.ts'
 import { WaitingLine } from './queue/waiting-line.ts'
 import { checkLogitBias } from './sampling/token-penalties.ts'
+import type { TokenRule } from './sampling/token-rule.ts'
 import { Slots } from './turns/slots.ts'
 import type { StepLimits } from './turns/step-plan.ts'
 import { StepRunner } from './turns/step-runner.ts'
 import { TurnRunner } from './turns/turn-runner.ts'
 import { VisionStage } from './turns/vision-stage.ts'
 
-/** Beside streams the pace allows less. Alone, 512 tokens use the matrix kernels well; more would only delay arrivals. */
+/**
+ * Next to streams the pace allows fewer. Without streams, 512 tokens use the matrix kernels well, and more would only
+ * delay new arrivals.
+ */
 const defaultStepTokenBudget = 512
 const defaultPrefillChunkTokens = 512
 
 /**
- * Chunk of the deterministic mode: where chunks begin and end decides the order in which attention sums up, so there it
- * may depend on the prompt alone. Small, for it is also the pause that streams see.
+ * Chunk size of the deterministic mode. Chunk boundaries decide the order in which attention sums up, so in this mode
+ * they must depend on the prompt alone. Small, because streams pause for a whole chunk.
  */
 const deterministicChunkTokens = 64
 
 interface EngineOptions extends Partial<StepLimits> {
-  /** The engine alone calls it from now on. */
+  /** From here on only the engine may call it. */
   readonly model: Model
-  /** Most jobs that may wait for a slot. */
+  /** The texts of tokens, for jobs with a format; without it there can be none. */
+  readonly vocabulary?: Vocabulary | undefined
+  /** The most jobs that may wait for a slot. */
   readonly queueLimit: number
-  /** Nothing is limited or kept unless given. */
+  /** Without it nothing is limited or cached. */
   readonly caches?: CacheLimits
-  /** Most estimated work that may wait, in prompt tokens. Unlimited unless given. */
+  /** The most estimated work that may wait, in prompt tokens. Unlimited unless given. */
   readonly queueWorkLimit?: number
-  /** Shares of tenants, more than 0; 1 for those not named. */
+  /** Weights of tenants, more than 0; 1 for those not named. */
   readonly tenantWeights?: ReadonlyMap<string, number>
-  /** Answers do not depend on what else runs, to the last bit; streams pause longer while prompts are read. */
+  /**
+   * Makes answers independent of what else runs, bit for bit; in exchange, streams pause longer while prompts are
+   * read.
+   */
   readonly deterministic?: boolean
   /** Milliseconds of a monotonic clock. */
   readonly now?: () => number
-  /** Lets arrivals, cancellations and readers have their turn between steps. */
+  /** Gives arrivals, cancellations and readers their turn between steps. */
   readonly yieldToEvents?: () => Promise<unknown>
 }
 
@@ -52,9 +63,9 @@ interface LocalEngine extends Engine {
 }
 
 /**
- * Runs many jobs on one model: one loop, which plans a step, runs it and hands out its tokens, as long as there is a
- * job. Between jobs nothing runs. A failure of the slot bookkeeping is a bug that nothing in here can repair; it
- * is left unhandled, so that it ends the process and its supervisor starts a fresh one.
+ * Runs many jobs on one model. While there are jobs, one loop plans a step, runs it and hands out its tokens; without
+ * jobs nothing runs. A failure of the slot bookkeeping is a bug that cannot be repaired from within. It is left
+ * unhandled, so that it ends the process and the supervisor starts a fresh one.
  * @throws {RangeError} when the step budget cannot hold one token for every slot
  */
 export function createEngine(options: EngineOptions): LocalEngine {
@@ -73,6 +84,7 @@ class StepEngine implements LocalEngine {
   readonly #vision: VisionStage
   readonly #steps: StepRunner
   readonly #turns: TurnRunner
+  readonly #constraints: Constraints | undefined
   #turn = 0
   #loop: Promise<void> | undefined
   #closed = false
@@ -89,6 +101,7 @@ class StepEngine implements LocalEngine {
     const fixedChunkTokens = deterministic ? deterministicChunkTokens : undefined
     this.#model = model
     this.#options = options
+    this.#constraints = options.vocabulary && new Constraints(options.vocabulary)
     this.#now = options.now ?? (() => performance.now())
     this.#yieldToEvents = options.yieldToEvents ?? (() => nextImmediate())
     this.#memory = new CacheMemory(model, caches, fixedChunkTokens)
@@ -98,7 +111,7 @@ class StepEngine implements LocalEngine {
       memory: this.#memory,
       waiting: this.#waiting,
       throughput: this.#throughput,
-      // Rows that steps of one token made are not those that chunks would make, to the last bit.
+      // Rows computed in steps of one token are not bit-identical to those computed in chunks.
       keepAnswers: !deterministic,
       weightOf: (tenant) => options.tenantWeights?.get(tenant) ?? 1,
       mayPause: (sequence) => !this.#vision.looksFor(sequence),
@@ -193,7 +206,14 @@ class StepEngine implements LocalEngine {
       maxTokens: Math.min(asked.maxTokens, answerTokens),
       contextTokens: Math.min(info.contextTokens, this.#memory.limitTokens),
     })
-    const job = new ActiveJob({ asked, tokenLimit, answerTokens, info, now: this.#now })
+    const job = new ActiveJob({
+      asked,
+      tokenLimit,
+      answerTokens,
+      info,
+      now: this.#now,
+      openRule: this.#ruleOf(asked),
+    })
     const counts = {
       waiting: this.#waiting.size,
       waitingWork: this.#waiting.work,
@@ -220,6 +240,13 @@ class StepEngine implements LocalEngine {
     }
   }
 
+  #ruleOf({ format, stopIds }: GenerateJob): (() => TokenRule) | undefined {
+    if (format === undefined) return undefined
+    const constraints = this.#constraints
+    if (constraints === undefined) throw new RangeError('A format needs the texts of tokens')
+    return () => constraints.open(format, stopIds)
+  }
+
   /** A sequence with a slot keeps it until the loop is between steps. */
   #cancel(job: ActiveJob, error: Error): void {
     job.fail(error)
@@ -227,7 +254,7 @@ class StepEngine implements LocalEngine {
   }
 
   async #run(): Promise<void> {
-    // Jobs that arrive in the same turn start together, and the first sees its `queued` event before it starts.
+    // Jobs that arrive in the same turn start together, and the first one's `queued` event precedes its start.
     await this.#yieldToEvents()
     let sinceMs = this.#now()
     while (!this.#slots.idle) {

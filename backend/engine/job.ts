@@ -1,52 +1,62 @@
 import type { FinishReason } from '../../shared/api/events.ts'
 import type { Sampling } from '../../shared/api/sampling-fields.ts'
+import type { Grammar } from '../grammar/grammar.ts'
 import type { PatchImage } from '../model/model.ts'
 
 /**
- * How one sequence's tokens are picked; `sampler.ts` has the rules in their order. A rule that is absent does not apply.
+ * How one sequence's tokens are picked; `sampler.ts` applies the rules in order. A rule that is absent does not
+ * apply.
  */
 export type SamplingParams = Sampling & { readonly seed: number }
 
 interface TokenLogprob {
   readonly id: number
-  /** Natural logarithm of the probability the model itself gave: before penalties, bias and temperature. */
+  /** Natural logarithm of the model's own probability, before penalties, bias and temperature. */
   readonly logprob: number
 }
 
-/** A sampled token, and the most probable ones in its place, best first, whether they could be picked or not. */
+/**
+ * A sampled token, and the most probable alternatives at its position, best first, whether or not they could be
+ * picked.
+ */
 export interface SampledLogprobs extends TokenLogprob {
   readonly top: readonly TokenLogprob[]
 }
 
-/** Batch jobs get slots when no interactive job waits, and now and then besides. */
+/** Batch jobs get slots when no interactive job waits, and now and then in between. */
 export type JobPriority = 'interactive' | 'batch'
 
-/** What the engine is asked. Token ids and patches only, never text; structured-clone safe, it crosses a process. */
+/**
+ * A job for the engine. Token ids and patches only, never text; safe to structured-clone, because it crosses a
+ * process boundary.
+ */
 export interface GenerateJob {
   /** Unique among running jobs. */
   readonly id: string
-  /** Whom the work is done for, as tenant.ts names it: slots are shared fairly among tenants. */
+  /** The tenant the work is done for, as named by tenant.ts: slots are shared fairly among tenants. */
   readonly tenant: string
   readonly priority: JobPriority
   /** Milliseconds from now after which the answer ends with what it has; 1 or more. */
   readonly timeoutMs?: number | undefined
-  /** The whole prompt; each image's placeholder id stands gh * gw / mergeSize² times. */
+  /** The whole prompt; each image's placeholder id occurs gh * gw / mergeSize² times. */
   readonly promptIds: Int32Array
   /** In the order of their placeholders. */
   readonly images: readonly PatchImage[]
-  /** Of each answer, at least 1. The context may end it earlier. */
+  /** For each answer; at least 1. The context may end it earlier. */
   readonly maxTokens: number
-  /** Most tokens of prompt and all answers together, however many; unlimited unless given. */
+  /** The most tokens of prompt and all answers together; unlimited unless given. */
   readonly grantedTokens?: number | undefined
-  /** Sampling one of these ends the answer; it is not part of it. */
+  /** Sampling one of these ends the answer, which does not include it. */
   readonly stopIds: readonly number[]
-  /** Ids from here up are control tokens: none but `stopIds` may be sampled. */
+  /** Ids from here upwards are control tokens, of which only `stopIds` may be sampled. */
   readonly controlIdsFrom: number
   readonly sampling: SamplingParams
-  /** Answers to the one prompt, 1 unless given. Each has a seed of its own: `choiceSeed`. */
+  /** Answers to the prompt, 1 unless given. Each has a seed of its own: `choiceSeed`. */
   readonly choices?: number | undefined
-  /** When given, log probabilities are told, with so many alternatives each; may be 0. */
+  /** If given, log probabilities are reported, each with this many alternatives; may be 0. */
   readonly topLogprobs?: number | undefined
+  /** What the text of each answer has to be; anything unless given. */
+  readonly format?: Grammar | undefined
 }
 
 /** Milliseconds the engine spent on one job, by phase. */
@@ -62,32 +72,32 @@ export type EngineEvent =
   | { readonly type: 'queued'; readonly position: number }
   | {
       readonly type: 'tokens'
-      /** Which answer they belong to, from 0. */
+      /** Index of the answer they belong to, from 0. */
       readonly choice: number
       readonly ids: readonly number[]
-      /** One per id, when asked for. */
+      /** One per id, on request. */
       readonly logprobs?: readonly SampledLogprobs[] | undefined
     }
   | {
       readonly type: 'end'
-      /** One for each choice. */
+      /** One per choice. */
       readonly finishReasons: readonly FinishReason[]
-      /** Sampled tokens of all choices, stop tokens not counted. */
+      /** Sampled tokens of all choices, excluding stop tokens. */
       readonly completionTokens: number
-      /** Tokens of the prompt that were taken from the prefix cache instead of being read. */
+      /** Prompt tokens taken from the prefix cache instead of being read. */
       readonly cachedTokens: number
       readonly timings: EngineTimings
     }
 
 /** Memory of the caches. Tokens times `bytesPerToken` are bytes. */
 interface MemorySnapshot {
-  /** Most tokens of slots and prefix cache together. */
+  /** The most tokens of slots and prefix cache together. */
   readonly limitTokens: number
   readonly bytesPerToken: number
-  /** Granted to open slots: their prompts whole, their answers as they grow. */
+  /** Granted to open slots: their whole prompts, and their answers as they grow. */
   readonly slotTokens: number
   readonly prefixTokens: number
-  /** Features of images, kept for those to come. */
+  /** Bytes of cached image features. */
   readonly imageBytes: number
 }
 
@@ -95,19 +105,19 @@ interface MemorySnapshot {
 export interface EngineSnapshot {
   readonly slots: number
   readonly slotsInUse: number
-  /** Sequences that gave way to other tenants, and go on later. */
+  /** Sequences that gave way to other tenants and will continue later. */
   readonly paused: number
   readonly queued: number
-  /** The two kinds of `queued`. */
+  /** The two parts of `queued`. */
   readonly queuedInteractive: number
   readonly queuedBatch: number
   readonly queueLimit: number
-  /** Work of all queued jobs as estimated, in prompt tokens; see work.ts. */
+  /** Estimated work of all queued jobs, in prompt tokens; see work.ts. */
   readonly queuedWork: number
   readonly queueWorkLimit: number
-  /** What this process gets done in a second of working, in prompt tokens. */
+  /** Work done per second of running time, in prompt tokens. */
   readonly workPerSecond: number
-  /** Tokens held in all slots' caches. */
+  /** Tokens in the caches of all slots. */
   readonly cachedTokens: number
   readonly memory: MemorySnapshot
   /** Runs of the vision tower. */
@@ -115,11 +125,11 @@ export interface EngineSnapshot {
   readonly steps: number
 }
 
-/** One job's way through the engine: its events, for one reader. It begins when the first is asked for. */
+/** One job's way through the engine, as events for a single reader. It begins when the first event is requested. */
 export interface Generation extends AsyncIterable<EngineEvent> {
   /**
-   * Ends one choice with `stop` at the tokens it has, or with its first one, as a stop token would; the others go on. Does
-   * nothing when the choice has ended.
+   * Ends one choice with `stop`, as a stop token would, at the tokens it has or with its first one; the other choices
+   * continue. Does nothing when the choice has ended.
    */
   stop(choice: number): void
 }
@@ -127,10 +137,11 @@ export interface Generation extends AsyncIterable<EngineEvent> {
 /** The engine as its callers see it, in this process or in another one. */
 export interface Engine {
   /**
-   * Leaving the loop, aborting `signal` and failing all free the job's slots by the end of the engine's turn. The events
-   * throw a ServiceError: when the job is not taken in, `invalid_field`, `context_length_exceeded`,
-   * `quota_exceeded`, `queue_full`, `model_loading`, `backend_unavailable` or `shutting_down`; later `deadline_exceeded`, `internal`,
-   * `engine_restarted` or `shutting_down`; and `cancelled`, or the ServiceError that `signal` was aborted with.
+   * Leaving the loop, aborting `signal` and failing all free the job's slots by the end of the engine's turn. The
+   * events throw a ServiceError: when the job is not accepted, `invalid_field`, `context_length_exceeded`,
+   * `quota_exceeded`, `queue_full`, `model_loading`, `backend_unavailable` or `shutting_down`; later
+   * `deadline_exceeded`, `internal`, `engine_restarted` or `shutting_down`; and `cancelled`, or the ServiceError that
+   * `signal` was aborted with.
    */
   generate(job: GenerateJob, signal: AbortSignal): Generation
   snapshot(): EngineSnapshot

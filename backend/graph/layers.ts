@@ -14,7 +14,7 @@ import { blocksPerRow, quantizeBlocks } from './quantize.ts'
 import { headProduct, quantizeActivations, rowProduct } from './row-product.ts'
 import {
   bytesOf,
-  readInChunks,
+  readFinite,
   reshaped,
   rowCount,
   rowSize,
@@ -67,7 +67,7 @@ export function headLinear(
 export function floatWeight(g: GraphBuilder, name: string, source: WeightSource): Value {
   const value = g.external(name, 'float32', source.dims)
   g.fill(name, async (write) => {
-    for await (const { start, values } of readInChunks(source)) {
+    for await (const { start, values } of readFinite(source)) {
       await write(value, start * rowSize(source) * 4, bytesOf(values))
     }
   })
@@ -120,7 +120,7 @@ function quantizedWeight(g: GraphBuilder, weight: WeightSource, blockSize: numbe
   const values = g.external('weight', 'uint8', [rows, blocks, blockSize])
   const scales = g.external('scales', 'float32', [rows, blocks])
   g.fill('weight', async (write) => {
-    for await (const chunk of readInChunks(weight)) {
+    for await (const chunk of readFinite(weight)) {
       const quantized = quantizeBlocks(chunk.values, width, blockSize)
       await write(values, chunk.start * blocks * blockSize, quantized.values)
       await write(scales, chunk.start * blocks * 4, bytesOf(quantized.scales))

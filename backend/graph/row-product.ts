@@ -11,7 +11,7 @@ import {
   reshape,
 } from './operators.ts'
 import { maxLevel, quantizeBlocks, zeroPoint } from './quantize.ts'
-import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
+import { bytesOf, readFinite, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
 /** Smaller than any activation that matters; prevents a row of zeros from being divided by 0. */
 const leastMagnitude = 1e-20
@@ -95,7 +95,7 @@ function rowQuantizedWeights(
   g.fill('weight', async (write) => {
     for (const [head, weight] of weights.entries()) {
       const turned = new Int8Array(rows * width)
-      for await (const chunk of readInChunks(weight)) {
+      for await (const chunk of readFinite(weight)) {
         const quantized = quantizeBlocks(chunk.values, width, width)
         await write(scales, (head * rows + chunk.start) * 4, bytesOf(quantized.scales))
         for (let i = 0; i < quantized.values.length; i++) {

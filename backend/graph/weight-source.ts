@@ -21,19 +21,29 @@ export function rowCount(source: WeightSource): number {
 /** Float values per read while weights are written: 16 MB. */
 const valuesPerRead = 4 * 1024 * 1024
 
-/**
- * Rows from first to last, a bounded number at a time.
- * @throws {RangeError} when a weight is NaN or infinite, since it would spread through all activations
- */
-export async function* readInChunks(
-  source: WeightSource,
-): AsyncGenerator<{ readonly start: number; readonly values: Float32Array }, void> {
+interface Chunk {
+  /** First row. */
+  readonly start: number
+  readonly values: Float32Array
+}
+
+/** Rows from first to last, a bounded number at a time. */
+export async function* readInChunks(source: WeightSource): AsyncGenerator<Chunk, void> {
   const rows = rowCount(source)
   const step = Math.max(1, Math.floor(valuesPerRead / rowSize(source)))
   for (let start = 0; start < rows; start += step) {
-    const values = await source.readRows(start, Math.min(step, rows - start))
-    assertFinite(values)
-    yield { start, values }
+    yield { start, values: await source.readRows(start, Math.min(step, rows - start)) }
+  }
+}
+
+/**
+ * Rows from first to last, a bounded number at a time, to be written.
+ * @throws {RangeError} when a weight is NaN or infinite, since it would spread through all activations
+ */
+export async function* readFinite(source: WeightSource): AsyncGenerator<Chunk, void> {
+  for await (const chunk of readInChunks(source)) {
+    assertFinite(chunk.values)
+    yield chunk
   }
 }
 

@@ -12,23 +12,23 @@ import { streamedAnswer, wholeAnswer, type StreamOptions } from './render.ts'
 
 export interface AnswerParts {
   readonly describe: Describe
-  /** Where images of URLs come from: public addresses only. */
+  /** Access to images given by URL: public addresses only. */
   readonly images: ImageWeb
   readonly streaming: StreamOptions
 }
 
-/** A conversation that is to be continued, and how. */
+/** A conversation to continue, and how to answer it. */
 export interface Conversation {
   readonly asked: Asked
   readonly stream: boolean
-  /** Words the answer for the door that the request came through. */
+  /** Formats the answer for the API through which the request came. */
   readonly renderer: Renderer
   /** Finds the texts that were lifted out of the request. */
   readonly lifted?: LiftedJson['lifted']
 }
 
 /**
- * Answers a conversation, whichever door it came through: fetches the images it names, and generates.
+ * Answers a conversation regardless of the API it came through: fetches the images it names, and generates.
  * @throws {ServiceError} before the answer begins
  */
 export async function answerConversation(
@@ -76,7 +76,7 @@ export async function continueConversation(
   return releasing(describe(request, exchange.signal), exchange)
 }
 
-/** The first event tells that the request is prepared: files have become patches. */
+/** The first event shows that the request is prepared: files have become patches. */
 async function* releasing(
   events: AsyncIterable<GenerationEvent>,
   exchange: Exchange,

@@ -273,6 +273,73 @@ describe('GET /health', () => {
   })
 })
 
+describe('GET /livez', () => {
+  it.each(['ready', 'model_loading', 'shutting_down'] as const)(
+    'is alive when %s',
+    async (state) => {
+      backend.readiness = state
+      const response = await backend.fetch('/livez')
+      expect([response.status, await response.json()]).toEqual([200, { status: 'alive' }])
+    },
+  )
+})
+
+describe('GET /readyz', () => {
+  const allHold = {
+    model_loaded: true,
+    test_generation: true,
+    queue: true,
+    certificates: true,
+    not_draining: true,
+  }
+
+  async function readyz() {
+    const response = await backend.fetch('/readyz')
+    const { status, checks } = (await response.json()) as Record<string, unknown>
+    return [response.status, status, checks]
+  }
+
+  it('is ready when every check holds, and tells the start in numbers', async () => {
+    const response = await backend.fetch('/readyz')
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      {
+        status: 'ready',
+        checks: allHold,
+        startup: {
+          engine_starts: 1,
+          seconds_since_start: 0.5,
+          converted_bytes: 0,
+          bytes_to_convert: 0,
+        },
+      },
+    ])
+  })
+
+  it.each([
+    ['model_loading', { model_loaded: false, test_generation: false }],
+    ['engine_restarting', { test_generation: false }],
+  ] as const)('is not ready when %s', async (state, failing) => {
+    backend.readiness = state
+    expect(await readyz()).toEqual([503, 'not_ready', { ...allHold, ...failing }])
+  })
+
+  it.each([[{ queued: 256, queueLimit: 256 }], [{ queuedWork: 4_000, queueWorkLimit: 4_000 }]])(
+    'is not ready, but healthy, with a full queue of %o',
+    async (counters) => {
+      const idle = backend.engine.snapshot()
+      backend.engine.snapshot = () => ({ ...idle, ...counters })
+      expect(await readyz()).toEqual([503, 'not_ready', { ...allHold, queue: false }])
+      expect((await backend.fetch('/health')).status).toBe(200)
+    },
+  )
+
+  it('is not ready with a certificate that has ended', async () => {
+    backend.certificatesAreValid = false
+    expect(await readyz()).toEqual([503, 'not_ready', { ...allHold, certificates: false }])
+  })
+})
+
 describe('GET /status', () => {
   it('shows the engine’s counters', async () => {
     const response = await backend.fetch('/status')

@@ -2,7 +2,7 @@ import { Hono, type Handler } from 'hono'
 import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import { noSuchPath, routes } from '../../shared/api/routes.ts'
+import { noSuchPath, probeRoutes, routes } from '../../shared/api/routes.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
@@ -19,20 +19,20 @@ import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 export interface BackendParts {
   readonly running: RunningExchanges
   readonly log: Log
-  /** Milliseconds on a clock that never jumps. */
+  /** Milliseconds on a monotonic clock. */
   readonly now: () => number
-  /** Milliseconds a request may take that does not say. */
+  /** Milliseconds a request may take unless it states a deadline. */
   readonly deadlineMs: number
   /** Names, one of which a client's certificate must carry. */
   readonly allowedClients: readonly string[]
-  /** Told of every client let in, and how it proved its name. */
+  /** Called for every accepted client with its certificate and name. */
   readonly onClientCertificate: ClientListener
   readonly health: HealthParts
   readonly generate: AnswerParts
   readonly model: () => ServedModel
 }
 
-/** The backend's HTTP side: what a request passes, in order. */
+/** The backend's HTTP side: the steps of a request, in order. */
 export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   const app = new Hono<BackendEnv>()
 
@@ -50,7 +50,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   mountModelRoutes(app, parts.model)
 
   app.all(statusPath, methodNotAllowed('GET, HEAD'))
-  for (const { method, path } of Object.values(routes)) {
+  for (const { method, path } of Object.values({ ...routes, ...probeRoutes })) {
     app.all(path, methodNotAllowed(method === 'GET' ? 'GET, HEAD' : method))
   }
   app.notFound(() => {
@@ -66,7 +66,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   return app
 }
 
-/** Answers a method that the path does not have. */
+/** Answers requests with a method that the path does not support. */
 function methodNotAllowed(allow: string): Handler<BackendEnv> {
   return (c) => {
     const exchange = c.get('exchange')

@@ -6,7 +6,7 @@ import type { BackendEnv } from './exchange.ts'
 
 export type ClientListener = (name: string, certificate: X509Certificate) => void
 
-/** Refuses callers whose certificate, though of our own authority, carries none of the allowed names. */
+/** Rejects callers whose certificate, although signed by our authority, carries none of the allowed names. */
 export function requireClientCertificate(
   allowedNames: readonly string[],
   onClient: ClientListener,
@@ -27,7 +27,7 @@ export function requireClientCertificate(
   }
 }
 
-/** The first allowed name the certificate carries as SAN DNS name or common name, literally. */
+/** The first allowed name that the certificate carries literally, as SAN DNS name or common name. */
 function allowedNameOf(
   certificate: X509Certificate,
   allowedNames: readonly string[],

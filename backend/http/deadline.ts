@@ -5,15 +5,15 @@ import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { BackendEnv } from './exchange.ts'
 import type { After } from '../../shared/async/timer.ts'
 
-/** Milliseconds an answer that was cut short may take to reach its reader, before the connection is cut as well. */
+/** Milliseconds for delivering an answer that was cut short, before the connection is cut as well. */
 const lastWordsMs = 5_000
 
-/** Part of the deadline kept for bringing an answer that was cut short to its reader, and the most of it in milliseconds. */
+/** Fraction of the deadline reserved for delivering an answer that was cut short, and its maximum in milliseconds. */
 const reservePart = 0.1
 const mostReserveMs = 1_000
 
 /**
- * Aborts a request when its time is up: as the caller says in `x-deadline-ms`, up to a day, else after `defaultMs`.
+ * Aborts a request when its time is up: as given by `x-deadline-ms`, up to a day, otherwise after `defaultMs`.
  * Generating ends a little earlier, with the answer so far.
  */
 export function enforceDeadline(

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /**
- * Milliseconds a client may go on sending a body after its answer. Many read the answer only once they have sent all;
- * cutting the connection under them would reset it, and the answer would be lost with it.
+ * Milliseconds a client may continue to send a body after its answer. Many clients read the answer only after sending
+ * everything; closing the connection earlier would reset it and lose the answer.
  */
 const drainMs = 10_000
 
 /**
- * Reads and drops what is left of an upload once its answer is sent: the connection then serves its next request. A
- * client that does not come to an end is cut off.
+ * Reads and discards the rest of an upload once its answer is sent, so that the connection can serve its next
+ * request. A client that does not finish is disconnected.
  */
 export function drainUpload(incoming: IncomingMessage, outgoing: ServerResponse): void {
   outgoing.once('finish', () => {

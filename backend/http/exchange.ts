@@ -5,13 +5,13 @@ import { toServiceError, type ErrorCode, type ServiceError } from '../../shared/
 import { tenantOfClient, tenantOfKey } from '../tenant.ts'
 import type { BodyMemory } from '../../shared/bytes/body-memory.ts'
 
-/** What Hono hands to every handler of the backend. */
+/** The context type of every Hono handler in the backend. */
 export interface BackendEnv {
   Bindings: HttpBindings
   Variables: { exchange: Exchange }
 }
 
-/** What is learned about a request on its way, for its log line. Never text, keys or names of the caller's files. */
+/** Facts gathered about a request for its log line. Never text, keys or names of the caller's files. */
 interface ExchangeFacts {
   clientName?: string
   keyId?: string
@@ -22,7 +22,7 @@ interface ExchangeFacts {
   usage?: Usage
   timings?: Timings
   errorCode?: ErrorCode
-  /** What really happened behind an `internal` error. */
+  /** The underlying failure of an `internal` error. */
   cause?: unknown
 }
 
@@ -44,23 +44,29 @@ export class Exchange {
     this.#bodies = bodies
   }
 
-  /** Aborted when the client leaves, the deadline passes or the server stops; the reason is the ServiceError to tell. */
+  /**
+   * Aborted when the client leaves, the deadline passes or the server stops; the reason is the ServiceError to answer
+   * with.
+   */
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
-  /** Milliseconds left for generating; they end a little before the deadline, so that what there is then gets through. */
+  /**
+   * Milliseconds left for generating. They end a little before the deadline, so that the answer so far can be
+   * delivered.
+   */
   get msToAnswer(): number {
     return this.#msToAnswer()
   }
 
-  /** Whom the answer is for, in the queue and in caches: the API key that the edge names, else the client itself. */
+  /** The tenant in the queue and the caches: the API key named by the edge, otherwise the client itself. */
   get tenant(): string {
     const { keyId, clientName = '' } = this.facts
     return keyId === undefined ? tenantOfClient(clientName) : tenantOfKey(keyId)
   }
 
-  /** `bytes` more of the body have come. @throws {ServiceError} `queue_full` when too much is held already */
+  /** Counts `bytes` more of the body. @throws {ServiceError} `queue_full` when too much is held already */
   receive(bytes: number): void {
     this.facts.bytesIn += bytes
     if (this.#ended) return
@@ -68,7 +74,7 @@ export class Exchange {
     this.#bodyBytes += bytes
   }
 
-  /** The body is not needed any more. */
+  /** The body is no longer needed. */
   releaseBody(): void {
     if (this.#bodyBytes === 0) return
     this.#bodies.release(this.tenant, this.#bodyBytes)
@@ -83,7 +89,7 @@ export class Exchange {
     if (!this.#ended) this.#controller.abort(error)
   }
 
-  /** What to tell about a failure: after an abort its reason, whatever went wrong in consequence. Noted for the log. */
+  /** The error to answer with: after an abort its reason, whatever failed as a consequence. Recorded for the log. */
   noteFailure(thrown: unknown): ServiceError {
     const error = toServiceError(this.signal.aborted ? this.signal.reason : thrown)
     this.facts.errorCode = error.code
@@ -91,7 +97,7 @@ export class Exchange {
     return error
   }
 
-  /** The answer is sent, or nobody is left to read it. Only the first call counts. */
+  /** The answer is sent, or its reader has left. Only the first call counts. */
   end(): void {
     if (this.#ended) return
     this.#ended = true
@@ -104,7 +110,7 @@ export class Exchange {
   }
 }
 
-/** All exchanges that have not ended, so that a stopping server can wait for them, then end them. */
+/** All exchanges in progress, so that a stopping server can wait for them and then end them. */
 export class RunningExchanges {
   readonly #running = new Set<Exchange>()
   readonly #bodies: BodyMemory
@@ -115,7 +121,7 @@ export class RunningExchanges {
     this.#bodies = bodies
   }
 
-  /** True once `close` was called: whoever comes now is turned away. */
+  /** True once `close` was called: new exchanges are refused. */
   get closing(): boolean {
     return this.#closing
   }

@@ -11,7 +11,7 @@ export interface ImageWeb extends Pick<FetchOptions, 'transport' | 'hosts'> {
 }
 
 /**
- * The files of a conversation's images, in order: those that came in text are decoded, those that have a URL fetched.
+ * The files of a conversation's images, in order: those sent as text are decoded, those with a URL are fetched.
  * @param lifted finds the texts that were lifted out of the request
  * @throws {ServiceError} as `fetchImages` and `decodeDataUri`
  */
@@ -53,7 +53,7 @@ async function fileOf(
   }
 }
 
-/** A short text as it may have stood in the JSON. */
+/** A short text as it may occur in the JSON. */
 function escaped(text: string): Uint8Array[] {
   return [Buffer.from(JSON.stringify(text).slice(1, -1))]
 }

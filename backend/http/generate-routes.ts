@@ -19,14 +19,14 @@ import { readTextMultipart, readUrlForm } from './read-form.ts'
 import { readJson } from './read-json.ts'
 import { readMultipart } from './read-multipart.ts'
 
-/** How clients spell the field that files come in. The first is the documented one. */
+/** Accepted names of the form field that holds files. The first is the documented one. */
 const imageFileFields: ReadonlySet<string> = new Set(['images', 'image'])
 
 const json = 'application/json'
 const urlEncoded = 'application/x-www-form-urlencoded'
 const multipart = 'multipart/form-data'
 
-/** The three endpoints: read the body, check it once, fetch what it names, answer. */
+/** The three endpoints: read the body, validate it once, fetch what it names, answer. */
 export function mountGenerateRoutes(app: Hono<BackendEnv>, parts: AnswerParts): void {
   app.post(routes.text.path, async (c) => {
     const { incoming } = c.env

@@ -1,9 +1,9 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 
-/** What the edge set aside of a key's limits for one call. Callers that say nothing are not limited. */
+/** What the edge reserved of a key's limits for one call. Callers that state nothing are not limited. */
 export interface Grant {
-  /** Most tokens of prompt, images and all answers together. */
+  /** The most tokens of prompt, images and all answers together. */
   readonly tokens: number | undefined
   readonly images: number | undefined
 }

@@ -1,16 +1,22 @@
 import type { MiddlewareHandler } from 'hono'
 import { errorKinds } from '../../shared/api/errors.ts'
-import { routes } from '../../shared/api/routes.ts'
+import { probeRoutes, routes } from '../../shared/api/routes.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 import type { Log } from '../../shared/node/log.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
 import { statusPath } from './health-route.ts'
 
-/** Paths that are logged as they are; all others could hold anything. */
+/** Paths that are logged as they are; any other path could contain anything. */
 const knownPaths: ReadonlySet<string> = new Set([
   statusPath,
-  ...Object.values(routes).map((route) => route.path),
+  ...Object.values({ ...routes, ...probeRoutes }).map((route) => route.path),
+])
+
+/** Paths that are asked every second or so. */
+const probePaths: ReadonlySet<string | null> = new Set([
+  routes.health.path,
+  ...Object.values(probeRoutes).map((route) => route.path),
 ])
 
 function knownPathOf(path: string): string | null {
@@ -21,7 +27,7 @@ function knownPathOf(path: string): string | null {
 /** Ids of API keys as the edge makes them. */
 const keyIdPattern = /^[\w.-]{1,64}$/
 
-/** Writes one line for each request, when its answer is sent or its client is gone. */
+/** Writes one line per request, when its answer is sent or its client is gone. */
 export function logExchange(log: Log, now: () => number): MiddlewareHandler<BackendEnv> {
   return async function logLine(c, next) {
     const exchange = c.get('exchange')
@@ -57,9 +63,9 @@ function levelOf({ facts }: Exchange): 'info' | 'error' {
   return isOurs ? 'error' : 'info'
 }
 
-/** Probes come every second or so and would bury the rest. */
+/** Probes would bury the rest. */
 function isProbe({ route, level }: RequestLine): boolean {
-  return route === routes.health.path && level === 'info'
+  return probePaths.has(route) && level === 'info'
 }
 
 function fieldsOf({ facts }: Exchange) {
@@ -76,7 +82,7 @@ function fieldsOf({ facts }: Exchange) {
   }
 }
 
-/** Name and place of what went wrong. Its message stays out where it may quote what the client sent. */
+/** Name and location of the error. Its message is left out where it may quote what the client sent. */
 function causeOf(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined
   const place = cause.stack?.split('\n').find((line) => line.trimStart().startsWith('at '))

@@ -3,13 +3,13 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Log } from '../../shared/node/log.ts'
 
-/** Milliseconds between two lines about the same thing from the same address. */
+/** Milliseconds between two lines about the same problem from the same address. */
 const repeatMs = 60_000
 
-/** Addresses remembered for that; beyond, the oldest is forgotten. */
+/** Addresses remembered for that; beyond this number the oldest is forgotten. */
 const maxRemembered = 1_000
 
-/** What OpenSSL calls it: what an operator needs to know. Everything else about a chain means another authority. */
+/** Explanations, by OpenSSL's code, for operators. All other problems of a chain mean a different authority. */
 const certificateProblems: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
@@ -23,8 +23,8 @@ const handshakeProblems: Readonly<Record<string, string>> = {
 }
 
 /**
- * Logs, once a minute and address at the most, why clients do not get as far as a request: certificates that are not
- * accepted, by either side, and connections beyond the limit. What else may end a handshake is the network's.
+ * Logs, at most once a minute per address, why clients do not get as far as a request: certificates rejected by
+ * either side, and connections beyond the limit. Other failed handshakes are the network's.
  * @param now milliseconds of a monotonic clock
  */
 export function logRefusals(server: Server, log: Log, now: () => number): void {
@@ -49,13 +49,13 @@ export function logRefusals(server: Server, log: Log, now: () => number): void {
 }
 
 function problemOf(error: NodeJS.ErrnoException, socket: TLSSocket): string | undefined {
-  // An error by its type; in fact the code of what is wrong with the chain.
+  // Typed as an error, but in fact the code of the problem with the chain.
   const chain = socket.authorizationError as unknown as string | null
   if (chain !== null && chain !== undefined) return certificateProblems[chain] ?? anotherAuthority
   return handshakeProblems[error.code ?? '']
 }
 
-/** Connections whose handshake is not over: a TLS socket that was refused does not know any more where it came from. */
+/** Connections during their handshake: a TLS socket that was rejected no longer knows its remote address. */
 class PendingHandshakes {
   readonly #sockets = new Map<string, Socket>()
 
@@ -63,7 +63,7 @@ class PendingHandshakes {
     server.on('connection', (socket: Socket) => {
       const name = nameOf(socket)
       this.#sockets.set(name, socket)
-      // What a refusal asks for is asked for in this turn.
+      // The refusal asks for it within the same turn of the event loop.
       socket.once('close', () => setImmediate(() => this.#sockets.delete(name)))
     })
     server.on('secureConnection', (socket) => this.#sockets.delete(nameOf(socket)))

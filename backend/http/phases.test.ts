@@ -134,6 +134,11 @@ describe.each(manners)('a client that leaves a %s answer', (_, stream) => {
   })
 })
 
+/** Of a stream's last event; a comment stands behind it. */
+function lastData(text: string): string {
+  return [...text.matchAll(/^data: (.*)$/gm)].at(-1)?.[1] ?? ''
+}
+
 describe.each(manners)('timeout_ms of a %s answer', (_, stream) => {
   it.each(phases.filter((phase) => phase !== 'decode'))(
     'ends it with deadline_exceeded when nothing was generated yet: %s',
@@ -144,7 +149,7 @@ describe.each(manners)('timeout_ms of a %s answer', (_, stream) => {
       const response = await asked
       const text = await response.text()
       expect(response.status).toBe(stream ? 200 : 504)
-      const body = stream ? text.slice(text.lastIndexOf('data: ') + 6) : text
+      const body = stream ? lastData(text) : text
       expect(JSON.parse(body)).toMatchObject({
         error: { code: 'deadline_exceeded', message: expect.stringContaining('400 ms') as string },
       })
@@ -159,8 +164,7 @@ describe.each(manners)('timeout_ms of a %s answer', (_, stream) => {
     const response = await ask({ stream, timeout_ms: 200, max_tokens: 3_000 })
     expect(response.status).toBe(200)
     const text = await response.text()
-    const last = text.slice(text.lastIndexOf('data: ') + 6)
-    const end = JSON.parse(stream ? last : text) as GenerateAnswer
+    const end = JSON.parse(stream ? lastData(text) : text) as GenerateAnswer
     expect(end.finish_reason).toBe('timeout')
     expect(end.usage.completion_tokens).toBeGreaterThan(0)
     expect(end.usage.completion_tokens).toBeLessThan(3_000)

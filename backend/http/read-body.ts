@@ -5,8 +5,9 @@ import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
- * The request body as it arrives: refused by its Content-Length where that is already too much, and counted, since
- * a chunked body states none. The request stream is left open when the loop is left, so that an answer can be sent.
+ * The request body as it arrives. It is rejected by its Content-Length when that is already too large, and counted
+ * otherwise, since a chunked body states none. Leaving the loop keeps the request stream open, so that an answer can
+ * still be sent.
  * @throws {ServiceError} `body_too_large`, `queue_full` when other bodies take up the memory, `cancelled` when the client leaves, or the exchange's abort reason
  */
 export async function* readChunks(
@@ -27,8 +28,8 @@ export async function* readChunks(
       yield result.value
     }
   } finally {
-    // An iterator left open holds the stream: what is left of the upload could not be drained, and the connection's next
-    // request would wait behind it. Not awaited: a read that is still under way ends in its own time.
+    // An iterator left open would hold the stream: the rest of the upload could not be drained, and the connection's
+    // next request would wait behind it. Not awaited, because a pending read ends in its own time.
     void chunks.return?.()
   }
 }

@@ -11,7 +11,7 @@ export async function readUrlForm(incoming: IncomingMessage, exchange: Exchange)
   return formToObject(parseUrlForm(body))
 }
 
-/** The same as multipart; a file in it is refused. @throws {ServiceError} as `readMultipart` */
+/** The same as multipart; a file in it is rejected. @throws {ServiceError} as `readMultipart` */
 export async function readTextMultipart(
   incoming: IncomingMessage,
   exchange: Exchange,

@@ -4,7 +4,7 @@ import { FormReader, type MultipartForm } from '../../shared/multipart/form-read
 import type { Exchange } from './exchange.ts'
 import { readChunks } from './read-body.ts'
 
-/** A multipart body, read as it comes. Parameters and errors as in `FormReader`, or as `readChunks` */
+/** A multipart body, parsed as it arrives. Parameters and errors as in `FormReader`, or as `readChunks` */
 export async function readMultipart(
   incoming: IncomingMessage,
   exchange: Exchange,

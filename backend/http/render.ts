@@ -2,32 +2,30 @@ import type { GenerationEvent, SampledLogprob } from '../../shared/api/events.ts
 import type { Renderer, WholeAnswer } from '../../shared/api/doors/renderer.ts'
 import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import {
-  formatEndComment,
-  formatFailedComment,
-  formatUsage,
-  formatUsageComment,
-} from '../../shared/forward/usage-comment.ts'
+import { formatFailedComment, formatUsage } from '../../shared/forward/usage-comment.ts'
 import { orTimeout } from '../../shared/async/within-time.ts'
 import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Exchange } from './exchange.ts'
+import { UsageComments } from './usage-comments.ts'
 import type { After } from '../../shared/async/timer.ts'
 
 export interface StreamOptions {
   readonly after: After
-  /** Milliseconds without an event after which a sign of life is sent. */
+  /** Milliseconds. */
+  readonly now: () => number
+  /** Milliseconds without an event after which a heartbeat is sent. */
   readonly heartbeatMs: number
 }
 
 export const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
-  // Asks nginx and its kin not to hold events back.
+  // Asks nginx and similar proxies not to buffer events.
   'x-accel-buffering': 'no',
 }
 
 /**
- * The whole answer at once, worded by `renderer`.
+ * The complete answer, formatted by `renderer`.
  * @throws what the events throw, or the exchange's abort reason
  */
 export async function wholeAnswer(
@@ -46,7 +44,7 @@ export async function wholeAnswer(
   throw endedEarly()
 }
 
-/** What has come of one choice. */
+/** What has arrived of one choice. */
 interface Gathered {
   readonly texts: string[]
   readonly logprobs: SampledLogprob[]
@@ -78,8 +76,8 @@ function wholeOf(
 }
 
 /**
- * The same events as they come, worded by `renderer`. The reader sets the pace: an event is asked for when the last one is
- * on its way.
+ * The same events as they arrive, formatted by `renderer`. The reader sets the pace: the next event is requested when
+ * the last one has been sent.
  * @throws what the events throw before the headers are due
  */
 export async function streamedAnswer(
@@ -91,15 +89,16 @@ export async function streamedAnswer(
   const source = watched(events, exchange)
   exchange.onEnd(() => void source.return(undefined))
   const first = source.next()
-  // After these a waiting client should rather know that it is being served than how it fails.
+  // After this time it is more useful for a waiting client to learn that it is being served than how the request
+  // fails.
   await orTimeout(first, renderer.headerDelayMs, options.after)
   const body = streamOf(eventTexts(first, source, exchange, renderer, options))
   return new Response(body, { headers: streamHeaders })
 }
 
 /**
- * The events until the last one, or until the exchange is aborted. Ending in any way ends `events`, without waiting
- * for it: a source that is slow to give up must not hold back the answer.
+ * The events until the last one, or until the exchange is aborted. However the loop ends, `events` is closed without
+ * waiting for it: a source that is slow to stop must not delay the answer.
  */
 export async function* watched(
   events: AsyncIterable<GenerationEvent>,
@@ -128,14 +127,15 @@ function endedEarly(): Error {
   return new Error('The generation ended without its last event')
 }
 
-/** Server-sent events as text, with heartbeats between. A failure becomes the last event. */
+/** Server-sent events as text, with heartbeats in between. A failure becomes the last event. */
 async function* eventTexts(
   first: Promise<IteratorResult<GenerationEvent>>,
   source: AsyncGenerator<GenerationEvent, undefined, undefined>,
   exchange: Exchange,
   renderer: Renderer,
-  { after, heartbeatMs }: StreamOptions,
+  { after, heartbeatMs, now }: StreamOptions,
 ): AsyncGenerator<string, undefined, undefined> {
+  const usage = new UsageComments(exchange, now)
   let pending = first
   try {
     for (;;) {
@@ -145,27 +145,19 @@ async function* eventTexts(
         continue
       }
       if (next.done === true) return
-      yield renderer.event(next.value) + usageText(next.value, exchange)
+      yield renderer.event(next.value) + usage.behind(next.value)
       pending = source.next()
     }
   } catch (thrown) {
     const error = exchange.noteFailure(thrown)
-    yield renderer.failure(error) + formatFailedComment(error.code)
+    yield usage.rest() + renderer.failure(error) + formatFailedComment(error.code)
   } finally {
     await source.return(undefined)
   }
 }
 
-/** Behind each piece of text, what all text so far has used, and behind the end, what all has: so an edge knows it. */
-function usageText(event: GenerationEvent, { facts: { usage } }: Exchange): string {
-  if (event.type === 'end') return formatEndComment(event.usage)
-  return event.type === 'delta' && usage !== undefined ? formatUsageComment(usage) : ''
-}
-
-/** A stream without a buffer of its own: text is made when it is asked for. */
-export function streamOf(
-  texts: AsyncGenerator<string, undefined, undefined>,
-): ReadableStream<Uint8Array> {
+/** A stream without a buffer of its own: text is produced on demand. */
+export function streamOf(texts: AsyncGenerator<string, undefined, undefined>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>(
     {

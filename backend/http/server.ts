@@ -19,26 +19,27 @@ const headersTimeoutMs = 10_000
 /** Milliseconds for a whole request to arrive: the largest upload at 3 Mbit/s. */
 const requestTimeoutMs = 300_000
 
-/** Milliseconds an unused connection stays open: longer than any client of ours keeps one, so that clients close first. */
+/** Milliseconds an unused connection stays open: longer than our own clients keep one, so that they close first. */
 const keepAliveTimeoutMs = 65_000
 
-/** Milliseconds that answers which did not end in time may take to say goodbye. */
+/** Milliseconds that unfinished answers get to send their last event. */
 const goodbyeMs = 500
 
 /**
- * Milliseconds in which clients with open connections still hear that the server stops, once nothing runs any more. A
- * connection that is closed just when a request is sent on it would cost that request; a client that heard sends none.
+ * Milliseconds during which clients with open connections are still informed that the server is stopping, after the
+ * last request. Closing a connection just as a request is sent on it would lose that request; an informed client
+ * sends none.
  */
 const lingerMs = 300
 
 const minVersion = 'TLSv1.2'
 
-/** An HTTPS server that talks only to clients with a certificate of our own authority. Not listening yet. */
+/** An HTTPS server that accepts only clients with a certificate from our own authority. Not listening yet. */
 export function createBackendServer(app: Hono<BackendEnv>, tls: TlsIdentity): Server {
   const answer = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
-    // Reached only by a target or a Host header that makes no URL.
+    // Only reached by a target or Host header that does not form a URL.
     errorHandler: () =>
       errorResponse(new ServiceError('not_found', noSuchPath), requestIdFrom(undefined)),
   })
@@ -58,13 +59,16 @@ export function createBackendServer(app: Hono<BackendEnv>, tls: TlsIdentity): Se
   })
 }
 
-/** New connections meet the new certificate, and are judged by the new authority; answers under way end as they began. */
+/**
+ * New connections get the new certificate and are checked against the new authority; answers in progress are not
+ * affected.
+ */
 export function renewIdentity(server: Server, tls: TlsIdentity): void {
   server.setSecureContext({ ...tls, minVersion })
   server.closeIdleConnections()
 }
 
-/** @returns the port, chosen by the system when `port` is 0. Rejects with a text for the operator */
+/** @returns the port, chosen by the system when `port` is 0. Rejects with a message for the operator */
 export function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const fail = (cause: NodeJS.ErrnoException) => {
@@ -84,15 +88,15 @@ function hasConnections(server: Server): Promise<boolean> {
 }
 
 export interface Drain {
-  /** Milliseconds that answers in the making may take. */
+  /** Milliseconds that answers in progress may still take. */
   readonly drainMs: number
-  /** Aborted when they may not any longer. */
+  /** Aborted when they have to end at once. */
   readonly hurry: AbortSignal
 }
 
 /**
- * Lets running requests end, tells those that take too long `shutting_down`, and closes what is left. The port stays open
- * until then: whoever comes hears `shutting_down` too, and asks elsewhere.
+ * Lets running requests finish, ends those that take too long with `shutting_down`, and closes what is left. The port
+ * stays open until then, so that new requests get `shutting_down` too and can go elsewhere.
  */
 export async function stopServer(
   server: Server,

@@ -4,7 +4,7 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
 import type { BackendEnv, Exchange, RunningExchanges } from './exchange.ts'
 
-/** Gives each request its id, and the signal that tells when its client leaves. */
+/** Gives each request its id and a signal that fires when its client leaves. */
 export function trackExchange(running: RunningExchanges): MiddlewareHandler<BackendEnv> {
   return async function track(c, next) {
     const exchange = running.open(requestIdFrom(c.req.header(requestIdHeader)))
@@ -16,8 +16,8 @@ export function trackExchange(running: RunningExchanges): MiddlewareHandler<Back
 }
 
 /**
- * Ends the exchange when its answer is sent or its socket is gone. The socket is asked, not the request or the
- * answer: of pipelined requests, only the first one's answer would ever hear of a client that left.
+ * Ends the exchange when its answer is sent or its socket is gone. It watches the socket rather than the request or
+ * the answer, because of several pipelined requests only the first one's answer would notice that a client left.
  */
 function watchClient(
   exchange: Exchange,
@@ -31,14 +31,14 @@ function watchClient(
   }
   socket.once('close', leave)
   outgoing.once('finish', () => {
-    // Or the client might send its next request in the moment in which the connection is closed.
+    // Otherwise the client might send its next request just as the connection is closed.
     if (running.closing) socket.end()
     exchange.end()
   })
   exchange.onEnd(() => socket.off('close', leave))
 }
 
-/** Turns away what arrives while the server stops. */
+/** Refuses requests that arrive while the server is stopping. */
 export function refuseWhenClosing(running: RunningExchanges): MiddlewareHandler<BackendEnv> {
   return async function closing(_c, next) {
     if (running.closing) throw new ServiceError('shutting_down', 'The server is stopping')

@@ -1,21 +1,24 @@
-/** Times the longest call of that size which may still be waited for: contexts grow, and machines are shared. */
+/** A call may take this many times the longest recent call of its size: contexts grow, and machines are shared. */
 const patience = 10
 
 /**
- * Milliseconds any call of the model may take: a chunk of 512 tokens at fewer than two tokens a second would be of no use
- * to anybody.
+ * Milliseconds any call of the model may take: reading a chunk of 512 tokens at fewer than two tokens a second would
+ * be useless.
  */
 export const mostCallMs = 300_000
 
-/** Part of what was longest that is kept at the next call of that size: an exception is forgotten within some hundred. */
+/**
+ * Fraction of the recorded maximum that is kept at the next call of that size: an outlier is forgotten within some
+ * hundred calls.
+ */
 const kept = 0.98
 
 /**
- * How long calls of one kind take, by their size in powers of two, and from that how long the next one may take. Work of
- * double the size takes at most double the time: what a call costs besides is shared by more.
+ * How long calls of one kind take, grouped by their size in powers of two, and hence how long the next one may take.
+ * Twice the work takes at most twice the time, since fixed costs are spread over more work.
  */
 export class CallTimes {
-  /** Longest milliseconds lately, by the power of two that the size does not pass. */
+  /** The longest recent call in milliseconds, by the largest power of two that does not exceed the size. */
   readonly #longest = new Map<number, number>()
 
   /** @param size tokens, or units of work; more than 0 */
@@ -29,7 +32,7 @@ export class CallTimes {
     return Math.min(patience * this.#expected(powerOf(size)), mostCallMs)
   }
 
-  /** As long as calls of that size took, or a little larger ones, or what smaller ones let expect. */
+  /** The time taken by calls of that size, or by slightly larger ones, or extrapolated from smaller ones. */
   #expected(power: number): number {
     const powers = [...this.#longest.keys()].toSorted((a, b) => a - b)
     const nearest = powers.find((known) => known >= power) ?? powers.at(-1)

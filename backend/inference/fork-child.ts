@@ -1,8 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process'
 
 /**
- * Puts large allocations on huge pages: measured 15-20 % faster at full size. glibc reads it only at start, other C
- * libraries ignore it.
+ * Puts large allocations on huge pages: measured as 15-20 % faster at full size. glibc reads this only at start, and
+ * other C libraries ignore it.
  */
 const glibcTunables = [
   'glibc.malloc.hugetlb=1',
@@ -13,7 +13,7 @@ const glibcTunables = [
 /**
  * Starts an inference process.
  * @param entry path of the child program
- * @param environment of the child; an operator's own GLIBC_TUNABLES wins
+ * @param environment of the child; the operator's own GLIBC_TUNABLES take precedence
  */
 export function forkChild(
   entry: string,

@@ -1,7 +1,7 @@
 import type { EngineSnapshot } from '../engine/job.ts'
 import type { InferenceInit } from './protocol.ts'
 
-/** The counters of an engine that is not there. */
+/** The counters of an engine that is not running. */
 export function idleSnapshot({ model, engine }: InferenceInit): EngineSnapshot {
   const { queueLimit, queueWorkLimit } = engine
   const queue = { queued: 0, queuedInteractive: 0, queuedBatch: 0, queuedWork: 0 }

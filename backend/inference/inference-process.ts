@@ -13,13 +13,16 @@ interface InferenceProcessOptions {
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
   readonly onMessage: (message: ToParent) => void
-  /** The process gives no sign of life any more, and is being killed. Told for the operator; no message follows. */
+  /**
+   * Called, with a reason for the operator, when the process shows no sign of life and is being killed; no message
+   * follows.
+   */
   readonly onHung: (reason: string) => void
 }
 
-/** One run of the inference program, from its start to its end: its own, or by SIGKILL once it hangs. */
+/** One run of the inference program, from its start to its end, either its own or by SIGKILL once it hangs. */
 export class InferenceProcess {
-  /** Resolves with how it ended, for people, when nothing more comes from it. */
+  /** Resolves with how it ended, for people, when nothing more arrives from it. */
   readonly gone: Promise<string>
   readonly #child: ChildProcess
   readonly #options: InferenceProcessOptions
@@ -41,7 +44,7 @@ export class InferenceProcess {
     this.send({ type: 'init', init })
   }
 
-  /** A process that is gone hears nothing; its end is dealt with when it is noticed. */
+  /** Sends nothing to a process that is gone; its end is handled when it is noticed. */
   send(message: ToChild): void {
     this.#child.send(message, () => {})
   }

@@ -8,7 +8,7 @@ import { ServiceError } from '../../shared/api/errors.ts'
  */
 export type InferenceState = 'loading' | 'ready' | 'restarting' | 'failed' | 'stopped'
 
-/** Why no job is taken. */
+/** The error for jobs while none are accepted. */
 export function notReadyError(state: Exclude<InferenceState, 'ready'>): ServiceError {
   switch (state) {
     case 'loading':

@@ -3,6 +3,8 @@ import { toServiceError } from '../../shared/api/errors.ts'
 import { kvTokensOf } from '../engine/memory/cache-limits.ts'
 import { createEngine } from '../engine/engine.ts'
 import type { GenerateJob, Generation } from '../engine/job.ts'
+import { Vocabulary } from '../grammar/masks/vocabulary.ts'
+import type { TokenBytes } from '../model/config/tokenizer-file.ts'
 import type { Model } from '../model/model.ts'
 import { Outbox } from './outbox.ts'
 import type { EngineSettings, JobKey, ToParent } from './protocol.ts'
@@ -12,16 +14,18 @@ import { toWire } from './wire-error.ts'
 import { WorkWatch } from './work-watch.ts'
 
 /**
- * Milliseconds between two steps that go to receiving images at most. The socket holds 0.2 MB, all that would arrive
- * while a step blocks this thread; in this time about 5 MB do, and a running stream hardly notices.
+ * The most milliseconds between two steps that are spent receiving images. While a step blocks this thread, the
+ * socket only holds 0.2 MB; in this time about 5 MB arrive, and a running stream hardly notices.
  */
 const maxIntakeMs = 20
 
-/** Milliseconds from which on a call of the model is announced: well below what a silent process is allowed. */
+/** Milliseconds from which a call of the model is announced: well below the silence a process is allowed. */
 const announcedFromMs = defaultSilenceLimits.servingMs / 2
 
 interface JobServerOptions {
   readonly model: Model
+  /** The texts of the model's tokens; without them no job may have a format. */
+  readonly tokens?: TokenBytes | undefined
   readonly settings: EngineSettings
   readonly send: (message: ToParent) => void
   /** Milliseconds of a monotonic clock. */
@@ -33,7 +37,7 @@ interface RunningJob {
   readonly cancel: AbortController
 }
 
-/** Runs jobs that arrive as messages on one engine, and sends back what happens to them. */
+/** Runs jobs that arrive as messages on one engine, and sends back their events. */
 export class JobServer {
   readonly #model: Model
   readonly #send: (message: ToParent) => void
@@ -44,7 +48,8 @@ export class JobServer {
   readonly #running = new Map<JobKey, RunningJob>()
   readonly #incoming = new Set<JobKey>()
 
-  constructor({ model: asked, settings, send, now = () => performance.now() }: JobServerOptions) {
+  constructor(options: JobServerOptions) {
+    const { model: asked, tokens: texts, settings, send, now = () => performance.now() } = options
     const model = watchModel(asked, {
       watch: this.#watch,
       now,
@@ -59,13 +64,14 @@ export class JobServer {
       ...settings,
       caches: { ...caches, kvTokens: tokens },
       model,
+      vocabulary: texts && new Vocabulary(texts, model.info.vocabSize),
       yieldToEvents: () => this.#yieldAndSend(),
     })
     this.#outbox = new Outbox(send, () => this.#engine.snapshot())
     send({ type: 'ready', snapshot: this.#engine.snapshot() })
   }
 
-  /** Announces a large `generate`: steps make room for its arrival. */
+  /** Announces a large `generate`, for whose arrival steps make room. */
   expect(key: JobKey): void {
     this.#incoming.add(key)
   }
@@ -89,7 +95,7 @@ export class JobServer {
     }
   }
 
-  /** @returns what does not get on, for the operator; undefined while all does */
+  /** @returns what is stuck, for the operator; undefined while everything makes progress */
   problem(): string | undefined {
     return this.#watch.problem(this.#now())
   }
@@ -109,12 +115,15 @@ export class JobServer {
     await this.#model.close()
   }
 
-  /** The call may block this thread: what is to be said is said before. */
+  /** The call may block this thread, so pending messages are sent first. */
   #announceCall(boundMs: number): void {
     if (boundMs >= announcedFromMs) this.#send({ type: 'busy', boundMs })
   }
 
-  /** While this waits, readers take what the last step made; then it leaves before the next step blocks the thread. */
+  /**
+   * During the wait, readers consume the last step's events, which are then sent before the next step blocks the
+   * thread.
+   */
   async #yieldAndSend(): Promise<void> {
     await nextImmediate()
     this.#outbox.flush()

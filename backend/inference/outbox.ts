@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { EngineSnapshot } from '../engine/job.ts'
 import type { JobUpdate, ToParent } from './protocol.ts'
 
-/** Collects what one turn of the engine brings into one message: a message costs more than what it carries. */
+/** Collects the results of one turn of the engine into one message, because a message costs more than its content. */
 export class Outbox {
   readonly #send: (message: ToParent) => void
   readonly #snapshot: () => EngineSnapshot
@@ -10,14 +10,14 @@ export class Outbox {
   #jobs: JobUpdate[] = []
   #scheduled = false
 
-  /** @param snapshot the counters as they are now; sent along when they changed */
+  /** @param snapshot returns the current counters, which are sent along when they changed */
   constructor(send: (message: ToParent) => void, snapshot: () => EngineSnapshot) {
     this.#send = send
     this.#snapshot = snapshot
     this.#lastSnapshot = snapshot()
   }
 
-  /** Sends soon, for the case that the engine has no further turn. */
+  /** Sends soon, in case the engine has no further turn. */
   post(update: JobUpdate): void {
     this.#jobs.push(update)
     if (this.#scheduled) return
@@ -28,7 +28,7 @@ export class Outbox {
     })
   }
 
-  /** Sends now what there is to tell, if anything. */
+  /** Sends what is pending now, if anything. */
   flush(): void {
     const current = this.#snapshot()
     const snapshot = isDeepStrictEqual(current, this.#lastSnapshot) ? undefined : current

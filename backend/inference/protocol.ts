@@ -1,28 +1,29 @@
 /**
- * What the HTTP process and the inference process say to each other. Both come from one build, so there are no
- * versions. Messages are structured clones: typed arrays travel as bytes.
+ * The messages between the HTTP process and the inference process. Both come from the same build, so there are no
+ * versions. Messages are structured clones: typed arrays are transferred as bytes.
  */
 import type { ErrorCode } from '../../shared/api/errors.ts'
+import type { ProgressAmount } from '../../shared/progress/progress.ts'
 import type { EngineEvent, EngineSnapshot, GenerateJob } from '../engine/job.ts'
 
-/** Names one call of `generate` on the wire; job ids are the callers', and may repeat. */
+/** Identifies one call of `generate` on the wire. Job ids are the callers' and may repeat. */
 export type JobKey = number
 
 /** How jobs wait and run; see `createEngine`. */
 export interface EngineSettings {
-  /** Most jobs that may wait for a slot. */
+  /** The most jobs that may wait for a slot. */
   readonly queueLimit: number
-  /** Most estimated work that may wait for a slot, in prompt tokens. */
+  /** The most estimated work that may wait for a slot, in prompt tokens. */
   readonly queueWorkLimit: number
-  /** Shares of tenants by name, more than 0; 1 for those not named. */
+  /** Weights of tenants by name, more than 0; 1 for those not named. */
   readonly tenantWeights: ReadonlyMap<string, number>
   readonly deterministic: boolean
   readonly caches: CacheSettings
 }
 
-/** As the operator set them; see cache-limits.ts. */
+/** As set by the operator; see cache-limits.ts. */
 interface CacheSettings {
-  /** Unset: decided by the memory that is free when the model is loaded. 0: no limit but the slots' own. */
+  /** Unset: determined by the memory that is free when the model is loaded. 0: no limit other than the slots' own. */
   readonly kvTokens: number | undefined
   readonly prefixTokens: number
   readonly imageBytes: number
@@ -34,14 +35,14 @@ export interface InferenceInit {
     readonly checkpointDir: string
     readonly modelsDir: string
     readonly weights: 'q8' | 'f32'
-    /** Most sequences in one step. */
+    /** The most sequences in one step. */
     readonly slots: number
     readonly threads: number
   }
   readonly engine: EngineSettings
 }
 
-/** A ServiceError on the wire; its cause stays behind. */
+/** A ServiceError on the wire, without its cause. */
 export interface WireError {
   readonly code: ErrorCode
   readonly message: string
@@ -50,9 +51,9 @@ export interface WireError {
 }
 
 export type ToChild =
-  /** The first message, once. */
+  /** The first message, sent once. */
   | { readonly type: 'init'; readonly init: InferenceInit }
-  /** A `generate` with images is on its way: megabytes, which arrive only while no step blocks the thread. */
+  /** A `generate` with images follows: megabytes, which arrive only while no step blocks the thread. */
   | { readonly type: 'incoming'; readonly key: JobKey }
   | { readonly type: 'generate'; readonly key: JobKey; readonly job: GenerateJob }
   /** One choice has all the tokens its reader wants. It may have ended already. */
@@ -64,23 +65,30 @@ export type ToChild =
   /** Ends all jobs, then the process. */
   | { readonly type: 'close' }
 
-/** One thing that happened to one job. `end` and an error are its last. */
+/** One event of one job. `end` and an error are its last. */
 export type JobUpdate =
   | { readonly key: JobKey; readonly event: EngineEvent }
   | { readonly key: JobKey; readonly error: WireError }
 
 export type ToParent =
-  /** While loading; for people. */
-  | { readonly type: 'progress'; readonly text: string }
+  /** While loading; the text is for people. */
+  | {
+      readonly type: 'progress'
+      readonly text: string
+      readonly amount?: ProgressAmount | undefined
+    }
   | { readonly type: 'ready'; readonly snapshot: EngineSnapshot }
-  /** The model cannot be loaded, or nothing can be relied on any more; the process ends. `text` is for the operator. */
+  /**
+   * The model cannot be loaded, or the state can no longer be relied on; the process ends. `text` is for the
+   * operator.
+   */
   | { readonly type: 'fatal'; readonly text: string }
   /** A call of the model begins that may block the process for up to `boundMs` milliseconds. */
   | { readonly type: 'busy'; readonly boundMs: number }
   | { readonly type: 'pong' }
-  /** Something went wrong that no client may see in full; for the operator's log. */
+  /** A problem that no client may see in full; for the operator's log. */
   | { readonly type: 'problem'; readonly text: string }
-  /** All that one turn of the engine brought, and the counters when they changed. */
+  /** All results of one turn of the engine, and the counters when they changed. */
   | {
       readonly type: 'update'
       readonly jobs: readonly JobUpdate[]

@@ -1,18 +1,23 @@
+import type { Report } from '../../shared/progress/progress.ts'
+import type { TokenBytes } from '../model/config/tokenizer-file.ts'
 import type { Model } from '../model/model.ts'
 import { JobServer } from './job-server.ts'
 import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
 
-/** Loads a model; `onProgress` gets texts for people. What is half done when `signal` aborts is removed. */
+/** Loads a model; `onProgress` gets texts for people, and numbers. What is half done when `signal` aborts is removed. */
 type LoadModel = (
-  options: InferenceInit['model'] & { onProgress: (text: string) => void; signal: AbortSignal },
+  options: InferenceInit['model'] & { onProgress: Report; signal: AbortSignal },
 ) => Promise<Model>
 
+/** Reads the texts of the model's tokens. */
+type LoadTokens = (modelFolder: string) => Promise<TokenBytes>
+
 /**
- * Makes this process an inference process: it loads on `init`, serves jobs, and ends on `close` or when its parent
- * is gone, or on an error that nothing catches. Terminal signals are left to the parent, which lets running answers end
- * first.
+ * Makes this process an inference process: it loads on `init`, serves jobs, and ends on `close`, when its parent is
+ * gone, or on an uncaught error. Terminal signals are left to the parent, which lets running answers finish first.
+ * @param loadTokens without it no job may have a format
  */
-export function runChild(load: LoadModel): void {
+export function runChild(load: LoadModel, loadTokens?: LoadTokens): void {
   let server: JobServer | undefined
   let loading: Promise<JobServer | undefined> = Promise.resolve(undefined)
   const closing = new AbortController()
@@ -22,7 +27,7 @@ export function runChild(load: LoadModel): void {
   process.on('message', (message: ToChild) => {
     switch (message.type) {
       case 'init':
-        loading = serve(load, message.init, closing.signal)
+        loading = serve({ load, loadTokens }, message.init, closing.signal)
         void loading.then((started) => (server = started))
         return
       case 'incoming':
@@ -49,38 +54,39 @@ export function runChild(load: LoadModel): void {
 }
 
 async function serve(
-  load: LoadModel,
+  { load, loadTokens }: { readonly load: LoadModel; readonly loadTokens: LoadTokens | undefined },
   init: InferenceInit,
   signal: AbortSignal,
 ): Promise<JobServer | undefined> {
   try {
-    const onProgress = (text: string) => send({ type: 'progress', text })
+    const onProgress: Report = (text, _passing, amount) => send({ type: 'progress', text, amount })
     const model = await load({ ...init.model, onProgress, signal })
-    return new JobServer({ model, settings: init.engine, send })
+    const tokens = await loadTokens?.(init.model.checkpointDir)
+    return new JobServer({ model, tokens, settings: init.engine, send })
   } catch (error) {
     if (!signal.aborted) fail(error instanceof Error ? error.message : String(error))
     return undefined
   }
 }
 
-/** A process whose work does not get on has no better answer than its end. */
+/** A process whose work is stuck can only end itself. */
 function answerPing(server: JobServer | undefined): void {
   const problem = server?.problem()
   if (problem === undefined) send({ type: 'pong' })
   else fail(problem)
 }
 
-/** Ends this process, and tells its parent why. */
+/** Ends this process and reports the reason to its parent. */
 function fail(text: string): void {
   send({ type: 'fatal', text }, endNow)
 }
 
-/** `process.exit` would wait for all threads, and looking at an image may take half a minute. */
+/** `process.exit` would wait for all threads, and processing an image may take half a minute. */
 function endNow(): void {
   process.kill(process.pid, 'SIGKILL')
 }
 
-/** A parent that is gone hears nothing; `disconnect` ends this process then. */
+/** Does nothing when the parent is gone: `disconnect` ends this process in that case. */
 function send(message: ToParent, sent: () => void = () => {}): void {
   process.send?.(message, undefined, undefined, sent)
 }

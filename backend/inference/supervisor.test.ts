@@ -207,11 +207,13 @@ describe('a child that dies', () => {
   })
 
   it('may die again and again', async () => {
-    const { inference, pids } = await startReady()
+    let readies = 0
+    const { inference, pids } = await startReady({}, { onReady: () => (readies += 1) })
     for (let i = 0; i < 3; i++) {
       process.kill(pids[i]!, 'SIGKILL')
       await until(() => pids.length === i + 2 && inference.state() === 'ready')
     }
+    expect([readies, inference.startUp().starts]).toEqual([4, 4])
     expect((await answer(inference, createJob())).types).toContain('end')
   })
 })

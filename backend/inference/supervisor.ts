@@ -1,4 +1,5 @@
 import type { ServiceError } from '../../shared/api/errors.ts'
+import type { ProgressAmount } from '../../shared/progress/progress.ts'
 import { abortError } from '../engine/abort-error.ts'
 import { EventQueue } from '../engine/jobs/event-queue.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from '../engine/job.ts'
@@ -15,18 +16,33 @@ import { defaultRestartDelays, nextRestartDelay, type RestartDelays } from './re
 import { defaultSilenceLimits, type SilenceLimits } from './watchdog.ts'
 import { fromWire } from './wire-error.ts'
 
-/** Milliseconds an inference process may take to end by itself: one step of a large model, and its memory freed. */
+/** Milliseconds an inference process may take to end by itself: one step of a large model, and freeing its memory. */
 const defaultCloseTimeoutMs = 2_000
 
-/** A process that dies or hangs while it first loads may have met a passing lack of memory; three times is a pattern. */
+/**
+ * A process that dies or hangs during its first load may have hit a temporary lack of memory; three times is a
+ * pattern.
+ */
 const maxFirstLoads = 3
 
-/** The engine in a process of its own: whatever happens to it, this process lives on. */
+/** One start of the inference process, in numbers. */
+export interface StartUp {
+  /** Processes started so far, this one included. */
+  readonly starts: number
+  /** Since this one was started. */
+  readonly seconds: number
+  /** What it is converting; undefined while there is nothing to convert. */
+  readonly converted: ProgressAmount | undefined
+}
+
+/** The engine in a separate process: whatever happens to it, this process lives on. */
 export interface Inference extends Engine {
   state(): InferenceState
-  /** Settles when the model is loaded for the first time. Rejects with a text for the operator when it cannot be. */
+  /** How far the current process is, or was when it became ready. */
+  startUp(): StartUp
+  /** Settles when the model is loaded for the first time. Rejects with a message for the operator when it cannot be. */
   ready(): Promise<void>
-  /** Ends all jobs with `shutting_down`, then the process: by request, after a while by SIGKILL. */
+  /** Ends all jobs with `shutting_down`, then the process: by request, and after a while by SIGKILL. */
   close(): Promise<void>
 }
 
@@ -36,8 +52,10 @@ interface InferenceOptions {
   readonly init: InferenceInit
   /** Environment of the child. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** For the operator; may hold paths and stacks. */
+  /** For the operator; may hold paths and stack traces. */
   readonly log: (level: 'info' | 'error', text: string) => void
+  /** Called each time a process has loaded the model, the first included. */
+  readonly onReady?: () => void
   readonly restartDelays?: RestartDelays
   readonly silenceLimits?: SilenceLimits
   readonly closeTimeoutMs?: number
@@ -45,7 +63,7 @@ interface InferenceOptions {
   readonly now?: () => number
 }
 
-/** Starts the inference process, and starts it again whenever it ends or hangs. */
+/** Starts the inference process, and restarts it whenever it ends or hangs. */
 export function createInference(options: InferenceOptions): Inference {
   return new Supervisor(options)
 }
@@ -60,9 +78,11 @@ class Supervisor implements Inference {
   #state: InferenceState = 'loading'
   #snapshot: EngineSnapshot
   #process: InferenceProcess | undefined
-  /** Settles when the current process is gone and its end is dealt with. */
+  /** Settles when the current process is gone and its end has been handled. */
   #gone: Promise<void> = Promise.resolve()
   #loads = 0
+  #startedAt = 0
+  #converted: ProgressAmount | undefined
   #fatalError: string | undefined
   #readySince: number | undefined
   #delayMs: number | undefined
@@ -79,6 +99,11 @@ class Supervisor implements Inference {
 
   state(): InferenceState {
     return this.#state
+  }
+
+  startUp(): StartUp {
+    const seconds = Math.round((this.#now() - this.#startedAt) / 100) / 10
+    return { starts: this.#loads, seconds, converted: this.#converted }
   }
 
   ready(): Promise<void> {
@@ -139,6 +164,8 @@ class Supervisor implements Inference {
   #start(): void {
     const { entry, environment, init } = this.#options
     this.#loads += 1
+    this.#startedAt = this.#now()
+    this.#converted = undefined
     this.#fatalError = undefined
     this.#process = new InferenceProcess({
       entry,
@@ -155,6 +182,7 @@ class Supervisor implements Inference {
   #receive(message: ToParent): void {
     switch (message.type) {
       case 'progress':
+        this.#converted = message.amount ?? this.#converted
         this.#options.log('info', message.text)
         return
       case 'problem':
@@ -169,6 +197,7 @@ class Supervisor implements Inference {
         this.#state = 'ready'
         this.#readySince = this.#now()
         this.#ready.resolve()
+        this.#options.onReady?.()
         return
       case 'update':
         this.#snapshot = message.snapshot ?? this.#snapshot
@@ -203,7 +232,7 @@ class Supervisor implements Inference {
     this.#jobs.clear()
   }
 
-  /** Nothing more comes of what runs: it is told at once, and nothing new is taken. */
+  /** Running work yields nothing more: it fails immediately, and nothing new is accepted. */
   #endWork(): void {
     this.#snapshot = idleSnapshot(this.#options.init)
     this.#endJobs(restartedError)
@@ -223,12 +252,12 @@ class Supervisor implements Inference {
       return
     }
     this.#delayMs = nextRestartDelay(this.#delayMs, readyForMs, this.#delays)
-    this.#options.log('error', `${problem}; it starts again in ${this.#delayMs} ms`)
+    this.#options.log('error', `${problem}; it restarts in ${this.#delayMs} ms`)
     this.#restart = setTimeout(() => this.#start(), this.#delayMs)
   }
 }
 
-/** A promise that others settle; a rejection that nobody waits for is no error. */
+/** A promise settled from outside; a rejection that nobody awaits is not an error. */
 function createDeferred() {
   let resolve!: () => void
   let reject!: (error: Error) => void

@@ -3,26 +3,29 @@ import type { ToParent } from './protocol.ts'
 /** Milliseconds of silence after which a process counts as hung. */
 export interface SilenceLimits {
   /**
-   * While it loads and reports no progress. Between two reports of a conversion a tenth of the checkpoint is read: 3.3 GB of
-   * the full-sized one, at 5.5 MB/s.
+   * While it loads and reports no progress. Between two reports of a conversion a tenth of the checkpoint is read:
+   * 3.3 GB of the full-sized one, at 5.5 MB/s.
    */
   readonly loadingMs: number
   /**
-   * While it serves. It answers a ping between two calls of the model, and says before a call that may take longer. Twelve
-   * times the longest pause of its garbage collector that was seen.
+   * While it serves. It answers a ping between two calls of the model, and announces a call that may take longer.
+   * Twelve times the longest pause observed of its garbage collector.
    */
   readonly servingMs: number
 }
 
 export const defaultSilenceLimits: SilenceLimits = { loadingMs: 600_000, servingMs: 6_000 }
 
-/** Milliseconds between two looks at the clock, and between two pings. */
+/** Milliseconds between two checks of the clock, and between two pings. */
 export const tickMs = 1_000
 
-/** Time between two looks that counts at most: more means that this process itself was held up, not the other. */
+/**
+ * The most that counts of the time between two checks: if it was longer, this process itself was held up, not the
+ * other.
+ */
 const mostTickMs = 2 * tickMs
 
-/** Decides from what is heard of an inference process, and when, whether it hangs. Knows no clock and no process. */
+/** Decides whether an inference process hangs, by the messages from it and their times. Has no clock and no process. */
 export class Watchdog {
   readonly #limits: SilenceLimits
   #isLoading = true
@@ -30,7 +33,7 @@ export class Watchdog {
   #silentMs = 0
   #lastTick: number
 
-  /** @param now milliseconds of a monotonic clock, as for all that follows */
+  /** @param now milliseconds of a monotonic clock, also in all methods below */
   constructor(now: number, limits: SilenceLimits) {
     this.#limits = limits
     this.#limitMs = limits.loadingMs
@@ -50,7 +53,7 @@ export class Watchdog {
     if (message.type === 'busy') this.#limitMs = Math.max(this.#limitMs, message.boundMs)
   }
 
-  /** To be called every `tickMs`. @returns for how many milliseconds a process that hangs was silent */
+  /** To be called every `tickMs`. @returns how many milliseconds a hung process has been silent */
   tick(now: number): number | undefined {
     this.#silentMs += Math.min(now - this.#lastTick, mostTickMs)
     this.#lastTick = now

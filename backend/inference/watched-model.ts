@@ -5,11 +5,11 @@ interface ModelWatch {
   readonly watch: WorkWatch
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
-  /** Told before a call how long it may take; the call may block this thread. */
+  /** Called before a model call with the time it may take; the call may block this thread. */
   readonly onCall: (boundMs: number) => void
 }
 
-/** The model, with every call that takes long seen by `watch`. */
+/** The model, with every long call observed by `watch`. */
 export function watchModel(model: Model, { watch, now, onCall }: ModelWatch): Model {
   const watched = async <Result>(
     kind: CallKind,

@@ -1,14 +1,14 @@
 import { CallTimes } from './call-times.ts'
 
-/** Calls of the model: a step of the decoder, or a look at an image. */
+/** Calls of the model: a step of the decoder, or a piece of image processing. */
 export type CallKind = 'step' | 'look'
 
-/** Milliseconds in which jobs that wait or run must see a call of the model: planning one takes far less than one. */
+/** Milliseconds within which waiting or running jobs must see a call of the model: planning takes far less than one. */
 const mostPauseMs = 60_000
 
 /**
- * Watches, inside the inference process, that its work gets on. Beside it the process that started this one watches
- * whether there is life at all. Knows no clock.
+ * Checks, inside the inference process, that its work makes progress. The parent process separately checks for any
+ * sign of life. Has no clock.
  */
 export class WorkWatch {
   readonly #times: Readonly<Record<CallKind, CallTimes>> = {
@@ -19,14 +19,17 @@ export class WorkWatch {
   #jobs = 0
   #lastSignMs = 0
 
-  /** @param now milliseconds of a monotonic clock, as for all that follows @returns milliseconds that the call may take */
+  /**
+   * @param now milliseconds of a monotonic clock, also in all methods below @returns milliseconds that the call may
+   * take
+   */
   callBegins(kind: CallKind, size: number, now: number): number {
     const boundMs = this.#times[kind].boundFor(size)
     this.#call = { startedMs: now, boundMs }
     return boundMs
   }
 
-  /** @param size what was done, which may differ from what was asked; 0 when the call failed */
+  /** @param size the amount done, which may differ from the amount requested; 0 when the call failed */
   callEnded(kind: CallKind, size: number, now: number): void {
     if (size > 0 && this.#call !== undefined) {
       this.#times[kind].measured(size, now - this.#call.startedMs)
@@ -44,7 +47,7 @@ export class WorkWatch {
     this.#jobs -= 1
   }
 
-  /** @returns what does not get on, for the operator */
+  /** @returns what is stuck, for the operator */
   problem(now: number): string | undefined {
     if (this.#call !== undefined) {
       const { startedMs, boundMs } = this.#call

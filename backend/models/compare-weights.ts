@@ -1,12 +1,12 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
+import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { readExactly } from '../checkpoint/safetensors.ts'
 import type { BuiltGraph } from '../graph/graph-builder.ts'
 import type { ExternalInitializer } from '../graph/onnx-proto.ts'
 import { maxLevel, zeroPoint } from '../graph/quantize.ts'
 import { rowCount, type WeightSource } from '../graph/weight-source.ts'
 import type { ConvertedModel } from '../model/convert/model-folder.ts'
-import type { ModelSource } from '../model/convert/model-source.ts'
 
 export interface Comparison {
   /** Number of weights inspected, and number of their rows. */
@@ -32,10 +32,13 @@ const sameWeights: readonly (readonly [RegExp, string])[] = [
 /** Rounding causes at most half a step, and float32 arithmetic slightly more. */
 export const mostSteps = 0.501
 
-/** Compares the first, a middle and the last row of every weight that is a tensor of the checkpoint. */
+/**
+ * Compares the first, a middle and the last row of every weight that the checkpoint has as such.
+ * @param checkpoint balanced as it was for the conversion
+ */
 export async function compareWeights(
   { folder, graphs }: ConvertedModel,
-  { checkpoint }: ModelSource,
+  checkpoint: Checkpoint,
 ): Promise<Comparison> {
   let [weights, rows] = [0, 0]
   let worst = { steps: 0, name: '' }

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { formatBytes } from '../../shared/progress/amounts.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
-import { readTokenizerFile } from '../processor/tokenizer-file.ts'
+import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import type { ModelSource } from '../model/convert/model-source.ts'
 
 /** Small files whose content distinguishes releases of the model. */

@@ -5,6 +5,7 @@ import { readHubRecord } from '../hub/download-model.ts'
 import { findConverted, type WeightFormName } from '../model/convert/model-folder.ts'
 import { checkInventory, expectedTensors } from '../model/convert/inventory.ts'
 import { openModelSource } from '../model/convert/model-source.ts'
+import { equalizedCheckpoint } from '../model/equalize/equalized-checkpoint.ts'
 import { findDamage } from '../model/convert/verify-files.ts'
 import { compareWeights, mostSteps } from './compare-weights.ts'
 import { checkpointFacts } from './facts.ts'
@@ -40,7 +41,8 @@ export async function verifyModel(options: VerifyOptions): Promise<string[]> {
     const damage = await findDamage(folder, manifest.files, options.signal)
     if (damage !== undefined) return [...problems, `${folder}: ${damage}; the next start mends it`]
     report(`${folder}: every byte is as it was written`)
-    const { weights, rows, worst } = await compareWeights(converted, source)
+    const served = equalizedCheckpoint(source.checkpoint, source.config, manifest.equalization)
+    const { weights, rows, worst } = await compareWeights(converted, served)
     const compared = `${rows} rows of ${weights} weights compared with the checkpoint`
     report(`${folder}: ${compared}, at most ${worst.steps.toFixed(3)} steps of 8 bits apart`)
     // NaN never compares as within the limit.

@@ -6,7 +6,7 @@ import type { ControlToken, Segment } from './chat-template.ts'
 import type { Message } from './processor.ts'
 import { joinPromptIds } from './prompt-ids.ts'
 import { createTokenizer } from './tokenizer.ts'
-import { readRanks, readTokenizerFile } from './tokenizer-file.ts'
+import { readRanks, readTokenizerFile } from '../model/config/tokenizer-file.ts'
 
 interface GoldenTemplate {
   messages: { role: Message['role']; content: string | Record<string, string>[] }[]

@@ -12,8 +12,8 @@ import { bytesOf, createDetokenizer, textOf } from './detokenizer.ts'
 import type { ContentPart, Message, PreparedPrompt, Processor } from './processor.ts'
 import type { ProcessorTasks, TaskCaller } from './processor-tasks.ts'
 import { joinPromptIds } from './prompt-ids.ts'
-import { readTokenizerFile } from './tokenizer-file.ts'
-import type { TokenizerFile } from './tokenizer-file.ts'
+import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
+import type { TokenizerFile } from '../model/config/tokenizer-file.ts'
 
 interface ProcessorOptions {
   /** Folder of the checkpoint: config.json, preprocessor_config.json, tokenizer_config.json, tiktoken.model. */

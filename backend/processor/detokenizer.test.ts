@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { createDetokenizer } from './detokenizer.ts'
 import { createTokenizer } from './tokenizer.ts'
-import { readRanks, readTokenizerFile } from './tokenizer-file.ts'
+import { readRanks, readTokenizerFile } from '../model/config/tokenizer-file.ts'
 
 const { streaming, cases } = JSON.parse(readFileSync('test/golden/tokenizer.json', 'utf8')) as {
   streaming: { text: string; ids: number[]; bytes_base64: string[] }

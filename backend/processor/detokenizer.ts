@@ -1,5 +1,5 @@
 import type { Detokenizer } from './processor.ts'
-import type { TokenBytes } from './tokenizer-file.ts'
+import type { TokenBytes } from '../model/config/tokenizer-file.ts'
 
 /**
  * Turns ids into text as they arrive. Bytes that may still become a character are held back; invalid bytes become

@@ -4,7 +4,7 @@ import { ImageProblem } from './image-problem.ts'
 import type { ImageProblemCode } from './image-problem.ts'
 import { prepareImage } from './prepare-image.ts'
 import { createTokenizer } from './tokenizer.ts'
-import { readRanks } from './tokenizer-file.ts'
+import { readRanks } from '../model/config/tokenizer-file.ts'
 
 /** An error's class does not survive the transfer between threads; a tagged result does. */
 export type ImageOutcome =

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Tiktoken } from 'tiktoken/lite'
 import { describe, expect, it } from 'vitest'
 import { createTokenizer, splitPattern } from './tokenizer.ts'
-import { readRanks, readTokenizerFile } from './tokenizer-file.ts'
+import { readRanks, readTokenizerFile } from '../model/config/tokenizer-file.ts'
 
 interface GoldenTokenizer {
   base_vocabulary: number

@@ -1,10 +1,10 @@
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { EdgeMiddleware } from '../calls/context.ts'
 
-/** Ids as we make them; what else a path holds is not written down. */
+/** Ids as this server makes them; anything else in a path is not logged. */
 const idPattern = /^[0-9a-z]{12}$/
 
-/** Writes an audit line for administration that was refused, or went wrong: who tried what from where, and why not. */
+/** Writes an audit line for administration that was refused or failed: who tried what from where, and why it failed. */
 export function auditRefusals({ log }: { readonly log: (line: LogLine) => void }): EdgeMiddleware {
   return async (c, next) => {
     await next()

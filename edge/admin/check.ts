@@ -11,7 +11,7 @@ import type { EdgeEnv } from '../calls/context.ts'
 /** Bytes of an administrator's request: a few fields and a note. */
 const maxBytes = 16 * 1024
 
-/** Checks one part of a request; `c.req.valid(part)` then gives it. @throws {ServiceError} `invalid_field` */
+/** Validates one part of a request; `c.req.valid(part)` then returns it. @throws {ServiceError} `invalid_field` */
 export function check<Part extends 'param' | 'query', Schema extends z.ZodType>(
   part: Part,
   schema: Schema,
@@ -37,8 +37,8 @@ function refusal(error: z.ZodError): ServiceError {
 }
 
 /**
- * Reads and checks a JSON body; `c.req.valid('json')` then gives it.
- * @param optional true where nothing at all counts as `{}`
+ * Reads and validates a JSON body; `c.req.valid('json')` then returns it.
+ * @param optional true where an empty body counts as `{}`
  * @throws {ServiceError} `unsupported_media_type`, `invalid_json`, `invalid_field`, `body_too_large`
  */
 export function jsonBody<Schema extends z.ZodType>(

@@ -19,12 +19,12 @@ import { limitsOf, statusOf, viewOf } from '../keys/key-view.ts'
 import type { EdgeContext, EdgeEnv } from '../calls/context.ts'
 import { check, jsonBody, noSuchPage } from './check.ts'
 
-/** Longer ids do not exist; the shorter ones that do not are answered 404. */
+/** Longer ids do not exist; unknown shorter ones are answered with 404. */
 const idParam = z.object({ id: z.string().max(64) })
 
 export interface KeyRouteParts {
   readonly keys: Pick<ApiKeys, 'issue' | 'noteChange'>
-  /** Where administrators change keys. */
+  /** The store in which administrators change keys. */
   readonly keyStore: KeyStore
   readonly log: (line: LogLine) => void
   /** Milliseconds since 1970. */
@@ -32,7 +32,7 @@ export interface KeyRouteParts {
   readonly answers: Pick<IdempotencyStore, 'forget'>
 }
 
-/** `/admin/keys`: making, showing, changing and ending keys. Whoever comes here has the scope `admin`. */
+/** `/admin/keys`: creating, showing, changing and revoking keys. Callers have the scope `admin`. */
 export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
   const { keys, keyStore, wallClock } = platform
   const { createKey, listKeys, showKey, changeKey, removeKey, revokeKey, rotateKey } = adminRoutes
@@ -103,10 +103,10 @@ export function keyRoutes(platform: KeyRouteParts): Hono<EdgeEnv> {
   return app
 }
 
-/** Answers with keys are nobody's to keep. */
+/** Answers that contain keys must not be stored. */
 const noStore = { 'cache-control': 'no-store' }
 
-/** @param key the key itself, the one time it is shown */
+/** @param key the key itself, the only time it is shown */
 function answer(view: KeyView, status: 200 | 201 = 200, key?: string): Response {
   return jsonAnswer(key === undefined ? view : { key, ...view }, status, noStore)
 }
@@ -116,7 +116,7 @@ function found(id: string, record: KeyRecord | undefined): KeyRecord {
   throw new ServiceError('not_found', `There is no key ${id}`, { param: 'id' })
 }
 
-/** Makes a change count here at once, and writes down who made it. */
+/** Makes a change effective here at once, and logs who made it. */
 function noted(
   { keys, log, wallClock }: KeyRouteParts,
   c: EdgeContext,
@@ -138,14 +138,14 @@ function noted(
   return viewOf(record, wallClock())
 }
 
-/** A key that has ended leaves no answers. Where they cannot be reached, their time ends them. */
+/** Removes the kept answers of a key that has ended. If they cannot be reached, they expire in their own time. */
 async function forgetAnswers(
   { answers, log }: KeyRouteParts,
   c: EdgeContext,
   id: string,
 ): Promise<void> {
   try {
-    // On Node a part at a time, so that others get their turn.
+    // On Node a part at a time, so that other requests get their turn.
     while (await answers.forget(id)) await new Promise((resolve) => setTimeout(resolve, 0))
   } catch (error) {
     log({
@@ -172,7 +172,7 @@ function timeOf(text: string | null): number | null {
   return text === null ? null : Date.parse(text)
 }
 
-/** @throws {ServiceError} `keys_unavailable` when the store fails; then nothing has changed, or all of it */
+/** @throws {ServiceError} `keys_unavailable` when the store fails; then either nothing has changed or everything */
 async function reach<Value>(action: () => Value | Promise<Value>): Promise<Value> {
   try {
     return await action()

@@ -11,7 +11,7 @@ import { utcDayOf } from '../limits/utc-day.ts'
 import type { EdgeEnv } from '../calls/context.ts'
 import { check, noSuchPage } from './check.ts'
 
-/** Milliseconds before the last day where a range begins that names no first one: thirty days in all. */
+/** Milliseconds before its last day at which a range without a first day begins: thirty days in all. */
 const defaultRangeMs = 29 * dayMs
 
 export interface UsageParts {
@@ -21,7 +21,7 @@ export interface UsageParts {
   readonly wallClock: () => number
 }
 
-/** `GET /admin/usage`: what keys have used, by key and day. Whoever comes here has the scope `admin`. */
+/** `GET /admin/usage`: what keys have used, by key and day. Callers have the scope `admin`. */
 export function usageRoute({ keyStore, meter, wallClock }: UsageParts): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>()
   app.get(adminRoutes.usage.path, check('query', usageQuery), async (c) => {
@@ -45,7 +45,7 @@ export function usageRoute({ keyStore, meter, wallClock }: UsageParts): Hono<Edg
   })
   return app
 
-  /** The root key comes first; it is in no store. */
+  /** The root key comes first, because it is in no store. */
   async function pageOfIds(
     limit: number,
     after: string | undefined,

@@ -1,25 +1,27 @@
-/** Characters of a prompt that decide where it goes: what shares them shares cached work. */
+/** Characters of a prompt that decide where it goes: requests that share them share cached work. */
 const prefixChars = 1_024
 
-/** Bytes of an image that decide where it goes: past the metadata that all pictures of a camera have in common. */
+/** Bytes of an image that decide where it goes: beyond the metadata that all pictures of a camera have in common. */
 export const imageHeadBytes = 16 * 1024
 
-/** Names the text a request begins with, so that equal beginnings meet the same backend and its caches. */
+/** Identifies the text a request begins with, so that equal beginnings go to the same backend and its caches. */
 export function textAffinity(fields: {
   readonly system_prompt?: string | undefined
   readonly prompt: string
 }): string {
-  // With a system prompt, that alone: it is what many requests share.
+  // With a system prompt, that alone, because many requests share it.
   const start = fields.system_prompt ?? fields.prompt
   return `text:${hashText(start.slice(0, prefixChars))}`
 }
 
-/** Names an image by its first bytes, so that questions about one image meet the backend that has looked at it. */
+/**
+ * Identifies an image by its first bytes, so that questions about one image go to the backend that has processed it.
+ */
 export function imageAffinity(bytes: Uint8Array): string {
   return `image:${hashBytes(bytes.subarray(0, imageHeadBytes))}`
 }
 
-/** 32 bits, well mixed (FNV-1a with the finisher of MurmurHash3): for spreading load, not against anybody. */
+/** 32 bits, well mixed (FNV-1a with the finisher of MurmurHash3): for spreading load, not for security. */
 export function hashText(text: string): number {
   return hashBytes(new TextEncoder().encode(text))
 }

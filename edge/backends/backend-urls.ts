@@ -1,14 +1,14 @@
 import * as z from 'zod'
 
-/** One backend's address. Only its host and port count; its certificate must be valid for the host. */
+/** One backend's address. Only its host and port are used; its certificate must be valid for the host. */
 export const backendUrlSetting = z.url({
   protocol: /^https$/,
   error: 'expected an https URL',
-  // What is asked of several together can only be asked of addresses.
+  // Stops here on failure, because checks over several addresses need valid ones.
   abort: true,
 })
 
-/** Several, separated by commas. */
+/** Several addresses, separated by commas. */
 export const backendUrlsSetting = z
   .string()
   .transform((text) => text.split(',').map((url) => url.trim()))
@@ -17,10 +17,10 @@ export const backendUrlsSetting = z
     error: 'expected each backend only once',
   })
 
-/** `content`: equal prompts and images meet the same backend while it has room; `off`: only hints do. */
+/** `content`: equal prompts and images go to the same backend while it has room; `off`: only hints do that. */
 export const stickySetting = z.enum(['content', 'off']).default('content')
 
-/** Names a backend in logs and in the sticky choice. */
+/** Name of a backend in logs and in the sticky choice. */
 export function backendId(url: string): string {
   return new URL(url).host
 }

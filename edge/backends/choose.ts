@@ -1,26 +1,27 @@
 import { hashText } from './affinity.ts'
 
-/** What counts for choosing among backends. */
+/** The facts that matter for choosing among backends. */
 export interface Candidate {
   readonly id: string
   /** False while its breaker is open. */
   readonly available: boolean
-  /** Requests under way. */
+  /** Requests in progress. */
   readonly outstanding: number
-  /** The part of its usual load it should carry, over 0 up to 1. */
+  /** The fraction of its usual load it should carry, above 0 and up to 1. */
   readonly share: number
 }
 
 /**
- * How far over the average a backend may be loaded for the sake of its warm caches, as in consistent hashing with
- * bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016). 1.5 keeps most repeats together and no backend swamped.
+ * How far above the average a backend may be loaded for the sake of its warm caches, as in consistent hashing with
+ * bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016). 1.5 keeps most repeats together without swamping any backend.
  */
 const loadBound = 1.5
 
 /**
- * The backend for the next request: of those available, else of all, since trying beats refusing. With an `affinity`
- * the same backend for the same text as long as its load allows, by rendezvous hashing (Thaler, Ravishankar 1998), so
- * that a backend more or less moves only its own part. Without one, the least loaded for its share.
+ * The backend for the next request: chosen from those available, or from all if none is, since trying beats refusing.
+ * With an `affinity`, the same text goes to the same backend as long as its load allows, by rendezvous hashing
+ * (Thaler, Ravishankar 1998), so that adding or removing a backend moves only its own part. Without one, the least
+ * loaded backend relative to its share.
  * @param random from 0 up to 1; decides ties, so that many edges do not all start with the same backend
  * @returns undefined when there is no candidate
  */

@@ -2,12 +2,12 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { maxBackendHintChars } from '../../shared/api/limits.ts'
 import { isVisibleAscii } from '../../shared/api/visible-ascii.ts'
 
-/** Lets a client say itself which of its requests belong together, such as a conversation or an album. */
-const backendHintHeader = 'x-describe-backend-hint'
+/** With this header a client states which of its requests belong together, such as a conversation or an album. */
+export const backendHintHeader = 'x-describe-backend-hint'
 
 /**
- * What the choice of a backend sticks to: the client's hint, else `content`.
- * @throws {ServiceError} `invalid_field` for a hint that is none
+ * What the choice of a backend depends on: the client's hint, else `content`.
+ * @throws {ServiceError} `invalid_field` for a malformed hint
  */
 export function affinityOf(headers: Headers, content: string | undefined): string | undefined {
   const hint = headers.get(backendHintHeader)

@@ -20,13 +20,13 @@ import type {
 import { NotConnectedError, type BackendTarget } from './target.ts'
 import { failureOf, isNotConnected, wasTurnedAway } from './verdict.ts'
 
-/** Backends one request is offered to. More would only delay the answer that there is none. */
+/** Backends that one request is offered to. More would only delay the answer that none is available. */
 const maxAttempts = 3
 
 /** Milliseconds a probe may take. */
 const probeTimeoutMs = 800
 
-/** Milliseconds between probes of a backend that is well: what fails in between is noticed by the requests themselves. */
+/** Milliseconds between probes of a healthy backend: failures in between are noticed by the requests themselves. */
 const probeIntervalMs = 5_000
 
 interface PoolParts {
@@ -35,7 +35,7 @@ interface PoolParts {
   readonly now: () => number
   /** From 0 up to 1. */
   readonly random: () => number
-  /** Milliseconds no request takes longer than: what is still counted then was lost with its connection. */
+  /** Milliseconds no request exceeds: a request still counted after that was lost with its connection. */
   readonly deadlineMs: number
 }
 
@@ -43,14 +43,14 @@ interface Backend {
   readonly target: BackendTarget
   breaker: Breaker
   nextProbeAt: number
-  /** When each request under way is over at the latest, in the order of their start. */
+  /** For each request in progress, the time by which it must be over, in order of their start. */
   readonly running: Set<{ readonly over: number }>
 }
 
 /**
- * The backends behind one edge: chooses one for each request, moves requests away from those that fail and lets those
- * that come back grow into their load. Holds numbers only, so that a Worker's requests can share it. There are no
- * timers: requests themselves give rise to probes.
+ * The backends behind one edge: chooses one for each request, moves requests away from failing ones and lets
+ * recovered ones grow into their load. Holds only numbers, so that a Worker's requests can share it. It has no
+ * timers: requests trigger the probes.
  */
 export class BackendPool {
   readonly #backends: readonly Backend[]
@@ -67,8 +67,8 @@ export class BackendPool {
   }
 
   /**
-   * Sends to the backend that suits best. Another one gets its chance only where nothing can run twice: there was no
-   * connection, or the backend said that it turned the request away; and the body can be sent again.
+   * Sends to the most suitable backend. Another one is tried only if the body can be sent again and nothing can run
+   * twice: either there was no connection, or the backend reported that it refused the request.
    */
   readonly call: CallBackend = async (path, init) => {
     this.#probe(init)
@@ -115,7 +115,7 @@ export class BackendPool {
     return chosen.backend
   }
 
-  /** A request whose Worker was ended from outside is never reported over: its time decides. */
+  /** A request whose Worker was ended from outside is never reported as over, so its time limit decides. */
   #countRunning({ running }: Backend): number {
     const now = this.#parts.now()
     for (const entry of running) {
@@ -142,7 +142,7 @@ export class BackendPool {
       const backendId = backend.target.id
       if (isEventStream(response.headers.get('content-type'))) {
         this.#noteAnswer(backend, response)
-        // Without the body, which would be held until the stream ends.
+        // Excludes the body, which would otherwise be held until the stream ends.
         const { signal, bodyFailure } = init
         const ended = (how: StreamEnd) => {
           release()
@@ -151,7 +151,7 @@ export class BackendPool {
         }
         return { answer: response, backendId, ended }
       }
-      // Whole, so that an answer that breaks off can still become an error with a status.
+      // Read completely, so that a truncated answer can still become an error with a status.
       const body = await response.arrayBuffer()
       release()
       if (!isBlameless(init)) this.#noteAnswer(backend, response)
@@ -170,7 +170,7 @@ export class BackendPool {
     }
   }
 
-  /** @returns to be called when the request is over; more than once does no harm */
+  /** @returns a function to call when the request is over; calling it again does nothing */
   #take({ running }: Backend): () => void {
     const entry = { over: this.#parts.now() + this.#parts.deadlineMs }
     running.add(entry)
@@ -198,7 +198,7 @@ export class BackendPool {
       breaker.phase === 'open' ? breaker.until : this.#parts.now() + probeIntervalMs
   }
 
-  /** Asks the backends that are due how they are. With a single one there is nothing to choose and nothing to ask. */
+  /** Probes the backends that are due. With a single one there is nothing to choose and nothing to probe. */
   #probe({ background }: BackendInit): void {
     if (this.#backends.length < 2) return
     const now = this.#parts.now()
@@ -228,7 +228,7 @@ export class BackendPool {
   }
 }
 
-/** Whether nothing can be said against the backend: the call was ended from here, or its body broke at the client's end. */
+/** Whether the backend is not to blame: the call was ended from here, or the body broke at the client's end. */
 function isBlameless({
   signal,
   bodyFailure,

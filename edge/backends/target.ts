@@ -2,13 +2,13 @@ import type { BackendAnswer, BackendInit } from './exchange.ts'
 
 /** One backend as the platform reaches it. */
 export interface BackendTarget {
-  /** Names it in logs; part of the sticky choice, so it should survive restarts and the reordering of the list. */
+  /** Its name in logs and in the sticky choice, so it should survive restarts and reordering of the list. */
   readonly id: string
   /** Sends over mutual TLS. Rejects with NotConnectedError when the backend has seen nothing of the request. */
   readonly send: (path: string, init: BackendInit) => Promise<BackendAnswer>
 }
 
-/** No connection came about: nothing was sent, so the same request may go elsewhere. */
+/** No connection was made: nothing was sent, so the same request may go elsewhere. */
 export class NotConnectedError extends Error {
   override readonly name = 'NotConnectedError'
 }

@@ -4,10 +4,10 @@ import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Failure } from './breaker.ts'
 import type { BackendAnswer } from './exchange.ts'
 
-/** Cloudflare's own answers for a backend it found no connection to (down, timeout, no route, TLS). */
+/** Statuses with which Cloudflare answers when it cannot connect to a backend (down, timeout, no route, TLS). */
 const notConnected: ReadonlySet<number> = new Set([521, 522, 523, 525, 526])
 
-/** Codes that mean: nothing was generated, and another backend may do it. */
+/** Codes that mean that nothing was generated and another backend may be tried. */
 const turnedAway: ReadonlySet<ErrorCode> = new Set([
   'queue_full',
   'model_loading',
@@ -16,7 +16,7 @@ const turnedAway: ReadonlySet<ErrorCode> = new Set([
   'backend_unavailable',
 ] satisfies ErrorCode[])
 
-/** The code as most doors tell it, or as Messages do. */
+/** The code in the form of most APIs, or in that of Messages. */
 const errorAnswer = z.object({
   error: z.union([
     z.object({ code: z.string() }),
@@ -24,12 +24,12 @@ const errorAnswer = z.object({
   ]),
 })
 
-/** Cloudflare answers for a backend that cannot be reached; elsewhere the call fails. */
+/** Cloudflare answers in place of an unreachable backend; on other platforms the call fails. */
 export function isNotConnected(status: number): boolean {
   return notConnected.has(status)
 }
 
-/** Whether it does not know this edge's certificate, and will refuse the next request too. */
+/** Whether it does not accept this edge's certificate, and will refuse the next request too. */
 export function isStranger({
   status,
   headers,
@@ -37,14 +37,14 @@ export function isStranger({
   return status === 403 && headers.get(forwardHeaders.refused) === null
 }
 
-/** What an answer tells about the backend; undefined when it is well. */
+/** What an answer says about the backend; undefined when it is healthy. */
 export function failureOf(answer: Pick<BackendAnswer, 'status' | 'headers'>): Failure | undefined {
   const { status } = answer
   if (status === 503 || isStranger(answer)) return 'unreachable'
   return status >= 500 && status !== errorKinds.deadline_exceeded.status ? 'fault' : undefined
 }
 
-/** Whether the backend says it did nothing for this request, so that another one may. */
+/** Whether the backend reports that it did nothing for this request, so that another one may. */
 export function wasTurnedAway(
   answer: Pick<BackendAnswer, 'status' | 'headers'>,
   body: ArrayBuffer,

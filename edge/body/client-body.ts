@@ -7,18 +7,18 @@ import { piecesOf, type WebBody } from './web-pieces.ts'
 
 /** A client's body on its way through. */
 export interface ClientBody {
-  /** The whole, or pieces of which each is gone once the next one is asked for. */
+  /** The whole body, or pieces, each of which becomes invalid when the next one is requested. */
   readonly stream: Uint8Array | AsyncGenerator<Uint8Array>
   /** As declared; undefined for a chunked body. */
   readonly length: number | undefined
-  /** Why the stream broke, if the client is to blame. */
+  /** The client's error if it is to blame for a broken stream. */
   readonly failure: () => ServiceError | undefined
 }
 
 /**
- * The body, to be passed on without being held. A declared length is checked here and kept to by the HTTP layer; a
- * chunked body is counted while it flows. Pieces pass through here even if nobody looks at them: a Worker that sends an
- * untouched body on is told that the call failed, but not whether the client or the backend is to blame.
+ * The body, to be passed on without being held. A declared length is checked here and enforced by the HTTP layer; a
+ * chunked body is counted as it flows. Pieces pass through this code even if nothing inspects them: a Worker that
+ * forwards an untouched body learns that the call failed, but not whether the client or the backend is to blame.
  * @throws {ServiceError} `body_too_large`
  */
 export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
@@ -40,12 +40,12 @@ export function passClientBody(c: EdgeContext, maxBytes: number): ClientBody {
   }
 }
 
-/** A body that is here already. */
+/** A body that was already read. */
 export function heldBody(bytes: Uint8Array): ClientBody {
   return { stream: bytes, length: bytes.byteLength, failure: () => undefined }
 }
 
-/** As the platform sends it: a Worker can send nothing but web streams. */
+/** In the form the platform sends: a Worker can only send web streams. */
 export function sendableBody(
   c: EdgeContext,
   { stream, length }: ClientBody,
@@ -69,15 +69,15 @@ export async function readClientBody(c: EdgeContext, maxBytes: number): Promise<
   return withinLimit(new Uint8Array(bytes), maxBytes)
 }
 
-/** A body that is declared to be over the limit, but by no more than as much again. */
+/** Whether a body's declared length exceeds the limit by no more than the limit itself. */
 function isLittleOver(c: EdgeContext, maxBytes: number): boolean {
   const length = Number(c.req.header('content-length') ?? 0)
   return c.var.call.heldBody === undefined && length > maxBytes && length <= 2 * maxBytes
 }
 
 /**
- * Takes in what is not wanted: workerd resets a connection whose client still sends once it was answered, and a client that
- * fails to write never reads why.
+ * Reads and discards an unwanted body: workerd resets a connection if its client is still sending after the answer,
+ * and a client whose write fails never reads the reason.
  */
 async function discardBody(c: EdgeContext): Promise<void> {
   try {
@@ -105,7 +105,7 @@ function declaredLength(c: EdgeContext, maxBytes: number): number | undefined {
 }
 
 function rawStream(c: EdgeContext): AsyncIterable<Uint8Array> {
-  // Left open when reading stops early, so that the error can still be answered.
+  // Stays open when reading stops early, so that the error can still be answered.
   return c.env?.incoming?.iterator({ destroyOnReturn: false }) ?? c.req.raw.body ?? emptyStream()
 }
 

@@ -5,9 +5,9 @@ import type { ClientBody } from './client-body.ts'
 import { peekedBytes, peekHead } from './peek-head.ts'
 
 /**
- * Looks into an upload for its first image, so that questions about one image meet the backend that has seen it.
- * @returns a body that is still whole, and what the choice of the backend sticks to
- * @throws {ServiceError} why the body broke
+ * Looks into an upload for its first image, so that questions about one image go to the backend that has seen it.
+ * @returns a body that is still complete, and what the choice of the backend depends on
+ * @throws {ServiceError} the reason why the body broke
  */
 export async function peekUpload(
   body: ClientBody,
@@ -22,7 +22,7 @@ function firstImage(upload: Uint8Array, boundary: string): string | undefined {
   return image === undefined ? undefined : imageAffinity(image)
 }
 
-/** The beginning of the first file that is not empty, as far as it decides; undefined where there is none. */
+/** The beginning of the first non-empty file, as far as it matters; undefined if there is none. */
 function firstFile(head: Uint8Array, boundary: string): Uint8Array | undefined {
   const file = new ChunkList()
   let bytes = 0
@@ -37,7 +37,7 @@ function firstFile(head: Uint8Array, boundary: string): Uint8Array | undefined {
       if (bytes >= imageHeadBytes || (event.type === 'end' && bytes > 0)) break
     }
   } catch {
-    // Whatever is wrong with the form, the backend will say it.
+    // If the form is malformed, the backend will report it.
     return undefined
   }
   return bytes === 0 ? undefined : file.join()

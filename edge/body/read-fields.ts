@@ -15,7 +15,7 @@ export async function readUrlForm(c: EdgeContext): Promise<Record<string, unknow
   return formToObject(parseUrlForm(await readClientBody(c, maxJsonBytes)))
 }
 
-/** The same as multipart; a file in it is refused. @throws {ServiceError} as `FormReader` */
+/** The same as multipart; a file in it is rejected. @throws {ServiceError} as `FormReader` */
 export async function readMultipartForm(c: EdgeContext): Promise<Record<string, unknown>> {
   const reader = new FormReader(c.req.header('content-type'), new Set())
   reader.push(await readClientBody(c, maxFormFieldBytes))

@@ -1,9 +1,10 @@
-/** Bytes of a piece: a large upload in the 4 KB that workerd reads by default would be 25,000 of them. */
+/** Bytes of a piece: in workerd's default pieces of 4 KB, a large upload would consist of 25,000. */
 const pieceBytes = 256 * 1024
 
 /**
- * A web stream in large pieces, as they come. All of them share one buffer: a piece is gone once the next one is asked
- * for, as 100 MB of pieces would fill a Worker before they are collected. Leaving the loop early cancels the stream.
+ * A web stream in large pieces, as they arrive. All of them share one buffer, so a piece becomes invalid when the
+ * next one is requested: otherwise 100 MB of pieces would fill a Worker before they are collected. Leaving the loop
+ * early cancels the stream.
  */
 export async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader({ mode: 'byob' })
@@ -24,7 +25,7 @@ export async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenera
   }
 }
 
-/** With the `min` of the Streams Standard, which TypeScript does not know yet. */
+/** With the `min` option of the Streams Standard, which TypeScript's types lack. */
 interface FillingReader {
   read(
     view: Uint8Array<ArrayBuffer>,
@@ -33,8 +34,8 @@ interface FillingReader {
 }
 
 /**
- * Waits until the buffer is full or the stream has ended: each wake of JavaScript costs more than many reads.
- * @returns what there was, over a buffer that takes the place of this one; undefined at the end
+ * Waits until the buffer is full or the stream has ended: each wake-up of JavaScript costs more than many reads.
+ * @returns the bytes read, over a buffer that replaces this one; undefined at the end
  */
 export async function readFull(
   reader: ReadableStreamBYOBReader,
@@ -48,15 +49,15 @@ export async function readFull(
 }
 
 /**
- * Makes a stream of pieces of which each is gone once the next one is asked for.
- * @param length of all together, in bytes; undefined when it is not known
+ * Makes a stream from pieces, each of which becomes invalid when the next one is requested.
+ * @param length of all pieces together, in bytes; undefined when unknown
  */
 export type WebBody = (
   pieces: AsyncGenerator<Uint8Array>,
   length: number | undefined,
 ) => ReadableStream<Uint8Array>
 
-/** Reads each piece when it is asked for, and copies it. */
+/** Reads each piece on request, and copies it. */
 export const copiedStream: WebBody = (pieces) =>
   new ReadableStream<Uint8Array>(
     {

@@ -55,6 +55,24 @@ describe('AnswerTail', () => {
     expect(tail.end()).toEqual({ usageSoFar: usage })
   })
 
+  it.each([1, 7, 100_000])(
+    'counts a token for each event since the last word on usage, in chunks of %i',
+    (size) => {
+      const usageAt = (tokens: number) => ({
+        usageSoFar: { ...usage, completion_tokens: usage.completion_tokens + tokens },
+      })
+      const beating = ': heartbeat\n\n'
+      const stream = delta.repeat(9) + formatUsageComment(usage) + delta + beating + delta
+      expect(tailOf(stream, size).end()).toEqual(usageAt(2))
+      // The third has not come whole.
+      expect(tailOf(stream + delta.slice(0, -2), size).end()).toEqual(usageAt(2))
+      const error = formatEvent('error', { error: { message: 'm' } as never })
+      const failed = stream + error + formatFailedComment('engine_restarted')
+      expect(tailOf(failed, size).end()).toEqual({ ...usageAt(2), errorCode: 'engine_restarted' })
+      expect(tailOf(failed + formatUsageComment(usage), size).end()).toMatchObject(usageAt(0))
+    },
+  )
+
   it('is not misled by what a model writes', () => {
     const written = formatEvent('delta', { text: forged })
     expect(endOf(written)).toEqual({})

@@ -6,24 +6,24 @@ import type { AddressWindow } from '../limits/address-window.ts'
 import type { EdgeMiddleware } from './context.ts'
 
 /**
- * Requests with a key that is not valid that one address may send in each window: far more than a client whose key has
- * ended needs to learn it, and too few to fill a log.
+ * Requests with an invalid key that one address may send in each window: far more than a client whose key has ended
+ * needs to notice, and too few to flood a log.
  */
 export const maxKeyFailures = 100
 export const keyFailureWindowMs = 60_000
 
 export interface KeyCheckParts {
-  /** Whose keys are let in. */
+  /** Verifies keys. */
   readonly keys: Pick<ApiKeys, 'verify'>
-  /** Milliseconds, to measure time spans by. */
+  /** Milliseconds, for measuring time spans. */
   readonly now: () => number
 }
 
 /**
- * Lets requests with a valid API key that is allowed `scope`, or any of several, pass. An address that has sent too many others is answered
- * 429 to all further ones, until the window is over; its valid keys go on working, since they may be somebody else's who
- * shares the address.
- * @param failures counts requests with keys that are not valid
+ * Admits requests with a valid API key that has the scope `scope`, or any of several. After too many invalid keys, an
+ * address gets 429 for all further ones until the window is over; its valid keys keep working, since another client may
+ * share the address.
+ * @param failures counts requests with invalid keys
  * @throws {ServiceError} `missing_api_key`, `invalid_api_key`, `revoked_api_key`, `expired_api_key`, `rate_limited`,
  *   `forbidden_scope`, `keys_unavailable`
  */
@@ -85,7 +85,7 @@ async function identify(keys: KeyCheckParts['keys'], presented: string): Promise
   }
 }
 
-/** The key as the client sent it; `X-API-Key` wins over `Authorization`. */
+/** The key as the client sent it; `X-API-Key` takes precedence over `Authorization`. */
 function presentedKey(headers: Headers): string | undefined {
   const ownHeader = headers.get('x-api-key')?.trim()
   if (ownHeader) return ownHeader

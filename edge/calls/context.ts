@@ -3,7 +3,7 @@ import type { Call } from './call.ts'
 
 export interface EdgeEnv {
   Bindings: {
-    /** Node only: the request as it came from the socket. Reading it spares a copy into a web stream. */
+    /** Node only: the request as it came from the socket. Reading it avoids copying into a web stream. */
     readonly incoming?: NodeRequest
   }
   Variables: {
@@ -11,7 +11,7 @@ export interface EdgeEnv {
   }
 }
 
-/** The part of node's IncomingMessage that is used here. */
+/** The part of Node's IncomingMessage used here. */
 interface NodeRequest {
   readonly socket?: { readonly remoteAddress?: string | undefined }
   iterator(options: { destroyOnReturn: boolean }): AsyncIterable<Uint8Array>

@@ -5,7 +5,7 @@ import { formatFailedComment } from '../../shared/forward/usage-comment.ts'
 import type { ApiKeys } from '../keys/api-keys.ts'
 import type { EdgeMiddleware } from './context.ts'
 
-/** Milliseconds between questions whether a running stream's key still stands. */
+/** Milliseconds between checks whether a running stream's key is still valid. */
 const intervalMs = 1_000
 
 export interface CutRevokedParts {
@@ -14,7 +14,10 @@ export interface CutRevokedParts {
   readonly now: () => number
 }
 
-/** Ends a running event stream with `revoked_api_key` soon after its key was revoked; the backend's work ends with it. */
+/**
+ * Ends a running event stream with `revoked_api_key` soon after its key was revoked; the backend stops working on it
+ * too.
+ */
 export function cutRevokedStream({ keys, now }: CutRevokedParts): EdgeMiddleware {
   return async (c, next) => {
     await next()
@@ -42,7 +45,7 @@ interface CutParts {
   readonly farewell: (said: string) => string
 }
 
-/** Passes bytes on until `revoked`, then adds the farewell and ends; looks only between two events. */
+/** Passes bytes on until `revoked`, then adds the farewell and ends; checks only between two events. */
 export function cutWhen(parts: CutParts): TransformStream<Uint8Array, Uint8Array> {
   let checkedAt = parts.now()
   return new TransformStream({
@@ -51,7 +54,7 @@ export function cutWhen(parts: CutParts): TransformStream<Uint8Array, Uint8Array
       const isBetweenEvents = bytes.at(-1) === newline && bytes.at(-2) === newline
       if (!isBetweenEvents || parts.now() - checkedAt < intervalMs) return
       checkedAt = parts.now()
-      // Nobody is cut off because the question cannot be asked.
+      // A failing check cuts nothing off.
       if (!(await parts.revoked().catch(() => false))) return
       controller.enqueue(new TextEncoder().encode(parts.farewell(new TextDecoder().decode(bytes))))
       controller.terminate()

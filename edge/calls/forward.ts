@@ -9,42 +9,42 @@ import type { EdgeContext, KeepAlive } from './context.ts'
 import { backendRequestHeaders } from './headers.ts'
 import { shuttingDown, type Stopping } from './stopping.ts'
 
-/** What goes to the backend. */
+/** What is sent to the backend. */
 export interface ForwardedMessage {
   readonly path: string
   readonly body: BackendBody
-  /** Replaces the client's, when the body was rewritten. */
+  /** Replaces the client's content type when the body was rewritten. */
   readonly contentType?: string
   /** Bytes; undefined for a chunked body. */
   readonly contentLength?: number | undefined
-  /** Names what the backend may have cached; equal ones go to the same backend if it has room. */
+  /** Identifies what the backend may have cached; equal values go to the same backend if it has room. */
   readonly affinity?: string | undefined
   /** Whether every backend has to hear of it; one of them answers. */
   readonly forAll?: boolean
-  /** Why the body broke, if the client is to blame. */
+  /** The client's error if it is to blame for a broken body. */
   readonly bodyFailure?: () => ServiceError | undefined
 }
 
 export interface ForwardParts {
   readonly backend: CallBackend
-  /** Whether equal prompts and images should meet the same backend, for its caches. */
+  /** Whether equal prompts and images should go to the same backend, for the sake of its caches. */
   readonly stickyByContent: boolean
   /** Milliseconds one request may take in all. */
   readonly deadlineMs: number
-  /** Milliseconds, to measure time spans by. */
+  /** Milliseconds, for measuring time spans. */
   readonly now: () => number
   readonly keepAlive: KeepAlive
   readonly stopping: Stopping
 }
 
-/** Milliseconds the edge waits beyond the deadline it states, so that the backend gets to answer it. */
+/** Milliseconds the edge waits beyond the deadline it passes on, so that the backend can answer that it has passed. */
 const deadlineGraceMs = 1_000
 
 /**
- * Sends the message to the backend. The client's leaving reaches the backend
- * through the signal, before and after the answer's headers.
- * @throws {ServiceError} `backend_unavailable`, `deadline_exceeded`, `cancelled`, `shutting_down`, or what `bodyFailure`
- *   returns
+ * Sends the message to the backend. When the client leaves, the signal stops the backend, before and after the
+ * answer's headers.
+ * @throws {ServiceError} `backend_unavailable`, `deadline_exceeded`, `cancelled`, `shutting_down`, or the result of
+ * `bodyFailure`
  */
 export async function forward(
   parts: ForwardParts,
@@ -88,13 +88,13 @@ export async function forward(
 }
 
 function refuseBadReply({ answer, ended }: BackendReply, message: ForwardedMessage): void {
-  // workerd ends a broken chunked body as if it were whole; the backend's opinion of the rest does not matter.
+  // workerd ends a broken chunked body as if it were complete; what the backend says about that part does not matter.
   const bodyFailure = message.bodyFailure?.()
   if (bodyFailure === undefined && !isStranger(answer)) return
   discardBody(answer)
   ended('left')
   if (bodyFailure !== undefined) throw bodyFailure
-  // The backend does not know this edge's certificate; no client can do anything about it.
+  // The backend does not accept this edge's certificate, which no client can change.
   throw new Error('The backend refused the client certificate')
 }
 

@@ -7,8 +7,8 @@ import type { BackendAnswer } from '../backends/exchange.ts'
 import type { Granted } from '../limits/reservation.ts'
 
 /**
- * What of a client's headers the backend gets to see. A list of what passes, not of what does not: keys, cookies,
- * addresses and headers that only the edge may set (key id, deadline) stay out without being named.
+ * The client headers that the backend receives. An allow-list rather than a deny-list: keys, cookies, addresses and
+ * headers that only the edge may set (key id, deadline) are excluded without being named.
  */
 const requestHeadersPassed = [
   'accept',
@@ -19,7 +19,7 @@ const requestHeadersPassed = [
   'mcp-session-id',
 ]
 
-/** What of the backend's answer goes on. */
+/** Headers of the backend's answer that are passed on. */
 const responseHeadersPassed = [
   'cache-control',
   'content-length',
@@ -37,12 +37,12 @@ interface ForwardedRequest {
   readonly keyScopes: readonly Scope[]
   readonly deadlineMs: number
   readonly granted: Granted
-  /** Replaces the client's, when the body was rewritten. */
+  /** Replaces the client's content type when the body was rewritten. */
   readonly contentType?: string
   readonly contentLength?: number | undefined
 }
 
-/** Plain, since they are only passed on. */
+/** A plain object, because it is only passed on. */
 export function backendRequestHeaders(request: ForwardedRequest): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {}
   for (const name of requestHeadersPassed) {
@@ -63,7 +63,7 @@ export function backendRequestHeaders(request: ForwardedRequest): Readonly<Recor
   return headers
 }
 
-/** Plain, since they are only read once. */
+/** A plain object, because it is only read once. */
 export function clientResponseHeaders(
   backend: BackendAnswer['headers'],
 ): Readonly<Record<string, string>> {

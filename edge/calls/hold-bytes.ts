@@ -4,22 +4,25 @@ import type { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
 import type { EdgeMiddleware } from './context.ts'
 
-/** Bytes from which on a body is worth being refused before it is read; what is smaller is judged by the meter alone. */
+/** Bytes from which a body is worth rejecting before it is read; smaller ones are judged by the meter alone. */
 const largeBytes = 256 * 1024
 
-/** Seconds after which a body may come again that found too many of its key. */
+/**
+ * Seconds after which a body may be sent again that was rejected because too many others of its key were being
+ * received.
+ */
 const retryAfterSeconds = 1
 
 export interface HoldParts {
-  /** Bounds what requests make this process hold. */
+  /** Bounds the memory that requests occupy in this process. */
   readonly bodyMemory: BodyMemory
 }
 
 /**
- * Bounds what requests make this process hold: bodies that are read whole, and images on their way. It is counted before
- * it is held, for all keys together and for each; large bodies also count among the `concurrent_requests` of their key
- * until the meter counts them.
- * @param readsWhole bytes of a body that the route reads whole at most
+ * Bounds the memory that requests occupy in this process: bodies that are read completely, and images in transit. It
+ * is counted before it is used, for all keys together and for each one; large bodies also count towards their key's
+ * `concurrent_requests` until the meter counts them.
+ * @param readsWhole the most bytes of a body that the route reads completely
  */
 export function holdBytes(
   { bodyMemory: memory }: HoldParts,
@@ -40,7 +43,7 @@ export function holdBytes(
     let held = 0
     let isOver = false
     const hold = (more: number) => {
-      // What still comes of a transfer that was given up is thrown away.
+      // What still arrives of an abandoned transfer is discarded.
       if (isOver) throw new ServiceError('cancelled', 'The request is over')
       memory.hold(key.id, more)
       held += more
@@ -52,7 +55,7 @@ export function holdBytes(
     } finally {
       judged()
       isOver = true
-      // A stream may go on for minutes, and needs it no more.
+      // A stream may continue for minutes and no longer needs it.
       call.heldBody = undefined
       memory.release(key.id, held)
     }
@@ -60,8 +63,8 @@ export function holdBytes(
 }
 
 /**
- * Bytes that are held while a request is read: as many as it declares, or the most that are read where it does not. With
- * an `Idempotency-Key` there is a copy, of which the fingerprint is taken.
+ * Bytes held while a request is read: its declared length, or else the most that may be read. With an
+ * `Idempotency-Key` there is a second copy, for the fingerprint.
  */
 function bytesToRead(readsWhole: number, headers: Headers): number {
   const length = headers.get('content-length') ?? ''

@@ -13,8 +13,8 @@ export interface LogParts {
 }
 
 /**
- * One line per request, once its answer has ended. Never keys, prompts, URLs or what a path holds: an unknown path is
- * not written down.
+ * Writes one line per request once its answer has ended. Never keys, prompts, URLs or path contents: an unknown path
+ * is not logged.
  */
 export function logCalls({ log, now, keepAlive }: LogParts): EdgeMiddleware {
   return async (c, next) => {
@@ -78,7 +78,7 @@ function span(
   return from === undefined || to === undefined ? {} : { [name]: tenths(to - from) }
 }
 
-/** To a tenth of a millisecond: finer digits are noise. */
+/** Rounds to a tenth of a millisecond: further digits are noise. */
 function tenths(ms: number): number {
   return Math.round(ms * 10) / 10
 }
@@ -87,7 +87,9 @@ function byteCount(header: string | null | undefined): number | null {
   return header == null ? null : Number(header)
 }
 
-/** What lies behind our own failures and failed fetches. Parse errors stay out: their causes quote the input. */
+/**
+ * The cause of our own failures and failed fetches. Parse errors are left out, because their causes quote the input.
+ */
 function detailOf(failure: ServiceError): string | undefined {
   const ours = errorKinds[failure.code].status >= 500 || failure.code.startsWith('image_')
   if (!ours) return undefined

@@ -3,8 +3,8 @@ import type { FetchedImage } from '../../shared/fetch/fetch-image.ts'
 import type { GenerateFields } from '../../shared/api/request.ts'
 
 /**
- * The body of `POST /generate/image` for fields and images at hand (RFC 7578), in one piece, so that its length is
- * known. Values need no escaping: no one can know the boundary beforehand.
+ * The body of `POST /generate/image` from given fields and images (RFC 7578), in one piece, so that its length is
+ * known. Values need no escaping, because nobody can know the boundary in advance.
  */
 export function multipartBody(
   fields: GenerateFields,
@@ -30,7 +30,7 @@ export function multipartBody(
   return { contentType: `multipart/form-data; boundary=${boundary}`, bytes: joinChunks(chunks) }
 }
 
-/** A field as `formToObject` reads it back: a list is sent as a repeated field, an object as JSON. */
+/** A field in the form that `formToObject` reads: a list becomes a repeated field, an object JSON. */
 function formTexts(value: GenerateFields[keyof GenerateFields]): string[] {
   if (value === undefined) return []
   if (Array.isArray(value)) return value

@@ -30,7 +30,7 @@ const usageHeader = { 'x-usage': '30 20 7' }
 const whole = () => Response.json({ output: 'A cat.', ...rest }, { headers: usageHeader })
 const end = formatEvent('end', rest) + formatEndComment(usage)
 const delta =
-  formatUsageComment({ ...usage, completion_tokens: 3 }) + formatEvent('delta', { text: 'A' })
+  formatEvent('delta', { text: 'A' }) + formatUsageComment({ ...usage, completion_tokens: 3 })
 
 function eventStream(body: ReadableStream<Uint8Array>): Response {
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } })

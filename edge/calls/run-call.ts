@@ -9,21 +9,22 @@ import type { KeyIdentity } from '../keys/key-record.ts'
 import { limitHeaders } from '../limits/limit-headers.ts'
 import { type Demand, type Meter, type Settlement, tokensOf } from '../limits/meter.ts'
 import { Reservation } from '../limits/reservation.ts'
-import type { AnswerEnd, AnswerTail } from './answer-tail.ts'
+import type { AnswerTail } from './answer-tail.ts'
 import { type Call, type CallOutcome, timeLeft } from './call.ts'
 import type { EdgeContext, EdgeHandler } from './context.ts'
 import { forward, type ForwardedMessage, type ForwardParts } from './forward.ts'
 import { clientResponseHeaders } from './headers.ts'
 import { shuttingDown } from './stopping.ts'
+import type { AnswerEnd } from './stream-reading.ts'
 import type { StreamRelay } from './stream-relay.ts'
 
-/** What a route makes of a request: what it may use, and what to send once it is admitted. */
+/** A route's plan for a request: what it may use, and what to send once it is admitted. */
 interface CallPlan {
   readonly demand: Demand
   readonly message: () => ForwardedMessage | Promise<ForwardedMessage>
 }
 
-/** Reads a request of one route. @throws {ServiceError} for one that is not valid */
+/** Reads a request of one route. @throws {ServiceError} for an invalid one */
 export type ReadCall = (c: EdgeContext) => Promise<CallPlan>
 
 export interface RunParts extends ForwardParts {
@@ -34,15 +35,18 @@ export interface RunParts extends ForwardParts {
   readonly log: (line: LogLine) => void
 }
 
-/** Milliseconds without a byte of a stream after which its backend is gone: two missed heartbeats and some. */
+/**
+ * Milliseconds without a byte of a stream after which its backend is considered gone: two missed heartbeats and some.
+ */
 const silenceMs = 25_000
 
 /**
- * Runs calls of keys, of whatever route: reserves what one may use, forwards it with what it was granted, relays the
- * answer and settles for what it used when it has ended, in whatever way.
+ * Runs the calls of keys, for every route: reserves what a call may use, forwards it with what was granted, relays
+ * the answer and, when it has ended in any way, settles for what it used.
  *
- * A key with limits waits for the reservation, and the last bytes of its answer wait for the settlement unless much more
- * than the call held is left, so that a client that has the whole answer can have the next one.
+ * A call of a key with limits waits for the reservation, and the last bytes of its answer wait for the settlement,
+ * unless much more is left than the call held. So a client that has the whole answer can immediately send its next
+ * request.
  * @returns a handler that throws {ServiceError} `rate_limited`, `quota_exceeded`, `limits_unavailable`, or what `read`
  *   and `forward` throw
  */
@@ -104,7 +108,7 @@ class Run {
     return new Response(sent, { status, headers: { ...clientResponseHeaders(headers), ...limits } })
   }
 
-  /** A whole answer is settled before it is sent, so that nothing depends on whether its client is still there. */
+  /** A complete answer is settled before it is sent, so that nothing depends on whether its client is still there. */
   async #keep(answer: BackendAnswer): Promise<Uint8Array<ArrayBuffer> | null> {
     const bytes = new Uint8Array(await answer.arrayBuffer())
     const usage = parseUsage(answer.headers.get(forwardHeaders.usage) ?? '')
@@ -131,7 +135,7 @@ class Run {
         resolve({ ...(await this.#end(endingOf(how, end), end)), bytes })
       },
     })
-    // Work that outlives the answer, should its reader leave.
+    // Work that outlives the answer if its reader leaves.
     this.#parts.keepAlive(this.#c, outcome)
     return relayed
   }
@@ -143,7 +147,7 @@ class Run {
     return new TextEncoder().encode(words + formatFailedComment(error.code))
   }
 
-  /** Settles, the first time it is called. */
+  /** Settles on the first call; later ones return the same. */
   async #end(ending: Settlement['ending'], answer: AnswerEnd): Promise<Omit<CallOutcome, 'bytes'>> {
     const outcome = this.#outcomeOf(ending, answer)
     this.#settled ??= this.#settle(outcome)
@@ -179,7 +183,7 @@ class Run {
   }
 }
 
-/** What a stream said of itself; where it ended early without a word, what its client reads instead. */
+/** What a stream said about its end; if it ended early without a word, the error its client reads instead. */
 function endOf(how: StreamEnd, end: AnswerEnd): AnswerEnd {
   if (end.usage !== undefined || end.errorCode !== undefined) return end
   if (how === 'cut') return { ...end, errorCode: shuttingDown().code }

@@ -8,18 +8,18 @@ export interface StreamWatch {
   readonly stopping: Stopping
   /** Milliseconds without a byte after which the backend is given up. */
   readonly idleMs: number
-  /** What the client is sent last when the stream ends early, and not by its leaving. */
+  /** The last bytes for the client when the stream ends early, unless the client itself left. */
   readonly lastWords: (how: 'broken' | 'cut', tail: AnswerTail) => Uint8Array
   /**
-   * Called once, whatever happens. The client hears of the end once this resolves.
-   * @param bytes how many came from the backend
+   * Called exactly once. The client learns of the end when this resolves.
+   * @param bytes number of bytes received from the backend
    */
   readonly onEnd: (how: StreamEnd, tail: AnswerTail, bytes: number) => Promise<void>
 }
 
 /**
- * Relays a stream of server-sent events unchanged and watches its end. When the backend breaks off, falls silent or ends
- * within an event, or this edge has to end, the client reads so in the last words instead of meeting a cut connection.
+ * Relays a stream of server-sent events unchanged and watches its end. When the backend breaks off, falls silent or
+ * ends within an event, or this edge must stop, the client reads that in the last words instead of a cut connection.
  */
 export type StreamRelay = (
   source: ReadableStream<Uint8Array>,
@@ -28,7 +28,7 @@ export type StreamRelay = (
 
 const newline = 0x0a
 
-/** The length of `bytes` up to and with the last empty line, which ends an event; 0 without one. */
+/** The length of `bytes` up to and including the last empty line, which ends an event; 0 if there is none. */
 export function endOfLastEvent(bytes: Uint8Array): number {
   for (let at = bytes.length - 1; at > 0; at -= 1) {
     if (bytes[at] === newline && bytes[at - 1] === newline) return at + 1

@@ -2,25 +2,25 @@ import { dayMs } from '../../shared/time/day.ts'
 import type { Sql } from '../storage/sql.ts'
 import type { Claim, ClaimReply, IdempotencyStore, Outcome } from './idempotency-store.ts'
 
-/** Milliseconds an answer is given again: a client that retries has done so within a day. */
+/** Milliseconds an answer can be repeated: a client that retries does so within a day. */
 export const keptMs = dayMs
 
-/** Bytes of the answers kept for one scope: 61 of the longest, or ten thousand of some thousand tokens. */
+/** Bytes of the answers kept for one scope: 61 of the longest, or ten thousand of about a thousand tokens. */
 export const maxScopeBytes = 64_000_000
 
 /**
- * Bytes an answer counts at least. So there are 10,000 in a scope at most, and one that comes never pushes out more than
- * some 160 others, however small they are.
+ * The least that an answer counts as. So a scope holds at most 10,000, and a new answer never displaces more than
+ * about 160 others, however small they are.
  */
 const leastCountedBytes = 6_400
 
-/** Answers that one call of `removeExpired` or `forget` removes at most: a millisecond or two of short ones. */
+/** The most answers that one call of `removeExpired` or `forget` removes: a millisecond or two for short ones. */
 const removedAtOnce = 16
 
 /**
- * A row without a body is a run under way; one without a type, an answer that was too long to be kept. How much each
- * scope holds is counted by triggers, so that it is right whoever writes and nothing has to be added up. In files made
- * by earlier versions, `answers` has a further column, which nobody reads.
+ * A row without a body is a run in progress; one without a type is an answer that was too long to be kept. Triggers
+ * count how much each scope holds, so the sum is right for every writer and need not be computed. In files made by
+ * earlier versions, `answers` has an additional column, which nothing reads.
  */
 const schema = [
   `CREATE TABLE IF NOT EXISTS answers
@@ -42,7 +42,7 @@ const schema = [
      END`,
 ]
 
-/** Adds up once what was kept before there were sums. */
+/** Computes the sums once for answers kept by versions without them. */
 const countEarlier = `INSERT INTO scope_bytes
   SELECT scope, sum(${countedBytes('body')}) FROM answers
   WHERE body IS NOT NULL AND NOT EXISTS (SELECT 1 FROM scope_bytes) GROUP BY scope`
@@ -59,8 +59,8 @@ type AnswerRow = {
 }
 
 /**
- * Answers in SQLite, on every platform. What one call of it does never depends on how much is kept, and what is kept for
- * one scope never on another's.
+ * Kept answers in SQLite, on every platform. The cost of one call never depends on how much is kept, and the answers
+ * of one scope never affect another's.
  */
 export class AnswerRegister implements IdempotencyStore {
   readonly #sql: Sql
@@ -69,7 +69,7 @@ export class AnswerRegister implements IdempotencyStore {
 
   /**
    * @param now milliseconds since 1970
-   * @param owner names the process that runs what it claims here, where several share the database
+   * @param owner identifies the process that runs what it claims here, where several share the database
    */
   constructor(sql: Sql, now: () => number, owner = '') {
     this.#sql = sql
@@ -98,7 +98,7 @@ export class AnswerRegister implements IdempotencyStore {
   }
 
   settle({ scope, key }: Claim, run: string, outcome: Outcome): void {
-    // The run's name guards against one that comes back after its lease: another has taken its place.
+    // The run's name guards against a run that returns after its lease, when another has taken its place.
     const where = 'WHERE scope = ? AND key = ? AND run = ?'
     if (outcome.kind === 'failed') {
       this.#sql.all(`DELETE FROM answers ${where}`, scope, key, run)
@@ -113,7 +113,7 @@ export class AnswerRegister implements IdempotencyStore {
     })
   }
 
-  /** Removes some of the answers of a scope. @returns whether there may be more */
+  /** Removes some of a scope's answers. @returns whether there may be more */
   forget(scope: string): boolean {
     const removed = this.#sql.all(
       `DELETE FROM answers WHERE position IN (SELECT position FROM answers WHERE scope = ? LIMIT ?)
@@ -124,7 +124,7 @@ export class AnswerRegister implements IdempotencyStore {
     return removed.length === removedAtOnce
   }
 
-  /** Removes some of what is past its time. @returns whether there may be more */
+  /** Removes some expired answers. @returns whether there may be more */
   removeExpired(): boolean {
     const removed = this.#sql.all(
       `DELETE FROM answers WHERE position IN (SELECT position FROM answers WHERE expires_at <= ? LIMIT ?)
@@ -135,13 +135,13 @@ export class AnswerRegister implements IdempotencyStore {
     return removed.length === removedAtOnce
   }
 
-  /** When the next answer or run is past its time, milliseconds since 1970; undefined when there is none. */
+  /** When the next answer or run expires, milliseconds since 1970; undefined when there is none. */
   nextExpiry(): number | undefined {
     const query = 'SELECT min(expires_at) AS at FROM answers'
     return this.#sql.all<{ at: number | null }>(query)[0]?.at ?? undefined
   }
 
-  /** Forgets the runs of processes that are gone: nobody will tell how they ended. */
+  /** Drops the runs of processes that are gone, since nobody will report their outcome. */
   abandonRuns(isGone: (owner: string) => boolean): void {
     const query = 'SELECT DISTINCT owner FROM answers WHERE body IS NULL'
     for (const { owner } of this.#sql.all<{ owner: string }>(query)) {

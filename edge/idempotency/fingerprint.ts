@@ -2,8 +2,8 @@ import { hexOf } from '../../shared/bytes/hex.ts'
 import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 
 /**
- * Equal for requests that ask for the same, other ones differ: SHA-256 over the path, what of the headers decides about
- * the answer, and the body. The boundary of a multipart body is left out, since clients make a new one each time.
+ * Equal for equivalent requests and different for others: SHA-256 over the path, the headers that affect the answer,
+ * and the body. The boundary of a multipart body is left out, since clients make a new one each time.
  */
 export async function fingerprintOf(
   path: string,
@@ -21,8 +21,8 @@ export async function fingerprintOf(
 }
 
 /**
- * What lies before, between and after the delimiters of a multipart body (RFC 2046): a boundary only counts at the start
- * of a line, where no part can hold it.
+ * The content before, between and after the delimiters of a multipart body (RFC 2046): a boundary only counts at the
+ * start of a line, where no part can contain it.
  */
 function partsOf(bytes: Uint8Array, boundary: string): Uint8Array[] {
   const delimiter = new TextEncoder().encode(`\r\n--${boundary}`)

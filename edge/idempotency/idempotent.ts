@@ -8,32 +8,31 @@ import { fingerprintOf } from './fingerprint.ts'
 import type { Claim, ClaimReply, IdempotencyStore, KeptAnswer } from './idempotency-store.ts'
 import { maxKeptBytes, recordAnswer } from './record-answer.ts'
 
-const keyHeader = 'idempotency-key'
+export const idempotencyKeyHeader = 'idempotency-key'
 
-/** Milliseconds between two looks at a run under way: the first soon, later ones less often. */
+/** Milliseconds between two checks of a run in progress: soon at first, less often later. */
 const firstLookMs = 100
 const longestLookMs = 3_000
 
-/** Milliseconds beyond its deadline before a run that told no outcome counts as lost. */
+/** Milliseconds beyond its deadline after which a run without a reported outcome counts as lost. */
 const leaseGraceMs = 10_000
 
 export interface IdempotencyParts {
-  /** Where answers to requests with an `Idempotency-Key` are kept. */
+  /** Keeps answers to requests with an `Idempotency-Key`. */
   readonly answers: IdempotencyStore
   /** Milliseconds one request may take in all. */
   readonly deadlineMs: number
-  /** Milliseconds, to measure time spans by. */
+  /** Milliseconds, for measuring time spans. */
   readonly now: () => number
   readonly keepAlive: KeepAlive
   readonly log: (line: LogLine) => void
 }
 
 /**
- * Runs requests with the same `Idempotency-Key` once: whoever repeats one gets the kept answer, or waits for it. A run
- * goes on when its client leaves, so that the answer is there when it comes back. Failures are not kept.
- * @throws {ServiceError} `idempotency_conflict` when the key was used for another request; `answer_not_kept` when the
- *   answer was too long to be kept; `invalid_field`;
- *   `body_too_large`: the body has to be held whole
+ * Runs requests with the same `Idempotency-Key` once: a repetition gets the kept answer, or waits for it. A run
+ * continues when its client leaves, so that the answer is there when the client returns. Failures are not kept.
+ * @throws {ServiceError} `idempotency_conflict` when the key was used for a different request; `answer_not_kept` when
+ * the answer was too long to be kept; `invalid_field`; `body_too_large`, because the body must be held completely
  */
 export function idempotent(parts: IdempotencyParts): EdgeMiddleware {
   return async (c, next) => {
@@ -60,14 +59,14 @@ export function idempotent(parts: IdempotencyParts): EdgeMiddleware {
 }
 
 function idempotencyKeyOf(headers: Headers): string | undefined {
-  const key = headers.get(keyHeader)
+  const key = headers.get(idempotencyKeyHeader)
   if (key === null) return undefined
   if (isVisibleAscii(key, maxIdempotencyKeyChars)) return key
   const message = `Idempotency-Key must be 1 to ${maxIdempotencyKeyChars} visible ASCII characters, received ${key.length}`
   throw new ServiceError('invalid_field', message, { param: 'Idempotency-Key' })
 }
 
-/** Until the run under way has ended, the client leaves or its time is up. */
+/** Waits until the run in progress has ended, the client leaves or the time is up. */
 async function claimOrWait(
   c: EdgeContext,
   parts: IdempotencyParts,
@@ -102,7 +101,7 @@ async function askStore(parts: IdempotencyParts, claim: Claim): Promise<ClaimRep
   try {
     return await parts.answers.claim(claim)
   } catch (cause) {
-    // Running it without the promise it asks for would be worse than not running it.
+    // Running it without the guarantee it asks for would be worse than not running it.
     throw new ServiceError('idempotency_unavailable', 'Kept answers cannot be looked up now', {
       cause,
     })

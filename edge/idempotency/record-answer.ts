@@ -2,14 +2,14 @@ import { isEventStream } from '../../shared/api/media-type.ts'
 import { failedCommentCode } from '../../shared/forward/usage-comment.ts'
 import type { Outcome } from './idempotency-store.ts'
 
-/** Bytes of the longest answer kept: some 20,000 streamed tokens, and what a row of a Durable Object may hold. */
+/** Bytes of the longest kept answer: about 20,000 streamed tokens, and what a row of a Durable Object can hold. */
 export const maxKeptBytes = 1024 * 1024
 
 /**
- * Relays an answer and keeps a copy. It is read to its end even when its reader leaves: the copy is what the reader will
- * ask for when it comes back. One that proves too long to be kept is from then on only passed on, at its reader's pace,
- * and ends when its reader leaves.
- * @returns the answer to send, and how the run ended, once it has
+ * Relays an answer and keeps a copy. It is read to its end even if its client leaves, because the copy is what that
+ * client will ask for on its return. Once an answer proves too long to be kept, it is only passed on, at its reader's
+ * pace, and ends when its reader leaves.
+ * @returns the answer to send, and a promise of how the run ended
  */
 export function recordAnswer(answer: Response): {
   readonly response: Response
@@ -37,7 +37,7 @@ export function recordAnswer(answer: Response): {
   return { response: new Response(client.stream, answer), ended }
 }
 
-/** Who reads the answer, for as long as it does. */
+/** The reader of the answer, as long as it reads. */
 class Client {
   readonly stream: ReadableStream<Uint8Array>
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
@@ -67,7 +67,7 @@ class Client {
     this.#controller?.enqueue(chunk)
   }
 
-  /** Resolves when all that was sent has been taken, or the client has left. */
+  /** Resolves when everything sent so far has been taken, or the client has left. */
   async taken(): Promise<void> {
     while ((this.#controller?.desiredSize ?? 0) < 0) {
       await new Promise<void>((resolve) => {
@@ -85,7 +85,10 @@ class Client {
   }
 }
 
-/** @returns the text; undefined when it is too long. @throws when it breaks off, or the client of a too long one leaves */
+/**
+ * @returns the text; undefined when it is too long. @throws when it breaks off, or when the client of one that is too
+ * long leaves
+ */
 async function pass(body: ReadableStream<Uint8Array>, client: Client): Promise<string | undefined> {
   const decoder = new TextDecoder()
   const reader = body.getReader()

@@ -9,20 +9,20 @@ import {
 import { rootKey, type KeyIdentity, type KeyRecord } from './key-record.ts'
 import type { KeySource } from './key-source.ts'
 
-/** What a presented key is worth. Only who has the whole key learns that it ended, and how. */
+/** The verdict on a presented key. Only a caller with the complete key learns that it ended, and how. */
 type Verdict =
   | { readonly key: KeyIdentity }
   | { readonly refused: 'unknown' | 'revoked' | 'expired' | 'rotated' }
 
-/** Whose keys are let in. */
+/** Verifies and issues keys. */
 export interface ApiKeys {
   /** @throws {ServiceError} `keys_unavailable` */
   verify(presented: string): Promise<Verdict>
-  /** Whether a key that was let in has been revoked or removed meanwhile. @throws {ServiceError} `keys_unavailable` */
+  /** Whether an accepted key has since been revoked or removed. @throws {ServiceError} `keys_unavailable` */
   isRevoked(id: string): Promise<boolean>
-  /** A key for a client, to be shown once. @param id of the key whose secret is replaced; a new one by default */
+  /** A new key for a client, to be shown once. @param id of the key whose secret is replaced; a new one by default */
   issue(id?: string): Promise<IssuedKey>
-  /** A change made here, which must count from the next request on. */
+  /** Notes a change made here, which must be effective from the next request on. */
   noteChange(id: string, version: number): void
 }
 
@@ -42,13 +42,13 @@ interface ApiKeysParts {
   readonly hash?: (text: string) => string | Promise<string>
 }
 
-/** Keys whose good check is remembered, by their hashes: one needs some 200 bytes. */
+/** Keys whose valid checksum is remembered, by their hashes: each takes about 200 bytes. */
 const maxChecked = 10_000
 
 export function createApiKeys({ source, hash: hashOf = hashKey, ...parts }: ApiKeysParts): ApiKeys {
-  // Made when first asked for: a Worker must not wait for work that another request began.
+  // Computed on first use: a Worker must not wait for work that another request began.
   let rootHash: string | undefined
-  /** Hash, by id, of the key that was checked last. */
+  /** By id, the hash of the key that was checked last. */
   const checked = new Map<string, string>()
   const isOurs = async (key: ParsedKey, hash: string) => {
     const known = checked.get(key.id)

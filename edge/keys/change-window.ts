@@ -1,11 +1,11 @@
 import type { SyncReply } from './key-store.ts'
 
-/** Changes remembered: twice what one answer tells, and some 100 KB. */
+/** Changes remembered: twice what one answer reports, and about 100 KB. */
 const maxChanges = 2_000
 
 /**
- * Which keys changed lately, as far as an isolate has been told: all changes after one version of the authority and up
- * to another. A record read anywhere at a version in between is still true if its key is not among them.
+ * The keys known to have changed recently: all changes after one version of the authority and up to another. A record
+ * read anywhere at a version in between is still current if its key is not among them.
  */
 export class ChangeWindow {
   /** Version of the latest change of each key, oldest first. */
@@ -13,18 +13,18 @@ export class ChangeWindow {
   #since = 0
   #version = 0
 
-  /** Everything up to here is accounted for. */
+  /** All changes up to this version are known. */
   get version(): number {
     return this.#version
   }
 
   /**
-   * Takes over what an answer tells. Answers may come in another order than their questions went.
-   * @param asked the version the question named
+   * Adds the changes reported by an answer. Answers may arrive in a different order than their requests were sent.
+   * @param asked the version named in the request
    * @returns ids whose records may be outdated; undefined for all
    */
   learn(reply: SyncReply, asked: number): readonly string[] | undefined {
-    // The store was set back to an earlier state; its versions count from there.
+    // The store was restored to an earlier state, from which its versions continue.
     const isSetBack = reply.version < asked
     if (isSetBack) this.#changes.clear()
     const isGap = isSetBack || reply.since > this.#version
@@ -34,7 +34,7 @@ export class ChangeWindow {
     return isGap ? undefined : reply.changed.map(({ id }) => id)
   }
 
-  /** A change heard of outside of an answer. */
+  /** Notes a change learned of in another way. */
   note(id: string, version: number): void {
     const latest = Math.max(version, this.#changes.get(id) ?? 0)
     this.#changes.delete(id)
@@ -45,7 +45,7 @@ export class ChangeWindow {
     this.#since = Math.max(this.#since, oldest[1])
   }
 
-  /** Whether the record of `id` is as it was at `version` of the authority, as far as is known here. */
+  /** Whether the record of `id` is unchanged since `version` of the authority, as far as is known here. */
   isCurrent(id: string, version: number): boolean {
     if (version < this.#since || version > this.#version) return false
     return (this.#changes.get(id) ?? 0) <= version

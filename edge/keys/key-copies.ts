@@ -3,31 +3,34 @@ import type { KeyRecord } from './key-record.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { withinTime } from '../../shared/async/within-time.ts'
 
-/** The KV namespace with the copies: near every isolate, and late by a minute or more. */
+/** The KV namespace with the copies: near every isolate, but a minute or more behind. */
 export interface CopyNamespace {
   get(name: string, options?: { readonly cacheTtl: number }): Promise<string | null>
   put(name: string, text: string): Promise<void>
   delete(name: string): Promise<void>
 }
 
-/** Seconds a place keeps what it read, the least that KV takes. Copies that are too old are seen to be, not believed. */
+/** Seconds a location caches what it read, the minimum that KV allows. Outdated copies are recognised, not trusted. */
 const cacheSeconds = 60
 
 /** Milliseconds; the authority itself is hardly further away. */
 const readTimeoutMs = 500
 
-/** Milliseconds between two repairs of one copy: while a write travels around the world, copies look missing. */
+/**
+ * Milliseconds between two repairs of one copy: while a write propagates around the world, copies appear to be
+ * missing.
+ */
 const repairPauseMs = 60_000
 
 /** Repairs remembered: a few hundred kilobytes. */
 const maxRepairs = 10_000
 
-/** @returns undefined when there is no copy, or none that can be believed; never rejects */
+/** @returns undefined when there is no copy, or none that can be trusted; never rejects */
 export type ReadCopy = (id: string, checkSecret: string) => Promise<KeyCopy | undefined>
 
 type Log = (line: LogLine) => void
 
-/** Reads copies for an isolate. @param log told of each kind of problem once */
+/** Reads copies for an isolate. @param log called once for each kind of problem */
 export function copyReader(namespace: CopyNamespace, log: Log): ReadCopy {
   const tell = onceForEachKind(log)
   return async (id, checkSecret) => {
@@ -51,11 +54,11 @@ interface WriterParts {
   readonly checkSecret: string
   /** Milliseconds. */
   readonly now: () => number
-  /** Told of each kind of problem once. */
+  /** Called once for each kind of problem. */
   readonly log: Log
 }
 
-/** Writes copies, for the authority. What fails leaves an old copy or none, which is noticed where it is read. */
+/** Writes copies, for the authority. A failed write leaves an old copy or none, which is noticed on reading. */
 export class CopyWriter {
   readonly #parts: WriterParts
   readonly #tell: Tell
@@ -75,7 +78,7 @@ export class CopyWriter {
     })
   }
 
-  /** Writes again what somebody found missing or too old, but not all the time. */
+  /** Rewrites a copy that a reader found missing or outdated, but not too often. */
   async repair(record: KeyRecord, asOf: number): Promise<void> {
     const age = this.#parts.now() - (this.#writtenAt.get(record.id) ?? -Infinity)
     if (age >= 0 && age < repairPauseMs) return

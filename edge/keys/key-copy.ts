@@ -2,26 +2,28 @@ import { hexOf } from '../../shared/bytes/hex.ts'
 import { equalText, hmacOf } from './key-format.ts'
 import type { KeyRecord } from './key-record.ts'
 
-/** A record as the authority had it at one point of its history. */
+/** A record as the authority had it at one point in its history. */
 export interface KeyCopy {
   readonly record: KeyRecord
-  /** The authority's version then: all changes up to this one are in the record, none after it. */
+  /** The authority's version at that point: the record contains all changes up to it and none after it. */
   readonly asOf: number
 }
 
-/** Part of every seal, so that copies of another shape count as broken; to be counted up when KeyRecord changes. */
+/**
+ * Part of every seal, so that copies of a different shape count as broken; must be increased when KeyRecord changes.
+ */
 const shape = 'key-copy-1'
 
 /**
- * The text a copy is stored as. Its seal is made with the secret that only the authority and its isolates have, so that
- * who can write to the store can at most bring back an older copy of the same key.
+ * The stored text of a copy. Its seal is made with a secret that only the authority and its isolates have, so anyone
+ * who can write to the store can at most restore an older copy of the same key.
  */
 export async function sealCopy(copy: KeyCopy, checkSecret: string): Promise<string> {
   const text = JSON.stringify(copy)
   return `${await sealOf(text, checkSecret)}\n${text}`
 }
 
-/** @returns undefined for everything that was not sealed here as a copy of this key */
+/** @returns undefined for anything that was not sealed here as a copy of this key */
 export async function openCopy(
   sealed: string,
   id: string,

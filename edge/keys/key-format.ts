@@ -1,24 +1,24 @@
 import { hexOf } from '../../shared/bytes/hex.ts'
 
 /**
- * A key is `dsk_<id>_<secret>_<check>`. The prefix lets scanners of leaked secrets know it. The check is keyed with a
- * secret of the store, so nobody else can make a key that is worth looking up.
+ * A key is `dsk_<id>_<secret>_<check>`. The prefix lets scanners for leaked secrets recognise it. The check is keyed
+ * with a secret of the store, so nobody else can make a key that is worth looking up.
  */
 const pattern = /^dsk_([0-9a-z]{12})_([0-9A-Za-z]{43})_([0-9A-Za-z]{8})$/
 
 const lowercase = '0123456789abcdefghijklmnopqrstuvwxyz'
 const alphanumeric = `${lowercase}ABCDEFGHIJKLMNOPQRSTUVWXYZ`
 
-/** 62 bits: two ids never meet by chance. */
+/** 62 bits: two ids never collide by chance. */
 const idLength = 12
-/** 256 bits: cannot be guessed, and needs no slow hash in the store. */
+/** 256 bits: cannot be guessed, so the store needs no slow hash. */
 const secretLength = 43
-/** 47 bits: a made-up key passes once in 10^14 attempts, and then still has no record. */
+/** 47 bits: a made-up key passes once in 10^14 attempts, and even then has no record. */
 const checkLength = 8
 
 export interface ParsedKey {
   readonly id: string
-  /** What `check` is over. */
+  /** The part that `check` covers. */
   readonly body: string
   readonly check: string
 }
@@ -48,12 +48,12 @@ export async function makeKey(
 
 const encoder = new TextEncoder()
 
-/** SHA-256, hexadecimal: all a store keeps of a key. */
+/** SHA-256, hexadecimal: all that a store keeps of a key. */
 export async function hashKey(text: string): Promise<string> {
   return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))))
 }
 
-/** Compares texts of known length; takes the same time wherever they differ. */
+/** Compares texts of known length in a time that does not depend on where they differ. */
 export function equalText(left: string, right: string): boolean {
   let difference = left.length ^ right.length
   for (let at = 0; at < left.length; at += 1) {
@@ -75,14 +75,14 @@ export async function hmacOf(text: string, secret: string): Promise<Uint8Array> 
   return new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text)))
 }
 
-/** The HMAC, cut to `checkLength` letters and digits. */
+/** The HMAC, shortened to `checkLength` letters and digits. */
 async function checkOf(body: string, checkSecret: string): Promise<string> {
   const code = await hmacOf(body, checkSecret)
   return Array.from(code.subarray(0, checkLength), (byte) => alphanumeric[byte % 62]).join('')
 }
 
 function randomText(alphabet: string, length: number): string {
-  // Bytes from here on would make the first letters likelier.
+  // Bytes from here on would make the first letters more likely.
   const ceiling = 256 - (256 % alphabet.length)
   let text = ''
   while (text.length < length) {

@@ -1,6 +1,6 @@
 import { scopes, type Scope } from '../../shared/api/scopes.ts'
 
-/** Ceilings of one key; an absent one does not limit. */
+/** Limits of one key; an absent one does not limit. */
 export interface KeyLimits {
   readonly requestsPerMinute?: number
   readonly concurrentRequests?: number
@@ -10,13 +10,15 @@ export interface KeyLimits {
   readonly imagesPerDay?: number
 }
 
-/** One key as the store keeps it. The secret itself is nowhere: only its hash. Times are milliseconds since 1970. */
+/**
+ * One key as the store keeps it. The key itself is stored nowhere, only its hash. Times are milliseconds since 1970.
+ */
 export interface KeyRecord {
   /** Public name of the key: in logs, towards the backend, in the admin API. */
   readonly id: string
-  /** Grows with every change of any key; of two copies of a record the higher one is newer. */
+  /** Grows with every change of any key; of two copies of a record the one with the higher version is newer. */
   readonly version: number
-  /** What its owner wants to remember. */
+  /** A text for its owner. */
   readonly note: string
   readonly scopes: readonly Scope[]
   readonly limits: KeyLimits
@@ -25,12 +27,12 @@ export interface KeyRecord {
   readonly revokedAt: number | null
   /** SHA-256 of the whole key, hexadecimal. */
   readonly hash: string
-  /** The key before the last rotation: still good until `until`. */
+  /** The key before the last rotation, valid until `until`. */
   readonly previous: { readonly hash: string; readonly until: number } | null
 }
 
-/** Who a request comes from, as routes and limits see it. */
+/** The sender of a request, as routes and limits see it. */
 export type KeyIdentity = Pick<KeyRecord, 'id' | 'scopes' | 'limits'>
 
-/** The key of the API_KEY setting: may do everything, without limits, and is in no store. */
+/** The key of the API_KEY setting: it has every scope and no limits, and is in no store. */
 export const rootKey: KeyIdentity = { id: 'default', scopes, limits: {} }

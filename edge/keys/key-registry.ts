@@ -4,7 +4,10 @@ import type { KeyRecord } from './key-record.ts'
 import { statusOf } from './key-view.ts'
 import type { KeyChanges, KeyStore, NewKey, SyncReply } from './key-store.ts'
 
-/** Changes told with one answer; an isolate further behind forgets what it knows instead, which is cheaper for both. */
+/**
+ * Changes reported in one answer. An isolate further behind discards what it knows instead, which is cheaper for
+ * both.
+ */
 const maxToldChanges = 1_000
 
 /** Changes kept: days of administration, and a few hundred kilobytes at most. */
@@ -18,7 +21,9 @@ const tables = [
   `CREATE TABLE IF NOT EXISTS key_secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL)`,
 ]
 
-/** The keys of one installation in SQLite; the authority, on every platform. Holds no secrets of clients, only hashes. */
+/**
+ * The keys of one installation in SQLite; the authority, on every platform. Holds no secrets of clients, only hashes.
+ */
 export class KeyRegistry implements KeyStore {
   readonly #sql: Sql
   readonly #now: () => number
@@ -98,7 +103,7 @@ export class KeyRegistry implements KeyStore {
     })
   }
 
-  /** @param decide what changes; undefined for nothing */
+  /** @param decide returns what changes; undefined for nothing */
   #change(
     id: string,
     decide: (old: KeyRecord) => Partial<KeyRecord> | undefined,
@@ -139,7 +144,7 @@ export class KeyRegistry implements KeyStore {
   #changedSince(asked: number): Pick<SyncReply, 'version' | 'since' | 'changed'> {
     const version = this.#lastVersion()
     const earliest = Math.max(0, version - maxToldChanges)
-    // Ahead of us: the store was set back to an earlier state.
+    // Ahead of us: the store was restored to an earlier state.
     const since = asked > version ? earliest : Math.max(asked, earliest)
     const query = `SELECT id, max(version) AS version FROM key_changes WHERE version > ?
       GROUP BY id ORDER BY 2`
@@ -163,7 +168,7 @@ function readSecret(sql: Sql): string | undefined {
   return sql.all<{ value: string }>(`SELECT value FROM key_secrets WHERE name = 'check'`)[0]?.value
 }
 
-/** Another process may be making one too; the first counts. */
+/** Another process may be making one too; the first one counts. */
 function makeSecret(sql: Sql): string {
   const query = `INSERT INTO key_secrets (name, value) VALUES ('check', ?) ON CONFLICT DO NOTHING`
   sql.all(query, randomSecret())

@@ -6,10 +6,13 @@ import type { KeySource } from './key-source.ts'
 import type { KeyStore, SyncReply } from './key-store.ts'
 import { withinTime } from '../../shared/async/within-time.ts'
 
-/** Milliseconds a key may go on being accepted after its revocation: one question per isolate and two seconds costs little. */
+/**
+ * Milliseconds a key may still be accepted after its revocation: one request per isolate every two seconds costs
+ * little.
+ */
 export const defaultMaxStaleMs = 2_000
 
-/** Milliseconds known keys are accepted while the authority is out of reach: longer than its moves and restarts take. */
+/** Milliseconds known keys are accepted while the authority is unreachable: longer than its moves and restarts take. */
 export const defaultGraceMs = 30_000
 
 /** Records one isolate remembers: a few megabytes of its 128. */
@@ -18,36 +21,36 @@ const maxRecords = 10_000
 /** Milliseconds the authority has to answer; it takes a network round trip and less than one of work. */
 const syncTimeoutMs = 2_000
 
-/** Milliseconds between attempts to reach an authority that is gone, as long as answers go on without it. */
+/** Milliseconds between attempts to reach an unreachable authority, as long as requests can be answered without it. */
 const retryPauseMs = 500
 
 interface SyncOptions {
-  /** Milliseconds a key may go on being accepted after it was revoked elsewhere; 0 asks on each request. */
+  /** Milliseconds a key may still be accepted after it was revoked elsewhere; 0 asks on each request. */
   readonly maxStaleMs: number
-  /** Milliseconds known keys are accepted while the authority is out of reach. Not with `maxStaleMs` 0. */
+  /** Milliseconds known keys are accepted while the authority is unreachable. Not with `maxStaleMs` 0. */
   readonly graceMs: number
-  /** Milliseconds, on a clock that does not run ahead of the asking of a question. */
+  /** Milliseconds, on a clock that does not run ahead of the time a request is sent. */
   readonly now: () => number
   /** Looks for a copy of a record nearby. */
   readonly readCopy: ReadCopy
 }
 
 /**
- * What one isolate knows of the keys, kept true by asking the authority what changed. A request that finds the
- * knowledge too old asks and waits itself: refreshing in the background would promise nothing in an idle isolate,
- * and a Worker must not wait for what another request asked.
+ * One isolate's knowledge of the keys, kept up to date by asking the authority what changed. A request that finds
+ * this knowledge too old asks and waits itself: refreshing in the background would guarantee nothing in an idle
+ * isolate, and a Worker must not wait for what another request asked.
  *
- * A record it does not hold is looked for among the copies first, as long as its knowledge of changes is young enough
- * to tell whether a copy is still true. So no promise depends on the copies: they spare questions, and nothing else.
+ * A record that is not known here is first looked for among the copies, as long as the knowledge of changes is recent
+ * enough to tell whether a copy is still current. So no guarantee depends on the copies; they only save requests.
  */
 export class SyncedKeySource implements KeySource {
   readonly #store: Pick<KeyStore, 'sync'>
   readonly #options: SyncOptions
-  /** undefined: no such key. */
+  /** undefined: there is no such key. */
   readonly #records = new Map<string, KeyRecord | undefined>()
   readonly #changes = new ChangeWindow()
   #checkSecret: string | undefined
-  /** When the question was asked whose answer is the latest. What is known is at least that young. */
+  /** When the request with the latest answer was sent. The knowledge is at least that recent. */
   #askedAt = -Infinity
   #retryAt = -Infinity
 
@@ -71,7 +74,7 @@ export class SyncedKeySource implements KeySource {
     try {
       return (await this.#ask(id, looksNearby)).record
     } catch (error) {
-      // Time has passed, and another request may have had better luck.
+      // Time has passed, and another request may have been luckier.
       const known = await this.#known(id, () => this.#mayGoOn())
       if (known !== undefined) return known.record
       throw error
@@ -83,26 +86,26 @@ export class SyncedKeySource implements KeySource {
     this.#records.delete(id)
   }
 
-  /** What is known here or nearby. @param isYoung whether knowledge of changes is young enough, now */
+  /** What is known here or nearby. @param isYoung whether the knowledge of changes is recent enough, now */
   async #known(id: string, isYoung: () => boolean): Promise<Known | undefined> {
     if (!isYoung()) return undefined
     if (this.#records.has(id)) return { record: this.#records.get(id) }
     if (this.#checkSecret === undefined) return undefined
     const copy = await this.#options.readCopy(id, this.#checkSecret)
-    // Meanwhile time has passed, and more may have become known.
+    // Time has passed in the meantime, and more may have become known.
     if (copy === undefined || !isYoung()) return undefined
     if (!this.#changes.isCurrent(id, copy.asOf)) return undefined
     this.#remember(id, copy.record)
     return copy
   }
 
-  /** Whether knowledge is young enough, or the authority out of reach and not to be bothered again yet. */
+  /** Whether the knowledge is recent enough, or the authority is unreachable and should not be asked again yet. */
   #needsNoAnswer(): boolean {
     if (this.#age() < this.#options.maxStaleMs) return true
     return this.#mayGoOn() && this.#options.now() < this.#retryAt
   }
 
-  /** Milliseconds. A clock that was set back makes what is known infinitely old. */
+  /** Milliseconds. If the clock was set back, the knowledge counts as infinitely old. */
   #age(): number {
     const age = this.#options.now() - this.#askedAt
     return age < 0 ? Infinity : age
@@ -146,6 +149,6 @@ export class SyncedKeySource implements KeySource {
 }
 
 interface Known {
-  /** undefined: no such key. */
+  /** undefined: there is no such key. */
   readonly record: KeyRecord | undefined
 }

@@ -1,9 +1,11 @@
 import ipaddr from 'ipaddr.js'
 
-/** Addresses counted in one window; more than that many at once are nobody's flood, and their memory would be. */
+/**
+ * Addresses counted in one window: no flood comes from more than this, and counting them would take too much memory.
+ */
 const maxAddresses = 100_000
 
-/** Groups of an IPv6 address that stand for one customer: networks hand out 64 bits of it at least. */
+/** Groups of an IPv6 address that identify one customer: networks assign at least 64 bits. */
 const networkGroups = 4
 
 /** Counts by client address, in memory: coarse, and far cheaper than what it guards. */
@@ -19,7 +21,7 @@ export class AddressWindow {
     this.#windowMs = windowMs
   }
 
-  /** @param nowMs on a clock that never jumps */
+  /** @param nowMs on a monotonic clock */
   admit(address: string, nowMs: number): boolean {
     if (nowMs - this.#startedAt >= this.#windowMs) {
       this.#counts.clear()
@@ -49,7 +51,7 @@ export function networkOf(address: string): string {
     .join(':')}::`
 }
 
-/** True for this machine itself: its operator, or a reverse proxy that has guards of its own. */
+/** True for this machine itself: its operator, or a reverse proxy with guards of its own. */
 export function isLoopback(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
 }

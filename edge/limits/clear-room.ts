@@ -1,11 +1,13 @@
 import { type Grant, type LimitName } from './meter.ts'
 
-/** Part of a limit that is left when its room is clear: more than others can use up while one settlement is on its way. */
+/**
+ * Fraction of a limit that must be left for its room to be clear: more than others can use up during one settlement.
+ */
 const clearPart = 0.5
 
 /**
- * Calls for which there must be room besides before one may be settled after its answer: a client that has read answers may
- * begin as many at once through other isolates, which still find reserved what those calls give back.
+ * Further calls there must be room for before a call may be settled after its answer: a client that has read answers
+ * may begin as many at once through other isolates, where the room those calls give back still counts as reserved.
  */
 const clearCalls = 256
 

@@ -21,13 +21,13 @@ export interface Counts {
   readonly imagesToday: number
 }
 
-/** Milliseconds after which to try again when all depends on when other calls end, which nobody knows. */
+/** Milliseconds to wait when everything depends on when other calls end, which is unknown. */
 const guessedWaitMs = 1_000
 
-/** What a granted call takes. */
+/** What a granted call reserves. */
 type Taken = Amounts & { readonly requests: 1 }
 
-/** One limit, and all there is to know about it. */
+/** One limit and its state. */
 interface Gauge {
   readonly name: LimitName
   readonly of: keyof Taken
@@ -35,14 +35,14 @@ interface Gauge {
   readonly used: number
   /** Milliseconds until `amount` of what is used is free again. */
   readonly wait: (amount: number) => number
-  /** Milliseconds until the limit is whole again, once the call is in or kept out. */
+  /** Milliseconds until the limit is whole again, after the call was admitted or refused. */
   readonly reset: (granted: boolean) => number | undefined
 }
 
 /**
- * Whether a call fits into all limits of its key. It fits when the least it needs is left; it then sets aside the most
- * it can use, or all that is left where that is less. So calls together never pass a limit, however many run in
- * parallel, except for what one uses beyond what was left for it.
+ * Whether a call fits into all limits of its key. It fits if the least it needs is left; it then reserves the most it
+ * can use, or all that is left if that is less. So calls together never exceed a limit, however many run in parallel,
+ * except by what one uses beyond what was left for it.
  */
 export function decide(limits: KeyLimits, counts: Counts, demand: Demand, nowMs: number): Decision {
   const gauges = gaugesOf(limits, counts, nowMs)

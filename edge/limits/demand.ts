@@ -5,19 +5,19 @@ import { maxImages } from '../../shared/api/limits.ts'
 import type { Demand } from './meter.ts'
 
 /**
- * Tokens set aside for an answer whose request states no `max_tokens`, or is not read here. A key with a limit of tokens
- * gets no more for it, whatever the backend would give.
+ * Tokens reserved for an answer whose request states no `max_tokens`, or is not read here. A key with a token limit
+ * gets no more for it, whatever the backend would allow.
  */
 const assumedMaxTokens = 4_000
 
-/** Tokens of the largest image the model takes. */
+/** Tokens of the largest image that the model takes. */
 const maxTokensPerImage = 1_024
 
-/** Tokens the chat template puts around the texts. */
+/** Tokens the chat template adds around the texts. */
 const templateTokens = 64
 const templateTokensPerMessage = 8
 
-/** What a request needs whose fields are known. A token of the tokenizer's is at least one byte of text. */
+/** The demand of a request whose fields are known. Every token of the tokenizer is at least one byte of text. */
 export function knownDemand(fields: GenerateFields, images: number): Demand {
   const textBytes = byteLength(fields.prompt) + byteLength(fields.system_prompt ?? '')
   const answers = fields.n * (fields.max_tokens ?? assumedMaxTokens)
@@ -25,7 +25,7 @@ export function knownDemand(fields: GenerateFields, images: number): Demand {
   return { tokens: { least: 1, most }, images: { least: images, most: images } }
 }
 
-/** What an upload may need, which passes through unread: as many images as are allowed. */
+/** The demand of an upload, which passes through unread: the most images allowed. */
 export const uploadDemand: Demand = {
   tokens: { least: 1, most: maxImages * maxTokensPerImage + templateTokens + assumedMaxTokens },
   images: { least: 1, most: maxImages },

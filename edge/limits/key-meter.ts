@@ -14,9 +14,9 @@ import { lastSecondOutside, secondOf } from './sliding-window.ts'
 import { utcDayOf } from './utc-day.ts'
 
 /**
- * What keys have running (`calls`), have used in the last minute (`seconds`) and on each day (`days`).
- * A call with `expired_ms` was given up as crashed at that time and stands in `days` as an error; should it be settled
- * after all, within a day, that is put right.
+ * What each key has running (`calls`), and has used in the last minute (`seconds`) and on each day (`days`). A call
+ * with `expired_ms` was considered crashed at that time and counts as an error in `days`; if it is settled after all,
+ * within a day, that is corrected.
  */
 const schema = [
   `CREATE TABLE IF NOT EXISTS calls (
@@ -31,31 +31,32 @@ const schema = [
     PRIMARY KEY (key_id, day)) WITHOUT ROWID`,
 ]
 
-/** Milliseconds an expired call is remembered, in case its settlement is only late. */
+/** Milliseconds an expired call is remembered, in case its settlement is merely late. */
 const lateMs = dayMs
 
-/** Keys whose last tidying is remembered: one needs some 100 bytes. */
+/** Keys whose last tidying is remembered: each takes about 100 bytes. */
 const maxTidiedKeys = 10_000
 
 /**
- * Counts calls, exactly: every method is one transaction, and the same calls in the same order give the same counts.
- * Time is what the caller says. A clock that was set back does not lock a key out: what lies in the future counts as
- * of now. One that jumps ahead lets the window and running calls expire early; their settlements still count.
+ * Counts calls exactly: every method is one transaction, and the same calls in the same order give the same counts.
+ * Time is what the caller states. A clock that was set back does not lock a key out, because times in the future
+ * count as now. A clock that jumps ahead lets the window and running calls expire early; their settlements still
+ * count.
  */
 export class KeyMeter {
   readonly #sql: Sql
   readonly #owner: string
-  /** When each key was last tidied up, milliseconds since 1970. */
+  /** When each key was last tidied, milliseconds since 1970. */
   readonly #tidiedMs = new Map<string, number>()
 
-  /** @param owner names this process among those that share the database */
+  /** @param owner identifies this process among those that share the database */
   constructor(sql: Sql, owner = '') {
     this.#sql = sql
     this.#owner = owner
     for (const statement of schema) sql.all(statement)
   }
 
-  /** Judges a call by its key's limits and, when it is granted, reserves what it may use. */
+  /** Judges a call by its key's limits and, if it is granted, reserves what it may use. */
   reserve(
     keyId: string,
     { callId, limits, demand, leaseMs }: ReserveRequest,
@@ -88,7 +89,7 @@ export class KeyMeter {
     return made
   }
 
-  /** Replaces a reservation by what was really used. A call that is not known, or was settled before, changes nothing. */
+  /** Replaces a reservation by what was actually used. An unknown call, or one settled before, changes nothing. */
   settle(keyId: string, settlement: Settlement): void {
     this.#sql.transaction(() => {
       const [call] = this.#sql.all<{ day: string; admitted_ms: number; expired_ms: number | null }>(
@@ -119,7 +120,7 @@ export class KeyMeter {
       .map(({ ms, ...day }) => ({ ...day, seconds: ms / 1_000 }))
   }
 
-  /** Gives up the running calls of all keys whose process is gone. */
+  /** Gives up the running calls of processes that are gone, for all keys. */
   abandonCalls(isGone: (owner: string) => boolean, nowMs: number): void {
     this.#sql.transaction(() => {
       const query = 'SELECT DISTINCT owner FROM calls WHERE expired_ms IS NULL'
@@ -175,7 +176,7 @@ export class KeyMeter {
     }
   }
 
-  /** Within one second there is next to nothing to tidy up, and looking for it is half the work of a reservation. */
+  /** Within one second there is next to nothing to tidy, and looking for it is half the work of a reservation. */
   #isTidy(keyId: string, nowMs: number): boolean {
     const last = this.#tidiedMs.get(keyId)
     return last !== undefined && nowMs >= last && secondOf(nowMs) === secondOf(last)
@@ -254,7 +255,7 @@ const addToDay = `INSERT INTO days (key_id, day, ${ledgerColumns.join(', ')})
   VALUES (?, ?, ${ledgerColumns.map(() => '?').join(', ')})
   ON CONFLICT DO UPDATE SET ${ledgerColumns.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`
 
-/** Enough to judge by where nothing is limited. */
+/** Enough to judge by when nothing is limited. */
 const nothingCounted: Counts = {
   requests: [],
   tokens: [],
@@ -263,7 +264,7 @@ const nothingCounted: Counts = {
   imagesToday: 0,
 }
 
-/** A call whose end nobody heard of. */
+/** A call whose end was never reported. */
 const lostCall = { requests: 1, errors: 1 } as const
 
 function hasWindow(limits: KeyLimits): boolean {

@@ -8,7 +8,7 @@ import {
   unitOf,
 } from './meter.ts'
 
-/** How each limit is called: in header names, and in words. */
+/** The name of each limit, in headers and in words. */
 const spelling: Record<LimitName, { readonly header: string; readonly words: string }> = {
   requestsPerMinute: { header: 'requests', words: 'requests per minute' },
   concurrentRequests: { header: 'concurrent', words: 'concurrent requests' },
@@ -18,8 +18,8 @@ const spelling: Record<LimitName, { readonly header: string; readonly words: str
 }
 
 /**
- * Where a key stands once a call's reservation is replaced by what the call used. The call itself still counts among the
- * requests, and what others did meanwhile is not known here.
+ * The state of a key's limits once a call's reservation is replaced by its usage. The call itself still counts among
+ * the requests, and what others did in the meantime is not known here.
  * @param ms since the reservation
  */
 export function standingsAfter(
@@ -39,7 +39,14 @@ export function standingsAfter(
   })
 }
 
-/** Where a key stands, as headers: units, and seconds rounded up. */
+/** Every header that `limitHeaders` may set. */
+export const limitHeaderNames: readonly string[] = Object.values(spelling).flatMap(({ header }) =>
+  ['limit', 'remaining', ...(header === spelling.concurrentRequests.header ? [] : ['reset'])].map(
+    (part) => `x-ratelimit-${part}-${header}`,
+  ),
+)
+
+/** The state of a key's limits as headers: units, and seconds rounded up. */
 export function limitHeaders(standings: readonly Standing[]): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {}
   for (const { name, limit, remaining, resetMs } of standings) {

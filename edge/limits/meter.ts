@@ -3,7 +3,7 @@ import type { DayUsage } from '../../shared/api/usage.ts'
 import type { KeyLimits } from '../keys/key-record.ts'
 import type { UtcDay } from './utc-day.ts'
 
-/** What a call may use, known before it runs: what it needs at least, and what it can use at most. */
+/** What a call may use, known before it runs: the least it needs, and the most it can use. */
 interface Bounds {
   readonly least: number
   readonly most: number
@@ -16,7 +16,7 @@ export interface Demand {
 
 export type LimitName = keyof KeyLimits
 
-/** What each limit counts. */
+/** The unit of each limit. */
 export const unitOf = {
   requestsPerMinute: 'requests',
   concurrentRequests: 'requests',
@@ -25,19 +25,19 @@ export const unitOf = {
   imagesPerDay: 'images',
 } as const satisfies Record<LimitName, string>
 
-/** What a call sets aside, or has used. */
+/** What a call reserves or has used. */
 export interface Amounts {
   readonly tokens: number
   readonly images: number
 }
 
-/** Where a key stands with one of its limits, the call just judged included. */
+/** The state of one limit of a key, including the call just judged. */
 export interface Standing {
   readonly name: LimitName
   readonly limit: number
-  /** What running calls have reserved counts as used. */
+  /** Reservations of running calls count as used. */
   readonly remaining: number
-  /** Milliseconds until all of it is there again; undefined where nobody can know. */
+  /** Milliseconds until the limit is whole again; undefined when unknowable. */
   readonly resetMs: number | undefined
 }
 
@@ -45,7 +45,7 @@ export interface Refusal {
   readonly name: LimitName
   readonly limit: number
   readonly used: number
-  /** What the call needs at least. */
+  /** The least that the call needs. */
   readonly needed: number
   /** Milliseconds after which the limit has room even if no running call gives anything back; undefined: never. */
   readonly waitMs: number | undefined
@@ -70,13 +70,13 @@ export interface ReserveRequest {
   readonly callId: string
   readonly limits: KeyLimits
   readonly demand: Demand
-  /** Milliseconds after which the call must be over, and whoever made it has crashed if it is not settled. */
+  /** Milliseconds after which the call must be over; if it is not settled by then, its owner has crashed. */
   readonly leaseMs: number
 }
 
 /**
- * How a call ended. `answered`: whole, with its usage. `failed`: with an error, ours or the client's. `cancelled`: the
- * client left. Of the last two, `usage` is what the model had done when last heard of.
+ * How a call ended. `answered`: completely, with its usage. `failed`: with an error, ours or the client's.
+ * `cancelled`: the client left. For the last two, `usage` is the latest reported by the model.
  */
 export interface Settlement {
   readonly callId: string
@@ -87,21 +87,21 @@ export interface Settlement {
   readonly ms: number
 }
 
-/** Of a call, as limits count them: image tokens are among the prompt's. */
+/** The tokens of a call as limits count them: image tokens are part of the prompt's. */
 export function tokensOf(usage: Usage | undefined): number {
   return usage === undefined ? 0 : usage.prompt_tokens + usage.completion_tokens
 }
 
 export interface DayRange {
   readonly from: UtcDay
-  /** Included. */
+  /** Included in the range. */
   readonly to: UtcDay
 }
 
-/** Counts what keys use, and says when it is too much. Each method is one transaction. */
+/** Counts what keys use, and decides when it is too much. Each method is one transaction. */
 export interface Meter {
   reserve(keyId: string, request: ReserveRequest): Promise<Decision>
-  /** Gives back what was reserved and writes down what was used. Only the first settlement of a call counts. */
+  /** Gives back what was reserved and records what was used. Only the first settlement of a call counts. */
   settle(keyId: string, settlement: Settlement): Promise<void>
   /** Days with at least one call, oldest first. */
   usage(keyId: string, range: DayRange): Promise<DayUsage[]>

@@ -14,19 +14,19 @@ import {
   unitOf,
 } from './meter.ts'
 
-/** Milliseconds beyond its deadline before a call that was not settled counts as crashed. */
+/** Milliseconds beyond its deadline after which an unsettled call counts as crashed. */
 const leaseGraceMs = 30_000
 
-/** Milliseconds before each further attempt to settle; a settlement that gets through twice counts once. */
+/** Milliseconds before each further attempt to settle; a settlement that arrives twice counts once. */
 const retryMs = [100, 1_000]
 
-/** The most a call may use: only of what its key has a limit for. */
+/** The most a call may use, where its key has a limit. */
 export type Granted = Partial<Amounts>
 
 interface Admission {
-  /** Where the key stands with its limits, the call included. */
+  /** The state of the key's limits, including the call. */
   readonly standings: readonly Standing[]
-  /** Why the call must not run; undefined when it may. */
+  /** The error if the call must not run; undefined when it may. */
   readonly refusal: ServiceError | undefined
 }
 
@@ -38,8 +38,8 @@ interface ReservationParts {
 }
 
 /**
- * What one call of a key sets aside, until it is settled. A key with limits waits for both; one without waits for neither,
- * and is only counted.
+ * What one call of a key reserves until it is settled. A call of a key with limits waits for both steps; without
+ * limits it waits for neither and is only counted.
  */
 export class Reservation {
   readonly #parts: ReservationParts
@@ -54,7 +54,7 @@ export class Reservation {
     this.#isLimited = Object.keys(parts.key.limits).length > 0
   }
 
-  /** @throws {ServiceError} `limits_unavailable` when a key with limits cannot be judged */
+  /** @throws {ServiceError} `limits_unavailable` when the limits of a key cannot be checked */
   async admit(demand: Demand): Promise<Admission> {
     const { meter, key, deadlineMs } = this.#parts
     this.#reserved = meter.reserve(key.id, {
@@ -93,13 +93,13 @@ export class Reservation {
     return this.#grant !== undefined && !hasClearRoom(this.#grant)
   }
 
-  /** Where the key stands once this is settled. */
+  /** The state of the key's limits once this is settled. */
   standingsAfter({ usage, images, ms }: Settled): readonly Standing[] {
     if (this.#grant === undefined) return []
     return standingsAfter(this.#grant, { tokens: tokensOf(usage), images }, ms)
   }
 
-  /** Replaces what was set aside by what was used. @throws when it could not be written down, after some attempts */
+  /** Replaces the reservation by what was used. @throws when it could not be recorded after several attempts */
   async settle(settled: Settled): Promise<void> {
     const { meter, key } = this.#parts
     await this.#reserved

@@ -1,7 +1,7 @@
 /**
- * A minute that slides with the clock. What happened is kept per whole second, so a window costs at most 61 small rows
- * however busy a key is. A second leaves the window once even its last moment is a minute old: never more than the
- * limit in any 60 seconds, and what was used is free again after 60 to 61.
+ * A minute that slides with the clock. Counts are kept per whole second, so a window takes at most 61 small rows
+ * however busy a key is. A second leaves the window once even its last moment is a minute old: there is never more
+ * than the limit in any 60 seconds, and what was used is free again after 60 to 61.
  */
 const windowSeconds = 60
 
@@ -23,7 +23,7 @@ export function lastSecondOutside(nowMs: number): number {
   return secondOf(nowMs) - windowSeconds - 1
 }
 
-/** Milliseconds until what is counted at `second` has left the window. */
+/** Milliseconds until the count of `second` has left the window. */
 export function msUntilGone(second: number, nowMs: number): number {
   return (second + windowSeconds + 1) * msPerSecond - nowMs
 }

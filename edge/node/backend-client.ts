@@ -11,25 +11,25 @@ const connectTimeoutMs = 3_000
 /** Milliseconds without a byte inside an answer; streams carry a heartbeat every 10 s. */
 const bodyTimeoutMs = 60_000
 
-/** Calls backends with the edge's certificate and believes only certificates of the given CA. */
+/** Calls backends with the edge's certificate and trusts only certificates of the given CA. */
 export class BackendClient {
   #agent: Agent
   readonly #maxConnections: number
 
-  /** @param maxConnections to each backend; requests beyond wait for a free one */
+  /** @param maxConnections to each backend; further requests wait for a free one */
   constructor(identity: TlsIdentity, maxConnections: number) {
     this.#maxConnections = maxConnections
     this.#agent = createAgent(identity, maxConnections)
   }
 
-  /** New connections use the new certificate; what runs over old ones is finished there. */
+  /** New connections use the new certificate; requests on old ones finish there. */
   renew(identity: TlsIdentity): void {
     const old = this.#agent
     this.#agent = createAgent(identity, this.#maxConnections)
     old.close().catch(() => undefined)
   }
 
-  /** @param url of the backend, of which only the origin counts */
+  /** @param url of the backend, of which only the origin is used */
   target(url: string): BackendTarget {
     const { origin } = new URL(url)
     return {
@@ -64,13 +64,13 @@ function createAgent({ ca, cert, key }: TlsIdentity, connections: number): Agent
         if (error === null) callback(null, socket)
         else callback(new NotConnectedError('No connection', { cause: error }), null)
       }),
-    // A whole answer's headers come after the last token; the request's deadline limits that.
+    // A complete answer's headers come after its last token; the request's deadline limits that.
     headersTimeout: 0,
     bodyTimeout: bodyTimeoutMs,
   })
 }
 
-/** Without the web's Response and Headers, which take longer to make than all the rest. */
+/** Avoids the web's Response and Headers, which take longer to make than everything else. */
 function answerOf({ statusCode, headers, body }: Dispatcher.ResponseData): BackendAnswer {
   let stream: ReadableStream<Uint8Array> | undefined
   return {

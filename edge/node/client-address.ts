@@ -3,7 +3,7 @@ import * as z from 'zod'
 
 type Range = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
 
-/** Proxies whose `X-Forwarded-For` is believed. */
+/** Proxies whose `X-Forwarded-For` is trusted. */
 export type ProxyRanges = readonly Range[]
 
 /** Addresses and networks (`10.0.0.0/8`), separated by commas. */
@@ -17,9 +17,9 @@ export const proxiesSetting = z
   })
 
 /**
- * Where a request comes from: the address at the other end of the connection, or, if that is a trusted proxy, what it
- * forwards for. Every proxy adds its peer at the right, so the list is read from there, and only as far as the proxies in
- * it are trusted too: what stands further left, anybody can have written.
+ * Where a request comes from: the address at the other end of the connection, or, if that is a trusted proxy, the
+ * address it forwards for. Every proxy appends its peer on the right, so the list is read from there, and only as
+ * long as the proxies in it are trusted: anything further left may be forged.
  * @param peer address at the other end of the connection
  * @param forwardedFor the header `X-Forwarded-For`
  */
@@ -56,9 +56,9 @@ function isTrusted(address: string, trusted: ProxyRanges): boolean {
   )
 }
 
-/** One spelling for one address; undefined for what is none. */
+/** One spelling per address; undefined if it is not an address. */
 function normal(text: string): string | undefined {
-  // Numbers and shortened forms are addresses to some, but no proxy writes them.
+  // Some programs accept numbers and shortened forms as addresses, but no proxy writes them.
   const isUsual = text.includes(':') || /^\d+\.\d+\.\d+\.\d+$/.test(text)
   return isUsual && ipaddr.isValid(text) ? ipaddr.process(text).toString() : undefined
 }

@@ -13,13 +13,13 @@ import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { proxiesSetting } from './client-address.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
-/** Requests one client address may send in ten seconds: far more than anybody means to. */
+/** Requests one client address may send in ten seconds: far more than any regular client sends. */
 const defaultAddressLimit = 1_000
 
 /** MiB: sixteen of the largest bodies with an `Idempotency-Key`, with their copies. */
 const defaultMemoryMb = 512
 
-/** MiB: two of the largest requests, since one key has half of it. */
+/** MiB: two of the largest requests, since one key may use half of it. */
 const leastMemoryMb = (2 * largestHeldBytes) / 2 ** 20
 
 const edgeSettings = z.object({
@@ -60,7 +60,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   stickyByContent: settings.BACKEND_AFFINITY === 'content' && (settings.BACKENDS ?? []).length > 1,
   revocation: {
     cutsStreams: settings.REVOCATION_CUTS_STREAMS,
-    /** For the Worker; on Node a revocation counts at once. */
+    /** For the Worker; on Node a revocation is effective at once. */
     maxStaleMs: settings.REVOCATION_MAX_STALE_MS,
     graceMs: settings.REVOCATION_GRACE_MS,
   },

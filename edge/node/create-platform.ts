@@ -22,11 +22,14 @@ export interface NodeParts {
   readonly config: EdgeConfig
   readonly client: BackendClient
   readonly running: RunningCalls
+  /** Whether the client certificate, and one of the authorities, is valid now. */
+  readonly certificateIsValid: () => boolean
   readonly log: (line: LogLine) => void
 }
 
 /** What the app needs, on Node: stores in SQLite files, a client with a certificate, one process. */
-export function createPlatform({ config, client, running, log }: NodeParts): Platform {
+export function createPlatform(parts: NodeParts): Platform {
+  const { config, client, running, certificateIsValid, log } = parts
   const now = () => performance.now()
   const wallClock = () => Date.now()
   const { keyStore, keyMeter, answers } = openStores(config.stateDir, wallClock)
@@ -49,6 +52,7 @@ export function createPlatform({ config, client, running, log }: NodeParts): Pla
     }),
     keyStore,
     revocationCutsStreams: config.revocation.cutsStreams,
+    certificateIsValid,
     meter: localMeter(keyMeter, wallClock),
     async admitAddress(c) {
       const { address } = c.var.call

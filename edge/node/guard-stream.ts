@@ -6,7 +6,7 @@ import { endOfLastEvent, type StreamRelay } from '../calls/stream-relay.ts'
 /** Bytes an unfinished event may have; no event of ours comes near it. */
 const maxEventBytes = 4 * 1024 * 1024
 
-/** Chunk by chunk, at its reader's pace, and never with a torn event. */
+/** Relays chunk by chunk, at the reader's pace, and never a torn event. */
 export const guardStream: StreamRelay = (
   source,
   { signal, stopping, idleMs, lastWords, onEnd },
@@ -30,7 +30,7 @@ export const guardStream: StreamRelay = (
     return how
   }
   const leave = () => void end('left')
-  // Cancelling also ends the read that is waiting.
+  // Cancelling also ends the pending read.
   const idle = startIdleTimer(idleMs, () => void end('broken'))
   if (signal.aborted) leave()
   else signal.addEventListener('abort', leave, { once: true })
@@ -65,7 +65,7 @@ export const guardStream: StreamRelay = (
   )
 }
 
-/** Keeps back the part of an event whose end has not come yet. */
+/** Holds back the part of an event whose end has not arrived yet. */
 class UnfinishedEvent {
   #start: Uint8Array | undefined
 
@@ -73,7 +73,7 @@ class UnfinishedEvent {
     return this.#start === undefined
   }
 
-  /** @returns all whole events so far, or undefined when there are none */
+  /** @returns all complete events so far, or undefined when there are none */
   push(chunk: Uint8Array): Uint8Array | undefined {
     const bytes = this.#start === undefined ? chunk : joinChunks([this.#start, chunk])
     const end = bytes.length > maxEventBytes ? bytes.length : endOfLastEvent(bytes)
@@ -87,7 +87,10 @@ interface IdleTimer {
   stop(): void
 }
 
-/** One timer for a whole stream: it is not started anew with each chunk, but looks, when due, whether it was quiet. */
+/**
+ * One timer for a whole stream: instead of being restarted with each chunk, it checks when due whether the stream was
+ * quiet.
+ */
 function startIdleTimer(idleMs: number, onIdle: () => void): IdleTimer {
   let quiet = true
   let timer: ReturnType<typeof setTimeout>

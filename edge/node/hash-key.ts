@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** As `hashKey` of every platform does, but at once: its work is done sooner than another thread is awake. */
+/** The same as `hashKey`, but synchronous: hashing is faster than waking another thread. */
 export function hashKeyNow(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }

@@ -15,7 +15,7 @@ import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 
-/** Milliseconds in which the headers of a request must have come: no client needs long for them. */
+/** Milliseconds within which a request's headers must arrive: no client needs long for them. */
 const headersTimeoutMs = 10_000
 
 interface App {
@@ -23,8 +23,8 @@ interface App {
 }
 
 /**
- * An HTTP server of the app, with no answer but the app's and those in its form: also to a Host header or a target that
- * makes no URL, which the app never sees.
+ * An HTTP server for the app that gives no answers except the app's and those in the same form, even for a Host
+ * header or a target that does not form a URL, which never reaches the app.
  */
 export function createHttpServer(
   { fetch }: App,
@@ -46,15 +46,15 @@ export function createHttpServer(
   const settings = { headersTimeout: headersTimeoutMs, ...others, requireHostHeader: false }
   const server = createServer(settings, listener)
   if (maxConnections !== undefined) server.maxConnections = maxConnections
-  // Who expects what is unknown here gets an answer nevertheless, as RFC 9110 allows.
+  // An unknown expectation is answered normally, as RFC 9110 allows.
   server.on('checkExpectation', listener)
   answerMalformed(server, log)
   return server
 }
 
 /**
- * Answers what Node's HTTP parser refuses, and what did not arrive in time, in the form of all other errors. The app
- * never sees such requests.
+ * Answers what Node's HTTP parser rejects, and what did not arrive in time, in the form of all other errors. Such
+ * requests never reach the app.
  */
 function answerMalformed(server: Server, log: (line: LogLine) => void): void {
   const latest = new WeakMap<Duplex, Exchange>()
@@ -62,7 +62,7 @@ function answerMalformed(server: Server, log: (line: LogLine) => void): void {
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
     const { incoming, outgoing } = latest.get(socket) ?? {}
     const hasBegun = outgoing?.headersSent === true
-    // In the middle of an answer another one would only be taken for its rest.
+    // In the middle of an answer, a second one would be taken for its rest.
     const midAnswer = hasBegun && !outgoing.writableEnded
     if (cause.code === 'ECONNRESET' || !socket.writable || midAnswer) return void socket.destroy()
     // The rest of a body whose request was answered early.
@@ -79,7 +79,7 @@ interface Exchange {
   readonly outgoing: ServerResponse
 }
 
-/** Proxies and servers may each believe another one of them (RFC 9112, section 3.2). */
+/** Proxies and servers may each trust a different one of them (RFC 9112, section 3.2). */
 function namesSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 /**
- * Marks this process as running for all others on the same state folder, by a lock on a file that the system lets go of
- * when the process ends, however that happens. An id of the operating system would not do: containers that share a folder
- * do not share those, and they are used again.
+ * Marks this process as running, visible to all others on the same state folder, by a lock on a file. The system
+ * releases the lock when the process ends, however that happens. Process ids would not do: containers that share a
+ * folder do not share them, and they are reused.
  */
 export class ProcessMark {
   readonly id = crypto.randomUUID()
@@ -13,14 +13,14 @@ export class ProcessMark {
   /** Holds the lock. */
   readonly #file: DatabaseSync
 
-  /** @param folder made where missing */
+  /** @param folder created if missing */
   constructor(folder: string) {
     this.#folder = folder
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const unlocked = `${this.#pathOf(this.id)}.new`
     this.#file = new DatabaseSync(unlocked)
     this.#file.exec('BEGIN EXCLUSIVE')
-    // Under its name there is never a file without its lock.
+    // Under its final name the file is never without its lock.
     renameSync(unlocked, this.#pathOf(this.id))
   }
 
@@ -41,7 +41,7 @@ export class ProcessMark {
     return true
   }
 
-  /** Others take this process for gone from now on. */
+  /** From now on others consider this process gone. */
   remove(): void {
     this.#file.close()
     rmSync(this.#pathOf(this.id), { force: true })

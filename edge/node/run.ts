@@ -19,7 +19,7 @@ import { createPlatform, type NodeParts } from './create-platform.ts'
 import { createHttpServer } from './http-server.ts'
 import { RunningCalls } from './running-calls.ts'
 
-/** Milliseconds the last bytes of answers may take to be sent. */
+/** Milliseconds allowed for sending the last bytes of answers. */
 const lastBytesMs = 300
 
 async function start(): Promise<void> {
@@ -29,10 +29,17 @@ async function start(): Promise<void> {
   const logger = createLog(config.logLevel, sink)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
-  for (const slip of slips) logger.warn(slip, 'a variable that nobody reads')
-  const { client, lookForCertificates } = await openClient(config, logger, maxConnections)
+  for (const slip of slips) logger.warn(slip, 'a variable that nothing reads')
+  const { client, lookForCertificates, certificateIsValid } = await openClient(
+    config,
+    logger,
+    maxConnections,
+  )
   const running = new RunningCalls()
-  const server = openServer({ config, client, running, log: writer(logger) }, maxConnections)
+  const server = openServer(
+    { config, client, running, certificateIsValid, log: writer(logger) },
+    maxConnections,
+  )
   server.once('error', (error: NodeJS.ErrnoException) => {
     const taken = error.code === 'EADDRINUSE'
     stopWith(taken ? `Port ${config.port} on ${config.host} is already in use` : error.message)
@@ -43,7 +50,7 @@ async function start(): Promise<void> {
     await close(server)
     await exitAfter(sink, 0)
   }
-  // The first signal lets what runs end; the second ends all at once.
+  // The first signal lets running requests finish; the second ends everything at once.
   const stop = () => void (running.begun ? exitAfter(sink, 1) : end())
   server.listen(config.port, config.host, () => {
     const { port } = server.address() as AddressInfo
@@ -71,7 +78,7 @@ function openServer(parts: NodeParts, maxConnections: number): Server {
   return createHttpServer({ fetch }, parts.log, { maxConnections })
 }
 
-/** The client of the backends, which follows its certificate files. */
+/** The client for the backends, which follows changes of its certificate files. */
 async function openClient(config: EdgeConfig, logger: Log, maxConnections: number) {
   const identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity, maxConnections)
@@ -86,10 +93,10 @@ async function openClient(config: EdgeConfig, logger: Log, maxConnections: numbe
     },
     onProblem: (error) => logger.error({ detail: String(error) }, 'client certificate not usable'),
   })
-  return { client, lookForCertificates: look }
+  return { client, lookForCertificates: look, certificateIsValid: () => expiry.isValid() }
 }
 
-/** Once the last bytes of all answers are sent, or nobody takes them. */
+/** Resolves once the last bytes of all answers are sent, or nobody takes them. */
 async function close(server: Server): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve))
   server.closeIdleConnections()

@@ -1,10 +1,10 @@
 import { settlesWithin } from '../../shared/async/within-time.ts'
 import type { Stopping } from '../calls/stopping.ts'
 
-/** Milliseconds that calls which were cut may take to say so and to write down what they used. */
+/** Milliseconds that cut calls get to report that and to record what they used. */
 const lastWordsMs = 1_000
 
-/** What this process has under way, and its orderly end. */
+/** The calls in progress in this process, and their orderly end. */
 export class RunningCalls implements Stopping {
   readonly #running = new Set<Promise<unknown>>()
   readonly #cut = new AbortController()
@@ -20,7 +20,7 @@ export class RunningCalls implements Stopping {
     return this.#cut.signal
   }
 
-  /** The process does not end before this has. */
+  /** The process does not end before this work has. */
   hold(work: Promise<unknown>): void {
     this.#running.add(work)
     const drop = () => this.#running.delete(work)
@@ -28,8 +28,8 @@ export class RunningCalls implements Stopping {
   }
 
   /**
-   * Turns new requests away and lets those under way end, for `drainMs` at most; what runs then is cut.
-   * @returns once nothing runs any more, or nothing can be waited for
+   * Refuses new requests and lets running ones finish, for at most `drainMs`; the rest is cut.
+   * @returns once nothing runs any more, or waiting has no point
    */
   async drain(drainMs: number): Promise<void> {
     this.#begun = true

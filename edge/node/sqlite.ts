@@ -12,15 +12,16 @@ export interface SqliteFile extends Sql {
 }
 
 /**
- * Opens the database `name`.db in `folder`, both made where missing and readable by their owner only. Several processes
- * may have it open: what one has written, the next statement of every other sees.
+ * Opens the database `name`.db in `folder`, creating both if missing, readable by their owner only. Several processes
+ * may have it open: what one has written, every later statement of the others sees.
  */
 export function openSqlite(folder: string, name: string): SqliteFile {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const path = join(folder, `${name}.db`)
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs })
   chmodSync(path, 0o600)
-  // Readers and the writer do not wait for each other; a crash of the machine may take the last commits, never the file.
+  // Readers and the writer do not wait for each other. A crash of the machine may lose the last commits but never the
+  // file.
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = NORMAL')
   return {
@@ -32,7 +33,7 @@ export function openSqlite(folder: string, name: string): SqliteFile {
 }
 
 function sqlOf(database: DatabaseSync): Sql {
-  // Preparing costs more than running. There are a few dozen queries, all literals of this program.
+  // Preparing costs more than running. There are a few dozen queries, all literals in this program.
   const statements = new Map<string, StatementSync>()
   const prepared = (query: string) => {
     if (!database.isOpen) throw new Error('The database is closed')

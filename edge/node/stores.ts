@@ -14,13 +14,13 @@ const contents = {
   answers: 'the answers kept for an Idempotency-Key',
 }
 
-/** SQLite's codes for a file that is damaged: SQLITE_CORRUPT, and SQLITE_NOTADB for one that is something else. */
+/** SQLite's codes for a damaged file: SQLITE_CORRUPT, and SQLITE_NOTADB for one that is something else. */
 const damaged: readonly unknown[] = [11, 26]
 
 /**
- * The stores of the edge on Node, in `stateDir`/edge. Other processes may use them at the same time; what ended ones have
- * left running is over.
- * @throws {ConfigError} naming the file that cannot be used, and what to do about it
+ * The stores of the edge on Node, in `stateDir`/edge. Other processes may use them at the same time; calls left
+ * behind by ended ones count as over.
+ * @throws {ConfigError} naming the unusable file, and what to do about it
  */
 export function openStores(stateDir: string, wallClock: () => number) {
   const folder = join(stateDir, 'edge')

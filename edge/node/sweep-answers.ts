@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AnswerRegister } from '../idempotency/answer-register.ts'
 
-/** Milliseconds between two looks for answers past their time. */
+/** Milliseconds between two searches for expired answers. */
 const everyMs = 60_000
 
-/** Removes kept answers when their time is over, at once and then every minute, a few in each turn of the event loop. */
+/** Removes expired answers, at once and then every minute, a few in each turn of the event loop. */
 export function sweepAnswers(
   answers: Pick<AnswerRegister, 'removeExpired'>,
   onProblem: (error: unknown) => void,
@@ -17,6 +17,6 @@ export function sweepAnswers(
     }
   }
   void sweep()
-  // Tidying keeps no process alive.
+  // This timer keeps no process alive.
   setInterval(() => void sweep(), everyMs).unref()
 }

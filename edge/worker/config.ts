@@ -75,14 +75,14 @@ export interface BadSetting {
   readonly reason: string
 }
 
-/** Variables that nobody reads but that look like one of ours. */
+/** Variables that nothing reads but that look like one of ours. */
 export function misspeltVariables(env: unknown): Misspelt[] {
   return misspelt(Object.keys(env as object), Object.keys(workerSettings.shape)).filter(
     ({ name }) => !/^BACKEND_\d+$/.test(name),
   )
 }
 
-/** Bindings and variables, checked. An empty variable counts as unset. */
+/** Validated bindings and variables. An empty variable counts as unset. */
 export function parseWorkerConfig(
   env: unknown,
 ): { readonly config: WorkerConfig } | { readonly badSettings: readonly BadSetting[] } {

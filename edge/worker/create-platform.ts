@@ -19,8 +19,8 @@ import { remoteMeter } from './remote-meter.ts'
 import type { RunningRequests } from './running-requests.ts'
 
 /**
- * Bytes of bodies that all requests may hold together: three quarters of an isolate's 128 MiB. One key may hold two thirds
- * of that, as much as the largest request takes.
+ * Bytes of bodies that all requests may hold together: three quarters of an isolate's 128 MiB. One key may hold two
+ * thirds of that, as much as the largest request takes.
  */
 const isolateMemoryBytes = 96 * 1024 * 1024
 
@@ -49,13 +49,15 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     keyStore,
     revocationCutsStreams: config.REVOCATION_CUTS_STREAMS,
     meter: remoteMeter(config.KEY_METER),
+    // It lives in the binding, which does not show it.
+    certificateIsValid: undefined,
     async admitAddress(c) {
       const { address } = c.var.call
       if (address === undefined) return true
       const { success } = await config.ADDRESS_GUARD.limit({ key: networkOf(address) })
       return success
     },
-    // Set by Cloudflare's network, and by nobody where the Worker runs elsewhere.
+    // Set by Cloudflare's network; absent where the Worker runs elsewhere.
     clientAddress: (c) => c.req.header('cf-connecting-ip'),
     webBody: pumpedStream,
     relay: relayNatively,

@@ -14,7 +14,7 @@ export { AnswerRegisterObject } from './objects/answer-register-object.ts'
 export { KeyAuthority } from './objects/key-authority.ts'
 export { KeyMeterObject } from './objects/key-meter-object.ts'
 
-/** Made by the first request of an isolate: bindings arrive with it and stay the same. */
+/** Created by the first request of an isolate: bindings arrive with it and stay the same. */
 let app: Hono<EdgeEnv> | undefined
 
 const running = new RunningRequests()
@@ -28,7 +28,7 @@ export default {
       app = createEdgeApp(createPlatform(parsed.config, running))
     }
     const answer = Promise.resolve(app.fetch(request, {}, context))
-    // A client that leaves must not keep what was reserved for it from being given back.
+    // When a client leaves, what was reserved for it must still be given back.
     context.waitUntil(answer)
     running.hold(answer)
     return answer
@@ -36,8 +36,8 @@ export default {
 }
 
 /**
- * Asked to let this isolate end, by what started a workerd on this machine; no deployment routes anything here.
- * `?ms=` says how long requests under way may take. Answers once nothing runs any more.
+ * Called by the launcher of a workerd on this machine to let this isolate end; no deployment routes anything here.
+ * `?ms=` says how long running requests may take. Answers once nothing runs any more.
  */
 export class Stop extends WorkerEntrypoint<{ readonly API_KEY: string }> {
   override async fetch(request: Request): Promise<Response> {
@@ -50,7 +50,7 @@ export class Stop extends WorkerEntrypoint<{ readonly API_KEY: string }> {
 
 function warnOfMisspelt(env: unknown): void {
   for (const { name, meant } of misspeltVariables(env)) {
-    writeWorkerLine({ level: 'warn', message: 'a variable that nobody reads', name, meant })
+    writeWorkerLine({ level: 'warn', message: 'a variable that nothing reads', name, meant })
   }
 }
 

@@ -3,19 +3,16 @@ import { AnswerTail } from '../calls/answer-tail.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
 import type { StreamRelay, StreamWatch } from '../calls/stream-relay.ts'
 
-/** Bytes passed on at once at most: some two hundred events. */
+/** The most bytes passed on at once: about two hundred events. */
 const pieceBytes = 16 * 1024
 
-/** Bytes of each piece that are kept: an answer's end stands in its last ones. */
-const tailBytes = 2_048
-
-/** Milliseconds what has come may take to be passed on, once nothing more will: a client that left takes nothing. */
+/** Milliseconds allowed for passing on what has arrived once nothing more will: a client that left takes nothing. */
 const lastWriteMs = 1_000
 
 /**
- * Events that come faster than JavaScript can be woken, which takes longer than all the rest of the edge does for one,
- * are passed on together: a second copy of the stream is read in large pieces, which makes workerd gather by itself what
- * comes, and what has gathered is sent in one piece. What is read ahead is an answer, and never large.
+ * Waking JavaScript takes longer than everything else the edge does for an event, so events that arrive faster are
+ * passed on together. A second copy of the stream is read in large pieces, which makes workerd collect by itself what
+ * arrives, and what has been collected is sent in one piece. Only an answer is read ahead, and never a large one.
  */
 export const relayNatively: StreamRelay = (source, watch) => {
   const { readable, writable } = new IdentityTransformStream()
@@ -23,7 +20,7 @@ export const relayNatively: StreamRelay = (source, watch) => {
   return readable
 }
 
-/** What has come, or been passed on. */
+/** What has arrived, or been passed on. */
 interface Progress {
   readonly tail: AnswerTail
   bytes: number
@@ -35,7 +32,7 @@ class Relay {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>
   readonly #watch: StreamWatch
   readonly #passed: Progress = { tail: new AnswerTail(), bytes: 0 }
-  /** All that came, once the backend has ended. */
+  /** Everything that arrived, once the backend has ended. */
   #whole: Progress | undefined
   readonly #stopping = new AbortController()
 
@@ -46,7 +43,8 @@ class Relay {
   ) {
     const [forClient, ahead] = source.tee()
     this.#reader = forClient.getReader({ mode: 'byob' })
-    // Piped, since a copy that is read in large pieces itself would hold the other one back until they are full.
+    // Piped, because if this copy were read in large pieces directly, it would hold the other one back until they are
+    // full.
     const gathered = new IdentityTransformStream()
     ahead.pipeTo(gathered.writable, { signal: this.#stopping.signal }).catch(() => undefined)
     this.#readerAhead = gathered.readable.getReader({ mode: 'byob' })
@@ -68,13 +66,13 @@ class Relay {
       await passed
       await this.#close(how)
     } catch {
-      // The client is gone: nobody is left to be told.
+      // The client is gone, so there is nobody left to inform.
     } finally {
       signal.removeEventListener('abort', leave)
     }
   }
 
-  /** A client that has left unnoticed takes nothing more; the end of the backend's work does not wait for it. */
+  /** A client that left unnoticed takes nothing more; the end of the backend's work does not wait for it. */
   async #ending(
     came: Promise<Progress | 'broken'>,
     passed: Promise<StreamEnd>,
@@ -87,7 +85,7 @@ class Relay {
     return { how, progress: this.#passed }
   }
 
-  /** Reads all that comes, and wakes JavaScript for large pieces only. */
+  /** Reads everything that arrives, and wakes JavaScript for large pieces only. */
   async #readAhead(): Promise<Progress | 'broken'> {
     const progress: Progress = { tail: new AnswerTail(), bytes: 0 }
     let buffer = new ArrayBuffer(pieceBytes)
@@ -110,7 +108,7 @@ class Relay {
   async #passOn(): Promise<StreamEnd> {
     let buffer = new ArrayBuffer(pieceBytes)
     while (this.#passed.bytes !== this.#whole?.bytes) {
-      // Lets workerd gather what is there, unless that is all already.
+      // Lets workerd collect what is there, unless that is everything already.
       if (this.#whole === undefined) await scheduler.wait(0)
       const piece = await this.#read(buffer)
       if (this.#watch.signal.aborted) return 'left'
@@ -141,7 +139,7 @@ class Relay {
     }
   }
 
-  /** Ends the call of the backend, and with it the reads that wait. */
+  /** Ends the call of the backend, and with it the pending reads. */
   #stop(): void {
     this.#stopping.abort()
     this.#reader.cancel().catch(() => undefined)
@@ -160,8 +158,8 @@ class Relay {
 }
 
 function keep(progress: Progress, piece: Uint8Array): void {
-  // Copied, since the buffer is used again.
-  progress.tail.push(piece.slice(-tailBytes))
+  // Copied, because the buffer is reused.
+  progress.tail.push(piece.slice())
   progress.bytes += piece.byteLength
 }
 

@@ -1,6 +1,6 @@
 import type { WebBody } from '../body/web-pieces.ts'
 
-/** Each piece is on its way before the next one is asked for, so that none has to be copied. */
+/** Each piece is sent before the next one is requested, so that none has to be copied. */
 export const pumpedStream: WebBody = (pieces, length) => {
   const { readable, writable } =
     length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length)
@@ -16,7 +16,7 @@ async function pump(
     for await (const piece of pieces) await writer.write(piece)
     await writer.close()
   } catch (error) {
-    // The reader is told, if there is one left.
+    // Informs the reader, if there still is one.
     writer.abort(error).catch(() => undefined)
   }
 }

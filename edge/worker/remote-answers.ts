@@ -5,7 +5,10 @@ export interface AnswerNamespace {
   getByName(name: string): IdempotencyStore
 }
 
-/** One object per API key, named after it. A new handle for each call: after a failure an old one stays broken. */
+/**
+ * One object per API key, named after it. Each call uses a new handle, because an old one stays broken after a
+ * failure.
+ */
 export function remoteAnswers(namespace: AnswerNamespace): IdempotencyStore {
   return {
     claim: (claim) => namespace.getByName(claim.scope).claim(claim),

@@ -5,7 +5,10 @@ export interface KeyNamespace {
   getByName(name: string): KeyStore
 }
 
-/** The one object that is the authority. A new handle for each call: after a failure an old one stays broken. */
+/**
+ * The single object that is the authority. Each call uses a new handle, because an old one stays broken after a
+ * failure.
+ */
 export function remoteKeyStore(namespace: KeyNamespace): KeyStore {
   const authority = () => namespace.getByName('keys')
   return {

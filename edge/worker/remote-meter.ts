@@ -5,7 +5,7 @@ export interface MeterNamespace {
   getByName(name: string): Meter
 }
 
-/** One object per key, named after it. A new handle for each call: after a failure an old one stays broken. */
+/** One object per key, named after it. Each call uses a new handle, because an old one stays broken after a failure. */
 export function remoteMeter(namespace: MeterNamespace): Meter {
   const meterOf = (keyId: string) => namespace.getByName(keyId)
   return {

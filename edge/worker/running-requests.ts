@@ -1,15 +1,15 @@
 import type { Stopping } from '../calls/stopping.ts'
 
-/** Milliseconds between two looks at what runs: one request cannot wake another. */
+/** Milliseconds between two checks of what runs: one request cannot wake another. */
 const lookMs = 20
 
 /**
- * Milliseconds that requests which were cut may take to say so and to write down what they used: each looks between two
- * events, and heartbeats are ten seconds apart.
+ * Milliseconds that cut requests get to report that and to record what they used: each checks between two events, and
+ * heartbeats are ten seconds apart.
  */
 const lastWordsMs = 1_000
 
-/** What this isolate has under way, and its orderly end. Holds numbers only, since requests share it. */
+/** The requests in progress in this isolate, and their orderly end. Holds only numbers, since requests share it. */
 export class RunningRequests implements Stopping {
   readonly signal = undefined
   #running = 0
@@ -23,7 +23,7 @@ export class RunningRequests implements Stopping {
     return this.#cut
   }
 
-  /** The isolate is not given up before this has ended. */
+  /** The isolate is kept alive until this has ended. */
   hold(work: Promise<unknown>): void {
     this.#running += 1
     const drop = () => {
@@ -33,8 +33,8 @@ export class RunningRequests implements Stopping {
   }
 
   /**
-   * Turns new requests away and lets those under way end, for `drainMs` at most; what runs then is cut.
-   * @returns once nothing runs any more, or nothing can be waited for
+   * Refuses new requests and lets running ones finish, for at most `drainMs`; the rest is cut.
+   * @returns once nothing runs any more, or waiting has no point
    */
   async drain(drainMs: number): Promise<void> {
     this.#begun = true

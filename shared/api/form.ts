@@ -1,5 +1,6 @@
 import { ServiceError } from './errors.ts'
-import { maxFormFields } from './limits.ts'
+import { maxFormatChars, maxFormFields } from './limits.ts'
+import { isDeeperThan, maxJsonDepth } from './parse-json.ts'
 import type { ImageUrlFields } from './request.ts'
 import { samplingRules } from './sampling-fields.ts'
 
@@ -18,6 +19,7 @@ const formValue: Partial<Record<keyof ImageUrlFields, (text: string) => unknown>
   n: parseNumber,
   logprobs: parseBoolean,
   top_logprobs: parseNumber,
+  response_format: parseFormat,
   stream: parseBoolean,
   timeout_ms: parseNumber,
 }
@@ -46,6 +48,14 @@ function parseObject(text: string): unknown {
   } catch {
     return text
   }
+}
+
+/** Thousands of nested brackets take long to parse, and no schema that is accepted has them. */
+function parseFormat(text: string): unknown {
+  const bytes = new TextEncoder().encode(text)
+  return text.length > maxFormatChars || isDeeperThan(maxJsonDepth, bytes)
+    ? text
+    : parseObject(text)
 }
 
 /** Fields that may occur several times. Some clients can only express that with brackets. */

@@ -85,3 +85,6 @@ export const maxIdempotencyKeyChars = 255
 
 /** Bytes of a body with an `Idempotency-Key`: it is held whole and copied once, within a Worker's 128 MB. */
 export const maxIdempotentBodyBytes = 16 * MiB
+
+/** Characters of `response_format` in a form: a schema of the most characters, escaped and with some space. */
+export const maxFormatChars = MiB

@@ -3,13 +3,13 @@ import { ServiceError } from './errors.ts'
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
 /** Nesting depth of lists and objects: far more than any request needs, and little enough to parse quickly. */
-const maxDepth = 1_000
+export const maxJsonDepth = 1_000
 
 /** Parses a JSON body, skipping a byte order mark. @throws {ServiceError} `invalid_json` */
 export function parseJsonBytes(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes)
-  if (isDeeperThan(maxDepth, bytes)) {
-    const message = `The request body nests lists and objects more than ${maxDepth} deep`
+  if (isDeeperThan(maxJsonDepth, bytes)) {
+    const message = `The request body nests lists and objects more than ${maxJsonDepth} deep`
     throw new ServiceError('invalid_json', message)
   }
   try {
@@ -31,7 +31,7 @@ const [quote, backslash] = [0x22, 0x5c]
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /** A cheap check first: `JSON.parse` takes half a second for a million brackets. */
-function isDeeperThan(limit: number, bytes: Uint8Array): boolean {
+export function isDeeperThan(limit: number, bytes: Uint8Array): boolean {
   let depth = 0
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at]

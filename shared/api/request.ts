@@ -3,6 +3,7 @@ import { ServiceError } from './errors.ts'
 import { maxImages, maxPromptChars } from './limits.ts'
 import { acceptsEvents } from './accept.ts'
 import { atMost } from './at-most.ts'
+import { responseFormat } from './response-format.ts'
 import { samplingFields, topLogprobsNeedLogprobs } from './sampling-fields.ts'
 
 /** Characters of a field's path that an error repeats. A key within it may be as long as the body. */
@@ -14,6 +15,8 @@ const generationFields = {
   /** Defaults to the server's MAX_TOKENS. Generation also ends where the model's context does. */
   max_tokens: z.int().min(1).optional(),
   ...samplingFields,
+  /** Default: any text. */
+  response_format: responseFormat.optional(),
   /** Where it is absent, `Accept` decides. */
   stream: z.boolean().optional(),
   /** Milliseconds after which the answer ends with what it has. The server's own deadline may come earlier. */
@@ -38,6 +41,7 @@ const imageUrls = atMost(maxImages, `at most ${maxImages} images are allowed in 
   })
   .transform((value) => (typeof value === 'string' ? [value] : value))
   .pipe(z.array(imageUrl).min(1))
+  .meta({ alsoText: true })
 
 /** `POST /generate/image_url`, as JSON or a form; one URL or several. */
 export const imageUrlFields = z

@@ -27,6 +27,12 @@ const publicPaths = Object.values(routes).map(({ method, path }) => `${method} $
 /** Message of the error for any other path. */
 export const noSuchPath = `There is no such path. The paths are ${publicPaths.join(', ')}`
 
+/** For what watches over the programs; mounted on both sides. */
+export const probeRoutes = {
+  livez: { method: 'GET', path: '/livez', scope: null },
+  readyz: { method: 'GET', path: '/readyz', scope: null },
+} as const satisfies Record<string, Route>
+
 /** The routes of administrators, which the edge answers itself. */
 export const adminRoutes = {
   createKey: { method: 'POST', path: '/admin/keys', scope: 'admin' },
@@ -39,8 +45,13 @@ export const adminRoutes = {
   usage: { method: 'GET', path: '/admin/usage', scope: 'admin' },
 } as const satisfies Record<string, Route>
 
+/** What the edge says about itself. */
+export const aboutRoutes = {
+  openapi: { method: 'GET', path: '/openapi.json', scope: null },
+} as const satisfies Record<string, Route>
+
 /** Every route the edge answers. */
-export const edgeRoutes = { ...routes, ...adminRoutes }
+export const edgeRoutes = { ...routes, ...probeRoutes, ...aboutRoutes, ...adminRoutes }
 
 export type RouteName = keyof typeof routes
 export type EdgeRouteName = keyof typeof edgeRoutes

@@ -45,6 +45,7 @@ export const samplingFields = {
       (value) => (typeof value === 'string' ? [value] : value),
       z.array(stopText).max(maxStops),
     )
+    .meta({ alsoText: true })
     .default([]),
   logprobs: z.boolean().default(false),
   top_logprobs: z.int().min(0).max(maxTopLogprobs).optional(),

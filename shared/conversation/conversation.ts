@@ -1,3 +1,4 @@
+import type { AnswerFormat } from '../api/response-format.ts'
 import type { Sampling } from '../api/sampling-fields.ts'
 
 /** What every public way of asking is translated to. */
@@ -9,6 +10,8 @@ export interface Asked {
   readonly stop: readonly string[]
   /** Answers to give. */
   readonly choices: number
+  /** What the text of each answer has to be; any text unless given. */
+  readonly format?: AnswerFormat | undefined
   /** When given, log probabilities are told, with so many alternatives each. */
   readonly topLogprobs: number | undefined
   /** Of each answer; the server's own default unless given. */

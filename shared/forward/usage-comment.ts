@@ -7,7 +7,10 @@ import type { Usage } from '../api/events.ts'
  */
 const [soFar, end, failed] = [': usage', ': end', ': failed']
 
-/** What the answer has used so far: the edge settles by it for a stream that never gets to its end. */
+/**
+ * What the answer has used so far: the edge settles by it for a stream that never gets to its end. One a second is enough:
+ * of the events that come after it, the edge counts a token each.
+ */
 export function formatUsageComment(usage: Usage): string {
   return `${soFar} ${formatUsage(usage)}\n\n`
 }
@@ -35,32 +38,28 @@ export function parseUsage(text: string): Usage | undefined {
   return { prompt_tokens: prompt, image_tokens: image, completion_tokens: completion }
 }
 
-/** Bytes of the longest such comment: three numbers of nine digits, and some. */
-export const maxUsageCommentBytes = 64
+/** Bytes of the longest such comment: three numbers of 15 digits, or an error code, and some. */
+export const maxCommentBytes = 64
+
+type StreamComment =
+  | { readonly says: 'so far' | 'end'; readonly usage: Usage }
+  | { readonly says: 'failed'; readonly code: string }
 
 /**
- * The last such comment in a piece of a stream. An event's data holds no raw line break, so it cannot be mistaken for
- * one.
+ * @param line without its line break
+ * @returns undefined for a line that is none of these comments
  */
-export function lastUsageComment(text: string): Usage | undefined {
-  return usageOf(text, soFar)
+export function readComment(line: string): StreamComment | undefined {
+  const [, name, rest = ''] = /^(: \w+) (.+)$/.exec(line) ?? []
+  if (name === failed) return { says: 'failed', code: rest }
+  const usage = name === soFar || name === end ? parseUsage(rest) : undefined
+  return usage && { says: name === end ? 'end' : 'so far', usage }
 }
 
-export function lastEndComment(text: string): Usage | undefined {
-  return usageOf(text, end)
-}
-
-/** Code of the error that a stream ended with. */
+/**
+ * Code of the error that a stream ended with. An event's data holds no raw line break, so it cannot be mistaken for a
+ * comment.
+ */
 export function failedCommentCode(text: string): string | undefined {
-  return lastLine(text, failed)
-}
-
-function usageOf(text: string, name: string): Usage | undefined {
-  const told = lastLine(text, name)
-  return told === undefined ? undefined : parseUsage(told)
-}
-
-/** What follows the name in the last line that begins with it, and is complete. */
-function lastLine(text: string, name: string): string | undefined {
-  return [...text.matchAll(new RegExp(`^${name} (.+)\n`, 'gm'))].at(-1)?.[1]
+  return [...text.matchAll(new RegExp(`^${failed} (.+)\n`, 'gm'))].at(-1)?.[1]
 }

@@ -35,19 +35,23 @@ describe('Progress', () => {
   const setUp = (doneBefore = 0) => {
     const clock = { ms: 0 }
     const lines: string[] = []
+    const amounts: unknown[] = []
     const progress = new Progress({
       title: 'moving',
       totalBytes: 10_000_000,
       doneBefore,
       now: () => clock.ms,
-      report: (line) => lines.push(line),
+      report(line, _passing, amount) {
+        lines.push(line)
+        amounts.push(amount)
+      },
       intervalMs: 1_000,
     })
     const at = (ms: number, bytes: number) => {
       clock.ms = ms
       progress.add(bytes)
     }
-    return { clock, lines, progress, at }
+    return { clock, lines, amounts, progress, at }
   }
 
   it('reports once in each interval, and at the end', () => {
@@ -66,8 +70,9 @@ describe('Progress', () => {
   })
 
   it('takes the rate from what was done since it began', () => {
-    const { lines, at } = setUp(5_000_000)
+    const { lines, at, amounts } = setUp(5_000_000)
     at(1_000, 1_000_000)
+    expect(amounts).toEqual([{ doneBytes: 6_000_000, totalBytes: 10_000_000 }])
     expect(lines).toEqual(['moving: 60 %, 6.0 MB of 10.0 MB, 1.0 MB/s, 4 s left'])
   })
 

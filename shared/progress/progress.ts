@@ -1,10 +1,17 @@
 import { formatBytes, formatSeconds } from './amounts.ts'
 
+/** How far something is. */
+export interface ProgressAmount {
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
 /**
  * Takes a line for the operator.
  * @param passing true for a line that the next one replaces, where the output can replace lines
+ * @param amount how far the job is, in numbers, for a line that says so
  */
-export type Report = (line: string, passing?: boolean) => void
+export type Report = (line: string, passing?: boolean, amount?: ProgressAmount) => void
 
 interface ProgressOptions {
   /** What is being done, such as `converting weights`. */
@@ -37,22 +44,27 @@ export class Progress {
   /** Bytes done since the last call; negative for bytes that must be done again. */
   add(bytes: number): void {
     this.#done += bytes
-    const { report, now, intervalMs = logIntervalMs } = this.#options
+    const { totalBytes, report, now, intervalMs = logIntervalMs } = this.#options
     const time = now()
     if (time - this.#reported < intervalMs) return
     this.#reported = time
-    report(this.#line(time), true)
+    report(this.#line(time), true, { doneBytes: this.#doneBytes, totalBytes })
   }
 
   end(): void {
     const { title, totalBytes, report, now } = this.#options
     const seconds = (now() - this.#begin) / 1_000
-    report(`${title}: done, ${formatBytes(totalBytes)} in ${formatSeconds(seconds)}`)
+    const line = `${title}: done, ${formatBytes(totalBytes)} in ${formatSeconds(seconds)}`
+    report(line, false, { doneBytes: totalBytes, totalBytes })
+  }
+
+  get #doneBytes(): number {
+    return (this.#options.doneBefore ?? 0) + this.#done
   }
 
   #line(time: number): string {
-    const { title, totalBytes, doneBefore = 0 } = this.#options
-    const done = doneBefore + this.#done
+    const { title, totalBytes } = this.#options
+    const done = this.#doneBytes
     const rate = (this.#done * 1_000) / (time - this.#begin)
     const percent = Math.floor((100 * done) / totalBytes)
     const amount = `${percent} %, ${formatBytes(done)} of ${formatBytes(totalBytes)}`

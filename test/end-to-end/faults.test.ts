@@ -117,6 +117,10 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
     const { output } = await answerOf(await product.edge('/generate/text', jsonCall(hello)))
     expect(output).toMatch(/^Hello!/)
     expect(inferenceProcess()?.pid).not.toBe(victim.pid)
+    // Nobody asked this engine about a picture but the backend itself.
+    expect((await engine()).visionRuns).toBe(1)
+    const readyz = await product.backend('/readyz', { method: 'GET' })
+    expect(await readyz.json()).toMatchObject({ status: 'ready', startup: { engine_starts: 2 } })
   })
 
   it('notices an inference process that hangs, says so, and replaces it', async () => {

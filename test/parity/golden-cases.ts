@@ -88,3 +88,42 @@ export function logProbability(logits: Float32Array, id: number): number {
   for (const logit of logits) sum += Math.exp(logit - highest)
   return logits[id]! - highest - Math.log(sum)
 }
+
+/** Most tokens of a golden answer; `length-limit` was cut at 20 (test/golden/README.md). */
+const tokenLimit = (golden: GoldenCase) => (golden.finish_reason === 'length' ? 20 : 256)
+
+/** An answer, and the logits that each of its tokens, and the stop, was chosen by. */
+export interface GreedyAnswer {
+  readonly ids: number[]
+  readonly logits: Float32Array[]
+}
+
+export async function greedy(model: Model, golden: GoldenCase): Promise<GreedyAnswer> {
+  return answer(model, golden.prompt_ids, await featureSpans(model, golden), tokenLimit(golden))
+}
+
+/** The likeliest answer, token by token. */
+export async function answer(
+  model: Model,
+  promptIds: readonly number[],
+  images: readonly FeatureSpan[],
+  maxTokens: number,
+): Promise<GreedyAnswer> {
+  const slot = model.openSlot()
+  const ids: number[] = []
+  const logits: Float32Array[] = []
+  let tokenIds = Int32Array.from(promptIds)
+  let features = images
+  for (;;) {
+    const [row] = await model.step([{ slot, tokenIds, features, sample: true }])
+    logits.push(row!)
+    const id = argmax(row!)
+    if (stopIds.includes(id)) break
+    ids.push(id)
+    if (ids.length === maxTokens) break
+    tokenIds = Int32Array.of(id)
+    features = []
+  }
+  model.closeSlot(slot)
+  return { ids, logits }
+}

@@ -11,7 +11,6 @@ import { openModelSource } from '../../backend/model/convert/model-source.ts'
 import { visionNames } from '../../backend/model/moonvit/vision-names.ts'
 import { createPatchNormalizer } from '../../backend/model/moonvit/normalize-patches.ts'
 import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
-import type { Model } from '../../backend/model/model.ts'
 import { PatchState } from '../../backend/model/moonvit/patch-state.ts'
 import { createSession } from '../../backend/model/sessions.ts'
 import {
@@ -20,13 +19,11 @@ import {
   type OpenTower,
 } from '../../backend/model/moonvit/vision-passes.ts'
 import {
-  argmax,
-  featureSpans,
+  greedy,
   logProbability,
   nano,
   readGoldenCases,
   readGoldenImages,
-  stopIds,
   type GoldenCase,
 } from './golden-cases.ts'
 
@@ -34,8 +31,6 @@ const cases = await readGoldenCases()
 const pictured = cases.filter(({ images }) => images.length > 0)
 /** Lossy files may decode differently by a few levels: their vision values are not compared. */
 const lossless = pictured.filter(({ images }) => images.every((name) => name.endsWith('.png')))
-/** Most tokens of a golden answer; `length-limit` was cut at 20 (test/golden/README.md). */
-const tokenLimit = (golden: GoldenCase) => (golden.finish_reason === 'length' ? 20 : 256)
 
 let modelsDir: string
 beforeAll(async () => {
@@ -82,26 +77,6 @@ async function visionStages({ vision }: Opened, golden: GoldenCase) {
     stages.push({ patchFeatures, imageFeatures })
   }
   return stages
-}
-
-async function greedy(model: Model, golden: GoldenCase) {
-  const slot = model.openSlot()
-  const ids: number[] = []
-  const logits: Float32Array[] = []
-  let tokenIds = Int32Array.from(golden.prompt_ids)
-  let features = await featureSpans(model, golden)
-  for (;;) {
-    const [row] = await model.step([{ slot, tokenIds, features, sample: true }])
-    logits.push(row!)
-    const id = argmax(row!)
-    if (stopIds.includes(id)) break
-    ids.push(id)
-    if (ids.length === tokenLimit(golden)) break
-    tokenIds = Int32Array.of(id)
-    features = []
-  }
-  model.closeSlot(slot)
-  return { ids, logits }
 }
 
 function statistics(values: Float32Array) {

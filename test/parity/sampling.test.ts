@@ -12,6 +12,7 @@ import type { Processor } from '../../backend/processor/processor.ts'
 import { createLocalTasks } from '../../backend/processor/processor-tasks.ts'
 import type { SampledLogprob } from '../../shared/api/events.ts'
 import type { Sampling } from '../../shared/api/sampling-fields.ts'
+import { createTestFormats } from '../support/test-formats.ts'
 import { nano } from './golden-cases.ts'
 
 const slots = 4
@@ -46,6 +47,7 @@ beforeAll(async () => {
   describeIt = createDescriber({
     processor,
     engine,
+    formats: createTestFormats(),
     now,
     randomSeed: () => 1,
     defaultMaxTokens: 40,

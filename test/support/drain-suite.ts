@@ -15,7 +15,7 @@ import { answerJson, RecordingBackend } from './recording-backend.ts'
 
 const rootKey = 'root-key-nobody-guesses-1'
 const used = { prompt_tokens: 30, image_tokens: 0, completion_tokens: 7 }
-const delta = formatUsageComment(used) + formatEvent('delta', { text: 'A' })
+const delta = formatEvent('delta', { text: 'A' }) + formatUsageComment(used)
 const timings = {
   prepare_ms: 1,
   queue_ms: 0,
@@ -134,7 +134,9 @@ export function describeDrain(
       const streams = [await openStream(), await openStream()]
       edge.kill('SIGTERM')
       for (const { rest } of streams) {
-        expect(await rest()).toMatch(/event: error\ndata: \{.*"code":"shutting_down".*\}\n\n$/)
+        const last =
+          /event: error\ndata: \{.*"code":"shutting_down".*\}\n\n: failed shutting_down\n\n$/
+        expect(await rest()).toMatch(last)
       }
       expect(await once(edge, 'exit')).toEqual([0, null])
       backend.answer = answerJson(200, { status: 'healthy' })

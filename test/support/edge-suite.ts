@@ -67,6 +67,18 @@ export function describeEdge(platform: string, start: StartEdge): void {
       expect([head.status, await head.text()]).toEqual([200, ''])
     })
 
+    it('GET /livez and /readyz answer without a key', async () => {
+      const alive = await fetch(`${edge.url}/livez`)
+      expect([alive.status, await alive.json()]).toEqual([200, { status: 'alive' }])
+      backend.answer = answerJson(200, { status: 'healthy' })
+      const ready = async () => (await (await fetch(`${edge.url}/readyz`)).json()) as object
+      await expect
+        .poll(ready, { timeout: 3_000 })
+        .toMatchObject({ status: 'ready', checks: { backend: true, keys: true, limits: true } })
+      const head = await fetch(`${edge.url}/readyz`, { method: 'HEAD' })
+      expect([head.status, await head.text()]).toEqual([200, ''])
+    })
+
     it.each(['/generate/text', '/generate/image', '/generate/image_url'])(
       'POST %s refuses a missing and a wrong key',
       async (path) => {

@@ -233,7 +233,7 @@ function playAnswer(play: Play, usage: Usage, response: ServerResponse): void {
     case 'stream':
     case 'stall': {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(formatUsageComment(usage) + formatEvent('delta', { text: 'A cat.' }))
+      response.write(formatEvent('delta', { text: 'A cat.' }) + formatUsageComment(usage))
       if (play === 'stream') {
         response.end(formatEvent('end', { ...end, usage: answerUsage }) + formatEndComment(usage))
         return

@@ -20,6 +20,7 @@ import { after as realAfter, type After } from '../../shared/async/timer.ts'
 import type { Message, Processor } from '../../backend/processor/processor.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
+import { createTestFormats } from './test-formats.ts'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { FinishReason } from '../../shared/api/events.ts'
@@ -177,6 +178,7 @@ export interface TestBackend {
   readonly engine: FakeEngine
   readonly logLines: Record<string, unknown>[]
   readiness: Readiness
+  certificatesAreValid: boolean
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** A TLS connection with the client certificate, for bytes no HTTP client would send. */
   open(options?: { session?: Buffer }): Promise<TLSSocket>
@@ -212,6 +214,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const running = new RunningExchanges(new BodyMemory(options.uploadMemoryBytes ?? Infinity))
   const describe = createDescriber({
     ...(options.parts ?? { processor, engine }),
+    formats: createTestFormats(),
     now: () => performance.now(),
     randomSeed: () => 42,
     defaultMaxTokens: 100,
@@ -225,7 +228,11 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     allowedClients: options.allowedClients ?? ['edge'],
     health: {
       readiness: () => (running.closing ? 'shutting_down' : backend.readiness),
+      isLoaded: () => backend.readiness !== 'model_loading',
+      isProven: () => backend.readiness === 'ready',
+      startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined }),
       snapshot: () => engine.snapshot(),
+      certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
     onClientCertificate: () => undefined,
@@ -245,6 +252,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       },
       streaming: {
         after: options.after ?? realAfter,
+        now: () => performance.now(),
         heartbeatMs: options.heartbeatMs ?? 60_000,
       },
     },
@@ -263,6 +271,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     engine,
     logLines,
     readiness: 'ready',
+    certificatesAreValid: true,
     fetch: (path, init = {}) =>
       fetch(`https://localhost:${port}${path}`, { dispatcher: agent, ...init }),
     open: (more = {}) =>

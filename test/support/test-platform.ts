@@ -43,6 +43,7 @@ export function testPlatform({
     ...testKeys(rootKey, clock),
     meter: localMeter(new KeyMeter(testSqlite()), () => clock.ms),
     bodyMemory: new BodyMemory(Infinity),
+    certificateIsValid: () => true,
     admitAddress: async () => true,
     clientAddress: () => undefined,
     webBody: copiedStream,

@@ -1,4 +1,4 @@
-/** Features of images seen lately, by content; the least recently used go first. */
+/** Features of recent images, by content; the least recently used are dropped first. */
 export class ImageCache {
   readonly #maxBytes: number
   readonly #features = new Map<string, Float32Array>()
@@ -20,7 +20,7 @@ export class ImageCache {
     return features
   }
 
-  /** What is larger than the whole cache is not kept. */
+  /** Anything larger than the whole cache is not kept. */
   set(key: string, features: Float32Array): void {
     if (features.byteLength > this.#maxBytes) return
     this.#delete(key)

@@ -8,7 +8,7 @@ export interface ImageSpan {
 }
 
 /**
- * Finds each image's placeholders: the next unclaimed ones in the prompt, in a row.
+ * Finds each image's placeholders: the next unclaimed consecutive ones in the prompt.
  * @throws {RangeError} when placeholders and images do not match
  */
 export function findImageSpans(
@@ -38,7 +38,7 @@ export function findImageSpans(
 
 /**
  * The features that replace placeholders within `count` prompt tokens from `start`.
- * @param features one per span that is concerned: [span.tokens, hiddenSize]; views of these are returned
+ * @param features one per span in that range: [span.tokens, hiddenSize]; views of these are returned
  */
 export function featuresWithin(
   spans: readonly ImageSpan[],

@@ -3,19 +3,19 @@ import type { GenerateJob } from '../job.ts'
 import { imageKey } from './image-key.ts'
 import { featuresWithin, findImageSpans, type ImageSpan } from './image-spans.ts'
 
-/** An image, and the name of what it shows; see `imageKey`. */
+/** An image and the key of its content; see `imageKey`. */
 export interface KeyedImage {
   readonly key: string
   readonly image: PatchImage
 }
 
-/** The images of one prompt: where they stand, and what is known of them so far. */
+/** The images of one prompt: their positions, and the features known so far. */
 export class PromptImages {
-  /** One for each image, in order. */
+  /** One per image, in order. */
   readonly spans: readonly ImageSpan[]
   readonly #job: GenerateJob
   #keys: readonly string[] = []
-  /** By image. */
+  /** Indexed by image. */
   #features: (Float32Array | undefined)[] = []
 
   /** @throws {RangeError} when placeholders and images do not match */
@@ -24,7 +24,7 @@ export class PromptImages {
     this.#job = job
   }
 
-  /** One for each image. Made when first asked for: hashing takes milliseconds per image. */
+  /** One per image. Computed on first use, because hashing takes milliseconds per image. */
   get keys(): readonly string[] {
     const { images, tenant } = this.#job
     if (this.#keys.length < images.length) {
@@ -33,41 +33,43 @@ export class PromptImages {
     return this.#keys
   }
 
-  /** The first image to be looked at yet, when the first `cachedTokens` of the prompt are in the cache. */
+  /** The first image still to be processed, given that the first `cachedTokens` of the prompt are in the cache. */
   next(cachedTokens: number): KeyedImage | undefined {
     const index = this.#missing(cachedTokens)[0]
     if (index === undefined) return undefined
     return { key: this.keys[index]!, image: this.#job.images[index]! }
   }
 
-  /** Whether an image of this name is to be looked at yet. */
+  /** Whether the image with this key still has to be processed. */
   lacks(key: string, cachedTokens: number): boolean {
     return this.#missing(cachedTokens).some((index) => this.keys[index] === key)
   }
 
-  /** Takes the features of all images of this name. @param features [image tokens, hiddenSize]; shared, not modified */
+  /**
+   * Stores the features of all images with this key. @param features [image tokens, hiddenSize]; shared, not modified
+   */
   add(key: string, features: Float32Array): void {
     this.keys.forEach((name, index) => {
       if (name === key) this.#features[index] = features
     })
   }
 
-  /** Placeholder tokens of an image of this name. */
+  /** Number of placeholder tokens of the image with this key. */
   tokensOf(key: string): number {
     return this.spans[this.keys.indexOf(key)]?.tokens ?? 0
   }
 
-  /** What replaces placeholders within `count` tokens from `start`; all that are concerned must be known. */
+  /** The replacements of placeholders within `count` tokens from `start`; the features of all of them must be known. */
   featuresWithin(start: number, count: number): readonly FeatureSpan[] {
     return featuresWithin(this.spans, this.#features, start, count)
   }
 
-  /** Gives the features up: the prompt is read, or nobody wants it any more. */
+  /** Drops the features: the prompt is read, or no longer wanted. */
   release(): void {
     this.#features = []
   }
 
-  /** Of images whose placeholders are not all in the cache: those without features. */
+  /** Images without features whose placeholders are not all in the cache. */
   #missing(cachedTokens: number): number[] {
     return this.spans.flatMap(({ start, tokens }, index) =>
       start + tokens <= cachedTokens || this.#features[index] !== undefined ? [] : [index],

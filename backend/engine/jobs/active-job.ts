@@ -5,44 +5,48 @@ import { PromptImages } from '../images/prompt-images.ts'
 import type { GenerateJob, JobPriority } from '../job.ts'
 import { estimateWork } from '../queue/work.ts'
 import { createSampler, type Sampled } from '../sampling/sampler.ts'
+import type { TokenRule } from '../sampling/token-rule.ts'
 import { Answer } from './answer.ts'
 import type { EventQueue } from './event-queue.ts'
 import { Sequence } from './sequence.ts'
 
 interface ActiveJobOptions {
   readonly asked: GenerateJob
-  /** Most tokens of each answer, and of all together; at least 1. */
+  /** The most tokens of each answer, and of all together; at least 1. */
   readonly tokenLimit: number
   readonly answerTokens: number
   readonly info: ModelInfo
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
+  /** What holds an answer to the job's format; one is made for each choice. */
+  readonly openRule?: (() => TokenRule) | undefined
 }
 
 /**
- * One request inside the engine, from its arrival to its last event: what all its choices have in common. The first
- * choice reads the prompt. Then each of the others has its first token from the same logits, and waits for a slot with
- * a copy of the prompt's rows.
+ * One request inside the engine, from its arrival to its last event: everything its choices share. The first choice
+ * reads the prompt. Then each of the others samples its first token from the same logits, and waits for a slot with a
+ * copy of the prompt's rows.
  */
 export class ActiveJob {
-  /** As its caller asked for it. */
+  /** As submitted by its caller. */
   readonly asked: GenerateJob
   readonly tokenLimit: number
   readonly images: PromptImages
   readonly now: () => number
-  /** Of all choices, in prompt tokens; see work.ts. */
+  /** For all choices, in prompt tokens; see work.ts. */
   readonly estimatedWork: number
   readonly #imageTokenId: number
-  /** By `now`; the answer ends there with what it has. */
+  readonly #openRule: (() => TokenRule) | undefined
+  /** On the clock of `now`; the answer ends then with what it has. */
   readonly #deadlineMs: number
   readonly #answer: Answer
-  /** By number. */
+  /** Indexed by choice. */
   readonly #choices: Sequence[] = []
-  /** Choices that end once they have a token: before, the first one reads the prompt for all. */
+  /** Choices to end as soon as they have a token: until then, the first one reads the prompt for all of them. */
   readonly #toStop = new Set<number>()
 
   /** @throws {RangeError} when placeholders and images do not match */
-  constructor({ asked, tokenLimit, answerTokens, info, now }: ActiveJobOptions) {
+  constructor({ asked, tokenLimit, answerTokens, info, now, openRule }: ActiveJobOptions) {
     const { choices = 1 } = asked
     this.asked = asked
     this.tokenLimit = tokenLimit
@@ -54,6 +58,7 @@ export class ActiveJob {
       info.mergeSize,
     )
     this.#imageTokenId = info.imageTokenId
+    this.#openRule = openRule
     this.#deadlineMs = now() + (asked.timeoutMs ?? Infinity)
     this.#answer = new Answer({ choices, choiceTokens: tokenLimit, totalTokens: answerTokens })
     this.#addChoice()
@@ -71,7 +76,7 @@ export class ActiveJob {
     return this.asked.priority
   }
 
-  /** Of all choices. */
+  /** Events of all choices. */
   get events(): EventQueue {
     return this.#answer.events
   }
@@ -81,7 +86,7 @@ export class ActiveJob {
     return this.#choices[0]!
   }
 
-  /** Done so far for all choices, in prompt tokens. */
+  /** Work done so far for all choices, in prompt tokens. */
   get work(): number {
     return this.#choices.reduce((sum, choice) => sum + choice.work, 0)
   }
@@ -96,7 +101,7 @@ export class ActiveJob {
     return this.#choices.find(({ status }, choice) => choice > 0 && status === 'queued')
   }
 
-  /** Who takes over the slot of a choice that ended, for its rows of the prompt would be lost otherwise. */
+  /** The choice that takes over the slot of one that ended, whose rows of the prompt would otherwise be lost. */
   get heir(): Sequence | undefined {
     const othersHoldThem = this.#choices.some(
       ({ status, holdsPrompt }) => status !== 'ended' && holdsPrompt,
@@ -104,11 +109,11 @@ export class ActiveJob {
     return othersHoldThem ? undefined : this.waitingChoice
   }
 
-  /** Gives all choices but the first their first token. @param logits after the prompt; not modified */
+  /** Samples the first token of every choice but the first. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void {
     while (this.#choices.length < (this.asked.choices ?? 1)) {
       const choice = this.#addChoice()
-      if (this.isFull(this.#choices.length - 1)) choice.end('length')
+      if (this.#answer.isFull(this.#choices.length - 1)) choice.end('length')
       else choice.take(logits.slice())
     }
   }
@@ -118,16 +123,16 @@ export class ActiveJob {
     for (const choice of this.#choices) choice.readWhenSeen()
   }
 
-  /** Gives features up when no choice needs them to read. */
+  /** Drops the image features once no choice needs them for reading. */
   releaseImages(): void {
     if (this.#choices.every(({ status }) => status !== 'vision' && status !== 'prefill')) {
       this.images.release()
     }
   }
 
-  /** Whether a choice has all the tokens it may have. */
-  isFull(choice: number): boolean {
-    return this.#answer.isFull(choice)
+  /** Tokens that a choice may still have; 0 or less when it has all. */
+  tokensLeft(choice: number): number {
+    return this.#answer.tokensLeft(choice)
   }
 
   addToken(choice: number, sampled: Sampled): void {
@@ -135,7 +140,7 @@ export class ActiveJob {
     if (this.#toStop.has(choice)) this.#choices[choice]?.end('stop')
   }
 
-  /** A choice has ended with an answer. */
+  /** Called when a choice has ended with an answer. */
   finishChoice(choice: number, finishReason: FinishReason): void {
     this.#answer.finish(choice, finishReason, () => ({
       cachedTokens: this.first.restoredTokens,
@@ -143,13 +148,16 @@ export class ActiveJob {
     }))
   }
 
-  /** Ends one choice at the tokens it has, or with its first; does nothing when it has ended. */
+  /** Ends one choice at the tokens it has, or with its first one; does nothing when it has ended. */
   stopChoice(choice: number): void {
     if (this.first.hasSampled) this.#choices[choice]?.end('stop')
     else this.#toStop.add(choice)
   }
 
-  /** Once its time is up, ends all choices at the tokens they have; with none in all, with `deadline_exceeded`. */
+  /**
+   * Once the time is up, ends all choices at the tokens they have, or with `deadline_exceeded` if there are none at
+   * all.
+   */
   expire(): void {
     if (this.now() < this.#deadlineMs || this.ended) return
     if (this.#answer.completionTokens === 0) {
@@ -168,7 +176,7 @@ export class ActiveJob {
 
   #addChoice(): Sequence {
     const number = this.#choices.length
-    const sample = createSampler(this.asked, number, this.#imageTokenId)
+    const sample = createSampler(this.asked, number, this.#imageTokenId, this.#openRule?.())
     const choice = new Sequence(this, number, sample)
     this.#choices.push(choice)
     return choice

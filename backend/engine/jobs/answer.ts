@@ -7,16 +7,19 @@ type EndEvent = Extract<EngineEvent, { type: 'end' }>
 
 interface AnswerLimits {
   readonly choices: number
-  /** Most tokens of each choice, and of all together; at least 1. */
+  /** The most tokens of each choice, and of all together; at least 1. */
   readonly choiceTokens: number
   readonly totalTokens: number
 }
 
-/** What the reader of one job gets: the tokens of all its choices in one stream, which ends with the last of them. */
+/**
+ * The events for the reader of one job: the tokens of all its choices in one stream, which ends with the last of
+ * them.
+ */
 export class Answer {
   readonly events = new EventQueue()
   readonly #limits: AnswerLimits
-  /** By choice. */
+  /** Indexed by choice. */
   readonly #tokens: number[]
   readonly #finishReasons: (FinishReason | undefined)[]
 
@@ -32,13 +35,14 @@ export class Answer {
   }
 
   /**
-   * Whether a choice that has not ended has all the tokens it may have. Those that have not ended share equally what the
-   * others left of the total, the first ones having one more where it does not divide: so no part ever shrinks.
+   * Tokens that a choice which has not ended may still have, 0 or less when it has all. Those that have not ended share
+   * equally what the others left of the total, the first ones having one more where it does not divide: so no part ever
+   * shrinks.
    */
-  isFull(choice: number): boolean {
+  tokensLeft(choice: number): number {
     const { choiceTokens, totalTokens } = this.#limits
     const tokens = this.#tokens[choice]!
-    if (tokens >= choiceTokens || totalTokens === Infinity) return tokens >= choiceTokens
+    if (tokens >= choiceTokens || totalTokens === Infinity) return choiceTokens - tokens
     const open = this.#finishReasons.flatMap((reason, index) =>
       reason === undefined ? [index] : [],
     )
@@ -48,7 +52,12 @@ export class Answer {
     )
     const part =
       Math.floor(left / open.length) + (open.indexOf(choice) < left % open.length ? 1 : 0)
-    return tokens >= part
+    return Math.min(choiceTokens, part) - tokens
+  }
+
+  /** Whether a choice that has not ended has all the tokens it may have. */
+  isFull(choice: number): boolean {
+    return this.tokensLeft(choice) <= 0
   }
 
   add(choice: number, { id, logprobs }: Sampled): void {
@@ -57,7 +66,7 @@ export class Answer {
     this.events.push({ type: 'tokens', choice, ids: [id], ...told })
   }
 
-  /** @param facts asked for when this was the last choice */
+  /** @param facts evaluated when this was the last choice */
   finish(
     choice: number,
     reason: FinishReason,

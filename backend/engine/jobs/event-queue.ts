@@ -9,12 +9,12 @@ interface OpenTokens {
 }
 
 /**
- * Carries one job's events from the loop that makes them to the one reader. Unread tokens are joined into one event,
- * so a slow reader costs memory for ids only and slows nobody. Everything after `end` or a failure is dropped.
+ * Carries one job's events from the engine's loop to their single reader. Unread tokens are joined into one event, so
+ * a slow reader only costs memory for ids and holds up nothing. Everything after `end` or a failure is dropped.
  */
 export class EventQueue {
   readonly #pending: EngineEvent[] = []
-  /** Per choice its tokens that nobody has read. */
+  /** Unread tokens of each choice. */
   readonly #unread = new Map<number, OpenTokens>()
   #state: 'open' | 'ended' | 'failed' = 'open'
   #error: Error | undefined
@@ -36,7 +36,7 @@ export class EventQueue {
     this.#wake?.()
   }
 
-  /** Yields events in order; returns after `end`. @throws what `fail` was given */
+  /** Yields events in order; returns after `end`. @throws the error passed to `fail` */
   async *read(): AsyncGenerator<EngineEvent, void> {
     for (;;) {
       const event = this.#pending.shift()

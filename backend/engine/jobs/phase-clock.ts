@@ -1,6 +1,6 @@
 import type { EngineTimings } from '../job.ts'
 
-/** Where a sequence stands. One that is `paused` gave way to others in the middle of its work. */
+/** State of a sequence. A `paused` one gave way to others in the middle of its work. */
 export type SequenceStatus = 'queued' | 'vision' | 'prefill' | 'decode' | 'paused' | 'ended'
 
 const legalNext: Readonly<Record<SequenceStatus, readonly SequenceStatus[]>> = {
@@ -12,7 +12,7 @@ const legalNext: Readonly<Record<SequenceStatus, readonly SequenceStatus[]>> = {
   ended: [],
 }
 
-/** Where a sequence stands, and how long it stood where. */
+/** The current status of a sequence, and how long it spent in each one. */
 export class PhaseClock {
   readonly #now: () => number
   readonly #spentMs = { queued: 0, vision: 0, prefill: 0, decode: 0, paused: 0, ended: 0 }
@@ -30,8 +30,8 @@ export class PhaseClock {
   }
 
   /**
-   * What lies between the last phase it was in and now counts as decoding: other choices of its job may go on. A pause is
-   * time spent in the queue.
+   * Time since its last phase counts as decoding, because other choices of its job may still be running. A pause
+   * counts as time in the queue.
    */
   get timings(): EngineTimings {
     const { queued, vision, prefill, decode, paused } = this.#spentMs
@@ -39,7 +39,7 @@ export class PhaseClock {
     return { queueMs: queued + paused, visionMs: vision, prefillMs: prefill, decodeMs }
   }
 
-  /** @throws {RangeError} when `next` cannot come now */
+  /** @throws {RangeError} when `next` cannot follow the current status */
   enter(next: SequenceStatus): void {
     if (!legalNext[this.#status].includes(next)) {
       throw new RangeError(`A sequence cannot go from ${this.#status} to ${next}`)

@@ -1,14 +1,14 @@
 import { workPerSampledToken } from '../queue/work.ts'
 
-/** The tokens of one sequence: what it reads, what it has sampled, and how many of them its slot holds. */
+/** The tokens of one sequence: those it reads, those it has sampled, and how many of them are in its slot. */
 export class SequenceTokens {
   readonly #promptIds: Int32Array
   readonly #answerIds: number[] = []
-  /** What it reads before it samples: the prompt; after it lost its rows, all tokens that were in them. */
+  /** The tokens to read before sampling: the prompt, or after a loss of its rows, all tokens that were in them. */
   #readIds: Int32Array
   #cached = 0
   #restored = 0
-  /** How many it had sampled when it got its rows. */
+  /** Number of tokens sampled before it got its current rows. */
   #sampledBefore = 0
 
   constructor(promptIds: Int32Array) {
@@ -20,12 +20,12 @@ export class SequenceTokens {
     return this.#promptIds.length
   }
 
-  /** How many it reads before it samples. */
+  /** Number of tokens to read before sampling. */
   get toRead(): number {
     return this.#readIds.length
   }
 
-  /** Of these, how many are not in the cache yet. */
+  /** How many of these are not in the cache yet. */
   get left(): number {
     return Math.max(0, this.toRead - this.#cached)
   }
@@ -34,34 +34,37 @@ export class SequenceTokens {
     return this.#cached
   }
 
-  /** How many of the prompt were taken from the prefix cache. */
+  /** How many tokens of the prompt were taken from the prefix cache. */
   get restored(): number {
     return this.#restored
   }
 
-  /** Whether it has sampled: then its next token is known once it has read. */
+  /** Whether it has sampled before: then its next token is already known once it has read. */
   get haveSampled(): boolean {
     return this.#answerIds.length > 0
   }
 
-  /** The last one sampled, which is not in the cache. */
+  /** The last sampled token, which is not in the cache. */
   get lastId(): number {
     return this.#answerIds.at(-1)!
   }
 
-  /** Whether it did more since it got its rows than reading them again would cost: so it gets on, however often it has to. */
+  /**
+   * Whether it has done more since it got its rows than reading them again would cost. This guarantees progress,
+   * however often it loses them.
+   */
   get mayBeReadAgain(): boolean {
     const sampled = this.#answerIds.length - this.#sampledBefore
     return sampled * workPerSampledToken >= this.#cached
   }
 
-  /** All that it reads, or that its slot holds when that is more. */
+  /** All tokens to read, or those in its slot if they are more. */
   get ids(): Int32Array {
     const answered = Math.max(this.toRead, this.#cached) - this.prompt
     return this.#withAnswer(answered)
   }
 
-  /** The next ones to be read. */
+  /** The next tokens to read. */
   next(count: number): Int32Array {
     return this.#readIds.subarray(this.#cached, this.#cached + count)
   }
@@ -70,19 +73,19 @@ export class SequenceTokens {
     this.#answerIds.push(id)
   }
 
-  /** A step has put so many more into the cache. */
+  /** A step has added this many tokens to the cache. */
   advance(count: number): void {
     this.#cached += count
   }
 
-  /** A slot holds the first `cached` ones. */
+  /** A slot holds the first `cached` tokens. */
   begin(cached: number): void {
     this.#cached = cached
     if (!this.haveSampled) this.#restored = cached
     this.#sampledBefore = this.#answerIds.length
   }
 
-  /** The slot is gone: all but the last have to be read again. */
+  /** The slot is gone: all tokens but the last must be read again. */
   lose(): void {
     this.#readIds = this.#withAnswer(Math.max(0, this.#answerIds.length - 1))
     this.#cached = 0

@@ -8,10 +8,10 @@ import type { Sampled, Sampler } from '../sampling/sampler.ts'
 import { PhaseClock, type SequenceStatus } from './phase-clock.ts'
 import { SequenceTokens } from './sequence-tokens.ts'
 
-/** What a sequence needs of its job. */
+/** What a sequence needs from its job. */
 interface Owner {
   readonly asked: Pick<GenerateJob, 'tenant' | 'priority' | 'promptIds' | 'stopIds'>
-  /** Most tokens of each answer, at least 1. */
+  /** The most tokens of each answer; at least 1. */
   readonly tokenLimit: number
   readonly images: PromptImages
   /** Milliseconds of a monotonic clock. */
@@ -20,16 +20,16 @@ interface Owner {
   readonly waitingChoice: Sequence | undefined
   /** The choice that takes over the slot of one that ended. */
   readonly heir: Sequence | undefined
-  /** Gives all choices but the first their first token. @param logits after the prompt; not modified */
+  /** Samples the first token of every choice but the first. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void
-  /** Takes the features of all images of this name, for all choices that wait for them. */
+  /** Stores the features of all images with this key, for all choices that wait for them. */
   addFeatures(key: string, features: Float32Array): void
-  /** A choice has read all its tokens. */
+  /** Called when a choice has read all its tokens. */
   releaseImages(): void
   addToken(choice: number, sampled: Sampled): void
-  /** Whether a choice has all the tokens it may have. */
-  isFull(choice: number): boolean
-  /** A choice has ended with an answer. */
+  /** Tokens that a choice may still have; 0 or less when it has all. */
+  tokensLeft(choice: number): number
+  /** Called when a choice has ended with an answer. */
   finishChoice(choice: number, finishReason: FinishReason): void
   /** Ends all choices with an error. */
   fail(error: Error): void
@@ -43,7 +43,7 @@ export class Sequence {
   readonly #phase: PhaseClock
   readonly #tokens: SequenceTokens
   #slot: SlotId | undefined
-  /** Where it was when it gave way. */
+  /** Its status when it gave way. */
   #pausedIn: SequenceStatus = 'queued'
   #blocks: BlockChain | undefined
   #work = 0
@@ -73,7 +73,7 @@ export class Sequence {
     return this.#phase.timings
   }
 
-  /** Done for this choice, in prompt tokens. */
+  /** Work done for this choice, in prompt tokens. */
   get work(): number {
     return this.#work
   }
@@ -82,32 +82,32 @@ export class Sequence {
     return this.#tokens.prompt
   }
 
-  /** Tokens it reads before it samples. */
+  /** Number of tokens it reads before it samples. */
   get tokensToRead(): number {
     return this.#tokens.toRead
   }
 
-  /** Of these, tokens that are not in the cache yet. */
+  /** How many of these are not in the cache yet. */
   get promptLeft(): number {
     return this.#tokens.left
   }
 
-  /** Tokens its slot holds. */
+  /** Number of tokens in its slot. */
   get cachedTokens(): number {
     return this.#tokens.cached
   }
 
-  /** Of its prompt: taken from the prefix cache. */
+  /** How many tokens of its prompt were taken from the prefix cache. */
   get restoredTokens(): number {
     return this.#tokens.restored
   }
 
-  /** The most tokens it may come to hold: the last one sampled is never run. */
+  /** The most tokens it may come to hold: the last sampled one is never run. */
   get claimTokens(): number {
     return this.promptTokens + this.job.tokenLimit - 1
   }
 
-  /** Ended with an answer, whose rows are as good as any. */
+  /** True when it ended with an answer, so that its rows can be reused. */
   get finished(): boolean {
     return this.#finished
   }
@@ -116,7 +116,7 @@ export class Sequence {
     return this.#slot !== undefined
   }
 
-  /** Whether its slot has all rows of the prompt, for other choices to begin from. */
+  /** Whether its slot has all rows of the prompt, from which other choices can begin. */
   get holdsPrompt(): boolean {
     return this.holdsSlot && this.cachedTokens >= this.promptTokens
   }
@@ -125,7 +125,7 @@ export class Sequence {
     return this.#tokens.haveSampled
   }
 
-  /** Whether it has got on far enough since it got its rows to read them again. */
+  /** Whether it has progressed far enough since it got its rows to read them again. */
   get mayReadAgain(): boolean {
     return this.#tokens.mayBeReadAgain
   }
@@ -136,67 +136,69 @@ export class Sequence {
     return this.#slot
   }
 
-  /** The image to look at next. @throws {RangeError} when there is none */
+  /** The next image to process. @throws {RangeError} when there is none */
   get nextImage(): KeyedImage {
     const image = this.job.images.next(this.cachedTokens)
     if (image === undefined) throw new RangeError('All images are looked at')
     return image
   }
 
-  /** Names of the whole blocks of what it reads, or of what the slot holds when that is more. */
+  /** Keys of the whole blocks of what it reads, or of what its slot holds if that is more. */
   blockKeys(): readonly string[] {
     const { asked, images } = this.job
     this.#blocks ??= new BlockChain(asked.tenant, images.spans, images.keys)
     return this.#blocks.keysOf(this.#tokens.ids)
   }
 
-  /** Begins to read. @param slot holds the rows of the first `restoredTokens` of `tokensToRead`, which are not all */
+  /** Begins to read. @param slot holds the rows of the first `restoredTokens` of `tokensToRead`, but not of all */
   start(slot: SlotId, restoredTokens: number): void {
     this.#slot = slot
     this.#tokens.begin(restoredTokens)
     this.#phase.enter(this.#lacksImages() ? 'vision' : 'prefill')
   }
 
-  /** Begins a waiting choice. @param slot holds the prompt's rows and no more */
+  /** Begins a waiting choice. @param slot holds exactly the prompt's rows */
   join(slot: SlotId): void {
     this.#phase.enter('decode')
     this.#slot = slot
     this.#tokens.begin(this.promptTokens)
   }
 
-  /** Gives way to others; it keeps the slot for the time being. */
+  /** Gives way to others; it keeps its slot for the time being. */
   pause(): void {
     this.#pausedIn = this.status
     this.#phase.enter('paused')
   }
 
-  /** Goes on with the slot it kept. */
+  /** Continues with the slot it kept. */
   resume(): void {
     this.#phase.enter(this.#pausedIn)
   }
 
-  /** The slot of a paused sequence is somebody else's now: all its tokens but the last have to be read again. */
+  /** The slot of a paused sequence was given to another: all its tokens but the last must be read again. */
   loseSlot(): void {
     this.#slot = undefined
     this.#tokens.lose()
   }
 
-  /** Whether it waits for features of this name. */
+  /** Whether it waits for features with this key. */
   lacks(key: string): boolean {
     return this.job.images.lacks(key, this.cachedTokens)
   }
 
-  /** Takes the features of all images of this name. @param features [image tokens, hiddenSize]; shared, not modified */
+  /**
+   * Stores the features of all images with this key. @param features [image tokens, hiddenSize]; shared, not modified
+   */
   addFeatures(key: string, features: Float32Array): void {
     this.job.addFeatures(key, features)
   }
 
-  /** Goes on to read when it waits for no image any more. */
+  /** Begins to read once it no longer waits for an image. */
   readWhenSeen(): void {
     if (this.status === 'vision' && !this.#lacksImages()) this.#phase.enter('prefill')
   }
 
-  /** Counts a run of the vision tower that is made for this sequence, whoever else it serves. @returns the work */
+  /** Charges a run of the vision tower to this sequence, even if it serves others too. @returns the work */
   countImage(key: string): number {
     const work = workPerImageToken * this.job.images.tokensOf(key)
     this.#work += work
@@ -218,8 +220,8 @@ export class Sequence {
   }
 
   /**
-   * Takes the outcome of a step with `rowOf(tokens)`.
-   * @param logits when the row asked for them
+   * Processes the outcome of a step with `rowOf(tokens)`.
+   * @param logits if the row requested them
    */
   advance(tokens: number, logits: Float32Array | undefined): void {
     const reads = this.status === 'prefill'
@@ -235,13 +237,15 @@ export class Sequence {
     this.take(logits)
   }
 
-  /** Takes the logits after all tokens it has, and samples its next one. */
+  /** Takes the logits after all tokens it has, and samples the next one. */
   take(logits: Float32Array): void {
-    const sampled = this.#sample(logits)
+    const sampled = this.#sample(logits, this.job.tokensLeft(this.#choice))
     if (this.job.asked.stopIds.includes(sampled.id)) return this.end('stop')
     this.#tokens.add(sampled.id)
     this.job.addToken(this.#choice, sampled)
-    if (this.job.isFull(this.#choice)) this.end('length')
+    const isFull = this.job.tokensLeft(this.#choice) <= 0
+    if (sampled.end === 'must' || (sampled.end === 'may' && isFull)) this.end('stop')
+    else if (isFull) this.end('length')
   }
 
   /** Ends with the tokens it has; does nothing when it has ended. */

@@ -1,10 +1,10 @@
 import type { ModelInfo } from '../../model/model.ts'
 
-/** What caches may take. */
+/** Limits of the caches. */
 export interface CacheLimits {
-  /** Tokens all slots and the prefix cache may hold together. Unset: what the slots need at most. */
+  /** Tokens that all slots and the prefix cache may hold together. Unset: the most that the slots can need. */
   readonly kvTokens?: number | undefined
-  /** Of these, tokens the prefix cache may hold. 0 or unset: there is none. */
+  /** How many of these the prefix cache may hold. 0 or unset: there is no prefix cache. */
   readonly prefixTokens?: number | undefined
   /** Bytes of image features. 0 or unset: none are kept. */
   readonly imageBytes?: number | undefined
@@ -13,7 +13,10 @@ export interface CacheLimits {
 /** Tokens per slot that are plenty for a chat with pictures: 4,000 tokens of answer and as many of prompt. */
 const usualTokensPerSlot = 8192
 
-/** Of the memory that is free when the model is loaded; the rest is for images, activations and other programs. */
+/**
+ * Fraction of the memory that is free when the model is loaded; the rest is for images, activations and other
+ * programs.
+ */
 const shareOfFreeMemory = 0.5
 
 /** However little memory is free, short requests must be served. */
@@ -21,7 +24,8 @@ const leastTokens = 1024
 
 /**
  * Tokens of cache memory.
- * @param setting the operator's number; 0 for what the slots need at most, unset for what is sensible here
+ * @param setting the operator's number; 0 for the most that the slots can need, unset for a default that suits this
+ * machine
  * @param freeBytes memory free once the model is loaded
  */
 export function kvTokensOf(

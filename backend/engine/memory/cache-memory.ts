@@ -4,29 +4,29 @@ import { blockTokens } from './content-hash.ts'
 import { allCanEnd, type Share } from './growth.ts'
 import { PrefixCache } from './prefix-cache.ts'
 
-/** What the memory asks of a sequence. */
+/** What the memory needs to know about a sequence. */
 interface Holder {
-  /** Tokens it reads first. */
+  /** Number of tokens it reads first. */
   readonly tokensToRead: number
-  /** Tokens its slot holds. */
+  /** Number of tokens in its slot. */
   readonly cachedTokens: number
   /** The most tokens it may come to hold. */
   readonly claimTokens: number
-  /** Keys of the whole blocks among the tokens that it reads, or that its slot holds when that is more. */
+  /** Keys of the whole blocks among the tokens it reads, or among those in its slot if they are more. */
   blockKeys(): readonly string[]
 }
 
-/** Slots as they might be: some that run set aside, some closed. */
+/** Hypothetical changes to the slots: some running ones set aside, some closed. */
 export interface SlotChanges {
   readonly aside?: readonly SlotId[] | undefined
   readonly closed?: readonly SlotId[] | undefined
 }
 
 /**
- * Hands out cache memory, `limitTokens` for slots and prefix cache together. A slot gets its prompt's memory when it is
- * opened and the answer's bit by bit, as long as all that run can still come to their ends; the prefix cache has what
- * slots leave, and makes room for them. Slots of sequences that gave way are set aside: what they hold is theirs, but nobody
- * counts on it.
+ * Hands out cache memory: `limitTokens` for slots and prefix cache together. A slot gets its prompt's memory when it
+ * is opened, and the answer's bit by bit, as long as all running sequences can still reach their ends. The prefix
+ * cache uses what slots leave, and makes room for them. Slots of sequences that gave way are set aside: they keep
+ * their memory, but it is not counted on.
  */
 export class CacheMemory {
   readonly limitTokens: number
@@ -37,7 +37,7 @@ export class CacheMemory {
   readonly #shares = new Map<SlotId, Share>()
   readonly #aside = new Set<SlotId>()
 
-  /** @param restoreUnit a prefix that is restored is a multiple of so many tokens; itself a multiple of `blockTokens` */
+  /** @param restoreUnit a restored prefix is a multiple of this many tokens; itself a multiple of `blockTokens` */
   constructor(model: Model, { kvTokens, prefixTokens }: CacheLimits, restoreUnit = blockTokens) {
     const { slots, contextTokens, slotGrowthTokens: unit } = model.info
     const needed = slots * Math.ceil(contextTokens / unit) * unit
@@ -65,7 +65,7 @@ export class CacheMemory {
     return this.#fits(this.#firstShare(holder), changes)
   }
 
-  /** Whether the sequence of a slot that is set aside can go on, now or after changes. */
+  /** Whether the sequence of a slot that is set aside can continue, now or after changes. */
   canTakeUp(slot: SlotId, { aside, closed = [] }: SlotChanges = {}): boolean {
     return this.#fits(this.#shareOf(slot), { aside, closed: [...closed, slot] })
   }
@@ -79,7 +79,7 @@ export class CacheMemory {
     this.#aside.delete(slot)
   }
 
-  /** Opens a slot, with the rows the prefix cache has of the prompt; its last token is always left to compute. */
+  /** Opens a slot with the rows that the prefix cache has of the prompt; its last token is always left to compute. */
   open(holder: Holder): { slot: SlotId; restoredTokens: number } {
     const slot = this.#model.openSlot()
     const keys = this.#promptKeys(holder)
@@ -100,13 +100,13 @@ export class CacheMemory {
     return slot
   }
 
-  /** Leaves of a slot only the prompt, for another choice of the same request. */
+  /** Reduces a slot to the prompt, for another choice of the same request. */
   inherit(slot: SlotId, heir: Holder): void {
     this.#model.truncateSlot(slot, heir.tokensToRead)
     this.#set(slot, this.#firstShare(heir))
   }
 
-  /** @returns whether the slot may come to hold `tokens` now; if not, it has to wait */
+  /** @returns whether the slot may hold `tokens` now; if not, it has to wait */
   grow(slot: SlotId, tokens: number): boolean {
     const share = this.#shareOf(slot)
     const grown = { ...share, held: Math.max(share.held, this.#rounded(tokens)) }
@@ -131,7 +131,10 @@ export class CacheMemory {
     this.#aside.delete(slot)
   }
 
-  /** Whether all that run can come to their ends beside one more share, with what those set aside do not hold. */
+  /**
+   * Whether all running sequences can reach their ends alongside one more share, using what those set aside do not
+   * hold.
+   */
   #fits(share: Share, { aside = [], closed = [] }: SlotChanges): boolean {
     const running = [share]
     let limit = this.limitTokens

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { ImageSpan } from '../images/image-spans.ts'
 
-/** Tokens that are cached and found together: small enough that a short system prompt fills some. */
+/** Tokens that are cached and found together: few enough that even a short system prompt fills some blocks. */
 export const blockTokens = 32
 
 /**
- * Names a sequence's whole blocks of tokens, each by all that stands up to its end: tenant, ids, and in the place of
- * placeholders the content of their image. Equal names stand for equal cache rows.
+ * Computes keys for a sequence's whole blocks of tokens, each from everything up to its end: the tenant, the ids, and
+ * for placeholders the content of their image. Equal keys mean equal cache rows.
  */
 export class BlockChain {
   readonly #keys: string[] = []
@@ -14,14 +14,14 @@ export class BlockChain {
   readonly #imageKeys: readonly string[]
   #last: string
 
-  /** @param imageKeys one for each of `spans` */
+  /** @param imageKeys one per span */
   constructor(tenant: string, spans: readonly ImageSpan[], imageKeys: readonly string[]) {
     this.#last = JSON.stringify(tenant)
     this.#spans = spans
     this.#imageKeys = imageKeys
   }
 
-  /** @param ids the sequence so far; longer from call to call. @returns one key for each whole block */
+  /** @param ids the sequence so far, growing from call to call. @returns one key per whole block */
   keysOf(ids: Int32Array): readonly string[] {
     for (let end = (this.#keys.length + 1) * blockTokens; end <= ids.length; end += blockTokens) {
       this.#last = this.#keyOf(ids, end - blockTokens)

@@ -7,9 +7,9 @@ export interface Share {
 }
 
 /**
- * Whether every sequence can still come to its end with `limit` tokens of memory in all, though each grew to its whole
- * claim: then there is an order in which each, when those before it are done, has room enough. Granting memory only
- * as long as that holds, nobody ever waits for ever. (The banker's algorithm for one resource; E. W. Dijkstra, EWD 108.)
+ * Whether every sequence can still finish with `limit` tokens of memory in all, even if each grew to its full claim:
+ * there must be an order in which each has enough room once those before it are done. If memory is only granted while
+ * this holds, no sequence waits forever. (The banker's algorithm for one resource; E. W. Dijkstra, EWD 108.)
  */
 export function allCanEnd(shares: readonly Share[], limit: number): boolean {
   let free = shares.reduce((rest, { held }) => rest - held, limit)

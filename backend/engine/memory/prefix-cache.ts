@@ -4,8 +4,8 @@ import { blockTokens } from './content-hash.ts'
 type RowKeeper = Pick<Model, 'keepRows' | 'restoreRows' | 'dropRows'>
 
 /**
- * Cache rows of prompts and answers gone by, in blocks, to start the next sequence from. Whoever uses a block uses all
- * before it as well, and these count as used later; so the block that goes first never has another behind it.
+ * Cache rows of earlier prompts and answers, in blocks, as a start for later sequences. Using a block also uses all
+ * blocks before it, and these count as used later; so the first block to be evicted never has another one after it.
  */
 export class PrefixCache {
   readonly #model: RowKeeper
@@ -21,12 +21,12 @@ export class PrefixCache {
     return this.#blocks.size * blockTokens
   }
 
-  /** How many tokens, from the first one on, it has of those that `keys` stand for. */
+  /** How many leading tokens it has of those that `keys` stand for. */
   tokensOf(keys: readonly string[]): number {
     return this.#present(keys) * blockTokens
   }
 
-  /** Saves blocks that stand at the head of `keys` from being evicted soon. */
+  /** Marks the leading blocks of `keys` as recently used. */
   touch(keys: readonly string[]): void {
     for (const key of keys.slice(0, this.#present(keys)).toReversed()) {
       const rows = this.#blocks.get(key)!
@@ -35,14 +35,14 @@ export class PrefixCache {
     }
   }
 
-  /** Fills an empty slot with blocks from the first one on, all of which it has. */
+  /** Fills an empty slot with the given leading blocks, all of which it must have. */
   restore(slot: SlotId, keys: readonly string[]): void {
     for (const key of keys) this.#model.restoreRows(slot, this.#blocks.get(key)!)
   }
 
   /**
-   * Copies a slot's blocks that are not here yet, as far as `maxTokens` for the whole cache allow; others that were
-   * not used as lately go for them.
+   * Copies those of a slot's blocks that are not here yet, within `maxTokens` for the whole cache; less recently used
+   * blocks are evicted for them.
    */
   store(slot: SlotId, keys: readonly string[], maxTokens: number): void {
     this.touch(keys)
@@ -61,13 +61,13 @@ export class PrefixCache {
     while (this.tokens > maxTokens) this.#evictOldest(new Set())
   }
 
-  /** How many of `keys`, from the first one on, are here. */
+  /** How many leading `keys` are present. */
   #present(keys: readonly string[]): number {
     const missing = keys.findIndex((key) => !this.#blocks.has(key))
     return missing < 0 ? keys.length : missing
   }
 
-  /** @returns false when there is none but those to be spared */
+  /** @returns false when there is none except those to be spared */
   #evictOldest(spared: ReadonlySet<string>): boolean {
     const oldest = this.#blocks.entries().next().value
     if (oldest === undefined || spared.has(oldest[0])) return false

@@ -1,10 +1,12 @@
 import { ServiceError } from '../../../shared/api/errors.ts'
 
-/** Seconds a refused client is told to wait, at least and at most: what a header can say, and what is worth waiting. */
+/**
+ * Bounds of the seconds a rejected client is asked to wait: what a header can express, and what is worth waiting for.
+ */
 const leastRetrySeconds = 1
 const mostRetrySeconds = 120
 
-/** All that admission looks at, as it is when the job arrives. */
+/** Everything that admission depends on, at the time the job arrives. */
 interface AdmissionCounts {
   readonly promptTokens: number
   readonly maxTokens: number
@@ -12,8 +14,8 @@ interface AdmissionCounts {
 }
 
 /**
- * How long the answer may become: `maxTokens`, or what is left of the context.
- * @throws {ServiceError} `context_length_exceeded` when no token of answer would fit
+ * The maximum length of the answer: `maxTokens`, or what is left of the context.
+ * @throws {ServiceError} `context_length_exceeded` when not a single token of answer would fit
  */
 export function tokenLimitOf({ promptTokens, maxTokens, contextTokens }: AdmissionCounts): number {
   const room = contextTokens - promptTokens
@@ -26,8 +28,8 @@ export function tokenLimitOf({ promptTokens, maxTokens, contextTokens }: Admissi
 }
 
 /**
- * How many tokens all answers together may have of what was granted to prompt and answers; unlimited when nothing was said.
- * @throws {ServiceError} `quota_exceeded` when no token of answer would fit
+ * How many tokens all answers together may have of those granted to prompt and answers; unlimited unless given.
+ * @throws {ServiceError} `quota_exceeded` when not a single token of answer would fit
  */
 export function answerTokensOf(promptTokens: number, grantedTokens = Infinity): number {
   const left = grantedTokens - promptTokens
@@ -36,16 +38,16 @@ export function answerTokensOf(promptTokens: number, grantedTokens = Infinity): 
   throw new ServiceError('quota_exceeded', message, { param: 'prompt' })
 }
 
-/** The queue as a job finds it. Work in prompt tokens, as estimated; see work.ts. */
+/** The queue as a job finds it. Estimated work in prompt tokens; see work.ts. */
 export interface QueueCounts {
-  /** Jobs that hold no slot yet, and the work they are. */
+  /** Jobs that hold no slot yet, and their work. */
   readonly waiting: number
   readonly waitingWork: number
-  /** Of the job's own tenant. */
+  /** Waiting jobs of the job's own tenant. */
   readonly waitingOfTenant: number
-  /** Slots that nobody holds: so many of those who wait are as good as started. */
+  /** Free slots: as many of the waiting jobs are as good as started. */
   readonly freeSlots: number
-  /** Most jobs, and most work, that may wait beyond those a free slot is certain for. */
+  /** The most jobs, and the most work, that may wait in addition to those that are certain of a free slot. */
   readonly queueLimit: number
   readonly queueWorkLimit: number
   /** The job's own work. */
@@ -53,9 +55,9 @@ export interface QueueCounts {
 }
 
 /**
- * Decides whether a job may wait. A tenant that has nothing waiting may also enter a full queue, up to twice the limit:
- * otherwise one tenant's thousand requests would not delay another's one, but shut it out.
- * @param secondsFor how long so much work takes this process
+ * Decides whether a job may wait. A tenant with nothing waiting may also enter a full queue, up to twice the limit:
+ * otherwise one tenant's thousand requests would not merely delay another's single request but shut it out.
+ * @param secondsFor how long this process takes for that much work
  * @throws {ServiceError} `queue_full`, with the time after which there should be room
  */
 export function admit(counts: QueueCounts, secondsFor: (work: number) => number): void {
@@ -64,7 +66,7 @@ export function admit(counts: QueueCounts, secondsFor: (work: number) => number)
   if (waiting < 0) return
   if (waitingOfTenant === 0 && waiting < 2 * queueLimit) return
   if (waiting >= queueLimit) {
-    // Slots are many, but share one processor: a job leaves the queue whenever one job's work is done.
+    // There are many slots, but they share one processor: a job leaves the queue whenever one job's work is done.
     const oneJob = waitingWork / Math.max(1, counts.waiting)
     const message = `Cannot queue the request: the limit of ${queueLimit} waiting requests is reached`
     throw queueFull(message, secondsFor(oneJob))

@@ -2,8 +2,8 @@ import { FairQueue, type Queueable } from '../../fairness/fair-queue.ts'
 import type { JobPriority } from '../job.ts'
 
 /**
- * Interactive jobs that start while a batch job waits, before one batch job does: batch work lives on a sixteenth of
- * the starts even when interactive jobs never run out.
+ * Interactive jobs started while a batch job waits, before one batch job is: batch work gets a sixteenth of the
+ * starts even when interactive jobs never run out.
  */
 const interactiveStartsPerBatch = 15
 
@@ -14,10 +14,10 @@ export interface Waiting extends Queueable {
 /** All jobs that hold no slot: interactive before batch, and within each kind fairly among tenants. */
 export class WaitingLine<Job extends Waiting> implements Iterable<Job> {
   readonly #queues: Readonly<Record<JobPriority, FairQueue<Job>>>
-  /** Interactive jobs taken in a row while a batch job waited. */
+  /** Interactive jobs started in a row while a batch job waited. */
   #batchPassedOver = 0
 
-  /** @param weights shares of tenants, more than 0; 1 for those not named */
+  /** @param weights of tenants, more than 0; 1 for those not named */
   constructor(weights: ReadonlyMap<string, number>) {
     this.#queues = { interactive: new FairQueue(weights), batch: new FairQueue(weights) }
   }
@@ -26,7 +26,7 @@ export class WaitingLine<Job extends Waiting> implements Iterable<Job> {
     return this.#queues.interactive.size + this.#queues.batch.size
   }
 
-  /** Estimated work of all that waits. */
+  /** Estimated work of all waiting jobs. */
   get work(): number {
     return this.#queues.interactive.work + this.#queues.batch.work
   }
@@ -39,7 +39,7 @@ export class WaitingLine<Job extends Waiting> implements Iterable<Job> {
     return this.#queues.interactive.waitingOf(tenant) + this.#queues.batch.waitingOf(tenant)
   }
 
-  /** Jobs that would start before one that came now. */
+  /** Number of jobs that would start before one that came now. */
   before({ tenant, priority }: Pick<Waiting, 'tenant' | 'priority'>): number {
     const first = priority === 'batch' ? this.#queues.interactive.size : 0
     return first + this.#queues[priority].before(tenant)
@@ -64,12 +64,12 @@ export class WaitingLine<Job extends Waiting> implements Iterable<Job> {
     return interactive.take()
   }
 
-  /** The next job of certain tenants, which stays in line. */
+  /** The next job of certain tenants, without removing it. */
   peekOf(may: (job: Job) => boolean): Job | undefined {
     return this.#queues.interactive.peek(may) ?? this.#queues.batch.peek(may)
   }
 
-  /** Takes the job that `peekOf` shows; `settle` it when it ends. */
+  /** Removes the job that `peekOf` returns; `settle` it when it ends. */
   takeOf(may: (job: Job) => boolean): Job | undefined {
     return this.#queues.interactive.take(may) ?? this.#queues.batch.take(may)
   }

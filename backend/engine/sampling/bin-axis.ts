@@ -1,61 +1,61 @@
 /**
- * The loops over a whole row of logits behind `LogitBins`.
- * Tokens fall into bins of equal width by their distance from the most probable one, (top - logit) / temperature.
- * Within a bin, e^-x is a cubic around the bin's middle, so that no token costs an exponential of its own.
+ * The loops over the logits of a whole vocabulary behind `LogitBins`. Tokens fall into bins of equal width by their
+ * distance from the most probable one, (top - logit) / temperature. Within a bin, e^-x is approximated by a cubic
+ * around the bin's middle, so that no token needs an exponential of its own.
  */
 import type { LogitRange } from './logit-range.ts'
 import { atMost, forPieces } from './row-loops.ts'
 
-/** Bins per unit of distance at least; bounds the cubic to a relative error of 3e-9. */
+/** The fewest bins per unit of distance; bounds the cubic to a relative error of 3e-9. */
 const binsPerUnit = 32
 
 /**
- * Bins whose tokens may be drawn, 64 units of distance: e^-64, even 163,840 times, is below the rounding of the sum. One
- * bin more takes all that is further away.
+ * Bins whose tokens may be drawn, 64 units of distance: e^-64, even 163,840 times, is below the rounding error of the
+ * sum. One more bin takes everything that is further away.
  */
 export const binCount = 64 * binsPerUnit - 1
 
-/** A power of two, so that a mask proves an index to be within bounds. */
+/** A power of two less one, so that a mask proves an index to be within bounds. */
 const slotMask = binCount
 
 /** Distances beyond this many bins are for `addToken`. */
 const int32End = 2 ** 31
 
-/** Logits are float32, so no two differ by less than 1e-45; keeps a tiny temperature from becoming 0 * Infinity. */
+/** Logits are float32, so no two differ by less than 1e-45; keeps a tiny temperature from resulting in 0 * Infinity. */
 const maxScale = 1e60
 
-/** Where bins lie: bin = floor((top - logit) * scale). Monotonic in the logit, whatever the rounding. */
+/** Position of the bins: bin = floor((top - logit) * scale). Monotonic in the logit, regardless of rounding. */
 export interface BinAxis {
   readonly top: number
   readonly scale: number
-  /** Of one bin, in units of distance. */
+  /** Width of one bin, in units of distance. */
   readonly width: number
-  /** From the top to the bottom of the row, in bins; may be far more than there are. */
+  /** From the largest to the smallest logit, in bins; may be far more than there are. */
   readonly length: number
 }
 
-/** A narrow row is spread over all bins; of a wide one, only the part that may be drawn is covered. */
+/** A narrow range is spread over all bins; of a wide one, only the part that may be drawn is covered. */
 export function createAxis({ top, bottom }: LogitRange, temperature: number): BinAxis {
   const least = Math.min(binsPerUnit / temperature, maxScale)
   const scale = bottom < top ? Math.max(least, (binCount - 1) / (top - bottom)) : least
   return { top, scale, width: least / scale / binsPerUnit, length: (top - bottom) * scale }
 }
 
-/** @returns `binCount` for all that is too far away */
+/** @returns `binCount` for everything that is too far away */
 export function binOf({ top, scale }: BinAxis, logit: number): number {
   return Math.floor(Math.min((top - logit) * scale, binCount))
 }
 
-/** Mass of a token in the middle of a bin, the top's being 1. */
+/** Mass of a token in the middle of a bin, relative to the top token's. */
 function binFactor({ width }: BinAxis, bin: number): number {
   return Math.exp(-(bin + 0.5) * width)
 }
 
-/** Counts and masses side by side: what is changed together lies together. */
+/** Counts and masses side by side, because they are changed together. */
 export class BinSums {
   readonly #sums = new Float64Array(2 * (binCount + 1))
 
-  /** Sums all tokens of a row into their bins. */
+  /** Sums up all tokens in their bins. */
   fill(row: Float32Array, axis: BinAxis): void {
     const sums = this.#sums.fill(0)
     const inPairs = axis.length < int32End ? row.length - (row.length % 2) : 0
@@ -68,7 +68,7 @@ export class BinSums {
     }
   }
 
-  /** Of the tokens of a bin together. */
+  /** Total mass of the tokens in a bin. */
   mass(bin: number): number {
     return this.#sums[2 * bin]!
   }
@@ -78,7 +78,7 @@ export class BinSums {
   }
 }
 
-/** Two at a time, for the second need not wait for the first. Distances in bins have to be int32. */
+/** Two tokens at a time, so that the second need not wait for the first. Distances in bins must be int32. */
 function addPairs(
   sums: Float64Array,
   { top, scale, width }: BinAxis,
@@ -88,7 +88,7 @@ function addPairs(
 ): void {
   // V8 reads a module's constants again and again, but not a function's.
   const last = slotMask
-  // Those of `relativeMass`, for distances in bins.
+  // The coefficients of `relativeMass`, for distances in bins.
   const [linear, square, cube] = [-width, width ** 2 / 2, -(width ** 3) / 6]
   for (let id = from; id < to; id += 2) {
     const first = (top - row[id]!) * scale
@@ -106,7 +106,7 @@ function addPairs(
   }
 }
 
-/** At any distance. */
+/** Adds a token at any distance. */
 function addToken(sums: Float64Array, { top, scale, width }: BinAxis, logit: number): void {
   const distance = Math.min((top - logit) * scale, binCount)
   const bin = Math.floor(distance)
@@ -114,14 +114,14 @@ function addToken(sums: Float64Array, { top, scale, width }: BinAxis, logit: num
   sums[2 * bin + 1]! += 1
 }
 
-/** e^-x, `x` being the distance from the middle of a bin. */
+/** e^-x, where `x` is the distance from the middle of a bin. */
 function relativeMass(x: number): number {
   return 1 - x * (1 - x * (1 / 2 - x * (1 / 6)))
 }
 
 /**
- * The ids of a bin, rising.
- * @param members as many as the bin has; overwritten
+ * The ids of a bin, in ascending order.
+ * @param members as long as the bin's count; overwritten
  */
 export function collectBin(
   row: Float32Array,
@@ -129,8 +129,8 @@ export function collectBin(
   bin: number,
   members: Int32Array,
 ): void {
-  // All logits of the bin and some beside it: one comparison for both ends, of which one would be mispredicted for
-  // every other token.
+  // Finds all logits of the bin and a few beyond it with one comparison for both ends. Of two comparisons, one would
+  // be mispredicted for every other token.
   const middle = axis.top - (bin + 0.5) / axis.scale
   const reach = 0.500_001 / axis.scale + Math.abs(axis.top) * Number.EPSILON
   let found = 0
@@ -145,7 +145,7 @@ export function collectBin(
   })
 }
 
-/** @returns where eight tokens begin of which some are near, or the end */
+/** @returns index of eight tokens of which some are near, or the end */
 function nextNear(
   row: Float32Array,
   from: number,
@@ -167,7 +167,7 @@ function nextNear(
   return id
 }
 
-/** Adds up the masses of tokens of one bin until they exceed `limit`. @returns the sum, and how many were added */
+/** Adds up the masses of a bin's tokens until they exceed `limit`. @returns the sum, and how many were added */
 export function addMembers(
   row: Float32Array,
   axis: BinAxis,

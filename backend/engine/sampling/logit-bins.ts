@@ -1,18 +1,18 @@
 /**
- * Order and probability among a row of logits without sorting it: probabilities are summed into bins, whole bins are
- * kept or dropped, and only the one bin that a limit cuts through is put in order. A row of 163,840 is read once to
- * fill the bins, and once more for each bin that is looked into.
+ * Order and probability of the logits of a vocabulary without sorting it: probabilities are summed up in bins, whole
+ * bins are kept or dropped, and only the one bin that a limit cuts through is sorted. The logits, 163,840 of them,
+ * are read once to fill the bins, and once more for each bin that is inspected.
  */
 import { addMembers, binCount, binOf, collectBin, createAxis, BinSums } from './bin-axis.ts'
 import { rangeOf, type LogitRange } from './logit-range.ts'
 
-/** A bin with more members is cut into bins itself: sorting 512 takes some 50 microseconds. */
+/** A bin with more members is divided into bins itself: sorting 512 takes about 50 microseconds. */
 const maxSorted = 512
 
-/** What sums of 163,840 masses may differ by: no token is kept for its sake. */
+/** Rounding error of sums of 163,840 masses; it must not cause a token to be kept. */
 const rounding = 1e-12
 
-/** The last token kept of an order by falling logit, lower ids first among equals. The row need not have it. */
+/** The last token kept in the order of falling logits, with lower ids first among equals. It need not occur. */
 export interface Cut {
   readonly logit: number
   readonly id: number
@@ -30,21 +30,21 @@ function keeps(cut: Cut, logit: number, id: number): boolean {
 }
 
 /**
- * The probabilities of one row of logits at one temperature, ids being indices of the row. Masses are multiples of the
- * most probable token's probability. One object serves many rows, one after the other.
+ * The probabilities given by one set of logits at one temperature; ids are indices. Masses are relative to the most
+ * probable token's probability. One object is reused for many sets of logits, one after the other.
  */
 export class LogitBins {
   readonly #sums = new BinSums()
-  /** Of the bins that were looked into. */
+  /** Members of the bins inspected so far. */
   readonly #members = new Map<number, Int32Array>()
-  /** Members that are kept, for each cut that was asked about. */
+  /** Kept members, for each cut asked for so far. */
   readonly #kept = new Map<Cut, Int32Array>()
   #row: Float32Array = new Float32Array(0)
   #range: LogitRange = { top: 0, bottom: 0 }
   #temperature = 1
   #axis = createAxis({ top: 0, bottom: 0 }, 1)
 
-  /** @param row read again by the methods below; must not change meanwhile */
+  /** @param row read again by the methods below; must not change in the meantime */
   fill(row: Float32Array, range: LogitRange, temperature: number): void {
     this.#row = row
     this.#range = range
@@ -55,17 +55,17 @@ export class LogitBins {
     this.#sums.fill(row, this.#axis)
   }
 
-  /** Keeps so many most probable tokens; all of them, when there are no more. */
+  /** Keeps this many of the most probable tokens, or all if there are fewer. */
   cutAtCount(count: number): Cut {
     return this.#cut(count, 'count')
   }
 
-  /** Keeps the fewest tokens that reach a mass together. */
+  /** Keeps the smallest set of most probable tokens that reaches a mass. */
   cutAtMass(mass: number): Cut {
     return this.#cut(mass * (1 - rounding), 'mass')
   }
 
-  /** Of the tokens that are kept. */
+  /** Total mass of the kept tokens. */
   massUpTo(cut: Cut): number {
     const last = binOf(this.#axis, cut.logit)
     let mass = this.#add(last, this.#keptMembers(last, cut), Infinity).mass
@@ -74,7 +74,7 @@ export class LogitBins {
   }
 
   /**
-   * Draws a kept token by its probability.
+   * Draws a kept token according to its probability.
    * @param uniform from [0, 1)
    */
   draw(cut: Cut, uniform: number): number {
@@ -89,13 +89,13 @@ export class LogitBins {
       filled = bin
     }
     const members = this.#keptMembers(last, cut)
-    // Rounding may leave a remainder behind the last token.
+    // Rounding may leave a remainder after the last token.
     return members.length > 0
       ? this.#pick(last, members, left)
       : this.#pick(filled, this.#membersOf(filled), Infinity)
   }
 
-  /** Ids of a bin, rising. */
+  /** Ids of a bin, in ascending order. */
   #membersOf(bin: number): Int32Array {
     const known = this.#members.get(bin)
     if (known !== undefined) return known
@@ -138,7 +138,7 @@ export class LogitBins {
     return keepAll
   }
 
-  /** @param limit at most what the bin has, but for rounding */
+  /** @param limit at most what the bin has, apart from rounding */
   #cutWithin(bin: number, limit: number, measure: 'count' | 'mass'): Cut {
     const members = this.#membersOf(bin)
     const { top, bottom } = this.#rangeOf(members)
@@ -160,7 +160,7 @@ export class LogitBins {
     return { logit: this.#row[id]!, id }
   }
 
-  /** Cuts a bin of many members by bins of its own. */
+  /** Divides a bin with many members into bins of its own. */
   #cutFiner(members: Int32Array, limit: number, measure: 'count' | 'mass'): Cut {
     const logits = gather(this.#row, members)
     const range = this.#rangeOf(members)

@@ -1,25 +1,25 @@
 /**
- * The sum of e^logit over a row, without an exponential for each: a table has e^-x in the middle of small steps, and
- * within a step it is a parabola around the middle, wrong by 1.3e-9 at most.
+ * The sum of e^logit over a vocabulary, without an exponential for each logit: a table has e^-x at the middle of
+ * small steps, and within a step it is approximated by a parabola around the middle, with an error of at most 1.3e-9.
  */
 import { atMost, forPieces } from './row-loops.ts'
 
-/** Of distance from the largest logit. */
+/** Per unit of distance from the largest logit. */
 const stepsPerUnit = 256
 
-/** What is further than 32 units is left out: e^-32, even 163,840 times, is 2.1e-9. A power of two less one. */
+/** Anything further than 32 units is left out: e^-32, even 163,840 times, is 2.1e-9. A power of two less one. */
 const lastStep = 32 * stepsPerUnit - 1
 
-/** By step, divided by what `massOfPairs` has too much; the last one stands for all that is further away. */
+/** By step, divided by the constant factor in `massOfPairs`; the last one stands for everything further away. */
 const masses = Float64Array.from({ length: lastStep + 1 }, (_, step) => {
   return step < lastStep ? Math.exp(-(step + 0.5) / stepsPerUnit) / (2 * stepsPerUnit ** 2) : 0
 })
 
-/** What distances are cut to, so that they are int32. */
+/** Distances are clamped to this, so that they are int32. */
 const farthest = 2 ** 30
 
 /**
- * @param top the largest of the row
+ * @param top the largest logit
  * @returns the sum of e^(logit - top), with a relative error of 3.4e-9 at most
  */
 export function massOf(row: Float32Array, top: number): number {
@@ -32,8 +32,8 @@ export function massOf(row: Float32Array, top: number): number {
 }
 
 /**
- * Two at a time, for the second need not wait for the first. The parabola of e^-x is 1 - x + x²/2 = ((1 - x)² + 1) / 2;
- * with distances in steps, of which a unit has `scale`, it is ((scale - x)² + scale²) / (2 scale²).
+ * Two at a time, so that the second need not wait for the first. The parabola of e^-x is 1 - x + x²/2 = ((1 - x)² +
+ * 1) / 2; with distances in steps, of which a unit has `scale`, it is ((scale - x)² + scale²) / (2 scale²).
  */
 function massOfPairs(row: Float32Array, top: number, from: number, to: number): number {
   // V8 reads a module's constants again and again, but not a function's.

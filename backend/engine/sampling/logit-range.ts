@@ -1,12 +1,12 @@
 import { forPieces } from './row-loops.ts'
 
-/** Largest and smallest of the logits, both finite. */
+/** The largest and the smallest logit, both finite. */
 export interface LogitRange {
   readonly top: number
   readonly bottom: number
 }
 
-/** Of the logits seen so far. */
+/** State over the logits seen so far. */
 interface Seen {
   top: number
   bottom: number
@@ -30,7 +30,7 @@ export function rangeOf(logits: Float32Array): LogitRange | undefined {
   return Number.isFinite(sum) ? { top, bottom } : undefined
 }
 
-/** Four at a time: additions need not wait for each other then. */
+/** Four at a time, so that additions need not wait for each other. */
 function see(seen: Seen, logits: Float32Array, from: number, to: number): void {
   let { top, bottom } = seen
   let [sumA, sumB, sumC, sumD] = [0, 0, 0, 0]
@@ -43,7 +43,7 @@ function see(seen: Seen, logits: Float32Array, from: number, to: number): void {
     sumB += b
     sumC += c
     sumD += d
-    // A new top is no new bottom, but for the very first.
+    // A new maximum cannot be a new minimum, except at the very first logit.
     if (a > top) top = a
     if (a < bottom) bottom = a
     if (b > top) top = b

@@ -2,7 +2,7 @@ import type { SampledLogprobs } from '../job.ts'
 import { massOf } from './logit-mass.ts'
 import { forPieces } from './row-loops.ts'
 
-/** The model's own distribution over its whole vocabulary, as far as it is asked for. */
+/** The requested part of the model's own distribution over its whole vocabulary. */
 export interface ModelLogprobs {
   readonly top: SampledLogprobs['top']
   /** Natural logarithm of the sum of e^logit: log probability = logit - this. */
@@ -11,7 +11,7 @@ export interface ModelLogprobs {
 
 /**
  * @param logits [vocabSize], as the model computed them
- * @param topCount alternatives wanted
+ * @param topCount number of alternatives wanted
  */
 export function modelLogprobs(logits: Float32Array, topCount: number): ModelLogprobs {
   const best = largestIndices(logits, Math.max(1, topCount))
@@ -21,13 +21,15 @@ export function modelLogprobs(logits: Float32Array, topCount: number): ModelLogp
   return { top, logTotal }
 }
 
-/** The largest values so far, falling, and their indices. */
+/** The largest values so far, in descending order, and their indices. */
 interface Largest {
   readonly values: Float32Array
   readonly indices: Int32Array
 }
 
-/** Indices of the largest of finite values, falling, lower ones first among equals. Meant for few of many. */
+/**
+ * Indices of the largest of finite values, in descending order, lower ones first among equals. Meant for few of many.
+ */
 export function largestIndices(values: Float32Array, wanted: number): number[] {
   const count = Math.min(wanted, values.length)
   if (count === 0) return []
@@ -62,7 +64,7 @@ function nextLarger(values: Float32Array, from: number, to: number, least: numbe
   return at
 }
 
-/** Puts a value behind all that are not less; the last one drops out. */
+/** Inserts a value after all that are not less; the last one drops out. */
 function insert({ values, indices }: Largest, value: number, index: number): void {
   let at = values.length - 1
   for (; at > 0 && values[at - 1]! < value; at--) {

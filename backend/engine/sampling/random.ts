@@ -1,11 +1,11 @@
 const goldenGamma = 0x9e3779b97f4a7c15n
 
-/** Draws uniformly from [0, 1), 53 bits each. */
+/** Draws uniformly from [0, 1), with 53 random bits each. */
 export type Random = () => number
 
 /**
- * A generator of its own for each sequence: the same seed gives the same draws whatever else runs. xoshiro128**
- * (Blackman and Vigna, "Scrambled linear pseudorandom number generators"), its state filled by splitmix64.
+ * A separate generator for each sequence: the same seed gives the same draws whatever else runs. xoshiro128**
+ * (Blackman and Vigna, "Scrambled linear pseudorandom number generators"), with its state filled by splitmix64.
  * @throws {RangeError} unless `seed` is a whole number from 0 to 2^53 - 1
  */
 export function createRandom(seed: number): Random {
@@ -25,7 +25,10 @@ export function createRandom(seed: number): Random {
   return () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53
 }
 
-/** The seed of one of several choices, so that each can be had alone too: the first is `seed`, the next one more. */
+/**
+ * The seed of one of several choices, which makes each reproducible on its own: `seed` for the first, one more for
+ * the next.
+ */
 export function choiceSeed(seed: number, choice: number): number {
   const room = Number.MAX_SAFE_INTEGER - seed
   return choice <= room ? seed + choice : choice - room - 1

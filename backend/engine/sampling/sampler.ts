@@ -1,20 +1,24 @@
-/** Picks one token from a row of logits, by the rules of `SamplingParams`. */
+/** Picks one token from a vocabulary's logits, by the rules of `SamplingParams`. */
 import { ServiceError } from '../../../shared/api/errors.ts'
+import type { Settled } from '../../grammar/constraint.ts'
 import type { GenerateJob, SampledLogprobs, SamplingParams } from '../job.ts'
 import { keepAll, LogitBins, stricter, type Cut } from './logit-bins.ts'
 import { rangeOf, type LogitRange } from './logit-range.ts'
 import { modelLogprobs } from './logprobs.ts'
 import { choiceSeed, createRandom } from './random.ts'
 import { penaltiesOf } from './token-penalties.ts'
+import { AnyText, type TokenRule } from './token-rule.ts'
 
-/** A token, and how likely it was when that is asked for. */
-export interface Sampled {
-  readonly id: number
+/** A token, and on request its probability. */
+export interface Sampled extends Settled {
   readonly logprobs?: SampledLogprobs | undefined
 }
 
-/** Picks a token from logits [vocabSize], which it may modify. */
-export type Sampler = (logits: Float32Array) => Sampled
+/**
+ * Picks a token from logits [vocabSize], which it may modify.
+ * @param tokensLeft that the answer may still have, this one counted; unlimited unless given
+ */
+export type Sampler = (logits: Float32Array, tokensLeft?: number) => Sampled
 
 export type SamplerJob = Pick<
   GenerateJob,
@@ -22,55 +26,46 @@ export type SamplerJob = Pick<
 >
 
 /**
- * The sampler of one choice of a job, with its own random state and its own memory of what it picked.
+ * The sampler of one choice of a job, with its own random state and its own memory of the tokens it picked.
  *
  * The stages, in order: the model's own log probabilities are read off; penalties and bias change single logits; all
- * control tokens but those that end the answer are left out; temperature 0 takes the largest logit, the lowest id among
- * equals; otherwise the logits are divided by the temperature, `cuts` say which tokens are left, and one of those is
- * drawn by its probability.
+ * tokens that may not be picked are left out; temperature 0 takes the largest logit, the lowest id among equals;
+ * otherwise the logits are divided by the temperature, `cuts` say which tokens are left, and one of those is drawn by its
+ * probability. The rule may put another token in its place.
  *
- * The sampler throws ServiceError `internal` when a logit is not finite.
- * @param imageTokenId placeholders in the prompt are no text to be repeated
+ * The sampler throws ServiceError `internal` when a logit that counts is not finite.
+ * @param imageTokenId placeholders in the prompt do not count as text for the repetition penalty
+ * @param rule says which tokens may be picked: any text unless given
  */
-export function createSampler(job: SamplerJob, choice: number, imageTokenId: number): Sampler {
+export function createSampler(
+  job: SamplerJob,
+  choice: number,
+  imageTokenId: number,
+  rule: TokenRule = new AnyText(job),
+): Sampler {
   const { sampling, controlIdsFrom, topLogprobs } = job
-  const controlStops = controlStopsOf(job)
   const random = createRandom(choiceSeed(sampling.seed, choice))
   const penalties = penaltiesOf(job, imageTokenId)
   const bins = new LogitBins()
-  return (logits) => {
+  return (logits, tokensLeft = Infinity) => {
     const model = topLogprobs === undefined ? undefined : modelLogprobs(logits, topLogprobs)
     penalties?.apply(logits)
-    const allowed = packAllowed(logits, controlIdsFrom, controlStops)
+    const allowed = rule.pack(logits)
     const range = finiteRangeOf(allowed)
-    const index =
+    const place =
       sampling.temperature === 0
         ? allowed.indexOf(range.top)
         : draw(bins, allowed, range, sampling, random())
-    if (index >= controlIdsFrom) return { id: controlStops[index - controlIdsFrom]! }
-    const original = penalties?.originalOf(index, logits) ?? logits[index]!
-    penalties?.add(index)
-    if (model === undefined) return { id: index }
+    const picked = rule.idAt(place)
+    const { id, end } = rule.settle(picked, tokensLeft)
+    if (id >= controlIdsFrom) return { id, end }
+    const logit = allowed[id === picked ? place : rule.placeOf(id)]!
+    const original = penalties?.originalOf(id) ?? logit
+    penalties?.add(id)
+    if (model === undefined) return { id, end }
     const logprob = original - model.logTotal
-    return { id: index, logprobs: { id: index, logprob, top: model.top } }
+    return { id, end, logprobs: { id, logprob, top: model.top } }
   }
-}
-
-/** The control ids that may be picked, rising. */
-function controlStopsOf({ stopIds, controlIdsFrom }: SamplerJob): readonly number[] {
-  return [...new Set(stopIds)].filter((id) => id >= controlIdsFrom).toSorted((a, b) => a - b)
-}
-
-/** Moves the logits of the allowed control ids down behind those of text, in place. */
-function packAllowed(
-  logits: Float32Array,
-  controlIdsFrom: number,
-  controlStops: readonly number[],
-): Float32Array {
-  for (let i = 0; i < controlStops.length; i++) {
-    logits[controlIdsFrom + i] = logits[controlStops[i]!]!
-  }
-  return logits.subarray(0, controlIdsFrom + controlStops.length)
 }
 
 /** @throws {ServiceError} `internal` when a logit is not finite */
@@ -81,13 +76,13 @@ function finiteRangeOf(logits: Float32Array): LogitRange {
 }
 
 /**
- * Where a rule ends the tokens that may be drawn.
- * @param left where the rules before it ended them
+ * A rule that narrows down the tokens that may be drawn.
+ * @param left the cut made by the rules before it
  * @param top the largest logit
  */
 type CutRule = (bins: LogitBins, sampling: SamplingParams, left: Cut, top: number) => Cut
 
-/** In order. */
+/** In order of application. */
 const cuts: readonly CutRule[] = [cutTopK, cutTopP, cutMinP]
 
 function cutTopK(bins: LogitBins, { topK = 0 }: SamplingParams): Cut {

@@ -1,23 +1,23 @@
 import { ServiceError } from '../../../shared/api/errors.ts'
 import type { GenerateJob, SamplingParams } from '../job.ts'
 
-/** What is known of one token that some rule may touch. */
+/** State of one token that some rule may affect. */
 interface TouchedToken {
   readonly id: number
-  /** Stands in the prompt or in the answer. */
+  /** Occurs in the prompt or in the answer. */
   inText: boolean
-  /** Times in the answer. */
+  /** Number of occurrences in the answer. */
   count: number
   readonly bias: number
-  /** Its logit as the model computed it, since the last `apply`. */
+  /** Its logit as computed by the model, valid since the last `apply`. */
   original: number
 }
 
 type Penalized = Pick<GenerateJob, 'promptIds' | 'sampling'>
 
 /**
- * The rules that change single logits. Repetition looks at prompt and answer, as in Hugging Face's generation (Keskar
- * et al., "CTRL"); presence and frequency look at the answer alone, as OpenAI's API does.
+ * The rules that change single logits. Repetition considers prompt and answer, as in Hugging Face's generation
+ * (Keskar et al., "CTRL"); presence and frequency consider the answer alone, as in OpenAI's API.
  */
 export class TokenPenalties {
   readonly #repetition: number
@@ -36,7 +36,7 @@ export class TokenPenalties {
     }
   }
 
-  /** Notes a token of the answer. */
+  /** Counts a token of the answer. */
   add(id: number): void {
     const token = this.#touch(id)
     token.inText = true
@@ -52,9 +52,9 @@ export class TokenPenalties {
     }
   }
 
-  /** What the logit was before `apply`. */
-  originalOf(id: number, logits: Float32Array): number {
-    return this.#touched.get(id)?.original ?? logits[id]!
+  /** What the logit was before `apply`; undefined when it was not changed. */
+  originalOf(id: number): number | undefined {
+    return this.#touched.get(id)?.original
   }
 
   #changed(original: number, { inText, count, bias }: TouchedToken): number {
@@ -73,7 +73,7 @@ export class TokenPenalties {
   }
 }
 
-/** @throws {ServiceError} `invalid_field` when a bias is meant for a token the model does not have */
+/** @throws {ServiceError} `invalid_field` when a bias refers to a token the model does not have */
 export function checkLogitBias({ logitBias = [] }: SamplingParams, vocabSize: number): void {
   const unknown = logitBias.find(([id]) => id >= vocabSize)
   if (unknown === undefined) return
@@ -81,7 +81,7 @@ export function checkLogitBias({ logitBias = [] }: SamplingParams, vocabSize: nu
   throw new ServiceError('invalid_field', message, { param: `logit_bias.${unknown[0]}` })
 }
 
-/** The penalties a job asks for, if any. */
+/** The penalties requested by a job, if any. */
 export function penaltiesOf(job: Penalized, imageTokenId: number): TokenPenalties | undefined {
   return hasPenalties(job.sampling) ? new TokenPenalties(job, imageTokenId) : undefined
 }

@@ -2,12 +2,12 @@ import type { JobPriority } from '../job.ts'
 import { countByTenant } from './scheduler.ts'
 
 /**
- * Turns a sequence keeps its slot at least, times its tenant's weight. A newcomer waits that long at most; shorter turns
- * would let many tenants with one sequence each spend them on changing.
+ * The fewest turns a sequence keeps its slot, times its tenant's weight. This is also the longest a newcomer waits;
+ * with shorter turns, many tenants with one sequence each would spend them on switching.
  */
 const leastTurns = 16
 
-/** An interactive sequence keeps its slot as many times as long against a batch one: a sixteenth is for batch work. */
+/** How many times as long an interactive sequence keeps its slot against a batch one: batch work gets a sixteenth. */
 const interactiveTurnsPerBatch = 16
 
 interface Claimant {
@@ -18,20 +18,20 @@ interface Claimant {
 interface Holder extends Claimant {
   /** Turns since it got its slot. */
   readonly turns: number
-  /** Of its tenant. */
+  /** Weight of its tenant. */
   readonly weight: number
 }
 
-/** Most slots for batch work: one is kept for whoever comes, where there are several. */
+/** The most slots for batch work: where there are several, one is kept free for interactive arrivals. */
 export function batchSlots(count: number): number {
   return Math.max(1, count - 1)
 }
 
 /**
- * The sequence that gives way to one of a tenant with nothing running: of the tenant that holds most slots, batch work
- * first, then the one that has had its slot longest.
- * @param running longest first
- * @param may whether a sequence may be stopped where it is
+ * The sequence that gives way to one of a tenant with nothing running: it belongs to the tenant that holds the most
+ * slots, batch work comes first, then the one that has had its slot longest.
+ * @param running the longest-held first
+ * @param may whether a sequence may be stopped at its current point
  */
 export function chooseToPause<H extends Holder>(
   running: readonly H[],
@@ -48,11 +48,11 @@ export function chooseToPause<H extends Holder>(
 }
 
 /**
- * The sequence that gives way to another one of its tenant, so that all of them get on: the one that has had its slot
- * longest.
- * @param running longest first
- * @param waiting `turns` are those since it gave way
- * @param may whether a sequence may be stopped where it is
+ * The sequence that gives way to another one of its own tenant, so that all of them progress: the one that has had
+ * its slot longest.
+ * @param running the longest-held first
+ * @param waiting its `turns` are those since it gave way
+ * @param may whether a sequence may be stopped at its current point
  */
 export function chooseToRotate<H extends Holder>(
   running: readonly H[],

@@ -2,16 +2,16 @@ import type { Sequence } from '../jobs/sequence.ts'
 import type { CacheMemory, SlotChanges } from '../memory/cache-memory.ts'
 
 interface HoldersOptions {
-  /** Most sequences that may hold a slot. */
+  /** The most sequences that may hold a slot. */
   readonly count: number
   readonly memory: CacheMemory
-  /** Whether rows of answers are kept for prompts that will go on from there. */
+  /** Whether rows of answers are kept for prompts that continue from there. */
   readonly keepAnswers: boolean
 }
 
 /**
- * The sequences that hold a slot, and those that gave way in the middle of their work. These keep their slot's memory until it
- * is needed: going on costs nothing then.
+ * The sequences that hold a slot, and those that gave way in the middle of their work. The latter keep their slot's
+ * memory until it is needed elsewhere; until then continuing costs nothing.
  */
 export class Holders {
   readonly #options: HoldersOptions
@@ -24,22 +24,22 @@ export class Holders {
     this.#options = options
   }
 
-  /** Sequences that hold a slot, longest first. */
+  /** Sequences that hold a slot, the longest-held first. */
   get running(): readonly Sequence[] {
     return this.#running
   }
 
-  /** Sequences that gave way, longest first. */
+  /** Sequences that gave way, the longest-waiting first. */
   get paused(): readonly Sequence[] {
     return this.#paused
   }
 
-  /** Slots nobody holds. */
+  /** Number of free slots. */
   get free(): number {
     return this.#options.count - this.#running.length
   }
 
-  /** Sequences of a tenant that run. */
+  /** Number of a tenant's running sequences. */
   countOf(tenant: string): number {
     return this.#running.filter((sequence) => sequence.tenant === tenant).length
   }
@@ -49,7 +49,7 @@ export class Holders {
     return turn - (this.#since.get(sequence) ?? turn)
   }
 
-  /** Whether there is memory for a sequence to begin or go on, now or after changes. */
+  /** Whether there is memory for a sequence to begin or continue, now or after changes. */
   hasRoomFor(sequence: Sequence, changes: SlotChanges = {}): boolean {
     const { memory } = this.#options
     return sequence.holdsSlot
@@ -57,7 +57,7 @@ export class Holders {
       : memory.hasRoomFor(sequence, changes)
   }
 
-  /** Gives a slot to a sequence that there is room for. */
+  /** Gives a slot to a sequence for which there is room. */
   begin(sequence: Sequence, turn: number): void {
     const { memory } = this.#options
     this.#paused = this.#paused.filter((other) => other !== sequence)
@@ -85,7 +85,7 @@ export class Holders {
     this.#since.set(sequence, turn)
   }
 
-  /** Takes the slot's memory from a paused sequence; what the prefix cache has room for stays there. */
+  /** Takes the slot's memory from a paused sequence; whatever fits stays in the prefix cache. */
   takeRows(sequence: Sequence): void {
     const { memory } = this.#options
     const { slot } = sequence
@@ -94,7 +94,7 @@ export class Holders {
     sequence.loseSlot()
   }
 
-  /** Takes slots back from sequences that have ended, or hands them on to further choices of their jobs. */
+  /** Takes slots back from sequences that have ended, or passes them on to further choices of their jobs. */
   removeEnded(turn: number): void {
     const orphans: Sequence[] = []
     const replaced = (sequence: Sequence): Sequence | undefined => {
@@ -111,7 +111,7 @@ export class Holders {
       if (heir !== undefined && heir !== sequence) heir.pause()
       return heir ?? []
     })
-    // The prompt's rows are gone: they read it themselves.
+    // The prompt's rows are gone, so these choices read it themselves.
     for (const orphan of orphans) orphan.pause()
     this.#paused.push(...orphans)
   }

@@ -1,76 +1,88 @@
-/** What a stream is promised while others' prompts and images are read: 99 of 100 gaps are at most so many times the normal. */
+/**
+ * The promise to streams while prompts and images of others are read: 99 of 100 gaps are at most this many times the
+ * normal gap.
+ */
 const promisedRatio = 2
 
 /**
- * Turns with prompts or images are planned to take so many times the normal gap, because some take longer than planned.
- * How many do is the machine's: the ratio moves between these bounds until the promise is just kept. It begins with what
- * suits a steady machine, on which a caller who has little running would else be delayed by those who have much. Where
- * steps without prompts are often as much too long, shorter turns do not keep the promise either; they only take what is
- * read much longer, since small chunks and pieces cost more for what they are.
+ * Turns with prompts or images are planned to take this many times the normal gap, since some take longer than
+ * planned. How many do depends on the machine, so the ratio moves between these bounds until the promise is just
+ * kept. The initial value suits a steady machine; a lower one would delay callers who have little running behind
+ * those who have much. Where steps without prompts are often just as much too long, shorter turns cannot keep the
+ * promise either. They would only make reading much slower, because small chunks and pieces cost more per token.
  */
 const firstRatio = 1.8
 const leastRatio = 1.35
 const greatestRatio = 1.9
 
-/** What a step that breaks the promise takes off the ratio, and how many that keep it bring as much back. */
+/** How much a step that breaks the promise lowers the ratio, and how many steps that keep it raise it by as much. */
 const backOff = 0.06
 const stepsToRecover = 150
 
 /**
- * While there are several readers, each may add as much to a gap as the first one may, up to so many times what turns with
- * one of them take. Otherwise callers who come together would wait long for each other, in turns too short to be efficient.
+ * With several readers, each may add as much to a gap as a single one may, up to this many times a turn with a single
+ * reader. Otherwise callers who arrive together would wait long for each other, in turns too short to be efficient.
  */
 const mostShares = 4
 
-/** Steps that say what the normal gap is. */
+/** Number of steps from which the normal gap is determined. */
 const normalOf = 31
 
-/** Weight of the latest measurement in the running average of what a token of prompt costs; it grows as prompts are read. */
+/**
+ * Weight of the latest measurement in the running average of the cost of a prompt token, which grows as prompts are
+ * read.
+ */
 const latestWeight = 0.2
 
-/** Work, after which a measurement of what images take counts half: some pieces beside streams of a small model. */
+/** Work after which a measurement of the cost of images counts half: a few pieces next to streams of a small model. */
 const lookHalfLife = 1_000
 
-/** A step that takes longer than so many times what was planned is a disturbance, and tells of costs as if it had taken this. */
+/**
+ * A step that takes more than this many times its plan is a disturbance; it is recorded as if it had taken exactly
+ * that.
+ */
 const disturbance = 2
 
-/** A turn planned to take so many times what the ratio allows was planned so for want of smaller pieces. */
+/**
+ * A turn planned to take more than this many times what the ratio allows was planned so because no smaller piece
+ * exists.
+ */
 const leastPieceMargin = 1.1
 
-/** How much waits to be read beside streams. */
+/** How much waits to be read next to streams. */
 export interface Readers {
   /** Prompts that are being read. */
   readonly prompts: number
-  /** 1 while an image is looked at: one at a time. */
+  /** 1 while an image is processed, since it is one at a time. */
   readonly images: number
 }
 
-/** One turn as it went: a step, and then a look at an image. */
+/** Measurements of one turn: a step, followed by a piece of image processing. */
 export interface MeasuredTurn {
   /** Streams that got a token. */
   readonly decodeRows: number
-  /** Tokens of prompts read. */
+  /** Prompt tokens read. */
   readonly promptTokens: number
-  /** In units of the model's own. */
+  /** In the model's own unit. */
   readonly visionWork: number
   readonly readers: Readers
   readonly stepMs: number
   readonly visionMs: number
 }
 
-/** What the measurements so far come to. Milliseconds. */
+/** Summary of the measurements so far. Times in milliseconds. */
 export interface Pace {
-  /** The latest steps that only decoded, by their number of rows. */
+  /** The latest decode-only steps, by their number of rows. */
   readonly decodeMs: ReadonlyMap<number, readonly number[]>
-  /** What a token of prompt adds to a step that decodes; undefined until one did. */
+  /** What a prompt token adds to a step that decodes; undefined until one did. */
   readonly promptTokenMs: number | undefined
-  /** Of images looked at lately; 0 until one was. */
+  /** Images processed recently; 0 until there was one. */
   readonly looked: { readonly work: number; readonly ms: number }
   /** How many times the normal gap a turn with prompts or an image is planned to take. */
   readonly ratio: number
-  /** Tokens of prompts in the last step that also decoded. */
+  /** Prompt tokens in the last step that also decoded. */
   readonly lastTokens: number
-  /** Turns since one that only decoded. */
+  /** Turns since the last decode-only one. */
   readonly sinceProbe: number
 }
 
@@ -118,8 +130,8 @@ function promptCost(
 }
 
 /**
- * Sums, so that small pieces, which cost more for what they are, count for little. What a look adds to a turn is more than
- * the time it takes: the step beside it finds the caches full of the vision tower's weights.
+ * Uses sums, so that small pieces, which cost relatively more, count for little. Processing an image adds more to a
+ * turn than its own time: the step next to it finds the CPU's caches full of the vision tower's weights.
  */
 function lookedLately(
   { looked }: Pace,
@@ -136,7 +148,7 @@ function lookedLately(
   }
 }
 
-/** Learns only from turns of which it was known what they would take. */
+/** Only learns from turns whose duration could be predicted. */
 function nextRatio(
   { promptTokenMs, looked, ratio }: Pace,
   normalMs: number,
@@ -149,29 +161,29 @@ function nextRatio(
   const lookMs = visionWork === 0 ? 0 : visionWork * (looked.ms / looked.work)
   const plannedMs = normalMs + promptMs + lookMs
   const sharedMs = normalMs * share(readers)
-  // The least piece of an image may be more than the pace allows: that is not the machine's doing.
+  // The smallest piece of an image may exceed what the pace allows, which is not the machine's fault.
   if (visionWork > 0 && plannedMs > leastPieceMargin * ratio * sharedMs) return ratio
   return adapted(ratio, { normalMs: sharedMs, plannedMs, ms: stepMs + visionMs })
 }
 
-/** How many times as long a turn beside streams may be as with one reader: 1 + readers against 2. */
+/** How many times as long a turn next to streams may be compared with a single reader: 1 + readers against 2. */
 export function share({ prompts, images }: Readers): number {
   return Math.min(Math.max(1, (1 + prompts + images) / 2), mostShares)
 }
 
-/** In the long run one step in `stepsToRecover` breaks the promise, and those that no ratio would have saved. */
+/** In the long run one step in `stepsToRecover` breaks the promise, plus those that no ratio would have prevented. */
 function adapted(
   ratio: number,
   { normalMs, plannedMs, ms }: Readonly<Record<'normalMs' | 'plannedMs' | 'ms', number>>,
 ): number {
-  // A step that was planned shorter than the ratio allows has to be shorter by as much.
+  // A step planned to be shorter than the ratio allows has to be proportionally shorter.
   const kept = ms <= promisedRatio * Math.min(normalMs, plannedMs / ratio)
   if (kept) return Math.min(greatestRatio, ratio * (1 + backOff / stepsToRecover))
   const tooLongAnyway = ms * leastRatio > promisedRatio * plannedMs
   return tooLongAnyway ? ratio : Math.max(leastRatio, ratio * (1 - backOff))
 }
 
-/** Of as many streams, or of the next smaller number that was measured: fewer rows are never slower. */
+/** For the same number of streams, or for the next smaller number that was measured: fewer rows are never slower. */
 export function normalGap({ decodeMs }: Pace, decodeRows: number): number | undefined {
   for (let rows = decodeRows; rows > 0; rows--) {
     const latest = decodeMs.get(rows)
@@ -180,7 +192,7 @@ export function normalGap({ decodeMs }: Pace, decodeRows: number): number | unde
   return undefined
 }
 
-/** Mean of the middle half: on a shared machine some steps take many times as long, which no mean of all survives. */
+/** Mean of the middle half: on a shared machine some steps take many times as long, which would spoil a mean of all. */
 function typical(values: readonly number[]): number {
   const cut = values.length >> 2
   const middle = values.toSorted((a, b) => a - b).slice(cut, values.length - cut)

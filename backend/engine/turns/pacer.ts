@@ -2,28 +2,30 @@ import { normalGap, share, type Pace, type Readers } from './pace.ts'
 
 /**
  * The ratio where the streams' tenant has fewer sequences running than those whose prompts are read: its share of the
- * model is small already.
+ * model is already small.
  */
 const ratioOfSmallTenants = 1.25
 
-/** Tokens of prompt in the first step beside streams, before anything is known about what they cost there. */
+/** Prompt tokens in the first step next to streams, before anything is known about their cost there. */
 const firstTokens = 4
 
-/** A chunk grows at most so many times from one step to the next: small chunks cost more per token than large ones. */
+/** A chunk grows at most by this factor from one step to the next: small chunks cost more per token than large ones. */
 const growth = 2
 
-/** Turns with prompts or an image, after which one has neither, so that the normal gap stays measured. */
+/**
+ * Turns with prompts or an image, after which one has neither, to keep the measurement of the normal gap up to date.
+ */
 const stepsBetweenProbes = 32
 
-/** What the next turn may carry beside streams. */
+/** What the next turn may carry next to streams. */
 export interface Allowance {
   readonly promptTokens: number
   readonly visionWork: number
 }
 
 /**
- * How much may be read and looked at beside `decodeRows` streams, every reader having the same time; nothing when the normal
- * gap has to be measured first. At least 1 otherwise, so that everything is read in the end.
+ * How much may be read and processed next to `decodeRows` streams, with equal time for each reader; nothing when the
+ * normal gap has to be measured first. Otherwise at least 1, so that everything is read in the end.
  * @param streamsOf whether a stream belongs to a tenant with fewer sequences than any of the prompts' tenants
  */
 export function allowedBeside(
@@ -41,7 +43,7 @@ export function allowedBeside(
   const eachMs = freeMs / Math.max(1, readers.prompts + readers.images)
   const tokens = affordableTokens(pace, eachMs * readers.prompts)
   return {
-    // Chunks of a large model are of few tokens: always rounded down they would be a good part too small.
+    // Chunks of a large model have few tokens: always rounding down would make them noticeably too small.
     promptTokens: Math.max(1, small ? Math.floor(tokens) : Math.round(tokens)),
     visionWork: Math.max(1, workIn(pace, eachMs)),
   }
@@ -53,7 +55,7 @@ function affordableTokens({ promptTokenMs, lastTokens }: Pace, ms: number): numb
   return Math.min(affordable, growth * Math.max(lastTokens, firstTokens))
 }
 
-/** As much of an image as can be looked at in so many milliseconds; 0 until it is known what that takes. */
+/** How much of an image can be processed in this many milliseconds; 0 until its cost is known. */
 export function workIn({ looked }: Pace, ms: number): number {
   if (looked.work === 0) return 0
   return looked.ms === 0 ? Infinity : (ms * looked.work) / looked.ms

@@ -1,12 +1,12 @@
 import type { SequenceStatus } from '../jobs/phase-clock.ts'
 import type { PlannedRow, Schedulable, StepLimits, StepPlan } from './step-plan.ts'
 
-/** Of so many turns, one is the oldest sequence's, however urgent the others are. */
+/** One turn in this many belongs to the oldest sequence, however urgent the others are. */
 const turnsPerOldest = 8
 
 /**
- * The sequence whose next image is looked at next, if any. Parameters and order as in `planStep`.
- * @param may whether a sequence's image may be looked at now
+ * The sequence whose image is processed next, if any. Parameters and order as in `planStep`.
+ * @param may whether a sequence's image may be processed now
  */
 export function chooseImage<S extends Schedulable>(
   running: readonly S[],
@@ -17,11 +17,11 @@ export function chooseImage<S extends Schedulable>(
 }
 
 /**
- * Every decoding sequence gets its one token, so that a long prompt never stops a stream. What is left of the budget
- * goes to prompts: in most steps to those of the tenants with the fewest sequences running, and first to those with little
- * left, so that one tenant's long prompts hold up neither another tenant nor a short question; in every eighth step to
- * the oldest.
- * @param running sequences that hold a slot, longest first
+ * Every decoding sequence gets its one token, so that a long prompt never stops a stream. The rest of the budget goes
+ * to prompts: in most steps to those of the tenants with the fewest running sequences, and first to those with little
+ * left, so that one tenant's long prompts hold up neither another tenant nor a short question; in every eighth step
+ * to the oldest.
+ * @param running sequences that hold a slot, the longest-held first
  * @param turn number of the turn, counting up
  */
 export function planStep<S extends Schedulable>(
@@ -43,17 +43,19 @@ export function planStep<S extends Schedulable>(
   return plan
 }
 
-/** True when some stream's tenant has fewer sequences running than any tenant whose prompt is read or image looked at. */
+/**
+ * True when some stream's tenant has fewer sequences running than any tenant whose prompt is read or image processed.
+ */
 export function streamsOfSmallTenants(running: readonly Schedulable[]): boolean {
   return fewestOf(running, ['decode']) < fewestOf(running, ['prefill', 'vision'])
 }
 
-/** True when a tenant whose prompt is read has fewer sequences running than any stream's. */
+/** True when a tenant whose prompt is read has fewer sequences running than any stream's tenant. */
 export function promptsOfSmallTenants(running: readonly Schedulable[]): boolean {
   return fewestOf(running, ['prefill']) < fewestOf(running, ['decode'])
 }
 
-/** The fewest sequences that a tenant with some in these phases has running. */
+/** The smallest number of running sequences among tenants with some in these phases. */
 function fewestOf(running: readonly Schedulable[], phases: readonly SequenceStatus[]): number {
   const sequencesOf = countByTenant(running)
   const own = running.filter(({ status }) => phases.includes(status))
@@ -61,9 +63,9 @@ function fewestOf(running: readonly Schedulable[], phases: readonly SequenceStat
 }
 
 /**
- * Sequences in `phase`, most urgent first: those of the tenants with the fewest sequences running, the shortest prompt
- * first. The others wait, for their company would make the step longer. In every eighth turn all of them, oldest first, so
- * that nobody waits for ever.
+ * Sequences in `phase`, most urgent first: those of the tenants with the fewest running sequences, the shortest
+ * prompt first. The others wait, because adding them would make the step longer. In every eighth turn all of them,
+ * oldest first, so that none waits forever.
  */
 function inOrder<S extends Schedulable>(
   phase: 'vision' | 'prefill',
@@ -81,7 +83,7 @@ function inOrder<S extends Schedulable>(
     .toSorted((a, b) => a.promptLeft - b.promptLeft)
 }
 
-/** Sequences of each tenant. */
+/** Number of sequences of each tenant. */
 export function countByTenant(
   running: readonly Pick<Schedulable, 'tenant'>[],
 ): Map<string, number> {

@@ -7,29 +7,29 @@ import { batchSlots, chooseToPause, chooseToRotate } from './give-way.ts'
 import { Holders } from './holders.ts'
 
 interface SlotsOptions {
-  /** Most sequences that may hold one. */
+  /** The most sequences that may hold a slot. */
   readonly count: number
   readonly memory: CacheMemory
   readonly waiting: WaitingLine<ActiveJob>
   readonly throughput: Throughput
-  /** Whether rows of answers are kept for prompts that will go on from there, and may be made by reading. */
+  /** Whether rows of answers are kept for prompts that continue from there, and may be computed by reading. */
   readonly keepAnswers: boolean
-  /** Of a tenant; more than 0. */
+  /** Weight of a tenant; more than 0. */
   readonly weightOf: (tenant: string) => number
-  /** Whether a sequence loses nothing when it is stopped where it is. */
+  /** Whether a sequence loses nothing when it is stopped at its current point. */
   readonly mayPause: (sequence: Sequence) => boolean
 }
 
 /**
- * Who gets the next slot: jobs join and leave between steps. Where a tenant with nothing running waits, a sequence of the
- * tenant that holds most gives way and goes on later.
+ * Decides who gets the next slot: jobs join and leave between steps. When a tenant with nothing running waits, a
+ * sequence of the tenant that holds the most slots gives way and continues later.
  */
 export class Slots {
   readonly #options: SlotsOptions
   readonly #holders: Holders
   /** Taken from the line; it starts as soon as there is a slot and memory. */
   #next: ActiveJob | undefined
-  /** Taken from the line, and not ended in all their choices. */
+  /** Jobs taken from the line of which some choice has not ended. */
   #started: ActiveJob[] = []
   #turn = 0
 
@@ -38,7 +38,7 @@ export class Slots {
     this.#holders = new Holders(options)
   }
 
-  /** Sequences that hold a slot, longest first. */
+  /** Sequences that hold a slot, the longest-held first. */
   get running(): readonly Sequence[] {
     return this.#holders.running
   }
@@ -48,12 +48,12 @@ export class Slots {
     return this.#holders.paused
   }
 
-  /** How many nobody holds. */
+  /** Number of free slots. */
   get free(): number {
     return this.#holders.free
   }
 
-  /** All jobs that wait or run. */
+  /** All waiting and running jobs. */
   get jobs(): readonly ActiveJob[] {
     return [...this.#options.waiting, ...this.#started]
   }
@@ -65,12 +65,12 @@ export class Slots {
     return this.#options.waiting.size + begun === 0
   }
 
-  /** How many jobs wait for their first slot. */
+  /** Number of jobs waiting for their first slot. */
   get queued(): number {
     return this.#options.waiting.size + (this.#next === undefined ? 0 : 1)
   }
 
-  /** Takes slots back from sequences that have ended, those included whose time is up. */
+  /** Takes slots back from sequences that have ended, including those whose time is up. */
   takeBack(): void {
     this.#endOverdue()
     this.#settleEnded()
@@ -78,8 +78,8 @@ export class Slots {
   }
 
   /**
-   * Gives free slots to those that gave way and to jobs that wait, has others give way where a tenant has nothing running,
-   * and gives slots nobody else waits for to further choices of jobs that run.
+   * Gives free slots to sequences that gave way and to waiting jobs, makes others give way where a tenant has nothing
+   * running, and gives slots that nothing else waits for to further choices of running jobs.
    * @param turn number of the engine's turn
    */
   handOut(turn: number): void {
@@ -100,8 +100,9 @@ export class Slots {
   }
 
   /**
-   * Who gets a free slot: of those that gave way and the next in line the one whose tenant has fewer slots. Whoever that is
-   * waits for memory, too; nobody passes it by, or what needs much would wait for ever.
+   * The next to get a free slot: of the sequences that gave way and the next in line, the one whose tenant has fewer
+   * slots. It also waits for memory. Nothing may overtake it, or a sequence that needs much memory would wait
+   * forever.
    */
   #nextUp(): Sequence | undefined {
     const first = this.#firstInLine()
@@ -118,7 +119,7 @@ export class Slots {
     return mayStart ? first : undefined
   }
 
-  /** Where batch work has all slots it may have, the next interactive job passes it by. */
+  /** Where batch work has all the slots it may have, the next interactive job overtakes it. */
   #firstInLine(): Sequence | undefined {
     const { count, waiting } = this.#options
     if (this.#next === undefined) {
@@ -137,7 +138,7 @@ export class Slots {
     this.#holders.begin(sequence, this.#turn)
   }
 
-  /** Of tenants with nothing running: the sequences that gave way, then the next in line. */
+  /** Those of tenants with nothing running: the sequences that gave way, then the next in line. */
   #claims(): readonly Sequence[] {
     const idle = ({ tenant }: { tenant: string }) => this.#holders.countOf(tenant) === 0
     const next = this.#next !== undefined && idle(this.#next) ? this.#next : undefined
@@ -145,7 +146,7 @@ export class Slots {
     return [...this.paused.filter(idle), ...(job === undefined ? [] : [job.first])]
   }
 
-  /** Has others give way to a claim, as far as that is needed. @returns whether it holds a slot now */
+  /** Makes others give way to a claim, as far as necessary. @returns whether it holds a slot now */
   #letPass(claim: Sequence): boolean {
     const yielding = this.#chooseToPause(claim)
     const ways = this.free > 0 ? [undefined, yielding] : [yielding]
@@ -167,7 +168,10 @@ export class Slots {
     return chooseToPause(running, claim, this.#mayGiveWayTo(claim))?.sequence
   }
 
-  /** Where sequences of a tenant run and others of it gave way, they take turns as long as there is memory for all. */
+  /**
+   * When a tenant has both running sequences and ones that gave way, they take turns as long as there is memory for
+   * all.
+   */
   #rotate(): void {
     for (const waiting of this.paused) {
       const running = this.running.map((sequence) => this.#asHolder(sequence))
@@ -190,8 +194,9 @@ export class Slots {
   }
 
   /**
-   * Whose rows have to go for a claim to begin, when one more gives way: nobody's if there is memory for all. Only those go
-   * whose sequence got on far enough since it has them; undefined when that does not help.
+   * The sequences whose rows must be dropped for a claim to begin, when one more gives way: none if there is memory
+   * for all. Only those progressed far enough since they got their rows qualify; undefined when that does not
+   * suffice.
    */
   #rowsInTheWay(claim: Sequence, yielding: Sequence | undefined): readonly Sequence[] | undefined {
     const { count, keepAnswers } = this.#options
@@ -208,7 +213,7 @@ export class Slots {
     return undefined
   }
 
-  /** A job has one slot at least. */
+  /** Gives free slots to further choices of running jobs, which can do with a single one. */
   #startChoices(): void {
     if (this.paused.length > 0) return
     for (const reader of this.running.slice()) {
@@ -221,7 +226,7 @@ export class Slots {
     }
   }
 
-  /** Whether one more may hold a slot by its priority, when another one gives way. */
+  /** Whether one more sequence of this priority may hold a slot, when another one gives way. */
   #mayHold(sequence: Sequence, yielding?: Sequence): boolean {
     if (sequence.priority === 'interactive') return true
     const batch = this.#batchHeld - (yielding?.priority === 'batch' ? 1 : 0)
@@ -239,7 +244,7 @@ export class Slots {
     }
   }
 
-  /** What ended jobs really cost decides who is next. */
+  /** The actual cost of ended jobs decides who is next. */
   #settleEnded(): void {
     const { throughput, waiting } = this.#options
     this.#started = this.#started.filter((job) => {

@@ -16,13 +16,13 @@ export interface PlannedRow<S> {
   readonly tokens: number
 }
 
-/** What one run of the decoder will carry; no sequence appears twice. */
+/** What one run of the decoder will carry; no sequence occurs twice. */
 export type StepPlan<S> = readonly PlannedRow<S>[]
 
-/** Tokens; bounds how long one step may take. */
+/** Limits in tokens, which bound how long one step may take. */
 export interface StepLimits {
-  /** Most tokens in one step, decode rows and prefill chunks together. */
+  /** The most tokens in one step, decode rows and prefill chunks together. */
   readonly stepTokenBudget: number
-  /** Most prompt tokens of one sequence in one step. */
+  /** The most prompt tokens of one sequence in one step. */
   readonly prefillChunkTokens: number
 }

@@ -12,7 +12,7 @@ interface StepRunnerOptions {
   readonly now: () => number
 }
 
-/** What a step was. */
+/** Summary of a step. */
 interface StepDone {
   readonly decodeRows: number
   readonly promptTokens: number
@@ -33,7 +33,10 @@ export class StepRunner {
     return this.#steps
   }
 
-  /** Those that can take part in a turn: a stream needs memory for its next token. A prompt's is granted when it starts. */
+  /**
+   * The sequences that can take part in a turn: a stream needs memory for its next token. A prompt's is granted when
+   * it starts.
+   */
   ready(running: readonly Sequence[]): readonly Sequence[] {
     const { memory } = this.#options
     return running.filter(
@@ -43,7 +46,7 @@ export class StepRunner {
   }
 
   /**
-   * @param ready longest first
+   * @param ready the longest-running first
    * @param turn number of the engine's turn
    * @returns undefined when there was nothing to run, or it failed
    */
@@ -60,7 +63,7 @@ export class StepRunner {
       handOut(plan, await this.#logitsOf(plan))
       this.#rememberPrompts(plan)
     } catch (cause) {
-      // Nobody knows what the step left in these caches.
+      // The state in which the step left these caches is unknown.
       const error = modelError(cause)
       for (const { sequence } of plan) sequence.fail(error)
       return undefined
@@ -70,7 +73,7 @@ export class StepRunner {
     return { decodeRows, promptTokens, ms: this.#options.now() - startedMs }
   }
 
-  /** For each row of the plan, where it asked for them. */
+  /** The logits for each row of the plan that requested them. */
   async #logitsOf(plan: StepPlan<Sequence>): Promise<(Float32Array | undefined)[]> {
     const rows = plan.map(({ sequence, tokens }) => sequence.rowOf(tokens))
     const logits = await this.#options.model.step(rows)
@@ -81,7 +84,7 @@ export class StepRunner {
     return rows.map(({ sample }) => (sample ? logits[next++] : undefined))
   }
 
-  /** Prompts that are read whole now may help others at once, not only when their answer is done. */
+  /** Prompts that are now completely read may help others at once, not only when their answer is done. */
   #rememberPrompts(plan: StepPlan<Sequence>): void {
     for (const { sequence, phase } of plan) {
       if (phase === 'prefill' && sequence.status === 'decode') {
@@ -91,7 +94,7 @@ export class StepRunner {
   }
 }
 
-/** Gives each sequence the outcome of its row; its failure is its own. */
+/** Gives each sequence the outcome of its row; a failure affects only that sequence. */
 function handOut(plan: StepPlan<Sequence>, logits: readonly (Float32Array | undefined)[]): void {
   plan.forEach(({ sequence, tokens }, row) => {
     if (sequence.status === 'ended') return

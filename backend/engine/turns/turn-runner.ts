@@ -7,22 +7,28 @@ import type { StepLimits } from './step-plan.ts'
 import type { StepRunner } from './step-runner.ts'
 import type { VisionStage } from './vision-stage.ts'
 
-/** How long an image is looked at in one go when there is nothing else to do. Whoever comes or leaves waits so long. */
+/**
+ * How long an image is processed in one go when there is nothing else to do. New arrivals and cancellations wait this
+ * long.
+ */
 const looksAloneMs = 500
 
 interface TurnRunnerOptions {
   readonly steps: StepRunner
   readonly vision: VisionStage
-  /** Of steps beside which nobody streams. */
+  /** Limits of steps without streams. */
   readonly limits: StepLimits
-  /** Tokens of every chunk of a prompt, when they may not depend on what else runs. */
+  /** Tokens of every prompt chunk, in the mode where they may not depend on what else runs. */
   readonly fixedChunkTokens: number | undefined
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
   readonly yieldToEvents: () => Promise<unknown>
 }
 
-/** The engine's turns: a step of the decoder and then a look at an image, as much of each as streams can wait for. */
+/**
+ * The engine's turns: a step of the decoder and then a piece of image processing, as much of each as streams can wait
+ * for.
+ */
 export class TurnRunner {
   readonly #options: TurnRunnerOptions
   #pace = unknownPace
@@ -32,9 +38,9 @@ export class TurnRunner {
   }
 
   /**
-   * @param running sequences that hold a slot, longest first
-   * @param turn its number
-   * @returns the work of the step, in prompt tokens; an image's counts when it is done
+   * @param running sequences that hold a slot, the longest-held first
+   * @param turn number of the turn
+   * @returns the work of the step, in prompt tokens; an image's work counts when it is done
    */
   async run(running: readonly Sequence[], turn: number): Promise<number> {
     const { steps, vision, now, yieldToEvents } = this.#options
@@ -45,7 +51,7 @@ export class TurnRunner {
     const { decodeRows = 0, promptTokens = 0, ms: stepMs = 0 } = step ?? {}
     const work =
       readers.images === 0 ? 0 : (allowed?.visionWork ?? this.#workAlone(stepMs, readers))
-    // Tokens leave before the look, and so do those who gave up.
+    // Tokens leave before the image is processed, and cancellations are noticed.
     if (work > 0 && step !== undefined) await yieldToEvents()
     const startedMs = now()
     const visionWork = work === 0 ? 0 : await vision.look(running, turn, work)
@@ -55,21 +61,21 @@ export class TurnRunner {
     return promptTokens + workPerSampledToken * decodeRows
   }
 
-  /** Beside streams, what they keep their pace with; undefined without them. */
+  /** What keeps the pace of streams, if there are any; otherwise undefined. */
   #allowed(ready: readonly Sequence[], readers: Readers): Allowance | undefined {
     const streams = countOf(ready, 'decode')
     if (streams === 0 || this.#options.fixedChunkTokens !== undefined) return undefined
     const streamsOf = streamsOfSmallTenants(ready) ? 'small tenants' : 'any'
     const allowed = allowedBeside(streams, this.#pace, readers, streamsOf)
     if (allowed.promptTokens === 0 || !promptsOfSmallTenants(ready)) return allowed
-    // A short question is read within a few steps, which take twice as long at most: with as many tokens again.
+    // A short question is read within a few steps, which take at most twice as long with as many tokens again.
     return { ...allowed, promptTokens: Math.max(allowed.promptTokens, streams) }
   }
 
   #stepLimits(ready: readonly Sequence[], allowed: Allowance | undefined): StepLimits {
     const { fixedChunkTokens, limits } = this.#options
     if (fixedChunkTokens !== undefined) {
-      // A budget would cut the last chunk that does not fit.
+      // A budget would shorten the last chunk that does not fit.
       return { stepTokenBudget: Infinity, prefillChunkTokens: fixedChunkTokens }
     }
     if (allowed === undefined) return limits
@@ -77,7 +83,7 @@ export class TurnRunner {
     return { ...limits, stepTokenBudget: Math.min(limits.stepTokenBudget, paced) }
   }
 
-  /** Where no stream sets the pace, an image has as much time as each of the prompts that are read. */
+  /** Where no stream sets the pace, an image gets as much time as each of the prompts being read. */
   #workAlone(stepMs: number, { prompts }: Readers): number {
     const ms = stepMs === 0 ? looksAloneMs : stepMs / Math.max(1, prompts)
     return Math.max(1, workIn(this.#pace, ms))

@@ -6,19 +6,19 @@ import { chooseImage } from './scheduler.ts'
 import type { Schedulable } from './step-plan.ts'
 
 /**
- * Images that may be begun and not done: the one looked at, and a shorter or another tenant's that passed it. Each holds
- * up to 120 MB.
+ * Images that may be begun but not done: the current one, and a shorter one or another tenant's that overtook it.
+ * Each takes up to 120 MB.
  */
 const mostUnderWay = 2
 
-/** What the stage asks of a sequence. */
+/** What the stage needs to know about a sequence. */
 interface Viewer extends Schedulable {
   /** The image it needs next; there is one while its status is `vision`. */
   readonly nextImage: KeyedImage
-  /** Whether it waits for features of this name. */
+  /** Whether it waits for features with this key. */
   lacks(key: string): boolean
   addFeatures(key: string, features: Float32Array): void
-  /** Counts a run that is made for it, whoever else it serves. @returns the work, in prompt tokens */
+  /** Charges a run to this sequence, even if it serves others too. @returns the work, in prompt tokens */
   countImage(key: string): number
   fail(error: Error): void
 }
@@ -28,18 +28,18 @@ interface Look {
   run?: ImageRun
   /** In prompt tokens. */
   readonly work: number
-  /** Features, or why there are none; once it is over. */
+  /** The features, or the error that prevented them; set when it is over. */
   outcome?: Float32Array | ServiceError
 }
 
 /**
- * Has images looked at, a piece between two steps, once for all who wait for the same one, and keeps what came of it for
- * those to come.
+ * Processes images, a piece between two steps, once for all sequences that wait for the same one, and caches the
+ * features for later.
  */
 export class VisionStage {
   readonly #model: Pick<Model, 'beginImage' | 'info'>
   readonly #cache: ImageCache
-  /** By name. */
+  /** By key. */
   readonly #looks = new Map<string, Look>()
   #runs = 0
 
@@ -57,16 +57,16 @@ export class VisionStage {
     return this.#cache.bytes
   }
 
-  /** Whether it has begun to look at the image a sequence needs next; given up, that would be lost. */
+  /** Whether the image that a sequence needs next was begun; if the sequence gave up, that work would be lost. */
   looksFor(viewer: Pick<Viewer, 'status' | 'nextImage'>): boolean {
     return viewer.status === 'vision' && this.#looks.has(viewer.nextImage.key)
   }
 
   /**
-   * Hands out what is at hand, and gives up what is nobody's next image any more. Called before each turn, and once nothing
-   * runs.
-   * @param running sequences that hold a slot, longest first
-   * @returns the work of images that were done, in prompt tokens
+   * Hands out available features, and abandons images that no sequence needs next any more. Called before each turn,
+   * and once nothing runs.
+   * @param running sequences that hold a slot, the longest-held first
+   * @returns the work of images that were completed, in prompt tokens
    */
   beforeTurn(running: readonly Viewer[]): number {
     let work = 0
@@ -81,9 +81,9 @@ export class VisionStage {
   }
 
   /**
-   * Looks at the image that is next.
+   * Processes a piece of the next image.
    * @param turn number of the engine's turn
-   * @param work in units of the model's own, see `ImageRun.advance`
+   * @param work in the model's own unit, see `ImageRun.advance`
    * @returns the work done
    */
   async look(running: readonly Viewer[], turn: number, work: number): Promise<number> {
@@ -109,7 +109,10 @@ export class VisionStage {
     }
   }
 
-  /** Its outcome is for all who wait for it now, a failure too; the next to ask after that tries again. */
+  /**
+   * The outcome, even a failure, is for all sequences that wait for it now; the next one to need the image tries
+   * again.
+   */
   #end(key: string, outcome: Float32Array | ServiceError, running: readonly Viewer[]): void {
     this.#looks.delete(key)
     if (!(outcome instanceof ServiceError)) this.#cache.set(key, outcome)
@@ -131,7 +134,7 @@ export class VisionStage {
     }
   }
 
-  /** Of those that are kept each can go on, however few may be under way. */
+  /** Any of those that are kept can continue, however few may be in progress. */
   #giveUpUnwanted(running: readonly Viewer[]): void {
     const viewers = running.filter(({ status }) => status === 'vision')
     const wanted = new Set(viewers.map(({ nextImage }) => nextImage.key))

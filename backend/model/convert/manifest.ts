@@ -6,7 +6,7 @@ import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source-files.ts'
 
 /** Increased when the same checkpoint would give different weights files, or a different manifest. */
-const converterVersion = 2
+const converterVersion = 3
 
 const fileName = 'manifest.json'
 
@@ -19,6 +19,8 @@ const manifestSchema = z.object({
   /** SHA-256 of the names, types, shapes and positions of all external tensors. */
   layout: z.string(),
   sources: z.array(sourceFileSchema),
+  /** Channels rescaled before the weights were rounded: see `findOutliers`. */
+  equalization: z.record(z.string(), z.record(z.string().regex(/^\d+$/), z.int())),
   /** Every weights file of the folder. */
   files: z.record(z.string(), fileDigestSchema),
 })

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import type { WeightForm } from '../../graph/layers.ts'
@@ -41,7 +43,7 @@ export interface ModelFolderOptions {
   /** The most sequences in one run. */
   readonly slots: number
   /** Receives lines for the operator. */
-  readonly onProgress?: (text: string) => void
+  readonly onProgress?: Report
   /** Aborts a conversion, which then leaves nothing behind. */
   readonly signal?: AbortSignal
 }
@@ -100,7 +102,7 @@ export async function prepareModelFolder(
 }
 
 function buildGraphs(
-  { config, checkpoint }: ModelSource,
+  { config, checkpoint }: Pick<ModelSource, 'config' | 'checkpoint'>,
   { weights, slots }: ModelFolderOptions,
 ): Graphs {
   const form = weightForms[weights]
@@ -165,7 +167,9 @@ async function prepareWeights(
   await writeModel(folder, {
     source,
     made,
-    graphs: byFileName(graphs),
+    isRounded: weights !== 'f32',
+    graphsOf: (checkpoint: Checkpoint) =>
+      byFileName(buildGraphs({ config: source.config, checkpoint }, options)),
     embeddingsFile: fileNames.embeddings,
     report,
     signal,

@@ -3,20 +3,27 @@ import path from 'node:path'
 import { missingSpace } from '../../../shared/node/free-space.ts'
 import { Progress } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import type { FileDigest } from '../../graph/weights-file.ts'
 import { writeWeights } from '../../graph/write-graph.ts'
 import { embeddingBytes, embeddingTensor, writeEmbeddings } from '../deepseek/embedding-table.ts'
+import { equalizedCheckpoint } from '../equalize/equalized-checkpoint.ts'
+import { bytesToScan, findOutliers, type Equalization } from '../equalize/find-outliers.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
 import { partialFolderOf } from './partial-folder.ts'
+
+type Graphs = Readonly<Record<string, BuiltGraph>>
 
 interface Conversion {
   readonly source: ModelSource
   /** The form of the files, recorded in the manifest. */
   readonly made: Pick<Manifest, 'weights' | 'layout'>
-  /** Weights file -> the graph whose weights it holds. */
-  readonly graphs: Readonly<Record<string, BuiltGraph>>
+  /** Whether weights are rounded, so that channels have to be balanced before. */
+  readonly isRounded: boolean
+  /** Weights file -> the graph whose weights it holds, as `checkpoint` has them. */
+  readonly graphsOf: (checkpoint: Checkpoint) => Graphs
   readonly embeddingsFile: string
   readonly report: (line: string) => void
   readonly signal: AbortSignal | undefined
@@ -31,11 +38,14 @@ export async function writeModel(folder: string, conversion: Conversion): Promis
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true })
   try {
-    const missing = await missingSpace(partial, totalBytes(conversion))
+    const { source, made, isRounded, graphsOf, signal } = conversion
+    const missing = await missingSpace(partial, totalBytes(source, graphsOf(source.checkpoint)))
     if (missing !== undefined) throw new CheckpointError(`cannot convert: ${missing}`)
-    const files = await writeFiles(partial, conversion)
-    const sources = await conversion.source.describeFiles(conversion.signal)
-    await writeManifest(partial, { ...conversion.made, sources, files })
+    const equalization = isRounded ? await findAndTell(conversion) : {}
+    const equalized = equalizedCheckpoint(source.checkpoint, source.config, equalization)
+    const files = await writeFiles(partial, conversion, graphsOf(equalized))
+    const sources = await source.describeFiles(signal)
+    await writeManifest(partial, { ...made, sources, equalization, files })
     await rm(folder, { recursive: true, force: true })
     await rename(partial, folder)
   } catch (error) {
@@ -48,14 +58,30 @@ export async function writeModel(folder: string, conversion: Conversion): Promis
   }
 }
 
+async function findAndTell({ source, report, signal }: Conversion): Promise<Equalization> {
+  const { config, checkpoint } = source
+  const progress = new Progress({
+    title: 'looking for outlier channels',
+    totalBytes: bytesToScan(config, checkpoint),
+    report,
+    now: () => performance.now(),
+  })
+  const onBytes = (count: number) => progress.add(count)
+  const found = await findOutliers(config, checkpoint, { onBytes, ...(signal && { signal }) })
+  const links = Object.values(found)
+  const channels = links.reduce((sum, shifts) => sum + Object.keys(shifts).length, 0)
+  if (channels > 0) report(`balanced ${channels} outlier channels in ${links.length} places`)
+  return found
+}
+
 async function writeFiles(
   partial: string,
-  conversion: Conversion,
+  { source, embeddingsFile, report, signal }: Conversion,
+  graphs: Graphs,
 ): Promise<Record<string, FileDigest>> {
-  const { source, graphs, embeddingsFile, report, signal } = conversion
   const progress = new Progress({
     title: 'converting weights',
-    totalBytes: totalBytes(conversion),
+    totalBytes: totalBytes(source, graphs),
     report,
     now: () => performance.now(),
   })
@@ -72,7 +98,7 @@ async function writeFiles(
 }
 
 /** Bytes of all weights, without the gaps between them. */
-function totalBytes({ source, graphs }: Conversion): number {
+function totalBytes(source: ModelSource, graphs: Graphs): number {
   return Object.values(graphs)
     .flatMap((graph) => graph.spec.initializers)
     .reduce(

@@ -17,11 +17,11 @@ import { knownDemand } from '../../limits/demand.ts'
 export interface ImageUrlParts {
   /** One HTTP exchange with the public internet. */
   readonly fetchPublic: Transport
-  /** Whose images may be fetched. */
+  /** Hosts from which images may be fetched. */
   readonly imageHosts: HostRules
   /** Milliseconds one request may take in all. */
   readonly deadlineMs: number
-  /** Milliseconds, to measure time spans by. */
+  /** Milliseconds, for measuring time spans. */
   readonly now: () => number
 }
 
@@ -46,7 +46,7 @@ export function readImageUrl(parts: ImageUrlParts): ReadCall {
   }
 }
 
-/** What is left of the deadline counts here too; a run that goes on without its client goes on here too. */
+/** The rest of the deadline applies here too, and a call that continues without its client continues here too. */
 async function fetchInTime(
   call: Call,
   parts: ImageUrlParts,
@@ -54,7 +54,7 @@ async function fetchInTime(
 ): Promise<FetchedImage[]> {
   const deadline = startDeadline(timeLeft(call, parts), call.signal)
   try {
-    // With the copy that is forwarded.
+    // Together with the forwarded copy.
     const hold = (bytes: number) => call.held?.hold(2 * bytes)
     const source = { transport: parts.fetchPublic, hosts: parts.imageHosts, hold }
     return await fetchImages(urls, source, deadline.signal)

@@ -10,13 +10,13 @@ import type { ReadCall } from '../../calls/run-call.ts'
 import { uploadDemand } from '../../limits/demand.ts'
 
 export interface ImageParts {
-  /** Makes a web stream that the platform sends well. */
+  /** Makes a web stream that the platform sends efficiently. */
   readonly webBody: WebBody
-  /** Whether equal images should meet the same backend: worth a look into the upload. */
+  /** Whether equal images should go to the same backend, which requires a look into the upload. */
   readonly stickyByContent: boolean
 }
 
-/** `POST /generate/image`: bytes pass through as they are, and are parsed once, by the backend. */
+/** `POST /generate/image`: bytes pass through unchanged and are parsed once, by the backend. */
 export function readImage({ webBody, stickyByContent }: ImageParts): ReadCall {
   return async (c) => {
     mediaTypeOf(c.req.raw.headers, ['multipart/form-data'])

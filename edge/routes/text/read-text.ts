@@ -6,7 +6,7 @@ import { readJson } from '../../body/read-fields.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
 import { knownDemand } from '../../limits/demand.ts'
 
-/** `POST /generate/text`: checked here, forwarded in canonical form. */
+/** `POST /generate/text`: validated here, forwarded in canonical form. */
 export const readText: ReadCall = async (c) => {
   mediaTypeOf(c.req.raw.headers, ['application/json'])
   const fields = parseFields(generateFields, await readJson(c))

@@ -8,12 +8,12 @@ import type {
 } from '../../idempotency/idempotency-store.ts'
 import { objectSql } from './object-sql.ts'
 
-/** Milliseconds between two alarms at least, so that ten thousand answers do not take as many. */
+/** The least milliseconds between two alarms, so that ten thousand answers do not cause as many. */
 const leastAlarmMs = 60_000
 
 /**
- * The kept answers of one API key. All isolates of the world ask the same object, one after the other. An alarm ends
- * them, also those of a key that sends no more.
+ * The kept answers of one API key. All isolates in the world call the same object, one after the other. An alarm
+ * removes expired answers, even those of a key that sends nothing more.
  */
 export class AnswerRegisterObject extends DurableObject<unknown> implements IdempotencyStore {
   readonly #register: AnswerRegister
@@ -24,7 +24,7 @@ export class AnswerRegisterObject extends DurableObject<unknown> implements Idem
   }
 
   async claim(claim: Claim): Promise<ClaimReply> {
-    // None is set where there was nothing: then all there will be ends later than this.
+    // No alarm is set if there was nothing before: everything added later expires later than this.
     if ((await this.ctx.storage.getAlarm()) === null) {
       await this.ctx.storage.setAlarm(Date.now() + keptMs)
     }
@@ -35,7 +35,7 @@ export class AnswerRegisterObject extends DurableObject<unknown> implements Idem
     this.#register.settle(claim, run, outcome)
   }
 
-  /** All at once: others have objects of their own. */
+  /** Removes everything at once, since other keys have objects of their own. */
   forget(scope: string): boolean {
     while (this.#register.forget(scope));
     return false

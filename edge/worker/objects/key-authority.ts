@@ -6,14 +6,14 @@ import type { KeyChanges, KeyStore, NewKey, SyncReply } from '../../keys/key-sto
 import { writeWorkerLine } from '../log.ts'
 import { objectSql } from './object-sql.ts'
 
-/** The bindings of the Worker, as far as the authority uses them. */
+/** The Worker's bindings that the authority uses. */
 interface AuthorityEnv {
   readonly KEYS: CopyNamespace
 }
 
 /**
- * The authority over keys and their revocation: there is one object in the world, and all isolates ask it. It keeps a
- * copy of each record where isolates read it nearby; no answer waits for that, and no promise depends on it.
+ * The authority over keys and their revocation: a single object in the world, which all isolates call. It keeps a
+ * copy of each record where isolates can read it nearby; no answer waits for that, and no guarantee depends on it.
  */
 export class KeyAuthority extends DurableObject<AuthorityEnv> implements KeyStore {
   readonly #registry: KeyRegistry
@@ -61,7 +61,7 @@ export class KeyAuthority extends DurableObject<AuthorityEnv> implements KeyStor
     return record
   }
 
-  /** A record that was just written is true as of its own version. */
+  /** A record that was just written is current as of its own version. */
   #copied<Changed extends KeyRecord | undefined>(record: Changed): Changed {
     if (record !== undefined) this.ctx.waitUntil(this.#copies.write(record, record.version))
     return record

@@ -5,7 +5,7 @@ import { localMeter } from '../../limits/local-meter.ts'
 import type { DayRange, Decision, Meter, ReserveRequest, Settlement } from '../../limits/meter.ts'
 import { objectSql } from './object-sql.ts'
 
-/** The meter of one key. All isolates of the world ask the same object, one after the other. */
+/** The meter of one key. All isolates in the world call the same object, one after the other. */
 export class KeyMeterObject extends DurableObject<unknown> implements Meter {
   readonly #meter: Meter
 

@@ -22,10 +22,12 @@ const textPart = z.object({ type: z.literal('text'), text: z.string() })
 const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })
 const imagePart = z.object({
   type: z.literal('image_url'),
-  image_url: z.preprocess(
-    (value) => (typeof value === 'string' ? { url: value } : value),
-    z.object({ url: z.string().min(1), detail: z.enum(['low', 'high', 'auto']).nullish() }),
-  ),
+  image_url: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? { url: value } : value),
+      z.object({ url: z.string().min(1), detail: z.enum(['low', 'high', 'auto']).nullish() }),
+    )
+    .meta({ alsoText: true }),
 })
 /** Known, and refused by name. */
 const otherPart = z.object({ type: z.enum(['input_audio', 'file', 'video_url']) })
@@ -33,10 +35,12 @@ const otherPart = z.object({ type: z.enum(['input_audio', 'file', 'video_url']) 
 const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart, otherPart])
 
 /** A text alone is one part; null stands in answers that called a tool. */
-const content = z.preprocess(
-  (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : (value ?? [])),
-  atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
-)
+const content = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : (value ?? [])),
+    atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
+  )
+  .meta({ alsoText: true })
 
 const message = z.object({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
@@ -47,7 +51,7 @@ const message = z.object({
 })
 
 /** `POST /v1/chat/completions`. Unknown fields are ignored. */
-const chatFields = z
+export const chatFields = z
   .object({
     ...doorFields,
     messages: atMost(maxTurns, `at most ${maxTurns} messages are allowed`).pipe(

@@ -1,5 +1,6 @@
 import type { Asked, ImageSource, Part, Turn } from '../../conversation/conversation.ts'
 import type { GenerateFields } from '../request.ts'
+import { formatOf } from '../response-format.ts'
 import { samplingOf } from '../sampling-fields.ts'
 
 /**
@@ -19,6 +20,7 @@ export function askedNatively(
     sampling: samplingOf(fields),
     stop: fields.stop,
     choices: fields.n,
+    format: formatOf(fields.response_format),
     topLogprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : undefined,
     maxTokens: fields.max_tokens,
     timeoutMs: fields.timeout_ms,

@@ -46,15 +46,28 @@ describe('CertificateWatch', () => {
     expect(lines.map(({ days_left }) => days_left)).toEqual([29, 29, 29, 28, 28, 28])
   })
 
+  it('needs its own certificate and one valid authority, not all of them', async () => {
+    const { watch, clock, identity } = await watchedFrom(0)
+    expect(watch.isValid()).toBe(true)
+    clock.ms += 395 * day
+    const renewed = await createCertificates({ server: ['localhost'], client: 'edge' }, clock.ms)
+    watch.noteOwn({ ...identity, cert: renewed.server })
+    expect(watch.isValid()).toBe(false)
+    watch.noteOwn({ ...identity, ca: `${identity.ca}${renewed.ca}`, cert: renewed.server })
+    expect(watch.isValid()).toBe(true)
+  })
+
   it('says when one has ended, and looks at new ones at once', async () => {
     const { watch, lines, identity } = await watchedFrom(400)
     expect(lines[0]).toMatchObject({ certificate: 'server', msg: 'certificate has expired' })
+    expect(watch.isValid()).toBe(false)
     const renewed = await createCertificates(
       { server: ['localhost'], client: 'edge' },
       start + 390 * day,
     )
     watch.noteOwn({ ...identity, ca: renewed.ca, cert: renewed.server })
     expect(lines).toHaveLength(2)
+    expect(watch.isValid()).toBe(true)
     expect(watch.report().some(({ warning }) => warning)).toBe(false)
   })
 })

@@ -64,6 +64,15 @@ export class CertificateWatch {
     })
   }
 
+  /** Whether the program's own certificate is valid now, and one of the authorities it believes. */
+  isValid(): boolean {
+    const valid = this.#own.filter(
+      ([, certificate]) => expiryOf(certificate, this.#parts.wallClock()).daysLeft >= 0,
+    )
+    const names = new Set(valid.map(([name]) => name))
+    return names.has(this.#parts.use) && names.has('authority')
+  }
+
   /** Warns about all that expire soon. */
   warn(): void {
     for (const [name, certificate] of this.#all()) this.#warnOf(name, certificate)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { modelConfigFile, readModelConfig } from '../model/config/model-config.ts'
-import { readModelJson, readModelText, unusableFile } from '../model/config/read-model-file.ts'
+import { modelConfigFile, readModelConfig } from './model-config.ts'
+import { readModelJson, readModelText, unusableFile } from './read-model-file.ts'
 
 const ranksFile = 'tiktoken.model'
 const namesFile = 'tokenizer_config.json'

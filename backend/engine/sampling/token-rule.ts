@@ -1,0 +1,50 @@
+import type { Settled } from '../../grammar/constraint.ts'
+import type { GenerateJob } from '../job.ts'
+
+/** Which tokens may be picked next. One for each answer; it follows what was picked. */
+export interface TokenRule {
+  /** Moves the logits of those tokens to the front of the row, in the order of their ids. @returns that front, never empty */
+  pack(logits: Float32Array): Float32Array
+  /** The id of a place in the packed row. */
+  idAt(place: number): number
+  /** The place in the packed row of an id that may be picked. */
+  placeOf(id: number): number
+  /**
+   * Takes the picked token.
+   * @param tokensLeft that the answer may still have, this one counted
+   * @returns it, or another one that may be picked and takes its place
+   */
+  settle(picked: number, tokensLeft: number): Settled
+}
+
+/** All text, and the control tokens that end an answer. */
+export class AnyText implements TokenRule {
+  readonly #controlIdsFrom: number
+  /** Rising. */
+  readonly #controlStops: readonly number[]
+
+  constructor({ stopIds, controlIdsFrom }: Pick<GenerateJob, 'stopIds' | 'controlIdsFrom'>) {
+    this.#controlIdsFrom = controlIdsFrom
+    this.#controlStops = [...new Set(stopIds)]
+      .filter((id) => id >= controlIdsFrom)
+      .toSorted((a, b) => a - b)
+  }
+
+  pack(logits: Float32Array): Float32Array {
+    const [from, stops] = [this.#controlIdsFrom, this.#controlStops]
+    for (let i = 0; i < stops.length; i++) logits[from + i] = logits[stops[i]!]!
+    return logits.subarray(0, from + stops.length)
+  }
+
+  idAt(place: number): number {
+    return place < this.#controlIdsFrom ? place : this.#controlStops[place - this.#controlIdsFrom]!
+  }
+
+  placeOf(id: number): number {
+    return id < this.#controlIdsFrom ? id : this.#controlIdsFrom + this.#controlStops.indexOf(id)
+  }
+
+  settle(picked: number): Settled {
+    return { id: picked }
+  }
+}

@@ -1,0 +1,112 @@
+/** Plans and pieces while a schema is read; equal pieces are one. */
+import type { ArrayPlan, ObjectPlan, PieceId, PieceTables, PlanId } from '../grammar.ts'
+import { maxNumberRanges, maxPatternCellsInAll, maxPatterns } from '../limits.ts'
+import { createNodeBudget, dfaOfPattern, dfaOfOthers, type CharacterDfa } from './character-dfa.ts'
+import { keyTables, literalTables } from '../literal-trie.ts'
+import { numberTables, type NumberBounds } from './number-range.ts'
+import { patternTables } from './pattern-tables.ts'
+
+/** A plan whose parts may turn out to have no text, and whose unions may lie in unions. */
+export type Draft =
+  | { readonly kind: 'piece'; readonly piece: PieceId }
+  /** One of some JSON texts. */
+  | { readonly kind: 'literal'; readonly texts: readonly string[] }
+  | { readonly kind: 'either'; readonly of: readonly PlanId[] }
+  | ArrayPlan
+  /** Without the trie of its keys. */
+  | Omit<ObjectPlan, 'keys'>
+
+/** Nothing fits it. */
+export const nothing: Draft = { kind: 'either', of: [] }
+
+/** Counts from here on never end a string, whatever the context: they mean no limit. */
+const endlessChars = 2 ** 26
+
+export class Drafts {
+  readonly plans: Draft[] = []
+  readonly pieces: PieceTables[] = []
+  readonly #pieceIds = new Map<string, PieceId | undefined>()
+  readonly #nodes = createNodeBudget()
+  #patternCells = 0
+  #patterns = 0
+  #ranges = 0
+
+  /** Room for a plan that is still to be made. */
+  reserve(): PlanId {
+    return this.plans.push(nothing) - 1
+  }
+
+  add(draft: Draft): PlanId {
+    return this.plans.push(draft) - 1
+  }
+
+  /** @param texts of JSON values; may be none */
+  literal(texts: readonly string[]): Draft {
+    return texts.length === 0 ? nothing : { kind: 'literal', texts: [...new Set(texts)] }
+  }
+
+  literalPiece(texts: readonly string[]): PieceId {
+    return this.#piece(`literal ${JSON.stringify(texts)}`, () => literalTables(texts))!
+  }
+
+  /** @param keys of an object, with their colons */
+  keysPiece(keys: readonly string[]): PieceId {
+    return this.#piece(`keys ${JSON.stringify(keys)}`, () => keyTables(keys))!
+  }
+
+  string(min: number, max: number): PieceId | undefined {
+    if (min > max) return undefined
+    const most = max < endlessChars ? max : Infinity
+    return this.#piece(`string ${min} ${most}`, () => ({ kind: 'string', min, max: most }))
+  }
+
+  /** @throws {RangeError} with a text for its author, when there are too many ranges */
+  number(bounds: NumberBounds): PieceId | undefined {
+    return this.#piece(`number ${JSON.stringify(bounds)}`, () => {
+      this.#ranges += 1
+      if (this.#ranges <= maxNumberRanges) return numberTables(bounds)
+      throw new RangeError(`more than ${maxNumberRanges} different ranges of numbers`)
+    })
+  }
+
+  /** @throws {RangeError} with a text for its author, when a pattern cannot be used */
+  pattern(pattern: string, min: number, max: number): PieceId | undefined {
+    return this.#patternPiece(
+      `pattern ${min} ${max} ${pattern}`,
+      () => dfaOfPattern(pattern, this.#nodes),
+      min,
+      max,
+    )
+  }
+
+  /** All strings but some. */
+  stringBut(texts: readonly string[]): PieceId {
+    return this.#patternPiece(
+      `but ${JSON.stringify(texts)}`,
+      () => dfaOfOthers(texts),
+      0,
+      Infinity,
+    )!
+  }
+
+  #patternPiece(name: string, make: () => CharacterDfa, min: number, max: number) {
+    return this.#piece(name, () => {
+      this.#patterns += 1
+      if (this.#patterns > maxPatterns) {
+        throw new RangeError(`more than ${maxPatterns} different patterns and formats`)
+      }
+      const tables = patternTables(make(), { min, max })
+      this.#patternCells += tables?.table.length ?? 0
+      if (this.#patternCells <= maxPatternCellsInAll) return tables
+      throw new RangeError('a pattern that is too large together with the others')
+    })
+  }
+
+  #piece(name: string, make: () => PieceTables | undefined): PieceId | undefined {
+    if (this.#pieceIds.has(name)) return this.#pieceIds.get(name)
+    const tables = make()
+    const id = tables === undefined ? undefined : this.pieces.push(tables) - 1
+    this.#pieceIds.set(name, id)
+    return id
+  }
+}

@@ -1,0 +1,149 @@
+/** Drafts to a grammar: unions are flattened, what has no text is taken out, tries are made. */
+import type { Grammar, ObjectPlan, PieceTables, Plan, PlanId } from '../grammar.ts'
+import { maxAlternatives, maxAlternativesInAll } from '../limits.ts'
+import type { Draft, Drafts } from './drafts.ts'
+import { arrayCost, eitherCost, objectCost } from '../ending-cost.ts'
+import { SchemaProblem } from './schema-problem.ts'
+
+/** @throws {SchemaProblem} when no text fits, or a union has too many alternatives */
+export function finish(drafts: Drafts, root: PlanId): Omit<Grammar, 'key'> {
+  flattenUnions(drafts)
+  const least = leastOf(drafts)
+  if (least[root] === Infinity) {
+    throw new SchemaProblem('', 'no value fits this schema, or none that ever ends')
+  }
+  const plans = drafts.plans.map((draft) => planOf(draft, drafts, least))
+  return { pieces: drafts.pieces, plans, least, root }
+}
+
+function flattenUnions(drafts: Drafts): void {
+  let all = 0
+  const unions = new Map<PlanId, Draft>()
+  for (const [id, draft] of drafts.plans.entries()) {
+    if (draft.kind !== 'either') continue
+    const members = membersOf(drafts, id)
+    all += members.length
+    if (all > maxAlternativesInAll) {
+      throw new SchemaProblem(
+        '',
+        `unions within unions have more than ${maxAlternativesInAll} alternatives`,
+      )
+    }
+    unions.set(id, unionOf(drafts, members))
+  }
+  for (const [id, union] of unions) drafts.plans[id] = union
+}
+
+/** All that a union comes down to, itself and other unions left out. */
+function membersOf({ plans }: Drafts, union: PlanId): PlanId[] {
+  const seen = new Set([union])
+  // The set grows while it is read.
+  for (const id of seen) {
+    const draft = plans[id]!
+    if (draft.kind !== 'either') continue
+    for (const one of draft.of) seen.add(one)
+  }
+  return [...seen].filter((id) => plans[id]!.kind !== 'either')
+}
+
+/** All its constants are one member. */
+function unionOf(drafts: Drafts, members: readonly PlanId[]): Draft {
+  const texts = members.flatMap((id) => {
+    const draft = drafts.plans[id]!
+    return draft.kind === 'literal' ? draft.texts : []
+  })
+  const others = members.filter((id) => drafts.plans[id]!.kind !== 'literal')
+  if (others.length >= maxAlternatives) {
+    throw new SchemaProblem(
+      '',
+      `a union may have ${maxAlternatives} alternatives, this has ${members.length}`,
+    )
+  }
+  if (others.length === 0) return drafts.literal(texts)
+  const constants = texts.length > 0 ? [drafts.add(drafts.literal(texts))] : []
+  return { kind: 'either', of: [...others, ...constants] }
+}
+
+/** The smallest numbers that hold for all plans at once, found by letting them sink from infinity. */
+function leastOf(drafts: Drafts): Float64Array {
+  const least = new Float64Array(drafts.plans.length).fill(Infinity)
+  let changed = true
+  while (changed) {
+    changed = false
+    for (let id = drafts.plans.length - 1; id >= 0; id--) {
+      const cost = costOf(drafts.plans[id]!, drafts, least)
+      if (cost >= least[id]!) continue
+      least[id] = cost
+      changed = true
+    }
+  }
+  return least
+}
+
+function costOf(draft: Draft, drafts: Drafts, least: Float64Array): number {
+  switch (draft.kind) {
+    case 'piece':
+      return pieceCost(drafts.pieces[draft.piece]!)
+    case 'literal':
+      return draft.texts.reduce((bytes, text) => Math.min(bytes, Buffer.byteLength(text)), Infinity)
+    case 'either':
+      return eitherCost(draft, least)
+    case 'array':
+      return 1 + arrayCost(draft, least, 0)
+    case 'object':
+      return (
+        1 +
+        objectCost({ ...draft, keys: undefined }, least, {
+          at: 0,
+          count: 0,
+          extraKey: extraKeyCost(draft, drafts),
+        })
+      )
+  }
+}
+
+function extraKeyCost({ extra }: Omit<ObjectPlan, 'keys'>, drafts: Drafts): number {
+  return extra === undefined ? 0 : pieceCost(drafts.pieces[extra.key]!)
+}
+
+/** Bytes of its shortest text. */
+function pieceCost(piece: PieceTables): number {
+  switch (piece.kind) {
+    case 'string':
+      return 2 + piece.min
+    case 'pattern':
+      return 1 + piece.least[0]!
+    case 'literal':
+    case 'number':
+      return piece.least[0]!
+    case 'keys':
+      return 0
+  }
+}
+
+function planOf(draft: Draft, drafts: Drafts, least: Float64Array): Plan {
+  const hasText = (id: PlanId) => least[id]! < Infinity
+  switch (draft.kind) {
+    case 'piece':
+      return draft
+    case 'literal':
+      return { kind: 'piece', piece: drafts.literalPiece(draft.texts) }
+    case 'either':
+      return { kind: 'either', of: draft.of.filter(hasText) }
+    case 'array': {
+      const end = draft.first.findIndex((id) => !hasText(id))
+      const first = end < 0 ? draft.first : draft.first.slice(0, end)
+      const items =
+        end < 0 && draft.items !== undefined && hasText(draft.items) ? draft.items : undefined
+      return { ...draft, first, items }
+    }
+    case 'object': {
+      const properties = draft.properties.filter(({ value }) => hasText(value))
+      const extra =
+        draft.extra !== undefined && hasText(draft.extra.value) ? draft.extra : undefined
+      const keys =
+        properties.length > 0 ? drafts.keysPiece(properties.map(({ key }) => key)) : undefined
+      return { ...draft, properties, extra, keys }
+    }
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Numbers within bounds as a DFA over their digits. At most 15 digits, which doubles tell apart, and no exponents. For each
+ * number of digits before the point, the numbers allowed are a range of whole multiples of the last digit's place; a
+ * beginning lives as long as the block of numbers it may still become meets one of these ranges.
+ */
+import type { NumberTables } from '../grammar.ts'
+
+export interface NumberBounds {
+  readonly whole: boolean
+  readonly minimum?: number | undefined
+  readonly maximum?: number | undefined
+  readonly exclusiveMinimum?: number | undefined
+  readonly exclusiveMaximum?: number | undefined
+}
+
+const maxDigits = 15
+const [minus, point, symbols] = [10, 11, 12]
+
+/** Multiples of 10^-places that are allowed, both included; `low` > `high` when there are none. */
+interface Range {
+  readonly low: number
+  readonly high: number
+}
+
+/** What was written so far. */
+interface Beginning {
+  readonly sign: '' | '-'
+  /** Digits before the point; 0 at the very beginning. */
+  readonly digits: number
+  /** After the point; undefined when there is none. */
+  readonly fraction: number | undefined
+  /** All digits as one number. */
+  readonly value: number
+}
+
+/** @returns undefined when no number is within the bounds */
+export function numberTables(bounds: NumberBounds): NumberTables | undefined {
+  return new NumberBuilder(bounds).build()
+}
+
+class NumberBuilder {
+  readonly #bounds: NumberBounds
+  /** By sign and digits before the point. */
+  readonly #ranges: Readonly<Record<'' | '-', readonly Range[]>>
+  readonly #states = new Map<string, number>()
+  readonly #beginnings: Beginning[] = []
+
+  constructor(bounds: NumberBounds) {
+    this.#bounds = bounds
+    const all = (sign: '' | '-') =>
+      Array.from({ length: maxDigits + 1 }, (_, digits) => this.#rangeOf(sign, digits))
+    this.#ranges = { '': all(''), '-': all('-') }
+  }
+
+  build(): NumberTables | undefined {
+    const start: Beginning = { sign: '', digits: 0, fraction: undefined, value: 0 }
+    if (!this.#lives(start) && !this.#lives({ ...start, sign: '-' })) return undefined
+    this.#stateOf(start)
+    const table: number[] = []
+    // The list grows while it is read.
+    for (const beginning of this.#beginnings) {
+      for (let symbol = 0; symbol < symbols; symbol++) {
+        const next = this.#next(beginning, symbol)
+        table.push(next === undefined || !this.#lives(next) ? -1 : this.#stateOf(next))
+      }
+    }
+    const accepting = Uint8Array.from(this.#beginnings, (one) => (this.#isAllowed(one) ? 1 : 0))
+    return {
+      kind: 'number',
+      table: Int16Array.from(table),
+      accepting,
+      least: leastOf(table, accepting),
+    }
+  }
+
+  #next({ sign, digits, fraction, value }: Beginning, symbol: number): Beginning | undefined {
+    if (symbol === minus) {
+      return digits === 0 && sign === '' ? { sign: '-', digits, fraction, value } : undefined
+    }
+    if (symbol === point) {
+      const mayHavePoint = digits > 0 && fraction === undefined && !this.#bounds.whole
+      return mayHavePoint ? { sign, digits, fraction: 0, value } : undefined
+    }
+    if (digits + (fraction ?? 0) === maxDigits) return undefined
+    if (fraction !== undefined) {
+      return { sign, digits, fraction: fraction + 1, value: value * 10 + symbol }
+    }
+    // A leading zero stands alone.
+    if (digits > 0 && value === 0) return undefined
+    return { sign, digits: digits + 1, fraction, value: value * 10 + symbol }
+  }
+
+  #lives({ sign, digits, fraction, value }: Beginning): boolean {
+    if (fraction !== undefined) {
+      const room = this.#places(digits) - fraction
+      return (fraction > 0 || room > 0) && meets(blockOf(value, room), this.#ranges[sign][digits]!)
+    }
+    return this.#lengths(digits, value).some((length) =>
+      meets(this.#wholeBlock(length, digits, value), this.#ranges[sign][length]!),
+    )
+  }
+
+  #isAllowed({ sign, digits, fraction, value }: Beginning): boolean {
+    if (digits === 0 || fraction === 0) return false
+    const multiple = value * 10 ** (this.#places(digits) - (fraction ?? 0))
+    const { low, high } = this.#ranges[sign][digits]!
+    return low <= multiple && multiple <= high
+  }
+
+  /** How many digits there may be before the point in the end. */
+  #lengths(digits: number, value: number): number[] {
+    if (digits > 0 && value === 0) return [digits]
+    const from = Math.max(1, digits)
+    return Array.from({ length: maxDigits + 1 - from }, (_, index) => from + index)
+  }
+
+  /** What digits before the point may become when there are `length` of them in the end. */
+  #wholeBlock(length: number, digits: number, value: number): Range {
+    if (digits === 0) return { low: 0, high: 10 ** maxDigits }
+    return blockOf(value, length - digits + this.#places(length))
+  }
+
+  /** Digits after the point. */
+  #places(digits: number): number {
+    return this.#bounds.whole ? 0 : maxDigits - digits
+  }
+
+  #rangeOf(sign: '' | '-', digits: number): Range {
+    if (digits === 0) return { low: 1, high: 0 }
+    const places = this.#places(digits)
+    const least = digits === 1 ? 0 : 10 ** (digits - 1 + places)
+    const most = 10 ** (digits + places) - 1
+    // Minus zero is left out.
+    const from = sign === '-' ? Math.max(1, least) : least
+    const numberAt = (multiple: number) => Number(`${sign}${multiple}e-${places}`)
+    // The further from zero, the larger, or the smaller.
+    const isFarEnough = sign === '' ? this.#isAbove : this.#isBelow
+    const isNearEnough = sign === '' ? this.#isBelow : this.#isAbove
+    const low = firstWith(from, most + 1, (multiple) => isFarEnough(numberAt(multiple)))
+    const beyond = firstWith(from, most + 1, (multiple) => !isNearEnough(numberAt(multiple)))
+    return { low, high: beyond - 1 }
+  }
+
+  readonly #isAbove = (value: number): boolean => {
+    const { minimum = -Infinity, exclusiveMinimum = -Infinity } = this.#bounds
+    return value >= minimum && value > exclusiveMinimum
+  }
+
+  readonly #isBelow = (value: number): boolean => {
+    const { maximum = Infinity, exclusiveMaximum = Infinity } = this.#bounds
+    return value <= maximum && value < exclusiveMaximum
+  }
+
+  /** Beginnings that may go on in the same ways are one state. */
+  #stateOf(beginning: Beginning): number {
+    const name = this.#nameOf(beginning)
+    const known = this.#states.get(name)
+    if (known !== undefined) return known
+    const state = this.#beginnings.push(beginning) - 1
+    this.#states.set(name, state)
+    return state
+  }
+
+  #nameOf({ sign, digits, fraction, value }: Beginning): string {
+    const lengths = fraction === undefined ? this.#lengths(digits, value) : [digits]
+    const parts = lengths.map((length) => {
+      const block =
+        fraction === undefined
+          ? this.#wholeBlock(length, digits, value)
+          : blockOf(value, this.#places(digits) - fraction)
+      return overlap(block, this.#ranges[sign][length]!)
+    })
+    const exact = parts.includes('part') ? value : ''
+    const isZero = fraction === undefined && digits > 0 && value === 0
+    return [sign, digits, fraction ?? '', isZero, exact, ...parts].join()
+  }
+}
+
+/** What digits may become when `room` more come. */
+function blockOf(value: number, room: number): Range {
+  return { low: value * 10 ** room, high: (value + 1) * 10 ** room - 1 }
+}
+
+function meets(block: Range, range: Range): boolean {
+  return overlap(block, range) !== 'none'
+}
+
+function overlap(block: Range, range: Range): 'none' | 'part' | 'all' {
+  if (range.low > range.high || block.low > range.high || block.high < range.low) return 'none'
+  return range.low <= block.low && block.high <= range.high ? 'all' : 'part'
+}
+
+/** @returns the first of [from, to) with a property that all after it have, too; `to` when there is none */
+function firstWith(from: number, to: number, has: (value: number) => boolean): number {
+  let [low, high] = [from, to]
+  while (low < high) {
+    const middle = low + Math.floor((high - low) / 2)
+    if (has(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+function leastOf(table: readonly number[], accepting: Uint8Array): Uint8Array {
+  const least = accepting.map((accepts) => (accepts === 1 ? 0 : 255))
+  let changed = true
+  while (changed) {
+    changed = false
+    for (const [index, target] of table.entries()) {
+      const state = Math.floor(index / symbols)
+      if (target < 0 || least[target]! + 1 >= least[state]!) continue
+      least[state] = least[target]! + 1
+      changed = true
+    }
+  }
+  return least
+}

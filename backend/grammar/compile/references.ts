@@ -1,0 +1,43 @@
+import { isObject } from './schema-node.ts'
+import { SchemaProblem } from './schema-problem.ts'
+
+/** Where a reference leads. */
+export interface Target {
+  readonly value: unknown
+  /** In the form that pointers of problems have. */
+  readonly pointer: string
+}
+
+/**
+ * Follows `#` and `#/...` (RFC 6901, in a URI's fragment).
+ * @param root the whole schema
+ * @param pointer of the reference itself
+ * @throws {SchemaProblem} for other references, and where nothing is
+ */
+export function resolve(root: unknown, reference: unknown, pointer: string): Target {
+  if (typeof reference !== 'string' || !/^#(\/|$)/.test(reference)) {
+    const message =
+      '"$ref" has to be # or begin with #/: only places in the same schema can be referred to'
+    throw new SchemaProblem(pointer, message)
+  }
+  const path = decode(reference.slice(1), pointer)
+  let value = root
+  for (const step of path.split('/').slice(1)) {
+    value = memberOf(value, step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  }
+  if (value === undefined) throw new SchemaProblem(pointer, '"$ref" leads nowhere')
+  return { value, pointer: path }
+}
+
+function decode(fragment: string, pointer: string): string {
+  try {
+    return decodeURIComponent(fragment)
+  } catch {
+    throw new SchemaProblem(pointer, '"$ref" is not a valid URI')
+  }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  if (Array.isArray(value)) return /^(0|[1-9]\d{0,8})$/.test(name) ? value[Number(name)] : undefined
+  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { objectOf, usualSchemas, keywordSchemas } from '../../test/support/grammar-schemas.ts'
+import { faultOf, prepare } from '../../test/support/grammar-walks.ts'
+import { validatorOf } from '../../test/support/test-ajv.ts'
+import { createSampler } from '../engine/sampling/sampler.ts'
+import { createRandom } from '../engine/sampling/random.ts'
+import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
+import { Constraint, type PreparedGrammar } from './constraint.ts'
+import { Vocabulary } from './masks/vocabulary.ts'
+
+const { tokenBytes, vocabSize, baseVocabulary, specialTokens } =
+  await readTokenizerFile('models/kimi-vl-nano')
+const vocabulary = new Vocabulary(tokenBytes, vocabSize)
+const stopId = specialTokens.get('<|im_end|>')!
+
+interface Answer {
+  readonly text: Uint8Array
+  /** `cut` at the last token. */
+  readonly end: 'stop' | 'cut'
+  readonly tokens: number
+}
+
+/** An answer by a model that says anything. */
+function answer(grammar: PreparedGrammar, maxTokens: number, seed: number): Answer {
+  const constraint = new Constraint(grammar, [stopId])
+  const random = createRandom(seed)
+  const job = {
+    promptIds: new Int32Array(),
+    stopIds: [stopId],
+    controlIdsFrom: baseVocabulary,
+    sampling: { temperature: 1, seed },
+    topLogprobs: undefined,
+  }
+  const sample = createSampler(job, 0, -1, constraint)
+  const bytes: number[] = []
+  for (let tokens = 1; tokens <= maxTokens; tokens++) {
+    const logits = Float32Array.from({ length: vocabSize }, () => 4 * random())
+    const { id, end } = sample(logits, maxTokens - tokens + 1)
+    if (id === stopId) return { text: Uint8Array.from(bytes), end: 'stop', tokens: tokens - 1 }
+    bytes.push(...vocabulary.bytesOf(id))
+    const isEnd = end === 'must' || (end === 'may' && tokens === maxTokens)
+    if (isEnd) return { text: Uint8Array.from(bytes), end: 'stop', tokens }
+  }
+  return { text: Uint8Array.from(bytes), end: 'cut', tokens: maxTokens }
+}
+
+describe('Constraint', () => {
+  const schemas = [...keywordSchemas, ...usualSchemas].filter((_, index) => index % 3 === 0)
+
+  it.each(schemas)('closes %s within the tokens there are, or never could', (_, schema) => {
+    const grammar = prepare(schema, vocabulary)
+    const { endings, start } = grammar.automaton
+    const ending = vocabulary.tokensOf(endings.text(start)).length
+    const validate = validatorOf(schema)
+    for (const maxTokens of [1, 2, 5, 12, 33, ending - 1, ending, ending + 1]) {
+      if (maxTokens < 1) continue
+      const { text, end, tokens } = answer(grammar, maxTokens, maxTokens)
+      const outcome = end === 'stop' ? (faultOf(text, validate) ?? 'valid') : 'cut'
+      expect([maxTokens, outcome]).toEqual([maxTokens, ending <= maxTokens ? 'valid' : outcome])
+      expect(['valid', 'cut']).toContain(outcome)
+      expect(tokens).toBeLessThanOrEqual(maxTokens)
+    }
+  })
+
+  it('lets an answer end where its text may, and ends it where nothing may follow', () => {
+    const grammar = prepare({ type: 'integer', minimum: 1, maximum: 99 }, vocabulary)
+    const constraint = new Constraint(grammar, [stopId])
+    const row = new Float32Array(vocabSize)
+    const idOf = (text: string) => vocabulary.tokensOf(Buffer.from(text))[0]!
+    expect(constraint.pack(row.slice()).length).toBeGreaterThan(0)
+    expect(() => constraint.placeOf(stopId)).not.toThrow()
+    expect(constraint.settle(idOf('7'), Infinity)).toEqual({ id: idOf('7'), end: 'may' })
+    const length = constraint.pack(row.slice()).length
+    expect(constraint.idAt(length - 1)).toBe(stopId)
+    expect(constraint.settle(idOf('1'), Infinity)).toEqual({ id: idOf('1'), end: 'must' })
+  })
+
+  it('refuses a token that is not allowed', () => {
+    const constraint = new Constraint(prepare(objectOf({}), vocabulary), [stopId])
+    expect(() => constraint.settle(0x61, Infinity)).toThrow(RangeError)
+  })
+})

@@ -1,0 +1,72 @@
+/** Sets of token ids: bit `id & 31` of word `id >> 5`. */
+
+export function wordsFor(size: number): number {
+  return Math.ceil(size / 32)
+}
+
+export function setBit(bits: Int32Array, id: number): void {
+  bits[id >> 5]! |= 1 << (id & 31)
+}
+
+export function hasBit(bits: Int32Array, id: number): boolean {
+  return ((bits[id >> 5]! >> (id & 31)) & 1) === 1
+}
+
+export function clearBit(bits: Int32Array, id: number): void {
+  bits[id >> 5]! &= ~(1 << (id & 31))
+}
+
+export function addBits(bits: Int32Array, more: Int32Array): void {
+  for (let word = 0; word < bits.length; word++) bits[word]! |= more[word]!
+}
+
+/** Bits that are set in a word. */
+function countIn(word: number): number {
+  let count = word - ((word >>> 1) & 0x5555_5555)
+  count = (count & 0x3333_3333) + ((count >>> 2) & 0x3333_3333)
+  return (((count + (count >>> 4)) & 0x0f0f_0f0f) * 0x0101_0101) >>> 24
+}
+
+/** The id of the bit with so many set ones before it. @throws {RangeError} when there is none */
+export function idAt(bits: Int32Array, place: number): number {
+  let left = place
+  for (let word = 0; word < bits.length; word++) {
+    const count = countIn(bits[word]!)
+    if (left >= count) {
+      left -= count
+      continue
+    }
+    let rest = bits[word]!
+    for (; left > 0; left--) rest &= rest - 1
+    return word * 32 + 31 - Math.clz32(rest & -rest)
+  }
+  throw new RangeError('No token at this place')
+}
+
+/** How many bits are set before that of `id`. */
+export function placeOf(bits: Int32Array, id: number): number {
+  let place = 0
+  for (let word = 0; word < id >> 5; word++) place += countIn(bits[word]!)
+  return place + countIn(bits[id >> 5]! & ((1 << (id & 31)) - 1))
+}
+
+/** Moves the logits whose bits are set to the front, in order. @returns how many */
+export function packRow(row: Float32Array, bits: Int32Array): number {
+  let count = 0
+  for (let word = 0; word < bits.length; word++) {
+    const set = bits[word]!
+    if (set === 0) continue
+    if (set === -1) {
+      let end = word + 1
+      while (bits[end] === -1) end += 1
+      row.copyWithin(count, word * 32, end * 32)
+      count += (end - word) * 32
+      word = end - 1
+      continue
+    }
+    for (let rest = set; rest !== 0; rest &= rest - 1) {
+      row[count++] = row[word * 32 + 31 - Math.clz32(rest & -rest)]!
+    }
+  }
+  return count
+}

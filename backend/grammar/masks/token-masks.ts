@@ -1,0 +1,176 @@
+import { maxMaskBytes } from '../limits.ts'
+import { FreeString } from '../pieces/free-string.ts'
+import { PatternString } from '../pieces/pattern-string.ts'
+import type { Piece, StringPiece } from '../pieces/piece.ts'
+import type { Automaton } from '../stacks/automaton.ts'
+import type { Head, Standing } from '../stacks/frames.ts'
+import { addBits, hasBit, setBit, wordsFor } from './bits.ts'
+import type { TokenTrie } from './token-trie.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+/** Some nodes of a trie: all descendants of one, or all. */
+interface Range {
+  readonly from: number
+  readonly to: number
+  /** Bytes before them. */
+  readonly depth: number
+}
+
+/** What may come within a string, whatever follows it. */
+interface StringMask {
+  /** Tokens that stay in the string. */
+  readonly inside: Int32Array
+  /** Nodes of the quotes that close it. */
+  readonly quotes: readonly number[]
+}
+
+/**
+ * Which tokens may come next in texts of one grammar. The tokens' trie is walked along with the automaton, and left at the
+ * first byte that is not allowed: where structure is due, that is at once. Within strings most tokens are allowed, and most
+ * of them whatever comes behind the string: these masks are made once.
+ */
+export class TokenMasks {
+  readonly #vocabulary: Vocabulary
+  readonly #automaton: Automaton
+  readonly #kept = new Map<Piece, Map<number, StringMask>>()
+  #keptMasks = 0
+  readonly #rests: Int32Array
+  /** States along the way of a walk, by depth of nested walks. */
+  readonly #ways: Int32Array[] = []
+
+  constructor(vocabulary: Vocabulary, automaton: Automaton) {
+    this.#vocabulary = vocabulary
+    this.#automaton = automaton
+    this.#rests = new Int32Array(wordsFor(vocabulary.restCount))
+  }
+
+  /** Of kept masks. */
+  get bytes(): number {
+    return this.#keptMasks * this.#vocabulary.words * Int32Array.BYTES_PER_ELEMENT
+  }
+
+  /** @param mask set to the text tokens of which every byte is allowed, one after the other */
+  fill({ heads }: Standing, mask: Int32Array): void {
+    mask.fill(0)
+    const { trie } = this.#vocabulary
+    for (const head of heads) {
+      const { piece, state } = head
+      if (piece instanceof FreeString && piece.isInside(state))
+        this.#fillFreeString(head, piece, mask)
+      else if (piece instanceof PatternString && piece.isInside(state))
+        this.#fillString(head, piece, mask)
+      else this.#walk(trie, head, { from: 0, to: trie.size, depth: 0 }, mask)
+    }
+  }
+
+  #fillFreeString(head: Head, piece: FreeString, mask: Int32Array): void {
+    if (!piece.isBetween(head.state)) return this.#fillString(head, piece, mask)
+    const count = piece.countOf(head.state)
+    const left = piece.max - count
+    addBits(mask, this.#vocabulary.insideUpTo(left))
+    const allowed = this.#restsBehind(head, piece)
+    const { ids, characters, rests } = this.#vocabulary.closing
+    for (let index = 0; index < ids.length; index++) {
+      const length = characters[index]!
+      if (length <= left && count + length >= piece.min && hasBit(allowed, rests[index]!)) {
+        setBit(mask, ids[index]!)
+      }
+    }
+  }
+
+  #fillString(head: Head, piece: StringPiece, mask: Int32Array): void {
+    const { inside, quotes } = this.#stringMask(piece, head.state)
+    addBits(mask, inside)
+    if (quotes.length === 0) return
+    const allowed = this.#restsBehind(head, piece)
+    for (const node of quotes) {
+      const { ids, rests } = this.#vocabulary.closingAt(node)
+      for (let index = 0; index < ids.length; index++) {
+        if (hasBit(allowed, rests[index]!)) setBit(mask, ids[index]!)
+      }
+    }
+  }
+
+  /** Which texts may stand behind the closing quote in the same token. Valid until the next call. */
+  #restsBehind(head: Head, piece: StringPiece): Int32Array {
+    const { rests, noRest } = this.#vocabulary
+    this.#rests.fill(0)
+    setBit(this.#rests, noRest)
+    const behind = this.#automaton.behind(head, piece.closed)
+    for (const next of behind.heads)
+      this.#walk(rests, next, { from: 0, to: rests.size, depth: 0 }, this.#rests)
+    return this.#rests
+  }
+
+  #stringMask(piece: StringPiece, state: number): StringMask {
+    const masks = this.#kept.get(piece) ?? new Map<number, StringMask>()
+    const known = masks.get(state)
+    if (known !== undefined) return known
+    if (this.bytes > maxMaskBytes) this.#forget()
+    const made = this.#makeStringMask(piece, state)
+    this.#kept.set(piece, (this.#kept.get(piece) ?? masks).set(state, made))
+    this.#keptMasks += 1
+    return made
+  }
+
+  #forget(): void {
+    this.#kept.clear()
+    this.#keptMasks = 0
+  }
+
+  #makeStringMask(piece: StringPiece, state: number): StringMask {
+    const { bytes, depths, ids, skips, size } = this.#vocabulary.trie
+    const inside = new Int32Array(this.#vocabulary.words)
+    const quotes: number[] = []
+    const way = this.#way(0)
+    way[0] = state
+    for (let node = 0; node < size;) {
+      const depth = depths[node]!
+      const next = piece.step(way[depth]!, bytes[node]!)
+      if (next < 0 || next === piece.closed) {
+        if (next >= 0) quotes.push(node)
+        node = skips[node]!
+        continue
+      }
+      if (ids[node]! >= 0) setBit(inside, ids[node]!)
+      way[depth + 1] = next
+      node += 1
+    }
+    return { inside, quotes }
+  }
+
+  /** @param nested walks that this one is part of */
+  #walk(
+    trie: TokenTrie,
+    head: Head,
+    { from, to, depth: before }: Range,
+    mask: Int32Array,
+    nested = 0,
+  ): void {
+    const { bytes, depths, ids, skips } = trie
+    const { piece } = head
+    const way = this.#way(nested)
+    way[before] = head.state
+    for (let node = from; node < to;) {
+      const depth = depths[node]!
+      const next = piece.step(way[depth]!, bytes[node]!)
+      if (next < 0) {
+        node = skips[node]!
+        continue
+      }
+      if (ids[node]! >= 0) setBit(mask, ids[node]!)
+      const end = skips[node]!
+      if (end > node + 1 && piece.isDone(next)) {
+        const range = { from: node + 1, to: end, depth: depth + 1 }
+        for (const one of this.#automaton.behind(head, next).heads)
+          this.#walk(trie, one, range, mask, nested + 1)
+      }
+      way[depth + 1] = next
+      node = piece.goesOn(next) ? node + 1 : end
+    }
+  }
+
+  #way(nested: number): Int32Array {
+    return (this.#ways[nested] ??= new Int32Array(this.#vocabulary.longest + 1))
+  }
+}

@@ -1,0 +1,36 @@
+import type { ObjectPlan } from '../grammar.ts'
+
+/** What may come next in an object. */
+export interface ObjectTurn {
+  readonly mayClose: boolean
+  /** Numbers of the declared properties that may, both included; `from` > `to` when none may. */
+  readonly from: number
+  readonly to: number
+  readonly mayHaveExtra: boolean
+}
+
+/**
+ * @param at the first property that may still come: they keep their order
+ * @param count members that are there
+ */
+export function turnOf(
+  { properties, extra, min, max }: ObjectPlan,
+  at: number,
+  count: number,
+): ObjectTurn {
+  const required = properties.findIndex((property, index) => index >= at && property.required)
+  const stillRequired = properties.filter(
+    (property, index) => index >= at && property.required,
+  ).length
+  const mayHaveMore = count + 1 + stillRequired <= max
+  const isLast = required < 0
+  // One left out must not be needed to reach `min`.
+  const skippable = extra === undefined ? count + properties.length - min : properties.length - 1
+  return {
+    mayClose: isLast && count >= min,
+    from: mayHaveMore || isLast ? at : required,
+    to:
+      isLast && !mayHaveMore ? -1 : Math.min(isLast ? properties.length - 1 : required, skippable),
+    mayHaveExtra: extra !== undefined && isLast && mayHaveMore,
+  }
+}

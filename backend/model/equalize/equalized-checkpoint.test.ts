@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { lookAt } from '../../../test/support/look-at.ts'
+import { writeOutlierCheckpoint } from '../../../test/support/outlier-checkpoint.ts'
+import {
+  oddConfig,
+  randomTensors,
+  writeCheckpoint,
+} from '../../../test/support/write-checkpoint.ts'
+import { openModelSource, type ModelSource } from '../convert/model-source.ts'
+import { openModel } from '../load-model.ts'
+import { channelLinks } from './channel-links.ts'
+import { equalizedCheckpoint } from './equalized-checkpoint.ts'
+import { findOutliers, type Equalization } from './find-outliers.ts'
+
+const nano = 'models/kimi-vl-nano'
+
+let root: string
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'equalize-'))
+})
+afterAll(() => rm(root, { recursive: true }))
+
+/** Features of a picture and logits after some tokens, in float32. */
+async function outputsOf(source: ModelSource, name: string): Promise<Float32Array[]> {
+  const options = {
+    modelsDir: path.join(root, name),
+    weights: 'f32',
+    slots: 1,
+    threads: 1,
+  } as const
+  const model = await openModel(source, options)
+  try {
+    const patches = Uint8Array.from({ length: 4 * 6 * 588 }, (_, i) => (i * 7919) % 256)
+    const features = await lookAt(model, { patches, gridHw: [4, 6] })
+    const slot = model.openSlot()
+    const tokenIds = Int32Array.of(5, 800, 17, 300)
+    const [logits] = await model.step([{ slot, tokenIds, features: [], sample: true }])
+    return [features, logits!]
+  } finally {
+    await model.close()
+  }
+}
+
+describe('equalizedCheckpoint()', () => {
+  it('computes the same to the last bit, whatever channels of whatever links are moved', async () => {
+    const folder = path.join(root, 'odd')
+    const config = await oddConfig()
+    await writeCheckpoint(folder, config, randomTensors(config))
+    const source = await openModelSource(folder)
+    const everywhere: Equalization = Object.fromEntries(
+      channelLinks(config).map(({ name, channels }) => [name, { 0: 5, [channels - 1]: -4 }]),
+    )
+    const checkpoint = equalizedCheckpoint(source.checkpoint, config, everywhere)
+    const [before, after] = [
+      await outputsOf(source, 'before'),
+      await outputsOf({ ...source, checkpoint }, 'after'),
+    ]
+    await source.checkpoint.close()
+    expect(after).toEqual(before)
+  })
+})
+
+describe('findOutliers()', () => {
+  it('finds none in nano: its weights are served as they are', async () => {
+    const { config, checkpoint } = await openModelSource(nano)
+    expect(await findOutliers(config, checkpoint)).toEqual({})
+    await checkpoint.close()
+  })
+
+  it('finds those of every place that was given some, with their sizes', async () => {
+    const folder = path.join(root, 'outliers')
+    await writeOutlierCheckpoint(folder, nano, { parts: ['text', 'vision'], power: 7, seed: 1 })
+    const { config, checkpoint } = await openModelSource(folder)
+    const found = await findOutliers(config, checkpoint)
+    await checkpoint.close()
+    expect(Object.keys(found)).toEqual(channelLinks(config).map(({ name }) => name))
+    const shifts = Object.values(found).flatMap((link) => Object.values(link))
+    expect(Math.min(...shifts)).toBeGreaterThanOrEqual(5)
+    expect(Math.max(...shifts)).toBeLessThanOrEqual(9)
+  })
+})

@@ -1,0 +1,115 @@
+import type { Checkpoint, CheckpointTensor } from '../../checkpoint/checkpoint.ts'
+import { floatTypes } from '../../checkpoint/half-float.ts'
+import { readAll, sliceRows, transposed } from '../../graph/weight-source.ts'
+import type { ModelConfig } from '../config/model-config.ts'
+import { balance, type Shifts } from './balance.ts'
+import { channelLinks, type ChannelLink, type Taker } from './channel-links.ts'
+import { scanWeight, type WeightScan } from './scan-weight.ts'
+
+/** Link -> the channels of it that are moved. Links of which none is are left out. */
+export type Equalization = Readonly<Record<string, Shifts>>
+
+export interface FindOptions {
+  /** How many bytes of weights were read, as they are. */
+  readonly onBytes?: (count: number) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Finds the channels that 8 bits would spoil, from the weights alone: norms say how large the channels are that they
+ * make, and products how large theirs are given their inputs'. Each weight is read once, a piece at a time.
+ */
+export async function findOutliers(
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  options: FindOptions = {},
+): Promise<Equalization> {
+  const found: Record<string, Shifts> = {}
+  const finder = new Finder(checkpoint, options)
+  for (const link of channelLinks(config)) {
+    const shifts = await finder.shiftsOf(link)
+    if (Object.keys(shifts).length > 0) found[link.name] = shifts
+  }
+  return found
+}
+
+/** Bytes of weights that `findOutliers` reads. */
+export function bytesToScan(config: ModelConfig, checkpoint: Checkpoint): number {
+  return channelLinks(config)
+    .flatMap(({ takers }) =>
+      takers.filter((taker) => isScanned(taker) && taker.along === 'columns'),
+    )
+    .reduce((sum, { weight }) => sum + byteLength(checkpoint.tensor(weight)), 0)
+}
+
+function byteLength({ dims, type }: CheckpointTensor): number {
+  return dims.reduce((product, n) => product * n, 1) * floatTypes[type]
+}
+
+function isScanned({ inFloat }: Taker): boolean {
+  return inFloat !== true
+}
+
+class Finder {
+  readonly #checkpoint: Checkpoint
+  readonly #options: FindOptions
+  /** Magnitudes of links, and scans of their takers, which later links are made by. */
+  readonly #channels = new Map<string, Float64Array>()
+  readonly #scans = new Map<string, WeightScan>()
+
+  constructor(checkpoint: Checkpoint, options: FindOptions) {
+    this.#checkpoint = checkpoint
+    this.#options = options
+  }
+
+  async shiftsOf(link: ChannelLink): Promise<Shifts> {
+    const channels = await this.#magnitudes(link)
+    this.#channels.set(link.name, channels)
+    const weights = new Float64Array(link.channels)
+    for (const taker of link.takers.filter(isScanned)) {
+      const { columns } = await this.#scan(taker, channels)
+      columns.forEach((magnitude, c) => {
+        weights[c] = Math.max(weights[c]!, magnitude)
+      })
+    }
+    return balance(channels, weights)
+  }
+
+  /** Root mean square of each channel, where what is normed has 1 and the inputs of products are independent. */
+  async #magnitudes({ channels, maker }: ChannelLink): Promise<Float64Array> {
+    const bias = maker.bias === undefined ? undefined : await this.#vector(maker.bias)
+    if (maker.kind === 'norm') {
+      const weight = await this.#vector(maker.weight)
+      return Float64Array.from(weight, (value, c) => Math.hypot(value, bias?.[c] ?? 0))
+    }
+    const outputs = this.#scanned(maker.weight).outputs
+    const gate = maker.gate === undefined ? undefined : this.#scanned(maker.gate).outputs
+    return Float64Array.from({ length: channels }, (_, channel) => {
+      const row = maker.rowOf(channel)
+      return Math.hypot(outputs[row]!, bias?.[row] ?? 0) * (gate?.[row] ?? 1)
+    })
+  }
+
+  #vector(name: string): Promise<Float32Array> {
+    return readAll(this.#checkpoint.tensor(name))
+  }
+
+  #scanned(weight: string): WeightScan {
+    const scan = this.#scans.get(weight)
+    if (scan === undefined) throw new RangeError(`${weight} makes channels before it takes any`)
+    return scan
+  }
+
+  async #scan({ weight, along }: Taker, channels: Float64Array): Promise<WeightScan> {
+    const tensor = this.#checkpoint.tensor(weight)
+    const { onBytes, signal } = this.#options
+    if (along !== 'columns') {
+      const turned = transposed(sliceRows(tensor, along.firstRow, channels.length))
+      return scanWeight(turned, channels, signal)
+    }
+    const scan = await scanWeight(tensor, channels, signal)
+    this.#scans.set(weight, scan)
+    onBytes?.(byteLength(tensor))
+    return scan
+  }
+}

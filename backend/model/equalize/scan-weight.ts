@@ -1,0 +1,60 @@
+import { readInChunks, rowCount, rowSize, type WeightSource } from '../../graph/weight-source.ts'
+
+/** What a product says of its inputs and outputs. */
+export interface WeightScan {
+  /** Of each output, as large as it is where all inputs are independent: sqrt(sum over j of (w_ij x_j)^2). */
+  readonly outputs: Float64Array
+  /** Of each input's weights: the largest beside the output it goes into, max over i of |w_ij| / output_i. */
+  readonly columns: Float64Array
+}
+
+/**
+ * Reads a weight once, a bounded piece at a time.
+ * @param inputs magnitudes; column j takes input j % inputs.length
+ */
+export async function scanWeight(
+  weight: WeightSource,
+  inputs: Float64Array,
+  signal?: AbortSignal,
+): Promise<WeightScan> {
+  const width = rowSize(weight)
+  const outputs = new Float64Array(rowCount(weight))
+  const columns = new Float64Array(width)
+  const perColumn = Float64Array.from(columns, (_, column) => inputs[column % inputs.length]!)
+  for await (const { start, values } of readInChunks(weight)) {
+    signal?.throwIfAborted()
+    for (let from = 0, row = start; from < values.length; from += width, row++) {
+      const output = outputOf(values, from, perColumn)
+      outputs[row] = output
+      if (output > 0) raise(columns, values, from, 1 / output)
+    }
+  }
+  return { outputs, columns: folded(columns, inputs.length) }
+}
+
+function outputOf(values: Float32Array, from: number, inputs: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < inputs.length; i++) {
+    const part = values[from + i]! * inputs[i]!
+    sum += part * part
+  }
+  return Math.sqrt(sum)
+}
+
+/** columns = max(columns, |values| factor) */
+function raise(columns: Float64Array, values: Float32Array, from: number, factor: number): void {
+  for (let i = 0; i < columns.length; i++) {
+    const magnitude = Math.abs(values[from + i]!) * factor
+    if (magnitude > columns[i]!) columns[i] = magnitude
+  }
+}
+
+/** The largest of every `width`-th. */
+function folded(values: Float64Array, width: number): Float64Array {
+  if (values.length === width) return values
+  const result = new Float64Array(width)
+  values.forEach((value, i) => {
+    result[i % width] = Math.max(result[i % width]!, value)
+  })
+  return result
+}

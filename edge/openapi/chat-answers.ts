@@ -1,0 +1,89 @@
+import * as z from 'zod'
+
+/** Answers of the routes that OpenAI's clients call, as `shared/api/chat/render.ts` and the backend write them. */
+
+const count = z.int().min(0)
+
+const token = z.object({ token: z.string(), bytes: z.array(z.int()), logprob: z.number() })
+const logprobs = z
+  .object({
+    content: z.array(token.extend({ top_logprobs: z.array(token) })),
+    refusal: z.null(),
+  })
+  .nullable()
+const finishReason = z.enum(['stop', 'length'])
+
+const usage = z.object({
+  prompt_tokens: count,
+  completion_tokens: count,
+  total_tokens: count,
+  prompt_tokens_details: z.object({ cached_tokens: count, image_tokens: count }),
+  completion_tokens_details: z.object({ reasoning_tokens: count }),
+})
+
+const ms = z.number().min(0)
+const timings = z.object({
+  prepare_ms: ms,
+  queue_ms: ms,
+  vision_ms: ms,
+  prefill_ms: ms,
+  decode_ms: ms,
+  total_ms: ms,
+  ended_by: z.exactOptional(z.literal('timeout')),
+})
+
+const head = { id: z.string(), created: z.int(), model: z.string() }
+
+export const chatCompletion = z.object({
+  ...head,
+  object: z.literal('chat.completion'),
+  choices: z.array(
+    z.object({
+      index: count,
+      message: z.object({
+        role: z.literal('assistant'),
+        content: z.string(),
+        refusal: z.null(),
+        annotations: z.array(z.unknown()),
+      }),
+      logprobs,
+      finish_reason: finishReason,
+    }),
+  ),
+  usage,
+  service_tier: z.literal('default'),
+  timings,
+  request_id: z.string(),
+})
+
+export const chatChunk = z.object({
+  ...head,
+  object: z.literal('chat.completion.chunk'),
+  choices: z.array(
+    z.object({
+      index: count,
+      delta: z.object({
+        role: z.exactOptional(z.literal('assistant')),
+        content: z.exactOptional(z.string()),
+        refusal: z.exactOptional(z.null()),
+      }),
+      logprobs,
+      finish_reason: finishReason.nullable(),
+    }),
+  ),
+  usage: z.exactOptional(usage.nullable()),
+  timings: z.exactOptional(timings),
+})
+
+export const modelView = z.object({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.int(),
+  owned_by: z.string(),
+  context_length: count,
+  input_modalities: z.array(z.string()),
+  max_images: count,
+  image_tokens: count,
+})
+
+export const modelListView = z.object({ object: z.literal('list'), data: z.array(modelView) })

@@ -1,0 +1,64 @@
+import { chatFields } from '../../shared/api/chat/read-request.ts'
+import {
+  changeKeyFields,
+  createKeyFields,
+  issuedKeyView,
+  keyListView,
+  keyView,
+  rotateKeyFields,
+} from '../../shared/api/keys.ts'
+import { maxImages } from '../../shared/api/limits.ts'
+import { generateFields, imageUrlFields } from '../../shared/api/request.ts'
+import { usageView } from '../../shared/api/usage.ts'
+import * as answers from './answers.ts'
+import * as chat from './chat-answers.ts'
+import * as mcp from './mcp-messages.ts'
+import { type JsonSchema, schemaOf } from './schema-of.ts'
+
+/** The schemas of the document by name: of requests the ones that check them. */
+const schemas = {
+  Error: answers.errorView,
+  TextRequest: generateFields,
+  ImageUrlRequest: imageUrlFields,
+  Answer: answers.generateAnswer,
+  StreamQueued: answers.streamQueued,
+  StreamDelta: answers.streamDelta,
+  StreamEnd: answers.streamEnd,
+  ChatRequest: chatFields,
+  ChatCompletion: chat.chatCompletion,
+  ChatChunk: chat.chatChunk,
+  McpMessage: mcp.mcpMessage,
+  McpAnswer: mcp.mcpAnswer,
+  McpError: mcp.mcpError,
+  Model: chat.modelView,
+  ModelList: chat.modelListView,
+  Health: answers.healthView,
+  Alive: answers.aliveView,
+  Readiness: answers.readinessView,
+  NewKey: createKeyFields,
+  KeyChanges: changeKeyFields,
+  KeyRotation: rotateKeyFields,
+  Key: keyView,
+  IssuedKey: issuedKeyView,
+  KeyList: keyListView,
+  RemovedKey: answers.removedKeyView,
+  Usage: usageView,
+}
+
+export type SchemaName = keyof typeof schemas | 'ImageForm' | 'OpenApi'
+
+export function componentSchemas(): Record<SchemaName, JsonSchema> {
+  const named = Object.entries(schemas).map(([name, schema]) => [name, schemaOf(schema)] as const)
+  const plain = Object.fromEntries(named) as Record<keyof typeof schemas, JsonSchema>
+  return { ...plain, ImageForm: withImages(plain.TextRequest), OpenApi: { type: 'object' } }
+}
+
+/** The fields of a question, and the files, which no schema reads. */
+function withImages(fields: JsonSchema): JsonSchema {
+  const { properties, required } = fields as { properties: JsonSchema; required: string[] }
+  const file = { type: 'string', contentMediaType: 'application/octet-stream' }
+  const images = { type: 'array', items: file, minItems: 1, maxItems: maxImages }
+  return { ...fields, properties: { ...properties, images }, required: [...required, 'images'] }
+}
+
+export const refTo = (name: SchemaName): JsonSchema => ({ $ref: `#/components/schemas/${name}` })

@@ -1,0 +1,9 @@
+import { jsonAnswer } from '../../shared/api/json-answer.ts'
+import type { EdgeHandler } from '../calls/context.ts'
+import { openApiDocument } from './document.ts'
+
+/** `GET /openapi.json`. The document is made when first asked for: most isolates of a Worker never are. */
+export function openApiRoute(): EdgeHandler {
+  let document: ReturnType<typeof openApiDocument> | undefined
+  return () => jsonAnswer((document ??= openApiDocument()))
+}

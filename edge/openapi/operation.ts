@@ -1,0 +1,118 @@
+import { type ErrorCode, errorKinds } from '../../shared/api/errors.ts'
+import { maxBackendHintChars, maxIdempotencyKeyChars } from '../../shared/api/limits.ts'
+import { requestIdHeader } from '../../shared/api/request-id.ts'
+import { type EdgeRouteName, edgeRoutes } from '../../shared/api/routes.ts'
+import { backendHintHeader } from '../backends/hint.ts'
+import { idempotencyKeyHeader } from '../idempotency/idempotent.ts'
+import { limitHeaderNames } from '../limits/limit-headers.ts'
+import { refTo, type SchemaName } from './components.ts'
+import { type RouteDoc, routeDocs } from './route-docs.ts'
+import { anywhere, keyed } from './route-errors.ts'
+import { type JsonSchema, schemaOf } from './schema-of.ts'
+
+/** One route as an operation of the document. */
+export function operationOf(name: EdgeRouteName) {
+  const { path, scope } = edgeRoutes[name]
+  const doc = routeDocs[name]
+  const parameters = [...pathParameters(path), ...queryParameters(doc), ...headerParameters(doc)]
+  const errors = [...anywhere, ...(scope === null ? [] : keyed), ...doc.errors]
+  return {
+    operationId: name,
+    tags: [doc.tag],
+    summary: doc.summary,
+    description: [doc.description, scopeNote(scope)].filter(Boolean).join(' '),
+    security: scope === null ? [] : [{ apiKey: [] }, { bearer: [] }],
+    ...(parameters.length > 0 && { parameters }),
+    ...(doc.body && { requestBody: bodyOf(doc) }),
+    responses: { ...errorResponses(errors, doc.errorBody ?? 'Error'), ...answersOf(doc) },
+  }
+}
+
+function scopeNote(scope: string | readonly string[] | null): string {
+  if (scope === null) return 'No key is needed.'
+  const names = [scope].flat().map((each) => `\`${each}\``)
+  return `Needs a key with the scope ${names.join(' or ')}.`
+}
+
+function pathParameters(path: string): JsonSchema[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }))
+}
+
+function queryParameters({ query }: RouteDoc): JsonSchema[] {
+  if (query === undefined) return []
+  const { properties } = schemaOf(query) as { properties: Record<string, JsonSchema> }
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }))
+}
+
+function headerParameters({ asks }: RouteDoc): JsonSchema[] {
+  if (asks !== true) return []
+  const header = (name: string, maxLength: number, description: string): JsonSchema => {
+    const schema = { type: 'string', minLength: 1, maxLength, pattern: '^[!-~]+$' }
+    return { name, in: 'header', description, schema }
+  }
+  return [
+    header(
+      idempotencyKeyHeader,
+      maxIdempotencyKeyChars,
+      'The request is run once for each value; a repetition gets the same answer.',
+    ),
+    header(
+      backendHintHeader,
+      maxBackendHintChars,
+      'Requests with the same value meet the same backend where that is possible.',
+    ),
+  ]
+}
+
+function bodyOf({ body, bodyIsOptional = false }: RouteDoc): JsonSchema {
+  const content = Object.entries(body ?? {}).map(([type, name]) => [type, { schema: refTo(name) }])
+  return { required: !bodyIsOptional, content: Object.fromEntries(content) as JsonSchema }
+}
+
+function answersOf({ answers, stream, asks }: RouteDoc): Record<string, JsonSchema> {
+  const responses = Object.entries(answers).map(([status, name]) => {
+    const isGood = Number(status) < 300
+    const content = {
+      'application/json': { schema: refTo(name) },
+      ...(isGood && stream && { 'text/event-stream': streamOf(stream) }),
+    }
+    const headers = { ...headersOf([requestIdHeader]), ...(asks && headersOf(limitHeaderNames)) }
+    return [status, { description: isGood ? 'The answer' : 'Not now', headers, content }]
+  })
+  return Object.fromEntries(responses) as Record<string, JsonSchema>
+}
+
+/** OpenAPI 3.1 has no word for the data of events, so that it stands in an extension. */
+function streamOf({ description, events }: NonNullable<RouteDoc['stream']>): JsonSchema {
+  const data = Object.entries(events).map(([event, name]) => [event, refTo(name)])
+  return {
+    schema: { type: 'string', description },
+    'x-event-data': Object.fromEntries(data) as JsonSchema,
+  }
+}
+
+function errorResponses(codes: readonly ErrorCode[], body: SchemaName): Record<string, JsonSchema> {
+  const content = { 'application/json': { schema: refTo(body) } }
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of new Set(codes)) {
+    const { status } = errorKinds[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  const responses = [...byStatus].map(([status, those]) => {
+    const isRetryable = those.some((code) => errorKinds[code].retryable)
+    const headers = headersOf([requestIdHeader, ...(isRetryable ? ['retry-after'] : [])])
+    const description = those.map((code) => `\`${code}\``).join(', ')
+    return [status, { description, headers, content }]
+  })
+  return Object.fromEntries(responses) as Record<string, JsonSchema>
+}
+
+function headersOf(names: readonly string[]): Record<string, JsonSchema> {
+  const type = (name: string) => (name === requestIdHeader ? 'string' : 'integer')
+  return Object.fromEntries(names.map((name) => [name, { schema: { type: type(name) } }]))
+}

@@ -1,0 +1,201 @@
+import type * as z from 'zod'
+import type { ErrorCode } from '../../shared/api/errors.ts'
+import { listKeysQuery } from '../../shared/api/keys.ts'
+import type { EdgeRouteName } from '../../shared/api/routes.ts'
+import { usageQuery } from '../../shared/api/usage.ts'
+import type { SchemaName } from './components.ts'
+import { asking, fromBackend, withBody, withForm, withImages, withUrls } from './route-errors.ts'
+
+type BodyType = 'application/json' | 'multipart/form-data' | 'application/x-www-form-urlencoded'
+
+/** Server-sent events: what they are, and event name -> schema of its data (`message` where they have no name). */
+interface StreamDoc {
+  readonly description: string
+  readonly events: Readonly<Record<string, SchemaName>>
+}
+
+export interface RouteDoc {
+  readonly tag: 'Ask' | 'OpenAI' | 'Agents' | 'Probes' | 'Administration' | 'About'
+  readonly summary: string
+  readonly description?: string
+  readonly query?: z.ZodObject
+  readonly body?: Partial<Record<BodyType, SchemaName>>
+  readonly bodyIsOptional?: boolean
+  /** Status -> body. Statuses of errors follow from `errors`. */
+  readonly answers: Readonly<Record<number, SchemaName>>
+  readonly stream?: StreamDoc
+  /** Whether the headers `Idempotency-Key` and `x-describe-backend-hint` are looked at, and limits told. */
+  readonly asks?: boolean
+  /** Beside those of every route, and of every route with a key. */
+  readonly errors: readonly ErrorCode[]
+  /** The body of errors where it has a form of its own. */
+  readonly errorBody?: SchemaName
+}
+
+const nativeStream: StreamDoc = {
+  description:
+    'Sent when `stream` is true, or, where it is absent, when `Accept` asks for it. `queued`; `delta` as often as text comes; at last `end` or `error`. Lines that begin with a colon are comments.',
+  events: { queued: 'StreamQueued', delta: 'StreamDelta', end: 'StreamEnd', error: 'Error' },
+}
+
+const chatStream: StreamDoc = {
+  description:
+    'Sent when `stream` is true: `data:` with a chunk as often as text comes, then `data: [DONE]`. After a failure the last data is an error, and `[DONE]` does not come.',
+  events: { message: 'ChatChunk' },
+}
+
+const mcpStream: StreamDoc = {
+  description: 'Progress, where it was asked for, and at last the answer.',
+  events: { message: 'McpAnswer' },
+}
+
+const nullNote = 'In JSON, null counts as not sent. Unknown fields are ignored.'
+
+/** What the document says of each route beside its method, path and scope. */
+export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
+  text: {
+    tag: 'Ask',
+    summary: 'Answer a prompt',
+    description: nullNote,
+    body: { 'application/json': 'TextRequest' },
+    answers: { 200: 'Answer' },
+    stream: nativeStream,
+    asks: true,
+    errors: asking,
+  },
+  image: {
+    tag: 'Ask',
+    summary: 'Answer a prompt about uploaded images',
+    description: 'In a form every value is text: `logit_bias` as JSON, `stop` once for each text.',
+    body: { 'multipart/form-data': 'ImageForm' },
+    answers: { 200: 'Answer' },
+    stream: nativeStream,
+    asks: true,
+    errors: [...asking, ...withForm, ...withImages, 'missing_images'],
+  },
+  imageUrl: {
+    tag: 'Ask',
+    summary: 'Answer a prompt about images at URLs',
+    description: `${nullNote} In a form every value is text: \`logit_bias\` as JSON, \`image_url\` and \`stop\` once for each text.`,
+    body: {
+      'application/json': 'ImageUrlRequest',
+      'application/x-www-form-urlencoded': 'ImageUrlRequest',
+      'multipart/form-data': 'ImageUrlRequest',
+    },
+    answers: { 200: 'Answer' },
+    stream: nativeStream,
+    asks: true,
+    errors: [...asking, ...withForm, ...withImages, ...withUrls],
+  },
+  chat: {
+    tag: 'OpenAI',
+    summary: 'Answer a conversation',
+    description: `As OpenAI's chat completions. ${nullNote}`,
+    body: { 'application/json': 'ChatRequest' },
+    answers: { 200: 'ChatCompletion' },
+    stream: chatStream,
+    asks: true,
+    errors: [...asking, ...withImages, ...withUrls, 'unsupported_field', 'model_not_found'],
+  },
+  mcp: {
+    tag: 'Agents',
+    summary: 'Serve tools to an agent',
+    description:
+      'One message of the Model Context Protocol (streamable HTTP). What fails within a tool is told as its result.',
+    body: { 'application/json': 'McpMessage' },
+    answers: { 200: 'McpAnswer' },
+    stream: mcpStream,
+    errors: [...withBody, ...fromBackend, 'quota_exceeded', 'queue_full', 'limits_unavailable'],
+    errorBody: 'McpError',
+  },
+  models: {
+    tag: 'OpenAI',
+    summary: 'List the names of the model that runs',
+    answers: { 200: 'ModelList' },
+    errors: fromBackend,
+  },
+  model: {
+    tag: 'OpenAI',
+    summary: 'Show the model under one of its names',
+    answers: { 200: 'Model' },
+    errors: [...fromBackend, 'model_not_found'],
+  },
+  health: {
+    tag: 'Probes',
+    summary: 'Whether a request would be answered now',
+    answers: { 200: 'Health', 503: 'Health' },
+    errors: [],
+  },
+  livez: {
+    tag: 'Probes',
+    summary: 'Whether the process answers anything',
+    answers: { 200: 'Alive' },
+    errors: [],
+  },
+  readyz: {
+    tag: 'Probes',
+    summary: 'Whether requests may be sent here, check by check',
+    answers: { 200: 'Readiness', 503: 'Readiness' },
+    errors: [],
+  },
+  openapi: {
+    tag: 'About',
+    summary: 'This document',
+    answers: { 200: 'OpenApi' },
+    errors: [],
+  },
+  createKey: {
+    tag: 'Administration',
+    summary: 'Make a key, which is shown this one time',
+    body: { 'application/json': 'NewKey' },
+    answers: { 201: 'IssuedKey' },
+    errors: withBody,
+  },
+  listKeys: {
+    tag: 'Administration',
+    summary: 'List keys, the oldest first',
+    query: listKeysQuery,
+    answers: { 200: 'KeyList' },
+    errors: ['invalid_field'],
+  },
+  showKey: {
+    tag: 'Administration',
+    summary: 'Show a key',
+    answers: { 200: 'Key' },
+    errors: ['invalid_field', 'not_found'],
+  },
+  changeKey: {
+    tag: 'Administration',
+    summary: 'Change a key; `limits` are replaced as a whole',
+    body: { 'application/json': 'KeyChanges' },
+    answers: { 200: 'Key' },
+    errors: [...withBody, 'not_found'],
+  },
+  removeKey: {
+    tag: 'Administration',
+    summary: 'Remove a key',
+    answers: { 200: 'RemovedKey' },
+    errors: ['invalid_field', 'not_found'],
+  },
+  revokeKey: {
+    tag: 'Administration',
+    summary: 'Revoke a key; doing so twice changes nothing',
+    answers: { 200: 'Key' },
+    errors: ['invalid_field', 'not_found'],
+  },
+  rotateKey: {
+    tag: 'Administration',
+    summary: 'Give a key a new secret, which is shown this one time',
+    body: { 'application/json': 'KeyRotation' },
+    bodyIsOptional: true,
+    answers: { 200: 'IssuedKey' },
+    errors: [...withBody, 'not_found', 'key_not_active'],
+  },
+  usage: {
+    tag: 'Administration',
+    summary: 'What keys have used on each day (UTC)',
+    query: usageQuery,
+    answers: { 200: 'Usage' },
+    errors: ['invalid_field', 'limits_unavailable'],
+  },
+}

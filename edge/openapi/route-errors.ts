@@ -1,0 +1,71 @@
+import type { ErrorCode } from '../../shared/api/errors.ts'
+
+/** Errors by where they come from; a route lists the groups that it passes through. */
+
+/** Before or around every route. */
+export const anywhere = [
+  'malformed_request',
+  'request_timeout',
+  'headers_too_large',
+  'rate_limited',
+  'internal',
+] as const satisfies readonly ErrorCode[]
+
+/** Wherever a key is asked for. */
+export const keyed = [
+  'missing_api_key',
+  'invalid_api_key',
+  'revoked_api_key',
+  'expired_api_key',
+  'forbidden_scope',
+  'keys_unavailable',
+  'shutting_down',
+] as const satisfies readonly ErrorCode[]
+
+export const withBody = [
+  'invalid_json',
+  'invalid_field',
+  'body_too_large',
+  'unsupported_media_type',
+] as const satisfies readonly ErrorCode[]
+
+/** Whatever only a backend can answer. */
+export const fromBackend = [
+  'client_not_allowed',
+  'backend_unavailable',
+  'model_loading',
+] as const satisfies readonly ErrorCode[]
+
+/** Every question. */
+export const asking = [
+  ...withBody,
+  ...fromBackend,
+  'invalid_schema',
+  'context_length_exceeded',
+  'quota_exceeded',
+  'queue_full',
+  'limits_unavailable',
+  'engine_restarted',
+  'deadline_exceeded',
+  'idempotency_conflict',
+  'answer_not_kept',
+  'idempotency_unavailable',
+] as const satisfies readonly ErrorCode[]
+
+export const withImages = [
+  'too_many_images',
+  'empty_image',
+  'invalid_image',
+  'unsupported_image',
+  'image_too_large',
+] as const satisfies readonly ErrorCode[]
+
+export const withUrls = [
+  'image_url_refused',
+  'image_fetch_failed',
+  'image_fetch_too_large',
+  'image_fetch_timeout',
+] as const satisfies readonly ErrorCode[]
+
+/** Every form. */
+export const withForm = ['invalid_multipart'] as const satisfies readonly ErrorCode[]

@@ -1,0 +1,38 @@
+import * as z from 'zod'
+import { requestIdHeader } from '../../../shared/api/request-id.ts'
+import { routes } from '../../../shared/api/routes.ts'
+import { startDeadline } from '../../../shared/async/deadline.ts'
+import type { CallBackend } from '../../backends/exchange.ts'
+
+/** Milliseconds that may pass before a probe has its answer; whoever asks for health asks again soon. */
+export const probeTimeoutMs = 800
+
+const unavailable = z.object({
+  status: z.literal('unavailable'),
+  reason: z.enum(['model_loading', 'engine_restarting', 'shutting_down']),
+})
+
+export type Health =
+  | { readonly status: 'healthy' }
+  | z.infer<typeof unavailable>
+  | { readonly status: 'unavailable'; readonly reason: 'backend_unreachable' }
+
+export const unreachable = { status: 'unavailable', reason: 'backend_unreachable' } as const
+
+/** Whether a request would be answered now, as the backend says. Never rejects. */
+export async function askBackend(backend: CallBackend, requestId: string): Promise<Health> {
+  const deadline = startDeadline(probeTimeoutMs, new AbortController().signal)
+  try {
+    const { answer } = await backend(routes.health.path, {
+      method: 'GET',
+      headers: { [requestIdHeader]: requestId },
+      signal: deadline.signal,
+    })
+    const told: unknown = JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()))
+    return answer.status === 200 ? { status: 'healthy' } : unavailable.parse(told)
+  } catch {
+    return unreachable
+  } finally {
+    deadline.release()
+  }
+}
