@@ -125,7 +125,7 @@ describe('the command mcp', () => {
     expect(await textOf(await agent('auto'), 'http://127.0.0.1/a.png')).toMatch(
       /^image_url_refused: /,
     )
-    const stranger = await connect('auto', { DESCRIBE_API_KEY: 'none of ours' })
+    const stranger = await connect('auto', { DESCRIBE_API_KEY: 'none-of-ours' })
     expect(await textOf(stranger, picture)).toBe('invalid_api_key: The API key is not valid')
     const lost = await connect('auto', { DESCRIBE_URL: 'http://127.0.0.1:1' })
     expect(await textOf(lost, picture)).toMatch(

@@ -157,7 +157,9 @@ async function* eventTexts(
 }
 
 /** A stream without a buffer of its own: text is produced on demand. */
-export function streamOf(texts: AsyncGenerator<string, undefined, undefined>): ReadableStream<Uint8Array> {
+export function streamOf(
+  texts: AsyncGenerator<string, undefined, undefined>,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>(
     {

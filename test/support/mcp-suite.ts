@@ -168,7 +168,7 @@ export function describeMcp(
       })
 
       it('need a key that is valid', async () => {
-        await expect(connect(mode, 'none of ours')).rejects.toThrow(/401|invalid_api_key/)
+        await expect(connect(mode, 'none-of-ours')).rejects.toThrow(/401|invalid_api_key/)
       })
     })
 
