@@ -25,6 +25,7 @@ import { createBackendServer, listen, renewIdentity, stopServer } from './http/s
 import { unlessAborted } from '../shared/async/unless-aborted.ts'
 import { after } from '../shared/async/timer.ts'
 import type { InferenceState } from './inference/inference-state.ts'
+import { inferenceEnvironment } from './inference/environment.ts'
 import { createInference } from './inference/supervisor.ts'
 import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
@@ -73,7 +74,7 @@ async function run(output: LogSink): Promise<void> {
   const inference = createInference({
     entry: inferenceEntry,
     init: { model: config.model, engine: config.engine },
-    environment: process.env,
+    environment: inferenceEnvironment(process.env),
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
     // At the first start there is more to wait for.

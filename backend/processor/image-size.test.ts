@@ -71,4 +71,33 @@ describe('planImage()', () => {
       expect.objectContaining({ code: 'unsupported_image' }),
     )
   })
+
+  it.each([
+    [4_096, 1_338],
+    [16_384, 4_464],
+  ])(
+    'makes of an image, at a limit of %i patches, up to %i tokens, which the edge counts with',
+    (limit, most) => {
+      const wide = { ...config, inTokenLimit: limit }
+      let worst = 0
+      for (let rows = 1; rows < 512; rows += 1) {
+        // The remainders that rounding makes the most of; trying all sizes up to 2,200 x 16,000 once found no more.
+        for (let columns = 1; columns < 512; columns += 1) {
+          const size = { width: 14 * columns + 13, height: 14 * rows + 13 }
+          const [high, across] = gridOf(size, wide)
+          worst = Math.max(worst, (high * across) / 4)
+        }
+      }
+      expect(worst).toBe(most)
+    },
+  )
 })
+
+/** Patches; none for an image that is refused. */
+function gridOf(...[size, rules]: Parameters<typeof planImage>): readonly [number, number] {
+  try {
+    return planImage(size, rules).gridHw
+  } catch {
+    return [0, 0]
+  }
+}

@@ -16,6 +16,12 @@ function formWith(pixels: Uint8Array<ArrayBuffer>): FormData {
   return form
 }
 
+/** @param text with a bar for each boundary */
+function ofText(boundary: string, text: string, written = boundary): Promise<string> {
+  const headers = new Headers({ 'content-type': `multipart/form-data; boundary=${written}` })
+  return fingerprintOf('/generate/image', headers, bytes(text.replaceAll('|', `--${boundary}`)))
+}
+
 describe('fingerprintOf()', () => {
   it('is the same for the same form with another boundary', async () => {
     const pixels = crypto.getRandomValues(new Uint8Array(20_000))
@@ -26,10 +32,6 @@ describe('fingerprintOf()', () => {
   })
 
   it('takes a boundary for one only where it delimits', async () => {
-    const ofText = (boundary: string, text: string) => {
-      const headers = new Headers({ 'content-type': `multipart/form-data; boundary=${boundary}` })
-      return fingerprintOf('/generate/image', headers, bytes(text.replaceAll('|', `--${boundary}`)))
-    }
     const original = await ofText('q', '|\r\n\r\nquick\r\n|--\r\n')
     expect(await ofText('zz', '|\r\n\r\nquick\r\n|--\r\n')).toBe(original)
     const others = await Promise.all([
@@ -40,6 +42,22 @@ describe('fingerprintOf()', () => {
       ofText('u', '|\r\n\r\nqick\r\n|--\r\n'),
     ])
     expect(new Set([original, ...others]).size).toBe(6)
+  })
+
+  it('finds boundaries as those who read the form do', async () => {
+    const lineFeeds = '|\n\nquick\n|\n\nbrown\n|--\n'
+    const original = await ofText('q', lineFeeds)
+    expect(await ofText('zz', lineFeeds)).toBe(original)
+    expect(await ofText('z;=z', lineFeeds, '"z;=z"')).toBe(original)
+    expect(await ofText('z"z', lineFeeds, '"z\\"z"')).toBe(original)
+    const others = await Promise.all([
+      ofText('q', lineFeeds.replace('quick', 'qick')),
+      ofText('q', lineFeeds.replace('quick\n', 'quick')),
+      // Within lines that end in CRLF a bare line feed is content.
+      ofText('q', '|\r\n\r\na\n|\r\n|--\r\n'),
+      ofText('zz', '|\r\n\r\na\n|\r\n|--\r\n'),
+    ])
+    expect(new Set([original, ...others]).size).toBe(5)
   })
 
   it('differs with the path, the media type, the wish for a stream and the body', async () => {

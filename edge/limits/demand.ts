@@ -10,8 +10,12 @@ import type { Demand } from './meter.ts'
  */
 const assumedMaxTokens = 4_000
 
-/** Tokens of the largest image that the model takes. */
-const maxTokensPerImage = 1_024
+/**
+ * Tokens of the largest image any of the models takes: a limit of 16,384 patches (docs/models.md) is 4,096 tokens, and
+ * holds before the image is padded to whole tokens, so that long thin ones become up to 4,464 (1,338 with 4,096 patches).
+ * What an image does not use is given back when its call ends.
+ */
+const maxTokensPerImage = 4_464
 
 /** Tokens the chat template adds around the texts. */
 const templateTokens = 64

@@ -65,20 +65,25 @@ export const guardStream: StreamRelay = (
   )
 }
 
-/** Holds back the part of an event whose end has not arrived yet. */
+/** Keeps back the part of an event whose end has not come yet. Each byte is looked at and copied once at most. */
 class UnfinishedEvent {
-  #start: Uint8Array | undefined
+  readonly #chunks: Uint8Array[] = []
+  #size = 0
 
   get isEmpty(): boolean {
-    return this.#start === undefined
+    return this.#size === 0
   }
 
   /** @returns all complete events so far, or undefined when there are none */
   push(chunk: Uint8Array): Uint8Array | undefined {
-    const bytes = this.#start === undefined ? chunk : joinChunks([this.#start, chunk])
-    const end = bytes.length > maxEventBytes ? bytes.length : endOfLastEvent(bytes)
-    this.#start = end === bytes.length ? undefined : bytes.subarray(end)
-    return end === 0 ? undefined : bytes.subarray(0, end)
+    const isTooLong = this.#size + chunk.byteLength > maxEventBytes
+    const end = isTooLong ? chunk.byteLength : endOfLastEvent(chunk, this.#chunks.at(-1)?.at(-1))
+    const whole =
+      end === 0 ? undefined : joinChunks([...this.#chunks.splice(0), chunk.subarray(0, end)])
+    const rest = chunk.subarray(end)
+    if (rest.byteLength > 0) this.#chunks.push(rest)
+    this.#size = (end === 0 ? this.#size : 0) + rest.byteLength
+    return whole
   }
 }
 

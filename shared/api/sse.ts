@@ -42,23 +42,30 @@ export async function* parseEvents(
   bytes: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent> {
   const decoder = new TextDecoder()
-  let pending = ''
+  /** Of the line whose end has not come yet. */
+  const pieces: string[] = []
+  let lines: string[] = []
   for await (const chunk of bytes) {
-    pending += decoder.decode(chunk, { stream: true })
-    for (;;) {
-      const end = pending.indexOf('\n\n')
-      if (end < 0) break
-      const event = parseBlock(pending.slice(0, end))
-      pending = pending.slice(end + 2)
+    const [first = '', ...others] = decoder.decode(chunk, { stream: true }).split('\n')
+    pieces.push(first)
+    for (const next of others) {
+      const line = pieces.splice(0).join('')
+      pieces.push(next)
+      if (line !== '') {
+        lines.push(line)
+        continue
+      }
+      const event = parseLines(lines)
+      lines = []
       if (event !== undefined) yield event
     }
   }
 }
 
-function parseBlock(block: string): ServerSentEvent | undefined {
+function parseLines(lines: readonly string[]): ServerSentEvent | undefined {
   let event = 'message'
   const data: string[] = []
-  for (const line of block.split('\n')) {
+  for (const line of lines) {
     if (line.startsWith('event:')) event = line.slice(6).trim()
     else if (line.startsWith('data:')) data.push(line.slice(5).replace(/^ /, ''))
   }

@@ -1,0 +1,10 @@
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the C library, Node and ONNX Runtime read; all that the inference process is to know comes by message. */
+const read =
+  /^(PATH|HOME|TMPDIR|TZ|LANG|GLIBC_TUNABLES|(LC|LD|DYLD|MALLOC|NODE|OMP|ORT|CUDA|NVIDIA)_.+)$/
+
+/** The part of this program's environment that an inference process gets: no keys and tokens, whatever they are called. */
+export function inferenceEnvironment(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => read.test(name)))
+}
