@@ -66,8 +66,8 @@ export class ChoiceText {
         return
       }
       this.#tokens += 1
-      const told = logprobs[index]
-      if (told !== undefined) this.#held.push({ logprobs: told, start: this.#decoded })
+      const sampled = logprobs[index]
+      if (sampled !== undefined) this.#held.push({ logprobs: sampled, start: this.#decoded })
       text += this.#match(this.#detokenizer.push([id]))
     })
     return this.#release(text, (token) => token.start < this.#released)

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
 import { hubSettingsOf, hubSettingsSchema } from './hub/hub-settings.ts'

@@ -148,9 +148,9 @@ function checkLogprobs(
 ): void {
   if (topLogprobs === undefined) return
   const tokens = maxTokens ?? defaultMaxTokens
-  const told = choices * tokens * (1 + topLogprobs)
-  if (told <= maxLogprobs) return
-  const message = `max_tokens: n (${choices}) times max_tokens (${tokens}) times 1 + top_logprobs (${1 + topLogprobs}) is ${told}, more than the ${maxLogprobs} log probabilities that one answer may have`
+  const count = choices * tokens * (1 + topLogprobs)
+  if (count <= maxLogprobs) return
+  const message = `max_tokens: n (${choices}) times max_tokens (${tokens}) times 1 + top_logprobs (${1 + topLogprobs}) is ${count}, more than the ${maxLogprobs} log probabilities that one answer may have`
   throw new ServiceError('invalid_field', message, { param: 'max_tokens' })
 }
 

@@ -5,7 +5,7 @@ import { readModelConfig } from './model/config/model-config.ts'
 import { readPreprocessorConfig } from './model/config/preprocessor-config.ts'
 
 /**
- * What clients are told of the model.
+ * What clients learn about the model.
  * @param name its path or its name on the hub, as configured
  * @throws {CheckpointError} when its files cannot be used
  */

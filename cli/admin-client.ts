@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { CliParts } from './cli-parts.ts'
 import { CliError } from './cli-error.ts'
 import { serverKey, serverUrl } from './server-access.ts'

@@ -76,6 +76,18 @@ describe('createEdgeApp()', () => {
     expect(new Set(mounted)).toEqual(new Set(listed))
   })
 
+  it('says at / what there is, without a key and without a backend', async () => {
+    const { app, calls } = createTestEdge()
+    const response = await app.request('/')
+    expect(response.status).toBe(200)
+    const { docs, routes: told } = (await response.json()) as { docs: string; routes: string[] }
+    for (const { method, path } of Object.values(routes))
+      expect(told).toContain(`${method} ${path}`)
+    expect((await app.request(docs)).status).toBe(200)
+    expect(JSON.stringify(told)).not.toContain('admin')
+    expect(calls).toEqual([])
+  })
+
   it('answers a failure of its own with a fixed text and logs what happened', async () => {
     const keys = {
       ...testKeys('right-key').keys,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Command, CommanderError } from 'commander'
 import { parse } from 'smol-toml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { checkDeployment, requiredSecret } from './deploy/check-deployment.ts'
 import { runWrangler } from './run-wrangler.ts'
 

@@ -22,20 +22,20 @@ const sceneCount = 64
 const factors = [1, 16, 64, 256, 1024]
 const places: readonly (readonly OutlierPart[])[] = [['text'], ['vision'], ['text', 'vision']]
 
-/** What a model is asked, and the right answers. */
+/** Questions for a model, and the right answers. */
 interface Questions {
   readonly cases: readonly GoldenCase[]
   readonly scenes: readonly PatchImage[]
-  /** Of the scenes, by nano in float32. */
+  /** Answers about the scenes, by nano in float32. */
   readonly sceneAnswers: readonly string[]
-  /** Has the prompt of the scenes, which have its picture's size. */
+  /** Provides the prompt for the scenes, whose pictures have the same size. */
   readonly asked: GoldenCase
 }
 
 /**
- * `npm run outliers`: nanos with outlier channels, which compute what nano does, against the reference in 8 bits: as many
- * answers as are equal to it, for each size and place of the outliers.
- * @returns the exit code: 1 when fewer than 97 % of the answers in a row are equal
+ * `npm run outliers`: compares nanos with outlier channels, which compute the same as nano, with the reference in 8
+ * bits: the number of equal answers for each size and position of the outliers.
+ * @returns the exit code: 1 when fewer than 97 % of the answers in a row of the table are equal
  */
 export async function main(given: readonly string[]): Promise<number> {
   const program = new Command('npm run outliers --')
@@ -92,7 +92,7 @@ async function withModel<Result>(
   }
 }
 
-/** @returns how many answers are right */
+/** @returns the number of right answers */
 async function ask(
   model: Model,
   { cases, scenes, sceneAnswers, asked }: Questions,

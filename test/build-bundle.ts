@@ -1,8 +1,8 @@
 import { buildWorker } from '../scripts/build-worker.ts'
 
 /**
- * Vitest's global setup: tests start the Worker's bundle, so it must be today's. While it does not build, the other tests can
- * still be run.
+ * Vitest's global setup: tests start the Worker's bundle, so it must be up to date. If it does not build, the other
+ * tests can still run.
  */
 export default async function buildBundle(): Promise<void> {
   try {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { open, readFile, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { rowSize, type WeightSource } from '../graph/weight-source.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { floatTypes, toFloat32, type FloatType } from './half-float.ts'

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { CheckpointError } from './checkpoint-error.ts'
 import { lfsPointerProblem, lfsPointerStart } from './lfs-pointer.ts'
 

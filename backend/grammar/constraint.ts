@@ -6,7 +6,7 @@ import type { Vocabulary } from './masks/vocabulary.ts'
 import { Automaton } from './stacks/automaton.ts'
 import type { Standing } from './stacks/frames.ts'
 
-/** A grammar made ready for a vocabulary. */
+/** A grammar prepared for a vocabulary. */
 export class PreparedGrammar {
   readonly automaton: Automaton
   readonly masks: TokenMasks
@@ -20,27 +20,27 @@ export class PreparedGrammar {
     this.masks = new TokenMasks(vocabulary, this.automaton)
   }
 
-  /** Bytes, roughly. */
+  /** Approximate size in bytes. */
   get size(): number {
     return this.#tableBytes + this.masks.bytes
   }
 }
 
-/** What becomes of a token that was picked. */
+/** The outcome of picking a token. */
 export interface Settled {
-  /** The token itself, or the one that takes its place. */
+  /** The token itself, or the one that replaces it. */
   readonly id: number
-  /** Whether the text may end behind it, or has to; else it goes on. */
+  /** Whether the text may or must end after it; otherwise it continues. */
   readonly end?: 'may' | 'must' | undefined
 }
 
-/** Holds one answer to its grammar: which tokens may come next, and where the answer stands. */
+/** Keeps one answer within its grammar: which tokens may come next, and the position of the answer. */
 export class Constraint {
   readonly #grammar: PreparedGrammar
   readonly #stopIds: readonly number[]
   readonly #mask: Int32Array
   #standing: Standing
-  /** What is left of an ending that is being written since tokens run out. */
+  /** The rest of an ending that is being written because tokens run out. */
   #closing: number[] = []
 
   /** @param stopIds end the answer where its text may end */
@@ -57,21 +57,21 @@ export class Constraint {
     return logits.subarray(0, packRow(logits, this.#mask))
   }
 
-  /** The id of a place in the packed row. */
+  /** The id at an index of the packed row. */
   idAt(place: number): number {
     return idAt(this.#mask, place)
   }
 
-  /** The place in the packed row of an id that is allowed. */
+  /** The index in the packed row of an allowed id. */
   placeOf(id: number): number {
     return placeOf(this.#mask, id)
   }
 
   /**
-   * Takes the token that was picked; or, where after it the text could no longer be brought to an end in time, the first one
-   * of a short ending, which is written from then on.
-   * @param picked one of those that `pack` let through
-   * @param tokensLeft that the answer may still have, this one counted
+   * Accepts the picked token; or, if the text could no longer be ended in time after it, returns the first token of a
+   * short ending, which is written from then on.
+   * @param picked one of those that `pack` allowed
+   * @param tokensLeft that the answer may still have, including this one
    */
   settle(picked: number, tokensLeft: number): Settled {
     if (this.#stopIds.includes(picked)) return { id: picked, end: 'must' }
@@ -86,11 +86,11 @@ export class Constraint {
     return this.#beginEnding(picked)
   }
 
-  /** @param picked cannot be taken */
+  /** @param picked cannot be accepted */
   #beginEnding(picked: number): Settled {
     this.#closing = this.#endingOf(this.#standing)
     const id = this.#closing.shift()
-    // The text may end here: there is nothing to add.
+    // The text may end here, so there is nothing to add.
     if (id === undefined) return { id: this.#stopIds[0] ?? picked, end: 'must' }
     return this.#take(id, this.#after(id), this.#closing.length === 0)
   }
@@ -123,7 +123,7 @@ export class Constraint {
     return standing
   }
 
-  /** Whether an ending from here takes no more tokens than that. Each takes one byte at least. */
+  /** Whether an ending from here takes at most this many tokens. Each covers at least one byte. */
   #endsWithin(standing: Standing, tokens: number): boolean {
     const { automaton, vocabulary } = this.#grammar
     const bytes = automaton.endings.least(standing)

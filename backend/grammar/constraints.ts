@@ -3,7 +3,7 @@ import type { Grammar } from './grammar.ts'
 import { maxGrammarBytes } from './limits.ts'
 import type { Vocabulary } from './masks/vocabulary.ts'
 
-/** Opens constraints, and keeps what was prepared for the grammars used last. */
+/** Opens constraints, and caches what was prepared for the most recent grammars. */
 export class Constraints {
   readonly #vocabulary: Vocabulary
   /** By key, the least recently used first. */

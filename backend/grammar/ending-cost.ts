@@ -1,6 +1,6 @@
 /**
- * Bytes of the ending that is written when tokens run out: the text that what must still come takes at least, in the order
- * in which it has to come. It is a short ending, not always the shortest.
+ * Bytes of the ending that is written when tokens run out: the least that the still required text takes, in the
+ * required order. It is a short ending, but not always the shortest.
  */
 import type { ArrayPlan, EitherPlan, ObjectPlan, PlanId } from './grammar.ts'
 
@@ -15,7 +15,7 @@ export function eitherCost({ of }: EitherPlan, least: Least): number {
   return of.reduce((smallest, plan) => Math.min(smallest, least[plan]!), Infinity)
 }
 
-/** From `count` items on, the bracket counted. */
+/** From `count` items on, including the bracket. */
 export function arrayCost(plan: ArrayPlan, least: Least, count: number): number {
   const { first, items, min } = plan
   if (min > plan.max) return Infinity
@@ -27,11 +27,11 @@ export function arrayCost(plan: ArrayPlan, least: Least, count: number): number 
   return bytes + (min - at) * (least[items]! + 1) - (at === 0 ? 1 : 0)
 }
 
-/** Which properties an ending writes. */
+/** The properties that an ending writes. */
 export interface MissingMembers {
-  /** By number, rising. */
+  /** Their numbers, in ascending order. */
   readonly properties: readonly number[]
-  /** Of other names: none or one. */
+  /** Number of other properties: none or one. */
   readonly extras: number
 }
 
@@ -56,8 +56,8 @@ export function missingMembers(
 }
 
 /**
- * From `count` members on, of which the last was before property `at`; the brace counted.
- * @param extraKey bytes of the shortest key of another name
+ * From `count` members on, the last of which came before property `at`; including the brace.
+ * @param extraKey bytes of the shortest key of another property
  */
 export function objectCost(
   plan: ObjectPlan,

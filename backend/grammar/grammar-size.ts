@@ -1,9 +1,9 @@
 import type { Grammar } from './grammar.ts'
 
-/** Bytes of a plan, and of a property, in memory: about that. */
+/** Approximate bytes of a plan, and of a property, in memory. */
 const planBytes = 200
 
-/** Bytes that a grammar takes in memory, roughly. */
+/** Approximate bytes that a grammar takes in memory. */
 export function sizeOf({ pieces, plans }: Grammar): number {
   let bytes = 0
   for (const piece of pieces) {

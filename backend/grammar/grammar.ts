@@ -1,13 +1,14 @@
 /**
- * A JSON grammar as plain data: compiled in a thread beside the HTTP process and sent with each job. Plans say what a value
- * is made of and refer to each other by number; pieces are the tables of the automata that eat its bytes.
+ * A JSON grammar as plain data: compiled in a thread next to the HTTP process and sent with each job. Plans describe
+ * what a value consists of and refer to each other by number; pieces are the tables of the automata that read its
+ * bytes.
  */
 export interface Grammar {
-  /** A digest of what it was compiled from: equal keys, equal grammars. */
+  /** A digest of its source: equal keys mean equal grammars. */
   readonly key: string
   readonly pieces: readonly PieceTables[]
   readonly plans: readonly Plan[]
-  /** Bytes of the ending that `ending.ts` writes for each plan, from its beginning. */
+  /** For each plan, bytes of the ending from its beginning (see `ending-cost.ts`). */
   readonly least: Float64Array
   readonly root: PlanId
 }
@@ -31,9 +32,9 @@ export interface EitherPlan {
 
 export interface ArrayPlan {
   readonly kind: 'array'
-  /** Of the first items, in order. */
+  /** Plans of the first items, in order. */
   readonly first: readonly PlanId[]
-  /** Of all further ones; without it there are none. */
+  /** Plan of all further items; undefined if there are none. */
   readonly items: PlanId | undefined
   readonly min: number
   readonly max: number
@@ -43,16 +44,16 @@ export interface ObjectPlan {
   readonly kind: 'object'
   /** In the order in which they come. */
   readonly properties: readonly Property[]
-  /** All keys with their colons, as one trie; without properties there is none. */
+  /** All keys with their colons, as one trie; undefined without properties. */
   readonly keys: PieceId | undefined
-  /** Properties of other names, which come last. */
+  /** Other properties, which come last. */
   readonly extra: { readonly key: PieceId; readonly value: PlanId } | undefined
   readonly min: number
   readonly max: number
 }
 
 export interface Property {
-  /** As JSON text, with its colon. */
+  /** As JSON text, including its colon. */
   readonly key: string
   /** Bytes of `key`. */
   readonly keyBytes: number
@@ -62,7 +63,7 @@ export interface Property {
 
 export type PieceTables = LiteralTables | KeyTables | StringTables | PatternTables | NumberTables
 
-/** A trie of texts. Node 0 is its root; the edges of a node stand together, by rising byte. */
+/** A trie of texts. Node 0 is its root; the edges of a node are adjacent, in ascending order of their bytes. */
 export interface TrieTables {
   /** [nodes + 1] */
   readonly firstEdge: Int32Array
@@ -72,7 +73,7 @@ export interface TrieTables {
   readonly ends: Uint8Array
 }
 
-/** One of some texts. */
+/** One of several texts. */
 export interface LiteralTables extends TrieTables {
   readonly kind: 'literal'
   /** [nodes] Bytes to the nearest end. */
@@ -84,12 +85,12 @@ export interface KeyTables extends TrieTables {
   readonly kind: 'keys'
   /** [nodes] Bytes from the root. */
   readonly depth: Int32Array
-  /** [nodes + 1] and all together: the numbers of the properties at or below each node, rising. */
+  /** [nodes + 1] and all of them: the numbers of the properties at or below each node, in ascending order. */
   readonly firstBelow: Int32Array
   readonly below: Int32Array
 }
 
-/** Any string with so many characters (code points). */
+/** Any string with an allowed number of characters (code points). */
 export interface StringTables {
   readonly kind: 'string'
   readonly min: number
@@ -97,22 +98,22 @@ export interface StringTables {
 }
 
 /**
- * A string whose text a DFA over classes of characters accepts. Characters are written raw where JSON allows it, else by
- * their shortest escape.
+ * A string accepted by a DFA over classes of characters. Characters are written raw where JSON allows it, otherwise
+ * as their shortest escape.
  */
 export interface PatternTables {
   readonly kind: 'pattern'
   readonly classes: number
-  /** [states, classes]: the next state, or -1. From every state an accepting one can be reached. */
+  /** [states, classes]: the next state, or -1. An accepting state can be reached from every state. */
   readonly table: Int32Array
   /** [states] */
   readonly accepting: Uint8Array
-  /** [states] Bytes to the end of the string, its quote counted. */
+  /** [states] Bytes to the end of the string, including its quote. */
   readonly least: Int32Array
   readonly decoder: DecoderTables
 }
 
-/** Bytes within a string to classes of characters. State 0 is between two characters. */
+/** Decodes bytes within a string to classes of characters. State 0 is between two characters. */
 export interface DecoderTables {
   /** [states, 256]: the next state; or -2 - class when the byte completes a character; or -1. */
   readonly table: Int16Array
@@ -120,7 +121,7 @@ export interface DecoderTables {
   readonly least: Uint8Array
 }
 
-/** Numbers of at most 15 digits, which doubles tell apart. */
+/** Numbers of at most 15 digits, which doubles can distinguish. */
 export interface NumberTables {
   readonly kind: 'number'
   /** [states, 12]: the next state, or -1, by digit, minus (10) and point (11). */

@@ -1,6 +1,6 @@
 import type { KeyTables, LiteralTables, TrieTables } from './grammar.ts'
 
-/** A trie by node, parents before their children and these by rising byte. */
+/** A trie by node: parents come before their children, which are in ascending order of their bytes. */
 interface Nodes {
   readonly count: number
   readonly parents: Int32Array
@@ -9,13 +9,13 @@ interface Nodes {
   readonly numbers: Int32Array
 }
 
-/** @param texts at least one, no two alike */
+/** @param texts at least one, no two equal */
 export function literalTables(texts: readonly string[]): LiteralTables {
   const nodes = nodesOf(texts)
   return { kind: 'literal', ...tablesOf(nodes), least: leastOf(nodes) }
 }
 
-/** @param keys each with its colon, no two alike */
+/** @param keys each with its colon, no two equal */
 export function keyTables(keys: readonly string[]): KeyTables {
   const nodes = nodesOf(keys)
   const depth = new Int32Array(nodes.count)
@@ -23,7 +23,7 @@ export function keyTables(keys: readonly string[]): KeyTables {
   return { kind: 'keys', ...tablesOf(nodes), depth, ...numbersBelow(nodes, keys.length) }
 }
 
-/** In the order of their bytes each text shares with the one before it what it shares with any. */
+/** In byte order, the longest prefix a text shares with any earlier text is the one it shares with its predecessor. */
 function nodesOf(texts: readonly string[]): Nodes {
   const sorted = texts.map((text, number) => ({ bytes: Buffer.from(text), number }))
   sorted.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
@@ -79,7 +79,7 @@ function leastOf({ count, parents, numbers }: Nodes): Int32Array {
   return least
 }
 
-/** Texts by rising number are put into the list of each node they pass, so that lists need no sorting. */
+/** Texts are added by ascending number to the list of each node they pass, so that lists need no sorting. */
 function numbersBelow(
   { count, parents, numbers }: Nodes,
   texts: number,

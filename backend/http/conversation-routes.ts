@@ -7,10 +7,10 @@ import { checkScopes } from './check-scopes.ts'
 import { checkModel, type ServedModel } from './models.ts'
 import { readLifted } from './read-lifted.ts'
 
-/** The doors that take a conversation as JSON, and how each is read. */
+/** The routes that take a conversation as JSON, and the reader of each. */
 const doors = [{ path: routes.chat.path, read: readChatRequest }] as const
 
-/** Doors of other APIs: read the body, translate it, answer in the door's own form. */
+/** Routes of other APIs: read the body, translate it, answer in that API's own form. */
 export function mountConversationRoutes(
   app: Hono<BackendEnv>,
   parts: AnswerParts,

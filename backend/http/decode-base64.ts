@@ -4,13 +4,13 @@ import { maxImageBytes } from '../../shared/api/limits.ts'
 import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import type { LiftedString } from './lifting-reader.ts'
 
-/** Bytes of base64 that are decoded before others get a turn: half a millisecond's work. */
+/** Bytes of base64 that are decoded before other work gets a turn: half a millisecond. */
 const pieceBytes = 256 * 1024
 
-/** Characters of a data URI before its data: media types and their parameters take some 60. */
+/** Characters of a data URI before its data: media types and their parameters take about 60. */
 const maxHeadChars = 256
 
-/** An escape of JSON that may go on in the next piece. */
+/** A JSON escape that may continue in the next piece. */
 const openEscape = /\\(?:u[0-9a-f]{0,3})?$/i
 
 const escapeOrSpace = /\\(?:u([0-9a-f]{4})|(.))|\s+/gi
@@ -18,15 +18,15 @@ const escapeOrSpace = /\\(?:u([0-9a-f]{4})|(.))|\s+/gi
 const base64 = /^[A-Za-z0-9+/]*$/
 
 interface Options {
-  /** Names the image in errors. */
+  /** Name of the image in errors. */
   readonly name: string
   readonly param: string
 }
 
 /**
- * The file in a data URI of base64 (RFC 2397), as it stood in JSON. White space is skipped, as browsers do; its media type
- * decides nothing.
- * @throws {ServiceError} `invalid_field` for what is none; `empty_image`; `body_too_large`
+ * Decodes the file in a base64 data URI (RFC 2397), given as raw JSON string content. White space is skipped, as in
+ * browsers; the media type is ignored.
+ * @throws {ServiceError} `invalid_field` when it is not one; `empty_image`; `body_too_large`
  */
 export async function decodeDataUri(text: LiftedString, options: Options): Promise<Uint8Array> {
   const head = Buffer.concat(text.slice(0, 8)).toString('latin1', 0, maxHeadChars)
@@ -37,7 +37,7 @@ export async function decodeDataUri(text: LiftedString, options: Options): Promi
   return decodeBase64(without(text, head.indexOf(',') + 1), options)
 }
 
-/** The file in a text of base64, as it stood in JSON. @throws {ServiceError} as `decodeDataUri` */
+/** Decodes the file in a base64 text, given as raw JSON string content. @throws {ServiceError} as `decodeDataUri` */
 export async function decodeBase64(text: LiftedString, options: Options): Promise<Uint8Array> {
   const decoded: Uint8Array[] = []
   let bytes = 0

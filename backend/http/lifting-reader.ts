@@ -4,7 +4,7 @@ import { maxJsonBytes } from '../../shared/api/limits.ts'
 import { parseJsonBytes } from '../../shared/api/parse-json.ts'
 import { ChunkList } from '../../shared/bytes/chunk-list.ts'
 
-/** Bytes beyond which a string that may be an image is lifted out of the JSON. Shorter ones are quickly parsed. */
+/** Bytes beyond which a string that may be an image is lifted out of the JSON. Shorter ones are parsed quickly. */
 const liftedBytes = 16 * 1024
 
 /** Where images stand in a JSON text. */
@@ -17,24 +17,25 @@ export interface ImagePlaces {
 
 const imageFields: ImagePlaces = { before: /"(?:url|data|image_url)"\s*:\s*"$/, inLists: false }
 
-/** Bytes that such a field's name and the white space around its colon take at most. */
+/** The most bytes of such a field's name and the white space around its colon. */
 const fieldBytes = 64
 
 const [quote, backslash, colon, comma, bracket] = [0x22, 0x5c, 0x3a, 0x2c, 0x5b]
 
-/** A long string of a JSON text: its bytes as they stood there, escapes and all. */
+/** A long string of a JSON text: its raw bytes, escapes included. */
 export type LiftedString = readonly Uint8Array[]
 
 export interface LiftedJson {
-  /** What was sent, with references in place of the strings that were lifted. */
+  /** The parsed body, with references in place of the lifted strings. */
   readonly value: unknown
-  /** The string behind a reference; undefined for any other text. Nobody can know a reference beforehand. */
+  /** The string behind a reference; undefined for any other text. References cannot be guessed. */
   readonly lifted: (text: string) => LiftedString | undefined
 }
 
 /**
- * Reads a JSON body as it comes, and sets long strings aside where images stand: parsed with the rest they would stop
- * everything else for half a second, and be held three times. Every byte is looked at once.
+ * Reads a JSON body as it arrives, and sets long strings aside where images may be: if they were parsed with the
+ * rest, they would block everything else for half a second, and would be held three times. Every byte is looked at
+ * once.
  */
 export class LiftingReader {
   readonly #places: ImagePlaces
@@ -42,19 +43,19 @@ export class LiftingReader {
   readonly #text = new ChunkList()
   readonly #strings: LiftedString[] = []
   #textBytes = 0
-  /** The last bytes of the chunk before, as far as they may name a field. */
+  /** The last bytes of the previous chunk, as far as they may name a field. */
   #latest = ''
   #inString = false
-  /** Backslashes that the string so far ends with. */
+  /** Number of backslashes at the end of the string so far. */
   #backslashes = 0
-  /** The string that is being read, where it may be an image. */
+  /** The string that is being read, if it may be an image. */
   #image: { readonly pieces: ChunkList; bytes: number } | undefined
 
   constructor(places: ImagePlaces = imageFields) {
     this.#places = places
   }
 
-  /** @param chunk is kept in part, and must not change. @throws {ServiceError} `body_too_large` */
+  /** @param chunk is partly kept and must not change. @throws {ServiceError} `body_too_large` */
   push(chunk: Uint8Array): void {
     let textFrom = 0
     let at = 0
@@ -84,12 +85,12 @@ export class LiftingReader {
     return { value, lifted: (text) => references.get(text) }
   }
 
-  /** @returns whether it is where an image may stand */
+  /** @returns whether it is at a position where an image may be */
   #openString(chunk: Uint8Array, at: number): boolean {
     this.#inString = true
     this.#backslashes = 0
     const before = at === 0 ? this.#latest.charCodeAt(this.#latest.length - 1) : chunk[at - 1]
-    // What follows no colon is a name, or an item of a list.
+    // A string that does not follow a colon is a name or an item of a list.
     const isItem = this.#places.inLists && (before === comma || before === bracket)
     if (before !== colon && !isItem && !isSpace(before)) return false
     const own = latin1(chunk.subarray(Math.max(0, at + 1 - fieldBytes), at + 1))
@@ -113,7 +114,7 @@ export class LiftingReader {
     image.bytes += piece.length
   }
 
-  /** @returns where it is, or -1 */
+  /** @returns its index, or -1 */
   #closingQuote(chunk: Uint8Array, from: number): number {
     let start = from
     for (let at = chunk.indexOf(quote, from); at >= 0; at = chunk.indexOf(quote, at + 1)) {

@@ -5,7 +5,7 @@ import { maxImages } from '../../shared/api/limits.ts'
 import { routes } from '../../shared/api/routes.ts'
 import type { BackendEnv } from './exchange.ts'
 
-/** The model that answers, as its clients see it. */
+/** The running model, as its clients see it. */
 export interface ServedModel {
   readonly id: string
   /** Other names that it answers to. */
@@ -14,11 +14,11 @@ export interface ServedModel {
   readonly createdAt: number
   /** Tokens of prompt, images and answer together. */
   readonly contextTokens: number
-  /** Tokens that one image takes at most. */
+  /** The most tokens of one image. */
   readonly imageTokens: number
 }
 
-/** `GET /v1/models` and `GET /v1/models/{id}`, as OpenAI has them; more is told in fields of our own. */
+/** `GET /v1/models` and `GET /v1/models/{id}` in OpenAI's form, with additional fields of our own. */
 export function mountModelRoutes(app: Hono<BackendEnv>, served: () => ServedModel): void {
   app.get(routes.models.path, () => {
     const model = served()

@@ -2,10 +2,12 @@ import type { GenerationEvent, Usage } from '../../shared/api/events.ts'
 import { formatEndComment, formatUsageComment } from '../../shared/forward/usage-comment.ts'
 import type { Exchange } from './exchange.ts'
 
-/** Milliseconds between two comments about usage: an edge whose client leaves knows the tokens since by their events. */
+/**
+ * Milliseconds between two comments about usage; if its client leaves, the edge counts the events since the last one.
+ */
 const everyMs = 1_000
 
-/** The comments of one stream that say what it has used: behind its first text, then now and then, and at its end. */
+/** The usage comments of one stream: after its first text, periodically, and at its end. */
 export class UsageComments {
   readonly #exchange: Exchange
   readonly #now: () => number
@@ -17,14 +19,14 @@ export class UsageComments {
     this.#now = now
   }
 
-  /** What is to stand behind an event; often nothing. */
+  /** The comment that follows an event; often empty. */
   behind(event: GenerationEvent): string {
     if (event.type === 'end') return formatEndComment(event.usage)
     if (event.type !== 'delta') return ''
     return this.#said !== undefined && this.#now() - this.#said.at < everyMs ? '' : this.#say()
   }
 
-  /** What is left to say of a stream that ends early. Without any text nothing counts as used. */
+  /** The final comment of a stream that ends early. Without any text nothing counts as used. */
   rest(): string {
     return this.#said === undefined ? '' : this.#say()
   }

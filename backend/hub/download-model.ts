@@ -1,6 +1,6 @@
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { missingSpace } from '../../shared/node/free-space.ts'
 import { formatBytes } from '../../shared/progress/amounts.ts'
 import { Progress, type Report } from '../../shared/progress/progress.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { writePrivateFile } from '../../shared/node/private-file.ts'
 import type { HubFile } from './list-model.ts'
 

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import path from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The hub's own variables, under the names its other tools use. */
 export const hubSettingsSchema = z.object({

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { HubClient } from './hub-client.ts'
 import { HubError } from './hub-error.ts'
 import type { HubName } from './hub-name.ts'

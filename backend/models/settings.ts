@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Environment } from '../../shared/node/dot-env.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
 import { hubSettingsOf, hubSettingsSchema } from '../hub/hub-settings.ts'

@@ -8,7 +8,7 @@ import { maxCompileMs, maxKeptSchemas, maxSchemaChars } from '../grammar/limits.
 import type { TaskCaller } from './processor-tasks.ts'
 import { createTaskGate } from './task-gate.ts'
 
-/** Turns formats into grammars beside this thread, and keeps those used last. */
+/** Compiles formats to grammars outside of this thread, and caches the most recent ones. */
 export interface FormatCompiler {
   /** @throws {ServiceError} `invalid_schema`, `cancelled`, `shutting_down` */
   compile(format: AnswerFormat, caller: TaskCaller): Promise<Grammar>
@@ -18,11 +18,11 @@ export interface FormatCompiler {
 interface FormatCompilerOptions {
   /** Path of compile-worker.ts. */
   readonly worker: string
-  /** Shares of tenants in the time; 1 for those not named. */
+  /** Weights of tenants in sharing the time; 1 for those not named. */
   readonly tenantWeights: ReadonlyMap<string, number>
 }
 
-/** Milliseconds a thread outlives its last schema. */
+/** Milliseconds a thread stays after its last schema. */
 const idleMs = 60_000
 
 /** Expected milliseconds per character of a schema. */
@@ -36,7 +36,7 @@ export function createFormatCompiler({
   tenantWeights: weights,
 }: FormatCompilerOptions): FormatCompiler {
   const now = () => performance.now()
-  // The second thread is for tenants that have none at work.
+  // The second thread is for tenants that have no other compilation in progress.
   const gate = createTaskGate({ limit: 1, spare: 1, memoryBytes: 0, weights, now })
   const threads = new Piscina<FormatSource, CompileOutcome>({
     filename: worker,
@@ -70,7 +70,7 @@ export function createFormatCompiler({
     },
   }
 
-  /** The least recently used goes first. */
+  /** The least recently used is dropped first. */
   function keep(name: string, grammar: Grammar): Grammar {
     kept.delete(name)
     kept.set(name, grammar)
@@ -97,7 +97,10 @@ export function createFormatCompiler({
   }
 }
 
-/** Here already: a text of megabytes need not travel. @throws {ServiceError} `invalid_schema` */
+/**
+ * Checked in this thread, so that a text of megabytes need not be transferred. @throws {ServiceError}
+ * `invalid_schema`
+ */
 function checkSize(format: AnswerFormat): void {
   if (format.type !== 'json_schema' || format.schema.length <= maxSchemaChars) return
   const message = `a schema may have ${maxSchemaChars} characters, this has ${format.schema.length}`

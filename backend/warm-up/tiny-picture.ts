@@ -1,16 +1,16 @@
 import { crc32, deflateSync } from 'node:zlib'
 
-/** Pixels a side: a few patches, so that looking at it costs next to nothing. */
+/** Pixels per side: a few patches, so that processing it costs next to nothing. */
 const side = 56
 
 const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
 
-/** A whole PNG file: a light square on dark ground, 56 × 56 grey pixels of 8 bits. */
+/** A whole PNG file: a light square on a dark background, 56 × 56 grey pixels of 8 bits. */
 export function tinyPicture(): Uint8Array {
   const header = Buffer.alloc(13)
   header.writeUInt32BE(side, 0)
   header.writeUInt32BE(side, 4)
-  // Bits a sample; colour type, compression, filter and interlace method are all 0: grey, deflate, none, none.
+  // Bits per sample; colour type, compression, filter and interlace method are all 0: grey, deflate, none, none.
   header[8] = 8
   const pixels = deflateSync(greyRows())
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND')])

@@ -3,23 +3,26 @@ import type { Describe, DescribeRequest } from '../describe.ts'
 import { tenantOfServer } from '../tenant.ts'
 import { tinyPicture } from './tiny-picture.ts'
 
-/** Milliseconds one attempt may take: behind a long queue, and with weights that have to come from a slow disk. */
+/** Milliseconds one attempt may take: behind a long queue, and with weights read from a slow disk. */
 const attemptMs = 300_000
 
-/** Milliseconds before the first repetition of an attempt that failed; each wait is twice the last, up to the longest. */
+/**
+ * Milliseconds before the first repetition of a failed attempt, and the longest wait; each wait is twice the previous
+ * one.
+ */
 const firstPauseMs = 500
 const longestPauseMs = 30_000
 
 interface WarmUpParts {
   readonly describe: Describe
   readonly after: After
-  /** For the operator. */
+  /** Called with each failure, for the operator. */
   readonly onFailure: (problem: Error) => void
 }
 
 /**
- * Proves that the whole path works, from a picture to the tokens about it: a loaded model is not yet one that answers.
- * Runs at batch priority, so that nobody waits for it longer than for one short answer.
+ * Proves that the whole path works, from a picture to the tokens about it: a loaded model does not yet mean that it
+ * can answer. Runs at batch priority, so that no request waits for it longer than for one short answer.
  */
 export class WarmUp {
   readonly #parts: WarmUpParts
@@ -36,14 +39,14 @@ export class WarmUp {
     return this.#once.promise
   }
 
-  /** Whether the engine that runs now has described a picture. */
+  /** Whether the current engine has described a picture. */
   get passed(): boolean {
     return this.#passed
   }
 
   /**
-   * A fresh engine is there: what an earlier one proved counts no more. Tries until it succeeds, or until the next
-   * `begin` or `stop`.
+   * A new engine has started, so earlier results no longer count. Tries until it succeeds, or until the next `begin`
+   * or `stop`.
    */
   async begin(): Promise<void> {
     this.stop()
@@ -97,7 +100,7 @@ export class WarmUp {
   }
 }
 
-/** @throws whatever a client would be told, or that the answer broke off */
+/** @throws the error a client would get, or one saying that the answer broke off */
 async function describeTinyPicture(describe: Describe, signal: AbortSignal): Promise<void> {
   const request: DescribeRequest = {
     tenant: tenantOfServer,

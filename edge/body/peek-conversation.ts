@@ -4,7 +4,7 @@ import type { Extent } from '../limits/demand.ts'
 import { peekedBytes } from './peek-head.ts'
 
 export interface ConversationPeek extends Extent {
-  /** What it begins with. */
+  /** The text it begins with. */
   readonly firstText: string | undefined
 }
 
@@ -12,10 +12,10 @@ type Counts = {
   -readonly [Name in 'textBytes' | 'images' | 'messages' | 'firstText']: ConversationPeek[Name]
 }
 
-/** The types of parts that hold an image, in all APIs. */
+/** The types of parts that contain an image, in all APIs. */
 const imageTypes: ReadonlySet<unknown> = new Set(['image_url', 'input_image', 'image'])
 
-/** The fields that hold what was said. */
+/** The fields that contain the text of a message. */
 const textFields: ReadonlySet<string> = new Set([
   'content',
   'text',
@@ -24,12 +24,12 @@ const textFields: ReadonlySet<string> = new Set([
   'system',
 ])
 
-/** How APIs call the longest answer. The first that is there counts. */
+/** The fields that limit the answer, in different APIs. The first one present counts. */
 const limitFields = ['max_completion_tokens', 'max_output_tokens', 'max_tokens']
 
 /**
- * Looks over a request without judging it: what is odd, the backend will say.
- * @returns undefined when it makes no sense
+ * Inspects a request without judging it: problems are reported by the backend.
+ * @returns undefined when it cannot be understood
  */
 export function peekConversation(json: Uint8Array): ConversationPeek | undefined {
   const body = parsed(json)
@@ -63,7 +63,7 @@ function count(value: unknown, field: string, counts: Counts): void {
   if (typeof value !== 'object' || value === null) return
   if ('role' in value) counts.messages += 1
   if ('type' in value && imageTypes.has(value.type)) counts.images += 1
-  // Items of a list are what the list is.
+  // Items of a list are treated like the list itself.
   const isList = Array.isArray(value)
   for (const [name, each] of Object.entries(value) as [string, unknown][]) {
     count(each, isList ? field : name, counts)
@@ -76,15 +76,15 @@ function countOf(value: unknown): number | undefined {
 
 const encoder = new TextEncoder()
 
-/** What stands before the base64 of an image, in data URIs and by itself. */
+/** What precedes the base64 of an image, in data URIs and on its own. */
 const imageStarts = [';base64,', '"data":"', '"data": "']
 
-/** Characters of base64 that hold as many bytes of an image as are looked at. */
+/** Characters of base64 that hold the inspected bytes of an image. */
 const headChars = Math.ceil(imageHeadBytes / 3) * 4
 
 /**
- * What questions about one image, or conversations with one beginning, have in common. An image is named as in an upload,
- * so that both meet the same backend.
+ * What questions about one image, or conversations with the same beginning, have in common. An image is identified as
+ * in an upload, so that both go to the same backend.
  * @param head the beginning of the body
  */
 export function conversationAffinity(
@@ -105,7 +105,7 @@ export function conversationAffinity(
 
 const latin1 = new TextDecoder('latin1')
 
-/** Base64 up to where it ends; undefined for what is none. */
+/** Decodes base64 up to its end; undefined when it is not base64. */
 function decoded(text: string): Uint8Array | undefined {
   const [data = ''] = /^[A-Za-z0-9+/]*/.exec(text) ?? []
   const whole = data.length < headChars ? data.length - (data.length % 4) : headChars

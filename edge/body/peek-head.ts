@@ -1,21 +1,21 @@
 import { ChunkList } from '../../shared/bytes/chunk-list.ts'
 import { type ClientBody, clientLeft, heldBody } from './client-body.ts'
 
-/** Bytes of a body that is read whole before it is sent on: it can then go to another backend if one fails. */
+/** Bytes up to which a body is read completely before it is sent on: it can then go to another backend if one fails. */
 export const smallBodyBytes = 1024 * 1024
 
-/** Bytes of a larger one that are read at least, in whole pieces, to see what it holds; the rest passes through. */
+/** The least that is read of a larger one, in whole pieces, to see what it contains; the rest passes through. */
 export const peekedBytes = 64 * 1024
 
 export interface PeekedBody {
-  /** Still whole. */
+  /** Still complete. */
   readonly body: ClientBody
   /** Its beginning, or all of it. */
   readonly head: Uint8Array
   readonly isWhole: boolean
 }
 
-/** Looks at the beginning of a body. @throws {ServiceError} why it broke */
+/** Looks at the beginning of a body. @throws {ServiceError} the reason why it broke */
 export async function peekHead(body: ClientBody): Promise<PeekedBody> {
   const { stream, length = Infinity } = body
   if (stream instanceof Uint8Array) return { body, head: stream, isWhole: true }
@@ -35,7 +35,7 @@ async function readHead(
   for (let bytes = 0; bytes < wantedBytes;) {
     const next = await source.next()
     if (next.done === true) return { head: head.join(), ended: true }
-    // Kept beyond the next piece.
+    // Copied, because it is kept beyond the next piece.
     head.push(next.value.slice())
     bytes += next.value.byteLength
   }

@@ -1,13 +1,13 @@
 import type { Usage } from '../../shared/api/events.ts'
 import { maxCommentBytes, readComment } from '../../shared/forward/usage-comment.ts'
 
-/** What a stream has said about itself. */
+/** What a stream has said about its own outcome. */
 export interface AnswerEnd {
-  /** Of an answer that is whole. */
+  /** Of a complete answer. */
   readonly usage?: Usage
-  /** Of a stream that goes on: what it had used when it last said so, and a token for each event since. */
+  /** Of an unfinished stream: its latest reported usage, plus a token for each event since. */
   readonly usageSoFar?: Usage
-  /** Of the error event that ended a stream. */
+  /** Code of the error event that ended a stream. */
   readonly errorCode?: string
 }
 
@@ -16,12 +16,12 @@ const [newline, colon, letterD] = [0x0a, 0x3a, 0x64]
 const utf8 = new TextDecoder()
 
 /**
- * Reads the comments of an event stream as it flows by, wherever its chunks are cut, and counts the events since the last
- * one about usage. No text a model or a client wrote can be mistaken for a comment: inside JSON strings every line break is
- * escaped.
+ * Reads the comments of an event stream as it flows by, regardless of how it is chunked, and counts the events since
+ * the last one about usage. No text of a model or a client can be mistaken for a comment, because every line break
+ * inside a JSON string is escaped.
  */
 export class StreamReading {
-  /** What the line that has begun is: an event's data, the comment that has come of it so far, or neither. */
+  /** The kind of the current line: an event's data, the comment received so far, or neither. */
   #line: 'data' | { comment: string } | undefined
   #isLineStart = true
   #usageSoFar: Usage | undefined
@@ -79,7 +79,7 @@ export class StreamReading {
         return
       case 'failed':
         this.#errorCode = comment.code
-        // The event before it was the error.
+        // The preceding event was the error.
         this.#eventsSince = Math.max(0, this.#eventsSince - 1)
     }
   }

@@ -113,10 +113,10 @@ type CopyProblem = 'cannot be read' | 'is not genuine' | 'cannot be written'
 type Tell = (problem: CopyProblem, keyId: string, detail: string | null) => void
 
 function onceForEachKind(log: Log): Tell {
-  const told = new Set<CopyProblem>()
+  const logged = new Set<CopyProblem>()
   return (problem, keyId, detail) => {
-    if (told.has(problem)) return
-    told.add(problem)
+    if (logged.has(problem)) return
+    logged.add(problem)
     log({ level: 'error', message: `The copy of a key ${problem}`, key_id: keyId, detail })
   }
 }

@@ -84,6 +84,13 @@ export const healthView = z.union([
 
 export const aliveView = z.object({ status: z.literal('alive') })
 
+export const indexView = z.object({
+  name: z.string(),
+  description: z.string(),
+  docs: z.string(),
+  routes: z.array(z.string()),
+})
+
 export const readinessView = z.object({
   status: z.enum(['ready', 'not_ready']),
   checks: z.record(z.string(), z.boolean()),

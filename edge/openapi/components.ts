@@ -33,6 +33,7 @@ const schemas = {
   Model: chat.modelView,
   ModelList: chat.modelListView,
   Health: answers.healthView,
+  Index: answers.indexView,
   Alive: answers.aliveView,
   Readiness: answers.readinessView,
   NewKey: createKeyFields,

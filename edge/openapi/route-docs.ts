@@ -138,6 +138,12 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     answers: { 200: 'Readiness', 503: 'Readiness' },
     errors: [],
   },
+  index: {
+    tag: 'About',
+    summary: 'The name, the public routes and the path of this document',
+    answers: { 200: 'Index' },
+    errors: [],
+  },
   openapi: {
     tag: 'About',
     summary: 'This document',

@@ -10,6 +10,7 @@ import { type ImageParts, readImage } from './image/read-image.ts'
 import { type ImageUrlParts, readImageUrl } from './image-url/read-image-url.ts'
 import { readMcp } from './mcp/read-mcp.ts'
 import { type ModelsParts, modelsRoute } from './models/models-route.ts'
+import { indexRoute } from './index/index-route.ts'
 import { readText } from './text/read-text.ts'
 
 export type RouteParts = HealthParts & ImageParts & ImageUrlParts & ConversationParts & ModelsParts
@@ -53,6 +54,7 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     mcp: { read: readMcp(parts), keepsAnswers: false, readsWhole: smallBodyBytes },
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
+    index: { answer: indexRoute },
     openapi: { answer: openApiRoute() },
   }
   return (Object.keys(servings) as ServedName[]).map((name) => ({

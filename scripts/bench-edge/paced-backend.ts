@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 
 // A backend without a model, in a process of its own that can be measured and killed. It answers at once, or at the
 // pace given by the request's own fields: `max_tokens` pieces, `seed` milliseconds apart.

@@ -131,11 +131,11 @@ function gapsRow(
   { alone, during, ms }: StreamGaps,
   readingAloneMs: number,
 ): BenchRow {
-  const told = ({ p50, p99 }: Quantiles) => `${p50.toFixed(0)}, ${p99.toFixed(0)} ms`
+  const format = ({ p50, p99 }: Quantiles) => `${p50.toFixed(0)}, ${p99.toFixed(0)} ms`
   const times = (value: number, of: number) => `${(value / of).toFixed(2)} x`
   return {
     name,
-    value: `p50, p99: ${told(during)}; alone ${told(alone)}`,
+    value: `p50, p99: ${format(during)}; alone ${format(alone)}`,
     ratio: `p50 ${times(during.p50, alone.p50)}, p99 ${times(during.p99, alone.p99)}, ${times(during.p99, alone.p50)} the p50 alone; it takes ${times(ms, readingAloneMs)} as long as alone`,
     data: {
       p50: during.p50,

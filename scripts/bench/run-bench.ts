@@ -110,8 +110,8 @@ async function measureAll(): Promise<void> {
   if (runs('host')) {
     tell(await benchSampler('greedy', { temperature: 0 }))
     tell(await benchSampler('temperature 0.7, top_p 0.9', {}))
-    const told = 'temperature 0.7, top_p 0.9, logprobs with 20 alternatives'
-    tell(await benchSampler(told, {}, 20))
+    const rules = 'temperature 0.7, top_p 0.9, logprobs with 20 alternatives'
+    tell(await benchSampler(rules, {}, 20))
     tell(await benchSampler('flat: temperature 2, top_p 0.99', { temperature: 2, topP: 0.99 }))
     for (const [width, height] of [
       [640, 480],

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { backendUrlsSetting } from '../../edge/backends/backend-urls.ts'
 
 const named = z.object({ name: z.string() })

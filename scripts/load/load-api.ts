@@ -1,5 +1,5 @@
 import type { FormData } from 'undici'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ImageType } from '../../shared/fetch/detect-image-type.ts'
 import type { ServerSentEvent } from '../../shared/api/sse.ts'
 

@@ -1,5 +1,5 @@
 import { FormData } from 'undici'
-import { z } from 'zod'
+import * as z from 'zod'
 import { routes } from '../../shared/api/routes.ts'
 import {
   AnswerError,

@@ -112,9 +112,9 @@ function secondsOf(records: readonly RequestRecord[]): number {
 
 function tokensFrom(records: readonly RequestRecord[]): LoadStatistics['tokensFrom'] {
   const streams = records.filter((record) => tokensOf(record) > 0)
-  const told = streams.filter(({ tally }) => tally.completionTokens !== undefined)
-  if (told.length === 0) return 'deltas'
-  return told.length === streams.length ? 'usage' : 'usage, deltas where there was none'
+  const counted = streams.filter(({ tally }) => tally.completionTokens !== undefined)
+  if (counted.length === 0) return 'deltas'
+  return counted.length === streams.length ? 'usage' : 'usage, deltas where there was none'
 }
 
 const tokensOf = ({ tally }: RequestRecord) => tally.completionTokens ?? tally.deltas

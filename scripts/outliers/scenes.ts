@@ -1,12 +1,15 @@
 import sharp from 'sharp'
 
-/** Pixels of a picture's side: nine patches of 14 in a row become 36 patches in all with 84. */
+/** Pixels per side of a picture. */
 const side = 84
 
 const colors = ['red', 'green', 'blue', 'yellow', 'orange', 'purple', 'black', 'white'] as const
 const backgrounds = ['white', 'black', 'gray', 'pink', 'cyan', 'brown'] as const
 
-/** Pictures of the kind nano was made for, one to three shapes on a plain ground; the same for the same seed. */
+/**
+ * Pictures of the kind nano was made for, one to three shapes on a plain background; the same seed gives the same
+ * pictures.
+ */
 export async function drawScenes(count: number, seed: number): Promise<Uint8Array[]> {
   const random = generator(seed)
   const scenes: Uint8Array[] = []

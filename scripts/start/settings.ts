@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { backendSettingNames, parseConfig as parseBackendConfig } from '../../backend/config.ts'
 import { edgeSettingNames, parseEdgeConfig } from '../../edge/node/config.ts'
 import type { Environment } from '../../shared/node/dot-env.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The used part of vitest's JSON report. */
 const reportSchema = z.object({

@@ -1,15 +1,15 @@
 import { jsonAnswer } from './json-answer.ts'
 
-/** What has to hold before requests may be sent here, by name. */
+/** The conditions for sending requests here, by name. */
 export type ReadinessChecks = Readonly<Record<string, boolean>>
 
-/** What `/livez` answers as long as the process answers anything. */
+/** The answer to `/livez` as long as the process answers anything. */
 export function aliveAnswer(): Response {
   return jsonAnswer({ status: 'alive' })
 }
 
 /**
- * What `/readyz` answers: 200 when all checks hold, else 503. Anybody may read it, so that there is nothing in it but names
+ * The answer to `/readyz`: 200 when all checks hold, else 503. Anybody may read it, so it contains nothing but names
  * of checks and numbers.
  */
 export function readinessAnswer(

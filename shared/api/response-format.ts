@@ -1,6 +1,6 @@
 import * as z from 'zod'
 
-/** Whether a value can be a JSON schema. Which keywords it may have is the backend's to say. */
+/** Whether a value can be a JSON schema. The backend decides which keywords are supported. */
 function isSchema(value: unknown): boolean {
   return (
     typeof value === 'boolean' ||
@@ -11,33 +11,33 @@ function isSchema(value: unknown): boolean {
 const jsonSchema = z.object({
   name: z.string().max(64).optional(),
   description: z.string().optional(),
-  /** Passed on as it is. */
+  /** Passed on unchanged. */
   schema: z
     .unknown()
     .refine(isSchema, { error: 'expected a JSON schema: an object, true or false' }),
-  /** Answers always keep to the schema. */
+  /** Answers always follow the schema. */
   strict: z.boolean().nullish(),
 })
 
-/** What the text of an answer has to be, as OpenAI's API spells it. */
+/** The required form of an answer, as OpenAI's API spells it. */
 export const responseFormat = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text') }),
   z.object({ type: z.literal('json_object') }),
   z.object({ type: z.literal('json_schema'), json_schema: jsonSchema }),
 ])
 
-/** What the text of an answer has to be: any JSON object, or what a schema says. */
+/** The required form of an answer: any JSON object, or what a schema describes. */
 export type AnswerFormat =
   | { readonly type: 'json_object' }
   | {
       readonly type: 'json_schema'
       /** JSON text. */
       readonly schema: string
-      /** The client's field that the schema came in, for errors. */
+      /** The client's field that contained the schema, for errors. */
       readonly field: string
     }
 
-/** @returns undefined for any text */
+/** @returns undefined when any text is allowed */
 export function formatOf(
   field: z.infer<typeof responseFormat> | undefined,
 ): AnswerFormat | undefined {

@@ -47,6 +47,7 @@ export const adminRoutes = {
 
 /** What the edge says about itself. */
 export const aboutRoutes = {
+  index: { method: 'GET', path: '/', scope: null },
   openapi: { method: 'GET', path: '/openapi.json', scope: null },
 } as const satisfies Record<string, Route>
 

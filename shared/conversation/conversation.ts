@@ -1,22 +1,22 @@
 import type { AnswerFormat } from '../api/response-format.ts'
 import type { Sampling } from '../api/sampling-fields.ts'
 
-/** What every public way of asking is translated to. */
+/** The common form into which the requests of every API are translated. */
 export interface Asked {
   readonly turns: readonly Turn[]
-  /** The rules by which tokens are drawn; handed on unread. Without a seed, one is made up. */
+  /** The rules by which tokens are drawn; passed on unread. Without a seed, a random one is used. */
   readonly sampling: Sampling
   /** Texts that end the answer and are not part of it. */
   readonly stop: readonly string[]
-  /** Answers to give. */
+  /** Number of answers. */
   readonly choices: number
-  /** What the text of each answer has to be; any text unless given. */
+  /** The required form of each answer; any text unless given. */
   readonly format?: AnswerFormat | undefined
-  /** When given, log probabilities are told, with so many alternatives each. */
+  /** If given, log probabilities are reported, each with this many alternatives. */
   readonly topLogprobs: number | undefined
-  /** Of each answer; the server's own default unless given. */
+  /** For each answer; the server's own default unless given. */
   readonly maxTokens: number | undefined
-  /** Milliseconds; then the answer ends with what it has. */
+  /** Milliseconds after which the answer ends with what it has. */
   readonly timeoutMs: number | undefined
   readonly priority: 'interactive' | 'batch'
 }
@@ -43,13 +43,13 @@ export interface ImagePart {
   readonly param: string
 }
 
-/** How closely an image is looked at: `low` at up to 256 tokens, `high` at as many as the model takes. */
+/** Resolution of an image: `low` is up to 256 tokens, `high` as many as the model takes. */
 export type ImageDetail = 'low' | 'high'
 
 export type ImageSource =
   /** A whole file. */
   | { readonly kind: 'file'; readonly bytes: Uint8Array }
-  /** Where it can be fetched. */
+  /** URL from which it can be fetched. */
   | { readonly kind: 'url'; readonly url: string }
   /** The file as a data URI (RFC 2397), or its base64 alone. */
   | { readonly kind: 'data_uri' | 'base64'; readonly text: string }

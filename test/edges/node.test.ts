@@ -199,14 +199,14 @@ describe('the Node edge on SIGHUP', () => {
       await expect
         .poll(() => edge.output(), { timeout: 10_000 })
         .toContain('client certificate replaced')
-      // As the backend does: people read both logs together.
+      // The same as the backend's, because people read both logs together.
       expect(edge.output()).toMatch(/^\{"level":"info","time":"\d{4}-[-T:.\d]+Z",/m)
       const response = await fetch(`${edge.url}/generate/text`, {
         method: 'POST',
         headers: { 'x-api-key': 'a-key-that-nobody-guesses', 'content-type': 'application/json' },
         body: '{"prompt":"Hi"}',
       })
-      // Of the two, only the second backend believes the new certificate.
+      // Only the second backend trusts the new certificate.
       expect([response.status, backends.map(({ seen }) => seen.length > 0)]).toEqual([
         200,
         [false, true],

@@ -21,14 +21,14 @@ import { startWorkerd } from '../support/workerd-edge.ts'
 const list = readHostileUrls()
 const cases = list.cases.filter((hostile) => hostile.platform !== 'node')
 
-/** Milliseconds; the least a Worker may be set to. */
+/** Milliseconds; the smallest value allowed for a Worker. */
 const shortDeadlineMs = '1000'
 
 describe('hostile URLs on the Worker, in workerd, with a scripted internet behind a proxy', () => {
   const internet = new ScriptedProxy()
   let backend: RecordingBackend
   let edge: RunningEdge
-  /** Does not wait long for answers that would come too late. */
+  /** Does not wait long for answers that would arrive too late. */
   let hastyEdge: RunningEdge
 
   beforeAll(async () => {
@@ -64,7 +64,7 @@ describe('hostile URLs on the Worker, in workerd, with a scripted internet behin
   })
 })
 
-/** What the edge makes of the URL; anything but an image or a refusal of the URL is neither. */
+/** The edge's verdict on the URL; an answer that is neither an image nor a rejection of the URL is neither. */
 async function judge(edge: RunningEdge, url: string): Promise<Verdict | undefined> {
   const response = await fetch(`${edge.url}/generate/image_url`, {
     method: 'POST',
@@ -78,14 +78,14 @@ async function judge(edge: RunningEdge, url: string): Promise<Verdict | undefine
   return isRefusal || code === 'invalid_field' ? 'deny' : undefined
 }
 
-/** An HTTP proxy to an internet that is only written down; what workerd asks it for is what it would connect to. */
+/** An HTTP proxy to a scripted internet; what workerd requests from it is what it would connect to. */
 class ScriptedProxy {
   readonly connected: string[] = []
   readonly #server: Server
   #answerTo = scriptedAnswers({ id: '', url: '', verdict: 'allow', why: '' })
 
   constructor() {
-    // workerd leaves the header out towards a proxy.
+    // workerd omits the header towards a proxy.
     this.#server = createServer({ requireHostHeader: false }, (request, response) => {
       const url = new URL(request.url ?? '')
       const host = url.hostname.replace(/^\[|\]$/g, '')

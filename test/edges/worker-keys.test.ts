@@ -33,7 +33,7 @@ describe('isolates that share the key authority', () => {
     const edge = await startWorkerd(settings, { isolates, vars })
     try {
       const { id, key } = await create(edge.url)
-      // Every isolate knows the key as good, and has just asked.
+      // Every isolate knows the key to be valid, and has just asked.
       for (const url of edge.urls) expect(await ask(url, key)).toBe(200)
 
       const over = new AbortController()
@@ -57,7 +57,7 @@ describe('isolates that share the key authority', () => {
       const late = after.filter(({ startedAt }) => startedAt >= revokedAt + boundMs)
       expect(asked.filter(({ status }) => status !== 200 && status !== 401)).toEqual([])
       expect(late.filter(({ status }) => status !== 401)).toEqual([])
-      // The isolate that revoked refuses at once.
+      // The isolate that revoked it refuses at once.
       expect(after.filter(({ isolate, status }) => isolate === 0 && status !== 401)).toEqual([])
       for (let isolate = 0; isolate < isolates; isolate += 1) {
         expect(late.filter((request) => request.isolate === isolate).length).toBeGreaterThan(0)
@@ -84,7 +84,7 @@ describe('isolates that share the key authority', () => {
         await expect.poll(() => copyOf(id)).toContain(`"id":"${id}"`)
         expect(await copyOf(id)).not.toContain(key.split('_')[2])
       }
-      // Somebody brings back the copy from before the revocation, writes another, and removes a third.
+      // An attacker restores the copy from before the revocation, forges another one, and removes a third.
       const old = (await copyOf(revoked.id))!
       await revoke(first, revoked.id)
       await expect.poll(() => copyOf(revoked.id)).not.toBe(old)
@@ -92,7 +92,7 @@ describe('isolates that share the key authority', () => {
       await copies.put(`key:${spoiled.id}`, old.replaceAll(revoked.id, spoiled.id))
       await copies.delete(`key:${missing.id}`)
 
-      // These isolates hear of what changed, but have never seen the keys.
+      // These isolates learn what changed, but have never seen the keys.
       for (const url of others) {
         expect(await ask(url, busy.key)).toBe(200)
         expect(await ask(url, revoked.key)).toBe(401)
@@ -132,7 +132,7 @@ describe('isolates that share the key authority', () => {
       const { error } = (await response.json()) as ErrorBody
       expect([response.status, error.code]).toEqual([503, 'keys_unavailable'])
       expect(response.headers.get('retry-after')).toBe('2')
-      // First all accepted, then none.
+      // At first all are accepted, later none.
       expect(statuses[0]).toBe(200)
       expect(statuses.at(-1)).toBe(503)
       expect(statuses).toEqual(statuses.toSorted((left, right) => left - right))

@@ -9,13 +9,13 @@ import { answerOf, formCall, goldenImage, jsonCall } from './requests.ts'
 
 const prompt = 'Describe this image.'
 
-/** A PNG whose header promises far more pixels than are there. */
+/** A PNG whose header claims far more pixels than the file holds. */
 function hugePng(): Uint8Array<ArrayBuffer> {
   const side = 40_000
   const header = Buffer.alloc(13)
   header.writeUInt32BE(side, 0)
   header.writeUInt32BE(side, 4)
-  // 8 bits a channel, RGB; compression, filter and interlace 0.
+  // 8 bits per channel, RGB; compression, filter and interlace 0.
   header.set([8, 2], 8)
   const chunks = [pngChunk('IHDR', header), pngChunk('IDAT', Buffer.alloc(16)), pngChunk('IEND')]
   return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), ...chunks])
@@ -238,14 +238,14 @@ async function truncatedJpeg(): Promise<Uint8Array<ArrayBuffer>> {
   return whole.subarray(0, whole.length / 2)
 }
 
-/** The model reads at most 512 patches of 14 pixels a side, and so low a picture is not resized before. */
+/** The model reads at most 512 patches of 14 pixels a side, and an image this low is not resized before. */
 function stripe(): Promise<Uint8Array<ArrayBuffer>> {
   return sharp({ create: { width: 20_000, height: 10, channels: 3, background: 'red' } })
     .png()
     .toBuffer()
 }
 
-/** What could only come from inside: a stack, a path, a library's own words. */
+/** Text that could only come from inside: a stack trace, a path, a library's own words. */
 const insideInformation =
   /\bat \S+ \(|\/(work|home|root|tmp|usr|node_modules)\/|\.ts\b|sharp|libvips|vips|onnx|zod|undici|busboy/i
 
@@ -320,7 +320,7 @@ describe.each(['worker', 'node'])('bad input with EDGE=%s', (edge) => {
   })
 })
 
-/** Sends headers only, as a client does that waits to hear whether its body is welcome. */
+/** Sends headers only, like a client that waits to learn whether its body is welcome. */
 function postAnnouncing(to: URL, headers: Record<string, string>) {
   return new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
     const sent = request(to, { method: 'POST', headers }, (response) => {

@@ -25,13 +25,13 @@ import { jpegOfScans } from '../support/jpeg-file.ts'
 import { startWorkerd } from '../support/workerd-edge.ts'
 import { endLaunch, type Product, startProduct } from './product.ts'
 
-// Requests on which the product or servers like it failed once. Pictures behind URLs need a public address on this
-// machine, and so Linux's unprivileged network namespaces.
+// Requests on which the product or servers like it once failed. Pictures behind URLs need a public address on this
+// machine, and therefore Linux's unprivileged network namespaces.
 
 const upstream = `http://${publicAddress}`
 const isPublic = hasPublicNetwork()
 
-/** How much longer than on an idle machine an answer may take here. What these cases once cost was far more. */
+/** How much longer than on an idle machine an answer may take here. Without the fixes these cases took far longer. */
 const slowness = 10
 
 const cases = readCases()
@@ -134,7 +134,7 @@ describe.each(['worker', 'node'] as const)('known cases with several backends, %
       client: await pem('client.pem'),
       clientKey: await pem('client-key.pem'),
     }
-    // Two names of one backend: to an edge they are two backends.
+    // Two names of one backend, which an edge treats as two backends.
     const { port } = new URL(product.backendUrl)
     const backendUrl = `https://localhost:${port}`
     const BACKENDS = [backendUrl, `https://127.0.0.1:${port}`].join(',')
@@ -189,7 +189,7 @@ async function curl(
   }
 }
 
-/** A server at a public address that answers byte for byte what the case says. */
+/** A server at a public address that answers byte for byte what the case specifies. */
 async function servePictures(inside: readonly string[], tried: Case): Promise<ChildProcess> {
   const answers = Object.entries(tried.upstream!).map(([path, { head, body_file }]) => [
     path,

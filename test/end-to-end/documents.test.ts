@@ -17,7 +17,7 @@ describe('README.md', () => {
   })
   afterAll(() => endLaunch(product))
 
-  /** The command as it stands there, on the ports and in the state folder of this test. */
+  /** The command as written, but with the ports and the state folder of this test. */
   const pasted = async (command: string) => {
     const here = command
       .replaceAll('http://127.0.0.1:8787', product.url)
@@ -33,13 +33,13 @@ describe('README.md', () => {
   it.each(commands.filter((command) => !isFetching(command)))(
     'tells the truth: %s',
     async (command) => {
-      // In JSON and in the last event of a stream alike.
+      // It occurs both in JSON and in the last event of a stream.
       expect(await pasted(command)).toContain('"finish_reason":"stop"')
     },
   )
 
   it.each(commands.filter(isFetching))('is understood: %s', async (command) => {
-    // Whether the picture can be had depends on the network; that it was asked for does not.
+    // Whether the picture can be fetched depends on the network; that the server tried does not.
     expect(await pasted(command)).toMatch(/"output":|"code":"image_fetch_/)
   })
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two attempts. */
 const pollMs = 10
 
-/** Repeats `attempt` until it returns something true; the test's own time limit ends it otherwise. */
+/** Repeats `attempt` until it returns something true; otherwise the test's own time limit ends it. */
 export async function eventually<Result>(
   attempt: () => Result | Promise<Result>,
 ): Promise<NonNullable<Result>> {

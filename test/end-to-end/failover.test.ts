@@ -12,7 +12,7 @@ import { startWorkerd } from '../support/workerd-edge.ts'
 
 const apiKey = 'a-key-that-nobody-guesses'
 
-/** Milliseconds the product promises: streams of a dead backend are told, new requests go elsewhere. */
+/** Milliseconds guaranteed by the product: within them streams of a dead backend end, and new requests go elsewhere. */
 const streamsToldMs = 2_000
 const movedMs = 5_000
 
@@ -20,7 +20,7 @@ interface Outcome {
   readonly backend: string
   readonly last: string
   readonly code: string | undefined
-  /** Milliseconds since 1970, when the last event came. */
+  /** Milliseconds since 1970 when the last event arrived. */
   readonly endedAt: number
 }
 
@@ -146,7 +146,7 @@ describe.each(['worker', 'node'] as const)('two backends behind EDGE=%s', (platf
         status === 200 ? [200, 'two'] : [503, 'backend_unavailable'],
       )
     }
-    // Uploads meet the dead one no more, though they cannot be sent twice.
+    // Uploads no longer go to the dead one, although they cannot be sent twice.
     for (let size = 2_000_000; size < 2_000_006; size += 1) {
       expect(await upload(size)).toEqual({ status: 200, backend: 'two' })
     }
@@ -155,7 +155,8 @@ describe.each(['worker', 'node'] as const)('two backends behind EDGE=%s', (platf
   it('take back one that came back', async () => {
     const victim = stubs[0]!
     await victim.kill()
-    // workerd says only that a connection was lost, not whether there was one; the first request may find that out.
+    // workerd only reports that a connection was lost, not whether there ever was one; the first request may find
+    // that out.
     await expect.poll(async () => (await quick('Away')).backend).toBe('two')
     stubs[0] = await startPacedBackend('one', certificates, Number(new URL(victim.url).port))
     const backends = async () => {

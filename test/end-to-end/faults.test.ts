@@ -17,9 +17,9 @@ import {
 } from './product.ts'
 import { answerOf, eventsOf, jsonCall, streamedAnswerOf } from './requests.ts'
 
-/** Some 200 steps of the engine: plenty to be interrupted in. */
+/** About 200 steps of the engine: plenty to be interrupted in. */
 const counting = { prompt: 'Count from 1 to 60.', temperature: 0 }
-/** Times that all slots are filled: long enough to be interrupted even by a test that the machine holds up. */
+/** How many times all slots are filled: long enough to be interrupted even if the machine slows the test down. */
 const rounds = 8
 
 const hello = { prompt: 'Hello!', temperature: 0 }
@@ -42,7 +42,7 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
     return { status: response.status, body: (await response.json()) as object }
   }
 
-  /** @returns engine steps that `run` took, all slots being free before and after */
+  /** @returns engine steps that `run` took; all slots are free before and after */
   const stepsOf = async (run: () => Promise<unknown>) => {
     const before = await engine()
     await run()
@@ -53,7 +53,7 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
     return after.steps - before.steps
   }
 
-  /** Requests for all slots many times over. */
+  /** Requests that fill all slots many times over. */
   const counts = async (way: 'edge' | 'backend', call: Call) => {
     const { slots } = await engine()
     return Array.from({ length: rounds * slots }, () => product[way]('/generate/text', call))
@@ -76,7 +76,7 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
       expect(interrupted).toBeLessThan((rounds - 1) * (await stepsOfOne()))
     })
 
-    // workerd, run locally, does not notice a client that leaves before the headers of its answer; Cloudflare does.
+    // A local workerd does not notice a client that leaves before the headers of its answer; Cloudflare does.
     it.skipIf(edge === 'worker' && way === 'edge')(
       'before whole answers free their slots',
       async () => {
@@ -106,18 +106,18 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
 
   it('ends streams with engine_restarted when inference is killed, and recovers', async () => {
     const victim = inferenceProcess()!
-    // Each is accepted when its headers are there.
+    // A request has been accepted when its headers arrive.
     const streams = await Promise.all(await counts('edge', jsonCall({ ...counting, stream: true })))
     process.kill(victim.pid, 'SIGKILL')
     const ends = new Set(await Promise.all(streams.map(endOf)))
-    // Some may have been done before.
+    // Some may already be done.
     ends.delete('end')
     expect([...ends]).toEqual(['engine_restarted'])
     await eventually(async () => (await health()).status === 200)
     const { output } = await answerOf(await product.edge('/generate/text', jsonCall(hello)))
     expect(output).toMatch(/^Hello!/)
     expect(inferenceProcess()?.pid).not.toBe(victim.pid)
-    // Nobody asked this engine about a picture but the backend itself.
+    // Only the backend itself has sent a picture to this engine.
     expect((await engine()).visionRuns).toBe(1)
     const readyz = await product.backend('/readyz', { method: 'GET' })
     expect(await readyz.json()).toMatchObject({ status: 'ready', startup: { engine_starts: 2 } })
@@ -147,7 +147,7 @@ describe.each(['worker', 'node'])('faults with EDGE=%s', (edge) => {
       expect(response.headers.get('retry-after')).toMatch(/^\d+$/)
       return ((await response.json()) as ErrorBody).error.code
     })
-    // What arrived only afterwards finds no engine yet.
+    // Requests that arrive afterwards find no engine yet.
     const early = (await Promise.all(codes)).filter((code) => code !== 'model_loading')
     expect(new Set(early)).toEqual(new Set(['engine_restarted']))
     await eventually(async () => (await health()).status === 200)

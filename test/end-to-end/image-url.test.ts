@@ -11,7 +11,7 @@ import {
 } from '../support/public-network.ts'
 import { endLaunch, startProduct, type Product } from './product.ts'
 
-/** Serves test/golden/images, and the scene in containers of all kinds; /moved leads to a private address. */
+/** Serves test/golden/images, and the scene in files of all types; /moved redirects to a private address. */
 const pictureServer = `
   require('node:http').createServer((request, response) => {
     if (request.url === '/moved') response.writeHead(302, { location: 'http://127.0.0.1/g01.png' }).end()

@@ -24,14 +24,14 @@ async function started(settings: Record<string, string>): Promise<Product> {
   return product
 }
 
-/** Launches what must not come up. @returns exit code and all it wrote */
+/** Launches a product that must fail to start. @returns its exit code and all its output */
 async function refused(settings: Record<string, string>) {
   const launched = await launch(settings)
   launches.push(launched)
   return { code: await launched.ended, output: launched.output() }
 }
 
-/** A port that is taken until the test is over. */
+/** A port that stays occupied until the test is over. */
 async function takenPort(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())

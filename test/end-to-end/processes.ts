@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** A process of the product under test, from /proc. */
+/** A process of the product under test, read from /proc. */
 interface ProcessInfo {
   readonly pid: number
   readonly parent: number
   readonly command: string
 }
 
-/** All processes that `pid` started, and those started by them. */
+/** All processes started by `pid`, and their descendants. */
 export function descendantsOf(pid: number): ProcessInfo[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -22,7 +22,7 @@ export function descendantsOf(pid: number): ProcessInfo[] {
   return found
 }
 
-/** True while the process runs; one that ended and was not yet collected by its parent is gone. */
+/** True while the process runs; one that ended but was not yet reaped by its parent counts as gone. */
 export function isRunning({ pid, command }: ProcessInfo): boolean {
   return readProcess(pid).some((now) => now.command === command)
 }
@@ -30,11 +30,11 @@ export function isRunning({ pid, command }: ProcessInfo): boolean {
 function readProcess(pid: number): ProcessInfo[] {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
-    // The command's name, in parentheses, may itself hold spaces and parentheses.
+    // The command's name, in parentheses, may itself contain spaces and parentheses.
     const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')
     return state === 'Z' ? [] : [{ pid, parent: Number(parent), command }]
   } catch {
-    // It ended while it was looked at.
+    // It ended while being inspected.
     return []
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { descendantsOf } from './processes.ts'
 
-/** What a test says about a request; the same for every way in. */
+/** A test's request, in the same form for every way in. */
 export interface Call {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
@@ -14,7 +14,7 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
-/** A product started as its users do. What it writes is collected in `output`. */
+/** A product started the way users start it. Everything it writes is collected in `output`. */
 export interface Launch {
   readonly child: ChildProcess
   readonly stateDir: string
@@ -24,7 +24,7 @@ export interface Launch {
 }
 
 /**
- * Runs `npm start`'s program in a fresh state folder, on free ports unless `settings` say otherwise.
+ * Runs `npm start`'s program in a new state folder, on free ports unless `settings` say otherwise.
  * Call `endLaunch()` afterwards.
  * @param wrapper command that runs the command given to it, in its own process
  */
@@ -64,9 +64,9 @@ export async function endLaunch({ child, stateDir, ended }: Launch): Promise<voi
 export interface Product extends Launch {
   readonly url: string
   readonly apiKey: string
-  /** A request to the edge, with the API key unless `headers` bring their own. */
+  /** A request to the edge, with the API key unless `headers` contain one. */
   edge(path: string, call?: Call): Promise<Response>
-  /** A request straight to the backend, with the client certificate. */
+  /** A request directly to the backend, with the client certificate. */
   backend(path: string, call?: Call): Promise<Response>
   readonly backendUrl: string
   processes(): ReturnType<typeof descendantsOf>
@@ -101,7 +101,7 @@ export async function startProduct(
   }
 }
 
-/** undici's own fetch takes an agent, but knows no FormData but its own: forms are sent as the bytes they stand for. */
+/** undici's own fetch takes an agent but only knows its own FormData, so forms are sent as bytes. */
 export async function fetchWithCertificate(
   url: URL,
   dispatcher: Agent,

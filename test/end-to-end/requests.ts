@@ -12,7 +12,7 @@ export function jsonCall(fields: object): Call {
   return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(fields) }
 }
 
-/** Fields as text; `images` as files, each with the name it is given here. */
+/** Fields as text; `images` as files, each with the name given here. */
 export function formCall(
   fields: Readonly<Record<string, string | number | boolean>>,
   images: readonly (readonly [name: string, content: Blob])[],
@@ -23,7 +23,7 @@ export function formCall(
   return { body: form }
 }
 
-/** The whole answer of a request that must succeed. */
+/** The complete answer of a request that must succeed. */
 export async function answerOf(response: Response): Promise<GenerateAnswer> {
   const text = await response.text()
   if (response.status !== 200) throw new Error(`Answered ${response.status}: ${text}`)

@@ -16,7 +16,9 @@ import { startNodeEdge } from '../support/node-edge.ts'
 import { eventually } from './eventually.ts'
 import { descendantsOf } from './processes.ts'
 
-/** Two real backends behind the Node edge: what the fake ones of failover.test.ts cannot show are engines and drains. */
+/**
+ * Two real backends behind the Node edge: engines and drains are what the fake ones of failover.test.ts cannot show.
+ */
 
 const apiKey = 'a-key-that-nobody-guesses'
 
@@ -38,7 +40,7 @@ beforeAll(async () => {
   for (const [name, pem] of Object.entries({ ca, server, 'server-key': serverKey })) {
     await writeFile(join(folder, 'certs', `${name}.pem`), pem)
   }
-  // One after the other: the second finds the model converted.
+  // One after the other: the second one finds the model already converted.
   for (let count = 0; count < 2; count++) backends.push(await startBackend())
   const urls = backends.map(({ url }) => url)
   edge = await startNodeEdge(
@@ -79,7 +81,7 @@ async function askDirectly({ url }: RealBackend, path: string) {
 
 const healthOf = async (backend: RealBackend) => (await askDirectly(backend, '/health')).status
 
-/** Steps its engine has made since it was started. */
+/** Steps that its engine has made since it was started. */
 async function stepsOf(backend: RealBackend): Promise<number> {
   const { body } = await askDirectly(backend, '/status')
   return (body as { engine: EngineSnapshot }).engine.steps
@@ -105,7 +107,7 @@ it('goes on with the other backend when the engine of one hangs, and takes it ba
     outcomes.push(ask())
     return (await healthOf(victim)) === 503
   })
-  // None is left hanging: what the hung engine had is told, all others had the other backend.
+  // No request hangs: those on the hung engine got an error, and all others were served by the other backend.
   expect(new Set([...(await Promise.all(outcomes)), 'ok', 'engine_restarted'])).toEqual(
     new Set(['ok', 'engine_restarted']),
   )
@@ -130,7 +132,7 @@ it('loses no request when one backend after the other is stopped and started aga
       expect(await ended).toEqual([0, null])
       const again = await startBackend(Number(new URL(url).port))
       backends[index] = again
-      // Until the edge has taken it back, the other one must not go.
+      // The other one must stay until the edge uses this one again.
       await eventually(async () => (await stepsOf(again)) > 0)
     }
   } finally {

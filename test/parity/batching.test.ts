@@ -18,7 +18,7 @@ const slots = 4
 const cases = await readGoldenCases()
 const find = (id: string) => cases.find((golden) => golden.id === id)!
 
-/** One golden prompt being read and answered, `chunk` tokens at a time. */
+/** One golden prompt that is read and answered, `chunk` tokens at a time. */
 class Reader {
   readonly ids: number[] = []
   readonly #model: Model
@@ -70,7 +70,7 @@ async function runTogether(model: Model, readers: readonly Reader[]): Promise<vo
   }
 }
 
-/** Whether chunks of two tokens or more attend with keys and values expanded, or never. */
+/** Whether chunks of two or more tokens attend with keys and values expanded, or never do. */
 describe.each([
   ['f32', Infinity],
   ['f32', 2],

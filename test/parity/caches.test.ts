@@ -42,9 +42,9 @@ function ask(engine: Engine, job: GenerateJob) {
 }
 
 /**
- * In 8 bits, a last bit that differs may round an activation to its other neighbour, and then a near tie between two
- * tokens may end otherwise. So what depends on chunks, which the cache changes, is compared in float32; and in 8 bits
- * in the mode that promises equal bits.
+ * In 8 bits, a differing last bit may round an activation the other way, and then a near tie between two tokens may
+ * end differently. So anything that depends on chunks, which the cache changes, is compared in float32, and in 8 bits
+ * only in the mode that guarantees equal bits.
  */
 const modes = [
   { weights: 'f32', deterministic: false, restoreUnit: 32 },
@@ -53,7 +53,7 @@ const modes = [
 
 describe.each(modes)('$weights, deterministic: $deterministic', (mode) => {
   const { weights, deterministic, restoreUnit } = mode
-  /** Tokens restored of a text that is known and one token more. */
+  /** Tokens restored of a known text that is followed by one more token. */
   const restored = (tokens: number) => Math.floor(tokens / restoreUnit) * restoreUnit
 
   let model: Model
@@ -73,7 +73,7 @@ describe.each(modes)('$weights, deterministic: $deterministic', (mode) => {
     await rm(modelsDir, { recursive: true })
   })
 
-  /** One engine per test, whose memory is given back for the next. */
+  /** One engine per test, whose memory is freed for the next. */
   async function withEngine(
     caches: CacheLimits,
     use: (engine: Engine) => Promise<void>,

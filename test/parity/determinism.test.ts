@@ -37,7 +37,7 @@ async function goldenJob(id: string, changes: Partial<GenerateJob>): Promise<Gen
   })
 }
 
-/** A job of any kind: short and long prompts and answers, one, two and three choices, of several tenants. */
+/** A job of any kind: short and long prompts and answers, one, two or three choices, several tenants. */
 function randomJob(random: Random): GenerateJob {
   const below = (limit: number) => Math.floor(random() * limit)
   return createJob({

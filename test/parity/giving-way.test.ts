@@ -13,7 +13,7 @@ import { nano, readGoldenCases, readGoldenImages } from './golden-cases.ts'
 const cases = await readGoldenCases()
 const never = new AbortController().signal
 
-/** A long seeded answer of a tenant that has others beside it, about a text or a picture. */
+/** A long seeded answer about a text or a picture, for a tenant that has others next to it. */
 async function longJob(id: string, seed: number): Promise<GenerateJob> {
   const golden = cases.find((each) => each.id === id)!
   return createJob({
@@ -47,12 +47,12 @@ async function read(engine: Engine, job: GenerateJob) {
 }
 
 /**
- * Rows that are kept are the same to the last bit. Those that are read again are sums in another order, which 8 bits may
- * turn into another token where two are nearly equal; so that is compared in float32.
+ * Rows that were kept are identical to the last bit. Rows that are read again are sums in a different order, which in
+ * 8 bits may give a different token where two are nearly equal; so that case is compared in float32.
  */
 const modes = [
   { weights: 'q8', deterministic: true, kept: true, slots: 2, caches: {}, promptTokens: 40 },
-  // The question takes all memory.
+  // The question takes all the memory.
   {
     weights: 'f32',
     deterministic: false,

@@ -4,7 +4,7 @@ import type { FeatureSpan, Model, PatchImage } from '../../backend/model/model.t
 import { prepareImage } from '../../backend/processor/prepare-image.ts'
 import { lookAt } from '../support/look-at.ts'
 
-/** The checkpoint all golden numbers belong to. */
+/** The checkpoint that all golden numbers belong to. */
 export const nano = 'models/kimi-vl-nano'
 
 interface GoldenTensor {
@@ -44,7 +44,7 @@ export async function readGoldenImages(golden: GoldenCase): Promise<PatchImage[]
   )
 }
 
-/** Places each image's features at the first of its run of placeholders. */
+/** Assigns each image's features to the first of its run of placeholders. */
 export async function featureSpans(model: Model, golden: GoldenCase): Promise<FeatureSpan[]> {
   const spans: FeatureSpan[] = []
   let from = 0
@@ -57,7 +57,7 @@ export async function featureSpans(model: Model, golden: GoldenCase): Promise<Fe
   return spans
 }
 
-/** The spans that concern tokens [start, end) of the prompt, counted from `start`. */
+/** The spans within tokens [start, end) of the prompt, counted from `start`. */
 export function spansWithin(
   spans: readonly FeatureSpan[],
   hiddenSize: number,
@@ -89,10 +89,10 @@ export function logProbability(logits: Float32Array, id: number): number {
   return logits[id]! - highest - Math.log(sum)
 }
 
-/** Most tokens of a golden answer; `length-limit` was cut at 20 (test/golden/README.md). */
+/** The most tokens of a golden answer; `length-limit` was cut at 20 (test/golden/README.md). */
 const tokenLimit = (golden: GoldenCase) => (golden.finish_reason === 'length' ? 20 : 256)
 
-/** An answer, and the logits that each of its tokens, and the stop, was chosen by. */
+/** An answer, and the logits by which each of its tokens, and the stop, was chosen. */
 export interface GreedyAnswer {
   readonly ids: number[]
   readonly logits: Float32Array[]
@@ -102,7 +102,7 @@ export async function greedy(model: Model, golden: GoldenCase): Promise<GreedyAn
   return answer(model, golden.prompt_ids, await featureSpans(model, golden), tokenLimit(golden))
 }
 
-/** The likeliest answer, token by token. */
+/** The most likely answer, token by token. */
 export async function answer(
   model: Model,
   promptIds: readonly number[],

@@ -16,7 +16,10 @@ const tenants = 4
 const slots = 16
 const maxTokens = 24
 
-/** Spoken to as its parent does: what one turn brings comes in one message, however busy this process is meanwhile. */
+/**
+ * Uses the process as its parent does: the results of one turn come in one message, however busy this process is
+ * meanwhile.
+ */
 let child: ChildProcess
 let modelsDir: string
 beforeAll(async () => {
@@ -41,7 +44,7 @@ function tell(message: ToChild): void {
   child.send(message)
 }
 
-/** Hands over each message until one is the last. @throws {Error} when the process fails or ends before */
+/** Passes on each message until one is the last. @throws {Error} when the process fails or ends first */
 function readUntil(isLast: (message: ToParent) => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const onEnd = () => reject(new Error('The inference process ended'))
@@ -58,7 +61,7 @@ function readUntil(isLast: (message: ToParent) => boolean): Promise<void> {
 
 /**
  * Starts all streams at once.
- * @returns the stream of each token, in the order in which the process told them, and its counters at the end
+ * @returns the stream of each token, in the order in which the process reported them, and its counters at the end
  */
 async function streamAll(): Promise<{ arrivals: number[]; counters: EngineSnapshot | undefined }> {
   const arrivals: number[] = []
@@ -101,7 +104,7 @@ function within(values: readonly number[], part: number): boolean {
   return values.every((value) => Math.abs(value - mean) <= part * mean)
 }
 
-/** Whether both got as many tokens while both ran, but for a fifth, or the one of a step at either end. */
+/** Whether both got equally many tokens while both ran, up to a fifth, or the one token of a step at either end. */
 function keepPace(one: readonly number[], other: readonly number[]): boolean {
   const [from, to] = [Math.max(one[0]!, other[0]!), Math.min(one.at(-1)!, other.at(-1)!)]
   const counts = [one, other].map((times) => times.filter((time) => time >= from && time <= to))
@@ -122,12 +125,12 @@ describe('256 streams at once on the inference process', () => {
     expect(perStream).toHaveLength(streams)
     expect(new Set(perStream)).toEqual(new Set([maxTokens]))
 
-    // Tenants have equal parts of any stretch of time.
+    // Tenants have equal shares of any stretch of time.
     for (const part of [0.5, 0.75]) {
       const soFar = arrivals.slice(0, arrivals.length * part)
       expect(within(countBy(soFar.map(tenantOf)), 0.2)).toBe(true)
     }
-    // And so have any two streams, for as long as both run.
+    // And so have any two streams, as long as both run.
     const times = Array.from({ length: streams }, () => [] as number[])
     arrivals.forEach((stream, time) => times[stream]!.push(time))
     const uneven = times.flatMap((one, stream) =>

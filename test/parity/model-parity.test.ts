@@ -29,7 +29,7 @@ import {
 
 const cases = await readGoldenCases()
 const pictured = cases.filter(({ images }) => images.length > 0)
-/** Lossy files may decode differently by a few levels: their vision values are not compared. */
+/** Lossy files may decode differently by a few levels, so their vision values are not compared. */
 const lossless = pictured.filter(({ images }) => images.every((name) => name.endsWith('.png')))
 
 let modelsDir: string
@@ -64,7 +64,7 @@ async function openBoth(weights: WeightFormName) {
 }
 type Opened = Awaited<ReturnType<typeof openBoth>>
 
-/** What the vision tower and the projector make of each image of a case. */
+/** The results of vision tower and projector for each image of a case. */
 async function visionStages({ vision }: Opened, golden: GoldenCase) {
   const stages: { patchFeatures: Float32Array; imageFeatures: Float32Array }[] = []
   for (const image of await readGoldenImages(golden)) {

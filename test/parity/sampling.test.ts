@@ -18,7 +18,7 @@ import { nano } from './golden-cases.ts'
 const slots = 4
 const prompt = 'Describe the picture you would like to see.'
 
-/** One choice of an answer, and what the whole request used. */
+/** One choice of an answer, and the usage of the whole request. */
 interface Read {
   readonly texts: string[]
   readonly logprobs: SampledLogprob[][]
@@ -94,7 +94,7 @@ async function ask({
   throw new Error('the answer has no end')
 }
 
-/** Hot: the small model is sure of most of its words. */
+/** Hot, because the small model is certain of most of its words. */
 const sampled = { temperature: 2, topP: 0.99, topK: 500, minP: 0.0005, seed: 7 }
 const rules = { ...sampled, repetitionPenalty: 1.1, presencePenalty: 0.3, frequencyPenalty: 0.2 }
 
@@ -162,7 +162,7 @@ describe('sampling with the real model', () => {
       expect(top.reduce((sum, other) => sum + Math.exp(other.logprob), 0)).toBeLessThan(1.000_001)
     }
     expect(greedy.logprobs[0]!.map(({ token }) => token).join('')).toBe(greedy.texts[0])
-    // The first token is judged by the same row, whichever is drawn.
+    // The first token is judged by the same logits, whichever is drawn.
     const drawn = await ask({ ...rules, topLogprobs: 3 })
     expect(drawn.logprobs[0]![0]!.top).toEqual(greedy.logprobs[0]![0]!.top)
   })

@@ -18,7 +18,7 @@ type StartEdge = (settings: EdgeSettings, stateFolder: string) => Promise<Runnin
 
 const rootKey = 'canary-root-5b0e71c0a95e2d8b'
 
-/** What holds against clients that mean no good, or come at a bad moment, wherever the edge runs. */
+/** Behaviour towards malicious clients, and clients that arrive at a bad moment, on every platform of the edge. */
 export function describeAbuse(platform: string, start: StartEdge): void {
   describe(`abuse of the edge on ${platform}`, () => {
     let folder: string
@@ -64,7 +64,7 @@ export function describeAbuse(platform: string, start: StartEdge): void {
         expect((await call(method, to, '')).status).toBe(401)
         const asQuery = `?api_key=${rootKey}&key=${rootKey}&x-api-key=${rootKey}`
         expect((await call(method, to + asQuery, undefined)).status).toBe(401)
-        // The connection may be cut before all of it was sent.
+        // The connection may be cut before everything was sent.
         const huge = call(method, to, 'k'.repeat(1_000_000)).then(({ status }) => status)
         expect([400, 401, 431, 'cut']).toContain(await huge.catch(() => 'cut'))
       }
@@ -237,7 +237,9 @@ export function describeAbuse(platform: string, start: StartEdge): void {
   })
 }
 
-/** Five hundred ways to break out of SQL, JSON, headers, paths and templates, each with a different number in it. */
+/**
+ * Five hundred attempts to break out of SQL, JSON, headers, paths and templates, each containing a different number.
+ */
 function injections(): string[] {
   const forms = [
     "' OR '1'='1",

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 
 export const authorityName = 'authority'
 
-/** Beside the real key authority, a switch that takes it out of reach. */
+/** The real key authority with a switch that makes it unreachable. */
 const script = `
 import { KeyAuthority as RealAuthority } from './worker.js'
 let broken = false
@@ -21,7 +21,7 @@ export default {
 `
 
 /**
- * A Worker that holds the key authority; `/break` and `/mend` turn its switch.
+ * A Worker that holds the key authority; `/break` and `/mend` operate its switch.
  * @param bundle path of the Worker
  * @param copies id of the KV namespace
  */

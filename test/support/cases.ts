@@ -5,11 +5,11 @@ import { expect } from 'vitest'
 /** The folder with `cases.json`, which explains its fields in `how_to_run`, and with the files it names. */
 export const caseFolder = process.env['CASES'] ?? 'test/cases'
 
-/** One request on which some server failed, and what is right. */
+/** One request on which some server failed, and the correct answer. */
 export interface Case {
   readonly id: string
   readonly kind: string
-  /** Set where it takes more than the product as `npm start` runs it. */
+  /** Set where it takes more than the product as run by `npm start`. */
   readonly server?: unknown
   readonly request: CaseRequest
   /** Answers of a picture server at a public address, by path. */
@@ -53,7 +53,7 @@ interface Expectation {
   readonly message_lacks?: string
 }
 
-/** What came back for a case. */
+/** The answer to a case. */
 export interface CaseAnswer {
   readonly status: number
   readonly contentType: string
@@ -65,12 +65,12 @@ export function readCases(): readonly Case[] {
     .cases
 }
 
-/** Bytes of a file that a case names. */
+/** The bytes of a file named by a case. */
 function caseFile(name: string): Buffer<ArrayBuffer> {
   return readFileSync(join(caseFolder, 'files', name))
 }
 
-/** The body of a case and the content type it goes with. @param upstream origin of the picture server */
+/** The body of a case and its content type. @param upstream origin of the picture server */
 export async function caseBody(
   { request }: Case,
   upstream = '',
@@ -103,7 +103,7 @@ async function formBody({ fields, files }: CaseRequest) {
   return { type, bytes: Buffer.from(await encoded.arrayBuffer()) }
 }
 
-/** Fails unless the answer is one of those the case allows. */
+/** Fails unless the answer is one of those that the case allows. */
 export function expectCase(wanted: Case['expect'], answer: CaseAnswer): void {
   const outcomes = (wanted.any_of ?? [wanted]).map((allowed) => problemsOf(allowed, answer))
   const best = outcomes.toSorted((a, b) => a.length - b.length)[0]

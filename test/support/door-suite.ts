@@ -16,7 +16,7 @@ const dataUri = `data:image/png;base64,${picture.toString('base64')}`
 const question = 'What is in the picture?'
 const rules = { temperature: 0.8, top_p: 0.9, seed: 11 }
 
-/** What clients of other APIs find, wherever the edge runs: the official ones against the little model. */
+/** Behaviour towards the official clients of other APIs, with the little model, on every platform of the edge. */
 export function describeDoors(platform: string, start: StartEdge): void {
   describe(`doors on ${platform}`, () => {
     let nano: NanoBackend

@@ -31,7 +31,7 @@ const end = formatEvent('end', {
   request_id: 'r',
 })
 
-/** What holds when an edge is asked to stop, wherever it runs. @param program its entry file */
+/** Behaviour of an edge that is asked to stop, on every platform. @param program its entry file */
 export function describeDrain(
   platform: string,
   program: string,

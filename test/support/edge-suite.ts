@@ -24,13 +24,13 @@ export interface EdgeSettings {
 
 type StartEdge = (settings: EdgeSettings) => Promise<RunningEdge>
 
-/** Long and odd enough to be found wherever it should not be. */
+/** Long and unusual enough to be found wherever it should not be. */
 const apiKey = 'canary-key-3f9d0c7a51b2e6'
 const canaryPrompt = 'canary-prompt-88ce21'
 const names = { server: ['localhost', '127.0.0.1'], client: 'edge' }
 const deadUrl = 'https://localhost:1'
 
-/** What holds for the edge wherever it runs. */
+/** Behaviour of the edge on every platform. */
 export function describeEdge(platform: string, start: StartEdge): void {
   describe(`edge on ${platform}`, () => {
     let certificates: CertificateSet
@@ -265,7 +265,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
     })
 
     it('tells the backend when the client leaves mid-stream', async () => {
-      // A local workerd notices with the next bytes it has to pass on; in service it notices at once.
+      // A local workerd notices with the next bytes it has to pass on; a deployed Worker notices at once.
       backend.answer = (_seen, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
         const ticking = setInterval(() => response.write('event: delta\ndata: {}\n\n'), 20)
@@ -283,7 +283,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
       expect(await (await backend.lastSeen()).over).toBe(false)
     })
 
-    // A local workerd does not notice that; in service it does.
+    // A local workerd does not notice that; a deployed Worker does.
     it.skipIf(platform === 'Worker')('tells the backend when the client leaves early', async () => {
       const leave = new AbortController()
       backend.answer = () => leave.abort()
@@ -348,7 +348,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
     ])('sends nothing to a backend with a certificate %s', async (what, strangerNames) => {
       const stranger = await createCertificates(strangerNames, Date.now())
       const impostor = await RecordingBackend.start(stranger)
-      // For the wrong name the edge trusts the impostor's authority, and is trusted by it.
+      // The edge trusts the authority of the impostor with the wrong name, and is trusted by it.
       const trusted = what === 'for another name' ? stranger : certificates
       const fooled = await start({ apiKey, backendUrl: impostor.url, certificates: trusted })
       try {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 
-/** A typed error with the request's id, which gives nothing away. */
+/** A typed error with the request's id, which reveals nothing internal. */
 export async function expectError(
   response: Response,
   status: number,

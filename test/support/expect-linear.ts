@@ -1,14 +1,14 @@
 import { expect } from 'vitest'
 
-/** How much more is asked of the second of two measurements. */
+/** How many times larger the input of the second measurement is. */
 const factor = 16
 
-/** Milliseconds that are always granted: compiling and collecting garbage may take as long. */
+/** Milliseconds that are always allowed: compiling and garbage collection may take this long. */
 const grantedMs = 150
 
 /**
- * Expects work on `factor` times as much input to take about as many times the processor time: linear work does, quadratic
- * work takes sixteen times more than that. Eight times more passes, as caches and compilers are noisy.
+ * Expects work on `factor` times as much input to take about as many times the CPU time. Linear work does; quadratic
+ * work takes sixteen times more than that. Eight times more passes, because caches and compilers are noisy.
  */
 export function expectLinear<Input>(
   makeInput: (size: number) => Input,
@@ -20,7 +20,7 @@ export function expectLinear<Input>(
   expect(fastestMs(() => work(large))).toBeLessThan(Math.max(grantedMs, 8 * factor * smallMs))
 }
 
-/** Processor time, not time: other programs on the machine must not decide. */
+/** CPU time rather than elapsed time, so that other programs on the machine do not matter. */
 function fastestMs(run: () => void): number {
   let fastest = Infinity
   for (let attempt = 0; attempt < 3; attempt += 1) {

@@ -1,10 +1,10 @@
-/** An inference process with the fake model in place of a real one; built and forked by tests. */
+/** An inference process with the fake model in place of a real one, forked by tests. */
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { runChild } from '../../backend/inference/run-child.ts'
 import { FakeModel } from './fake-model.ts'
 
-/** Travels as JSON in `checkpointDir`. */
+/** Passed as JSON in `checkpointDir`. */
 export interface FakeChildBehaviour {
   /** Default: at once. */
   readonly load?: 'never' | 'fail' | 'die'

@@ -20,13 +20,13 @@ export const fakeModelInfo: ModelInfo = {
   slotGrowthTokens: 4,
 }
 
-/** Of one piece of an image. */
+/** Arguments of one piece of an image. */
 const leastPatches = 16
 
 /** Called inside each call of the model; may wait or throw. */
 export interface FakeModelHooks {
   onStep?: (rows: readonly StepRow[]) => Promise<void> | void
-  /** In each piece of an image. */
+  /** Called in each piece of an image. */
   onLook?: (image: PatchImage) => Promise<void> | void
   /** Changes logits before they are returned. */
   editLogits?: (row: StepRow, logits: Float32Array) => void
@@ -34,14 +34,14 @@ export interface FakeModelHooks {
 
 /**
  * A model whose logits are a hash of everything its slot has read, token by token and feature by feature, so that any
- * mix-up of slots, order, chunks or features changes the answer. Throws when it is misused: calls that overlap, unknown or
- * repeated slots, a full context, placeholders without features.
+ * mix-up of slots, order, chunks or features changes the answer. It throws when it is misused: overlapping calls,
+ * unknown or repeated slots, a full context, placeholders without features.
  */
 export class FakeModel implements Model {
   readonly info: ModelInfo
   readonly hooks: FakeModelHooks
   readonly steps: (readonly StepRow[])[] = []
-  /** Images begun, and of those the ones neither done nor given up. */
+  /** Images begun, and those of them that are neither done nor abandoned. */
   looks = 0
   openLooks = 0
   /** Per slot the hash of what it read, after each number of tokens from 0 on. */
@@ -60,7 +60,7 @@ export class FakeModel implements Model {
     return this.#slots.size
   }
 
-  /** A unit of work is a patch, and the least piece has some. */
+  /** A unit of work is a patch, and the smallest piece has several. */
   beginImage(image: PatchImage): ImageRun {
     this.looks += 1
     this.openLooks += 1
@@ -126,7 +126,7 @@ export class FakeModel implements Model {
     return [...this.#kept.values()].reduce((sum, { hashes }) => sum + hashes.length, 0)
   }
 
-  /** Tokens of memory open slots take. */
+  /** Tokens of memory taken by open slots. */
   get slotTokens(): number {
     const { slotGrowthTokens: unit } = this.info
     const lengths = [...this.#slots.values()].map(({ history }) => history.length - 1)

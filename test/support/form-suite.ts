@@ -22,7 +22,10 @@ const form = `${part(' name="prompt"', 'D')}${part(' name="image_url"', privateU
 const multipart = 'multipart/form-data; boundary=b1'
 const urlEncoded = 'application/x-www-form-urlencoded'
 
-/** What holds for odd bodies wherever the edge runs. A form that is understood is refused for the address in it. */
+/**
+ * Behaviour towards odd bodies, on every platform of the edge. A form that is understood is rejected for the address
+ * in it.
+ */
 export function describeForms({ apiKey, edge, backend, post, postJson }: FormSuite): void {
   it.each([
     ['without quotes, as .NET sends it', 'multipart/form-data; boundary="b1"', 'url_form_1.bin'],

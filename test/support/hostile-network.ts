@@ -50,7 +50,7 @@ export function readHostileUrls(): HostileList {
   return JSON.parse(readFileSync(file, 'utf8')) as HostileList
 }
 
-/** The answers of one case, by URL; those not named get a small valid JPEG. */
+/** The answers of one case, by URL; all other URLs return a small valid JPEG. */
 export function scriptedAnswers(hostile: HostileCase): (url: string) => ScriptedAnswer {
   const answers = new Map(
     Object.entries(hostile.setup?.http ?? {}).map(([url, answer]) => [new URL(url).href, answer]),
@@ -58,7 +58,7 @@ export function scriptedAnswers(hostile: HostileCase): (url: string) => Scripted
   return (url) => answers.get(url) ?? { status: 200, type: 'image/jpeg', body: 'jpeg' }
 }
 
-/** What one answer puts on the wire. */
+/** What one answer sends over the wire. */
 export interface WireAnswer {
   readonly status: number
   readonly headers: Record<string, string>
@@ -76,7 +76,7 @@ export async function wireAnswer(answer: ScriptedAnswer): Promise<WireAnswer> {
   const body = answer.location === undefined ? await bodyBytes(answer) : new Uint8Array()
   const cut = answer.body === 'truncated'
   const declared = answer.content_length ?? (cut ? 4096 : body.length)
-  // A length below the body's cannot be put on a connection (the rest would be another answer's): chunked then.
+  // A length below the body's cannot be sent (the rest would be taken for another answer), so it is chunked.
   const chunked = answer.chunked === true || declared < body.length
   return {
     status,
@@ -93,7 +93,7 @@ export async function wireAnswer(answer: ScriptedAnswer): Promise<WireAnswer> {
   }
 }
 
-/** Milliseconds the scripted server takes for all its answers together. */
+/** Milliseconds the scripted server may take for all its answers together. */
 export async function scriptedMs(hostile: HostileCase): Promise<number> {
   const answers = await Promise.all(Object.values(hostile.setup?.http ?? {}).map(wireAnswer))
   return answers.reduce((sum, wire) => sum + wire.delayMs + wire.pauseMs * wire.pieces.length, 0)
@@ -136,7 +136,7 @@ function slices(body: Uint8Array): Uint8Array[] {
   )
 }
 
-/** Puts an answer on a connection, with its pauses, its lies and its early end. */
+/** Sends an answer over a connection, with its pauses, its lies and its early end. */
 export async function sendAnswer(answer: ScriptedAnswer, response: ServerResponse): Promise<void> {
   const wire = await wireAnswer(answer)
   const gone = new AbortController()
@@ -158,7 +158,7 @@ export async function sendAnswer(answer: ScriptedAnswer, response: ServerRespons
   }
 }
 
-/** Written apart from the product's own table, with node's own matcher, so that both must agree. */
+/** Written independently of the product's own table, with Node's own matcher, so that both must agree. */
 const forbiddenIpv4 = new BlockList()
 const forbiddenIpv6 = new BlockList()
 for (const [network, bits] of [
@@ -187,16 +187,16 @@ for (const [network, bits] of [
   forbiddenIpv6.addSubnet(network, bits, 'ipv6')
 }
 
-/** Verdicts that count as right. */
+/** Verdicts that count as correct. */
 export function acceptable(hostile: HostileCase): Verdict[] {
   return hostile.also_ok === undefined ? [hostile.verdict] : [hostile.verdict, hostile.also_ok]
 }
 
-/** Addresses that no connection may have been opened to. */
+/** Addresses to which no connection may have been opened. */
 export function forbiddenAmong(connected: readonly string[], hostile: HostileCase): string[] {
   return connected.filter((address) => {
     if (hostile.must_not_connect?.includes(address) === true) return true
-    // A v4-mapped address counts as its IPv4, which the matcher knows.
+    // A v4-mapped address counts as its IPv4 address, which the matcher knows.
     const asIpv6 = isIPv6(address) && !address.startsWith('::ffff:')
     const blocks = asIpv6 ? forbiddenIpv6 : forbiddenIpv4
     return blocks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')

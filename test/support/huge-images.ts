@@ -1,4 +1,4 @@
-/** Files of some dozen bytes that are valid pictures of almost 100 million pixels. */
+/** Files of a few dozen bytes that are valid pictures of almost 100 million pixels. */
 
 /** A lossless WebP of one colour: a header and five codes without a bit. */
 export function hugeWebp(width = 16_383, height = 6_100): Uint8Array {

@@ -4,7 +4,7 @@ import { fakeModelInfo } from './fake-model.ts'
 
 let nextJob = 0
 
-/** A greedy text job for the fake model; ids from 56 up are control tokens, 56 ends an answer. */
+/** A greedy text job for the fake model; ids from 56 upwards are control tokens, and 56 ends an answer. */
 export function createJob(changes: Partial<GenerateJob> = {}): GenerateJob {
   return {
     id: `job-${nextJob++}`,
@@ -20,7 +20,7 @@ export function createJob(changes: Partial<GenerateJob> = {}): GenerateJob {
   }
 }
 
-/** Prompt and images of a job with one image per grid, text before, between and after. */
+/** Prompt and images of a job with one image per grid, and text before, between and after them. */
 export function imagePrompt(
   ...grids: [number, number][]
 ): Pick<GenerateJob, 'promptIds' | 'images'> {

@@ -8,15 +8,15 @@ const word = (value: number) => [value >> 8, value & 0xff]
 
 interface ScansOptions {
   readonly side: number
-  /** Scans behind the first, each of which tells nothing of one coefficient. */
+  /** Scans after the first, each of which codes nothing of one coefficient. */
   readonly emptyScans: number
-  /** Put between scans. */
+  /** Inserted between scans. */
   readonly between?: readonly number[]
 }
 
 /**
- * A progressive JPEG in grey, all of whose blocks are zero: valid, small, and as much work for each scan as any other (after
- * libjpeg-turbo issue 284).
+ * A progressive JPEG in grey with only zero blocks: valid and small, but with as much work for each scan as any other
+ * (after libjpeg-turbo issue 284).
  */
 export function jpegOfScans({ side, emptyScans, between = [] }: ScansOptions): Uint8Array {
   const blocks = Math.ceil(side / 8) ** 2

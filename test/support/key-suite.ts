@@ -22,14 +22,14 @@ type StartEdge = (
 
 const rootKey = 'canary-root-71c0a95e2d8b'
 
-/** What holds for keys wherever the edge runs. */
+/** Behaviour of keys on every platform of the edge. */
 export function describeKeys(platform: string, start: StartEdge): void {
   describe(`keys on ${platform}`, () => {
     let folder: string
     let backend: RecordingBackend
     let edge: RunningEdge
     let settings: EdgeSettings
-    /** Every key there was; none may turn up anywhere. */
+    /** Every key that existed; none may appear anywhere. */
     const allKeys: string[] = [rootKey]
 
     beforeAll(async () => {
@@ -215,7 +215,7 @@ export function describeKeys(platform: string, start: StartEdge): void {
   })
 }
 
-/** Not whole, and not their secret parts. */
+/** Not as a whole, and not their secret parts. */
 function expectNoKeys(text: string, keys: readonly string[]): void {
   for (const key of keys) {
     const secret = key.split('_')[2] ?? key

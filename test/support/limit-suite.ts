@@ -17,10 +17,10 @@ import { createCertificates } from '../../shared/node/certificates/create-certif
 import { RecordingBackend } from './recording-backend.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
 
-/** Mixed calls whose usage is compared with the ledger; 2,000 of them take a minute on a busy machine. */
+/** Mixed calls whose usage is compared with the recorded usage; 2,000 of them take a minute on a busy machine. */
 const ledgerCalls = Number(process.env['LEDGER_CALLS'] ?? 300)
 
-/** What the backend is asked to do: the prompt says it. */
+/** Instructions for the backend, given in the prompt. */
 type Play = 'whole' | 'stream' | 'stall' | 'slow' | 'error'
 
 const timings = {
@@ -32,7 +32,7 @@ const timings = {
   total_ms: 3,
 }
 
-/** What holds for limits and the ledger wherever the edge runs. */
+/** Behaviour of limits and usage on every platform of the edge. */
 export function describeLimits(
   platform: string,
   start: (settings: EdgeSettings) => Promise<RunningEdge>,
@@ -171,7 +171,7 @@ export function describeLimits(
           clearTimeout(leave)
         }),
       )
-      // The call that asks is itself the one that runs.
+      // The request that asks is itself the one that runs.
       const remaining = async () => {
         const { headers, body } = await call(key, 'whole 1')
         await body.dump()
@@ -187,7 +187,7 @@ export function describeLimits(
       expect(headers['x-ratelimit-remaining-tokens-day']).toBe(String(left))
     })
 
-    /** What the client got to know of a call's usage. */
+    /** What the client learned about a call's usage. */
     async function usageToldBy(
       play: Play,
       send: () => ReturnType<typeof request>,

@@ -1,6 +1,6 @@
 import type { Model, PatchImage } from '../../backend/model/model.ts'
 
-/** Features of an image, looked at in pieces of so much work; whole unless given. */
+/** Features of an image, processed in pieces of this much work; as a whole by default. */
 export async function lookAt(
   model: Pick<Model, 'beginImage'>,
   image: PatchImage,

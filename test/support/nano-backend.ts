@@ -15,12 +15,12 @@ const nano = 'models/kimi-vl-nano'
 export interface NanoBackend {
   readonly url: string
   readonly backend: TestBackend
-  /** Answers in place of the model, while a test says so. */
+  /** Answers in place of the model while a test sets it. */
   script: FakeEngine | undefined
   stop(): Promise<void>
 }
 
-/** A backend over the real little model, in this process, whose engine a test can replace by one that it scripts. */
+/** A backend over the real little model, in this process, whose engine a test can replace by a scripted one. */
 export async function startNanoBackend(
   certificates: CertificateSet,
   transport: Transport,

@@ -11,7 +11,7 @@ interface RunningNodeEdge extends RunningEdge {
   renew(certificates: EdgeSettings['certificates']): Promise<void>
 }
 
-/** The edge on Node as a process of its own. @param environment further settings @param stdout where its log goes */
+/** The edge on Node as a separate process. @param environment further settings @param stdout where its log goes */
 export async function startNodeEdge(
   settings: EdgeSettings,
   environment: Record<string, string> = {},

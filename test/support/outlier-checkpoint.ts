@@ -7,7 +7,7 @@ export type OutlierPart = 'text' | 'vision'
 
 export interface Outliers {
   readonly parts: readonly OutlierPart[]
-  /** How many powers of two larger the channels become. */
+  /** By how many powers of two the channels are enlarged. */
   readonly power: number
   /** Decides which channels. */
   readonly seed: number
@@ -17,8 +17,9 @@ export interface Outliers {
 const channelsEach = 2
 
 /**
- * Writes a checkpoint that computes exactly what `original` does, with some activation channels 2^power times larger, as large
- * models grow them by themselves: behind every norm, between up and down, values and output, queries and keys.
+ * Writes a checkpoint that computes exactly the same as `original`, with some activation channels 2^power times
+ * larger, as occurs naturally in large models: after every norm, between up and down, values and output, queries and
+ * keys.
  */
 export async function writeOutlierCheckpoint(
   folder: string,
@@ -110,7 +111,7 @@ class Grower {
     this.#state = seed
   }
 
-  /** Different channels, by a linear congruential generator (Numerical Recipes). */
+  /** Distinct channels, by a linear congruential generator (Numerical Recipes). */
   pick(count: number): number[] {
     const picked = new Set<number>()
     while (picked.size < channelsEach) {
@@ -127,7 +128,7 @@ class Grower {
     }
   }
 
-  /** As much smaller. */
+  /** Reduced by the same factor. */
   columns(name: string, columns: readonly number[]): void {
     const { values, width } = this.#matrix(name)
     for (const column of columns) {
@@ -139,7 +140,7 @@ class Grower {
     for (const name of this.#matching(names)) this.columns(name, columns)
   }
 
-  /** Channels of their own between each `up` and its `down`. */
+  /** Separate channels between each `up` and its `down`. */
   inner(ups: RegExp): void {
     for (const up of this.#matching(ups)) {
       const rows = this.pick(this.#tensors.get(up)!.dims[0]!)

@@ -8,9 +8,9 @@ export interface PacedBackend {
   readonly name: string
   readonly url: string
   readonly child: ChildProcess
-  /** What is open at the moment. */
+  /** What is currently open. */
   count(): Promise<{ readonly connections: number; readonly running: number }>
-  /** As a power cut would. */
+  /** Like a power cut. */
   kill(): Promise<void>
 }
 

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process'
 
-// Fetching by URL with nothing replaced, yet without the internet: programs run in a network namespace of their own,
-// where a public address is this machine.
+// Fetching by URL with nothing replaced, yet without the internet: programs run in a separate network namespace,
+// where a public address belongs to this machine.
 
-/** An address of the public internet that the namespace gives to this machine. */
+/** A public internet address that the namespace assigns to this machine. */
 export const publicAddress = '93.184.216.34'
 
-/** Runs the command behind it in a new network namespace. */
+/** Prefix that runs a command in a new network namespace. */
 export const publicNetwork: readonly string[] = [
   'unshare',
   '--map-root-user',
@@ -17,13 +17,13 @@ export const publicNetwork: readonly string[] = [
   'sh',
 ]
 
-/** False where Linux's unprivileged namespaces cannot be had. */
+/** False where Linux's unprivileged namespaces are unavailable. */
 export function hasPublicNetwork(): boolean {
   const [command, ...rest] = publicNetwork
   return spawnSync(command!, [...rest, 'true']).status === 0
 }
 
-/** Runs the command behind it in the network namespace of a process. */
+/** Prefix that runs a command in the network namespace of a process. */
 export function networkOf(pid: number): readonly string[] {
   return ['nsenter', '--user', '--net', '--preserve-credentials', '--target', String(pid)]
 }

@@ -13,16 +13,16 @@ export interface SeenRequest {
   readonly headers: IncomingMessage['headers']
   /** Common name of the client's certificate. */
   readonly client: string
-  /** Resolves when the body has arrived whole. */
+  /** Resolves when the body has arrived completely. */
   readonly body: Promise<Buffer>
   readonly bodySha256: Promise<string>
-  /** Resolves when the exchange is over: true when it was answered to the end, false when it broke off. */
+  /** Resolves when the exchange is over: true if it was answered completely, false if it broke off. */
   readonly over: Promise<boolean>
 }
 
 type Answer = (seen: SeenRequest, response: ServerResponse) => void | Promise<void>
 
-/** A backend that demands a client certificate, remembers what it saw and answers as the test says. */
+/** A backend that requires a client certificate, records what it saw and answers as the test specifies. */
 export class RecordingBackend {
   readonly seen: SeenRequest[] = []
   answer: Answer = answerJson(200, { output: 'A red circle.' })

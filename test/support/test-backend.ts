@@ -28,7 +28,7 @@ import type { Transport } from '../../shared/fetch/fetch-image.ts'
 
 const never = new AbortController().signal
 
-/** Certificates of one authority, good for localhost. */
+/** Certificates of one authority, valid for localhost. */
 export function makeCertificates(client: string): Promise<CertificateSet> {
   return createCertificates({ server: ['localhost', '127.0.0.1'], client }, Date.now())
 }
@@ -69,7 +69,7 @@ export class FakeProcessor implements Processor {
   async close() {}
 }
 
-/** An engine that says `batches`, waiting before each for `beforeBatch`. */
+/** An engine that emits `batches`, waiting before each one for `beforeBatch`. */
 export class FakeEngine implements Engine {
   batches: readonly string[] = ['A red', ' circle', '', '.']
   finishReason: FinishReason = 'stop'
@@ -78,7 +78,7 @@ export class FakeEngine implements Engine {
   readonly jobs: GenerateJob[] = []
   readonly running = new Set<string>()
   readonly abortReasons: unknown[] = []
-  /** Ignores aborts, as a step that takes long does. */
+  /** Ignores aborts, like a step that takes long. */
   deaf = false
 
   generate(job: GenerateJob, signal: AbortSignal): Generation {
@@ -180,9 +180,9 @@ export interface TestBackend {
   readiness: Readiness
   certificatesAreValid: boolean
   fetch(path: string, init?: RequestInit): Promise<Response>
-  /** A TLS connection with the client certificate, for bytes no HTTP client would send. */
+  /** A TLS connection with the client certificate, for bytes that no HTTP client would send. */
   open(options?: { session?: Buffer }): Promise<TLSSocket>
-  /** As if the process were killed, but the next connection finds it again. */
+  /** As if the process were killed, except that the next connection finds it again. */
   cutConnections(): void
   stopServer(drain?: Drain): Promise<void>
   /** Ends the server and all connections to it. */
@@ -201,7 +201,7 @@ interface TestBackendOptions {
   readonly fetchesImages?: boolean
   /** Bytes; unlimited unless given. */
   readonly uploadMemoryBytes?: number
-  /** In place of the fakes; then the fakes in `TestBackend` see nothing. */
+  /** Replacement for the fakes, in which case the fakes in `TestBackend` see nothing. */
   readonly parts?: { readonly processor: Processor; readonly engine: Engine }
 }
 
@@ -300,7 +300,7 @@ function collectLines(lines: Record<string, unknown>[]): Writable {
   })
 }
 
-/** Waits until `condition` holds, looking again every few milliseconds. */
+/** Waits until `condition` holds, checking every few milliseconds. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
 }

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** How an exchange goes instead of as it should. */
+/** How an exchange deviates from a normal one. */
 export interface Fault {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
-  /** The connection breaks after so many bytes of the body. */
+  /** The connection breaks after this many bytes of the body. */
   readonly cutAfter?: number
 }
 
@@ -24,22 +24,22 @@ interface TestModel {
   files: ReadonlyMap<string, Uint8Array>
 }
 
-/** Files above this many bytes are kept in the storage, under their SHA-256. */
+/** Files larger than this many bytes are kept in the storage, under their SHA-256. */
 const largeBytes = 50_000
 
 /**
  * Stands in for the hub over real HTTP: names, trees and small files at one address, large files at another, to which
- * downloads are redirected. `fault` decides how exchanges go wrong.
+ * downloads are redirected. `fault` decides how exchanges fail.
  */
 export class TestHub {
   readonly seen: Seen[] = []
   readonly models = new Map<string, TestModel>()
   fault: (request: Seen) => Fault | undefined = () => undefined
-  /** Whether the storage sends parts. */
+  /** Whether the storage supports ranges. */
   ranged = true
-  /** Bytes for a name in place of those that belong to it. */
+  /** Bytes for a name in place of the right ones. */
   readonly swapped = new Map<string, Uint8Array>()
-  /** Sizes the hub names in place of the real ones. */
+  /** Sizes reported by the hub in place of the real ones. */
   readonly claimedBytes = new Map<string, number>()
   /** Milliseconds between two writes of 64 kB. */
   pauseMs = 0

@@ -7,7 +7,7 @@ import { KeyRegistry } from '../../edge/keys/key-registry.ts'
 import { localKeySource } from '../../edge/keys/key-source.ts'
 import { openSqlite, type SqliteFile } from '../../edge/node/sqlite.ts'
 
-/** A database of its own for the running test. */
+/** A separate database for the running test. */
 export function testSqlite(): SqliteFile {
   const folder = mkdtempSync(join(tmpdir(), 'edge-sqlite-'))
   const sqlite = openSqlite(folder, 'test')
@@ -18,7 +18,7 @@ export function testSqlite(): SqliteFile {
   return sqlite
 }
 
-/** The parts of a Platform that have to do with keys, over a real store. @param clock milliseconds since 1970 */
+/** The parts of a Platform for keys, over a real store. @param clock milliseconds since 1970 */
 export function testKeys(rootKey: string, clock: { ms: number } = { ms: 0 }) {
   const wallClock = () => clock.ms
   const keyStore = new KeyRegistry(testSqlite(), wallClock)

@@ -10,7 +10,7 @@ import { guardStream } from '../../edge/node/guard-stream.ts'
 import type { Platform } from '../../edge/platform.ts'
 import { testKeys, testSqlite } from './test-keys.ts'
 
-/** An edge that goes on for ever. */
+/** An edge that never stops. */
 export const neverStopping: Stopping = { begun: false, cut: false, signal: undefined }
 
 export type TestBackend = (
@@ -23,11 +23,11 @@ export interface TestPlatformParts extends Partial<Omit<Platform, 'backend'>> {
   /** Milliseconds, and since 1970. */
   readonly clock?: { readonly ms: number }
   readonly backend?: TestBackend
-  /** In its place, where it matters which backend answers. */
+  /** Replaces it where it matters which backend answers. */
   readonly pool?: CallBackend
 }
 
-/** A Platform over real stores, on nothing: its backend answers at once, and there is no internet. */
+/** A Platform over real stores but nothing else: its backend answers at once, and there is no internet. */
 export function testPlatform({
   rootKey = 'right-key',
   clock = { ms: 0 },

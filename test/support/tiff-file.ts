@@ -2,14 +2,14 @@
 type Entries = Readonly<Record<number, readonly number[]>>
 
 interface TiffOptions {
-  /** Samples of a pixel, 8 bits each; all pixels are alike. */
+  /** Samples per pixel, 8 bits each; all pixels are equal. */
   readonly pixel: readonly number[]
   readonly side?: number
-  /** Further tags, and others than RGB without extra samples would have. */
+  /** Further tags, and values that differ from plain RGB. */
   readonly tags?: Entries
   /** Bytes of the one strip, in place of raw pixels. */
   readonly strip?: Uint8Array
-  /** Strips, all at the same place. */
+  /** Number of strips, all at the same position. */
   readonly strips?: number
 }
 
@@ -38,7 +38,7 @@ export function tiffFile({
   return assemble(pixels, entries)
 }
 
-/** Pixels lie behind the header, then values that need more than four bytes, then the directory. */
+/** Pixels follow the header, then values that need more than four bytes, then the directory. */
 function assemble(pixels: Uint8Array, entries: Entries): Uint8Array {
   const tags = Object.keys(entries).map(Number)
   const pieces = [Buffer.from(pixels)]

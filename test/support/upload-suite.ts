@@ -19,7 +19,7 @@ interface UploadSuite {
   readonly postJson: Send<unknown>
 }
 
-/** What holds for large, broken and lying bodies wherever the edge runs. */
+/** Behaviour towards large, broken and lying bodies, on every platform of the edge. */
 export function describeUploads({ apiKey, edge, backend, post, postJson }: UploadSuite): void {
   it.each(['with a length', 'chunked'])('passes a 20 MB upload through, %s', async (form) => {
     const bytes = randomBytes(20 * 1024 * 1024)
@@ -71,7 +71,7 @@ export function describeUploads({ apiKey, edge, backend, post, postJson }: Uploa
     socket.write([...head, '', '0123456789 and what was not told of'].join('\r\n'))
     await Promise.race([once(socket, 'data'), once(socket, 'close')])
     socket.destroy()
-    // All that was told of, or nothing, where who cannot count is cut off at once.
+    // All the declared bytes, or none where a client that cannot count is cut off at once.
     const bodies = await Promise.all(backend().seen.map(({ body }) => body.catch(() => '')))
     expect(['0123456789', '', undefined]).toContain(bodies[0]?.toString())
     expect((await postJson('/generate/text', { prompt: 'Hi' })).status).toBe(200)
@@ -140,7 +140,7 @@ export function describeUploads({ apiKey, edge, backend, post, postJson }: Uploa
   })
 }
 
-/** A request with exactly these headers; without `pieces` its body never comes. */
+/** A request with exactly these headers; without `pieces` its body never arrives. */
 function sendRaw(
   origin: string,
   path: string,

@@ -23,17 +23,17 @@ interface Wrangler {
 }
 
 interface WorkerdOptions {
-  /** Answers what the Worker asks of the internet; without it there is only what workerd lets through. */
+  /** Answers the Worker's requests to the internet; by default only what workerd lets through is reachable. */
   readonly internet?: (request: Request) => Response
-  /** Host and port of an HTTP proxy that answers instead; it is told whole URLs, also of https. */
+  /** Host and port of an HTTP proxy that answers instead; it receives whole URLs, even for https. */
   readonly internetProxy?: string
-  /** Workers that share the first one's Durable Objects, as the isolates of a deployment do. */
+  /** Workers that share the first one's Durable Objects, like the isolates of a deployment. */
   readonly isolates?: number
   /** Puts the key authority where `breakAuthority` can reach it. */
   readonly breakableAuthority?: boolean
   /** Folder of the Durable Objects' databases. */
   readonly persist?: string
-  /** Variables beside those of wrangler.toml. */
+  /** Variables in addition to those of wrangler.toml. */
   readonly vars?: Record<string, string>
 }
 

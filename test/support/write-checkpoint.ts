@@ -41,14 +41,14 @@ function storedBytes(values: Float32Array, type: StoredType): Uint8Array {
   return new Uint8Array(halves.buffer)
 }
 
-/** Normal numbers only: enough for weights between 2^-14 and 2^15. */
+/** Normal numbers only, which suffices for weights between 2^-14 and 2^15. */
 function halfOf(word: number): number {
   const exponent = ((word >>> 23) & 0xff) - 127 + 15
   if (exponent <= 0) return 0
   return ((word >>> 16) & 0x8000) | (exponent << 10) | ((word >>> 13) & 0x3ff)
 }
 
-/** A small repeatable generator of values in -1..1 (mulberry32). */
+/** A small reproducible generator of values in -1..1 (mulberry32). */
 export function randomValues(count: number, seed: number): Float32Array {
   let state = seed
   return Float32Array.from({ length: count }, () => {
@@ -59,7 +59,7 @@ export function randomValues(count: number, seed: number): Float32Array {
   })
 }
 
-/** Random tensors for every name a configuration asks for, scaled so that activations stay near 1. */
+/** Random tensors for every name required by a configuration, scaled so that activations stay near 1. */
 export function randomTensors(config: ModelConfig, seed = 1): Map<string, TestTensor> {
   let index = seed * 1000
   return new Map(
@@ -75,7 +75,7 @@ export function randomTensors(config: ModelConfig, seed = 1): Map<string, TestTe
   )
 }
 
-/** Nano's configuration with other numbers, every dimension different from nano's and from each other. */
+/** Nano's configuration with different numbers: every dimension differs from nano's and from all others. */
 export async function oddConfig(): Promise<ModelConfig> {
   const nano = await readModelConfig('models/kimi-vl-nano')
   return {

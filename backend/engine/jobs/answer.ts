@@ -62,8 +62,8 @@ export class Answer {
 
   add(choice: number, { id, logprobs }: Sampled): void {
     this.#tokens[choice]! += 1
-    const told = logprobs === undefined ? {} : { logprobs: [logprobs] }
-    this.events.push({ type: 'tokens', choice, ids: [id], ...told })
+    const reported = logprobs === undefined ? {} : { logprobs: [logprobs] }
+    this.events.push({ type: 'tokens', choice, ids: [id], ...reported })
   }
 
   /** @param facts evaluated when this was the last choice */

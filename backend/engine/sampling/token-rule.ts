@@ -1,18 +1,20 @@
 import type { Settled } from '../../grammar/constraint.ts'
 import type { GenerateJob } from '../job.ts'
 
-/** Which tokens may be picked next. One for each answer; it follows what was picked. */
+/** Decides which tokens may be picked next. One per answer; it follows what was picked. */
 export interface TokenRule {
-  /** Moves the logits of those tokens to the front of the row, in the order of their ids. @returns that front, never empty */
+  /**
+   * Moves the logits of those tokens to the front of the row, in order of their ids. @returns that front, never empty
+   */
   pack(logits: Float32Array): Float32Array
-  /** The id of a place in the packed row. */
+  /** The id at an index of the packed row. */
   idAt(place: number): number
-  /** The place in the packed row of an id that may be picked. */
+  /** The index in the packed row of an id that may be picked. */
   placeOf(id: number): number
   /**
-   * Takes the picked token.
-   * @param tokensLeft that the answer may still have, this one counted
-   * @returns it, or another one that may be picked and takes its place
+   * Accepts the picked token.
+   * @param tokensLeft that the answer may still have, including this one
+   * @returns the token, or another allowed one that replaces it
    */
   settle(picked: number, tokensLeft: number): Settled
 }
@@ -20,7 +22,7 @@ export interface TokenRule {
 /** All text, and the control tokens that end an answer. */
 export class AnyText implements TokenRule {
   readonly #controlIdsFrom: number
-  /** Rising. */
+  /** In ascending order. */
   readonly #controlStops: readonly number[]
 
   constructor({ stopIds, controlIdsFrom }: Pick<GenerateJob, 'stopIds' | 'controlIdsFrom'>) {

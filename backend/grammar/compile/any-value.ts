@@ -2,7 +2,7 @@ import type { PlanId } from '../grammar.ts'
 import { maxFreeDepth } from '../limits.ts'
 import type { Drafts } from './drafts.ts'
 
-/** Plans for any JSON, with values within each other only to some depth: otherwise nothing would end them. */
+/** Plans for any JSON, nested only to a limited depth, since nothing else would bound it. */
 export interface AnyPlans {
   readonly value: PlanId
   readonly object: PlanId

@@ -1,17 +1,17 @@
 /**
- * Bytes within a JSON string to classes of characters: strict UTF-8 (RFC 3629), raw but for quote, backslash and control
- * characters, which are escaped in the shortest way.
+ * Decodes bytes within a JSON string to classes of characters: strict UTF-8 (RFC 3629), raw except for quote,
+ * backslash and control characters, which are escaped in the shortest way.
  */
 import type { DecoderTables } from '../grammar.ts'
 import type { CharacterClasses } from './character-classes.ts'
 
-/** More are refused: 512 bytes each. */
+/** Larger tables are rejected: 512 bytes per row. */
 const maxRows = 3_000
 
 const [quote, backslash] = [0x22, 0x5c]
 const [firstSurrogate, lastSurrogate] = [0xd800, 0xdfff]
 
-/** By the letter behind a backslash. */
+/** By the letter after a backslash. */
 const shortEscapes: readonly (readonly [letter: string, codePoint: number])[] = [
   ['"', quote],
   ['\\', backslash],
@@ -22,14 +22,14 @@ const shortEscapes: readonly (readonly [letter: string, codePoint: number])[] = 
   ['t', 0x09],
 ]
 
-/** UTF-8 by number of bytes: the first byte's bits before the code point's, and where code points begin. */
+/** UTF-8 by number of bytes: the first byte's bits before those of the code point, and the first code point. */
 const lengths = [
   { bytes: 2, mark: 0xc0, from: 0x80, to: 0x7ff },
   { bytes: 3, mark: 0xe0, from: 0x800, to: 0xffff },
   { bytes: 4, mark: 0xf0, from: 0x1_0000, to: 0x10_ffff },
 ]
 
-/** @throws {RangeError} with a text for the author of the pattern, when it tells too many characters apart */
+/** @throws {RangeError} with a message for the author of the pattern, when it distinguishes too many characters */
 export function decoderOf(classes: CharacterClasses): DecoderTables {
   const builder = new DecoderBuilder(classes)
   return { table: builder.table(), least: builder.least() }
@@ -40,7 +40,7 @@ class DecoderBuilder {
   /** Each [256]; the first is that of state 0. */
   readonly #rows: Int16Array[] = []
   readonly #known = new Map<string, number>()
-  /** Rows of blocks of one class, by that and the bytes left. */
+  /** Rows of blocks of one class, by class and bytes left. */
   readonly #even = new Map<number, number>()
 
   constructor(classes: CharacterClasses) {
@@ -65,7 +65,7 @@ class DecoderBuilder {
     return table
   }
 
-  /** Rows lead to rows that were made before them, but for the first. */
+  /** Rows lead to rows made before them, except for the first. */
   least(): Uint8Array {
     const { count } = this.#classes
     const least = new Uint8Array(this.#rows.length * count).fill(255)
@@ -106,7 +106,7 @@ class DecoderBuilder {
 
   /**
    * The row of the code points that begin with `prefix` and have `left` more bytes of six bits.
-   * @param least smaller ones have no business in so many bytes
+   * @param least smaller code points must not be encoded in this many bytes
    * @returns its number, or -1 when it leads nowhere
    */
   #block(prefix: number, left: number, least: number): number {
@@ -125,7 +125,7 @@ class DecoderBuilder {
     return this.#add(row)
   }
 
-  /** All its code points are of one class. */
+  /** All its code points belong to one class. */
   #evenBlock(codePoint: number, left: number): number {
     const name = this.#classOf(codePoint) * 4 + left
     const known = this.#even.get(name)
@@ -148,7 +148,7 @@ class DecoderBuilder {
     return this.#add(row)
   }
 
-  /** @param written hexadecimal digits of the four, so far */
+  /** @param written how many of the four hexadecimal digits, so far */
   #hex(codePoints: readonly number[], written: string): number {
     const row = new Int16Array(256).fill(-1)
     for (const digit of '0123456789abcdef') {

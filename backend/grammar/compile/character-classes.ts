@@ -1,20 +1,20 @@
 import { lastCodePoint, type CharacterDfa } from './character-dfa.ts'
 
-/** Code points that no node of a DFA tells apart are one class. */
+/** Code points that no node of a DFA distinguishes form one class. */
 export interface CharacterClasses {
   readonly count: number
-  /** Where intervals of one class begin, from 0 on, rising. */
+  /** Where intervals of one class begin, from 0 on, in ascending order. */
   readonly starts: Int32Array
-  /** The class of each interval; -1 where no node leads on. */
+  /** The class of each interval; -1 where no node leads anywhere. */
   readonly classes: Int32Array
   /** [nodes, count]: where a node leads, or -1. */
   readonly table: Int32Array
 }
 
-/** Steps of refining: nodes times intervals. */
+/** The most steps of refinement: nodes times intervals. */
 const maxSteps = 4_000_000
 
-/** @throws {RangeError} with a text for the author of the pattern, when there are too many */
+/** @throws {RangeError} with a message for the author of the pattern, when there are too many */
 export function classesOf(dfa: CharacterDfa): CharacterClasses {
   const starts = intervalStarts(dfa)
   if (starts.length * dfa.length > maxSteps) {
@@ -35,7 +35,7 @@ function intervalStarts(dfa: CharacterDfa): Int32Array {
   return Int32Array.from(starts).toSorted()
 }
 
-/** @returns a class for each interval, as yet without order */
+/** @returns a class for each interval, not yet ordered */
 function refine(dfa: CharacterDfa, starts: Int32Array): Int32Array {
   const classes = new Int32Array(starts.length)
   for (const node of dfa) {
@@ -62,7 +62,7 @@ function targetsOf(edges: CharacterDfa[number]['edges'], starts: Int32Array): In
   return targets
 }
 
-/** Numbers the classes that lead somewhere from 0 on. */
+/** Numbers the classes that lead somewhere, from 0 on. */
 function number(
   dfa: CharacterDfa,
   starts: Int32Array,

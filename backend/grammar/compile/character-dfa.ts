@@ -3,7 +3,7 @@ import { DFA, JS, NFA, type ReadonlyCharMap } from 'refa'
 import { maxDfaNodes, maxNfaNodes, maxPatternChars } from '../limits.ts'
 import { splitPattern, type PatternPart } from './split-pattern.ts'
 
-/** Where code points from `from` to `to`, both included, lead. */
+/** Where the code points `from` to `to`, both included, lead. */
 interface Edge {
   readonly from: number
   readonly to: number
@@ -11,7 +11,7 @@ interface Edge {
 }
 
 interface CharacterNode {
-  /** Rising, apart from each other. */
+  /** In ascending order, disjoint. */
   readonly edges: readonly Edge[]
   readonly accepting: boolean
 }
@@ -21,7 +21,7 @@ export type CharacterDfa = readonly CharacterNode[]
 
 export const lastCodePoint = 0x10_ffff
 
-/** Nodes that may still be made for the patterns of one schema. */
+/** Nodes that may still be created for the patterns of one schema. */
 export interface NodeBudget {
   readonly nfa: NFA.LimitedNodeFactory
   readonly dfa: DFA.LimitedNodeFactory
@@ -34,7 +34,7 @@ export function createNodeBudget(): NodeBudget {
   }
 }
 
-/** @throws {RangeError} with a text for the author of the pattern, when it cannot be used */
+/** @throws {RangeError} with a message for the author of the pattern, when it cannot be used */
 export function dfaOfPattern(pattern: string, budget: NodeBudget): CharacterDfa {
   if (pattern.length > maxPatternChars) {
     throw new RangeError(
@@ -53,7 +53,7 @@ function checkSyntax(pattern: string): void {
   }
 }
 
-/** Where a pattern is not held, anything may stand. */
+/** Where a pattern is not anchored, anything may precede or follow. */
 function wholeSource({ source, fromStart, toEnd }: PatternPart): string {
   return `${fromStart ? '' : '[^]*'}(?:${source})${toEnd ? '' : '[^]*'}`
 }
@@ -103,7 +103,7 @@ function edgesOf<Node>(out: ReadonlyCharMap<Node>, numberOf: (node: Node) => num
   }))
 }
 
-/** All texts but the given ones. */
+/** All texts except the given ones. */
 export function dfaOfOthers(texts: readonly string[]): CharacterDfa {
   const nodes: { readonly children: Map<number, number>; excluded: boolean }[] = []
   const add = () => nodes.push({ children: new Map(), excluded: false }) - 1
@@ -119,7 +119,7 @@ export function dfaOfOthers(texts: readonly string[]): CharacterDfa {
     }
     nodes[node]!.excluded = true
   }
-  // One node more for all that has left the trie.
+  // One more node for all texts that have left the trie.
   const free = add()
   return nodes.map(({ children, excluded }) => ({
     edges: othersTo(children, free),

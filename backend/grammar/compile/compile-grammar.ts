@@ -7,11 +7,11 @@ import { finish } from './finish.ts'
 import { readSchema } from './read-schema.ts'
 import { SchemaProblem } from './schema-problem.ts'
 
-/** What the text of an answer has to be: any JSON object, or what a schema says, which is JSON text itself. */
+/** The required form of an answer: any JSON object, or what a schema, given as JSON text, describes. */
 export type FormatSource =
   { readonly type: 'json_object' } | { readonly type: 'json_schema'; readonly schema: string }
 
-/** @throws {SchemaProblem} when the schema is not valid, not supported, too large, or when nothing fits it */
+/** @throws {SchemaProblem} when the schema is invalid, unsupported or too large, or when nothing matches it */
 export function compileGrammar(source: FormatSource): Grammar {
   const drafts = new Drafts()
   if (source.type === 'json_object') {

@@ -1,9 +1,9 @@
-/** What a thread that compiles schemas runs. */
+/** Entry file of a thread that compiles schemas. */
 import type { Grammar } from '../grammar.ts'
 import { compileGrammar, type FormatSource } from './compile-grammar.ts'
 import { SchemaProblem } from './schema-problem.ts'
 
-/** An error's class does not survive the way between threads; a tagged result does. */
+/** An error's class does not survive the transfer between threads; a tagged result does. */
 export type CompileOutcome =
   | { readonly ok: true; readonly grammar: Grammar }
   | { readonly ok: false; readonly pointer: string; readonly message: string }

@@ -1,4 +1,4 @@
-/** Plans and pieces while a schema is read; equal pieces are one. */
+/** Plans and pieces while a schema is being read; equal pieces are shared. */
 import type { ArrayPlan, ObjectPlan, PieceId, PieceTables, PlanId } from '../grammar.ts'
 import { maxNumberRanges, maxPatternCellsInAll, maxPatterns } from '../limits.ts'
 import { createNodeBudget, dfaOfPattern, dfaOfOthers, type CharacterDfa } from './character-dfa.ts'
@@ -6,20 +6,20 @@ import { keyTables, literalTables } from '../literal-trie.ts'
 import { numberTables, type NumberBounds } from './number-range.ts'
 import { patternTables } from './pattern-tables.ts'
 
-/** A plan whose parts may turn out to have no text, and whose unions may lie in unions. */
+/** A plan whose parts may turn out to have no text, and whose unions may be nested. */
 export type Draft =
   | { readonly kind: 'piece'; readonly piece: PieceId }
-  /** One of some JSON texts. */
+  /** One of several JSON texts. */
   | { readonly kind: 'literal'; readonly texts: readonly string[] }
   | { readonly kind: 'either'; readonly of: readonly PlanId[] }
   | ArrayPlan
   /** Without the trie of its keys. */
   | Omit<ObjectPlan, 'keys'>
 
-/** Nothing fits it. */
+/** Matches nothing. */
 export const nothing: Draft = { kind: 'either', of: [] }
 
-/** Counts from here on never end a string, whatever the context: they mean no limit. */
+/** Counts from here on never end a string, whatever the context: they mean that there is no limit. */
 const endlessChars = 2 ** 26
 
 export class Drafts {
@@ -31,7 +31,7 @@ export class Drafts {
   #patterns = 0
   #ranges = 0
 
-  /** Room for a plan that is still to be made. */
+  /** Reserves room for a plan that is made later. */
   reserve(): PlanId {
     return this.plans.push(nothing) - 1
   }
@@ -40,7 +40,7 @@ export class Drafts {
     return this.plans.push(draft) - 1
   }
 
-  /** @param texts of JSON values; may be none */
+  /** @param texts of JSON values; may be empty */
   literal(texts: readonly string[]): Draft {
     return texts.length === 0 ? nothing : { kind: 'literal', texts: [...new Set(texts)] }
   }
@@ -60,7 +60,7 @@ export class Drafts {
     return this.#piece(`string ${min} ${most}`, () => ({ kind: 'string', min, max: most }))
   }
 
-  /** @throws {RangeError} with a text for its author, when there are too many ranges */
+  /** @throws {RangeError} with a message for its author, when there are too many ranges */
   number(bounds: NumberBounds): PieceId | undefined {
     return this.#piece(`number ${JSON.stringify(bounds)}`, () => {
       this.#ranges += 1
@@ -69,7 +69,7 @@ export class Drafts {
     })
   }
 
-  /** @throws {RangeError} with a text for its author, when a pattern cannot be used */
+  /** @throws {RangeError} with a message for its author, when a pattern cannot be used */
   pattern(pattern: string, min: number, max: number): PieceId | undefined {
     return this.#patternPiece(
       `pattern ${min} ${max} ${pattern}`,
@@ -79,7 +79,7 @@ export class Drafts {
     )
   }
 
-  /** All strings but some. */
+  /** All strings except the given ones. */
   stringBut(texts: readonly string[]): PieceId {
     return this.#patternPiece(
       `but ${JSON.stringify(texts)}`,

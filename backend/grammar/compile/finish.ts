@@ -1,11 +1,11 @@
-/** Drafts to a grammar: unions are flattened, what has no text is taken out, tries are made. */
+/** Turns drafts into a grammar: flattens unions, removes what has no text, and builds tries. */
 import type { Grammar, ObjectPlan, PieceTables, Plan, PlanId } from '../grammar.ts'
 import { maxAlternatives, maxAlternativesInAll } from '../limits.ts'
 import type { Draft, Drafts } from './drafts.ts'
 import { arrayCost, eitherCost, objectCost } from '../ending-cost.ts'
 import { SchemaProblem } from './schema-problem.ts'
 
-/** @throws {SchemaProblem} when no text fits, or a union has too many alternatives */
+/** @throws {SchemaProblem} when no text matches, or a union has too many alternatives */
 export function finish(drafts: Drafts, root: PlanId): Omit<Grammar, 'key'> {
   flattenUnions(drafts)
   const least = leastOf(drafts)
@@ -34,7 +34,7 @@ function flattenUnions(drafts: Drafts): void {
   for (const [id, union] of unions) drafts.plans[id] = union
 }
 
-/** All that a union comes down to, itself and other unions left out. */
+/** The flattened alternatives of a union, without itself and other unions. */
 function membersOf({ plans }: Drafts, union: PlanId): PlanId[] {
   const seen = new Set([union])
   // The set grows while it is read.
@@ -46,7 +46,7 @@ function membersOf({ plans }: Drafts, union: PlanId): PlanId[] {
   return [...seen].filter((id) => plans[id]!.kind !== 'either')
 }
 
-/** All its constants are one member. */
+/** All its constants are merged into one member. */
 function unionOf(drafts: Drafts, members: readonly PlanId[]): Draft {
   const texts = members.flatMap((id) => {
     const draft = drafts.plans[id]!
@@ -64,7 +64,7 @@ function unionOf(drafts: Drafts, members: readonly PlanId[]): Draft {
   return { kind: 'either', of: [...others, ...constants] }
 }
 
-/** The smallest numbers that hold for all plans at once, found by letting them sink from infinity. */
+/** The smallest costs that are consistent for all plans, found by lowering them from infinity. */
 function leastOf(drafts: Drafts): Float64Array {
   const least = new Float64Array(drafts.plans.length).fill(Infinity)
   let changed = true

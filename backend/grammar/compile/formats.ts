@@ -1,6 +1,6 @@
 /**
- * Strings of a `format`, as patterns. They are narrower than the standards on purpose: what fits them is valid by any reading
- * (no 29 February, no leap seconds, no internationalized names).
+ * Strings of a `format`, as patterns. They are deliberately narrower than the standards: what matches them is valid
+ * in any interpretation (no 29 February, no leap seconds, no internationalised names).
  */
 const date =
   '[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))'

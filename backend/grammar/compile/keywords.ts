@@ -1,6 +1,6 @@
 export type JsonType = 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object'
 
-/** What limits the values of one type, by type. */
+/** The keywords that restrict the values of each type. */
 export const keywordsOfType: Readonly<Record<JsonType, readonly string[]>> = {
   string: ['minLength', 'maxLength', 'pattern', 'format'],
   number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
@@ -18,10 +18,10 @@ export const keywordsOfType: Readonly<Record<JsonType, readonly string[]>> = {
   ],
 }
 
-/** Each says by itself what a value is; nothing that limits values may stand beside it. */
+/** Each of these defines the value by itself; no other restriction is allowed next to it. */
 const wholeKeywords = ['$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const']
 
-/** Without effect in the standard either. */
+/** These have no effect in the standard either. */
 const annotations = [
   '$schema',
   '$comment',
@@ -38,7 +38,7 @@ const annotations = [
 
 const limiting = [...new Set(Object.values(keywordsOfType).flat())]
 
-/** In the order in which documents list them. */
+/** In the order used by the documentation. */
 export const supportedKeywords: readonly string[] = [
   'type',
   'nullable',
@@ -55,7 +55,7 @@ export function isSupported(keyword: string): boolean {
 
 const silent: ReadonlySet<string> = new Set(annotations)
 
-/** The keywords of a schema that say something about values. */
+/** The keywords of a schema that restrict values. */
 export function assertionsOf(schema: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(schema).filter((keyword) => !silent.has(keyword))
 }

@@ -1,7 +1,8 @@
 /**
- * Numbers within bounds as a DFA over their digits. At most 15 digits, which doubles tell apart, and no exponents. For each
- * number of digits before the point, the numbers allowed are a range of whole multiples of the last digit's place; a
- * beginning lives as long as the block of numbers it may still become meets one of these ranges.
+ * Numbers within bounds, as a DFA over their digits. At most 15 digits, which doubles can distinguish, and no
+ * exponents. For each number of digits before the point, the allowed numbers are a range of integer multiples of the
+ * last digit's place value; a prefix stays alive as long as the block of numbers it may still become overlaps one of
+ * these ranges.
  */
 import type { NumberTables } from '../grammar.ts'
 
@@ -16,18 +17,18 @@ export interface NumberBounds {
 const maxDigits = 15
 const [minus, point, symbols] = [10, 11, 12]
 
-/** Multiples of 10^-places that are allowed, both included; `low` > `high` when there are none. */
+/** Allowed multiples of 10^-places, both included; `low` > `high` when there are none. */
 interface Range {
   readonly low: number
   readonly high: number
 }
 
-/** What was written so far. */
+/** A prefix of a number. */
 interface Beginning {
   readonly sign: '' | '-'
   /** Digits before the point; 0 at the very beginning. */
   readonly digits: number
-  /** After the point; undefined when there is none. */
+  /** Digits after the point; undefined when there is no point. */
   readonly fraction: number | undefined
   /** All digits as one number. */
   readonly value: number
@@ -40,7 +41,7 @@ export function numberTables(bounds: NumberBounds): NumberTables | undefined {
 
 class NumberBuilder {
   readonly #bounds: NumberBounds
-  /** By sign and digits before the point. */
+  /** By sign and number of digits before the point. */
   readonly #ranges: Readonly<Record<'' | '-', readonly Range[]>>
   readonly #states = new Map<string, number>()
   readonly #beginnings: Beginning[] = []
@@ -85,7 +86,7 @@ class NumberBuilder {
     if (fraction !== undefined) {
       return { sign, digits, fraction: fraction + 1, value: value * 10 + symbol }
     }
-    // A leading zero stands alone.
+    // A leading zero must be the only digit.
     if (digits > 0 && value === 0) return undefined
     return { sign, digits: digits + 1, fraction, value: value * 10 + symbol }
   }
@@ -107,14 +108,14 @@ class NumberBuilder {
     return low <= multiple && multiple <= high
   }
 
-  /** How many digits there may be before the point in the end. */
+  /** Possible numbers of digits before the point in the finished number. */
   #lengths(digits: number, value: number): number[] {
     if (digits > 0 && value === 0) return [digits]
     const from = Math.max(1, digits)
     return Array.from({ length: maxDigits + 1 - from }, (_, index) => from + index)
   }
 
-  /** What digits before the point may become when there are `length` of them in the end. */
+  /** The range of what the digits before the point may become if there are finally `length` of them. */
   #wholeBlock(length: number, digits: number, value: number): Range {
     if (digits === 0) return { low: 0, high: 10 ** maxDigits }
     return blockOf(value, length - digits + this.#places(length))
@@ -130,10 +131,10 @@ class NumberBuilder {
     const places = this.#places(digits)
     const least = digits === 1 ? 0 : 10 ** (digits - 1 + places)
     const most = 10 ** (digits + places) - 1
-    // Minus zero is left out.
+    // Minus zero is excluded.
     const from = sign === '-' ? Math.max(1, least) : least
     const numberAt = (multiple: number) => Number(`${sign}${multiple}e-${places}`)
-    // The further from zero, the larger, or the smaller.
+    // The further from zero, the larger the number, or the smaller.
     const isFarEnough = sign === '' ? this.#isAbove : this.#isBelow
     const isNearEnough = sign === '' ? this.#isBelow : this.#isAbove
     const low = firstWith(from, most + 1, (multiple) => isFarEnough(numberAt(multiple)))
@@ -151,7 +152,7 @@ class NumberBuilder {
     return value <= maximum && value < exclusiveMaximum
   }
 
-  /** Beginnings that may go on in the same ways are one state. */
+  /** Prefixes that can continue in the same ways are one state. */
   #stateOf(beginning: Beginning): number {
     const name = this.#nameOf(beginning)
     const known = this.#states.get(name)
@@ -176,7 +177,7 @@ class NumberBuilder {
   }
 }
 
-/** What digits may become when `room` more come. */
+/** The range of what digits may become when `room` more follow. */
 function blockOf(value: number, room: number): Range {
   return { low: value * 10 ** room, high: (value + 1) * 10 ** room - 1 }
 }
@@ -190,7 +191,7 @@ function overlap(block: Range, range: Range): 'none' | 'part' | 'all' {
   return range.low <= block.low && block.high <= range.high ? 'all' : 'part'
 }
 
-/** @returns the first of [from, to) with a property that all after it have, too; `to` when there is none */
+/** @returns the first of [from, to) with a property that all later ones have too; `to` when there is none */
 function firstWith(from: number, to: number, has: (value: number) => boolean): number {
   let [low, high] = [from, to]
   while (low < high) {

@@ -1,11 +1,14 @@
-/** `oneOf` is a union where no value fits two branches: only branches that are plainly apart can be taken. */
+/** `oneOf` is accepted as a union if no value can match two branches: only clearly disjoint branches are supported. */
 import { assertionsOf, isJsonType, typesOf } from './keywords.ts'
 import { isObject } from './schema-node.ts'
 
-/** A schema behind its references; undefined where that cannot be said. */
+/** Resolves a schema's references; undefined where that is not possible. */
 export type Follow = (schema: unknown) => Readonly<Record<string, unknown>> | undefined
 
-/** Whether no value fits both, as far as that is plain to see: by types, by constants, or by constants of a required property. */
+/**
+ * Whether no value matches both, as far as that is evident: by types, by constants, or by constants of a required
+ * property.
+ */
 export function areApart(a: unknown, b: unknown, follow: Follow): boolean {
   const [first, second] = [follow(a), follow(b)]
   if (first === undefined || second === undefined) return false
@@ -14,7 +17,7 @@ export function areApart(a: unknown, b: unknown, follow: Follow): boolean {
   return typesApart(first, second) || tagsApart(first, second, follow)
 }
 
-/** As JSON text; undefined when there are others, or some that are not told apart by their text. */
+/** As JSON text; undefined when there are others, or when their text does not distinguish them. */
 function constantsOf(schema: Readonly<Record<string, unknown>>): ReadonlySet<string> | undefined {
   const values: unknown = 'const' in schema ? [schema['const']] : schema['enum']
   if (
@@ -38,7 +41,7 @@ function typesApart(
   return types.size > 0 && others.size > 0 && shareNothing(types, others)
 }
 
-/** Every type a value may have; empty when that is not said. */
+/** Every type a value may have; empty when that is unspecified. */
 function typeSetOf(schema: Readonly<Record<string, unknown>>): ReadonlySet<string> {
   const values: unknown = 'const' in schema ? [schema['const']] : schema['enum']
   if (Array.isArray(values)) return new Set(values.flatMap(typesOf))
@@ -71,7 +74,7 @@ function isObjectSchema(schema: Readonly<Record<string, unknown>>): boolean {
   return isPlain && (schema['type'] === 'object' || schema['type'] === undefined)
 }
 
-/** The schemas of required properties by name. */
+/** The schemas of required properties, by name. */
 function requiredOf(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { properties, required } = schema
   if (!isObject(properties) || !Array.isArray(required)) return {}

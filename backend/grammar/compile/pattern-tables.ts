@@ -4,7 +4,7 @@ import { decoderOf } from './byte-decoder.ts'
 import { classesOf } from './character-classes.ts'
 import type { CharacterDfa } from './character-dfa.ts'
 
-/** Characters (code points) a string must and may have. */
+/** The fewest and the most characters (code points) of a string. */
 interface Lengths {
   readonly min: number
   /** Infinity: no limit. */
@@ -19,9 +19,9 @@ interface ClassDfa {
 }
 
 /**
- * Strings whose text a DFA accepts, and which are as long as they must be.
+ * Strings that a DFA accepts and that have an allowed length.
  * @returns undefined when there are none
- * @throws {RangeError} with a text for the author of the pattern, when the tables would be too large
+ * @throws {RangeError} with a message for the author of the pattern, when the tables would be too large
  */
 export function patternTables(dfa: CharacterDfa, lengths: Lengths): PatternTables | undefined {
   const { count: classes, ...found } = classesOf(dfa)
@@ -35,14 +35,17 @@ export function patternTables(dfa: CharacterDfa, lengths: Lengths): PatternTable
   return { kind: 'pattern', ...withoutDeadEnds(counted, costs, least), least, decoder }
 }
 
-/** Each state together with how many characters came before it; from `max` characters on, or from `min` if there is none, counting ends. */
+/**
+ * Combines each state with the number of characters before it; counting ends at `max` characters, or at `min` if
+ * there is no maximum.
+ */
 function withLengths(dfa: ClassDfa, { min, max }: Lengths): ClassDfa {
   if (min === 0 && max === Infinity) return dfa
   const { classes, table } = dfa
   const last = max === Infinity ? min : max
   const states = new Map<number, number>([[0, 0]])
   const grown: number[] = []
-  // The map grows while it is read; a name is a state and a count.
+  // The map grows while it is read; a name consists of a state and a count.
   for (const name of states.keys()) {
     const count = name % (last + 1)
     const row = Math.floor(name / (last + 1)) * classes
@@ -70,7 +73,7 @@ function stateOf(states: Map<number, number>, name: number): number {
 
 const unreachable = 2 ** 30
 
-/** Bytes to the end of the string by state, found backwards from the accepting ones. */
+/** Bytes to the end of the string by state, computed backwards from the accepting states. */
 function leastOf({ classes, table, accepting }: ClassDfa, costs: Uint8Array): Int32Array {
   const least = Int32Array.from(accepting, (accepts) => (accepts === 1 ? 1 : unreachable))
   const sources = sourcesOf(table, classes, accepting.length)

@@ -55,7 +55,7 @@ export class ObjectReader {
     return { kind: 'object', properties, extra, min, max }
   }
 
-  /** All of `allOf`, and what stands beside it, as one object. */
+  /** Merges all parts of `allOf`, and what is next to it, into one object. */
   merged(node: SchemaNode, branches: readonly Unread[]): Draft {
     const { allOf: _, ...own } = node.schema
     const beside = assertionsOf(own).length > 0 ? [{ ...node, schema: own }] : []
@@ -82,7 +82,7 @@ export class ObjectReader {
     return { kind: 'object', properties, extra: undefined, min: 0, max: Infinity }
   }
 
-  /** Behind its references. */
+  /** With its references resolved. */
   #part({ value, pointer, depth }: Unread): SchemaNode {
     let target: Target = { value, pointer }
     const seen = new Set<unknown>()
@@ -115,7 +115,7 @@ export class ObjectReader {
     })
   }
 
-  /** Properties of other names; beside `properties` none unless they are asked for. */
+  /** Other properties; next to `properties` there are none unless they are requested. */
   #extraOf(node: SchemaNode, names: readonly string[]): ObjectPlan['extra'] {
     const { schema } = node
     if ('patternProperties' in schema) return this.#ofPattern(node, names)
@@ -150,7 +150,7 @@ export class ObjectReader {
   }
 }
 
-/** The names, and where each stands. */
+/** The names, and the position of each. */
 function requiredOf(node: SchemaNode): { readonly name: string; readonly pointer: string }[] {
   const { value, pointer } = child(node, 'required')
   if (value === undefined) return []

@@ -1,4 +1,4 @@
-/** A JSON schema (2020-12) to plans. What is not known here is refused, never ignored. */
+/** Turns a JSON schema (2020-12) into plans. Anything unknown is rejected, never ignored. */
 import type { PlanId } from '../grammar.ts'
 import { maxEnumValues, maxOneOf, maxSchemaDepth } from '../limits.ts'
 import { addAnyPlans, type AnyPlans } from './any-value.ts'
@@ -20,10 +20,10 @@ import { child, childrenOf, isObject, type SchemaNode, type Unread } from './sch
 import { below, SchemaProblem } from './schema-problem.ts'
 
 /**
- * Reads a schema and all that it refers to.
+ * Reads a schema and everything it refers to.
  * @param root parsed JSON
  * @returns the plan of the whole text
- * @throws {SchemaProblem} for the first thing that cannot be kept
+ * @throws {SchemaProblem} for the first unsupported part
  */
 export function readSchema(root: unknown, drafts: Drafts): PlanId {
   return new SchemaReader(root, drafts).read()
@@ -33,7 +33,7 @@ class SchemaReader {
   readonly #root: unknown
   readonly #drafts: Drafts
   readonly #objects: ObjectReader
-  /** Every schema is read once, however often it is referred to. */
+  /** Every schema is read once, however often it is referenced. */
   readonly #plans = new Map<unknown, PlanId>()
   readonly #queue: { readonly node: SchemaNode; readonly plan: PlanId }[] = []
   #any: AnyPlans | undefined
@@ -51,12 +51,12 @@ class SchemaReader {
 
   read(): PlanId {
     const plan = this.#planOf({ value: this.#root, pointer: '', depth: 0 })
-    // The list grows while it is read: references may go in circles, but each schema comes once.
+    // The list grows while it is read: references may be circular, but each schema occurs once.
     for (const { node, plan: id } of this.#queue) this.#drafts.plans[id] = this.#draftOf(node)
     return plan
   }
 
-  /** Puts a schema into the queue when it is new. */
+  /** Puts a schema into the queue if it is new. */
   #planOf({ value, pointer, depth }: Unread): PlanId {
     if (value === true) return this.#anyPlans().value
     if (value === false) return this.#drafts.add(nothing)
@@ -214,7 +214,7 @@ function forbidBeside(
   throw new SchemaProblem(below(pointer, other), `"${other}" is not supported beside "${keyword}"`)
 }
 
-/** With `nullable` (OpenAPI 3.0) null, too. */
+/** With `nullable` (OpenAPI 3.0), null too. */
 function typeListOf(node: SchemaNode): JsonType[] {
   const { value, pointer } = child(node, 'type')
   const types = [value].flat()
@@ -229,7 +229,7 @@ function typeListOf(node: SchemaNode): JsonType[] {
   return [...new Set(nullable === true ? [...types, 'null' as const] : types)]
 }
 
-/** Keywords of one type alone say which is meant; other types, which they would let pass, are left out. */
+/** Keywords that all belong to one type imply that type; other types, which the standard would allow, are excluded. */
 function impliedType(node: SchemaNode): JsonType {
   const said = assertionsOf(node.schema)
   const implied = (['string', 'number', 'array', 'object'] as const).find((type) =>
@@ -242,7 +242,7 @@ function impliedType(node: SchemaNode): JsonType {
   )
 }
 
-/** In the standard, such keywords have no effect; that is hardly ever what was meant. */
+/** In the standard such keywords have no effect, which is hardly ever intended. */
 function checkApplies(node: SchemaNode, types: readonly JsonType[]): void {
   const applying = new Set(['type', 'nullable', ...types.flatMap((type) => keywordsOfType[type])])
   const other = assertionsOf(node.schema).find((keyword) => !applying.has(keyword))

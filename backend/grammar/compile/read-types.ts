@@ -61,7 +61,7 @@ export function readNumber(node: SchemaNode, drafts: Drafts, whole: boolean): Dr
 
 /**
  * @param planOf of a schema
- * @param anyValue asked for when items may be anything
+ * @param anyValue called when items may be anything
  */
 export function readArray(
   node: SchemaNode,
@@ -76,7 +76,7 @@ export function readArray(
   return { kind: 'array', first, items, min, max }
 }
 
-/** Behind `prefixItems` there are no further ones, unless there have to be. */
+/** After `prefixItems` there are no further items, unless more are required. */
 function itemsUnsaid(first: number, min: number, anyValue: () => PlanId): PlanId | undefined {
   return first > 0 && min <= first ? undefined : anyValue()
 }

@@ -1,10 +1,10 @@
 import { isObject } from './schema-node.ts'
 import { SchemaProblem } from './schema-problem.ts'
 
-/** Where a reference leads. */
+/** The target of a reference. */
 export interface Target {
   readonly value: unknown
-  /** In the form that pointers of problems have. */
+  /** In the form used by the pointers of problems. */
   readonly pointer: string
 }
 
@@ -12,7 +12,7 @@ export interface Target {
  * Follows `#` and `#/...` (RFC 6901, in a URI's fragment).
  * @param root the whole schema
  * @param pointer of the reference itself
- * @throws {SchemaProblem} for other references, and where nothing is
+ * @throws {SchemaProblem} for other references, and for those that lead nowhere
  */
 export function resolve(root: unknown, reference: unknown, pointer: string): Target {
   if (typeof reference !== 'string' || !/^#(\/|$)/.test(reference)) {

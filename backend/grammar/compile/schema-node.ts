@@ -1,15 +1,15 @@
 import { maxDemanded } from '../limits.ts'
 import { below, SchemaProblem } from './schema-problem.ts'
 
-/** A JSON object that is to be a schema, and where it stands. */
+/** A JSON object that should be a schema, and its position. */
 export interface SchemaNode {
   readonly schema: Readonly<Record<string, unknown>>
   readonly pointer: string
-  /** Schemas it stands in. */
+  /** Number of schemas around it. */
   readonly depth: number
 }
 
-/** A schema, which may also be `true` or `false`, not looked at yet. */
+/** A schema, which may also be `true` or `false`, not inspected yet. */
 export interface Unread {
   readonly value: unknown
   readonly pointer: string
@@ -24,7 +24,7 @@ export function child({ schema, pointer, depth }: SchemaNode, keyword: string): 
   return { value: schema[keyword], pointer: below(pointer, keyword), depth: depth + 1 }
 }
 
-/** The schemas of a list. @throws {SchemaProblem} when it is none, or empty */
+/** The schemas of a list. @throws {SchemaProblem} when it is not a list, or empty */
 export function childrenOf(node: SchemaNode, keyword: string): Unread[] {
   const { value, pointer, depth } = child(node, keyword)
   if (!Array.isArray(value) || value.length === 0) {
@@ -44,7 +44,7 @@ export function membersOf(node: SchemaNode, keyword: string): [name: string, sch
   ])
 }
 
-/** A number of characters, items or properties that must be there; 0 when absent. */
+/** The required number of characters, items or properties; 0 when absent. */
 export function leastOf(node: SchemaNode, keyword: string): number {
   const value = countOf(node, keyword) ?? 0
   if (value <= maxDemanded) return value
@@ -52,7 +52,7 @@ export function leastOf(node: SchemaNode, keyword: string): number {
   throw new SchemaProblem(below(node.pointer, keyword), message)
 }
 
-/** A number of characters, items or properties that may be there; Infinity when absent. */
+/** The allowed number of characters, items or properties; Infinity when absent. */
 export function mostOf(node: SchemaNode, keyword: string): number {
   return countOf(node, keyword) ?? Infinity
 }

@@ -1,6 +1,6 @@
-/** Why a schema is refused, for its author. */
+/** Why a schema is rejected, for its author. */
 export class SchemaProblem extends Error {
-  /** JSON pointer to the place at fault, from the root of the schema. */
+  /** JSON pointer to the problem, from the root of the schema. */
   readonly pointer: string
 
   constructor(pointer: string, message: string) {
@@ -10,7 +10,7 @@ export class SchemaProblem extends Error {
   }
 }
 
-/** A JSON pointer (RFC 6901) one step further down. */
+/** Extends a JSON pointer (RFC 6901) by one step. */
 export function below(pointer: string, name: string | number): string {
   return `${pointer}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`
 }

@@ -1,4 +1,4 @@
-/** One alternative of a pattern, and at which ends it is held. */
+/** One alternative of a pattern, and the ends at which it is anchored. */
 export interface PatternPart {
   readonly source: string
   readonly fromStart: boolean
@@ -6,8 +6,8 @@ export interface PatternPart {
 }
 
 /**
- * Splits a valid pattern (flag `u`) at its outermost `|`, and takes `^` and `$` from the ends of each part: elsewhere
- * they stay in `source`.
+ * Splits a valid pattern (flag `u`) at its outermost `|`, and removes `^` and `$` from the ends of each part:
+ * anywhere else they stay in `source`.
  */
 export function splitPattern(pattern: string): PatternPart[] {
   return outermost(pattern).map((part) => {
@@ -37,7 +37,7 @@ function outermost(pattern: string): string[] {
   return [...parts, pattern.slice(from)]
 }
 
-/** A `$` behind an odd number of backslashes is a character. */
+/** A `$` after an odd number of backslashes is a character. */
 function endsWithDollar(part: string): boolean {
   const backslashes = /(\\*)\$$/.exec(part)?.[1]
   return backslashes !== undefined && backslashes.length % 2 === 0

@@ -20,14 +20,14 @@ export function addBits(bits: Int32Array, more: Int32Array): void {
   for (let word = 0; word < bits.length; word++) bits[word]! |= more[word]!
 }
 
-/** Bits that are set in a word. */
+/** Number of bits set in a word. */
 function countIn(word: number): number {
   let count = word - ((word >>> 1) & 0x5555_5555)
   count = (count & 0x3333_3333) + ((count >>> 2) & 0x3333_3333)
   return (((count + (count >>> 4)) & 0x0f0f_0f0f) * 0x0101_0101) >>> 24
 }
 
-/** The id of the bit with so many set ones before it. @throws {RangeError} when there is none */
+/** The id of the bit that has `place` set bits before it. @throws {RangeError} when there is none */
 export function idAt(bits: Int32Array, place: number): number {
   let left = place
   for (let word = 0; word < bits.length; word++) {
@@ -50,7 +50,7 @@ export function placeOf(bits: Int32Array, id: number): number {
   return place + countIn(bits[id >> 5]! & ((1 << (id & 31)) - 1))
 }
 
-/** Moves the logits whose bits are set to the front, in order. @returns how many */
+/** Moves the logits whose bits are set to the front, in order. @returns their number */
 export function packRow(row: Float32Array, bits: Int32Array): number {
   let count = 0
   for (let word = 0; word < bits.length; word++) {

@@ -8,7 +8,7 @@ import { addBits, hasBit, setBit, wordsFor } from './bits.ts'
 import type { TokenTrie } from './token-trie.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
-/** Some nodes of a trie: all descendants of one, or all. */
+/** Some nodes of a trie: all descendants of one node, or all nodes. */
 interface Range {
   readonly from: number
   readonly to: number
@@ -16,7 +16,7 @@ interface Range {
   readonly depth: number
 }
 
-/** What may come within a string, whatever follows it. */
+/** The tokens allowed within a string, regardless of what follows it. */
 interface StringMask {
   /** Tokens that stay in the string. */
   readonly inside: Int32Array
@@ -25,9 +25,9 @@ interface StringMask {
 }
 
 /**
- * Which tokens may come next in texts of one grammar. The tokens' trie is walked along with the automaton, and left at the
- * first byte that is not allowed: where structure is due, that is at once. Within strings most tokens are allowed, and most
- * of them whatever comes behind the string: these masks are made once.
+ * Which tokens may come next in texts of one grammar. The tokens' trie is traversed along with the automaton and left
+ * at the first byte that is not allowed, which for structure is immediate. Within strings most tokens are allowed,
+ * most of them regardless of what follows the string; these masks are computed once.
  */
 export class TokenMasks {
   readonly #vocabulary: Vocabulary
@@ -35,7 +35,7 @@ export class TokenMasks {
   readonly #kept = new Map<Piece, Map<number, StringMask>>()
   #keptMasks = 0
   readonly #rests: Int32Array
-  /** States along the way of a walk, by depth of nested walks. */
+  /** States along a traversal, by depth of nested traversals. */
   readonly #ways: Int32Array[] = []
 
   constructor(vocabulary: Vocabulary, automaton: Automaton) {
@@ -44,12 +44,12 @@ export class TokenMasks {
     this.#rests = new Int32Array(wordsFor(vocabulary.restCount))
   }
 
-  /** Of kept masks. */
+  /** Bytes of cached masks. */
   get bytes(): number {
     return this.#keptMasks * this.#vocabulary.words * Int32Array.BYTES_PER_ELEMENT
   }
 
-  /** @param mask set to the text tokens of which every byte is allowed, one after the other */
+  /** @param mask set to the text tokens all of whose bytes are allowed, in order */
   fill({ heads }: Standing, mask: Int32Array): void {
     mask.fill(0)
     const { trie } = this.#vocabulary
@@ -91,7 +91,7 @@ export class TokenMasks {
     }
   }
 
-  /** Which texts may stand behind the closing quote in the same token. Valid until the next call. */
+  /** The texts that may follow the closing quote within the same token. Valid until the next call. */
   #restsBehind(head: Head, piece: StringPiece): Int32Array {
     const { rests, noRest } = this.#vocabulary
     this.#rests.fill(0)
@@ -139,7 +139,7 @@ export class TokenMasks {
     return { inside, quotes }
   }
 
-  /** @param nested walks that this one is part of */
+  /** @param nested traversals that contain this one */
   #walk(
     trie: TokenTrie,
     head: Head,

@@ -1,14 +1,14 @@
-/** Byte texts as a trie in the order of their bytes: a node's descendants stand right behind it. */
+/** Byte texts as a trie in byte order: a node's descendants directly follow it. */
 export class TokenTrie {
   /** By node. */
   readonly bytes: Uint8Array
   readonly depths: Uint16Array
   /** The text that ends at a node, or -1. */
   readonly ids: Int32Array
-  /** The first node that is no descendant. */
+  /** The first node that is not a descendant. */
   readonly skips: Int32Array
 
-  /** @param texts not empty; the last of equal ones counts */
+  /** @param texts not empty; of equal ones the last counts */
   constructor(texts: readonly { readonly id: number; readonly bytes: Uint8Array }[]) {
     const sorted = texts.filter(({ bytes }) => bytes.length > 0)
     sorted.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
@@ -43,7 +43,7 @@ export class TokenTrie {
     return this.depths.reduce((longest, depth) => Math.max(longest, depth + 1), 0)
   }
 
-  /** The longest text that stands at a place. @returns its id and length; undefined when none does */
+  /** The longest text at a position. @returns its id and length; undefined when there is none */
   longestAt(
     text: Uint8Array,
     at: number,

@@ -5,23 +5,23 @@ import { TokenTrie } from './token-trie.ts'
 
 const quote = 0x22
 
-/** Tokens that close a string, as seen from between two of its characters, and what stands behind the quote. */
+/** Tokens that close a string, as seen from between two of its characters, and what follows the quote. */
 export interface ClosingTokens {
   readonly ids: Int32Array
   /** Characters before the quote. */
   readonly characters: Int32Array
-  /** A number for each text behind the quote; see `rests`. */
+  /** A number for each text after the quote; see `rests`. */
   readonly rests: Int32Array
 }
 
-/** The tokens of a tokenizer, prepared once for all grammars: 18 MB for 163,840 of them. */
+/** The tokens of a tokenizer, prepared once for all grammars: 18 MB for 163,840 tokens. */
 export class Vocabulary {
   /** Words of a mask for all of the model's ids. */
   readonly words: number
   readonly trie: TokenTrie
   /** Bytes of the longest token. */
   readonly longest: number
-  /** Texts behind a closing quote within a token, the empty one left out. */
+  /** Texts after a closing quote within a token, except the empty one. */
   readonly rests: TokenTrie
   /** The number of the empty text. */
   readonly noRest = 0
@@ -29,12 +29,12 @@ export class Vocabulary {
   readonly closing: ClosingTokens
   readonly #tokens: TokenBytes
   readonly #restNumbers: ReadonlyMap<string, number>
-  /** Tokens that lie wholly within a string and begin at most so many characters. */
+  /** Tokens that lie completely within a string and begin at most this many characters. */
   readonly #insideUpTo: readonly Int32Array[]
-  /** By node of a quote: what `closingAt` found. */
+  /** Results of `closingAt`, by the node of a quote. */
   readonly #closingAt = new Map<number, Pick<ClosingTokens, 'ids' | 'rests'>>()
 
-  /** @param vocabSize ids of the model, text and others */
+  /** @param vocabSize number of ids of the model, text and others */
   constructor(tokens: TokenBytes, vocabSize: number) {
     this.#tokens = tokens
     this.words = wordsFor(vocabSize)
@@ -51,18 +51,18 @@ export class Vocabulary {
     this.#insideUpTo = masksOf(seen, this.words)
   }
 
-  /** Of a text token; none of others. */
+  /** The bytes of a text token; empty for others. */
   bytesOf(id: number): Uint8Array {
     const { bytes, starts } = this.#tokens
     return id < starts.length - 1 ? bytes.subarray(starts[id], starts[id + 1]) : new Uint8Array()
   }
 
-  /** Tokens that may stand between two characters of a string and begin at most `characters` more. */
+  /** Tokens that may occur between two characters of a string and begin at most `characters` more. */
   insideUpTo(characters: number): Int32Array {
     return this.#insideUpTo[Math.min(characters, this.#insideUpTo.length - 1)]!
   }
 
-  /** Tokens that go through the node of a quote, or end there. */
+  /** Tokens that pass through the node of a quote, or end there. */
   closingAt(node: number): Pick<ClosingTokens, 'ids' | 'rests'> {
     const known = this.#closingAt.get(node)
     if (known !== undefined) return known
@@ -74,7 +74,7 @@ export class Vocabulary {
     return closing
   }
 
-  /** Cuts bytes into tokens, the longest first. */
+  /** Splits bytes into tokens, the longest first. */
   tokensOf(text: Uint8Array): number[] {
     const ids: number[] = []
     for (let at = 0; at < text.length;) {
@@ -106,7 +106,7 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 
-/** All that stands behind some quote within a token, numbered; nothing is 0. */
+/** Numbers all texts that follow some quote within a token; the empty text is 0. */
 function restNumbersOf(tokens: readonly Uint8Array[]): Map<string, number> {
   const numbers = new Map([['', 0]])
   for (const bytes of tokens) {
@@ -121,7 +121,7 @@ function restNumbersOf(tokens: readonly Uint8Array[]): Map<string, number> {
 /** A token between two characters of a string. */
 interface SeenToken {
   readonly isLegal: boolean
-  /** Characters it begins. */
+  /** Number of characters it begins. */
   readonly characters: number
   /** Where it closes the string. */
   readonly quoteAt: number | undefined

@@ -2,7 +2,7 @@ import type { StringTables } from '../grammar.ts'
 import { betweenCharacters, closed, leastInCharacter, stringTable } from './json-string.ts'
 import type { StringPiece } from './piece.ts'
 
-/** States are those of `json-string.ts`, with the characters begun in the bits above. */
+/** States are those of `json-string.ts`, with the number of characters begun in the bits above. */
 const stateBits = 5
 const stateMask = (1 << stateBits) - 1
 
@@ -11,7 +11,7 @@ const unopened = stateMask
 
 const quote = 0x22
 
-/** Any string with so many characters. */
+/** Any string with an allowed number of characters. */
 export class FreeString implements StringPiece {
   readonly start = unopened
   readonly closed = closed
@@ -37,7 +37,7 @@ export class FreeString implements StringPiece {
     const next = stringTable[byte]!
     if (next < 0 || !this.#counts) return next
     if (next === closed) return count < this.min ? -1 : closed
-    // Without a limit, characters beyond those that are needed do not matter.
+    // Without a maximum, characters beyond the required ones do not matter.
     if (this.max === Infinity) return next | (Math.min(count + 1, this.min) << stateBits)
     return count < this.max ? next | ((count + 1) << stateBits) : -1
   }
@@ -54,12 +54,12 @@ export class FreeString implements StringPiece {
     return state !== closed && state !== unopened
   }
 
-  /** Whether a state is inside and between two characters. */
+  /** Whether a state is inside the string and between two characters. */
   isBetween(state: number): boolean {
     return (state & stateMask) === betweenCharacters
   }
 
-  /** Characters begun, as far as they count. */
+  /** Characters begun, as far as they are counted. */
   countOf(state: number): number {
     return state >> stateBits
   }

@@ -1,6 +1,9 @@
-/** What may stand between the quotes of a JSON string: strict UTF-8 (RFC 3629), and escapes but for halves of surrogate pairs. */
+/**
+ * The content of a JSON string between its quotes: strict UTF-8 (RFC 3629), and escapes except for halves of
+ * surrogate pairs.
+ */
 
-/** States: between two characters, and behind the closing quote. Others are within a character. */
+/** States: between two characters, and after the closing quote. All others are within a character. */
 export const betweenCharacters = 0
 export const closed = 1
 
@@ -9,7 +12,7 @@ const dead = -1
 interface Rows {
   readonly rows: Int8Array[]
   readonly add: () => number
-  /** Lets bytes from `from` to `to`, both included, lead on. */
+  /** Makes bytes from `from` to `to`, both included, lead to `next`. */
   readonly lead: (row: number, from: number, to: number, next: number) => void
 }
 
@@ -50,7 +53,7 @@ function leadCharacters({ add, lead }: Rows, inside: number): void {
   lead(inside, 0xc2, 0xdf, one)
   lead(inside, 0xe1, 0xef, two)
   lead(inside, 0xf1, 0xf3, three)
-  // Not what fits into fewer bytes, no surrogates, nothing beyond U+10FFFF.
+  // Excludes overlong encodings, surrogates, and anything beyond U+10FFFF.
   lead(inside, 0xe0, 0xe0, behind(0xa0, 0xbf, one))
   lead(inside, 0xed, 0xed, behind(0x80, 0x9f, one))
   lead(inside, 0xf0, 0xf0, behind(0x90, 0xbf, two))

@@ -4,7 +4,10 @@ import type { Piece } from './piece.ts'
 
 const space = 0x20
 
-/** One of the keys `from` to `to` of an object, with its colon and perhaps a space. States are nodes, twice, and 1 more behind the space. */
+/**
+ * One of the keys `from` to `to` of an object, with its colon and perhaps a space. A state is twice the node, plus 1
+ * after the space.
+ */
 export class KeyText implements Piece {
   readonly start = 0
   readonly #tables: KeyTables
@@ -39,12 +42,12 @@ export class KeyText implements Piece {
     return state % 2 === 0
   }
 
-  /** The number of a property whose key may still come: the only one, once the key is there. */
+  /** The number of a property whose key may still come, which is the only one once the key is complete. */
   propertyOf(state: number): number {
     return this.#firstBelow(state >> 1)
   }
 
-  /** To the end of the key `propertyOf` names. */
+  /** Bytes to the end of the key that `propertyOf` returns. */
   least(state: number): number {
     return this.#properties[this.propertyOf(state)]!.keyBytes - this.#tables.depth[state >> 1]!
   }

@@ -19,7 +19,7 @@ export function childOf(
   return -1
 }
 
-/** One of some texts. */
+/** One of several texts. */
 export class LiteralText implements Piece {
   readonly start = 0
   readonly #tables: LiteralTables

@@ -3,7 +3,7 @@ import type { StringPiece } from './piece.ts'
 
 const quote = 0x22
 
-/** A string whose text a DFA accepts. A state is one of the DFA together with one of the decoder. */
+/** A string accepted by a DFA. A state combines one of the DFA with one of the decoder. */
 export class PatternString implements StringPiece {
   readonly start: number
   readonly closed: number
@@ -32,7 +32,7 @@ export class PatternString implements StringPiece {
     return this.#mayBecome(node, read) ? node * this.#decoderStates + read : -1
   }
 
-  /** Whether some character that begins so leads on. */
+  /** Whether some character that begins like this leads anywhere. */
   #mayBecome(node: number, within: number): boolean {
     const { classes, table, decoder } = this.#tables
     for (let index = 0; index < classes; index++) {

@@ -1,7 +1,8 @@
 /**
- * JSON text by a grammar, byte by byte. Where a text may stand is a list of heads: each is a piece that eats bytes, with all
- * that may follow it. Followers are shared (a graph-structured stack, Tomita 1985): where alternatives begin alike, one head
- * stands for all of them. Every head can come to an end, so there is always a byte to go on with.
+ * Reads JSON text of a grammar byte by byte. The position in a text is a list of heads: each is a piece that reads
+ * bytes, together with everything that may follow it. Followers are shared (a graph-structured stack, Tomita 1985):
+ * where alternatives begin alike, one head stands for all of them. Every head can reach an end, so there is always an
+ * allowed byte.
  */
 import { itemOf } from '../ending-cost.ts'
 import type { Grammar, PlanId } from '../grammar.ts'
@@ -49,7 +50,7 @@ export class Automaton {
     return standing.heads.length > 0 || standing.mayEnd ? standing : undefined
   }
 
-  /** What follows a piece that is done in some state. */
+  /** What follows a piece that is complete in some state. */
   behind({ piece, frames }: Head, state: number): Standing {
     const opening = new Opening(this.#parts)
     opening.follow(frames, piece, state)
@@ -63,7 +64,7 @@ interface Parts {
   readonly endings: Endings
 }
 
-/** Collects what may come next; equal things become one. */
+/** Collects what may come next, and merges equal heads. */
 class Opening {
   readonly #parts: Parts
   readonly #heads: Head[] = []

@@ -1,4 +1,4 @@
-/** The ending that is written when tokens run out: how long it is from anywhere, and its text. */
+/** The ending that is written when tokens run out: its length from any position, and its text. */
 import type { ArrayPlan, Grammar, ObjectPlan, PlanId } from '../grammar.ts'
 import { arrayCost, itemOf, missingMembers, objectCost } from '../ending-cost.ts'
 import { KeyText } from '../pieces/key-text.ts'
@@ -16,12 +16,12 @@ export class Endings {
     this.#pieces = pieces
   }
 
-  /** Bytes from the last item on, all that the array stands in counted. */
+  /** Bytes from the last item on, including everything around the array. */
   ofElements(plan: ArrayPlan, count: number, up: Surroundings): number {
     return arrayCost(plan, this.#grammar.least, count) + leastUp(up)
   }
 
-  /** Bytes from the last member on, all that the object stands in counted. */
+  /** Bytes from the last member on, including everything around the object. */
   ofMembers(plan: ObjectPlan, at: number, count: number, up: Surroundings): number {
     const { extra } = plan
     const key = extra && this.#pieces.get(extra.key)
@@ -205,7 +205,7 @@ function leastUp(up: Surroundings): number {
   return up.reduce((least: number, frame: Surrounding) => Math.min(least, frame.least), Infinity)
 }
 
-/** The declared property that an ending writes behind a comma; undefined when only others may come. */
+/** The declared property that an ending writes after a comma; undefined when only others may come. */
 function nextProperty({ plan, at, count }: Members): number | undefined {
   const { from, to } = turnOf(plan, at, count)
   return from <= to ? to : undefined
@@ -231,7 +231,7 @@ function write(bytes: number[], text: string): void {
   for (const byte of Buffer.from(text)) bytes.push(byte)
 }
 
-/** @param of at least one */
+/** @param of not empty */
 function nearest<One>(of: readonly One[], distance: (one: One) => number): One {
   return of.reduce((best, one) => (distance(one) < distance(best) ? one : best))
 }

@@ -1,12 +1,12 @@
 import type { Piece } from '../pieces/piece.ts'
 import type { ArrayPlan, ObjectPlan } from '../grammar.ts'
 
-/** What follows when a piece of text, or a value, is at its end. Immutable; frames share what they stand in. */
+/** What follows when a piece of text, or a value, has ended. Immutable; frames share their surroundings. */
 export type Frame = Surrounding | NextFrame
 
 export type Frames = readonly Frame[]
 
-/** What a value stands in. */
+/** What surrounds a value. */
 export type Surrounding =
   /** The whole text. */
   | { readonly kind: 'end'; readonly least: 0 }
@@ -15,25 +15,25 @@ export type Surrounding =
   /** The brace, or a comma and the next member. */
   | (Members & { readonly kind: 'members'; readonly least: number })
 
-/** In one of several ways. `least`: bytes of the ending from there, all that follows counted. */
+/** One of several alternatives. `least`: bytes of the ending from there, including everything that follows. */
 export type Surroundings = readonly Surrounding[]
 
 /** What comes next within an array or object. */
 type NextFrame =
-  /** Behind a comma: an item. */
+  /** After a comma: an item. */
   | (Items & { readonly kind: 'element' })
-  /** Behind a comma: a member. */
+  /** After a comma: a member. */
   | (Members & { readonly kind: 'member' })
-  /** Behind a declared property's key: its value. */
+  /** After a declared property's key: its value. */
   | (Members & { readonly kind: 'value' })
-  /** Behind the key of another property: its colon. */
+  /** After the key of another property: its colon. */
   | (Members & { readonly kind: 'colon' })
-  /** Behind that colon: its value. */
+  /** After that colon: its value. */
   | (Members & { readonly kind: 'extra' })
 
 export interface Items {
   readonly plan: ArrayPlan
-  /** Items that are there. */
+  /** Number of items so far. */
   readonly count: number
   readonly up: Surroundings
 }
@@ -42,19 +42,19 @@ export interface Members {
   readonly plan: ObjectPlan
   /** The first property that may still come. */
   readonly at: number
-  /** Members that are there. */
+  /** Number of members so far. */
   readonly count: number
   readonly up: Surroundings
 }
 
-/** A piece in some state, and all that may follow it. */
+/** A piece in some state, and everything that may follow it. */
 export interface Head {
   readonly piece: Piece
   readonly state: number
   readonly frames: Frames
 }
 
-/** Where a text stands. Immutable: keeping one is keeping a place to come back to. */
+/** The position in a text. Immutable, so keeping one means being able to return to it. */
 export interface Standing {
   readonly heads: readonly Head[]
   /** Whether the text may end here. */

@@ -3,15 +3,15 @@ import type { ObjectPlan } from '../grammar.ts'
 /** What may come next in an object. */
 export interface ObjectTurn {
   readonly mayClose: boolean
-  /** Numbers of the declared properties that may, both included; `from` > `to` when none may. */
+  /** Numbers of the declared properties that may come, both included; `from` > `to` when there are none. */
   readonly from: number
   readonly to: number
   readonly mayHaveExtra: boolean
 }
 
 /**
- * @param at the first property that may still come: they keep their order
- * @param count members that are there
+ * @param at the first property that may still come, since they keep their order
+ * @param count number of members so far
  */
 export function turnOf(
   { properties, extra, min, max }: ObjectPlan,
@@ -24,7 +24,7 @@ export function turnOf(
   ).length
   const mayHaveMore = count + 1 + stillRequired <= max
   const isLast = required < 0
-  // One left out must not be needed to reach `min`.
+  // A property that is left out must not be needed to reach `min`.
   const skippable = extra === undefined ? count + properties.length - min : properties.length - 1
   return {
     mayClose: isLast && count >= min,

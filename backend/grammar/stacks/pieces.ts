@@ -13,11 +13,11 @@ export const openArray = punctuation('[')
 export const closeArray = punctuation(']')
 export const openObject = punctuation('{')
 export const closeObject = punctuation('}')
-/** One space may follow: models are used to it, and more would have no end. */
+/** One space may follow, because models are used to it; more could go on endlessly. */
 export const comma = punctuation(',', ', ')
 export const colon = punctuation(':', ': ')
 
-/** The automata of a grammar's pieces: one each, so that equal heads are seen to be equal. */
+/** The automata of a grammar's pieces: one each, so that equal heads are recognised as equal. */
 export class Pieces {
   readonly #grammar: Grammar
   readonly #pieces: readonly (Piece | undefined)[]
@@ -49,7 +49,7 @@ export class Pieces {
   }
 }
 
-/** Keys are made for parts of their trie. */
+/** Keys are created separately, for parts of their trie. */
 function pieceOf(tables: PieceTables): Piece | undefined {
   switch (tables.kind) {
     case 'literal':

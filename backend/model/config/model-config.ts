@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { checkModelJson, readModelJson } from './read-model-file.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { readModelJson } from './read-model-file.ts'
 
 const perChannel = z.tuple([z.number(), z.number(), z.number()])

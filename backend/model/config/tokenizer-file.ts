@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { modelConfigFile, readModelConfig } from './model-config.ts'
 import { readModelJson, readModelText, unusableFile } from './read-model-file.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source-files.ts'
 

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { weightFileNames } from '../../checkpoint/checkpoint.ts'
 import { modelConfigFile } from '../config/model-config.ts'
 

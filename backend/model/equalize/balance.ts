@@ -1,21 +1,21 @@
-/** Channels that are moved, and by how many powers of two they become smaller; their weights become as much larger. */
+/** Channels to move, and by how many powers of two they shrink; their weights grow by as much. */
 export type Shifts = Readonly<Record<number, number>>
 
 /**
- * Powers of two from which a channel is moved. A channel 4 times out of balance costs its block two of eight bits; below
- * that, estimates from weights alone say too little.
+ * Powers of two from which a channel is moved. A channel 4 times out of balance costs its block two of eight bits;
+ * below that, estimates from weights alone are not reliable enough.
  */
 const leastShift = 2
 
 /**
- * How to balance channels so that 8 bits lose least. Rounding a channel x and its weights w to levels that are shared
- * with other channels errs least when x / w is the same for all (SmoothQuant, arXiv 2211.10438, equation 4, with its alpha
- * of 1/2):
+ * How to balance channels so that 8 bits lose the least. Rounding a channel x and its weights w to levels shared with
+ * other channels has the smallest error when x / w is the same for all (SmoothQuant, arXiv 2211.10438, equation 4,
+ * with its alpha of 1/2):
  *
  *     shift = log2 sqrt((x / w) / median(x / w))
  *
- * Only what is out of the ordinary is moved, and no further than to the ordinary: large channels, and channels with large
- * weights. A small channel with ordinary weights is left alone: it may be small because what it is made from is large.
+ * Only unusual channels are moved, and only as far as normal: large channels, and channels with large weights. A
+ * small channel with normal weights is left alone: it may be small because its inputs' weights are large.
  *
  * @param channels magnitude of each channel
  * @param weights magnitude of the weights it is multiplied with

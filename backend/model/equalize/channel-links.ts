@@ -1,12 +1,12 @@
 import type { ModelConfig, TextConfig, VisionConfig } from '../config/model-config.ts'
 
 /**
- * Channels of one activation between what makes them and the 8-bit products that take them. Nothing in between but
- * sums: a channel may be made 2^k times smaller and its weights in every taker 2^k times larger, and the model
- * computes the same.
+ * The channels of one activation, between what produces them and the 8-bit products that consume them. There is
+ * nothing but sums in between: a channel may be made 2^k times smaller and its weights in every consumer 2^k times
+ * larger without changing the result.
  */
 export interface ChannelLink {
-  /** Of the activation, such as `language_model.model.layers.3.mlp.experts.7.inner`. */
+  /** Name of the activation, such as `language_model.model.layers.3.mlp.experts.7.inner`. */
   readonly name: string
   readonly channels: number
   readonly maker: Norm | Product
@@ -43,7 +43,7 @@ export interface Taker {
 const columns = (weight: string): Taker => ({ weight, along: 'columns' })
 const sameRow = (channel: number) => channel
 
-/** Every link of a Kimi-VL, each after the one its maker's inputs come from. */
+/** Every link of a Kimi-VL; each comes after the one that its producer's inputs come from. */
 export function channelLinks(config: ModelConfig): ChannelLink[] {
   const { text_config: text, vision_config: vision } = config
   return [

@@ -12,8 +12,8 @@ interface TensorShifts {
 }
 
 /**
- * A checkpoint that computes the same with the channels of `equalization` moved. Powers of two round nothing, so in float32
- * it gives the same results to the last bit.
+ * A checkpoint that computes the same with the channels of `equalization` moved. Multiplying by powers of two rounds
+ * nothing, so in float32 the results are identical to the last bit.
  */
 export function equalizedCheckpoint(
   checkpoint: Checkpoint,

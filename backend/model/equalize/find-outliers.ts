@@ -6,18 +6,18 @@ import { balance, type Shifts } from './balance.ts'
 import { channelLinks, type ChannelLink, type Taker } from './channel-links.ts'
 import { scanWeight, type WeightScan } from './scan-weight.ts'
 
-/** Link -> the channels of it that are moved. Links of which none is are left out. */
+/** Link -> its channels that are moved. Links without any are left out. */
 export type Equalization = Readonly<Record<string, Shifts>>
 
 export interface FindOptions {
-  /** How many bytes of weights were read, as they are. */
+  /** Called with the number of bytes of weights just read. */
   readonly onBytes?: (count: number) => void
   readonly signal?: AbortSignal
 }
 
 /**
- * Finds the channels that 8 bits would spoil, from the weights alone: norms say how large the channels are that they
- * make, and products how large theirs are given their inputs'. Each weight is read once, a piece at a time.
+ * Finds the channels that 8 bits would spoil, from the weights alone: norms show how large the channels are that they
+ * produce, and products how large theirs are given their inputs. Each weight is read once, a piece at a time.
  */
 export async function findOutliers(
   config: ModelConfig,
@@ -53,7 +53,7 @@ function isScanned({ inFloat }: Taker): boolean {
 class Finder {
   readonly #checkpoint: Checkpoint
   readonly #options: FindOptions
-  /** Magnitudes of links, and scans of their takers, which later links are made by. */
+  /** Magnitudes of links, and scans of their consumers, from which later links are derived. */
   readonly #channels = new Map<string, Float64Array>()
   readonly #scans = new Map<string, WeightScan>()
 
@@ -75,7 +75,9 @@ class Finder {
     return balance(channels, weights)
   }
 
-  /** Root mean square of each channel, where what is normed has 1 and the inputs of products are independent. */
+  /**
+   * Root mean square of each channel, assuming that normed values have 1 and the inputs of products are independent.
+   */
   async #magnitudes({ channels, maker }: ChannelLink): Promise<Float64Array> {
     const bias = maker.bias === undefined ? undefined : await this.#vector(maker.bias)
     if (maker.kind === 'norm') {

@@ -1,10 +1,10 @@
 import { readInChunks, rowCount, rowSize, type WeightSource } from '../../graph/weight-source.ts'
 
-/** What a product says of its inputs and outputs. */
+/** What a product's weights say about its inputs and outputs. */
 export interface WeightScan {
-  /** Of each output, as large as it is where all inputs are independent: sqrt(sum over j of (w_ij x_j)^2). */
+  /** Magnitude of each output for independent inputs: sqrt(sum over j of (w_ij x_j)^2). */
   readonly outputs: Float64Array
-  /** Of each input's weights: the largest beside the output it goes into, max over i of |w_ij| / output_i. */
+  /** For each input, its largest weight relative to the output it contributes to: max over i of |w_ij| / output_i. */
   readonly columns: Float64Array
 }
 
@@ -49,7 +49,7 @@ function raise(columns: Float64Array, values: Float32Array, from: number, factor
   }
 }
 
-/** The largest of every `width`-th. */
+/** The maximum over every `width`-th value. */
 function folded(values: Float64Array, width: number): Float64Array {
   if (values.length === width) return values
   const result = new Float64Array(width)

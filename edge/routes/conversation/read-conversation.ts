@@ -8,13 +8,13 @@ import type { ReadCall } from '../../calls/run-call.ts'
 import { conversationDemand } from '../../limits/demand.ts'
 
 export interface ConversationParts {
-  /** Makes a web stream that the platform sends well. */
+  /** Makes a web stream that the platform sends efficiently. */
   readonly webBody: WebBody
 }
 
 /**
- * A conversation as JSON, through whichever door: bytes pass through as they are, and are parsed and judged once, by the
- * backend. What it may need, and which backend suits, is only estimated here.
+ * A conversation as JSON, for any of the APIs: bytes pass through unchanged and are parsed and validated once, by the
+ * backend. Here its demand, and the most suitable backend, are only estimated.
  */
 export function readConversation(path: string, { webBody }: ConversationParts): ReadCall {
   return async (c) => {

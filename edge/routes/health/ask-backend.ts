@@ -4,7 +4,7 @@ import { routes } from '../../../shared/api/routes.ts'
 import { startDeadline } from '../../../shared/async/deadline.ts'
 import type { CallBackend } from '../../backends/exchange.ts'
 
-/** Milliseconds that may pass before a probe has its answer; whoever asks for health asks again soon. */
+/** Milliseconds within which a probe is answered; health checks are repeated soon anyway. */
 export const probeTimeoutMs = 800
 
 const unavailable = z.object({
@@ -19,7 +19,7 @@ export type Health =
 
 export const unreachable = { status: 'unavailable', reason: 'backend_unreachable' } as const
 
-/** Whether a request would be answered now, as the backend says. Never rejects. */
+/** Whether a request would be answered now, according to the backend. Never rejects. */
 export async function askBackend(backend: CallBackend, requestId: string): Promise<Health> {
   const deadline = startDeadline(probeTimeoutMs, new AbortController().signal)
   try {
@@ -28,8 +28,8 @@ export async function askBackend(backend: CallBackend, requestId: string): Promi
       headers: { [requestIdHeader]: requestId },
       signal: deadline.signal,
     })
-    const told: unknown = JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()))
-    return answer.status === 200 ? { status: 'healthy' } : unavailable.parse(told)
+    const reported: unknown = JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()))
+    return answer.status === 200 ? { status: 'healthy' } : unavailable.parse(reported)
   } catch {
     return unreachable
   } finally {

@@ -12,7 +12,9 @@ export interface StoreParts {
   readonly wallClock: () => number
 }
 
-/** Which stores answer a question that changes nothing. A Worker's root key stands for all keys, whose meters are alike. */
+/**
+ * Which stores answer a request that changes nothing. On a Worker the root key's meter stands for those of all keys.
+ */
 export async function lookAtStores({ keyStore, meter, wallClock }: StoreParts) {
   const today = utcDayOf(wallClock())
   const [keys, limits] = await Promise.all([
@@ -23,6 +25,6 @@ export async function lookAtStores({ keyStore, meter, wallClock }: StoreParts) {
 }
 
 async function answers(ask: () => Promise<unknown>): Promise<boolean> {
-  // A little sooner than those who wait for this look give it up.
+  // Slightly before those who wait for this check give up.
   return settlesWithin(ask(), probeTimeoutMs - 100).catch(() => false)
 }

@@ -1,11 +1,11 @@
 import { orTimeout } from '../../../shared/async/within-time.ts'
 import { probeTimeoutMs } from './ask-backend.ts'
 
-/** Milliseconds a look stands: anybody may ask, and must not reach what is looked at with every question. */
+/** Milliseconds a result is reused: anybody may ask, and must not reach the checked parts with every request. */
 const cacheMs = 1_000
 
 /**
- * A look that all who ask share: however many ask, it is taken once a second, and never twice at once.
+ * A check shared by all callers: however many ask, it runs once a second, and never twice at the same time.
  * @param now milliseconds
  * @returns undefined when it takes too long
  */
@@ -18,7 +18,7 @@ export function oneLook<Seen, Asked extends readonly unknown[]>(
     if (latest === undefined || now() - latest.at >= cacheMs) {
       latest = { seen: look(...asked), at: now() }
     }
-    // A Worker may end the request that looks; the others do not wait for it longer than it may take.
+    // A Worker may end the request that runs the check; the others do not wait longer for it than it may take.
     return orTimeout(latest.seen, probeTimeoutMs)
   }
 }

@@ -9,7 +9,7 @@ export interface ModelsParts {
   readonly backend: CallBackend
 }
 
-/** Milliseconds a backend may take to say what it serves. */
+/** Milliseconds a backend may take to report its model. */
 const timeoutMs = 5_000
 
 /** `GET /v1/models` and `GET /v1/models/{id}`: only a backend knows. Nothing is generated, so nothing is metered. */

@@ -18,7 +18,7 @@ import { topLogprobsNeedLogprobs } from '../sampling-fields.ts'
 import { chatRenderer } from './render.ts'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
-/** What an assistant said instead of an answer. */
+/** A refusal by an assistant in place of an answer. */
 const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })
 const imagePart = z.object({
   type: z.literal('image_url'),
@@ -29,7 +29,7 @@ const imagePart = z.object({
     )
     .meta({ alsoText: true }),
 })
-/** Known, and refused by name. */
+/** Known, and rejected by name. */
 const otherPart = z.object({ type: z.enum(['input_audio', 'file', 'video_url']) })
 
 const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart, otherPart])

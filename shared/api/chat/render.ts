@@ -5,15 +5,15 @@ import { heartbeatText } from '../sse.ts'
 import { chatErrors } from './error-form.ts'
 
 interface ChatOptions extends AnswerFacts {
-  /** Answers asked for. */
+  /** Number of requested answers. */
   readonly choices: number
-  /** Whether log probabilities were asked for. */
+  /** Whether log probabilities were requested. */
   readonly withLogprobs: boolean
-  /** Whether a stream ends with what it used. */
+  /** Whether a stream ends with its usage. */
   readonly withUsage: boolean
 }
 
-/** Answers as OpenAI's chat completions give them. What is ours besides stands in objects, where no client minds it. */
+/** Answers in the form of OpenAI's chat completions. Our own additions are in objects, where no client minds them. */
 export function chatRenderer(options: ChatOptions): Renderer {
   const { requestId, model, createdAt, withLogprobs } = options
   const head = { id: `chatcmpl-${requestId}`, created: createdAt, model }
@@ -52,7 +52,7 @@ function wholeChoice(
   }
 }
 
-/** The chunks of one event, without what they all begin with; a text is sent as it is. */
+/** The chunks of one event, without their common beginning; a text is sent as it is. */
 function chunksOf(
   event: GenerationEvent,
   { choices, withUsage }: ChatOptions,
@@ -92,7 +92,7 @@ function finishReason({ reason }: Ending): 'stop' | 'length' {
   return reason === 'stop' ? 'stop' : 'length'
 }
 
-/** With the one ending that the door has no word for. */
+/** Includes the one reason for ending that this API has no word for. */
 function chatTimings(timings: Timings, endings: readonly Ending[]) {
   const isLate = endings.some(({ reason }) => reason === 'timeout')
   return isLate ? { ...timings, ended_by: 'timeout' } : timings

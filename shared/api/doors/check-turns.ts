@@ -9,9 +9,10 @@ import { maxImages } from '../limits.ts'
 import { unsupported } from './unsupported.ts'
 
 /**
- * What holds for every conversation, whichever door it came through.
- * @param param the field its messages came in
- * @throws {ServiceError} `too_many_images`, `unsupported_field` for an answer that is to be continued, `invalid_field`
+ * Rules for every conversation, in all APIs.
+ * @param param the field that held its messages
+ * @throws {ServiceError} `too_many_images`, `unsupported_field` for an answer that should be continued,
+ * `invalid_field`
  */
 export function checkTurns(turns: readonly Turn[], param: string): void {
   const images = imagesOf(turns)
@@ -33,12 +34,12 @@ export function checkTurns(turns: readonly Turn[], param: string): void {
   }
 }
 
-/** What a link to an image says: where to fetch it, or the image itself. */
+/** The content of an image link: where to fetch it, or the image itself. */
 export function linkedImage(link: string): ImageSource {
   return /^https?:/i.test(link) ? { kind: 'url', url: link } : { kind: 'data_uri', text: link }
 }
 
-/** `auto` and `original` are as close as `high`: there is nothing in between. */
+/** `auto` and `original` mean the same as `high`: there is nothing in between. */
 export function detailOf(detail: string | null | undefined): ImageDetail {
   return detail === 'low' ? 'low' : 'high'
 }

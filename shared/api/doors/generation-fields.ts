@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { Asked } from '../../conversation/conversation.ts'
 import { samplingFields, samplingOf } from '../sampling-fields.ts'
 
-/** Fields that all doors share, under the names that most of them have for them; some are ours, and taken everywhere. */
+/** Fields shared by all APIs, under their most common names; some are our own, and accepted everywhere. */
 export const doorFields = {
   model: z.string().optional(),
   stream: z.boolean().default(false),
@@ -13,7 +13,7 @@ export const doorFields = {
 
 export const tokenLimit = z.int().min(1).optional()
 
-/** Everything of a conversation but its turns and its length. */
+/** Everything about a conversation except its turns and its length. */
 export function rulesOf(
   fields: z.infer<z.ZodObject<typeof doorFields>>,
 ): Omit<Asked, 'turns' | 'maxTokens'> {

@@ -2,20 +2,20 @@ import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } fr
 import type { Asked } from '../../conversation/conversation.ts'
 import type { ServiceError } from '../errors.ts'
 
-/** What is known of an answer before it begins, for those who word it. */
+/** What is known about an answer before it begins, for its renderer. */
 export interface AnswerFacts {
   readonly requestId: string
-  /** Name of the model that answers. */
+  /** Name of the answering model. */
   readonly model: string
   /** Seconds since 1970. */
   readonly createdAt: number
 }
 
-/** A request of a door, translated. */
+/** A request of any of the APIs, translated. */
 export interface Asking {
   readonly asked: Asked
   readonly stream: boolean
-  /** Name of the model that is wanted; any unless given. */
+  /** Name of the requested model; any unless given. */
   readonly model: string | undefined
   readonly renderer: (facts: AnswerFacts) => Renderer
 }
@@ -23,7 +23,7 @@ export interface Asking {
 /** One choice of a whole answer. */
 export interface WholeChoice extends Ending {
   readonly text: string
-  /** Empty unless asked for. */
+  /** Empty unless requested. */
   readonly logprobs: readonly SampledLogprob[]
 }
 
@@ -34,11 +34,11 @@ export interface WholeAnswer {
   readonly timings: Timings
 }
 
-/** Words one answer as its door's clients know it, whole or as server-sent events. It may remember what it has said. */
+/** Formats one answer for the clients of its API, complete or as server-sent events. It may keep state between events. */
 export interface Renderer {
-  /** Milliseconds the headers of a stream wait for its first event; a failure within them has a status of its own. */
+  /** Milliseconds that a stream's headers wait for its first event; a failure within this time gets a status of its own. */
   readonly headerDelayMs: number
-  /** Sent while there is nothing to tell, so that proxies and clients do not give up. */
+  /** Sent while there is no event, so that proxies and clients do not give up. */
   readonly heartbeat: string
   /** The body of a whole answer. */
   whole(answer: WholeAnswer): object
@@ -48,7 +48,7 @@ export interface Renderer {
   failure(error: ServiceError): string
 }
 
-/** How a door words errors, for those who do not know the answer: the edge, and whatever fails before there is one. */
+/** How an API formats errors where there is no answer yet, as in the edge. */
 export interface ErrorForm {
   readonly body: (error: ServiceError, requestId: string) => object
   /** The last words of a stream. @param said what the stream said at its end so far, as far as it is known */

@@ -1,10 +1,10 @@
 import { ServiceError } from '../errors.ts'
 
-/** Field -> whether a value of it changes nothing here, and may be ignored. */
+/** Field -> whether a value has no effect here and may be ignored. */
 export type Ignorable = Readonly<Record<string, (value: unknown) => boolean>>
 
 /**
- * Refuses what would change the meaning of an answer and cannot be honoured. Null counts as not sent.
+ * Rejects fields that would change the meaning of an answer and are not supported. Null counts as absent.
  * @throws {ServiceError} `unsupported_field`, naming the first such field
  */
 export function refuseUnsupported(body: unknown, ignorable: Ignorable, place = ''): void {
