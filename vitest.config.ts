@@ -21,6 +21,7 @@ export default defineConfig({
             '{backend,cli,edge,shared,scripts}/**/*.test.ts',
             'test/parity/**/*.test.ts',
             'test/edges/**/*.test.ts',
+            'test/deploy/**/*.test.ts',
           ],
           sequence: { groupOrder: 0 },
         },

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
+import { formChoiceOf, weightSettingsSchema } from './model/convert/weight-settings.ts'
 import { hubSettingsOf, hubSettingsSchema } from './hub/hub-settings.ts'
 import { logLevels } from '../shared/log/log-levels.ts'
 import { parseEnvironment } from '../shared/node/environment.ts'
@@ -39,11 +40,13 @@ const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
 const schema = z.object({
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_HOST: z.string().default('127.0.0.1'),
+  BACKEND_METRICS_PORT: portSetting.optional(),
+  BACKEND_METRICS_HOST: z.string().default('127.0.0.1'),
   STATE_DIR: z.string().default('.local'),
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),
   ...hubSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
-  WEIGHTS: z.enum(['q8', 'f32']).default('q8'),
+  ...weightSettingsSchema.shape,
   SLOTS: integerSetting(1, 256).default(4),
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
@@ -121,10 +124,11 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       modelsDir: join(settings.STATE_DIR, 'models'),
       /** Where checkpoints downloaded from the hub are kept. */
       checkpointsDir: join(settings.STATE_DIR, 'checkpoints'),
-      weights: settings.WEIGHTS,
+      ...formChoiceOf(settings),
       slots: settings.SLOTS,
       threads: settings.THREADS ?? availableParallelism(),
     },
+    metrics: { port: settings.BACKEND_METRICS_PORT, host: settings.BACKEND_METRICS_HOST },
     hub: hubSettingsOf(settings),
     engine: {
       queueLimit: settings.QUEUE_LIMIT,

@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificates, until } from '../test/support/test-backend.ts'
+import { readMetrics, sumOf } from '../test/support/read-metrics.ts'
 import { TestHub } from '../test/support/test-hub.ts'
 import type { CertificateSet } from '../shared/node/certificates/create-certificates.ts'
 
@@ -121,6 +122,33 @@ describe('the backend program', () => {
       expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) as string })
     }
     await dispatcher.destroy()
+  })
+
+  it('tells metrics and probes on a plain listener, if it has a port for that', async () => {
+    const { child, output, ended } = start({ BACKEND_METRICS_PORT: '0' })
+    const ready = readyOf(child)
+    await until(() => output.stdout.includes('metrics and probes'))
+    const lines = output.stdout.split('\n').filter((line) => line.includes('metrics and probes'))
+    const { port } = JSON.parse(lines[0] ?? '') as { port: number }
+    const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
+    expect((await ask('/livez')).status).toBe(200)
+    expect((await ask('/readyz')).status).toBe(503)
+    await ready
+    expect((await ask('/readyz')).status).toBe(200)
+    expect((await ask('/status')).status).toBe(404)
+    const metrics = readMetrics(await (await ask('/metrics')).text())
+    expect(metrics.get('describe_ready')).toBe(1)
+    // Of the backend's own test generation, which is nobody's request.
+    expect(metrics.get('describe_engine_images_total')).toBe(1)
+    expect(metrics.get('describe_engine_steps_total{phase="vision"}')).toBeGreaterThan(0)
+    expect(metrics.get('describe_engine_steps_total{phase="prefill"}')).toBeGreaterThan(0)
+    expect(sumOf(metrics, 'describe_tokens_total')).toBe(0)
+    expect(metrics.get('describe_decode_processes')).toBeGreaterThan(0)
+    const memory = metrics.get('describe_child_resident_memory_bytes{process="engine"}')
+    const least = process.platform === 'linux' ? 1_000_000 : 0
+    expect(memory).toBeGreaterThanOrEqual(least)
+    child.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
   })
 
   it('when stopping lets answers end, and says on new connections that it is not ready', async () => {

@@ -3,10 +3,15 @@ import { fileURLToPath } from 'node:url'
 import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
 import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
+import {
+  listenForMetrics,
+  metricsAnswer,
+  type PlainAnswer,
+} from '../shared/node/metrics/metrics-server.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../shared/node/end-process.ts'
-import { createLog, openStandardOutput } from '../shared/node/log.ts'
+import { createLog, type Log, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
 import { openFilesLimit } from '../shared/node/open-files.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
@@ -20,10 +25,12 @@ import { BodyMemory } from '../shared/bytes/body-memory.ts'
 import { connectionLimit } from './http/connection-limit.ts'
 import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
-import type { Readiness } from './http/health-route.ts'
+import { metricsPath, readyzAnswer, type HealthParts, type Readiness } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
 import { unlessAborted } from '../shared/async/unless-aborted.ts'
 import { after } from '../shared/async/timer.ts'
+import { aliveAnswer } from '../shared/api/readiness.ts'
+import { probeRoutes } from '../shared/api/routes.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { inferenceEnvironment } from './inference/environment.ts'
 import { createInference } from './inference/supervisor.ts'
@@ -31,7 +38,8 @@ import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
 import type { Processor } from './processor/processor.ts'
 import { readServedModel } from './served-model.ts'
-import { createTaskPool } from './processor/task-pool.ts'
+import { createBackendMetrics, type BackendMetrics } from './metrics/backend-metrics.ts'
+import { createTaskPool, type TaskPool } from './processor/task-pool.ts'
 import { WarmUp } from './warm-up/warm-up.ts'
 
 /** Milliseconds the inference process may take to end once all answers are done. */
@@ -84,6 +92,24 @@ async function run(output: LogSink): Promise<void> {
   const served = await readServedModel(settings.model.checkpointDir, config)
   const isLoaded = () => service !== undefined && inference.state() === 'ready'
   const isProven = () => isLoaded() && service?.warmUp.passed === true
+  const health: HealthParts = {
+    readiness: () =>
+      running.closing ? 'shutting_down' : readinessOf(inference.state(), isProven()),
+    isLoaded,
+    isProven,
+    startUp: () => inference.startUp(),
+    snapshot: () => inference.snapshot(),
+    certificatesAreValid: () => certificates.isValid(),
+    certificates: () => certificates.report(),
+  }
+  let tasks: TaskPool | undefined
+  const metrics = createBackendMetrics({
+    snapshot: () => inference.snapshot(),
+    isReady: () => health.readiness() === 'ready',
+    starts: () => inference.startUp().starts,
+    enginePid: () => inference.pid(),
+    decodePids: () => tasks?.imagePids ?? [],
+  })
   const app = createBackendApp({
     running,
     log,
@@ -91,16 +117,8 @@ async function run(output: LogSink): Promise<void> {
     deadlineMs: config.deadlineMs,
     allowedClients: config.allowedClients,
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
-    health: {
-      readiness: () =>
-        running.closing ? 'shutting_down' : readinessOf(inference.state(), isProven()),
-      isLoaded,
-      isProven,
-      startUp: () => inference.startUp(),
-      snapshot: () => inference.snapshot(),
-      certificatesAreValid: () => certificates.isValid(),
-      certificates: () => certificates.report(),
-    },
+    health,
+    metrics,
     generate: {
       describe: (request, signal) => {
         if (service !== undefined) return service.describe(request, signal)
@@ -132,9 +150,11 @@ async function run(output: LogSink): Promise<void> {
   const port = await listen(server, config.port, config.host)
   log.info({ host: config.host, port }, 'listening')
 
+  await serveMetrics(config.metrics, health, metrics, log)
+  tasks = createTasks(config)
   const { tenantWeights } = config.engine
   const formats = createFormatCompiler({ worker: compileWorker, tenantWeights })
-  const loading = loadProcessor(config)
+  const loading = loadProcessor(config.model.checkpointDir, tasks)
   const stopping = onStopRequest(output, async (hurry) => {
     service?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
@@ -161,11 +181,27 @@ async function run(output: LogSink): Promise<void> {
   process.send?.({ type: 'ready', port })
 }
 
-async function loadProcessor(config: BackendConfig): Promise<Processor> {
-  const { model, engine, decodeMemoryBytes } = config
+/** The plain listener for what watches over this program, if one is asked for. */
+async function serveMetrics(
+  { port, host }: BackendConfig['metrics'],
+  health: HealthParts,
+  { registry }: BackendMetrics,
+  log: Log,
+): Promise<void> {
+  if (port === undefined) return
+  const answers = new Map<string, PlainAnswer>([
+    [metricsPath, () => metricsAnswer(registry)],
+    [probeRoutes.livez.path, aliveAnswer],
+    [probeRoutes.readyz.path, () => readyzAnswer(health)],
+  ])
+  const listening = await listenForMetrics({ port, host }, answers)
+  log.info({ host, port: listening.port }, 'listening for metrics and probes')
+}
+
+function createTasks({ model, engine, decodeMemoryBytes }: BackendConfig): TaskPool {
   const { checkpointDir: modelFolder, threads } = model
   const { tenantWeights } = engine
-  const tasks = createTaskPool({
+  return createTaskPool({
     textWorker,
     imageProcess,
     modelFolder,
@@ -173,6 +209,9 @@ async function loadProcessor(config: BackendConfig): Promise<Processor> {
     decodeMemoryBytes,
     tenantWeights,
   })
+}
+
+async function loadProcessor(modelFolder: string, tasks: TaskPool): Promise<Processor> {
   try {
     return await createProcessor({ modelFolder, tasks })
   } catch (cause) {

@@ -95,6 +95,10 @@ describe('model', () => {
     expect(Number(steps?.[3])).toBeGreaterThan(0.4)
     expect(Number(steps?.[3])).toBeLessThan(0.501)
 
+    const checked = await run('all', 'check', name, '--against', 'test/golden/model.json')
+    expect(checked).toMatchObject({ code: 0, stderr: '' })
+    expect(checked.stdout).toMatch(/(\d+) of \1 likeliest tokens the same in 42 answers/)
+
     const listed = await run('all', 'list')
     expect(listed.stdout).toMatch(/ {2}moonshotai--Kimi-VL-Nano {2}[\d.]+ MB, .* at commit d{40}\n/)
     expect(listed.stdout).toMatch(/ {2}moonshotai--Kimi-VL-Nano-onnx-q8 {2}[\d.]+ MB, q8\n/)

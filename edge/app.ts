@@ -5,6 +5,7 @@ import { requestIdFrom, requestIdHeader } from '../shared/api/request-id.ts'
 import { type EdgeRouteName, edgeRoutes, noSuchPath } from '../shared/api/routes.ts'
 import { auditRefusals } from './admin/audit-refusals.ts'
 import { keyRoutes } from './admin/key-routes.ts'
+import { metricsRoute } from './admin/metrics-route.ts'
 import { usageRoute } from './admin/usage-route.ts'
 import { authenticate, keyFailureWindowMs, maxKeyFailures } from './calls/authenticate.ts'
 import { Call } from './calls/call.ts'
@@ -15,6 +16,7 @@ import { holdBytes, Receiving } from './calls/hold-bytes.ts'
 import { logCalls } from './calls/log-call.ts'
 import { runCalls } from './calls/run-call.ts'
 import { turnAwayWhen } from './calls/stopping.ts'
+import { allowOrigins } from './cors/allow-origins.ts'
 import { idempotent } from './idempotency/idempotent.ts'
 import { AddressWindow } from './limits/address-window.ts'
 import { limitHeaders } from './limits/limit-headers.ts'
@@ -29,6 +31,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>()
   app.use(begin(platform))
   app.use(logCalls(platform))
+  app.use(allowOrigins(platform))
   app.use(guardAddress(platform))
   app.onError(answerError)
 
@@ -53,6 +56,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   }
   app.route('/', keyRoutes(platform))
   app.route('/', usageRoute(platform))
+  app.route('/', metricsRoute(platform))
   for (const [path, methods] of methodsByPath()) app.all(path, answerOtherMethod(methods))
   app.notFound((c) => answerError(new ServiceError('not_found', noSuchPath), c))
   return app

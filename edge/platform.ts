@@ -1,4 +1,5 @@
 import type { KeyRouteParts } from './admin/key-routes.ts'
+import type { MetricsParts } from './admin/metrics-route.ts'
 import type { UsageParts } from './admin/usage-route.ts'
 import type { CutRevokedParts } from './calls/cut-revoked-stream.ts'
 import type { EdgeContext } from './calls/context.ts'
@@ -6,6 +7,7 @@ import type { GuardParts } from './calls/guard-address.ts'
 import type { HoldParts } from './calls/hold-bytes.ts'
 import type { LogParts } from './calls/log-call.ts'
 import type { RunParts } from './calls/run-call.ts'
+import type { CorsParts } from './cors/allow-origins.ts'
 import type { IdempotencyParts } from './idempotency/idempotent.ts'
 import type { ApiKeys } from './keys/api-keys.ts'
 import type { Meter } from './limits/meter.ts'
@@ -20,9 +22,11 @@ export type Platform = RunParts &
   IdempotencyParts &
   KeyRouteParts &
   UsageParts &
+  MetricsParts &
   GuardParts &
   HoldParts &
   CutRevokedParts &
+  CorsParts &
   LogParts & {
     readonly keys: ApiKeys
     readonly meter: Meter

@@ -181,6 +181,7 @@ class StepEngine implements LocalEngine {
       },
       visionRuns: this.#vision.runs,
       steps: this.#steps.steps,
+      phases: this.#turns.phases,
     }
   }
 

@@ -101,6 +101,19 @@ interface MemorySnapshot {
   readonly imageBytes: number
 }
 
+interface PhaseTime {
+  /** Calls of the model. */
+  readonly count: number
+  /** Milliseconds they took together. */
+  readonly ms: number
+}
+
+/**
+ * The engine's work, by what it was: steps of streams (`decode`), of prompts (`prefill`) and of both (`mixed`), and looks at
+ * pieces of pictures (`vision`).
+ */
+export type PhaseTimes = Readonly<Record<'decode' | 'prefill' | 'mixed' | 'vision', PhaseTime>>
+
 /** Counters for health, tests and operators. */
 export interface EngineSnapshot {
   readonly slots: number
@@ -123,6 +136,7 @@ export interface EngineSnapshot {
   /** Runs of the vision tower. */
   readonly visionRuns: number
   readonly steps: number
+  readonly phases: PhaseTimes
 }
 
 /** One job's way through the engine, as events for a single reader. It begins when the first event is requested. */

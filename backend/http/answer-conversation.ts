@@ -60,7 +60,7 @@ export async function continueConversation(
   const places = imagesOf(turns)
   const grant = grantOf(c.req)
   checkImages(places.length, grant, places[0]?.param ?? 'images')
-  exchange.facts.images = places.length
+  Object.assign(exchange.facts, { images: places.length, choices: asked.choices })
   const images = await gatherImages(places, source, lifted, exchange.signal)
   const request = {
     ...rules,

@@ -3,6 +3,7 @@ import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { noSuchPath, probeRoutes, routes } from '../../shared/api/routes.ts'
+import { metricsAnswer } from '../../shared/node/metrics/metrics-server.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
 import { enforceDeadline } from './deadline.ts'
@@ -10,7 +11,9 @@ import { mountConversationRoutes } from './conversation-routes.ts'
 import type { BackendEnv, RunningExchanges } from './exchange.ts'
 import type { AnswerParts } from './answer-conversation.ts'
 import { mountGenerateRoutes } from './generate-routes.ts'
-import { mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
+import type { BackendMetrics } from '../metrics/backend-metrics.ts'
+import { countExchange } from './count-exchange.ts'
+import { metricsPath, mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
 import { logExchange } from './log-exchange.ts'
 import { mountMcpRoute } from './mcp/mcp-route.ts'
 import { mountModelRoutes, type ServedModel } from './models.ts'
@@ -28,6 +31,7 @@ export interface BackendParts {
   /** Called for every accepted client with its certificate and name. */
   readonly onClientCertificate: ClientListener
   readonly health: HealthParts
+  readonly metrics: BackendMetrics
   readonly generate: AnswerParts
   readonly model: () => ServedModel
 }
@@ -38,18 +42,20 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
 
   app.use(trackExchange(parts.running))
   app.use(logExchange(parts.log, parts.now))
+  app.use(countExchange(parts.metrics, parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
   for (const path of ['/generate/*', '/v1/*', routes.mcp.path])
     app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
   mountHealthRoutes(app, parts.health)
+  app.get(metricsPath, () => metricsAnswer(parts.metrics.registry))
   mountGenerateRoutes(app, parts.generate)
   mountConversationRoutes(app, parts.generate, parts.model)
   mountMcpRoute(app, parts.generate, parts.running)
   mountModelRoutes(app, parts.model)
 
-  app.all(statusPath, methodNotAllowed('GET, HEAD'))
+  for (const path of [statusPath, metricsPath]) app.all(path, methodNotAllowed('GET, HEAD'))
   for (const { method, path } of Object.values({ ...routes, ...probeRoutes })) {
     app.all(path, methodNotAllowed(method === 'GET' ? 'GET, HEAD' : method))
   }

@@ -17,6 +17,8 @@ interface ExchangeFacts {
   keyId?: string
   bytesIn: number
   images?: number
+  /** Answers to give; 1 unless it says. */
+  choices?: number
   stream?: boolean
   finishReason?: FinishReason
   usage?: Usage

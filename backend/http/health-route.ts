@@ -25,12 +25,13 @@ export interface HealthParts {
 /** Path of the operators' view, which is not part of the public API. */
 export const statusPath = '/status'
 
+/** Path of the metrics, for whoever has a certificate. */
+export const metricsPath = '/metrics'
+
 export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
   const { readiness, snapshot, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
-  app.get(probeRoutes.readyz.path, () =>
-    readinessAnswer(checksOf(parts), { startup: startUpOf(parts) }),
-  )
+  app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
   app.get(routes.health.path, () => {
     const state = readiness()
     if (state === 'ready') return jsonAnswer({ status: 'healthy' })
@@ -40,6 +41,11 @@ export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): vo
   app.get(statusPath, () =>
     jsonAnswer({ inference: readiness(), engine: snapshot(), certificates: certificates() }),
   )
+}
+
+/** Whether requests may be sent here: each check by its name, and how far the start is. */
+export function readyzAnswer(parts: HealthParts): Response {
+  return readinessAnswer(checksOf(parts), { startup: startUpOf(parts) })
 }
 
 /** What has to hold before requests may be sent here. */

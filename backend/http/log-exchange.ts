@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server'
 import type { MiddlewareHandler } from 'hono'
 import { errorKinds } from '../../shared/api/errors.ts'
 import { probeRoutes, routes } from '../../shared/api/routes.ts'
@@ -5,11 +6,12 @@ import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 import type { Log } from '../../shared/node/log.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
-import { statusPath } from './health-route.ts'
+import { metricsPath, statusPath } from './health-route.ts'
 
 /** Paths that are logged as they are; any other path could contain anything. */
 const knownPaths: ReadonlySet<string> = new Set([
   statusPath,
+  metricsPath,
   ...Object.values({ ...routes, ...probeRoutes }).map((route) => route.path),
 ])
 
@@ -19,7 +21,8 @@ const probePaths: ReadonlySet<string | null> = new Set([
   ...Object.values(probeRoutes).map((route) => route.path),
 ])
 
-function knownPathOf(path: string): string | null {
+/** @returns null for a path that is not in the table */
+export function knownPathOf(path: string): string | null {
   if (knownPaths.has(path)) return path
   return path.startsWith(`${routes.models.path}/`) ? routes.model.path : null
 }
@@ -38,8 +41,7 @@ export function logExchange(log: Log, now: () => number): MiddlewareHandler<Back
     if (keyId !== undefined && keyIdPattern.test(keyId)) exchange.facts.keyId = keyId
 
     exchange.onEnd(() => {
-      const { outgoing } = c.env
-      const status = outgoing.headersSent ? outgoing.statusCode : errorKinds.cancelled.status
+      const status = statusOf(c.env.outgoing)
       const line: RequestLine = {
         level: levelOf(exchange),
         message: 'request',
@@ -56,6 +58,11 @@ export function logExchange(log: Log, now: () => number): MiddlewareHandler<Back
     })
     await next()
   }
+}
+
+/** The status that was sent; that of a client that left, where none was. */
+export function statusOf({ headersSent, statusCode }: HttpBindings['outgoing']): number {
+  return headersSent ? statusCode : errorKinds.cancelled.status
 }
 
 function levelOf({ facts }: Exchange): 'info' | 'error' {

@@ -1,4 +1,5 @@
 import type { EngineSnapshot } from '../engine/job.ts'
+import { noPhaseTimes } from '../engine/turns/phase-times.ts'
 import type { InferenceInit } from './protocol.ts'
 
 /** The counters of an engine that is not running. */
@@ -8,6 +9,6 @@ export function idleSnapshot({ model, engine }: InferenceInit): EngineSnapshot {
   const limits = { queueLimit, queueWorkLimit }
   const running = { slotsInUse: 0, paused: 0, cachedTokens: 0, steps: 0, workPerSecond: 0 }
   const tokens = { limitTokens: 0, bytesPerToken: 0, slotTokens: 0, prefixTokens: 0 }
-  const caches = { memory: { ...tokens, imageBytes: 0 }, visionRuns: 0 }
+  const caches = { memory: { ...tokens, imageBytes: 0 }, visionRuns: 0, phases: noPhaseTimes }
   return { slots: model.slots, ...queue, ...limits, ...running, ...caches }
 }

@@ -44,6 +44,10 @@ export class InferenceProcess {
     this.send({ type: 'init', init })
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   /** Sends nothing to a process that is gone; its end is handled when it is noticed. */
   send(message: ToChild): void {
     this.#child.send(message, () => {})

@@ -2,6 +2,7 @@
  * The messages between the HTTP process and the inference process. Both come from the same build, so there are no
  * versions. Messages are structured clones: typed arrays are transferred as bytes.
  */
+import type { FormChoice } from '../model/convert/weight-forms.ts'
 import type { ErrorCode } from '../../shared/api/errors.ts'
 import type { ProgressAmount } from '../../shared/progress/progress.ts'
 import type { EngineEvent, EngineSnapshot, GenerateJob } from '../engine/job.ts'
@@ -31,10 +32,9 @@ interface CacheSettings {
 
 /** What the inference process needs to know before it can load. */
 export interface InferenceInit {
-  readonly model: {
+  readonly model: FormChoice & {
     readonly checkpointDir: string
     readonly modelsDir: string
-    readonly weights: 'q8' | 'f32'
     /** The most sequences in one step. */
     readonly slots: number
     readonly threads: number

@@ -40,6 +40,8 @@ export interface Inference extends Engine {
   state(): InferenceState
   /** How far the current process is, or was when it became ready. */
   startUp(): StartUp
+  /** Of the process, while there is one. */
+  pid(): number | undefined
   /** Settles when the model is loaded for the first time. Rejects with a message for the operator when it cannot be. */
   ready(): Promise<void>
   /** Ends all jobs with `shutting_down`, then the process: by request, and after a while by SIGKILL. */
@@ -99,6 +101,10 @@ class Supervisor implements Inference {
 
   state(): InferenceState {
     return this.#state
+  }
+
+  pid(): number | undefined {
+    return this.#process?.pid
   }
 
   startUp(): StartUp {

@@ -11,6 +11,8 @@ import { parseHubName } from '../hub/hub-name.ts'
 import { checkModelFolder } from '../model/config/check-model-folder.ts'
 import { prepareModelFolder } from '../model/convert/model-folder.ts'
 import { openModelSource } from '../model/convert/model-source.ts'
+import { formName } from '../model/convert/weight-forms.ts'
+import { addFormOptions, chosenForm, settingsOf } from './form-options.ts'
 import { listModels } from './list.ts'
 import { removeModel } from './remove.ts'
 import { parseModelSettings, type ModelSettings } from './settings.ts'
@@ -31,6 +33,8 @@ const report: Report = (line, passing = false) => {
   else process.stdout.write(`\r\x1B[K${line}${passing ? '' : '\n'}`)
 }
 const pace = isTerminal ? { reportIntervalMs: terminalIntervalMs } : {}
+
+type CheckArguments = Parameters<typeof chosenForm>[1] & { readonly against?: string }
 
 function settings(): ModelSettings {
   return parseModelSettings(withDotEnv(process.env, '.env'))
@@ -54,7 +58,9 @@ const program = new Command('describe model')
 
 program
   .command('pull')
-  .description('download a model from Hugging Face, or bring it up to date; goes on where it was interrupted')
+  .description(
+    'download a model from Hugging Face, or bring it up to date; goes on where it was interrupted',
+  )
   .argument('<model>', 'owner/name, or owner/name@revision')
   .action(async (model: string) => {
     const name = parseHubName(model)
@@ -83,24 +89,53 @@ program
     if (problems.length > 0) process.exitCode = 1
   })
 
-program
-  .command('convert')
-  .description('make the form that is served, as the first start would (WEIGHTS, STATE_DIR)')
+addFormOptions(program.command('convert'))
+  .description('make the form that is served, as the first start would')
   .argument('[model]', 'a folder, or a name that was downloaded; MODEL_PATH unless given')
-  .action(async (model: string | undefined) => {
+  .action(async (model: string | undefined, given: Parameters<typeof chosenForm>[1]) => {
     const options = settings()
+    const choice = chosenForm(options.choice, given)
     const source = await openModelSource(await checkpointOf(model, options))
     try {
       const { embeddingFile } = await prepareModelFolder(source, {
-        ...options,
+        ...choice,
+        modelsDir: options.modelsDir,
         slots: 1,
         onProgress: report,
         signal,
       })
       report(`ready: ${embeddingFile.replace(/[\\/][^\\/]+$/, '')}`)
+      if (formName(choice) !== formName(options.choice)) {
+        report(`Set ${settingsOf(choice)} to serve this form.`)
+      }
     } finally {
       await source.checkpoint.close()
     }
+  })
+
+addFormOptions(program.command('check'))
+  .description(
+    'measure how near the 8-bit form is to float32, or to answers of another implementation',
+  )
+  .argument('[model]', 'a folder, or a name that was downloaded; MODEL_PATH unless given')
+  .option('--against <file>', 'answers of another implementation, as in test/golden/model.json')
+  .action(async (model: string | undefined, given: CheckArguments) => {
+    const { modelsDir, ...options } = settings()
+    const choice = chosenForm({ ...options.choice, weights: 'q8' }, given)
+    const checkpointDir = await checkpointOf(model, { modelsDir, ...options })
+    // Only this command runs models: the others need not load ONNX Runtime.
+    const { checkModel } = await import('./check/check-model.ts')
+    const against = given.against === undefined ? {} : { against: given.against }
+    const problems = await checkModel({
+      checkpointDir,
+      modelsDir,
+      choice,
+      ...against,
+      report,
+      signal,
+    })
+    for (const problem of problems) process.stderr.write(`${problem}\n`)
+    if (problems.length > 0) process.exitCode = 1
   })
 
 program

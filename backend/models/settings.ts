@@ -2,13 +2,14 @@ import path from 'node:path'
 import * as z from 'zod'
 import type { Environment } from '../../shared/node/dot-env.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
+import { formChoiceOf, weightSettingsSchema } from '../model/convert/weight-settings.ts'
 import { hubSettingsOf, hubSettingsSchema } from '../hub/hub-settings.ts'
 
 /** The backend's settings that select the model, its form and its folders; the others do not matter here. */
 const schema = z.object({
   STATE_DIR: z.string().default('.local'),
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),
-  WEIGHTS: z.enum(['q8', 'f32']).default('q8'),
+  ...weightSettingsSchema.shape,
   ...hubSettingsSchema.shape,
 })
 
@@ -19,7 +20,7 @@ export function parseModelSettings(environment: Environment) {
   const settings = parseEnvironment(schema, environment)
   return {
     modelPath: settings.MODEL_PATH,
-    weights: settings.WEIGHTS,
+    choice: formChoiceOf(settings),
     checkpointsDir: path.join(settings.STATE_DIR, 'checkpoints'),
     modelsDir: path.join(settings.STATE_DIR, 'models'),
     hub: hubSettingsOf(settings),

@@ -2,7 +2,8 @@ import path from 'node:path'
 import type { Report } from '../../shared/progress/progress.ts'
 import { hashFile } from '../hub/file-hash.ts'
 import { readHubRecord } from '../hub/download-model.ts'
-import { findConverted, type WeightFormName } from '../model/convert/model-folder.ts'
+import { findConverted } from '../model/convert/model-folder.ts'
+import type { FormChoice } from '../model/convert/weight-forms.ts'
 import { checkInventory, expectedTensors } from '../model/convert/inventory.ts'
 import { openModelSource } from '../model/convert/model-source.ts'
 import { equalizedCheckpoint } from '../model/equalize/equalized-checkpoint.ts'
@@ -13,7 +14,7 @@ import { checkpointFacts } from './facts.ts'
 interface VerifyOptions {
   readonly checkpointDir: string
   readonly modelsDir: string
-  readonly weights: WeightFormName
+  readonly choice: FormChoice
   readonly report: Report
   readonly signal: AbortSignal
 }
@@ -32,7 +33,11 @@ export async function verifyModel(options: VerifyOptions): Promise<string[]> {
     checkInventory(source.checkpoint.shapes, expectedTensors(source.config))
     report(`${checkpointDir}: all tensors are there, with the shapes of config.json`)
     for (const fact of await checkpointFacts(checkpointDir, source)) report(`  ${fact}`)
-    const converted = await findConverted(source, { ...options, slots: 1 })
+    const converted = await findConverted(source, {
+      ...options.choice,
+      modelsDir: options.modelsDir,
+      slots: 1,
+    })
     const { folder, manifest } = converted
     if (manifest === undefined) {
       report(`${folder}: not converted yet, or from other files; the next start converts it`)
@@ -58,7 +63,9 @@ async function verifyDownload({ checkpointDir, report, signal }: VerifyOptions):
   if (record === undefined) return []
   const problems: string[] = []
   for (const file of record.files) {
-    const hash = await hashFile(path.join(checkpointDir, file.path), file, signal).catch(() => 'none')
+    const hash = await hashFile(path.join(checkpointDir, file.path), file, signal).catch(
+      () => 'none',
+    )
     if (hash === file.hash.value) continue
     problems.push(`${path.join(checkpointDir, file.path)} is not what the hub has: pull it again`)
   }

@@ -25,6 +25,11 @@ const spareImages = 1
 /** Expected milliseconds per character of a text. */
 const estimatedMsPerCharacter = 1e-4
 
+export interface TaskPool extends ProcessorTasks {
+  /** Process ids of those that decode images. */
+  readonly imagePids: readonly number[]
+}
+
 interface TaskPoolOptions {
   /** Path of text-worker.ts. */
   readonly textWorker: string
@@ -44,7 +49,7 @@ interface TaskPoolOptions {
  * at any point. The two do not wait for each other; one of each is always ready, and idle ones end. Tenants share the
  * time fairly.
  */
-export function createTaskPool(options: TaskPoolOptions): ProcessorTasks {
+export function createTaskPool(options: TaskPoolOptions): TaskPool {
   const { threads, modelFolder, tenantWeights: weights } = options
   const now = () => performance.now()
   const textThreads = Math.min(maxTextThreads, threads)
@@ -83,6 +88,9 @@ export function createTaskPool(options: TaskPoolOptions): ProcessorTasks {
           signal,
         ),
       ),
+    get imagePids() {
+      return images.pids
+    },
     async close() {
       closed = true
       images.close()

@@ -4,20 +4,24 @@ import type { LogLine } from '../../shared/log/log-line.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 import type { Call, CallOutcome } from './call.ts'
 import type { EdgeMiddleware, KeepAlive } from './context.ts'
+import { type CallMeasure, measuredCall } from './measure-call.ts'
 
 export interface LogParts {
   readonly log: (line: LogLine) => void
   /** Milliseconds, by the clock that `arrivedAt` was read from. */
   readonly now: () => number
   readonly keepAlive: KeepAlive
+  /** Undefined where there are no counts. */
+  readonly measure: CallMeasure | undefined
 }
 
 /**
  * Writes one line per request once its answer has ended. Never keys, prompts, URLs or path contents: an unknown path
  * is not logged.
  */
-export function logCalls({ log, now, keepAlive }: LogParts): EdgeMiddleware {
+export function logCalls({ log, now, keepAlive, measure }: LogParts): EdgeMiddleware {
   return async (c, next) => {
+    measure?.began()
     await next()
     const { call } = c.var
     const answer = {
@@ -25,10 +29,18 @@ export function logCalls({ log, now, keepAlive }: LogParts): EdgeMiddleware {
       requestBytes: byteCount(c.req.header('content-length')),
       bytes: byteCount(c.res.headers.get('content-length')),
     }
-    if (call.outcome === undefined) return log(lineOf(call, answer, now()))
-    const ended = call.outcome.then((outcome) =>
-      log({ ...lineOf(call, answer, now()), ...fieldsOf(outcome) }),
-    )
+    const end = (outcome?: CallOutcome) => {
+      const endedAt = now()
+      log({ ...lineOf(call, answer, endedAt), ...(outcome && fieldsOf(outcome)) })
+      try {
+        measure?.ended(measuredCall(call, answer.status, endedAt, outcome))
+      } catch (cause) {
+        const line = { request_id: call.requestId, detail: String(cause) }
+        log({ level: 'error', message: 'request not counted', ...line })
+      }
+    }
+    if (call.outcome === undefined) return end()
+    const ended = call.outcome.then(end)
     keepAlive(c, ended)
   }
 }

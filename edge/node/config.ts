@@ -11,6 +11,7 @@ import { drainTimeoutSetting } from '../../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { proxiesSetting } from './client-address.ts'
+import { originsSetting } from '../cors/origins-setting.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 /** Requests one client address may send in ten seconds: far more than any regular client sends. */
@@ -25,6 +26,8 @@ const leastMemoryMb = (2 * largestHeldBytes) / 2 ** 20
 const edgeSettings = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: portSetting.default(8787),
+  METRICS_PORT: portSetting.optional(),
+  METRICS_HOST: z.string().default('127.0.0.1'),
   API_KEY: apiKeySetting,
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_URL: backendUrlSetting.optional(),
@@ -38,6 +41,7 @@ const edgeSettings = z.object({
   TRUSTED_PROXIES: proxiesSetting,
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
+  CORS_ORIGINS: originsSetting,
   DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   DEADLINE_MS: deadlineSetting,
   STATE_DIR: z.string().default('.local'),
@@ -53,6 +57,7 @@ export const edgeSettingNames: readonly string[] = Object.keys(edgeSettings.shap
 const edgeConfig = edgeSettings.transform((settings) => ({
   host: settings.HOST,
   port: settings.PORT,
+  metrics: { port: settings.METRICS_PORT, host: settings.METRICS_HOST },
   apiKey: settings.API_KEY,
   backendUrls: settings.BACKENDS ?? [
     settings.BACKEND_URL ?? `https://localhost:${settings.BACKEND_PORT}`,
@@ -68,6 +73,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   addressLimit: settings.ADDRESS_LIMIT,
   trustedProxies: settings.TRUSTED_PROXIES,
   imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
+  corsOrigins: settings.CORS_ORIGINS,
   stateDir: settings.STATE_DIR,
   deadlineMs: settings.DEADLINE_MS,
   drainMs: settings.DRAIN_TIMEOUT_MS,

@@ -1,6 +1,7 @@
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
+import { metricsAnswer } from '../../shared/node/metrics/metrics-server.ts'
 import { BackendPool } from '../backends/pool.ts'
 import { copiedStream } from '../body/web-pieces.ts'
 import { createApiKeys } from '../keys/api-keys.ts'
@@ -15,6 +16,7 @@ import { clientAddress } from './client-address.ts'
 import { guardStream } from './guard-stream.ts'
 import { hashKeyNow } from './hash-key.ts'
 import type { RunningCalls } from './running-calls.ts'
+import type { EdgeMetrics } from './metrics/edge-metrics.ts'
 import { openStores } from './stores.ts'
 import { sweepAnswers } from './sweep-answers.ts'
 
@@ -25,11 +27,12 @@ export interface NodeParts {
   /** Whether the client certificate, and one of the authorities, is valid now. */
   readonly certificateIsValid: () => boolean
   readonly log: (line: LogLine) => void
+  readonly metrics: EdgeMetrics
 }
 
 /** What the app needs, on Node: stores in SQLite files, a client with a certificate, one process. */
 export function createPlatform(parts: NodeParts): Platform {
-  const { config, client, running, certificateIsValid, log } = parts
+  const { config, client, running, certificateIsValid, log, metrics } = parts
   const now = () => performance.now()
   const wallClock = () => Date.now()
   const { keyStore, keyMeter, answers } = openStores(config.stateDir, wallClock)
@@ -53,6 +56,8 @@ export function createPlatform(parts: NodeParts): Platform {
     keyStore,
     revocationCutsStreams: config.revocation.cutsStreams,
     certificateIsValid,
+    metrics: () => metricsAnswer(metrics.registry),
+    measure: metrics.measure,
     meter: localMeter(keyMeter, wallClock),
     async admitAddress(c) {
       const { address } = c.var.call
@@ -73,6 +78,7 @@ export function createPlatform(parts: NodeParts): Platform {
     answers,
     fetchPublic: createPublicTransport().transport,
     imageHosts: config.imageHosts,
+    corsOrigins: config.corsOrigins,
     log,
     now,
     wallClock,

@@ -1,7 +1,14 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Hono } from 'hono'
+import { adminRoutes, probeRoutes } from '../../shared/api/routes.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { CertificateWatch } from '../../shared/node/certificates/certificate-watch.ts'
+import {
+  listenForMetrics,
+  metricsAnswer,
+  type PlainAnswer,
+} from '../../shared/node/metrics/metrics-server.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../../shared/node/end-process.ts'
@@ -17,6 +24,7 @@ import { edgeSettingNames, type EdgeConfig, parseEdgeConfig } from './config.ts'
 import { connectionLimit } from './connection-limit.ts'
 import { createPlatform, type NodeParts } from './create-platform.ts'
 import { createHttpServer } from './http-server.ts'
+import { createEdgeMetrics, type EdgeMetrics } from './metrics/edge-metrics.ts'
 import { RunningCalls } from './running-calls.ts'
 
 /** Milliseconds allowed for sending the last bytes of answers. */
@@ -36,10 +44,12 @@ async function start(): Promise<void> {
     maxConnections,
   )
   const running = new RunningCalls()
-  const server = openServer(
-    { config, client, running, certificateIsValid, log: writer(logger) },
-    maxConnections,
-  )
+  const metrics = createEdgeMetrics()
+  const log = writer(logger)
+  const parts = { config, client, running, certificateIsValid, log, metrics }
+  const app = createEdgeApp(createPlatform(parts))
+  await serveMetrics(config, app, metrics, logger)
+  const server = openServer(app, parts, maxConnections)
   server.once('error', (error: NodeJS.ErrnoException) => {
     const taken = error.code === 'EADDRINUSE'
     stopWith(taken ? `Port ${config.port} on ${config.host} is already in use` : error.message)
@@ -67,9 +77,31 @@ function writer(logger: Log): (line: LogLine) => void {
   return ({ level, message, ...fields }) => logger[level](fields, message)
 }
 
+/** The plain listener for what watches over this program, if one is asked for. */
+async function serveMetrics(
+  { metrics: { port, host } }: EdgeConfig,
+  app: Hono<EdgeEnv>,
+  { registry }: EdgeMetrics,
+  logger: Log,
+): Promise<void> {
+  if (port === undefined) return
+  const probes = Object.values(probeRoutes).map(
+    ({ path }) => [path, async () => app.request(path, {}, {})] as const,
+  )
+  const answers = new Map<string, PlainAnswer>([
+    [adminRoutes.metrics.path, () => metricsAnswer(registry)],
+    ...probes,
+  ])
+  const listening = await listenForMetrics({ port, host }, answers)
+  logger.info({ host, port: listening.port }, 'listening for metrics and probes')
+}
+
 /** Not listening yet. */
-function openServer(parts: NodeParts, maxConnections: number): Server {
-  const app = createEdgeApp(createPlatform(parts))
+function openServer(
+  app: Hono<EdgeEnv>,
+  parts: Pick<NodeParts, 'running' | 'log'>,
+  maxConnections: number,
+): Server {
   const fetch = (request: Request, env: unknown) => {
     const answer = Promise.resolve(app.fetch(request, env as EdgeEnv['Bindings']))
     parts.running.hold(answer)

@@ -46,12 +46,13 @@ const schemas = {
   Usage: usageView,
 }
 
-export type SchemaName = keyof typeof schemas | 'ImageForm' | 'OpenApi'
+export type SchemaName = keyof typeof schemas | 'ImageForm' | 'OpenApi' | 'Metrics'
 
 export function componentSchemas(): Record<SchemaName, JsonSchema> {
   const named = Object.entries(schemas).map(([name, schema]) => [name, schemaOf(schema)] as const)
   const plain = Object.fromEntries(named) as Record<keyof typeof schemas, JsonSchema>
-  return { ...plain, ImageForm: withImages(plain.TextRequest), OpenApi: { type: 'object' } }
+  const ImageForm = withImages(plain.TextRequest)
+  return { ...plain, ImageForm, OpenApi: { type: 'object' }, Metrics: { type: 'string' } }
 }
 
 /** The fields of a question, and the files, which no schema reads. */

@@ -74,11 +74,16 @@ function bodyOf({ body, bodyIsOptional = false }: RouteDoc): JsonSchema {
   return { required: !bodyIsOptional, content: Object.fromEntries(content) as JsonSchema }
 }
 
-function answersOf({ answers, stream, asks }: RouteDoc): Record<string, JsonSchema> {
+function answersOf({
+  answers,
+  answerType = 'application/json',
+  stream,
+  asks,
+}: RouteDoc): Record<string, JsonSchema> {
   const responses = Object.entries(answers).map(([status, name]) => {
     const isGood = Number(status) < 300
     const content = {
-      'application/json': { schema: refTo(name) },
+      [answerType]: { schema: refTo(name) },
       ...(isGood && stream && { 'text/event-stream': streamOf(stream) }),
     }
     const headers = { ...headersOf([requestIdHeader]), ...(asks && headersOf(limitHeaderNames)) }

@@ -23,6 +23,8 @@ export interface RouteDoc {
   readonly bodyIsOptional?: boolean
   /** Status -> body. Statuses of errors follow from `errors`. */
   readonly answers: Readonly<Record<number, SchemaName>>
+  /** JSON unless it says. */
+  readonly answerType?: 'application/json' | 'text/plain'
   readonly stream?: StreamDoc
   /** Whether the headers `Idempotency-Key` and `x-describe-backend-hint` are looked at, and limits told. */
   readonly asks?: boolean
@@ -203,5 +205,12 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     query: usageQuery,
     answers: { 200: 'Usage' },
     errors: ['invalid_field', 'limits_unavailable'],
+  },
+  metrics: {
+    tag: 'Administration',
+    summary: 'The counts of this edge, as Prometheus reads them; 404 where it runs as a Worker',
+    answers: { 200: 'Metrics' },
+    answerType: 'text/plain',
+    errors: ['not_found'],
   },
 }

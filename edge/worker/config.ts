@@ -11,6 +11,7 @@ import type { CopyNamespace } from '../keys/key-copies.ts'
 import type { KeyNamespace } from './remote-key-store.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import type { MeterNamespace } from './remote-meter.ts'
+import { originsSetting } from '../cors/origins-setting.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
 /** A binding that fetches with the client certificate. */
@@ -55,6 +56,7 @@ const workerSettings = z.object({
   REVOCATION_CUTS_STREAMS: booleanSetting.default(false),
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
+  CORS_ORIGINS: originsSetting,
   DEADLINE_MS: deadlineSetting,
   LOG_LEVEL: z.enum(logLevels).default('info'),
 })

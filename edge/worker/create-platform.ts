@@ -51,6 +51,9 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     meter: remoteMeter(config.KEY_METER),
     // It lives in the binding, which does not show it.
     certificateIsValid: undefined,
+    // Isolates come and go, and none knows the counts of all.
+    metrics: undefined,
+    measure: undefined,
     async admitAddress(c) {
       const { address } = c.var.call
       if (address === undefined) return true
@@ -72,6 +75,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     answers: remoteAnswers(config.KEPT_ANSWERS),
     fetchPublic: (url, init) => fetch(url, init),
     imageHosts: { allowed: config.IMAGE_HOSTS_ALLOWED, denied: config.IMAGE_HOSTS_DENIED },
+    corsOrigins: config.CORS_ORIGINS,
     log,
     now,
     wallClock,

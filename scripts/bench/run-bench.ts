@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { openModel } from '../../backend/model/load-model.ts'
-import { quantizedBlockSize } from '../../backend/model/convert/model-folder.ts'
+import { defaultBlockSize } from '../../backend/model/convert/weight-forms.ts'
 import {
   benchCallers,
   benchEngineOverhead,
@@ -11,6 +11,7 @@ import {
   benchMixedLoad,
   benchVisionBeside,
 } from './engine.ts'
+import { benchConstrained } from './constrained.ts'
 import { benchImage, benchSampler } from './host.ts'
 import { openMachine, type MachineLimits } from './machine.ts'
 import type { BenchRow } from './measure.ts'
@@ -84,7 +85,7 @@ async function measureAll(): Promise<void> {
   })
   tell(loadRow((performance.now() - start) / 1000))
   const { text_config: config, vision_config: vision } = source.config
-  const bench: TextBench = { model, config, blockSize: quantizedBlockSize, machine, limits }
+  const bench: TextBench = { model, config, blockSize: defaultBlockSize, machine, limits }
   const runs = (part: string) => options.only.includes(part)
   let stepMs = Number.NaN
   if (runs('decode')) {
@@ -113,6 +114,7 @@ async function measureAll(): Promise<void> {
     const rules = 'temperature 0.7, top_p 0.9, logprobs with 20 alternatives'
     tell(await benchSampler(rules, {}, 20))
     tell(await benchSampler('flat: temperature 2, top_p 0.99', { temperature: 2, topP: 0.99 }))
+    for (const row of benchConstrained()) tell(row)
     for (const [width, height] of [
       [640, 480],
       [1920, 1080],

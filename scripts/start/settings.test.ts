@@ -30,6 +30,8 @@ describe('parseStartSettings()', () => {
     const same = { PORT: '9000', BACKEND_PORT: '9000' }
     expect(() => parseStartSettings(same)).toThrow('PORT, BACKEND_PORT: are both 9000')
     expect(() => parseStartSettings({ PORT: '0', BACKEND_PORT: '0' })).not.toThrow()
+    const clash = { METRICS_PORT: '9464', BACKEND_METRICS_PORT: '9464' }
+    expect(() => parseStartSettings(clash)).toThrow('BACKEND_METRICS_PORT: are both 9464')
     const strangers = { ALLOWED_CLIENTS: 'vpc-client' }
     expect(() => parseStartSettings(strangers)).toThrow('ALLOWED_CLIENTS: must hold edge')
   })

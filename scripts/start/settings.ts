@@ -91,7 +91,7 @@ export function parseStartSettings(environment: Environment) {
   }
 }
 
-type Listener = Readonly<{ host: string; port: number }>
+type Listener = Readonly<{ host: string; port: number; metrics: { port: number | undefined } }>
 
 /** Values that are valid individually but contradict each other. */
 function clashOf(
@@ -101,8 +101,15 @@ function clashOf(
   if (!backend.allowedClients.includes(edgeName)) {
     return `ALLOWED_CLIENTS: must hold ${edgeName}, the name of the edge that npm start runs`
   }
-  if (edge.port !== 0 && edge.port === backend.port) {
-    return `PORT, BACKEND_PORT: are both ${edge.port}, and must differ`
+  const ports = [
+    ['PORT', edge.port],
+    ['BACKEND_PORT', backend.port],
+    ['METRICS_PORT', edge.metrics.port ?? 0],
+    ['BACKEND_METRICS_PORT', backend.metrics.port ?? 0],
+  ] as const
+  for (const [index, [name, port]] of ports.entries()) {
+    const other = ports.slice(index + 1).find(([, its]) => its === port && port !== 0)
+    if (other !== undefined) return `${name}, ${other[0]}: are both ${port}, and must differ`
   }
   return undefined
 }

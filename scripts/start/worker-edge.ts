@@ -64,6 +64,7 @@ const miniflare = new Miniflare({
         DEADLINE_MS: String(config.deadlineMs),
         IMAGE_HOSTS_ALLOWED: config.imageHosts.allowed.join(','),
         IMAGE_HOSTS_DENIED: config.imageHosts.denied.join(','),
+        CORS_ORIGINS: config.corsOrigins.join(','),
         REVOCATION_MAX_STALE_MS: String(config.revocation.maxStaleMs),
         REVOCATION_GRACE_MS: String(config.revocation.graceMs),
         REVOCATION_CUTS_STREAMS: String(config.revocation.cutsStreams),

@@ -43,6 +43,7 @@ export const adminRoutes = {
   revokeKey: { method: 'POST', path: '/admin/keys/:id/revoke', scope: 'admin' },
   rotateKey: { method: 'POST', path: '/admin/keys/:id/rotate', scope: 'admin' },
   usage: { method: 'GET', path: '/admin/usage', scope: 'admin' },
+  metrics: { method: 'GET', path: '/metrics', scope: 'admin' },
 } as const satisfies Record<string, Route>
 
 /** What the edge says about itself. */

@@ -36,6 +36,29 @@ describe('the Node edge', () => {
     expect(output).not.toMatch(/ at |node_modules|received undefined/)
   })
 
+  it('tells metrics and probes on a plain listener, if it has a port for that', async () => {
+    const certificates = await createCertificates(
+      { server: ['localhost'], client: 'edge' },
+      Date.now(),
+    )
+    const settings = { apiKey: 'a-key-that-nobody-guesses', backendUrl: 'https://localhost:1' }
+    const edge = await startNodeEdge({ ...settings, certificates }, { METRICS_PORT: '0' })
+    onTestFinished(() => edge.stop())
+    const [, port] = /"port":(\d+),"msg":"listening for metrics/.exec(edge.output()) ?? []
+    const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
+    expect((await ask('/livez')).status).toBe(200)
+    const ready = await ask('/readyz')
+    expect([ready.status, await ready.json()]).toMatchObject([
+      503,
+      { checks: { backend: false, keys: true, limits: true, certificate: true } },
+    ])
+    expect((await ask('/health')).status).toBe(404)
+    await fetch(`${edge.url}/generate/text`, { method: 'POST' })
+    expect(await (await ask('/metrics')).text()).toContain(
+      'describe_edge_requests_total{route="/generate/text",status="401",code="missing_api_key"} 1',
+    )
+  })
+
   it('says in one line that its port is taken, and ends with 1', async () => {
     const certificates = await createCertificates(
       { server: ['localhost'], client: 'edge' },

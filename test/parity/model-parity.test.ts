@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openModel } from '../../backend/model/load-model.ts'
-import {
-  prepareModelFolder,
-  type WeightFormName,
-} from '../../backend/model/convert/model-folder.ts'
+import { prepareModelFolder } from '../../backend/model/convert/model-folder.ts'
+import type { WeightFormName } from '../../backend/model/convert/weight-forms.ts'
 import { openModelSource } from '../../backend/model/convert/model-source.ts'
 import { visionNames } from '../../backend/model/moonvit/vision-names.ts'
 import { createPatchNormalizer } from '../../backend/model/moonvit/normalize-patches.ts'

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEngine } from '../../backend/engine/engine.ts'
 import type { Engine } from '../../backend/engine/job.ts'
+import { Vocabulary } from '../../backend/grammar/masks/vocabulary.ts'
+import { readTokenizerFile } from '../../backend/model/config/tokenizer-file.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import { createProcessor } from '../../backend/processor/create-processor.ts'
 import { createLocalTasks } from '../../backend/processor/processor-tasks.ts'
@@ -34,7 +36,9 @@ export async function startNanoBackend(
     threads: 2,
   })
   const processor = await createProcessor({ modelFolder: nano, tasks: createLocalTasks(nano) })
-  const engine = createEngine({ model, queueLimit: 64 })
+  const { tokenBytes, vocabSize } = await readTokenizerFile(nano)
+  const vocabulary = new Vocabulary(tokenBytes, vocabSize)
+  const engine = createEngine({ model, vocabulary, queueLimit: 64 })
   const either: Engine = {
     generate: (job, signal) => (nanoBackend.script ?? engine).generate(job, signal),
     snapshot: () => engine.snapshot(),

@@ -10,6 +10,8 @@ import type {
   GenerateJob,
   Generation,
 } from '../../backend/engine/job.ts'
+import { createBackendMetrics } from '../../backend/metrics/backend-metrics.ts'
+import { noPhaseTimes } from '../../backend/engine/turns/phase-times.ts'
 import { createBackendApp } from '../../backend/http/app.ts'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import { RunningExchanges } from '../../backend/http/exchange.ts'
@@ -146,6 +148,7 @@ export class FakeEngine implements Engine {
       },
       visionRuns: 0,
       steps: 0,
+      phases: noPhaseTimes,
     }
   }
 }
@@ -235,6 +238,13 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
+    metrics: createBackendMetrics({
+      snapshot: () => engine.snapshot(),
+      isReady: () => backend.readiness === 'ready',
+      starts: () => 1,
+      enginePid: () => undefined,
+      decodePids: () => [],
+    }),
     onClientCertificate: () => undefined,
     model: () => ({
       id: 'kimi-vl-nano',

@@ -1,6 +1,8 @@
 import type { Sequence } from '../jobs/sequence.ts'
 import { workPerSampledToken } from '../queue/work.ts'
 import { observe, unknownPace, type Readers } from './pace.ts'
+import type { PhaseTimes } from '../job.ts'
+import { noPhaseTimes, withLook, withStep } from './phase-times.ts'
 import { allowedBeside, workIn, type Allowance } from './pacer.ts'
 import { promptsOfSmallTenants, streamsOfSmallTenants } from './scheduler.ts'
 import type { StepLimits } from './step-plan.ts'
@@ -32,9 +34,15 @@ interface TurnRunnerOptions {
 export class TurnRunner {
   readonly #options: TurnRunnerOptions
   #pace = unknownPace
+  #phases = noPhaseTimes
 
   constructor(options: TurnRunnerOptions) {
     this.#options = options
+  }
+
+  /** How long all steps and looks so far took. */
+  get phases(): PhaseTimes {
+    return this.#phases
   }
 
   /**
@@ -58,6 +66,7 @@ export class TurnRunner {
     const visionMs = now() - startedMs
     const measured = { decodeRows, promptTokens, visionWork, readers, stepMs, visionMs }
     this.#pace = observe(this.#pace, measured)
+    this.#phases = withLook(withStep(this.#phases, step), visionWork, visionMs)
     return promptTokens + workPerSampledToken * decodeRows
   }
 

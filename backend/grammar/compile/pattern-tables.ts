@@ -32,6 +32,9 @@ export function patternTables(dfa: CharacterDfa, lengths: Lengths): PatternTable
   const costs = decoder.least.subarray(0, classes)
   const least = leastOf(counted, costs)
   if (least[0] === unreachable) return undefined
+  if (counted.accepting.length * (decoder.table.length / 256) > maxStates) {
+    throw new RangeError('a pattern that is too large together with its characters')
+  }
   return { kind: 'pattern', ...withoutDeadEnds(counted, costs, least), least, decoder }
 }
 
@@ -72,6 +75,9 @@ function stateOf(states: Map<number, number>, name: number): number {
 }
 
 const unreachable = 2 ** 30
+
+/** States of the DFA times states of the decoder: rounded up to powers of two, they still fit into int32. */
+const maxStates = 2 ** 28
 
 /** Bytes to the end of the string by state, computed backwards from the accepting states. */
 function leastOf({ classes, table, accepting }: ClassDfa, costs: Uint8Array): Int32Array {

@@ -3,41 +3,62 @@ import type { StringPiece } from './piece.ts'
 
 const quote = 0x22
 
-/** A string accepted by a DFA. A state combines one of the DFA with one of the decoder. */
+/**
+ * A string accepted by a DFA. A state is a node of the DFA, with a state of the decoder in the lower bits. Building a mask
+ * steps through hundreds of thousands of bytes, hence the shifts and the bit sets.
+ */
 export class PatternString implements StringPiece {
   readonly start: number
   readonly closed: number
   readonly #tables: PatternTables
-  readonly #decoderStates: number
+  readonly #classes: number
+  readonly #nodes: Int32Array
+  readonly #decoder: Int16Array
+  /** Bits of the decoder's state. */
+  readonly #bits: number
+  /** [nodes, words] the classes that lead on, and [decoder states, words] those a character may still become. */
+  readonly #live: Int32Array
+  readonly #open: Int32Array
+  readonly #words: number
 
   constructor(tables: PatternTables) {
+    const { classes, table, accepting, decoder } = tables
     this.#tables = tables
-    this.#decoderStates = tables.decoder.table.length / 256
-    this.closed = tables.accepting.length * this.#decoderStates
+    this.#classes = classes
+    this.#nodes = table
+    this.#decoder = decoder.table
+    this.#words = Math.ceil(classes / 32)
+    this.#live = bitsOf(classes, table.length / classes, (cell) => table[cell]! >= 0)
+    this.#open = bitsOf(
+      classes,
+      decoder.least.length / classes,
+      (cell) => decoder.least[cell]! < 255,
+    )
+    this.#bits = 32 - Math.clz32(decoder.table.length / 256)
+    this.closed = accepting.length << this.#bits
     this.start = this.closed + 1
   }
 
   step(state: number, byte: number): number {
     if (state >= this.closed) return state === this.start && byte === quote ? 0 : -1
-    const { classes, table, accepting, decoder } = this.#tables
-    const node = Math.floor(state / this.#decoderStates)
-    const within = state - node * this.#decoderStates
-    if (within === 0 && byte === quote) return accepting[node] === 1 ? this.closed : -1
-    const read = decoder.table[within * 256 + byte]!
-    if (read === -1) return -1
-    if (read < 0) {
-      const target = table[node * classes - 2 - read]!
-      return target < 0 ? -1 : target * this.#decoderStates
+    const bits = this.#bits
+    const node = state >> bits
+    const within = state & ((1 << bits) - 1)
+    const read = this.#decoder[(within << 8) | byte]!
+    if (read < -1) {
+      const target = this.#nodes[node * this.#classes - 2 - read]!
+      return target < 0 ? -1 : target << bits
     }
-    return this.#mayBecome(node, read) ? node * this.#decoderStates + read : -1
+    if (read >= 0) return this.#mayBecome(node, read) ? (node << bits) | read : -1
+    const closes = byte === quote && within === 0 && this.#tables.accepting[node] === 1
+    return closes ? this.closed : -1
   }
 
   /** Whether some character that begins like this leads anywhere. */
   #mayBecome(node: number, within: number): boolean {
-    const { classes, table, decoder } = this.#tables
-    for (let index = 0; index < classes; index++) {
-      if (table[node * classes + index]! >= 0 && decoder.least[within * classes + index]! < 255)
-        return true
+    const words = this.#words
+    for (let word = 0; word < words; word++) {
+      if ((this.#live[node * words + word]! & this.#open[within * words + word]!) !== 0) return true
     }
     return false
   }
@@ -58,8 +79,8 @@ export class PatternString implements StringPiece {
     const { classes, table, least, decoder } = this.#tables
     if (state === this.closed) return 0
     if (state === this.start) return 1 + least[0]!
-    const node = Math.floor(state / this.#decoderStates)
-    const within = state - node * this.#decoderStates
+    const node = state >> this.#bits
+    const within = state & ((1 << this.#bits) - 1)
     if (within === 0) return least[node]!
     let fewest = Infinity
     for (let index = 0; index < classes; index++) {
@@ -69,4 +90,15 @@ export class PatternString implements StringPiece {
     }
     return fewest
   }
+}
+
+/** [rows, words]: the columns of each row for which `has` says so. */
+function bitsOf(columns: number, rows: number, has: (cell: number) => boolean): Int32Array {
+  const words = Math.ceil(columns / 32)
+  const bits = new Int32Array(rows * words)
+  for (let cell = 0; cell < rows * columns; cell++) {
+    const column = cell % columns
+    if (has(cell)) bits[Math.floor(cell / columns) * words + (column >> 5)]! |= 1 << (column & 31)
+  }
+  return bits
 }

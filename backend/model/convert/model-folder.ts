@@ -6,7 +6,6 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
-import type { WeightForm } from '../../graph/layers.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
 import { buildDecoderGraph } from '../deepseek/decoder-graph.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
@@ -16,30 +15,12 @@ import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
 import { removeAbandoned } from './partial-folder.ts'
 import { findDamage } from './verify-files.ts'
+import { componentForms, formName, type FormChoice } from './weight-forms.ts'
 import { writeModel } from './write-model.ts'
 
-/**
- * Weights that share one scale. 64 read 6 % fewer bytes than 32 and cost little accuracy: on the nano model all
- * golden texts and 200 of 200 other pictures gave the same result as float32, with 32, 64 and 128 alike.
- */
-export const quantizedBlockSize = 64
-
-/** The two forms a model can be converted to: 8-bit weights (the product) and float32 (for comparison). */
-const weightForms = {
-  q8: {
-    decoder: { kind: 'q8-blocks', blockSize: quantizedBlockSize },
-    // Its products have many rows, for which one scale per row is 1.4 times as fast. On nano the error of the
-    // features grows from 1.2 to 1.4 %, and all texts stay the same.
-    vision: { kind: 'q8-rows' },
-  },
-  f32: { decoder: { kind: 'f32' }, vision: { kind: 'f32' } },
-} as const satisfies Record<string, Record<'decoder' | 'vision', WeightForm>>
-export type WeightFormName = keyof typeof weightForms
-
-export interface ModelFolderOptions {
+export interface ModelFolderOptions extends FormChoice {
   /** Folder of converted models; this one gets a subfolder named after its source. */
   readonly modelsDir: string
-  readonly weights: WeightFormName
   /** The most sequences in one run. */
   readonly slots: number
   /** Receives lines for the operator. */
@@ -103,15 +84,12 @@ export async function prepareModelFolder(
 
 function buildGraphs(
   { config, checkpoint }: Pick<ModelSource, 'config' | 'checkpoint'>,
-  { weights, slots }: ModelFolderOptions,
+  options: ModelFolderOptions,
 ): Graphs {
-  const form = weightForms[weights]
+  const forms = componentForms(options)
   return {
-    ...buildVisionGraphs({ config: config.vision_config, checkpoint, form: form.vision }),
-    decoder: buildDecoderGraph(config.text_config, checkpoint, {
-      form: form.decoder,
-      lanes: slots,
-    }),
+    ...buildVisionGraphs(config.vision_config, checkpoint, forms),
+    decoder: buildDecoderGraph(config.text_config, checkpoint, { forms, lanes: options.slots }),
   }
 }
 
@@ -131,7 +109,7 @@ export async function findConverted(
 ): Promise<ConvertedModel> {
   const graphs = buildGraphs(source, options)
   const folder = folderOf(source, options)
-  const made = { weights: options.weights, layout: layoutHash(graphs) }
+  const made = { weights: formName(options), layout: layoutHash(graphs) }
   const manifest = await readManifest(folder)
   const isCurrent = manifest !== undefined && (await isMadeFrom(manifest, made, source))
   return { folder, graphs: byFileName(graphs), manifest: isCurrent ? manifest : undefined }
@@ -139,9 +117,9 @@ export async function findConverted(
 
 function folderOf(
   source: ModelSource,
-  { modelsDir, weights }: Pick<ModelFolderOptions, 'modelsDir' | 'weights'>,
+  options: FormChoice & Pick<ModelFolderOptions, 'modelsDir'>,
 ): string {
-  return path.join(modelsDir, `${source.name}-onnx-${weights}`)
+  return path.join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
 }
 
 /** Makes sure that `folder` holds the weights of these graphs, every byte as it was written. */
@@ -151,12 +129,12 @@ async function prepareWeights(
   options: ModelFolderOptions,
   graphs: Graphs,
 ): Promise<void> {
-  const { modelsDir, weights, signal } = options
+  const { modelsDir, signal } = options
   const report = options.onProgress ?? (() => {})
   for (const name of await removeAbandoned(modelsDir, Date.now())) {
     report(`removed ${path.join(modelsDir, name)}, left behind by an interrupted conversion`)
   }
-  const made = { weights, layout: layoutHash(graphs) }
+  const made = { weights: formName(options), layout: layoutHash(graphs) }
   const found = await readManifest(folder)
   if (found !== undefined && (await isMadeFrom(found, made, source))) {
     const damage = await findDamage(folder, found.files, signal)
@@ -167,7 +145,7 @@ async function prepareWeights(
   await writeModel(folder, {
     source,
     made,
-    isRounded: weights !== 'f32',
+    isRounded: options.weights !== 'f32',
     graphsOf: (checkpoint: Checkpoint) =>
       byFileName(buildGraphs({ config: source.config, checkpoint }, options)),
     embeddingsFile: fileNames.embeddings,

@@ -16,7 +16,7 @@ import { ropeInputs } from './rope.ts'
 import { laneInputs } from './lanes.ts'
 
 export interface DecoderGraphOptions {
-  readonly form: WeightForm
+  readonly forms: Readonly<Record<'attention' | 'experts' | 'head', WeightForm>>
   /** Sequences that can take part in one run, besides the one whose long chunk uses the expanded lane. */
   readonly lanes: number
 }
@@ -28,7 +28,7 @@ export interface DecoderGraphOptions {
 export function buildDecoderGraph(
   config: TextConfig,
   checkpoint: Checkpoint,
-  { form, lanes }: DecoderGraphOptions,
+  { forms, lanes }: DecoderGraphOptions,
 ): BuiltGraph {
   const g = new GraphBuilder('decoder')
   const embeddings = g.input(decoderNames.embeddings, 'float32', ['tokens', config.hidden_size])
@@ -46,7 +46,12 @@ export function buildDecoderGraph(
         checkpoint.tensor(`${prefix}.input_layernorm.weight`),
       )
       const attention = g.scope('attention', () =>
-        latentAttention(g, config, checkpoint, layer, { x, rope, lanes: laneBatch, form }),
+        latentAttention(g, config, checkpoint, layer, {
+          x,
+          rope,
+          lanes: laneBatch,
+          form: forms.attention,
+        }),
       )
       g.output(decoderNames.present(layer), attention.present, 'float32', [
         'tokens',
@@ -57,15 +62,15 @@ export function buildDecoderGraph(
       const y = stream.normed('post_attention_layernorm', norm)
       const feedForward = () =>
         layer < config.first_k_dense_replace
-          ? denseMlp(g, config, checkpoint, `${prefix}.mlp`, y, form)
-          : experts(g, config, checkpoint, `${prefix}.mlp`, { x: y, pairs, form })
+          ? denseMlp(g, config, checkpoint, `${prefix}.mlp`, y, forms.experts)
+          : experts(g, config, checkpoint, `${prefix}.mlp`, { x: y, pairs, form: forms.experts })
       stream.add(g.scope('mlp', feedForward))
     })
   }
   const final = stream.normed('norm', checkpoint.tensor('language_model.model.norm.weight'))
   const sampled = gather(g, final, sampleRows, 0)
   const head = checkpoint.tensor('language_model.lm_head.weight')
-  const logits = linear(g, 'lm_head', sampled, head, form)
+  const logits = linear(g, 'lm_head', sampled, head, forms.head)
   g.output(decoderNames.logits, logits, 'float32', ['rows', config.vocab_size])
   return g.build()
 }

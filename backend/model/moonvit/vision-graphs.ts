@@ -1,7 +1,9 @@
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
+import type { WeightForm } from '../../graph/layers.ts'
+import type { VisionConfig } from '../config/model-config.ts'
 import { buildBlocksGraph } from './blocks-graph.ts'
 import { buildEmbeddingGraph } from './embedding-graph.ts'
-import type { Encoder } from './encoder-block.ts'
 import { buildProjectorGraph } from './projector-graph.ts'
 
 /** The vision tower's parts, in the order in which an image passes through them. */
@@ -12,11 +14,14 @@ export interface VisionParts<Part> {
 }
 
 /** MoonViT and the projector. */
-export function buildVisionGraphs(encoder: Encoder): VisionParts<BuiltGraph> {
-  const { config, checkpoint, form } = encoder
+export function buildVisionGraphs(
+  config: VisionConfig,
+  checkpoint: Checkpoint,
+  forms: Readonly<Record<'vision' | 'projector', WeightForm>>,
+): VisionParts<BuiltGraph> {
   return {
     embedding: buildEmbeddingGraph(config, checkpoint),
-    blocks: buildBlocksGraph(encoder),
-    projector: buildProjectorGraph(config, checkpoint, form),
+    blocks: buildBlocksGraph({ config, checkpoint, form: forms.vision }),
+    projector: buildProjectorGraph(config, checkpoint, forms.projector),
   }
 }

@@ -1,0 +1,158 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { residentBytes } from '../../shared/node/metrics/resident-bytes.ts'
+import type { EngineSnapshot } from '../engine/job.ts'
+
+export interface EngineMetricsParts {
+  readonly snapshot: () => EngineSnapshot
+  readonly isReady: () => boolean
+  /** Inference processes started so far. */
+  readonly starts: () => number
+  readonly enginePid: () => number | undefined
+  /** Of the processes that decode pictures. */
+  readonly decodePids: () => readonly number[]
+}
+
+interface Reading {
+  readonly name: string
+  readonly help: string
+  /** One value, or one for each value of the label. */
+  readonly read: () => number | readonly (readonly [label: string, value: number])[]
+  readonly label?: string
+}
+
+/** What is read from the engine when somebody asks; until then it costs nothing. */
+export function addEngineMetrics(registry: Registry, parts: EngineMetricsParts): void {
+  for (const reading of gaugesOf(parts)) registry.registerMetric(gaugeOf(reading))
+  for (const reading of countersOf(parts)) registry.registerMetric(counterOf(reading))
+}
+
+function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
+  const { snapshot, isReady, enginePid, decodePids } = parts
+  return [
+    {
+      name: 'describe_ready',
+      help: 'Whether requests are served: 1 or 0',
+      read: () => Number(isReady()),
+    },
+    {
+      name: 'describe_requests_waiting',
+      help: 'Requests that wait for a slot',
+      label: 'priority',
+      read: () => [
+        ['interactive', snapshot().queuedInteractive],
+        ['batch', snapshot().queuedBatch],
+      ],
+    },
+    {
+      name: 'describe_requests_waiting_limit',
+      help: 'Most requests that may wait (QUEUE_LIMIT)',
+      read: () => snapshot().queueLimit,
+    },
+    {
+      name: 'describe_slots_running',
+      help: 'Answers that are generated now',
+      read: () => snapshot().slotsInUse,
+    },
+    {
+      name: 'describe_slots',
+      help: 'Answers that can be generated at the same time (SLOTS)',
+      read: () => snapshot().slots,
+    },
+    {
+      name: 'describe_slots_paused',
+      help: 'Answers that gave way to others and go on later',
+      read: () => snapshot().paused,
+    },
+    {
+      name: 'describe_kv_cache_usage_ratio',
+      help: 'Part of the KV cache that running answers and kept prefixes hold, 0 to 1',
+      label: 'holder',
+      read: () => kvUsage(snapshot()),
+    },
+    {
+      name: 'describe_image_cache_bytes',
+      help: 'Features of pictures kept for those to come',
+      read: () => snapshot().memory.imageBytes,
+    },
+    {
+      name: 'describe_decode_processes',
+      help: 'Processes that decode pictures',
+      read: () => decodePids().length,
+    },
+    {
+      name: 'describe_child_resident_memory_bytes',
+      help: 'Memory of the processes beside this one; 0 where the system has no /proc',
+      label: 'process',
+      read: () => [
+        ['engine', residentBytes([enginePid() ?? []].flat())],
+        ['decode', residentBytes(decodePids())],
+      ],
+    },
+  ]
+}
+
+function kvUsage({ memory }: EngineSnapshot) {
+  const part = (tokens: number) => (memory.limitTokens === 0 ? 0 : tokens / memory.limitTokens)
+  return [
+    ['slots', part(memory.slotTokens)],
+    ['prefixes', part(memory.prefixTokens)],
+  ] as const
+}
+
+/** Those of the engine begin at 0 with each start of it, as counters may. */
+function countersOf({ snapshot, starts }: EngineMetricsParts): readonly Reading[] {
+  return [
+    {
+      name: 'describe_engine_restarts_total',
+      help: 'Times the inference process had to be started again',
+      read: () => Math.max(0, starts() - 1),
+    },
+    {
+      name: 'describe_engine_steps_total',
+      help: 'Steps of the engine: of tokens (decode), of prompts (prefill), of both (mixed), pieces of pictures (vision)',
+      label: 'phase',
+      read: () => Object.entries(snapshot().phases).map(([phase, { count }]) => [phase, count]),
+    },
+    {
+      name: 'describe_engine_step_seconds_total',
+      help: 'Time these steps took',
+      label: 'phase',
+      read: () => Object.entries(snapshot().phases).map(([phase, { ms }]) => [phase, ms / 1_000]),
+    },
+    {
+      name: 'describe_engine_images_total',
+      help: 'Pictures looked at; the image cache spares the others',
+      read: () => snapshot().visionRuns,
+    },
+  ]
+}
+
+function gaugeOf({ read, ...options }: Reading): Gauge {
+  return new Gauge({
+    ...metricOptions(options),
+    collect() {
+      for (const [labels, value] of valuesOf(read, options.label)) this.set(labels, value)
+    },
+  })
+}
+
+function counterOf({ read, ...options }: Reading): Counter {
+  return new Counter({
+    ...metricOptions(options),
+    collect() {
+      this.reset()
+      for (const [labels, value] of valuesOf(read, options.label)) this.inc(labels, value)
+    },
+  })
+}
+
+/** prom-client would register what names no registry with one of the whole process. */
+function metricOptions({ name, help, label }: Omit<Reading, 'read'>) {
+  return { name, help, labelNames: label === undefined ? [] : [label], registers: [] }
+}
+
+function valuesOf(read: Reading['read'], label = ''): [Record<string, string>, number][] {
+  const values = read()
+  if (typeof values === 'number') return [[{}, values]]
+  return values.map(([name, value]) => [{ [label]: name }, value])
+}

@@ -1,0 +1,94 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { nano } from '../../../test/parity/golden-cases.ts'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import { components } from '../../model/convert/weight-forms.ts'
+import { advice, checkModel } from './check-model.ts'
+
+let root: string
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'check-'))
+})
+afterAll(() => rm(root, { recursive: true }))
+
+async function check(against?: string) {
+  const lines: string[] = []
+  const problems = await checkModel({
+    checkpointDir: nano,
+    modelsDir: path.join(root, 'models'),
+    choice: { weights: 'q8' },
+    ...(against !== undefined && { against }),
+    report: (line, passing = false) => {
+      if (!passing) lines.push(line)
+    },
+    signal: new AbortController().signal,
+  })
+  return { lines, problems }
+}
+
+/** Milliseconds: seven forms are converted and run. */
+const patience = 120_000
+
+describe('checkModel()', () => {
+  it(
+    'compares each component with float32, and leaves only the served form behind',
+    async () => {
+      const { lines, problems } = await check()
+      expect(problems).toEqual([])
+      const [tokenizer, all, ...rest] = lines
+      expect(tokenizer).toMatch(/^tokenizer: not that of Kimi-VL-A3B/)
+      expect(all).toMatch(/^against float32: divergence \S+ nats a token, (\d+) of \1 likeliest/)
+      expect(rest.slice(0, -1).map((line) => line.split(' ')[3])).toEqual(components)
+      expect(rest.at(-1)).toBe('no component needs a finer form')
+      expect(await readdir(path.join(root, 'models'))).toEqual(['kimi-vl-nano-onnx-q8'])
+    },
+    patience,
+  )
+
+  it(
+    'finds the answers of another implementation again, and says which are not',
+    async () => {
+      const { lines, problems } = await check('test/golden/model.json')
+      expect(problems).toEqual([])
+      const [, counts] = /(\d+ of \d+) likeliest tokens the same in 42 answers/.exec(lines.at(-1)!)!
+      expect(counts).toBe('999 of 999')
+      const cases = JSON.parse(await readFile('test/golden/model.json', 'utf8')) as {
+        id: string
+        greedy_ids: number[]
+      }[]
+      for (const golden of cases.slice(0, 2)) golden.greedy_ids.fill(7)
+      await cp('test/golden/images', path.join(root, 'images'), { recursive: true })
+      await writeFile(path.join(root, 'other.json'), JSON.stringify(cases.slice(0, 3)))
+      const other = await check(path.join(root, 'other.json'))
+      expect(other.problems).toEqual([
+        `2 of 3 answers are not the reference's: ${cases[0]!.id}, ${cases[1]!.id}`,
+      ])
+    },
+    patience,
+  )
+
+  it('names a reference that is none', async () => {
+    const file = path.join(root, 'none.json')
+    await expect(check(file)).rejects.toThrow(CheckpointError)
+    await writeFile(file, '[{"id":"a","images":["../a.png"]}]')
+    await expect(check(file)).rejects.toThrow(`${file} is missing, or holds no answers`)
+  })
+})
+
+describe('advice()', () => {
+  const fidelity = (divergence: number) => ({ tokens: 100, divergence, agreeing: 90 })
+
+  it('names the component whose float32 form brings most', () => {
+    const finer = new Map([
+      ['vision', fidelity(0.3)],
+      ['experts', fidelity(0.1)],
+    ] as const)
+    expect(advice({ rounded: fidelity(0.4), finer })).toBe(
+      'keep experts finer: EXACT_WEIGHTS=experts takes it from 0.40 to 0.10 nats a token',
+    )
+    expect(advice({ rounded: fidelity(0.05), finer })).toMatch(/^no single component/)
+    expect(advice({ rounded: fidelity(0.001), finer })).toMatch(/^no component needs/)
+  })
+})

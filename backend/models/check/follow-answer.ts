@@ -1,0 +1,58 @@
+import type { FeatureSpan, Model, PatchImage } from '../../model/model.ts'
+import type { CheckPrompt } from './check-set.ts'
+
+/**
+ * Logits [vocabSize] before each token of an answer, as it was given, whatever the model would have said. Ids that are added
+ * meanwhile are followed, too.
+ */
+export async function* follow(
+  model: Model,
+  { promptIds, images }: CheckPrompt,
+  ids: readonly number[],
+): AsyncGenerator<Float32Array, void> {
+  const slot = model.openSlot()
+  try {
+    const features = await spansOf(model, promptIds, images)
+    const tokenIds = Int32Array.from(promptIds)
+    yield (await model.step([{ slot, tokenIds, features, sample: true }]))[0]!
+    for (let i = 0; i < ids.length; i++) {
+      const next = Int32Array.of(ids[i]!)
+      yield (await model.step([{ slot, tokenIds: next, features: [], sample: true }]))[0]!
+    }
+  } finally {
+    model.closeSlot(slot)
+  }
+}
+
+/** Each image's features, at the first of its run of placeholders. */
+async function spansOf(
+  model: Model,
+  promptIds: readonly number[],
+  images: readonly PatchImage[],
+): Promise<FeatureSpan[]> {
+  const spans: FeatureSpan[] = []
+  let from = 0
+  for (const image of images) {
+    const run = model.beginImage(image)
+    await run.advance(Infinity)
+    const at = promptIds.indexOf(model.info.imageTokenId, from)
+    spans.push({ at, features: run.features! })
+    from = at + run.features!.length / model.info.hiddenSize
+  }
+  return spans
+}
+
+/** The token with the highest logit; the first of several. */
+export function likeliest(logits: Float32Array): number {
+  let best = 0
+  for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id
+  return best
+}
+
+/** Natural logarithms of probabilities, in double precision. */
+export function logProbabilities(logits: Float32Array): Float64Array {
+  const highest = logits[likeliest(logits)]!
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - highest), 0)
+  const shift = highest + Math.log(sum)
+  return Float64Array.from(logits, (logit) => logit - shift)
+}

@@ -1,0 +1,19 @@
+import { Hono } from 'hono'
+import { ServiceError } from '../../shared/api/errors.ts'
+import { adminRoutes } from '../../shared/api/routes.ts'
+import type { EdgeEnv } from '../calls/context.ts'
+
+export interface MetricsParts {
+  /** All metrics of this process, as Prometheus reads them; undefined where the platform has none that would be true. */
+  readonly metrics: (() => Promise<Response>) | undefined
+}
+
+/** `GET /metrics`, for administrators. */
+export function metricsRoute({ metrics }: MetricsParts): Hono<EdgeEnv> {
+  return new Hono<EdgeEnv>().get(adminRoutes.metrics.path, () => {
+    if (metrics !== undefined) return metrics()
+    const message =
+      'A Worker runs as many isolates, none of which knows the counts of all; its log lines and the metrics of the backends have them'
+    throw new ServiceError('not_found', message)
+  })
+}

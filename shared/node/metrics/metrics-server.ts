@@ -1,0 +1,55 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import type { Registry } from 'prom-client'
+import { ConfigError } from '../environment.ts'
+
+/** Milliseconds in which the head of a request must have come. */
+const headersTimeoutMs = 5_000
+
+/** Scrapers and probes are few; more connections would be something else. */
+const maxConnections = 64
+
+/** What a path answers. */
+export type PlainAnswer = () => Response | Promise<Response>
+
+/** All metrics, as Prometheus reads them. */
+export async function metricsAnswer(registry: Registry): Promise<Response> {
+  const headers = { 'content-type': registry.contentType }
+  return new Response(await registry.metrics(), { headers })
+}
+
+/**
+ * A plain listener beside the service, for what watches over it on the same machine or network: no TLS, no keys, nothing
+ * but `answers` by their paths.
+ * @returns with the port, chosen by the system when `port` is 0. Rejects with a text for the operator
+ */
+export function listenForMetrics(
+  { port, host }: { readonly port: number; readonly host: string },
+  answers: ReadonlyMap<string, PlainAnswer>,
+): Promise<{ readonly server: Server; readonly port: number }> {
+  const listener = getRequestListener(
+    async ({ method, url }) => {
+      const answer = answers.get(new URL(url).pathname)
+      if (answer === undefined) return new Response(null, { status: 404 })
+      if (method !== 'GET' && method !== 'HEAD') return new Response(null, { status: 405 })
+      return answer()
+    },
+    { overrideGlobalObjects: false, errorHandler: () => new Response(null, { status: 400 }) },
+  )
+  const server = createServer(
+    { headersTimeout: headersTimeoutMs, requestTimeout: headersTimeoutMs },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  )
+  server.maxConnections = maxConnections
+  // What serves nobody keeps no process alive.
+  server.unref()
+  return new Promise((resolve, reject) => {
+    server.once('error', ({ message }) => {
+      reject(new ConfigError(`Cannot listen for metrics on ${host}:${port}: ${message}`))
+    })
+    server.listen(port, host, () =>
+      resolve({ server, port: (server.address() as AddressInfo).port }),
+    )
+  })
+}

@@ -1,0 +1,4 @@
+import { describeCors } from '../support/cors-suite.ts'
+import { startNodeEdge } from '../support/node-edge.ts'
+
+describeCors('Node', startNodeEdge)
