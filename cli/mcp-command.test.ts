@@ -110,9 +110,9 @@ describe('the command mcp', () => {
     const client = await agent('auto')
     const secret = path.join(folder, 'api-key')
     expect(await textOf(client, secret)).toBe(
-      `invalid_field: ${secret} is no picture of a kind that is understood`,
+      `invalid_field: ${secret} is not a picture of a known kind`,
     )
-    expect(await textOf(client, folder)).toBe(`invalid_field: ${folder} is no file`)
+    expect(await textOf(client, folder)).toBe(`invalid_field: ${folder} is not a file`)
     expect(await textOf(client, '/nowhere/a.png')).toBe(
       'invalid_field: Cannot read /nowhere/a.png: ENOENT',
     )

@@ -15,7 +15,7 @@ export function serverUrl({ environment }: Settings): URL {
   throw new CliError('DESCRIBE_URL must be an http or https URL')
 }
 
-/** Never taken as a command argument, which everybody on the machine can read. @throws {CliError} */
+/** Never taken from an argument, which everybody on the machine can read. @throws {CliError} */
 export async function serverKey({ environment }: Settings): Promise<string> {
   const { DESCRIBE_API_KEY, STATE_DIR } = environment
   if (DESCRIBE_API_KEY) return DESCRIBE_API_KEY

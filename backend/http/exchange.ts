@@ -35,7 +35,7 @@ export class Exchange {
   readonly #bodies: BodyMemory
   readonly #controller = new AbortController()
   readonly #endListeners: (() => void)[] = []
-  /** By which its client may name it later, to cancel it. */
+  /** By which a later request of its client can cancel it. */
   tag: string | undefined
   #bodyBytes = 0
   #ended = false
@@ -147,7 +147,7 @@ export class RunningExchanges {
     })
   }
 
-  /** Ends what its client has named so. */
+  /** Aborts the exchanges with this tag. */
   abortTagged(tag: string, error: ServiceError): void {
     for (const exchange of this.#running) if (exchange.tag === tag) exchange.abort(error)
   }

@@ -6,7 +6,7 @@ import { isEventStream } from '../../shared/api/media-type.ts'
 
 interface Server {
   readonly fetch: typeof fetch
-  /** Where it serves the protocol. */
+  /** Of its route `/mcp`. */
   readonly url: URL
   readonly key: string
 }
@@ -34,10 +34,10 @@ const answer = z.union([
   }),
 ])
 
-/** The protocol's last version whose calls stand by themselves. */
+/** The last version of the protocol whose calls need neither extra headers nor `_meta`. */
 const version = '2025-11-25'
 
-/** Runs a tool of the server. @throws {ServiceError} in the server's words */
+/** Calls a tool of the server. @throws {ServiceError} the server's own error, or `backend_unavailable` */
 export async function callTool({ fetch: send, url, key }: Server, call: Call): Promise<Seen> {
   const params = { name: call.name, arguments: call.given }
   const response = await send(url, {
@@ -49,7 +49,7 @@ export async function callTool({ fetch: send, url, key }: Server, call: Call): P
       'mcp-protocol-version': version,
     },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
-    // The key goes to this server and nowhere else.
+    // A redirect would take the key elsewhere.
     redirect: 'error',
     signal: call.signal,
   }).catch((cause: unknown) => {

@@ -14,7 +14,7 @@ const offered = tools(
   'A path of a file on this machine, an http(s) URL, a data URI or base64 of a picture',
 )
 
-/** `describe mcp`: the tools of the server for an agent that starts programs and talks to them by stdin and stdout. */
+/** `describe mcp`: the server's tools for agents that start programs and talk to them over stdin and stdout. */
 export function mcpCommand(parts: CliParts): Command {
   return new Command('mcp')
     .description('serve the tools to an agent over stdin and stdout (Model Context Protocol)')

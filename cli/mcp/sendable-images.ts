@@ -5,12 +5,12 @@ import { maxImageBytes } from '../../shared/api/limits.ts'
 import { detectImageType } from '../../shared/fetch/detect-image-type.ts'
 import { CliError } from '../cli-error.ts'
 
-/** Longest path that is looked for; longer texts are pictures. */
+/** Longest text that is taken for a path, in characters. */
 const maxPathChars = 4_096
 
 /**
- * A tool's arguments with the files they name in place of their paths. The server never reads a path.
- * @throws {CliError} for a file that cannot be read, is too large or is no picture
+ * A tool's arguments with the content of files in place of their paths.
+ * @throws {CliError} for a file that cannot be read, is too large or is not a picture
  */
 export async function sendableImages(
   given: Readonly<Record<string, unknown>>,
@@ -31,7 +31,7 @@ async function sendable(image: string): Promise<string> {
   return isPath && !looksLikeBase64(image) ? readImage(pathOf(image)) : image
 }
 
-/** A path has dots, or is far shorter than the smallest picture. */
+/** Paths have dots, or are far shorter than the smallest picture. */
 function looksLikeBase64(text: string): boolean {
   return text.length > 256 && /^[A-Za-z0-9+/\s]+=*\s*$/.test(text)
 }
@@ -47,7 +47,7 @@ function pathOf(text: string): string {
   return text.startsWith('~/') ? homedir() + text.slice(1) : text
 }
 
-/** Only what is a picture leaves this machine, whatever an agent was talked into asking for. */
+/** Only pictures leave this machine, even if a prompt injection makes an agent ask for other files. */
 async function readImage(path: string): Promise<string> {
   const bytes = await readBounded(path).catch((cause: unknown) => {
     if (cause instanceof CliError) throw cause
@@ -55,7 +55,7 @@ async function readImage(path: string): Promise<string> {
     throw new CliError(`Cannot read ${path}: ${code}`, { cause })
   })
   const type = detectImageType(bytes)
-  if (type === undefined) throw new CliError(`${path} is no picture of a kind that is understood`)
+  if (type === undefined) throw new CliError(`${path} is not a picture of a known kind`)
   return `data:${type};base64,${bytes.toString('base64')}`
 }
 
@@ -63,7 +63,7 @@ async function readBounded(path: string): Promise<Buffer> {
   const file = await open(path)
   try {
     const facts = await file.stat()
-    if (!facts.isFile()) throw new CliError(`${path} is no file`)
+    if (!facts.isFile()) throw new CliError(`${path} is not a file`)
     if (facts.size > maxImageBytes) {
       throw new CliError(`${path} has ${facts.size} bytes, over the limit of ${maxImageBytes}`)
     }

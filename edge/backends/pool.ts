@@ -75,7 +75,7 @@ export class BackendPool {
     const tried: Backend[] = []
     for (;;) {
       const backend = this.#choose(init.affinity, tried)
-      if (init.forAll === true && tried.length === 0) this.#tellOthers(backend, path, init)
+      if (init.forAll === true && tried.length === 0) this.#copyToOthers(backend, path, init)
       tried.push(backend)
       const isLast = !isReplayable(init) || tried.length >= this.#attempts
       const reply = await this.#attempt(backend, path, init, isLast)
@@ -83,15 +83,15 @@ export class BackendPool {
     }
   }
 
-  /** Sends to all backends but one. Whether they hear it is nobody's concern: who is unreachable runs nothing to the end. */
-  #tellOthers(except: Backend, path: string, init: BackendInit): void {
+  /** Sends a copy to the other backends. A failure does not matter: an unreachable backend has lost its calls anyway. */
+  #copyToOthers(except: Backend, path: string, init: BackendInit): void {
     for (const backend of this.#backends) {
       if (backend === except) continue
-      const told = backend.target.send(path, init).then(
+      const sent = backend.target.send(path, init).then(
         (answer) => answer.arrayBuffer(),
         () => undefined,
       )
-      init.background?.(told.catch(() => undefined))
+      init.background?.(sent.catch(() => undefined))
     }
   }
 

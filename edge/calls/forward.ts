@@ -19,7 +19,7 @@ export interface ForwardedMessage {
   readonly contentLength?: number | undefined
   /** Identifies what the backend may have cached; equal values go to the same backend if it has room. */
   readonly affinity?: string | undefined
-  /** Whether every backend has to hear of it; one of them answers. */
+  /** Whether every backend gets the message; one of them answers. */
   readonly forAll?: boolean
   /** The client's error if it is to blame for a broken body. */
   readonly bodyFailure?: () => ServiceError | undefined

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 
-/** Messages of the Model Context Protocol, as far as JSON-RPC says; the protocol's own documents say the rest. */
+/** Messages of the Model Context Protocol at the level of JSON-RPC; its own specification has the details. */
 
 const id = z.union([z.string(), z.int()])
 
@@ -17,7 +17,7 @@ export const mcpAnswer = z.object({
   result: z.record(z.string(), z.unknown()),
 })
 
-/** Of a request that did not reach a tool. */
+/** Of a request that failed before a tool ran. */
 export const mcpError = z.object({
   jsonrpc: z.literal('2.0'),
   id: id.nullable(),

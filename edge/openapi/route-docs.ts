@@ -70,7 +70,7 @@ const counting = [
 ] as const
 
 const mcpStream: StreamDoc = {
-  description: 'Progress, where it was asked for, and at last the answer.',
+  description: 'Progress, if requested, then the answer.',
   events: { message: 'McpAnswer' },
 }
 
@@ -167,11 +167,18 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'Agents',
     summary: 'Serve tools to an agent',
     description:
-      'One message of the Model Context Protocol (streamable HTTP). What fails within a tool is told as its result.',
+      'One message of the Model Context Protocol (streamable HTTP). A failure within a tool is its result.',
     body: { 'application/json': 'McpMessage' },
     answers: { 200: 'McpAnswer' },
     stream: mcpStream,
-    errors: [...withBody, ...fromBackend, 'quota_exceeded', 'queue_full', 'limits_unavailable'],
+    errors: [
+      ...withBody,
+      ...fromBackend,
+      'forbidden_origin',
+      'quota_exceeded',
+      'queue_full',
+      'limits_unavailable',
+    ],
     errorBody: 'McpError',
   },
   models: {

@@ -15,7 +15,7 @@ import { readLifted } from '../read-lifted.ts'
 import { meteredAnswer } from './metered-answer.ts'
 import { runTool } from './run-tool.ts'
 
-/** The arguments that hold images, as they stand right before their value. */
+/** What precedes an image: the name of its argument, or the previous item of a list. */
 const imageArguments: ImagePlaces = {
   before: /(?:"image"\s*:|"images"\s*:\s*\[|,)\s*"$/,
   inLists: true,
@@ -25,12 +25,12 @@ const offered = tools('An http(s) URL, a data URI or base64 of a picture')
 
 const sessionHeader = 'mcp-session-id'
 
-/** Characters of a session's name: ours have 36. */
+/** Longest name of a session, in characters; ours have 36. */
 const maxSessionChars = 128
 
 /**
- * `POST /mcp`: tools for agents, by the Model Context Protocol's streamable HTTP, in its present form and the one with
- * sessions before it. Each request is answered by itself, so that any backend can.
+ * `POST /mcp`: tools for agents over the Model Context Protocol's streamable HTTP, both in its current form and in the
+ * earlier one with sessions. No request depends on another, so that any backend can answer it.
  */
 export function mountMcpRoute(
   app: Hono<BackendEnv>,
@@ -40,7 +40,7 @@ export function mountMcpRoute(
   app.post(routes.mcp.path, async (c) => {
     const exchange = c.get('exchange')
     const { value, lifted } = await readLifted(c, imageArguments)
-    // A list of the protocol's first version; it could hold any number of calls.
+    // A batch, which one old version of the protocol had, could hold any number of calls.
     if (Array.isArray(value)) throw oneMessageOnly()
     const message = peekMessage(value)
     const session = sessionOf(c)
@@ -55,7 +55,7 @@ export function mountMcpRoute(
       )
     const handler = createMcpHandler(serve, {
       responseMode: 'sse',
-      // Comments that name the request are sent instead; and nothing here ever changes.
+      // Comments that name the request replace its heartbeats, and the list of tools never changes.
       keepAliveMs: 0,
       maxSubscriptions: 0,
     })
@@ -70,8 +70,8 @@ export function mountMcpRoute(
 }
 
 /**
- * Clients of the earlier protocol keep their stream open when they cancel, and send word by a request of its own. Ids of
- * requests count from 0 in every client: the session, which is nothing but a name, tells them apart.
+ * Clients of the earlier protocol cancel by a message of its own and keep the stream open. Every client counts its
+ * request ids from 0, so the session, of which nothing but the name exists, tells clients apart.
  */
 function cancelNamed(
   { cancels }: McpMessage,

@@ -20,7 +20,7 @@ interface Metering extends StreamOptions {
 
 const noUsage: Usage = { prompt_tokens: 0, image_tokens: 0, completion_tokens: 0 }
 
-/** An answer of the protocol, and for the edge what it used: in a header, or in comments behind its events. */
+/** The package's answer with its usage for the edge: in a header, or in comments between the events of a stream. */
 export function meteredAnswer(answer: Response, metering: Metering): Response {
   const { status, body } = answer
   if (body === null || !isEventStream(answer.headers.get('content-type'))) {
@@ -48,7 +48,7 @@ async function* eventTexts(
         continue
       }
       if (next.done) break
-      // A piece may end within an event; comments stand between events only.
+      // A piece may end within an event, and comments only go between events.
       yield next.value.endsWith('\n\n') ? next.value + usageSoFar(exchange) : next.value
       pending = source.read()
     }
@@ -64,7 +64,7 @@ function usageSoFar({ facts: { usage } }: Exchange): string {
 
 function lastComment({ facts: { usage, errorCode } }: Exchange, { call }: McpMessage): string {
   if (errorCode !== undefined) return formatFailedComment(errorCode)
-  // A call that no tool ran for was refused by the package, for its arguments.
+  // Without usage the package refused the call because of its arguments, before the tool ran.
   if (call !== undefined && usage === undefined) return formatFailedComment('invalid_field')
   return formatEndComment(usage ?? noUsage)
 }

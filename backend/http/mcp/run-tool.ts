@@ -14,15 +14,15 @@ import { watched } from '../render.ts'
 interface ToolRun {
   readonly c: Context<BackendEnv>
   readonly parts: AnswerParts
-  /** Finds the images that were lifted out of the request. */
+  /** Finds images that were lifted out of the request. */
   readonly lifted: LiftedJson['lifted']
   readonly mcpReq: Pick<ServerContext['mcpReq'], '_meta' | 'notify'>
 }
 
-/** Milliseconds between two words of progress. */
+/** Milliseconds between two reports of progress. */
 const progressMs = 250
 
-/** What the model answers. @throws {ServiceError} */
+/** The model's answer to a tool call. @throws {ServiceError} */
 export async function runTool(
   { c, parts, lifted, mcpReq }: ToolRun,
   question: ToolQuestion,
@@ -32,12 +32,12 @@ export async function runTool(
   checkScopes(c.req, asked.turns)
   exchange.facts.stream = false
   const events = await continueConversation(c, parts, { asked, lifted })
-  const tell = progressTeller(mcpReq, question.maxTokens)
+  const report = progressReporter(mcpReq, question.maxTokens)
   let text = ''
   for await (const event of watched(events, exchange)) {
     if (event.type === 'delta') {
       text += event.text
-      await tell(exchange.facts.usage?.completion_tokens ?? 0)
+      await report(exchange.facts.usage?.completion_tokens ?? 0)
     }
     if (event.type === 'end') return seenOf(text, event)
   }
@@ -53,17 +53,17 @@ function seenOf(text: string, end: Extract<GenerationEvent, { type: 'end' }>): S
   }
 }
 
-/** Tells a client that asked for it how many tokens there are, of as many as there may be. */
-function progressTeller(
+/** Reports the number of tokens so far to a client that asked for progress. */
+function progressReporter(
   { _meta, notify }: ToolRun['mcpReq'],
   total: number,
 ): (progress: number) => Promise<void> {
   const progressToken = _meta?.progressToken
-  let toldAt = -Infinity
+  let reportedAt = -Infinity
   return async (progress) => {
     const now = performance.now()
-    if (progressToken === undefined || now - toldAt < progressMs) return
-    toldAt = now
+    if (progressToken === undefined || now - reportedAt < progressMs) return
+    reportedAt = now
     await notify({ method: 'notifications/progress', params: { progressToken, progress, total } })
   }
 }
@@ -87,7 +87,7 @@ function askedOf(
   }
 }
 
-/** @throws {ServiceError} `invalid_field` for what is nothing of the kind, such as a path: no file of this machine is read */
+/** @throws {ServiceError} `invalid_field` for anything else, such as a path: no file of this machine is read */
 function sourceOf(text: string, param: string, lifted: LiftedJson['lifted']): ImageSource {
   if (/^https?:/i.test(text)) return { kind: 'url', url: text }
   const head = Buffer.from(lifted(text)?.[0]?.subarray(0, 5) ?? []).toString('latin1') || text

@@ -9,7 +9,7 @@ import type { ReadCall } from '../../calls/run-call.ts'
 import { toolDemand } from '../../limits/demand.ts'
 import type { ConversationParts } from '../conversation/read-conversation.ts'
 
-/** A message of the Model Context Protocol: passed on as it is, and judged by the backend. Only calls of tools cost tokens. */
+/** A message of the Model Context Protocol, passed through unchanged for the backend to judge. Only tool calls use tokens. */
 export function readMcp({ webBody }: ConversationParts): ReadCall {
   return async (c) => {
     mediaTypeOf(c.req.raw.headers, ['application/json'])
@@ -22,7 +22,7 @@ export function readMcp({ webBody }: ConversationParts): ReadCall {
         body: sendableBody(c, body, webBody),
         contentLength: body.length,
         affinity: conversationAffinity(head, undefined),
-        // Only one of the backends runs what is cancelled, and nobody here knows which.
+        // Only one backend runs the call that is cancelled, and the edge does not know which.
         forAll: message?.cancels !== undefined,
         bodyFailure: body.failure,
       }),
@@ -30,7 +30,7 @@ export function readMcp({ webBody }: ConversationParts): ReadCall {
   }
 }
 
-/** @returns undefined for what is no JSON */
+/** @returns undefined for invalid JSON */
 function peeked(json: Uint8Array): McpMessage | undefined {
   try {
     return peekMessage(parseJsonBytes(json))

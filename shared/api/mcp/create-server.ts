@@ -11,8 +11,8 @@ export type RunTool = (
 ) => Promise<Seen>
 
 /**
- * A server of MCP with these tools, for one connection or one request.
- * @param failureOf what to tell of anything that `run` throws
+ * An MCP server with these tools, for one connection or one request.
+ * @param failureOf turns anything that `run` throws into the error to report
  */
 export function createToolServer(
   offered: readonly Tool[],
@@ -47,7 +47,7 @@ export function createToolServer(
   return server
 }
 
-/** As a result, so that the model reads what was wrong and can do better. */
+/** Reported as a result, so that the model reads what was wrong and can try again. */
 function failedCall({ code, message }: ServiceError): CallToolResult {
   return { isError: true, content: [{ type: 'text', text: `${code}: ${message}` }] }
 }

@@ -1,10 +1,10 @@
 import type { ErrorForm } from '../doors/renderer.ts'
 import type { ServiceError } from '../errors.ts'
 
-/** JSON-RPC's code for errors of a server's own; ours stands in `data`. */
+/** JSON-RPC's code for errors that a server defines; ours is in `data`. */
 const serverError = -32_000
 
-/** Errors as MCP's clients know them: JSON-RPC, in a stream as the answer to the request that is waiting. */
+/** Errors in the form that MCP clients expect: JSON-RPC, in a stream as the answer to the pending request. */
 export const mcpErrors: ErrorForm = {
   body: (error, requestId) => rpcError(null, error, requestId),
   streamed: (error, requestId, said) =>
@@ -17,20 +17,20 @@ function rpcError(id: unknown, error: ServiceError, requestId: string): object {
   return { jsonrpc: '2.0', id, error: { code: serverError, message, data } }
 }
 
-/** Characters of the id of a request that is told; the ids of real clients are numbers. */
+/** Longest request id that is repeated in a comment, in characters; real clients use numbers. */
 const maxIdChars = 256
 
 /**
- * A comment in a stream that tells which request it answers, so that whoever has to end the stream can do so with an
- * answer. It also serves as a sign of life.
+ * A comment that names the request a stream answers, so that the edge can end a torn stream with an answer to it. It
+ * doubles as the heartbeat.
  */
 export function formatAnsweringComment(id: unknown): string {
-  const told = JSON.stringify([id])
-  return `: answering ${told.length > maxIdChars ? '[null]' : told}\n\n`
+  const text = JSON.stringify([id])
+  return `: answering ${text.length > maxIdChars ? '[null]' : text}\n\n`
 }
 
-/** @param said the end of a stream; the last such comment counts */
+/** @param said the end of a stream, in which the last such comment counts */
 function answeredId(said: string): unknown {
-  const told = [...said.matchAll(/^: answering (\[.*\])\n/gm)].at(-1)?.[1]
-  return told === undefined ? null : (JSON.parse(told) as unknown[])[0]
+  const text = [...said.matchAll(/^: answering (\[.*\])\n/gm)].at(-1)?.[1]
+  return text === undefined ? null : (JSON.parse(text) as unknown[])[0]
 }

@@ -3,23 +3,23 @@ import { maxToolImages, toolAnswerTokens } from './tool-limits.ts'
 /** What a message of JSON-RPC is about, as far as it can be seen without judging it. */
 export interface McpMessage {
   readonly method: string | undefined
-  /** Of a request; a notification has none. */
+  /** Only of a request: notifications have none. */
   readonly id: string | number | undefined
-  /** Of a request to run a tool. */
+  /** Only of a request to call a tool. */
   readonly call: ToolCallExtent | undefined
-  /** Of a notification that a request is cancelled: which. */
+  /** The request that a notification cancels. */
   readonly cancels: string | number | undefined
 }
 
 /** What a tool call may need. */
 interface ToolCallExtent {
   readonly images: number
-  /** Characters of all arguments that are no images. */
+  /** Characters of all arguments other than images. */
   readonly textChars: number
   readonly maxTokens: number
 }
 
-/** @param message parsed JSON; anything odd is told as nothing */
+/** @param message parsed JSON; what is not understood counts as absent */
 export function peekMessage(message: unknown): McpMessage {
   const { method, id, params } = objectOf(message)
   const name = typeof method === 'string' ? method : undefined
@@ -40,8 +40,12 @@ function extentOf(tool: unknown, given: Readonly<Record<string, unknown>>): Tool
   return {
     images: listed + (typeof image === 'string' ? 1 : 0),
     textChars: texts.reduce((sum, text) => sum + text.length, 0) - imageChars,
-    maxTokens: Number.isSafeInteger(limit) ? Number(limit) : toolAnswerTokens(tool),
+    maxTokens: isCount(limit) ? limit : toolAnswerTokens(tool),
   }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0
 }
 
 function idOf(value: unknown): string | number | undefined {

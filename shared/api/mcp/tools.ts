@@ -3,13 +3,13 @@ import { maxQuestionChars, maxToolImages, maxToolTokens, toolAnswerTokens } from
 
 /** What a tool asks the model. */
 export interface ToolQuestion {
-  /** As they were given, each with the argument it came in. */
+  /** As given, each with the path of its argument. */
   readonly images: readonly { readonly text: string; readonly param: string }[]
   readonly question: string
   readonly maxTokens: number
 }
 
-/** What a tool answers, beside its text. */
+/** The structured content of an answer. */
 export const seen = z.object({
   text: z.string().describe('The answer'),
   finish_reason: z
@@ -39,8 +39,8 @@ const lengths = {
 } as const
 
 /**
- * The tools, under the names agents call them by.
- * @param imageText says what an image may be given as
+ * The tools.
+ * @param imageText describes how an image may be given
  */
 export function tools(imageText: string): readonly Tool[] {
   const image = z.string().min(1).describe(imageText)
@@ -51,7 +51,7 @@ export function tools(imageText: string): readonly Tool[] {
       .min(1)
       .max(maxToolTokens)
       .default(toolAnswerTokens(name))
-      .describe('Most tokens of the answer')
+      .describe('Maximum length of the answer in tokens')
   return [
     tool({
       name: 'describe_image',
@@ -92,7 +92,7 @@ export function tools(imageText: string): readonly Tool[] {
       ask: ({ image: text, max_tokens: maxTokens }) => ({
         images: [{ text, param: 'image' }],
         question:
-          'Write down all text in this image exactly as it stands there, line by line, and nothing else.',
+          'Write down all text in this image exactly as it appears, line by line, and nothing else.',
         maxTokens,
       }),
     }),
@@ -107,7 +107,7 @@ export function tools(imageText: string): readonly Tool[] {
           .min(1)
           .max(maxQuestionChars)
           .optional()
-          .describe('What to compare; everything unless given'),
+          .describe('What to compare; by default everything'),
         max_tokens: limit('compare_images'),
       }),
       ask: ({ images: texts, question, max_tokens: maxTokens }) => ({
@@ -121,7 +121,7 @@ export function tools(imageText: string): readonly Tool[] {
   ]
 }
 
-/** Forgets the schema of a tool's arguments: they are checked before it is asked. */
+/** Hides the type of the arguments, so that tools fit into one list; parsing restores it. */
 function tool<Schema extends z.ZodObject>(given: Tool<Schema>): Tool {
   return { ...given, ask: (checked) => given.ask(given.input.parse(checked)) }
 }
