@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readMetrics, sumOf } from '../../../test/support/read-metrics.ts'
+import { readMetrics, sumOf } from '../../../shared/metrics/read-metrics.ts'
 import { testPlatform, type TestPlatformParts } from '../../../test/support/test-platform.ts'
 import { metricsAnswer } from '../../../shared/node/metrics/metrics-server.ts'
 import { createEdgeApp } from '../../app.ts'
