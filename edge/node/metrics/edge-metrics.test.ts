@@ -56,6 +56,17 @@ describe('GET /metrics of the edge', () => {
     expect(sumOf(seen, 'describe_edge_tokens_total')).toBe(0)
   })
 
+  it('counts refusals of a backend by the code it tells, which clients do not see', async () => {
+    const { post, read } = setUp({
+      backend: () =>
+        Response.json({ error: {} }, { status: 400, headers: { 'x-error-code': 'invalid_image' } }),
+    })
+    const response = await post('/generate/text', '{"prompt":"Hi"}')
+    expect(response.headers.has('x-error-code')).toBe(false)
+    const refused = 'route="/generate/text",status="400",code="invalid_image"'
+    expect((await read()).get(`describe_edge_requests_total{${refused}}`)).toBe(1)
+  })
+
   it('is for administrators only', async () => {
     const { ask } = setUp()
     expect((await ask('/metrics', { headers: {} })).status).toBe(401)

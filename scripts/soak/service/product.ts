@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as z from 'zod'
+import type * as z from 'zod'
 import { issuedKeyView } from '../../../shared/api/keys.ts'
 import { adminRoutes } from '../../../shared/api/routes.ts'
 import { usageView, type DayUsage } from '../../../shared/api/usage.ts'

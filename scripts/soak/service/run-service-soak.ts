@@ -25,7 +25,7 @@ const settleMs = 5_000
 
 /** Sends mixed load for a time, and looks at memory meanwhile. @throws when a program of the service ends */
 export async function runServiceSoak(options: ServiceSoak): Promise<Books> {
-  const { product, concurrency, maxGrowthPercent } = options
+  const { product, maxGrowthPercent } = options
   const before = await product.metrics()
   const tally = createTally()
   const samples: MemorySample[] = []
@@ -42,25 +42,25 @@ export async function runServiceSoak(options: ServiceSoak): Promise<Books> {
   const usage = await product.usage()
   const growth = memoryGrowth(samples)
   return { tally, before, after, usage, growth, maxGrowthPercent }
+}
 
-  function runClients(...[{ seconds, pauseMs, seed }, counts]: [ServiceSoak, Tally]) {
-    const endsAt = performance.now() + seconds * 1_000
-    const nextCall = createMixedCalls(seed)
-    const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
-    const client = async () => {
-      while (performance.now() < endsAt) {
-        const call = nextCall()
-        tallyUp(
-          counts,
-          call,
-          await sendCall(product.url, product.keys[call.role], call, dispatcher),
-        )
-        await delay(pauseMs)
-      }
+async function runClients(options: ServiceSoak, tally: Tally): Promise<void> {
+  const { product, seconds, pauseMs, seed, concurrency } = options
+  const endsAt = performance.now() + seconds * 1_000
+  const nextCall = createMixedCalls(seed)
+  // Deadlines of the service are the only clocks.
+  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
+  const client = async () => {
+    while (performance.now() < endsAt) {
+      const call = nextCall()
+      tallyUp(tally, call, await sendCall(product.url, product.keys[call.role], call, dispatcher))
+      await delay(pauseMs)
     }
-    return Promise.all(Array.from({ length: concurrency }, client)).finally(() =>
-      dispatcher.destroy(),
-    )
+  }
+  try {
+    await Promise.all(Array.from({ length: concurrency }, client))
+  } finally {
+    await dispatcher.destroy()
   }
 }
 
