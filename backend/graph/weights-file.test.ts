@@ -61,9 +61,9 @@ describe('WeightsFile', () => {
   it('refuses bytes written twice, and a file with a gap', async () => {
     const file = await WeightsFile.create(join(folder, 'gap'))
     await file.write(0, content.subarray(0, 10))
-    await expect(file.write(5, content.subarray(0, 10))).rejects.toThrow('byte 5 is written twice')
+    await expect(file.write(5, content.subarray(0, 10))).rejects.toThrow('Byte 5 is written twice')
     await file.write(20, content.subarray(20, 30))
-    await expect(file.finish()).rejects.toThrow('byte 10 was never written')
+    await expect(file.finish()).rejects.toThrow('Byte 10 was never written')
     await file.close()
   })
 })
