@@ -119,15 +119,15 @@ export function describeDoors(platform: string, start: StartEdge): void {
       })
 
       it('take seeds below 0, as the native routes do', async () => {
-        const wild = { temperature: 2, top_p: 1 }
+        const wild = (seed: number) => ({ temperature: 2, top_p: 1, seed })
         const asking = async (seed: number) => {
-          const answer = await openai.chat.completions.create({ ...asked, ...wild, seed })
+          const answer = await openai.chat.completions.create({ ...asked, ...wild(seed) })
           return answer.choices[0]?.message.content
         }
         const seeds = [-7, -(2 ** 53 - 1), 7]
         const texts = []
         for (const seed of seeds) {
-          const fields = { prompt: question, max_tokens: 24, ...wild, seed }
+          const fields = { prompt: question, max_tokens: 24, ...wild(seed) }
           const { output } = await native(fields, [picture])
           expect(await asking(seed)).toBe(output)
           texts.push(output)

@@ -28,7 +28,9 @@ describe('parseDoorFields()', () => {
         expect.objectContaining({
           code: 'unsupported_field',
           param: place,
-          message: expect.stringContaining(`${place}: "${type}" is not supported here, expected '`),
+          message: expect.stringContaining(
+            `${place}: "${type}" is not supported here, expected '`,
+          ) as string,
         }),
       )
     }
@@ -49,7 +51,7 @@ describe('parseDoorFields()', () => {
 
   it('names other sources of images, and other formats', () => {
     const unsupported = (param: string) =>
-      expect.objectContaining({ code: 'unsupported_field', param })
+      expect.objectContaining({ code: 'unsupported_field', param }) as object
     expect(() => messages({ type: 'image', source: { type: 'file', file_id: 'f' } })).toThrow(
       unsupported('messages.0.content.0.source.type'),
     )
