@@ -15,6 +15,7 @@ import type { BackendMetrics } from '../metrics/backend-metrics.ts'
 import { countExchange } from './count-exchange.ts'
 import { metricsPath, mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
 import { logExchange } from './log-exchange.ts'
+import { mountMcpRoute } from './mcp/mcp-route.ts'
 import { mountModelRoutes, type ServedModel } from './models.ts'
 import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 
@@ -43,13 +44,15 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   app.use(logExchange(parts.log, parts.now))
   app.use(countExchange(parts.metrics, parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
-  for (const path of ['/generate/*', '/v1/*']) app.use(path, refuseWhenClosing(parts.running))
+  for (const path of ['/generate/*', '/v1/*', routes.mcp.path])
+    app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
   mountHealthRoutes(app, parts.health)
   app.get(metricsPath, () => metricsAnswer(parts.metrics.registry))
   mountGenerateRoutes(app, parts.generate)
   mountConversationRoutes(app, parts.generate, parts.model)
+  mountMcpRoute(app, parts.generate, parts.running)
   mountModelRoutes(app, parts.model)
 
   for (const path of [statusPath, metricsPath]) app.all(path, methodNotAllowed('GET, HEAD'))

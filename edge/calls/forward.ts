@@ -19,6 +19,8 @@ export interface ForwardedMessage {
   readonly contentLength?: number | undefined
   /** Identifies what the backend may have cached; equal values go to the same backend if it has room. */
   readonly affinity?: string | undefined
+  /** Whether every backend gets the message; one of them answers. */
+  readonly forAll?: boolean
   /** The client's error if it is to blame for a broken body. */
   readonly bodyFailure?: () => ServiceError | undefined
 }
@@ -72,6 +74,7 @@ export async function forward(
       body: message.body,
       signal: deadline.signal,
       affinity,
+      forAll: message.forAll,
       bodyFailure: message.bodyFailure,
       background: (work) => parts.keepAlive(c, work),
     })
