@@ -64,10 +64,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   })
   app.onError((thrown, c) => {
     const exchange = c.get('exchange')
-    const error = exchange.noteFailure(thrown)
-    const response = errorResponse(error, exchange.requestId, errorFormOf(c.req.path).body)
-    if (error.code === 'forbidden_scope') response.headers.set(forwardHeaders.refused, 'client')
-    return response
+    return refusal(exchange.noteFailure(thrown), exchange.requestId, c.req.path)
   })
   return app
 }
@@ -78,8 +75,15 @@ function methodNotAllowed(allow: string): Handler<BackendEnv> {
     const exchange = c.get('exchange')
     const message = `This address answers ${allow} only`
     const error = exchange.noteFailure(new ServiceError('method_not_allowed', message))
-    const response = errorResponse(error, exchange.requestId, errorFormOf(c.req.path).body)
+    const response = refusal(error, exchange.requestId, c.req.path)
     response.headers.set('allow', allow)
     return response
   }
+}
+
+/** The error in the form of its door, and its code for the edge. */
+function refusal(error: ServiceError, requestId: string, path: string): Response {
+  const response = errorResponse(error, requestId, errorFormOf(path).body)
+  response.headers.set(forwardHeaders.errorCode, error.code)
+  return response
 }

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadModel } from '../../backend/model/load-model.ts'
-import type { Model } from '../../backend/model/model.ts'
+import { loadModel } from '../../../backend/model/load-model.ts'
+import type { Model } from '../../../backend/model/model.ts'
 import { runSoak } from './run-soak.ts'
 
 let model: Model
