@@ -69,7 +69,7 @@ function normalizerOf(
       const messages = withPlainText(given, plainText)
       const { segments, textIds, images } = await runTasks(
         tasks,
-        tasks.normalizeImage,
+        (...image) => tasks.normalizeImage(...image),
         messages,
         files,
         caller,

@@ -52,7 +52,7 @@ function processorOf(
     async prepare(messages, files, caller) {
       const { segments, textIds, images } = await runTasks(
         tasks,
-        tasks.prepareImage,
+        (...image) => tasks.prepareImage(...image),
         messages,
         files,
         caller,
