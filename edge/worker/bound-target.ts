@@ -14,7 +14,7 @@ export function boundTarget({ url, fetcher }: BoundBackend): BackendTarget {
         method,
         headers,
         signal,
-        ...(body === undefined ? {} : { body: requestBody(body) }),
+        ...(body !== undefined && { body: requestBody(body) }),
         redirect: 'manual',
       }),
   }

@@ -1,5 +1,5 @@
 import { accessSync, constants, rmSync, statSync } from 'node:fs'
-import path from 'node:path'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 /** SQLITE_BUSY: another connection has the lock. */
@@ -18,7 +18,7 @@ export interface FileLock {
  * @throws a system error when its folder cannot be written
  */
 export function tryLock(file: string): FileLock | undefined {
-  accessSync(path.dirname(file), constants.W_OK)
+  accessSync(dirname(file), constants.W_OK)
   for (;;) {
     const before = inodeOf(file)
     const database = new DatabaseSync(file, { timeout: 0 })

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import path from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, type FileLock } from '../../../shared/node/file-lock.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -24,7 +24,7 @@ export async function lockConversion(
   folder: string,
   { report, signal }: WaitOptions,
 ): Promise<FileLock> {
-  await orUnwritable(folder, () => mkdir(path.dirname(folder), { recursive: true }))
+  await orUnwritable(folder, () => mkdir(dirname(folder), { recursive: true }))
   let reportedAt = -Infinity
   for (;;) {
     const lock = await orUnwritable(folder, () => tryLock(`${folder}.lock`))
@@ -44,7 +44,7 @@ async function orUnwritable<Result>(
   try {
     return await action()
   } catch (cause) {
-    const message = `cannot convert: ${path.dirname(folder)} cannot be written (${(cause as Error).message})`
+    const message = `cannot convert: ${dirname(folder)} cannot be written (${(cause as Error).message})`
     throw new CheckpointError(message, { cause })
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
@@ -70,7 +70,7 @@ export async function prepareModelFolder(
   const folder = folderOf(source, options)
   await prepareWeights(folder, source, options, graphs)
   const write = (name: string, graph: GraphName) =>
-    writeGraphFile(path.join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
+    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
     visionGraphFiles: {
       embedding: await write('vision-embedding', 'embedding'),
@@ -78,7 +78,7 @@ export async function prepareModelFolder(
       projector: await write('vision-projector', 'projector'),
     },
     decoderGraphFile: await write(`decoder-${options.slots}-slots`, 'decoder'),
-    embeddingFile: path.join(folder, fileNames.embeddings),
+    embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
   }
 }
@@ -120,7 +120,7 @@ function folderOf(
   source: ModelSource,
   options: FormChoice & Pick<ModelFolderOptions, 'modelsDir'>,
 ): string {
-  return path.join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
+  return join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
 }
 
 /**
@@ -135,7 +135,7 @@ async function prepareWeights(
 ): Promise<void> {
   const { modelsDir, signal, onProgress: report = () => {} } = options
   for (const name of await removeAbandoned(modelsDir, Date.now())) {
-    report(`removed ${path.join(modelsDir, name)}, left behind by an interrupted conversion`)
+    report(`removed ${join(modelsDir, name)}, left behind by an interrupted conversion`)
   }
   const made = { weights: formName(options), layout: layoutHash(graphs) }
   const inspect = () => inspectWeights(folder, source, made, signal)
@@ -146,7 +146,7 @@ async function prepareWeights(
     const found = await inspect()
     if (found === 'whole') return
     if (found !== 'missing') {
-      report(`${path.join(folder, found.damage)}: converting the checkpoint again`)
+      report(`${join(folder, found.damage)}: converting the checkpoint again`)
       await rm(folder, { recursive: true })
     }
     await writeModel(folder, {
@@ -195,7 +195,7 @@ async function isMadeFrom(
 async function checkWritten(folder: string, signal: AbortSignal | undefined): Promise<void> {
   const damage = await findDamage(folder, (await readManifest(folder))?.files ?? {}, signal)
   if (damage === undefined) return
-  throw new CheckpointError(`the disk does not keep what is written: ${path.join(folder, damage)}`)
+  throw new CheckpointError(`the disk does not keep what is written: ${join(folder, damage)}`)
 }
 
 function byFileName(graphs: Graphs): Record<string, BuiltGraph> {
