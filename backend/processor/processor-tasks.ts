@@ -2,8 +2,6 @@ import type { PatchImage } from '../model/model.ts'
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { ImageProblem } from './image-problem.ts'
 import type { ImageProblemCode } from './image-problem.ts'
-import { prepareImage } from './prepare-image.ts'
-import { createTokenizer } from './tokenizer.ts'
 import { readRanks } from '../model/config/tokenizer-file.ts'
 
 /** An error's class does not survive the transfer between threads; a tagged result does. */
@@ -32,9 +30,15 @@ export interface ProcessorTasks {
   close(): Promise<void>
 }
 
-/** Does the work in this thread. Tokenizer and settings are read once, when first needed. */
+/**
+ * Does the work in this thread. Tokenizer and settings are read once, when first needed, and so is the code: what
+ * encodes text needs no decoders, and the reverse.
+ */
 export function createLocalTasks(modelFolder: string): ProcessorTasks {
-  const tokenizer = once(async () => createTokenizer(await readRanks(modelFolder)))
+  const tokenizer = once(async () => {
+    const { createTokenizer } = await import('./tokenizer.ts')
+    return createTokenizer(await readRanks(modelFolder))
+  })
   const config = once(() => readPreprocessorConfig(modelFolder))
   return {
     async encodeTexts(texts, { signal }) {
@@ -44,6 +48,7 @@ export function createLocalTasks(modelFolder: string): ProcessorTasks {
     },
     async prepareImage(file, { signal }, mostTokens) {
       signal.throwIfAborted()
+      const { prepareImage } = await import('./prepare-image.ts')
       try {
         return { ok: true, image: await prepareImage(file, await config(), mostTokens) }
       } catch (error) {
