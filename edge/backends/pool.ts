@@ -8,8 +8,8 @@ import {
   shareOf,
   type Breaker,
   type Failure,
-} from './breaker.ts'
-import { chooseBackend } from './choose.ts'
+} from '../../shared/balance/breaker.ts'
+import { chooseServer } from '../../shared/balance/choose.ts'
 import type {
   BackendAnswer,
   BackendInit,
@@ -110,7 +110,7 @@ export class BackendPool {
         outstanding: this.#countRunning(backend),
         share: shareOf(backend.breaker, now),
       }))
-    const chosen = chooseBackend(candidates, affinity, this.#parts.random())
+    const chosen = chooseServer(candidates, affinity, this.#parts.random())
     if (chosen === undefined) throw new TypeError('A pool needs a backend')
     return chosen.backend
   }

@@ -1,6 +1,6 @@
 import { generateFields, parseFields } from '../../../shared/api/request.ts'
 import { routes } from '../../../shared/api/routes.ts'
-import { textAffinity } from '../../backends/affinity.ts'
+import { textAffinity } from '../../../shared/balance/affinity.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { readJson } from '../../body/read-fields.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
