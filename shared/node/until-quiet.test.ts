@@ -39,7 +39,7 @@ function block(ms: number): void {
 
 describe('a server that stops', () => {
   it('is quiet at once when nobody is connected', async () => {
-    await untilQuiet(server)
+    await expect(untilQuiet(server)).resolves.toBeUndefined()
   })
 
   it('waits while somebody asks, and no longer', async () => {
@@ -56,7 +56,7 @@ describe('a server that stops', () => {
 
   it('ends the wait when it is in a hurry', async () => {
     await ask()
-    await untilQuiet(server, AbortSignal.abort())
+    await expect(untilQuiet(server, AbortSignal.abort())).resolves.toBeUndefined()
   })
 
   it('reads what arrived while it did not run before it is quiet', async () => {

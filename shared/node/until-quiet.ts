@@ -34,7 +34,8 @@ export async function untilQuiet(server: StoppingServer, signal?: AbortSignal): 
   const note = () => (wasAsked = true)
   server.on('request', note)
   // Not one long timer: a process that was not run for long would find it over before it reads what has arrived.
-  for (let quiet = 0; quiet < looks && signal?.aborted !== true && performance.now() < until;) {
+  const isOver = () => signal?.aborted === true || performance.now() >= until
+  for (let quiet = 0; quiet < looks && !isOver();) {
     await delay(quietMs / looks)
     await afterReading()
     quiet = wasAsked ? 0 : quiet + 1
