@@ -3,6 +3,7 @@ import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { noSuchPath, probeRoutes, routes } from '../../shared/api/routes.ts'
+import type { Tracing } from '../../shared/tracing/tracing.ts'
 import { metricsAnswer } from '../../shared/node/metrics/metrics-server.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
@@ -17,6 +18,7 @@ import { metricsPath, mountHealthRoutes, statusPath, type HealthParts } from './
 import { logExchange } from './log-exchange.ts'
 import { mountMcpRoute } from './mcp/mcp-route.ts'
 import { mountModelRoutes, type ServedModel } from './models.ts'
+import { traceExchange } from './trace-exchange.ts'
 import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 
 export interface BackendParts {
@@ -32,6 +34,8 @@ export interface BackendParts {
   readonly onClientCertificate: ClientListener
   readonly health: HealthParts
   readonly metrics: BackendMetrics
+  /** Undefined unless a collector is configured. */
+  readonly tracing: Tracing | undefined
   readonly generate: AnswerParts
   readonly model: ServedModel
 }
@@ -41,6 +45,10 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   const app = new Hono<BackendEnv>()
 
   app.use(trackExchange(parts.running))
+  if (parts.tracing !== undefined) {
+    const { tracing, now, model } = parts
+    app.use(traceExchange({ tracing, now, modelId: model.id }))
+  }
   app.use(logExchange(parts.log, parts.now))
   app.use(countExchange(parts.metrics, parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))

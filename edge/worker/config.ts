@@ -5,6 +5,7 @@ import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
 import { deadlineSetting } from '../../shared/settings/deadline.ts'
 import { integerSetting } from '../../shared/settings/integer.ts'
+import { tracingSettings } from '../../shared/tracing/settings.ts'
 import { misspelt, type Misspelt } from '../../shared/settings/misspelt.ts'
 import type { AnswerNamespace } from './remote-answers.ts'
 import type { CopyNamespace } from '../keys/key-copies.ts'
@@ -59,6 +60,7 @@ const workerSettings = z.object({
   CORS_ORIGINS: originsSetting,
   DEADLINE_MS: deadlineSetting,
   LOG_LEVEL: z.enum(logLevels).default('info'),
+  ...tracingSettings.shape,
 })
 
 /** A backend's address and the binding that reaches it. */
