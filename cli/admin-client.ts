@@ -48,7 +48,7 @@ export class AdminClient {
       return await this.#parts.fetch(url, {
         method,
         headers,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: JSON.stringify(body) }),
         // The key goes to this server and nowhere else.
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),

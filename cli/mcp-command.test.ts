@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join, resolve } from 'node:path'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -27,12 +27,9 @@ beforeAll(async () => {
   const noWeb = () => Promise.reject(new Error('There is no network here'))
   nano = await startNanoBackend(certificates, noWeb)
   edge = await startNodeEdge({ apiKey, backendUrl: nano.url, certificates })
-  folder = await mkdtemp(path.join(tmpdir(), 'mcp-command-'))
-  await writeFile(path.join(folder, 'api-key'), apiKey)
-  await writeFile(
-    path.join(folder, 'running.json'),
-    JSON.stringify({ url: edge.url, pid: process.pid }),
-  )
+  folder = await mkdtemp(join(tmpdir(), 'mcp-command-'))
+  await writeFile(join(folder, 'api-key'), apiKey)
+  await writeFile(join(folder, 'running.json'), JSON.stringify({ url: edge.url, pid: process.pid }))
 })
 afterEach(() => {
   nano.script = undefined
@@ -72,7 +69,7 @@ describe.each(['legacy', 'auto'] as const)(
       const dataUri = `data:image/png;base64,${readFileSync(picture).toString('base64')}`
       const sent = await client.callTool(asking(dataUri))
       expect(sent).toMatchObject({ structuredContent: { finish_reason: 'length' } })
-      for (const file of [picture, path.resolve(picture), `file://${path.resolve(picture)}`]) {
+      for (const file of [picture, resolve(picture), `file://${resolve(picture)}`]) {
         const read = await client.callTool(asking(file))
         expect(read.structuredContent).toEqual(sent.structuredContent)
       }
@@ -108,7 +105,7 @@ describe('the command mcp', () => {
 
   it('lets nothing leave this machine that is no picture', async () => {
     const client = await agent('auto')
-    const secret = path.join(folder, 'api-key')
+    const secret = join(folder, 'api-key')
     expect(await textOf(client, secret)).toBe(
       `invalid_field: ${secret} is not a picture of a known kind`,
     )
@@ -116,7 +113,7 @@ describe('the command mcp', () => {
     expect(await textOf(client, '/nowhere/a.png')).toBe(
       'invalid_field: Cannot read /nowhere/a.png: ENOENT',
     )
-    const large = path.join(folder, 'large.png')
+    const large = join(folder, 'large.png')
     await writeFile(large, Buffer.alloc(21 * 1024 * 1024))
     expect(await textOf(client, large)).toContain('over the limit of 20971520')
   })
