@@ -13,6 +13,7 @@ import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../shared/node/end-process.ts'
 import { createLog, type Log, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
+import { openTracing } from '../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../shared/node/open-files.ts'
 import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
@@ -102,13 +103,19 @@ async function run(output: LogSink): Promise<void> {
     certificates: () => certificates.report(),
   }
   let tasks: TaskPool | undefined
-  const metrics = createBackendMetrics({
-    snapshot: () => inference.snapshot(),
-    isReady: () => health.readiness() === 'ready',
-    starts: () => inference.startUp().starts,
-    enginePid: () => inference.pid(),
-    decodePids: () => tasks?.imagePids ?? [],
-  })
+  const tracing = await openTracing(config.tracing, ({ level, message, ...fields }) =>
+    log[level](fields, message),
+  )
+  const metrics = createBackendMetrics(
+    {
+      snapshot: () => inference.snapshot(),
+      isReady: () => health.readiness() === 'ready',
+      starts: () => inference.startUp().starts,
+      enginePid: () => inference.pid(),
+      decodePids: () => tasks?.imagePids ?? [],
+    },
+    tracing?.counts,
+  )
   const app = createBackendApp({
     running,
     log,
@@ -118,6 +125,7 @@ async function run(output: LogSink): Promise<void> {
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health,
     metrics,
+    tracing,
     generate: {
       describer: () => {
         if (service !== undefined) return service.describer
@@ -129,6 +137,7 @@ async function run(output: LogSink): Promise<void> {
         enabled: config.fetchesImages,
       },
       streaming: { after, now, heartbeatMs },
+      onTokenGap: metrics.countGap,
     },
     model: await readServedModel(settings.model.checkpointDir, config),
   })
@@ -159,7 +168,13 @@ async function run(output: LogSink): Promise<void> {
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
-    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
+    await Promise.allSettled([
+      inference.close(),
+      processor,
+      formats.close(),
+      web.close(),
+      tracing?.close(),
+    ])
   })
   try {
     const [processor] = await Promise.all([loading, inference.ready()])

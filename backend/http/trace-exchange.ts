@@ -13,7 +13,11 @@ interface TraceOptions {
 }
 
 /** Records each request with its parts, which belong to the trace of the edge, or of whatever client it has. */
-export function traceExchange({ tracing, modelId, now }: TraceOptions): MiddlewareHandler<BackendEnv> {
+export function traceExchange({
+  tracing,
+  modelId,
+  now,
+}: TraceOptions): MiddlewareHandler<BackendEnv> {
   return async function traceIt(c, next) {
     const route = knownPathOf(c.req.path)
     if (isProbePath(route)) return next()

@@ -46,6 +46,8 @@ const workerSettings = z.object({
   BACKEND_URL: backendUrlSetting.optional(),
   BACKENDS: backendUrlsSetting.optional(),
   BACKEND_AFFINITY: stickySetting,
+  /** Reaches the collector of traces, where the internet does not: a private network, or a certificate is asked for. */
+  OTLP_COLLECTOR: z.custom<MtlsFetcher>(isFetcher, 'expected a binding that fetches').optional(),
   API_KEY: apiKeySetting,
   KEY_AUTHORITY: z.custom<KeyNamespace>(isNamespace),
   KEYS: z.custom<CopyNamespace>(isCopyNamespace),

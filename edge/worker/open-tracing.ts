@@ -1,5 +1,6 @@
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { createTracing } from '../../shared/tracing/create-tracing.ts'
+import type { Post } from '../../shared/tracing/otlp-sender.ts'
 import { LossReport } from '../../shared/tracing/loss-report.ts'
 import { tracingConfigOf } from '../../shared/tracing/settings.ts'
 import type { Tracing } from '../../shared/tracing/tracing.ts'
@@ -16,7 +17,9 @@ export function openTracing(
   const config = tracingConfigOf(settings, 'describe-edge')
   if (config === undefined) return undefined
   const now = () => Date.now()
-  const tracing = createTracing({ config, now, concurrency, flushesWithRequests: true })
+  const { OTLP_COLLECTOR: binding } = settings
+  const send: Post = (url, init) => binding?.fetch(url, init) ?? fetch(url, init)
+  const tracing = createTracing({ config, now, concurrency, send, flushesWithRequests: true })
   const losses = new LossReport()
   return {
     ...tracing,

@@ -17,7 +17,7 @@ import {
   TracerProvider,
   type Sampler,
 } from '@opentelemetry/sdk-trace'
-import { createOtlpSender } from './otlp-sender.ts'
+import { createOtlpSender, type Post } from './otlp-sender.ts'
 import type { SamplerName, TracingConfig } from './settings.ts'
 import { SpanQueue } from './span-queue.ts'
 import type { BeginSpan, SpanResult, TraceSpan, Tracing } from './tracing.ts'
@@ -29,12 +29,14 @@ interface TracingParts {
   /** Requests to the collector at the same time. */
   readonly concurrency: number
   readonly flushesWithRequests: boolean
+  /** Reaches the collector. */
+  readonly send?: Post
 }
 
 /** OpenTelemetry's own spans, sampling, context and wire form, with a queue that keeps the collector apart from requests. */
 export function createTracing(parts: TracingParts): Tracing {
-  const { config, now, concurrency, flushesWithRequests } = parts
-  const queue = new SpanQueue({ send: createOtlpSender(config), concurrency })
+  const { config, now, concurrency, flushesWithRequests, send = fetch } = parts
+  const queue = new SpanQueue({ send: createOtlpSender(config, send), concurrency })
   const provider = new TracerProvider({
     resource: resourceFromAttributes(config.resource),
     sampler: samplerOf(config.sampler.name, config.sampler.share),
