@@ -17,7 +17,7 @@ import { countExchange } from './count-exchange.ts'
 import { metricsPath, mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
 import { logExchange } from './log-exchange.ts'
 import { mountMcpRoute } from './mcp/mcp-route.ts'
-import { mountModelRoutes, type ServedModel } from './models.ts'
+import { mountModelRoutes, type ServedModel, stateImageTokens } from './models.ts'
 import { traceExchange } from './trace-exchange.ts'
 import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 
@@ -49,6 +49,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
     const { tracing, now, model } = parts
     app.use(traceExchange({ tracing, now, modelId: model.id }))
   }
+  app.use(stateImageTokens(parts.model))
   app.use(logExchange(parts.log, parts.now))
   app.use(countExchange(parts.metrics, parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
