@@ -54,13 +54,21 @@ const schemas = {
   Usage: usageView,
 }
 
-export type SchemaName = keyof typeof schemas | 'ImageForm' | 'OpenApi' | 'Metrics'
+/** What has no schema: texts, and the document itself. */
+const plainSchemas = {
+  OpenApi: { type: 'object' },
+  Metrics: { type: 'string' },
+  Page: { type: 'string' },
+  PageFile: { type: 'string' },
+}
+
+export type SchemaName = keyof typeof schemas | keyof typeof plainSchemas | 'ImageForm'
 
 export function componentSchemas(): Record<SchemaName, JsonSchema> {
   const named = Object.entries(schemas).map(([name, schema]) => [name, schemaOf(schema)] as const)
   const plain = Object.fromEntries(named) as Record<keyof typeof schemas, JsonSchema>
   const ImageForm = withImages(plain.TextRequest)
-  return { ...plain, ImageForm, OpenApi: { type: 'object' }, Metrics: { type: 'string' } }
+  return { ...plain, ...plainSchemas, ImageForm }
 }
 
 /** The fields of a question, and the files, which no schema reads. */

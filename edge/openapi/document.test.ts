@@ -9,7 +9,7 @@ import type { SampledLogprob } from '../../shared/api/events.ts'
 import { messagesRenderer } from '../../shared/api/messages/render.ts'
 import { nativeRenderer } from '../../shared/api/native/render.ts'
 import { responsesRenderer } from '../../shared/api/responses/render.ts'
-import { edgeRoutes } from '../../shared/api/routes.ts'
+import { edgeRoutes, templated } from '../../shared/api/routes.ts'
 import { testPlatform } from '../../test/support/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
 import { errorView, generateAnswer, streamDelta, streamEnd, streamQueued } from './answers.ts'
@@ -61,7 +61,7 @@ describe('openApiDocument()', () => {
       security.length > 0,
     ])
     const served = Object.values(edgeRoutes).map(({ method, path, scope }) => [
-      `${method} ${path.replace(':id', '{id}')}`,
+      `${method} ${templated(path)}`,
       scope !== null,
     ])
     expect(Object.fromEntries(told)).toEqual(Object.fromEntries(served))

@@ -1,4 +1,4 @@
-import { type EdgeRouteName, edgeRoutes } from '../../shared/api/routes.ts'
+import { type EdgeRouteName, edgeRoutes, templated } from '../../shared/api/routes.ts'
 import { componentSchemas } from './components.ts'
 import { operationOf } from './operation.ts'
 
@@ -34,9 +34,4 @@ export function openApiDocument() {
       },
     },
   }
-}
-
-/** `/admin/keys/:id` as `/admin/keys/{id}`. */
-function templated(path: string): string {
-  return path.replaceAll(/:(\w+)/g, '{$1}')
 }

@@ -5,7 +5,7 @@ import { type EdgeRouteName, edgeRoutes } from '../../shared/api/routes.ts'
 import { backendHintHeader } from '../backends/hint.ts'
 import { idempotencyKeyHeader } from '../idempotency/idempotent.ts'
 import { limitHeaderNames } from '../limits/limit-headers.ts'
-import { refTo } from './components.ts'
+import { refTo, type SchemaName } from './components.ts'
 import { type RouteDoc, routeDocs } from './route-docs.ts'
 import { anywhere, keyed } from './route-errors.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
@@ -70,13 +70,19 @@ function headerParameters({ asks }: RouteDoc): JsonSchema[] {
 }
 
 function bodyOf({ body, bodyIsOptional = false }: RouteDoc): JsonSchema {
-  const content = Object.entries(body ?? {}).map(([type, name]) => [type, { schema: refTo(name) }])
-  return { required: !bodyIsOptional, content: Object.fromEntries(content) as JsonSchema }
+  return { required: !bodyIsOptional, content: contentOf(body ?? {}) }
+}
+
+/** Media type -> schema. */
+function contentOf(types: Readonly<Record<string, SchemaName>>): JsonSchema {
+  const content = Object.entries(types).map(([type, name]) => [type, { schema: refTo(name) }])
+  return Object.fromEntries(content) as JsonSchema
 }
 
 function answersOf({
   answers,
   answerType = 'application/json',
+  otherTypes = {},
   stream,
   asks,
 }: RouteDoc): Record<string, JsonSchema> {
@@ -84,6 +90,7 @@ function answersOf({
     const isGood = Number(status) < 300
     const content = {
       [answerType]: { schema: refTo(name) },
+      ...(isGood && contentOf(otherTypes)),
       ...(isGood && stream && { 'text/event-stream': streamOf(stream) }),
     }
     const headers = { ...headersOf([requestIdHeader]), ...(asks && headersOf(limitHeaderNames)) }

@@ -24,7 +24,9 @@ export interface RouteDoc {
   /** Status -> body. Statuses of errors follow from `errors`. */
   readonly answers: Readonly<Record<number, SchemaName>>
   /** JSON unless it says. */
-  readonly answerType?: 'application/json' | 'text/plain'
+  readonly answerType?: 'application/json' | 'text/plain' | 'text/html' | 'text/javascript'
+  /** Other forms of a good answer. */
+  readonly otherTypes?: Partial<Record<'text/html' | 'text/css', SchemaName>>
   readonly stream?: StreamDoc
   /** Whether the headers `Idempotency-Key` and `x-describe-backend-hint` are looked at, and limits told. */
   readonly asks?: boolean
@@ -189,8 +191,26 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
   index: {
     tag: 'About',
     summary: 'The name, the public routes and the path of this document',
+    description: 'Where `Accept` asks for HTML, as browsers do, a page to ask about pictures.',
     answers: { 200: 'Index' },
+    otherTypes: { 'text/html': 'Page' },
     errors: [],
+  },
+  docs: {
+    tag: 'About',
+    summary: 'This document as a page',
+    answers: { 200: 'Page' },
+    answerType: 'text/html',
+    errors: [],
+  },
+  pageFile: {
+    tag: 'About',
+    summary: 'A module or a style that the pages load',
+    description: 'The pages name the version; other ones are not found.',
+    answers: { 200: 'PageFile' },
+    answerType: 'text/javascript',
+    otherTypes: { 'text/css': 'PageFile' },
+    errors: ['not_found'],
   },
   openapi: {
     tag: 'About',
