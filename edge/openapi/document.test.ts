@@ -15,7 +15,9 @@ import { createEdgeApp } from '../app.ts'
 import { errorView, generateAnswer, streamDelta, streamEnd, streamQueued } from './answers.ts'
 import { chatChunk, chatCompletion } from './chat-answers.ts'
 import { messageEvent, messageView, responseEvent, responseView } from './other-answers.ts'
+import { schemas } from './components.ts'
 import { openApiDocument } from './document.ts'
+import { routeDocs } from './route-docs.ts'
 
 type Json = Record<string, unknown>
 interface Operation {
@@ -103,6 +105,25 @@ describe('openApiDocument()', () => {
       expect(documented.get(name)?.replaceAll('`', '')).toBe(`${standard as string | number}`)
     }
   })
+
+  it('and the documentation say the same of every field', () => {
+    const table = apiText.slice(apiText.indexOf('| Field '), apiText.indexOf('**Order.**'))
+    const rows = table.matchAll(/^\| `(\w+)` +\|.*\| (.*?) +\|$/gm)
+    const documented = Object.fromEntries([...rows].map(([, name, text]) => [name!, text!]))
+    const { properties } = document.components.schemas.TextRequest!
+    const told = Object.entries(properties).map(([name, { description }]) => [name, description])
+    expect(Object.fromEntries(told)).toEqual(documented)
+  })
+
+  it.each(Object.entries(routeDocs).filter(([, { body }]) => body !== undefined))(
+    'has an example of %s that its schema takes',
+    (_name, { body, example }) => {
+      const schema = Object.values(body!)[0]!
+      const read =
+        schemas[schema === 'ImageForm' ? 'TextRequest' : (schema as keyof typeof schemas)]
+      expect(read.safeParse(example)).toMatchObject({ success: true })
+    },
+  )
 
   it('shows limits that are checked before the schema, and texts in place of lists', () => {
     const { TextRequest, ImageUrlRequest, ImageForm, ChatRequest } = document.components.schemas

@@ -69,8 +69,10 @@ function headerParameters({ asks }: RouteDoc): JsonSchema[] {
   ]
 }
 
-function bodyOf({ body, bodyIsOptional = false }: RouteDoc): JsonSchema {
-  return { required: !bodyIsOptional, content: contentOf(body ?? {}) }
+function bodyOf({ body, bodyIsOptional = false, example }: RouteDoc): JsonSchema {
+  const content = contentOf(body ?? {})
+  for (const each of Object.values(content)) (each as JsonSchema).example = example
+  return { required: !bodyIsOptional, content }
 }
 
 /** Media type -> schema. */

@@ -14,13 +14,25 @@ interface StreamDoc {
   readonly events: Readonly<Record<string, SchemaName>>
 }
 
+/** In the order in which people look for them. */
+export const routeTags = [
+  'Ask',
+  'OpenAI',
+  'Anthropic',
+  'Administration',
+  'Probes',
+  'About',
+] as const
+
 export interface RouteDoc {
-  readonly tag: 'Ask' | 'OpenAI' | 'Anthropic' | 'Probes' | 'Administration' | 'About'
+  readonly tag: (typeof routeTags)[number]
   readonly summary: string
   readonly description?: string
   readonly query?: z.ZodObject
   readonly body?: Partial<Record<BodyType, SchemaName>>
   readonly bodyIsOptional?: boolean
+  /** A body that is accepted. In forms, `@` stands for the content of a file. */
+  readonly example?: unknown
   /** Status -> body. Statuses of errors follow from `errors`. */
   readonly answers: Readonly<Record<number, SchemaName>>
   /** JSON unless it says. */
@@ -78,6 +90,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a prompt',
     description: nullNote,
     body: { 'application/json': 'TextRequest' },
+    example: { prompt: 'What is the capital of France?', temperature: 0 },
     answers: { 200: 'Answer' },
     stream: nativeStream,
     asks: true,
@@ -88,6 +101,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a prompt about uploaded images',
     description: 'In a form every value is text: `logit_bias` as JSON, `stop` once for each text.',
     body: { 'multipart/form-data': 'ImageForm' },
+    example: { prompt: 'Describe this image.', images: '@picture.png' },
     answers: { 200: 'Answer' },
     stream: nativeStream,
     asks: true,
@@ -102,6 +116,10 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
       'application/x-www-form-urlencoded': 'ImageUrlRequest',
       'multipart/form-data': 'ImageUrlRequest',
     },
+    example: {
+      prompt: 'Describe this image.',
+      image_url: 'https://example.com/picture.png',
+    },
     answers: { 200: 'Answer' },
     stream: nativeStream,
     asks: true,
@@ -112,6 +130,10 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a conversation',
     description: `As OpenAI's chat completions. ${nullNote}`,
     body: { 'application/json': 'ChatRequest' },
+    example: {
+      model: 'kimi-vl',
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    },
     answers: { 200: 'ChatCompletion' },
     stream: chatStream,
     asks: true,
@@ -121,6 +143,10 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'OpenAI',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'ChatRequest' },
+    example: {
+      model: 'kimi-vl',
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    },
     answers: { 200: 'InputTokens' },
     errors: counting,
   },
@@ -129,6 +155,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a conversation; nothing is stored',
     description: `As OpenAI's responses. ${nullNote}`,
     body: { 'application/json': 'ResponsesRequest' },
+    example: { model: 'kimi-vl', input: 'What is the capital of France?' },
     answers: { 200: 'Response' },
     stream: responsesStream,
     asks: true,
@@ -138,6 +165,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'OpenAI',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'ResponsesRequest' },
+    example: { model: 'kimi-vl', input: 'What is the capital of France?' },
     answers: { 200: 'InputTokens' },
     errors: counting,
   },
@@ -146,6 +174,11 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a conversation',
     description: `As Anthropic's messages; errors have their form. ${nullNote}`,
     body: { 'application/json': 'MessagesRequest' },
+    example: {
+      model: 'kimi-vl',
+      max_tokens: 500,
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    },
     answers: { 200: 'Message' },
     stream: messagesStream,
     asks: true,
@@ -155,6 +188,10 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'Anthropic',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'MessageTokensRequest' },
+    example: {
+      model: 'kimi-vl',
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    },
     answers: { 200: 'MessageTokens' },
     errors: counting,
   },
@@ -222,6 +259,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'Administration',
     summary: 'Make a key, which is shown this one time',
     body: { 'application/json': 'NewKey' },
+    example: { note: 'the shop', scopes: ['image'], limits: { images_per_day: 1000 } },
     answers: { 201: 'IssuedKey' },
     errors: withBody,
   },
@@ -242,6 +280,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'Administration',
     summary: 'Change a key; `limits` are replaced as a whole',
     body: { 'application/json': 'KeyChanges' },
+    example: { expires_at: '2027-01-01T00:00:00Z' },
     answers: { 200: 'Key' },
     errors: [...withBody, 'not_found'],
   },
@@ -262,6 +301,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Give a key a new secret, which is shown this one time',
     body: { 'application/json': 'KeyRotation' },
     bodyIsOptional: true,
+    example: { grace_seconds: 3600 },
     answers: { 200: 'IssuedKey' },
     errors: [...withBody, 'not_found', 'key_not_active'],
   },

@@ -1,5 +1,5 @@
-/** Made by scripts/build-page.ts; wrangler.toml says where it is. */
-declare module 'page-files' {
-  const page: import('../page/page-files.ts').PageFiles
-  export default page
-}
+import type { PageFiles } from '../page/page-files.ts'
+
+/** What scripts/build-page.ts makes; wrangler.toml says where it is, for types tsconfig.worker.json. */
+declare const page: PageFiles
+export default page

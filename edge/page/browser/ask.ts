@@ -40,6 +40,7 @@ async function ask(): Promise<void> {
   showRunning(true)
   try {
     showPanels(questions)
+    answers.scrollIntoView({ block: 'nearest' })
     const records = await Promise.all(
       questions.map((question, at) => answer(question, panels[at]!, signal)),
     )

@@ -1,6 +1,6 @@
 import { acceptsPage } from '../../../shared/api/accept.ts'
 import { jsonAnswer } from '../../../shared/api/json-answer.ts'
-import { aboutRoutes, probeRoutes, routes, templated } from '../../../shared/api/routes.ts'
+import { aboutRoutes, probeRoutes, routes } from '../../../shared/api/routes.ts'
 import type { EdgeHandler } from '../../calls/context.ts'
 import { type PageParts, pageRoute } from '../page/page-routes.ts'
 
@@ -18,12 +18,14 @@ export function indexRoute(parts: PageParts): EdgeHandler {
 }
 
 function listRoutes(): Response {
+  // What the pages load is their own affair.
+  const { pageFile: _, ...about } = aboutRoutes
   return jsonAnswer({
     name: 'Describe Server',
     description: 'Looks at images and describes them',
     docs: aboutRoutes.openapi.path,
-    routes: Object.values({ ...routes, ...probeRoutes, ...aboutRoutes }).map(
-      ({ method, path }) => `${method} ${templated(path)}`,
+    routes: Object.values({ ...routes, ...probeRoutes, ...about }).map(
+      ({ method, path }) => `${method} ${path}`,
     ),
   })
 }

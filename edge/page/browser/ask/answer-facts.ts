@@ -26,7 +26,7 @@ export function factsOf({ usage, timings, requestId }: AnswerEnd): HTMLElement {
   ]
   const prompt = [
     `${counted(read, 'token')} read`,
-    ...(seen > 0 ? [`${seen.toLocaleString('en')} of pictures`] : []),
+    ...(seen > 0 ? [`${seen.toLocaleString('en')} of them pictures`] : []),
     ...(cached > 0 ? [`${cached.toLocaleString('en')} known already`] : []),
   ]
   return el(

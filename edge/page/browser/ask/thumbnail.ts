@@ -21,23 +21,23 @@ export async function thumbnailOf(file: Blob): Promise<string | undefined> {
   }
 }
 
-/** A picture to begin with: the coloured shapes that even the smallest model knows. */
+/** A picture to begin with, of the coloured shapes that even the smallest model knows. */
 export async function samplePicture(): Promise<File> {
   const canvas = document.createElement('canvas')
-  canvas.width = 224
-  canvas.height = 224
+  canvas.width = 640
+  canvas.height = 480
   const context = canvas.getContext('2d')!
-  context.fillStyle = '#fff'
-  context.fillRect(0, 0, 224, 224)
-  context.fillStyle = '#00f'
+  context.fillStyle = '#fef7fd'
+  context.fillRect(0, 0, canvas.width, canvas.height)
+  context.fillStyle = '#2f4de0'
   context.beginPath()
-  context.arc(66, 66, 50, 0, 2 * Math.PI)
+  context.arc(97, 79, 66, 0, 2 * Math.PI)
   context.fill()
-  context.fillStyle = '#f00'
+  context.fillStyle = '#e52b29'
   context.beginPath()
-  context.moveTo(158, 104)
-  context.lineTo(212, 206)
-  context.lineTo(104, 206)
+  context.moveTo(539, 334)
+  context.lineTo(604, 457)
+  context.lineTo(474, 457)
   context.fill()
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'))
   return new File([blob!], 'sample.png', { type: 'image/png' })
