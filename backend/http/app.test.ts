@@ -70,6 +70,14 @@ describe('POST /generate/text', () => {
     })
   })
 
+  it('tells the edge the code of an error beside its body, whatever form that has', async () => {
+    for (const path of ['/generate/text', '/v1/messages']) {
+      const response = await post(path, { max_tokens: -1 })
+      expect(response.status).toBe(400)
+      expect(response.headers.get('x-error-code')).toBe('invalid_field')
+    }
+  })
+
   it('hands all fields to the engine', async () => {
     await post('/generate/text', {
       prompt: 'Hello',

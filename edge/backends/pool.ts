@@ -75,10 +75,23 @@ export class BackendPool {
     const tried: Backend[] = []
     for (;;) {
       const backend = this.#choose(init.affinity, tried)
+      if (init.forAll === true && tried.length === 0) this.#copyToOthers(backend, path, init)
       tried.push(backend)
       const isLast = !isReplayable(init) || tried.length >= this.#attempts
       const reply = await this.#attempt(backend, path, init, isLast)
       if (reply !== undefined) return reply
+    }
+  }
+
+  /** Sends a copy to the other backends. A failure does not matter: an unreachable backend has lost its calls anyway. */
+  #copyToOthers(except: Backend, path: string, init: BackendInit): void {
+    for (const backend of this.#backends) {
+      if (backend === except) continue
+      const sent = backend.target.send(path, init).then(
+        (answer) => answer.arrayBuffer(),
+        () => undefined,
+      )
+      init.background?.(sent.catch(() => undefined))
     }
   }
 

@@ -34,7 +34,8 @@ export function isStranger({
   status,
   headers,
 }: Pick<BackendAnswer, 'status' | 'headers'>): boolean {
-  return status === 403 && headers.get(forwardHeaders.refused) === null
+  const code = headers.get(forwardHeaders.errorCode)
+  return status === 403 && (code === null || code === 'client_not_allowed')
 }
 
 /** What an answer says about the backend; undefined when it is healthy. */

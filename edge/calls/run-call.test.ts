@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
@@ -272,6 +273,20 @@ describe('runCalls()', () => {
     await expect
       .poll(() => lineOfCall(lines))
       .toMatchObject({ ending: 'cancelled', completion_tokens: 3 })
+  })
+
+  it('leaves nothing behind on the signal of a long life', async () => {
+    const stopping = { begun: false, cut: false, signal: new AbortController().signal }
+    const answers = [
+      async () => new Response(null, { headers: { 'content-type': 'application/json' } }),
+      async () => eventStream(new Response(end).body!),
+      async () => Promise.reject(new Error('connection refused')),
+    ]
+    for (const backend of answers) {
+      const { post } = setUp({}, { stopping, backend })
+      await (await post()).text()
+      expect(getEventListeners(stopping.signal, 'abort')).toEqual([])
+    }
   })
 
   it('counts a stream that ends with an error as one, for what it had used', async () => {

@@ -113,7 +113,10 @@ class Run {
     const bytes = new Uint8Array(await answer.arrayBuffer())
     const usage = parseUsage(answer.headers.get(forwardHeaders.usage) ?? '')
     const isAnswer = answer.status < 400 && usage !== undefined
-    const outcome = await this.#end(isAnswer ? 'answered' : 'failed', isAnswer ? { usage } : {})
+    const errorCode = answer.headers.get(forwardHeaders.errorCode) ?? undefined
+    const outcome = isAnswer
+      ? await this.#end('answered', { usage })
+      : await this.#end('failed', { errorCode })
     this.#call.outcome = Promise.resolve({ ...outcome, bytes: bytes.byteLength })
     return bytes.byteLength === 0 ? null : bytes
   }

@@ -1,3 +1,5 @@
+import type { McpMessage } from '../../shared/api/mcp/peek-message.ts'
+import { toolPromptTokens } from '../../shared/api/mcp/tool-limits.ts'
 import type { GenerateFields } from '../../shared/api/request.ts'
 import { maxImages } from '../../shared/api/limits.ts'
 import type { Demand } from './meter.ts'
@@ -56,6 +58,17 @@ export function conversationDemand(extent: Extent | undefined): Demand {
 export const countingDemand: Demand = {
   tokens: { least: 0, most: 0 },
   images: { least: 0, most: 0 },
+}
+
+/** What a message of the Model Context Protocol needs: nothing unless it calls a tool; undefined may be anything. */
+export function toolDemand(message: McpMessage | undefined): Demand {
+  if (message === undefined) return conversationDemand(undefined)
+  const { call } = message
+  if (call === undefined) return countingDemand
+  const { images, textChars, maxTokens } = call
+  // A UTF-16 code unit is at most three bytes of UTF-8.
+  const textBytes = 3 * textChars + toolPromptTokens
+  return conversationDemand({ textBytes, images, messages: 1, choices: 1, maxTokens })
 }
 
 const encoder = new TextEncoder()

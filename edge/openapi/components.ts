@@ -16,6 +16,7 @@ import * as answers from './answers.ts'
 import * as chat from './chat-answers.ts'
 import * as other from './other-answers.ts'
 import { fieldTexts } from './field-texts.ts'
+import * as mcp from './mcp-messages.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
 
 /** The schemas of the document by name: of requests the ones that check them. */
@@ -39,6 +40,9 @@ export const schemas = {
   MessageEvent: other.messageEvent,
   MessageTokensRequest: countFields,
   MessageTokens: other.messageTokens,
+  McpMessage: mcp.mcpMessage,
+  McpAnswer: mcp.mcpAnswer,
+  McpError: mcp.mcpError,
   Model: chat.modelView,
   ModelList: chat.modelListView,
   Health: answers.healthView,

@@ -24,7 +24,7 @@ export function operationOf(name: EdgeRouteName) {
     security: scope === null ? [] : [{ apiKey: [] }, { bearer: [] }],
     ...(parameters.length > 0 && { parameters }),
     ...(doc.body && { requestBody: bodyOf(doc) }),
-    responses: { ...errorResponses(errors), ...answersOf(doc) },
+    responses: { ...errorResponses(errors, doc.errorBody ?? 'Error'), ...answersOf(doc) },
   }
 }
 
@@ -110,7 +110,8 @@ function streamOf({ description, events }: NonNullable<RouteDoc['stream']>): Jso
   }
 }
 
-function errorResponses(codes: readonly ErrorCode[]): Record<string, JsonSchema> {
+function errorResponses(codes: readonly ErrorCode[], body: SchemaName): Record<string, JsonSchema> {
+  const content = { 'application/json': { schema: refTo(body) } }
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of new Set(codes)) {
     const { status } = errorKinds[code]
@@ -120,12 +121,10 @@ function errorResponses(codes: readonly ErrorCode[]): Record<string, JsonSchema>
     const isRetryable = those.some((code) => errorKinds[code].retryable)
     const headers = headersOf([requestIdHeader, ...(isRetryable ? ['retry-after'] : [])])
     const description = those.map((code) => `\`${code}\``).join(', ')
-    return [status, { description, headers, content: errorContent }]
+    return [status, { description, headers, content }]
   })
   return Object.fromEntries(responses) as Record<string, JsonSchema>
 }
-
-const errorContent = { 'application/json': { schema: refTo('Error') } }
 
 function headersOf(names: readonly string[]): Record<string, JsonSchema> {
   const type = (name: string) => (name === requestIdHeader ? 'string' : 'integer')

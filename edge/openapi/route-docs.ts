@@ -19,6 +19,7 @@ export const routeTags = [
   'Ask',
   'OpenAI',
   'Anthropic',
+  'Agents',
   'Administration',
   'Probes',
   'About',
@@ -44,6 +45,8 @@ export interface RouteDoc {
   readonly asks?: boolean
   /** Beside those of every route, and of every route with a key. */
   readonly errors: readonly ErrorCode[]
+  /** The body of errors where it has a form of its own. */
+  readonly errorBody?: SchemaName
 }
 
 const nativeStream: StreamDoc = {
@@ -80,6 +83,11 @@ const counting = [
   'quota_exceeded',
   'limits_unavailable',
 ] as const
+
+const mcpStream: StreamDoc = {
+  description: 'Progress, if requested, then the answer.',
+  events: { message: 'McpAnswer' },
+}
 
 const nullNote = 'In JSON, null counts as not sent. Unknown fields are ignored.'
 
@@ -194,6 +202,25 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     },
     answers: { 200: 'MessageTokens' },
     errors: counting,
+  },
+  mcp: {
+    tag: 'Agents',
+    summary: 'Serve tools to an agent',
+    description:
+      'One message of the Model Context Protocol (streamable HTTP). A failure within a tool is its result.',
+    body: { 'application/json': 'McpMessage' },
+    example: { jsonrpc: '2.0', id: 1, method: 'tools/list' },
+    answers: { 200: 'McpAnswer' },
+    stream: mcpStream,
+    errors: [
+      ...withBody,
+      ...fromBackend,
+      'forbidden_origin',
+      'quota_exceeded',
+      'queue_full',
+      'limits_unavailable',
+    ],
+    errorBody: 'McpError',
   },
   models: {
     tag: 'OpenAI',

@@ -12,6 +12,7 @@ import {
 import { type HealthParts, probeHandlers } from './health/health-route.ts'
 import { type ImageParts, readImage } from './image/read-image.ts'
 import { type ImageUrlParts, readImageUrl } from './image-url/read-image-url.ts'
+import { readMcp } from './mcp/read-mcp.ts'
 import { type ModelsParts, modelsRoute } from './models/models-route.ts'
 import { indexRoute } from './index/index-route.ts'
 import { pageFileRoute, type PageParts, pageRoute } from './page/page-routes.ts'
@@ -69,6 +70,8 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     responsesTokens: counting('responsesTokens'),
     messages: conversation('messages'),
     messagesTokens: counting('messagesTokens'),
+    // Clients of MCP send no `Idempotency-Key`, and answers of its streams name the request they answer.
+    mcp: { read: readMcp(parts), keepsAnswers: false, readsWhole: smallBodyBytes },
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
     index: { answer: indexRoute(parts) },

@@ -20,6 +20,6 @@ export const forwardHeaders = {
   keyScopes: 'x-key-scopes',
   /** Of a whole answer: the prompt, image and completion tokens it took. */
   usage: 'x-usage',
-  /** Of an error answer with the status by which a backend also refuses an edge's certificate: it is the client's own. */
-  refused: 'x-refused',
+  /** Of an error answer: its code, which stands in the body in the form of the client's door. */
+  errorCode: 'x-error-code',
 } as const

@@ -26,7 +26,7 @@ describe('the pages', () => {
     const modules = Object.entries(page.files).filter(([, { type }]) => type === 'text/javascript')
     expect(modules.length).toBeGreaterThan(20)
     for (const [path, { text }] of modules) {
-      for (const [, name] of text.matchAll(/\bfrom '([^']+)'/g)) {
+      for (const [, name] of text.matchAll(/^.*\bfrom '(\.[^']+)'$/gm)) {
         const imported = new URL(name!, `http://page/${path}`).pathname.slice(1)
         expect(Object.keys(page.files)).toContain(imported)
       }
