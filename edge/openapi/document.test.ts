@@ -119,9 +119,9 @@ describe('openApiDocument()', () => {
     'has an example of %s that its schema takes',
     (_name, { body, example }) => {
       const schema = Object.values(body!)[0]!
-      const read =
+      const takes =
         schemas[schema === 'ImageForm' ? 'TextRequest' : (schema as keyof typeof schemas)]
-      expect(read.safeParse(example)).toMatchObject({ success: true })
+      expect(takes.safeParse(example)).toMatchObject({ success: true })
     },
   )
 

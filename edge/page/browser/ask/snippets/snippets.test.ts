@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,18 +56,10 @@ describe.each(languages)('a question for $name', ({ name, write }) => {
   let folder: string
   let asked: Asked | undefined
   const server = createServer((incoming, outgoing) => {
-    const chunks: Buffer[] = []
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-    incoming.on('end', () => {
-      const type = incoming.headers['content-type'] ?? ''
-      const body = new Response(Buffer.concat(chunks), { headers: { 'content-type': type } })
-      const read = type.includes('json') ? body.json() : body.formData().then(entriesOf)
-      void read.then((value) => {
-        const key = incoming.headers['x-api-key'] as string | undefined
-        asked = { path: incoming.url ?? '', key, body: value }
-        outgoing.setHeader('content-type', 'application/json')
-        outgoing.end('{"output": "A cat."}\n')
-      })
+    void readAsked(incoming).then((read) => {
+      asked = read
+      outgoing.setHeader('content-type', 'application/json')
+      return outgoing.end('{"output": "A cat."}\n')
     })
   })
   beforeAll(async () => {
@@ -125,6 +117,18 @@ describe.each(languages)('a question for $name', ({ name, write }) => {
     })
   })
 })
+
+async function readAsked(incoming: IncomingMessage): Promise<Asked> {
+  const chunks: Buffer[] = []
+  for await (const chunk of incoming) chunks.push(chunk as Buffer)
+  const type = incoming.headers['content-type'] ?? ''
+  const body = new Response(Buffer.concat(chunks), { headers: { 'content-type': type } })
+  return {
+    path: incoming.url ?? '',
+    key: incoming.headers['x-api-key'] as string | undefined,
+    body: type.includes('json') ? await body.json() : await entriesOf(await body.formData()),
+  }
+}
 
 async function entriesOf(form: FormData): Promise<(readonly [string, string])[]> {
   const entries = Array.from(
