@@ -16,7 +16,7 @@ import { countExchange } from './count-exchange.ts'
 import { metricsPath, mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
 import { logExchange } from './log-exchange.ts'
 import { mountMcpRoute } from './mcp/mcp-route.ts'
-import { mountModelRoutes, type ServedModel } from './models.ts'
+import { mountModelRoutes, type ServedModel, stateImageTokens } from './models.ts'
 import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 
 export interface BackendParts {
@@ -41,6 +41,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   const app = new Hono<BackendEnv>()
 
   app.use(trackExchange(parts.running))
+  app.use(stateImageTokens(parts.model))
   app.use(logExchange(parts.log, parts.now))
   app.use(countExchange(parts.metrics, parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))

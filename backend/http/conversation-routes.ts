@@ -4,6 +4,7 @@ import type { Asking } from '../../shared/api/doors/renderer.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { readCountRequest, readMessagesRequest } from '../../shared/api/messages/read-request.ts'
+import { notStored } from '../../shared/api/responses/not-stored.ts'
 import { readResponsesRequest } from '../../shared/api/responses/read-request.ts'
 import { routes } from '../../shared/api/routes.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
@@ -63,6 +64,9 @@ export function mountConversationRoutes(
       }
     })
   }
+  app.get(routes.response.path, () => {
+    throw notStored()
+  })
   for (const { path, read, view } of counters) {
     app.post(path, async (c) => {
       const { asked, lifted } = await readAsking(c, read, model)

@@ -73,6 +73,7 @@ export function testPlatform({
     deadlineMs: 60_000,
     backend: pool,
     page: () => testPage,
+    imageTokens: () => 1_000,
     ...parts,
   }
 }
