@@ -42,7 +42,7 @@ export const numberFields: readonly NumberField[] = [
     label: 'Seed',
     hint: 'The same seed repeats an answer',
     standard: 'random',
-    min: 0,
+    min: Number.MIN_SAFE_INTEGER,
     max: Number.MAX_SAFE_INTEGER,
     whole: true,
   },
