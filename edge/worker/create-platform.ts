@@ -1,3 +1,4 @@
+import page from 'page-files'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { BackendPool } from '../backends/pool.ts'
@@ -6,6 +7,7 @@ import { copyReader } from '../keys/key-copies.ts'
 import { SyncedKeySource } from '../keys/synced-key-source.ts'
 import { networkOf } from '../limits/address-window.ts'
 import type { Platform } from '../platform.ts'
+import { openTracing } from './open-tracing.ts'
 import { boundTarget } from './bound-target.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
 import type { WorkerConfig } from './config.ts'
@@ -53,6 +55,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     // Isolates come and go, and none knows the counts of all.
     metrics: undefined,
     measure: undefined,
+    tracing: openTracing(config, log),
     async admitAddress(c) {
       const { address } = c.var.call
       if (address === undefined) return true
@@ -80,6 +83,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     now,
     wallClock,
     deadlineMs: config.DEADLINE_MS,
+    page: () => page,
   }
 }
 
