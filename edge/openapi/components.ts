@@ -37,6 +37,7 @@ const schemas = {
   MessagesRequest: messagesFields,
   Message: other.messageView,
   MessageEvent: other.messageEvent,
+  MessagesError: other.messagesError,
   MessageTokensRequest: countFields,
   MessageTokens: other.messageTokens,
   McpMessage: mcp.mcpMessage,

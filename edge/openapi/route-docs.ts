@@ -23,6 +23,8 @@ export interface RouteDoc {
   readonly bodyIsOptional?: boolean
   /** Status -> body. Statuses of errors follow from `errors`. */
   readonly answers: Readonly<Record<number, SchemaName>>
+  /** Statuses of answers without a body. */
+  readonly emptyAnswers?: readonly number[]
   /** JSON unless it says. */
   readonly answerType?: 'application/json' | 'text/plain'
   readonly stream?: StreamDoc
@@ -67,6 +69,7 @@ const counting = [
   ...reading,
   'quota_exceeded',
   'limits_unavailable',
+  'deadline_exceeded',
 ] as const
 
 const mcpStream: StreamDoc = {
@@ -155,12 +158,13 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
   messages: {
     tag: 'Anthropic',
     summary: 'Answer a conversation',
-    description: `As Anthropic's messages; errors have their form. ${nullNote}`,
+    description: `As Anthropic's messages. ${nullNote}`,
     body: { 'application/json': 'MessagesRequest' },
     answers: { 200: 'Message' },
     stream: messagesStream,
     asks: true,
     errors: conversation,
+    errorBody: 'MessagesError',
   },
   messagesTokens: {
     tag: 'Anthropic',
@@ -168,6 +172,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     body: { 'application/json': 'MessageTokensRequest' },
     answers: { 200: 'MessageTokens' },
     errors: counting,
+    errorBody: 'MessagesError',
   },
   mcp: {
     tag: 'Agents',
@@ -176,6 +181,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
       'One message of the Model Context Protocol (streamable HTTP). A failure within a tool is its result.',
     body: { 'application/json': 'McpMessage' },
     answers: { 200: 'McpAnswer' },
+    emptyAnswers: [202],
     stream: mcpStream,
     errors: [
       ...withBody,
@@ -184,6 +190,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
       'quota_exceeded',
       'queue_full',
       'limits_unavailable',
+      'deadline_exceeded',
     ],
     errorBody: 'McpError',
   },
