@@ -64,7 +64,7 @@ it('no install script of a package runs', () => {
   expect(readFileSync('.npmrc', 'utf8')).toMatch(/^ignore-scripts=true$/m)
 })
 
-/** What secrets look like; written so that this file has none of them. */
+/** What secrets look like. */
 const secrets: readonly RegExp[] = [
   /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}/,
   /\bAKIA[0-9A-Z]{16}\b/,
@@ -93,14 +93,14 @@ describe.skipIf(!existsSync('.git'))('what is in git', () => {
   it('would find one of each kind', () => {
     const letters = 'abcdefghijklmnopqrstuvwxyz0123456789'
     const samples = [
-      `-----BEGIN EC PRIVATE ${'KEY'}-----\n${letters}${letters}`,
-      `${'AK'}IA${letters.toUpperCase().slice(0, 16)}`,
-      `${'gh'}p_${letters}`,
-      `${'hf'}_${letters.slice(0, 34)}`,
-      `${'sk'}-${letters}`,
-      `${'npm'}_${letters}`,
-      `${'xox'}b-${letters}`,
-      `${'dsk'}_abcdefghijkl_${(letters + letters).slice(0, 43)}_abcdefgh`,
+      `-----BEGIN EC PRIVATE KEY-----\n${letters}${letters}`,
+      `AKIA${letters.toUpperCase().slice(0, 16)}`,
+      `ghp_${letters}`,
+      `hf_${letters.slice(0, 34)}`,
+      `sk-${letters}`,
+      `npm_${letters}`,
+      `xoxb-${letters}`,
+      `dsk_abcdefghijkl_${(letters + letters).slice(0, 43)}_abcdefgh`,
     ]
     expect(secrets.map((secret, index) => secret.test(samples[index]!))).toEqual(
       samples.map(() => true),
