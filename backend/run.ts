@@ -1,6 +1,3 @@
-import { randomInt } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
-import { ServiceError } from '../shared/api/errors.ts'
 import { heartbeatMs } from '../shared/api/limits.ts'
 import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
 import {
@@ -18,47 +15,26 @@ import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
 import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
-import { createDescriber, type Describer } from './describe.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { createBackendApp } from './http/app.ts'
 import { BodyMemory } from '../shared/bytes/body-memory.ts'
 import { connectionLimit } from './http/connection-limit.ts'
 import { logRefusals } from './http/log-refusals.ts'
 import { RunningExchanges } from './http/exchange.ts'
-import { metricsPath, readyzAnswer, type HealthParts, type Readiness } from './http/health-route.ts'
+import { metricsPath, readyzAnswer, type HealthParts } from './http/health-route.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
-import { unlessAborted } from '../shared/async/unless-aborted.ts'
 import { after } from '../shared/async/timer.ts'
 import { aliveAnswer } from '../shared/api/readiness.ts'
 import { probeRoutes } from '../shared/api/routes.ts'
-import type { InferenceState } from './inference/inference-state.ts'
-import { inferenceEnvironment } from './inference/environment.ts'
-import { createInference } from './inference/supervisor.ts'
-import { createFormatCompiler } from './processor/format-compiler.ts'
-import { createProcessor } from './processor/create-processor.ts'
-import type { Processor } from './processor/processor.ts'
 import { readServedModel } from './served-model.ts'
+import { EnginesElsewhere } from './serving/engines-elsewhere.ts'
+import { OwnEngine } from './serving/own-engine.ts'
+import type { Serving } from './serving/serving.ts'
 import { createBackendMetrics, type BackendMetrics } from './metrics/backend-metrics.ts'
-import { createTaskPool, type TaskPool } from './processor/task-pool.ts'
-import { WarmUp } from './warm-up/warm-up.ts'
-
-/** Milliseconds the inference process may take to end once all answers are done. */
-const inferenceCloseMs = 700
-
-// Each of these is a separate program.
-const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
-const compileWorker = fileURLToPath(new URL('./grammar/compile/compile-worker.ts', import.meta.url))
-const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
-const imageProcess = fileURLToPath(
-  new URL('./processor/image-process/image-process.ts', import.meta.url),
-)
 
 const now = () => performance.now()
 
-/** The range of crypto.randomInt: 48 bits. */
-const randomSeed = () => randomInt(2 ** 48 - 1)
-
-/** Settings → inference process and processor → server, which listens at once and serves once the model is loaded. */
+/** Settings → engine and processor → server, which listens at once and serves once the model is loaded. */
 async function run(output: LogSink): Promise<void> {
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
@@ -78,36 +54,25 @@ async function run(output: LogSink): Promise<void> {
   })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicTransport()
-  let service: { readonly describer: Describer; readonly warmUp: WarmUp } | undefined
-  const inference = createInference({
-    entry: inferenceEntry,
-    init: { model: config.model, engine: config.engine },
-    environment: inferenceEnvironment(process.env),
-    log: (level, text) => log[level](text),
-    closeTimeoutMs: inferenceCloseMs,
-    // At the first start there is more to wait for.
-    onReady: () => void service?.warmUp.begin(),
-  })
-
-  const isLoaded = () => service !== undefined && inference.state() === 'ready'
-  const isProven = () => isLoaded() && service?.warmUp.passed === true
+  const model = await readServedModel(settings.model.checkpointDir, config)
+  const serving = createServing(config, model.contextTokens, log)
   const health: HealthParts = {
-    readiness: () =>
-      running.closing ? 'shutting_down' : readinessOf(inference.state(), isProven()),
-    isLoaded,
-    isProven,
-    startUp: () => inference.startUp(),
-    snapshot: () => inference.snapshot(),
+    readiness: () => (running.closing ? 'shutting_down' : serving.readiness()),
+    isLoaded: () => serving.isLoaded(),
+    isProven: () => serving.isProven(),
+    startUp: () => serving.startUp(),
+    snapshot: () => serving.snapshot(),
+    engines: serving.engines,
     certificatesAreValid: () => certificates.isValid(),
     certificates: () => certificates.report(),
   }
-  let tasks: TaskPool | undefined
   const metrics = createBackendMetrics({
-    snapshot: () => inference.snapshot(),
+    snapshot: () => serving.snapshot(),
+    engines: serving.engines,
     isReady: () => health.readiness() === 'ready',
-    starts: () => inference.startUp().starts,
-    enginePid: () => inference.pid(),
-    decodePids: () => tasks?.imagePids ?? [],
+    starts: () => serving.startUp().starts,
+    enginePid: () => serving.enginePid(),
+    decodePids: () => serving.decodePids(),
   })
   const app = createBackendApp({
     running,
@@ -119,10 +84,7 @@ async function run(output: LogSink): Promise<void> {
     health,
     metrics,
     generate: {
-      describer: () => {
-        if (service !== undefined) return service.describer
-        throw new ServiceError('model_loading', 'The model is still loading')
-      },
+      describer: () => serving.describer(),
       images: {
         transport: web.transport,
         hosts: config.imageHosts,
@@ -130,7 +92,7 @@ async function run(output: LogSink): Promise<void> {
       },
       streaming: { after, now, heartbeatMs },
     },
-    model: await readServedModel(settings.model.checkpointDir, config),
+    model,
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections
@@ -150,28 +112,13 @@ async function run(output: LogSink): Promise<void> {
   log.info({ host: config.host, port }, 'listening')
 
   await serveMetrics(config.metrics, health, metrics, log)
-  tasks = createTasks(config)
-  const { tenantWeights } = config.engine
-  const formats = createFormatCompiler({ worker: compileWorker, tenantWeights })
-  const loading = loadProcessor(config.model.checkpointDir, tasks)
   const stopping = onStopRequest(output, async (hurry) => {
-    service?.warmUp.stop()
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
-    const processor = loading.then((loaded) => loaded.close())
-    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
+    await Promise.allSettled([serving.close(), web.close()])
   })
   try {
-    const [processor] = await Promise.all([loading, inference.ready()])
-    const { defaultMaxTokens } = config
-    const parts = { processor, formats, engine: inference, now, randomSeed, defaultMaxTokens }
-    const describer = createDescriber(parts)
-    const onFailure = (problem: Error) =>
-      log.error({ detail: textOf(problem) }, 'test generation failed')
-    const { describe } = describer
-    service = { describer, warmUp: new WarmUp({ describe, after, onFailure }) }
-    void service.warmUp.begin()
-    await unlessAborted(service.warmUp.passedOnce, stopping)
+    await serving.start(stopping)
   } catch (error) {
     // Stopped while loading, which is not a failure.
     if (stopping.aborted) return
@@ -198,39 +145,10 @@ async function serveMetrics(
   log.info({ host, port: listening.port }, 'listening for metrics and probes')
 }
 
-function createTasks({ model, engine, decodeMemoryBytes }: BackendConfig): TaskPool {
-  const { checkpointDir: modelFolder, threads } = model
-  const { tenantWeights } = engine
-  return createTaskPool({
-    textWorker,
-    imageProcess,
-    modelFolder,
-    threads,
-    decodeMemoryBytes,
-    tenantWeights,
-  })
-}
-
-async function loadProcessor(modelFolder: string, tasks: TaskPool): Promise<Processor> {
-  try {
-    return await createProcessor({ modelFolder, tasks })
-  } catch (cause) {
-    throw new Error(`Cannot load the model in ${modelFolder}: ${textOf(cause)}`, { cause })
-  }
-}
-
-function readinessOf(inference: InferenceState, isProven: boolean): Readiness {
-  switch (inference) {
-    case 'ready':
-      return isProven ? 'ready' : 'model_loading'
-    case 'loading':
-    case 'failed':
-      return 'model_loading'
-    case 'restarting':
-      return 'engine_restarting'
-    case 'stopped':
-      return 'shutting_down'
-  }
+/** Engines elsewhere where the settings name some, else the engine of this server. */
+function createServing(config: BackendConfig, contextTokens: number, log: Log): Serving {
+  if (config.cluster === undefined) return new OwnEngine(config, log)
+  return new EnginesElsewhere(config, config.cluster, contextTokens, log)
 }
 
 /**
