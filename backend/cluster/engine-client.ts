@@ -1,4 +1,5 @@
 import { request, type Dispatcher } from 'undici'
+import { abortError } from '../engine/abort-error.ts'
 import { readAnswer, type AnswerPart, type Expected } from './answer-reader.ts'
 import { EngineProblem } from './engine-problem.ts'
 import { headersOf, type EngineTarget } from './engine-target.ts'
@@ -22,7 +23,7 @@ const restMs = 500
 /**
  * One request to one engine, and its answer to the end. Leaving the loop and aborting `signal` close the connection,
  * which is how an engine learns that nobody waits any more.
- * @throws {EngineProblem} for whatever the engine does, and the signal's reason when it was aborted
+ * @throws {EngineProblem} for whatever the engine does, and a ServiceError when `signal` was aborted
  */
 export async function* askEngine(
   target: EngineTarget,
@@ -44,7 +45,7 @@ export async function* askEngine(
     stream = undefined
     await drain(rest)
   } catch (thrown) {
-    if (signal.aborted) throw signal.reason
+    if (signal.aborted) throw abortError(signal)
     throw patience.problem ?? asProblem(thrown, stream !== undefined)
   } finally {
     stream?.on('error', () => {}).destroy()

@@ -99,9 +99,17 @@ export class Prober {
   }
 
   async #check(engine: EngineEntry, { kind }: EngineFacts): Promise<void> {
-    const options = { target: engine.target, timeoutMs: this.#parts.limits.probeMs }
-    await textAt(healthPath[kind], options)
-    const metrics = kind === 'other' ? '' : await textAt('/metrics', options).catch(() => '')
+    const { target } = engine
+    await textAt(healthPath[kind], { target, timeoutMs: this.#parts.limits.probeMs })
+    await this.#readLoad(engine, kind)
+  }
+
+  /** An engine may be well without telling its load. */
+  async #readLoad(engine: EngineEntry, kind: EngineKind): Promise<void> {
+    if (kind === 'other') return
+    const { target } = engine
+    const { probeMs: timeoutMs } = this.#parts.limits
+    const metrics = await textAt('/metrics', { target, timeoutMs }).catch(() => '')
     engine.noteLoad(readLoad(kind, metrics))
   }
 
@@ -110,6 +118,7 @@ export class Prober {
     const { target } = engine
     const facts = await askFacts({ target, model, timeoutMs: limits.probeMs })
     await test(engine, facts, this.#ending.signal)
+    await this.#readLoad(engine, facts.kind)
     if (this.#ending.signal.aborted) return
     engine.prove(facts)
     report('info', engine, `ready: ${facts.kind} ${facts.version ?? ''}`.trimEnd())

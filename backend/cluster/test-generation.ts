@@ -24,7 +24,7 @@ export function testPrompt(
 /**
  * Has an engine describe a picture.
  * @returns tokens of the prompt as the engine counts them; undefined where it does not say
- * @throws {EngineProblem} when it does not, and the signal's reason when it was aborted
+ * @throws {EngineProblem} when it does not, and a ServiceError when `signal` was aborted
  */
 export async function testGeneration(
   target: EngineTarget,
