@@ -45,6 +45,17 @@ function postForm(form: FormData, path = '/generate/image') {
   return backend.fetch(path, { method: 'POST', body: form })
 }
 
+it('every answer states what an image may cost, errors included', async () => {
+  for (const [path, status] of [
+    ['/health', 200],
+    ['/v1/models', 200],
+    ['/nothing', 404],
+  ] as const) {
+    const { headers, status: answered } = await backend.fetch(path)
+    expect([answered, headers.get('x-image-tokens')]).toEqual([status, '1338'])
+  }
+})
+
 describe('POST /generate/text', () => {
   it('answers with output, usage, timings and the request id', async () => {
     const response = await post(

@@ -5,19 +5,20 @@ import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { noSuchPath, probeRoutes, routes } from '../../shared/api/routes.ts'
 import { metricsAnswer } from '../../shared/node/metrics/metrics-server.ts'
 import type { Log } from '../../shared/node/log.ts'
-import { requireClientCertificate, type ClientListener } from './client-certificate.ts'
-import { enforceDeadline } from './deadline.ts'
-import { mountConversationRoutes } from './conversation-routes.ts'
-import type { BackendEnv, RunningExchanges } from './exchange.ts'
-import type { AnswerParts } from './answer-conversation.ts'
-import { mountGenerateRoutes } from './generate-routes.ts'
+import { requireClientCertificate, type ClientListener } from './exchange/client-certificate.ts'
+import { enforceDeadline } from './exchange/deadline.ts'
+import { mountConversationRoutes } from './routes/conversation-routes.ts'
+import type { BackendEnv, RunningExchanges } from './exchange/exchange.ts'
+import type { AnswerParts } from './answer/answer-conversation.ts'
+import { mountGenerateRoutes } from './routes/generate-routes.ts'
 import type { BackendMetrics } from '../metrics/backend-metrics.ts'
-import { countExchange } from './count-exchange.ts'
-import { metricsPath, mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
-import { logExchange } from './log-exchange.ts'
+import { countExchange } from './exchange/count-exchange.ts'
+import { mountHealthRoutes, type HealthParts } from './routes/health-route.ts'
+import { metricsPath, statusPath } from './operator-paths.ts'
+import { logExchange } from './exchange/log-exchange.ts'
 import { mountMcpRoute } from './mcp/mcp-route.ts'
-import { mountModelRoutes, type ServedModel } from './models.ts'
-import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
+import { mountModelRoutes, type ServedModel, stateImageTokens } from './routes/models.ts'
+import { refuseWhenClosing, trackExchange } from './exchange/track-exchange.ts'
 
 export interface BackendParts {
   readonly running: RunningExchanges
@@ -41,6 +42,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   const app = new Hono<BackendEnv>()
 
   app.use(trackExchange(parts.running))
+  app.use(stateImageTokens(parts.model))
   app.use(logExchange(parts.log, parts.now))
   app.use(countExchange(parts.metrics, parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))

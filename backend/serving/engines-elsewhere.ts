@@ -1,7 +1,6 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Log } from '../../shared/node/log.ts'
-import type { ClusterSettings } from '../cluster/cluster-settings.ts'
 import { idleClusterSnapshot } from '../cluster/cluster-snapshot.ts'
 import { startCluster, type Cluster } from '../cluster/create-cluster.ts'
 import type { EngineView } from '../cluster/engine-entry.ts'
@@ -15,7 +14,6 @@ import type { Serving } from './serving.ts'
 /** Engines that other programs run, such as vLLM. Here requests are only prepared, put in order and given to them. */
 export class EnginesElsewhere implements Serving {
   readonly #config: BackendConfig
-  readonly #settings: ClusterSettings
   readonly #contextTokens: number
   readonly #log: Log
   readonly #startedMs = now()
@@ -25,9 +23,8 @@ export class EnginesElsewhere implements Serving {
   #cluster: Cluster | undefined
 
   /** @param contextTokens of the model */
-  constructor(config: BackendConfig, settings: ClusterSettings, contextTokens: number, log: Log) {
+  constructor(config: BackendConfig, contextTokens: number, log: Log) {
     this.#config = config
-    this.#settings = settings
     this.#contextTokens = contextTokens
     this.#log = log
   }
@@ -71,14 +68,15 @@ export class EnginesElsewhere implements Serving {
   }
 
   async start(stopping: AbortSignal): Promise<void> {
-    const { model, engine: queue, defaultMaxTokens } = this.#config
+    const { model, engine: queue, defaultMaxTokens, cluster: settings } = this.#config
+    if (settings === undefined) throw new TypeError('No engines are configured')
     const { checkpointDir: modelFolder } = model
     const processing = startProcessing(this.#config)
     this.#processing = processing
     const { tasks, formats } = processing
     this.#loading = loadFrom(modelFolder, () => createNormalizer({ modelFolder, tasks }))
     const cluster = await startCluster(await this.#loading, {
-      settings: this.#settings,
+      settings,
       queue,
       limits: timeLimits,
       defaultMaxTokens,

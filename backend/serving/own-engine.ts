@@ -1,28 +1,21 @@
 import { randomInt } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { after } from '../../shared/async/timer.ts'
 import { unlessAborted } from '../../shared/async/unless-aborted.ts'
 import type { Log } from '../../shared/node/log.ts'
 import type { BackendConfig } from '../config.ts'
 import { createDescriber, type Describer } from '../describe.ts'
-import { inferenceEnvironment } from '../inference/environment.ts'
-import { createInference, type Inference } from '../inference/supervisor.ts'
+import type { Inference } from '../inference/supervisor.ts'
 import { createProcessor } from '../processor/create-processor.ts'
 import type { Processor } from '../processor/processor.ts'
 import { WarmUp } from '../warm-up/warm-up.ts'
 import { loadFrom, now, startProcessing, type Processing } from './processing.ts'
 import type { Serving } from './serving.ts'
 
-/** Milliseconds the inference process may take to end once all answers are done. */
-const inferenceCloseMs = 700
-
-const inferenceEntry = fileURLToPath(new URL('../inference/child.ts', import.meta.url))
-
 /** The range of crypto.randomInt: 48 bits. */
 const randomSeed = () => randomInt(2 ** 48 - 1)
 
-/** The engine of this server, in a process of its own, which loads the model at once. */
+/** The engine of this server, in a process of its own, which is loading the model. */
 export class OwnEngine implements Serving {
   readonly engines = undefined
   readonly #config: BackendConfig
@@ -32,18 +25,12 @@ export class OwnEngine implements Serving {
   #loading: Promise<Processor> | undefined
   #service: { readonly describer: Describer; readonly warmUp: WarmUp } | undefined
 
-  constructor(config: BackendConfig, log: Log) {
+  constructor(config: BackendConfig, inference: Inference, log: Log) {
     this.#config = config
     this.#log = log
-    this.#inference = createInference({
-      entry: inferenceEntry,
-      init: { model: config.model, engine: config.engine },
-      environment: inferenceEnvironment(process.env),
-      log: (level, text) => log[level](text),
-      closeTimeoutMs: inferenceCloseMs,
-      // At the first start there is more to wait for.
-      onReady: () => void this.#service?.warmUp.begin(),
-    })
+    this.#inference = inference
+    // At the first start there is more to wait for.
+    inference.onReady(() => void this.#service?.warmUp.begin())
   }
 
   describer(): Describer {

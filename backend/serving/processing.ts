@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { BackendConfig } from '../config.ts'
+import { errorText } from '../error-text.ts'
 import { createFormatCompiler, type FormatCompiler } from '../processor/format-compiler.ts'
 import { createTaskPool, type TaskPool } from '../processor/task-pool.ts'
 
@@ -40,8 +41,7 @@ export async function loadFrom<Loaded>(
   try {
     return await load()
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`Cannot load the model in ${folder}: ${reason}`, { cause })
+    throw new Error(`Cannot load the model in ${folder}: ${errorText(cause)}`, { cause })
   }
 }
 

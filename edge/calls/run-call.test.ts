@@ -140,6 +140,25 @@ describe('runCalls()', () => {
     }
   })
 
+  it('reserves for an upload as many tokens as images of the model can take', async () => {
+    const granted: (string | undefined)[] = []
+    const { post } = setUp(
+      { tokensPerDay: 1_000_000 },
+      {
+        imageTokens: () => 1_338,
+        async backend(_path, { headers }) {
+          granted.push(headers['x-granted-tokens'])
+          return whole()
+        },
+      },
+    )
+    const headers = { 'x-api-key': 'any', 'content-type': 'multipart/form-data; boundary=b' }
+    await post('/generate/image', { headers, body: '--b--' })
+    await post()
+    // 16 images, the chat template and 4,000 tokens of an answer; then no images.
+    expect(granted).toEqual([String(16 * 1_338 + 64 + 4_000), String(2 + 64 + 50)])
+  })
+
   it('sends on what it reserved, at most what is left', async () => {
     const sent: (string | undefined)[][] = []
     const open = openStream()

@@ -146,6 +146,12 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     answers: { 200: 'InputTokens' },
     errors: counting,
   },
+  response: {
+    tag: 'OpenAI',
+    summary: 'Nothing: responses are not stored',
+    answers: {},
+    errors: ['not_found'],
+  },
   messages: {
     tag: 'Anthropic',
     summary: 'Answer a conversation',

@@ -1,4 +1,5 @@
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
+import { notStored } from '../../shared/api/responses/not-stored.ts'
 import { aboutRoutes, probeRoutes, type RouteName, routes } from '../../shared/api/routes.ts'
 import { smallBodyBytes } from '../body/peek-head.ts'
 import type { EdgeHandler } from '../calls/context.ts'
@@ -62,6 +63,11 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     chatTokens: counting('chatTokens'),
     responses: conversation('responses'),
     responsesTokens: counting('responsesTokens'),
+    response: {
+      answer: () => {
+        throw notStored()
+      },
+    },
     messages: conversation('messages'),
     messagesTokens: counting('messagesTokens'),
     // Clients of MCP send no `Idempotency-Key`, and answers of its streams name the request they answer.

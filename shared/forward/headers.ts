@@ -16,6 +16,8 @@ export const forwardHeaders = {
   grantedImages: 'x-granted-images',
   /** In an answer: the number of images in the request, which only the parser of the upload knows. */
   imageCount: 'x-image-count',
+  /** In every answer: the most tokens that the backend's model makes of one image. */
+  imageTokens: 'x-image-tokens',
   /** What the key may be used for, separated by commas; without it, for everything. */
   keyScopes: 'x-key-scopes',
   /** Of a whole answer: the prompt, image and completion tokens it took. */

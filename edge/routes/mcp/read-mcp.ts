@@ -6,7 +6,7 @@ import { mediaTypeOf } from '../../body/media-type.ts'
 import { conversationAffinity } from '../../body/peek-conversation.ts'
 import { peekHead } from '../../body/peek-head.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
-import { toolDemand } from '../../limits/demand.ts'
+import { toolNeed } from '../../limits/demand.ts'
 import type { ConversationParts } from '../conversation/read-conversation.ts'
 
 /** A message of the Model Context Protocol, passed through unchanged for the backend to judge. Only tool calls use tokens. */
@@ -16,7 +16,7 @@ export function readMcp({ webBody }: ConversationParts): ReadCall {
     const { body, head, isWhole } = await peekHead(passClientBody(c, maxUploadBytes))
     const message = isWhole ? peeked(head) : undefined
     return {
-      demand: toolDemand(message),
+      need: toolNeed(message),
       message: () => ({
         path: c.req.path,
         body: sendableBody(c, body, webBody),

@@ -1,0 +1,154 @@
+import { heartbeatMs } from '../shared/api/limits.ts'
+import { aliveAnswer } from '../shared/api/readiness.ts'
+import { probeRoutes } from '../shared/api/routes.ts'
+import { after } from '../shared/async/timer.ts'
+import { BodyMemory } from '../shared/bytes/body-memory.ts'
+import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
+import { readIdentity } from '../shared/node/certificates/read-identity.ts'
+import { watchIdentity, type TlsIdentity } from '../shared/node/certificates/watch-identity.ts'
+import type { Log } from '../shared/node/log.ts'
+import type { LogSink } from '../shared/node/log-sink.ts'
+import {
+  listenForMetrics,
+  metricsAnswer,
+  type PlainAnswer,
+} from '../shared/node/metrics/metrics-server.ts'
+import { openFilesLimit } from '../shared/node/open-files.ts'
+import { isInTerminal } from '../shared/node/terminal.ts'
+import type { BackendConfig } from './config.ts'
+import { createBackendApp } from './http/app.ts'
+import { connectionLimit } from './http/server/connection-limit.ts'
+import { RunningExchanges } from './http/exchange/exchange.ts'
+import { readyzAnswer, type HealthParts } from './http/routes/health-route.ts'
+import { metricsPath } from './http/operator-paths.ts'
+import { logRefusals } from './http/server/log-refusals.ts'
+import { createBackendServer, listen, renewIdentity, stopServer } from './http/server/server.ts'
+import type { Inference } from './inference/supervisor.ts'
+import { createBackendMetrics, type BackendMetrics } from './metrics/backend-metrics.ts'
+import { createPublicWeb } from './public-web.ts'
+import { readServedModel } from './served-model.ts'
+import { EnginesElsewhere } from './serving/engines-elsewhere.ts'
+import { OwnEngine } from './serving/own-engine.ts'
+import { onStopRequest } from './stop-request.ts'
+import { errorText } from './error-text.ts'
+
+const now = () => performance.now()
+
+interface ServiceParts {
+  /** Its model's folder is the one that was found. */
+  readonly config: BackendConfig
+  /** The model as MODEL_PATH names it. */
+  readonly modelPath: string
+  readonly tls: TlsIdentity
+  /** Loads the model meanwhile; undefined with engines elsewhere. */
+  readonly inference: Inference | undefined
+  readonly log: Log
+  /** Where the log goes. */
+  readonly output: LogSink
+}
+
+/** Server and what answers behind it: listens at once, and serves once the model is loaded and has described a picture. */
+export async function serve(parts: ServiceParts): Promise<void> {
+  const { config, modelPath, tls, inference, log, output } = parts
+  const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
+  const certificates = new CertificateWatch({
+    use: 'server',
+    identity: tls,
+    log,
+    wallClock: () => Date.now(),
+  })
+  const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
+  const web = createPublicWeb()
+  const model = await readServedModel(modelPath, config)
+  const serving =
+    inference === undefined
+      ? new EnginesElsewhere(config, model.contextTokens, log)
+      : new OwnEngine(config, inference, log)
+  const health: HealthParts = {
+    readiness: () => (running.closing ? 'shutting_down' : serving.readiness()),
+    isLoaded: () => serving.isLoaded(),
+    isProven: () => serving.isProven(),
+    startUp: () => serving.startUp(),
+    snapshot: () => serving.snapshot(),
+    engines: serving.engines,
+    certificatesAreValid: () => certificates.isValid(),
+    certificates: () => certificates.report(),
+  }
+  const metrics = createBackendMetrics({
+    snapshot: () => serving.snapshot(),
+    engines: serving.engines,
+    isReady: () => health.readiness() === 'ready',
+    starts: () => serving.startUp().starts,
+    enginePid: () => serving.enginePid(),
+    decodePids: () => serving.decodePids(),
+  })
+  const app = createBackendApp({
+    running,
+    log,
+    now,
+    deadlineMs: config.deadlineMs,
+    allowedClients: config.allowedClients,
+    onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
+    health,
+    metrics,
+    generate: {
+      describer: () => serving.describer(),
+      images: {
+        transport: web.transport,
+        hosts: config.imageHosts,
+        enabled: config.fetchesImages,
+      },
+      streaming: { after, now, heartbeatMs },
+    },
+    model,
+  })
+  const server = createBackendServer(app, tls)
+  server.maxConnections = maxConnections
+  logRefusals(server, log, now)
+  const identity = watchIdentity({
+    current: tls,
+    read: () => readIdentity(config.tlsPaths),
+    onChange(renewed) {
+      renewIdentity(server, renewed)
+      certificates.noteOwn(renewed)
+      log.info('certificates replaced')
+    },
+    onProblem: (error) => log.error({ detail: errorText(error) }, 'certificates not usable'),
+  })
+  if (!isInTerminal()) process.on('SIGHUP', identity.look)
+  const port = await listen(server, config.port, config.host)
+  log.info({ host: config.host, port }, 'listening')
+
+  await serveMetrics(config.metrics, health, metrics, log)
+  const stopping = onStopRequest(output, async (hurry) => {
+    log.info({ drain_ms: config.drainMs }, 'stopping')
+    await stopServer(server, running, { drainMs: config.drainMs, hurry })
+    await Promise.allSettled([serving.close(), web.close()])
+  })
+  try {
+    await serving.start(stopping)
+  } catch (error) {
+    // Stopped while loading, which is not a failure.
+    if (stopping.aborted) return
+    throw error
+  }
+  log.info('ready')
+  process.send?.({ type: 'ready', port })
+}
+
+/** The plain listener for what watches over this program, if one is asked for. */
+async function serveMetrics(
+  { port, host }: BackendConfig['metrics'],
+  health: HealthParts,
+  { registry }: BackendMetrics,
+  log: Log,
+): Promise<void> {
+  if (port === undefined) return
+  const answers = new Map<string, PlainAnswer>([
+    [metricsPath, () => metricsAnswer(registry)],
+    [probeRoutes.livez.path, aliveAnswer],
+    [probeRoutes.readyz.path, () => readyzAnswer(health)],
+  ])
+  const listening = await listenForMetrics({ port, host }, answers)
+  log.info({ host, port: listening.port }, 'listening for metrics and probes')
+}
