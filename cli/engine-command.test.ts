@@ -22,7 +22,7 @@ async function verify(url: string, settings: Readonly<Record<string, string>> = 
   return { code, ...output }
 }
 
-describe('describe engine verify', () => {
+describe('engine verify', () => {
   it('finds all well with an engine that has the model, and says what it measured', async () => {
     const engine = await startNanoEngine('vllm', { apiKey: 'of-the-engine' })
     started.push(engine)

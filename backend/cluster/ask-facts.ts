@@ -48,7 +48,7 @@ interface AskOptions {
 
 /**
  * Asks an engine what it is.
- * @throws {EngineProblem} `unreachable` when it does not answer, or does not have the model
+ * @throws {EngineProblem} `unreachable` when it does not answer or does not have the model, `fault` when it is too slow
  */
 export async function askFacts(options: AskOptions): Promise<EngineFacts> {
   const { data } = parsed(modelList, await textAt('/v1/models', options), '/v1/models')
@@ -93,7 +93,7 @@ async function serverInfo(options: AskOptions): Promise<string> {
   }
 }
 
-/** @throws {EngineProblem} `unreachable` unless the engine answers with 200 in time */
+/** @throws {EngineProblem} `unreachable` unless the engine answers with 200, `fault` when it does not in time */
 export async function textAt(
   path: string,
   { target, timeoutMs }: Pick<AskOptions, 'target' | 'timeoutMs'>,
@@ -120,8 +120,10 @@ export async function textAt(
   } catch (cause) {
     if (cause instanceof EngineProblem) throw cause
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
-    const what = signal.aborted ? `no answer within ${timeoutMs} ms` : `no answer: ${code}`
-    throw new EngineProblem('unreachable', `${path}: ${what}`, { cause })
+    // A busy engine may be slow to answer probes, and still answer requests.
+    if (signal.aborted)
+      throw new EngineProblem('fault', `${path}: no answer within ${timeoutMs} ms`)
+    throw new EngineProblem('unreachable', `${path}: no answer: ${code}`, { cause })
   }
 }
 
