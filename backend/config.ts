@@ -11,6 +11,7 @@ import { booleanSetting } from '../shared/settings/boolean.ts'
 import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
+import { tracingConfigOf, tracingSettings } from '../shared/tracing/settings.ts'
 import { clusterSettingsOf, clusterSettingsSchema, needsUrls } from './cluster/cluster-settings.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
@@ -85,6 +86,7 @@ const fields = z.object({
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
   LOG_LEVEL: z.enum(logLevels).default('info'),
+  ...tracingSettings.shape,
 })
 
 const schema = fields.check(needsUrls)
@@ -162,5 +164,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       key: settings.TLS_KEY ?? join(certificates, 'server-key.pem'),
     },
     logLevel: settings.LOG_LEVEL,
+    tracing: tracingConfigOf(settings, 'describe-backend'),
   })
 }

@@ -13,6 +13,7 @@ import {
   metricsAnswer,
   type PlainAnswer,
 } from '../shared/node/metrics/metrics-server.ts'
+import { openTracing } from '../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../shared/node/open-files.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import type { BackendConfig } from './config.ts'
@@ -74,14 +75,20 @@ export async function serve(parts: ServiceParts): Promise<void> {
     certificatesAreValid: () => certificates.isValid(),
     certificates: () => certificates.report(),
   }
-  const metrics = createBackendMetrics({
-    snapshot: () => serving.snapshot(),
-    engines: serving.engines,
-    isReady: () => health.readiness() === 'ready',
-    starts: () => serving.startUp().starts,
-    enginePid: () => serving.enginePid(),
-    decodePids: () => serving.decodePids(),
-  })
+  const tracing = await openTracing(config.tracing, ({ level, message, ...fields }) =>
+    log[level](fields, message),
+  )
+  const metrics = createBackendMetrics(
+    {
+      snapshot: () => serving.snapshot(),
+      engines: serving.engines,
+      isReady: () => health.readiness() === 'ready',
+      starts: () => serving.startUp().starts,
+      enginePid: () => serving.enginePid(),
+      decodePids: () => serving.decodePids(),
+    },
+    tracing?.counts,
+  )
   const app = createBackendApp({
     running,
     log,
@@ -91,6 +98,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health,
     metrics,
+    tracing,
     generate: {
       describer: () => serving.describer(),
       images: {
@@ -99,6 +107,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
         enabled: config.fetchesImages,
       },
       streaming: { after, now, heartbeatMs },
+      onTokenGap: metrics.countGap,
     },
     model,
   })
@@ -123,7 +132,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
   const stopping = onStopRequest(output, async (hurry) => {
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
-    await Promise.allSettled([serving.close(), web.close()])
+    await Promise.allSettled([serving.close(), web.close(), tracing?.close()])
   })
   try {
     await serving.start(stopping)

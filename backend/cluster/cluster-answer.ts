@@ -54,12 +54,14 @@ export class ClusterAnswer {
   /** @throws {ServiceError} */
   async *events(): AsyncGenerator<GenerationEvent> {
     const { dispatcher, defaultMaxTokens, contextTokens } = this.#parts
+    this.#request.onPhase?.('prepare')
     checkLogprobs(this.#request, defaultMaxTokens)
     const prompt = await this.#prepare()
     const { promptTokens, imageTokens } = prompt
     const options = { contextTokens: contextTokens(), defaultMaxTokens }
     const limits = tokenLimits(this.#request, promptTokens, options)
     this.#preparedMs = this.#elapsedMs()
+    this.#request.onPhase?.('queue')
     const ticket = dispatcher.enter(this.#job(prompt, limits), this.#deadline.signal)
     const builder = this.#builder(prompt, limits)
     try {
@@ -110,6 +112,7 @@ export class ClusterAnswer {
     { maxTokens }: TokenLimits,
   ): EngineRequest {
     this.#givenMs = this.#elapsedMs()
+    this.#request.onPhase?.('prefill')
     const { tenant, choices, topLogprobs, ...asked } = this.#request
     const ask = { ...asked, choices, topLogprobs, prompt, maxTokens }
     const salt = this.#parts.saltOf(tenant)
@@ -147,10 +150,11 @@ export class ClusterAnswer {
   }
 
   #take(part: AnswerPart, builder: AnswerBuilder): GenerationEvent[] {
+    if (this.#firstMs === undefined) this.#request.onPhase?.('decode')
     this.#firstMs ??= this.#elapsedMs()
     this.#deadline.stopClock()
     const deltas = builder.take(part)
-    this.#request.onUsage?.(builder.usage)
+    if (part.type === 'text') this.#request.onUsage?.(builder.usage, part.choice)
     return deltas
   }
 
