@@ -22,20 +22,24 @@ export async function* readEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenera
     line += pieces.shift()!
     for (const next of pieces) {
       const value = dataOf(line.endsWith('\r') ? line.slice(0, -1) : line)
+      // Of lines without data too: there may be very many.
+      pending += line.length + 1
       line = next
+      if (pending > maxEventBytes) throw endless()
       if (value !== '') {
         if (value !== undefined) data.push(value)
-        pending = data.reduce((sum, { length }) => sum + length, 0)
         continue
       }
       if (data.length > 0) yield data.join('\n')
       data = []
       pending = 0
     }
-    if (pending + line.length > maxEventBytes) {
-      throw new EngineProblem('broken', `an event of more than ${maxEventBytes} bytes`)
-    }
+    if (pending + line.length > maxEventBytes) throw endless()
   }
+}
+
+function endless(): EngineProblem {
+  return new EngineProblem('broken', `an event of more than ${maxEventBytes} bytes`)
 }
 
 function decoded(decoder: InstanceType<typeof TextDecoder>, chunk: Uint8Array): string {
