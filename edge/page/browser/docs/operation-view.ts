@@ -2,6 +2,7 @@ import { el } from '../dom.ts'
 import { copyFrom } from '../ask/copy.ts'
 import { curlExample } from './curl-example.ts'
 import { exampleOf } from './example.ts'
+import { foldedPart } from './folded-part.ts'
 import { nameOf, type Route, type Schema, type Schemas } from './openapi.ts'
 import { richText } from './rich-text.ts'
 import { fieldList } from './schema-view.ts'
@@ -91,14 +92,11 @@ function answerPart({ responses }: Route, schemas: Schemas): HTMLElement[] {
 }
 
 function schemaDetails(title: string, schema: Schema, schemas: Schemas): HTMLElement {
-  const example = JSON.stringify(exampleOf(schema, schemas, true), null, 2)
-  return el(
-    'details',
-    {},
-    el('summary', {}, title),
+  const example = () => JSON.stringify(exampleOf(schema, schemas, true), null, 2)
+  return foldedPart(title, () => [
     fieldList(schema, schemas),
-    codeBlock(example, `Example of ${title}`),
-  )
+    codeBlock(example(), `Example of ${title}`),
+  ])
 }
 
 function errorPart({ responses }: Route): HTMLElement[] {
