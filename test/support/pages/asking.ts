@@ -118,6 +118,7 @@ export function describeAsking(stage: PageStage): void {
       await tabTo(page, '.entry')
       await page.keyboard.press('Tab')
       await page.keyboard.press('Enter')
+      await page.locator('#history-empty').waitFor()
       expect(await page.locator('.entry').count()).toBe(0)
     })
   })
