@@ -11,6 +11,7 @@ import { booleanSetting } from '../shared/settings/boolean.ts'
 import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
+import { providerSettings } from './device/choose-provider.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */
@@ -47,6 +48,7 @@ const schema = z.object({
   ...hubSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
   ...weightSettingsSchema.shape,
+  PROVIDER: z.enum(providerSettings).default('auto'),
   SLOTS: integerSetting(1, 256).default(4),
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
@@ -85,6 +87,12 @@ const schema = z.object({
   LOG_LEVEL: z.enum(logLevels).default('info'),
 })
 
+/** On a card the sizes of batches decide how rounding falls, and those depend on what else runs. */
+const settingsSchema = schema.refine(
+  ({ DETERMINISTIC, PROVIDER }) => !(DETERMINISTIC && PROVIDER === 'webgpu'),
+  { path: ['DETERMINISTIC'], error: 'not possible with PROVIDER=webgpu' },
+)
+
 /**
  * `name=weight` pairs, separated by commas: a weight applies to the key with this id and to the certificate with this
  * name.
@@ -113,11 +121,12 @@ export type BackendConfig = ReturnType<typeof parseConfig>
 
 /** The backend's settings. @throws {ConfigError} naming every bad variable */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>) {
-  const settings = parseEnvironment(schema, environment)
+  const settings = parseEnvironment(settingsSchema, environment)
   const certificates = join(settings.STATE_DIR, 'certs')
   return Object.freeze({
     port: settings.BACKEND_PORT,
     host: settings.BACKEND_HOST,
+    provider: settings.PROVIDER,
     model: {
       checkpointDir: settings.MODEL_PATH,
       /** Where converted models are kept. */

@@ -18,6 +18,8 @@ import { createPublicTransport } from '../shared/node/public-agent.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
 import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
+import type { ProviderChoice } from './device/choose-provider.ts'
+import { findProvider } from './device/find-provider.ts'
 import { createDescriber, type Describer } from './describe.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { createBackendApp } from './http/app.ts'
@@ -33,6 +35,7 @@ import { aliveAnswer } from '../shared/api/readiness.ts'
 import { probeRoutes } from '../shared/api/routes.ts'
 import type { InferenceState } from './inference/inference-state.ts'
 import { inferenceEnvironment } from './inference/environment.ts'
+import type { InferenceInit } from './inference/protocol.ts'
 import { createInference } from './inference/supervisor.ts'
 import { createFormatCompiler } from './processor/format-compiler.ts'
 import { createProcessor } from './processor/create-processor.ts'
@@ -65,6 +68,9 @@ async function run(output: LogSink): Promise<void> {
   const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
   if (checkpointDir === undefined) return exitAfter(output, 0)
   const config = { ...settings, model: { ...settings.model, checkpointDir } }
+  const environment = inferenceEnvironment(process.env)
+  const provider = await findProvider(config, environment)
+  log.info({ provider: provider.provider, reason: provider.reason }, 'decoder')
   const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
@@ -81,8 +87,11 @@ async function run(output: LogSink): Promise<void> {
   let service: { readonly describer: Describer; readonly warmUp: WarmUp } | undefined
   const inference = createInference({
     entry: inferenceEntry,
-    init: { model: config.model, engine: config.engine },
-    environment: inferenceEnvironment(process.env),
+    init: {
+      model: { ...config.model, card: cardOf(provider) },
+      engine: config.engine,
+    },
+    environment,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
     // At the first start there is more to wait for.
@@ -98,12 +107,14 @@ async function run(output: LogSink): Promise<void> {
     isProven,
     startUp: () => inference.startUp(),
     snapshot: () => inference.snapshot(),
+    provider: { name: provider.provider, reason: provider.reason },
     certificatesAreValid: () => certificates.isValid(),
     certificates: () => certificates.report(),
   }
   let tasks: TaskPool | undefined
   const metrics = createBackendMetrics({
     snapshot: () => inference.snapshot(),
+    provider: provider.provider,
     isReady: () => health.readiness() === 'ready',
     starts: () => inference.startUp().starts,
     enginePid: () => inference.pid(),
@@ -179,6 +190,10 @@ async function run(output: LogSink): Promise<void> {
   }
   log.info('ready')
   process.send?.({ type: 'ready', port })
+}
+
+function cardOf(choice: ProviderChoice): InferenceInit['model']['card'] {
+  return choice.provider === 'webgpu' ? { cacheTokens: choice.cacheTokens } : undefined
 }
 
 /** The plain listener for what watches over this program, if one is asked for. */

@@ -17,6 +17,8 @@ export interface HealthParts {
   readonly isProven: () => boolean
   readonly startUp: () => StartUp
   readonly snapshot: () => EngineSnapshot
+  /** What runs the decoder, and why. */
+  readonly provider: { readonly name: string; readonly reason: string }
   /** Whether the server's own certificate, and an authority for its clients', is valid now. */
   readonly certificatesAreValid: () => boolean
   readonly certificates: () => readonly CertificateStatus[]
@@ -29,7 +31,7 @@ export const statusPath = '/status'
 export const metricsPath = '/metrics'
 
 export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
-  const { readiness, snapshot, certificates } = parts
+  const { readiness, snapshot, provider, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
   app.get(routes.health.path, () => {
@@ -39,7 +41,12 @@ export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): vo
   })
 
   app.get(statusPath, () =>
-    jsonAnswer({ inference: readiness(), engine: snapshot(), certificates: certificates() }),
+    jsonAnswer({
+      inference: readiness(),
+      provider,
+      engine: snapshot(),
+      certificates: certificates(),
+    }),
   )
 }
 

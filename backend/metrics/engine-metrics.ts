@@ -5,6 +5,8 @@ import type { EngineSnapshot } from '../engine/job.ts'
 export interface EngineMetricsParts {
   readonly snapshot: () => EngineSnapshot
   readonly isReady: () => boolean
+  /** What runs the decoder. */
+  readonly provider: string
   /** Inference processes started so far. */
   readonly starts: () => number
   readonly enginePid: () => number | undefined
@@ -27,12 +29,18 @@ export function addEngineMetrics(registry: Registry, parts: EngineMetricsParts):
 }
 
 function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
-  const { snapshot, isReady, enginePid, decodePids } = parts
+  const { snapshot, isReady, provider, enginePid, decodePids } = parts
   return [
     {
       name: 'describe_ready',
       help: 'Whether requests are served: 1 or 0',
       read: () => Number(isReady()),
+    },
+    {
+      name: 'describe_provider',
+      help: 'Always 1; the label names what runs the decoder: cpu or webgpu',
+      label: 'provider',
+      read: () => [[provider, 1]],
     },
     {
       name: 'describe_requests_waiting',

@@ -235,11 +235,13 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       isProven: () => backend.readiness === 'ready',
       startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined }),
       snapshot: () => engine.snapshot(),
+      provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
     metrics: createBackendMetrics({
       snapshot: () => engine.snapshot(),
+      provider: 'cpu',
       isReady: () => backend.readiness === 'ready',
       starts: () => 1,
       enginePid: () => undefined,

@@ -6,7 +6,7 @@ import { formChoiceOf, weightSettingsSchema } from './weight-settings.ts'
 describe('weight forms', () => {
   it('are 8 bits everywhere unless set otherwise', () => {
     const choice = formChoiceOf(weightSettingsSchema.parse({}))
-    expect(choice).toEqual({ weights: 'q8', exact: [], blockSize: 64 })
+    expect(choice).toEqual({ weights: 'q8', exact: [] })
     expect(formName(choice)).toBe('q8')
     expect(componentForms(choice)).toEqual({
       vision: { kind: 'q8-rows' },

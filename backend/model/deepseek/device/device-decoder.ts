@@ -6,7 +6,7 @@ import type { CacheInfo, Decoder } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
 import { checkRows } from '../lane-plan.ts'
 import { deviceNames } from './device-names.ts'
-import { RowCache } from './row-cache.ts'
+import type { RowCache } from './row-cache.ts'
 import { runFeeds, type BatchRow } from './run-feeds.ts'
 import { planRuns, type Piece, type Run } from './run-plan.ts'
 

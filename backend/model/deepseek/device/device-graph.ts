@@ -21,6 +21,14 @@ export interface DeviceGraphOptions {
   readonly experts: 'all' | 'chosen'
 }
 
+/** The decoder's graphs for a device. */
+export interface DeviceGraphs {
+  /** Its external weights are those of the weights file. */
+  readonly allExperts: BuiltGraph
+  /** Reads the same weights; undefined where single experts cannot be told apart. */
+  readonly chosenExperts: BuiltGraph | undefined
+}
+
 /**
  * The decoder for a device with memory of its own. All that the CPU's graph takes from run-time lengths (empty pieces,
  * splits by expert) has no counterpart there; instead every shape is given by the inputs' dimensions, and the cache stays

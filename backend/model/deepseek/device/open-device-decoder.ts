@@ -8,17 +8,10 @@ import type { TextConfig } from '../../config/model-config.ts'
 import type { CacheInfo } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
 import { DeviceDecoder, type OpenGraph } from './device-decoder.ts'
+import type { DeviceGraphs } from './device-graph.ts'
 import { deviceNames } from './device-names.ts'
 import type { CacheType } from './paged-attention.ts'
 import { RowCache } from './row-cache.ts'
-
-/** The decoder's graphs for a device. */
-export interface DeviceGraphs {
-  /** Its external weights are those of the weights file. */
-  readonly allExperts: BuiltGraph
-  /** Reads the same weights; undefined where single experts cannot be told apart. */
-  readonly chosenExperts: BuiltGraph | undefined
-}
 
 interface DeviceDecoderSetup {
   readonly accelerator: Accelerator
