@@ -18,7 +18,7 @@ import { openVisionTower } from './moonvit/vision-tower.ts'
 const slotsPerSequence = 2
 
 /** Where the decoder runs, when that is not the CPU. */
-export interface DeviceOptions {
+interface DeviceOptions {
   readonly accelerator: Accelerator
   /** Tokens for which the device's memory is set aside, over all sequences and the prefix cache. */
   readonly cacheTokens: number

@@ -22,7 +22,7 @@ export type BlockSize = (typeof blockSizes)[number]
 export const defaultBlockSize: BlockSize = 64
 
 /** On a device only blocks of 32 have a kernel for several tokens that reads the weights once for all of them. */
-export const defaultDeviceBlockSize: BlockSize = 32
+const defaultDeviceBlockSize: BlockSize = 32
 
 /** In which form a model is converted. */
 export interface FormChoice {
