@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificates, until } from '../test/support/test-backend.ts'
-import { readMetrics, sumOf } from '../test/support/read-metrics.ts'
+import { readMetrics, sumOf } from '../shared/metrics/read-metrics.ts'
 import { TestHub } from '../test/support/test-hub.ts'
 import type { CertificateSet } from '../shared/node/certificates/create-certificates.ts'
 
@@ -40,7 +40,7 @@ function writeCertificates({ ca, server, serverKey }: CertificateSet): void {
 function start(settings: Record<string, string>, stdout: 'pipe' | number = 'pipe') {
   const env = { STATE_DIR: stateDir, BACKEND_PORT: '0', THREADS: '1', ...settings }
   const stdio = ['ignore', stdout, 'pipe', 'ipc'] as const
-  const child = fork('backend/main.ts', [], { env, stdio: [...stdio] })
+  const child = fork('backend/main.mjs', [], { env, stdio: [...stdio] })
   const output = { stdout: '', stderr: '' }
   child.stdout?.on('data', (text) => (output.stdout += String(text)))
   child.stderr?.on('data', (text) => (output.stderr += String(text)))

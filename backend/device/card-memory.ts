@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { AdapterMemory } from './adapter.ts'
 
@@ -43,7 +43,7 @@ async function amdMemory(root = '/sys/class/drm'): Promise<AdapterMemory[]> {
   const cards = names.filter((name) => /^card\d+$/.test(name))
   const found = await Promise.all(
     cards.map(async (card) => {
-      const read = (name: string) => readNumber(path.join(root, card, 'device', name))
+      const read = (name: string) => readNumber(join(root, card, 'device', name))
       const [total, used] = [await read('mem_info_vram_total'), await read('mem_info_vram_used')]
       if (total === undefined || used === undefined) return []
       return [{ totalBytes: total, freeBytes: total - used }]

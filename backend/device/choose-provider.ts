@@ -1,21 +1,24 @@
 import { ConfigError } from '../../shared/node/environment.ts'
-import { describeAdapter, gigabytes, type Adapter, type ProbeResult } from './adapter.ts'
+import { describeAdapter, gigabytes, type ProbeResult } from './adapter.ts'
 import type { DeviceNeeds } from '../model/device-needs.ts'
 
 /** What runs the decoder. `auto`: a graphics card on which the model fits, otherwise the CPU. */
 export const providerSettings = ['auto', 'cpu', 'webgpu'] as const
 export type ProviderSetting = (typeof providerSettings)[number]
 
-/** What was chosen, and why, for the operator. */
-export type ProviderChoice =
-  | { readonly provider: 'cpu'; readonly reason: string }
-  | {
-      readonly provider: 'webgpu'
-      readonly reason: string
-      readonly adapter: Adapter
-      /** Tokens for which the card's memory is set aside. */
-      readonly cacheTokens: number
-    }
+/** What was chosen, and why. */
+export interface ProviderChoice {
+  readonly name: 'cpu' | 'webgpu'
+  /** For the operator. */
+  readonly reason: string
+  /** How the card is used; undefined on the CPU. */
+  readonly card: CardUse | undefined
+}
+
+interface CardUse {
+  /** Tokens for which the card's memory is set aside. */
+  readonly cacheTokens: number
+}
 
 interface Demand extends DeviceNeeds {
   readonly slots: number
@@ -32,21 +35,24 @@ const leastTokens = 1024
 /** Bytes for what is computed on the way and for whatever else draws on the card. */
 const reservedBytes = 1e9
 
-/** The CPU by request. */
-export const cpuAsked: ProviderChoice = { provider: 'cpu', reason: 'PROVIDER=cpu' }
+/** @param reason for the operator */
+export function onCpu(reason: string): ProviderChoice {
+  return { name: 'cpu', reason, card: undefined }
+}
 
 /**
  * @param probed what looking for a card came to
+ * @param readDemand called only when there is a card
  * @throws {ConfigError} when a card was asked for and cannot be used: what is missing, and how to go on
  */
-export function chooseProvider(
+export async function chooseProvider(
   setting: Exclude<ProviderSetting, 'cpu'>,
   probed: ProbeResult,
-  demand: Demand,
-): ProviderChoice {
-  const found = onCard(setting, probed, demand)
+  readDemand: () => Promise<Demand>,
+): Promise<ProviderChoice> {
+  const found = await onCard(setting, probed, readDemand)
   if (typeof found !== 'string') return found
-  if (setting === 'auto') return { provider: 'cpu', reason: found }
+  if (setting === 'auto') return onCpu(found)
   throw new ConfigError(
     `PROVIDER=webgpu: ${found}. Install the card's driver and give this program access to it (docs/gpu.md), ` +
       'or set PROVIDER=auto or PROVIDER=cpu.',
@@ -54,11 +60,11 @@ export function chooseProvider(
 }
 
 /** @returns the choice, or why the card is not used */
-function onCard(
+async function onCard(
   setting: 'auto' | 'webgpu',
   probed: ProbeResult,
-  demand: Demand,
-): ProviderChoice | string {
+  readDemand: () => Promise<Demand>,
+): Promise<ProviderChoice | string> {
   if ('problem' in probed) return `no graphics card can be used: ${probed.problem}`
   const { adapter } = probed
   const named = describeAdapter(adapter)
@@ -66,10 +72,11 @@ function onCard(
   if (setting === 'auto' && adapter.memory === undefined) {
     return `${named}: its free memory is unknown (PROVIDER=webgpu takes it all the same)`
   }
+  const demand = await readDemand()
   const cacheTokens = tokensFor(demand, adapter.memory?.freeBytes ?? Infinity)
   if (cacheTokens === undefined) return `the model needs ${needOf(demand)}: ${named}`
   const reason = adapter.kind === 'software' ? `${named}, a software driver: slow` : named
-  return { provider: 'webgpu', reason, adapter, cacheTokens }
+  return { name: 'webgpu', reason, card: { cacheTokens } }
 }
 
 /** @returns undefined when the weights leave too little memory */

@@ -1,5 +1,5 @@
 import { readdir, readlink } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 
 /** Files through which Linux gives access to graphics cards: Mesa's drivers, NVIDIA's, and Windows' below WSL. */
 const cardFile = /^\/dev\/(dri\/renderD\d+|nvidia\d+|dxg)$/
@@ -21,5 +21,5 @@ export async function holdsCard(): Promise<boolean> {
 
 async function list(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
-  return names.map((name) => path.join(folder, name))
+  return names.map((name) => join(folder, name))
 }

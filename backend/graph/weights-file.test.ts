@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomValues } from '../../test/support/write-checkpoint.ts'
 import { bytesOf } from './weight-source.ts'
@@ -9,7 +9,7 @@ import { digestPartBytes, WeightsFile } from './weights-file.ts'
 
 let folder: string
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'weights-file-'))
+  folder = await mkdtemp(join(tmpdir(), 'weights-file-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -18,7 +18,7 @@ const content = bytesOf(randomValues((2 * digestPartBytes + 4_000_000) / 4, 1))
 const cuts = [0, 5, 1_000_000, digestPartBytes, 20_000_000, 36_000_000, content.length]
 
 async function write(order: readonly number[]) {
-  const name = path.join(folder, order.join('-'))
+  const name = join(folder, order.join('-'))
   const file = await WeightsFile.create(name)
   for (const piece of order) {
     await file.write(cuts[piece]!, content.subarray(cuts[piece], cuts[piece + 1]))
@@ -49,21 +49,21 @@ describe('WeightsFile', () => {
   )
 
   it('has a digest for each part of a file that ends with one, and none for an empty file', async () => {
-    const file = await WeightsFile.create(path.join(folder, 'whole'))
+    const file = await WeightsFile.create(join(folder, 'whole'))
     await file.write(0, content.subarray(0, digestPartBytes))
     expect((await file.finish()).parts).toEqual([sha256(0, digestPartBytes)])
     await file.close()
-    const empty = await WeightsFile.create(path.join(folder, 'empty'))
+    const empty = await WeightsFile.create(join(folder, 'empty'))
     expect(await empty.finish()).toEqual({ bytes: 0, parts: [] })
     await empty.close()
   })
 
   it('refuses bytes written twice, and a file with a gap', async () => {
-    const file = await WeightsFile.create(path.join(folder, 'gap'))
+    const file = await WeightsFile.create(join(folder, 'gap'))
     await file.write(0, content.subarray(0, 10))
-    await expect(file.write(5, content.subarray(0, 10))).rejects.toThrow('byte 5 is written twice')
+    await expect(file.write(5, content.subarray(0, 10))).rejects.toThrow('Byte 5 is written twice')
     await file.write(20, content.subarray(20, 30))
-    await expect(file.finish()).rejects.toThrow('byte 10 was never written')
+    await expect(file.finish()).rejects.toThrow('Byte 10 was never written')
     await file.close()
   })
 })

@@ -43,7 +43,7 @@ export class WeightsFile {
 
   /** @throws {RangeError} when the bytes overlap what was already written without a gap */
   async write(position: number, bytes: Uint8Array): Promise<void> {
-    if (position < this.#position) throw new RangeError(`byte ${position} is written twice`)
+    if (position < this.#position) throw new RangeError(`Byte ${position} is written twice`)
     if (position === this.#position) this.#digest(bytes)
     else this.#early.set(position, bytes.slice())
     await this.#store(position, bytes)
@@ -51,7 +51,7 @@ export class WeightsFile {
 
   /** Makes the file durable. @throws {RangeError} when bytes are missing in between */
   async finish(): Promise<FileDigest> {
-    if (this.#early.size > 0) throw new RangeError(`byte ${this.#position} was never written`)
+    if (this.#early.size > 0) throw new RangeError(`Byte ${this.#position} was never written`)
     await this.#file.sync()
     if (this.#position % digestPartBytes > 0) this.#endPart()
     return { bytes: this.#position, parts: this.#parts }

@@ -70,6 +70,6 @@ async function runFill(
   try {
     await fill.run(write)
   } catch (cause) {
-    throw new Error(`cannot write ${fill.name}: ${(cause as Error).message}`, { cause })
+    throw new Error(`Cannot write ${fill.name}: ${(cause as Error).message}`, { cause })
   }
 }

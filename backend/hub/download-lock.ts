@@ -1,6 +1,6 @@
 import { open, readFile, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { isRunning } from '../../shared/node/is-running.ts'
 import { HubError } from './hub-error.ts'
 
@@ -12,7 +12,7 @@ const fileName = 'download.lock'
  * @throws {HubError} when another process holds it
  */
 export async function lockDownload(folder: string): Promise<() => Promise<void>> {
-  const file = path.join(folder, fileName)
+  const file = join(folder, fileName)
   const own = `${hostname()} ${process.pid}`
   for (;;) {
     try {

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openHostAccelerator } from '../../backend/model/accelerator/host-accelerator.ts'
 import type { Model } from '../../backend/model/model.ts'
@@ -16,7 +16,7 @@ const patience = 240_000
 
 let modelsDir: string
 beforeAll(async () => {
-  modelsDir = await mkdtemp(path.join(tmpdir(), 'device-'))
+  modelsDir = await mkdtemp(join(tmpdir(), 'device-'))
 })
 afterAll(() => rm(modelsDir, { recursive: true }))
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
 /** Variables under which a process finds the driver, or why there is none. */
@@ -19,7 +19,7 @@ const releases: Readonly<Record<string, { suites: readonly string[]; driverFrom:
 }
 
 /** Kept between runs: the packages have 12 MB. */
-const folder = path.resolve('node_modules/.cache/software-vulkan-driver')
+const folder = resolve('node_modules/.cache/software-vulkan-driver')
 
 /** Milliseconds for apt, which a network that swallows packets must not hold up. */
 const patienceMs = 60_000
@@ -41,12 +41,12 @@ export async function softwareDriver(): Promise<SoftwareDriver> {
 }
 
 async function environmentOf(root: string): Promise<Record<string, string>> {
-  const manifests = path.join(root, 'usr/share/vulkan/icd.d')
+  const manifests = join(root, 'usr/share/vulkan/icd.d')
   const lavapipe = (await readdir(manifests)).find((name) => name.startsWith('lvp_icd'))
   if (lavapipe === undefined) throw new Error('the package has no lavapipe')
-  const manifest = path.join(manifests, lavapipe)
+  const manifest = join(manifests, lavapipe)
   return {
-    LD_LIBRARY_PATH: path.join(root, 'usr/lib/x86_64-linux-gnu'),
+    LD_LIBRARY_PATH: join(root, 'usr/lib/x86_64-linux-gnu'),
     VK_DRIVER_FILES: manifest,
     // Its name in loaders before 1.3.207.
     VK_ICD_FILENAMES: manifest,
@@ -59,18 +59,18 @@ async function unpack(): Promise<void> {
   try {
     const release = releases[await debianVersion()]
     if (release === undefined) throw new Error('this is neither Debian 12 nor 13')
-    await mkdir(path.join(work, 'lists/partial'), { recursive: true })
-    await mkdir(path.join(work, 'cache/archives/partial'), { recursive: true })
+    await mkdir(join(work, 'lists/partial'), { recursive: true })
+    await mkdir(join(work, 'cache/archives/partial'), { recursive: true })
     const sources = release.suites.map(
       (suite) =>
         `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${suite} main\n`,
     )
-    await writeFile(path.join(work, 'sources.list'), sources.join(''))
+    await writeFile(join(work, 'sources.list'), sources.join(''))
     await apt(work, ['update'])
     await apt(work, ['download', `${packages[0]!}/${release.driverFrom}`, packages[1]!])
-    const root = path.join(work, 'root')
+    const root = join(work, 'root')
     for (const name of (await readdir(work)).filter((file) => file.endsWith('.deb'))) {
-      await run('dpkg-deb', ['-x', path.join(work, name), root])
+      await run('dpkg-deb', ['-x', join(work, name), root])
     }
     await rename(root, folder).catch((error: NodeJS.ErrnoException) => {
       // Another test run was faster.

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import * as z from 'zod'
 import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source-files.ts'
@@ -32,7 +32,7 @@ const storedSchema = manifestSchema.extend({ converterVersion: z.literal(convert
 
 /** @returns undefined when there is no readable manifest of this version: the folder is treated as missing */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
-  const file = path.join(folder, fileName)
+  const file = join(folder, fileName)
   if (!existsSync(file)) return undefined
   const text = await readFile(file, 'utf8')
   try {
@@ -45,5 +45,5 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   const text = JSON.stringify({ converterVersion, ...manifest }, null, 2)
-  await writeFile(path.join(folder, fileName), text)
+  await writeFile(join(folder, fileName), text)
 }

@@ -10,21 +10,21 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
-import path from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { prepareModelFolder } from './model-folder.ts'
 import { openModelSource } from './model-source.ts'
 
 let root: string
 beforeAll(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'model-folder-'))
+  root = await mkdtemp(join(tmpdir(), 'model-folder-'))
 })
 afterAll(() => rm(root, { recursive: true }))
 
 describe('prepareModelFolder()', () => {
   const setUp = async (name: string) => {
-    const checkpointDir = path.join(root, name)
-    const modelsDir = path.join(root, `${name}-models`)
+    const checkpointDir = join(root, name)
+    const modelsDir = join(root, `${name}-models`)
     await cp('models/kimi-vl-nano', checkpointDir, { recursive: true })
     const told: string[] = []
     const prepare = async (slots = 1, signal = new AbortController().signal) => {
@@ -37,8 +37,8 @@ describe('prepareModelFolder()', () => {
         await source.checkpoint.close()
       }
     }
-    const converted = path.join(modelsDir, `${name}-onnx-q8`)
-    const weights = path.join(converted, 'decoder.weights')
+    const converted = join(modelsDir, `${name}-onnx-q8`)
+    const weights = join(converted, 'decoder.weights')
     return { checkpointDir, modelsDir, prepare, told, converted, weights }
   }
   const written = async (file: string) => (await stat(file)).ino
@@ -52,7 +52,7 @@ describe('prepareModelFolder()', () => {
     await prepare(3)
     expect(await written(weights)).toBe(first)
     expect(await readdir(modelsDir)).toEqual(['reuse-onnx-q8'])
-    expect((await readdir(path.dirname(weights))).toSorted()).toEqual([
+    expect((await readdir(dirname(weights))).toSorted()).toEqual([
       'decoder-1-slots.onnx',
       'decoder-3-slots.onnx',
       'decoder.weights',
@@ -69,7 +69,7 @@ describe('prepareModelFolder()', () => {
 
   it('reuses the weights when only file times changed, and converts anew when bytes did', async () => {
     const { prepare, weights, checkpointDir } = await setUp('changed')
-    const shard = path.join(checkpointDir, 'model-00001-of-00002.safetensors')
+    const shard = join(checkpointDir, 'model-00001-of-00002.safetensors')
     await prepare()
     const first = await written(weights)
     await utimes(shard, new Date(), new Date(0))
@@ -86,7 +86,7 @@ describe('prepareModelFolder()', () => {
   it('replaces a folder whose manifest is damaged', async () => {
     const { prepare, weights } = await setUp('damaged')
     await prepare()
-    await writeFile(path.join(path.dirname(weights), 'manifest.json'), '{"half":')
+    await writeFile(join(dirname(weights), 'manifest.json'), '{"half":')
     await writeFile(weights, 'damaged')
     await prepare()
     expect((await stat(weights)).size).toBeGreaterThan(1_000_000)
@@ -96,7 +96,7 @@ describe('prepareModelFolder()', () => {
     const { prepare, weights, checkpointDir, modelsDir } = await setUp('failing')
     await prepare()
     const first = await written(weights)
-    const shard = path.join(checkpointDir, 'model-00002-of-00002.safetensors')
+    const shard = join(checkpointDir, 'model-00002-of-00002.safetensors')
     const bytes = await readFile(shard)
     bytes.fill(0xff, bytes.length - 64)
     await writeFile(shard, bytes)
@@ -110,7 +110,7 @@ describe('prepareModelFolder()', () => {
 
   it('names the field of config.json that is not supported', async () => {
     const { prepare, checkpointDir } = await setUp('config')
-    const file = path.join(checkpointDir, 'config.json')
+    const file = join(checkpointDir, 'config.json')
     const text = await readFile(file, 'utf8')
     await writeFile(file, text.replace('"n_group": 1', '"n_group": 8'))
     await expect(prepare()).rejects.toThrow('text_config.n_group')
@@ -126,7 +126,7 @@ describe('prepareModelFolder()', () => {
     'makes %s anew when a byte of it was flipped, when it is short, and when it is missing',
     async (name) => {
       const { prepare, told, converted } = await setUp(`flipped-${name}`)
-      const file = path.join(converted, name)
+      const file = join(converted, name)
       await prepare()
       const whole = await readFile(file)
       const flipped = Buffer.from(whole)
@@ -148,7 +148,7 @@ describe('prepareModelFolder()', () => {
 
   it('removes what an interrupted conversion left, and leaves alone what others are writing', async () => {
     const { prepare, told, modelsDir } = await setUp('partials')
-    const make = (name: string) => mkdir(path.join(modelsDir, name), { recursive: true })
+    const make = (name: string) => mkdir(join(modelsDir, name), { recursive: true })
     const goneProcess = 2 ** 22 + 1
     const gone = [
       `a-onnx-q8.partial-${goneProcess}`,
@@ -162,7 +162,7 @@ describe('prepareModelFolder()', () => {
     ]
     for (const name of [...gone, ...kept]) await make(name)
     const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000)
-    await utimes(path.join(modelsDir, gone[2]!), longAgo, longAgo)
+    await utimes(join(modelsDir, gone[2]!), longAgo, longAgo)
     await prepare()
     expect((await readdir(modelsDir)).toSorted()).toEqual([...kept, 'partials-onnx-q8'].toSorted())
     expect(told.filter((line) => line.startsWith('removed '))).toHaveLength(gone.length)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
@@ -90,7 +90,7 @@ export async function prepareModelFolder(
   const folder = folderOf(source, options)
   await prepareWeights(folder, source, options, graphs)
   const write = (name: string, graph: GraphName) =>
-    writeGraphFile(path.join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
+    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
     visionGraphFiles: {
       embedding: await write('vision-embedding', 'embedding'),
@@ -98,7 +98,7 @@ export async function prepareModelFolder(
       projector: await write('vision-projector', 'projector'),
     },
     decoder: await decoderFiles(folder, source, options, graphs.decoder),
-    embeddingFile: path.join(folder, fileNames.embeddings),
+    embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
   }
 }
@@ -116,10 +116,10 @@ async function decoderFiles(
       layout: 'device',
       graphs: deviceGraphs(config, checkpoint, { ...options, cacheType }, graph),
       cacheType,
-      weightsFile: path.join(folder, weightsName),
+      weightsFile: join(folder, weightsName),
     }
   }
-  const file = path.join(folder, `decoder-${options.slots}-slots.onnx`)
+  const file = join(folder, `decoder-${options.slots}-slots.onnx`)
   return { layout: 'cpu', graphFile: await writeGraphFile(file, graph, weightsName) }
 }
 
@@ -166,7 +166,7 @@ function folderOf(
   source: ModelSource,
   options: FormChoice & Pick<ModelFolderOptions, 'modelsDir'>,
 ): string {
-  return path.join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
+  return join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
 }
 
 /** Makes sure that `folder` holds the weights of these graphs, every byte as it was written. */
@@ -179,14 +179,14 @@ async function prepareWeights(
   const { modelsDir, signal } = options
   const report = options.onProgress ?? (() => {})
   for (const name of await removeAbandoned(modelsDir, Date.now())) {
-    report(`removed ${path.join(modelsDir, name)}, left behind by an interrupted conversion`)
+    report(`removed ${join(modelsDir, name)}, left behind by an interrupted conversion`)
   }
   const made = { weights: formName(options), layout: layoutHash(graphs) }
   const found = await readManifest(folder)
   if (found !== undefined && (await isMadeFrom(found, made, source))) {
     const damage = await findDamage(folder, found.files, signal)
     if (damage === undefined) return
-    report(`${path.join(folder, damage)}: converting the checkpoint again`)
+    report(`${join(folder, damage)}: converting the checkpoint again`)
     await rm(folder, { recursive: true })
   }
   await writeModel(folder, {
@@ -219,7 +219,7 @@ async function isMadeFrom(
 async function checkWritten(folder: string, signal: AbortSignal | undefined): Promise<void> {
   const damage = await findDamage(folder, (await readManifest(folder))?.files ?? {}, signal)
   if (damage === undefined) return
-  throw new CheckpointError(`the disk does not keep what is written: ${path.join(folder, damage)}`)
+  throw new CheckpointError(`the disk does not keep what is written: ${join(folder, damage)}`)
 }
 
 function byFileName(graphs: Graphs): Record<string, BuiltGraph> {

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { isRunning } from '../../../shared/node/is-running.ts'
 
 /** `<folder>.partial-<host>-<process id>`; older versions did not include the host. */
@@ -23,7 +23,7 @@ export function partialFolderOf(folder: string): string {
 export async function removeAbandoned(modelsDir: string, now: number): Promise<string[]> {
   const removed: string[] = []
   for (const entry of await readFolder(modelsDir)) {
-    const folder = path.join(modelsDir, entry.name)
+    const folder = join(modelsDir, entry.name)
     if (!entry.isDirectory() || !(await isAbandoned(folder, now))) continue
     await rm(folder, { recursive: true, force: true })
     removed.push(entry.name)
@@ -50,7 +50,7 @@ async function isAbandoned(folder: string, now: number): Promise<boolean> {
 
 /** Milliseconds since 1970. */
 async function lastWritten(folder: string): Promise<number> {
-  const names = (await readFolder(folder)).map(({ name }) => path.join(folder, name))
+  const names = (await readFolder(folder)).map(({ name }) => join(folder, name))
   const times = await Promise.all(
     [folder, ...names].map(async (name) => {
       const stats = await stat(name).catch(() => undefined)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import { weightFileNames } from '../../checkpoint/checkpoint.ts'
@@ -24,7 +24,7 @@ export async function describeSources(
 ): Promise<SourceFile[]> {
   const sources: SourceFile[] = []
   for (const name of [modelConfigFile, ...(await weightFileNames(checkpointDir))]) {
-    const file = path.join(checkpointDir, name)
+    const file = join(checkpointDir, name)
     const { size, mtimeMs } = await stat(file)
     sources.push({ name, size, mtimeMs, sha256: await sha256OfFile(file, signal) })
   }
@@ -39,7 +39,7 @@ export async function sourcesUnchanged(
   const names = [modelConfigFile, ...(await weightFileNames(checkpointDir))]
   if (names.join() !== sources.map(({ name }) => name).join()) return false
   for (const source of sources) {
-    const file = path.join(checkpointDir, source.name)
+    const file = join(checkpointDir, source.name)
     const { size, mtimeMs } = await stat(file)
     if (size !== source.size) return false
     if (mtimeMs !== source.mtimeMs && (await sha256OfFile(file)) !== source.sha256) return false

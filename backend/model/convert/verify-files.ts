@@ -1,9 +1,9 @@
 import { webcrypto } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { digestPartBytes, type FileDigest } from '../../graph/weights-file.ts'
 
-/** Parts read and digested at the same time: as many as Node has threads for it. Each takes 16 MB. */
+/** Parts read and digested at the same time: as many as Node has threads for it. Each takes up to 16 MB. */
 const partsAtOnce = 4
 
 /**
@@ -17,7 +17,7 @@ export async function findDamage(
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   for (const [name, digest] of Object.entries(files)) {
-    const damage = await damageOf(path.join(folder, name), digest, signal)
+    const damage = await damageOf(join(folder, name), digest, signal)
     if (damage !== undefined) return `${name} ${damage}`
   }
   return undefined
@@ -53,7 +53,7 @@ async function firstBadPart(
   const bad: number[] = []
   let next = 0
   const work = async () => {
-    const buffer = new Uint8Array(digestPartBytes)
+    const buffer = new Uint8Array(Math.min(digestPartBytes, digest.bytes))
     while (next < digest.parts.length && bad.length === 0) {
       signal?.throwIfAborted()
       const part = next++
@@ -61,7 +61,8 @@ async function firstBadPart(
     }
   }
   // Wait for all of them: none may still be reading when the file is closed.
-  const results = await Promise.allSettled(Array.from({ length: partsAtOnce }, work))
+  const length = Math.min(partsAtOnce, digest.parts.length)
+  const results = await Promise.allSettled(Array.from({ length }, work))
   const failure = results.find((result) => result.status === 'rejected')
   if (failure !== undefined) throw failure.reason
   return bad.length === 0 ? undefined : Math.min(...bad)

@@ -1,5 +1,5 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { missingSpace } from '../../../shared/node/free-space.ts'
 import { Progress } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -88,10 +88,10 @@ async function writeFiles(
   const options = { onBytes: (count: number) => progress.add(count), ...(signal && { signal }) }
   const files: Record<string, FileDigest> = {}
   for (const [name, graph] of Object.entries(graphs)) {
-    files[name] = await writeWeights(graph, path.join(partial, name), options)
+    files[name] = await writeWeights(graph, join(partial, name), options)
   }
   const embeddings = embeddingTensor(source.checkpoint)
-  const target = path.join(partial, embeddingsFile)
+  const target = join(partial, embeddingsFile)
   files[embeddingsFile] = await writeEmbeddings(embeddings, target, options)
   progress.end()
   return files

@@ -35,12 +35,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 // A decoder cannot be interrupted in any other way.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (order: ImageOrder) => void prepare(order))
+// The first image should not have to wait for the code.
+await import('../prepare-image.ts')
 // Node does so at a process's end, which this one meets by a signal.
 flushCompileCache()
 
 /** An error that is not the file's fault ends this process and is reported on stderr. */
-async function prepare({ file, mostTokens }: ImageOrder): Promise<void> {
-  const outcome = await tasks.prepareImage(file, caller, mostTokens)
+async function prepare({ task, file, mostTokens }: ImageOrder): Promise<void> {
+  const outcome = await tasks[task](file, caller, mostTokens)
   if (process.memoryUsage().external > idleExternalBytes) await freePixels()
   process.send!(outcome)
 }
