@@ -26,7 +26,6 @@ async function run(output: LogSink): Promise<void> {
   const config = { ...settings, model: { ...settings.model, checkpointDir } }
   const environment = inferenceEnvironment(process.env)
   const provider = await findProvider(config, environment)
-  log.info({ provider: provider.name, reason: provider.reason }, 'decoder')
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
