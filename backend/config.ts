@@ -12,6 +12,7 @@ import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
 import { providerSettings } from './device/choose-provider.ts'
+import { tracingConfigOf, tracingSettings } from '../shared/tracing/settings.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */
@@ -85,6 +86,7 @@ const schema = z.object({
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
   LOG_LEVEL: z.enum(logLevels).default('info'),
+  ...tracingSettings.shape,
 })
 
 /** On a card the sizes of batches decide how rounding falls, and those depend on what else runs. */
@@ -165,5 +167,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       key: settings.TLS_KEY ?? join(certificates, 'server-key.pem'),
     },
     logLevel: settings.LOG_LEVEL,
+    tracing: tracingConfigOf(settings, 'describe-backend'),
   })
 }

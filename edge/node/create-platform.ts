@@ -2,6 +2,7 @@ import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
 import { metricsAnswer } from '../../shared/node/metrics/metrics-server.ts'
+import type { Tracing } from '../../shared/tracing/tracing.ts'
 import { BackendPool } from '../backends/pool.ts'
 import { copiedStream } from '../body/web-pieces.ts'
 import { createApiKeys } from '../keys/api-keys.ts'
@@ -17,6 +18,7 @@ import { guardStream } from './guard-stream.ts'
 import { hashKeyNow } from './hash-key.ts'
 import type { RunningCalls } from './running-calls.ts'
 import type { EdgeMetrics } from './metrics/edge-metrics.ts'
+import { pageLoader } from './page/load-page.ts'
 import { openStores } from './stores.ts'
 import { sweepAnswers } from './sweep-answers.ts'
 
@@ -28,11 +30,12 @@ export interface NodeParts {
   readonly certificateIsValid: () => boolean
   readonly log: (line: LogLine) => void
   readonly metrics: EdgeMetrics
+  readonly tracing: Tracing | undefined
 }
 
 /** What the app needs, on Node: stores in SQLite files, a client with a certificate, one process. */
 export function createPlatform(parts: NodeParts): Platform {
-  const { config, client, running, certificateIsValid, log, metrics } = parts
+  const { config, client, running, certificateIsValid, log, metrics, tracing } = parts
   const now = () => performance.now()
   const wallClock = () => Date.now()
   const { keyStore, keyMeter, answers } = openStores(config.stateDir, wallClock)
@@ -58,6 +61,7 @@ export function createPlatform(parts: NodeParts): Platform {
     certificateIsValid,
     metrics: () => metricsAnswer(metrics.registry),
     measure: metrics.measure,
+    tracing,
     meter: localMeter(keyMeter, wallClock),
     async admitAddress(c) {
       const { address } = c.var.call
@@ -84,5 +88,6 @@ export function createPlatform(parts: NodeParts): Platform {
     now,
     wallClock,
     deadlineMs: config.deadlineMs,
+    page: pageLoader(),
   }
 }

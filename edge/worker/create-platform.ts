@@ -1,3 +1,4 @@
+import page from 'page-files'
 import { largestHeldBytes } from '../../shared/api/limits.ts'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
@@ -7,6 +8,7 @@ import { copyReader } from '../keys/key-copies.ts'
 import { SyncedKeySource } from '../keys/synced-key-source.ts'
 import { networkOf } from '../limits/address-window.ts'
 import type { Platform } from '../platform.ts'
+import { openTracing } from './open-tracing.ts'
 import { boundTarget } from './bound-target.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
 import type { WorkerConfig } from './config.ts'
@@ -54,6 +56,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     // Isolates come and go, and none knows the counts of all.
     metrics: undefined,
     measure: undefined,
+    tracing: openTracing(config, log),
     async admitAddress(c) {
       const { address } = c.var.call
       if (address === undefined) return true
@@ -81,6 +84,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     now,
     wallClock,
     deadlineMs: config.DEADLINE_MS,
+    page: () => page,
   }
 }
 

@@ -228,6 +228,14 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     defaultMaxTokens: 100,
   })
   const log = pino({ level: 'trace' }, collectLines(logLines))
+  const metrics = createBackendMetrics({
+    snapshot: () => engine.snapshot(),
+    provider: 'cpu',
+    isReady: () => backend.readiness === 'ready',
+    starts: () => 1,
+    enginePid: () => undefined,
+    decodePids: () => [],
+  })
   const app = createBackendApp({
     running,
     log,
@@ -244,14 +252,8 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
-    metrics: createBackendMetrics({
-      snapshot: () => engine.snapshot(),
-      provider: 'cpu',
-      isReady: () => backend.readiness === 'ready',
-      starts: () => 1,
-      enginePid: () => undefined,
-      decodePids: () => [],
-    }),
+    metrics,
+    tracing: undefined,
     onClientCertificate: () => undefined,
     model: {
       id: 'kimi-vl-nano',
@@ -273,6 +275,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
         now: () => performance.now(),
         heartbeatMs: options.heartbeatMs ?? 60_000,
       },
+      onTokenGap: metrics.countGap,
     },
   })
   const { ca, server: cert, serverKey: key } = certificates
