@@ -153,7 +153,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
   if (!isInTerminal()) process.on('SIGHUP', identity.look)
   const port = await listen(server, config.port, config.host)
   log.info({ host: config.host, port }, 'listening')
-  log.info({ provider: provider.name, reason: provider.reason }, 'decoder')
+  log.info({ provider: provider.name }, `decoder on ${provider.name}: ${provider.reason}`)
 
   await serveMetrics(config.metrics, health, metrics, log)
   tasks = createTasks(config)

@@ -226,7 +226,7 @@ function instantModel(): Model {
       imageTokenId: 163_605,
       cacheBytesPerToken: 9216,
       slotGrowthTokens: 256,
-    cacheTokens: undefined,
+      cacheTokens: undefined,
     },
     beginImage: unused,
     openSlot() {
