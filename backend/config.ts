@@ -13,6 +13,7 @@ import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
 import { providerSettings } from './device/choose-provider.ts'
 import { tracingConfigOf, tracingSettings } from '../shared/tracing/settings.ts'
+import { clusterSettingsOf, clusterSettingsSchema, needsUrls } from './cluster/cluster-settings.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */
@@ -39,7 +40,7 @@ const defaultDecodeMemoryMb = 2048
 /** MiB: two of the largest uploads, since one tenant may use half of it. */
 const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
 
-const schema = z.object({
+const fields = z.object({
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_HOST: z.string().default('127.0.0.1'),
   BACKEND_METRICS_PORT: portSetting.optional(),
@@ -47,6 +48,7 @@ const schema = z.object({
   STATE_DIR: z.string().default('.local'),
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),
   ...hubSettingsSchema.shape,
+  ...clusterSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
   ...weightSettingsSchema.shape,
   PROVIDER: z.enum(providerSettings).default('auto'),
@@ -89,8 +91,8 @@ const schema = z.object({
   ...tracingSettings.shape,
 })
 
-/** On a card the sizes of batches decide how rounding falls, and those depend on what else runs. */
-const settingsSchema = schema.refine(
+const schema = fields.check(needsUrls).refine(
+  // On a card the sizes of batches decide how rounding falls, and those depend on what else runs.
   ({ DETERMINISTIC, PROVIDER }) => !(DETERMINISTIC && PROVIDER === 'webgpu'),
   { path: ['DETERMINISTIC'], error: 'not possible with PROVIDER=webgpu' },
 )
@@ -117,13 +119,13 @@ function parseTenantWeights(
 }
 
 /** Every variable that the backend reads. */
-export const backendSettingNames: readonly string[] = Object.keys(schema.shape)
+export const backendSettingNames: readonly string[] = Object.keys(fields.shape)
 
 export type BackendConfig = ReturnType<typeof parseConfig>
 
 /** The backend's settings. @throws {ConfigError} naming every bad variable */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>) {
-  const settings = parseEnvironment(settingsSchema, environment)
+  const settings = parseEnvironment(schema, environment)
   const certificates = join(settings.STATE_DIR, 'certs')
   return Object.freeze({
     port: settings.BACKEND_PORT,
@@ -152,6 +154,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
         imageBytes: settings.IMAGE_CACHE_MB * 1024 * 1024,
       },
     },
+    /** Engines elsewhere; undefined with the one of this server. */
+    cluster: clusterSettingsOf(settings),
     defaultMaxTokens: settings.MAX_TOKENS,
     uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
     deadlineMs: settings.DEADLINE_MS,

@@ -1,14 +1,15 @@
 import { fileURLToPath } from 'node:url'
 import { exitAfter, sayError } from '../shared/node/end-process.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
-import { createLog, openStandardOutput } from '../shared/node/log.ts'
+import { createLog, type Log, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
-import { backendSettingNames, parseConfig } from './config.ts'
+import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
+import type { ProviderChoice } from './device/choose-provider.ts'
 import { findProvider } from './device/find-provider.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { inferenceEnvironment } from './inference/environment.ts'
-import { createInference } from './inference/supervisor.ts'
+import { createInference, type Inference } from './inference/supervisor.ts'
 import { errorText } from './error-text.ts'
 
 /** Milliseconds the inference process may take to end once all answers are done. */
@@ -17,30 +18,40 @@ const inferenceCloseMs = 700
 /** A separate program. */
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
 
-/** Settings → inference process → service. */
+/** Settings → inference process, unless engines elsewhere are used → service. */
 async function run(output: LogSink): Promise<void> {
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
   const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
   if (checkpointDir === undefined) return exitAfter(output, 0)
   const config = { ...settings, model: { ...settings.model, checkpointDir } }
-  const environment = inferenceEnvironment(process.env)
-  const provider = await findProvider(config, environment)
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
   for (const slip of slips) log.warn(slip, 'a variable that nothing reads')
-  const inference = createInference({
-    entry: inferenceEntry,
-    init: { model: { ...config.model, card: provider.card }, engine: config.engine },
-    environment,
-    log: (level, text) => log[level](text),
-    closeTimeoutMs: inferenceCloseMs,
-  })
+  const environment = inferenceEnvironment(process.env)
+  const provider =
+    config.cluster === undefined ? await findProvider(config, environment) : undefined
+  const inference = provider && startInference(config, provider, environment, log)
   // Most of this program's code, which is loaded while the inference process starts.
   const { serve } = await import('./serve.ts')
   const modelPath = settings.model.checkpointDir
   await serve({ config, modelPath, provider, tls, inference, log, output })
+}
+
+function startInference(
+  { model, engine }: BackendConfig,
+  { card }: ProviderChoice,
+  environment: ReturnType<typeof inferenceEnvironment>,
+  log: Log,
+): Inference {
+  return createInference({
+    entry: inferenceEntry,
+    init: { model: { ...model, card }, engine },
+    environment,
+    log: (level, text) => log[level](text),
+    closeTimeoutMs: inferenceCloseMs,
+  })
 }
 
 const output = openStandardOutput()
