@@ -39,6 +39,7 @@ describe(file, () => {
     const ajv = addFormats.default(new Ajv2019({ strict: false }))
     // The schema spells its drafts' names and its ids in a way of its own.
     ajv.removeKeyword('id')
+    ajv.addFormat('duration', /^(\d+(us|ms|s|m|h))+$/)
     const { $schema: _draft, ...schema } = composeSpecification.composeSchema
     // It is older than names of projects.
     const { name: _name, ...rest } = composed as Record<string, unknown>
