@@ -136,6 +136,7 @@ export class FakeEngine implements Engine {
       slots: 4,
       slotsInUse,
       paused: 0,
+      pauses: 0,
       queued: 0,
       queuedInteractive: 0,
       queuedBatch: 0,
@@ -230,6 +231,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const log = pino({ level: 'trace' }, collectLines(logLines))
   const metrics = createBackendMetrics({
     snapshot: () => engine.snapshot(),
+    provider: 'cpu',
     isReady: () => backend.readiness === 'ready',
     starts: () => 1,
     enginePid: () => undefined,
@@ -247,6 +249,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       isProven: () => backend.readiness === 'ready',
       startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined }),
       snapshot: () => engine.snapshot(),
+      provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
