@@ -213,6 +213,22 @@ describe('several engines', () => {
     expect(engines.flatMap(asked)).toHaveLength(2)
   })
 
+  it('are left alone after five failures in a row, and proven before they are asked again', async () => {
+    const engines = await Promise.all([1, 2].map(() => engineOf({ kind: 'vllm' })))
+    const [bad] = engines
+    const cluster = await clusterOf(engines)
+    bad!.wrong = 'no_done'
+    let failed = 0
+    for (let count = 0; count < 100 && cluster.views()[0]!.state === 'ready'; count++) {
+      await ask(cluster).catch(() => (failed += 1))
+    }
+    expect(failed).toBe(5)
+    expect(cluster.views()[0]?.state).not.toBe('ready')
+    expect((await ask(cluster)).texts).toEqual([answer])
+    bad!.wrong = undefined
+    await expect.poll(() => cluster.views()[0]!.state, { timeout: 20_000 }).toBe('ready')
+  })
+
   it('are not asked again once one has begun to answer', async () => {
     const engines = await Promise.all([1, 2].map(() => engineOf({ kind: 'vllm' })))
     const cluster = await clusterOf(engines)
@@ -328,6 +344,15 @@ describe('readiness', () => {
       await expect(ask(cluster)).rejects.toMatchObject({ code: 'backend_unavailable' })
     }
     await clusterOf([engine], { apiKey: 'right', model: 'kimi-vl' })
+  })
+
+  it('needs to be given the name of the model where an engine has several, of which any may stand in answers', async () => {
+    const engine = await engineOf({ kind: 'vllm', aliases: ['vision'] })
+    const cluster = await startTestCluster({ urls: [engine.url] })
+    started.push({ stop: () => cluster.close() })
+    await expect.poll(() => cluster.views()[0]?.last_problem).toMatch('ENGINE_MODEL')
+    expect((await ask(await clusterOf([engine], { model: 'vision' }))).texts).toEqual([answer])
+    expect(asked(engine)[0]?.model).toBe('vision')
   })
 
   it('needs a described picture, again after each time that the engine was away', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -8,8 +8,12 @@ import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
 import { buildDecoderGraph } from '../deepseek/decoder-graph.ts'
+import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
+import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
 import { buildVisionGraphs, type VisionParts } from '../moonvit/vision-graphs.ts'
+import { lockConversion } from './conversion-lock.ts'
+import { allExpertsGraph, deviceGraphs } from './device-graphs.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
@@ -23,6 +27,8 @@ export interface ModelFolderOptions extends FormChoice {
   readonly modelsDir: string
   /** The most sequences in one run. */
   readonly slots: number
+  /** Of the device's cache; `float16` unless given. */
+  readonly cacheType?: CacheType
   /** Receives lines for the operator. */
   readonly onProgress?: Report
   /** Aborts a conversion, which then leaves nothing behind. */
@@ -32,14 +38,30 @@ export interface ModelFolderOptions extends FormChoice {
 /** A checkpoint in the form that ONNX Runtime loads. */
 export interface ModelFolder {
   readonly visionGraphFiles: VisionParts<string>
-  readonly decoderGraphFile: string
+  readonly decoder: CpuDecoderFiles | DeviceDecoderFiles
   readonly embeddingFile: string
   readonly embeddingType: FloatType
+}
+
+interface CpuDecoderFiles {
+  readonly layout: 'cpu'
+  readonly graphFile: string
+}
+
+/** A device's graphs are not files: their weights are inputs, and without them graphs are small. */
+interface DeviceDecoderFiles {
+  readonly layout: 'device'
+  readonly graphs: DeviceGraphs
+  readonly cacheType: CacheType
+  readonly weightsFile: string
 }
 
 /** In the order in which they are converted. */
 type Graphs = VisionParts<BuiltGraph> & { readonly decoder: BuiltGraph }
 type GraphName = keyof Graphs
+
+/** Half the memory of float32, and as far as the nano model shows, nothing is lost. */
+const defaultCacheType: CacheType = 'float16'
 
 const fileNames = {
   embeddings: 'embeddings.weights',
@@ -55,8 +77,8 @@ const weightsFiles = [fileNames.embeddings, ...Object.values(fileNames.weights)]
 
 /**
  * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files,
- * the layout and every written byte are unchanged; damaged ones are made again. The small graph files are rewritten
- * on every call.
+ * the layout and every written byte are unchanged; damaged ones are made again. The small graph files are made on every
+ * call.
  * @throws {CheckpointError} when the source is not a usable Kimi-VL, or the converted form cannot be written
  */
 export async function prepareModelFolder(
@@ -76,10 +98,30 @@ export async function prepareModelFolder(
       blocks: await write('vision-blocks', 'blocks'),
       projector: await write('vision-projector', 'projector'),
     },
-    decoderGraphFile: await write(`decoder-${options.slots}-slots`, 'decoder'),
+    decoder: await decoderFiles(folder, source, options, graphs.decoder),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
   }
+}
+
+async function decoderFiles(
+  folder: string,
+  { config: { text_config: config }, checkpoint }: ModelSource,
+  options: ModelFolderOptions,
+  graph: BuiltGraph,
+): Promise<ModelFolder['decoder']> {
+  const weightsName = fileNames.weights.decoder
+  if (options.layout === 'device') {
+    const { cacheType = defaultCacheType } = options
+    return {
+      layout: 'device',
+      graphs: deviceGraphs(config, checkpoint, { ...options, cacheType }, graph),
+      cacheType,
+      weightsFile: join(folder, weightsName),
+    }
+  }
+  const file = join(folder, `decoder-${options.slots}-slots.onnx`)
+  return { layout: 'cpu', graphFile: await writeGraphFile(file, graph, weightsName) }
 }
 
 function buildGraphs(
@@ -89,7 +131,13 @@ function buildGraphs(
   const forms = componentForms(options)
   return {
     ...buildVisionGraphs(config.vision_config, checkpoint, forms),
-    decoder: buildDecoderGraph(config.text_config, checkpoint, { forms, lanes: options.slots }),
+    decoder:
+      options.layout === 'device'
+        ? allExpertsGraph(config.text_config, checkpoint, {
+            cacheType: defaultCacheType,
+            ...options,
+          })
+        : buildDecoderGraph(config.text_config, checkpoint, { forms, lanes: options.slots }),
   }
 }
 
@@ -122,37 +170,59 @@ function folderOf(
   return join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
 }
 
-/** Makes sure that `folder` holds the weights of these graphs, every byte as it was written. */
+/**
+ * Makes sure that `folder` holds the weights of these graphs, every byte as it was written. Of several processes that
+ * find it missing or damaged, one converts, and the others wait for the result.
+ */
 async function prepareWeights(
   folder: string,
   source: ModelSource,
   options: ModelFolderOptions,
   graphs: Graphs,
 ): Promise<void> {
-  const { modelsDir, signal } = options
-  const report = options.onProgress ?? (() => {})
+  const { modelsDir, signal, onProgress: report = () => {} } = options
   for (const name of await removeAbandoned(modelsDir, Date.now())) {
     report(`removed ${join(modelsDir, name)}, left behind by an interrupted conversion`)
   }
   const made = { weights: formName(options), layout: layoutHash(graphs) }
-  const found = await readManifest(folder)
-  if (found !== undefined && (await isMadeFrom(found, made, source))) {
-    const damage = await findDamage(folder, found.files, signal)
-    if (damage === undefined) return
-    report(`${join(folder, damage)}: converting the checkpoint again`)
-    await rm(folder, { recursive: true })
+  const inspect = () => inspectWeights(folder, source, made, signal)
+  if ((await inspect()) === 'whole') return
+  const lock = await lockConversion(folder, { report, signal })
+  try {
+    // Another process may have converted it in the meantime.
+    const found = await inspect()
+    if (found === 'whole') return
+    if (found !== 'missing') {
+      report(`${join(folder, found.damage)}: converting the checkpoint again`)
+      await rm(folder, { recursive: true })
+    }
+    await writeModel(folder, {
+      source,
+      made,
+      isRounded: options.weights !== 'f32',
+      graphsOf: (checkpoint: Checkpoint) =>
+        byFileName(buildGraphs({ config: source.config, checkpoint }, options)),
+      embeddingsFile: fileNames.embeddings,
+      report,
+      signal,
+    })
+    await checkWritten(folder, signal)
+  } finally {
+    lock.release()
   }
-  await writeModel(folder, {
-    source,
-    made,
-    isRounded: options.weights !== 'f32',
-    graphsOf: (checkpoint: Checkpoint) =>
-      byFileName(buildGraphs({ config: source.config, checkpoint }, options)),
-    embeddingsFile: fileNames.embeddings,
-    report,
-    signal,
-  })
-  await checkWritten(folder, signal)
+}
+
+/** @returns `missing` also for a folder that was made from something else; its damage names a file */
+async function inspectWeights(
+  folder: string,
+  source: ModelSource,
+  made: Pick<Manifest, 'weights' | 'layout'>,
+  signal: AbortSignal | undefined,
+): Promise<'whole' | 'missing' | { readonly damage: string }> {
+  const found = await readManifest(folder)
+  if (found === undefined || !(await isMadeFrom(found, made, source))) return 'missing'
+  const damage = await findDamage(folder, found.files, signal)
+  return damage === undefined ? 'whole' : { damage }
 }
 
 async function isMadeFrom(
@@ -187,13 +257,17 @@ function layoutHash(graphs: Graphs): string {
   return createHash('sha256').update(JSON.stringify(external)).digest('hex')
 }
 
+/** Leaves a file alone that is as it should be, so that a converted model may be on a read-only disk. */
 async function writeGraphFile(
   file: string,
   { spec }: BuiltGraph,
   weightsName: string,
 ): Promise<string> {
+  const bytes = encodeModel(spec, weightsName)
+  const present = await readFile(file).catch(() => undefined)
+  if (present?.equals(bytes)) return file
   const temporary = `${file}.${process.pid}`
-  await writeFile(temporary, encodeModel(spec, weightsName))
+  await writeFile(temporary, bytes)
   await rename(temporary, file)
   return file
 }
