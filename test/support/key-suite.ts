@@ -20,12 +20,18 @@ type StartEdge = (
   vars?: Record<string, string>,
 ) => Promise<RunningEdge>
 
-/** The error of most routes, or that of Messages. */
+/** The error of most routes, of Messages, or of MCP. */
 interface AnyErrorBody {
-  readonly error?: { readonly code?: string; readonly details?: { readonly error_code: string } }
+  readonly error?: {
+    /** A number where it is one of JSON-RPC, which has ours in its data. */
+    readonly code?: string | number
+    readonly data?: { readonly code: string }
+    readonly details?: { readonly error_code: string }
+  }
 }
 
-const codeOf = ({ error }: AnyErrorBody) => error?.code ?? error?.details?.error_code
+const codeOf = ({ error }: AnyErrorBody) =>
+  error?.data?.code ?? error?.code ?? error?.details?.error_code
 
 const rootKey = 'canary-root-71c0a95e2d8b'
 
