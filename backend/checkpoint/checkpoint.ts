@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { rowSize, type WeightSource } from '../graph/weight-source.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { floatTypes, toFloat32, type FloatType } from './half-float.ts'
-import { readExactly, readSafetensorsHeader, type TensorLocation } from './safetensors.ts'
+import { readAtOnce, readSafetensorsHeader, type TensorLocation } from './safetensors.ts'
 
 /** Named tensors, read on demand. */
 export interface Checkpoint {
@@ -13,6 +13,8 @@ export interface Checkpoint {
   readonly shapes: ReadonlyMap<string, readonly number[]>
   /** Name -> element type of every tensor, such as BF16. */
   readonly types: ReadonlyMap<string, string>
+  /** Name -> the file that holds it; empty when there are no files. */
+  readonly files: ReadonlyMap<string, string>
   /** @throws {CheckpointError} when there is no tensor of that name, or it does not hold floats */
   tensor(name: string): CheckpointTensor
   close(): Promise<void>
@@ -103,6 +105,7 @@ function checkpointOf(
   return {
     shapes: new Map([...tensors].map(([name, { dims }]) => [name, dims])),
     types: new Map([...tensors].map(([name, { type }]) => [name, type])),
+    files: new Map([...tensors].map(([name, { fileName }]) => [name, fileName])),
     tensor(name) {
       const stored = tensors.get(name)
       if (stored === undefined) throw new CheckpointError(`the checkpoint has no tensor ${name}`)
@@ -122,7 +125,9 @@ function tensorOf(name: string, stored: StoredTensor): CheckpointTensor {
     readRawRows(start, count) {
       const bytesPerRow = rowSize(tensor) * floatTypes[type]
       const offset = stored.offset + start * bytesPerRow
-      return readExactly(stored.file, offset, count * bytesPerRow, stored.fileName)
+      return Promise.resolve().then(() =>
+        readAtOnce(stored.file, offset, count * bytesPerRow, stored.fileName),
+      )
     },
     async readRows(start, count) {
       return toFloat32(await tensor.readRawRows(start, count), type)

@@ -2,23 +2,22 @@
 export const floatTypes = { BF16: 2, F16: 2, F32: 4 } as const
 export type FloatType = keyof typeof floatTypes
 
-/** Converts little-endian checkpoint values to float32; bf16 and f16 widen exactly. `bytes` need not be aligned. */
+/**
+ * Converts little-endian checkpoint values to float32; bf16 and f16 widen exactly. `bytes` need not be aligned; if they are, F32
+ * values are returned in their place.
+ */
 export function toFloat32(bytes: Uint8Array, type: FloatType): Float32Array {
-  const own = alignedCopy(bytes)
+  const { buffer, byteOffset, byteLength } =
+    bytes.byteOffset % floatTypes[type] === 0 ? bytes : bytes.slice()
+  const values = [buffer, byteOffset, byteLength / floatTypes[type]] as const
   switch (type) {
     case 'F32':
-      return new Float32Array(own)
+      return new Float32Array(...values)
     case 'BF16':
-      return widenBfloat16(new Uint16Array(own))
+      return widenBfloat16(new Uint16Array(...values))
     case 'F16':
-      return Float32Array.from(new Uint16Array(own), widenFloat16)
+      return Float32Array.from(new Uint16Array(...values), widenFloat16)
   }
-}
-
-function alignedCopy(bytes: Uint8Array): ArrayBuffer {
-  const copy = new ArrayBuffer(bytes.byteLength)
-  new Uint8Array(copy).set(bytes)
-  return copy
 }
 
 /** bfloat16 is the upper half of a float32. */

@@ -15,6 +15,7 @@ import { headProduct, quantizeActivations, rowProduct } from './row-product.ts'
 import {
   bytesOf,
   readFinite,
+  readInChunks,
   reshaped,
   rowCount,
   rowSize,
@@ -120,7 +121,7 @@ function quantizedWeight(g: GraphBuilder, weight: WeightSource, blockSize: numbe
   const values = g.external('weight', 'uint8', [rows, blocks, blockSize])
   const scales = g.external('scales', 'float32', [rows, blocks])
   g.fill('weight', async (write) => {
-    for await (const chunk of readFinite(weight)) {
+    for await (const chunk of readInChunks(weight)) {
       const quantized = quantizeBlocks(chunk.values, width, blockSize)
       await write(values, chunk.start * blocks * blockSize, quantized.values)
       await write(scales, chunk.start * blocks * 4, bytesOf(quantized.scales))

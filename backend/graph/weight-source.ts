@@ -18,8 +18,8 @@ export function rowCount(source: WeightSource): number {
   return source.dims[0] ?? 1
 }
 
-/** Float values per read while weights are written: 16 MB. */
-const valuesPerRead = 4 * 1024 * 1024
+/** Float values per read while weights are read or written: 1 MB, which stays in a core's cache. */
+const valuesPerRead = 256 * 1024
 
 interface Chunk {
   /** First row. */
@@ -48,7 +48,7 @@ export async function* readFinite(source: WeightSource): AsyncGenerator<Chunk, v
 }
 
 /** The same memory, viewed as bytes. */
-export function bytesOf(values: Float32Array): Uint8Array {
+export function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
 

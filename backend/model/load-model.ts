@@ -12,8 +12,6 @@ import { slotGrowthTokens } from './deepseek/slot-memory.ts'
 import { openVisionTower } from './moonvit/vision-tower.ts'
 
 export interface OpenModelOptions extends ModelFolderOptions {
-  /** Cores the model may use. */
-  readonly threads: number
   /** Chunk length in tokens from which attention expands keys and values; for tests and measurements. */
   readonly expandedFromTokens?: number
 }

@@ -3,29 +3,36 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
-import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
-import { buildDecoderGraph } from '../deepseek/decoder-graph.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
-import { buildVisionGraphs, type VisionParts } from '../moonvit/vision-graphs.ts'
+import type { VisionParts } from '../moonvit/vision-graphs.ts'
+import {
+  buildGraphs,
+  byFileName,
+  fileNames,
+  weightsFiles,
+  type GraphName,
+  type GraphOptions,
+  type Graphs,
+  type GraphsByFile,
+} from './build-graphs.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
-import { removeAbandoned } from './partial-folder.ts'
 import { findDamage } from './verify-files.ts'
-import { componentForms, formName, type FormChoice } from './weight-forms.ts'
+import { formName } from './weight-forms.ts'
 import { writeModel } from './write-model.ts'
 
-export interface ModelFolderOptions extends FormChoice {
+export interface ModelFolderOptions extends GraphOptions {
   /** Folder of converted models; this one gets a subfolder named after its source. */
   readonly modelsDir: string
-  /** The most sequences in one run. */
-  readonly slots: number
+  /** Cores that may be used. */
+  readonly threads: number
   /** Receives lines for the operator. */
   readonly onProgress?: Report
-  /** Aborts a conversion, which then leaves nothing behind. */
+  /** Aborts a conversion, which the next call continues. */
   readonly signal?: AbortSignal
 }
 
@@ -36,22 +43,6 @@ export interface ModelFolder {
   readonly embeddingFile: string
   readonly embeddingType: FloatType
 }
-
-/** In the order in which they are converted. */
-type Graphs = VisionParts<BuiltGraph> & { readonly decoder: BuiltGraph }
-type GraphName = keyof Graphs
-
-const fileNames = {
-  embeddings: 'embeddings.weights',
-  weights: {
-    embedding: 'vision-embedding.weights',
-    blocks: 'vision-blocks.weights',
-    projector: 'vision-projector.weights',
-    decoder: 'decoder.weights',
-  } satisfies Record<GraphName, string>,
-}
-
-const weightsFiles = [fileNames.embeddings, ...Object.values(fileNames.weights)]
 
 /**
  * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files,
@@ -65,7 +56,7 @@ export async function prepareModelFolder(
 ): Promise<ModelFolder> {
   const { config, checkpoint } = source
   checkInventory(checkpoint.shapes, expectedTensors(config))
-  const graphs = buildGraphs(source, options)
+  const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
   await prepareWeights(folder, source, options, graphs)
   const write = (name: string, graph: GraphName) =>
@@ -82,22 +73,10 @@ export async function prepareModelFolder(
   }
 }
 
-function buildGraphs(
-  { config, checkpoint }: Pick<ModelSource, 'config' | 'checkpoint'>,
-  options: ModelFolderOptions,
-): Graphs {
-  const forms = componentForms(options)
-  return {
-    ...buildVisionGraphs(config.vision_config, checkpoint, forms),
-    decoder: buildDecoderGraph(config.text_config, checkpoint, { forms, lanes: options.slots }),
-  }
-}
-
 /** A converted model as found on disk. */
 export interface ConvertedModel {
   readonly folder: string
-  /** Weights file -> the graph whose weights it holds. */
-  readonly graphs: Readonly<Record<string, BuiltGraph>>
+  readonly graphs: GraphsByFile
   /** Undefined when the folder does not exist, or was not made from this source in this form. */
   readonly manifest: Manifest | undefined
 }
@@ -105,19 +84,17 @@ export interface ConvertedModel {
 /** Inspects the converted form of a model without creating or changing anything. */
 export async function findConverted(
   source: ModelSource,
-  options: ModelFolderOptions,
+  options: GraphOptions & Pick<ModelFolderOptions, 'modelsDir'>,
 ): Promise<ConvertedModel> {
-  const graphs = buildGraphs(source, options)
+  const graphs = buildGraphs(source.config, source.checkpoint, options)
   const folder = folderOf(source, options)
-  const made = { weights: formName(options), layout: layoutHash(graphs) }
-  const manifest = await readManifest(folder)
-  const isCurrent = manifest !== undefined && (await isMadeFrom(manifest, made, source))
-  return { folder, graphs: byFileName(graphs), manifest: isCurrent ? manifest : undefined }
+  const manifest = await currentManifest(folder, madeOf(graphs, options), source)
+  return { folder, graphs: byFileName(graphs), manifest }
 }
 
 function folderOf(
   source: ModelSource,
-  options: FormChoice & Pick<ModelFolderOptions, 'modelsDir'>,
+  options: GraphOptions & Pick<ModelFolderOptions, 'modelsDir'>,
 ): string {
   return path.join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
 }
@@ -129,55 +106,51 @@ async function prepareWeights(
   options: ModelFolderOptions,
   graphs: Graphs,
 ): Promise<void> {
-  const { modelsDir, signal } = options
-  const report = options.onProgress ?? (() => {})
-  for (const name of await removeAbandoned(modelsDir, Date.now())) {
-    report(`removed ${path.join(modelsDir, name)}, left behind by an interrupted conversion`)
-  }
-  const made = { weights: formName(options), layout: layoutHash(graphs) }
-  const found = await readManifest(folder)
-  if (found !== undefined && (await isMadeFrom(found, made, source))) {
+  const { threads, onProgress: report = () => {}, signal = new AbortController().signal } = options
+  const made = madeOf(graphs, options)
+  const found = await currentManifest(folder, made, source)
+  if (found !== undefined) {
     const damage = await findDamage(folder, found.files, signal)
     if (damage === undefined) return
     report(`${path.join(folder, damage)}: converting the checkpoint again`)
-    await rm(folder, { recursive: true })
+    await rm(folder, { recursive: true, force: true })
   }
-  await writeModel(folder, {
-    source,
-    made,
-    isRounded: options.weights !== 'f32',
-    graphsOf: (checkpoint: Checkpoint) =>
-      byFileName(buildGraphs({ config: source.config, checkpoint }, options)),
-    embeddingsFile: fileNames.embeddings,
-    report,
-    signal,
-  })
+  const conversion = { source, options: graphOptionsOf(options), made, threads, report, signal }
+  const isReady = async () => (await currentManifest(folder, made, source)) !== undefined
+  await writeModel(folder, conversion, isReady)
   await checkWritten(folder, signal)
 }
 
-async function isMadeFrom(
-  manifest: Manifest,
+/** Without the functions of the others, so that it can be sent to threads. */
+function graphOptionsOf({ weights, exact, blockSize, slots }: GraphOptions): GraphOptions {
+  return { weights, slots, ...(exact && { exact }), ...(blockSize && { blockSize }) }
+}
+
+function madeOf(graphs: Graphs, options: GraphOptions): Pick<Manifest, 'weights' | 'layout'> {
+  return { weights: formName(options), layout: layoutHash(graphs) }
+}
+
+/** @returns undefined when the folder was not made from these files in this form */
+async function currentManifest(
+  folder: string,
   { weights, layout }: Pick<Manifest, 'weights' | 'layout'>,
   source: ModelSource,
-): Promise<boolean> {
-  return (
+): Promise<Manifest | undefined> {
+  const manifest = await readManifest(folder)
+  const isCurrent =
+    manifest !== undefined &&
     manifest.weights === weights &&
     manifest.layout === layout &&
     weightsFiles.every((name) => name in manifest.files) &&
     (await source.filesUnchanged(manifest.sources))
-  )
+  return isCurrent ? manifest : undefined
 }
 
 /** Reads everything back before it is loaded. @throws {CheckpointError} when the disk does not hold what was written */
-async function checkWritten(folder: string, signal: AbortSignal | undefined): Promise<void> {
+async function checkWritten(folder: string, signal: AbortSignal): Promise<void> {
   const damage = await findDamage(folder, (await readManifest(folder))?.files ?? {}, signal)
   if (damage === undefined) return
   throw new CheckpointError(`the disk does not keep what is written: ${path.join(folder, damage)}`)
-}
-
-function byFileName(graphs: Graphs): Record<string, BuiltGraph> {
-  const names = Object.entries(fileNames.weights) as [GraphName, string][]
-  return Object.fromEntries(names.map(([graph, file]) => [file, graphs[graph]]))
 }
 
 function layoutHash(graphs: Graphs): string {

@@ -1,61 +1,50 @@
-import type { Dirent } from 'node:fs'
-import { readdir, rm, stat } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { mkdir, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { isRunning } from '../../../shared/node/is-running.ts'
+import { setTimeout as wait } from 'node:timers/promises'
+import { takeLock } from '../../../shared/node/lock-file.ts'
+import { journalFile } from './journal.ts'
 
-/** `<folder>.partial-<host>-<process id>`; older versions did not include the host. */
-const partialName = /\.partial-(?:(?<host>.+)-)?(?<pid>\d+)$/
+/**
+ * Milliseconds without a line in the journal after which the conversion of another host, such as a container that
+ * shares the folder, must be dead: a live one writes several a second.
+ */
+const abandonedAfterMs = 5 * 60 * 1_000
 
-/** Milliseconds without a write after which a conversion must be dead: a live one writes several times a second. */
-const abandonedAfterMs = 60 * 60 * 1_000
+const retryMs = 500
 
-/** Where this process writes what becomes `folder` once it is complete. */
+/** Where what becomes `folder` is written until it is complete. */
 export function partialFolderOf(folder: string): string {
-  return `${folder}.partial-${hostname()}-${process.pid}`
+  return `${folder}.partial`
 }
 
 /**
- * Removes what interrupted conversions left in `modelsDir`: those of ended processes on this host, and those of other
- * hosts, such as containers sharing the folder, when nothing was written for an hour.
- * @returns names of the removed folders
+ * Makes the partial folder of `folder`, for this process alone. Waits while another process is converting into it.
+ * @returns a function that gives it up
  */
-export async function removeAbandoned(modelsDir: string, now: number): Promise<string[]> {
-  const removed: string[] = []
-  for (const entry of await readFolder(modelsDir)) {
-    const folder = path.join(modelsDir, entry.name)
-    if (!entry.isDirectory() || !(await isAbandoned(folder, now))) continue
-    await rm(folder, { recursive: true, force: true })
-    removed.push(entry.name)
+export async function lockPartialFolder(
+  folder: string,
+  report: (line: string) => void,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  const partial = partialFolderOf(folder)
+  const lockFile = `${folder}.lock`
+  let hasReported = false
+  for (;;) {
+    signal.throwIfAborted()
+    await mkdir(partial, { recursive: true })
+    const lock = await takeLock(lockFile, {
+      isAbandoned: () => isAbandoned([lockFile, path.join(partial, journalFile)]),
+    })
+    if ('release' in lock) return lock.release
+    if (!hasReported) report(`waiting for process ${lock.holder}, which converts into ${partial}`)
+    hasReported = true
+    await wait(retryMs, undefined, { signal })
   }
-  return removed
 }
 
-async function readFolder(folder: string): Promise<Dirent[]> {
-  try {
-    return await readdir(folder, { withFileTypes: true })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-}
-
-async function isAbandoned(folder: string, now: number): Promise<boolean> {
-  const match = partialName.exec(folder)
-  if (match === null) return false
-  const { host = hostname(), pid } = match.groups as { host?: string; pid: string }
-  if (host === hostname() && !isRunning(Number(pid))) return true
-  return now - (await lastWritten(folder)) > abandonedAfterMs
-}
-
-/** Milliseconds since 1970. */
-async function lastWritten(folder: string): Promise<number> {
-  const names = (await readFolder(folder)).map(({ name }) => path.join(folder, name))
+async function isAbandoned(files: readonly string[]): Promise<boolean> {
   const times = await Promise.all(
-    [folder, ...names].map(async (name) => {
-      const stats = await stat(name).catch(() => undefined)
-      return stats?.mtimeMs ?? 0
-    }),
+    files.map(async (file) => (await stat(file).catch(() => undefined))?.mtimeMs ?? 0),
   )
-  return Math.max(...times)
+  return Date.now() - Math.max(...times) > abandonedAfterMs
 }
