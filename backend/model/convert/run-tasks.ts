@@ -60,6 +60,7 @@ async function* runInThreads(
       const { worker, message } = await unlessAborted(messages.next(), signal)
       if (message.type === 'failed') throw new Error(message.problem)
       if (message.type === 'event') yield message.event
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, which has no origin
       else if (next < tasks.length) worker.postMessage(tasks[next++])
       else idle += 1
     }

@@ -35,7 +35,7 @@ export function fillTensorRows(
 function distributionOf(name: string, width: number): Distribution {
   if (name === embeddings) return { mean: 0, deviation: 1 }
   if (/norm\d?\.weight$/.test(name)) return { mean: 1, deviation: 0.1 }
-  if (/bias$/.test(name)) return { mean: 0, deviation: 0.02 }
+  if (name.endsWith('bias')) return { mean: 0, deviation: 0.02 }
   if (name.endsWith('pos_emb.weight')) return { mean: 0, deviation: 0.5 }
   const branch = /\.(o_proj|down_proj|wo|fc1)\.weight$/.test(name) ? branchScale : 1
   return { mean: 0, deviation: branch / Math.sqrt(width) }
