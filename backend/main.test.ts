@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificates, until } from '../test/support/test-backend.ts'
-import { readMetrics, sumOf } from '../test/support/read-metrics.ts'
+import { readMetrics, sumOf } from '../shared/metrics/read-metrics.ts'
 import { TestHub } from '../test/support/test-hub.ts'
 import type { CertificateSet } from '../shared/node/certificates/create-certificates.ts'
 

@@ -3,6 +3,7 @@ import type { BackendConfig } from './config.ts'
 import type { ServedModel } from './http/models.ts'
 import { readModelConfig } from './model/config/model-config.ts'
 import { readPreprocessorConfig } from './model/config/preprocessor-config.ts'
+import { mostImageTokens } from './processor/image-size.ts'
 
 /**
  * What clients learn about the model.
@@ -14,13 +15,14 @@ export async function readServedModel(
   { model, modelAliases }: Pick<BackendConfig, 'model' | 'modelAliases'>,
 ): Promise<ServedModel> {
   const { text_config: text } = await readModelConfig(model.checkpointDir)
-  const { inTokenLimit, mergeSize } = await readPreprocessorConfig(model.checkpointDir)
+  const sizes = await readPreprocessorConfig(model.checkpointDir)
   const id = basename(name)
   return {
     id,
     aliases: modelAliases.filter((alias) => alias !== id),
     createdAt: Math.floor(Date.now() / 1_000),
     contextTokens: text.max_position_embeddings,
-    imageTokens: inTokenLimit / mergeSize ** 2,
+    imageTokens: sizes.inTokenLimit / sizes.mergeSize ** 2,
+    mostImageTokens: mostImageTokens(sizes),
   }
 }

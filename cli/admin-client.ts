@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import * as z from 'zod'
-import { readRunningAddress } from '../shared/node/running-address.ts'
 import type { CliParts } from './cli-parts.ts'
 import { CliError } from './cli-error.ts'
+import { serverKey, serverUrl } from './server-access.ts'
 
 /** Milliseconds for one answer; administration usually takes a few. */
 const timeoutMs = 30_000
@@ -29,7 +27,7 @@ export class AdminClient {
 
   /** @throws {CliError} saying what went wrong, in the server's words */
   async ask<Schema extends z.ZodType>(request: AdminRequest<Schema>): Promise<z.infer<Schema>> {
-    const base = this.#baseUrl()
+    const base = serverUrl(this.#parts)
     const response = await this.#send(new URL(request.path, base), request)
     const answer: unknown = await response.json().catch(() => undefined)
     const failure = errorAnswer.safeParse(answer)
@@ -44,13 +42,13 @@ export class AdminClient {
   }
 
   async #send(url: URL, { method, body }: AdminRequest<z.ZodType>): Promise<Response> {
-    const headers = new Headers({ 'x-api-key': await this.#apiKey() })
+    const headers = new Headers({ 'x-api-key': await serverKey(this.#parts) })
     if (body !== undefined) headers.set('content-type', 'application/json')
     try {
       return await this.#parts.fetch(url, {
         method,
         headers,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: JSON.stringify(body) }),
         // The key goes to this server and nowhere else.
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
@@ -59,24 +57,5 @@ export class AdminClient {
       const hint = 'is it running, and is DESCRIBE_URL right?'
       throw new CliError(`Cannot reach ${url.origin}: ${hint}`, { cause })
     }
-  }
-
-  #baseUrl(): URL {
-    const { DESCRIBE_URL, PORT, STATE_DIR } = this.#parts.environment
-    const running = readRunningAddress(STATE_DIR || '.local')?.url
-    const text = DESCRIBE_URL || running || `http://127.0.0.1:${PORT || '8787'}`
-    if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text)
-    throw new CliError('DESCRIBE_URL must be an http or https URL')
-  }
-
-  /** Never taken as a command argument, which everybody on the machine can read. */
-  async #apiKey(): Promise<string> {
-    const { DESCRIBE_API_KEY, STATE_DIR } = this.#parts.environment
-    if (DESCRIBE_API_KEY) return DESCRIBE_API_KEY
-    const file = join(STATE_DIR || '.local', 'api-key')
-    const text = await readFile(file, 'utf8').catch(() => '')
-    const key = text.trim()
-    if (key !== '') return key
-    throw new CliError(`No API key: set DESCRIBE_API_KEY, or have one in ${file}`)
   }
 }

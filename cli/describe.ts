@@ -6,6 +6,7 @@ import { certsCommand } from './certs-command.ts'
 import { CliError } from './cli-error.ts'
 import type { CliParts } from './cli-parts.ts'
 import { keysCommand } from './keys-command.ts'
+import { mcpCommand } from './mcp/mcp-command.ts'
 import { modelCommand } from './model-command.ts'
 
 const parts: CliParts = {
@@ -17,18 +18,19 @@ const parts: CliParts = {
 
 const program = new Command('describe')
   .enablePositionalOptions()
-  .description('Administer a describe server')
+  .description('Administer a describe server, or lend its eyes to an agent')
   .version(packageJson.version)
   .addHelpText(
     'after',
     `
 Settings (environment or .env):
   DESCRIBE_URL      address of the edge; default: where npm start runs here
-  DESCRIBE_API_KEY  a key with the scope admin; default: the one in STATE_DIR/api-key`,
+  DESCRIBE_API_KEY  a key with the scope admin, for mcp with image and image_url; default: the one in STATE_DIR/api-key`,
   )
   .addCommand(keysCommand(parts))
   .addCommand(certsCommand(parts))
   .addCommand(modelCommand())
+  .addCommand(mcpCommand(parts))
 
 try {
   await program.parseAsync()

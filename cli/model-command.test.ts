@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestHub } from '../test/support/test-hub.ts'
@@ -13,10 +13,10 @@ let hub: TestHub
 const nano = 'models/kimi-vl-nano'
 const name = 'moonshotai/Kimi-VL-Nano'
 beforeAll(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'model-command-'))
+  root = await mkdtemp(join(tmpdir(), 'model-command-'))
   hub = await TestHub.start()
   const files = new Map<string, Uint8Array>()
-  for (const file of await readdir(nano)) files.set(file, await readFile(path.join(nano, file)))
+  for (const file of await readdir(nano)) files.set(file, await readFile(join(nano, file)))
   hub.models.set(name, { commit: 'd'.repeat(40), files })
 })
 afterAll(async () => {
@@ -27,9 +27,9 @@ afterAll(async () => {
 function start(stateDir: string, ...given: string[]) {
   const environment = {
     ...process.env,
-    STATE_DIR: path.join(root, stateDir),
+    STATE_DIR: join(root, stateDir),
     HF_ENDPOINT: hub.endpoint,
-    HF_HOME: path.join(root, 'home'),
+    HF_HOME: join(root, 'home'),
   }
   const child = spawn(process.execPath, ['cli/describe.ts', 'model', ...given], {
     env: environment,
@@ -52,9 +52,9 @@ async function run(stateDir: string, ...given: string[]) {
 
 /** Zeros in the place of a tensor's first 100 bytes. */
 async function clearRow(folder: string, tensor: string): Promise<void> {
-  const index = await readFile(path.join(folder, 'model.safetensors.index.json'), 'utf8')
+  const index = await readFile(join(folder, 'model.safetensors.index.json'), 'utf8')
   const { weight_map } = JSON.parse(index) as { weight_map: Record<string, string> }
-  const shard = path.join(folder, weight_map[tensor]!)
+  const shard = join(folder, weight_map[tensor]!)
   const bytes = await readFile(shard)
   const headerBytes = Number(bytes.readBigUInt64LE(0))
   const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)) as Record<
@@ -66,7 +66,7 @@ async function clearRow(folder: string, tensor: string): Promise<void> {
 }
 
 const folderOf = (stateDir: string) =>
-  path.join(root, stateDir, 'checkpoints', 'moonshotai--Kimi-VL-Nano')
+  join(root, stateDir, 'checkpoints', 'moonshotai--Kimi-VL-Nano')
 
 describe('model', () => {
   it('pulls, lists, converts, verifies and removes', { timeout: 120_000 }, async () => {
@@ -106,7 +106,7 @@ describe('model', () => {
     const removed = await run('all', 'remove', name)
     expect(removed.stdout.trim().split('\n')).toHaveLength(2)
     expect(existsSync(folderOf('all'))).toBe(false)
-    expect(await readdir(path.join(root, 'all', 'models'))).toEqual([])
+    expect(await readdir(join(root, 'all', 'models'))).toEqual([])
     expect(await run('all', 'remove', name)).toMatchObject({ code: 1, stdout: '' })
   })
 
@@ -116,9 +116,9 @@ describe('model', () => {
     async () => {
       await run('damaged', 'pull', name)
       await run('damaged', 'convert', name)
-      const weights = path.join(root, 'damaged', 'models', 'moonshotai--Kimi-VL-Nano-onnx-q8')
-      const decoder = path.join(weights, 'decoder.weights')
-      const template = path.join(folderOf('damaged'), 'chat_template.jinja')
+      const weights = join(root, 'damaged', 'models', 'moonshotai--Kimi-VL-Nano-onnx-q8')
+      const decoder = join(weights, 'decoder.weights')
+      const template = join(folderOf('damaged'), 'chat_template.jinja')
       for (const file of [decoder, template]) {
         const bytes = await readFile(file)
         bytes[bytes.length >> 1]! ^= 1
@@ -132,21 +132,21 @@ describe('model', () => {
   )
 
   it('finds weights that are not those of the checkpoint', { timeout: 120_000 }, async () => {
-    const folder = path.join(root, 'swapped-model')
+    const folder = join(root, 'swapped-model')
     await cp(nano, folder, { recursive: true })
     await run('swapped', 'convert', folder)
-    const manifest = path.join(root, 'swapped/models/swapped-model-onnx-q8/manifest.json')
+    const manifest = join(root, 'swapped/models/swapped-model-onnx-q8/manifest.json')
     // A conversion of other weights, whose manifest claims these sources.
-    const other = path.join(root, 'other-model')
+    const other = join(root, 'other-model')
     await cp(nano, other, { recursive: true })
     await clearRow(other, 'language_model.lm_head.weight')
     await run('swapped', 'convert', other)
-    const otherManifest = path.join(root, 'swapped/models/other-model-onnx-q8/manifest.json')
+    const otherManifest = join(root, 'swapped/models/other-model-onnx-q8/manifest.json')
     const [own, foreign] = (
       await Promise.all([manifest, otherManifest].map((file) => readFile(file, 'utf8')))
     ).map((text) => JSON.parse(text) as { sources: unknown })
-    await rm(path.dirname(manifest), { recursive: true })
-    await cp(path.dirname(otherManifest), path.dirname(manifest), { recursive: true })
+    await rm(dirname(manifest), { recursive: true })
+    await cp(dirname(otherManifest), dirname(manifest), { recursive: true })
     await writeFile(manifest, JSON.stringify({ ...foreign, sources: own!.sources }))
     const { code, stderr } = await run('swapped', 'verify', folder)
     expect(stderr).toMatch(/language_model.lm_head.weight is not what the checkpoint holds\n$/)
@@ -168,8 +168,8 @@ describe('model', () => {
     hub.pauseMs = 0
     expect(await run('killed', 'pull', name)).toMatchObject({ code: 0, stderr: '' })
     for (const file of ['tiktoken.model', 'model-00001-of-00002.safetensors']) {
-      const downloaded = await readFile(path.join(folderOf('killed'), file))
-      expect(downloaded.equals(await readFile(path.join(nano, file)))).toBe(true)
+      const downloaded = await readFile(join(folderOf('killed'), file))
+      expect(downloaded.equals(await readFile(join(nano, file)))).toBe(true)
     }
   })
 
@@ -181,7 +181,7 @@ describe('model', () => {
     process.kill(-child.pid!, 'SIGINT')
     expect(await ended).toBe(130)
     hub.pauseMs = 0
-    expect(existsSync(path.join(`${folderOf('interrupted')}.partial`, 'download.json'))).toBe(true)
+    expect(existsSync(join(`${folderOf('interrupted')}.partial`, 'download.json'))).toBe(true)
     const again = await run('interrupted', 'pull', name)
     expect(again.stdout).toMatch(/, [\d.]+ \w+ of them are here\n/)
   })

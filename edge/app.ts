@@ -17,6 +17,7 @@ import { logCalls } from './calls/log-call.ts'
 import { runCalls } from './calls/run-call.ts'
 import { turnAwayWhen } from './calls/stopping.ts'
 import { allowOrigins } from './cors/allow-origins.ts'
+import { refuseOrigins } from './cors/refuse-origins.ts'
 import { idempotent } from './idempotency/idempotent.ts'
 import { AddressWindow } from './limits/address-window.ts'
 import { limitHeaders } from './limits/limit-headers.ts'
@@ -33,6 +34,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   app.use(logCalls(platform))
   app.use(allowOrigins(platform))
   app.use(guardAddress(platform))
+  app.use(edgeRoutes.mcp.path, refuseOrigins(platform))
   app.onError(answerError)
 
   for (const name of Object.keys(edgeRoutes) as EdgeRouteName[]) {

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { readPreprocessorConfig } from '../backend/model/config/preprocessor-config.ts'
 import type { WeightFormName } from '../backend/model/convert/weight-forms.ts'
@@ -43,13 +43,13 @@ export async function main(given: readonly string[]): Promise<number> {
     .option('--seed <n>', 'which channels become outliers', Number, 1)
     .parse([...given], { from: 'user' })
   const { seed } = program.opts<{ seed: number }>()
-  const folder = await mkdtemp(path.join(tmpdir(), 'outliers-'))
+  const folder = await mkdtemp(join(tmpdir(), 'outliers-'))
   try {
     const questions = await prepareQuestions(folder)
     let failed = false
     for (const parts of places) {
       for (const factor of factors) {
-        const checkpoint = path.join(folder, `${parts.join('-')}-${factor}`)
+        const checkpoint = join(folder, `${parts.join('-')}-${factor}`)
         await writeOutlierCheckpoint(checkpoint, nano, { parts, power: Math.log2(factor), seed })
         const right = await withModel(folder, checkpoint, 'q8', (model) => ask(model, questions))
         failed ||= right.cases < 0.97 * questions.cases.length || right.scenes < 0.97 * sceneCount
@@ -82,7 +82,7 @@ async function withModel<Result>(
   weights: WeightFormName,
   use: (model: Model) => Promise<Result>,
 ): Promise<Result> {
-  const modelsDir = path.join(folder, 'models')
+  const modelsDir = join(folder, 'models')
   const threads = availableParallelism()
   const model = await loadModel({ checkpointDir, modelsDir, weights, slots: 1, threads })
   try {

@@ -1,68 +1,44 @@
-import { availableParallelism } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
-import { loadModel } from '../backend/model/load-model.ts'
-import { runSoak } from './soak/run-soak.ts'
-import { slope } from './soak/slope.ts'
-
-const defaultRequests = 10_000
-const requestsPerSample = 100
-const requestsPerLine = 1_000
-
-/** Tight on purpose, so that growth waits and blocks are evicted all the time. */
-const caches = { kvTokens: 4096, prefixTokens: Infinity, imageBytes: 1_000_000 }
+import { engineSoak } from './soak/engine-soak.ts'
+import { serviceSoak } from './soak/service-soak.ts'
 
 /**
- * `npm run soak`: mixed requests on the nano model, clients leaving at random; prints how resident memory went and what
- * the counters say at the end.
- * @returns the exit code: 1 when a request failed, memory was exceeded or something is left
+ * `npm run soak`: mixed load on the nano model for a long time; ends with a verdict.
+ * @returns the exit code: 1 when something failed, memory grew or something is left
  */
 export async function main(given: readonly string[]): Promise<number> {
-  const program = new Command('npm run soak --')
-    .description(
-      'Mixed requests on the nano model, clients leaving at random; tells how memory went',
-    )
-    .argument('[requests]', 'how many', parseRequests, defaultRequests)
-    .parse([...given], { from: 'user' })
-  const [requests] = program.processedArgs as [number]
-  const model = await loadModel({
-    checkpointDir: 'models/kimi-vl-nano',
-    modelsDir: '.local/models',
-    weights: 'q8',
-    slots: 4,
-    threads: availableParallelism(),
-  })
-  const samples: { x: number; y: number }[] = []
-  const report = await runSoak({
-    model,
-    caches,
-    requests,
-    concurrency: 64,
-    seed: 1,
-    onEnded(count) {
-      if (count % requestsPerSample !== 0) return
-      const rssMb = process.memoryUsage.rss() / 1e6
-      samples.push({ x: count, y: rssMb })
-      if (count % requestsPerLine === 0) console.log(`${count} requests, ${rssMb.toFixed(1)} MB`)
-    },
-  })
-  await model.close()
-  // The first half warms caches and compilers.
-  const settled = samples.slice(samples.length / 2)
-  const growthMb = slope(settled) * 1_000
-  const lastMb = samples.at(-1)?.y ?? NaN
-  const { failures, peakTokens, heldTokens, snapshot, ...counts } = report
-  const { memory } = snapshot
-  console.log({ ...counts, failures, peakTokens, heldTokens, snapshot })
-  console.log(
-    `Resident memory: ${growthMb.toFixed(2)} MB per 1,000 requests over the second half, ` +
-      `${((100 * growthMb) / lastMb).toFixed(2)} % of ${lastMb.toFixed(1)} MB`,
+  let isWell = false
+  const program = new Command('npm run soak --').description(
+    'Mixed load on the nano model for a long time, with clients that leave; ends with a verdict',
   )
-  const left = snapshot.slotsInUse + snapshot.queued + snapshot.cachedTokens + memory.slotTokens
-  const clean = left === 0 && heldTokens === memory.prefixTokens
-  return clean && failures.size === 0 && peakTokens <= memory.limitTokens ? 0 : 1
+  program
+    .command('service', { isDefault: true })
+    .description('the whole service: edge, backend and inference, with wrong requests besides')
+    .option('--minutes <n>', 'how long', parsePositive, 120)
+    .option('--concurrency <n>', 'clients at the same time', parseCount, 6)
+    .option('--pause-ms <n>', 'how long a client waits after an answer', parsePositive, 50)
+    .option('--seed <n>', 'decides the order of requests', parseCount, 1)
+    .action(async (options: Parameters<typeof serviceSoak>[0]) => {
+      isWell = await serviceSoak(options)
+    })
+  program
+    .command('engine')
+    .description('the engine alone, under tight limits of memory')
+    .argument('[requests]', 'how many', parseCount, 10_000)
+    .action(async (requests: number) => {
+      isWell = await engineSoak(requests)
+    })
+  await program.parseAsync([...given], { from: 'user' })
+  return isWell ? 0 : 1
 }
 
-function parseRequests(text: string): number {
+function parseCount(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text)
   throw new InvalidArgumentError('expected a whole number above 0')
+}
+
+function parsePositive(text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value > 0) return value
+  throw new InvalidArgumentError('expected a number above 0')
 }

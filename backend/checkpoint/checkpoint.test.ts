@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   randomValues,
@@ -11,7 +11,7 @@ import { openCheckpoint } from './checkpoint.ts'
 
 let folder: string
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'checkpoint-'))
+  folder = await mkdtemp(join(tmpdir(), 'checkpoint-'))
 })
 afterEach(() => rm(folder, { recursive: true }))
 
@@ -22,8 +22,7 @@ const tensor = (dims: readonly number[], seed = 1): TestTensor => ({
     seed,
   ),
 })
-const write = (name: string, content: string | Uint8Array) =>
-  writeFile(path.join(folder, name), content)
+const write = (name: string, content: string | Uint8Array) => writeFile(join(folder, name), content)
 const writeIndex = (weightMap: Record<string, string>) =>
   write('model.safetensors.index.json', JSON.stringify({ weight_map: weightMap }))
 
@@ -139,7 +138,7 @@ describe('openCheckpoint()', () => {
   it('refuses integers as weights', async () => {
     const bytes = safetensorsBytes(new Map([['a', tensor([4])]]))
     await write('model.safetensors', bytes)
-    const text = (await readFile(path.join(folder, 'model.safetensors'))).toString('latin1')
+    const text = (await readFile(join(folder, 'model.safetensors'))).toString('latin1')
     await write('model.safetensors', Buffer.from(text.replace('"F32"', '"I32"'), 'latin1'))
     const checkpoint = await openCheckpoint(folder)
     expect(() => checkpoint.tensor('a')).toThrow('a has type I32')

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { open, readFile, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import * as z from 'zod'
 import { rowSize, type WeightSource } from '../graph/weight-source.ts'
 import { CheckpointError } from './checkpoint-error.ts'
@@ -44,8 +44,8 @@ export async function weightFileNames(folder: string): Promise<string[]> {
 }
 
 async function readIndex(folder: string): Promise<Record<string, string> | undefined> {
-  const indexFile = path.join(folder, indexFileName)
-  if (!existsSync(indexFile) && existsSync(path.join(folder, singleFileName))) return undefined
+  const indexFile = join(folder, indexFileName)
+  if (!existsSync(indexFile) && existsSync(join(folder, singleFileName))) return undefined
   try {
     return indexSchema.parse(JSON.parse(await readFile(indexFile, 'utf8'))).weight_map
   } catch (cause) {
@@ -92,7 +92,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 
 async function openWeightFile(folder: string, fileName: string): Promise<FileHandle> {
   try {
-    return await open(path.join(folder, fileName), 'r')
+    return await open(join(folder, fileName), 'r')
   } catch (cause) {
     throw new CheckpointError(`the weight file ${fileName} cannot be opened`, { cause })
   }

@@ -68,7 +68,7 @@ describe('Constraint', () => {
     const row = new Float32Array(vocabSize)
     const idOf = (text: string) => vocabulary.tokensOf(Buffer.from(text))[0]!
     expect(constraint.pack(row.slice()).length).toBeGreaterThan(0)
-    expect(() => constraint.placeOf(stopId)).not.toThrow()
+    expect(() => constraint.positionOf(stopId)).not.toThrow()
     expect(constraint.settle(idOf('7'), Infinity)).toEqual({ id: idOf('7'), end: 'may' })
     const length = constraint.pack(row.slice()).length
     expect(constraint.idAt(length - 1)).toBe(stopId)

@@ -1,6 +1,6 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
-import { clearBit, idAt, packRow, placeOf, setBit } from './masks/bits.ts'
+import { clearBit, idAt, packRow, positionOf, setBit } from './masks/bits.ts'
 import { TokenMasks } from './masks/token-masks.ts'
 import type { Vocabulary } from './masks/vocabulary.ts'
 import { Automaton } from './stacks/automaton.ts'
@@ -58,13 +58,13 @@ export class Constraint {
   }
 
   /** The id at an index of the packed row. */
-  idAt(place: number): number {
-    return idAt(this.#mask, place)
+  idAt(position: number): number {
+    return idAt(this.#mask, position)
   }
 
   /** The index in the packed row of an allowed id. */
-  placeOf(id: number): number {
-    return placeOf(this.#mask, id)
+  positionOf(id: number): number {
+    return positionOf(this.#mask, id)
   }
 
   /**

@@ -194,7 +194,7 @@ export class GraphBuilder {
   }
 
   #claim(name: string): string {
-    if (this.#names.has(name)) throw new RangeError(`the graph already has a value named ${name}`)
+    if (this.#names.has(name)) throw new RangeError(`The graph already has a value named ${name}`)
     this.#names.add(name)
     return name
   }

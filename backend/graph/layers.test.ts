@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomValues } from '../../test/support/write-checkpoint.ts'
@@ -13,7 +13,7 @@ import { writeWeights } from './weights-file.ts'
 
 let folder: string
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'layers-'))
+  folder = await mkdtemp(join(tmpdir(), 'layers-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -38,8 +38,8 @@ async function runLinear(
   g.output('y', y, 'float32', ['rows', n])
   const graph = g.build()
   const name = `${form.kind}-${rows}-${k}-${n}`
-  await writeWeights(graph, path.join(folder, `${name}.weights`))
-  const file = path.join(folder, `${name}.onnx`)
+  await writeWeights(graph, join(folder, `${name}.weights`))
+  const file = join(folder, `${name}.onnx`)
   await writeFile(file, encodeModel(graph.spec, `${name}.weights`))
   const session = await InferenceSession.create(file)
   const { y: output } = await session.run({ x: new Tensor('float32', x, [rows, k]) })
@@ -123,8 +123,8 @@ describe('headLinear() in ONNX Runtime', () => {
     g.output('y', headLinear(g, 'heads', x, sources, form), 'float32', [heads, 'rows', n])
     const graph = g.build()
     const name = `heads-${form.kind}`
-    await writeWeights(graph, path.join(folder, `${name}.weights`))
-    const file = path.join(folder, `${name}.onnx`)
+    await writeWeights(graph, join(folder, `${name}.weights`))
+    const file = join(folder, `${name}.onnx`)
     await writeFile(file, encodeModel(graph.spec, `${name}.weights`))
     const session = await InferenceSession.create(file)
     const run = async (values: Float32Array, rows: number) =>
@@ -221,7 +221,7 @@ describe('GraphBuilder', () => {
 
 describe('writeWeights()', () => {
   it('refuses a fill that leaves bytes unwritten or writes past its tensor', async () => {
-    const target = path.join(folder, 'bad.weights')
+    const target = join(folder, 'bad.weights')
     const short = new GraphBuilder('short')
     const weight = short.external('w', 'uint8', [4])
     short.fill('w', (write) => write(weight, 0, new Uint8Array(3)))

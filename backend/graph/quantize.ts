@@ -54,7 +54,7 @@ function largestIn(bits: Int32Array, from: number, to: number): number {
     const magnitude = bits[i]! & magnitudeBits
     if (magnitude > largest) largest = magnitude
   }
-  if (largest >= infinityBits) throw new RangeError('a weight is not a finite number')
+  if (largest >= infinityBits) throw new RangeError('A weight is not a finite number')
   oneWord[0] = largest
   return oneFloat[0]!
 }

@@ -55,7 +55,7 @@ export function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
 /** @throws {RangeError} when a weight is NaN or infinite */
 export function assertFinite(values: Float32Array): void {
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) throw new RangeError('a weight is not a finite number')
+    if (!Number.isFinite(values[i])) throw new RangeError('A weight is not a finite number')
   }
 }
 
@@ -67,7 +67,7 @@ export function readAll(source: WeightSource): Promise<Float32Array> {
 /** Rows [start, start + count) of a matrix. */
 export function sliceRows(source: WeightSource, start: number, count: number): WeightSource {
   if (start < 0 || start + count > rowCount(source)) {
-    throw new RangeError(`rows ${start}..${start + count} of ${rowCount(source)}`)
+    throw new RangeError(`Rows ${start}..${start + count} of ${rowCount(source)}`)
   }
   return {
     dims: [count, ...source.dims.slice(1)],
@@ -79,7 +79,7 @@ export function sliceRows(source: WeightSource, start: number, count: number): W
 export function stackRows(sources: readonly WeightSource[]): WeightSource {
   const widths = new Set(sources.map(rowSize))
   const [first] = sources
-  if (first === undefined || widths.size !== 1) throw new RangeError('stacked rows differ in width')
+  if (first === undefined || widths.size !== 1) throw new RangeError('Stacked rows differ in width')
   const total = sources.reduce((sum, source) => sum + rowCount(source), 0)
   return {
     dims: [total, ...first.dims.slice(1)],
@@ -104,7 +104,7 @@ export function stackRows(sources: readonly WeightSource[]): WeightSource {
 export function reshaped(source: WeightSource, dims: readonly number[]): WeightSource {
   const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1)
   if (size(dims) !== size(source.dims)) {
-    throw new RangeError(`cannot reshape [${source.dims.join()}] to [${dims.join()}]`)
+    throw new RangeError(`Cannot reshape [${source.dims.join()}] to [${dims.join()}]`)
   }
   const result = { dims } as WeightSource
   const oldWidth = rowSize(source)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomValues } from '../../test/support/write-checkpoint.ts'
 import { GraphBuilder } from './graph-builder.ts'
@@ -10,7 +10,7 @@ import { digestPartBytes, WeightsFile } from './weights-file.ts'
 
 let folder: string
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'weights-file-'))
+  folder = await mkdtemp(join(tmpdir(), 'weights-file-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -38,7 +38,7 @@ describe('WeightsFile', () => {
 
   it('lets several writers fill it in any order, and digests what each wrote', async () => {
     const graph = buildGraph([0, 1, 2, 3, 4, 5])
-    const name = path.join(folder, 'shared')
+    const name = join(folder, 'shared')
     const [one, other] = [await WeightsFile.open(name, graph), await WeightsFile.open(name, graph)]
     const { signal } = new AbortController()
     const [second, first] = await Promise.all([
@@ -62,12 +62,12 @@ describe('WeightsFile', () => {
   })
 
   it.each([
-    ['in another order', [0, 2], 'cannot write /second: byte 1000000 of /second comes after 5'],
-    ['twice', [0, 0], 'cannot write /second: byte 0 of /second comes after 5'],
+    ['in another order', [0, 2], 'Cannot write /second: Byte 1000000 of /second comes after 5'],
+    ['twice', [0, 0], 'Cannot write /second: Byte 0 of /second comes after 5'],
     ['in part', [0, 1], '/second: 1000000 of 37554432 bytes written'],
   ])('refuses a fill that writes a tensor %s', async (_, order, problem) => {
     const graph = buildGraph(order)
-    const file = await WeightsFile.open(path.join(folder, 'refused'), graph)
+    const file = await WeightsFile.open(join(folder, 'refused'), graph)
     await expect(file.run(graph.fills[0]!)).rejects.toThrow(problem)
     await file.close()
   })

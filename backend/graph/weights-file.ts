@@ -75,7 +75,7 @@ export class WeightsFile {
       return [...written.values()].flatMap((digest) => digest.finish())
     } catch (cause) {
       signal?.throwIfAborted()
-      throw new Error(`cannot write ${fill.name}: ${(cause as Error).message}`, { cause })
+      throw new Error(`Cannot write ${fill.name}: ${(cause as Error).message}`, { cause })
     }
   }
 
@@ -98,7 +98,7 @@ class TensorDigest {
 
   add(at: number, bytes: Uint8Array): void {
     if (at !== this.#position) {
-      throw new RangeError(`byte ${at} of ${this.#place.name} comes after ${this.#position}`)
+      throw new RangeError(`Byte ${at} of ${this.#place.name} comes after ${this.#position}`)
     }
     for (let from = 0; from < bytes.length;) {
       const left = this.#partStart + digestPartBytes - this.#position

@@ -35,14 +35,34 @@ export interface Conversation {
 export async function answerConversation(
   c: Context<BackendEnv>,
   parts: AnswerParts,
-  { asked, stream, renderer, lifted = () => undefined }: Conversation,
+  { stream, renderer, ...conversation }: Conversation,
 ): Promise<Response> {
+  const exchange = c.get('exchange')
+  exchange.facts.stream = stream
+  const events = await continueConversation(c, parts, conversation)
+  const response = await (stream
+    ? streamedAnswer(events, exchange, renderer, parts.streaming)
+    : wholeAnswer(events, exchange, renderer))
+  const images = imagesOf(conversation.asked.turns).length
+  response.headers.set(forwardHeaders.imageCount, String(images))
+  return response
+}
+
+/**
+ * The events of the answer to a conversation, once its images are there.
+ * @throws {ServiceError} before the answer begins
+ */
+export async function continueConversation(
+  c: Context<BackendEnv>,
+  parts: AnswerParts,
+  { asked, lifted = () => undefined }: Pick<Conversation, 'asked' | 'lifted'>,
+): Promise<AsyncIterable<GenerationEvent>> {
   const exchange = c.get('exchange')
   const { turns, ...rules } = asked
   const places = imagesOf(turns)
   const grant = grantOf(c.req)
   checkImages(places.length, grant, places[0]?.param ?? 'images')
-  Object.assign(exchange.facts, { stream, images: places.length, choices: asked.choices })
+  Object.assign(exchange.facts, { images: places.length, choices: asked.choices })
   const describer = parts.describer()
   const request = {
     ...rules,
@@ -53,12 +73,7 @@ export async function answerConversation(
       exchange.facts.usage = usage
     },
   }
-  const events = releasing(describer.describe(request, exchange.signal), exchange)
-  const response = await (stream
-    ? streamedAnswer(events, exchange, renderer, parts.streaming)
-    : wholeAnswer(events, exchange, renderer))
-  response.headers.set(forwardHeaders.imageCount, String(places.length))
-  return response
+  return releasing(describer.describe(request, exchange.signal), exchange)
 }
 
 /** How many tokens a conversation is, its images included. @throws {ServiceError} as `answerConversation` */

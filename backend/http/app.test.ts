@@ -45,6 +45,17 @@ function postForm(form: FormData, path = '/generate/image') {
   return backend.fetch(path, { method: 'POST', body: form })
 }
 
+it('every answer states what an image may cost, errors included', async () => {
+  for (const [path, status] of [
+    ['/health', 200],
+    ['/v1/models', 200],
+    ['/nothing', 404],
+  ] as const) {
+    const { headers, status: answered } = await backend.fetch(path)
+    expect([answered, headers.get('x-image-tokens')]).toEqual([status, '1338'])
+  }
+})
+
 describe('POST /generate/text', () => {
   it('answers with output, usage, timings and the request id', async () => {
     const response = await post(
@@ -68,6 +79,14 @@ describe('POST /generate/text', () => {
       },
       request_id: 'abc_12345',
     })
+  })
+
+  it('tells the edge the code of an error beside its body, whatever form that has', async () => {
+    for (const path of ['/generate/text', '/v1/messages']) {
+      const response = await post(path, { max_tokens: -1 })
+      expect(response.status).toBe(400)
+      expect(response.headers.get('x-error-code')).toBe('invalid_field')
+    }
   })
 
   it('hands all fields to the engine', async () => {

@@ -15,7 +15,8 @@ import type { BackendMetrics } from '../metrics/backend-metrics.ts'
 import { countExchange } from './count-exchange.ts'
 import { metricsPath, mountHealthRoutes, statusPath, type HealthParts } from './health-route.ts'
 import { logExchange } from './log-exchange.ts'
-import { mountModelRoutes, type ServedModel } from './models.ts'
+import { mountMcpRoute } from './mcp/mcp-route.ts'
+import { mountModelRoutes, type ServedModel, stateImageTokens } from './models.ts'
 import { refuseWhenClosing, trackExchange } from './track-exchange.ts'
 
 export interface BackendParts {
@@ -40,16 +41,19 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   const app = new Hono<BackendEnv>()
 
   app.use(trackExchange(parts.running))
+  app.use(stateImageTokens(parts.model))
   app.use(logExchange(parts.log, parts.now))
   app.use(countExchange(parts.metrics, parts.log, parts.now))
   app.use(requireClientCertificate(parts.allowedClients, parts.onClientCertificate))
-  for (const path of ['/generate/*', '/v1/*']) app.use(path, refuseWhenClosing(parts.running))
+  for (const path of ['/generate/*', '/v1/*', routes.mcp.path])
+    app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
   mountHealthRoutes(app, parts.health)
   app.get(metricsPath, () => metricsAnswer(parts.metrics.registry))
   mountGenerateRoutes(app, parts.generate)
   mountConversationRoutes(app, parts.generate, parts.model)
+  mountMcpRoute(app, parts.generate, parts.running)
   mountModelRoutes(app, parts.model)
 
   for (const path of [statusPath, metricsPath]) app.all(path, methodNotAllowed('GET, HEAD'))
@@ -61,10 +65,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   })
   app.onError((thrown, c) => {
     const exchange = c.get('exchange')
-    const error = exchange.noteFailure(thrown)
-    const response = errorResponse(error, exchange.requestId, errorFormOf(c.req.path).body)
-    if (error.code === 'forbidden_scope') response.headers.set(forwardHeaders.refused, 'client')
-    return response
+    return refusal(exchange.noteFailure(thrown), exchange.requestId, c.req.path)
   })
   return app
 }
@@ -75,8 +76,15 @@ function methodNotAllowed(allow: string): Handler<BackendEnv> {
     const exchange = c.get('exchange')
     const message = `This address answers ${allow} only`
     const error = exchange.noteFailure(new ServiceError('method_not_allowed', message))
-    const response = errorResponse(error, exchange.requestId, errorFormOf(c.req.path).body)
+    const response = refusal(error, exchange.requestId, c.req.path)
     response.headers.set('allow', allow)
     return response
   }
+}
+
+/** The error in the form of its door, and its code for the edge. */
+function refusal(error: ServiceError, requestId: string, path: string): Response {
+  const response = errorResponse(error, requestId, errorFormOf(path).body)
+  response.headers.set(forwardHeaders.errorCode, error.code)
+  return response
 }

@@ -3,19 +3,18 @@ import { readChatRequest } from '../../shared/api/chat/read-request.ts'
 import type { Asking } from '../../shared/api/doors/renderer.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { jsonAnswer } from '../../shared/api/json-answer.ts'
-import { maxUploadBytes } from '../../shared/api/limits.ts'
 import { readCountRequest, readMessagesRequest } from '../../shared/api/messages/read-request.ts'
+import { notStored } from '../../shared/api/responses/not-stored.ts'
 import { readResponsesRequest } from '../../shared/api/responses/read-request.ts'
 import { routes } from '../../shared/api/routes.ts'
-import { type Asked, imagesOf } from '../../shared/conversation/conversation.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { formatUsage } from '../../shared/forward/usage-comment.ts'
 import { answerConversation, type AnswerParts, countTokens } from './answer-conversation.ts'
+import { checkScopes } from './check-scopes.ts'
 import type { BackendEnv } from './exchange.ts'
-import { LiftingReader, type LiftedJson } from './lifting-reader.ts'
-import { mediaTypeOf } from './media-type.ts'
+import type { LiftedJson } from './lifting-reader.ts'
 import { checkModel, type ServedModel } from './models.ts'
-import { readChunks } from './read-body.ts'
+import { readLifted } from './read-lifted.ts'
 
 type Read = (body: unknown) => Asking
 
@@ -65,6 +64,9 @@ export function mountConversationRoutes(
       }
     })
   }
+  app.get(routes.response.path, () => {
+    throw notStored()
+  })
   for (const { path, read, view } of counters) {
     app.post(path, async (c) => {
       const { asked, lifted } = await readAsking(c, read, model)
@@ -84,31 +86,8 @@ async function readAsking(
   const { value, lifted } = await readLifted(c)
   const asking = read(value)
   if (asking.model !== undefined) checkModel(served, asking.model)
-  checkScopes(c, asking.asked)
+  checkScopes(c.req, asking.asked.turns)
   return { ...asking, lifted }
-}
-
-async function readLifted(c: Context<BackendEnv>): Promise<LiftedJson> {
-  const { incoming } = c.env
-  mediaTypeOf(incoming.headers, ['application/json'])
-  const reader = new LiftingReader()
-  for await (const chunk of readChunks(incoming, c.get('exchange'), maxUploadBytes)) {
-    reader.push(chunk)
-  }
-  return reader.end()
-}
-
-/** @throws {ServiceError} `forbidden_scope` when the key's scopes do not cover this */
-function checkScopes(c: Context<BackendEnv>, { turns }: Asked): void {
-  const header = c.req.header(forwardHeaders.keyScopes)
-  if (header === undefined) return
-  const sources = imagesOf(turns).map(({ source }) => source.kind)
-  const needed = new Set(sources.map((kind) => (kind === 'url' ? 'image_url' : 'image')))
-  const scopes = header.split(',')
-  const wanted = needed.size === 0 ? ['text'] : [...needed]
-  const missing = wanted.find((each) => !scopes.includes(each))
-  if (missing === undefined) return
-  throw new ServiceError('forbidden_scope', `The API key lacks the scope ${missing}`)
 }
 
 /** The engine calls all that is asked the prompt; a door's clients know it by another name. */

@@ -35,6 +35,8 @@ export class Exchange {
   readonly #bodies: BodyMemory
   readonly #controller = new AbortController()
   readonly #endListeners: (() => void)[] = []
+  /** By which a later request of its client can cancel it. */
+  tag: string | undefined
   #bodyBytes = 0
   #ended = false
   #msToAnswer = () => defaultDeadlineMs
@@ -143,6 +145,11 @@ export class RunningExchanges {
       this.#idleListener = resolve
       if (this.#running.size === 0) resolve()
     })
+  }
+
+  /** Aborts the exchanges with this tag. */
+  abortTagged(tag: string, error: ServiceError): void {
+    for (const exchange of this.#running) if (exchange.tag === tag) exchange.abort(error)
   }
 
   abortAll(error: ServiceError): void {

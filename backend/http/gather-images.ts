@@ -16,17 +16,17 @@ export interface ImageWeb extends Pick<FetchOptions, 'transport' | 'hosts'> {
  * @throws {ServiceError} as `fetchImages` and `decodeDataUri`
  */
 export async function gatherImages(
-  places: readonly ImagePart[],
+  parts: readonly ImagePart[],
   web: ImageWeb,
   lifted: LiftedJson['lifted'],
   signal: AbortSignal,
 ): Promise<Uint8Array[]> {
   const files: (Uint8Array | undefined)[] = []
-  for (const [index, place] of places.entries()) {
-    files.push(await fileOf(place, `image ${index + 1}`, lifted))
+  for (const [index, part] of parts.entries()) {
+    files.push(await fileOf(part, `image ${index + 1}`, lifted))
     signal.throwIfAborted()
   }
-  const linked = places.filter(({ source }) => source.kind === 'url')
+  const linked = parts.filter(({ source }) => source.kind === 'url')
   if (linked.length > 0 && !web.enabled) {
     const message = 'This server fetches no images from the web: send them in the request'
     throw new ServiceError('image_url_refused', message, { param: linked[0]!.param })

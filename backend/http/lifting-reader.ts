@@ -7,13 +7,20 @@ import { ChunkList } from '../../shared/bytes/chunk-list.ts'
 /** Bytes beyond which a string that may be an image is lifted out of the JSON. Shorter ones are parsed quickly. */
 const liftedBytes = 16 * 1024
 
-/** The fields that contain images, as they precede their value. */
-const imageField = /"(?:url|data|image_url)"\s*:\s*"$/
+/** Where images stand in a JSON text. */
+export interface ImagePlaces {
+  /** What stands right before an image, its opening quote included. */
+  readonly before: RegExp
+  /** Whether that may be a list's bracket or comma. */
+  readonly inLists: boolean
+}
+
+const imageFields: ImagePlaces = { before: /"(?:url|data|image_url)"\s*:\s*"$/, inLists: false }
 
 /** The most bytes of such a field's name and the white space around its colon. */
 const fieldBytes = 64
 
-const [quote, backslash, colon] = [0x22, 0x5c, 0x3a]
+const [quote, backslash, colon, comma, bracket] = [0x22, 0x5c, 0x3a, 0x2c, 0x5b]
 
 /** A long string of a JSON text: its raw bytes, escapes included. */
 export type LiftedString = readonly Uint8Array[]
@@ -31,6 +38,7 @@ export interface LiftedJson {
  * once.
  */
 export class LiftingReader {
+  readonly #places: ImagePlaces
   readonly #nonce = randomUUID()
   readonly #text = new ChunkList()
   readonly #strings: LiftedString[] = []
@@ -42,6 +50,10 @@ export class LiftingReader {
   #backslashes = 0
   /** The string that is being read, if it may be an image. */
   #image: { readonly pieces: ChunkList; bytes: number } | undefined
+
+  constructor(places: ImagePlaces = imageFields) {
+    this.#places = places
+  }
 
   /** @param chunk is partly kept and must not change. @throws {ServiceError} `body_too_large` */
   push(chunk: Uint8Array): void {
@@ -79,9 +91,10 @@ export class LiftingReader {
     this.#backslashes = 0
     const before = at === 0 ? this.#latest.charCodeAt(this.#latest.length - 1) : chunk[at - 1]
     // A string that does not follow a colon is a name or an item of a list.
-    if (before !== colon && !isSpace(before)) return false
+    const isItem = this.#places.inLists && (before === comma || before === bracket)
+    if (before !== colon && !isItem && !isSpace(before)) return false
     const own = latin1(chunk.subarray(Math.max(0, at + 1 - fieldBytes), at + 1))
-    if (!imageField.test(own.length < fieldBytes ? this.#latest + own : own)) return false
+    if (!this.#places.before.test(own.length < fieldBytes ? this.#latest + own : own)) return false
     this.#image = { pieces: new ChunkList(), bytes: 0 }
     return true
   }

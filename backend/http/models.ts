@@ -1,8 +1,9 @@
-import type { Hono } from 'hono'
+import type { Hono, MiddlewareHandler } from 'hono'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { jsonAnswer } from '../../shared/api/json-answer.ts'
 import { maxImages } from '../../shared/api/limits.ts'
 import { routes } from '../../shared/api/routes.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { BackendEnv } from './exchange.ts'
 
 /** The running model, as its clients see it. */
@@ -14,8 +15,10 @@ export interface ServedModel {
   readonly createdAt: number
   /** Tokens of prompt, images and answer together. */
   readonly contextTokens: number
-  /** The most tokens of one image. */
+  /** Tokens to which images are scaled down. */
   readonly imageTokens: number
+  /** The most tokens of one image: padding comes after scaling. */
+  readonly mostImageTokens: number
 }
 
 /** `GET /v1/models` and `GET /v1/models/{id}` in OpenAI's form, with additional fields of our own. */
@@ -29,6 +32,14 @@ export function mountModelRoutes(app: Hono<BackendEnv>, model: ServedModel): voi
     checkModel(model, name)
     return jsonAnswer(viewOf(model, name))
   })
+}
+
+/** States in every answer, errors included, what an image may cost: the edge reserves that much for it. */
+export function stateImageTokens({ mostImageTokens }: ServedModel): MiddlewareHandler<BackendEnv> {
+  return async (c, next) => {
+    await next()
+    c.res.headers.set(forwardHeaders.imageTokens, String(mostImageTokens))
+  }
 }
 
 /** @throws {ServiceError} `model_not_found` for a name that the model does not have */

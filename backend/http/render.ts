@@ -17,7 +17,7 @@ export interface StreamOptions {
   readonly heartbeatMs: number
 }
 
-const streamHeaders = {
+export const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
   // Asks nginx and similar proxies not to buffer events.
@@ -100,7 +100,7 @@ export async function streamedAnswer(
  * The events until the last one, or until the exchange is aborted. However the loop ends, `events` is closed without
  * waiting for it: a source that is slow to stop must not delay the answer.
  */
-async function* watched(
+export async function* watched(
   events: AsyncIterable<GenerationEvent>,
   { signal, facts }: Exchange,
 ): AsyncGenerator<GenerationEvent, undefined, undefined> {
@@ -157,7 +157,9 @@ async function* eventTexts(
 }
 
 /** A stream without a buffer of its own: text is produced on demand. */
-function streamOf(texts: AsyncGenerator<string, undefined, undefined>): ReadableStream<Uint8Array> {
+export function streamOf(
+  texts: AsyncGenerator<string, undefined, undefined>,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>(
     {

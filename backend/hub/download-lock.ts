@@ -1,4 +1,4 @@
-import path from 'node:path'
+import { join } from 'node:path'
 import { takeLock } from '../../shared/node/lock-file.ts'
 import { HubError } from './hub-error.ts'
 
@@ -10,7 +10,7 @@ const fileName = 'download.lock'
  * @throws {HubError} when another process holds it
  */
 export async function lockDownload(folder: string): Promise<() => Promise<void>> {
-  const file = path.join(folder, fileName)
+  const file = join(folder, fileName)
   const lock = await takeLock(file)
   if ('release' in lock) return lock.release
   throw new HubError(

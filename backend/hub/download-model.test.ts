@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { TestHub, type Fault } from '../../test/support/test-hub.ts'
 import { randomValues } from '../../test/support/write-checkpoint.ts'
@@ -11,7 +11,7 @@ import { findModel } from './find-model.ts'
 let root: string
 let hub: TestHub
 beforeAll(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'download-'))
+  root = await mkdtemp(join(tmpdir(), 'download-'))
 })
 afterAll(() => rm(root, { recursive: true }))
 
@@ -52,21 +52,21 @@ const setUp = (more: Partial<Omit<DownloadModelOptions, 'settings'>> = {}) => {
   const lines: string[] = []
   const options = {
     settings: { endpoint: hub.endpoint, token: 'hf_secret', cacheDir: '/nowhere', offline: false },
-    checkpointsDir: path.join(root, String(folders++)),
+    checkpointsDir: join(root, String(folders++)),
     report: (line: string) => lines.push(line),
     signal: new AbortController().signal,
     retry,
     pieceBytes: 100_000,
     ...more,
   }
-  const folder = path.join(options.checkpointsDir, 'moonshotai--Kimi-VL-Test')
+  const folder = join(options.checkpointsDir, 'moonshotai--Kimi-VL-Test')
   return { options, lines, folder }
 }
 
 async function expectWhole(folder: string, files: ReadonlyMap<string, Uint8Array> = needed) {
   expect((await readdir(folder)).toSorted()).toEqual([...files.keys(), 'hub.json'].toSorted())
   for (const [file, content] of files) {
-    expect((await readFile(path.join(folder, file))).equals(content)).toBe(true)
+    expect((await readFile(join(folder, file))).equals(content)).toBe(true)
   }
 }
 
@@ -99,8 +99,8 @@ describe('downloadModel()', () => {
     const { options, folder } = setUp()
     hub.fault = ({ path: asked }) => {
       expect(existsSync(folder)).toBe(false)
-      const file = path.basename(asked)
-      expect(existsSync(path.join(`${folder}.partial`, file))).toBe(false)
+      const file = basename(asked)
+      expect(existsSync(join(`${folder}.partial`, file))).toBe(false)
       return undefined
     }
     await downloadModel(name, options)
@@ -217,7 +217,7 @@ describe('downloadModel()', () => {
     await expect(downloadModel(name, options)).rejects.toThrow(
       new RegExp(`${weights} has the sha256 [\\da-f]{64}, and the hub says [\\da-f]{64}`),
     )
-    expect(existsSync(path.join(`${folder}.partial`, weights))).toBe(false)
+    expect(existsSync(join(`${folder}.partial`, weights))).toBe(false)
     hub.swapped.clear()
     await downloadModel(name, options)
     await expectWhole(folder)
@@ -266,7 +266,7 @@ describe('downloadModel()', () => {
     )
     hub.claimedBytes.clear()
     await mkdir(`${folder}.partial`, { recursive: true })
-    await writeFile(path.join(`${folder}.partial`, 'download.lock'), 'another-host 1')
+    await writeFile(join(`${folder}.partial`, 'download.lock'), 'another-host 1')
     await expect(downloadModel(name, options)).rejects.toThrow('another process (another-host 1)')
   })
 
@@ -304,23 +304,23 @@ describe('findModel()', () => {
 
   it("uses a whole snapshot in the hub's own cache, and only a whole one", async () => {
     const { options, folder } = setUp()
-    const cacheDir = path.join(root, 'cache')
-    const cached = path.join(cacheDir, 'models--moonshotai--Kimi-VL-Test')
-    const snapshot = path.join(cached, 'snapshots', commit)
+    const cacheDir = join(root, 'cache')
+    const cached = join(cacheDir, 'models--moonshotai--Kimi-VL-Test')
+    const snapshot = join(cached, 'snapshots', commit)
     await mkdir(snapshot, { recursive: true })
-    await mkdir(path.join(cached, 'refs'))
-    await mkdir(path.join(cached, 'blobs'))
-    await writeFile(path.join(cached, 'refs', 'main'), commit)
+    await mkdir(join(cached, 'refs'))
+    await mkdir(join(cached, 'blobs'))
+    await writeFile(join(cached, 'refs', 'main'), commit)
     const map = { weight_map: { a: weights } }
     for (const [file, content] of needed) {
-      const blob = path.join(cached, 'blobs', file)
+      const blob = join(cached, 'blobs', file)
       await writeFile(blob, file.endsWith('index.json') ? JSON.stringify(map) : content)
-      await symlink(path.relative(snapshot, blob), path.join(snapshot, file))
+      await symlink(relative(snapshot, blob), join(snapshot, file))
     }
     const withCache = { ...options, settings: { ...options.settings, cacheDir } }
     expect(await findModel(name.repo, withCache)).toBe(snapshot)
     expect(await findModel(`${name.repo}@${commit}`, withCache)).toBe(snapshot)
-    await rm(path.join(cached, 'blobs', weights))
+    await rm(join(cached, 'blobs', weights))
     expect(await findModel(name.repo, withCache)).toBe(folder)
   })
 

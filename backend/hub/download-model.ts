@@ -1,5 +1,5 @@
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import * as z from 'zod'
 import { missingSpace } from '../../shared/node/free-space.ts'
 import { formatBytes } from '../../shared/progress/amounts.ts'
@@ -46,7 +46,7 @@ export interface DownloadModelOptions {
 
 /** @returns undefined when the folder was not downloaded, or not completely */
 export async function readHubRecord(folder: string): Promise<HubRecord | undefined> {
-  const text = await readFile(path.join(folder, recordFile), 'utf8').catch(() => undefined)
+  const text = await readFile(join(folder, recordFile), 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
   return recordSchema.safeParse(JSON.parse(text)).data
 }
@@ -59,7 +59,7 @@ export async function readHubRecord(folder: string): Promise<HubRecord | undefin
  */
 export async function downloadModel(name: HubName, options: DownloadModelOptions): Promise<string> {
   const { settings, checkpointsDir, report, signal, retry = defaultRetryPolicy } = options
-  const folder = path.join(checkpointsDir, folderNameOf(name))
+  const folder = join(checkpointsDir, folderNameOf(name))
   const client = new HubClient(settings)
   try {
     const model = await listModel(client, name, { retry, signal })
@@ -141,7 +141,7 @@ async function reuse(
   const { path: name, hash } = file.hub
   const same = record?.files.some((known) => known.path === name && known.hash.value === hash.value)
   if (file.finished || same !== true) return
-  const linked = await link(path.join(folder, name), path.join(partial, name)).then(
+  const linked = await link(join(folder, name), join(partial, name)).then(
     () => true,
     () => false,
   )
@@ -164,12 +164,12 @@ function saveRepeatedly(state: DownloadState): { readonly end: () => Promise<voi
 async function removeOthers(folder: string, { files }: HubModel): Promise<void> {
   const own = new Set(files.map((file) => file.path))
   for (const name of await readdir(folder)) {
-    if (!own.has(name)) await rm(path.join(folder, name), { recursive: true })
+    if (!own.has(name)) await rm(join(folder, name), { recursive: true })
   }
 }
 
 async function writeRecord(folder: string, record: HubRecord): Promise<void> {
   const { endpoint, repo, revision, commit, files } = record
   const text = JSON.stringify({ endpoint, repo, revision, commit, files }, null, 2)
-  await writeFile(path.join(folder, recordFile), `${text}\n`)
+  await writeFile(join(folder, recordFile), `${text}\n`)
 }

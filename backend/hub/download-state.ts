@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import * as z from 'zod'
 import { writePrivateFile } from '../../shared/node/private-file.ts'
 import type { HubFile } from './list-model.ts'
@@ -43,7 +43,7 @@ export class DownloadState {
 
   /** Starts with an empty state where there is no readable one. */
   static async read(folder: string, pieceBytes = defaultPieceBytes): Promise<DownloadState> {
-    const text = await readFile(path.join(folder, fileName), 'utf8').catch(() => '{}')
+    const text = await readFile(join(folder, fileName), 'utf8').catch(() => '{}')
     const state = parse(text)
     const files = state?.pieceBytes === pieceBytes ? state.files : {}
     return new DownloadState(folder, pieceBytes, files)
@@ -62,7 +62,7 @@ export class DownloadState {
   /** Saves atomically: after an interruption the previous state is intact. */
   save(): Promise<void> {
     const text = JSON.stringify({ pieceBytes: this.pieceBytes, files: this.#files })
-    return writePrivateFile(path.join(this.#folder, fileName), text)
+    return writePrivateFile(join(this.#folder, fileName), text)
   }
 }
 

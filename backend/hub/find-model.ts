@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import path from 'node:path'
+import { dirname, join } from 'node:path'
 import { downloadModel, readHubRecord, type DownloadModelOptions } from './download-model.ts'
 import { findInHubCache } from './hub-cache.ts'
 import { HubError } from './hub-error.ts'
@@ -21,9 +21,9 @@ export async function findLocalModel(
 ): Promise<string | undefined> {
   const name = parseHubName(modelPath)
   // `models/misspelt` beside a folder `models` is a path, not a model of an owner of that name.
-  const isPath = existsSync(modelPath) || existsSync(path.dirname(modelPath))
+  const isPath = existsSync(modelPath) || existsSync(dirname(modelPath))
   if (name === undefined || isPath) return modelPath
-  const own = path.join(checkpointsDir, folderNameOf(name))
+  const own = join(checkpointsDir, folderNameOf(name))
   if ((await readHubRecord(own)) !== undefined) return own
   return findInHubCache(cacheDir, name)
 }

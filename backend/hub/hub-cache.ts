@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { weightFileNames } from '../checkpoint/checkpoint.ts'
 import type { HubName } from './hub-name.ts'
 import { requiredFiles } from './list-model.ts'
@@ -16,12 +16,12 @@ export async function findInHubCache(
   cacheDir: string,
   { repo, revision }: HubName,
 ): Promise<string | undefined> {
-  const folder = path.join(cacheDir, `models--${repo.replace('/', '--')}`)
+  const folder = join(cacheDir, `models--${repo.replace('/', '--')}`)
   const commit = commitPattern.test(revision)
     ? revision
-    : await readFile(path.join(folder, 'refs', revision), 'utf8').catch(() => undefined)
+    : await readFile(join(folder, 'refs', revision), 'utf8').catch(() => undefined)
   if (commit === undefined || !commitPattern.test(commit.trim())) return undefined
-  const snapshot = path.join(folder, 'snapshots', commit.trim())
+  const snapshot = join(folder, 'snapshots', commit.trim())
   return (await hasAllFiles(snapshot)) ? snapshot : undefined
 }
 
@@ -29,5 +29,5 @@ export async function findInHubCache(
 async function hasAllFiles(folder: string): Promise<boolean> {
   const weights = await weightFileNames(folder).catch(() => undefined)
   if (weights === undefined) return false
-  return [...requiredFiles, ...weights].every((name) => existsSync(path.join(folder, name)))
+  return [...requiredFiles, ...weights].every((name) => existsSync(join(folder, name)))
 }

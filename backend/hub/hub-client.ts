@@ -72,7 +72,7 @@ export class HubClient {
     const own = this.#isHub(url) && token !== undefined
     try {
       return await fetch(url, {
-        headers: { ...headers, ...(own ? { authorization: `Bearer ${token}` } : {}) },
+        headers: { ...headers, ...(own && { authorization: `Bearer ${token}` }) },
         redirect: 'manual',
         dispatcher: this.#dispatcher,
         signal,

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import * as z from 'zod'
 
 /** The hub's own variables, under the names its other tools use. */
@@ -11,7 +11,7 @@ export const hubSettingsSchema = z.object({
     .string()
     .regex(/^[\x21-\x7e]+$/, 'expected a token without spaces')
     .optional(),
-  HF_HOME: z.string().default(path.join(homedir(), '.cache', 'huggingface')),
+  HF_HOME: z.string().default(join(homedir(), '.cache', 'huggingface')),
   HF_HUB_CACHE: z.string().optional(),
   HF_HUB_OFFLINE: z
     .enum(['0', '1'])
@@ -34,7 +34,7 @@ export function hubSettingsOf(settings: z.infer<typeof hubSettingsSchema>): HubS
   return {
     endpoint: settings.HF_ENDPOINT.replace(/\/+$/, ''),
     token: settings.HF_TOKEN,
-    cacheDir: settings.HF_HUB_CACHE ?? path.join(settings.HF_HOME, 'hub'),
+    cacheDir: settings.HF_HUB_CACHE ?? join(settings.HF_HOME, 'hub'),
     offline: settings.HF_HUB_OFFLINE,
   }
 }

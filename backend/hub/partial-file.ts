@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs'
 import { open, rename, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import type { DownloadState, FileState } from './download-state.ts'
 import { hashFile } from './file-hash.ts'
 import { HubError } from './hub-error.ts'
@@ -118,7 +118,7 @@ export class PartialFile {
     await this.close()
     const hash = await hashFile(this.#partial, this.hub, signal)
     if (hash !== this.hub.hash.value) return hash
-    await rename(this.#partial, path.join(this.#folder, this.hub.path))
+    await rename(this.#partial, join(this.#folder, this.hub.path))
     this.#state.finished = true
     return hash
   }
@@ -141,7 +141,7 @@ export class PartialFile {
   /** The state may claim more than exists, if somebody removed a file. */
   async check(): Promise<void> {
     if (this.finished) {
-      if (existsSync(path.join(this.#folder, this.hub.path))) return
+      if (existsSync(join(this.#folder, this.hub.path))) return
       this.#state.finished = false
       this.restart()
     }
@@ -152,7 +152,7 @@ export class PartialFile {
   }
 
   get #partial(): string {
-    return path.join(this.#folder, `${this.hub.path}.partial`)
+    return join(this.#folder, `${this.hub.path}.partial`)
   }
 
   async #opened(): Promise<FileHandle> {

@@ -1,6 +1,6 @@
 import { FormData } from 'undici'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { readMetrics, sumOf } from '../../test/support/read-metrics.ts'
+import { readMetrics, sumOf } from '../../shared/metrics/read-metrics.ts'
 import {
   makeCertificates,
   startTestBackend,

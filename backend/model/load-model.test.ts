@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lookAt } from '../../test/support/look-at.ts'
 import {
@@ -14,7 +14,7 @@ import type { Model } from './model.ts'
 
 let root: string
 beforeAll(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'load-model-'))
+  root = await mkdtemp(join(tmpdir(), 'load-model-'))
 })
 afterAll(() => rm(root, { recursive: true }))
 
@@ -41,8 +41,8 @@ function relativeDifference(a: Float32Array, b: Float32Array): number {
 
 describe('a checkpoint of other dimensions than nano', () => {
   const options = (weights: 'q8' | 'f32', folder: string): LoadModelOptions => ({
-    checkpointDir: path.join(root, folder),
-    modelsDir: path.join(root, 'models'),
+    checkpointDir: join(root, folder),
+    modelsDir: join(root, 'models'),
     weights,
     slots: 2,
     threads: 2,
@@ -51,7 +51,7 @@ describe('a checkpoint of other dimensions than nano', () => {
   let q8: Model
   beforeAll(async () => {
     const config = await oddConfig()
-    await writeCheckpoint(path.join(root, 'odd'), config, randomTensors(config))
+    await writeCheckpoint(join(root, 'odd'), config, randomTensors(config))
     f32 = await loadModel(options('f32', 'odd'))
     q8 = await loadModel(options('q8', 'odd'))
   })
@@ -103,7 +103,7 @@ describe('a checkpoint of other dimensions than nano', () => {
     const config = await oddConfig()
     const tensors = randomTensors(config)
     const type = (name: string) => (name.length % 2 === 0 ? 'BF16' : 'F16')
-    await writeCheckpoint(path.join(root, 'halves'), config, tensors, type)
+    await writeCheckpoint(join(root, 'halves'), config, tensors, type)
     const model = await loadModel(options('f32', 'halves'))
     const difference = relativeDifference(await lastLogits(model, [8]), await lastLogits(f32, [8]))
     expect(difference).toBeGreaterThan(0)

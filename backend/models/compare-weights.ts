@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { readExactly } from '../checkpoint/safetensors.ts'
 import type { BuiltGraph } from '../graph/graph-builder.ts'
@@ -43,7 +43,7 @@ export async function compareWeights(
   let [weights, rows] = [0, 0]
   let worst = { steps: 0, name: '' }
   for (const [fileName, graph] of Object.entries(graphs)) {
-    const file = await open(path.join(folder, fileName), 'r')
+    const file = await open(join(folder, fileName), 'r')
     try {
       for (const { stored, scales, original } of pairsOf(graph)) {
         const source = checkpoint.tensor(original)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { formatBytes } from '../../shared/progress/amounts.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
@@ -28,7 +28,7 @@ export async function checkpointFacts(folder: string, source: ModelSource): Prom
     `context: ${config.text_config.max_position_embeddings} tokens; image: ${preprocessor.inTokenLimit} patches`,
     await tokens(folder),
     ...(await inverseFrequencies(source)),
-    `generation_config.json: ${await compactJson(path.join(folder, 'generation_config.json'))}`,
+    `generation_config.json: ${await compactJson(join(folder, 'generation_config.json'))}`,
     ...(await Promise.all(comparedFiles.map((name) => fileLine(folder, name)))),
   ]
 }
@@ -66,7 +66,7 @@ async function compactJson(file: string): Promise<string> {
 }
 
 async function fileLine(folder: string, name: string): Promise<string> {
-  const file = path.join(folder, name)
+  const file = join(folder, name)
   if (!existsSync(file)) return `${name}: none`
   const hash = createHash('sha256')
     .update(await readFile(file))

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { formatBytes } from '../../shared/progress/amounts.ts'
 import { readHubRecord } from '../hub/download-model.ts'
 import { readModelConfig } from '../model/config/model-config.ts'
@@ -31,7 +31,7 @@ async function describeEach(
   const entries = await readdir(parent, { withFileTypes: true }).catch(() => [])
   const lines = []
   for (const name of entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)) {
-    const line = await describe(path.join(parent, name))
+    const line = await describe(join(parent, name))
     if (line !== undefined) lines.push(`${name}  ${line}`)
   }
   return lines.toSorted()
@@ -52,9 +52,9 @@ async function describeConverted(folder: string): Promise<string> {
 }
 
 async function describeCached(folder: string): Promise<string | undefined> {
-  const snapshots = path.join(folder, 'snapshots')
+  const snapshots = join(folder, 'snapshots')
   for (const commit of await readdir(snapshots).catch(() => [])) {
-    const config = await readModelConfig(path.join(snapshots, commit)).catch(() => undefined)
+    const config = await readModelConfig(join(snapshots, commit)).catch(() => undefined)
     if (config !== undefined) return `commit ${commit}`
   }
   return undefined
@@ -65,6 +65,6 @@ async function sizeOf(folder: string): Promise<number> {
   /** Bytes per unit of a file's `blocks` (POSIX stat). */
   const blockBytes = 512
   const names = await readdir(folder)
-  const stats = await Promise.all(names.map((name) => stat(path.join(folder, name))))
+  const stats = await Promise.all(names.map((name) => stat(join(folder, name))))
   return stats.reduce((sum, { size, blocks }) => sum + Math.min(size, blocks * blockBytes), 0)
 }

@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises'
-import path from 'node:path'
+import { basename, join } from 'node:path'
 import { HubError } from '../hub/hub-error.ts'
 import { folderNameOf, parseHubName } from '../hub/hub-name.ts'
 import type { ModelSettings } from './settings.ts'
@@ -16,7 +16,7 @@ export async function removeModel(
   { checkpointsDir, modelsDir }: Pick<ModelSettings, 'checkpointsDir' | 'modelsDir'>,
 ): Promise<string[]> {
   const hubName = parseHubName(model)
-  const name = hubName === undefined ? path.basename(model) : folderNameOf(hubName)
+  const name = hubName === undefined ? basename(model) : folderNameOf(hubName)
   const isConverted = (folder: string) => folder === name || folder.startsWith(`${name}-onnx-`)
   const isDownload = (folder: string) => folder === name || folder === `${name}.partial`
   const folders = [
@@ -32,5 +32,5 @@ export async function removeModel(
 
 async function foldersOf(parent: string, isMeant: (name: string) => boolean): Promise<string[]> {
   const names = await readdir(parent).catch(() => [])
-  return names.filter(isMeant).map((name) => path.join(parent, name))
+  return names.filter(isMeant).map((name) => join(parent, name))
 }

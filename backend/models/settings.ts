@@ -1,4 +1,4 @@
-import path from 'node:path'
+import { join } from 'node:path'
 import * as z from 'zod'
 import type { Environment } from '../../shared/node/dot-env.ts'
 import { parseEnvironment } from '../../shared/node/environment.ts'
@@ -21,8 +21,8 @@ export function parseModelSettings(environment: Environment) {
   return {
     modelPath: settings.MODEL_PATH,
     choice: formChoiceOf(settings),
-    checkpointsDir: path.join(settings.STATE_DIR, 'checkpoints'),
-    modelsDir: path.join(settings.STATE_DIR, 'models'),
+    checkpointsDir: join(settings.STATE_DIR, 'checkpoints'),
+    modelsDir: join(settings.STATE_DIR, 'models'),
     hub: hubSettingsOf(settings),
   }
 }

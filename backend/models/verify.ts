@@ -1,4 +1,4 @@
-import path from 'node:path'
+import { join } from 'node:path'
 import type { Report } from '../../shared/progress/progress.ts'
 import { hashFile } from '../hub/file-hash.ts'
 import { readHubRecord } from '../hub/download-model.ts'
@@ -63,11 +63,11 @@ async function verifyDownload({ checkpointDir, report, signal }: VerifyOptions):
   if (record === undefined) return []
   const problems: string[] = []
   for (const file of record.files) {
-    const hash = await hashFile(path.join(checkpointDir, file.path), file, signal).catch(
+    const hash = await hashFile(join(checkpointDir, file.path), file, signal).catch(
       () => 'none',
     )
     if (hash === file.hash.value) continue
-    problems.push(`${path.join(checkpointDir, file.path)} is not what the hub has: pull it again`)
+    problems.push(`${join(checkpointDir, file.path)} is not what the hub has: pull it again`)
   }
   if (problems.length === 0) report(`${checkpointDir}: every file has the hash the hub gives it`)
   return problems

@@ -1,17 +1,13 @@
-import { setMaxListeners } from 'node:events'
-import { ServiceError } from '../../shared/api/errors.ts'
-import { maxImages, maxLowDetailTokens } from '../../shared/api/limits.ts'
-import type { ImageDetail } from '../../shared/conversation/conversation.ts'
-import type { PatchImage } from '../model/model.ts'
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import type { PreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { unusableFile } from '../model/config/read-model-file.ts'
-import { answerOpening, controlTokens, conversationSegments } from './chat-template.ts'
+import { controlTokens } from './chat-template.ts'
 import type { ControlToken } from './chat-template.ts'
 import { bytesOf, createDetokenizer, textOf } from './detokenizer.ts'
-import type { ContentPart, Message, PreparedPrompt, Processor } from './processor.ts'
-import type { ProcessorTasks, TaskCaller } from './processor-tasks.ts'
+import type { PreparedPrompt, Processor } from './processor.ts'
+import type { ProcessorTasks } from './processor-tasks.ts'
 import { joinPromptIds } from './prompt-ids.ts'
+import { runTasks } from './run-tasks.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import type { TokenizerFile } from '../model/config/tokenizer-file.ts'
 
@@ -48,15 +44,19 @@ function processorOf(
   { mergeSize }: PreprocessorConfig,
   tasks: ProcessorTasks,
 ): Processor {
-  const controlIds = Object.fromEntries(
-    controlTokens.map((name) => [name, idOf(specialTokens, name)]),
-  ) as Record<ControlToken, number>
+  const controlIds = controlIdsOf(specialTokens)
   const controlNames = new Map(Array.from(specialTokens, ([name, id]) => [id, name]))
   return {
     stopIds: [controlIds['<|im_end|>'], idOf(specialTokens, '[EOS]')],
     controlIdsFrom: baseVocabulary,
     async prepare(messages, files, caller) {
-      const { segments, textIds, images } = await runTasks(tasks, messages, files, caller)
+      const { segments, textIds, images } = await runTasks(
+        tasks,
+        (...image) => tasks.prepareImage(...image),
+        messages,
+        files,
+        caller,
+      )
       const imageTokens = images.map(
         ({ gridHw: [rows, columns] }) => (rows * columns) / mergeSize ** 2,
       )
@@ -73,79 +73,19 @@ function processorOf(
   }
 }
 
+/** The ids of the tokens that the template writes. @throws {CheckpointError} when one is missing */
+export function controlIdsOf(
+  specialTokens: TokenizerFile['specialTokens'],
+): Record<ControlToken, number> {
+  return Object.fromEntries(
+    controlTokens.map((name) => [name, idOf(specialTokens, name)]),
+  ) as Record<ControlToken, number>
+}
+
 function idOf(specialTokens: TokenizerFile['specialTokens'], name: string): number {
   const id = specialTokens.get(name)
   if (id === undefined) {
     throw unusableFile('tokenizer_config.json', `added_tokens_decoder: names no token ${name}`)
   }
   return id
-}
-
-/** Runs text and all images at once. The first failure, or the caller's signal, aborts the rest. */
-async function runTasks(
-  tasks: ProcessorTasks,
-  messages: readonly Message[],
-  files: readonly Uint8Array[],
-  { tenant, signal }: TaskCaller,
-) {
-  const segments = [...conversationSegments(messages), ...answerOpening]
-  const texts = segments.flatMap((segment) => ('text' in segment ? [segment.text] : []))
-  const images = placed(files, messages)
-  const failed = new AbortController()
-  const either = { tenant, signal: AbortSignal.any([signal, failed.signal]) }
-  // Each image adds a listener.
-  setMaxListeners(maxImages + 1, either.signal)
-  try {
-    const [textIds, patchImages] = await Promise.all([
-      tasks.encodeTexts(texts, either),
-      Promise.all(images.map(({ file, place }) => preparedImage(tasks, file, place, either))),
-    ])
-    signal.throwIfAborted()
-    return { segments, textIds, images: patchImages }
-  } catch (error) {
-    failed.abort()
-    throw signal.aborted ? cancellation(signal) : error
-  }
-}
-
-type ImagePlace = Extract<ContentPart, { type: 'image' }> & { readonly number: number }
-
-/** Each file with its place in the conversation. Throws before any task starts, which nobody would then wait for. */
-function placed(files: readonly Uint8Array[], messages: readonly Message[]) {
-  const parts = messages.flatMap(({ content }) => content.filter((part) => part.type === 'image'))
-  return apart(files).map((file, index) => {
-    const part = parts[index]
-    if (part === undefined) throw new RangeError('There are more images than places for them')
-    return { file, place: { ...part, number: index + 1 } }
-  })
-}
-
-async function preparedImage(
-  tasks: ProcessorTasks,
-  file: Uint8Array,
-  { number, detail = 'high', param = 'images' }: ImagePlace,
-  caller: TaskCaller,
-): Promise<PatchImage> {
-  const outcome = await tasks.prepareImage(file, caller, mostTokens[detail])
-  if (outcome.ok) return outcome.image
-  throw new ServiceError(outcome.code, `Cannot read image ${number}: ${outcome.message}`, { param })
-}
-
-/** Files may be transferred to other threads; where two share memory, the later one gets a copy. */
-function apart(files: readonly Uint8Array[]): Uint8Array[] {
-  const seen = new Set<ArrayBufferLike>()
-  return files.map((file) => {
-    if (seen.has(file.buffer)) return file.slice()
-    seen.add(file.buffer)
-    return file
-  })
-}
-
-/** Tokens that an image takes at most, where that is less than the model's own limit: enough for a picture's gist. */
-const mostTokens: Record<ImageDetail, number> = { low: maxLowDetailTokens, high: Infinity }
-
-/** The error for an aborted caller: its own ServiceError (such as a deadline), else `cancelled`. */
-function cancellation(signal: AbortSignal): ServiceError {
-  if (signal.reason instanceof ServiceError) return signal.reason
-  return new ServiceError('cancelled', 'The request was cancelled')
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { planImage } from './image-size.ts'
+import { mostImageTokens, planImage } from './image-size.ts'
 
 const config = { inTokenLimit: 4096, patchSize: 14, mergeSize: 2, padInput: true }
 
@@ -75,23 +75,24 @@ describe('planImage()', () => {
   it.each([
     [4_096, 1_338],
     [16_384, 4_464],
-  ])(
-    'makes of an image, at a limit of %i patches, up to %i tokens, which the edge counts with',
-    (limit, most) => {
-      const wide = { ...config, inTokenLimit: limit }
-      let worst = 0
-      for (let rows = 1; rows < 512; rows += 1) {
-        // The remainders that rounding makes the most of; trying all sizes up to 2,200 x 16,000 once found no more.
-        for (let columns = 1; columns < 512; columns += 1) {
-          const size = { width: 14 * columns + 13, height: 14 * rows + 13 }
-          const [high, across] = gridOf(size, wide)
-          worst = Math.max(worst, (high * across) / 4)
-        }
-      }
-      expect(worst).toBe(most)
-    },
-  )
+  ])('makes of an image, at a limit of %i patches, up to %i tokens', (inTokenLimit, most) => {
+    // Trying all sizes up to 2,200 x 16,000 once found no more.
+    expect(mostImageTokens({ ...config, inTokenLimit })).toBe(most)
+    expect(worstOf({ ...config, inTokenLimit })).toBe(most)
+  })
 })
+
+/** The most tokens of images that are planned, whose remainders are those that rounding makes the most of. */
+function worstOf(rules: Parameters<typeof planImage>[1]): number {
+  let worst = 0
+  for (let rows = 1; rows < 512; rows += 1) {
+    for (let columns = 1; columns < 512; columns += 1) {
+      const [high, across] = gridOf({ width: 14 * columns + 13, height: 14 * rows + 13 }, rules)
+      worst = Math.max(worst, (high * across) / 4)
+    }
+  }
+  return worst
+}
 
 /** Patches; none for an image that is refused. */
 function gridOf(...[size, rules]: Parameters<typeof planImage>): readonly [number, number] {

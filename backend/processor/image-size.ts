@@ -31,7 +31,7 @@ const sidePatchLimit = 512
  */
 export function planImage(size: Size, config: SizeConfig): ImagePlan {
   const resized = limitTokens(size, config)
-  const plan = config.padInput ? padded(resized, config) : cropped(resized, config)
+  const plan = planOf(resized, config)
   const [rows, columns] = plan.gridHw
   if (rows >= sidePatchLimit || columns >= sidePatchLimit) {
     throw new ImageProblem('image_too_large', sideMessage(size, resized, config))
@@ -45,11 +45,34 @@ export function planImage(size: Size, config: SizeConfig): ImagePlan {
   return plan
 }
 
+/**
+ * The most tokens that an image becomes: the limit holds before padding, which adds most to long thin images.
+ * Sizes a pixel short of one more patch have the largest remainders.
+ */
+export function mostImageTokens(config: SizeConfig): number {
+  const { patchSize, mergeSize } = config
+  const longest = (patches: number) => patchSize * (patches + 1) - 1
+  let most = 0
+  for (let rows = 1; rows < sidePatchLimit; rows += 1) {
+    // Width and height are treated alike.
+    for (let columns = rows; columns < sidePatchLimit; columns += 1) {
+      const size = { width: longest(columns), height: longest(rows) }
+      const [high, wide] = planOf(limitTokens(size, config), config).gridHw
+      if (Math.max(high, wide) < sidePatchLimit) most = Math.max(most, high * wide)
+    }
+  }
+  return most / mergeSize ** 2
+}
+
 function limitTokens(size: Size, { inTokenLimit, patchSize }: SizeConfig): Size {
   const patches = Math.floor(size.width / patchSize) * Math.floor(size.height / patchSize)
   if (patches <= inTokenLimit) return size
   const scale = Math.sqrt(inTokenLimit / patches)
   return { width: Math.trunc(size.width * scale), height: Math.trunc(size.height * scale) }
+}
+
+function planOf(resized: Size, config: SizeConfig): ImagePlan {
+  return config.padInput ? padded(resized, config) : cropped(resized, config)
 }
 
 function padded(resized: Size, { patchSize, mergeSize }: SizeConfig): ImagePlan {

@@ -2,14 +2,21 @@ import type { PatchImage } from '../model/model.ts'
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { ImageProblem } from './image-problem.ts'
 import type { ImageProblemCode } from './image-problem.ts'
+import { normalizeImage, type NormalizedImage } from './normalize-image.ts'
 import { prepareImage } from './prepare-image.ts'
 import { createTokenizer } from './tokenizer.ts'
 import { readRanks } from '../model/config/tokenizer-file.ts'
 
 /** An error's class does not survive the transfer between threads; a tagged result does. */
-export type ImageOutcome =
-  | { readonly ok: true; readonly image: PatchImage }
+export type ImageOutcome<Image = PatchImage> =
+  | { readonly ok: true; readonly image: Image }
   | { readonly ok: false; readonly code: ImageProblemCode; readonly message: string }
+
+/** What each task on an image file ends with. */
+export interface ImageOutcomes {
+  readonly prepareImage: ImageOutcome
+  readonly normalizeImage: ImageOutcome<NormalizedImage>
+}
 
 /** The tenant whose task it is, and a signal that fires when it is no longer wanted. */
 export interface TaskCaller {
@@ -29,6 +36,12 @@ export interface ProcessorTasks {
    * @param mostTokens that the image may take; the model's own limit where that is less
    */
   prepareImage(file: Uint8Array, caller: TaskCaller, mostTokens?: number): Promise<ImageOutcome>
+  /** The same, for an engine that takes files. */
+  normalizeImage(
+    file: Uint8Array,
+    caller: TaskCaller,
+    mostTokens?: number,
+  ): Promise<ImageOutcome<NormalizedImage>>
   close(): Promise<void>
 }
 
@@ -44,14 +57,22 @@ export function createLocalTasks(modelFolder: string): ProcessorTasks {
     },
     async prepareImage(file, { signal }, mostTokens) {
       signal.throwIfAborted()
-      try {
-        return { ok: true, image: await prepareImage(file, await config(), mostTokens) }
-      } catch (error) {
-        if (!(error instanceof ImageProblem)) throw error
-        return { ok: false, code: error.code, message: error.message }
-      }
+      return outcomeOf(async () => prepareImage(file, await config(), mostTokens))
+    },
+    async normalizeImage(file, { signal }, mostTokens) {
+      signal.throwIfAborted()
+      return outcomeOf(async () => normalizeImage(file, await config(), mostTokens))
     },
     close: () => Promise.resolve(),
+  }
+}
+
+async function outcomeOf<Image>(make: () => Promise<Image>): Promise<ImageOutcome<Image>> {
+  try {
+    return { ok: true, image: await make() }
+  } catch (error) {
+    if (!(error instanceof ImageProblem)) throw error
+    return { ok: false, code: error.code, message: error.message }
   }
 }
 

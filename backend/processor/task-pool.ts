@@ -6,8 +6,9 @@ import {
   createImageProcesses,
   type ImageOrder,
   type ImageProcesses,
+  type ImageTask,
 } from './image-process/image-processes.ts'
-import type { ImageOutcome, ProcessorTasks } from './processor-tasks.ts'
+import type { ImageOutcomes, ProcessorTasks, TaskCaller } from './processor-tasks.ts'
 import { createTaskGate, type GateTask } from './task-gate.ts'
 
 /** Milliseconds an extra thread or process stays after its last task: loading a large vocabulary again takes 0.6 s. */
@@ -75,19 +76,23 @@ export function createTaskPool(options: TaskPoolOptions): TaskPool {
     }
   }
 
+  function runImage<Task extends ImageTask>(
+    order: ImageOrder<Task>,
+    { tenant, signal }: TaskCaller,
+  ): Promise<ImageOutcomes[Task]> {
+    const decode = () => decodeInTime(images, order, signal)
+    return whileOpen(() => imageGate(decode, imageTask(tenant, order.file), signal))
+  }
+
   return {
     encodeTexts: (list, { tenant, signal }) =>
       // Piscina would stop the thread of an aborted task together with its tokenizer; behind the gate the task merely
       // loses its turn.
       whileOpen(() => textGate(() => texts.run(list), textTask(tenant, list), signal)),
-    prepareImage: (file, { tenant, signal }, mostTokens) =>
-      whileOpen(() =>
-        imageGate(
-          () => decodeInTime(images, { file, mostTokens }, signal),
-          imageTask(tenant, file),
-          signal,
-        ),
-      ),
+    prepareImage: (file, caller, mostTokens) =>
+      runImage({ task: 'prepareImage', file, mostTokens }, caller),
+    normalizeImage: (file, caller, mostTokens) =>
+      runImage({ task: 'normalizeImage', file, mostTokens }, caller),
     get imagePids() {
       return images.pids
     },
@@ -123,18 +128,18 @@ function imageTask(tenant: string, file: Uint8Array): GateTask {
 }
 
 /** @param signal its abort, or a timeout, ends the process that works on the file */
-async function decodeInTime(
+async function decodeInTime<Task extends ImageTask>(
   images: ImageProcesses,
-  { file, mostTokens }: ImageOrder,
+  order: ImageOrder<Task>,
   signal: AbortSignal,
-): Promise<ImageOutcome> {
+): Promise<ImageOutcomes[Task]> {
   const tooLate = AbortSignal.timeout(maxDecodeMs)
   try {
-    return await images.run(file, AbortSignal.any([signal, tooLate]), mostTokens)
+    return await images.run(order, AbortSignal.any([signal, tooLate]))
   } catch (cause) {
     if (signal.aborted || !tooLate.aborted) throw cause
     const message = `decoding takes longer than ${maxDecodeMs / 1000} s`
-    return { ok: false, code: 'image_too_large', message }
+    return { ok: false, code: 'image_too_large', message } as ImageOutcomes[Task]
   }
 }
 

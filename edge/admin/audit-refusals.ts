@@ -17,7 +17,7 @@ export function auditRefusals({ log }: { readonly log: (line: LogLine) => void }
       request_id: requestId,
       change: `${route ?? 'unknown'} refused`,
       code: failure.code,
-      ...(id !== undefined && idPattern.test(id) ? { changed_key_id: id } : {}),
+      ...(id !== undefined && idPattern.test(id) && { changed_key_id: id }),
       by_key_id: key?.id ?? null,
       address,
     })

@@ -34,9 +34,10 @@ function setUp(
   const call = (method: string, path: string, body?: unknown) =>
     app.request(`/admin/keys${path}`, {
       method,
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      ...(body !== undefined && {
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      }),
     })
   const create = async (body: unknown = {}) =>
     (await (await call('POST', '', body)).json()) as Issued

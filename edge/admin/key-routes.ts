@@ -133,7 +133,7 @@ function noted(
     changed_key_id: record.id,
     by_key_id: c.var.call.key?.id,
     address: c.var.call.address,
-    ...(fields === undefined ? {} : { fields: fields.join(',') }),
+    ...(fields !== undefined && { fields: fields.join(',') }),
   })
   return viewOf(record, wallClock())
 }
@@ -161,10 +161,10 @@ async function forgetAnswers(
 function changesOf(fields: z.infer<typeof changeKeyFields>): KeyChanges {
   const { note, scopes, limits, expires_at } = fields
   return {
-    ...(note === undefined ? {} : { note }),
-    ...(scopes === undefined ? {} : { scopes }),
-    ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
-    ...(expires_at === undefined ? {} : { expiresAt: timeOf(expires_at) }),
+    ...(note !== undefined && { note }),
+    ...(scopes !== undefined && { scopes }),
+    ...(limits !== undefined && { limits: limitsOf(limits) }),
+    ...(expires_at !== undefined && { expiresAt: timeOf(expires_at) }),
   }
 }
 

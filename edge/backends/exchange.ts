@@ -8,6 +8,8 @@ export interface BackendInit {
   readonly signal: AbortSignal
   /** Requests with equal values go to the same backend as long as its load allows. */
   readonly affinity?: string | undefined
+  /** Whether the other backends get a copy, whose answers nobody waits for. Requires a complete body. */
+  readonly forAll?: boolean | undefined
   /** The client's error if it is to blame for a broken body. */
   readonly bodyFailure?: (() => ServiceError | undefined) | undefined
   /** Keeps a Worker alive for work that no answer waits for. */

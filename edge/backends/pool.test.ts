@@ -48,13 +48,31 @@ function createPool(answersById: Record<string, Answer>) {
     await run()
     return [...asked]
   }
-  return { call, askedBy, clock, table }
+  return { call, askedBy, clock, table, imageTokens: pool.imageTokens }
 }
 
 /** Lets probes, which nobody waits for, come to their end. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5))
 
 describe('BackendPool', () => {
+  it('learns what an image costs, and counts with the most until all backends have said', async () => {
+    const stating = (tokens: string, status = 200) =>
+      healthyOr(() => Response.json({}, { status, headers: { 'x-image-tokens': tokens } }))
+    const { call, table, imageTokens } = createPool({ a: stating('1338'), b: refuses })
+    expect(imageTokens()).toBe(4_464)
+    await call()
+    expect(imageTokens()).toBe(4_464)
+    Object.assign(table, { a: refuses, b: stating('100', 400) })
+    await call()
+    expect(imageTokens()).toBe(1_338)
+    table['b'] = stating('many')
+    await call()
+    expect(imageTokens()).toBe(1_338)
+    table['b'] = stating('2000')
+    await call()
+    expect(imageTokens()).toBe(2_000)
+  })
+
   it('tells which backend answered', async () => {
     const { call } = createPool({ a: refuses, b: healthyOr(answers) })
     expect(await call()).toMatchObject({ answer: { status: 200 }, backendId: 'b' })

@@ -1,4 +1,5 @@
 import { isEventStream } from '../../shared/api/media-type.ts'
+import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { startDeadline } from '../../shared/async/deadline.ts'
 import { routes } from '../../shared/api/routes.ts'
 import {
@@ -8,8 +9,8 @@ import {
   shareOf,
   type Breaker,
   type Failure,
-} from './breaker.ts'
-import { chooseBackend } from './choose.ts'
+} from '../../shared/balance/breaker.ts'
+import { chooseServer } from '../../shared/balance/choose.ts'
 import type {
   BackendAnswer,
   BackendInit,
@@ -25,6 +26,13 @@ const maxAttempts = 3
 
 /** Milliseconds a probe may take. */
 const probeTimeoutMs = 800
+
+/**
+ * Tokens of an image for a model that is not known yet: the most that any of the models makes of one. A limit of 16,384
+ * patches (docs/models.md) is 4,096 tokens, and holds before the image is padded to whole tokens, so that long thin ones
+ * become up to 4,464.
+ */
+const mostImageTokens = 4_464
 
 /** Milliseconds between probes of a healthy backend: failures in between are noticed by the requests themselves. */
 const probeIntervalMs = 5_000
@@ -42,6 +50,8 @@ interface PoolParts {
 interface Backend {
   readonly target: BackendTarget
   breaker: Breaker
+  /** The most tokens of an image, as its last answer stated; undefined before the first. */
+  imageTokens: number | undefined
   nextProbeAt: number
   /** For each request in progress, the time by which it must be over, in order of their start. */
   readonly running: Set<{ readonly over: number }>
@@ -61,6 +71,7 @@ export class BackendPool {
     this.#backends = parts.targets.map((target) => ({
       target,
       breaker: newBreaker,
+      imageTokens: undefined,
       nextProbeAt: 0,
       running: new Set(),
     }))
@@ -75,10 +86,27 @@ export class BackendPool {
     const tried: Backend[] = []
     for (;;) {
       const backend = this.#choose(init.affinity, tried)
+      if (init.forAll === true && tried.length === 0) this.#copyToOthers(backend, path, init)
       tried.push(backend)
       const isLast = !isReplayable(init) || tried.length >= this.#attempts
       const reply = await this.#attempt(backend, path, init, isLast)
       if (reply !== undefined) return reply
+    }
+  }
+
+  /** The most tokens that an image takes on any of the backends. */
+  readonly imageTokens = (): number =>
+    Math.max(...this.#backends.map((backend) => backend.imageTokens ?? mostImageTokens))
+
+  /** Sends a copy to the other backends. A failure does not matter: an unreachable backend has lost its calls anyway. */
+  #copyToOthers(except: Backend, path: string, init: BackendInit): void {
+    for (const backend of this.#backends) {
+      if (backend === except) continue
+      const sent = backend.target.send(path, init).then(
+        (answer) => answer.arrayBuffer(),
+        () => undefined,
+      )
+      init.background?.(sent.catch(() => undefined))
     }
   }
 
@@ -97,7 +125,7 @@ export class BackendPool {
         outstanding: this.#countRunning(backend),
         share: shareOf(backend.breaker, now),
       }))
-    const chosen = chooseBackend(candidates, affinity, this.#parts.random())
+    const chosen = chooseServer(candidates, affinity, this.#parts.random())
     if (chosen === undefined) throw new TypeError('A pool needs a backend')
     return chosen.backend
   }
@@ -165,6 +193,7 @@ export class BackendPool {
   }
 
   #noteAnswer(backend: Backend, answer: BackendAnswer): void {
+    backend.imageTokens = statedTokens(answer) ?? backend.imageTokens
     const now = this.#parts.now()
     const failure = failureOf(answer)
     backend.breaker =
@@ -213,6 +242,11 @@ export class BackendPool {
       deadline.release()
     }
   }
+}
+
+function statedTokens({ headers }: BackendAnswer): number | undefined {
+  const stated = headers.get(forwardHeaders.imageTokens)
+  return stated !== null && /^[1-9]\d{0,5}$/.test(stated) ? Number(stated) : undefined
 }
 
 /** Whether the backend is not to blame: the call was ended from here, or the body broke at the client's end. */

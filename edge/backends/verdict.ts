@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { errorKinds, type ErrorCode } from '../../shared/api/errors.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
-import type { Failure } from './breaker.ts'
+import type { Failure } from '../../shared/balance/breaker.ts'
 import type { BackendAnswer } from './exchange.ts'
 
 /** Statuses with which Cloudflare answers when it cannot connect to a backend (down, timeout, no route, TLS). */
@@ -34,7 +34,8 @@ export function isStranger({
   status,
   headers,
 }: Pick<BackendAnswer, 'status' | 'headers'>): boolean {
-  return status === 403 && headers.get(forwardHeaders.refused) === null
+  const code = headers.get(forwardHeaders.errorCode)
+  return status === 403 && (code === null || code === 'client_not_allowed')
 }
 
 /** What an answer says about the backend; undefined when it is healthy. */

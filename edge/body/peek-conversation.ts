@@ -1,5 +1,5 @@
 import { parseJsonBytes } from '../../shared/api/parse-json.ts'
-import { imageAffinity, imageHeadBytes, textAffinity } from '../backends/affinity.ts'
+import { imageAffinity, imageHeadBytes, textAffinity } from '../../shared/balance/affinity.ts'
 import type { Extent } from '../limits/demand.ts'
 import { peekedBytes } from './peek-head.ts'
 

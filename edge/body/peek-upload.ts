@@ -1,6 +1,6 @@
 import { ChunkList } from '../../shared/bytes/chunk-list.ts'
 import { MultipartScanner } from '../../shared/multipart/multipart-scanner.ts'
-import { imageAffinity, imageHeadBytes } from '../backends/affinity.ts'
+import { imageAffinity, imageHeadBytes } from '../../shared/balance/affinity.ts'
 import type { ClientBody } from './client-body.ts'
 import { peekedBytes, peekHead } from './peek-head.ts'
 

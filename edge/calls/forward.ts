@@ -1,6 +1,12 @@
 import { startDeadline, type Deadline } from '../../shared/async/deadline.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
-import type { BackendAnswer, BackendBody, BackendReply, CallBackend } from '../backends/exchange.ts'
+import type {
+  BackendAnswer,
+  BackendBody,
+  BackendReply,
+  CallBackend,
+  StreamEnd,
+} from '../backends/exchange.ts'
 import { affinityOf } from '../backends/hint.ts'
 import { isStranger } from '../backends/verdict.ts'
 import type { Granted } from '../limits/reservation.ts'
@@ -19,6 +25,8 @@ export interface ForwardedMessage {
   readonly contentLength?: number | undefined
   /** Identifies what the backend may have cached; equal values go to the same backend if it has room. */
   readonly affinity?: string | undefined
+  /** Whether every backend gets the message; one of them answers. */
+  readonly forAll?: boolean
   /** The client's error if it is to blame for a broken body. */
   readonly bodyFailure?: () => ServiceError | undefined
 }
@@ -72,16 +80,30 @@ export async function forward(
       body: message.body,
       signal: deadline.signal,
       affinity,
+      forAll: message.forAll,
       bodyFailure: message.bodyFailure,
       background: (work) => parts.keepAlive(c, work),
     })
-    refuseBadReply(reply, message)
-    return reply
-  } catch (cause) {
-    throw failureOf(cause, parts.stopping, call.signal, message, deadline)
-  } finally {
     deadline.stopClock()
+    refuseBadReply(reply, message)
+    return releasedAtEnd(reply, deadline)
+  } catch (cause) {
+    deadline.release()
+    throw failureOf(cause, parts.stopping, call.signal, message, deadline)
   }
+}
+
+/** A complete answer has been read by now; a streamed one follows the signals until it ends. */
+function releasedAtEnd(reply: BackendReply, deadline: Deadline): BackendReply {
+  if (reply.answer.body === null) {
+    deadline.release()
+    return reply
+  }
+  const ended = (how: StreamEnd) => {
+    deadline.release()
+    reply.ended(how)
+  }
+  return { ...reply, ended }
 }
 
 function refuseBadReply({ answer, ended }: BackendReply, message: ForwardedMessage): void {

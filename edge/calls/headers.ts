@@ -10,13 +10,21 @@ import type { Granted } from '../limits/reservation.ts'
  * The client headers that the backend receives. An allow-list rather than a deny-list: keys, cookies, addresses and
  * headers that only the edge may set (key id, deadline) are excluded without being named.
  */
-const requestHeadersPassed = ['accept', 'content-type']
+const requestHeadersPassed = [
+  'accept',
+  'content-type',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+]
 
 /** Headers of the backend's answer that are passed on. */
 const responseHeadersPassed = [
   'cache-control',
   'content-length',
   'content-type',
+  'mcp-session-id',
   'retry-after',
   'x-accel-buffering',
   shouldRetryHeader,

@@ -68,7 +68,7 @@ function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number
     ...span('relay_ms', answeredAt, now),
     request_bytes: requestBytes,
     response_bytes: bytes,
-    ...(failure === undefined ? {} : { code: failure.code, detail: detailOf(failure) }),
+    ...(failure !== undefined && { code: failure.code, detail: detailOf(failure) }),
   }
 }
 
@@ -84,7 +84,7 @@ function fieldsOf({ ending, usage, images, bytes, errorCode }: CallOutcome): Par
     response_bytes: bytes,
     images,
     ...usage,
-    ...(errorCode === undefined ? {} : { code: errorCode }),
+    ...(errorCode !== undefined && { code: errorCode }),
   }
 }
 

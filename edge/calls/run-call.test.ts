@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { formatEvent } from '../../shared/api/sse.ts'
@@ -139,6 +140,25 @@ describe('runCalls()', () => {
     }
   })
 
+  it('reserves for an upload as many tokens as images of the model can take', async () => {
+    const granted: (string | undefined)[] = []
+    const { post } = setUp(
+      { tokensPerDay: 1_000_000 },
+      {
+        imageTokens: () => 1_338,
+        async backend(_path, { headers }) {
+          granted.push(headers['x-granted-tokens'])
+          return whole()
+        },
+      },
+    )
+    const headers = { 'x-api-key': 'any', 'content-type': 'multipart/form-data; boundary=b' }
+    await post('/generate/image', { headers, body: '--b--' })
+    await post()
+    // 16 images, the chat template and 4,000 tokens of an answer; then no images.
+    expect(granted).toEqual([String(16 * 1_338 + 64 + 4_000), String(2 + 64 + 50)])
+  })
+
   it('sends on what it reserved, at most what is left', async () => {
     const sent: (string | undefined)[][] = []
     const open = openStream()
@@ -272,6 +292,20 @@ describe('runCalls()', () => {
     await expect
       .poll(() => lineOfCall(lines))
       .toMatchObject({ ending: 'cancelled', completion_tokens: 3 })
+  })
+
+  it('leaves nothing behind on the signal of a long life', async () => {
+    const stopping = { begun: false, cut: false, signal: new AbortController().signal }
+    const answers = [
+      async () => new Response(null, { headers: { 'content-type': 'application/json' } }),
+      async () => eventStream(new Response(end).body!),
+      async () => Promise.reject(new Error('connection refused')),
+    ]
+    for (const backend of answers) {
+      const { post } = setUp({}, { stopping, backend })
+      await (await post()).text()
+      expect(getEventListeners(stopping.signal, 'abort')).toEqual([])
+    }
   })
 
   it('counts a stream that ends with an error as one, for what it had used', async () => {

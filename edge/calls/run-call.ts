@@ -6,8 +6,9 @@ import { formatFailedComment, parseUsage } from '../../shared/forward/usage-comm
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { BackendAnswer, BackendReply, StreamEnd } from '../backends/exchange.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
+import { demandOf, type Need } from '../limits/demand.ts'
 import { limitHeaders } from '../limits/limit-headers.ts'
-import { type Demand, type Meter, type Settlement, tokensOf } from '../limits/meter.ts'
+import { type Meter, type Settlement, tokensOf } from '../limits/meter.ts'
 import { Reservation } from '../limits/reservation.ts'
 import type { AnswerTail } from './answer-tail.ts'
 import { type Call, type CallOutcome, timeLeft } from './call.ts'
@@ -20,7 +21,7 @@ import type { StreamRelay } from './stream-relay.ts'
 
 /** A route's plan for a request: what it may use, and what to send once it is admitted. */
 interface CallPlan {
-  readonly demand: Demand
+  readonly need: Need
   readonly message: () => ForwardedMessage | Promise<ForwardedMessage>
 }
 
@@ -30,6 +31,8 @@ export type ReadCall = (c: EdgeContext) => Promise<CallPlan>
 export interface RunParts extends ForwardParts {
   /** Counts what keys use. */
   readonly meter: Pick<Meter, 'reserve' | 'settle'>
+  /** The most tokens that one image takes, as far as is known. */
+  readonly imageTokens: () => number
   /** Passes streams on. */
   readonly relay: StreamRelay
   readonly log: (line: LogLine) => void
@@ -56,7 +59,7 @@ export function runCalls(parts: RunParts): (read: ReadCall) => EdgeHandler {
     if (key === undefined) throw new TypeError('Only calls with a key are run')
     const plan = await read(c)
     c.var.call.held?.judged()
-    return new Run(parts, c, key, plan.demand).answer(plan)
+    return new Run(parts, c, key, plan.need).answer(plan)
   }
 }
 
@@ -70,7 +73,7 @@ class Run {
   #images: number
   #settled: Promise<void> | undefined
 
-  constructor(parts: RunParts, c: EdgeContext, key: KeyIdentity, demand: Demand) {
+  constructor(parts: RunParts, c: EdgeContext, key: KeyIdentity, need: Need) {
     this.#parts = parts
     this.#c = c
     this.#call = c.var.call
@@ -78,10 +81,11 @@ class Run {
     this.#startedAt = parts.now()
     const deadlineMs = timeLeft(this.#call, parts)
     this.#reservation = new Reservation({ meter: parts.meter, key, deadlineMs })
-    this.#images = demand.images.least
+    this.#images = need.images.least
   }
 
-  async answer({ demand, message }: CallPlan): Promise<Response> {
+  async answer({ need, message }: CallPlan): Promise<Response> {
+    const demand = demandOf(need, this.#parts.imageTokens())
     const { standings, refusal } = await this.#reservation.admit(demand)
     this.#call.standings = standings
     if (refusal !== undefined) throw refusal
@@ -113,7 +117,10 @@ class Run {
     const bytes = new Uint8Array(await answer.arrayBuffer())
     const usage = parseUsage(answer.headers.get(forwardHeaders.usage) ?? '')
     const isAnswer = answer.status < 400 && usage !== undefined
-    const outcome = await this.#end(isAnswer ? 'answered' : 'failed', isAnswer ? { usage } : {})
+    const errorCode = answer.headers.get(forwardHeaders.errorCode) ?? undefined
+    const outcome = isAnswer
+      ? await this.#end('answered', { usage })
+      : await this.#end('failed', { errorCode })
     this.#call.outcome = Promise.resolve({ ...outcome, bytes: bytes.byteLength })
     return bytes.byteLength === 0 ? null : bytes
   }

@@ -7,8 +7,8 @@ export interface AnswerEnd {
   readonly usage?: Usage
   /** Of an unfinished stream: its latest reported usage, plus a token for each event since. */
   readonly usageSoFar?: Usage
-  /** Code of the error event that ended a stream. */
-  readonly errorCode?: string
+  /** Code of the error event that ended a stream, or of an error answer. */
+  readonly errorCode?: string | undefined
 }
 
 const [newline, colon, letterD] = [0x0a, 0x3a, 0x64]

@@ -25,6 +25,7 @@ const answerHeaders = [
   requestIdHeader,
   'retry-after',
   'idempotency-replayed',
+  'mcp-session-id',
   shouldRetryHeader,
   ...limitHeaderNames,
 ].join(', ')

@@ -4,7 +4,7 @@ import type { KeyLimits } from '../keys/key-record.ts'
 import type { UtcDay } from './utc-day.ts'
 
 /** What a call may use, known before it runs: the least it needs, and the most it can use. */
-interface Bounds {
+export interface Bounds {
   readonly least: number
   readonly most: number
 }

@@ -83,8 +83,8 @@ export class Reservation {
     const limited = new Set(grant.standings.map(({ name }) => unitOf[name]))
     const { tokens, images } = grant.reserved
     return {
-      ...(limited.has('tokens') ? { tokens } : {}),
-      ...(limited.has('images') ? { images } : {}),
+      ...(limited.has('tokens') && { tokens }),
+      ...(limited.has('images') && { images }),
     }
   }
 

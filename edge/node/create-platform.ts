@@ -73,6 +73,7 @@ export function createPlatform(parts: NodeParts): Platform {
     keepAlive: (_c, work) => running.hold(work),
     stopping: running,
     backend: pool.call,
+    imageTokens: pool.imageTokens,
     stickyByContent: config.stickyByContent,
     bodyMemory: new BodyMemory(config.memoryBytes),
     answers,

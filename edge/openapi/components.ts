@@ -15,6 +15,7 @@ import { usageView } from '../../shared/api/usage.ts'
 import * as answers from './answers.ts'
 import * as chat from './chat-answers.ts'
 import * as other from './other-answers.ts'
+import * as mcp from './mcp-messages.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
 
 /** The schemas of the document by name: of requests the ones that check them. */
@@ -38,6 +39,9 @@ const schemas = {
   MessageEvent: other.messageEvent,
   MessageTokensRequest: countFields,
   MessageTokens: other.messageTokens,
+  McpMessage: mcp.mcpMessage,
+  McpAnswer: mcp.mcpAnswer,
+  McpError: mcp.mcpError,
   Model: chat.modelView,
   ModelList: chat.modelListView,
   Health: answers.healthView,

@@ -71,7 +71,7 @@ describe('openApiDocument()', () => {
   it.each(operations.map(({ path, method }) => `${method.toUpperCase()} ${path}`))(
     'and the documentation both have %s',
     (route) => {
-      const texts = ['docs/api.md', 'docs/openai.md', 'docs/operations.md']
+      const texts = ['docs/api.md', 'docs/openai.md', 'docs/mcp.md', 'docs/operations.md']
         .map(read)
         .join('')
         .replaceAll('\n', ' ')

@@ -5,7 +5,7 @@ import { type EdgeRouteName, edgeRoutes } from '../../shared/api/routes.ts'
 import { backendHintHeader } from '../backends/hint.ts'
 import { idempotencyKeyHeader } from '../idempotency/idempotent.ts'
 import { limitHeaderNames } from '../limits/limit-headers.ts'
-import { refTo } from './components.ts'
+import { refTo, type SchemaName } from './components.ts'
 import { type RouteDoc, routeDocs } from './route-docs.ts'
 import { anywhere, keyed } from './route-errors.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
@@ -24,7 +24,7 @@ export function operationOf(name: EdgeRouteName) {
     security: scope === null ? [] : [{ apiKey: [] }, { bearer: [] }],
     ...(parameters.length > 0 && { parameters }),
     ...(doc.body && { requestBody: bodyOf(doc) }),
-    responses: { ...errorResponses(errors), ...answersOf(doc) },
+    responses: { ...errorResponses(errors, doc.errorBody ?? 'Error'), ...answersOf(doc) },
   }
 }
 
@@ -101,7 +101,8 @@ function streamOf({ description, events }: NonNullable<RouteDoc['stream']>): Jso
   }
 }
 
-function errorResponses(codes: readonly ErrorCode[]): Record<string, JsonSchema> {
+function errorResponses(codes: readonly ErrorCode[], body: SchemaName): Record<string, JsonSchema> {
+  const content = { 'application/json': { schema: refTo(body) } }
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of new Set(codes)) {
     const { status } = errorKinds[code]
@@ -111,12 +112,10 @@ function errorResponses(codes: readonly ErrorCode[]): Record<string, JsonSchema>
     const isRetryable = those.some((code) => errorKinds[code].retryable)
     const headers = headersOf([requestIdHeader, ...(isRetryable ? ['retry-after'] : [])])
     const description = those.map((code) => `\`${code}\``).join(', ')
-    return [status, { description, headers, content: errorContent }]
+    return [status, { description, headers, content }]
   })
   return Object.fromEntries(responses) as Record<string, JsonSchema>
 }
-
-const errorContent = { 'application/json': { schema: refTo('Error') } }
 
 function headersOf(names: readonly string[]): Record<string, JsonSchema> {
   const type = (name: string) => (name === requestIdHeader ? 'string' : 'integer')

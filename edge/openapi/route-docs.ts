@@ -15,7 +15,7 @@ interface StreamDoc {
 }
 
 export interface RouteDoc {
-  readonly tag: 'Ask' | 'OpenAI' | 'Anthropic' | 'Probes' | 'Administration' | 'About'
+  readonly tag: 'Ask' | 'OpenAI' | 'Anthropic' | 'Agents' | 'Probes' | 'Administration' | 'About'
   readonly summary: string
   readonly description?: string
   readonly query?: z.ZodObject
@@ -30,6 +30,8 @@ export interface RouteDoc {
   readonly asks?: boolean
   /** Beside those of every route, and of every route with a key. */
   readonly errors: readonly ErrorCode[]
+  /** The body of errors where it has a form of its own. */
+  readonly errorBody?: SchemaName
 }
 
 const nativeStream: StreamDoc = {
@@ -66,6 +68,11 @@ const counting = [
   'quota_exceeded',
   'limits_unavailable',
 ] as const
+
+const mcpStream: StreamDoc = {
+  description: 'Progress, if requested, then the answer.',
+  events: { message: 'McpAnswer' },
+}
 
 const nullNote = 'In JSON, null counts as not sent. Unknown fields are ignored.'
 
@@ -139,6 +146,12 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     answers: { 200: 'InputTokens' },
     errors: counting,
   },
+  response: {
+    tag: 'OpenAI',
+    summary: 'Nothing: responses are not stored',
+    answers: {},
+    errors: ['not_found'],
+  },
   messages: {
     tag: 'Anthropic',
     summary: 'Answer a conversation',
@@ -155,6 +168,24 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     body: { 'application/json': 'MessageTokensRequest' },
     answers: { 200: 'MessageTokens' },
     errors: counting,
+  },
+  mcp: {
+    tag: 'Agents',
+    summary: 'Serve tools to an agent',
+    description:
+      'One message of the Model Context Protocol (streamable HTTP). A failure within a tool is its result.',
+    body: { 'application/json': 'McpMessage' },
+    answers: { 200: 'McpAnswer' },
+    stream: mcpStream,
+    errors: [
+      ...withBody,
+      ...fromBackend,
+      'forbidden_origin',
+      'quota_exceeded',
+      'queue_full',
+      'limits_unavailable',
+    ],
+    errorBody: 'McpError',
   },
   models: {
     tag: 'OpenAI',

@@ -1,4 +1,5 @@
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
+import { notStored } from '../../shared/api/responses/not-stored.ts'
 import { aboutRoutes, probeRoutes, type RouteName, routes } from '../../shared/api/routes.ts'
 import { smallBodyBytes } from '../body/peek-head.ts'
 import type { EdgeHandler } from '../calls/context.ts'
@@ -12,6 +13,7 @@ import {
 import { type HealthParts, probeHandlers } from './health/health-route.ts'
 import { type ImageParts, readImage } from './image/read-image.ts'
 import { type ImageUrlParts, readImageUrl } from './image-url/read-image-url.ts'
+import { readMcp } from './mcp/read-mcp.ts'
 import { type ModelsParts, modelsRoute } from './models/models-route.ts'
 import { indexRoute } from './index/index-route.ts'
 import { readText } from './text/read-text.ts'
@@ -61,8 +63,15 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     chatTokens: counting('chatTokens'),
     responses: conversation('responses'),
     responsesTokens: counting('responsesTokens'),
+    response: {
+      answer: () => {
+        throw notStored()
+      },
+    },
     messages: conversation('messages'),
     messagesTokens: counting('messagesTokens'),
+    // Clients of MCP send no `Idempotency-Key`, and answers of its streams name the request they answer.
+    mcp: { read: readMcp(parts), keepsAnswers: false, readsWhole: smallBodyBytes },
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
     index: { answer: indexRoute },

@@ -12,7 +12,7 @@ export function boundTarget({ url, fetcher }: BoundBackend): BackendTarget {
         method,
         headers,
         signal,
-        ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> }),
+        ...(body !== undefined && { body: body as NonNullable<RequestInit['body']> }),
         redirect: 'manual',
       }),
   }

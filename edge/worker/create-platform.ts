@@ -70,6 +70,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     },
     stopping: running,
     backend: pool.call,
+    imageTokens: pool.imageTokens,
     stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,
     bodyMemory: new BodyMemory(isolateMemoryBytes, largestHeldBytes),
     answers: remoteAnswers(config.KEPT_ANSWERS),

@@ -46,7 +46,7 @@ async function upload(way: Way, form: UploadRow['form']): Promise<UploadRow> {
     headers: {
       ...way.headers,
       'content-type': 'multipart/form-data; boundary=part-of-the-bench',
-      ...(form === 'chunked' ? {} : { 'content-length': String(maxUploadBytes) }),
+      ...(form !== 'chunked' && { 'content-length': String(maxUploadBytes) }),
     },
     body: Readable.from(pieces(maxUploadBytes), { objectMode: false }),
   })

@@ -113,7 +113,7 @@ function answer(grammar: PreparedGrammar, seed: number): number[] {
   const sample = createSampler(job, 0, -1, {
     pack: (row) => timed(() => constraint.pack(row)),
     idAt: (place) => timed(() => constraint.idAt(place)),
-    placeOf: (id) => constraint.placeOf(id),
+    positionOf: (id) => constraint.positionOf(id),
     settle: (id, left) => timed(() => constraint.settle(id, left)),
   })
   for (let left = answerTokens; left > 0; left--) {

@@ -213,7 +213,7 @@ function instantModel(): Model {
   const logits = Float32Array.from({ length: 163_840 }, (_, i) => (i * 7919) % 101)
   const lengths = new Map<SlotId, number>()
   const unused = () => {
-    throw new Error('not part of this benchmark')
+    throw new Error('Not part of this benchmark')
   }
   return {
     info: {

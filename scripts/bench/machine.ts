@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { Tensor } from 'onnxruntime-node'
 import { GraphBuilder, type Value } from '../../backend/graph/graph-builder.ts'
 import { linear } from '../../backend/graph/layers.ts'
@@ -33,7 +33,7 @@ export interface Machine {
 }
 
 export async function openMachine(threads: number): Promise<Machine> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'machine-'))
+  const folder = await mkdtemp(join(tmpdir(), 'machine-'))
   const stream = await openProducts(folder, 'stream', {
     rows: 1,
     width: streamWidth,
@@ -85,8 +85,8 @@ async function openProducts(
   }
   g.output('y', x, 'float32', ['rows', width])
   const graph = g.build()
-  await writeWeights(graph, path.join(folder, `${name}.weights`))
-  const file = path.join(folder, `${name}.onnx`)
+  await writeWeights(graph, join(folder, `${name}.weights`))
+  const file = join(folder, `${name}.onnx`)
   await writeFile(file, encodeModel(graph.spec, `${name}.weights`))
   const session = await createSession(file, { threads })
   const input = new Float32Array(rows * width).fill(1)

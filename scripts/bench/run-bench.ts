@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { mkdir, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { openModel } from '../../backend/model/load-model.ts'
 import { defaultBlockSize } from '../../backend/model/convert/weight-forms.ts'
@@ -163,7 +163,7 @@ async function report(options: Options, rows: readonly BenchRow[]): Promise<void
   )
   console.log(`\n${title}\n\n${table}`)
   await mkdir(options.dir, { recursive: true })
-  const file = path.join(options.dir, `bench-${options.layers}.json`)
+  const file = join(options.dir, `bench-${options.layers}.json`)
   const data = Object.fromEntries(rows.map((row) => [row.name, row.data]))
   await writeFile(file, JSON.stringify({ title, date: new Date().toISOString(), data }, null, 2))
   console.log(`\nnumbers in ${file}`)

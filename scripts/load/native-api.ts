@@ -23,8 +23,8 @@ export function nativeApi(workload: Workload): LoadApi {
     path: hasImages ? routes.image.path : routes.text.path,
     headers: (key) => ({
       accept: 'text/event-stream',
-      ...(hasImages ? {} : { 'content-type': 'application/json' }),
-      ...(key === undefined ? {} : { 'x-api-key': key }),
+      ...(!hasImages && { 'content-type': 'application/json' }),
+      ...(key !== undefined && { 'x-api-key': key }),
     }),
     body(n) {
       const fields = {

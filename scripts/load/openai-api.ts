@@ -40,7 +40,7 @@ export function openAiApi(workload: Workload, model: string): LoadApi {
     headers: (key) => ({
       accept: 'text/event-stream',
       'content-type': 'application/json',
-      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
     }),
     body: (n) =>
       JSON.stringify({

@@ -37,6 +37,8 @@ export const errorKinds = {
   revoked_api_key: { status: 401, type: 'authentication_error', retryable: false },
   expired_api_key: { status: 401, type: 'authentication_error', retryable: false },
   forbidden_scope: { status: 403, type: 'permission_error', retryable: false },
+  /** Of a web page; other programs send no origin. */
+  forbidden_origin: { status: 403, type: 'permission_error', retryable: false },
   client_not_allowed: { status: 403, type: 'permission_error', retryable: false },
   not_found: { status: 404, type: 'invalid_request_error', retryable: false },
   model_not_found: { status: 404, type: 'invalid_request_error', retryable: false },

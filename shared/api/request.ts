@@ -52,19 +52,25 @@ export const imageUrlFields = z
   .check(topLogprobsNeedLogprobs)
 export type ImageUrlFields = z.infer<typeof imageUrlFields>
 
+interface FieldOptions {
+  /** Path of the value in the request, with its final dot. */
+  readonly place?: string
+  /** The error for the issues found. */
+  readonly errorOf?: (error: z.ZodError, place: string) => ServiceError
+}
+
 /**
- * Checks `value`, which stands in the request at `place`, against `schema`. A null field counts as absent, because typed clients write null for what was not
- * set.
+ * Checks `value` against `schema`. A null field counts as absent, because typed clients write null for what was not set.
  * @throws {ServiceError} `invalid_field`, naming the first field at fault
  */
 export function parseFields<Schema extends z.ZodObject>(
   schema: Schema,
   value: unknown,
-  place = '',
+  { place = '', errorOf = invalidField }: FieldOptions = {},
 ): z.infer<Schema> {
   const result = schema.safeParse(sentFields(value, schema), { reportInput: true })
   if (result.success) return result.data
-  throw invalidField(result.error, place)
+  throw errorOf(result.error, place)
 }
 
 /** The sent fields that the schema knows. */

@@ -20,8 +20,10 @@ export const routes = {
   chatTokens: { method: 'POST', path: '/v1/chat/completions/input_tokens', scope: asking },
   responses: { method: 'POST', path: '/v1/responses', scope: asking },
   responsesTokens: { method: 'POST', path: '/v1/responses/input_tokens', scope: asking },
+  response: { method: 'GET', path: '/v1/responses/:id', scope: asking },
   messages: { method: 'POST', path: '/v1/messages', scope: asking },
   messagesTokens: { method: 'POST', path: '/v1/messages/count_tokens', scope: asking },
+  mcp: { method: 'POST', path: '/mcp', scope: ['image', 'image_url'] },
   models: { method: 'GET', path: '/v1/models', scope: scopes },
   model: { method: 'GET', path: '/v1/models/:id', scope: scopes },
 } as const satisfies Record<string, Route>

@@ -33,7 +33,8 @@ export const samplingRules = {
   /** Subtracted once for each occurrence of the token in the answer. */
   frequency_penalty: z.number().min(-2).max(2).default(0),
   logit_bias: logitBias.optional(),
-  seed: z.int().min(0).optional(),
+  /** Negative ones are seeds of their own. */
+  seed: z.int().optional(),
 }
 
 /** Fields of every generating request: how the answer is drawn, and what is reported about it. */

@@ -16,10 +16,12 @@ export const forwardHeaders = {
   grantedImages: 'x-granted-images',
   /** In an answer: the number of images in the request, which only the parser of the upload knows. */
   imageCount: 'x-image-count',
+  /** In every answer: the most tokens that the backend's model makes of one image. */
+  imageTokens: 'x-image-tokens',
   /** What the key may be used for, separated by commas; without it, for everything. */
   keyScopes: 'x-key-scopes',
   /** Of a whole answer: the prompt, image and completion tokens it took. */
   usage: 'x-usage',
-  /** Of an error answer with the status by which a backend also refuses an edge's certificate: it is the client's own. */
-  refused: 'x-refused',
+  /** Of an error answer: its code, which stands in the body in the form of the client's door. */
+  errorCode: 'x-error-code',
 } as const

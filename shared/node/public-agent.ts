@@ -83,7 +83,7 @@ async function openPinned(
       return await openSocket(connect, {
         ...target,
         hostname: address,
-        ...(servername === undefined ? {} : { servername }),
+        ...(servername !== undefined && { servername }),
       })
     } catch (error) {
       failure = error

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { FeatureSpan, Model, SlotId, StepRow } from '../../backend/model/model.ts'
@@ -80,7 +80,7 @@ describe.each([
   let model: Model
   let modelsDir: string
   beforeAll(async () => {
-    modelsDir = await mkdtemp(path.join(tmpdir(), 'batching-'))
+    modelsDir = await mkdtemp(join(tmpdir(), 'batching-'))
     const options = { checkpointDir: nano, modelsDir, weights, slots, threads: 2 }
     model = await loadModel({ ...options, expandedFromTokens })
   })

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CacheLimits } from '../../backend/engine/memory/cache-limits.ts'
 import { createEngine } from '../../backend/engine/engine.ts'
@@ -59,7 +59,7 @@ describe.each(modes)('$weights, deterministic: $deterministic', (mode) => {
   let model: Model
   let modelsDir: string
   beforeAll(async () => {
-    modelsDir = await mkdtemp(path.join(tmpdir(), 'caches-'))
+    modelsDir = await mkdtemp(join(tmpdir(), 'caches-'))
     model = await loadModel({
       checkpointDir: nano,
       modelsDir,

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEngine } from '../../backend/engine/engine.ts'
@@ -68,7 +68,7 @@ describe.each(modes)('an answer that gave way: $weights, rows kept: $kept', (mod
   let model: Model
   let modelsDir: string
   beforeAll(async () => {
-    modelsDir = await mkdtemp(path.join(tmpdir(), 'giving-way-'))
+    modelsDir = await mkdtemp(join(tmpdir(), 'giving-way-'))
     model = await loadModel({ checkpointDir: nano, modelsDir, weights, slots, threads: 2 })
   })
   afterAll(async () => {

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EngineSnapshot } from '../../backend/engine/job.ts'
 import { forkChild } from '../../backend/inference/fork-child.ts'
@@ -23,7 +23,7 @@ const maxTokens = 24
 let child: ChildProcess
 let modelsDir: string
 beforeAll(async () => {
-  modelsDir = await mkdtemp(path.join(tmpdir(), 'streams-'))
+  modelsDir = await mkdtemp(join(tmpdir(), 'streams-'))
   const { model, engine } = fakeInit()
   child = forkChild('backend/inference/child.ts', process.env)
   const init: InferenceInit = {

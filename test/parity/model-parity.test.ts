@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openModel } from '../../backend/model/load-model.ts'
 import { prepareModelFolder } from '../../backend/model/convert/model-folder.ts'
@@ -32,7 +32,7 @@ const lossless = pictured.filter(({ images }) => images.every((name) => name.end
 
 let modelsDir: string
 beforeAll(async () => {
-  modelsDir = await mkdtemp(path.join(tmpdir(), 'parity-'))
+  modelsDir = await mkdtemp(join(tmpdir(), 'parity-'))
 })
 afterAll(() => rm(modelsDir, { recursive: true }))
 

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
@@ -9,7 +9,7 @@ import { greedy, nano, readGoldenCases } from './golden-cases.ts'
 
 let folder: string
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'outliers-'))
+  folder = await mkdtemp(join(tmpdir(), 'outliers-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -20,9 +20,9 @@ const cases = await readGoldenCases()
 
 /** Answers of a nano with outliers, in 8 bits, that are not the reference's. */
 async function wrongAnswers(parts: readonly OutlierPart[], power: number): Promise<string[]> {
-  const checkpointDir = path.join(folder, `${parts.join('-')}-${power}`)
+  const checkpointDir = join(folder, `${parts.join('-')}-${power}`)
   await writeOutlierCheckpoint(checkpointDir, nano, { parts, power, seed: power })
-  const options = { modelsDir: path.join(folder, 'models'), slots: 1, threads: 2 }
+  const options = { modelsDir: join(folder, 'models'), slots: 1, threads: 2 }
   const model = await loadModel({ checkpointDir, weights: 'q8', ...options })
   try {
     return await wrongOf(model)

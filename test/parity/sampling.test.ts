@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDescriber, type Describer, type DescribeRequest } from '../../backend/describe.ts'
@@ -33,7 +33,7 @@ let describer: Describer
 let engine: ReturnType<typeof createEngine>
 
 beforeAll(async () => {
-  modelsDir = await mkdtemp(path.join(tmpdir(), 'sampling-'))
+  modelsDir = await mkdtemp(join(tmpdir(), 'sampling-'))
   model = await loadModel({
     checkpointDir: nano,
     modelsDir,

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEngine } from '../../backend/engine/engine.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
@@ -15,7 +15,7 @@ const side = 32
 let model: Model
 let modelsDir: string
 beforeAll(async () => {
-  modelsDir = await mkdtemp(path.join(tmpdir(), 'beside-'))
+  modelsDir = await mkdtemp(join(tmpdir(), 'beside-'))
   const options = { weights: 'q8', slots: 4, threads: 2 } as const
   model = await loadModel({ checkpointDir: nano, modelsDir, ...options })
 })

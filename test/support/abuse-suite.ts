@@ -45,10 +45,10 @@ export function describeAbuse(platform: string, start: StartEdge): void {
       fetch(edge.url + path, {
         method,
         headers: {
-          ...(key === undefined ? {} : { 'x-api-key': key }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(key !== undefined && { 'x-api-key': key }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
         },
-        ...(body === undefined ? {} : { body }),
+        ...(body !== undefined && { body }),
       })
     const create = async (fields: object) => {
       const response = await call('POST', '/admin/keys', rootKey, JSON.stringify(fields))

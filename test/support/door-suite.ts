@@ -118,6 +118,25 @@ export function describeDoors(platform: string, start: StartEdge): void {
         ])
       })
 
+      it('take seeds below 0, as the native routes do', async () => {
+        const wild = (seed: number) => ({ temperature: 2, top_p: 1, seed })
+        const asking = async (seed: number) => {
+          const answer = await openai.chat.completions.create({ ...asked, ...wild(seed) })
+          return answer.choices[0]?.message.content
+        }
+        const seeds = [-7, -(2 ** 53 - 1), 7]
+        const texts = []
+        for (const seed of seeds) {
+          const fields = { prompt: question, max_tokens: 24, ...wild(seed) }
+          const { output } = await native(fields, [picture])
+          expect(await asking(seed)).toBe(output)
+          texts.push(output)
+        }
+        expect(new Set(texts).size).toBeGreaterThan(1)
+        await expect(asking(1.5)).rejects.toMatchObject({ param: 'seed' })
+        await expect(asking(2 ** 53)).rejects.toMatchObject({ param: 'seed' })
+      })
+
       it('go on with a conversation of several turns and images', async () => {
         const messages = [
           { role: 'developer' as const, content: 'Be brief.' },
@@ -339,7 +358,12 @@ export function describeDoors(platform: string, start: StartEdge): void {
         }
         const bad = await post('/v1/responses', '{')
         expect(await bad.json()).toMatchObject({ error: { code: 'invalid_json', param: '' } })
-        await expect(openai.responses.retrieve('resp_1')).rejects.toMatchObject({ status: 404 })
+        await expect(openai.responses.retrieve('resp_1')).rejects.toMatchObject({
+          status: 404,
+          code: 'not_found',
+          param: 'id',
+          message: expect.stringContaining('not stored here') as string,
+        })
       })
 
       it.each(['fails', 'is torn'])('say that a stream %s', async (how) => {

@@ -53,7 +53,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
         method: 'POST',
         body: body ?? null,
         headers: { 'x-api-key': apiKey, ...headers },
-        ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
+        ...(body instanceof ReadableStream && { duplex: 'half' }),
       })
     const postJson = (path: string, value: unknown, headers: Record<string, string> = {}) =>
       post(path, JSON.stringify(value), { 'content-type': 'application/json', ...headers })

@@ -81,9 +81,9 @@ export async function wireAnswer(answer: ScriptedAnswer): Promise<WireAnswer> {
   return {
     status,
     headers: {
-      ...(answer.type === undefined ? {} : { 'content-type': answer.type }),
-      ...(answer.location === undefined ? {} : { location: answer.location }),
-      ...(answer.close === true ? { connection: 'close' } : {}),
+      ...(answer.type !== undefined && { 'content-type': answer.type }),
+      ...(answer.location !== undefined && { location: answer.location }),
+      ...(answer.close === true && { connection: 'close' }),
       ...(chunked ? {} : { 'content-length': String(declared) }),
     },
     pieces: answer.drip_ms === undefined ? [body] : slices(body),

@@ -64,10 +64,10 @@ export function describeKeys(platform: string, start: StartEdge): void {
         method,
         headers: {
           ...address,
-          ...(key === undefined ? {} : { 'x-api-key': key }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(key !== undefined && { 'x-api-key': key }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: JSON.stringify(body) }),
       })
     const admin = async <Answer = Issued>(method: string, path: string, body?: unknown) => {
       const response = await call(method, `/admin/keys${path}`, rootKey, body)

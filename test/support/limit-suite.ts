@@ -85,7 +85,7 @@ export function describeLimits(
         headers: { 'x-api-key': key, 'content-type': 'application/json' },
         body: JSON.stringify({ prompt, max_tokens: 5 }),
         dispatcher: clients[client % clients.length]!,
-        ...(signal === undefined ? {} : { signal }),
+        ...(signal !== undefined && { signal }),
       })
 
     it('accepts exactly 100 of 1,000 parallel calls of four clients', async () => {

@@ -252,6 +252,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       createdAt: 1_800_000_000,
       contextTokens: 131_072,
       imageTokens: 1_024,
+      mostImageTokens: 1_338,
     },
     generate: {
       describer: () => describer,

@@ -61,6 +61,7 @@ export function testPlatform({
     now: () => clock.ms,
     deadlineMs: 60_000,
     backend: pool,
+    imageTokens: () => 1_000,
     ...parts,
   }
 }

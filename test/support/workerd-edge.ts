@@ -60,9 +60,10 @@ export async function startWorkerd(
     cf: false,
     host: '127.0.0.1',
     port: 0,
-    ...(options.persist === undefined
-      ? {}
-      : { durableObjectsPersist: options.persist, kvPersist: join(options.persist, 'kv') }),
+    ...(options.persist !== undefined && {
+      durableObjectsPersist: options.persist,
+      kvPersist: join(options.persist, 'kv'),
+    }),
     handleRuntimeStdio(...streams: Readable[]) {
       for (const stream of streams) {
         stream.setEncoding('utf8').on('data', (text: string) => (output += text))

@@ -1,5 +1,5 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { expectedTensors } from '../../backend/model/convert/inventory.ts'
 import { readModelConfig, type ModelConfig } from '../../backend/model/config/model-config.ts'
 
@@ -118,10 +118,10 @@ export async function writeCheckpoint(
   typeOf?: (name: string) => StoredType,
 ): Promise<void> {
   await mkdir(folder, { recursive: true })
-  await writeFile(path.join(folder, 'config.json'), JSON.stringify(config))
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config))
   await copyFile(
     'models/kimi-vl-nano/preprocessor_config.json',
-    path.join(folder, 'preprocessor_config.json'),
+    join(folder, 'preprocessor_config.json'),
   )
-  await writeFile(path.join(folder, 'model.safetensors'), safetensorsBytes(tensors, typeOf))
+  await writeFile(join(folder, 'model.safetensors'), safetensorsBytes(tensors, typeOf))
 }

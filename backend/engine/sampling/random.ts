@@ -6,10 +6,10 @@ export type Random = () => number
 /**
  * A separate generator for each sequence: the same seed gives the same draws whatever else runs. xoshiro128**
  * (Blackman and Vigna, "Scrambled linear pseudorandom number generators"), with its state filled by splitmix64.
- * @throws {RangeError} unless `seed` is a whole number from 0 to 2^53 - 1
+ * @throws {RangeError} unless `seed` is a whole number between -2^53 and 2^53
  */
 export function createRandom(seed: number): Random {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`Seed ${seed} is out of range`)
+  if (!Number.isSafeInteger(seed)) throw new RangeError(`Seed ${seed} is out of range`)
   let [a, b, c, d] = seedWords(BigInt(seed))
   const next = (): number => {
     const result = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0
@@ -27,7 +27,7 @@ export function createRandom(seed: number): Random {
 
 /**
  * The seed of one of several choices, which makes each reproducible on its own: `seed` for the first, one more for
- * the next.
+ * the next, and 0 after the largest.
  */
 export function choiceSeed(seed: number, choice: number): number {
   const room = Number.MAX_SAFE_INTEGER - seed

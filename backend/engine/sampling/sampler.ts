@@ -31,7 +31,7 @@ export type SamplerJob = Pick<
  * The stages, in order: the model's own log probabilities are read off; penalties and bias change single logits; all
  * tokens that may not be picked are left out; temperature 0 takes the largest logit, the lowest id among equals;
  * otherwise the logits are divided by the temperature, `cuts` say which tokens are left, and one of those is drawn by its
- * probability. The rule may put another token in its place.
+ * probability. The rule may put another token in its stead.
  *
  * The sampler throws ServiceError `internal` when a logit that counts is not finite.
  * @param imageTokenId placeholders in the prompt do not count as text for the repetition penalty
@@ -52,14 +52,14 @@ export function createSampler(
     penalties?.apply(logits)
     const allowed = rule.pack(logits)
     const range = finiteRangeOf(allowed)
-    const place =
+    const position =
       sampling.temperature === 0
         ? allowed.indexOf(range.top)
         : draw(bins, allowed, range, sampling, random())
-    const picked = rule.idAt(place)
+    const picked = rule.idAt(position)
     const { id, end } = rule.settle(picked, tokensLeft)
     if (id >= controlIdsFrom) return { id, end }
-    const logit = allowed[id === picked ? place : rule.placeOf(id)]!
+    const logit = allowed[id === picked ? position : rule.positionOf(id)]!
     const original = penalties?.originalOf(id) ?? logit
     penalties?.add(id)
     if (model === undefined) return { id, end }

@@ -8,9 +8,9 @@ export interface TokenRule {
    */
   pack(logits: Float32Array): Float32Array
   /** The id at an index of the packed row. */
-  idAt(place: number): number
+  idAt(position: number): number
   /** The index in the packed row of an id that may be picked. */
-  placeOf(id: number): number
+  positionOf(id: number): number
   /**
    * Accepts the picked token.
    * @param tokensLeft that the answer may still have, including this one
@@ -38,11 +38,13 @@ export class AnyText implements TokenRule {
     return logits.subarray(0, from + stops.length)
   }
 
-  idAt(place: number): number {
-    return place < this.#controlIdsFrom ? place : this.#controlStops[place - this.#controlIdsFrom]!
+  idAt(position: number): number {
+    return position < this.#controlIdsFrom
+      ? position
+      : this.#controlStops[position - this.#controlIdsFrom]!
   }
 
-  placeOf(id: number): number {
+  positionOf(id: number): number {
     return id < this.#controlIdsFrom ? id : this.#controlIdsFrom + this.#controlStops.indexOf(id)
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../engine/sampling/random.ts'
-import { clearBit, hasBit, idAt, packRow, placeOf, setBit, wordsFor } from './bits.ts'
+import { clearBit, hasBit, idAt, packRow, positionOf, setBit, wordsFor } from './bits.ts'
 
 const size = 1_000
 
@@ -29,7 +29,7 @@ describe('a set of bits', () => {
     const count = packRow(row, bits)
     expect([...row.subarray(0, count)]).toEqual(ids.map((id) => id / 8))
     expect(ids.map((___, place) => idAt(bits, place))).toEqual(ids)
-    expect(ids.map((id) => placeOf(bits, id))).toEqual([...ids.keys()])
+    expect(ids.map((id) => positionOf(bits, id))).toEqual([...ids.keys()])
   })
 
   it('has no place for more than it holds', () => {

@@ -27,9 +27,9 @@ function countIn(word: number): number {
   return (((count + (count >>> 4)) & 0x0f0f_0f0f) * 0x0101_0101) >>> 24
 }
 
-/** The id of the bit that has `place` set bits before it. @throws {RangeError} when there is none */
-export function idAt(bits: Int32Array, place: number): number {
-  let left = place
+/** The id of the bit that has `position` set bits before it. @throws {RangeError} when there is none */
+export function idAt(bits: Int32Array, position: number): number {
+  let left = position
   for (let word = 0; word < bits.length; word++) {
     const count = countIn(bits[word]!)
     if (left >= count) {
@@ -40,14 +40,14 @@ export function idAt(bits: Int32Array, place: number): number {
     for (; left > 0; left--) rest &= rest - 1
     return word * 32 + 31 - Math.clz32(rest & -rest)
   }
-  throw new RangeError('No token at this place')
+  throw new RangeError('No token at this position')
 }
 
 /** How many bits are set before that of `id`. */
-export function placeOf(bits: Int32Array, id: number): number {
-  let place = 0
-  for (let word = 0; word < id >> 5; word++) place += countIn(bits[word]!)
-  return place + countIn(bits[id >> 5]! & ((1 << (id & 31)) - 1))
+export function positionOf(bits: Int32Array, id: number): number {
+  let position = 0
+  for (let word = 0; word < id >> 5; word++) position += countIn(bits[word]!)
+  return position + countIn(bits[id >> 5]! & ((1 << (id & 31)) - 1))
 }
 
 /** Moves the logits whose bits are set to the front, in order. @returns their number */

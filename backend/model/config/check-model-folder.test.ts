@@ -1,13 +1,13 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkModelFolder } from './check-model-folder.ts'
 
 let folder: string
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'check-folder-'))
-  await cp('models/kimi-vl-nano/config.json', path.join(folder, 'config.json'))
+  folder = await mkdtemp(join(tmpdir(), 'check-folder-'))
+  await cp('models/kimi-vl-nano/config.json', join(folder, 'config.json'))
 })
 afterEach(() => rm(folder, { recursive: true }))
 
@@ -27,14 +27,14 @@ describe('checkModelFolder()', () => {
   })
 
   it('names the model of another architecture, and nothing else of its configuration', async () => {
-    await writeFile(path.join(folder, 'config.json'), '{"model_type":"qwen2_5_vl"}')
+    await writeFile(join(folder, 'config.json'), '{"model_type":"qwen2_5_vl"}')
     await expect(checkModelFolder(folder)).rejects.toThrow(
       /^config.json is of a qwen2_5_vl model; only kimi_vl works$/,
     )
   })
 
   it('names every field at fault', async () => {
-    const file = path.join(folder, 'config.json')
+    const file = join(folder, 'config.json')
     const config = JSON.parse(await readFile(file, 'utf8')) as { text_config: object }
     const text = { ...config.text_config, n_group: 8, hidden_size: 'wide' }
     await writeFile(file, JSON.stringify({ ...config, text_config: text }))
@@ -42,7 +42,7 @@ describe('checkModelFolder()', () => {
   })
 
   it('recognises a Git LFS pointer', async () => {
-    await writeFile(path.join(folder, 'config.json'), pointer)
+    await writeFile(join(folder, 'config.json'), pointer)
     await expect(checkModelFolder(folder)).rejects.toThrow('config.json is a Git LFS pointer')
   })
 })

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { missingSpace } from '../../../shared/node/free-space.ts'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -48,7 +48,7 @@ export async function convertInto(folder: string, conversion: Conversion): Promi
     await journal.compareWithFiles(folder, signal)
     await writeMissing(folder, conversion, { graphs, states, journal })
     const files = digestsOf(source, graphs, journal)
-    for (const name of weightsFiles) await makeDurable(path.join(folder, name))
+    for (const name of weightsFiles) await makeDurable(join(folder, name))
     const equalization = equalizationOf(graphs, journal)
     reportBalanced(equalization, report)
     const sources = states.map((state) => ({ ...state, sha256: journal.hashOf(state.name)! }))

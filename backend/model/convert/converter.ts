@@ -1,4 +1,4 @@
-import path from 'node:path'
+import { join } from 'node:path'
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { WeightsFile } from '../../graph/weights-file.ts'
 import { embeddingTensor, writeEmbeddings } from '../deepseek/embedding-table.ts'
@@ -52,12 +52,12 @@ export class Converter {
   async *run(task: ConversionTask, signal: AbortSignal): AsyncGenerator<ConversionEvent, void> {
     switch (task.type) {
       case 'hash': {
-        const file = path.join(this.#source.folder!, task.name)
+        const file = join(this.#source.folder!, task.name)
         yield { type: 'hashed', name: task.name, sha256: await sha256OfFile(file, signal) }
         return
       }
       case 'embeddings': {
-        const file = path.join(this.#folder, fileNames.embeddings)
+        const file = join(this.#folder, fileNames.embeddings)
         const tensor = embeddingTensor(this.#source.checkpoint)
         const parts = await writeEmbeddings(tensor, file, signal)
         yield { type: 'filled', ...embeddingsFill, parts }
@@ -78,8 +78,7 @@ export class Converter {
 
   async #fill({ file, fill }: FillRef, signal: AbortSignal): Promise<ConversionEvent> {
     const graph = this.#graphs[file]!
-    const open =
-      this.#files.get(file) ?? (await WeightsFile.open(path.join(this.#folder, file), graph))
+    const open = this.#files.get(file) ?? (await WeightsFile.open(join(this.#folder, file), graph))
     this.#files.set(file, open)
     return { type: 'filled', file, fill, parts: await open.run(graph.fills[fill]!, signal) }
   }

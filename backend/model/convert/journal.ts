@@ -1,5 +1,5 @@
 import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import type { FilePart } from '../../graph/weights-file.ts'
 import type { Equalization } from '../equalize/find-outliers.ts'
 import type { ConversionEvent, FillRef } from './conversion-task.ts'
@@ -24,7 +24,7 @@ export class Journal {
    * @param identity a line that says what is converted, and into which form
    */
   static async open(folder: string, identity: string): Promise<Journal> {
-    const name = path.join(folder, journalFile)
+    const name = join(folder, journalFile)
     const [first, ...lines] = (await readFile(name, 'utf8').catch(() => '')).split('\n')
     const isSame = first === identity
     if (!isSame) await writeFile(name, identity)
@@ -38,7 +38,7 @@ export class Journal {
   /** Forgets what is not in the files as it was written: after a power failure, they may lack what the journal has. */
   async compareWithFiles(folder: string, signal: AbortSignal): Promise<void> {
     for (const file of new Set([...this.#fills.values()].map((fill) => fill.file))) {
-      const damaged = await findDamagedParts(path.join(folder, file), this.partsOf(file), signal)
+      const damaged = await findDamagedParts(join(folder, file), this.partsOf(file), signal)
       const offsets = new Set(damaged.map(({ offset }) => offset))
       for (const [key, fill] of this.#fills) {
         const isDamaged = fill.file === file && fill.parts.some(({ offset }) => offsets.has(offset))

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import * as z from 'zod'
 import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source-files.ts'
@@ -38,7 +38,7 @@ const storedSchema = manifestSchema.extend({ converterVersion: z.literal(convert
 
 /** @returns undefined when there is no readable manifest of this version: the folder is treated as missing */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
-  const file = path.join(folder, fileName)
+  const file = join(folder, fileName)
   if (!existsSync(file)) return undefined
   const text = await readFile(file, 'utf8')
   try {
@@ -50,6 +50,6 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 }
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  const file = path.join(folder, fileName)
+  const file = join(folder, fileName)
   await writeFile(file, JSON.stringify({ converterVersion, ...manifest }), { flush: true })
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
@@ -60,7 +60,7 @@ export async function prepareModelFolder(
   const folder = folderOf(source, options)
   await prepareWeights(folder, source, options, graphs)
   const write = (name: string, graph: GraphName) =>
-    writeGraphFile(path.join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
+    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
     visionGraphFiles: {
       embedding: await write('vision-embedding', 'embedding'),
@@ -68,7 +68,7 @@ export async function prepareModelFolder(
       projector: await write('vision-projector', 'projector'),
     },
     decoderGraphFile: await write(`decoder-${options.slots}-slots`, 'decoder'),
-    embeddingFile: path.join(folder, fileNames.embeddings),
+    embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
   }
 }
@@ -96,7 +96,7 @@ function folderOf(
   source: ModelSource,
   options: GraphOptions & Pick<ModelFolderOptions, 'modelsDir'>,
 ): string {
-  return path.join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
+  return join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
 }
 
 /** Makes sure that `folder` holds the weights of these graphs, every byte as it was written. */
@@ -112,7 +112,7 @@ async function prepareWeights(
   if (found !== undefined) {
     const damage = await findDamage(folder, found.files, signal)
     if (damage === undefined) return
-    report(`${path.join(folder, damage)}: converting the checkpoint again`)
+    report(`${join(folder, damage)}: converting the checkpoint again`)
     await rm(folder, { recursive: true, force: true })
   }
   const conversion = { source, options: graphOptionsOf(options), made, threads, report, signal }
@@ -150,7 +150,7 @@ async function currentManifest(
 async function checkWritten(folder: string, signal: AbortSignal): Promise<void> {
   const damage = await findDamage(folder, (await readManifest(folder))?.files ?? {}, signal)
   if (damage === undefined) return
-  throw new CheckpointError(`the disk does not keep what is written: ${path.join(folder, damage)}`)
+  throw new CheckpointError(`the disk does not keep what is written: ${join(folder, damage)}`)
 }
 
 function layoutHash(graphs: Graphs): string {

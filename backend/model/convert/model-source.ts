@@ -1,4 +1,4 @@
-import path from 'node:path'
+import { basename, resolve } from 'node:path'
 import { openCheckpoint, type Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { readModelConfig, type ModelConfig } from '../config/model-config.ts'
 import { readPreprocessorConfig, type PreprocessorConfig } from '../config/preprocessor-config.ts'
@@ -24,7 +24,7 @@ export interface ModelSource {
  */
 export async function openModelSource(checkpointDir: string): Promise<ModelSource> {
   return {
-    name: nameOf(path.resolve(checkpointDir)),
+    name: nameOf(resolve(checkpointDir)),
     folder: checkpointDir,
     config: await readModelConfig(checkpointDir),
     preprocessor: await readPreprocessorConfig(checkpointDir),
@@ -39,5 +39,5 @@ export async function openModelSource(checkpointDir: string): Promise<ModelSourc
  */
 function nameOf(folder: string): string {
   const snapshot = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder)
-  return snapshot?.[1] ?? path.basename(folder)
+  return snapshot?.[1] ?? basename(folder)
 }

@@ -1,5 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { takeLock } from '../../../shared/node/lock-file.ts'
 import { journalFile } from './journal.ts'
@@ -33,7 +33,7 @@ export async function lockPartialFolder(
     signal.throwIfAborted()
     await mkdir(partial, { recursive: true })
     const lock = await takeLock(lockFile, {
-      isAbandoned: () => isAbandoned([lockFile, path.join(partial, journalFile)]),
+      isAbandoned: () => isAbandoned([lockFile, join(partial, journalFile)]),
     })
     if ('release' in lock) return lock.release
     if (!hasReported) report(`waiting for process ${lock.holder}, which converts into ${partial}`)

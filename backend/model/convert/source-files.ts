@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import { weightFileNames } from '../../checkpoint/checkpoint.ts'
@@ -32,7 +32,7 @@ export async function listSources(checkpointDir: string): Promise<FileState[]> {
   const names = [modelConfigFile, ...(await weightFileNames(checkpointDir))]
   return Promise.all(
     names.map(async (name) => {
-      const { size, mtimeMs } = await stat(path.join(checkpointDir, name))
+      const { size, mtimeMs } = await stat(join(checkpointDir, name))
       return { name, size, mtimeMs }
     }),
   )
@@ -47,10 +47,7 @@ export async function sourcesUnchanged(
   if (found.map(({ name }) => name).join() !== sources.map(({ name }) => name).join()) return false
   for (const [i, { name, size, mtimeMs, sha256 }] of sources.entries()) {
     if (found[i]!.size !== size) return false
-    if (
-      found[i]!.mtimeMs !== mtimeMs &&
-      (await sha256OfFile(path.join(checkpointDir, name))) !== sha256
-    )
+    if (found[i]!.mtimeMs !== mtimeMs && (await sha256OfFile(join(checkpointDir, name))) !== sha256)
       return false
   }
   return true

@@ -1,6 +1,6 @@
 import { webcrypto } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { digestPartBytes, type FileDigest, type FilePart } from '../../graph/weights-file.ts'
 
 /** Parts read and digested at the same time: as many as Node has threads for it. Each takes up to 16 MB. */
@@ -17,7 +17,7 @@ export async function findDamage(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   for (const [name, digest] of Object.entries(files)) {
-    const damage = await damageOf(path.join(folder, name), digest, signal)
+    const damage = await damageOf(join(folder, name), digest, signal)
     if (damage !== undefined) return `${name} ${damage}`
   }
   return undefined

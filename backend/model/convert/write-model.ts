@@ -1,5 +1,5 @@
 import { rename, rm } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { convertInto, type Conversion } from './convert-into.ts'
 import { journalFile } from './journal.ts'
@@ -27,7 +27,7 @@ export async function writeModel(
     await convertInto(partial, conversion)
     await rm(folder, { recursive: true, force: true })
     await rename(partial, folder)
-    await rm(path.join(folder, journalFile), { force: true })
+    await rm(join(folder, journalFile), { force: true })
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof CheckpointError) throw error

@@ -79,9 +79,9 @@ export class EmbeddingTable {
     const { rows, type, hiddenSize } = this.#shape
     const row = new Uint8Array(this.#rowBytes)
     ids.forEach((id, index) => {
-      if (id < 0 || id >= rows) throw new RangeError(`token id ${id} of ${rows}`)
+      if (id < 0 || id >= rows) throw new RangeError(`Token id ${id} of ${rows}`)
       const read = readSync(this.#file, row, 0, row.length, id * this.#rowBytes)
-      if (read !== row.length) throw new RangeError(`the embedding table ends inside row ${id}`)
+      if (read !== row.length) throw new RangeError(`The embedding table ends inside row ${id}`)
       target.set(toFloat32(row, type), index * hiddenSize)
     })
   }

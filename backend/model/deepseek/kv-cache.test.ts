@@ -40,7 +40,7 @@ describe('KvCache', () => {
     const [a, b] = [cache.open(), cache.open()]
     cache.append(a, 1, () => Float32Array.of(1, 2, 3))
     expect(cache.lengthAt(b)).toBe(0)
-    expect(() => cache.open()).toThrow('all 2 slots are open')
+    expect(() => cache.open()).toThrow('All 2 slots are open')
     cache.close(a)
     expect(cache.lengthAt(a)).toBe(0)
     expect(cache.rowsAt(a, 0).length).toBe(0)
@@ -58,7 +58,7 @@ describe('KvCache', () => {
     const rows = (slot: SlotId) => [0, 1].map((layer) => [...cache.rowsAt(slot, layer)])
     expect(rows(fork)).toEqual([row(1), row(2), row(8)].reduce(joined, [[], []]))
     expect(rows(source)).toEqual([row(1), row(2), row(3), row(4)].reduce(joined, [[], []]))
-    expect(() => cache.fork(source, 1)).toThrow('all 2 slots are open')
+    expect(() => cache.fork(source, 1)).toThrow('All 2 slots are open')
 
     function joined(layers: number[][], rowOf: (layer: number) => Float32Array): number[][] {
       return layers.map((values, layer) => [...values, ...rowOf(layer)])
@@ -114,7 +114,7 @@ describe('KvCache', () => {
     const slot = cache.open()
     fill(cache, slot, 0, 40)
     const rows = cache.keep(slot, 8, 16)
-    expect(() => cache.restore(slot, rows)).toThrow('rows of token 8 cannot follow 40 tokens')
+    expect(() => cache.restore(slot, rows)).toThrow('Rows of token 8 cannot follow 40 tokens')
     expect(() => cache.keep(slot, 8, 41)).toThrow(RangeError)
     expect(() => cache.keep(slot, 8, 8)).toThrow(RangeError)
     cache.drop(rows)

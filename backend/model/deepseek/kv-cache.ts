@@ -38,7 +38,7 @@ export class KvCache {
   /** @throws {RangeError} when all slots are open */
   open(): SlotId {
     const index = this.#slots.findIndex((memory) => memory === undefined)
-    if (index < 0) throw new RangeError(`all ${this.#slots.length} slots are open`)
+    if (index < 0) throw new RangeError(`All ${this.#slots.length} slots are open`)
     const { layerCount, width, maxTokens } = this.#options
     this.#slots[index] = new SlotMemory(layerCount, width, maxTokens)
     return index as SlotId
@@ -84,7 +84,7 @@ export class KvCache {
 
   /** See `Model.keepRows`. */
   keep(slot: SlotId, from: number, to: number): RowsId {
-    if (from < 0 || from >= to) throw new RangeError(`there are no tokens ${from} to ${to}`)
+    if (from < 0 || from >= to) throw new RangeError(`There are no tokens ${from} to ${to}`)
     const memory = this.#requireRows(slot, to)
     const { layerCount, width } = this.#options
     const count = to - from
@@ -102,7 +102,7 @@ export class KvCache {
     const memory = this.#memory(slot)
     const { start, count, values } = this.#keptRows(id)
     if (memory.length !== start) {
-      throw new RangeError(`rows of token ${start} cannot follow ${memory.length} tokens`)
+      throw new RangeError(`Rows of token ${start} cannot follow ${memory.length} tokens`)
     }
     const size = count * this.#options.width
     memory.append(count, (layer) => values.subarray(layer * size, (layer + 1) * size))
@@ -124,18 +124,18 @@ export class KvCache {
   #requireRows(slot: SlotId, tokens: number): SlotMemory {
     const memory = this.#memory(slot)
     if (tokens <= memory.length) return memory
-    throw new RangeError(`slot ${slot} holds fewer than ${tokens} tokens`)
+    throw new RangeError(`Slot ${slot} holds fewer than ${tokens} tokens`)
   }
 
   #memory(slot: SlotId): SlotMemory {
     const memory = this.#slots[slot]
-    if (memory === undefined) throw new RangeError(`slot ${slot} is not open`)
+    if (memory === undefined) throw new RangeError(`Slot ${slot} is not open`)
     return memory
   }
 
   #keptRows(id: RowsId): KeptRows {
     const rows = this.#kept.get(id)
-    if (rows === undefined) throw new RangeError(`rows ${id} are not kept`)
+    if (rows === undefined) throw new RangeError(`Rows ${id} are not kept`)
     return rows
   }
 }

@@ -42,8 +42,8 @@ export function planLanes(
 function checkRows(rows: readonly StepRow[]): void {
   const slots = new Set<StepRow['slot']>()
   for (const { slot, tokenIds } of rows) {
-    if (tokenIds.length === 0) throw new RangeError(`slot ${slot} has no tokens`)
-    if (slots.has(slot)) throw new RangeError(`slot ${slot} stands twice`)
+    if (tokenIds.length === 0) throw new RangeError(`Slot ${slot} has no tokens`)
+    if (slots.has(slot)) throw new RangeError(`Slot ${slot} stands twice`)
     slots.add(slot)
   }
 }

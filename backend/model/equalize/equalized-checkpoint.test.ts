@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lookAt } from '../../../test/support/look-at.ts'
 import { writeOutlierCheckpoint } from '../../../test/support/outlier-checkpoint.ts'
@@ -20,14 +20,14 @@ const { signal } = new AbortController()
 
 let root: string
 beforeAll(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'equalize-'))
+  root = await mkdtemp(join(tmpdir(), 'equalize-'))
 })
 afterAll(() => rm(root, { recursive: true }))
 
 /** Features of a picture and logits after some tokens, in float32. */
 async function outputsOf(source: ModelSource, name: string): Promise<Float32Array[]> {
   const options = {
-    modelsDir: path.join(root, name),
+    modelsDir: join(root, name),
     weights: 'f32',
     slots: 1,
     threads: 1,
@@ -47,7 +47,7 @@ async function outputsOf(source: ModelSource, name: string): Promise<Float32Arra
 
 describe('equalizedCheckpoint()', () => {
   it('computes the same to the last bit, whatever channels of whatever links are moved', async () => {
-    const folder = path.join(root, 'odd')
+    const folder = join(root, 'odd')
     const config = await oddConfig()
     await writeCheckpoint(folder, config, randomTensors(config))
     const source = await openModelSource(folder)
@@ -72,7 +72,7 @@ describe('findOutliers()', () => {
   })
 
   it('finds those of every place that was given some, with their sizes', async () => {
-    const folder = path.join(root, 'outliers')
+    const folder = join(root, 'outliers')
     await writeOutlierCheckpoint(folder, nano, { parts: ['text', 'vision'], power: 7, seed: 1 })
     const { config, checkpoint } = await openModelSource(folder)
     const found = await findOutliers(channelLinks(config), checkpoint, signal)

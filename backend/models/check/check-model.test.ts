@@ -1,6 +1,6 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { nano } from '../../../test/parity/golden-cases.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -9,7 +9,7 @@ import { advice, checkModel } from './check-model.ts'
 
 let root: string
 beforeAll(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'check-'))
+  root = await mkdtemp(join(tmpdir(), 'check-'))
 })
 afterAll(() => rm(root, { recursive: true }))
 
@@ -17,7 +17,7 @@ async function check(against?: string) {
   const lines: string[] = []
   const problems = await checkModel({
     checkpointDir: nano,
-    modelsDir: path.join(root, 'models'),
+    modelsDir: join(root, 'models'),
     choice: { weights: 'q8' },
     ...(against !== undefined && { against }),
     report: (line, passing = false) => {
@@ -42,7 +42,7 @@ describe('checkModel()', () => {
       expect(all).toMatch(/^against float32: divergence \S+ nats a token, (\d+) of \1 likeliest/)
       expect(rest.slice(0, -1).map((line) => line.split(' ')[3])).toEqual(components)
       expect(rest.at(-1)).toBe('no component needs a finer form')
-      expect(await readdir(path.join(root, 'models'))).toEqual(['kimi-vl-nano-onnx-q8'])
+      expect(await readdir(join(root, 'models'))).toEqual(['kimi-vl-nano-onnx-q8'])
     },
     patience,
   )
@@ -59,9 +59,9 @@ describe('checkModel()', () => {
         greedy_ids: number[]
       }[]
       for (const golden of cases.slice(0, 2)) golden.greedy_ids.fill(7)
-      await cp('test/golden/images', path.join(root, 'images'), { recursive: true })
-      await writeFile(path.join(root, 'other.json'), JSON.stringify(cases.slice(0, 3)))
-      const other = await check(path.join(root, 'other.json'))
+      await cp('test/golden/images', join(root, 'images'), { recursive: true })
+      await writeFile(join(root, 'other.json'), JSON.stringify(cases.slice(0, 3)))
+      const other = await check(join(root, 'other.json'))
       expect(other.problems).toEqual([
         `2 of 3 answers are not the reference's: ${cases[0]!.id}, ${cases[1]!.id}`,
       ])
@@ -70,7 +70,7 @@ describe('checkModel()', () => {
   )
 
   it('names a reference that is none', async () => {
-    const file = path.join(root, 'none.json')
+    const file = join(root, 'none.json')
     await expect(check(file)).rejects.toThrow(CheckpointError)
     await writeFile(file, '[{"id":"a","images":["../a.png"]}]')
     await expect(check(file)).rejects.toThrow(`${file} is missing, or holds no answers`)

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import path from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { PreprocessorConfig } from '../../model/config/preprocessor-config.ts'
@@ -52,7 +52,7 @@ export async function compareAnswers(
   let [tokens, agreeing, sum] = [0, 0, 0]
   const differing: string[] = []
   for (const { id: name, images, prompt_ids: promptIds, greedy_ids: ids, logprobs } of cases) {
-    const files = images.map((image) => path.join(path.dirname(file), 'images', image))
+    const files = images.map((image) => join(dirname(file), 'images', image))
     const prepared = await Promise.all(
       files.map(async (image) => prepareImage(await readFile(image), preprocessor)),
     )

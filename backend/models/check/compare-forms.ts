@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { openModel } from '../../model/load-model.ts'
 import {
   components,
@@ -79,7 +79,7 @@ async function withForm<Result>(
 ): Promise<Result> {
   signal.throwIfAborted()
   onProgress(`running ${formName(form)}`)
-  const checksDir = path.join(modelsDir, `${source.name}-onnx-check`)
+  const checksDir = join(modelsDir, `${source.name}-onnx-check`)
   const folder = form === choice ? modelsDir : checksDir
   try {
     const model = await openModel(source, { ...form, modelsDir: folder, threads, slots: 1, signal })

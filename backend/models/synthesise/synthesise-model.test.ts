@@ -1,6 +1,6 @@
 import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toFloat32 } from '../../checkpoint/half-float.ts'
 import { readSafetensorsHeader } from '../../checkpoint/safetensors.ts'
@@ -15,7 +15,7 @@ import { writeShard } from './write-shard.ts'
 
 let folder: string
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'synthesise-'))
+  folder = await mkdtemp(join(tmpdir(), 'synthesise-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -88,7 +88,7 @@ describe('writeShard()', () => {
     }
     const aborted = { ...options, signal: AbortSignal.abort(new Error('enough')) }
     await expect(writeShard(folder, shard!, aborted)).rejects.toThrow('enough')
-    const file = path.join(folder, shard!.fileName)
+    const file = join(folder, shard!.fileName)
     await expect(stat(file)).rejects.toThrow('ENOENT')
     await writeShard(folder, shard!, options)
     const handle = await open(file)

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { missingSpace } from '../../../shared/node/free-space.ts'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -58,7 +58,7 @@ export async function synthesiseModel(
   const partial = `${folder}.partial`
   await mkdir(partial, { recursive: true })
   const shards = planShards(publishedTensors(sizes))
-  const missing = shards.filter(({ fileName }) => !existsSync(path.join(partial, fileName)))
+  const missing = shards.filter(({ fileName }) => !existsSync(join(partial, fileName)))
   const [totalBytes, bytesLeft] = [bytesOf(shards), bytesOf(missing)]
   const problem = await missingSpace(partial, bytesLeft)
   if (problem !== undefined) throw new CheckpointError(`cannot write a checkpoint: ${problem}`)
@@ -102,6 +102,6 @@ async function writeSmallFiles(
     'model.safetensors.index.json': json(shardIndex(shards)),
   }
   for (const [name, content] of Object.entries(files)) {
-    await writeFile(path.join(folder, name), content)
+    await writeFile(join(folder, name), content)
   }
 }

@@ -1,5 +1,5 @@
 import { open, rename, type FileHandle } from 'node:fs/promises'
-import path from 'node:path'
+import { join } from 'node:path'
 import { fillTensorRows } from './random-tensor.ts'
 import { shardHeader, type PlannedTensor, type Shard } from './shard-plan.ts'
 
@@ -19,7 +19,7 @@ export async function writeShard(
   shard: Shard,
   options: ShardOptions,
 ): Promise<void> {
-  const file = path.join(folder, shard.fileName)
+  const file = join(folder, shard.fileName)
   const handle = await open(`${file}.part`, 'w')
   try {
     const writer = new BufferedFile(handle)

@@ -39,8 +39,8 @@ process.on('message', (order: ImageOrder) => void prepare(order))
 flushCompileCache()
 
 /** An error that is not the file's fault ends this process and is reported on stderr. */
-async function prepare({ file, mostTokens }: ImageOrder): Promise<void> {
-  const outcome = await tasks.prepareImage(file, caller, mostTokens)
+async function prepare({ task, file, mostTokens }: ImageOrder): Promise<void> {
+  const outcome = await tasks[task](file, caller, mostTokens)
   if (process.memoryUsage().external > idleExternalBytes) await freePixels()
   process.send!(outcome)
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hugeWebp } from '../../../test/support/huge-images.ts'
 import { createImageProcesses, type ImageProcesses } from './image-processes.ts'
 
+const order = (file: Uint8Array) => ({ task: 'prepareImage', file }) as const
 const never = new AbortController().signal
 const small = () => new Uint8Array(readFileSync('test/golden/images/g01.png'))
 
@@ -34,34 +35,34 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe('createImageProcesses()', () => {
   it('ends the process of a decoder that nobody waits for any more, and goes on', async () => {
-    await processes.run(small(), never)
+    await processes.run(order(small()), never)
     const [atWork] = processes.pids
     const abort = new AbortController()
-    const leaving = processes.run(hugeWebp(), abort.signal)
+    const leaving = processes.run(order(hugeWebp()), abort.signal)
     await wait(200)
     abort.abort(new Error('left'))
     await expect(leaving).rejects.toThrow('left')
     await until(() => !isAlive(atWork!))
-    expect(await processes.run(small(), never)).toMatchObject({ ok: true })
+    expect(await processes.run(order(small()), never)).toMatchObject({ ok: true })
     expect(processes.pids).not.toContain(atWork)
   }, 20_000)
 
   it('tells that a process ended by itself, and goes on', async () => {
-    const running = processes.run(hugeWebp(), never)
+    const running = processes.run(order(hugeWebp()), never)
     process.kill(processes.pids[0]!, 'SIGSEGV')
     await expect(running).rejects.toThrow('An image process ended: SIGSEGV')
-    expect(await processes.run(small(), never)).toMatchObject({ ok: true })
+    expect(await processes.run(order(small()), never)).toMatchObject({ ok: true })
   })
 
   it('decodes side by side with one more standing ready, and ends all but one of those that idle', async () => {
-    const images = Array.from({ length: 3 }, () => processes.run(small(), never))
+    const images = Array.from({ length: 3 }, () => processes.run(order(small()), never))
     expect(processes.pids).toHaveLength(4)
     for (const outcome of await Promise.all(images)) expect(outcome).toMatchObject({ ok: true })
     await until(() => processes.pids.length === 1)
   })
 
   it('ends its processes when it is closed', async () => {
-    const running = processes.run(hugeWebp(), never)
+    const running = processes.run(order(hugeWebp()), never)
     const { pids } = processes
     processes.close()
     await expect(running).rejects.toThrow('An image process ended')
@@ -81,9 +82,9 @@ describe('createImageProcesses()', () => {
       const file = await sharp({ create: { width: side, height: side, channels: 3, background } })
         .png()
         .toBuffer()
-      await processes.run(small(), never)
+      await processes.run(order(small()), never)
       const before = residentBytes()
-      expect(await processes.run(file, never)).toMatchObject({ ok: true })
+      expect(await processes.run(order(file), never)).toMatchObject({ ok: true })
       expect(residentBytes() - before).toBeLessThan((3 * side ** 2) / 2)
     },
     30_000,

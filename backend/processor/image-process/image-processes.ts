@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { compileCacheEnvironment } from '../../../shared/node/compile-cache.ts'
-import type { ImageOutcome } from '../processor-tasks.ts'
+import type { ImageOutcomes } from '../processor-tasks.ts'
 
 interface ImageProcessesOptions {
   /** Path of image-process.ts. */
@@ -10,8 +10,11 @@ interface ImageProcessesOptions {
   readonly idleMs: number
 }
 
+export type ImageTask = keyof ImageOutcomes
+
 /** What a process is asked. */
-export interface ImageOrder {
+export interface ImageOrder<Task extends ImageTask = ImageTask> {
+  readonly task: Task
   readonly file: Uint8Array
   readonly mostTokens?: number | undefined
 }
@@ -21,10 +24,12 @@ export interface ImageProcesses {
   /**
    * Decodes one file. Aborting kills the process that works on it, because a decoder inside a native call, and the
    * thread it runs in, cannot be stopped otherwise. The next image uses another process.
-   * @param mostTokens see `ProcessorTasks.prepareImage`
    * @throws {Error} when the process ended by itself, and the signal's reason when it was killed
    */
-  run(file: Uint8Array, signal: AbortSignal, mostTokens?: number): Promise<ImageOutcome>
+  run<Task extends ImageTask>(
+    order: ImageOrder<Task>,
+    signal: AbortSignal,
+  ): Promise<ImageOutcomes[Task]>
   /** Process ids. */
   readonly pids: readonly number[]
   close(): void
@@ -77,14 +82,14 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   rest(start())
 
   return {
-    async run(file, signal, mostTokens) {
+    async run(order, signal) {
       signal.throwIfAborted()
       const child = takeIdle() ?? start()
       try {
         // Starting takes 150 ms on an idle CPU and seconds on a busy one, which the next image should not have to
         // wait for.
         if (idle.size === 0) rest(start())
-        const outcome = await ask(child, { file, mostTokens }, signal)
+        const outcome = await ask(child, order, signal)
         rest(child)
         return outcome
       } catch (cause) {
@@ -101,14 +106,18 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   }
 }
 
-function ask(child: ChildProcess, order: ImageOrder, signal: AbortSignal): Promise<ImageOutcome> {
-  return new Promise<ImageOutcome>((resolve, reject) => {
+function ask<Task extends ImageTask>(
+  child: ChildProcess,
+  order: ImageOrder<Task>,
+  signal: AbortSignal,
+): Promise<ImageOutcomes[Task]> {
+  return new Promise((resolve, reject) => {
     const done = (settle: () => void) => {
       child.off('message', onMessage).off('exit', onExit).off('error', onError)
       signal.removeEventListener('abort', onAbort)
       settle()
     }
-    const onMessage = (outcome: ImageOutcome) => done(() => resolve(outcome))
+    const onMessage = (outcome: ImageOutcomes[Task]) => done(() => resolve(outcome))
     const onExit = (code: number | null, killedBy: string | null) =>
       done(() => reject(new Error(`An image process ended: ${killedBy ?? `exit code ${code}`}`)))
     const onError = (cause: Error) => done(() => reject(cause))

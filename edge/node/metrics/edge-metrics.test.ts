@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readMetrics, sumOf } from '../../../test/support/read-metrics.ts'
+import { readMetrics, sumOf } from '../../../shared/metrics/read-metrics.ts'
 import { testPlatform, type TestPlatformParts } from '../../../test/support/test-platform.ts'
 import { metricsAnswer } from '../../../shared/node/metrics/metrics-server.ts'
 import { createEdgeApp } from '../../app.ts'
@@ -54,6 +54,17 @@ describe('GET /metrics of the edge', () => {
     expect(requests('route="/generate/text",status="400",code="invalid_field"')).toBe(1)
     expect([...seen.keys()].join()).not.toContain('somebody')
     expect(sumOf(seen, 'describe_edge_tokens_total')).toBe(0)
+  })
+
+  it('counts refusals of a backend by the code it tells, which clients do not see', async () => {
+    const { post, read } = setUp({
+      backend: () =>
+        Response.json({ error: {} }, { status: 400, headers: { 'x-error-code': 'invalid_image' } }),
+    })
+    const response = await post('/generate/text', '{"prompt":"Hi"}')
+    expect(response.headers.has('x-error-code')).toBe(false)
+    const refused = 'route="/generate/text",status="400",code="invalid_image"'
+    expect((await read()).get(`describe_edge_requests_total{${refused}}`)).toBe(1)
   })
 
   it('is for administrators only', async () => {

@@ -5,7 +5,7 @@ import { conversationAffinity, peekConversation } from '../../body/peek-conversa
 import { peekHead } from '../../body/peek-head.ts'
 import type { WebBody } from '../../body/web-pieces.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
-import { conversationDemand, countingDemand } from '../../limits/demand.ts'
+import { conversationNeed, countingNeed } from '../../limits/demand.ts'
 
 export interface ConversationParts {
   /** Makes a web stream that the platform sends efficiently. */
@@ -14,7 +14,7 @@ export interface ConversationParts {
 
 /**
  * A conversation as JSON, for any of the APIs: bytes pass through unchanged and are parsed and validated once, by the
- * backend. Here its demand, and the most suitable backend, are only estimated.
+ * backend. Here its need, and the most suitable backend, are only estimated.
  */
 export function readConversation(path: string, { webBody }: ConversationParts): ReadCall {
   return async (c) => {
@@ -22,7 +22,7 @@ export function readConversation(path: string, { webBody }: ConversationParts): 
     const { body, head, isWhole } = await peekHead(passClientBody(c, maxUploadBytes))
     const peek = isWhole ? peekConversation(head) : undefined
     return {
-      demand: conversationDemand(peek),
+      need: conversationNeed(peek),
       message: () => ({
         path,
         body: sendableBody(c, body, webBody),
@@ -37,5 +37,5 @@ export function readConversation(path: string, { webBody }: ConversationParts): 
 /** The same for a conversation whose tokens are only counted: that is a request like others, and uses up nothing else. */
 export function readCounting(path: string, parts: ConversationParts): ReadCall {
   const read = readConversation(path, parts)
-  return async (c) => ({ ...(await read(c)), demand: countingDemand })
+  return async (c) => ({ ...(await read(c)), need: countingNeed })
 }

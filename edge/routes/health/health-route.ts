@@ -40,7 +40,7 @@ export function probeHandlers(
         backend: backend?.status === 'healthy',
         keys,
         limits,
-        ...(certificateIsValid === undefined ? {} : { certificate: certificateIsValid() }),
+        ...(certificateIsValid !== undefined && { certificate: certificateIsValid() }),
         not_draining: !stopping.begun,
       })
     },

@@ -5,14 +5,14 @@ import { routes } from '../../../shared/api/routes.ts'
 import type { FetchedImage, Transport } from '../../../shared/fetch/fetch-image.ts'
 import { fetchImages } from '../../../shared/fetch/fetch-images.ts'
 import type { HostRules } from '../../../shared/fetch/host-rules.ts'
-import { imageAffinity } from '../../backends/affinity.ts'
+import { imageAffinity } from '../../../shared/balance/affinity.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { readJson, readMultipartForm, readUrlForm } from '../../body/read-fields.ts'
 import { type Call, timeLeft } from '../../calls/call.ts'
 import type { EdgeContext } from '../../calls/context.ts'
 import { multipartBody } from '../../calls/multipart.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
-import { knownDemand } from '../../limits/demand.ts'
+import { knownNeed } from '../../limits/demand.ts'
 
 export interface ImageUrlParts {
   /** One HTTP exchange with the public internet. */
@@ -30,7 +30,7 @@ export function readImageUrl(parts: ImageUrlParts): ReadCall {
   return async (c) => {
     const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readBody(c))
     return {
-      demand: knownDemand(fields, urls.length),
+      need: knownNeed(fields, urls.length),
       async message() {
         const images = await fetchInTime(c.var.call, parts, urls)
         const { contentType, bytes } = multipartBody(fields, images)

@@ -7,7 +7,7 @@ import { mediaTypeOf } from '../../body/media-type.ts'
 import { peekUpload } from '../../body/peek-upload.ts'
 import type { WebBody } from '../../body/web-pieces.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
-import { uploadDemand } from '../../limits/demand.ts'
+import { uploadNeed } from '../../limits/demand.ts'
 
 export interface ImageParts {
   /** Makes a web stream that the platform sends efficiently. */
@@ -30,7 +30,7 @@ export function readImage({ webBody, stickyByContent }: ImageParts): ReadCall {
       ? await peekUpload(upload, boundary)
       : { body: upload, affinity: undefined }
     return {
-      demand: uploadDemand,
+      need: uploadNeed,
       message: () => ({
         path: routes.image.path,
         body: sendableBody(c, body, webBody),

@@ -1,17 +1,17 @@
 import { generateFields, parseFields } from '../../../shared/api/request.ts'
 import { routes } from '../../../shared/api/routes.ts'
-import { textAffinity } from '../../backends/affinity.ts'
+import { textAffinity } from '../../../shared/balance/affinity.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { readJson } from '../../body/read-fields.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
-import { knownDemand } from '../../limits/demand.ts'
+import { knownNeed } from '../../limits/demand.ts'
 
 /** `POST /generate/text`: validated here, forwarded in canonical form. */
 export const readText: ReadCall = async (c) => {
   mediaTypeOf(c.req.raw.headers, ['application/json'])
   const fields = parseFields(generateFields, await readJson(c))
   return {
-    demand: knownDemand(fields, 0),
+    need: knownNeed(fields, 0),
     message: () => ({
       path: routes.text.path,
       contentType: 'application/json',

@@ -3,6 +3,7 @@ import type { Part, Turn } from '../../conversation/conversation.ts'
 import { atMost } from '../at-most.ts'
 import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
+import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
 import {
   type Ignorable,
@@ -13,7 +14,6 @@ import {
   unsupported,
 } from '../doors/unsupported.ts'
 import { maxParts, maxTurns } from '../limits.ts'
-import { parseFields } from '../request.ts'
 import { formatOf, responseFormat } from '../response-format.ts'
 import { topLogprobsNeedLogprobs } from '../sampling-fields.ts'
 import { chatRenderer } from './render.ts'
@@ -30,10 +30,8 @@ const imagePart = z.object({
     )
     .meta({ alsoText: true }),
 })
-/** Known, and rejected by name. */
-const otherPart = z.object({ type: z.enum(['input_audio', 'file', 'video_url']) })
 
-const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart, otherPart])
+const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart])
 
 /** A text alone is one part; null stands in answers that called a tool. */
 const content = z
@@ -91,7 +89,7 @@ const ignorable: Ignorable = {
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
 export function readChatRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
-  const fields = parseFields(chatFields, body)
+  const fields = parseDoorFields(chatFields, body)
   const turns = fields.messages.map(turnOf)
   checkTurns(turns, 'messages')
   const { n: choices, logprobs: withLogprobs } = fields
@@ -133,9 +131,5 @@ function partOf(sent: z.infer<typeof part>, place: string): Part {
       const param = `${place}.image_url`
       return { type: 'image', source: linkedImage(url), detail: detailOf(detail), param }
     }
-    case 'input_audio':
-    case 'file':
-    case 'video_url':
-      throw unsupported(`${place}.type`, `${sent.type} parts are not supported here`)
   }
 }

@@ -29,7 +29,7 @@ export function checkTurns(turns: readonly Turn[], param: string): void {
   if (turns.at(-1)?.role === 'assistant') {
     throw unsupported(
       param,
-      'the last message is the assistant’s, and continuing it is not supported',
+      'the last message must be the user’s; continuing an answer is not supported here',
     )
   }
 }

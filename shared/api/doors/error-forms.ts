@@ -1,4 +1,5 @@
 import { chatErrors } from '../chat/error-form.ts'
+import { mcpErrors } from '../mcp/error-form.ts'
 import { messagesErrors } from '../messages/error-form.ts'
 import { nativeErrors } from '../native/error-form.ts'
 import { responsesErrors } from '../responses/error-form.ts'
@@ -9,6 +10,7 @@ const formsByPrefix: readonly (readonly [prefix: string, form: ErrorForm])[] = [
   ['/v1/messages', messagesErrors],
   ['/v1/responses', responsesErrors],
   ['/v1/', chatErrors],
+  ['/mcp', mcpErrors],
 ]
 
 /** How errors of a path are worded, whether there is something at it or not. */

@@ -3,6 +3,7 @@ import type { Part, Turn } from '../../conversation/conversation.ts'
 import { atMost } from '../at-most.ts'
 import { checkTurns, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
+import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
 import {
   type Ignorable,
@@ -10,10 +11,8 @@ import {
   isOneOf,
   never,
   refuseUnsupported,
-  unsupported,
 } from '../doors/unsupported.ts'
 import { maxParts, maxTurns } from '../limits.ts'
-import { parseFields } from '../request.ts'
 import { answerSchema, schemaFormat } from '../response-format.ts'
 import { messagesRenderer } from './render.ts'
 
@@ -23,17 +22,12 @@ const imageBlock = z.object({
   source: z.discriminatedUnion('type', [
     z.object({ type: z.literal('base64'), data: z.string().min(1) }),
     z.object({ type: z.literal('url'), url: z.string().min(1) }),
-    z.object({ type: z.literal('file') }),
   ]),
 })
 /** What a model thought before an answer; this one need not read it. */
 const thoughtBlock = z.object({ type: z.enum(['thinking', 'redacted_thinking']) })
-/** Known, and refused by name. */
-const otherBlock = z.object({
-  type: z.enum(['document', 'search_result', 'tool_use', 'tool_result', 'server_tool_use']),
-})
 
-const block = z.discriminatedUnion('type', [textBlock, imageBlock, thoughtBlock, otherBlock])
+const block = z.discriminatedUnion('type', [textBlock, imageBlock, thoughtBlock])
 
 const blocks = z
   .preprocess(
@@ -89,7 +83,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
   const sent = (body ?? {}) as Readonly<Record<string, unknown>>
   const downsize = { oversized_image: isOneOf('downsize') }
   refuseUnsupported(sent['transformations'], downsize, 'transformations.')
-  const fields = parseFields(schema, body)
+  const fields = parseDoorFields(schema, body)
   const { system } = fields
   const wanted = fields.output_config?.format?.schema
   const opening: Turn[] =
@@ -127,12 +121,6 @@ function partOf(sent: z.infer<typeof block>, place: string): Part | undefined {
     case 'thinking':
     case 'redacted_thinking':
       return undefined
-    case 'document':
-    case 'search_result':
-    case 'tool_use':
-    case 'tool_result':
-    case 'server_tool_use':
-      throw unsupported(`${place}.type`, `${sent.type} blocks are not supported here`)
   }
 }
 
@@ -145,7 +133,5 @@ function imageOf(source: z.infer<typeof imageBlock>['source'], place: string): P
     }
     case 'url':
       return { ...image, source: linkedImage(source.url), param: `${place}.url` }
-    case 'file':
-      throw unsupported(`${place}.type`, 'files are not supported here')
   }
 }

@@ -3,6 +3,7 @@ import type { Part, Turn } from '../../conversation/conversation.ts'
 import { atMost } from '../at-most.ts'
 import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
+import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
 import {
   type Ignorable,
@@ -13,7 +14,6 @@ import {
   unsupported,
 } from '../doors/unsupported.ts'
 import { maxParts, maxTopLogprobs, maxTurns } from '../limits.ts'
-import { parseFields } from '../request.ts'
 import { type AnswerFormat, answerSchema, schemaFormat } from '../response-format.ts'
 import { responsesRenderer } from './render.ts'
 
@@ -25,10 +25,8 @@ const imagePart = z.object({
   file_id: z.string().nullish(),
   detail: z.enum(['low', 'high', 'auto', 'original']).nullish(),
 })
-/** Known, and refused by name. */
-const otherPart = z.object({ type: z.enum(['input_file', 'input_audio']) })
 
-const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart, otherPart])
+const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart])
 
 const content = z.preprocess(
   (value) => (typeof value === 'string' ? [{ type: 'input_text', text: value }] : value),
@@ -93,7 +91,7 @@ const ignorable: Ignorable = {
 export function readResponsesRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
   refuseInside(body, 'reasoning', { effort: isOneOf('none') })
-  const fields = parseFields(responsesFields, body)
+  const fields = parseDoorFields(responsesFields, body)
   const { instructions, input, include = [], top_logprobs: topLogprobs } = fields
   const said = input.flatMap((each, index) => turnsOf(each, `input.${index}`))
   const opening: Turn[] =
@@ -146,7 +144,7 @@ function turnsOf(sent: z.infer<typeof item>, place: string): Turn[] {
       `items of the type ${sent.type.slice(0, 40)} are not supported here`,
     )
   }
-  const { role, content: parts } = parseFields(message, sent, `${place}.`)
+  const { role, content: parts } = parseDoorFields(message, sent, `${place}.`)
   const own = parts.map((each, at) => partOf(each, `${place}.content.${at}`))
   return [{ role: role === 'developer' ? 'system' : role, parts: own }]
 }
@@ -163,8 +161,5 @@ function partOf(sent: z.infer<typeof part>, place: string): Part {
       const source = linkedImage(sent.image_url ?? '')
       return { type: 'image', source, detail: detailOf(sent.detail), param: `${place}.image_url` }
     }
-    case 'input_file':
-    case 'input_audio':
-      throw unsupported(`${place}.type`, `${sent.type} parts are not supported here`)
   }
 }

@@ -1,6 +1,6 @@
 import { hashText } from './affinity.ts'
 
-/** The facts that matter for choosing among backends. */
+/** The facts that matter for choosing among servers. */
 export interface Candidate {
   readonly id: string
   /** False while its breaker is open. */
@@ -12,20 +12,20 @@ export interface Candidate {
 }
 
 /**
- * How far above the average a backend may be loaded for the sake of its warm caches, as in consistent hashing with
- * bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016). 1.5 keeps most repeats together without swamping any backend.
+ * How far above the average a server may be loaded for the sake of its warm caches, as in consistent hashing with
+ * bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016). 1.5 keeps most repeats together without swamping any server.
  */
 const loadBound = 1.5
 
 /**
- * The backend for the next request: chosen from those available, or from all if none is, since trying beats refusing.
- * With an `affinity`, the same text goes to the same backend as long as its load allows, by rendezvous hashing
- * (Thaler, Ravishankar 1998), so that adding or removing a backend moves only its own part. Without one, the least
- * loaded backend relative to its share.
- * @param random from 0 up to 1; decides ties, so that many edges do not all start with the same backend
+ * The server for the next request: chosen from those available, or from all if none is, since trying beats refusing.
+ * With an `affinity`, the same text goes to the same server as long as its load allows, by rendezvous hashing
+ * (Thaler, Ravishankar 1998), so that adding or removing a server moves only its own part. Without one, the least
+ * loaded server relative to its share.
+ * @param random from 0 up to 1; decides ties, so that many callers do not all start with the same server
  * @returns undefined when there is no candidate
  */
-export function chooseBackend<C extends Candidate>(
+export function chooseServer<C extends Candidate>(
   candidates: readonly C[],
   affinity: string | undefined,
   random: number,

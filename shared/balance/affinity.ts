@@ -4,7 +4,7 @@ const prefixChars = 1_024
 /** Bytes of an image that decide where it goes: beyond the metadata that all pictures of a camera have in common. */
 export const imageHeadBytes = 16 * 1024
 
-/** Identifies the text a request begins with, so that equal beginnings go to the same backend and its caches. */
+/** Identifies the text a request begins with, so that equal beginnings go to the same server and its caches. */
 export function textAffinity(fields: {
   readonly system_prompt?: string | undefined
   readonly prompt: string
@@ -15,7 +15,7 @@ export function textAffinity(fields: {
 }
 
 /**
- * Identifies an image by its first bytes, so that questions about one image go to the backend that has processed it.
+ * Identifies an image by its first bytes, so that questions about one image go to the server that has processed it.
  */
 export function imageAffinity(bytes: Uint8Array): string {
   return `image:${hashBytes(bytes.subarray(0, imageHeadBytes))}`

@@ -1,6 +1,6 @@
-import type { GenerateJob } from '../../backend/engine/job.ts'
-import { createRandom } from '../../backend/engine/sampling/random.ts'
-import type { ModelInfo, PatchImage } from '../../backend/model/model.ts'
+import type { GenerateJob } from '../../../backend/engine/job.ts'
+import { createRandom } from '../../../backend/engine/sampling/random.ts'
+import type { ModelInfo, PatchImage } from '../../../backend/model/model.ts'
 
 interface SoakRequest {
   readonly job: GenerateJob

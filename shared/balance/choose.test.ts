@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { chooseBackend, type Candidate } from './choose.ts'
+import { chooseServer, type Candidate } from './choose.ts'
 
 function backend(id: string, parts: Partial<Candidate> = {}): Candidate {
   return { id, available: true, outstanding: 0, share: 1, ...parts }
 }
 
 const chosen = (candidates: Candidate[], affinity?: string, random = 0) =>
-  chooseBackend(candidates, affinity, random)?.id
+  chooseServer(candidates, affinity, random)?.id
 
-describe('chooseBackend() without affinity', () => {
+describe('chooseServer() without affinity', () => {
   it('takes the one with the least outstanding work', () => {
     expect(chosen([backend('a', { outstanding: 2 }), backend('b', { outstanding: 1 })])).toBe('b')
   })
@@ -35,11 +35,11 @@ describe('chooseBackend() without affinity', () => {
   })
 
   it('finds none among none', () => {
-    expect(chooseBackend([], undefined, 0)).toBeUndefined()
+    expect(chooseServer([], undefined, 0)).toBeUndefined()
   })
 })
 
-describe('chooseBackend() with affinity', () => {
+describe('chooseServer() with affinity', () => {
   const four = ['a', 'b', 'c', 'd'].map((id) => backend(id))
   const texts = Array.from({ length: 400 }, (_, index) => `text:${index}`)
 

@@ -1,4 +1,4 @@
-import type { Model, RowsId, SlotId } from '../../backend/model/model.ts'
+import type { Model, RowsId, SlotId } from '../../../backend/model/model.ts'
 
 /** A model, and what its caches really hold; the engine's own counters are what is to be checked. */
 interface WatchedModel {

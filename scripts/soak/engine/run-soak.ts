@@ -1,7 +1,7 @@
-import type { CacheLimits } from '../../backend/engine/memory/cache-limits.ts'
-import { createEngine } from '../../backend/engine/engine.ts'
-import type { Engine, EngineSnapshot } from '../../backend/engine/job.ts'
-import type { Model } from '../../backend/model/model.ts'
+import type { CacheLimits } from '../../../backend/engine/memory/cache-limits.ts'
+import { createEngine } from '../../../backend/engine/engine.ts'
+import type { Engine, EngineSnapshot } from '../../../backend/engine/job.ts'
+import type { Model } from '../../../backend/model/model.ts'
 import { createTraffic } from './traffic.ts'
 import { watchMemory } from './watch-memory.ts'
 

@@ -1,20 +1,20 @@
 /**
- * Consecutive failures of a reachable backend after which it gets no more requests: a single bad request must not
+ * Consecutive failures of a reachable server after which it gets no more requests: a single bad request must not
  * disable it.
  */
 const faultsToOpen = 5
 
-/** Milliseconds until a failed backend is tried again; doubled each time it fails again. */
+/** Milliseconds until a failed server is tried again; doubled each time it fails again. */
 const firstWaitMs = 500
 const longestWaitMs = 10_000
 
-/** Milliseconds in which a recovered backend grows to its full share, because its caches and threads are cold. */
+/** Milliseconds in which a recovered server grows to its full share, because its caches and threads are cold. */
 const slowStartMs = 10_000
 
 /** The share it begins with: enough to warm up, and little enough for another failure to do little harm. */
 const firstShare = 0.1
 
-/** Whether a backend gets requests. Any success closes an open breaker, usually that of a probe. */
+/** Whether a server gets requests. Any success closes an open breaker, usually that of a probe. */
 export type Breaker =
   | {
       readonly phase: 'closed'
@@ -50,7 +50,7 @@ export function afterFailure(breaker: Breaker, failure: Failure, now: number): B
 }
 
 /**
- * The fraction of its usual load that a backend should carry, above 0 and up to 1: less for a while after it
+ * The fraction of its usual load that a server should carry, above 0 and up to 1: less for a while after it
  * recovered.
  */
 export function shareOf(breaker: Breaker, now: number): number {

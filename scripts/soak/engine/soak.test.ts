@@ -1,15 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadModel } from '../../backend/model/load-model.ts'
-import type { Model } from '../../backend/model/model.ts'
+import { loadModel } from '../../../backend/model/load-model.ts'
+import type { Model } from '../../../backend/model/model.ts'
 import { runSoak } from './run-soak.ts'
 
 let model: Model
 let modelsDir: string
 beforeAll(async () => {
-  modelsDir = await mkdtemp(path.join(tmpdir(), 'soak-'))
+  modelsDir = await mkdtemp(join(tmpdir(), 'soak-'))
   const checkpointDir = 'models/kimi-vl-nano'
   const options = { weights: 'q8', slots: 4, threads: 2 } as const
   model = await loadModel({ checkpointDir, modelsDir, ...options })

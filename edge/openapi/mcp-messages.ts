@@ -1,0 +1,34 @@
+import * as z from 'zod'
+
+/** Messages of the Model Context Protocol at the level of JSON-RPC; its own specification has the details. */
+
+const id = z.union([z.string(), z.int()])
+
+export const mcpMessage = z.object({
+  jsonrpc: z.literal('2.0'),
+  id: id.optional(),
+  method: z.string(),
+  params: z.record(z.string(), z.unknown()).optional(),
+})
+
+export const mcpAnswer = z.object({
+  jsonrpc: z.literal('2.0'),
+  id,
+  result: z.record(z.string(), z.unknown()),
+})
+
+/** Of a request that failed before a tool ran. */
+export const mcpError = z.object({
+  jsonrpc: z.literal('2.0'),
+  id: id.nullable(),
+  error: z.object({
+    code: z.int(),
+    message: z.string(),
+    data: z.object({
+      code: z.string(),
+      param: z.string().nullable(),
+      request_id: z.string(),
+      retry_after: z.number().optional(),
+    }),
+  }),
+})

@@ -1,0 +1,57 @@
+import { sumOf, type Metrics } from '../../../shared/metrics/read-metrics.ts'
+import { slope } from '../slope.ts'
+
+/** Resident megabytes of each process, at one moment. */
+export type MemorySample = Readonly<Record<'seconds' | SoakProcess, number>>
+
+export const soakProcesses = ['edge', 'backend', 'engine', 'decode'] as const
+type SoakProcess = (typeof soakProcesses)[number]
+
+export function memorySample(
+  seconds: number,
+  { edge, backend }: Readonly<Record<'edge' | 'backend', Metrics>>,
+): MemorySample {
+  const megabytes = (metrics: Metrics, name: string) => Number(metrics.get(name)) / 1e6
+  const child = (name: string) =>
+    megabytes(backend, `describe_child_resident_memory_bytes{process="${name}"}`)
+  return {
+    seconds,
+    edge: megabytes(edge, 'process_resident_memory_bytes'),
+    backend: megabytes(backend, 'process_resident_memory_bytes'),
+    engine: child('engine'),
+    decode: child('decode'),
+  }
+}
+
+export interface MemoryGrowth {
+  readonly name: string
+  /** Mean over the second half. */
+  readonly megabytes: number
+  /** What the straight line through the second half rises by from its beginning to its end. */
+  readonly grownMegabytes: number
+  readonly grownPercent: number
+}
+
+/** How much the memory of each process, and of all together, grew over the second half: the first warms caches and compilers. */
+export function memoryGrowth(samples: readonly MemorySample[]): readonly MemoryGrowth[] {
+  const settled = samples.slice(Math.floor(samples.length / 2))
+  const seconds = (settled.at(-1)?.seconds ?? 0) - (settled[0]?.seconds ?? 0)
+  const growthOf = (name: string, read: (sample: MemorySample) => number): MemoryGrowth => {
+    const megabytes = settled.reduce((sum, one) => sum + read(one), 0) / settled.length
+    const points = settled.map((one) => ({ x: one.seconds, y: read(one) }))
+    const grownMegabytes = slope(points) * seconds
+    return { name, megabytes, grownMegabytes, grownPercent: (100 * grownMegabytes) / megabytes }
+  }
+  const total = (sample: MemorySample) => soakProcesses.reduce((sum, name) => sum + sample[name], 0)
+  return [
+    ...soakProcesses.map((name) => growthOf(name, (sample) => sample[name])),
+    growthOf('all', total),
+  ]
+}
+
+/** Runs of all processes that must be the same at the end: start times, and starts of the engine. */
+export function runsOf({ edge, backend }: Readonly<Record<'edge' | 'backend', Metrics>>): string {
+  const started = 'process_start_time_seconds'
+  const restarts = sumOf(backend, 'describe_engine_restarts_total')
+  return [edge.get(started), backend.get(started), restarts].join(' ')
+}

@@ -1,0 +1,81 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Agent } from 'undici'
+import { createMixedCalls } from './mixed-calls.ts'
+import { memoryGrowth, memorySample, type MemorySample } from './memory.ts'
+import type { SoakProduct } from './product.ts'
+import { sendCall } from './send-call.ts'
+import { createTally, tallyUp, type Tally } from './tally.ts'
+import type { Books } from './verdict.ts'
+
+export interface ServiceSoak {
+  readonly product: SoakProduct
+  readonly seconds: number
+  /** Clients at the same time. */
+  readonly concurrency: number
+  /** Milliseconds a client waits after an answer. */
+  readonly pauseMs: number
+  readonly secondsPerSample: number
+  readonly seed: number
+  readonly maxGrowthPercent: number
+  readonly onSample: (sample: MemorySample, tally: Tally) => void
+}
+
+/** Milliseconds the service gets to notice that the last client has left. */
+const settleMs = 5_000
+
+/** Sends mixed load for a time, and looks at memory meanwhile. @throws when a program of the service ends */
+export async function runServiceSoak(options: ServiceSoak): Promise<Books> {
+  const { product, maxGrowthPercent } = options
+  const before = await product.metrics()
+  const tally = createTally()
+  const samples: MemorySample[] = []
+  const stop = new AbortController()
+  const watching = watchMemory(options, samples, tally, stop.signal)
+  try {
+    await Promise.race([runClients(options, tally), product.failed, watching])
+  } finally {
+    stop.abort()
+  }
+  await watching
+  await delay(settleMs)
+  const after = await product.metrics()
+  const usage = await product.usage()
+  const growth = memoryGrowth(samples)
+  return { tally, before, after, usage, growth, maxGrowthPercent }
+}
+
+async function runClients(options: ServiceSoak, tally: Tally): Promise<void> {
+  const { product, seconds, pauseMs, seed, concurrency } = options
+  const endsAt = performance.now() + seconds * 1_000
+  const nextCall = createMixedCalls(seed)
+  // Deadlines of the service are the only clocks.
+  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
+  const client = async () => {
+    while (performance.now() < endsAt) {
+      const call = nextCall()
+      tallyUp(tally, call, await sendCall(product.url, product.keys[call.role], call, dispatcher))
+      await delay(pauseMs)
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: concurrency }, client))
+  } finally {
+    await dispatcher.destroy()
+  }
+}
+
+async function watchMemory(
+  { product, secondsPerSample, onSample }: ServiceSoak,
+  samples: MemorySample[],
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<void> {
+  const startedAt = performance.now()
+  while (!signal.aborted) {
+    await delay(secondsPerSample * 1_000, undefined, { signal }).catch(() => undefined)
+    const seconds = (performance.now() - startedAt) / 1_000
+    const sample = memorySample(seconds, await product.metrics())
+    samples.push(sample)
+    onSample(sample, tally)
+  }
+}

@@ -1,0 +1,55 @@
+import { errors as undiciErrors, type Dispatcher } from 'undici'
+import * as z from 'zod'
+import { startDeadline } from '../../../shared/async/deadline.ts'
+import type { SoakCall } from './call.ts'
+import { readStream, readWhole, type SoakAnswer } from './read-answer.ts'
+
+/** How a request ended, as its client saw it. */
+export type Outcome =
+  | ({ readonly type: 'answered' } & SoakAnswer)
+  | { readonly type: 'left' }
+  | { readonly type: 'refused'; readonly code: string }
+  /** Anything else: a connection or a stream that broke off, or something that is no answer. */
+  | { readonly type: 'broken'; readonly why: string }
+
+const refusal = z.object({ error: z.object({ code: z.string() }) })
+
+/** Sends one request and reads its answer, unless its client leaves before. */
+export async function sendCall(
+  url: string,
+  key: string,
+  call: SoakCall,
+  dispatcher: Dispatcher,
+): Promise<Outcome> {
+  const stay = startDeadline(call.leavesAfterMs ?? 600_000)
+  try {
+    const { statusCode, body } = await dispatcher.request({
+      origin: url,
+      path: call.path,
+      method: 'POST',
+      headers: {
+        'x-api-key': key,
+        ...(typeof call.body === 'string' && { 'content-type': 'application/json' }),
+      },
+      body: call.body,
+      signal: stay.signal,
+    })
+    if (statusCode !== 200) {
+      return { type: 'refused', code: refusal.parse(await body.json()).error.code }
+    }
+    const answer = call.stream
+      ? await readStream(call.answer, body)
+      : readWhole(call.answer, await body.json())
+    return { type: 'answered', ...answer }
+  } catch (error) {
+    if (stay.expired && call.leavesAfterMs !== undefined) return { type: 'left' }
+    return { type: 'broken', why: whyOf(error) }
+  } finally {
+    stay.release()
+  }
+}
+
+function whyOf(error: unknown): string {
+  if (error instanceof undiciErrors.UndiciError) return `${error.code}: ${error.message}`
+  return error instanceof Error ? error.message : String(error)
+}

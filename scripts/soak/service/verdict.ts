@@ -1,0 +1,145 @@
+import { sumOf, type Metrics } from '../../../shared/metrics/read-metrics.ts'
+import type { DayUsage } from '../../../shared/api/usage.ts'
+import type { Role } from './call.ts'
+import type { MemoryGrowth } from './memory.ts'
+import { runsOf } from './memory.ts'
+import type { Tally } from './tally.ts'
+
+type BothMetrics = Readonly<Record<'edge' | 'backend', Metrics>>
+
+/** All the books of one soak. */
+export interface Books {
+  readonly tally: Tally
+  /** Before the first request, and when the last one had ended. */
+  readonly before: BothMetrics
+  readonly after: BothMetrics
+  readonly usage: Readonly<Record<Role, readonly DayUsage[]>>
+  readonly growth: readonly MemoryGrowth[]
+  /** Percent that memory may have grown by. */
+  readonly maxGrowthPercent: number
+}
+
+/** @returns what is wrong, a line each; none when all is well */
+export function verdict(books: Books): readonly string[] {
+  return [
+    ...answerProblems(books.tally),
+    ...requestProblems(books),
+    ...tokenProblems(books),
+    ...remainders(books.after),
+    ...(runsOf(books.before) === runsOf(books.after) ? [] : ['a process was started again']),
+    ...memoryProblems(books),
+  ]
+}
+
+function answerProblems({ empty, unexpected }: Tally): string[] {
+  return [
+    ...(empty === 0 ? [] : [`${empty} empty answers`]),
+    ...[...unexpected].map(([what, count]) => `${count} times ${what}`),
+  ]
+}
+
+/** Clients' counts of requests against those of the edge. */
+function requestProblems({ tally, before, after }: Books): string[] {
+  const { answered, answeredEarly, left, refused } = tally
+  const counted = (label: string) => {
+    const of = ({ edge }: BothMetrics) => asked(edge, label)
+    return of(after) - of(before)
+  }
+  const ended = counted('code="none"')
+  // An answer may have been sent whole to a client that was about to leave.
+  const least = answered + answeredEarly
+  return [
+    ...differs('requests refused or not', counted(''), tally.sent),
+    ...differs('requests answered or left', ended + counted('code="cancelled"'), least + left),
+    ...(ended >= least ? [] : [`the edge counted ${ended} answers, clients had ${least}`]),
+    ...[...refused].flatMap(([code, count]) =>
+      differs(`refusals with ${code}`, counted(`code="${code}"`), count),
+    ),
+  ]
+}
+
+/** Requests other than those of administrators and scrapers, which are `GET` or have a path of their own. */
+function asked(edge: Metrics, label: string): number {
+  const name = 'describe_edge_requests_total'
+  return (
+    sumOf(edge, name, label) -
+    ['/admin', '/metrics', '/livez', '/readyz', '/health'].reduce(
+      (sum, path) => sum + sumOf(filterRoute(edge, path), name, label),
+      0,
+    )
+  )
+}
+
+function filterRoute(metrics: Metrics, path: string): Metrics {
+  return new Map([...metrics].filter(([series]) => series.includes(`route="${path}`)))
+}
+
+/** Tokens as answers tell them, as the edge bills them and as both programs count them. */
+function tokenProblems({ tally, before, after, usage }: Books): string[] {
+  const billed = (role: Role, field: UsageField) => sum(usage[role].map((day) => day[field]))
+  const counted = (side: 'edge' | 'backend', type: string) => {
+    const name = `describe_${side === 'edge' ? 'edge_' : ''}tokens_total{type="${type}"}`
+    return (after[side].get(name) ?? 0) - (before[side].get(name) ?? 0)
+  }
+  const both = (side: 'edge' | 'backend') => counted(side, 'input') + counted(side, 'output')
+  const stayed = tally.usage.prompt_tokens + tally.usage.completion_tokens
+  const left =
+    billed('leaves', 'prompt_tokens') +
+    billed('leaves', 'completion_tokens') +
+    billed('leaves', 'unfinished_tokens')
+  const told = [
+    ['input', tally.usage.prompt_tokens],
+    ['image', tally.usage.image_tokens],
+    ['output', tally.usage.completion_tokens],
+  ] as const
+  return [
+    ...(['prompt_tokens', 'image_tokens', 'completion_tokens'] as const).flatMap((field) =>
+      differs(`${field} billed to clients that stayed`, billed('stays', field), tally.usage[field]),
+    ),
+    ...differs('unfinished tokens of clients that stayed', billed('stays', 'unfinished_tokens'), 0),
+    ...differs('tokens billed for wrong requests', billed('errs', 'prompt_tokens'), 0),
+    ...differs("tokens in the edge's metrics", both('edge'), stayed + left),
+    ...(['edge', 'backend'] as const).flatMap((side) =>
+      told
+        .filter(([type, count]) => counted(side, type) < count)
+        .map(
+          ([type, count]) =>
+            `the ${side} counted ${counted(side, type)} ${type} tokens, answers told ${count}`,
+        ),
+    ),
+    ...overcharge(both('backend') - stayed, left),
+  ]
+}
+
+type UsageField = 'prompt_tokens' | 'image_tokens' | 'completion_tokens' | 'unfinished_tokens'
+
+/**
+ * Of a client that left, the backend counts what was computed until it noticed, and the edge bills what it had been told
+ * by then: never more.
+ */
+function overcharge(counted: number, billed: number): string[] {
+  if (billed <= counted) return []
+  return [`clients that left were billed ${billed} tokens, the backend counted ${counted}`]
+}
+
+/** Nothing runs or waits any more. */
+function remainders({ edge, backend }: BothMetrics): string[] {
+  return [
+    ...differs('requests running at the edge', sumOf(edge, 'describe_edge_requests_running'), 0),
+    ...differs('requests waiting', sumOf(backend, 'describe_requests_waiting'), 0),
+    ...differs('slots in use', sumOf(backend, 'describe_slots_running'), 0),
+    ...differs('slots paused', sumOf(backend, 'describe_slots_paused'), 0),
+  ]
+}
+
+function memoryProblems({ growth, maxGrowthPercent }: Books): string[] {
+  const all = growth.find(({ name }) => name === 'all')
+  if (all !== undefined && all.grownPercent <= maxGrowthPercent) return []
+  return [`memory grew by ${all?.grownPercent.toFixed(2)} %, more than ${maxGrowthPercent} %`]
+}
+
+function differs(what: string, is: number, expected: number): string[] {
+  return is === expected ? [] : [`${what}: ${is}, expected ${expected}`]
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)

@@ -1,0 +1,4 @@
+import { describeMcp } from '../support/mcp-suite.ts'
+import { startWorkerd } from '../support/workerd-edge.ts'
+
+describeMcp('Worker', (settings) => startWorkerd(settings))
