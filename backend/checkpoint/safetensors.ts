@@ -113,19 +113,15 @@ export async function readExactly(
   return bytes
 }
 
-/**
- * The same without giving way to other work: in a conversion, pieces of half a megabyte are read by the tens of thousands.
- * @throws {CheckpointError} when the file is shorter
- */
-export function readAtOnce(
+/** Fills `bytes` from `position` on, blocking this thread. @throws {CheckpointError} when the file is shorter */
+export function fillExactly(
+  bytes: Uint8Array,
   { fd }: FileHandle,
   position: number,
-  length: number,
   name: string,
 ): Uint8Array {
-  const bytes = new Uint8Array(length)
-  for (let done = 0; done < length;) {
-    const read = readSync(fd, bytes, done, length - done, position + done)
+  for (let done = 0; done < bytes.length;) {
+    const read = readSync(fd, bytes, done, bytes.length - done, position + done)
     if (read === 0) throw new CheckpointError(`${name} ends early, at byte ${position + done}`)
     done += read
   }

@@ -48,7 +48,7 @@ describe('convertInto()', () => {
     expect(told.at(-1)).toMatch(/^balanced \d+ outlier channels in \d+ places$/)
     const expected = await filesOf(whole)
     const journal = await readFile(join(whole, 'conversion.jsonl'), 'utf8')
-    for (const part of [0, 0.001, 0.1, 0.35, 0.6, 0.999, 1]) {
+    for (const part of [0, 0.35, 0.999]) {
       const folder = join(root, `cut-${part}`)
       await cp(whole, folder, { recursive: true })
       await rm(join(folder, 'manifest.json'))

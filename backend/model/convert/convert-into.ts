@@ -54,7 +54,7 @@ export async function convertInto(folder: string, conversion: Conversion): Promi
     const sources = states.map((state) => ({ ...state, sha256: journal.hashOf(state.name)! }))
     await writeManifest(folder, { ...made, sources, equalization, files })
   } finally {
-    await journal.close()
+    journal.close()
   }
 }
 
@@ -90,7 +90,7 @@ async function writeMissing(
     totalBytes,
     signal,
   })) {
-    await journal.add(event)
+    journal.add(event)
     if (event.type === 'filled') progress.add(sizeOf(event.parts))
   }
   progress.end()

@@ -1,4 +1,5 @@
-import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises'
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FilePart } from '../../graph/weights-file.ts'
 import type { Equalization } from '../equalize/find-outliers.ts'
@@ -10,12 +11,12 @@ export const journalFile = 'conversion.jsonl'
 
 /** What of a conversion is done. */
 export class Journal {
-  readonly #file: FileHandle
+  readonly #file: number
   readonly #hashes = new Map<string, string>()
   readonly #shifts = new Map<string, Equalization>()
   readonly #fills = new Map<string, FillRef & { readonly parts: readonly FilePart[] }>()
 
-  private constructor(file: FileHandle) {
+  private constructor(file: number) {
     this.#file = file
   }
 
@@ -27,10 +28,10 @@ export class Journal {
     const name = join(folder, journalFile)
     const [first, ...lines] = (await readFile(name, 'utf8').catch(() => '')).split('\n')
     const isSame = first === identity
-    if (!isSame) await writeFile(name, identity)
-    const journal = new Journal(await open(name, 'a'))
+    if (!isSame) writeFileSync(name, identity)
+    const journal = new Journal(openSync(name, 'a'))
     // A torn last line must not swallow the next one.
-    await journal.#file.appendFile('\n')
+    writeSync(journal.#file, '\n')
     if (isSame) for (const event of lines.flatMap(parseEvent)) journal.#remember(event)
     return journal
   }
@@ -47,8 +48,8 @@ export class Journal {
     }
   }
 
-  async add(event: ConversionEvent): Promise<void> {
-    await this.#file.appendFile(`${JSON.stringify(event)}\n`)
+  add(event: ConversionEvent): void {
+    writeSync(this.#file, `${JSON.stringify(event)}\n`)
     this.#remember(event)
   }
 
@@ -73,8 +74,8 @@ export class Journal {
       .toSorted((a, b) => a.offset - b.offset)
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  close(): void {
+    closeSync(this.#file)
   }
 
   #remember(event: ConversionEvent): void {

@@ -7,8 +7,8 @@ import { floatTypes, toFloat32, type FloatType } from '../../checkpoint/half-flo
 import { assertFinite, rowCount, rowSize } from '../../graph/weight-source.ts'
 import { writeAll, type FilePart } from '../../graph/weights-file.ts'
 
-/** Rows copied at a time: 16 MB of the real model's table. */
-const rowsPerCopy = 4096
+/** Rows copied at a time: 1 MB of the real model's table. */
+const rowsPerCopy = 256
 
 export function embeddingTensor(checkpoint: Checkpoint): CheckpointTensor {
   return checkpoint.tensor('language_model.model.embed_tokens.weight')
@@ -29,10 +29,12 @@ export async function writeEmbeddings(
   try {
     const parts: FilePart[] = []
     let offset = 0
+    const memory = new Float32Array(rowsPerCopy * rowSize(tensor))
     for (let row = 0; row < rowCount(tensor); row += rowsPerCopy) {
       signal.throwIfAborted()
       const bytes = await tensor.readRawRows(row, Math.min(rowsPerCopy, rowCount(tensor) - row))
-      assertFinite(toFloat32(bytes, tensor.type))
+      const values = bytes.length / floatTypes[tensor.type]
+      assertFinite(toFloat32(bytes, tensor.type, memory.subarray(0, values)))
       await writeAll(file, offset, bytes)
       const sha256 = createHash('sha256').update(bytes).digest('hex')
       parts.push({ offset, bytes: bytes.length, sha256 })

@@ -66,10 +66,10 @@ function shiftsOf(
 function shiftedTensor(tensor: CheckpointTensor, shifts: () => TensorShifts): CheckpointTensor {
   const width = rowSize(tensor)
   let known: TensorShifts | undefined
-  const readRows = async (start: number, count: number) => {
+  const readRows = async (start: number, count: number, into?: Float32Array) => {
     known ??= shifts()
     const { rows, columns } = known
-    const values = await tensor.readRows(start, count)
+    const values = await tensor.readRows(start, count, into)
     if (rows.size === 0 && columns.size === 0) return values
     for (let i = 0; i < count; i++) {
       const row = values.subarray(i * width, (i + 1) * width)
