@@ -40,7 +40,7 @@ function writeCertificates({ ca, server, serverKey }: CertificateSet): void {
 function start(settings: Record<string, string>, stdout: 'pipe' | number = 'pipe') {
   const env = { STATE_DIR: stateDir, BACKEND_PORT: '0', THREADS: '1', ...settings }
   const stdio = ['ignore', stdout, 'pipe', 'ipc'] as const
-  const child = fork('backend/main.ts', [], { env, stdio: [...stdio] })
+  const child = fork('backend/main.mjs', [], { env, stdio: [...stdio] })
   const output = { stdout: '', stderr: '' }
   child.stdout?.on('data', (text) => (output.stdout += String(text)))
   child.stderr?.on('data', (text) => (output.stderr += String(text)))

@@ -1,260 +1,43 @@
-import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { ServiceError } from '../shared/api/errors.ts'
-import { heartbeatMs } from '../shared/api/limits.ts'
-import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
-import {
-  listenForMetrics,
-  metricsAnswer,
-  type PlainAnswer,
-} from '../shared/node/metrics/metrics-server.ts'
-import { readIdentity } from '../shared/node/certificates/read-identity.ts'
-import { watchIdentity } from '../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../shared/node/end-process.ts'
-import { createLog, type Log, openStandardOutput } from '../shared/node/log.ts'
+import { readIdentity } from '../shared/node/certificates/read-identity.ts'
+import { createLog, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
-import { openFilesLimit } from '../shared/node/open-files.ts'
-import { createPublicTransport } from '../shared/node/public-agent.ts'
-import { isInTerminal } from '../shared/node/terminal.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
-import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
-import { createDescriber, type Describer } from './describe.ts'
+import { backendSettingNames, parseConfig } from './config.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
-import { createBackendApp } from './http/app.ts'
-import { BodyMemory } from '../shared/bytes/body-memory.ts'
-import { connectionLimit } from './http/connection-limit.ts'
-import { logRefusals } from './http/log-refusals.ts'
-import { RunningExchanges } from './http/exchange.ts'
-import { metricsPath, readyzAnswer, type HealthParts, type Readiness } from './http/health-route.ts'
-import { createBackendServer, listen, renewIdentity, stopServer } from './http/server.ts'
-import { unlessAborted } from '../shared/async/unless-aborted.ts'
-import { after } from '../shared/async/timer.ts'
-import { aliveAnswer } from '../shared/api/readiness.ts'
-import { probeRoutes } from '../shared/api/routes.ts'
-import type { InferenceState } from './inference/inference-state.ts'
 import { inferenceEnvironment } from './inference/environment.ts'
 import { createInference } from './inference/supervisor.ts'
-import { createFormatCompiler } from './processor/format-compiler.ts'
-import { createProcessor } from './processor/create-processor.ts'
-import type { Processor } from './processor/processor.ts'
-import { readServedModel } from './served-model.ts'
-import { createBackendMetrics, type BackendMetrics } from './metrics/backend-metrics.ts'
-import { createTaskPool, type TaskPool } from './processor/task-pool.ts'
-import { WarmUp } from './warm-up/warm-up.ts'
+import { errorText } from './error-text.ts'
 
 /** Milliseconds the inference process may take to end once all answers are done. */
 const inferenceCloseMs = 700
 
-// Each of these is a separate program.
+/** A separate program. */
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
-const compileWorker = fileURLToPath(new URL('./grammar/compile/compile-worker.ts', import.meta.url))
-const textWorker = fileURLToPath(new URL('./processor/text-worker.ts', import.meta.url))
-const imageProcess = fileURLToPath(
-  new URL('./processor/image-process/image-process.ts', import.meta.url),
-)
 
-const now = () => performance.now()
-
-/** The range of crypto.randomInt: 48 bits. */
-const randomSeed = () => randomInt(2 ** 48 - 1)
-
-/** Settings → inference process and processor → server, which listens at once and serves once the model is loaded. */
+/** Settings → inference process → service. */
 async function run(output: LogSink): Promise<void> {
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
   const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
   if (checkpointDir === undefined) return exitAfter(output, 0)
   const config = { ...settings, model: { ...settings.model, checkpointDir } }
-  const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
   const tls = await readIdentity(config.tlsPaths)
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
   for (const slip of slips) log.warn(slip, 'a variable that nothing reads')
-  const certificates = new CertificateWatch({
-    use: 'server',
-    identity: tls,
-    log,
-    wallClock: () => Date.now(),
-  })
-  const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
-  const web = createPublicTransport()
-  let service: { readonly describer: Describer; readonly warmUp: WarmUp } | undefined
   const inference = createInference({
     entry: inferenceEntry,
     init: { model: config.model, engine: config.engine },
     environment: inferenceEnvironment(process.env),
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
-    // At the first start there is more to wait for.
-    onReady: () => void service?.warmUp.begin(),
   })
-
-  const isLoaded = () => service !== undefined && inference.state() === 'ready'
-  const isProven = () => isLoaded() && service?.warmUp.passed === true
-  const health: HealthParts = {
-    readiness: () =>
-      running.closing ? 'shutting_down' : readinessOf(inference.state(), isProven()),
-    isLoaded,
-    isProven,
-    startUp: () => inference.startUp(),
-    snapshot: () => inference.snapshot(),
-    certificatesAreValid: () => certificates.isValid(),
-    certificates: () => certificates.report(),
-  }
-  let tasks: TaskPool | undefined
-  const metrics = createBackendMetrics({
-    snapshot: () => inference.snapshot(),
-    isReady: () => health.readiness() === 'ready',
-    starts: () => inference.startUp().starts,
-    enginePid: () => inference.pid(),
-    decodePids: () => tasks?.imagePids ?? [],
-  })
-  const app = createBackendApp({
-    running,
-    log,
-    now,
-    deadlineMs: config.deadlineMs,
-    allowedClients: config.allowedClients,
-    onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
-    health,
-    metrics,
-    generate: {
-      describer: () => {
-        if (service !== undefined) return service.describer
-        throw new ServiceError('model_loading', 'The model is still loading')
-      },
-      images: {
-        transport: web.transport,
-        hosts: config.imageHosts,
-        enabled: config.fetchesImages,
-      },
-      streaming: { after, now, heartbeatMs },
-    },
-    model: await readServedModel(settings.model.checkpointDir, config),
-  })
-  const server = createBackendServer(app, tls)
-  server.maxConnections = maxConnections
-  logRefusals(server, log, now)
-  const identity = watchIdentity({
-    current: tls,
-    read: () => readIdentity(config.tlsPaths),
-    onChange(renewed) {
-      renewIdentity(server, renewed)
-      certificates.noteOwn(renewed)
-      log.info('certificates replaced')
-    },
-    onProblem: (error) => log.error({ detail: textOf(error) }, 'certificates not usable'),
-  })
-  if (!isInTerminal()) process.on('SIGHUP', identity.look)
-  const port = await listen(server, config.port, config.host)
-  log.info({ host: config.host, port }, 'listening')
-
-  await serveMetrics(config.metrics, health, metrics, log)
-  tasks = createTasks(config)
-  const { tenantWeights } = config.engine
-  const formats = createFormatCompiler({ worker: compileWorker, tenantWeights })
-  const loading = loadProcessor(config.model.checkpointDir, tasks)
-  const stopping = onStopRequest(output, async (hurry) => {
-    service?.warmUp.stop()
-    log.info({ drain_ms: config.drainMs }, 'stopping')
-    await stopServer(server, running, { drainMs: config.drainMs, hurry })
-    const processor = loading.then((loaded) => loaded.close())
-    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
-  })
-  try {
-    const [processor] = await Promise.all([loading, inference.ready()])
-    const { defaultMaxTokens } = config
-    const parts = { processor, formats, engine: inference, now, randomSeed, defaultMaxTokens }
-    const describer = createDescriber(parts)
-    const onFailure = (problem: Error) =>
-      log.error({ detail: textOf(problem) }, 'test generation failed')
-    const { describe } = describer
-    service = { describer, warmUp: new WarmUp({ describe, after, onFailure }) }
-    void service.warmUp.begin()
-    await unlessAborted(service.warmUp.passedOnce, stopping)
-  } catch (error) {
-    // Stopped while loading, which is not a failure.
-    if (stopping.aborted) return
-    throw error
-  }
-  log.info('ready')
-  process.send?.({ type: 'ready', port })
-}
-
-/** The plain listener for what watches over this program, if one is asked for. */
-async function serveMetrics(
-  { port, host }: BackendConfig['metrics'],
-  health: HealthParts,
-  { registry }: BackendMetrics,
-  log: Log,
-): Promise<void> {
-  if (port === undefined) return
-  const answers = new Map<string, PlainAnswer>([
-    [metricsPath, () => metricsAnswer(registry)],
-    [probeRoutes.livez.path, aliveAnswer],
-    [probeRoutes.readyz.path, () => readyzAnswer(health)],
-  ])
-  const listening = await listenForMetrics({ port, host }, answers)
-  log.info({ host, port: listening.port }, 'listening for metrics and probes')
-}
-
-function createTasks({ model, engine, decodeMemoryBytes }: BackendConfig): TaskPool {
-  const { checkpointDir: modelFolder, threads } = model
-  const { tenantWeights } = engine
-  return createTaskPool({
-    textWorker,
-    imageProcess,
-    modelFolder,
-    threads,
-    decodeMemoryBytes,
-    tenantWeights,
-  })
-}
-
-async function loadProcessor(modelFolder: string, tasks: TaskPool): Promise<Processor> {
-  try {
-    return await createProcessor({ modelFolder, tasks })
-  } catch (cause) {
-    throw new Error(`Cannot load the model in ${modelFolder}: ${textOf(cause)}`, { cause })
-  }
-}
-
-function readinessOf(inference: InferenceState, isProven: boolean): Readiness {
-  switch (inference) {
-    case 'ready':
-      return isProven ? 'ready' : 'model_loading'
-    case 'loading':
-    case 'failed':
-      return 'model_loading'
-    case 'restarting':
-      return 'engine_restarting'
-    case 'stopped':
-      return 'shutting_down'
-  }
-}
-
-/**
- * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second
- * request makes it hurry.
- * @returns a signal that is aborted from then on
- */
-function onStopRequest(output: LogSink, stop: (hurry: AbortSignal) => Promise<void>): AbortSignal {
-  const requested = new AbortController()
-  const hurry = new AbortController()
-  const onRequest = async () => {
-    if (requested.signal.aborted) return hurry.abort()
-    requested.abort()
-    await stop(hurry.signal)
-    await exitAfter(output, 0)
-  }
-  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const)
-    process.on(event, () => void onRequest())
-  if (isInTerminal()) process.on('SIGHUP', () => void onRequest())
-  return requested.signal
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  // Most of this program's code, which is loaded while the inference process starts.
+  const { serve } = await import('./serve.ts')
+  const modelPath = settings.model.checkpointDir
+  await serve({ config, modelPath, tls, inference, log, output })
 }
 
 const output = openStandardOutput()
@@ -262,6 +45,6 @@ try {
   await run(output)
 } catch (error) {
   // The processes started here end by themselves when this one is gone.
-  sayError(textOf(error))
+  sayError(errorText(error))
   await exitAfter(output, 1)
 }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import type { BackendConfig } from './config.ts'
-import type { ServedModel } from './http/models.ts'
+import type { ServedModel } from './http/routes/models.ts'
 import { readModelConfig } from './model/config/model-config.ts'
 import { readPreprocessorConfig } from './model/config/preprocessor-config.ts'
 import { mostImageTokens } from './processor/image-size.ts'

@@ -23,9 +23,9 @@ const development = {
 
 /** The product itself: these run in the caller's folder, and production packages suffice. */
 const production = {
-  backend: 'backend/main.ts',
+  backend: 'backend/main.mjs',
   describe: 'cli/describe.ts',
-  edge: 'edge/node/main.ts',
+  edge: 'edge/node/main.mjs',
 }
 
 const programs = { ...development, ...production }

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { downloadModel, readHubRecord, type DownloadModelOptions } from './download-model.ts'
+import type { DownloadModelOptions } from './download-model.ts'
 import { findInHubCache } from './hub-cache.ts'
 import { HubError } from './hub-error.ts'
 import { folderNameOf, parseHubName } from './hub-name.ts'
 import type { HubSettings } from './hub-settings.ts'
+
+/** What downloads, with its HTTP client, is loaded only for a name on the hub. */
+const hub = () => import('./download-model.ts')
 
 interface FindOptions extends DownloadModelOptions {
   readonly settings: HubSettings
@@ -23,6 +26,7 @@ export async function findLocalModel(
   // `models/misspelt` beside a folder `models` is a path, not a model of an owner of that name.
   const isPath = existsSync(modelPath) || existsSync(dirname(modelPath))
   if (name === undefined || isPath) return modelPath
+  const { readHubRecord } = await hub()
   const own = join(checkpointsDir, folderNameOf(name))
   if ((await readHubRecord(own)) !== undefined) return own
   return findInHubCache(cacheDir, name)
@@ -39,6 +43,7 @@ export async function findModel(modelPath: string, options: FindOptions): Promis
   if (local !== undefined) return local
   try {
     if (offline) throw new HubError('HF_HUB_OFFLINE forbids to download it')
+    const { downloadModel } = await hub()
     return await downloadModel(parseHubName(modelPath)!, options)
   } catch (cause) {
     if (!(cause instanceof HubError)) throw cause

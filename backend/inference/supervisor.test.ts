@@ -208,7 +208,9 @@ describe('a child that dies', () => {
 
   it('may die again and again', async () => {
     let readies = 0
-    const { inference, pids } = await startReady({}, { onReady: () => (readies += 1) })
+    const { inference, pids } = start()
+    inference.onReady(() => (readies += 1))
+    await inference.ready()
     for (let i = 0; i < 3; i++) {
       process.kill(pids[i]!, 'SIGKILL')
       await until(() => pids.length === i + 2 && inference.state() === 'ready')

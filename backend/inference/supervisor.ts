@@ -44,6 +44,8 @@ export interface Inference extends Engine {
   pid(): number | undefined
   /** Settles when the model is loaded for the first time. Rejects with a message for the operator when it cannot be. */
   ready(): Promise<void>
+  /** `listener` is called each time a process has loaded the model from here on. */
+  onReady(listener: () => void): void
   /** Ends all jobs with `shutting_down`, then the process: by request, and after a while by SIGKILL. */
   close(): Promise<void>
 }
@@ -56,8 +58,6 @@ interface InferenceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** For the operator; may hold paths and stack traces. */
   readonly log: (level: 'info' | 'error', text: string) => void
-  /** Called each time a process has loaded the model, the first included. */
-  readonly onReady?: () => void
   readonly restartDelays?: RestartDelays
   readonly silenceLimits?: SilenceLimits
   readonly closeTimeoutMs?: number
@@ -76,6 +76,7 @@ class Supervisor implements Inference {
   readonly #now: () => number
   readonly #ready = createDeferred()
   readonly #jobs = new Map<JobKey, EventQueue>()
+  #onReady: () => void = () => {}
   #nextKey: JobKey = 0
   #state: InferenceState = 'loading'
   #snapshot: EngineSnapshot
@@ -114,6 +115,10 @@ class Supervisor implements Inference {
 
   ready(): Promise<void> {
     return this.#ready.promise
+  }
+
+  onReady(listener: () => void): void {
+    this.#onReady = listener
   }
 
   snapshot(): EngineSnapshot {
@@ -203,7 +208,7 @@ class Supervisor implements Inference {
         this.#state = 'ready'
         this.#readySince = this.#now()
         this.#ready.resolve()
-        this.#options.onReady?.()
+        this.#onReady()
         return
       case 'update':
         this.#snapshot = message.snapshot ?? this.#snapshot

@@ -2,9 +2,7 @@ import type { PatchImage } from '../model/model.ts'
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { ImageProblem } from './image-problem.ts'
 import type { ImageProblemCode } from './image-problem.ts'
-import { normalizeImage, type NormalizedImage } from './normalize-image.ts'
-import { prepareImage } from './prepare-image.ts'
-import { createTokenizer } from './tokenizer.ts'
+import type { NormalizedImage } from './normalize-image.ts'
 import { readRanks } from '../model/config/tokenizer-file.ts'
 
 /** An error's class does not survive the transfer between threads; a tagged result does. */
@@ -45,9 +43,15 @@ export interface ProcessorTasks {
   close(): Promise<void>
 }
 
-/** Does the work in this thread. Tokenizer and settings are read once, when first needed. */
+/**
+ * Does the work in this thread. Tokenizer and settings are read once, when first needed, and so is the code: what
+ * encodes text needs no decoders, and the reverse.
+ */
 export function createLocalTasks(modelFolder: string): ProcessorTasks {
-  const tokenizer = once(async () => createTokenizer(await readRanks(modelFolder)))
+  const tokenizer = once(async () => {
+    const { createTokenizer } = await import('./tokenizer.ts')
+    return createTokenizer(await readRanks(modelFolder))
+  })
   const config = once(() => readPreprocessorConfig(modelFolder))
   return {
     async encodeTexts(texts, { signal }) {
@@ -57,10 +61,12 @@ export function createLocalTasks(modelFolder: string): ProcessorTasks {
     },
     async prepareImage(file, { signal }, mostTokens) {
       signal.throwIfAborted()
+      const { prepareImage } = await import('./prepare-image.ts')
       return outcomeOf(async () => prepareImage(file, await config(), mostTokens))
     },
     async normalizeImage(file, { signal }, mostTokens) {
       signal.throwIfAborted()
+      const { normalizeImage } = await import('./normalize-image.ts')
       return outcomeOf(async () => normalizeImage(file, await config(), mostTokens))
     },
     close: () => Promise.resolve(),

@@ -24,4 +24,4 @@ EXPOSE 8443 9464
 # A first start converts the weights, which takes minutes for the full model.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --retries=3 \
   CMD ["node", "deploy/docker/probe.mjs", "http://127.0.0.1:9464/readyz"]
-CMD ["node", "backend/main.ts"]
+CMD ["node", "backend/main.mjs"]

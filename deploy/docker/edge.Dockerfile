@@ -24,4 +24,4 @@ VOLUME /state
 EXPOSE 8787 9465
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "deploy/docker/probe.mjs", "http://127.0.0.1:9465/livez"]
-CMD ["node", "edge/node/main.ts"]
+CMD ["node", "edge/node/main.mjs"]

@@ -11,8 +11,8 @@ import { root } from './paths.mjs'
 export async function runProgram(path, programArguments) {
   const file = join(root, path)
   process.argv = [process.execPath, file, ...programArguments]
-  // Only the Node that is here by now understands this file.
-  const { keepCompiledCode } = await import('../../shared/node/compile-cache.ts')
+  // Only the Node that is here by now has what it imports.
+  const { keepCompiledCode } = await import('../../shared/node/compile-cache.mjs')
   keepCompiledCode()
   // The channel of rerun.mjs is no reason to stay; the programs that others start have theirs.
   process.channel?.unref()

@@ -18,7 +18,7 @@ const programs = [
   {
     name: 'backend',
     settings: backendSettingNames,
-    entry: 'backend/main.ts',
+    entry: 'backend/main.mjs',
     ports: ({ BACKEND_METRICS_PORT }: Record<string, string>) => {
       const { port, metrics } = parseConfig({ BACKEND_METRICS_PORT })
       return [port, metrics.port]
@@ -28,7 +28,7 @@ const programs = [
   {
     name: 'edge',
     settings: edgeSettingNames,
-    entry: 'edge/node/main.ts',
+    entry: 'edge/node/main.mjs',
     ports: ({ METRICS_PORT }: Record<string, string>) => {
       const API_KEY = 'a-key-that-nobody-guesses'
       const { port, metrics } = parseEdgeConfig({ METRICS_PORT, API_KEY })

@@ -63,7 +63,7 @@ describe.each(['worker', 'node'])('npm start with EDGE=%s', (edge) => {
   it('ends with 1 and says so when the edge dies', async () => {
     const product = await started({ EDGE: edge })
     const processes = product.processes()
-    const command = edge === 'worker' ? 'workerd' : 'edge/node/main.ts'
+    const command = edge === 'worker' ? 'workerd' : 'edge/node/main.mjs'
     const victim = processes.find((process) => process.command.includes(command))!
     process.kill(victim.pid, 'SIGKILL')
     expect(await product.ended).toBe(1)
@@ -73,7 +73,7 @@ describe.each(['worker', 'node'])('npm start with EDGE=%s', (edge) => {
 
   it('answers 503 when the backend is killed, and starts it again', async () => {
     const product = await started({ EDGE: edge })
-    const isBackend = ({ command }: { command: string }) => command.includes('backend/main.ts')
+    const isBackend = ({ command }: { command: string }) => command.includes('backend/main.mjs')
     process.kill(product.processes().find(isBackend)!.pid, 'SIGKILL')
     const headers = { 'content-type': 'application/json', 'x-api-key': product.apiKey }
     const body = JSON.stringify({ prompt: 'Hello!', temperature: 0 })

@@ -62,7 +62,7 @@ afterAll(async () => {
 async function startBackend(port = 0): Promise<RealBackend> {
   const ownPort = { BACKEND_PORT: String(port) }
   const env = { STATE_DIR: folder, THREADS: '1', LOG_LEVEL: 'silent', ...ownPort }
-  const child = fork('backend/main.ts', [], { env })
+  const child = fork('backend/main.mjs', [], { env })
   const [message] = (await once(child, 'message')) as [{ port: number }]
   return { child, url: `https://localhost:${message.port}` }
 }

@@ -14,10 +14,15 @@ import { createBackendMetrics } from '../../backend/metrics/backend-metrics.ts'
 import { noPhaseTimes } from '../../backend/engine/turns/phase-times.ts'
 import { createBackendApp } from '../../backend/http/app.ts'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
-import { RunningExchanges } from '../../backend/http/exchange.ts'
-import type { Readiness } from '../../backend/http/health-route.ts'
-import { logRefusals } from '../../backend/http/log-refusals.ts'
-import { createBackendServer, listen, stopServer, type Drain } from '../../backend/http/server.ts'
+import { RunningExchanges } from '../../backend/http/exchange/exchange.ts'
+import type { Readiness } from '../../backend/http/routes/health-route.ts'
+import { logRefusals } from '../../backend/http/server/log-refusals.ts'
+import {
+  createBackendServer,
+  listen,
+  stopServer,
+  type Drain,
+} from '../../backend/http/server/server.ts'
 import { after as realAfter, type After } from '../../shared/async/timer.ts'
 import type { Message, Processor } from '../../backend/processor/processor.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'

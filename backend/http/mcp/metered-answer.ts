@@ -10,8 +10,8 @@ import {
   formatUsage,
   formatUsageComment,
 } from '../../../shared/forward/usage-comment.ts'
-import type { Exchange } from '../exchange.ts'
-import { streamHeaders, streamOf, type StreamOptions } from '../render.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { streamHeaders, streamOf, type StreamOptions } from '../answer/render.ts'
 
 interface Metering extends StreamOptions {
   readonly exchange: Exchange

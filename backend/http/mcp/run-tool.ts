@@ -5,11 +5,11 @@ import type { GenerationEvent } from '../../../shared/api/events.ts'
 import { toolTimeoutMs } from '../../../shared/api/mcp/tool-limits.ts'
 import type { Seen, ToolQuestion } from '../../../shared/api/mcp/tools.ts'
 import type { Asked, ImageSource, Part } from '../../../shared/conversation/conversation.ts'
-import { type AnswerParts, continueConversation } from '../answer-conversation.ts'
-import { checkScopes } from '../check-scopes.ts'
-import type { BackendEnv } from '../exchange.ts'
-import type { LiftedJson } from '../lifting-reader.ts'
-import { watched } from '../render.ts'
+import { type AnswerParts, continueConversation } from '../answer/answer-conversation.ts'
+import { checkScopes } from '../exchange/check-scopes.ts'
+import type { BackendEnv } from '../exchange/exchange.ts'
+import type { LiftedJson } from '../body/lifting-reader.ts'
+import { watched } from '../answer/render.ts'
 
 interface ToolRun {
   readonly c: Context<BackendEnv>

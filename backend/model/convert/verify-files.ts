@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { digestPartBytes, type FileDigest, type FilePart } from '../../graph/weights-file.ts'
+import type { FileDigest, FilePart } from '../../graph/weights-file.ts'
 
 /** Parts read and digested at the same time: as many as Node has threads for it. Each takes up to 16 MB. */
 const partsAtOnce = 4
@@ -66,9 +66,10 @@ async function damagedParts(
   { most, signal }: { readonly most: number; readonly signal: AbortSignal },
 ): Promise<readonly FilePart[]> {
   const damaged: FilePart[] = []
+  const largest = parts.reduce((size, { bytes }) => Math.max(size, bytes), 0)
   let next = 0
   const work = async () => {
-    const buffer = new Uint8Array(digestPartBytes)
+    const buffer = new Uint8Array(largest)
     while (next < parts.length && damaged.length < most) {
       signal.throwIfAborted()
       const part = parts[next++]!
@@ -76,7 +77,8 @@ async function damagedParts(
     }
   }
   // Wait for all of them: none may still be reading when the file is closed.
-  const results = await Promise.allSettled(Array.from({ length: partsAtOnce }, work))
+  const length = Math.min(partsAtOnce, parts.length)
+  const results = await Promise.allSettled(Array.from({ length }, work))
   const failure = results.find((result) => result.status === 'rejected')
   if (failure !== undefined) throw failure.reason
   return damaged.toSorted((a, b) => a.offset - b.offset)

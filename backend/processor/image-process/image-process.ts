@@ -35,6 +35,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 // A decoder cannot be interrupted in any other way.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (order: ImageOrder) => void prepare(order))
+// The first image should not have to wait for the code.
+await import('../prepare-image.ts')
 // Node does so at a process's end, which this one meets by a signal.
 flushCompileCache()
 

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { compileCacheEnvironment } from '../../../shared/node/compile-cache.ts'
+import { compileCacheEnvironment } from '../../../shared/node/compile-cache.mjs'
 import type { ImageOutcomes } from '../processor-tasks.ts'
 
 interface ImageProcessesOptions {

@@ -1,0 +1,47 @@
+import type { HttpBindings } from '@hono/node-server'
+import type { MiddlewareHandler } from 'hono'
+import { ServiceError } from '../../../shared/api/errors.ts'
+import { requestIdFrom, requestIdHeader } from '../../../shared/api/request-id.ts'
+import type { BackendEnv, Exchange, RunningExchanges } from './exchange.ts'
+
+/** Gives each request its id and a signal that fires when its client leaves. */
+export function trackExchange(running: RunningExchanges): MiddlewareHandler<BackendEnv> {
+  return async function track(c, next) {
+    const exchange = running.open(requestIdFrom(c.req.header(requestIdHeader)))
+    watchClient(exchange, c.env, running)
+    c.set('exchange', exchange)
+    await next()
+    c.res.headers.set(requestIdHeader, exchange.requestId)
+  }
+}
+
+/**
+ * Ends the exchange when its answer is sent or its socket is gone. It watches the socket rather than the request or
+ * the answer, because of several pipelined requests only the first one's answer would notice that a client left.
+ */
+function watchClient(
+  exchange: Exchange,
+  { incoming: { socket }, outgoing }: HttpBindings,
+  running: RunningExchanges,
+): void {
+  const leave = () => {
+    exchange.abort(new ServiceError('cancelled', 'The client left before its answer was complete'))
+    exchange.facts.errorCode ??= 'cancelled'
+    exchange.end()
+  }
+  socket.once('close', leave)
+  outgoing.once('finish', () => {
+    // Otherwise the client might send its next request just as the connection is closed.
+    if (running.closing) socket.end()
+    exchange.end()
+  })
+  exchange.onEnd(() => socket.off('close', leave))
+}
+
+/** Refuses requests that arrive while the server is stopping. */
+export function refuseWhenClosing(running: RunningExchanges): MiddlewareHandler<BackendEnv> {
+  return async function closing(_c, next) {
+    if (running.closing) throw new ServiceError('shutting_down', 'The server is stopping')
+    await next()
+  }
+}

@@ -1,0 +1,70 @@
+import type { Hono } from 'hono'
+import { jsonAnswer } from '../../../shared/api/json-answer.ts'
+import {
+  aliveAnswer,
+  readinessAnswer,
+  type ReadinessChecks,
+} from '../../../shared/api/readiness.ts'
+import { probeRoutes, routes } from '../../../shared/api/routes.ts'
+import type { EngineSnapshot } from '../../engine/job.ts'
+import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
+import type { StartUp } from '../../inference/supervisor.ts'
+import type { BackendEnv } from '../exchange/exchange.ts'
+import { statusPath } from '../operator-paths.ts'
+
+/** Whether a request would be served now, or why not. */
+export type Readiness = 'ready' | 'model_loading' | 'engine_restarting' | 'shutting_down'
+
+export interface HealthParts {
+  readonly readiness: () => Readiness
+  readonly isLoaded: () => boolean
+  /** Whether the engine that runs now has described a picture. */
+  readonly isProven: () => boolean
+  readonly startUp: () => StartUp
+  readonly snapshot: () => EngineSnapshot
+  /** Whether the server's own certificate, and an authority for its clients', is valid now. */
+  readonly certificatesAreValid: () => boolean
+  readonly certificates: () => readonly CertificateStatus[]
+}
+
+export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
+  const { readiness, snapshot, certificates } = parts
+  app.get(probeRoutes.livez.path, aliveAnswer)
+  app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
+  app.get(routes.health.path, () => {
+    const state = readiness()
+    if (state === 'ready') return jsonAnswer({ status: 'healthy' })
+    return jsonAnswer({ status: 'unavailable', reason: state }, 503)
+  })
+
+  app.get(statusPath, () =>
+    jsonAnswer({ inference: readiness(), engine: snapshot(), certificates: certificates() }),
+  )
+}
+
+/** Whether requests may be sent here: each check by its name, and how far the start is. */
+export function readyzAnswer(parts: HealthParts): Response {
+  return readinessAnswer(checksOf(parts), { startup: startUpOf(parts) })
+}
+
+/** What has to hold before requests may be sent here. */
+function checksOf(parts: HealthParts): ReadinessChecks {
+  const { queued, queueLimit, queuedWork, queueWorkLimit } = parts.snapshot()
+  return {
+    model_loaded: parts.isLoaded(),
+    test_generation: parts.isProven(),
+    queue: queued < queueLimit && queuedWork < queueWorkLimit,
+    certificates: parts.certificatesAreValid(),
+    not_draining: parts.readiness() !== 'shutting_down',
+  }
+}
+
+function startUpOf(parts: HealthParts) {
+  const { starts, seconds, converted } = parts.startUp()
+  return {
+    engine_starts: starts,
+    seconds_since_start: seconds,
+    converted_bytes: converted?.doneBytes ?? 0,
+    bytes_to_convert: converted?.totalBytes ?? 0,
+  }
+}

@@ -1,0 +1,63 @@
+import type { Hono, MiddlewareHandler } from 'hono'
+import { ServiceError } from '../../../shared/api/errors.ts'
+import { jsonAnswer } from '../../../shared/api/json-answer.ts'
+import { maxImages } from '../../../shared/api/limits.ts'
+import { routes } from '../../../shared/api/routes.ts'
+import { forwardHeaders } from '../../../shared/forward/headers.ts'
+import type { BackendEnv } from '../exchange/exchange.ts'
+
+/** The running model, as its clients see it. */
+export interface ServedModel {
+  readonly id: string
+  /** Other names that it answers to. */
+  readonly aliases: readonly string[]
+  /** Seconds since 1970; when this server began to serve it. */
+  readonly createdAt: number
+  /** Tokens of prompt, images and answer together. */
+  readonly contextTokens: number
+  /** Tokens to which images are scaled down. */
+  readonly imageTokens: number
+  /** The most tokens of one image: padding comes after scaling. */
+  readonly mostImageTokens: number
+}
+
+/** `GET /v1/models` and `GET /v1/models/{id}` in OpenAI's form, with additional fields of our own. */
+export function mountModelRoutes(app: Hono<BackendEnv>, model: ServedModel): void {
+  app.get(routes.models.path, () => {
+    const data = [model.id, ...model.aliases].map((name) => viewOf(model, name))
+    return jsonAnswer({ object: 'list', data })
+  })
+  app.get(routes.model.path, (c) => {
+    const name = c.req.param('id')
+    checkModel(model, name)
+    return jsonAnswer(viewOf(model, name))
+  })
+}
+
+/** States in every answer, errors included, what an image may cost: the edge reserves that much for it. */
+export function stateImageTokens({ mostImageTokens }: ServedModel): MiddlewareHandler<BackendEnv> {
+  return async (c, next) => {
+    await next()
+    c.res.headers.set(forwardHeaders.imageTokens, String(mostImageTokens))
+  }
+}
+
+/** @throws {ServiceError} `model_not_found` for a name that the model does not have */
+export function checkModel({ id, aliases }: ServedModel, name: string): void {
+  if (name === id || aliases.includes(name)) return
+  const message = `There is no model of this name here; GET ${routes.models.path} lists those there are`
+  throw new ServiceError('model_not_found', message, { param: 'model' })
+}
+
+function viewOf(model: ServedModel, name: string) {
+  return {
+    id: name,
+    object: 'model',
+    created: model.createdAt,
+    owned_by: 'describe-server',
+    context_length: model.contextTokens,
+    input_modalities: ['text', 'image'],
+    max_images: maxImages,
+    image_tokens: model.imageTokens,
+  }
+}

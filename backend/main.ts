@@ -1,5 +1,0 @@
-/** The backend's program. Imports are compiled before a file runs: so what they are kept by comes first, in a file of its own. */
-import { keepCompiledCode } from '../shared/node/compile-cache.ts'
-
-keepCompiledCode()
-await import('./run.ts')
