@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { runWrangler } from './run-wrangler.ts'
+import { writeAtomically } from './write-atomically.ts'
 
 /** Files that determine the content of the Worker bundle. */
 const workerInputs = ['edge', 'shared', 'wrangler.toml', 'tsconfig.json', 'package-lock.json']
@@ -11,13 +12,6 @@ const workerBundle = 'dist/worker/worker.js'
 export async function main(): Promise<number> {
   console.log(await buildWorker())
   return 0
-}
-
-async function writeAtomically(path: string, contents: Uint8Array | string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const temporary = `${path}.${process.pid}`
-  await writeFile(temporary, contents)
-  await rename(temporary, path)
 }
 
 /**

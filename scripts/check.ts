@@ -5,6 +5,7 @@ export async function main(): Promise<number> {
   const isFine =
     (await runTool('tsc', '-p', 'tsconfig.json')) &&
     (await runTool('tsc', '-p', 'tsconfig.worker.json')) &&
+    (await runTool('tsc', '-p', 'tsconfig.page.json')) &&
     (await runTool('oxlint', '--type-aware')) &&
     (await runTool('prettier', '--check', '.')) &&
     (await runTool('knip'))

@@ -72,9 +72,10 @@ function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number
   }
 }
 
-/** Probes come every few seconds, and would bury the rest. */
+/** Probes come every few seconds, and a page loads dozens of files; they would bury the rest. */
 function levelOf({ route }: Call, status: number): RequestLine['level'] {
-  if (route !== undefined && Object.hasOwn(probeRoutes, route)) return 'debug'
+  const isMinor = route !== undefined && (Object.hasOwn(probeRoutes, route) || route === 'pageFile')
+  if (isMinor) return 'debug'
   return status >= 500 ? 'error' : 'info'
 }
 

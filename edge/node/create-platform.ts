@@ -17,6 +17,7 @@ import { guardStream } from './guard-stream.ts'
 import { hashKeyNow } from './hash-key.ts'
 import type { RunningCalls } from './running-calls.ts'
 import type { EdgeMetrics } from './metrics/edge-metrics.ts'
+import { pageLoader } from './page/load-page.ts'
 import { openStores } from './stores.ts'
 import { sweepAnswers } from './sweep-answers.ts'
 
@@ -84,5 +85,6 @@ export function createPlatform(parts: NodeParts): Platform {
     now,
     wallClock,
     deadlineMs: config.deadlineMs,
+    page: pageLoader(),
   }
 }

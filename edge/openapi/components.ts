@@ -15,11 +15,12 @@ import { usageView } from '../../shared/api/usage.ts'
 import * as answers from './answers.ts'
 import * as chat from './chat-answers.ts'
 import * as other from './other-answers.ts'
+import { fieldTexts } from './field-texts.ts'
 import * as mcp from './mcp-messages.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
 
 /** The schemas of the document by name: of requests the ones that check them. */
-const schemas = {
+export const schemas = {
   Error: answers.errorView,
   TextRequest: generateFields,
   ImageUrlRequest: imageUrlFields,
@@ -58,13 +59,29 @@ const schemas = {
   Usage: usageView,
 }
 
-export type SchemaName = keyof typeof schemas | 'ImageForm' | 'OpenApi' | 'Metrics'
+/** What has no schema: texts, and the document itself. */
+const plainSchemas = {
+  OpenApi: { type: 'object' },
+  Metrics: { type: 'string' },
+  Page: { type: 'string' },
+  PageFile: { type: 'string' },
+}
+
+export type SchemaName = keyof typeof schemas | keyof typeof plainSchemas | 'ImageForm'
 
 export function componentSchemas(): Record<SchemaName, JsonSchema> {
   const named = Object.entries(schemas).map(([name, schema]) => [name, schemaOf(schema)] as const)
   const plain = Object.fromEntries(named) as Record<keyof typeof schemas, JsonSchema>
+  for (const name of ['TextRequest', 'ImageUrlRequest'] as const) explain(plain[name])
   const ImageForm = withImages(plain.TextRequest)
-  return { ...plain, ImageForm, OpenApi: { type: 'object' }, Metrics: { type: 'string' } }
+  return { ...plain, ...plainSchemas, ImageForm }
+}
+
+function explain({ properties }: JsonSchema): void {
+  for (const [name, field] of Object.entries(properties as Record<string, JsonSchema>)) {
+    const description = fieldTexts[name]
+    if (description !== undefined) field.description = description
+  }
 }
 
 /** The fields of a question, and the files, which no schema reads. */

@@ -9,13 +9,15 @@ import type { SampledLogprob } from '../../shared/api/events.ts'
 import { messagesRenderer } from '../../shared/api/messages/render.ts'
 import { nativeRenderer } from '../../shared/api/native/render.ts'
 import { responsesRenderer } from '../../shared/api/responses/render.ts'
-import { edgeRoutes } from '../../shared/api/routes.ts'
+import { edgeRoutes, templated } from '../../shared/api/routes.ts'
 import { testPlatform } from '../../test/support/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
 import { errorView, generateAnswer, streamDelta, streamEnd, streamQueued } from './answers.ts'
 import { chatChunk, chatCompletion } from './chat-answers.ts'
 import { messageEvent, messageView, responseEvent, responseView } from './other-answers.ts'
+import { schemas } from './components.ts'
 import { openApiDocument } from './document.ts'
+import { routeDocs } from './route-docs.ts'
 
 type Json = Record<string, unknown>
 interface Operation {
@@ -61,7 +63,7 @@ describe('openApiDocument()', () => {
       security.length > 0,
     ])
     const served = Object.values(edgeRoutes).map(({ method, path, scope }) => [
-      `${method} ${path.replace(':id', '{id}')}`,
+      `${method} ${templated(path)}`,
       scope !== null,
     ])
     expect(Object.fromEntries(told)).toEqual(Object.fromEntries(served))
@@ -103,6 +105,25 @@ describe('openApiDocument()', () => {
       expect(documented.get(name)?.replaceAll('`', '')).toBe(`${standard as string | number}`)
     }
   })
+
+  it('and the documentation say the same of every field', () => {
+    const table = apiText.slice(apiText.indexOf('| Field '), apiText.indexOf('**Order.**'))
+    const rows = table.matchAll(/^\| `(\w+)` +\|.*\| (.*?) +\|$/gm)
+    const documented = Object.fromEntries([...rows].map(([, name, text]) => [name!, text!]))
+    const { properties } = document.components.schemas.TextRequest!
+    const told = Object.entries(properties).map(([name, { description }]) => [name, description])
+    expect(Object.fromEntries(told)).toEqual(documented)
+  })
+
+  it.each(Object.entries(routeDocs).filter(([, { body }]) => body !== undefined))(
+    'has an example of %s that its schema takes',
+    (_name, { body, example }) => {
+      const schema = Object.values(body!)[0]!
+      const takes =
+        schemas[schema === 'ImageForm' ? 'TextRequest' : (schema as keyof typeof schemas)]
+      expect(takes.safeParse(example)).toMatchObject({ success: true })
+    },
+  )
 
   it('shows limits that are checked before the schema, and texts in place of lists', () => {
     const { TextRequest, ImageUrlRequest, ImageForm, ChatRequest } = document.components.schemas

@@ -1,6 +1,7 @@
-import { type EdgeRouteName, edgeRoutes } from '../../shared/api/routes.ts'
+import { type EdgeRouteName, edgeRoutes, templated } from '../../shared/api/routes.ts'
 import { componentSchemas } from './components.ts'
 import { operationOf } from './operation.ts'
+import { routeTags } from './route-docs.ts'
 
 /** The version of the package, which a test compares. */
 const version = '0.1.0'
@@ -25,6 +26,7 @@ export function openApiDocument() {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
+    tags: routeTags.map((name) => ({ name })),
     paths,
     components: {
       schemas: componentSchemas(),
@@ -34,9 +36,4 @@ export function openApiDocument() {
       },
     },
   }
-}
-
-/** `/admin/keys/:id` as `/admin/keys/{id}`. */
-function templated(path: string): string {
-  return path.replaceAll(/:(\w+)/g, '{$1}')
 }

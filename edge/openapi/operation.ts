@@ -69,14 +69,22 @@ function headerParameters({ asks }: RouteDoc): JsonSchema[] {
   ]
 }
 
-function bodyOf({ body, bodyIsOptional = false }: RouteDoc): JsonSchema {
-  const content = Object.entries(body ?? {}).map(([type, name]) => [type, { schema: refTo(name) }])
-  return { required: !bodyIsOptional, content: Object.fromEntries(content) as JsonSchema }
+function bodyOf({ body, bodyIsOptional = false, example }: RouteDoc): JsonSchema {
+  const content = contentOf(body ?? {})
+  for (const each of Object.values(content)) (each as JsonSchema).example = example
+  return { required: !bodyIsOptional, content }
+}
+
+/** Media type -> schema. */
+function contentOf(types: Readonly<Record<string, SchemaName>>): JsonSchema {
+  const content = Object.entries(types).map(([type, name]) => [type, { schema: refTo(name) }])
+  return Object.fromEntries(content) as JsonSchema
 }
 
 function answersOf({
   answers,
   answerType = 'application/json',
+  otherTypes = {},
   stream,
   asks,
 }: RouteDoc): Record<string, JsonSchema> {
@@ -84,6 +92,7 @@ function answersOf({
     const isGood = Number(status) < 300
     const content = {
       [answerType]: { schema: refTo(name) },
+      ...(isGood && contentOf(otherTypes)),
       ...(isGood && stream && { 'text/event-stream': streamOf(stream) }),
     }
     const headers = { ...headersOf([requestIdHeader]), ...(asks && headersOf(limitHeaderNames)) }

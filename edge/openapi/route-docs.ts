@@ -14,17 +14,32 @@ interface StreamDoc {
   readonly events: Readonly<Record<string, SchemaName>>
 }
 
+/** In the order in which people look for them. */
+export const routeTags = [
+  'Ask',
+  'OpenAI',
+  'Anthropic',
+  'Agents',
+  'Administration',
+  'Probes',
+  'About',
+] as const
+
 export interface RouteDoc {
-  readonly tag: 'Ask' | 'OpenAI' | 'Anthropic' | 'Agents' | 'Probes' | 'Administration' | 'About'
+  readonly tag: (typeof routeTags)[number]
   readonly summary: string
   readonly description?: string
   readonly query?: z.ZodObject
   readonly body?: Partial<Record<BodyType, SchemaName>>
   readonly bodyIsOptional?: boolean
+  /** A body that is accepted. In forms, `@` stands for the content of a file. */
+  readonly example?: unknown
   /** Status -> body. Statuses of errors follow from `errors`. */
   readonly answers: Readonly<Record<number, SchemaName>>
   /** JSON unless it says. */
-  readonly answerType?: 'application/json' | 'text/plain'
+  readonly answerType?: 'application/json' | 'text/plain' | 'text/html' | 'text/javascript'
+  /** Other forms of a good answer. */
+  readonly otherTypes?: Partial<Record<'text/html' | 'text/css', SchemaName>>
   readonly stream?: StreamDoc
   /** Whether the headers `Idempotency-Key` and `x-describe-backend-hint` are looked at, and limits told. */
   readonly asks?: boolean
@@ -83,6 +98,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a prompt',
     description: nullNote,
     body: { 'application/json': 'TextRequest' },
+    example: { prompt: 'What is the capital of France?', temperature: 0 },
     answers: { 200: 'Answer' },
     stream: nativeStream,
     asks: true,
@@ -93,6 +109,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a prompt about uploaded images',
     description: 'In a form every value is text: `logit_bias` as JSON, `stop` once for each text.',
     body: { 'multipart/form-data': 'ImageForm' },
+    example: { prompt: 'Describe this image.', images: '@picture.png' },
     answers: { 200: 'Answer' },
     stream: nativeStream,
     asks: true,
@@ -107,6 +124,10 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
       'application/x-www-form-urlencoded': 'ImageUrlRequest',
       'multipart/form-data': 'ImageUrlRequest',
     },
+    example: {
+      prompt: 'Describe this image.',
+      image_url: 'https://example.com/picture.png',
+    },
     answers: { 200: 'Answer' },
     stream: nativeStream,
     asks: true,
@@ -117,6 +138,10 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a conversation',
     description: `As OpenAI's chat completions. ${nullNote}`,
     body: { 'application/json': 'ChatRequest' },
+    example: {
+      model: 'kimi-vl',
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    },
     answers: { 200: 'ChatCompletion' },
     stream: chatStream,
     asks: true,
@@ -126,6 +151,10 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'OpenAI',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'ChatRequest' },
+    example: {
+      model: 'kimi-vl',
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    },
     answers: { 200: 'InputTokens' },
     errors: counting,
   },
@@ -134,6 +163,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a conversation; nothing is stored',
     description: `As OpenAI's responses. ${nullNote}`,
     body: { 'application/json': 'ResponsesRequest' },
+    example: { model: 'kimi-vl', input: 'What is the capital of France?' },
     answers: { 200: 'Response' },
     stream: responsesStream,
     asks: true,
@@ -143,6 +173,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'OpenAI',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'ResponsesRequest' },
+    example: { model: 'kimi-vl', input: 'What is the capital of France?' },
     answers: { 200: 'InputTokens' },
     errors: counting,
   },
@@ -157,6 +188,11 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Answer a conversation',
     description: `As Anthropic's messages; errors have their form. ${nullNote}`,
     body: { 'application/json': 'MessagesRequest' },
+    example: {
+      model: 'kimi-vl',
+      max_tokens: 500,
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    },
     answers: { 200: 'Message' },
     stream: messagesStream,
     asks: true,
@@ -166,6 +202,10 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'Anthropic',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'MessageTokensRequest' },
+    example: {
+      model: 'kimi-vl',
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    },
     answers: { 200: 'MessageTokens' },
     errors: counting,
   },
@@ -175,6 +215,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     description:
       'One message of the Model Context Protocol (streamable HTTP). A failure within a tool is its result.',
     body: { 'application/json': 'McpMessage' },
+    example: { jsonrpc: '2.0', id: 1, method: 'tools/list' },
     answers: { 200: 'McpAnswer' },
     stream: mcpStream,
     errors: [
@@ -220,8 +261,26 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
   index: {
     tag: 'About',
     summary: 'The name, the public routes and the path of this document',
+    description: 'Where `Accept` asks for HTML, as browsers do, a page to ask about pictures.',
     answers: { 200: 'Index' },
+    otherTypes: { 'text/html': 'Page' },
     errors: [],
+  },
+  docs: {
+    tag: 'About',
+    summary: 'This document as a page',
+    answers: { 200: 'Page' },
+    answerType: 'text/html',
+    errors: [],
+  },
+  pageFile: {
+    tag: 'About',
+    summary: 'A module or a style that the pages load',
+    description: 'The pages name the version; other ones are not found.',
+    answers: { 200: 'PageFile' },
+    answerType: 'text/javascript',
+    otherTypes: { 'text/css': 'PageFile' },
+    errors: ['not_found'],
   },
   openapi: {
     tag: 'About',
@@ -233,6 +292,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'Administration',
     summary: 'Make a key, which is shown this one time',
     body: { 'application/json': 'NewKey' },
+    example: { note: 'the shop', scopes: ['image'], limits: { images_per_day: 1000 } },
     answers: { 201: 'IssuedKey' },
     errors: withBody,
   },
@@ -253,6 +313,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     tag: 'Administration',
     summary: 'Change a key; `limits` are replaced as a whole',
     body: { 'application/json': 'KeyChanges' },
+    example: { expires_at: '2027-01-01T00:00:00Z' },
     answers: { 200: 'Key' },
     errors: [...withBody, 'not_found'],
   },
@@ -273,6 +334,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     summary: 'Give a key a new secret, which is shown this one time',
     body: { 'application/json': 'KeyRotation' },
     bodyIsOptional: true,
+    example: { grace_seconds: 3600 },
     answers: { 200: 'IssuedKey' },
     errors: [...withBody, 'not_found', 'key_not_active'],
   },

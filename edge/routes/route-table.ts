@@ -16,9 +16,15 @@ import { type ImageUrlParts, readImageUrl } from './image-url/read-image-url.ts'
 import { readMcp } from './mcp/read-mcp.ts'
 import { type ModelsParts, modelsRoute } from './models/models-route.ts'
 import { indexRoute } from './index/index-route.ts'
+import { pageFileRoute, type PageParts, pageRoute } from './page/page-routes.ts'
 import { readText } from './text/read-text.ts'
 
-export type RouteParts = HealthParts & ImageParts & ImageUrlParts & ConversationParts & ModelsParts
+export type RouteParts = HealthParts &
+  ImageParts &
+  ImageUrlParts &
+  ConversationParts &
+  ModelsParts &
+  PageParts
 
 /**
  * How a route is served: as a call, which is metered, forwarded and relayed in the same way for all of them; or by
@@ -74,7 +80,9 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     mcp: { read: readMcp(parts), keepsAnswers: false, readsWhole: smallBodyBytes },
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },
-    index: { answer: indexRoute },
+    index: { answer: indexRoute(parts) },
+    docs: { answer: pageRoute(parts, '/docs') },
+    pageFile: { answer: pageFileRoute(parts) },
     openapi: { answer: openApiRoute() },
   }
   return (Object.keys(servings) as ServedName[]).map((name) => ({

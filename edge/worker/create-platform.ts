@@ -1,3 +1,4 @@
+import page from 'page-files'
 import { largestHeldBytes } from '../../shared/api/limits.ts'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
@@ -81,6 +82,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     now,
     wallClock,
     deadlineMs: config.DEADLINE_MS,
+    page: () => page,
   }
 }
 

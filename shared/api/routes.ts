@@ -52,14 +52,24 @@ export const adminRoutes = {
   metrics: { method: 'GET', path: '/metrics', scope: 'admin' },
 } as const satisfies Record<string, Route>
 
-/** What the edge says about itself. */
+/** Above all that the pages load. */
+export const pageFolder = '/page'
+
+/** What the edge says about itself, to programs and to people. */
 export const aboutRoutes = {
   index: { method: 'GET', path: '/', scope: null },
+  docs: { method: 'GET', path: '/docs', scope: null },
+  pageFile: { method: 'GET', path: `${pageFolder}/:version/:file{.+}`, scope: null },
   openapi: { method: 'GET', path: '/openapi.json', scope: null },
 } as const satisfies Record<string, Route>
 
 /** Every route the edge answers. */
 export const edgeRoutes = { ...routes, ...probeRoutes, ...aboutRoutes, ...adminRoutes }
+
+/** The path as OpenAPI writes it: `/admin/keys/:id` as `/admin/keys/{id}`. */
+export function templated(path: string): string {
+  return path.replaceAll(/:(\w+)(\{.*?\})?/g, '{$1}')
+}
 
 export type RouteName = keyof typeof routes
 export type EdgeRouteName = keyof typeof edgeRoutes

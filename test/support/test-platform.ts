@@ -7,8 +7,19 @@ import { AnswerRegister } from '../../edge/idempotency/answer-register.ts'
 import { KeyMeter } from '../../edge/limits/key-meter.ts'
 import { localMeter } from '../../edge/limits/local-meter.ts'
 import { guardStream } from '../../edge/node/guard-stream.ts'
+import type { PageFiles } from '../../edge/page/page-files.ts'
 import type { Platform } from '../../edge/platform.ts'
 import { testKeys, testSqlite } from './test-keys.ts'
+
+/** Pages of a few bytes. */
+export const testPage: PageFiles = {
+  version: '0123456789abcdef',
+  pages: {
+    '/': '<!doctype html><title>Ask</title>',
+    '/docs': '<!doctype html><title>Docs</title>',
+  },
+  files: { 'edge/page/browser/ask.ts': { type: 'text/javascript', text: 'export {}' } },
+}
 
 /** An edge that never stops. */
 export const neverStopping: Stopping = { begun: false, cut: false, signal: undefined }
@@ -61,6 +72,7 @@ export function testPlatform({
     now: () => clock.ms,
     deadlineMs: 60_000,
     backend: pool,
+    page: () => testPage,
     imageTokens: () => 1_000,
     ...parts,
   }

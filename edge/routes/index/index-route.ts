@@ -1,14 +1,31 @@
+import { acceptsPage } from '../../../shared/api/accept.ts'
 import { jsonAnswer } from '../../../shared/api/json-answer.ts'
 import { aboutRoutes, probeRoutes, routes } from '../../../shared/api/routes.ts'
 import type { EdgeHandler } from '../../calls/context.ts'
+import { type PageParts, pageRoute } from '../page/page-routes.ts'
 
-/** `GET /`: what this is and what it answers, for those who open the address to see whether something is there. */
-export const indexRoute: EdgeHandler = () =>
-  jsonAnswer({
+/**
+ * `GET /`: a page for people, whose browsers ask for HTML, and for programs what this is and what it answers.
+ */
+export function indexRoute(parts: PageParts): EdgeHandler {
+  const showPage = pageRoute(parts, '/')
+  return async (c, next) => {
+    const forPeople = acceptsPage(c.req.header('accept') ?? null)
+    const response = (forPeople ? await showPage(c, next) : listRoutes()) as Response
+    response.headers.append('vary', 'Accept')
+    return response
+  }
+}
+
+function listRoutes(): Response {
+  // What the pages load is their own affair.
+  const { pageFile: _, ...about } = aboutRoutes
+  return jsonAnswer({
     name: 'Describe Server',
     description: 'Looks at images and describes them',
     docs: aboutRoutes.openapi.path,
-    routes: Object.values({ ...routes, ...probeRoutes, ...aboutRoutes }).map(
+    routes: Object.values({ ...routes, ...probeRoutes, ...about }).map(
       ({ method, path }) => `${method} ${path}`,
     ),
   })
+}

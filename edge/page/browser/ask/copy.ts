@@ -1,0 +1,11 @@
+/** Copies an element's text, and has the button say so. */
+export async function copyFrom(source: HTMLElement, button: HTMLButtonElement): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(source.textContent)
+    button.textContent = 'Copied'
+  } catch {
+    // Not allowed, or not there: pages without TLS have no clipboard.
+    getSelection()?.selectAllChildren(source)
+    button.textContent = 'Selected: press Ctrl C'
+  }
+}

@@ -1,0 +1,50 @@
+import { byId } from '../dom.ts'
+import { readItem, writeItem } from '../storage.ts'
+
+const item = 'describe.api-key'
+
+export interface KeyDialog {
+  /** The key to ask with; undefined while there is none. */
+  readonly key: () => string | undefined
+  /** @returns whether a key was entered */
+  readonly open: () => Promise<boolean>
+}
+
+/** The API key: in memory, and in this browser's storage only where the user asks for that. */
+export function createKeyDialog(): KeyDialog {
+  const dialog = byId('key', HTMLDialogElement)
+  const form = byId('key-form', HTMLFormElement)
+  const field = byId('key-field', HTMLInputElement)
+  const keep = byId('key-keep', HTMLInputElement)
+  const button = byId('key-open', HTMLButtonElement)
+  const state = byId('key-state', HTMLElement)
+  let key = readItem(item)
+  let entered = (_isEntered: boolean) => {}
+
+  const show = () => {
+    state.textContent = key === undefined ? 'none' : 'set'
+    button.dataset['state'] = key === undefined ? 'none' : 'set'
+  }
+  const use = (value: string) => {
+    key = value === '' ? undefined : value
+    writeItem(item, keep.checked ? key : undefined)
+    show()
+  }
+  const open = () => {
+    field.value = key ?? ''
+    keep.checked = readItem(item) !== undefined
+    dialog.returnValue = ''
+    dialog.showModal()
+    return new Promise<boolean>((resolve) => (entered = resolve))
+  }
+  form.addEventListener('submit', () => use(field.value.trim()))
+  byId('key-forget', HTMLButtonElement).addEventListener('click', () => {
+    keep.checked = false
+    use('')
+    dialog.close()
+  })
+  dialog.addEventListener('close', () => entered(dialog.returnValue === 'use' && key !== undefined))
+  button.addEventListener('click', () => void open())
+  show()
+  return { key: () => key, open }
+}

@@ -1,0 +1,58 @@
+import type { StreamEvents } from '../../../../shared/api/sse.ts'
+import type { AnswerPanel } from './answer-panel.ts'
+import { AskFailure } from './problem.ts'
+import { type Question, requestOf } from './question.ts'
+import type { AnswerEnd, AnswerRecord } from './record.ts'
+import { sendQuestion } from './send.ts'
+
+/** Asks, shows the answer as it comes, and returns what there was of it. Aborting counts as stopping. */
+export async function runQuestion(
+  question: Question,
+  key: string | undefined,
+  signal: AbortSignal,
+  panel: AnswerPanel,
+): Promise<AnswerRecord> {
+  const texts: string[] = []
+  const record = (rest: Partial<AnswerRecord>): AnswerRecord => ({
+    settings: question.settings,
+    texts: Array.from(texts, (text) => text ?? ''),
+    stopped: false,
+    ...rest,
+  })
+  panel.showState('Sending')
+  try {
+    for await (const event of sendQuestion(requestOf(question), key, signal)) {
+      switch (event.type) {
+        case 'queued':
+          panel.showState(
+            event.data.position === 0 ? 'Reading' : `Waiting, ${event.data.position} ahead`,
+          )
+          break
+        case 'delta': {
+          const { index = 0, text } = event.data
+          panel.showState('Writing')
+          texts[index] = (texts[index] ?? '') + text
+          panel.addText(index, text)
+          break
+        }
+        case 'end':
+          return record({ end: endOf(event.data) })
+      }
+    }
+    return record({})
+  } catch (error) {
+    if (error instanceof AskFailure) return record({ problem: error.problem })
+    if (signal.aborted) return record({ stopped: true })
+    throw error
+  }
+}
+
+function endOf({
+  finish_reason,
+  finish_reasons,
+  usage,
+  timings,
+  request_id,
+}: StreamEvents['end']): AnswerEnd {
+  return { reasons: finish_reasons ?? [finish_reason], usage, timings, requestId: request_id }
+}

@@ -1,0 +1,77 @@
+import { operationView } from './docs/operation-view.ts'
+import { type OpenApi, routesByTag } from './docs/openapi.ts'
+import { richText } from './docs/rich-text.ts'
+import { byId, el } from './dom.ts'
+import { startTheme } from './theme.ts'
+
+startTheme()
+const content = byId('content', HTMLElement)
+const contents = byId('contents', HTMLElement)
+// Beside the text there is room for them.
+byId('contents-fold', HTMLDetailsElement).open = matchMedia('(min-width: 60rem)').matches
+
+/** Draws the page from the document that programs read, too. */
+function show(api: OpenApi): void {
+  const { info, components } = api
+  const sections = Array.from(routesByTag(api), ([tag, routes]) => {
+    const views = routes.map((route) => operationView(route, components.schemas, location.origin))
+    return el(
+      'section',
+      { 'aria-labelledby': `tag-${tag}` },
+      el('h2', { id: `tag-${tag}` }, tag),
+      ...views,
+    )
+  })
+  const links = Array.from(routesByTag(api), ([tag, routes]) =>
+    el(
+      'li',
+      {},
+      el('span', {}, tag),
+      el(
+        'ul',
+        {},
+        ...routes.map(({ operationId, method, path }) =>
+          el(
+            'li',
+            {},
+            el(
+              'a',
+              { href: `#${operationId}` },
+              el('span', { class: 'method' }, method),
+              ' ',
+              path,
+            ),
+          ),
+        ),
+      ),
+    ),
+  )
+  byId('version', HTMLElement).textContent = `Version ${info.version}`
+  byId('about', HTMLElement).replaceChildren(...richText(info.description ?? ''))
+  contents.replaceChildren(...links)
+  content.replaceChildren(...sections)
+  // What the address names was not there when the page was opened.
+  if (location.hash !== '') document.getElementById(location.hash.slice(1))?.scrollIntoView()
+}
+
+function showFailure(): void {
+  const again = el('button', { type: 'button', onclick: () => location.reload() }, 'Try again')
+  content.replaceChildren(
+    el(
+      'p',
+      { role: 'alert' },
+      'The description of the API could not be loaded from ',
+      el('code', {}, '/openapi.json'),
+      '.',
+    ),
+    again,
+  )
+}
+
+try {
+  const response = await fetch('/openapi.json')
+  if (!response.ok) throw new Error(String(response.status))
+  show((await response.json()) as OpenApi)
+} catch {
+  showFailure()
+}

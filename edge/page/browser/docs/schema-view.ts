@@ -1,0 +1,57 @@
+import { el } from '../dom.ts'
+import { alternativesOf, resolved, type Schema, type Schemas } from './openapi.ts'
+import { richText } from './rich-text.ts'
+import { typeText } from './type-text.ts'
+
+/** Objects within each other that are still shown. */
+const maxDepth = 8
+
+/** The fields of an object, those of objects in it folded below them. */
+export function fieldList(schema: Schema, schemas: Schemas, depth = 0): HTMLElement | undefined {
+  const { properties, required = [] } = resolved(schema, schemas)
+  if (properties === undefined || depth > maxDepth) return undefined
+  const fields = Object.entries(properties).map(([name, field]) =>
+    fieldItem(name, field, required.includes(name), schemas, depth),
+  )
+  return el('ul', { class: 'fields' }, ...fields)
+}
+
+function fieldItem(
+  name: string,
+  schema: Schema,
+  isRequired: boolean,
+  schemas: Schemas,
+  depth: number,
+): HTMLElement {
+  const { default: standard, description } = schema
+  const inner = innerObjects(schema, schemas)
+  return el(
+    'li',
+    {},
+    el('code', { class: 'field-name' }, name),
+    el('span', { class: 'field-type' }, typeText(schema)),
+    isRequired && el('span', { class: 'field-required' }, 'required'),
+    standard !== undefined &&
+      el('span', { class: 'field-type' }, 'default ', el('code', {}, JSON.stringify(standard))),
+    description !== undefined && el('p', {}, ...richText(description)),
+    ...inner.map(({ title, object }) =>
+      el('details', {}, el('summary', {}, title), fieldList(object, schemas, depth + 1)),
+    ),
+  )
+}
+
+/** The objects that a value may be or hold, with what tells them apart. */
+function innerObjects(schema: Schema, schemas: Schemas): { title: string; object: Schema }[] {
+  const whole = resolved(schema, schemas)
+  if (whole.properties !== undefined) return [{ title: titleOf(whole), object: whole }]
+  const parts = [...alternativesOf(whole), ...(whole.items === undefined ? [] : [whole.items])]
+  return parts.flatMap((part) => innerObjects(part, schemas))
+}
+
+function titleOf({ properties = {} }: Schema): string {
+  const kind = properties['type']?.const
+  const names = Object.keys(properties).filter((name) => name !== 'type' || kind === undefined)
+  return typeof kind === 'string'
+    ? `“${kind}”${names.length > 0 ? `: ${names.join(', ')}` : ''}`
+    : names.join(', ')
+}
