@@ -11,6 +11,7 @@ import { booleanSetting } from '../shared/settings/boolean.ts'
 import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
+import { tracingConfigOf, tracingSettings } from '../shared/tracing/settings.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */
@@ -83,6 +84,7 @@ const schema = z.object({
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
   LOG_LEVEL: z.enum(logLevels).default('info'),
+  ...tracingSettings.shape,
 })
 
 /**
@@ -156,5 +158,6 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       key: settings.TLS_KEY ?? join(certificates, 'server-key.pem'),
     },
     logLevel: settings.LOG_LEVEL,
+    tracing: tracingConfigOf(settings, 'describe-backend'),
   })
 }

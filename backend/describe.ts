@@ -5,7 +5,7 @@ import type { GenerationEvent, Timings, Usage } from '../shared/api/events.ts'
 import { maxLogprobs } from '../shared/api/limits.ts'
 import type { Asked } from '../shared/conversation/conversation.ts'
 import { ChoiceTexts } from './choice-texts.ts'
-import type { Engine, EngineTimings, GenerateJob } from './engine/job.ts'
+import type { Engine, EnginePhase, EngineTimings, GenerateJob } from './engine/job.ts'
 import type { Grammar } from './grammar/grammar.ts'
 import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
@@ -21,9 +21,14 @@ export interface DescribeRequest extends Omit<Asked, 'turns'> {
   readonly images: readonly Uint8Array[]
   /** The most tokens of prompt, images and all answers together; unlimited unless given. */
   readonly grantedTokens?: number | undefined
-  /** Called as tokens arrive with what the answer has used so far; the final count may be lower. */
-  readonly onUsage?: ((usage: Usage) => void) | undefined
+  /** Called as tokens of a choice arrive, with what all have used so far; the final count may be lower. */
+  readonly onUsage?: ((usage: Usage, choice: number) => void) | undefined
+  /** Called as the request comes to a phase. @param epochMs when that was; unless given, it is now */
+  readonly onPhase?: ((phase: DescribePhase, epochMs?: number) => void) | undefined
 }
+
+/** What happens to a request: texts and images are prepared, then the engine has it. */
+export type DescribePhase = 'prepare' | EnginePhase
 
 interface DescriberParts {
   readonly processor: Processor
@@ -79,6 +84,7 @@ export function createDescriber(parts: DescriberParts): Describer {
   ): AsyncGenerator<GenerationEvent> {
     const { signal } = deadline
     const startedAt = now()
+    request.onPhase?.('prepare')
     checkLogprobs(request, parts.defaultMaxTokens)
     const { tenant, messages, images } = request
     const caller = { tenant, signal }
@@ -98,6 +104,7 @@ export function createDescriber(parts: DescriberParts): Describer {
       prompt_tokens: prepared.promptIds.length,
       image_tokens: prepared.imageTokens,
     }
+    request.onPhase?.('queue')
     const generation = engine.generate(job, signal)
     let sampledTokens = 0
     for await (const event of generation) {
@@ -109,11 +116,14 @@ export function createDescriber(parts: DescriberParts): Describer {
             imageTokens: promptUsage.image_tokens,
           }
           break
+        case 'phase':
+          request.onPhase?.(event.phase, event.epochMs)
+          break
         case 'tokens':
           // From here on there is an answer, which the engine ends in time.
           deadline.stopClock()
           sampledTokens += event.ids.length
-          request.onUsage?.({ ...promptUsage, completion_tokens: sampledTokens })
+          request.onUsage?.({ ...promptUsage, completion_tokens: sampledTokens }, event.choice)
           yield* texts.push(event)
           if (texts.stopped(event.choice)) generation.stop(event.choice)
           break
@@ -157,6 +167,7 @@ function jobOf(
     sampling: { ...request.sampling, seed: request.sampling.seed ?? randomSeed() },
     choices: request.choices,
     topLogprobs: request.topLogprobs,
+    reportsPhases: request.onPhase !== undefined,
     format,
   }
 }

@@ -17,6 +17,7 @@ import {
   metricsAnswer,
   type PlainAnswer,
 } from '../shared/node/metrics/metrics-server.ts'
+import { openTracing } from '../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../shared/node/open-files.ts'
 import { isInTerminal } from '../shared/node/terminal.ts'
 import type { BackendConfig } from './config.ts'
@@ -94,13 +95,19 @@ export async function serve(parts: ServiceParts): Promise<void> {
     certificates: () => certificates.report(),
   }
   let tasks: TaskPool | undefined
-  const metrics = createBackendMetrics({
-    snapshot: () => inference.snapshot(),
-    isReady: () => health.readiness() === 'ready',
-    starts: () => inference.startUp().starts,
-    enginePid: () => inference.pid(),
-    decodePids: () => tasks?.imagePids ?? [],
-  })
+  const tracing = await openTracing(config.tracing, ({ level, message, ...fields }) =>
+    log[level](fields, message),
+  )
+  const metrics = createBackendMetrics(
+    {
+      snapshot: () => inference.snapshot(),
+      isReady: () => health.readiness() === 'ready',
+      starts: () => inference.startUp().starts,
+      enginePid: () => inference.pid(),
+      decodePids: () => tasks?.imagePids ?? [],
+    },
+    tracing?.counts,
+  )
   const app = createBackendApp({
     running,
     log,
@@ -110,6 +117,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
     onClientCertificate: (name, certificate) => certificates.noteClient(name, certificate),
     health,
     metrics,
+    tracing,
     generate: {
       describer: () => {
         if (service !== undefined) return service.describer
@@ -121,6 +129,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
         enabled: config.fetchesImages,
       },
       streaming: { after, now, heartbeatMs },
+      onTokenGap: metrics.countGap,
     },
     model: await readServedModel(modelPath, config),
   })
@@ -151,7 +160,13 @@ export async function serve(parts: ServiceParts): Promise<void> {
     log.info({ drain_ms: config.drainMs }, 'stopping')
     await stopServer(server, running, { drainMs: config.drainMs, hurry })
     const processor = loading.then((loaded) => loaded.close())
-    await Promise.allSettled([inference.close(), processor, formats.close(), web.close()])
+    await Promise.allSettled([
+      inference.close(),
+      processor,
+      formats.close(),
+      web.close(),
+      tracing?.close(),
+    ])
   })
   try {
     const [processor] = await Promise.all([loading, inference.ready()])

@@ -16,6 +16,7 @@ import { holdBytes, Receiving } from './calls/hold-bytes.ts'
 import { logCalls } from './calls/log-call.ts'
 import { runCalls } from './calls/run-call.ts'
 import { turnAwayWhen } from './calls/stopping.ts'
+import { traceCalls } from './calls/trace-call.ts'
 import { allowOrigins } from './cors/allow-origins.ts'
 import { refuseOrigins } from './cors/refuse-origins.ts'
 import { idempotent } from './idempotency/idempotent.ts'
@@ -31,6 +32,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   const failures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
   const app = new Hono<EdgeEnv>()
   app.use(begin(platform))
+  if (platform.tracing !== undefined) app.use(traceCalls(platform.tracing, platform))
   app.use(logCalls(platform))
   app.use(allowOrigins(platform))
   app.use(guardAddress(platform))

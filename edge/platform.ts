@@ -7,6 +7,7 @@ import type { GuardParts } from './calls/guard-address.ts'
 import type { HoldParts } from './calls/hold-bytes.ts'
 import type { LogParts } from './calls/log-call.ts'
 import type { RunParts } from './calls/run-call.ts'
+import type { TraceParts } from './calls/trace-call.ts'
 import type { CorsParts } from './cors/allow-origins.ts'
 import type { IdempotencyParts } from './idempotency/idempotent.ts'
 import type { ApiKeys } from './keys/api-keys.ts'
@@ -27,7 +28,8 @@ export type Platform = RunParts &
   HoldParts &
   CutRevokedParts &
   CorsParts &
-  LogParts & {
+  LogParts &
+  TraceParts & {
     readonly keys: ApiKeys
     readonly meter: Meter
     /** Whether streams end soon after their key was revoked. */

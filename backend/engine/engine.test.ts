@@ -65,6 +65,19 @@ describe('generate()', () => {
     expect(end.completionTokens).toBe(ids.length)
   })
 
+  it('tells its phases on request, in order', async () => {
+    const job = createJob({ ...imagePrompt([2, 2]), reportsPhases: true })
+    const phases: string[] = []
+    const before = Date.now()
+    for await (const event of start().engine.generate(job, never)) {
+      if (event.type !== 'phase') continue
+      phases.push(event.phase)
+      expect(event.epochMs).toBeGreaterThan(before - 1_000)
+      expect(event.epochMs).toBeLessThan(Date.now() + 1_000)
+    }
+    expect(phases).toEqual(['vision', 'prefill', 'decode'])
+  })
+
   it('gives the same answers batched, joining and leaving at different steps, as alone', async () => {
     const jobs = mixedJobs()
     const expected = await Promise.all(jobs.map(alone))

@@ -55,6 +55,8 @@ export interface GenerateJob {
   readonly choices?: number | undefined
   /** If given, log probabilities are reported, each with this many alternatives; may be 0. */
   readonly topLogprobs?: number | undefined
+  /** Whether there are events of its phases. */
+  readonly reportsPhases?: boolean | undefined
   /** What the text of each answer has to be; anything unless given. */
   readonly format?: Grammar | undefined
 }
@@ -67,9 +69,14 @@ export interface EngineTimings {
   readonly decodeMs: number
 }
 
+/** What happens to a job: it waits, its images are looked at, its prompt is read, its answers are generated. */
+export type EnginePhase = 'queue' | 'vision' | 'prefill' | 'decode'
+
 export type EngineEvent =
   /** Accepted; `position` jobs wait before it (0 = it starts at once). */
   | { readonly type: 'queued'; readonly position: number }
+  /** The first choice has come to this phase; only of a job that `reportsPhases`. Milliseconds since 1970. */
+  | { readonly type: 'phase'; readonly phase: EnginePhase; readonly epochMs: number }
   | {
       readonly type: 'tokens'
       /** Index of the answer they belong to, from 0. */

@@ -3,6 +3,7 @@ import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { noSuchPath, probeRoutes, routes } from '../../shared/api/routes.ts'
+import type { Tracing } from '../../shared/tracing/tracing.ts'
 import { metricsAnswer } from '../../shared/node/metrics/metrics-server.ts'
 import type { Log } from '../../shared/node/log.ts'
 import { requireClientCertificate, type ClientListener } from './exchange/client-certificate.ts'
@@ -18,6 +19,7 @@ import { metricsPath, statusPath } from './operator-paths.ts'
 import { logExchange } from './exchange/log-exchange.ts'
 import { mountMcpRoute } from './mcp/mcp-route.ts'
 import { mountModelRoutes, type ServedModel, stateImageTokens } from './routes/models.ts'
+import { traceExchange } from './exchange/trace-exchange.ts'
 import { refuseWhenClosing, trackExchange } from './exchange/track-exchange.ts'
 
 export interface BackendParts {
@@ -33,6 +35,8 @@ export interface BackendParts {
   readonly onClientCertificate: ClientListener
   readonly health: HealthParts
   readonly metrics: BackendMetrics
+  /** Undefined unless a collector is configured. */
+  readonly tracing: Tracing | undefined
   readonly generate: AnswerParts
   readonly model: ServedModel
 }
@@ -42,6 +46,10 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
   const app = new Hono<BackendEnv>()
 
   app.use(trackExchange(parts.running))
+  if (parts.tracing !== undefined) {
+    const { tracing, now, model } = parts
+    app.use(traceExchange({ tracing, now, modelId: model.id }))
+  }
   app.use(stateImageTokens(parts.model))
   app.use(logExchange(parts.log, parts.now))
   app.use(countExchange(parts.metrics, parts.log, parts.now))

@@ -92,6 +92,14 @@ describe('GET /metrics of the backend', () => {
     expect(two.get(perToken)! - one.get(perToken)!).toBeCloseTo(0.004 / (both / 2 - 1), 6)
   })
 
+  it('counts every pause between two arrivals of tokens', async () => {
+    const arrivals = backend.engine.batches.length
+    await usageOf({})
+    await usageOfStream({})
+    const seen = await metrics()
+    expect(seen.get('describe_token_gap_seconds_count')).toBe(2 * (arrivals - 1))
+  })
+
   it('counts refusals by their code, under routes of the table only', async () => {
     await postText({ temperature: 9 })
     await backend.fetch('/generate/text', { method: 'POST', headers, body: '{' })

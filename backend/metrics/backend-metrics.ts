@@ -1,7 +1,9 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client'
 import type { ErrorCode } from '../../shared/api/errors.ts'
 import type { AnswerUsage, Timings, Usage } from '../../shared/api/events.ts'
-import { durationBuckets, tokenBuckets } from '../../shared/node/metrics/buckets.ts'
+import { durationBuckets, gapBuckets, tokenBuckets } from '../../shared/node/metrics/buckets.ts'
+import { addTraceMetrics } from '../../shared/node/metrics/trace-metrics.ts'
+import type { TraceCounts } from '../../shared/tracing/tracing.ts'
 import { addEngineMetrics, type EngineMetricsParts } from './engine-metrics.ts'
 
 /** A request that has ended, for the counts. No client can make up a value: labels stay as few as the tables they are from. */
@@ -23,13 +25,20 @@ interface CountedExchange {
 export interface BackendMetrics {
   readonly registry: Registry
   count(exchange: CountedExchange): void
+  /** Two arrivals of tokens of one answer. */
+  readonly countGap: (ms: number) => void
 }
 
-/** The backend's metrics. `docs/operations.md` lists them. */
-export function createBackendMetrics(parts: EngineMetricsParts): BackendMetrics {
+/** The backend's metrics. `docs/operations.md` lists them. @param traceCounts of what it traces, if anything */
+export function createBackendMetrics(
+  parts: EngineMetricsParts,
+  traceCounts?: () => TraceCounts,
+): BackendMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   addEngineMetrics(registry, parts)
+  addTraceMetrics(registry, () => traceCounts?.())
+  const gaps = gapHistogram(registry)
   const countRequest = requestCounter(registry)
   const countWork = workCounter(registry)
   return {
@@ -38,7 +47,17 @@ export function createBackendMetrics(parts: EngineMetricsParts): BackendMetrics 
       countRequest(exchange)
       countWork(exchange)
     },
+    countGap: (ms) => gaps.observe(ms / 1_000),
   }
+}
+
+function gapHistogram(registry: Registry): Histogram {
+  return new Histogram({
+    name: 'describe_token_gap_seconds',
+    help: 'Between two arrivals of tokens of an answer: every pause that the reader of a stream sees',
+    buckets: gapBuckets,
+    registers: [registry],
+  })
 }
 
 function requestCounter(registry: Registry) {

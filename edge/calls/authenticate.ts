@@ -40,10 +40,12 @@ export function authenticate(
       throw new ServiceError('missing_api_key', message)
     }
     const { call } = c.var
+    call.phases.enter('authenticate', call.arrivedAt)
     const key = await identify(keys, presented).catch((error: unknown) => {
       throw isKeyFailure(error) ? brakeOr(error, call.address, now(), failures) : error
     })
     call.key = key
+    call.phases.enter('read', now())
     if (!wanted.some((each) => key.scopes.includes(each))) {
       throw new ServiceError(
         'forbidden_scope',

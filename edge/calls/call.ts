@@ -1,6 +1,8 @@
 import type { ServiceError } from '../../shared/api/errors.ts'
 import type { Usage } from '../../shared/api/events.ts'
 import type { EdgeRouteName } from '../../shared/api/routes.ts'
+import { Phases } from '../../shared/tracing/phases.ts'
+import type { TraceSpan } from '../../shared/tracing/tracing.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
 import type { Settlement, Standing } from '../limits/meter.ts'
 
@@ -22,6 +24,12 @@ interface HeldBytes {
   /** Called before its limits are checked: from then on its key's meter counts it. */
   judged(): void
 }
+
+/**
+ * The parts of a call's time: its key is checked, its body read, its limits reserved, its image URLs fetched; then the
+ * backend is waited for, and its answer relayed.
+ */
+export type CallPhase = 'authenticate' | 'read' | 'reserve' | 'fetch' | 'backend' | 'relay'
 
 interface Arrival {
   readonly requestId: string
@@ -53,6 +61,10 @@ export class Call {
   admittedAt: number | undefined
   answeredAt: number | undefined
   backendId: string | undefined
+  readonly phases = new Phases<CallPhase>()
+  /** Its span, and that of its call of the backend, where calls are traced. */
+  span: TraceSpan | undefined
+  forwardSpan: TraceSpan | undefined
   /** Resolves when the answer has ended in any way; undefined if no backend was called. */
   outcome: Promise<CallOutcome> | undefined
   /** The error that was answered. */

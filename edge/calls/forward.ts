@@ -60,6 +60,9 @@ export async function forward(
 ): Promise<BackendReply> {
   const { call } = c.var
   const client = c.req.raw.headers
+  const sentAt = parts.now()
+  call.phases.enter('backend', sentAt)
+  call.forwardSpan = call.span?.child('forward', sentAt, 'client')
   const affinity = affinityOf(client, parts.stickyByContent ? message.affinity : undefined)
   const leftMs = timeLeft(call, parts)
   const { signal: stopped } = parts.stopping
@@ -75,6 +78,7 @@ export async function forward(
         keyScopes: call.key?.scopes ?? [],
         deadlineMs: leftMs,
         granted,
+        trace: call.forwardSpan?.headers(),
         ...message,
       }),
       body: message.body,

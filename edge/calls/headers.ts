@@ -37,6 +37,8 @@ interface ForwardedRequest {
   readonly keyScopes: readonly Scope[]
   readonly deadlineMs: number
   readonly granted: Granted
+  /** By which the backend continues the trace. */
+  readonly trace?: Readonly<Record<string, string>> | undefined
   /** Replaces the client's content type when the body was rewritten. */
   readonly contentType?: string
   readonly contentLength?: number | undefined
@@ -60,7 +62,7 @@ export function backendRequestHeaders(request: ForwardedRequest): Readonly<Recor
   const { tokens, images } = request.granted
   if (tokens !== undefined) headers[forwardHeaders.grantedTokens] = String(tokens)
   if (images !== undefined) headers[forwardHeaders.grantedImages] = String(images)
-  return headers
+  return { ...headers, ...request.trace }
 }
 
 /** A plain object, because it is only read once. */

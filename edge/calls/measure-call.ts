@@ -1,7 +1,8 @@
 import { type ErrorCode, errorKinds } from '../../shared/api/errors.ts'
 import type { Usage } from '../../shared/api/events.ts'
 import type { EdgeRouteName } from '../../shared/api/routes.ts'
-import type { Call, CallOutcome } from './call.ts'
+import type { Phase } from '../../shared/tracing/phases.ts'
+import type { Call, CallOutcome, CallPhase } from './call.ts'
 
 /** A call that has ended, for the counts. No client can make up a value of it. */
 export interface MeasuredCall {
@@ -11,19 +12,9 @@ export interface MeasuredCall {
   readonly errorCode: ErrorCode | undefined
   /** From its arrival to the last byte of its answer, in milliseconds as all below. */
   readonly ms: number
-  readonly phases: CallPhases
+  readonly phases: readonly Phase<CallPhase>[]
   readonly usage: Usage | undefined
   readonly images: number
-}
-
-/** Undefined for what a call did not come to. */
-interface CallPhases {
-  /** Key, body and limits. */
-  readonly admit: number | undefined
-  /** Until the backend's answer began. */
-  readonly backend: number | undefined
-  /** Until it had ended. */
-  readonly relay: number | undefined
 }
 
 /** Counts calls. */
@@ -40,17 +31,12 @@ export function measuredCall(
   now: number,
   outcome?: CallOutcome,
 ): MeasuredCall {
-  const { arrivedAt, admittedAt, answeredAt } = call
   return {
     route: call.route,
     status,
     errorCode: call.failure?.code ?? errorCodeOf(outcome?.errorCode),
-    ms: now - arrivedAt,
-    phases: {
-      admit: between(arrivedAt, admittedAt),
-      backend: between(admittedAt, answeredAt),
-      relay: between(answeredAt, now),
-    },
+    ms: now - call.arrivedAt,
+    phases: call.phases.until(now),
     usage: outcome?.usage,
     images: outcome?.images ?? 0,
   }
@@ -59,8 +45,4 @@ export function measuredCall(
 /** A backend of another version may know codes that are not in our table. */
 function errorCodeOf(text: string | undefined): ErrorCode | undefined {
   return text !== undefined && Object.hasOwn(errorKinds, text) ? (text as ErrorCode) : undefined
-}
-
-function between(from: number | undefined, to: number | undefined): number | undefined {
-  return from === undefined || to === undefined ? undefined : to - from
 }

@@ -86,6 +86,7 @@ class Run {
 
   async answer({ need, message }: CallPlan): Promise<Response> {
     const demand = demandOf(need, this.#parts.imageTokens())
+    this.#call.phases.enter('reserve', this.#startedAt)
     const { standings, refusal } = await this.#reservation.admit(demand)
     this.#call.standings = standings
     if (refusal !== undefined) throw refusal
@@ -103,6 +104,7 @@ class Run {
   async #pass({ answer, backendId, ended }: BackendReply): Promise<Response> {
     const { status, headers, body } = answer
     this.#call.answeredAt = this.#parts.now()
+    this.#call.phases.enter('relay', this.#call.answeredAt)
     this.#call.backendId = backendId
     const images = headers.get(forwardHeaders.imageCount)
     if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)

@@ -9,6 +9,7 @@ import { booleanSetting } from '../../shared/settings/boolean.ts'
 import { deadlineSetting } from '../../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../../shared/settings/integer.ts'
+import { tracingConfigOf, tracingSettings } from '../../shared/tracing/settings.ts'
 import { defaultGraceMs, defaultMaxStaleMs } from '../keys/synced-key-source.ts'
 import { proxiesSetting } from './client-address.ts'
 import { originsSetting } from '../cors/origins-setting.ts'
@@ -49,6 +50,7 @@ const edgeSettings = z.object({
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
   LOG_LEVEL: z.enum(logLevels).default('info'),
+  ...tracingSettings.shape,
 })
 
 /** Every variable that the edge on Node reads. */
@@ -78,6 +80,7 @@ const edgeConfig = edgeSettings.transform((settings) => ({
   deadlineMs: settings.DEADLINE_MS,
   drainMs: settings.DRAIN_TIMEOUT_MS,
   logLevel: settings.LOG_LEVEL,
+  tracing: tracingConfigOf(settings, 'describe-edge'),
   tlsFiles: {
     ca: settings.TLS_CA ?? join(settings.STATE_DIR, 'certs', 'ca.pem'),
     cert: settings.TLS_CERT ?? join(settings.STATE_DIR, 'certs', 'client.pem'),

@@ -2,6 +2,7 @@ import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { createPublicTransport } from '../../shared/node/public-agent.ts'
 import { metricsAnswer } from '../../shared/node/metrics/metrics-server.ts'
+import type { Tracing } from '../../shared/tracing/tracing.ts'
 import { BackendPool } from '../backends/pool.ts'
 import { copiedStream } from '../body/web-pieces.ts'
 import { createApiKeys } from '../keys/api-keys.ts'
@@ -29,11 +30,12 @@ export interface NodeParts {
   readonly certificateIsValid: () => boolean
   readonly log: (line: LogLine) => void
   readonly metrics: EdgeMetrics
+  readonly tracing: Tracing | undefined
 }
 
 /** What the app needs, on Node: stores in SQLite files, a client with a certificate, one process. */
 export function createPlatform(parts: NodeParts): Platform {
-  const { config, client, running, certificateIsValid, log, metrics } = parts
+  const { config, client, running, certificateIsValid, log, metrics, tracing } = parts
   const now = () => performance.now()
   const wallClock = () => Date.now()
   const { keyStore, keyMeter, answers } = openStores(config.stateDir, wallClock)
@@ -59,6 +61,7 @@ export function createPlatform(parts: NodeParts): Platform {
     certificateIsValid,
     metrics: () => metricsAnswer(metrics.registry),
     measure: metrics.measure,
+    tracing,
     meter: localMeter(keyMeter, wallClock),
     async admitAddress(c) {
       const { address } = c.var.call

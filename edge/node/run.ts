@@ -14,6 +14,7 @@ import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../../shared/node/end-process.ts'
 import { ConfigError } from '../../shared/node/environment.ts'
 import { createLog, type Log, openStandardOutput } from '../../shared/node/log.ts'
+import { openTracing } from '../../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../../shared/node/open-files.ts'
 import { isInTerminal } from '../../shared/node/terminal.ts'
 import { misspelt } from '../../shared/settings/misspelt.ts'
@@ -44,9 +45,10 @@ async function start(): Promise<void> {
     maxConnections,
   )
   const running = new RunningCalls()
-  const metrics = createEdgeMetrics()
   const log = writer(logger)
-  const parts = { config, client, running, certificateIsValid, log, metrics }
+  const tracing = await openTracing(config.tracing, log)
+  const metrics = createEdgeMetrics(tracing?.counts)
+  const parts = { config, client, running, certificateIsValid, log, metrics, tracing }
   const app = createEdgeApp(createPlatform(parts))
   await serveMetrics(config, app, metrics, logger)
   const server = openServer(app, parts, maxConnections)
@@ -57,7 +59,7 @@ async function start(): Promise<void> {
   const end = async () => {
     logger.info({ drain_ms: config.drainMs }, 'stopping')
     await running.drain(config.drainMs)
-    await close(server)
+    await Promise.all([close(server), tracing?.close()])
     await exitAfter(sink, 0)
   }
   // The first signal lets running requests finish; the second ends everything at once.

@@ -38,6 +38,7 @@ export const schemas = {
   MessagesRequest: messagesFields,
   Message: other.messageView,
   MessageEvent: other.messageEvent,
+  MessagesError: other.messagesError,
   MessageTokensRequest: countFields,
   MessageTokens: other.messageTokens,
   McpMessage: mcp.mcpMessage,

@@ -17,18 +17,20 @@ export const mcpAnswer = z.object({
   result: z.record(z.string(), z.unknown()),
 })
 
-/** Of a request that failed before a tool ran. */
+/** Of a request that failed before a tool ran. Without `data` where the protocol itself was not kept to. */
 export const mcpError = z.object({
   jsonrpc: z.literal('2.0'),
   id: id.nullable(),
   error: z.object({
     code: z.int(),
     message: z.string(),
-    data: z.object({
-      code: z.string(),
-      param: z.string().nullable(),
-      request_id: z.string(),
-      retry_after: z.number().optional(),
-    }),
+    data: z.exactOptional(
+      z.looseObject({
+        code: z.exactOptional(z.string()),
+        param: z.exactOptional(z.string().nullable()),
+        request_id: z.exactOptional(z.string()),
+        retry_after: z.exactOptional(z.number()),
+      }),
+    ),
   }),
 })

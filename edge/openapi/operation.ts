@@ -2,12 +2,13 @@ import { type ErrorCode, errorKinds } from '../../shared/api/errors.ts'
 import { maxBackendHintChars, maxIdempotencyKeyChars } from '../../shared/api/limits.ts'
 import { requestIdHeader } from '../../shared/api/request-id.ts'
 import { type EdgeRouteName, edgeRoutes } from '../../shared/api/routes.ts'
+import { scopes } from '../../shared/api/scopes.ts'
 import { backendHintHeader } from '../backends/hint.ts'
 import { idempotencyKeyHeader } from '../idempotency/idempotent.ts'
 import { limitHeaderNames } from '../limits/limit-headers.ts'
 import { refTo, type SchemaName } from './components.ts'
 import { type RouteDoc, routeDocs } from './route-docs.ts'
-import { anywhere, keyed } from './route-errors.ts'
+import { anywhere, beforeRouting, keyed } from './route-errors.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
 
 /** One route as an operation of the document. */
@@ -15,7 +16,7 @@ export function operationOf(name: EdgeRouteName) {
   const { path, scope } = edgeRoutes[name]
   const doc = routeDocs[name]
   const parameters = [...pathParameters(path), ...queryParameters(doc), ...headerParameters(doc)]
-  const errors = [...anywhere, ...(scope === null ? [] : keyed), ...doc.errors]
+  const errors = [...anywhere, ...keyErrors(scope), ...doc.errors]
   return {
     operationId: name,
     tags: [doc.tag],
@@ -26,6 +27,14 @@ export function operationOf(name: EdgeRouteName) {
     ...(doc.body && { requestBody: bodyOf(doc) }),
     responses: { ...errorResponses(errors, doc.errorBody ?? 'Error'), ...answersOf(doc) },
   }
+}
+
+/** No key lacks a scope where any will do. */
+function keyErrors(scope: string | readonly string[] | null): readonly ErrorCode[] {
+  if (scope === null) return []
+  return scopes.every((each) => scope.includes(each))
+    ? keyed.filter((code) => code !== 'forbidden_scope')
+    : keyed
 }
 
 function scopeNote(scope: string | readonly string[] | null): string {
@@ -83,6 +92,7 @@ function contentOf(types: Readonly<Record<string, SchemaName>>): JsonSchema {
 
 function answersOf({
   answers,
+  emptyAnswers = [],
   answerType = 'application/json',
   otherTypes = {},
   stream,
@@ -98,7 +108,10 @@ function answersOf({
     const headers = { ...headersOf([requestIdHeader]), ...(asks && headersOf(limitHeaderNames)) }
     return [status, { description: isGood ? 'The answer' : 'Not now', headers, content }]
   })
-  return Object.fromEntries(responses) as Record<string, JsonSchema>
+  const empty = emptyAnswers.map((status) => {
+    return [status, { description: 'Nothing to answer', headers: headersOf([requestIdHeader]) }]
+  })
+  return Object.fromEntries([...responses, ...empty]) as Record<string, JsonSchema>
 }
 
 /** OpenAPI 3.1 has no word for the data of events, so that it stands in an extension. */
@@ -111,7 +124,6 @@ function streamOf({ description, events }: NonNullable<RouteDoc['stream']>): Jso
 }
 
 function errorResponses(codes: readonly ErrorCode[], body: SchemaName): Record<string, JsonSchema> {
-  const content = { 'application/json': { schema: refTo(body) } }
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of new Set(codes)) {
     const { status } = errorKinds[code]
@@ -121,9 +133,18 @@ function errorResponses(codes: readonly ErrorCode[], body: SchemaName): Record<s
     const isRetryable = those.some((code) => errorKinds[code].retryable)
     const headers = headersOf([requestIdHeader, ...(isRetryable ? ['retry-after'] : [])])
     const description = those.map((code) => `\`${code}\``).join(', ')
+    const content = { 'application/json': { schema: errorSchema(those, body) } }
     return [status, { description, headers, content }]
   })
   return Object.fromEntries(responses) as Record<string, JsonSchema>
+}
+
+/** What is refused before its path is known has the form that most routes have. */
+function errorSchema(codes: readonly ErrorCode[], body: SchemaName): JsonSchema {
+  const isEarly = (code: ErrorCode) => (beforeRouting as readonly ErrorCode[]).includes(code)
+  const bodies: SchemaName[] = codes.map((code) => (isEarly(code) ? 'Error' : body))
+  const [first, ...others] = [...new Set(bodies)].map(refTo)
+  return others.length === 0 ? first! : { anyOf: [first, ...others] }
 }
 
 function headersOf(names: readonly string[]): Record<string, JsonSchema> {

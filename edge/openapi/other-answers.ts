@@ -106,3 +106,13 @@ export const messageView = z.object({
 export const messageEvent = z.looseObject({ type: z.string() })
 
 export const messageTokens = z.object({ input_tokens: count })
+
+export const messagesError = z.object({
+  type: z.literal('error'),
+  error: z.object({
+    type: z.string(),
+    message: z.string(),
+    details: z.object({ error_code: z.string(), param: z.string().nullable() }),
+  }),
+  request_id: z.string(),
+})

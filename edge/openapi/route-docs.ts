@@ -36,6 +36,8 @@ export interface RouteDoc {
   readonly example?: unknown
   /** Status -> body. Statuses of errors follow from `errors`. */
   readonly answers: Readonly<Record<number, SchemaName>>
+  /** Statuses of answers without a body. */
+  readonly emptyAnswers?: readonly number[]
   /** JSON unless it says. */
   readonly answerType?: 'application/json' | 'text/plain' | 'text/html' | 'text/javascript'
   /** Other forms of a good answer. */
@@ -82,6 +84,7 @@ const counting = [
   ...reading,
   'quota_exceeded',
   'limits_unavailable',
+  'deadline_exceeded',
 ] as const
 
 const mcpStream: StreamDoc = {
@@ -186,7 +189,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
   messages: {
     tag: 'Anthropic',
     summary: 'Answer a conversation',
-    description: `As Anthropic's messages; errors have their form. ${nullNote}`,
+    description: `As Anthropic's messages. ${nullNote}`,
     body: { 'application/json': 'MessagesRequest' },
     example: {
       model: 'kimi-vl',
@@ -197,6 +200,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     stream: messagesStream,
     asks: true,
     errors: conversation,
+    errorBody: 'MessagesError',
   },
   messagesTokens: {
     tag: 'Anthropic',
@@ -208,6 +212,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     },
     answers: { 200: 'MessageTokens' },
     errors: counting,
+    errorBody: 'MessagesError',
   },
   mcp: {
     tag: 'Agents',
@@ -217,6 +222,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
     body: { 'application/json': 'McpMessage' },
     example: { jsonrpc: '2.0', id: 1, method: 'tools/list' },
     answers: { 200: 'McpAnswer' },
+    emptyAnswers: [202],
     stream: mcpStream,
     errors: [
       ...withBody,
@@ -225,6 +231,7 @@ export const routeDocs: Record<EdgeRouteName, RouteDoc> = {
       'quota_exceeded',
       'queue_full',
       'limits_unavailable',
+      'deadline_exceeded',
     ],
     errorBody: 'McpError',
   },

@@ -2,11 +2,16 @@ import type { ErrorCode } from '../../shared/api/errors.ts'
 
 /** Errors by where they come from; a route lists the groups that it passes through. */
 
-/** Before or around every route. */
-export const anywhere = [
+/** What is no complete HTTP request reaches no route. */
+export const beforeRouting = [
   'malformed_request',
   'request_timeout',
   'headers_too_large',
+] as const satisfies readonly ErrorCode[]
+
+/** Before or around every route. */
+export const anywhere = [
+  ...beforeRouting,
   'rate_limited',
   'internal',
 ] as const satisfies readonly ErrorCode[]
@@ -31,7 +36,6 @@ export const withBody = [
 
 /** Whatever only a backend can answer. */
 export const fromBackend = [
-  'client_not_allowed',
   'backend_unavailable',
   'model_loading',
 ] as const satisfies readonly ErrorCode[]
@@ -40,6 +44,8 @@ export const fromBackend = [
 export const asking = [
   ...withBody,
   ...fromBackend,
+  // By a backend that is called without an edge.
+  'client_not_allowed',
   'invalid_schema',
   'context_length_exceeded',
   'quota_exceeded',

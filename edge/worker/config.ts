@@ -5,6 +5,7 @@ import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
 import { deadlineSetting } from '../../shared/settings/deadline.ts'
 import { integerSetting } from '../../shared/settings/integer.ts'
+import { tracingSettings } from '../../shared/tracing/settings.ts'
 import { misspelt, type Misspelt } from '../../shared/settings/misspelt.ts'
 import type { AnswerNamespace } from './remote-answers.ts'
 import type { CopyNamespace } from '../keys/key-copies.ts'
@@ -45,6 +46,8 @@ const workerSettings = z.object({
   BACKEND_URL: backendUrlSetting.optional(),
   BACKENDS: backendUrlsSetting.optional(),
   BACKEND_AFFINITY: stickySetting,
+  /** Reaches the collector of traces, where the internet does not: a private network, or a certificate is asked for. */
+  OTLP_COLLECTOR: z.custom<MtlsFetcher>(isFetcher, 'expected a binding that fetches').optional(),
   API_KEY: apiKeySetting,
   KEY_AUTHORITY: z.custom<KeyNamespace>(isNamespace),
   KEYS: z.custom<CopyNamespace>(isCopyNamespace),
@@ -59,6 +62,7 @@ const workerSettings = z.object({
   CORS_ORIGINS: originsSetting,
   DEADLINE_MS: deadlineSetting,
   LOG_LEVEL: z.enum(logLevels).default('info'),
+  ...tracingSettings.shape,
 })
 
 /** A backend's address and the binding that reaches it. */

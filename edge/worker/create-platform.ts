@@ -8,6 +8,7 @@ import { copyReader } from '../keys/key-copies.ts'
 import { SyncedKeySource } from '../keys/synced-key-source.ts'
 import { networkOf } from '../limits/address-window.ts'
 import type { Platform } from '../platform.ts'
+import { openTracing } from './open-tracing.ts'
 import { boundTarget } from './bound-target.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
 import type { WorkerConfig } from './config.ts'
@@ -55,6 +56,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     // Isolates come and go, and none knows the counts of all.
     metrics: undefined,
     measure: undefined,
+    tracing: openTracing(config, log),
     async admitAddress(c) {
       const { address } = c.var.call
       if (address === undefined) return true

@@ -6,6 +6,7 @@ import { parse } from 'smol-toml'
 import * as z from 'zod'
 import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
+import { tracingSettings } from '../../shared/tracing/settings.ts'
 import { backendBinding } from './backend-binding.ts'
 
 // The edge as a Worker in workerd on this machine: the bundle a deployment would upload, with a real client
@@ -31,6 +32,10 @@ const deployment = z
     ),
   })
   .parse(parse(await readFile('wrangler.toml', 'utf8')))
+
+const tracingVariables = Object.fromEntries(
+  Object.keys(tracingSettings.shape).map((name) => [name, process.env[name] ?? '']),
+)
 
 const stateFolder = join(config.stateDir, 'edge-worker')
 await mkdir(stateFolder, { recursive: true, mode: 0o700 })
@@ -68,6 +73,7 @@ const miniflare = new Miniflare({
         REVOCATION_MAX_STALE_MS: String(config.revocation.maxStaleMs),
         REVOCATION_GRACE_MS: String(config.revocation.graceMs),
         REVOCATION_CUTS_STREAMS: String(config.revocation.cutsStreams),
+        ...tracingVariables,
       },
       durableObjects: Object.fromEntries(
         deployment.durable_objects.bindings.map(({ name, class_name }) => [
@@ -85,6 +91,10 @@ const miniflare = new Miniflare({
       ),
       serviceBindings: {
         BACKEND: backendBinding(identity),
+        // The collector is the operator's, and mostly on this machine or its network.
+        ...(config.tracing && {
+          OTLP_COLLECTOR: { network: { allow: ['local', 'private', 'public'] } },
+        }),
       },
       // As in a deployment, a client's URL never leads to this machine or its network.
       outboundService: { network: { allow: ['public'] } },

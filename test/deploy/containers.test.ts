@@ -83,7 +83,7 @@ describe.each(programs)('the image of the $name', ({ name, settings, entry, port
         ),
       )
     expect(imported.length).toBeGreaterThan(50)
-    const missing = imported.filter((file) => !folders.includes(file.split('/')[0] ?? ''))
+    const missing = imported.filter((file) => !copied.includes(file.split('/')[0] ?? ''))
     expect(missing).toEqual([])
   })
 

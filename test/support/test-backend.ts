@@ -228,6 +228,13 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     defaultMaxTokens: 100,
   })
   const log = pino({ level: 'trace' }, collectLines(logLines))
+  const metrics = createBackendMetrics({
+    snapshot: () => engine.snapshot(),
+    isReady: () => backend.readiness === 'ready',
+    starts: () => 1,
+    enginePid: () => undefined,
+    decodePids: () => [],
+  })
   const app = createBackendApp({
     running,
     log,
@@ -243,13 +250,8 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
-    metrics: createBackendMetrics({
-      snapshot: () => engine.snapshot(),
-      isReady: () => backend.readiness === 'ready',
-      starts: () => 1,
-      enginePid: () => undefined,
-      decodePids: () => [],
-    }),
+    metrics,
+    tracing: undefined,
     onClientCertificate: () => undefined,
     model: {
       id: 'kimi-vl-nano',
@@ -271,6 +273,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
         now: () => performance.now(),
         heartbeatMs: options.heartbeatMs ?? 60_000,
       },
+      onTokenGap: metrics.countGap,
     },
   })
   const { ca, server: cert, serverKey: key } = certificates

@@ -57,6 +57,7 @@ export function testPlatform({
     certificateIsValid: () => true,
     metrics: undefined,
     measure: undefined,
+    tracing: undefined,
     admitAddress: async () => true,
     clientAddress: () => undefined,
     webBody: copiedStream,

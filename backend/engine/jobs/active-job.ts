@@ -2,12 +2,13 @@ import { ServiceError } from '../../../shared/api/errors.ts'
 import type { FinishReason } from '../../../shared/api/events.ts'
 import type { ModelInfo } from '../../model/model.ts'
 import { PromptImages } from '../images/prompt-images.ts'
-import type { GenerateJob, JobPriority } from '../job.ts'
+import type { EnginePhase, GenerateJob, JobPriority } from '../job.ts'
 import { estimateWork } from '../queue/work.ts'
 import { createSampler, type Sampled } from '../sampling/sampler.ts'
 import type { TokenRule } from '../sampling/token-rule.ts'
 import { Answer } from './answer.ts'
 import type { EventQueue } from './event-queue.ts'
+import type { PhaseListener, SequenceStatus } from './phase-clock.ts'
 import { Sequence } from './sequence.ts'
 
 interface ActiveJobOptions {
@@ -20,6 +21,16 @@ interface ActiveJobOptions {
   readonly now: () => number
   /** What holds an answer to the job's format; one is made for each choice. */
   readonly openRule?: (() => TokenRule) | undefined
+}
+
+/** A choice that gave way waits again. */
+const phaseOf: Readonly<Record<SequenceStatus, EnginePhase | undefined>> = {
+  queued: 'queue',
+  vision: 'vision',
+  prefill: 'prefill',
+  decode: 'decode',
+  paused: 'queue',
+  ended: undefined,
 }
 
 /**
@@ -177,8 +188,19 @@ export class ActiveJob {
   #addChoice(): Sequence {
     const number = this.#choices.length
     const sample = createSampler(this.asked, number, this.#imageTokenId, this.#openRule?.())
-    const choice = new Sequence(this, number, sample)
+    const onPhase = number === 0 && this.asked.reportsPhases ? this.#phaseReporter() : undefined
+    const choice = new Sequence(this, number, sample, onPhase)
     this.#choices.push(choice)
     return choice
+  }
+
+  /** Tells the reader of the events how the first choice gets on. */
+  #phaseReporter(): PhaseListener {
+    // Other processes have other clocks, but the same wall clock.
+    const epochMs = Date.now() - this.now()
+    return (status, at) => {
+      const phase = phaseOf[status]
+      if (phase !== undefined) this.events.push({ type: 'phase', phase, epochMs: epochMs + at })
+    }
   }
 }

@@ -12,16 +12,21 @@ const legalNext: Readonly<Record<SequenceStatus, readonly SequenceStatus[]>> = {
   ended: [],
 }
 
+/** @param at by the clock's `now` */
+export type PhaseListener = (status: SequenceStatus, at: number) => void
+
 /** The current status of a sequence, and how long it spent in each one. */
 export class PhaseClock {
   readonly #now: () => number
+  readonly #onEnter: PhaseListener | undefined
   readonly #spentMs = { queued: 0, vision: 0, prefill: 0, decode: 0, paused: 0, ended: 0 }
   #status: SequenceStatus = 'queued'
   #sinceMs: number
 
   /** @param now milliseconds of a monotonic clock */
-  constructor(now: () => number) {
+  constructor(now: () => number, onEnter?: PhaseListener) {
     this.#now = now
+    this.#onEnter = onEnter
     this.#sinceMs = now()
   }
 
@@ -48,5 +53,6 @@ export class PhaseClock {
     this.#spentMs[this.#status] += now - this.#sinceMs
     this.#sinceMs = now
     this.#status = next
+    this.#onEnter?.(next, now)
   }
 }

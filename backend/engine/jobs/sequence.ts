@@ -5,7 +5,7 @@ import type { EngineTimings, GenerateJob, JobPriority } from '../job.ts'
 import { BlockChain } from '../memory/content-hash.ts'
 import { workPerImageToken, workPerSampledToken } from '../queue/work.ts'
 import type { Sampled, Sampler } from '../sampling/sampler.ts'
-import { PhaseClock, type SequenceStatus } from './phase-clock.ts'
+import { PhaseClock, type PhaseListener, type SequenceStatus } from './phase-clock.ts'
 import { SequenceTokens } from './sequence-tokens.ts'
 
 /** What a sequence needs from its job. */
@@ -49,11 +49,11 @@ export class Sequence {
   #work = 0
   #finished = false
 
-  constructor(job: Owner, choice: number, sample: Sampler) {
+  constructor(job: Owner, choice: number, sample: Sampler, onPhase?: PhaseListener) {
     this.job = job
     this.#choice = choice
     this.#sample = sample
-    this.#phase = new PhaseClock(job.now)
+    this.#phase = new PhaseClock(job.now, onPhase)
     this.#tokens = new SequenceTokens(job.asked.promptIds)
   }
 

@@ -91,6 +91,20 @@ function chiSquare(drawn: number[], probabilities: Map<number, number>) {
 }
 
 describe('createSampler() at temperature 0', () => {
+  it.each([0, 0.8])('takes any repetition penalty, at temperature %f', (temperature) => {
+    const promptIds = Int32Array.of(0, 1, 2)
+    for (const repetitionPenalty of [5e-324, 1e-200, 1e-38, 2]) {
+      const rules = { temperature, repetitionPenalty, promptIds }
+      // Far below 1, a likely token of the prompt becomes the only one.
+      const [id] = drawMany(Float32Array.of(9, -1, 0, 10), 1, rules)
+      expect(id).toBe(repetitionPenalty < 1 ? 0 : 3)
+    }
+    const broken = Float32Array.of(Infinity, 0)
+    expect(() => sampler(2, { repetitionPenalty: 2, promptIds: Int32Array.of(0) })(broken)).toThrow(
+      'not a number',
+    )
+  })
+
   it('picks the largest logit', () => {
     expect(drawMany(Float32Array.of(-3, 2, 9, 1), 3, { temperature: 0 })).toEqual([2, 2, 2])
   })

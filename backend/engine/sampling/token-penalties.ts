@@ -13,6 +13,13 @@ interface TouchedToken {
   original: number
 }
 
+/** Logits are float32. */
+const largestLogit = 3.4028234663852886e38
+
+function within(value: number, limit: number): number {
+  return Math.max(-limit, Math.min(value, limit))
+}
+
 type Penalized = Pick<GenerateJob, 'promptIds' | 'sampling'>
 
 /**
@@ -61,7 +68,8 @@ export class TokenPenalties {
     let logit = original
     if (inText) logit = logit > 0 ? logit / this.#repetition : logit * this.#repetition
     if (count > 0) logit -= this.#presence + count * this.#frequency
-    return logit + bias
+    // A tiny repetition penalty takes a logit beyond what a row can hold; one that was infinite before is reported.
+    return Number.isFinite(original) ? within(logit + bias, largestLogit) : original
   }
 
   #touch(id: number, bias = 0): TouchedToken {

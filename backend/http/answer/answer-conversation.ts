@@ -3,7 +3,7 @@ import type { GenerationEvent, Usage } from '../../../shared/api/events.ts'
 import type { Renderer } from '../../../shared/api/doors/renderer.ts'
 import { type Asked, imagesOf, type Turn } from '../../../shared/conversation/conversation.ts'
 import { forwardHeaders } from '../../../shared/forward/headers.ts'
-import type { CountRequest, Describer } from '../../describe.ts'
+import type { CountRequest, DescribeRequest, Describer } from '../../describe.ts'
 import type { BackendEnv, Exchange } from '../exchange/exchange.ts'
 import { gatherImages, type ImageWeb } from '../body/gather-images.ts'
 import { checkImages, grantOf } from '../exchange/grant.ts'
@@ -16,6 +16,8 @@ export interface AnswerParts {
   /** Access to images given by URL: public addresses only. */
   readonly images: ImageWeb
   readonly streaming: StreamOptions
+  /** Called with the milliseconds between two arrivals of tokens of a choice. */
+  readonly onTokenGap: (ms: number) => void
 }
 
 /** A conversation to continue, and how to answer it. */
@@ -62,18 +64,40 @@ export async function continueConversation(
   const places = imagesOf(turns)
   const grant = grantOf(c.req)
   checkImages(places.length, grant, places[0]?.param ?? 'images')
-  Object.assign(exchange.facts, { images: places.length, choices: asked.choices })
+  const { choices, maxTokens } = asked
+  Object.assign(exchange.facts, { images: places.length, choices, maxTokens })
   const describer = parts.describer()
+  const noteTokens = gapMeter(parts)
   const request = {
     ...rules,
     ...(await toDescribe(turns, parts, lifted, exchange)),
     timeoutMs: Math.min(asked.timeoutMs ?? Infinity, exchange.msToAnswer),
     grantedTokens: grant.tokens,
-    onUsage: (usage: Usage) => {
+    onUsage: (usage: Usage, choice: number) => {
       exchange.facts.usage = usage
+      noteTokens(choice)
     },
+    onPhase: phaseRecorder(exchange, parts.streaming.now),
   }
   return releasing(describer.describe(request, exchange.signal), exchange)
+}
+
+/** @returns a function to call as tokens of a choice arrive */
+function gapMeter({ streaming: { now }, onTokenGap }: AnswerParts): (choice: number) => void {
+  const latest = new Map<number, number>()
+  return (choice) => {
+    const at = now()
+    const before = latest.get(choice)
+    latest.set(choice, at)
+    if (before !== undefined) onTokenGap(at - before)
+  }
+}
+
+/** Undefined for a request that nobody traces: then the engine reports no phases. */
+function phaseRecorder({ span, phases }: Exchange, now: () => number): DescribeRequest['onPhase'] {
+  if (span === undefined || !span.isRecorded) return undefined
+  return (phase, epochMs) =>
+    phases.enter(phase, epochMs === undefined ? now() : span.fromEpoch(epochMs))
 }
 
 /** How many tokens a conversation is, its images included. @throws {ServiceError} as `answerConversation` */
@@ -91,10 +115,12 @@ export async function countTokens(
 /** The conversation with its images at hand. */
 async function toDescribe(
   turns: readonly Turn[],
-  { images: web }: AnswerParts,
+  { images: web, streaming: { now } }: AnswerParts,
   lifted: LiftedJson['lifted'],
-  { tenant, signal }: Exchange,
+  { tenant, signal, span, phases }: Exchange,
 ): Promise<CountRequest> {
+  const isFetched = imagesOf(turns).some(({ source }) => source.kind === 'url')
+  if (span !== undefined && isFetched) phases.enter('fetch', now())
   const images = await gatherImages(imagesOf(turns), web, lifted, signal)
   return { tenant, messages: turns.map(({ role, parts }) => ({ role, content: parts })), images }
 }

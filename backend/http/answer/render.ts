@@ -110,7 +110,7 @@ export async function* watched(
       const next = await unlessAborted(iterator.next(), signal)
       if (next.done === true) throw endedEarly()
       if (next.value.type === 'end') {
-        facts.finishReason = next.value.endings[0].reason
+        facts.finishReasons = next.value.endings.map(({ reason }) => reason)
         facts.usage = next.value.usage
         facts.timings = next.value.timings
         yield next.value

@@ -1,8 +1,11 @@
 import type { HttpBindings } from '@hono/node-server'
 import { defaultDeadlineMs } from '../../../shared/api/limits.ts'
-import type { FinishReason, Timings, Usage } from '../../../shared/api/events.ts'
+import type { AnswerUsage, FinishReason, Timings, Usage } from '../../../shared/api/events.ts'
 import { toServiceError, type ErrorCode, type ServiceError } from '../../../shared/api/errors.ts'
 import { tenantOfClient, tenantOfKey } from '../../tenant.ts'
+import { Phases } from '../../../shared/tracing/phases.ts'
+import type { TraceSpan } from '../../../shared/tracing/tracing.ts'
+import type { DescribePhase } from '../../describe.ts'
 import type { BodyMemory } from '../../../shared/bytes/body-memory.ts'
 
 /** The context type of every Hono handler in the backend. */
@@ -19,19 +22,28 @@ interface ExchangeFacts {
   images?: number
   /** Answers to give; 1 unless it says. */
   choices?: number
+  /** The most tokens of an answer, as asked for. */
+  maxTokens?: number | undefined
   stream?: boolean
-  finishReason?: FinishReason
-  usage?: Usage
+  /** One for each choice. */
+  finishReasons?: readonly FinishReason[]
+  usage?: Usage & Partial<AnswerUsage>
   timings?: Timings
   errorCode?: ErrorCode
   /** The underlying failure of an `internal` error. */
   cause?: unknown
 }
 
+/** The parts of a request's time: it is read, its image URLs are fetched, and then as describe.ts has it. */
+export type ExchangePhase = 'read' | 'fetch' | DescribePhase
+
 /** One request and its answer, from the first header to the last byte sent. */
 export class Exchange {
   readonly requestId: string
   readonly facts: ExchangeFacts = { bytesIn: 0 }
+  readonly phases = new Phases<ExchangePhase>()
+  /** Where requests are traced. */
+  span: TraceSpan | undefined
   readonly #bodies: BodyMemory
   readonly #controller = new AbortController()
   readonly #endListeners: (() => void)[] = []

@@ -30,6 +30,10 @@ export function knownPathOf(path: string): string | null {
 /** Ids of API keys as the edge makes them. */
 const keyIdPattern = /^[\w.-]{1,64}$/
 
+export function isProbePath(route: string | null): boolean {
+  return probePaths.has(route)
+}
+
 /** Writes one line per request, when its answer is sent or its client is gone. */
 export function logExchange(log: Log, now: () => number): MiddlewareHandler<BackendEnv> {
   return async function logLine(c, next) {
@@ -72,7 +76,7 @@ function levelOf({ facts }: Exchange): 'info' | 'error' {
 
 /** Probes would bury the rest. */
 function isProbe({ route, level }: RequestLine): boolean {
-  return probePaths.has(route) && level === 'info'
+  return isProbePath(route) && level === 'info'
 }
 
 function fieldsOf({ facts }: Exchange) {
@@ -82,7 +86,7 @@ function fieldsOf({ facts }: Exchange) {
     request_bytes: facts.bytesIn,
     images: facts.images,
     stream: facts.stream,
-    finish_reason: facts.finishReason,
+    finish_reason: facts.finishReasons?.[0],
     ...facts.usage,
     ...facts.timings,
     cause: causeOf(facts.cause),

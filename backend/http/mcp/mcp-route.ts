@@ -59,7 +59,9 @@ export function mountMcpRoute(
       keepAliveMs: 0,
       maxSubscriptions: 0,
     })
-    const { headers } = c.req.raw
+    const headers = new Headers(c.req.raw.headers)
+    // Required by the protocol, and forgotten by simple clients. They get what all get.
+    headers.set('accept', 'application/json, text/event-stream')
     const request = new Request(c.req.url, { method: 'POST', headers, signal: exchange.signal })
     const answer = await handler.fetch(request, { parsedBody: value })
     const response = meteredAnswer(answer, { exchange, message, ...parts.streaming })

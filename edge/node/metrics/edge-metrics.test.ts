@@ -32,7 +32,7 @@ describe('GET /metrics of the edge', () => {
     expect(seen.get('describe_edge_tokens_total{type="output"}')).toBe(36)
     const ok = 'route="/generate/text",status="200",code="none"'
     expect(seen.get(`describe_edge_requests_total{${ok}}`)).toBe(3)
-    for (const phase of ['admit', 'backend', 'relay']) {
+    for (const phase of ['authenticate', 'read', 'reserve', 'backend', 'relay']) {
       expect(seen.get(`describe_edge_phase_duration_seconds_count{phase="${phase}"}`)).toBe(3)
     }
     // The one that asks.

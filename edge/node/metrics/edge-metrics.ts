@@ -1,6 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { edgeRoutes } from '../../../shared/api/routes.ts'
 import { durationBuckets } from '../../../shared/node/metrics/buckets.ts'
+import { addTraceMetrics } from '../../../shared/node/metrics/trace-metrics.ts'
+import type { TraceCounts } from '../../../shared/tracing/tracing.ts'
 import type { CallMeasure, MeasuredCall } from '../../calls/measure-call.ts'
 
 export interface EdgeMetrics {
@@ -8,10 +10,11 @@ export interface EdgeMetrics {
   readonly measure: CallMeasure
 }
 
-/** The metrics of the edge on Node. `docs/operations.md` lists them. */
-export function createEdgeMetrics(): EdgeMetrics {
+/** The metrics of the edge on Node. `docs/operations.md` lists them. @param traceCounts of what it traces, if anything */
+export function createEdgeMetrics(traceCounts?: () => TraceCounts): EdgeMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  addTraceMetrics(registry, () => traceCounts?.())
   const running = new Gauge({
     name: 'describe_edge_requests_running',
     help: 'Requests under way',
@@ -49,7 +52,7 @@ function requestCounter(registry: Registry) {
   })
   const phaseSeconds = new Histogram({
     name: 'describe_edge_phase_duration_seconds',
-    help: 'Parts of that: admit (key, body, limits), backend (until its answer begins), relay (until it has ended)',
+    help: 'Parts of that: authenticate, read (body), reserve (limits), fetch (image URLs), backend (until its answer begins), relay (until it has ended)',
     labelNames: ['phase'],
     buckets: durationBuckets,
     registers,
@@ -58,9 +61,8 @@ function requestCounter(registry: Registry) {
     const label = route === undefined ? 'other' : edgeRoutes[route].path
     requests.inc({ route: label, status: String(status), code: errorCode ?? 'none' })
     duration.observe({ route: label }, ms / 1_000)
-    for (const [phase, phaseMs] of Object.entries(phases)) {
-      if (phaseMs !== undefined) phaseSeconds.observe({ phase }, phaseMs / 1_000)
-    }
+    for (const { name, from, to } of phases)
+      phaseSeconds.observe({ phase: name }, (to - from) / 1_000)
   }
 }
 

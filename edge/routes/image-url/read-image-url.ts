@@ -32,6 +32,7 @@ export function readImageUrl(parts: ImageUrlParts): ReadCall {
     return {
       need: knownNeed(fields, urls.length),
       async message() {
+        c.var.call.phases.enter('fetch', parts.now())
         const images = await fetchInTime(c.var.call, parts, urls)
         const { contentType, bytes } = multipartBody(fields, images)
         return {
