@@ -12,6 +12,7 @@ import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
 import { tracingConfigOf, tracingSettings } from '../shared/tracing/settings.ts'
+import { clusterSettingsOf, clusterSettingsSchema, needsUrls } from './cluster/cluster-settings.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
 
 /** A certificate name, compared literally: no wildcards, no leading dot. */
@@ -38,7 +39,7 @@ const defaultDecodeMemoryMb = 2048
 /** MiB: two of the largest uploads, since one tenant may use half of it. */
 const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
 
-const schema = z.object({
+const fields = z.object({
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_HOST: z.string().default('127.0.0.1'),
   BACKEND_METRICS_PORT: portSetting.optional(),
@@ -46,6 +47,7 @@ const schema = z.object({
   STATE_DIR: z.string().default('.local'),
   MODEL_PATH: z.string().default('models/kimi-vl-nano'),
   ...hubSettingsSchema.shape,
+  ...clusterSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
   ...weightSettingsSchema.shape,
   SLOTS: integerSetting(1, 256).default(4),
@@ -87,6 +89,8 @@ const schema = z.object({
   ...tracingSettings.shape,
 })
 
+const schema = fields.check(needsUrls)
+
 /**
  * `name=weight` pairs, separated by commas: a weight applies to the key with this id and to the certificate with this
  * name.
@@ -109,7 +113,7 @@ function parseTenantWeights(
 }
 
 /** Every variable that the backend reads. */
-export const backendSettingNames: readonly string[] = Object.keys(schema.shape)
+export const backendSettingNames: readonly string[] = Object.keys(fields.shape)
 
 export type BackendConfig = ReturnType<typeof parseConfig>
 
@@ -143,6 +147,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
         imageBytes: settings.IMAGE_CACHE_MB * 1024 * 1024,
       },
     },
+    /** Engines elsewhere; undefined with the one of this server. */
+    cluster: clusterSettingsOf(settings),
     defaultMaxTokens: settings.MAX_TOKENS,
     uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
     deadlineMs: settings.DEADLINE_MS,

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { startDeadline, type Deadline } from '../shared/async/deadline.ts'
-import { ServiceError } from '../shared/api/errors.ts'
-import type { GenerationEvent, Timings, Usage } from '../shared/api/events.ts'
-import { maxLogprobs } from '../shared/api/limits.ts'
+import type { GenerationEvent, Usage } from '../shared/api/events.ts'
 import type { Asked } from '../shared/conversation/conversation.ts'
+import { checkLogprobs, tooLate } from './answer-limits.ts'
 import { ChoiceTexts } from './choice-texts.ts'
-import type { Engine, EnginePhase, EngineTimings, GenerateJob } from './engine/job.ts'
+import type { Engine, EnginePhase, GenerateJob } from './engine/job.ts'
 import type { Grammar } from './grammar/grammar.ts'
 import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
+import { timingsOf } from './timings.ts'
 
 /** One conversation to continue, already validated, with its images. */
 export interface DescribeRequest extends Omit<Asked, 'turns'> {
@@ -170,38 +170,4 @@ function jobOf(
     reportsPhases: request.onPhase !== undefined,
     format,
   }
-}
-
-/** @throws {ServiceError} `invalid_field` when the answer could be too large */
-function checkLogprobs(
-  { choices, maxTokens, topLogprobs }: DescribeRequest,
-  defaultMaxTokens: number,
-): void {
-  if (topLogprobs === undefined) return
-  const tokens = maxTokens ?? defaultMaxTokens
-  const count = choices * tokens * (1 + topLogprobs)
-  if (count <= maxLogprobs) return
-  const message = `max_tokens: n (${choices}) times max_tokens (${tokens}) times 1 + top_logprobs (${1 + topLogprobs}) is ${count}, more than the ${maxLogprobs} log probabilities that one answer may have`
-  throw new ServiceError('invalid_field', message, { param: 'max_tokens' })
-}
-
-function tooLate({ timeoutMs }: DescribeRequest): ServiceError {
-  const message = `No answer could be begun within ${Math.round(timeoutMs)} ms`
-  return new ServiceError('deadline_exceeded', message)
-}
-
-function timingsOf(engine: EngineTimings, prepareMs: number, totalMs: number): Timings {
-  return {
-    prepare_ms: roundMs(prepareMs),
-    queue_ms: roundMs(engine.queueMs),
-    vision_ms: roundMs(engine.visionMs),
-    prefill_ms: roundMs(engine.prefillMs),
-    decode_ms: roundMs(engine.decodeMs),
-    total_ms: roundMs(totalMs),
-  }
-}
-
-/** Rounds to a tenth of a millisecond: further digits are noise. */
-function roundMs(ms: number): number {
-  return Math.round(ms * 10) / 10
 }

@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { exitAfter, sayError } from '../shared/node/end-process.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
-import { createLog, openStandardOutput } from '../shared/node/log.ts'
+import { createLog, type Log, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
-import { backendSettingNames, parseConfig } from './config.ts'
+import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { inferenceEnvironment } from './inference/environment.ts'
-import { createInference } from './inference/supervisor.ts'
+import { createInference, type Inference } from './inference/supervisor.ts'
 import { errorText } from './error-text.ts'
 
 /** Milliseconds the inference process may take to end once all answers are done. */
@@ -16,7 +16,7 @@ const inferenceCloseMs = 700
 /** A separate program. */
 const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta.url))
 
-/** Settings → inference process → service. */
+/** Settings → inference process, unless engines elsewhere are used → service. */
 async function run(output: LogSink): Promise<void> {
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
@@ -27,17 +27,21 @@ async function run(output: LogSink): Promise<void> {
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
   for (const slip of slips) log.warn(slip, 'a variable that nothing reads')
-  const inference = createInference({
-    entry: inferenceEntry,
-    init: { model: config.model, engine: config.engine },
-    environment: inferenceEnvironment(process.env),
-    log: (level, text) => log[level](text),
-    closeTimeoutMs: inferenceCloseMs,
-  })
+  const inference = config.cluster === undefined ? startInference(config, log) : undefined
   // Most of this program's code, which is loaded while the inference process starts.
   const { serve } = await import('./serve.ts')
   const modelPath = settings.model.checkpointDir
   await serve({ config, modelPath, tls, inference, log, output })
+}
+
+function startInference({ model, engine }: BackendConfig, log: Log): Inference {
+  return createInference({
+    entry: inferenceEntry,
+    init: { model, engine },
+    environment: inferenceEnvironment(process.env),
+    log: (level, text) => log[level](text),
+    closeTimeoutMs: inferenceCloseMs,
+  })
 }
 
 const output = openStandardOutput()

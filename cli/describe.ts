@@ -7,7 +7,7 @@ import { CliError } from './cli-error.ts'
 import type { CliParts } from './cli-parts.ts'
 import { keysCommand } from './keys-command.ts'
 import { mcpCommand } from './mcp/mcp-command.ts'
-import { modelCommand } from './model-command.ts'
+import { programCommand } from './program-command.ts'
 
 const parts: CliParts = {
   environment: withDotEnv(process.env, '.env'),
@@ -29,7 +29,8 @@ Settings (environment or .env):
   )
   .addCommand(keysCommand(parts))
   .addCommand(certsCommand(parts))
-  .addCommand(modelCommand())
+  .addCommand(programCommand('model'))
+  .addCommand(programCommand('engine'))
   .addCommand(mcpCommand(parts))
 
 try {

@@ -1,6 +1,9 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { residentBytes } from '../../shared/node/metrics/resident-bytes.ts'
+import type { EngineView } from '../cluster/engine-entry.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
+import { addClusterMetrics } from './cluster-metrics.ts'
+import { addCounters, addGauges, type Reading } from './reading.ts'
 
 export interface EngineMetricsParts {
   readonly snapshot: () => EngineSnapshot
@@ -10,20 +13,16 @@ export interface EngineMetricsParts {
   readonly enginePid: () => number | undefined
   /** Of the processes that decode pictures. */
   readonly decodePids: () => readonly number[]
+  /** Engines elsewhere; undefined with the one of this server. */
+  readonly engines?: (() => readonly EngineView[]) | undefined
 }
 
-interface Reading {
-  readonly name: string
-  readonly help: string
-  /** One value, or one for each value of the label. */
-  readonly read: () => number | readonly (readonly [label: string, value: number])[]
-  readonly label?: string
-}
-
-/** What is read from the engine when somebody asks; until then it costs nothing. */
+/** What is read from the engine, or what is known of engines elsewhere. */
 export function addEngineMetrics(registry: Registry, parts: EngineMetricsParts): void {
-  for (const reading of gaugesOf(parts)) registry.registerMetric(gaugeOf(reading))
-  for (const reading of countersOf(parts)) registry.registerMetric(counterOf(reading))
+  addGauges(registry, gaugesOf(parts))
+  if (parts.engines !== undefined) return addClusterMetrics(registry, parts.engines)
+  addGauges(registry, ownGaugesOf(parts))
+  addCounters(registry, ownCountersOf(parts))
 }
 
 function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
@@ -59,22 +58,6 @@ function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
       read: () => snapshot().slots,
     },
     {
-      name: 'describe_slots_paused',
-      help: 'Answers that gave way to others and go on later',
-      read: () => snapshot().paused,
-    },
-    {
-      name: 'describe_kv_cache_usage_ratio',
-      help: 'Part of the KV cache that running answers and kept prefixes hold, 0 to 1',
-      label: 'holder',
-      read: () => kvUsage(snapshot()),
-    },
-    {
-      name: 'describe_image_cache_bytes',
-      help: 'Features of pictures kept for those to come',
-      read: () => snapshot().memory.imageBytes,
-    },
-    {
       name: 'describe_decode_processes',
       help: 'Processes that decode pictures',
       read: () => decodePids().length,
@@ -91,6 +74,28 @@ function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
   ]
 }
 
+/** What only an engine in this server tells. */
+function ownGaugesOf({ snapshot }: EngineMetricsParts): readonly Reading[] {
+  return [
+    {
+      name: 'describe_slots_paused',
+      help: 'Answers that gave way to others and go on later',
+      read: () => snapshot().paused,
+    },
+    {
+      name: 'describe_kv_cache_usage_ratio',
+      help: 'Part of the KV cache that running answers and kept prefixes hold, 0 to 1',
+      label: 'holder',
+      read: () => kvUsage(snapshot()),
+    },
+    {
+      name: 'describe_image_cache_bytes',
+      help: 'Features of pictures kept for those to come',
+      read: () => snapshot().memory.imageBytes,
+    },
+  ]
+}
+
 function kvUsage({ memory }: EngineSnapshot) {
   const part = (tokens: number) => (memory.limitTokens === 0 ? 0 : tokens / memory.limitTokens)
   return [
@@ -100,7 +105,7 @@ function kvUsage({ memory }: EngineSnapshot) {
 }
 
 /** Those of the engine begin at 0 with each start of it, as counters may. */
-function countersOf({ snapshot, starts }: EngineMetricsParts): readonly Reading[] {
+function ownCountersOf({ snapshot, starts }: EngineMetricsParts): readonly Reading[] {
   return [
     {
       name: 'describe_engine_restarts_total',
@@ -125,34 +130,4 @@ function countersOf({ snapshot, starts }: EngineMetricsParts): readonly Reading[
       read: () => snapshot().visionRuns,
     },
   ]
-}
-
-function gaugeOf({ read, ...options }: Reading): Gauge {
-  return new Gauge({
-    ...metricOptions(options),
-    collect() {
-      for (const [labels, value] of valuesOf(read, options.label)) this.set(labels, value)
-    },
-  })
-}
-
-function counterOf({ read, ...options }: Reading): Counter {
-  return new Counter({
-    ...metricOptions(options),
-    collect() {
-      this.reset()
-      for (const [labels, value] of valuesOf(read, options.label)) this.inc(labels, value)
-    },
-  })
-}
-
-/** prom-client would register what names no registry with one of the whole process. */
-function metricOptions({ name, help, label }: Omit<Reading, 'read'>) {
-  return { name, help, labelNames: label === undefined ? [] : [label], registers: [] }
-}
-
-function valuesOf(read: Reading['read'], label = ''): [Record<string, string>, number][] {
-  const values = read()
-  if (typeof values === 'number') return [[{}, values]]
-  return values.map(([name, value]) => [{ [label]: name }, value])
 }

@@ -8,7 +8,7 @@ import { joinPromptIds } from './prompt-ids.ts'
 import { runTasks } from './run-tasks.ts'
 
 /** A conversation for an engine that takes text and files. */
-interface NormalizedPrompt {
+export interface NormalizedPrompt {
   /** Their texts cannot be read as control tokens. */
   readonly messages: readonly Message[]
   /** PNG files, in the order of their places. */

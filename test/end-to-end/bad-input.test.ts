@@ -4,8 +4,9 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { maxJsonBytes } from '../../shared/api/limits.ts'
-import { endLaunch, startProduct, type Call, type Product } from './product.ts'
+import type { Call, Product } from './product.ts'
 import { answerOf, formCall, goldenImage, jsonCall } from './requests.ts'
+import { setups, startSetup, type RunningSetup } from './setups.ts'
 
 const prompt = 'Describe this image.'
 
@@ -259,12 +260,14 @@ async function expectError(response: Response, { status, ...fields }: ExpectedEr
   return error
 }
 
-describe.each(['worker', 'node'])('bad input with EDGE=%s', (edge) => {
+describe.each(setups)('bad input with EDGE=$edge and ENGINE=$engine', (setup) => {
   let product: Product
+  let running: RunningSetup
   beforeAll(async () => {
-    product = await startProduct({ EDGE: edge })
+    running = await startSetup(setup)
+    product = running.product
   })
-  afterAll(() => endLaunch(product))
+  afterAll(() => running.end())
 
   describe.each(['edge', 'backend'] as const)('through the %s', (way) => {
     it.each(badRequests)(

@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { endLaunch, startProduct, type Call, type Product } from './product.ts'
+import type { Call, Product } from './product.ts'
 import { answerOf, formCall, goldenImage, jsonCall, streamedAnswerOf } from './requests.ts'
+import { setups, startSetup, type RunningSetup } from './setups.ts'
 
 const greedy = { temperature: 0 }
 const redCircle = 'A large red circle in the center on a white background.'
 const threeShapes =
   'A small purple circle at the top, a large orange star in the center and a small black square at the bottom right on a pink background.'
 
-describe.each(['worker', 'node'])('the product with EDGE=%s', (edge) => {
+describe.each(setups)('the product with EDGE=$edge and ENGINE=$engine', (setup) => {
   let product: Product
+  let running: RunningSetup
   beforeAll(async () => {
-    product = await startProduct({ EDGE: edge })
+    running = await startSetup(setup)
+    product = running.product
   })
-  afterAll(() => endLaunch(product))
+  afterAll(() => running.end())
 
   describe.each(['edge', 'backend'] as const)('through the %s', (way) => {
     const post = (path: string, call: Call) => product[way](path, call)

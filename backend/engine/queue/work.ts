@@ -18,8 +18,22 @@ export const workPerImageToken = 1
  */
 const workPerAllowedToken = 1
 
+/** What a job is made of, in tokens. */
+interface JobTokens {
+  /** Of the whole prompt, images included. */
+  readonly promptTokens: number
+  readonly imageTokens: number
+  /** The most tokens of all its answers together. */
+  readonly answerTokens: number
+}
+
+/** The expected work of a job, in prompt tokens. */
+export function expectedWork({ promptTokens, imageTokens, answerTokens }: JobTokens): number {
+  return promptTokens + workPerImageToken * imageTokens + workPerAllowedToken * answerTokens
+}
+
 /**
- * The expected work of a job, in prompt tokens.
+ * The same for a job of the engine.
  * @param answerTokens the most tokens of all its answers together
  * @param mergeSize patches along each side of an image token
  */
@@ -29,6 +43,6 @@ export function estimateWork(
   mergeSize: number,
 ): number {
   const patches = images.reduce((sum, { gridHw: [rows, columns] }) => sum + rows * columns, 0)
-  const imageWork = (workPerImageToken * patches) / mergeSize ** 2
-  return promptIds.length + imageWork + workPerAllowedToken * answerTokens
+  const imageTokens = patches / mergeSize ** 2
+  return expectedWork({ promptTokens: promptIds.length, imageTokens, answerTokens })
 }

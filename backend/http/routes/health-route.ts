@@ -6,6 +6,7 @@ import {
   type ReadinessChecks,
 } from '../../../shared/api/readiness.ts'
 import { probeRoutes, routes } from '../../../shared/api/routes.ts'
+import type { EngineView } from '../../cluster/engine-entry.ts'
 import type { EngineSnapshot } from '../../engine/job.ts'
 import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
 import type { StartUp } from '../../inference/supervisor.ts'
@@ -22,13 +23,15 @@ export interface HealthParts {
   readonly isProven: () => boolean
   readonly startUp: () => StartUp
   readonly snapshot: () => EngineSnapshot
+  /** Engines elsewhere; undefined with the one of this server. */
+  readonly engines?: (() => readonly EngineView[]) | undefined
   /** Whether the server's own certificate, and an authority for its clients', is valid now. */
   readonly certificatesAreValid: () => boolean
   readonly certificates: () => readonly CertificateStatus[]
 }
 
 export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
-  const { readiness, snapshot, certificates } = parts
+  const { readiness, snapshot, engines, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
   app.get(routes.health.path, () => {
@@ -38,7 +41,12 @@ export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): vo
   })
 
   app.get(statusPath, () =>
-    jsonAnswer({ inference: readiness(), engine: snapshot(), certificates: certificates() }),
+    jsonAnswer({
+      inference: readiness(),
+      engine: snapshot(),
+      ...(engines !== undefined && { engines: engines() }),
+      certificates: certificates(),
+    }),
   )
 }
 

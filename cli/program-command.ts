@@ -3,24 +3,35 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 
-/** The backend's program for models. */
-const program = fileURLToPath(new URL('../backend/models/main.ts', import.meta.url))
+/** Programs of the backend with commands of their own. */
+const programs = {
+  model: {
+    entry: '../backend/models/main.ts',
+    description: 'download, check and convert models',
+  },
+  engine: {
+    entry: '../backend/engines/main.ts',
+    description: 'examine engines such as vLLM that the backend is to use',
+  },
+} as const
 
-/** `describe model`: passes all arguments to the backend's program, including --help. */
-export function modelCommand(): Command {
-  return new Command('model')
-    .description('download, check and convert models')
+/** `describe model` or `describe engine`: passes all arguments to the backend's program, including --help. */
+export function programCommand(name: keyof typeof programs): Command {
+  const { entry, description } = programs[name]
+  const program = fileURLToPath(new URL(entry, import.meta.url))
+  return new Command(name)
+    .description(description)
     .helpOption(false)
     .allowUnknownOption()
     .passThroughOptions()
     .argument('[arguments...]')
     .action(async (given: string[]) => {
-      process.exitCode = await run(given)
+      process.exitCode = await run(program, given)
     })
 }
 
 /** Runs the program in this terminal. Ctrl-C reaches both; how to react is left to the program. */
-async function run(given: readonly string[]): Promise<number> {
+async function run(program: string, given: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, program, ...given], {
     stdio: 'inherit',
   })

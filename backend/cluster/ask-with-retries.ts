@@ -1,0 +1,56 @@
+import type { AnswerPart } from './answer-reader.ts'
+import { failureOf } from './client-errors.ts'
+import type { Ticket } from './dispatcher.ts'
+import { askEngine, type EngineRequest } from './engine-client.ts'
+import type { EngineEntry } from './engine-entry.ts'
+import type { EngineFacts } from './engine-facts.ts'
+import { EngineProblem } from './engine-problem.ts'
+import type { TimeLimits } from './time-limits.ts'
+
+/** Engines that one request is offered to. More would only delay the answer that none takes it. */
+const maxAttempts = 3
+
+/** Engines that may fail at one request: it may be the request that makes them fail. */
+const maxFaults = 2
+
+export interface Asking {
+  readonly ticket: Ticket
+  readonly requestFor: (facts: EngineFacts) => EngineRequest
+  readonly limits: TimeLimits
+  /** For the operator; and whether the engine may be used has possibly changed. */
+  readonly onProblem: (engine: EngineEntry, problem: EngineProblem) => void
+}
+
+/**
+ * The answer of the first engine that begins one. Another engine is only tried before that: when there was no
+ * connection, it took no more, or it failed without a word. The one before has been left by then, so nothing runs twice.
+ * @throws {ServiceError}
+ */
+export async function* askWithRetries(
+  { ticket, requestFor, limits, onProblem }: Asking,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerPart> {
+  const problems: EngineProblem[] = []
+  for (;;) {
+    const assigned = await ticket.next()
+    if (assigned === undefined) throw failureOf(problems)
+    const { engine, facts } = assigned
+    try {
+      yield* askEngine(engine.target, requestFor(facts), limits, signal)
+      return engine.noteSuccess()
+    } catch (thrown) {
+      if (!(thrown instanceof EngineProblem)) throw thrown
+      engine.noteProblem(thrown)
+      onProblem(engine, thrown)
+      problems.push(thrown)
+      if (!mayGoOn(problems)) throw failureOf(problems)
+    }
+  }
+}
+
+function mayGoOn(problems: readonly EngineProblem[]): boolean {
+  const last = problems.at(-1)
+  if (last?.kind === 'broken' || last?.kind === 'refused') return false
+  const faults = problems.filter(({ kind }) => kind === 'fault').length
+  return problems.length < maxAttempts && faults < maxFaults
+}

@@ -1,0 +1,288 @@
+import { chooseServer } from '../../shared/balance/choose.ts'
+import { ServiceError } from '../../shared/api/errors.ts'
+import { unsupported } from '../../shared/api/doors/unsupported.ts'
+import { abortError } from '../engine/abort-error.ts'
+import type { JobPriority } from '../engine/job.ts'
+import { admit } from '../engine/queue/admission.ts'
+import { Throughput } from '../engine/queue/throughput.ts'
+import { WaitingLine } from '../engine/queue/waiting-line.ts'
+import type { EngineEntry } from './engine-entry.ts'
+import type { EngineFacts } from './engine-facts.ts'
+
+/** What is to be done, as far as its turn and its place depend on it. */
+export interface DispatchJob {
+  readonly tenant: string
+  readonly priority: JobPriority
+  /** In prompt tokens; see `engine/queue/work.ts`. */
+  readonly estimatedWork: number
+  /** Answers, each of which takes a slot of the engine. */
+  readonly answers: number
+  /** Jobs with equal values go to the same engine as long as its load allows. */
+  readonly affinity: string | undefined
+  /** The first field of the request that an engine cannot do. */
+  readonly lackOf: (facts: EngineFacts) => string | undefined
+}
+
+interface DispatcherOptions {
+  readonly engines: readonly EngineEntry[]
+  readonly queueLimit: number
+  readonly queueWorkLimit: number
+  readonly tenantWeights: ReadonlyMap<string, number>
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  /** From 0 up to 1. */
+  readonly random: () => number
+}
+
+/** The engine that a job got, as it was known then. */
+export interface Assignment {
+  readonly engine: EngineEntry
+  readonly facts: EngineFacts
+}
+
+/** A job's place in the line. */
+export interface Ticket {
+  /** Jobs that start before it; 0 when it starts at once. */
+  readonly position: number
+  /** The one it got last. */
+  readonly engine: EngineEntry | undefined
+  /**
+   * Waits for an engine: at the first call for the job's turn, afterwards for any engine that it was not given before.
+   * The last engine's slots are free from then on.
+   * @returns undefined when there is no other engine
+   * @throws {ServiceError} `backend_unavailable` when no engine is left while it waits, or the signal's error
+   */
+  next(): Promise<Assignment | undefined>
+  /** The job has ended. @param work done for it, in the unit of its estimate */
+  leave(work: number): void
+}
+
+interface Waiting extends DispatchJob {
+  readonly tried: Set<EngineEntry>
+  /** Whether its turn has come. */
+  started: boolean
+  /** Whoever waits for its engine; undefined while nobody does. */
+  turn: Turn | undefined
+  /** Gives back the slots it holds. */
+  free: () => void
+}
+
+interface Turn {
+  readonly resolve: (assignment?: Assignment) => void
+  readonly reject: (error: Error) => void
+}
+
+/**
+ * Jobs out of turn: those that wait for a second engine, and those whose turn it is but for whom no engine has enough
+ * free slots. So many that one which needs much does not leave all engines idle.
+ */
+const mostHeld = 4
+
+/** Decides which job is next, and which engine it gets: fairly among tenants, and never more than the engines hold. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #line: WaitingLine<Waiting>
+  readonly #held: Waiting[] = []
+  readonly #throughput = new Throughput()
+  #running = 0
+  #busySince = 0
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#line = new WaitingLine(options.tenantWeights)
+  }
+
+  get waiting(): { readonly interactive: number; readonly batch: number; readonly work: number } {
+    const held = (priority: JobPriority) =>
+      this.#held.filter((job) => job.priority === priority).length
+    return {
+      interactive: this.#line.sizeOf('interactive') + held('interactive'),
+      batch: this.#line.sizeOf('batch') + held('batch'),
+      work: this.#line.work,
+    }
+  }
+
+  get workPerSecond(): number {
+    return this.#throughput.workPerSecond
+  }
+
+  /**
+   * @throws {ServiceError} `queue_full`, `backend_unavailable` without any engine, or `unsupported_field` when none can
+   * do it
+   */
+  enter(job: DispatchJob, signal: AbortSignal): Ticket {
+    if (signal.aborted) throw abortError(signal)
+    this.#checkEngines(job)
+    this.#admit(job)
+    const before = this.#held.length + this.#line.before(job)
+    const waiting: Waiting = {
+      ...job,
+      tried: new Set(),
+      started: false,
+      turn: undefined,
+      free: () => undefined,
+    }
+    const first = this.#turnOf(waiting, signal)
+    // It may be rejected before anybody waits for it.
+    first.catch(() => undefined)
+    this.#line.add(waiting)
+    this.#drain()
+    let next: Promise<Assignment | undefined> | undefined = first
+    return {
+      position: waiting.turn === undefined ? 0 : Math.max(1, before),
+      get engine() {
+        return [...waiting.tried].at(-1)
+      },
+      next: () => {
+        const turn = next ?? this.#again(waiting, signal)
+        next = undefined
+        return turn
+      },
+      leave: (work) => this.#leave(waiting, work),
+    }
+  }
+
+  /** An engine has become ready, or has failed. */
+  engineChanged(): void {
+    this.#drain()
+  }
+
+  /** @throws {ServiceError} when no engine would do */
+  #checkEngines(job: DispatchJob): void {
+    const ready = this.#options.engines.filter(({ isReady }) => isReady)
+    if (ready.length === 0) throw unavailable()
+    const lacks = ready.map(({ facts }) => job.lackOf(facts!))
+    const [lack] = lacks
+    if (lack === undefined || lacks.includes(undefined)) return
+    throw unsupported(lack, 'the engine behind this server does not support it')
+  }
+
+  #admit({ tenant, estimatedWork: work }: DispatchJob): void {
+    const { queueLimit, queueWorkLimit, engines } = this.#options
+    const counts = {
+      waiting: this.#line.size + this.#held.length,
+      waitingWork: this.#line.work,
+      waitingOfTenant: this.#line.waitingOf(tenant),
+      freeSlots: engines.reduce((sum, { freeSlots }) => sum + freeSlots, 0),
+      queueLimit,
+      queueWorkLimit,
+      work,
+    }
+    admit(counts, (amount) => this.#throughput.secondsFor(amount))
+  }
+
+  /** Settles when the job gets an engine, cannot get one, or `signal` is aborted. */
+  #turnOf(job: Waiting, signal: AbortSignal): Promise<Assignment | undefined> {
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        this.#forget(job)
+        job.turn?.reject(abortError(signal))
+        this.#drain()
+      }
+      const done = () => {
+        signal.removeEventListener('abort', giveUp)
+        job.turn = undefined
+      }
+      job.turn = {
+        resolve: (assignment) => {
+          done()
+          resolve(assignment)
+        },
+        reject: (error) => {
+          done()
+          reject(error)
+        },
+      }
+      signal.addEventListener('abort', giveUp, { once: true })
+    })
+  }
+
+  /** Another engine for a job that has its turn already. */
+  #again(job: Waiting, signal: AbortSignal): Promise<Assignment | undefined> {
+    if (signal.aborted) return Promise.reject(abortError(signal))
+    job.free()
+    const turn = this.#turnOf(job, signal)
+    this.#held.unshift(job)
+    this.#drain()
+    return turn
+  }
+
+  #leave(job: Waiting, work: number): void {
+    this.#forget(job)
+    job.free()
+    if (job.started) {
+      this.#line.settle(job, work)
+      const now = this.#options.now()
+      this.#throughput.worked(work, now - this.#busySince)
+      this.#throughput.ended(job.estimatedWork, work)
+      this.#busySince = now
+      this.#running -= 1
+    }
+    this.#drain()
+  }
+
+  #forget(job: Waiting): void {
+    this.#line.remove(job)
+    const index = this.#held.indexOf(job)
+    if (index >= 0) this.#held.splice(index, 1)
+  }
+
+  /** Gives engines to jobs as long as there are any of both. */
+  #drain(): void {
+    if (!this.#options.engines.some(({ isReady }) => isReady)) return this.#failAll()
+    // A job that goes is removed from the list.
+    for (const job of this.#held.slice()) this.#offer(job)
+    while (this.#held.length < mostHeld && this.#hasFreeSlot()) {
+      const job = this.#line.take()
+      if (job === undefined) return
+      if (this.#running === 0) this.#busySince = this.#options.now()
+      this.#running += 1
+      job.started = true
+      this.#held.push(job)
+      this.#offer(job)
+    }
+  }
+
+  #hasFreeSlot(): boolean {
+    return this.#options.engines.some(({ freeSlots }) => freeSlots > 0)
+  }
+
+  /** Lets a held job go when there is an engine for it, or can be none. */
+  #offer(job: Waiting): void {
+    const able = this.#options.engines.filter(
+      (engine) =>
+        engine.isReady && !job.tried.has(engine) && job.lackOf(engine.facts!) === undefined,
+    )
+    const engine = this.#choose(able, job)
+    if (engine === undefined && able.length > 0) return
+    this.#forget(job)
+    if (engine === undefined) return job.turn?.resolve()
+    job.tried.add(engine)
+    job.free = engine.take(job.answers)
+    job.turn?.resolve({ engine, facts: engine.facts! })
+  }
+
+  #choose(able: readonly EngineEntry[], job: Waiting): EngineEntry | undefined {
+    const candidates = able
+      .filter((engine) => engine.hasRoomFor(job.answers))
+      .map((engine) => ({
+        engine,
+        id: engine.target.id,
+        available: true,
+        outstanding: engine.outstanding,
+        share: engine.share,
+      }))
+    return chooseServer(candidates, job.affinity, this.#options.random())?.engine
+  }
+
+  #failAll(): void {
+    for (const job of [...this.#line, ...this.#held]) {
+      this.#forget(job)
+      job.turn?.reject(unavailable())
+    }
+  }
+}
+
+function unavailable(): ServiceError {
+  return new ServiceError('backend_unavailable', 'No engine can be reached')
+}

@@ -1,0 +1,16 @@
+/** Programs whose API is known here. `other`: any server with OpenAI's chat completions and nothing beyond them. */
+export type EngineKind = 'vllm' | 'sglang' | 'llama-server' | 'other'
+
+/** What an engine has said about itself. */
+export interface EngineFacts {
+  readonly kind: EngineKind
+  readonly version: string | undefined
+  /** The name by which it knows the model. */
+  readonly model: string
+  /** Tokens of prompt and answer together; undefined where it does not say. */
+  readonly contextTokens: number | undefined
+  /** Answers that it generates at a time; undefined where it does not say. */
+  readonly slots: number | undefined
+  /** Whether the same seed gives the same answer. */
+  readonly keepsSeeds: boolean
+}

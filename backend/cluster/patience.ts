@@ -1,0 +1,59 @@
+import { EngineProblem } from './engine-problem.ts'
+import type { TimeLimits } from './time-limits.ts'
+
+/** What is waited for. */
+export type Phase = 'headers' | 'first_token' | 'gap'
+
+const limitOf = { headers: 'headersMs', first_token: 'firstTokenMs', gap: 'gapMs' } as const
+const nameOf = { headers: 'no head', first_token: 'no token', gap: 'no further token' } as const
+
+/**
+ * The end of waiting for an engine. Only waiting counts: a reader that takes its time is not the engine's fault. And
+ * only progress ends it, so bytes without any, such as comments, gain an engine nothing.
+ */
+export class Patience {
+  readonly #limits: TimeLimits
+  readonly #controller = new AbortController()
+  readonly #caller: AbortSignal
+  readonly #onAbort = () => this.#controller.abort(this.#caller.reason)
+  #timer: NodeJS.Timeout | undefined
+  #problem: EngineProblem | undefined
+
+  constructor(limits: TimeLimits, caller: AbortSignal) {
+    this.#limits = limits
+    this.#caller = caller
+    if (caller.aborted) this.#onAbort()
+    else caller.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Fires when time is up, when the caller's does, and at the end. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** What there is to say about the engine when time was up. */
+  get problem(): EngineProblem | undefined {
+    return this.#problem
+  }
+
+  wait(phase: Phase): void {
+    this.rest()
+    const ms = this.#limits[limitOf[phase]]
+    this.#timer = setTimeout(() => {
+      const kind = phase === 'headers' ? 'fault' : 'broken'
+      this.#problem = new EngineProblem(kind, `${nameOf[phase]} within ${ms} ms`)
+      this.#controller.abort(this.#problem)
+    }, ms)
+  }
+
+  rest(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** The work is over: whatever of it is still under way ends. */
+  end(): void {
+    this.rest()
+    this.#caller.removeEventListener('abort', this.#onAbort)
+    this.#controller.abort()
+  }
+}

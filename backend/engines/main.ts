@@ -1,0 +1,50 @@
+/** The program behind `describe engine ...`. */
+import { Command, CommanderError } from 'commander'
+import { withDotEnv } from '../../shared/node/dot-env.ts'
+import { ConfigError, parseEnvironment } from '../../shared/node/environment.ts'
+import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
+import { EngineProblem } from '../cluster/engine-problem.ts'
+import { checkModelFolder } from '../model/config/check-model-folder.ts'
+import { verifySettings } from './settings.ts'
+import { verifyEngine } from './verify-engine.ts'
+
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort())
+const { signal } = ending
+
+const program = new Command('describe engine')
+  .description('Examine engines that this server is to stand in front of')
+  .exitOverride()
+
+program
+  .command('verify')
+  .description('ask an engine about pictures and for everything that requests may ask for')
+  .argument('<url>', 'address of an engine, as in ENGINE_URLS')
+  .addHelpText('after', '\nENGINE_API_KEY, ENGINE_MODEL and MODEL_PATH are used as by the backend.')
+  .action(async (url: string) => {
+    const environment = { ...withDotEnv(process.env, '.env'), ENGINE_URLS: url }
+    const settings = parseEnvironment(verifySettings, environment)
+    await checkModelFolder(settings.MODEL_PATH)
+    const problems = await verifyEngine({
+      url: settings.ENGINE_URLS[0]!,
+      apiKey: settings.ENGINE_API_KEY,
+      model: settings.ENGINE_MODEL,
+      modelFolder: settings.MODEL_PATH,
+      report: (line) => void process.stdout.write(`${line}\n`),
+      signal,
+    })
+    process.stdout.write(problems.length === 0 ? 'all well\n' : `${problems.length} wrong\n`)
+    if (problems.length > 0) process.exitCode = 1
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  const known = [CheckpointError, ConfigError, EngineProblem]
+  if (signal.aborted) process.exitCode = 130
+  else if (error instanceof CommanderError) process.exitCode = error.exitCode
+  else if (known.some((kind) => error instanceof kind)) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exitCode = 1
+  } else throw error
+}

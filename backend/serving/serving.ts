@@ -1,0 +1,30 @@
+import type { EngineView } from '../cluster/engine-entry.ts'
+import type { Describer } from '../describe.ts'
+import type { EngineSnapshot } from '../engine/job.ts'
+import type { StartUp } from '../inference/supervisor.ts'
+
+/** What answers requests, as the program around it sees it: the engine of this server, or engines elsewhere. */
+export interface Serving {
+  /** @throws {ServiceError} `model_loading` until there is one */
+  describer(): Describer
+  readiness(): 'ready' | 'model_loading' | 'engine_restarting' | 'shutting_down'
+  /** Whether requests could be prepared and sent to an engine. */
+  isLoaded(): boolean
+  /** Whether an engine that runs now has described a picture. */
+  isProven(): boolean
+  startUp(): StartUp
+  snapshot(): EngineSnapshot
+  /** Of the inference process, if there is one. */
+  enginePid(): number | undefined
+  /** Of the processes that decode pictures. */
+  decodePids(): readonly number[]
+  /** Undefined with the engine of this server. */
+  readonly engines: (() => readonly EngineView[]) | undefined
+  /**
+   * Settles when it is ready for the first time, or `stopping` is aborted.
+   * @throws {Error} for the operator, when it cannot become so
+   */
+  start(stopping: AbortSignal): Promise<void>
+  /** Answers have ended: stops everything that was started. */
+  close(): Promise<void>
+}
