@@ -2,7 +2,12 @@ import { runDecoder } from './deepseek/decoder.ts'
 import { EmbeddingTable } from './deepseek/embedding-table.ts'
 import { defaultExpandedFromTokens } from './deepseek/lane-plan.ts'
 import { KvCache } from './deepseek/kv-cache.ts'
-import { prepareModelFolder, type ModelFolderOptions } from './convert/model-folder.ts'
+import {
+  findModelFolder,
+  prepareModelFolder,
+  type ModelFolder,
+  type ModelFolderOptions,
+} from './convert/model-folder.ts'
 import type { Model, ModelInfo } from './model.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import type { ModelConfig } from './config/model-config.ts'
@@ -47,9 +52,28 @@ async function naming<Result>(checkpointDir: string, result: Promise<Result>): P
 
 /** Loads a model from any source; the source is not needed afterwards. */
 export async function openModel(source: ModelSource, options: OpenModelOptions): Promise<Model> {
-  const folder = await prepareModelFolder(source, options)
-  const { text_config: text, vision_config } = source.config
+  const folder = await findModelFolder(source, options)
   options.onProgress?.('loading the model')
+  // Both read the same files; nothing is served before all of them are known to be whole.
+  const [checked, opened] = await Promise.allSettled([
+    folder.check(),
+    openFolder(folder, source, options),
+  ])
+  const isWhole = checked.status === 'fulfilled' && checked.value === undefined
+  if (isWhole && opened.status === 'fulfilled') return opened.value
+  if (opened.status === 'fulfilled') await opened.value.close()
+  if (checked.status === 'rejected') throw checked.reason
+  if (checked.value === undefined) throw (opened as PromiseRejectedResult).reason
+  await folder.discard(checked.value)
+  return openFolder(await prepareModelFolder(source, options), source, options)
+}
+
+async function openFolder(
+  folder: ModelFolder,
+  source: ModelSource,
+  options: OpenModelOptions,
+): Promise<Model> {
+  const { text_config: text, vision_config } = source.config
   const [vision, session] = await Promise.all([
     openVisionTower({
       graphFiles: folder.visionGraphFiles,

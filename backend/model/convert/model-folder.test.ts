@@ -7,9 +7,11 @@ import {
   rename,
   rm,
   stat,
+  symlink,
   utimes,
   writeFile,
 } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate, setTimeout as wait } from 'node:timers/promises'
@@ -179,6 +181,26 @@ describe('prepareModelFolder()', () => {
     expect((await contents()).map((bytes, i) => bytes.equals(whole[i]!))).not.toContain(false)
     expect(await readdir(modelsDir)).toEqual(['ended-onnx-q8'])
   })
+
+  // Linux has a file that is always full.
+  it.skipIf(!existsSync('/dev/full'))(
+    'says that the disk is full, and goes on when there is space',
+    async () => {
+      const { prepare, converted, modelsDir } = await setUp('full')
+      const partial = `${converted}.partial`
+      await mkdir(partial, { recursive: true })
+      await symlink('/dev/full', join(partial, 'embeddings.weights'))
+      await expect(prepare()).rejects.toThrow(
+        `cannot convert into ${partial}: the disk is full; the next start goes on from here`,
+      )
+      expect(await readdir(modelsDir)).toEqual(['full-onnx-q8.partial'])
+      await rm(join(partial, 'embeddings.weights'))
+      const before = (await readFile(join(partial, 'conversion.jsonl'), 'utf8')).split('\n').length
+      expect(before).toBeGreaterThan(3)
+      await prepare()
+      expect(await readdir(modelsDir)).toEqual(['full-onnx-q8'])
+    },
+  )
 
   it('waits for another process that converts into the same folder, and takes what it made', async () => {
     const { prepare, converted, modelsDir, told } = await setUp('waiting')

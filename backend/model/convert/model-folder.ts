@@ -18,10 +18,10 @@ import {
   type Graphs,
   type GraphsByFile,
 } from './build-graphs.ts'
+import { checkFiles } from './check-files.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
-import { findDamage } from './verify-files.ts'
 import { formName } from './weight-forms.ts'
 import { writeModel } from './write-model.ts'
 
@@ -42,6 +42,10 @@ export interface ModelFolder {
   readonly decoderGraphFile: string
   readonly embeddingFile: string
   readonly embeddingType: FloatType
+  /** Compares all weights with what was written. @returns the damage found, for the operator; undefined when there is none */
+  check(): Promise<string | undefined>
+  /** Removes the folder because of that damage. */
+  discard(damage: string): Promise<void>
 }
 
 /**
@@ -54,11 +58,30 @@ export async function prepareModelFolder(
   source: ModelSource,
   options: ModelFolderOptions,
 ): Promise<ModelFolder> {
+  const found = await findModelFolder(source, options)
+  const damage = await found.check()
+  if (damage === undefined) return found
+  await found.discard(damage)
+  const made = await findModelFolder(source, options)
+  const problem = await made.check()
+  if (problem === undefined) return made
+  throw new CheckpointError(`the disk does not keep what is written: ${problem}`)
+}
+
+/**
+ * The same for a caller that checks the weights while it loads them.
+ * @throws {CheckpointError} when the source is not a usable Kimi-VL, or the converted form cannot be written
+ */
+export async function findModelFolder(
+  source: ModelSource,
+  options: ModelFolderOptions,
+): Promise<ModelFolder> {
   const { config, checkpoint } = source
+  const { onProgress: report = () => {}, signal = new AbortController().signal } = options
   checkInventory(checkpoint.shapes, expectedTensors(config))
   const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
-  await prepareWeights(folder, source, options, graphs)
+  const { files } = await findWeights(folder, source, { ...options, report, signal }, graphs)
   const write = (name: string, graph: GraphName) =>
     writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
@@ -70,6 +93,14 @@ export async function prepareModelFolder(
     decoderGraphFile: await write(`decoder-${options.slots}-slots`, 'decoder'),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
+    async check() {
+      const damage = await checkFiles(folder, files, signal)
+      return damage === undefined ? undefined : join(folder, damage)
+    },
+    async discard(damage) {
+      report(`${damage}: converting the checkpoint again`)
+      await rm(folder, { recursive: true, force: true })
+    },
   }
 }
 
@@ -99,26 +130,23 @@ function folderOf(
   return join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
 }
 
-/** Makes sure that `folder` holds the weights of these graphs, every byte as it was written. */
-async function prepareWeights(
+/** Makes sure that `folder` holds the weights of these graphs. */
+async function findWeights(
   folder: string,
   source: ModelSource,
-  options: ModelFolderOptions,
+  options: ModelFolderOptions & { readonly report: Report; readonly signal: AbortSignal },
   graphs: Graphs,
-): Promise<void> {
-  const { threads, onProgress: report = () => {}, signal = new AbortController().signal } = options
+): Promise<Manifest> {
+  const { threads, report, signal } = options
   const made = madeOf(graphs, options)
-  const found = await currentManifest(folder, made, source)
-  if (found !== undefined) {
-    const damage = await findDamage(folder, found.files, signal)
-    if (damage === undefined) return
-    report(`${join(folder, damage)}: converting the checkpoint again`)
-    await rm(folder, { recursive: true, force: true })
-  }
+  const find = () => currentManifest(folder, made, source)
+  const found = await find()
+  if (found !== undefined) return found
   const conversion = { source, options: graphOptionsOf(options), made, threads, report, signal }
-  const isReady = async () => (await currentManifest(folder, made, source)) !== undefined
-  await writeModel(folder, conversion, isReady)
-  await checkWritten(folder, signal)
+  await writeModel(folder, conversion, async () => (await find()) !== undefined)
+  const written = await find()
+  if (written !== undefined) return written
+  throw new CheckpointError(`${source.name} changed while it was converted`)
 }
 
 /** Without the functions of the others, so that it can be sent to threads. */
@@ -144,13 +172,6 @@ async function currentManifest(
     weightsFiles.every((name) => name in manifest.files) &&
     (await source.filesUnchanged(manifest.sources))
   return isCurrent ? manifest : undefined
-}
-
-/** Reads everything back before it is loaded. @throws {CheckpointError} when the disk does not hold what was written */
-async function checkWritten(folder: string, signal: AbortSignal): Promise<void> {
-  const damage = await findDamage(folder, (await readManifest(folder))?.files ?? {}, signal)
-  if (damage === undefined) return
-  throw new CheckpointError(`the disk does not keep what is written: ${join(folder, damage)}`)
 }
 
 function layoutHash(graphs: Graphs): string {
