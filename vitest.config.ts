@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config'
 // Miniflare syncs its state to disk; keeping it in memory makes the tests independent of a slow or busy disk.
 if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm'
 
+// Tests of graphs make sessions of their own; see backend/model/sessions.ts.
+process.env['ORT_DISABLE_TELEMETRY'] = '1'
+
 /** Generous on purpose: machines are shared and noisy, and no test asserts how long something takes. */
 const patience = { testTimeout: 30_000, hookTimeout: 60_000 }
 

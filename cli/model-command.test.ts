@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tryLock } from '../shared/node/file-lock.ts'
 import { TestHub } from '../test/support/test-hub.ts'
 
 let root: string
@@ -207,5 +208,42 @@ describe('model', () => {
     const help = await run('errors', '--help')
     expect(help).toMatchObject({ code: 0, stderr: '' })
     expect(help.stdout).toContain('Usage: describe model')
+  })
+
+  it('converts once for all who ask at the same time', { timeout: 120_000 }, async () => {
+    const models = join(root, 'together', 'models')
+    await mkdir(models, { recursive: true })
+    const lock = tryLock(join(models, 'kimi-vl-nano-onnx-q8.lock'))
+    const both = [start('together', 'convert', nano), start('together', 'convert', nano)]
+    const waiting = `waiting for another process that converts into ${models}/kimi-vl-nano-onnx-q8\n`
+    await expect
+      .poll(() => both.filter(({ output }) => output.stdout === waiting).length, {
+        timeout: 60_000,
+      })
+      .toBe(2)
+    // Holds for both of them, and for a third process that is this one.
+    expect(await readdir(models)).toEqual(['kimi-vl-nano-onnx-q8.lock'])
+    lock!.release()
+    expect(await Promise.all(both.map(({ ended }) => ended))).toEqual([0, 0])
+    const texts = both.map(({ output }) => output.stdout)
+    expect(texts.filter((text) => text.includes('converting weights: done'))).toHaveLength(1)
+    expect(texts.filter((text) => text.includes('ready: '))).toHaveLength(2)
+    expect(await readdir(models)).toEqual(['kimi-vl-nano-onnx-q8'])
+  })
+
+  it('goes on when the process it waits for dies', { timeout: 120_000 }, async () => {
+    const models = join(root, 'orphaned', 'models')
+    await mkdir(models, { recursive: true })
+    const script = `import { tryLock } from './shared/node/file-lock.ts'
+      globalThis.held = tryLock(process.argv[1]); console.log('held'); setInterval(() => held, 1000)`
+    const file = join(models, 'kimi-vl-nano-onnx-q8.lock')
+    const holder = spawn(process.execPath, ['--input-type=module', '-e', script, file])
+    await once(holder.stdout, 'data')
+    const { output, ended } = start('orphaned', 'convert', nano)
+    await expect.poll(() => output.stdout, { timeout: 60_000 }).toContain('waiting for another')
+    holder.kill('SIGKILL')
+    expect(await ended).toBe(0)
+    expect(output.stdout).toContain('converting weights: done')
+    expect(await readdir(models)).toEqual(['kimi-vl-nano-onnx-q8'])
   })
 })

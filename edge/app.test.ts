@@ -3,6 +3,7 @@ import type { ErrorBody } from '../shared/api/errors.ts'
 import { maxImages } from '../shared/api/limits.ts'
 import { edgeRoutes, routes } from '../shared/api/routes.ts'
 import { BodyMemory } from '../shared/bytes/body-memory.ts'
+import { joinChunks } from '../shared/bytes/join-chunks.ts'
 import { parseForm } from '../test/support/form.ts'
 import { testKeys } from '../test/support/test-keys.ts'
 import { testPlatform, type TestPlatformParts } from '../test/support/test-platform.ts'
@@ -154,8 +155,8 @@ describe('what requests make the edge hold', () => {
     'content-length': String(bytes),
   })
 
-  it('counts fetched images and their copy before they are held, and gives all back', async () => {
-    const bodyMemory = new BodyMemory(9_000)
+  it('counts fetched images before they are held, and gives all back', async () => {
+    const bodyMemory = new BodyMemory(5_000)
     const fetchPublic = async () => picture()
     const { post, calls } = createTestEdge({ bodyMemory, fetchPublic })
     const headers = sized(100)
@@ -166,8 +167,76 @@ describe('what requests make the edge hold', () => {
     const refused = await ask([...urls, 'https://a.example.com/3'])
     const { error } = (await refused.clone().json()) as ErrorBody
     expect(await errorOf(refused)).toEqual([429, 'queue_full', null])
-    expect(error.message).toMatch(/^Your requests together .* over the limit of 4500$/)
+    expect(error.message).toMatch(/^Your requests together .* over the limit of 2500$/)
     expect([bodyMemory.held, calls.length]).toEqual([0, 1])
+  })
+
+  describe('of a large complete answer', () => {
+    const large = 1_000_000
+    const setUp = ({ isLengthKnown = true } = {}) => {
+      const length: Record<string, string> = isLengthKnown
+        ? { 'content-length': String(large) }
+        : {}
+      const answer = () =>
+        new Response(`{"output":"${'a'.repeat(large - 13)}"}`, {
+          headers: { 'content-type': 'application/json', ...length },
+        })
+      const bodyMemory = new BodyMemory(3 * large)
+      const target = { id: 'a', send: async () => answer() }
+      const parts = { now: () => 0, random: () => 0, deadlineMs: 60_000 }
+      const { call: pool } = new BackendPool({ targets: [target], ...parts })
+      const { post } = createTestEdge({ bodyMemory, pool })
+      const ask = ({
+        headers = {},
+        ...init
+      }: { headers?: Record<string, string>; signal?: AbortSignal } = {}) =>
+        post('/generate/text', { prompt: 'Hi' }, { ...init, headers: { ...sized(20), ...headers } })
+      return { bodyMemory, ask }
+    }
+
+    it('counts until its client has taken it', async () => {
+      const { bodyMemory, ask } = setUp()
+      const first = await ask()
+      expect([first.status, bodyMemory.held]).toEqual([200, large])
+      const refused = await ask()
+      expect(await errorOf(refused)).toEqual([429, 'queue_full', null])
+      expect(bodyMemory.held).toBe(large)
+      expect(await first.json()).toEqual({ output: 'a'.repeat(large - 13) })
+      expect(bodyMemory.held).toBe(0)
+      await (await ask()).body!.cancel()
+      expect(bodyMemory.held).toBe(0)
+    })
+
+    it('counts while it arrives when its length is unknown', async () => {
+      const { bodyMemory, ask } = setUp({ isLengthKnown: false })
+      const first = await ask()
+      expect([first.status, bodyMemory.held]).toEqual([200, large])
+      expect(await errorOf(await ask())).toEqual([429, 'queue_full', null])
+      await first.body!.cancel()
+      expect(bodyMemory.held).toBe(0)
+    })
+
+    it('counts no longer when its client leaves', async () => {
+      const { bodyMemory, ask } = setUp()
+      const leaving = new AbortController()
+      await ask({ signal: leaving.signal })
+      leaving.abort()
+      expect(bodyMemory.held).toBe(0)
+    })
+
+    it('counts twice while a copy is kept of it; without room for that none is kept', async () => {
+      const { bodyMemory, ask } = setUp()
+      bodyMemory.hold('default', large / 2 - 100)
+      const first = await ask({ headers: { 'idempotency-key': 'a' } })
+      expect(((await first.json()) as { output: string }).output).toHaveLength(large - 13)
+      expect(await errorOf(await ask({ headers: { 'idempotency-key': 'a' } }))).toEqual([
+        409,
+        'answer_not_kept',
+        'Idempotency-Key',
+      ])
+      await expect.poll(() => bodyMemory.held).toBe(large / 2 - 100)
+      bodyMemory.release('default', large / 2 - 100)
+    })
   })
 
   it.each([
@@ -501,7 +570,10 @@ describe('POST /generate/image_url', () => {
     const urls = Array.from({ length: 6 }, (_, index) => `https://a.example.com/${index}`)
     await post('/generate/image_url', { prompt, image_url: urls })
     const { init } = calls[0]!
-    const form = await parseForm(init.body as Uint8Array, init.headers['content-type'])
+    const form = await parseForm(
+      joinChunks(init.body as Uint8Array[]),
+      init.headers['content-type'],
+    )
     expect(form.get('prompt')).toBe(prompt)
     expect(form.has('seed')).toBe(false)
     const files = await Promise.all(form.getAll('images').map((file) => (file as File).text()))
@@ -543,7 +615,10 @@ describe('POST /generate/image_url', () => {
     })
     expect(response.status).toBe(200)
     const { init } = calls[0]!
-    const form = await parseForm(init.body as Uint8Array, init.headers['content-type'])
+    const form = await parseForm(
+      joinChunks(init.body as Uint8Array[]),
+      init.headers['content-type'],
+    )
     expect(form.getAll('images')).toHaveLength(2)
   })
 })

@@ -23,7 +23,7 @@ export async function buildWorker(): Promise<string> {
   const stamp = `\n// built from ${await hashOf(workerInputs)}\n`
   const present = await readFile(workerBundle, 'utf8').catch(() => '')
   if (present.endsWith(stamp)) return workerBundle
-  await mkdir('dist', { recursive: true })
+  await makeFolder('dist')
   const folder = await mkdtemp('dist/worker-')
   try {
     await runWrangler(['deploy', '--dry-run', '--env=', '--outdir', folder])
@@ -34,6 +34,13 @@ export async function buildWorker(): Promise<string> {
     await rm(folder, { recursive: true, force: true })
   }
   return workerBundle
+}
+
+/** Unlike a recursive `mkdir`, names the reason where the parent is read-only. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }
 
 /** SHA-256 over the paths and contents of `files`, including everything below folders among them except tests. */

@@ -1,5 +1,7 @@
+import { open, readFile, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { takeLock } from '../../shared/node/lock-file.ts'
+import { isRunning } from '../../shared/node/is-running.ts'
 import { HubError } from './hub-error.ts'
 
 const fileName = 'download.lock'
@@ -11,9 +13,24 @@ const fileName = 'download.lock'
  */
 export async function lockDownload(folder: string): Promise<() => Promise<void>> {
   const file = join(folder, fileName)
-  const lock = await takeLock(file)
-  if ('release' in lock) return lock.release
-  throw new HubError(
-    `another process (${lock.holder}) downloads into ${folder}; if it is gone, remove ${file}`,
-  )
+  const own = `${hostname()} ${process.pid}`
+  for (;;) {
+    try {
+      const handle = await open(file, 'wx')
+      await handle.writeFile(own)
+      await handle.close()
+      return () => rm(file, { force: true })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    const holder = await readFile(file, 'utf8').catch(() => '')
+    if (holder === own) return () => rm(file, { force: true })
+    const [host, pid] = holder.split(' ')
+    if (host === hostname() && !isRunning(Number(pid))) await rm(file, { force: true })
+    else {
+      throw new HubError(
+        `another process (${holder}) downloads into ${folder}; if it is gone, remove ${file}`,
+      )
+    }
+  }
 }

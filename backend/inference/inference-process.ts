@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { childGone } from './child-gone.ts'
 import { forkChild } from './fork-child.ts'
+import { workOf } from './process-work.ts'
 import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
 import { tickMs, Watchdog, type SilenceLimits } from './watchdog.ts'
 
@@ -64,7 +65,8 @@ export class InferenceProcess {
   }
 
   #look(): void {
-    const silentMs = this.#watchdog.tick(this.#options.now())
+    const work = this.pid === undefined ? undefined : workOf(this.pid)
+    const silentMs = this.#watchdog.tick(this.#options.now(), work)
     if (silentMs === undefined) {
       if (this.#watchdog.answersPings) this.send({ type: 'ping' })
       return

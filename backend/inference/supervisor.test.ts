@@ -221,7 +221,7 @@ describe('a child that dies', () => {
 })
 
 describe('a child that hangs', () => {
-  const silenceLimits = { loadingMs: 60_000, servingMs: 1_500 }
+  const silenceLimits = { loadingMs: 60_000, servingMs: 1_500, idleMs: 60_000 }
 
   it('while it is idle is killed and replaced', async () => {
     const { inference, logged, pids } = await startReady({}, { silenceLimits })
@@ -241,6 +241,18 @@ describe('a child that hangs', () => {
     process.kill(pids[0]!, 'SIGSTOP')
     expect(await result((error) => error)).toMatchObject({ code: 'engine_restarted', status: 503 })
     expect(inference.state()).toBe('restarting')
+    await until(() => inference.state() === 'ready')
+  })
+
+  it.runIf(process.platform === 'linux')('in its very first step is noticed too', async () => {
+    const limits = { ...silenceLimits, idleMs: 1_500 }
+    const { inference, pids } = await startReady({ blockMs: 600_000 }, { silenceLimits: limits })
+    const error = answer(inference, createJob()).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+    expect(await error).toMatchObject({ code: 'engine_restarted', status: 503 })
+    expect(isRunning(pids[0]!)).toBe(false)
     await until(() => inference.state() === 'ready')
   })
 

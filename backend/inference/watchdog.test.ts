@@ -3,7 +3,7 @@ import type { EngineSnapshot } from '../engine/job.ts'
 import type { ToParent } from './protocol.ts'
 import { tickMs, Watchdog } from './watchdog.ts'
 
-const limits = { loadingMs: 60_000, servingMs: 6_000 }
+const limits = { loadingMs: 60_000, servingMs: 6_000, idleMs: 10_000 }
 const ready: ToParent = { type: 'ready', snapshot: {} as EngineSnapshot }
 const progress: ToParent = { type: 'progress', text: 'converting weights: 10 %' }
 
@@ -13,10 +13,10 @@ function watch(...heard: readonly ToParent[]) {
   const watchdog = new Watchdog(clock.ms, limits)
   for (const message of heard) watchdog.heard(message)
   /** @returns milliseconds until it called the process hung, if it did within `ms` */
-  const silence = (ms: number) => {
+  const silence = (ms: number, work?: () => number) => {
     for (let passed = tickMs; passed <= ms; passed += tickMs) {
       clock.ms += tickMs
-      if (watchdog.tick(clock.ms) !== undefined) return passed
+      if (watchdog.tick(clock.ms, work?.()) !== undefined) return passed
     }
     return undefined
   }
@@ -47,6 +47,22 @@ describe('a watchdog', () => {
     expect(silence(30_000)).toBeUndefined()
     watchdog.heard({ type: 'pong' })
     expect(silence(60_000)).toBe(7_000)
+  })
+
+  it('does not wait for an announced call in which nothing is done', () => {
+    const { watchdog, silence } = watch(ready, { type: 'busy', boundMs: 300_000 })
+    expect(silence(60_000, () => 17)).toBe(12_000)
+    watchdog.heard({ type: 'busy', boundMs: 300_000 })
+    expect(silence(5_000, () => 17)).toBeUndefined()
+    expect(silence(1_000, () => 18)).toBeUndefined()
+    expect(silence(60_000, () => 18)).toBe(11_000)
+  })
+
+  it('waits for one that works', () => {
+    let work = 0
+    const { silence } = watch(ready, { type: 'busy', boundMs: 300_000 })
+    expect(silence(300_000, () => (work += 1))).toBeUndefined()
+    expect(silence(1_000, () => (work += 1))).toBe(1_000)
   })
 
   it('is never less patient for an announced call than without', () => {

@@ -12,9 +12,18 @@ export interface SilenceLimits {
    * Twelve times the longest pause observed of its garbage collector.
    */
   readonly servingMs: number
+  /**
+   * While it is in an announced call and uses no processor time: it is stopped or waits for itself, however long the
+   * call may take. A call that works for so long without a tick of the clock does not exist.
+   */
+  readonly idleMs: number
 }
 
-export const defaultSilenceLimits: SilenceLimits = { loadingMs: 600_000, servingMs: 6_000 }
+export const defaultSilenceLimits: SilenceLimits = {
+  loadingMs: 600_000,
+  servingMs: 6_000,
+  idleMs: 8_000,
+}
 
 /** Milliseconds between two checks of the clock, and between two pings. */
 export const tickMs = 1_000
@@ -29,6 +38,9 @@ const mostTickMs = 2 * tickMs
 export class Watchdog {
   readonly #limits: SilenceLimits
   #isLoading = true
+  #isInCall = false
+  #idleMs = 0
+  #work: number | undefined
   #limitMs: number
   #silentMs = 0
   #lastTick: number
@@ -49,14 +61,24 @@ export class Watchdog {
     if (message.type === 'ready') this.#isLoading = false
     else if (this.#isLoading && message.type !== 'progress') return
     this.#silentMs = 0
+    this.#idleMs = 0
+    this.#isInCall = message.type === 'busy'
     this.#limitMs = this.#isLoading ? this.#limits.loadingMs : this.#limits.servingMs
     if (message.type === 'busy') this.#limitMs = Math.max(this.#limitMs, message.boundMs)
   }
 
-  /** To be called every `tickMs`. @returns how many milliseconds a hung process has been silent */
-  tick(now: number): number | undefined {
-    this.#silentMs += Math.min(now - this.#lastTick, mostTickMs)
+  /**
+   * To be called every `tickMs`.
+   * @param work how much the process has worked so far, in any unit; undefined where nobody can tell
+   * @returns how many milliseconds a hung process has been silent
+   */
+  tick(now: number, work?: number): number | undefined {
+    const passedMs = Math.min(now - this.#lastTick, mostTickMs)
     this.#lastTick = now
-    return this.#silentMs > this.#limitMs ? this.#silentMs : undefined
+    this.#silentMs += passedMs
+    this.#idleMs = work !== undefined && work === this.#work ? this.#idleMs + passedMs : 0
+    this.#work = work
+    const isIdle = this.#isInCall && this.#idleMs > this.#limits.idleMs
+    return isIdle || this.#silentMs > this.#limitMs ? this.#silentMs : undefined
   }
 }

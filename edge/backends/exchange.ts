@@ -12,12 +12,25 @@ export interface BackendInit {
   readonly forAll?: boolean | undefined
   /** The client's error if it is to blame for a broken body. */
   readonly bodyFailure?: (() => ServiceError | undefined) | undefined
+  /** Begins to count a complete answer. */
+  readonly holdAnswer?: (() => HeldAnswer) | undefined
   /** Keeps a Worker alive for work that no answer waits for. */
   readonly background?: (work: Promise<unknown>) => void
 }
 
-/** A web stream in a Worker, any other byte source on Node; read only by the same platform's backend client. */
-export type BackendBody = string | Uint8Array | AsyncIterable<Uint8Array>
+/**
+ * A list of chunks can be sent again, like a string or bytes. A stream cannot; it is a web stream in a Worker, any other
+ * byte source on Node, and read only by the same platform's backend client.
+ */
+export type BackendBody = string | Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>
+
+/** The memory that a complete answer takes, counted before it is taken. */
+export interface HeldAnswer {
+  /** @throws {ServiceError} `queue_full` */
+  readonly add: (bytes: number) => void
+  /** Frees everything; calling it again does nothing. */
+  readonly release: () => void
+}
 
 /** A backend's answer. A `Response` qualifies, and the edge on Node makes a lighter one. The body can be read once. */
 export interface BackendAnswer {
@@ -36,7 +49,7 @@ export type StreamEnd = 'whole' | 'broken' | 'left' | 'cut'
 export interface BackendReply {
   readonly answer: BackendAnswer
   readonly backendId: string
-  /** Must be called once a streamed answer has ended: until then the backend counts as busy with it. */
+  /** Must be called once the answer has been passed on: until then it counts as work of the backend, or as held. */
   readonly ended: (how: StreamEnd) => void
 }
 

@@ -1,3 +1,4 @@
+import { ServiceError } from '../../shared/api/errors.ts'
 import { isEventStream } from '../../shared/api/media-type.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { startDeadline } from '../../shared/async/deadline.ts'
@@ -18,6 +19,7 @@ import type {
   CallBackend,
   StreamEnd,
 } from './exchange.ts'
+import { readWhole } from './read-whole.ts'
 import { NotConnectedError, type BackendTarget } from './target.ts'
 import { failureOf, isNotConnected, wasTurnedAway } from './verdict.ts'
 
@@ -167,16 +169,19 @@ export class BackendPool {
         return { answer: response, backendId, ended }
       }
       // Read completely, so that a truncated answer can still become an error with a status.
-      const body = await response.arrayBuffer()
+      const { body, held } = await readWhole(response, init)
       release()
       if (!isBlameless(init)) this.#noteAnswer(backend, response)
-      if (!isLast && wasTurnedAway(response, body)) return undefined
+      if (!isLast && wasTurnedAway(response, body)) {
+        held?.release()
+        return undefined
+      }
       const { status, headers } = response
       const answer = { status, headers, body: null, arrayBuffer: async () => body }
-      return { answer, backendId, ended: () => undefined }
+      return { answer, backendId, ended: () => held?.release() }
     } catch (error) {
       release()
-      if (isBlameless(init)) throw error
+      if (isBlameless(init) || error instanceof ServiceError) throw error
       // A backend may answer early and close, so one broken upload proves nothing.
       const isCertain = error instanceof NotConnectedError || isReplayable(init)
       this.#noteFailure(backend, isCertain ? 'unreachable' : 'fault')
@@ -258,5 +263,10 @@ function isBlameless({
 }
 
 function isReplayable({ body }: BackendInit): boolean {
-  return body === undefined || typeof body === 'string' || body instanceof Uint8Array
+  return (
+    body === undefined ||
+    typeof body === 'string' ||
+    body instanceof Uint8Array ||
+    Array.isArray(body)
+  )
 }

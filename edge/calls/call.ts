@@ -3,6 +3,7 @@ import type { Usage } from '../../shared/api/events.ts'
 import type { EdgeRouteName } from '../../shared/api/routes.ts'
 import { Phases } from '../../shared/tracing/phases.ts'
 import type { TraceSpan } from '../../shared/tracing/tracing.ts'
+import type { HeldAnswer } from '../backends/exchange.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
 import type { Settlement, Standing } from '../limits/meter.ts'
 
@@ -17,10 +18,12 @@ export interface CallOutcome {
   readonly errorCode: string | undefined
 }
 
-/** This process's memory held by one request; all of it is released at once. */
+/** This process's memory held by one request. */
 interface HeldBytes {
-  /** Counts bytes about to be held. @throws {ServiceError} `queue_full` */
+  /** Counts bytes about to be held, until an answer begins. @throws {ServiceError} `queue_full` */
   hold(bytes: number): void
+  /** Begins to count an answer, which may be held longer than the request. */
+  answer(): HeldAnswer
   /** Called before its limits are checked: from then on its key's meter counts it. */
   judged(): void
 }

@@ -86,6 +86,7 @@ export async function forward(
       affinity,
       forAll: message.forAll,
       bodyFailure: message.bodyFailure,
+      holdAnswer: call.held && (() => call.held!.answer()),
       background: (work) => parts.keepAlive(c, work),
     })
     deadline.stopClock()
@@ -134,6 +135,7 @@ function failureOf(
 ): ServiceError {
   const bodyFailure = message.bodyFailure?.()
   if (bodyFailure !== undefined) return bodyFailure
+  if (cause instanceof ServiceError) return cause
   if (deadline.expired) {
     return new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
   }

@@ -1,7 +1,9 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxIdempotentBodyBytes } from '../../shared/api/limits.ts'
 import type { BodyMemory } from '../../shared/bytes/body-memory.ts'
+import type { HeldAnswer } from '../backends/exchange.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
+import type { Call } from './call.ts'
 import type { EdgeMiddleware } from './context.ts'
 
 /** Bytes from which a body is worth rejecting before it is read; smaller ones are judged by the meter alone. */
@@ -19,8 +21,8 @@ export interface HoldParts {
 }
 
 /**
- * Bounds the memory that requests occupy in this process: bodies that are read completely, and images in transit. It
- * is counted before it is used, for all keys together and for each one; large bodies also count towards their key's
+ * Bounds the memory that requests occupy in this process: bodies that are read completely, images in transit, and
+ * complete answers. It is counted before it is used, for all keys together and for each one; large bodies also count towards their key's
  * `concurrent_requests` until the meter counts them.
  * @param readsWhole the most bytes of a body that the route reads completely
  */
@@ -50,7 +52,7 @@ export function holdBytes(
     }
     try {
       hold(bytes)
-      call.held = { hold, judged }
+      call.held = { hold, answer: () => heldAnswer(memory, call, key.id), judged }
       await next()
     } finally {
       judged()
@@ -59,6 +61,23 @@ export function holdBytes(
       call.heldBody = undefined
       memory.release(key.id, held)
     }
+  }
+}
+
+/** Counts one answer of a key. A client that has left takes nothing more of it. */
+function heldAnswer(memory: BodyMemory, call: Pick<Call, 'signal'>, keyId: string): HeldAnswer {
+  let held = 0
+  const release = () => {
+    memory.release(keyId, held)
+    held = 0
+  }
+  return {
+    add(bytes) {
+      memory.hold(keyId, bytes)
+      if (held === 0) call.signal.addEventListener('abort', release, { once: true })
+      held += bytes
+    },
+    release,
   }
 }
 

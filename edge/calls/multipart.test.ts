@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { formToObject } from '../../shared/api/form.ts'
 import { generateFields, parseFields } from '../../shared/api/request.ts'
+import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { multipartBody } from './multipart.ts'
 
 describe('multipartBody()', () => {
@@ -19,8 +20,8 @@ describe('multipartBody()', () => {
       logprobs: true,
       top_logprobs: 5,
     })
-    const { contentType, bytes } = multipartBody(fields, [])
-    const body = new Response(bytes, { headers: { 'content-type': contentType } })
+    const { contentType, chunks } = multipartBody(fields, [])
+    const body = new Response(joinChunks(chunks), { headers: { 'content-type': contentType } })
     // oxlint-disable-next-line typescript/no-deprecated -- advised against for large bodies; this one is small
     const form = await body.formData()
     const texts: [string, string][] = []

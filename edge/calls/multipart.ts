@@ -1,15 +1,14 @@
-import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import type { FetchedImage } from '../../shared/fetch/fetch-image.ts'
 import type { GenerateFields } from '../../shared/api/request.ts'
 
 /**
- * The body of `POST /generate/image` from given fields and images (RFC 7578), in one piece, so that its length is
- * known. Values need no escaping, because nobody can know the boundary in advance.
+ * The body of `POST /generate/image` from given fields and images (RFC 7578). Images are not copied. Values need no
+ * escaping, because nobody can know the boundary in advance.
  */
 export function multipartBody(
   fields: GenerateFields,
   images: readonly FetchedImage[],
-): { readonly contentType: string; readonly bytes: Uint8Array } {
+): { readonly contentType: string; readonly chunks: readonly Uint8Array[] } {
   const boundary = `part-${crypto.randomUUID()}`
   const encoder = new TextEncoder()
   const chunks: Uint8Array[] = []
@@ -27,7 +26,7 @@ export function multipartBody(
     text('\r\n')
   })
   text(`--${boundary}--\r\n`)
-  return { contentType: `multipart/form-data; boundary=${boundary}`, bytes: joinChunks(chunks) }
+  return { contentType: `multipart/form-data; boundary=${boundary}`, chunks }
 }
 
 /** A field in the form that `formToObject` reads: a list becomes a repeated field, an object JSON. */

@@ -15,6 +15,7 @@ import { type Call, type CallOutcome, timeLeft } from './call.ts'
 import type { EdgeContext, EdgeHandler } from './context.ts'
 import { forward, type ForwardedMessage, type ForwardParts } from './forward.ts'
 import { clientResponseHeaders } from './headers.ts'
+import { passOn } from './pass-on.ts'
 import { shuttingDown } from './stopping.ts'
 import type { AnswerEnd } from './stream-reading.ts'
 import type { StreamRelay } from './stream-relay.ts'
@@ -109,13 +110,16 @@ class Run {
     const images = headers.get(forwardHeaders.imageCount)
     if (images !== null && /^\d{1,3}$/.test(images)) this.#images = Number(images)
     const isStream = isEventStream(headers.get('content-type')) && body !== null
-    const sent = isStream ? this.#relay(body, ended) : await this.#keep(answer)
+    const sent = isStream ? this.#relay(body, ended) : await this.#keep(answer, ended)
     const limits = limitHeaders(this.#call.standings)
     return new Response(sent, { status, headers: { ...clientResponseHeaders(headers), ...limits } })
   }
 
   /** A complete answer is settled before it is sent, so that nothing depends on whether its client is still there. */
-  async #keep(answer: BackendAnswer): Promise<Uint8Array<ArrayBuffer> | null> {
+  async #keep(
+    answer: BackendAnswer,
+    ended: BackendReply['ended'],
+  ): Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null> {
     const bytes = new Uint8Array(await answer.arrayBuffer())
     const usage = parseUsage(answer.headers.get(forwardHeaders.usage) ?? '')
     const isAnswer = answer.status < 400 && usage !== undefined
@@ -124,7 +128,7 @@ class Run {
       ? await this.#end('answered', { usage })
       : await this.#end('failed', { errorCode })
     this.#call.outcome = Promise.resolve({ ...outcome, bytes: bytes.byteLength })
-    return bytes.byteLength === 0 ? null : bytes
+    return bytes.byteLength === 0 ? null : passOn(bytes, () => ended('whole'))
   }
 
   #relay(

@@ -51,7 +51,7 @@ export function idempotent(parts: IdempotencyParts): EdgeMiddleware {
     if (reply.kind === 'answered') return replayed(reply.answer)
     call.outliveClient()
     await next()
-    const { response, ended } = recordAnswer(c.res)
+    const { response, ended } = recordAnswer(c.res, call.held?.answer())
     c.res = response
     const settled = ended.then((outcome) => parts.answers.settle(claim, reply.run, outcome))
     parts.keepAlive(c, logFailure(settled, c, parts))

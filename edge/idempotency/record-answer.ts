@@ -1,5 +1,6 @@
 import { isEventStream } from '../../shared/api/media-type.ts'
 import { failedCommentCode } from '../../shared/forward/usage-comment.ts'
+import type { HeldAnswer } from '../backends/exchange.ts'
 import type { Outcome } from './idempotency-store.ts'
 
 /** Bytes of the longest kept answer: about 20,000 streamed tokens, and what a row of a Durable Object can hold. */
@@ -7,11 +8,15 @@ export const maxKeptBytes = 1024 * 1024
 
 /**
  * Relays an answer and keeps a copy. It is read to its end even if its client leaves, because the copy is what that
- * client will ask for on its return. Once an answer proves too long to be kept, it is only passed on, at its reader's
- * pace, and ends when its reader leaves.
+ * client will ask for on its return. Once an answer proves too long to be kept, or there is no memory for its copy, it
+ * is only passed on, at its reader's pace, and ends when its reader leaves.
+ * @param held counts the copy, until the client has taken its answer
  * @returns the answer to send, and a promise of how the run ended
  */
-export function recordAnswer(answer: Response): {
+export function recordAnswer(
+  answer: Response,
+  held: HeldAnswer | undefined,
+): {
   readonly response: Response
   readonly ended: Promise<Outcome>
 } {
@@ -21,9 +26,9 @@ export function recordAnswer(answer: Response): {
   }
   const client = new Client()
   const contentType = answer.headers.get('content-type') ?? 'application/json'
-  const ended = pass(body, client).then(
+  const ended = pass(body, client, held).then(
     (text): Outcome => {
-      client.close()
+      void client.end().then(held?.release)
       if (text === undefined) return { kind: 'too_long' }
       if (isEventStream(contentType) && failedCommentCode(text) !== undefined)
         return { kind: 'failed' }
@@ -31,6 +36,7 @@ export function recordAnswer(answer: Response): {
     },
     (error: unknown): Outcome => {
       client.fail(error)
+      held?.release()
       return { kind: 'failed' }
     },
   )
@@ -76,7 +82,9 @@ class Client {
     }
   }
 
-  close(): void {
+  /** Ends the answer once everything was taken, or the client has left. */
+  async end(): Promise<void> {
+    await this.taken()
     this.#controller?.close()
   }
 
@@ -86,27 +94,39 @@ class Client {
 }
 
 /**
- * @returns the text; undefined when it is too long. @throws when it breaks off, or when the client of one that is too
- * long leaves
+ * @returns the text; undefined when it is not kept. @throws when it breaks off, or when the client of one that is
+ * not kept leaves
  */
-async function pass(body: ReadableStream<Uint8Array>, client: Client): Promise<string | undefined> {
+async function pass(
+  body: ReadableStream<Uint8Array>,
+  client: Client,
+  held: HeldAnswer | undefined,
+): Promise<string | undefined> {
   const decoder = new TextDecoder()
   const reader = body.getReader()
-  let text = ''
+  let text: string | undefined = ''
   let bytes = 0
   for (;;) {
     const { done, value } = await reader.read()
-    if (done) return bytes > maxKeptBytes ? undefined : text + decoder.decode()
+    if (done) return text === undefined ? undefined : text + decoder.decode()
     bytes += value.byteLength
     client.send(value)
-    if (bytes <= maxKeptBytes) {
-      text += decoder.decode(value, { stream: true })
-      continue
-    }
-    text = ''
+    const isKept: boolean =
+      text !== undefined && bytes <= maxKeptBytes && hasRoom(held, value.byteLength)
+    text = isKept ? text + decoder.decode(value, { stream: true }) : undefined
+    if (text !== undefined) continue
     await client.taken()
     if (!client.hasLeft) continue
     reader.cancel().catch(() => undefined)
     throw new Error('The client left')
+  }
+}
+
+function hasRoom(held: HeldAnswer | undefined, bytes: number): boolean {
+  try {
+    held?.add(bytes)
+    return true
+  } catch {
+    return false
   }
 }

@@ -17,6 +17,7 @@ import { createLog, type Log, openStandardOutput } from '../../shared/node/log.t
 import { openTracing } from '../../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../../shared/node/open-files.ts'
 import { isInTerminal } from '../../shared/node/terminal.ts'
+import { closeAfterAnswers, untilQuiet } from '../../shared/node/until-quiet.ts'
 import { misspelt } from '../../shared/settings/misspelt.ts'
 import { createEdgeApp } from '../app.ts'
 import type { EdgeEnv } from '../calls/context.ts'
@@ -58,7 +59,8 @@ async function start(): Promise<void> {
   })
   const end = async () => {
     logger.info({ drain_ms: config.drainMs }, 'stopping')
-    await running.drain(config.drainMs)
+    closeAfterAnswers(server)
+    if (await running.drain(config.drainMs)) await untilQuiet(server)
     await Promise.all([close(server), tracing?.close()])
     await exitAfter(sink, 0)
   }

@@ -29,13 +29,15 @@ export class RunningCalls implements Stopping {
 
   /**
    * Refuses new requests and lets running ones finish, for at most `drainMs`; the rest is cut.
-   * @returns once nothing runs any more, or waiting has no point
+   * Resolves once nothing runs any more, or waiting has no point.
+   * @returns whether all finished in time
    */
-  async drain(drainMs: number): Promise<void> {
+  async drain(drainMs: number): Promise<boolean> {
     this.#begun = true
-    if (await settlesWithin(this.#idle(), drainMs)) return
+    if (await settlesWithin(this.#idle(), drainMs)) return true
     this.#cut.abort()
     await settlesWithin(this.#idle(), lastWordsMs)
+    return false
   }
 
   async #idle(): Promise<void> {

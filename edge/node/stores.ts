@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { ConfigError } from '../../shared/node/environment.ts'
+import { stateFolderAdvice } from '../../shared/node/state-folder.ts'
 import { AnswerRegister } from '../idempotency/answer-register.ts'
 import { KeyRegistry } from '../keys/key-registry.ts'
 import { KeyMeter } from '../limits/key-meter.ts'
@@ -62,8 +63,6 @@ function explained<Value>(path: string, open: () => Value, ofDamage = ''): Value
     const isFile = code?.startsWith('E') === true
     if (!isFile) throw cause
     const reason = code === 'ERR_SQLITE_ERROR' ? message : code
-    throw new ConfigError(
-      `Cannot use ${path} (${reason}). STATE_DIR must be a folder on a local disk with free space that this user may write to.`,
-    )
+    throw new ConfigError(`Cannot use ${path} (${reason}). ${stateFolderAdvice}`)
   }
 }

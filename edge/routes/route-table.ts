@@ -63,7 +63,11 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     livez: { answer: probes.livez },
     readyz: { answer: probes.readyz },
     text: { read: readText, keepsAnswers: true, readsWhole: maxJsonBytes },
-    image: { read: readImage(parts), keepsAnswers: true, readsWhole: 0 },
+    image: {
+      read: readImage(parts),
+      keepsAnswers: true,
+      readsWhole: parts.stickyByContent ? smallBodyBytes : 0,
+    },
     imageUrl: { read: readImageUrl(parts), keepsAnswers: true, readsWhole: maxFormFieldBytes },
     chat: conversation('chat'),
     chatTokens: counting('chatTokens'),

@@ -1,6 +1,8 @@
 import type { BoundBackend } from './config.ts'
 import { backendId } from '../backends/backend-urls.ts'
+import type { BackendBody } from '../backends/exchange.ts'
 import type { BackendTarget } from '../backends/target.ts'
+import { pumpedStream } from './pumped-stream.ts'
 
 /** A Worker's backend, reached through its mTLS certificate binding. */
 export function boundTarget({ url, fetcher }: BoundBackend): BackendTarget {
@@ -12,8 +14,20 @@ export function boundTarget({ url, fetcher }: BoundBackend): BackendTarget {
         method,
         headers,
         signal,
-        ...(body !== undefined && { body: body as NonNullable<RequestInit['body']> }),
+        ...(body !== undefined && { body: requestBody(body) }),
         redirect: 'manual',
       }),
   }
+}
+
+/** A list of chunks becomes a stream of known length, which is new for each attempt. */
+function requestBody(body: BackendBody): NonNullable<RequestInit['body']> {
+  if (!Array.isArray(body)) return body as NonNullable<RequestInit['body']>
+  const chunks = body as readonly Uint8Array[]
+  const length = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  return pumpedStream(oneByOne(chunks), length)
+}
+
+async function* oneByOne(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks
 }

@@ -1,5 +1,4 @@
 import page from 'page-files'
-import { largestHeldBytes } from '../../shared/api/limits.ts'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { BackendPool } from '../backends/pool.ts'
@@ -21,8 +20,8 @@ import { remoteMeter } from './remote-meter.ts'
 import type { RunningRequests } from './running-requests.ts'
 
 /**
- * Bytes of bodies that all requests may hold together: three quarters of an isolate's 128 MiB. One key may hold two
- * thirds of that, as much as the largest request takes.
+ * Bytes of bodies and answers that all requests may hold together: three quarters of an isolate's 128 MiB. One key may
+ * hold half of that, which is more than the largest request takes.
  */
 const isolateMemoryBytes = 96 * 1024 * 1024
 
@@ -75,7 +74,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     backend: pool.call,
     imageTokens: pool.imageTokens,
     stickyByContent: config.BACKEND_AFFINITY === 'content' && config.backends.length > 1,
-    bodyMemory: new BodyMemory(isolateMemoryBytes, largestHeldBytes),
+    bodyMemory: new BodyMemory(isolateMemoryBytes),
     answers: remoteAnswers(config.KEPT_ANSWERS),
     fetchPublic: (url, init) => fetch(url, init),
     imageHosts: { allowed: config.IMAGE_HOSTS_ALLOWED, denied: config.IMAGE_HOSTS_DENIED },

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -17,14 +17,29 @@ export function isInstalled(folder, { withDevelopment }) {
   const installed = readPackages(join(folder, 'node_modules/.package-lock.json'))
   if (wanted === undefined || installed === undefined) return false
   const isNeeded = (/** @type {LockEntry} */ entry) =>
-    (!entry.optional || isNative(entry)) &&
-    (withDevelopment || !(entry.dev === true || entry.devOptional === true))
+    isForHere(entry) && (withDevelopment || !(entry.dev === true || entry.devOptional === true))
   return (
     Object.entries(wanted).every(
       ([path, entry]) =>
         path === '' || !isNeeded(entry) || installed[path]?.integrity === entry.integrity,
     ) && Object.values(installed).every((entry) => fits(entry.os, process.platform))
   )
+}
+
+/**
+ * How far an installation has come: which of the packages that this platform needs are in their places.
+ * @param {string} folder of package-lock.json
+ */
+export function countExtracted(folder) {
+  const wanted = Object.entries(readPackages(join(folder, 'package-lock.json')) ?? {})
+  const paths = wanted.filter(([path, entry]) => path !== '' && isForHere(entry))
+  const present = paths.filter(([path]) => existsSync(join(folder, path, 'package.json')))
+  return { present: present.length, all: paths.length }
+}
+
+/** @param {LockEntry} entry */
+function isForHere(entry) {
+  return !entry.optional || isNative(entry)
 }
 
 /** A package for particular platforms only. @param {LockEntry} entry */

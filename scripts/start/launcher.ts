@@ -4,13 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Environment } from '../../shared/node/dot-env.ts'
 import { buildWorker } from '../build-worker.ts'
 import { programs } from '../programs.ts'
+import { explainFileProblem } from './file-problem.ts'
 import { isLoopback } from './hosts.ts'
 import { prepare } from './prepare.ts'
 import { Program, type ProgramOptions } from './program.ts'
 import { proveReadiness, waitForBackend } from './readiness.ts'
-import { parseStartSettings } from './settings.ts'
+import { parseStartSettings, type StartSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
 import { lockState, type StateLock } from './state-lock.ts'
+import { checkTemporaryFolder } from './temporary-folder.ts'
 
 interface LauncherParts {
   readonly environment: Environment
@@ -63,10 +65,18 @@ export class Launcher {
    * @throws {StartError | ConfigError} when the product cannot start
    */
   async start(): Promise<ReadyProduct> {
-    const { environment } = this.#parts
-    const settings = parseStartSettings(environment)
+    const settings = parseStartSettings(this.#parts.environment)
+    try {
+      return await this.#startWith(settings)
+    } catch (error) {
+      throw explainFileProblem(error, settings.stateDir)
+    }
+  }
+
+  async #startWith(settings: StartSettings): Promise<ReadyProduct> {
     await mkdir(settings.stateDir, { recursive: true })
     this.#lock = await lockState(settings.stateDir)
+    if (settings.edgeKind === 'worker') await checkTemporaryFolder()
     const bundle = settings.edgeKind === 'worker' ? buildWorker() : undefined
     // Awaited later; an earlier failure must not end the process as an unhandled rejection.
     bundle?.catch(() => undefined)

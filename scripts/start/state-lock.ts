@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { tryLock } from '../../shared/node/file-lock.ts'
 import { writePrivateFile } from '../../shared/node/private-file.ts'
 import { readRunningAddress, runningFile } from '../../shared/node/running-address.ts'
 import { StartError } from './start-error.ts'
@@ -13,26 +13,20 @@ export interface StateLock {
 }
 
 /**
- * Takes a state folder for this process by locking an empty database. The system releases the lock with the process,
- * however that ends.
+ * Takes a state folder for this process, until it ends.
  * @param stateDir an existing folder
  * @throws {StartError} naming the address of the instance that already runs there
  */
 export async function lockState(stateDir: string): Promise<StateLock> {
-  const database = new DatabaseSync(join(stateDir, 'start.lock'), { timeout: 0 })
-  try {
-    database.exec('BEGIN EXCLUSIVE')
-  } catch {
-    database.close()
-    throw new StartError(takenMessage(stateDir))
-  }
+  const lock = tryLock(join(stateDir, 'start.lock'))
+  if (lock === undefined) throw new StartError(takenMessage(stateDir))
   const file = runningFile(stateDir)
   await rm(file, { force: true })
   return {
     publish: (url) => writePrivateFile(file, `${JSON.stringify({ url, pid: process.pid })}\n`),
     async release() {
       await rm(file, { force: true })
-      database.close()
+      lock.release()
     },
   }
 }

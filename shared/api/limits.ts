@@ -17,11 +17,8 @@ export const maxImageBytes = 20 * MiB
 /** Bytes of one image fetched from a URL: pictures on the web are far smaller than camera files. */
 export const maxFetchedImageBytes = 10 * MiB
 
-/** Bytes of all fetched images of one request: together with the forwarded copy, half of a Worker's 128 MB. */
+/** Bytes of all fetched images of one request, which are held until they are sent on: a quarter of a Worker's 128 MB. */
 export const maxFetchedTotalBytes = 32 * MiB
-
-/** The most bytes the edge holds for one request: all its images and the forwarded copy. */
-export const largestHeldBytes = 2 * maxFetchedTotalBytes
 
 /** Images in one request: 16 at the full 1,024 tokens each are 16k tokens of context. */
 export const maxImages = 16
@@ -47,6 +44,9 @@ export const maxFormFields = 64
 
 /** Bytes of all text fields of a multipart form together: both prompts at their limit, at four bytes per character. */
 export const maxFormFieldBytes = 5 * MiB
+
+/** The most bytes the edge holds of one request: its fields, and all its fetched images. */
+export const largestHeldBytes = maxFormFieldBytes + maxFetchedTotalBytes
 
 /** Milliseconds between heartbeats of an idle stream: below the 30 s after which proxies commonly cut a connection. */
 export const heartbeatMs = 10_000

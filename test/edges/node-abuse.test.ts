@@ -1,6 +1,9 @@
-import { describeAbuse } from '../support/abuse-suite.ts'
+import { describeAbuse, memoryBytes } from '../support/abuse-suite.ts'
 import { startNodeEdge } from '../support/node-edge.ts'
 
 describeAbuse('Node', (settings, stateFolder) =>
-  startNodeEdge(settings, { STATE_DIR: stateFolder }),
+  startNodeEdge(settings, {
+    STATE_DIR: stateFolder,
+    EDGE_MEMORY_MB: String(memoryBytes / 2 ** 20),
+  }),
 )

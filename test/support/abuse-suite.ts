@@ -1,4 +1,5 @@
-import { request } from 'node:http'
+import { once } from 'node:events'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,6 +16,9 @@ type Issued = KeyView & { readonly key: string }
 
 /** Starts an edge that keeps its state in the folder. */
 type StartEdge = (settings: EdgeSettings, stateFolder: string) => Promise<RunningEdge>
+
+/** Bytes that requests may occupy in an edge: those of a Worker. */
+export const memoryBytes = 96 * 2 ** 20
 
 const rootKey = 'canary-root-5b0e71c0a95e2d8b'
 
@@ -174,6 +178,50 @@ export function describeAbuse(platform: string, start: StartEdge): void {
           body: form,
         }).then(({ status }) => status)
       await expect.poll(later, { timeout: 10_000 }).toBe(200)
+    })
+
+    it('holds few large answers of a key whose clients do not read them', async () => {
+      // The largest that the API gives, several times what sockets take.
+      const bytes = 16_000_000
+      const text = `{"output":"${'a'.repeat(bytes - 13)}"}`
+      backend.answer = (_seen, response) => {
+        const headers = { 'content-type': 'application/json', 'content-length': bytes }
+        response.writeHead(200, headers)
+        response.end(text)
+      }
+      const { key } = await create({})
+      const begin = async (who: string) => {
+        const client = request(`${edge.url}/generate/text`, {
+          method: 'POST',
+          headers: { 'x-api-key': who, 'content-type': 'application/json' },
+        })
+        client.on('error', () => undefined)
+        client.end('{"prompt":"Hi"}')
+        const [response] = (await once(client, 'response')) as [IncomingMessage]
+        return { client, response }
+      }
+      const unread: ClientRequest[] = []
+      for (;;) {
+        expect(unread.length).toBeLessThanOrEqual(memoryBytes / 2 / bytes)
+        const { client, response } = await begin(key)
+        if (response.statusCode === 200) {
+          unread.push(client)
+          continue
+        }
+        const { error } = (await json(response)) as ErrorBody
+        expect([response.statusCode, error.code]).toEqual([429, 'queue_full'])
+        break
+      }
+      const other = await begin((await create({})).key)
+      expect(((await json(other.response)) as { output: string }).output).toHaveLength(bytes - 13)
+      for (const client of unread) client.destroy()
+      await expect
+        .poll(async () => {
+          const { client, response } = await begin(key)
+          client.destroy()
+          return response.statusCode
+        })
+        .toBe(200)
     })
 
     it('answers everybody else while one key sends ten times what it may', async () => {

@@ -27,3 +27,17 @@ export function hasPublicNetwork(): boolean {
 export function networkOf(pid: number): readonly string[] {
   return ['nsenter', '--user', '--net', '--preserve-credentials', '--target', String(pid)]
 }
+
+/**
+ * Prefix that runs a command in a new network namespace where every address, of whatever host, is this machine. A
+ * connection to the internet arrives at whatever listens on that port here.
+ */
+export const everyAddressHere: readonly string[] = [
+  'unshare',
+  '--map-root-user',
+  '--net',
+  'sh',
+  '-c',
+  'ip link set lo up && ip route add local default dev lo && exec "$@"',
+  'sh',
+]

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
@@ -11,6 +10,7 @@ import { drainUpload } from './drain-upload.ts'
 import type { BackendEnv, RunningExchanges } from '../exchange/exchange.ts'
 import { unlessAborted } from '../../../shared/async/unless-aborted.ts'
 import { settlesWithin } from '../../../shared/async/within-time.ts'
+import { closeAfterAnswers, untilQuiet } from '../../../shared/node/until-quiet.ts'
 
 /** Milliseconds for the TLS handshake, and for the head of a request: neither needs more than a few round trips. */
 const handshakeTimeoutMs = 10_000
@@ -24,16 +24,6 @@ const keepAliveTimeoutMs = 65_000
 
 /** Milliseconds that unfinished answers get to send their last event. */
 const goodbyeMs = 500
-
-/**
- * Milliseconds without a request after which connections are closed. Until then clients are still informed that the
- * server is stopping: closing a connection just as a request is sent on it would lose that request, and an informed
- * client sends none.
- */
-const lingerMs = 300
-
-/** Milliseconds after which connections are closed even if a client goes on asking. */
-const mostLingerMs = 3_000
 
 const minVersion = 'TLSv1.2'
 
@@ -86,27 +76,11 @@ export function listen(server: Server, port: number, host: string): Promise<numb
   })
 }
 
-function hasConnections(server: Server): Promise<boolean> {
-  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count > 0)))
-}
-
 export interface Drain {
   /** Milliseconds that answers in progress may still take. */
   readonly drainMs: number
   /** Aborted when they have to end at once. */
   readonly hurry: AbortSignal
-}
-
-/** Resolves once no request has come for a while. */
-async function untilQuiet(server: Server, signal: AbortSignal): Promise<void> {
-  const isAsked = () => {
-    const next = AbortSignal.any([signal, AbortSignal.timeout(lingerMs)])
-    return once(server, 'request', { signal: next }).then(
-      () => true,
-      () => false,
-    )
-  }
-  while (!signal.aborted && (await isAsked()));
 }
 
 /**
@@ -119,12 +93,13 @@ export async function stopServer(
   { drainMs, hurry }: Drain,
 ): Promise<void> {
   const idle = running.close()
+  closeAfterAnswers(server)
   const isIdle = await unlessAborted(settlesWithin(idle, drainMs), hurry).catch(() => false)
   if (!isIdle) {
     running.abortAll(new ServiceError('shutting_down', 'The server is stopping'))
     await settlesWithin(idle, goodbyeMs)
-  } else if (await hasConnections(server)) {
-    await untilQuiet(server, AbortSignal.any([hurry, AbortSignal.timeout(mostLingerMs)]))
+  } else {
+    await untilQuiet(server, hurry)
   }
   server.close()
   server.closeAllConnections()

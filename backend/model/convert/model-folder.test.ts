@@ -4,7 +4,6 @@ import {
   mkdtemp,
   readdir,
   readFile,
-  rename,
   rm,
   stat,
   symlink,
@@ -12,9 +11,9 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
-import { setImmediate, setTimeout as wait } from 'node:timers/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { prepareModelFolder } from './model-folder.ts'
 import { openModelSource } from './model-source.ts'
@@ -201,37 +200,4 @@ describe('prepareModelFolder()', () => {
       expect(await readdir(modelsDir)).toEqual(['full-onnx-q8'])
     },
   )
-
-  it('waits for another process that converts into the same folder, and takes what it made', async () => {
-    const { prepare, converted, modelsDir, told } = await setUp('waiting')
-    await prepare()
-    const elsewhere = join(root, 'made-elsewhere')
-    await rename(converted, elsewhere)
-    const lock = `${converted}.lock`
-    await writeFile(lock, `${hostname()} ${process.ppid}`)
-    told.length = 0
-    const prepared = prepare()
-    while (told.length === 0) await wait(10)
-    expect(told[0]).toMatch(
-      /^waiting for process .*, which converts into .*waiting-onnx-q8\.partial$/,
-    )
-    await rename(elsewhere, converted)
-    await rm(lock)
-    await prepared
-    expect(told).toHaveLength(1)
-    expect(await readdir(modelsDir)).toEqual(['waiting-onnx-q8'])
-  })
-
-  it.each([
-    ['of this host that is gone', `${hostname()} ${2 ** 22 + 1}`],
-    ['of another host that has written nothing for five minutes', 'another-host 17'],
-  ])('takes over from a process %s', async (_, holder) => {
-    const { prepare, converted, modelsDir } = await setUp(`gone-${holder.length}`)
-    await mkdir(modelsDir)
-    await writeFile(`${converted}.lock`, holder)
-    const longAgo = new Date(Date.now() - 6 * 60 * 1000)
-    await utimes(`${converted}.lock`, longAgo, longAgo)
-    await prepare()
-    expect(await readdir(modelsDir)).toEqual([basename(converted)])
-  })
 })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -19,6 +19,7 @@ import {
   type GraphsByFile,
 } from './build-graphs.ts'
 import { checkFiles } from './check-files.ts'
+import { lockConversion } from './conversion-lock.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
@@ -44,14 +45,14 @@ export interface ModelFolder {
   readonly embeddingType: FloatType
   /** Compares all weights with what was written. @returns the damage found, for the operator; undefined when there is none */
   check(): Promise<string | undefined>
-  /** Removes the folder because of that damage. */
+  /** Removes the folder because of that damage, unless another process has made it anew. */
   discard(damage: string): Promise<void>
 }
 
 /**
  * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files,
- * the layout and every written byte are unchanged; damaged ones are made again. The small graph files are rewritten
- * on every call.
+ * the layout and every written byte are unchanged; damaged ones are made again. The small graph files are made on every
+ * call.
  * @throws {CheckpointError} when the source is not a usable Kimi-VL, or the converted form cannot be written
  */
 export async function prepareModelFolder(
@@ -98,8 +99,16 @@ export async function findModelFolder(
       return damage === undefined ? undefined : join(folder, damage)
     },
     async discard(damage) {
-      report(`${damage}: converting the checkpoint again`)
-      await rm(folder, { recursive: true, force: true })
+      const lock = await lockConversion(folder, { report, signal })
+      try {
+        // Another process may have made it anew in the meantime.
+        const now = (await readManifest(folder))?.files ?? files
+        if ((await checkFiles(folder, now, signal)) === undefined) return
+        report(`${damage}: converting the checkpoint again`)
+        await rm(folder, { recursive: true, force: true })
+      } finally {
+        lock.release()
+      }
     },
   }
 }
@@ -181,13 +190,17 @@ function layoutHash(graphs: Graphs): string {
   return createHash('sha256').update(JSON.stringify(external)).digest('hex')
 }
 
+/** Leaves a file alone that is as it should be, so that a converted model may be on a read-only disk. */
 async function writeGraphFile(
   file: string,
   { spec }: BuiltGraph,
   weightsName: string,
 ): Promise<string> {
+  const bytes = encodeModel(spec, weightsName)
+  const present = await readFile(file).catch(() => undefined)
+  if (present?.equals(bytes)) return file
   const temporary = `${file}.${process.pid}`
-  await writeFile(temporary, encodeModel(spec, weightsName))
+  await writeFile(temporary, bytes)
   await rename(temporary, file)
   return file
 }

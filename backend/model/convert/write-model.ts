@@ -1,9 +1,9 @@
-import { rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import { lockConversion } from './conversion-lock.ts'
 import { convertInto, type Conversion } from './convert-into.ts'
 import { journalFile } from './journal.ts'
-import { lockPartialFolder, partialFolderOf } from './partial-folder.ts'
 
 /**
  * Writes the weights of a model into a partial folder, which then replaces `folder` in one step. What an interruption or a full
@@ -17,13 +17,14 @@ export async function writeModel(
   isReady: () => Promise<boolean>,
 ): Promise<void> {
   const { report, signal } = conversion
-  const partial = partialFolderOf(folder)
-  const release = await lockPartialFolder(folder, report, signal)
+  const partial = `${folder}.partial`
+  const lock = await lockConversion(folder, { report, signal })
   try {
     if (await isReady()) {
       await rm(partial, { recursive: true, force: true })
       return
     }
+    await mkdir(partial, { recursive: true })
     await convertInto(partial, conversion)
     await rm(folder, { recursive: true, force: true })
     await rename(partial, folder)
@@ -34,7 +35,7 @@ export async function writeModel(
     const problem = await problemOf(error as Error, partial)
     throw new CheckpointError(`cannot convert into ${partial}: ${problem}`, { cause: error })
   } finally {
-    await release()
+    lock.release()
   }
 }
 

@@ -34,12 +34,12 @@ export function readImageUrl(parts: ImageUrlParts): ReadCall {
       async message() {
         c.var.call.phases.enter('fetch', parts.now())
         const images = await fetchInTime(c.var.call, parts, urls)
-        const { contentType, bytes } = multipartBody(fields, images)
+        const { contentType, chunks } = multipartBody(fields, images)
         return {
           path: routes.image.path,
           contentType,
-          contentLength: bytes.byteLength,
-          body: bytes,
+          contentLength: chunks.reduce((sum, { byteLength }) => sum + byteLength, 0),
+          body: chunks,
           affinity: images[0] && imageAffinity(images[0].bytes),
         }
       },
@@ -55,8 +55,7 @@ async function fetchInTime(
 ): Promise<FetchedImage[]> {
   const deadline = startDeadline(timeLeft(call, parts), call.signal)
   try {
-    // Together with the forwarded copy.
-    const hold = (bytes: number) => call.held?.hold(2 * bytes)
+    const hold = (bytes: number) => call.held?.hold(bytes)
     const source = { transport: parts.fetchPublic, hosts: parts.imageHosts, hold }
     return await fetchImages(urls, source, deadline.signal)
   } catch (cause) {

@@ -1,0 +1,31 @@
+/** Bytes given to the client at a time: what sockets take at once. */
+const pieceBytes = 64 * 1024
+
+/**
+ * A complete answer as the body of a response.
+ * @param onSent called once the client has taken it, or has left
+ * @returns a large one in pieces, at the client's pace
+ */
+export function passOn(
+  bytes: Uint8Array<ArrayBuffer>,
+  onSent: () => void,
+): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+  if (bytes.byteLength <= pieceBytes) {
+    onSent()
+    return bytes
+  }
+  let at = 0
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        controller.enqueue(bytes.subarray(at, at + pieceBytes))
+        at += pieceBytes
+        if (at < bytes.byteLength) return
+        controller.close()
+        onSent()
+      },
+      cancel: onSent,
+    },
+    { highWaterMark: 0 },
+  )
+}

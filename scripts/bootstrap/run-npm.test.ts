@@ -1,0 +1,30 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'npm-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+it('says how far a long installation is, until it has ended', () => {
+  const npm = join(folder, 'npm-cli.js')
+  writeFileSync(npm, `setTimeout(() => console.error('installed'), 1_000)`)
+  const program = `
+    import { runNpm } from './scripts/bootstrap/run-npm.mjs'
+    let asked = 0
+    await runNpm(['ci'], '.', { intervalMs: 100, state: () => \`\${++asked} of many\` })`
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '--eval', program],
+    { env: { ...process.env, npm_execpath: npm }, encoding: 'utf8' },
+  )
+  expect(status).toBe(0)
+  const lines = stderr.trim().split('\n')
+  expect(lines[0]).toBe('1 of many, 0 s')
+  expect(lines[1]).toBe('2 of many, 0 s')
+  expect(lines).toContain('installed')
+})
