@@ -213,6 +213,22 @@ describe('several engines', () => {
     expect(engines.flatMap(asked)).toHaveLength(2)
   })
 
+  it('are left alone after five failures in a row, and proven before they are asked again', async () => {
+    const engines = await Promise.all([1, 2].map(() => engineOf({ kind: 'vllm' })))
+    const [bad] = engines
+    const cluster = await clusterOf(engines)
+    bad!.wrong = 'no_done'
+    let failed = 0
+    for (let count = 0; count < 100 && cluster.views()[0]!.state === 'ready'; count++) {
+      await ask(cluster).catch(() => (failed += 1))
+    }
+    expect(failed).toBe(5)
+    expect(cluster.views()[0]?.state).not.toBe('ready')
+    expect((await ask(cluster)).texts).toEqual([answer])
+    bad!.wrong = undefined
+    await expect.poll(() => cluster.views()[0]!.state, { timeout: 20_000 }).toBe('ready')
+  })
+
   it('are not asked again once one has begun to answer', async () => {
     const engines = await Promise.all([1, 2].map(() => engineOf({ kind: 'vllm' })))
     const cluster = await clusterOf(engines)

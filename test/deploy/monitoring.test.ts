@@ -5,17 +5,22 @@ import { createBackendMetrics } from '../../backend/metrics/backend-metrics.ts'
 import { createEdgeMetrics } from '../../edge/node/metrics/edge-metrics.ts'
 import { FakeEngine } from '../support/test-backend.ts'
 
-const backend = createBackendMetrics({
+const parts = {
   snapshot: () => ({ ...new FakeEngine().snapshot(), phases: noPhaseTimes }),
   isReady: () => true,
   starts: () => 1,
   enginePid: () => undefined,
   decodePids: () => [],
-})
+}
+const registries = [
+  createBackendMetrics(parts).registry,
+  createBackendMetrics({ ...parts, engines: () => [] }).registry,
+  createEdgeMetrics().registry,
+]
 
 /** Every series there is, histograms with theirs; `up` is Prometheus' own. */
 async function knownSeries(): Promise<ReadonlySet<string>> {
-  const all = [backend.registry, createEdgeMetrics().registry].map((one) => one.getMetricsAsJSON())
+  const all = registries.map((one) => one.getMetricsAsJSON())
   const names = (await Promise.all(all)).flat().flatMap(({ name, type }) => {
     const isHistogram = String(type) === 'histogram'
     return isHistogram ? ['_bucket', '_sum', '_count'].map((end) => name + end) : [name]

@@ -68,10 +68,16 @@ function showFailure(): void {
   )
 }
 
-try {
-  const response = await fetch('/openapi.json')
-  if (!response.ok) throw new Error(String(response.status))
-  show((await response.json()) as OpenApi)
-} catch {
-  showFailure()
+/** @returns undefined when it cannot be had */
+async function load(): Promise<OpenApi | undefined> {
+  try {
+    const response = await fetch('/openapi.json')
+    return response.ok ? ((await response.json()) as OpenApi) : undefined
+  } catch {
+    return undefined
+  }
 }
+
+const loaded = await load()
+if (loaded === undefined) showFailure()
+else show(loaded)

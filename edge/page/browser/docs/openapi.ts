@@ -27,10 +27,11 @@ interface Parameter {
 
 interface Answer {
   readonly description: string
-  readonly content: Readonly<Record<string, Content>>
+  /** Absent where nothing is sent. */
+  readonly content?: Readonly<Record<string, Content>>
 }
 
-interface Content {
+export interface Content {
   readonly schema: Schema
   readonly example?: unknown
   /** Event name -> its data. */

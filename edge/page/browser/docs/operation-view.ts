@@ -2,7 +2,8 @@ import { el } from '../dom.ts'
 import { copyFrom } from '../ask/copy.ts'
 import { curlExample } from './curl-example.ts'
 import { exampleOf } from './example.ts'
-import { nameOf, type Route, type Schema, type Schemas } from './openapi.ts'
+import { foldedPart } from './folded-part.ts'
+import { type Content, nameOf, type Route, type Schema, type Schemas } from './openapi.ts'
 import { richText } from './rich-text.ts'
 import { fieldList } from './schema-view.ts'
 import { typeText } from './type-text.ts'
@@ -76,29 +77,33 @@ function bodyPart({ requestBody }: Route, schemas: Schemas): HTMLElement[] {
 
 function answerPart({ responses }: Route, schemas: Schemas): HTMLElement[] {
   const good = Object.entries(responses).filter(([status]) => Number(status) < 300)
-  return good.flatMap(([status, { content }]) =>
-    Object.entries(content).flatMap(([type, { schema, 'x-event-data': events }]) => [
-      el('h4', {}, `Answer ${status}, ${type}`),
-      ...(schema.description === undefined ? [] : [el('p', {}, ...richText(schema.description))]),
-      ...Object.entries(events ?? {}).map(([name, data]) =>
-        schemaDetails(`event ${name}`, data, schemas),
-      ),
-      ...(type === 'application/json'
-        ? [schemaDetails(nameOf(schema) ?? 'Fields', schema, schemas)]
-        : []),
-    ]),
+  return good.flatMap(([status, { description, content }]) =>
+    content === undefined
+      ? [el('h4', {}, `Answer ${status}`), el('p', {}, ...richText(`${description}.`))]
+      : Object.entries(content).flatMap(([type, one]) => [
+          el('h4', {}, `Answer ${status}, ${type}`),
+          ...contentView(type, one, schemas),
+        ]),
   )
 }
 
+function contentView(type: string, content: Content, schemas: Schemas): HTMLElement[] {
+  const { schema, 'x-event-data': events = {} } = content
+  return [
+    ...(schema.description === undefined ? [] : [el('p', {}, ...richText(schema.description))]),
+    ...Object.entries(events).map(([name, data]) => schemaDetails(`event ${name}`, data, schemas)),
+    ...(type === 'application/json'
+      ? [schemaDetails(nameOf(schema) ?? 'Fields', schema, schemas)]
+      : []),
+  ]
+}
+
 function schemaDetails(title: string, schema: Schema, schemas: Schemas): HTMLElement {
-  const example = JSON.stringify(exampleOf(schema, schemas, true), null, 2)
-  return el(
-    'details',
-    {},
-    el('summary', {}, title),
+  const example = () => JSON.stringify(exampleOf(schema, schemas, true), null, 2)
+  return foldedPart(title, () => [
     fieldList(schema, schemas),
-    codeBlock(example, `Example of ${title}`),
-  )
+    codeBlock(example(), `Example of ${title}`),
+  ])
 }
 
 function errorPart({ responses }: Route): HTMLElement[] {

@@ -1,4 +1,5 @@
 import { el } from '../dom.ts'
+import { foldedPart } from './folded-part.ts'
 import { alternativesOf, resolved, type Schema, type Schemas } from './openapi.ts'
 import { richText } from './rich-text.ts'
 import { typeText } from './type-text.ts'
@@ -35,7 +36,7 @@ function fieldItem(
       el('span', { class: 'field-type' }, 'default ', el('code', {}, JSON.stringify(standard))),
     description !== undefined && el('p', {}, ...richText(description)),
     ...inner.map(({ title, object }) =>
-      el('details', {}, el('summary', {}, title), fieldList(object, schemas, depth + 1)),
+      foldedPart(title, () => [fieldList(object, schemas, depth + 1)]),
     ),
   )
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemPackage } from '../../../../../test/support/system-package.ts'
 import { type AskRequest, requestOf } from '../question.ts'
 import { languages } from './snippets.ts'
 
@@ -32,17 +33,10 @@ const commands: Record<string, readonly [file: string, command: string, ...rest:
   TypeScript: ['ask.ts', process.execPath],
   Python: ['ask.py', 'python3'],
 }
-const canRun: Record<string, boolean> = {
-  curl: await works('curl', '--version'),
-  TypeScript: true,
-  Python: await works('python3', '-c', 'import requests'),
-}
-
-async function works(command: string, ...rest: string[]): Promise<boolean> {
-  return run(command, rest).then(
-    () => true,
-    () => false,
-  )
+/** Why a language cannot be tried on this machine. */
+const missing: Record<string, string | undefined> = {
+  curl: await systemPackage('curl', () => run('curl', ['--version'])),
+  Python: await systemPackage('python3-requests', () => run('python3', ['-c', 'import requests'])),
 }
 
 interface Asked {
@@ -53,6 +47,9 @@ interface Asked {
 }
 
 describe.each(languages)('a question for $name', ({ name, write }) => {
+  const isMissing = missing[name] !== undefined
+  const tried = isMissing ? `(${missing[name]})` : ''
+
   let folder: string
   let asked: Asked | undefined
   const server = createServer((incoming, outgoing) => {
@@ -84,20 +81,20 @@ describe.each(languages)('a question for $name', ({ name, write }) => {
     return asked
   }
 
-  it.runIf(canRun[name])('sends JSON as it is', async () => {
+  it.skipIf(isMissing)(`sends JSON as it is ${tried}`, async () => {
     const request = requestOf({ prompt: hard, pictures: [], settings })
     const body = { prompt: hard, ...settings }
     expect(await ask(request)).toEqual({ path: '/generate/text', key: apiKey, body })
   })
 
-  it.runIf(canRun[name])('sends addresses of pictures', async () => {
+  it.skipIf(isMissing)(`sends addresses of pictures ${tried}`, async () => {
     const pictures = [{ kind: 'url', url: 'https://example.com/a.png?b=c&d' }] as const
     const body = { prompt: 'Hi', image_url: ['https://example.com/a.png?b=c&d'] }
     const request = requestOf({ prompt: 'Hi', pictures, settings: {} })
     expect(await ask(request)).toEqual({ path: '/generate/image_url', key: apiKey, body })
   })
 
-  it.runIf(canRun[name])('sends files as a form, whatever their names are', async () => {
+  it.skipIf(isMissing)(`sends files as a form, whatever their names are ${tried}`, async () => {
     const pictures = names.map(
       (each) => ({ kind: 'file', file: new File([], each), thumbnail: undefined }) as const,
     )
