@@ -25,7 +25,16 @@ describe('parseConfig()', () => {
     ])
   })
 
+  it('leaves the choice of a graphics card to what is found, unless it is settled', () => {
+    expect(parseConfig({}).provider).toBe('auto')
+    expect(parseConfig({ PROVIDER: 'webgpu' }).provider).toBe('webgpu')
+    expect(() => parseConfig({ PROVIDER: 'webgpu', DETERMINISTIC: 'true' })).toThrow(
+      'DETERMINISTIC: not possible with PROVIDER=webgpu',
+    )
+  })
+
   it.each([
+    ['PROVIDER', 'cuda'],
     ['KV_CACHE_TOKENS', '255'],
     ['KV_CACHE_TOKENS', '-1'],
     ['PREFIX_CACHE_TOKENS', 'much'],

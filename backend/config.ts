@@ -11,6 +11,7 @@ import { booleanSetting } from '../shared/settings/boolean.ts'
 import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
+import { providerSettings } from './device/choose-provider.ts'
 import { tracingConfigOf, tracingSettings } from '../shared/tracing/settings.ts'
 import { clusterSettingsOf, clusterSettingsSchema, needsUrls } from './cluster/cluster-settings.ts'
 import { tenantOfClient, tenantOfKey } from './tenant.ts'
@@ -50,6 +51,7 @@ const fields = z.object({
   ...clusterSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
   ...weightSettingsSchema.shape,
+  PROVIDER: z.enum(providerSettings).default('auto'),
   SLOTS: integerSetting(1, 256).default(4),
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
@@ -89,7 +91,11 @@ const fields = z.object({
   ...tracingSettings.shape,
 })
 
-const schema = fields.check(needsUrls)
+const schema = fields.check(needsUrls).refine(
+  // On a card the sizes of batches decide how rounding falls, and those depend on what else runs.
+  ({ DETERMINISTIC, PROVIDER }) => !(DETERMINISTIC && PROVIDER === 'webgpu'),
+  { path: ['DETERMINISTIC'], error: 'not possible with PROVIDER=webgpu' },
+)
 
 /**
  * `name=weight` pairs, separated by commas: a weight applies to the key with this id and to the certificate with this
@@ -124,6 +130,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   return Object.freeze({
     port: settings.BACKEND_PORT,
     host: settings.BACKEND_HOST,
+    provider: settings.PROVIDER,
     model: {
       checkpointDir: settings.MODEL_PATH,
       /** Where converted models are kept. */

@@ -5,6 +5,8 @@ import { createLog, type Log, openStandardOutput } from '../shared/node/log.ts'
 import type { LogSink } from '../shared/node/log-sink.ts'
 import { misspelt } from '../shared/settings/misspelt.ts'
 import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
+import type { ProviderChoice } from './device/choose-provider.ts'
+import { findProvider } from './device/find-provider.ts'
 import { findCheckpoint } from './find-checkpoint.ts'
 import { inferenceEnvironment } from './inference/environment.ts'
 import { createInference, type Inference } from './inference/supervisor.ts'
@@ -27,18 +29,26 @@ async function run(output: LogSink): Promise<void> {
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), backendSettingNames)
   for (const slip of slips) log.warn(slip, 'a variable that nothing reads')
-  const inference = config.cluster === undefined ? startInference(config, log) : undefined
+  const environment = inferenceEnvironment(process.env)
+  const provider =
+    config.cluster === undefined ? await findProvider(config, environment) : undefined
+  const inference = provider && startInference(config, provider, environment, log)
   // Most of this program's code, which is loaded while the inference process starts.
   const { serve } = await import('./serve.ts')
   const modelPath = settings.model.checkpointDir
-  await serve({ config, modelPath, tls, inference, log, output })
+  await serve({ config, modelPath, provider, tls, inference, log, output })
 }
 
-function startInference({ model, engine }: BackendConfig, log: Log): Inference {
+function startInference(
+  { model, engine }: BackendConfig,
+  { card }: ProviderChoice,
+  environment: ReturnType<typeof inferenceEnvironment>,
+  log: Log,
+): Inference {
   return createInference({
     entry: inferenceEntry,
-    init: { model, engine },
-    environment: inferenceEnvironment(process.env),
+    init: { model: { ...model, card }, engine },
+    environment,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,
   })

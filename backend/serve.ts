@@ -31,6 +31,7 @@ import { readServedModel } from './served-model.ts'
 import { EnginesElsewhere } from './serving/engines-elsewhere.ts'
 import { OwnEngine } from './serving/own-engine.ts'
 import { onStopRequest } from './stop-request.ts'
+import type { ProviderChoice } from './device/choose-provider.ts'
 import { errorText } from './error-text.ts'
 
 const now = () => performance.now()
@@ -40,6 +41,8 @@ interface ServiceParts {
   readonly config: BackendConfig
   /** The model as MODEL_PATH names it. */
   readonly modelPath: string
+  /** Undefined with engines elsewhere. */
+  readonly provider: ProviderChoice | undefined
   readonly tls: TlsIdentity
   /** Loads the model meanwhile; undefined with engines elsewhere. */
   readonly inference: Inference | undefined
@@ -50,7 +53,7 @@ interface ServiceParts {
 
 /** Server and what answers behind it: listens at once, and serves once the model is loaded and has described a picture. */
 export async function serve(parts: ServiceParts): Promise<void> {
-  const { config, modelPath, tls, inference, log, output } = parts
+  const { config, modelPath, provider, tls, inference, log, output } = parts
   const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
   const certificates = new CertificateWatch({
     use: 'server',
@@ -71,6 +74,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
     isProven: () => serving.isProven(),
     startUp: () => serving.startUp(),
     snapshot: () => serving.snapshot(),
+    provider: provider && { name: provider.name, reason: provider.reason },
     engines: serving.engines,
     certificatesAreValid: () => certificates.isValid(),
     certificates: () => certificates.report(),
@@ -81,6 +85,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
   const metrics = createBackendMetrics(
     {
       snapshot: () => serving.snapshot(),
+      provider: provider?.name,
       engines: serving.engines,
       isReady: () => health.readiness() === 'ready',
       starts: () => serving.startUp().starts,
@@ -127,6 +132,9 @@ export async function serve(parts: ServiceParts): Promise<void> {
   if (!isInTerminal()) process.on('SIGHUP', identity.look)
   const port = await listen(server, config.port, config.host)
   log.info({ host: config.host, port }, 'listening')
+  if (provider !== undefined) {
+    log.info({ provider: provider.name }, `decoder on ${provider.name}: ${provider.reason}`)
+  }
 
   await serveMetrics(config.metrics, health, metrics, log)
   const stopping = onStopRequest(output, async (hurry) => {

@@ -10,7 +10,8 @@ import {
 
 /** What was asked, as far as an answer must agree with it. */
 export interface Expected {
-  readonly model: string
+  /** Names of the model that may stand in the answer. */
+  readonly names: readonly string[]
   readonly choices: number
   /** Of each choice. */
   readonly maxTokens: number
@@ -66,7 +67,7 @@ export async function* readAnswer(
       throw new EngineProblem('broken', `the end without that of ${open} choices`)
     }
     const chunk = parseChunk(data)
-    if (chunk.model != null && chunk.model !== expected.model) {
+    if (chunk.model != null && !expected.names.includes(chunk.model)) {
       throw new EngineProblem('broken', 'an answer of another model')
     }
     for (const choice of chunk.choices) {

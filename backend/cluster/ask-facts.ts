@@ -54,7 +54,8 @@ export async function askFacts(options: AskOptions): Promise<EngineFacts> {
   const { data } = parsed(modelList, await textAt('/v1/models', options), '/v1/models')
   const model = chosen(data, options.model)
   const kind = kinds[model.owned_by ?? ''] ?? 'other'
-  const common = { kind, model: model.id, contextTokens: model.max_model_len ?? undefined }
+  const names = data.map(({ id }) => id)
+  const common = { kind, model: model.id, names, contextTokens: model.max_model_len ?? undefined }
   switch (kind) {
     case 'vllm': {
       const { version } = parsed(vllmVersion, await textAt('/version', options), '/version')

@@ -121,7 +121,7 @@ export class ClusterAnswer {
       topLogprobs === undefined || tokenId === undefined ? undefined : { top: topLogprobs, tokenId }
     return {
       body: wireBody({ ...ask, salt, randomSeed: () => randomInt(seedLimit) }, facts),
-      expected: { model: facts.model, choices, maxTokens, logprobs },
+      expected: { names: facts.names, choices, maxTokens, logprobs },
     }
   }
 

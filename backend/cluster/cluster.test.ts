@@ -346,6 +346,15 @@ describe('readiness', () => {
     await clusterOf([engine], { apiKey: 'right', model: 'kimi-vl' })
   })
 
+  it('needs to be given the name of the model where an engine has several, of which any may stand in answers', async () => {
+    const engine = await engineOf({ kind: 'vllm', aliases: ['vision'] })
+    const cluster = await startTestCluster({ urls: [engine.url] })
+    started.push({ stop: () => cluster.close() })
+    await expect.poll(() => cluster.views()[0]?.last_problem).toMatch('ENGINE_MODEL')
+    expect((await ask(await clusterOf([engine], { model: 'vision' }))).texts).toEqual([answer])
+    expect(asked(engine)[0]?.model).toBe('vision')
+  })
+
   it('needs a described picture, again after each time that the engine was away', async () => {
     const engine = await engineOf({ kind: 'vllm' })
     const cluster = await clusterOf([engine])

@@ -7,6 +7,8 @@ export interface EngineFacts {
   readonly version: string | undefined
   /** The name by which it knows the model. */
   readonly model: string
+  /** All names that it has: asked by one, vLLM answers by the first. */
+  readonly names: readonly string[]
   /** Tokens of prompt and answer together; undefined where it does not say. */
   readonly contextTokens: number | undefined
   /** Answers that it generates at a time; undefined where it does not say. */

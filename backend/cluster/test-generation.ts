@@ -36,7 +36,7 @@ export async function testGeneration(
   const ask = { prompt, sampling: { temperature: 0 }, stop: [], choices: 1, maxTokens }
   const more = { topLogprobs: undefined, format: undefined, salt: tenantOfServer }
   const body = wireBody({ ...ask, ...more, randomSeed: () => 0 }, facts)
-  const expected = { model: facts.model, choices: 1, maxTokens, logprobs: undefined }
+  const expected = { names: facts.names, choices: 1, maxTokens, logprobs: undefined }
   let text = ''
   let promptTokens: number | undefined
   try {

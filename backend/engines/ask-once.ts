@@ -59,7 +59,7 @@ export async function* ask(subject: Subject, asked: Ask): AsyncGenerator<AnswerP
   const { tokenId } = dialects[facts.kind]
   const logprobs =
     topLogprobs === undefined || tokenId === undefined ? undefined : { top: topLogprobs, tokenId }
-  const expected = { model: facts.model, choices, maxTokens, logprobs }
+  const expected = { names: facts.names, choices, maxTokens, logprobs }
   yield* askEngine(target, { body: wireBody(request, facts), expected }, timeLimits, signal)
 }
 

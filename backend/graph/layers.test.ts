@@ -77,7 +77,12 @@ describe('linear() in ONNX Runtime', () => {
   ])(
     '8 bits: %i rows of %i in blocks of %i agree within the rounding',
     async (rows, k, blockSize) => {
-      const { actual, expected } = await runLinear({ kind: 'q8-blocks', blockSize }, rows, k, 24)
+      const { actual, expected } = await runLinear(
+        { kind: 'q8-blocks', blockSize, activations: 'int8' },
+        rows,
+        k,
+        24,
+      )
       expect(relativeError(actual, expected)).toBeLessThan(0.015)
     },
   )
@@ -106,7 +111,10 @@ describe('linear() in ONNX Runtime', () => {
 
   it('accepts no rows at all, which an expert nobody chose gets', async () => {
     expect((await runLinear({ kind: 'f32' }, 0, 32, 8)).actual.length).toBe(0)
-    expect((await runLinear({ kind: 'q8-blocks', blockSize: 32 }, 0, 32, 8)).actual.length).toBe(0)
+    expect(
+      (await runLinear({ kind: 'q8-blocks', blockSize: 32, activations: 'int8' }, 0, 32, 8)).actual
+        .length,
+    ).toBe(0)
     expect((await runLinear({ kind: 'q8-rows' }, 0, 32, 8)).actual.length).toBe(0)
   })
 })
@@ -135,7 +143,7 @@ describe('headLinear() in ONNX Runtime', () => {
 
   it.each([
     [{ kind: 'f32' }, 1e-6],
-    [{ kind: 'q8-blocks', blockSize: 32 }, 0.015],
+    [{ kind: 'q8-blocks', blockSize: 32, activations: 'int8' }, 0.015],
     [{ kind: 'q8-rows' }, 0.015],
   ] as const)('multiplies each head by its own weight: $kind', async (form, tolerance) => {
     const { run, close } = await openHeads(form)

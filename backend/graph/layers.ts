@@ -27,10 +27,16 @@ import {
 /** How linear layers store their weights, and which operators multiply by them. */
 export type WeightForm =
   | { readonly kind: 'f32' }
-  /** 8 bits, with one scale per block along the input, for weights and activations alike. */
-  | { readonly kind: 'q8-blocks'; readonly blockSize: number }
+  /** 8 bits, with one scale per block along the input. Activations are rounded alike, or not at all. */
+  | {
+      readonly kind: 'q8-blocks'
+      readonly blockSize: number
+      readonly activations: 'int8' | 'float32'
+    }
   /** 8 bits, with one scale per output and one per activation row: coarser, and faster for many rows. */
   | { readonly kind: 'q8-rows' }
+
+export type BlockForm = Extract<WeightForm, { kind: 'q8-blocks' }>
 
 /** Products of the same x with several weights; what they need of x is computed once. */
 export function linears(
@@ -93,7 +99,7 @@ export function linear(
       case 'f32':
         return gemm(g, x, floatWeight(g, 'weight', weight), { c: biasValue })
       case 'q8-blocks':
-        return blockProduct(g, x, weight, form.blockSize, biasValue)
+        return blockProduct(g, x, weight, form, biasValue)
       case 'q8-rows': {
         const product = rowProduct(g, quantizeActivations(g, x), weight)
         return biasValue === undefined ? product : add(g, product, biasValue)
@@ -106,20 +112,30 @@ function blockProduct(
   g: GraphBuilder,
   x: Value,
   weight: WeightSource,
-  blockSize: number,
+  { blockSize, activations }: BlockForm,
   bias: Value | undefined,
 ): Value {
   const { values, scales } = quantizedWeight(g, weight, blockSize)
-  const shape = { n: rowCount(weight), k: rowSize(weight), blockSize }
+  const shape = { n: rowCount(weight), k: rowSize(weight), blockSize, activations }
   return matMulNBits(g, x, { values, scales }, shape, bias)
 }
 
-function quantizedWeight(g: GraphBuilder, weight: WeightSource, blockSize: number) {
+/**
+ * A weight in 8 bits: uint8 [rows, blocks, blockSize] and scales [rows, blocks].
+ * @param viewedAs gives the same bytes other dimensions, from the number of values or scales in a row
+ */
+export function quantizedWeight(
+  g: GraphBuilder,
+  weight: WeightSource,
+  blockSize: number,
+  viewedAs?: (width: number) => readonly number[],
+): { readonly values: Value; readonly scales: Value } {
   const rows = rowCount(weight)
   const width = rowSize(weight)
   const blocks = blocksPerRow(width, blockSize)
-  const values = g.external('weight', 'uint8', [rows, blocks, blockSize])
-  const scales = g.external('scales', 'float32', [rows, blocks])
+  const valueDims = viewedAs?.(blocks * blockSize) ?? [rows, blocks, blockSize]
+  const values = g.external('weight', 'uint8', valueDims)
+  const scales = g.external('scales', 'float32', viewedAs?.(blocks) ?? [rows, blocks])
   g.fill('weight', async (write) => {
     for await (const chunk of readInChunks(weight)) {
       const quantized = quantizeBlocks(chunk.values, width, blockSize)

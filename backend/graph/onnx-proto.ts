@@ -5,9 +5,16 @@ export const elementTypes = {
   float32: { onnx: 1, bytes: 4 },
   uint8: { onnx: 2, bytes: 1 },
   int8: { onnx: 3, bytes: 1 },
+  int32: { onnx: 6, bytes: 4 },
   int64: { onnx: 7, bytes: 8 },
+  float16: { onnx: 10, bytes: 2 },
 } as const
 export type ElementType = keyof typeof elementTypes
+
+/** Number of values in a tensor of these dimensions. */
+export function valueCount(dims: readonly number[]): number {
+  return dims.reduce((product, size) => product * size, 1)
+}
 
 export type Attribute =
   | { readonly kind: 'int'; readonly value: number }

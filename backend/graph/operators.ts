@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value, ValueType } from './graph-builder.ts'
-import type { Attribute } from './onnx-proto.ts'
+import { elementTypes, type Attribute, type ElementType } from './onnx-proto.ts'
 
 /** One function per ONNX operator; arguments in the operator's own order, results as values. */
 
@@ -17,6 +17,11 @@ function single(g: GraphBuilder, ...args: NodeArguments): Value {
 
 export function add(g: GraphBuilder, a: Value, b: Value): Value {
   return single(g, 'Add', [a, b])
+}
+
+/** x + 0: the same values in memory of their own. */
+export function copied(g: GraphBuilder, x: Value): Value {
+  return add(g, x, g.float32s([0], []))
 }
 
 export function mul(g: GraphBuilder, a: Value, b: Value): Value {
@@ -70,12 +75,14 @@ interface MatMulNBitsShape {
   readonly n: number
   readonly k: number
   readonly blockSize: number
+  /**
+   * `int8`: rounded per block, the only form with a fast 8-bit kernel on the CPU. `float32`: not rounded, so outliers
+   * among them cost nothing.
+   */
+  readonly activations: 'int8' | 'float32'
 }
 
-/**
- * x w^T + bias with 8-bit w [N, blocks, blockSize] and scales [N, blocks]. accuracy_level 4 (activations in int8 per
- * block) is the only level with a fast 8-bit kernel on the CPU.
- */
+/** x w^T + bias with 8-bit w [N, blocks, blockSize] and scales [N, blocks]. */
 export function matMulNBits(
   g: GraphBuilder,
   x: Value,
@@ -91,7 +98,7 @@ export function matMulNBits(
       N: int(shape.n),
       bits: int(8),
       block_size: int(shape.blockSize),
-      accuracy_level: int(4),
+      accuracy_level: int(shape.activations === 'int8' ? 4 : 0),
     },
   })
 }
@@ -203,18 +210,72 @@ export function skipSimplifiedLayerNormalization(
   return { normalized: outputs[0]!, sum: outputs[3]! }
 }
 
-/** Rotates adjacent pairs of x [batch, tokens, heads * dim] by cos/sin [positions, dim / 2] at `positions`. */
+/**
+ * Rotates adjacent pairs of x [batch, tokens, heads * dim] by cos/sin [positions, n / 2] at `positions`.
+ * @param rotated how many leading numbers of each head are rotated: n; all unless given
+ */
 export function rotaryEmbedding(
   g: GraphBuilder,
   x: Value,
   positions: Value,
   table: { cos: Value; sin: Value },
   heads: number,
+  rotated?: number,
 ): Value {
+  const part = rotated === undefined ? {} : { rotary_embedding_dim: int(rotated) }
   return single(g, 'RotaryEmbedding', [x, positions, table.cos, table.sin], {
     domain: contrib,
-    attributes: { interleaved: int(1), num_heads: int(heads) },
+    attributes: { interleaved: int(1), num_heads: int(heads), ...part },
   })
+}
+
+interface PastAttention {
+  /** [batch, 0, width]: no new rows, since all are in the past already. */
+  readonly none: Value
+  /** [batch, 1, cached, width], the new tokens included; keys and values at once. */
+  readonly past: Value
+  /** int32 [batch]: tokens of each sequence, less one */
+  readonly lastPositions: Value
+  /** int32 [1]: tokens of the longest; read by the host */
+  readonly longest: Value
+  readonly heads: number
+  readonly scale: number
+}
+
+/**
+ * Causal attention of the last tokens q [batch, tokens, heads * width] over one head of keys and values that are all in the
+ * cache. The batch must be 1 when there are several tokens.
+ * @returns as q
+ */
+export function attendToPast(g: GraphBuilder, q: Value, inputs: PastAttention): Value {
+  const { none, past, lastPositions, longest, heads, scale } = inputs
+  // ONNX Runtime 1.30 crashes on the CPU when the operator's other two outputs are not declared.
+  return g.node('GroupQueryAttention', [q, none, none, past, past, lastPositions, longest], {
+    domain: contrib,
+    outputs: 3,
+    attributes: { num_heads: int(heads), kv_num_heads: int(1), scale: float(scale) },
+  })[0]!
+}
+
+export function cast(g: GraphBuilder, x: Value, type: ElementType): Value {
+  return single(g, 'Cast', [x], { attributes: { to: int(elementTypes[type].onnx) } })
+}
+
+/** x with rows of `updates` [n, width] in place of those at `rows` [n, 1], which must be distinct. */
+export function scatterRows(g: GraphBuilder, x: Value, rows: Value, updates: Value): Value {
+  return single(g, 'ScatterND', [x, rows, updates])
+}
+
+/** x in the shape held by `shape`. */
+export function reshapeTo(g: GraphBuilder, x: Value, shape: Value): Value {
+  return single(g, 'Reshape', [x, shape])
+}
+
+/** The first numbers along some axes. @param lengths by axis */
+export function leading(g: GraphBuilder, x: Value, lengths: ReadonlyMap<number, number>): Value {
+  const [axes, ends] = [[...lengths.keys()], [...lengths.values()]]
+  const starts = g.int64s(ends.map(() => 0))
+  return single(g, 'Slice', [x, starts, g.int64s(ends), g.int64s(axes)])
 }
 
 /** Full (bidirectional) attention; q, k, v [batch, tokens, heads * dim], scale 1 / sqrt(dim). */
@@ -294,6 +355,12 @@ export function shareOfSum(g: GraphBuilder, x: Value): Value {
 /** Indices of the k largest along the last axis; of equal values, the lower index comes first. */
 export function topKIndices(g: GraphBuilder, x: Value, k: number): Value {
   const attributes = { axis: int(-1), largest: int(1), sorted: int(0) }
+  return g.node('TopK', [x, g.int64s([k])], { outputs: 2, attributes })[1]!
+}
+
+/** The same, those of the largest values first. */
+export function topKIndicesSorted(g: GraphBuilder, x: Value, k: number): Value {
+  const attributes = { axis: int(-1), largest: int(1), sorted: int(1) }
   return g.node('TopK', [x, g.int64s([k])], { outputs: 2, attributes })[1]!
 }
 

@@ -364,6 +364,7 @@ describe('GET /status', () => {
     const response = await backend.fetch('/status')
     expect(await response.json()).toEqual({
       inference: 'ready',
+      provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
       engine: backend.engine.snapshot(),
       certificates: [],
     })

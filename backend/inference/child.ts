@@ -1,6 +1,13 @@
 /** Entry of the inference process: onnxruntime, weights and caches exist only here. */
+import { openWebGpuAccelerator } from '../model/accelerator/webgpu-accelerator.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { loadModel } from '../model/load-model.ts'
 import { runChild } from './run-child.ts'
 
-runChild(loadModel, async (modelFolder) => (await readTokenizerFile(modelFolder)).tokenBytes)
+runChild(
+  ({ card, ...options }) => {
+    const device = card && { ...card, accelerator: openWebGpuAccelerator() }
+    return loadModel({ ...options, device })
+  },
+  async (modelFolder) => (await readTokenizerFile(modelFolder)).tokenBytes,
+)

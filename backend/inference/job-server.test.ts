@@ -3,17 +3,20 @@ import { describe, expect, it } from 'vitest'
 import { fakeInit } from '../../test/support/fake-init.ts'
 import { FakeModel } from '../../test/support/fake-model.ts'
 import { createJob } from '../../test/support/jobs.ts'
+import { DeviceError } from '../model/accelerator/accelerator.ts'
 import { JobServer } from './job-server.ts'
 import type { ToParent } from './protocol.ts'
 
 function start(model = new FakeModel()) {
   const sent: ToParent[] = []
+  const lost: string[] = []
   const server = new JobServer({
     model,
     settings: fakeInit().engine,
     send: (message) => sent.push(message),
+    onLost: (text) => lost.push(text),
   })
-  return { server, sent, model }
+  return { server, sent, model, lost }
 }
 
 async function drain(): Promise<void> {
@@ -82,5 +85,15 @@ describe('JobServer', () => {
       message.type === 'update' ? (message.snapshot ?? []) : [],
     )
     expect(counters.at(-1)).toMatchObject({ slotsInUse: 0, cachedTokens: 0 })
+  })
+  it('ends with its device, and leaves it to the restart what jobs are to know', async () => {
+    const { server, sent, model, lost } = start()
+    model.hooks.onStep = () => {
+      throw new DeviceError('The graphics card failed: device lost')
+    }
+    void server.generate(1, createJob())
+    await drain()
+    expect(lost).toEqual(['The graphics card failed: device lost'])
+    expect(JSON.stringify(sent)).not.toContain('error')
   })
 })

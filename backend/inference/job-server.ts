@@ -28,6 +28,8 @@ interface JobServerOptions {
   readonly tokens?: TokenBytes | undefined
   readonly settings: EngineSettings
   readonly send: (message: ToParent) => void
+  /** Called when the model is lost, with a text for the operator; the process has to end. */
+  readonly onLost: (text: string) => void
   /** Milliseconds of a monotonic clock. */
   readonly now?: () => number
 }
@@ -49,17 +51,20 @@ export class JobServer {
   readonly #incoming = new Set<JobKey>()
 
   constructor(options: JobServerOptions) {
-    const { model: asked, tokens: texts, settings, send, now = () => performance.now() } = options
+    const { model: asked, tokens: texts, settings, send, onLost } = options
+    const { now = () => performance.now() } = options
     const model = watchModel(asked, {
       watch: this.#watch,
       now,
       onCall: (boundMs) => this.#announceCall(boundMs),
+      onLost: (error) => onLost(error.message),
     })
     this.#model = model
     this.#send = send
     this.#now = now
     const { kvTokens, ...caches } = settings.caches
-    const tokens = kvTokensOf(kvTokens, model.info, process.availableMemory())
+    const { cacheTokens } = model.info
+    const tokens = cacheTokens ?? kvTokensOf(kvTokens, model.info, process.availableMemory())
     this.#engine = createEngine({
       ...settings,
       caches: { ...caches, kvTokens: tokens },

@@ -30,6 +30,12 @@ interface CacheSettings {
   readonly imageBytes: number
 }
 
+/** How the decoder uses a graphics card. */
+interface CardSettings {
+  /** Tokens for which its memory is set aside. */
+  readonly cacheTokens: number
+}
+
 /** What the inference process needs to know before it can load. */
 export interface InferenceInit {
   readonly model: FormChoice & {
@@ -38,6 +44,8 @@ export interface InferenceInit {
     /** The most sequences in one step. */
     readonly slots: number
     readonly threads: number
+    /** Undefined: the decoder runs on the CPU. */
+    readonly card?: CardSettings | undefined
   }
   readonly engine: EngineSettings
 }

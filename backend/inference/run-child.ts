@@ -62,7 +62,7 @@ async function serve(
     const onProgress: Report = (text, _passing, amount) => send({ type: 'progress', text, amount })
     const model = await load({ ...init.model, onProgress, signal })
     const tokens = await loadTokens?.(init.model.checkpointDir)
-    return new JobServer({ model, tokens, settings: init.engine, send })
+    return new JobServer({ model, tokens, settings: init.engine, send, onLost: fail })
   } catch (error) {
     if (!signal.aborted) fail(error instanceof Error ? error.message : String(error))
     return undefined

@@ -1,3 +1,4 @@
+import { DeviceError } from '../model/accelerator/accelerator.ts'
 import type { ImageRun, Model } from '../model/model.ts'
 import type { CallKind, WorkWatch } from './work-watch.ts'
 
@@ -7,10 +8,15 @@ interface ModelWatch {
   readonly now: () => number
   /** Called before a model call with the time it may take; the call may block this thread. */
   readonly onCall: (boundMs: number) => void
+  /** Called when a call failed with the device that the model is on. */
+  readonly onLost: (error: DeviceError) => void
 }
 
-/** The model, with every long call observed by `watch`. */
-export function watchModel(model: Model, { watch, now, onCall }: ModelWatch): Model {
+/**
+ * The model, with every long call observed by `watch`. A call that fails with its device never settles: nothing can be
+ * done with this model any more, and jobs are to learn of the restart that follows, not of one failed step.
+ */
+export function watchModel(model: Model, { watch, now, onCall, onLost }: ModelWatch): Model {
   const watched = async <Result>(
     kind: CallKind,
     size: number,
@@ -23,6 +29,10 @@ export function watchModel(model: Model, { watch, now, onCall }: ModelWatch): Mo
       const result = await call()
       done = sizeOf(result)
       return result
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error
+      onLost(error)
+      return await new Promise<never>(() => {})
     } finally {
       watch.callEnded(kind, done, now())
     }

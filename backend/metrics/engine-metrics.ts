@@ -8,6 +8,8 @@ import { addCounters, addGauges, type Reading } from './reading.ts'
 export interface EngineMetricsParts {
   readonly snapshot: () => EngineSnapshot
   readonly isReady: () => boolean
+  /** What runs the decoder; undefined with engines elsewhere. */
+  readonly provider: string | undefined
   /** Inference processes started so far. */
   readonly starts: () => number
   readonly enginePid: () => number | undefined
@@ -26,12 +28,18 @@ export function addEngineMetrics(registry: Registry, parts: EngineMetricsParts):
 }
 
 function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
-  const { snapshot, isReady, enginePid, decodePids } = parts
+  const { snapshot, isReady, provider, enginePid, decodePids } = parts
   return [
     {
       name: 'describe_ready',
       help: 'Whether requests are served: 1 or 0',
       read: () => Number(isReady()),
+    },
+    {
+      name: 'describe_provider',
+      help: 'Always 1; the label names what runs the decoder: cpu or webgpu',
+      label: 'provider',
+      read: () => (provider === undefined ? [] : [[provider, 1]]),
     },
     {
       name: 'describe_requests_waiting',

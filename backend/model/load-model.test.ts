@@ -137,7 +137,7 @@ describe('loadModel()', () => {
       )
       told.length = 0
       const mended = await loadModel(options)
-      expect(told[1]).toMatch(
+      expect(told.find((line) => line.includes('damaged'))).toMatch(
         / is damaged between byte \d+ and \d+: converting the checkpoint again$/,
       )
       expect(await lastLogits(mended, [prompt.length])).toEqual(expected)

@@ -1,24 +1,35 @@
-import { runDecoder } from './deepseek/decoder.ts'
-import { EmbeddingTable } from './deepseek/embedding-table.ts'
-import { defaultExpandedFromTokens } from './deepseek/lane-plan.ts'
-import { KvCache } from './deepseek/kv-cache.ts'
+import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
+import type { Accelerator } from './accelerator/accelerator.ts'
+import type { ModelConfig, TextConfig } from './config/model-config.ts'
 import {
   findModelFolder,
   prepareModelFolder,
   type ModelFolder,
   type ModelFolderOptions,
 } from './convert/model-folder.ts'
-import type { Model, ModelInfo } from './model.ts'
-import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
-import type { ModelConfig } from './config/model-config.ts'
 import { openModelSource, type ModelSource } from './convert/model-source.ts'
-import { createSession } from './sessions.ts'
-import { slotGrowthTokens } from './deepseek/slot-memory.ts'
+import { openCpuDecoder } from './deepseek/cpu-decoder.ts'
+import type { CacheInfo, Decoder } from './deepseek/decoder-part.ts'
+import { openDeviceDecoder } from './deepseek/device/open-device-decoder.ts'
+import { EmbeddingTable } from './deepseek/embedding-table.ts'
+import type { Model, ModelInfo } from './model.ts'
 import { openVisionTower } from './moonvit/vision-tower.ts'
 
-export interface OpenModelOptions extends ModelFolderOptions {
-  /** Chunk length in tokens from which attention expands keys and values; for tests and measurements. */
+/** Open slots for each sequence in a step: others wait with the tokens they have read. */
+const slotsPerSequence = 2
+
+/** Where the decoder runs, when that is not the CPU. */
+interface DeviceOptions {
+  readonly accelerator: Accelerator
+  /** Tokens for which the device's memory is set aside, over all sequences and the prefix cache. */
+  readonly cacheTokens: number
+}
+
+export interface OpenModelOptions extends Omit<ModelFolderOptions, 'layout' | 'cacheType'> {
+  /** Chunk length in tokens from which attention expands keys and values on the CPU; for tests and measurements. */
   readonly expandedFromTokens?: number
+  /** The model closes it, also when it cannot be opened. */
+  readonly device?: DeviceOptions | undefined
 }
 
 export interface LoadModelOptions extends OpenModelOptions {
@@ -27,7 +38,7 @@ export interface LoadModelOptions extends OpenModelOptions {
 }
 
 /**
- * Loads a Kimi-VL checkpoint for the CPU, after converting it if necessary.
+ * Loads a Kimi-VL checkpoint for the CPU or a device, after converting it if necessary.
  * @throws {CheckpointError} when the checkpoint is not usable
  */
 export async function loadModel(options: LoadModelOptions): Promise<Model> {
@@ -52,8 +63,12 @@ async function naming<Result>(checkpointDir: string, result: Promise<Result>): P
 
 /** Loads a model from any source; the source is not needed afterwards. */
 export async function openModel(source: ModelSource, options: OpenModelOptions): Promise<Model> {
-  const folder = await findModelFolder(source, options)
-  options.onProgress?.('loading the model')
+  const folderOptions = { ...options, ...layoutFor(options) }
+  // A device can be opened only once, so its weights have to be known to be whole.
+  if (options.device !== undefined) {
+    return openFolder(await prepareModelFolder(source, folderOptions), source, options)
+  }
+  const folder = await findModelFolder(source, folderOptions)
   // Both read the same files; nothing is served before all of them are known to be whole.
   const [checked, opened] = await Promise.allSettled([
     folder.check(),
@@ -65,7 +80,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   if (checked.status === 'rejected') throw checked.reason
   if (checked.value === undefined) throw (opened as PromiseRejectedResult).reason
   await folder.discard(checked.value)
-  return openFolder(await prepareModelFolder(source, options), source, options)
+  return openFolder(await prepareModelFolder(source, folderOptions), source, options)
 }
 
 async function openFolder(
@@ -74,7 +89,13 @@ async function openFolder(
   options: OpenModelOptions,
 ): Promise<Model> {
   const { text_config: text, vision_config } = source.config
-  const [vision, session] = await Promise.all([
+  options.onProgress?.('loading the model')
+  const embeddings = new EmbeddingTable(folder.embeddingFile, {
+    type: folder.embeddingType,
+    rows: text.vocab_size,
+    hiddenSize: text.hidden_size,
+  })
+  const [vision, decoder] = await Promise.all([
     openVisionTower({
       graphFiles: folder.visionGraphFiles,
       threads: options.threads,
@@ -82,49 +103,53 @@ async function openFolder(
       preprocessor: source.preprocessor,
       featureWidth: text.hidden_size,
     }),
-    createSession(folder.decoderGraphFile, options),
+    openDecoder(folder.decoder, text, embeddings, options),
   ])
-  const embeddings = new EmbeddingTable(folder.embeddingFile, {
-    type: folder.embeddingType,
-    rows: text.vocab_size,
-    hiddenSize: text.hidden_size,
-  })
-  const cache = new KvCache({
-    slots: 2 * options.slots,
-    layerCount: text.num_hidden_layers,
-    width: text.kv_lora_rank + text.qk_rope_head_dim,
-    maxTokens: text.max_position_embeddings,
-  })
-  const parts = {
-    session,
-    config: text,
-    embeddings,
-    cache,
-    lanes: options.slots,
-    expandedFromTokens: options.expandedFromTokens ?? defaultExpandedFromTokens,
-  }
   return {
-    info: modelInfo(source.config, options.slots),
+    info: modelInfo(source.config, options.slots, decoder.cacheInfo),
     beginImage: (image) => vision.begin(image),
-    openSlot: () => cache.open(),
-    closeSlot: (slot) => cache.close(slot),
-    forkSlot: (slot, tokens) => cache.fork(slot, tokens),
-    truncateSlot: (slot, tokens) => cache.truncate(slot, tokens),
-    slotLength: (slot) => cache.length(slot),
-    keepRows: (slot, from, to) => cache.keep(slot, from, to),
-    restoreRows: (slot, rows) => cache.restore(slot, rows),
-    dropRows: (rows) => cache.drop(rows),
-    step: (rows) => runDecoder(parts, rows),
+    openSlot: () => decoder.openSlot(),
+    closeSlot: (slot) => decoder.closeSlot(slot),
+    forkSlot: (slot, tokens) => decoder.forkSlot(slot, tokens),
+    truncateSlot: (slot, tokens) => decoder.truncateSlot(slot, tokens),
+    slotLength: (slot) => decoder.slotLength(slot),
+    keepRows: (slot, from, to) => decoder.keepRows(slot, from, to),
+    restoreRows: (slot, rows) => decoder.restoreRows(slot, rows),
+    dropRows: (rows) => decoder.dropRows(rows),
+    step: (rows) => decoder.step(rows),
     async close() {
-      await Promise.all([session.release(), vision.close()])
-      cache.release()
+      await Promise.all([decoder.close(), vision.close()])
       embeddings.close()
     },
   }
 }
 
-function modelInfo(config: ModelConfig, slots: number): ModelInfo {
-  const { text_config: text, vision_config: vision } = config
+/** Where weights are exact, the cache is too. */
+function layoutFor({ weights, device }: OpenModelOptions) {
+  if (device === undefined) return { layout: 'cpu' } as const
+  const isHalf = weights !== 'f32' && device.accelerator.hasFloat16
+  return { layout: 'device', cacheType: isHalf ? 'float16' : 'float32' } as const
+}
+
+async function openDecoder(
+  files: ModelFolder['decoder'],
+  config: TextConfig,
+  embeddings: EmbeddingTable,
+  { device, ...options }: OpenModelOptions,
+): Promise<Decoder> {
+  const slots = slotsPerSequence * options.slots
+  if (files.layout === 'cpu') {
+    return openCpuDecoder({ ...options, ...files, lanes: options.slots, slots, config, embeddings })
+  }
+  if (device === undefined) throw new RangeError('the decoder is laid out for a device')
+  return openDeviceDecoder({ ...device, ...files, slots, config, embeddings })
+}
+
+function modelInfo(
+  { text_config: text, vision_config: vision, media_placeholder_token_id }: ModelConfig,
+  slots: number,
+  cacheInfo: CacheInfo,
+): ModelInfo {
   return {
     vocabSize: text.vocab_size,
     hiddenSize: text.hidden_size,
@@ -132,11 +157,7 @@ function modelInfo(config: ModelConfig, slots: number): ModelInfo {
     slots,
     patchSize: vision.patch_size,
     mergeSize: vision.merge_kernel_size[0],
-    imageTokenId: config.media_placeholder_token_id,
-    cacheBytesPerToken:
-      text.num_hidden_layers *
-      (text.kv_lora_rank + text.qk_rope_head_dim) *
-      Float32Array.BYTES_PER_ELEMENT,
-    slotGrowthTokens,
+    imageTokenId: media_placeholder_token_id,
+    ...cacheInfo,
   }
 }

@@ -51,6 +51,8 @@ export interface ModelInfo {
   readonly cacheBytesPerToken: number
   /** An open slot takes the memory of its tokens, rounded up to a multiple of this. Kept rows are not rounded. */
   readonly slotGrowthTokens: number
+  /** Tokens for which memory is set aside from the start; undefined when it is taken as tokens arrive. */
+  readonly cacheTokens: number | undefined
 }
 
 /** An image on its way through the vision tower. It advances on request and waits in between. */

@@ -226,6 +226,7 @@ function instantModel(): Model {
       imageTokenId: 163_605,
       cacheBytesPerToken: 9216,
       slotGrowthTokens: 256,
+      cacheTokens: undefined,
     },
     beginImage: unused,
     openSlot() {

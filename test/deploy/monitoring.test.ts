@@ -7,6 +7,7 @@ import { FakeEngine } from '../support/test-backend.ts'
 
 const parts = {
   snapshot: () => ({ ...new FakeEngine().snapshot(), phases: noPhaseTimes }),
+  provider: 'cpu',
   isReady: () => true,
   starts: () => 1,
   enginePid: () => undefined,

@@ -3,72 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../backend/model/load-model.ts'
-import type { FeatureSpan, Model, SlotId, StepRow } from '../../backend/model/model.ts'
-import {
-  argmax,
-  featureSpans,
-  nano,
-  readGoldenCases,
-  spansWithin,
-  stopIds,
-  type GoldenCase,
-} from './golden-cases.ts'
+import type { Model, SlotId, StepRow } from '../../backend/model/model.ts'
+import { featureSpans, nano, readGoldenCases, type GoldenCase } from './golden-cases.ts'
+import { Reader, runTogether } from './golden-reader.ts'
 
 const slots = 4
 const cases = await readGoldenCases()
 const find = (id: string) => cases.find((golden) => golden.id === id)!
-
-/** One golden prompt that is read and answered, `chunk` tokens at a time. */
-class Reader {
-  readonly ids: number[] = []
-  readonly #model: Model
-  readonly #golden: GoldenCase
-  readonly #spans: FeatureSpan[]
-  readonly #chunk: number
-  readonly #slot: SlotId
-  #read = 0
-  ended = false
-
-  constructor(model: Model, golden: GoldenCase, spans: FeatureSpan[], chunk: number) {
-    this.#model = model
-    this.#golden = golden
-    this.#spans = spans
-    this.#chunk = chunk
-    this.#slot = model.openSlot()
-  }
-
-  next(): StepRow {
-    const slot = this.#slot
-    const prompt = this.#golden.prompt_ids
-    if (this.#read === prompt.length) {
-      return { slot, tokenIds: Int32Array.of(this.ids.at(-1)!), features: [], sample: true }
-    }
-    const start = this.#read
-    this.#read = Math.min(start + this.#chunk, prompt.length)
-    return {
-      slot,
-      tokenIds: Int32Array.from(prompt.slice(start, this.#read)),
-      features: spansWithin(this.#spans, this.#model.info.hiddenSize, start, this.#read),
-      sample: this.#read === prompt.length,
-    }
-  }
-
-  take(logits: Float32Array): void {
-    const id = argmax(logits)
-    if (!stopIds.includes(id)) this.ids.push(id)
-    this.ended = stopIds.includes(id) || this.ids.length === this.#golden.greedy_ids.length
-    if (this.ended) this.#model.closeSlot(this.#slot)
-  }
-}
-
-async function runTogether(model: Model, readers: readonly Reader[]): Promise<void> {
-  for (let active = readers; active.length > 0; active = active.filter(({ ended }) => !ended)) {
-    const rows = active.map((reader) => reader.next())
-    const logits = await model.step(rows)
-    const sampling = active.filter((_, index) => rows[index]!.sample)
-    sampling.forEach((reader, index) => reader.take(logits[index]!))
-  }
-}
 
 /** Whether chunks of two or more tokens attend with keys and values expanded, or never do. */
 describe.each([

@@ -18,6 +18,7 @@ export const fakeModelInfo: ModelInfo = {
   imageTokenId: 60,
   cacheBytesPerToken: 16,
   slotGrowthTokens: 4,
+  cacheTokens: undefined,
 }
 
 /** Arguments of one piece of an image. */

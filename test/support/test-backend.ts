@@ -230,6 +230,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const log = pino({ level: 'trace' }, collectLines(logLines))
   const metrics = createBackendMetrics({
     snapshot: () => engine.snapshot(),
+    provider: 'cpu',
     isReady: () => backend.readiness === 'ready',
     starts: () => 1,
     enginePid: () => undefined,
@@ -247,6 +248,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       isProven: () => backend.readiness === 'ready',
       startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined }),
       snapshot: () => engine.snapshot(),
+      provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },

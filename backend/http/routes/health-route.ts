@@ -23,6 +23,8 @@ export interface HealthParts {
   readonly isProven: () => boolean
   readonly startUp: () => StartUp
   readonly snapshot: () => EngineSnapshot
+  /** What runs the decoder, and why; undefined with engines elsewhere. */
+  readonly provider?: { readonly name: string; readonly reason: string } | undefined
   /** Engines elsewhere; undefined with the one of this server. */
   readonly engines?: (() => readonly EngineView[]) | undefined
   /** Whether the server's own certificate, and an authority for its clients', is valid now. */
@@ -31,7 +33,7 @@ export interface HealthParts {
 }
 
 export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
-  const { readiness, snapshot, engines, certificates } = parts
+  const { readiness, snapshot, provider, engines, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
   app.get(routes.health.path, () => {
@@ -43,6 +45,7 @@ export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): vo
   app.get(statusPath, () =>
     jsonAnswer({
       inference: readiness(),
+      ...(provider !== undefined && { provider }),
       engine: snapshot(),
       ...(engines !== undefined && { engines: engines() }),
       certificates: certificates(),

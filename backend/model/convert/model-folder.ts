@@ -6,11 +6,14 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
+import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
+import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
 import type { VisionParts } from '../moonvit/vision-graphs.ts'
 import {
   buildGraphs,
   byFileName,
+  defaultCacheType,
   fileNames,
   weightsFiles,
   type GraphName,
@@ -20,6 +23,7 @@ import {
 } from './build-graphs.ts'
 import { checkFiles } from './check-files.ts'
 import { lockConversion } from './conversion-lock.ts'
+import { deviceGraphs } from './device-graphs.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
@@ -40,13 +44,26 @@ export interface ModelFolderOptions extends GraphOptions {
 /** A checkpoint in the form that ONNX Runtime loads. */
 export interface ModelFolder {
   readonly visionGraphFiles: VisionParts<string>
-  readonly decoderGraphFile: string
+  readonly decoder: CpuDecoderFiles | DeviceDecoderFiles
   readonly embeddingFile: string
   readonly embeddingType: FloatType
   /** Compares all weights with what was written. @returns the damage found, for the operator; undefined when there is none */
   check(): Promise<string | undefined>
   /** Removes the folder because of that damage, unless another process has made it anew. */
   discard(damage: string): Promise<void>
+}
+
+interface CpuDecoderFiles {
+  readonly layout: 'cpu'
+  readonly graphFile: string
+}
+
+/** A device's graphs are not files: their weights are inputs, and without them graphs are small. */
+interface DeviceDecoderFiles {
+  readonly layout: 'device'
+  readonly graphs: DeviceGraphs
+  readonly cacheType: CacheType
+  readonly weightsFile: string
 }
 
 /**
@@ -91,7 +108,7 @@ export async function findModelFolder(
       blocks: await write('vision-blocks', 'blocks'),
       projector: await write('vision-projector', 'projector'),
     },
-    decoderGraphFile: await write(`decoder-${options.slots}-slots`, 'decoder'),
+    decoder: await decoderFiles(folder, source, options, graphs.decoder),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
     async check() {
@@ -111,6 +128,26 @@ export async function findModelFolder(
       }
     },
   }
+}
+
+async function decoderFiles(
+  folder: string,
+  { config: { text_config: config }, checkpoint }: ModelSource,
+  options: ModelFolderOptions,
+  graph: BuiltGraph,
+): Promise<ModelFolder['decoder']> {
+  const weightsName = fileNames.weights.decoder
+  if (options.layout === 'device') {
+    const { cacheType = defaultCacheType } = options
+    return {
+      layout: 'device',
+      graphs: deviceGraphs(config, checkpoint, { ...options, cacheType }, graph),
+      cacheType,
+      weightsFile: join(folder, weightsName),
+    }
+  }
+  const file = join(folder, `decoder-${options.slots}-slots.onnx`)
+  return { layout: 'cpu', graphFile: await writeGraphFile(file, graph, weightsName) }
 }
 
 /** A converted model as found on disk. */
@@ -159,8 +196,16 @@ async function findWeights(
 }
 
 /** Without the functions of the others, so that it can be sent to threads. */
-function graphOptionsOf({ weights, exact, blockSize, slots }: GraphOptions): GraphOptions {
-  return { weights, slots, ...(exact && { exact }), ...(blockSize && { blockSize }) }
+function graphOptionsOf(options: GraphOptions): GraphOptions {
+  const { weights, slots, exact, blockSize, layout, cacheType } = options
+  return {
+    weights,
+    slots,
+    ...(exact && { exact }),
+    ...(blockSize && { blockSize }),
+    ...(layout && { layout }),
+    ...(cacheType && { cacheType }),
+  }
 }
 
 function madeOf(graphs: Graphs, options: GraphOptions): Pick<Manifest, 'weights' | 'layout'> {

@@ -6,14 +6,14 @@ import { formChoiceOf, weightSettingsSchema } from './weight-settings.ts'
 describe('weight forms', () => {
   it('are 8 bits everywhere unless set otherwise', () => {
     const choice = formChoiceOf(weightSettingsSchema.parse({}))
-    expect(choice).toEqual({ weights: 'q8', exact: [], blockSize: 64 })
+    expect(choice).toEqual({ weights: 'q8', exact: [] })
     expect(formName(choice)).toBe('q8')
     expect(componentForms(choice)).toEqual({
       vision: { kind: 'q8-rows' },
       projector: { kind: 'q8-rows' },
-      attention: { kind: 'q8-blocks', blockSize: 64 },
-      experts: { kind: 'q8-blocks', blockSize: 64 },
-      head: { kind: 'q8-blocks', blockSize: 64 },
+      attention: { kind: 'q8-blocks', blockSize: 64, activations: 'int8' },
+      experts: { kind: 'q8-blocks', blockSize: 64, activations: 'int8' },
+      head: { kind: 'q8-blocks', blockSize: 64, activations: 'int8' },
     })
   })
 
@@ -24,7 +24,7 @@ describe('weight forms', () => {
     const { vision, projector, attention, head } = componentForms(choice)
     expect([vision, head]).toEqual([{ kind: 'f32' }, { kind: 'f32' }])
     expect(projector).toEqual({ kind: 'q8-rows' })
-    expect(attention).toEqual({ kind: 'q8-blocks', blockSize: 32 })
+    expect(attention).toEqual({ kind: 'q8-blocks', blockSize: 32, activations: 'int8' })
     expect(formName({ weights: 'f32', exact: ['head'], blockSize: 32 })).toBe('f32')
   })
 

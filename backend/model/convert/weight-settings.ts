@@ -2,7 +2,6 @@ import { z } from 'zod'
 import {
   blockSizes,
   components,
-  defaultBlockSize,
   weightFormNames,
   type Component,
   type FormChoice,
@@ -24,8 +23,8 @@ const exactSetting = z
 
 const blockSetting = z
   .enum(blockSizes.map(String))
-  .default(String(defaultBlockSize))
   .transform((text) => blockSizes.find((size) => String(size) === text)!)
+  .optional()
 
 /** The settings that decide in which form a model is converted. */
 export const weightSettingsSchema = z.object({
@@ -38,6 +37,6 @@ export function formChoiceOf(settings: z.infer<typeof weightSettingsSchema>): Fo
   return {
     weights: settings.WEIGHTS,
     exact: settings.EXACT_WEIGHTS,
-    blockSize: settings.WEIGHTS_BLOCK,
+    ...(settings.WEIGHTS_BLOCK && { blockSize: settings.WEIGHTS_BLOCK }),
   }
 }

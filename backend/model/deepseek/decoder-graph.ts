@@ -1,11 +1,7 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
-import { GraphBuilder, type BuiltGraph, type Value } from '../../graph/graph-builder.ts'
-import { floatWeight, linear, type WeightForm } from '../../graph/layers.ts'
-import {
-  gather,
-  simplifiedLayerNormalization,
-  skipSimplifiedLayerNormalization,
-} from '../../graph/operators.ts'
+import { GraphBuilder, type BuiltGraph } from '../../graph/graph-builder.ts'
+import { linear, type WeightForm } from '../../graph/layers.ts'
+import { gather } from '../../graph/operators.ts'
 import type { TextConfig } from '../config/model-config.ts'
 import { latentAttention } from './latent-attention.ts'
 import { decoderNames } from './decoder-names.ts'
@@ -14,6 +10,7 @@ import { expertPairs } from './expert-order.ts'
 import { experts } from './experts.ts'
 import { ropeInputs } from './rope.ts'
 import { laneInputs } from './lanes.ts'
+import { ResidualStream } from './residual-stream.ts'
 
 export interface DecoderGraphOptions {
   readonly forms: Readonly<Record<'attention' | 'experts' | 'head', WeightForm>>
@@ -73,44 +70,4 @@ export function buildDecoderGraph(
   const logits = linear(g, 'lm_head', sampled, head, forms.head)
   g.output(decoderNames.logits, logits, 'float32', ['rows', config.vocab_size])
   return g.build()
-}
-
-/** The residual stream: the operator that computes the next norm also adds the branch's result. */
-class ResidualStream {
-  readonly #g: GraphBuilder
-  readonly #epsilon: number
-  #sum: Value
-  #branch: Value | undefined
-
-  constructor(g: GraphBuilder, start: Value, epsilon: number) {
-    this.#g = g
-    this.#sum = start
-    this.#epsilon = epsilon
-  }
-
-  /** Each branch must be followed by `normed`. */
-  add(branch: Value): void {
-    this.#branch = branch
-  }
-
-  /** RMSNorm of everything added so far. */
-  normed(name: string, weight: Parameters<typeof floatWeight>[2]): Value {
-    return this.#g.scope(name, () => {
-      const scale = floatWeight(this.#g, 'weight', weight)
-      if (this.#branch === undefined) {
-        return simplifiedLayerNormalization(this.#g, this.#sum, scale, this.#epsilon)
-      }
-      const branch = this.#branch
-      this.#branch = undefined
-      const { normalized, sum } = skipSimplifiedLayerNormalization(
-        this.#g,
-        this.#sum,
-        branch,
-        scale,
-        this.#epsilon,
-      )
-      this.#sum = sum
-      return normalized
-    })
-  }
 }

@@ -39,7 +39,8 @@ export function planLanes(
   return { absorbed: Array.from({ length: lanes }, (_, lane) => others[lane]), expanded }
 }
 
-function checkRows(rows: readonly StepRow[]): void {
+/** @throws {RangeError} when a chunk has no tokens or a slot occurs twice */
+export function checkRows(rows: readonly StepRow[]): void {
   const slots = new Set<StepRow['slot']>()
   for (const { slot, tokenIds } of rows) {
     if (tokenIds.length === 0) throw new RangeError(`Slot ${slot} has no tokens`)

@@ -18,7 +18,7 @@ import type { GroupTokens, LaneBatch } from './lanes.ts'
 import type { Rope } from './rope.ts'
 
 /** The reference builds this one norm without passing `rms_norm_eps`, so its class default applies. */
-const latentNormEpsilon = 1e-6
+export const latentNormEpsilon = 1e-6
 
 export interface AttentionInputs {
   /** [N, hidden], normed */

@@ -21,15 +21,16 @@ export function ropeInputs(g: GraphBuilder, config: TextConfig): Rope {
   return g.scope('rope', () => {
     const [, count] = split(g, shapeOf(g, positions), [1, 1], 0)
     const perHead = concat(g, [g.int64s([config.num_attention_heads]), count!], 0)
-    return {
-      positions,
-      headPositions: expand(g, positions, perHead),
-      table: {
-        cos: floatWeight(g, 'cos', tableSource(config, Math.cos)),
-        sin: floatWeight(g, 'sin', tableSource(config, Math.sin)),
-      },
-    }
+    return { positions, headPositions: expand(g, positions, perHead), table: ropeTable(g, config) }
   })
+}
+
+/** Cosines and sines of all positions. */
+export function ropeTable(g: GraphBuilder, config: TextConfig): Rope['table'] {
+  return {
+    cos: floatWeight(g, 'cos', tableSource(config, Math.cos)),
+    sin: floatWeight(g, 'sin', tableSource(config, Math.sin)),
+  }
 }
 
 /** Angles in double precision: float32 products are off by 0.003 rad at position 131,071. */

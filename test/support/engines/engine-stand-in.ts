@@ -9,6 +9,8 @@ import { scriptedAnswer } from './scripted-answer.ts'
 interface StandInOptions {
   readonly kind: StandInKind
   readonly model?: string
+  /** Further names of the model; it answers by the first one, as vLLM. */
+  readonly aliases?: readonly string[]
   readonly contextTokens?: number
   /** Needed by every request under /v1, as vLLM's. */
   readonly apiKey?: string
@@ -43,7 +45,7 @@ export interface EngineStandIn {
 const owners = { vllm: 'vllm', sglang: 'sglang', 'llama-server': 'llamacpp', other: 'somebody' }
 
 export async function startEngineStandIn(options: StandInOptions): Promise<EngineStandIn> {
-  const { kind, model = 'kimi-vl', apiKey, answer = scriptedAnswer } = options
+  const { kind, model = 'kimi-vl', aliases = [], apiKey, answer = scriptedAnswer } = options
   const server = createServer((request, response) => {
     // A client that leaves is no error of a server.
     response.on('error', () => {})
@@ -86,12 +88,12 @@ export async function startEngineStandIn(options: StandInOptions): Promise<Engin
 
   function pages(): Readonly<Record<string, object | string>> {
     const { slots = 32, version = '0.32.0', contextTokens = 32_768, deterministic } = options
-    const listed = {
-      id: model,
+    const listed = (id: string) => ({
+      id,
       object: 'model',
       owned_by: owners[kind],
       max_model_len: contextTokens,
-    }
+    })
     const own = {
       vllm: {
         '/version': { version },
@@ -115,7 +117,11 @@ export async function startEngineStandIn(options: StandInOptions): Promise<Engin
       },
       other: {},
     }
-    return { '/v1/models': { object: 'list', data: [listed] }, '/health': {}, ...own[kind] }
+    return {
+      '/v1/models': { object: 'list', data: [model, ...aliases].map(listed) },
+      '/health': {},
+      ...own[kind],
+    }
   }
 
   function load() {
@@ -145,7 +151,7 @@ export async function startEngineStandIn(options: StandInOptions): Promise<Engin
       leave.abort()
     })
     standIn.running += 1
-    const refusal = refusalOf(kind, model, body)
+    const refusal = refusalOf(kind, [model, ...aliases], body)
     if (refusal !== undefined) return json(response, { error: refusal }, refusal.code)
     const chunks = streamAnswer(kind, model, body, answer(body, leave.signal))
     await misbehave(standIn.wrong, response, chunks)

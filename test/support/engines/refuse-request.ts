@@ -7,9 +7,13 @@ interface Refusal {
 }
 
 /** What the real engines refuse, as their sources have it; and what no request of ours may have. */
-export function refusalOf(kind: StandInKind, model: string, body: ChatBody): Refusal | undefined {
+export function refusalOf(
+  kind: StandInKind,
+  names: readonly string[],
+  body: ChatBody,
+): Refusal | undefined {
   const message = problemOf(kind, body)
-  if (body.model !== model) {
+  if (!names.includes(body.model)) {
     return { message: `The model ${body.model} does not exist.`, type: 'NotFoundError', code: 404 }
   }
   return message === undefined ? undefined : { message, type: 'BadRequestError', code: 400 }

@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { AdapterMemory } from './adapter.ts'
+
+/** Milliseconds; a driver that is stuck must not hold up the start. */
+const patienceMs = 5_000
+
+/**
+ * Memory of the machine's card: of the one with the most free memory, if it has several, since WebGPU does not say which
+ * it chose. Known for NVIDIA's and AMD's own memory; a processor's graphics has none of its own.
+ */
+export async function cardMemory(): Promise<AdapterMemory | undefined> {
+  const known = [...(await nvidiaMemory()), ...(await amdMemory())]
+  return known.toSorted((a, b) => b.freeBytes - a.freeBytes)[0]
+}
+
+async function nvidiaMemory(): Promise<AdapterMemory[]> {
+  const query = ['--query-gpu=memory.total,memory.free', '--format=csv,noheader,nounits']
+  try {
+    const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: patienceMs })
+    return readNvidiaMemory(stdout)
+  } catch {
+    // Not installed, or without a card.
+    return []
+  }
+}
+
+/** @param text a line `total, free` in MiB for each card */
+export function readNvidiaMemory(text: string): AdapterMemory[] {
+  return text.split('\n').flatMap((line) => {
+    const match = /^\s*(\d+)\s*,\s*(\d+)\s*$/.exec(line)
+    if (match === null) return []
+    const [totalBytes, freeBytes] = [Number(match[1]) * 2 ** 20, Number(match[2]) * 2 ** 20]
+    return [{ totalBytes, freeBytes }]
+  })
+}
+
+/** The files of Linux' amdgpu driver, in bytes. */
+async function amdMemory(root = '/sys/class/drm'): Promise<AdapterMemory[]> {
+  const names = await readdir(root).catch(() => [])
+  const cards = names.filter((name) => /^card\d+$/.test(name))
+  const found = await Promise.all(
+    cards.map(async (card) => {
+      const read = (name: string) => readNumber(join(root, card, 'device', name))
+      const [total, used] = [await read('mem_info_vram_total'), await read('mem_info_vram_used')]
+      if (total === undefined || used === undefined) return []
+      return [{ totalBytes: total, freeBytes: total - used }]
+    }),
+  )
+  return found.flat()
+}
+
+async function readNumber(file: string): Promise<number | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  return /^\d+\s*$/.test(text) ? Number(text) : undefined
+}

@@ -1,0 +1,34 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { ElementType, GraphSpec } from '../../graph/onnx-proto.ts'
+
+/** Tensors by the names of a graph's inputs or outputs. */
+export type Tensors = Readonly<Record<string, Tensor>>
+
+/** A device with memory of its own, on which graphs in their device form run. */
+export interface Accelerator {
+  /** Whether it can keep float16 tensors. */
+  readonly hasFloat16: boolean
+  /** @throws {Error} when the device has no implementation of one of the graph's operators */
+  open(graph: GraphSpec): Promise<InferenceSession>
+  /** A copy in the device's memory. @param bytes begin at a multiple of the element's size */
+  upload(type: ElementType, dims: readonly number[], bytes: Uint8Array): Promise<Tensor>
+  /** A tensor of zeros in the device's memory. */
+  zeros(type: ElementType, dims: readonly number[]): Promise<Tensor>
+  /** The same memory in other dimensions. */
+  view(tensor: Tensor, dims: readonly number[]): Tensor
+  /**
+   * Runs a graph.
+   * @param updated by output name: tensors of which the run makes a new version, which is also its input. It may be the
+   * same memory, so the old version is lost
+   * @returns the other outputs, readable, and the new versions
+   * @throws {DeviceError} when the device failed, after which nothing on it can be relied on
+   */
+  run(session: InferenceSession, feeds: Tensors, updated: Tensors): Promise<Tensors>
+  /** Frees everything; nothing may be running. */
+  close(): Promise<void>
+}
+
+/** The device is lost or out of memory, or its driver failed. What it held is unusable. */
+export class DeviceError extends Error {
+  override readonly name = 'DeviceError'
+}

@@ -1,0 +1,41 @@
+import { InferenceSession } from 'onnxruntime-node'
+import { elementTypes, encodeModel, valueCount } from '../../graph/onnx-proto.ts'
+import type { ElementType } from '../../graph/onnx-proto.ts'
+import type { Accelerator } from './accelerator.ts'
+import { tensorOf } from './tensor-bytes.ts'
+
+/** ONNX Runtime's log levels: 3 = errors only. */
+const logErrorsOnly = 3
+
+/**
+ * The CPU in the place of a device, with the same graphs: slow, since every run copies what a device updates in place. It
+ * shows on any machine that the graphs compute the right thing.
+ */
+export function openHostAccelerator(threads: number): Accelerator {
+  const sessions: InferenceSession[] = []
+  return {
+    // Node's own Float16Array is not one of the types that ONNX Runtime 1.30 takes.
+    hasFloat16: false,
+    async open(graph) {
+      const session = await InferenceSession.create(encodeModel(graph, ''), {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: threads,
+        enableMemPattern: false,
+        logSeverityLevel: logErrorsOnly,
+      })
+      sessions.push(session)
+      return session
+    },
+    upload: (type, dims, bytes) => Promise.resolve(tensorOf(type, dims, bytes.slice())),
+    zeros: (type, dims) => Promise.resolve(tensorOf(type, dims, zeroBytes(type, dims))),
+    view: (tensor, dims) => tensor.reshape(dims),
+    run: (session, feeds) => session.run(feeds),
+    async close() {
+      await Promise.all(sessions.map((session) => session.release()))
+    },
+  }
+}
+
+function zeroBytes(type: ElementType, dims: readonly number[]): Uint8Array {
+  return new Uint8Array(valueCount(dims) * elementTypes[type].bytes)
+}

@@ -1,0 +1,128 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { GraphBuilder } from '../../graph/graph-builder.ts'
+import { cast, expand } from '../../graph/operators.ts'
+import { encodeModel, type ElementType, type GraphSpec } from '../../graph/onnx-proto.ts'
+import { DeviceError, type Accelerator, type Tensors } from './accelerator.ts'
+import { tensorOf } from './tensor-bytes.ts'
+
+/** ONNX Runtime's log levels: 3 = errors only. */
+const logErrorsOnly = 3
+
+/** Where the outputs of the sessions that make device tensors are kept. */
+const onDevice = { preferredOutputLocation: 'gpu-buffer' } as const
+
+/**
+ * The graphics card that ONNX Runtime's WebGPU provider chooses, through Vulkan, Direct3D 12 or Metal. All sessions share
+ * one device and its memory. Nothing falls back to the CPU, node by node: such a graph cannot be opened.
+ */
+export function openWebGpuAccelerator(): Accelerator {
+  return new WebGpuAccelerator()
+}
+
+class WebGpuAccelerator implements Accelerator {
+  readonly hasFloat16 = true
+  /**
+   * Released last: the process crashes when a session is released whose outputs are still in use.
+   */
+  readonly #makers = new Map<string, Promise<InferenceSession>>()
+  readonly #sessions: InferenceSession[] = []
+  readonly #tensors: Tensor[] = []
+
+  async open(graph: GraphSpec): Promise<InferenceSession> {
+    // Given output tensors are written only in sessions without a preferred location of outputs.
+    const strict = { session: { disable_cpu_ep_fallback: '1' } }
+    const session = await createSession(graph, { extra: strict })
+    this.#sessions.push(session)
+    return session
+  }
+
+  async upload(type: ElementType, dims: readonly number[], bytes: Uint8Array): Promise<Tensor> {
+    const maker = await this.#maker(`upload ${type} ${dims.length}`, () =>
+      copyGraph(type, dims.length),
+    )
+    return this.#make(maker, { x: tensorOf(type, dims, bytes) })
+  }
+
+  async zeros(type: ElementType, dims: readonly number[]): Promise<Tensor> {
+    const maker = await this.#maker(`zeros ${type} ${dims.length}`, () =>
+      zerosGraph(type, dims.length),
+    )
+    const shape = new Tensor('int64', BigInt64Array.from(dims, BigInt), [dims.length])
+    return this.#make(maker, { shape })
+  }
+
+  view(tensor: Tensor, dims: readonly number[]): Tensor {
+    const dataType = tensor.type as Tensor.GpuBufferDataTypes
+    return Tensor.fromGpuBuffer(tensor.gpuBuffer, { dataType, dims })
+  }
+
+  async run(session: InferenceSession, feeds: Tensors, updated: Tensors): Promise<Tensors> {
+    const fetches: Record<string, Tensor | null> = {}
+    for (const name of session.outputNames) fetches[name] = updated[name] ?? null
+    const outputs = await onlyDeviceErrors(session.run(feeds, fetches))
+    return { ...outputs, ...updated }
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions) await session.release()
+    for (const tensor of this.#tensors) tensor.dispose()
+    for (const maker of this.#makers.values()) await (await maker).release()
+  }
+
+  /** A session for making device tensors of one type and rank; opened once. */
+  #maker(key: string, build: () => GraphSpec): Promise<InferenceSession> {
+    const known = this.#makers.get(key)
+    if (known !== undefined) return known
+    const opened = createSession(build(), onDevice)
+    this.#makers.set(key, opened)
+    return opened
+  }
+
+  async #make(maker: InferenceSession, feeds: Tensors): Promise<Tensor> {
+    const { y } = await onlyDeviceErrors(maker.run(feeds))
+    this.#tensors.push(y!)
+    return y!
+  }
+}
+
+function createSession(
+  graph: GraphSpec,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> {
+  return InferenceSession.create(encodeModel(graph, ''), {
+    executionProviders: ['webgpu'],
+    enableMemPattern: false,
+    logSeverityLevel: logErrorsOnly,
+    ...options,
+  })
+}
+
+async function onlyDeviceErrors<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause)
+    throw new DeviceError(`The graphics card failed: ${text}`, { cause })
+  }
+}
+
+function symbolicDims(rank: number): string[] {
+  return Array.from({ length: rank }, (_, i) => `d${i}`)
+}
+
+/** y = x */
+function copyGraph(type: ElementType, rank: number): GraphSpec {
+  const g = new GraphBuilder('upload')
+  g.output('y', g.input('x', type, symbolicDims(rank)), type, symbolicDims(rank))
+  return g.build().spec
+}
+
+/** y = zeros of a shape */
+function zerosGraph(type: ElementType, rank: number): GraphSpec {
+  const g = new GraphBuilder('zeros')
+  const shape = g.input('shape', 'int64', [rank])
+  const floats = expand(g, g.float32s([0], []), shape)
+  const values = type === 'float32' ? floats : cast(g, floats, type)
+  g.output('y', values, type, symbolicDims(rank))
+  return g.build().spec
+}

@@ -1,0 +1,217 @@
+import type { InferenceSession } from 'onnxruntime-node'
+import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
+import type { TextConfig } from '../../config/model-config.ts'
+import type { RowsId, SlotId, StepRow } from '../../model.ts'
+import type { CacheInfo, Decoder } from '../decoder-part.ts'
+import type { EmbeddingTable } from '../embedding-table.ts'
+import { checkRows } from '../lane-plan.ts'
+import { deviceNames } from './device-names.ts'
+import type { RowCache } from './row-cache.ts'
+import { runFeeds, type BatchRow } from './run-feeds.ts'
+import { planRuns, type Piece, type Run } from './run-plan.ts'
+
+/** A device graph, opened, with its weights on the device. */
+export interface OpenGraph {
+  readonly session: InferenceSession
+  readonly weights: Tensors
+}
+
+/** Heads of at most this many numbers are attended by ONNX Runtime's FlashAttention kernel. */
+const widestFlashHead = 128
+
+interface DeviceDecoderParts {
+  readonly accelerator: Accelerator
+  readonly config: TextConfig
+  readonly embeddings: Pick<EmbeddingTable, 'lookUp'>
+  readonly cache: RowCache
+  readonly cacheInfo: CacheInfo
+  /** By input name: each layer's cache on the device. */
+  readonly cacheTensors: Tensors
+  /** For any number of tokens. */
+  readonly allExperts: OpenGraph
+  /** For a single token, if the weights allow it. */
+  readonly chosenExperts: OpenGraph | undefined
+}
+
+/** A row of a step with what its tokens become. */
+interface OpenRow {
+  readonly row: StepRow
+  /** Tokens in the slot before the step. */
+  readonly past: number
+  /** [tokens, hidden] */
+  readonly embeddings: Float32Array
+}
+
+/** One new token of a run. */
+interface RunToken {
+  readonly open: OpenRow
+  /** Index among the new tokens of its row. */
+  readonly index: number
+}
+
+/** The decoder on a device: see `Model`. */
+export class DeviceDecoder implements Decoder {
+  readonly #parts: DeviceDecoderParts
+  #cacheTensors: Tensors
+
+  constructor(parts: DeviceDecoderParts) {
+    this.#parts = parts
+    this.#cacheTensors = parts.cacheTensors
+  }
+
+  get cacheInfo(): CacheInfo {
+    return this.#parts.cacheInfo
+  }
+
+  openSlot(): SlotId {
+    return this.#parts.cache.open()
+  }
+
+  closeSlot(slot: SlotId): void {
+    this.#parts.cache.close(slot)
+  }
+
+  forkSlot(source: SlotId, tokens: number): SlotId {
+    return this.#parts.cache.fork(source, tokens)
+  }
+
+  truncateSlot(slot: SlotId, tokens: number): void {
+    this.#parts.cache.truncate(slot, tokens)
+  }
+
+  slotLength(slot: SlotId): number {
+    return this.#parts.cache.length(slot)
+  }
+
+  keepRows(slot: SlotId, from: number, to: number): RowsId {
+    return this.#parts.cache.keep(slot, from, to)
+  }
+
+  restoreRows(slot: SlotId, rows: RowsId): void {
+    this.#parts.cache.restore(slot, rows)
+  }
+
+  dropRows(rows: RowsId): void {
+    this.#parts.cache.drop(rows)
+  }
+
+  async step(rows: readonly StepRow[]): Promise<Float32Array[]> {
+    checkRows(rows)
+    const { cache } = this.#parts
+    const open = rows.map((row) => this.#open(row))
+    try {
+      for (const { row } of open) cache.extend(row.slot, row.tokenIds.length)
+      const parts = open.map(({ row, past }) => ({ past, count: row.tokenIds.length }))
+      const logits = new Map<StepRow, Float32Array>()
+      for (const run of planRuns(parts, this.#longPieces)) await this.#run(open, run, logits)
+      return rows.filter(({ sample }) => sample).map((row) => logits.get(row)!)
+    } catch (error) {
+      for (const { row, past } of open) cache.truncate(row.slot, past)
+      throw error
+    }
+  }
+
+  /** The accelerator closes with all that is on it. */
+  close(): Promise<void> {
+    return this.#parts.accelerator.close()
+  }
+
+  /**
+   * For several tokens in a row and heads this narrow, which no full-sized model has, ONNX Runtime 1.30 takes a kernel that
+   * is wrong by up to 0.2 on Mesa's software driver.
+   */
+  get #longPieces(): Run['kind'] {
+    const { kv_lora_rank: latent, qk_rope_head_dim: rope } = this.#parts.config
+    return latent + rope <= widestFlashHead ? 'mixed' : 'chunk'
+  }
+
+  #open(row: StepRow): OpenRow {
+    const { cache, config, embeddings } = this.#parts
+    const hidden = config.hidden_size
+    const values = new Float32Array(row.tokenIds.length * hidden)
+    embeddings.lookUp(row.tokenIds, values)
+    for (const span of row.features) values.set(span.features, span.at * hidden)
+    return { row, past: cache.length(row.slot), embeddings: values }
+  }
+
+  /** Adds the logits of sampled rows whose last token is in this run. */
+  async #run(
+    open: readonly OpenRow[],
+    { kind, pieces, tableTokens }: Run,
+    logits: Map<StepRow, Float32Array>,
+  ): Promise<void> {
+    const { accelerator, config } = this.#parts
+    const tokens = pieces.flatMap((piece) => tokensOf(open, piece))
+    const sampled = tokens.flatMap(({ open: { row }, index }, place) =>
+      row.sample && index === row.tokenIds.length - 1 ? [{ row, place }] : [],
+    )
+    const sampleRows = sampled.map(({ place }) => place)
+    const feeds = runFeeds(config, {
+      rows:
+        kind === 'mixed' ? tokens.map((token) => this.#batchRow(token, 1)) : this.#chunk(tokens),
+      tokens: kind === 'mixed' ? 1 : tokens.length,
+      tableTokens,
+      embeddings: embeddingsOf(tokens, config.hidden_size),
+      sampleRows: sampleRows.length > 0 ? sampleRows : [tokens.length - 1],
+    })
+    const graph = this.#graphFor(tokens.length)
+    const inputs = { ...feeds, ...graph.weights, ...this.#cacheTensors }
+    const outputs = await accelerator.run(
+      graph.session,
+      onlyInputs(graph.session, inputs),
+      this.#nextCaches(config.num_hidden_layers),
+    )
+    this.#keepCaches(outputs, config.num_hidden_layers)
+    const values = outputs[deviceNames.logits]!.data as Float32Array
+    const vocab = config.vocab_size
+    sampled.forEach(({ row }, i) => logits.set(row, values.subarray(i * vocab, (i + 1) * vocab)))
+  }
+
+  #chunk(tokens: readonly RunToken[]): BatchRow[] {
+    return [this.#batchRow(tokens[0]!, tokens.length)]
+  }
+
+  #batchRow({ open: { row, past }, index }: RunToken, tokens: number): BatchRow {
+    const position = past + index
+    return { position, table: this.#parts.cache.table(row.slot, position + tokens) }
+  }
+
+  #graphFor(tokens: number): OpenGraph {
+    const { allExperts, chosenExperts } = this.#parts
+    return tokens === 1 ? (chosenExperts ?? allExperts) : allExperts
+  }
+
+  #nextCaches(layers: number): Tensors {
+    const names = Array.from({ length: layers }, (_, layer) => layer)
+    return Object.fromEntries(
+      names.map((layer) => [
+        deviceNames.nextCache(layer),
+        this.#cacheTensors[deviceNames.cache(layer)]!,
+      ]),
+    )
+  }
+
+  #keepCaches(outputs: Tensors, layers: number): void {
+    const names = Array.from({ length: layers }, (_, layer) => layer)
+    this.#cacheTensors = Object.fromEntries(
+      names.map((layer) => [deviceNames.cache(layer), outputs[deviceNames.nextCache(layer)]!]),
+    )
+  }
+}
+
+function tokensOf(open: readonly OpenRow[], { part, from, count }: Piece): RunToken[] {
+  return Array.from({ length: count }, (_, i) => ({ open: open[part]!, index: from + i }))
+}
+
+function embeddingsOf(tokens: readonly RunToken[], hidden: number): Float32Array {
+  const values = new Float32Array(tokens.length * hidden)
+  tokens.forEach(({ open, index }, place) => {
+    values.set(open.embeddings.subarray(index * hidden, (index + 1) * hidden), place * hidden)
+  })
+  return values
+}
+
+/** A device tensor that no operator reads would be copied to the host at every run. */
+function onlyInputs(session: InferenceSession, tensors: Tensors): Tensors {
+  return Object.fromEntries(session.inputNames.map((name) => [name, tensors[name]!]))
+}

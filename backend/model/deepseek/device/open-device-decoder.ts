@@ -1,0 +1,105 @@
+import { open, type FileHandle } from 'node:fs/promises'
+import type { Tensor } from 'onnxruntime-node'
+import { deviceForm, externalsOf } from '../../../graph/device-graph.ts'
+import type { BuiltGraph } from '../../../graph/graph-builder.ts'
+import { elementTypes, type ExternalInitializer } from '../../../graph/onnx-proto.ts'
+import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
+import type { TextConfig } from '../../config/model-config.ts'
+import type { CacheInfo } from '../decoder-part.ts'
+import type { EmbeddingTable } from '../embedding-table.ts'
+import { DeviceDecoder, type OpenGraph } from './device-decoder.ts'
+import type { DeviceGraphs } from './device-graph.ts'
+import { deviceNames } from './device-names.ts'
+import type { CacheType } from './paged-attention.ts'
+import { RowCache } from './row-cache.ts'
+
+interface DeviceDecoderSetup {
+  readonly accelerator: Accelerator
+  readonly config: TextConfig
+  readonly embeddings: Pick<EmbeddingTable, 'lookUp'>
+  readonly graphs: DeviceGraphs
+  readonly weightsFile: string
+  readonly cacheType: CacheType
+  /** Tokens for which memory is set aside, over all sequences. */
+  readonly cacheTokens: number
+  /** The most slots open at a time. */
+  readonly slots: number
+}
+
+/** Uploads the weights and sets the cache's memory aside. @throws {DeviceError} when the device has too little memory */
+export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<DeviceDecoder> {
+  const { accelerator, config, graphs } = setup
+  const uploaded = await uploadWeights(accelerator, graphs.allExperts, setup.weightsFile)
+  const openGraph = async ({ spec }: BuiltGraph): Promise<OpenGraph> => ({
+    session: await accelerator.open(deviceForm(spec)),
+    weights: Object.fromEntries(
+      externalsOf(spec).map(({ name, dims }) => [name, accelerator.view(uploaded[name]!, dims)]),
+    ),
+  })
+  // Row 0 is never a token's: see `paddingRow`.
+  const rows = setup.cacheTokens + 1
+  const { slots } = setup
+  return new DeviceDecoder({
+    accelerator,
+    config,
+    embeddings: setup.embeddings,
+    cache: new RowCache({ slots, rows, maxTokens: config.max_position_embeddings }),
+    cacheInfo: cacheInfo(setup),
+    cacheTensors: await cacheTensors(setup, rows),
+    allExperts: await openGraph(graphs.allExperts),
+    chosenExperts: graphs.chosenExperts && (await openGraph(graphs.chosenExperts)),
+  })
+}
+
+function cacheInfo({ config, cacheType, cacheTokens }: DeviceDecoderSetup): CacheInfo {
+  const width = config.kv_lora_rank + config.qk_rope_head_dim
+  return {
+    cacheBytesPerToken: config.num_hidden_layers * width * elementTypes[cacheType].bytes,
+    slotGrowthTokens: 1,
+    cacheTokens,
+  }
+}
+
+async function cacheTensors(
+  { accelerator, config, cacheType }: DeviceDecoderSetup,
+  rows: number,
+): Promise<Tensors> {
+  const width = config.kv_lora_rank + config.qk_rope_head_dim
+  const tensors: Record<string, Tensor> = {}
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    tensors[deviceNames.cache(layer)] = await accelerator.zeros(cacheType, [rows, width])
+  }
+  return tensors
+}
+
+/** One tensor at a time, so that a host with little memory can load a large device. */
+async function uploadWeights(
+  accelerator: Accelerator,
+  graph: BuiltGraph,
+  weightsFile: string,
+): Promise<Tensors> {
+  const tensors: Record<string, Tensor> = {}
+  const file = await open(weightsFile, 'r')
+  try {
+    for (const weight of externalsOf(graph.spec)) {
+      const bytes = await readWeight(file, weight)
+      tensors[weight.name] = await accelerator.upload(weight.type, weight.dims, bytes)
+    }
+  } finally {
+    await file.close()
+  }
+  return tensors
+}
+
+async function readWeight(
+  file: FileHandle,
+  { name, offset, byteLength }: ExternalInitializer,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(byteLength)
+  for (let done = 0; done < byteLength;) {
+    const { bytesRead } = await file.read(bytes, done, byteLength - done, offset + done)
+    if (bytesRead === 0) throw new RangeError(`the weights file ends inside ${name}`)
+    done += bytesRead
+  }
+  return bytes
+}

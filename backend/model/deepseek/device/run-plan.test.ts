@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest'
+import { planRuns, type Run } from './run-plan.ts'
+
+/** For each part, the order in which its tokens run, as [first, end) of each piece. */
+function piecesOf(runs: readonly Run[], part: number): (readonly [number, number])[] {
+  return runs
+    .flatMap(({ pieces }) => pieces)
+    .filter((piece) => piece.part === part)
+    .map(({ from, count }) => [from, from + count] as const)
+}
+
+describe('the runs of a step', () => {
+  it('are one for streams and short pieces of prompts together', () => {
+    const parts = [
+      { past: 10, count: 1 },
+      { past: 0, count: 64 },
+      { past: 100, count: 1 },
+    ]
+    const runs = planRuns(parts, 'chunk')
+    expect(runs.length).toBe(1)
+    expect(runs[0]).toMatchObject({ kind: 'mixed', tableTokens: 128 })
+    expect(runs[0]!.pieces.map(({ count }) => count).toSorted((a, b) => a - b)).toEqual([1, 1, 64])
+  })
+
+  it('are separate for long pieces, of at most 256 tokens, in order', () => {
+    const runs = planRuns(
+      [
+        { past: 0, count: 600 },
+        { past: 3, count: 1 },
+      ],
+      'chunk',
+    )
+    expect(piecesOf(runs, 0)).toEqual([
+      [0, 256],
+      [256, 512],
+      [512, 600],
+    ])
+    expect(runs.map(({ kind, tableTokens }) => [kind, tableTokens])).toEqual([
+      ['chunk', 256],
+      ['chunk', 512],
+      ['chunk', 640],
+      ['mixed', 64],
+    ])
+  })
+
+  it('gather a bounded number of rows', () => {
+    const parts = Array.from({ length: 32 }, (_, i) => ({ past: i < 4 ? 100_000 : 50, count: 1 }))
+    const runs = planRuns(parts, 'chunk')
+    const gathered = runs
+      .filter(({ pieces }) => pieces.length > 1)
+      .map(({ pieces, tableTokens }) => pieces.length * tableTokens)
+    expect(Math.max(...gathered)).toBeLessThanOrEqual(262_144)
+    expect(runs.at(-1)!.tableTokens).toBe(64)
+    expect(runs.flatMap(({ pieces }) => pieces).length).toBe(32)
+  })
+
+  it('have every token once, and none before an earlier one of its sequence', () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const parts = Array.from({ length: 1 + (seed % 9) }, (_, i) => ({
+        past: (seed * 7919 * (i + 1)) % 9000,
+        count: 1 + ((seed * 104_729 * (i + 3)) % (i % 2 === 0 ? 3 : 700)),
+      }))
+      const runs = planRuns(parts, seed % 2 === 0 ? 'chunk' : 'mixed')
+      parts.forEach(({ count }, part) => {
+        const pieces = piecesOf(runs, part)
+        expect(pieces[0]![0]).toBe(0)
+        expect(pieces.at(-1)![1]).toBe(count)
+        pieces.slice(1).forEach(([from], i) => expect(from).toBe(pieces[i]![1]))
+      })
+      for (const { pieces, tableTokens } of runs) {
+        for (const { part, from, count } of pieces) {
+          expect(parts[part]!.past + from + count).toBeLessThanOrEqual(tableTokens)
+        }
+      }
+    }
+  })
+})

@@ -1,0 +1,41 @@
+/**
+ * `node scripts/gpu/graph-capture.ts`: what this version of onnxruntime-node says to WebGPU's graph capture, in each of the
+ * places where the option could go. The smallest program that shows what is missing upstream.
+ */
+import { InferenceSession } from 'onnxruntime-node'
+import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
+import { encodeModel } from '../../backend/graph/onnx-proto.ts'
+import { copied } from '../../backend/graph/operators.ts'
+
+/** The provider's own name of the option, as its sessions' settings have it. */
+const settingName = 'ep.webgpuexecutionprovider.enableGraphCapture'
+
+/** y = x + 0 on the device. */
+function smallestGraph(): Uint8Array {
+  const g = new GraphBuilder('smallest')
+  g.output('y', copied(g, g.input('x', 'float32', [4])), 'float32', [4])
+  return encodeModel(g.build().spec, '')
+}
+
+async function attempt(place: string, options: object): Promise<void> {
+  try {
+    const session = await InferenceSession.create(smallestGraph(), options)
+    await session.release()
+    console.log(`${place}: accepted`)
+  } catch (error) {
+    console.log(`${place}: ${(error as Error).message.split('\n')[0]!}`)
+  }
+}
+
+await attempt('no option', { executionProviders: ['webgpu'] })
+await attempt('option of the provider', {
+  executionProviders: [{ name: 'webgpu', enableGraphCapture: true }],
+})
+await attempt('option of the session', {
+  executionProviders: ['webgpu'],
+  enableGraphCapture: true,
+})
+await attempt(`extra setting ${settingName}`, {
+  executionProviders: ['webgpu'],
+  extra: { 'ep.webgpuexecutionprovider.enableGraphCapture': '1' },
+})

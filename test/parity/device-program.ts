@@ -1,0 +1,64 @@
+/** Runs the checks on the graphics card, or a driver in its place, in a process whose environment says which. */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
+import type { WeightFormName } from '../../backend/model/convert/weight-forms.ts'
+import { deviceChecks, openDeviceModel } from './device-checks.ts'
+import { readGoldenCases } from './golden-cases.ts'
+
+export interface CheckResult {
+  readonly name: string
+  readonly problem: string | undefined
+}
+
+/**
+ * Golden cases on a driver that computes on the CPU: of each kind one (text, a picture, several, several turns), since each
+ * step takes it twenty times as long.
+ */
+const fewCases = ['text-hello', 'text-count', 'describe-g03', 'two-images', 'multi-turn', 'json']
+
+/** @param environment of the process, besides this one's own */
+export function runOnCard(
+  environment: Readonly<Record<string, string>>,
+  modelsDir: string,
+): Promise<CheckResult[]> {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), [modelsDir], {
+      env: { ...process.env, ...environment },
+      execArgv: [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    const results: CheckResult[] = []
+    let log = ''
+    child.stderr?.on('data', (data: Buffer) => (log += data.toString()))
+    child.on('message', (result: CheckResult) => results.push(result))
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(results)
+      else
+        reject(new Error(`the checks ended with ${signal ?? code} after ${results.length}: ${log}`))
+    })
+  })
+}
+
+async function main(modelsDir: string): Promise<void> {
+  const cases = (await readGoldenCases()).filter(({ id }) => fewCases.includes(id))
+  for (const weights of ['f32', 'q8'] as const) await checkForm(weights, cases, modelsDir)
+  process.disconnect()
+}
+
+async function checkForm(
+  weights: WeightFormName,
+  cases: Awaited<ReturnType<typeof readGoldenCases>>,
+  modelsDir: string,
+): Promise<void> {
+  const model = await openDeviceModel(weights, openWebGpuAccelerator(), modelsDir)
+  for (const { name, run } of deviceChecks.filter((check) => check.weights === weights)) {
+    const problem = await run(model, cases).then(() => undefined, String)
+    process.send?.({ name, problem } satisfies CheckResult)
+  }
+  await model.close()
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2]!)

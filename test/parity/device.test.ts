@@ -1,0 +1,55 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openHostAccelerator } from '../../backend/model/accelerator/host-accelerator.ts'
+import type { Model } from '../../backend/model/model.ts'
+import { softwareDriver } from '../support/software-driver.ts'
+import { deviceChecks, openDeviceModel } from './device-checks.ts'
+import { runOnCard } from './device-program.ts'
+import { readGoldenCases } from './golden-cases.ts'
+
+const cases = await readGoldenCases()
+
+/** Milliseconds: each check runs hundreds of steps, on a machine that may be busy. */
+const patience = 240_000
+
+let modelsDir: string
+beforeAll(async () => {
+  modelsDir = await mkdtemp(join(tmpdir(), 'device-'))
+})
+afterAll(() => rm(modelsDir, { recursive: true }))
+
+describe.each(['f32', 'q8'] as const)('the device form in %s, run by the CPU', (weights) => {
+  let model: Model
+  beforeAll(async () => {
+    model = await openDeviceModel(weights, openHostAccelerator(1), modelsDir)
+  })
+  afterAll(() => model.close())
+
+  it.each(deviceChecks.filter((check) => check.weights === weights))(
+    '$name',
+    async ({ run }) => {
+      await expect(run(model, cases)).resolves.toBeUndefined()
+    },
+    patience,
+  )
+})
+
+const driver = await softwareDriver()
+
+describe.skipIf('problem' in driver)(`the device form on ${nameOf(driver)}`, () => {
+  it(
+    'passes every check, each node on the device',
+    async () => {
+      const environment = 'problem' in driver ? {} : driver.environment
+      const results = await runOnCard(environment, modelsDir)
+      expect(results).toEqual(deviceChecks.map(({ name }) => ({ name, problem: undefined })))
+    },
+    patience,
+  )
+})
+
+function nameOf(found: Awaited<ReturnType<typeof softwareDriver>>): string {
+  return 'problem' in found ? `a software driver (${found.problem})` : 'Mesa’s software driver'
+}
