@@ -14,6 +14,7 @@ export function idleClusterSnapshot({ queueLimit, queueWorkLimit }: QueueLimits)
     slots: 0,
     slotsInUse: 0,
     paused: 0,
+    pauses: 0,
     queued: 0,
     queuedInteractive: 0,
     queuedBatch: 0,

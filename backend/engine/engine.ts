@@ -161,6 +161,7 @@ class StepEngine implements LocalEngine {
       slots: this.#model.info.slots,
       slotsInUse: running.length,
       paused: paused.length,
+      pauses: this.#slots.pauses,
       queued: this.#slots.queued,
       queuedInteractive: this.#waiting.sizeOf('interactive'),
       queuedBatch: this.#waiting.sizeOf('batch'),

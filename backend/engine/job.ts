@@ -127,6 +127,8 @@ export interface EngineSnapshot {
   readonly slotsInUse: number
   /** Sequences that gave way to other tenants and will continue later. */
   readonly paused: number
+  /** How often a running sequence has given way. */
+  readonly pauses: number
   readonly queued: number
   /** The two parts of `queued`. */
   readonly queuedInteractive: number

@@ -9,6 +9,7 @@ import { forkChild } from '../../backend/inference/fork-child.ts'
 import type { InferenceInit, ToChild, ToParent } from '../../backend/inference/protocol.ts'
 import { fakeInit } from '../support/fake-init.ts'
 import { createJob } from '../support/jobs.ts'
+import { unevenPairs } from '../support/pace-of-streams.ts'
 import { nano } from './golden-cases.ts'
 
 const streams = 256
@@ -104,33 +105,17 @@ function within(values: readonly number[], part: number): boolean {
   return values.every((value) => Math.abs(value - mean) <= part * mean)
 }
 
-/** Tokens of all streams between two of one stream that has given way in between: two steps without it. */
-const pauseTokens = 2 * slots
-
-/** Streams may give way to tenants that have nothing running: the first ones do, and some whose tenants' streams end together. */
-const mostPaused = streams / 8
-
-/** Of all pairs; pauses shorter than `pauseTokens` make pairs uneven. */
-const mostUneven = 0.001
-
-/** The tokens since the stream last resumed. */
-function sinceResumed(times: readonly number[]): readonly number[] {
-  const resumed = times.findLastIndex((time, at) => at > 0 && time - times[at - 1]! > pauseTokens)
-  return times.slice(Math.max(0, resumed))
-}
-
-/** Whether both got equally many tokens while both ran, up to a fifth, or the one token of a step at either end. */
-function keepPace(one: readonly number[], other: readonly number[]): boolean {
-  const [from, to] = [Math.max(one[0]!, other[0]!), Math.min(one.at(-1)!, other.at(-1)!)]
-  const counts = [one, other].map((times) => times.filter((time) => time >= from && time <= to))
-  const [most, least] = [counts[0]!.length, counts[1]!.length].toSorted((a, b) => b - a)
-  return most! - least! <= Math.max(1, 0.2 * most!)
-}
-
 function countBy(keys: readonly number[]): number[] {
   const counts = new Map<number, number>()
   for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
   return [...counts.values()]
+}
+
+/** The `count` numbers that occur most often. */
+function mostNamed(numbers: readonly number[], count: number): Set<number> {
+  const occurrences = Map.groupBy(numbers, (number) => number)
+  const sorted = [...occurrences].toSorted(([, a], [, b]) => b.length - a.length)
+  return new Set(sorted.slice(0, count).map(([number]) => number))
 }
 
 describe('256 streams at once on the inference process', () => {
@@ -145,22 +130,19 @@ describe('256 streams at once on the inference process', () => {
       const soFar = arrivals.slice(0, arrivals.length * part)
       expect(within(countBy(soFar.map(tenantOf)), 0.2)).toBe(true)
     }
+    // Only those of the first tenant that made way for each newcomer have paused.
+    expect(counters?.pauses).toBeLessThanOrEqual(tenants - 1)
     const times = Array.from({ length: streams }, () => [] as number[])
     arrivals.forEach((stream, time) => times[stream]!.push(time))
-    const paused = times.filter((one) => sinceResumed(one).length < one.length)
-    expect(paused.length).toBeLessThanOrEqual(mostPaused)
-    // Any two streams keep pace while both run.
-    const runs = times.map(sinceResumed)
-    const uneven = runs.flatMap((one, stream) =>
-      runs.slice(stream + 1).filter((other) => !keepPace(one, other)),
-    )
-    const pairs = (streams * (streams - 1)) / 2
-    expect(uneven.length / pairs).toBeLessThan(mostUneven)
+    const uneven = unevenPairs(times)
+    const paused = mostNamed(uneven.flat(), counters?.pauses ?? 0)
+    expect(uneven.filter((pair) => !pair.some((stream) => paused.has(stream)))).toEqual([])
     expect(counters).toMatchObject({
       slotsInUse: 0,
       cachedTokens: 0,
       queued: 0,
       queuedWork: 0,
     })
-  })
+    // Some 400 steps of 16 rows, on a machine that may be busy otherwise.
+  }, 120_000)
 })

@@ -136,6 +136,7 @@ export class FakeEngine implements Engine {
       slots: 4,
       slotsInUse,
       paused: 0,
+      pauses: 0,
       queued: 0,
       queuedInteractive: 0,
       queuedBatch: 0,

@@ -136,9 +136,7 @@ export class ActiveJob {
 
   /** Drops the image features once no choice needs them for reading. */
   releaseImages(): void {
-    if (this.#choices.every(({ status }) => status !== 'vision' && status !== 'prefill')) {
-      this.images.release()
-    }
+    if (!this.#choices.some(({ needsImages }) => needsImages)) this.images.release()
   }
 
   /** Tokens that a choice may still have; 0 or less when it has all. */

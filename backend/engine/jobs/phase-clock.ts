@@ -21,6 +21,7 @@ export class PhaseClock {
   readonly #onEnter: PhaseListener | undefined
   readonly #spentMs = { queued: 0, vision: 0, prefill: 0, decode: 0, paused: 0, ended: 0 }
   #status: SequenceStatus = 'queued'
+  #pausedIn: SequenceStatus = 'queued'
   #sinceMs: number
 
   /** @param now milliseconds of a monotonic clock */
@@ -32,6 +33,11 @@ export class PhaseClock {
 
   get status(): SequenceStatus {
     return this.#status
+  }
+
+  /** The status, or for a paused sequence the one that it had before. */
+  get work(): SequenceStatus {
+    return this.#status === 'paused' ? this.#pausedIn : this.#status
   }
 
   /**
@@ -52,6 +58,7 @@ export class PhaseClock {
     const now = this.#now()
     this.#spentMs[this.#status] += now - this.#sinceMs
     this.#sinceMs = now
+    if (next === 'paused') this.#pausedIn = this.#status
     this.#status = next
     this.#onEnter?.(next, now)
   }

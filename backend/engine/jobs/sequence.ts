@@ -1,55 +1,27 @@
 import type { FinishReason } from '../../../shared/api/events.ts'
 import type { SlotId, StepRow } from '../../model/model.ts'
-import type { KeyedImage, PromptImages } from '../images/prompt-images.ts'
-import type { EngineTimings, GenerateJob, JobPriority } from '../job.ts'
+import type { KeyedImage } from '../images/prompt-images.ts'
+import type { EngineTimings, JobPriority } from '../job.ts'
 import { BlockChain } from '../memory/content-hash.ts'
 import { workPerImageToken, workPerSampledToken } from '../queue/work.ts'
-import type { Sampled, Sampler } from '../sampling/sampler.ts'
+import type { Sampler } from '../sampling/sampler.ts'
+import type { Owner } from './owner.ts'
 import { PhaseClock, type PhaseListener, type SequenceStatus } from './phase-clock.ts'
 import { SequenceTokens } from './sequence-tokens.ts'
 
-/** What a sequence needs from its job. */
-interface Owner {
-  readonly asked: Pick<GenerateJob, 'tenant' | 'priority' | 'promptIds' | 'stopIds'>
-  /** The most tokens of each answer; at least 1. */
-  readonly tokenLimit: number
-  readonly images: PromptImages
-  /** Milliseconds of a monotonic clock. */
-  readonly now: () => number
-  /** A choice that waits for a slot with the prompt's rows. */
-  readonly waitingChoice: Sequence | undefined
-  /** The choice that takes over the slot of one that ended. */
-  readonly heir: Sequence | undefined
-  /** Samples the first token of every choice but the first. @param logits after the prompt; not modified */
-  beginOtherChoices(logits: Float32Array): void
-  /** Stores the features of all images with this key, for all choices that wait for them. */
-  addFeatures(key: string, features: Float32Array): void
-  /** Called when a choice has read all its tokens. */
-  releaseImages(): void
-  addToken(choice: number, sampled: Sampled): void
-  /** Tokens that a choice may still have; 0 or less when it has all. */
-  tokensLeft(choice: number): number
-  /** Called when a choice has ended with an answer. */
-  finishChoice(choice: number, finishReason: FinishReason): void
-  /** Ends all choices with an error. */
-  fail(error: Error): void
-}
-
 /** One choice of a job: the tokens it reads and samples, in a slot of its own. */
 export class Sequence {
-  readonly job: Owner
+  readonly job: Owner<Sequence>
   readonly #choice: number
   readonly #sample: Sampler
   readonly #phase: PhaseClock
   readonly #tokens: SequenceTokens
   #slot: SlotId | undefined
-  /** Its status when it gave way. */
-  #pausedIn: SequenceStatus = 'queued'
   #blocks: BlockChain | undefined
   #work = 0
   #finished = false
 
-  constructor(job: Owner, choice: number, sample: Sampler, onPhase?: PhaseListener) {
+  constructor(job: Owner<Sequence>, choice: number, sample: Sampler, onPhase?: PhaseListener) {
     this.job = job
     this.#choice = choice
     this.#sample = sample
@@ -164,15 +136,20 @@ export class Sequence {
     this.#tokens.begin(this.promptTokens)
   }
 
+  /** Whether it still needs its images to read its prompt, now or once it continues. */
+  get needsImages(): boolean {
+    const { work } = this.#phase
+    return work === 'vision' || work === 'prefill'
+  }
+
   /** Gives way to others; it keeps its slot for the time being. */
   pause(): void {
-    this.#pausedIn = this.status
     this.#phase.enter('paused')
   }
 
   /** Continues with the slot it kept. */
   resume(): void {
-    this.#phase.enter(this.#pausedIn)
+    this.#phase.enter(this.#phase.work)
   }
 
   /** The slot of a paused sequence was given to another: all its tokens but the last must be read again. */

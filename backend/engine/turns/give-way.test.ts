@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { batchSlots, chooseToPause, chooseToRotate } from './give-way.ts'
+import { chooseToPause, chooseToRotate, mayHoldSlot } from './give-way.ts'
 
 const any = () => true
 const newcomer = { tenant: 'new', priority: 'interactive' as const }
@@ -60,6 +60,14 @@ describe('chooseToRotate()', () => {
   })
 })
 
-it('batch work leaves one slot free, where there are several', () => {
-  expect([1, 2, 8].map(batchSlots)).toEqual([1, 1, 7])
+it('mayHoldSlot() leaves one slot free of batch work, where there are several', () => {
+  const most = (priority: 'batch' | 'interactive', count: number) => {
+    const running: { priority: typeof priority }[] = []
+    while (running.length < count && mayHoldSlot({ priority }, running, count)) {
+      running.push({ priority })
+    }
+    return running.length
+  }
+  expect([1, 2, 8].map((count) => most('batch', count))).toEqual([1, 1, 7])
+  expect([1, 2, 8].map((count) => most('interactive', count))).toEqual([1, 2, 8])
 })

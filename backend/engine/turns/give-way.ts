@@ -22,9 +22,19 @@ interface Holder extends Claimant {
   readonly weight: number
 }
 
-/** The most slots for batch work: where there are several, one is kept free for interactive arrivals. */
-export function batchSlots(count: number): number {
-  return Math.max(1, count - 1)
+/**
+ * Whether one more sequence may hold a slot. Batch work may not hold the last one, which is kept free for interactive
+ * arrivals, if there are several.
+ * @param count of slots
+ */
+export function mayHoldSlot(
+  { priority }: Pick<Claimant, 'priority'>,
+  running: readonly Pick<Claimant, 'priority'>[],
+  count: number,
+): boolean {
+  if (priority === 'interactive') return true
+  const batch = running.filter((holder) => holder.priority === 'batch').length
+  return batch < Math.max(1, count - 1)
 }
 
 /**

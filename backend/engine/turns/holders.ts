@@ -17,6 +17,7 @@ export class Holders {
   readonly #options: HoldersOptions
   #running: Sequence[] = []
   #paused: Sequence[] = []
+  #pauses = 0
   /** The turn in which a sequence got its slot, or gave way. */
   readonly #since = new WeakMap<Sequence, number>()
 
@@ -32,6 +33,11 @@ export class Holders {
   /** Sequences that gave way, the longest-waiting first. */
   get paused(): readonly Sequence[] {
     return this.#paused
+  }
+
+  /** How often a running sequence has given way. */
+  get pauses(): number {
+    return this.#pauses
   }
 
   /** Number of free slots. */
@@ -80,6 +86,7 @@ export class Holders {
   pause(sequence: Sequence, turn: number): void {
     this.#options.memory.setAside(sequence.slot)
     sequence.pause()
+    this.#pauses += 1
     this.#running = this.#running.filter((other) => other !== sequence)
     this.#paused.push(sequence)
     this.#since.set(sequence, turn)

@@ -3,8 +3,9 @@ import type { Sequence } from '../jobs/sequence.ts'
 import type { CacheMemory } from '../memory/cache-memory.ts'
 import type { Throughput } from '../queue/throughput.ts'
 import type { WaitingLine } from '../queue/waiting-line.ts'
-import { batchSlots, chooseToPause, chooseToRotate } from './give-way.ts'
+import { chooseToPause, chooseToRotate, mayHoldSlot } from './give-way.ts'
 import { Holders } from './holders.ts'
+import { chooseNextUp } from './next-up.ts'
 
 interface SlotsOptions {
   /** The most sequences that may hold a slot. */
@@ -46,6 +47,11 @@ export class Slots {
   /** Sequences that gave way to others. */
   get paused(): readonly Sequence[] {
     return this.#holders.paused
+  }
+
+  /** How often a running sequence has given way. */
+  get pauses(): number {
+    return this.#holders.pauses
   }
 
   /** Number of free slots. */
@@ -99,31 +105,20 @@ export class Slots {
     }
   }
 
-  /**
-   * The next to get a free slot: of the sequences that gave way and the next in line, the one whose tenant has fewer
-   * slots. It also waits for memory. Nothing may overtake it, or a sequence that needs much memory would wait
-   * forever.
-   */
   #nextUp(): Sequence | undefined {
     const first = this.#firstInLine()
-    const paused = this.paused.filter((sequence) => this.#mayHold(sequence))
-    const fewest = Math.min(...paused.map(({ tenant }) => this.#holders.countOf(tenant)))
-    if (first !== undefined && this.#holders.countOf(first.tenant) < fewest) {
-      return this.#holders.hasRoomFor(first) ? first : undefined
-    }
-    const ready = paused.filter((sequence) => this.#holders.hasRoomFor(sequence))
-    if (ready.length > 0) {
-      return ready.find(({ tenant }) => this.#holders.countOf(tenant) === fewest) ?? ready[0]
-    }
-    const mayStart = first !== undefined && paused.length === 0 && this.#holders.hasRoomFor(first)
-    return mayStart ? first : undefined
+    const holders = (sequences: readonly Sequence[]) =>
+      sequences.filter((one) => this.#mayHold(one)).map((one) => this.#asHolder(one))
+    const [claims, paused] = [holders(this.#claims()), holders(this.paused)]
+    const candidates = { claims, paused, first: first && this.#asHolder(first) }
+    return chooseNextUp(candidates, (one) => this.#holders.hasRoomFor(one.sequence))?.sequence
   }
 
   /** Where batch work has all the slots it may have, the next interactive job overtakes it. */
   #firstInLine(): Sequence | undefined {
     const { count, waiting } = this.#options
     if (this.#next === undefined) {
-      this.#next = waiting.take(this.#batchHeld < batchSlots(count))
+      this.#next = waiting.take(mayHoldSlot({ priority: 'batch' }, this.running, count))
       if (this.#next !== undefined) this.#started.push(this.#next)
     }
     const next = this.#next?.first
@@ -186,7 +181,8 @@ export class Slots {
   #asHolder(sequence: Sequence) {
     const { tenant, priority } = sequence
     const turns = this.#holders.turnsOf(sequence, this.#turn)
-    return { sequence, tenant, priority, turns, weight: this.#options.weightOf(tenant) }
+    const held = this.#holders.countOf(tenant)
+    return { sequence, tenant, priority, turns, held, weight: this.#options.weightOf(tenant) }
   }
 
   #mayGiveWayTo(claim: Sequence): (holder: { sequence: Sequence }) => boolean {
@@ -226,15 +222,10 @@ export class Slots {
     }
   }
 
-  /** Whether one more sequence of this priority may hold a slot, when another one gives way. */
+  /** Whether a sequence may hold a slot, when another one gives way. */
   #mayHold(sequence: Sequence, yielding?: Sequence): boolean {
-    if (sequence.priority === 'interactive') return true
-    const batch = this.#batchHeld - (yielding?.priority === 'batch' ? 1 : 0)
-    return batch < batchSlots(this.#options.count)
-  }
-
-  get #batchHeld(): number {
-    return this.running.filter(({ priority }) => priority === 'batch').length
+    const others = this.running.filter((other) => other !== yielding)
+    return mayHoldSlot(sequence, others, this.#options.count)
   }
 
   #endOverdue(): void {

@@ -66,11 +66,6 @@ export class KvCache {
     return this.#memory(slot).length
   }
 
-  /** Tokens held at a slot index; 0 where no slot is open. */
-  lengthAt(slotIndex: number): number {
-    return this.#slots[slotIndex]?.length ?? 0
-  }
-
   /** The rows in use, as the graph's input; empty for a slot index that is not open. Not a copy. */
   rowsAt(slotIndex: number, layer: number): Float32Array {
     const memory = this.#slots[slotIndex]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../sampling/random.ts'
 import { observe, unknownPace, type MeasuredTurn, type Pace } from './pace.ts'
-import { allowedBeside } from './pacer.ts'
+import { allowedBeside } from './allowance.ts'
 
 /** Milliseconds of a step: a fixed part, one per token, one per token and 1,000 tokens it looks back on. */
 interface StepCost {
