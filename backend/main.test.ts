@@ -19,7 +19,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificates, until } from '../test/support/test-backend.ts'
 import { readMetrics, sumOf } from '../shared/metrics/read-metrics.ts'
 import { TestHub } from '../test/support/test-hub.ts'
-import type { CertificateSet } from '../shared/node/certificates/create-certificates.ts'
+import {
+  createCertificates,
+  type CertificateSet,
+} from '../shared/node/certificates/create-certificates.ts'
 
 let certificates: CertificateSet
 let stateDir: string
@@ -224,6 +227,36 @@ describe('the backend program', () => {
     await until(() => output.stdout.includes('certificates replaced'))
     writeCertificates(certificates)
     child.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
+  })
+
+  it('lives on with a certificate that has expired, is not ready, and is with a new one', async () => {
+    const yearsAgo = Date.now() - 10 * 365 * 24 * 3_600_000
+    const names = { server: ['localhost'], client: 'edge' }
+    writeCertificates(await createCertificates(names, yearsAgo))
+    const { child, output, ended } = start({ BACKEND_METRICS_PORT: '0' })
+    try {
+      await until(() => output.stdout.includes('listening for metrics and probes'))
+      const line = output.stdout.split('\n').find((one) => one.includes('metrics and probes'))!
+      const { port } = JSON.parse(line) as { port: number }
+      const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
+      const checks = async () => {
+        const { checks: all } = (await (await ask('/readyz')).json()) as { checks: object }
+        return all
+      }
+      await readyOf(child)
+      expect((await ask('/livez')).status).toBe(200)
+      expect((await ask('/readyz')).status).toBe(503)
+      expect(await checks()).toMatchObject({ certificates: false, test_generation: true })
+      writeCertificates(certificates)
+      child.kill('SIGHUP')
+      await until(() => output.stdout.includes('certificates replaced'))
+      expect(await checks()).toMatchObject({ certificates: true })
+      expect((await ask('/readyz')).status).toBe(200)
+    } finally {
+      writeCertificates(certificates)
+      child.kill('SIGTERM')
+    }
     expect(await ended).toEqual([0, null])
   })
 

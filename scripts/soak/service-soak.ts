@@ -1,4 +1,5 @@
 import { soakProcesses, type MemoryGrowth, type MemorySample } from './service/memory.ts'
+import type { Liveness } from './service/liveness.ts'
 import { startSoakProduct } from './service/product.ts'
 import { runServiceSoak } from './service/run-service-soak.ts'
 import type { Tally } from './service/tally.ts'
@@ -37,7 +38,7 @@ export async function serviceSoak(options: ServiceSoakOptions): Promise<boolean>
     console.log(problems.length === 0 ? 'All is well' : ['Not well:', ...problems].join('\n  '))
     return problems.length === 0
   } finally {
-    await product.stop()
+    for (const liveness of await product.stop()) console.log(livenessLine(liveness))
   }
 }
 
@@ -45,6 +46,12 @@ function printSample(sample: MemorySample, { sent, answered, left }: Tally): voi
   const memory = soakProcesses.map((name) => `${name} ${sample[name].toFixed(1)}`).join(', ')
   const counts = `${sent} requests, ${answered} answered, ${left} left`
   console.log(`${sample.seconds.toFixed(0)} s: ${counts}; MB: ${memory}`)
+}
+
+function livenessLine({ program, phase, asked, failed, p50, p99, max }: Liveness): string {
+  const [half, most, worst] = [p50, p99, max].map((ms) => ms.toFixed(1))
+  const when = phase === 'load' ? 'under load' : 'while the model loads'
+  return `/livez of the ${program} ${when}: ${half} ms (p50), ${most} (p99), ${worst} (most), ${failed} of ${asked} failed`
 }
 
 function growthLine({ name, megabytes, grownMegabytes, grownPercent }: MemoryGrowth): string {

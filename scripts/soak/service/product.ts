@@ -8,6 +8,7 @@ import { usageView, type DayUsage } from '../../../shared/api/usage.ts'
 import { Launcher } from '../../start/launcher.ts'
 import { findFreePorts } from '../../start/port.ts'
 import { roles, type Role } from './call.ts'
+import { watchLiveness, type Liveness } from './liveness.ts'
 import { readMetrics, type Metrics } from '../../../shared/metrics/read-metrics.ts'
 
 /** The whole service with the nano model, in processes of its own as `npm start` has them. */
@@ -19,7 +20,8 @@ export interface SoakProduct {
   usage(): Promise<Readonly<Record<Role, readonly DayUsage[]>>>
   /** Rejects when a program ends that should not. */
   readonly failed: Promise<never>
-  stop(): Promise<void>
+  /** @returns how fast the programs told that they live, from their beginning on */
+  stop(): Promise<readonly Liveness[]>
 }
 
 const host = '127.0.0.1'
@@ -46,12 +48,16 @@ export async function startSoakProduct(
     },
     print,
   })
+  const liveness = watchLiveness({ edge: edgePort, backend: backendPort })
   const stop = async () => {
+    const report = await liveness.stop()
     await launcher.stop()
     await rm(stateDir, { recursive: true, force: true })
+    return report
   }
   try {
     const { url, apiKeyFile } = await launcher.start()
+    liveness.loaded()
     const rootKey = (await readFile(apiKeyFile, 'utf8')).trim()
     const admin = createAdmin(url, rootKey)
     const issued = await Promise.all(roles.map(async (role) => [role, await admin.issue(role)]))

@@ -7,6 +7,9 @@ import { ConfigError } from '../environment.ts'
 /** Milliseconds in which the head of a request must have come. */
 const headersTimeoutMs = 5_000
 
+/** Milliseconds between two looks at connections that say nothing: probes must not wait for them. */
+const checkMs = 1_000
+
 /** Scrapers and probes are few; more connections would be something else. */
 const maxConnections = 64
 
@@ -38,7 +41,11 @@ export function listenForMetrics(
     { overrideGlobalObjects: false, errorHandler: () => new Response(null, { status: 400 }) },
   )
   const server = createServer(
-    { headersTimeout: headersTimeoutMs, requestTimeout: headersTimeoutMs },
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: checkMs,
+    },
     (incoming, outgoing) => void listener(incoming, outgoing),
   )
   server.maxConnections = maxConnections
