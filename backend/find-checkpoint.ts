@@ -12,7 +12,7 @@ const endings = ['SIGINT', 'SIGTERM', 'disconnect'] as const
  * @throws {Error} for the operator, when no Kimi-VL can be found
  */
 export async function findCheckpoint(
-  { model, hub }: Pick<BackendConfig, 'model' | 'hub'>,
+  { model, hub, cluster }: Pick<BackendConfig, 'model' | 'hub' | 'cluster'>,
   report: (line: string) => void,
 ): Promise<string | undefined> {
   const ending = new AbortController()
@@ -20,7 +20,9 @@ export async function findCheckpoint(
   for (const event of endings) process.on(event, end)
   const { checkpointDir, checkpointsDir } = model
   try {
-    const options = { settings: hub, checkpointsDir, report, signal: ending.signal }
+    // Engines elsewhere have the weights.
+    const part = cluster === undefined ? 'whole' : 'small'
+    const options = { settings: hub, checkpointsDir, part, report, signal: ending.signal } as const
     const folder = await findModel(checkpointDir, options)
     await checkModelFolder(folder)
     return folder

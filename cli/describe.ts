@@ -31,6 +31,7 @@ Settings (environment or .env):
   .addCommand(certsCommand(parts))
   .addCommand(programCommand('model'))
   .addCommand(programCommand('engine'))
+  .addCommand(programCommand('doctor'))
   .addCommand(mcpCommand(parts))
 
 try {

@@ -13,9 +13,13 @@ const programs = {
     entry: '../backend/engines/main.ts',
     description: 'examine engines such as vLLM that the backend is to use',
   },
+  doctor: {
+    entry: '../backend/doctor/main.ts',
+    description: 'examine this machine: what the backend would use, and what it lacks',
+  },
 } as const
 
-/** `describe model` or `describe engine`: passes all arguments to the backend's program, including --help. */
+/** `describe model`, `describe engine` or `describe doctor`: passes all arguments to the backend's program, including --help. */
 export function programCommand(name: keyof typeof programs): Command {
   const { entry, description } = programs[name]
   const program = fileURLToPath(new URL(entry, import.meta.url))

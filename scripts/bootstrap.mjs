@@ -15,6 +15,7 @@ const development = {
   format: 'scripts/format.ts',
   load: 'scripts/load.ts',
   outliers: 'scripts/outliers.ts',
+  pack: 'scripts/pack.ts',
   page: 'scripts/build-page.ts',
   soak: 'scripts/soak.ts',
   start: 'scripts/start.ts',

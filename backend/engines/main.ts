@@ -1,16 +1,29 @@
 /** The program behind `describe engine ...`. */
 import { Command, CommanderError } from 'commander'
-import { withDotEnv } from '../../shared/node/dot-env.ts'
+import { withDotEnv, type Environment } from '../../shared/node/dot-env.ts'
 import { ConfigError, parseEnvironment } from '../../shared/node/environment.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import { EngineProblem } from '../cluster/engine-problem.ts'
+import { findLocalModel } from '../hub/find-model.ts'
+import { HubError } from '../hub/hub-error.ts'
 import { checkModelFolder } from '../model/config/check-model-folder.ts'
+import { parseModelSettings } from '../models/settings.ts'
 import { verifySettings } from './settings.ts'
 import { verifyEngine } from './verify-engine.ts'
 
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort())
 const { signal } = ending
+
+/** The folder that the backend would use; never downloads one. */
+async function folderOfModel(environment: Environment): Promise<string> {
+  const { modelPath, checkpointsDir, hub } = parseModelSettings(environment)
+  const folders = { checkpointsDir, cacheDir: hub.cacheDir, part: 'small' } as const
+  const folder = await findLocalModel(modelPath, folders)
+  if (folder === undefined) throw new HubError(`${modelPath} is not on this machine`)
+  await checkModelFolder(folder)
+  return folder
+}
 
 const program = new Command('describe engine')
   .description('Examine engines that this server is to stand in front of')
@@ -24,12 +37,12 @@ program
   .action(async (url: string) => {
     const environment = { ...withDotEnv(process.env, '.env'), ENGINE_URLS: url }
     const settings = parseEnvironment(verifySettings, environment)
-    await checkModelFolder(settings.MODEL_PATH)
+    const modelFolder = await folderOfModel(environment)
     const problems = await verifyEngine({
       url: settings.ENGINE_URLS[0]!,
       apiKey: settings.ENGINE_API_KEY,
       model: settings.ENGINE_MODEL,
-      modelFolder: settings.MODEL_PATH,
+      modelFolder,
       report: (line) => void process.stdout.write(`${line}\n`),
       signal,
     })
@@ -40,7 +53,7 @@ program
 try {
   await program.parseAsync()
 } catch (error) {
-  const known = [CheckpointError, ConfigError, EngineProblem]
+  const known = [CheckpointError, ConfigError, EngineProblem, HubError]
   if (signal.aborted) process.exitCode = 130
   else if (error instanceof CommanderError) process.exitCode = error.exitCode
   else if (known.some((kind) => error instanceof kind)) {

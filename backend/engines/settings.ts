@@ -8,5 +8,4 @@ export const verifySettings = z.object({
   ENGINE_URLS: ENGINE_URLS.unwrap(),
   ENGINE_API_KEY,
   ENGINE_MODEL,
-  MODEL_PATH: z.string().default('models/kimi-vl-nano'),
 })

@@ -352,3 +352,18 @@ describe('findModel()', () => {
     expect(hub.seen).toEqual([])
   })
 })
+
+describe('a part of a model', () => {
+  it('has no weights, and a folder of its own beside the whole', async () => {
+    const { options } = setUp()
+    const small = await downloadModel(name, { ...options, part: 'small' })
+    expect(basename(small)).toBe('moonshotai--Kimi-VL-Test.small')
+    const has = (await readdir(small)).filter((file) => file.includes('safetensors'))
+    expect(has).toEqual([])
+    expect(await readFile(join(small, 'config.json'), 'utf8')).toContain('kimi_vl')
+    expect(await findModel(name.repo, { ...options, part: 'small' })).toBe(small)
+    const whole = await findModel(name.repo, options)
+    expect(await readdir(whole)).toContain(weights)
+    expect(await findModel(name.repo, { ...options, part: 'small' })).toBe(whole)
+  })
+})

@@ -9,7 +9,7 @@ import { lockDownload } from './download-lock.ts'
 import { DownloadState } from './download-state.ts'
 import { HubClient } from './hub-client.ts'
 import { HubError } from './hub-error.ts'
-import { folderNameOf, type HubName } from './hub-name.ts'
+import { folderNameOf, type HubName, type ModelPart } from './hub-name.ts'
 import type { HubSettings } from './hub-settings.ts'
 import { hubFileSchema, listModel, type HubModel } from './list-model.ts'
 import { PartialFile } from './partial-file.ts'
@@ -34,6 +34,8 @@ export interface DownloadModelOptions {
   readonly settings: Pick<HubSettings, 'endpoint' | 'token'>
   /** Each model gets a subfolder here. */
   readonly checkpointsDir: string
+  /** `whole` unless given. */
+  readonly part?: ModelPart
   /** Receives lines for the operator. */
   readonly report: Report
   /** Milliseconds between two progress lines. */
@@ -59,10 +61,11 @@ export async function readHubRecord(folder: string): Promise<HubRecord | undefin
  */
 export async function downloadModel(name: HubName, options: DownloadModelOptions): Promise<string> {
   const { settings, checkpointsDir, report, signal, retry = defaultRetryPolicy } = options
-  const folder = join(checkpointsDir, folderNameOf(name))
+  const { part = 'whole' } = options
+  const folder = join(checkpointsDir, folderNameOf(name, part))
   const client = new HubClient(settings)
   try {
-    const model = await listModel(client, name, { retry, signal })
+    const model = await listModel(client, name, { retry, signal, part })
     const record = await readHubRecord(folder)
     if (record?.commit === model.commit) {
       report(`${name.repo} is here already, at commit ${model.commit}: ${folder}`)

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import type { DownloadModelOptions } from './download-model.ts'
 import { findInHubCache } from './hub-cache.ts'
 import { HubError } from './hub-error.ts'
-import { folderNameOf, parseHubName } from './hub-name.ts'
+import { folderNameOf, parseHubName, type ModelPart } from './hub-name.ts'
 import type { HubSettings } from './hub-settings.ts'
 
 /** What downloads, with its HTTP client, is loaded only for a name on the hub. */
@@ -13,6 +13,13 @@ interface FindOptions extends DownloadModelOptions {
   readonly settings: HubSettings
 }
 
+interface LocalFolders {
+  readonly checkpointsDir: string
+  readonly cacheDir: string
+  /** What of the model is wanted, all of it unless given. */
+  readonly part?: ModelPart
+}
+
 /**
  * The folder on this machine that MODEL_PATH refers to: the folder it names; or, for a name on the hub, the one this
  * server has downloaded, or a snapshot in the hub's own cache.
@@ -20,15 +27,18 @@ interface FindOptions extends DownloadModelOptions {
  */
 export async function findLocalModel(
   modelPath: string,
-  { checkpointsDir, cacheDir }: { readonly checkpointsDir: string; readonly cacheDir: string },
+  { checkpointsDir, cacheDir, part = 'whole' }: LocalFolders,
 ): Promise<string | undefined> {
   const name = parseHubName(modelPath)
   // `models/misspelt` beside a folder `models` is a path, not a model of an owner of that name.
   const isPath = existsSync(modelPath) || existsSync(dirname(modelPath))
   if (name === undefined || isPath) return modelPath
   const { readHubRecord } = await hub()
-  const own = join(checkpointsDir, folderNameOf(name))
-  if ((await readHubRecord(own)) !== undefined) return own
+  // A whole model serves also where a part is enough.
+  for (const enough of new Set<ModelPart>(['whole', part])) {
+    const own = join(checkpointsDir, folderNameOf(name, enough))
+    if ((await readHubRecord(own)) !== undefined) return own
+  }
   return findInHubCache(cacheDir, name)
 }
 
@@ -37,9 +47,9 @@ export async function findLocalModel(
  * @throws {HubError} when downloading is forbidden or fails
  */
 export async function findModel(modelPath: string, options: FindOptions): Promise<string> {
-  const { settings, checkpointsDir } = options
+  const { settings, checkpointsDir, part = 'whole' } = options
   const { cacheDir, offline } = settings
-  const local = await findLocalModel(modelPath, { checkpointsDir, cacheDir })
+  const local = await findLocalModel(modelPath, { checkpointsDir, cacheDir, part })
   if (local !== undefined) return local
   try {
     if (offline) throw new HubError('HF_HUB_OFFLINE forbids to download it')

@@ -6,9 +6,9 @@ export interface HubName {
 }
 
 /** Characters that the hub allows in names. No part begins with a dot, so that none can refer to another folder. */
-const part = '[A-Za-z0-9_-][A-Za-z0-9._-]*'
+const segment = '[A-Za-z0-9_-][A-Za-z0-9._-]*'
 const namePattern = new RegExp(
-  `^(?:https://huggingface\\.co/)?(${part}/${part})(?:(?:@|/tree/)(${part}(?:/${part})*))?/?$`,
+  `^(?:https://huggingface\\.co/)?(${segment}/${segment})(?:(?:@|/tree/)(${segment}(?:/${segment})*))?/?$`,
 )
 
 /** Parses `owner/name`, `owner/name@revision`, or the web address of either. @returns undefined for anything else */
@@ -17,8 +17,15 @@ export function parseHubName(text: string): HubName | undefined {
   return match === null ? undefined : { repo: match[1]!, revision: match[2] ?? 'main' }
 }
 
-/** Folder name for the model: `moonshotai--Kimi-VL-A3B-Instruct`, with `@revision` unless that is main. */
-export function folderNameOf({ repo, revision }: HubName): string {
+/** What of a model is wanted: all that this server reads, or what it reads of one that others run. */
+export type ModelPart = 'whole' | 'small'
+
+/**
+ * Folder name for the model: `moonshotai--Kimi-VL-A3B-Instruct`, with `@revision` unless that is main, and `.small` when
+ * it has no weights.
+ */
+export function folderNameOf({ repo, revision }: HubName, part: ModelPart = 'whole'): string {
   const name = repo.replace('/', '--')
-  return revision === 'main' ? name : `${name}@${revision.replaceAll('/', '--')}`
+  const of = revision === 'main' ? name : `${name}@${revision.replaceAll('/', '--')}`
+  return part === 'whole' ? of : `${of}.small`
 }

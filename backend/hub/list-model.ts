@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { HubClient } from './hub-client.ts'
 import { HubError } from './hub-error.ts'
-import type { HubName } from './hub-name.ts'
+import type { HubName, ModelPart } from './hub-name.ts'
 import { PassingError, Retries, type RetryPolicy } from './retry.ts'
 
 /** A file of a model as the hub describes it. */
@@ -45,7 +45,7 @@ const commitPattern = /^[\da-f]{40}$/
 export async function listModel(
   client: HubClient,
   name: HubName,
-  options: { readonly retry: RetryPolicy; readonly signal: AbortSignal },
+  options: { readonly retry: RetryPolicy; readonly signal: AbortSignal; readonly part: ModelPart },
 ): Promise<HubModel> {
   // Loaded lazily: only downloads need it, and it takes as long to load as the rest of a command.
   const { listFiles, modelInfo } = await import('@huggingface/hub')
@@ -64,15 +64,18 @@ export async function listModel(
   }
   const has = (path: string) => files.some((file) => file.path === path)
   const missing = requiredFiles.find((path) => !has(path))
-  const lacks = missing ?? (files.some(isWeights) ? undefined : 'safetensors file')
+  const hasWeights = files.some(({ path }) => path.endsWith('.safetensors'))
+  const lacks = missing ?? (hasWeights ? undefined : 'safetensors file')
   if (lacks !== undefined) {
     throw new HubError(`${name.repo} has no ${lacks}: it is no Kimi-VL in its original form`)
   }
-  return { repo: name.repo, commit: sha, files }
+  const wanted = options.part === 'whole' ? files : files.filter((file) => !isWeights(file))
+  return { repo: name.repo, commit: sha, files: wanted }
 }
 
+/** Or their index. */
 function isWeights({ path }: HubFile): boolean {
-  return path.endsWith('.safetensors')
+  return path.includes('.safetensors')
 }
 
 interface Entry {

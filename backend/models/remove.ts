@@ -18,7 +18,8 @@ export async function removeModel(
   const hubName = parseHubName(model)
   const name = hubName === undefined ? basename(model) : folderNameOf(hubName)
   const isConverted = (folder: string) => folder === name || folder.startsWith(`${name}-onnx-`)
-  const isDownload = (folder: string) => folder === name || folder === `${name}.partial`
+  const downloads = ['', '.partial', '.small', '.small.partial'].map((end) => name + end)
+  const isDownload = (folder: string) => downloads.includes(folder)
   const folders = [
     ...(await foldersOf(checkpointsDir, isDownload)),
     ...(await foldersOf(modelsDir, isConverted)),

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { hasError, reportLines } from './finding.ts'
+import {
+  judgeCard,
+  judgeDisk,
+  judgeMemory,
+  judgeNode,
+  judgeProcessor,
+  judgeProvider,
+  judgeSpeed,
+} from './judge.ts'
+
+describe('what the doctor finds', () => {
+  it('is an old Node', () => {
+    expect(judgeNode('24.22.3').problem).toBeUndefined()
+    expect(judgeNode('22.1.0').problem?.text).toContain('Node 24 or newer')
+  })
+
+  it('is a processor without the instructions for 8-bit products, where that is known', () => {
+    const processor = { model: 'A processor', cores: 8, architecture: 'x64' }
+    const withFeatures = (...features: string[]) => judgeProcessor({ ...processor, features })
+    expect(withFeatures('sse2', 'avx2', 'avx512_vnni')).toEqual({
+      name: 'processor',
+      value: 'A processor, 8 cores, avx512_vnni',
+    })
+    expect(withFeatures('sse2').problem?.severity).toBe('warning')
+    expect(judgeProcessor({ ...processor, features: undefined }).problem).toBeUndefined()
+    const arm = { ...processor, architecture: 'arm64', features: ['asimd'] }
+    expect(judgeProcessor(arm).problem?.text).toContain('asimddp')
+  })
+
+  it('is too little memory or disk', () => {
+    const room = { freeBytes: 8e9, neededBytes: 17e9 }
+    expect(judgeMemory(room).problem?.severity).toBe('error')
+    expect(judgeMemory({ ...room, freeBytes: 20e9 }).problem).toBeUndefined()
+    expect(judgeDisk('/state', room).problem?.remedy).toContain('STATE_DIR')
+    expect(judgeDisk('/state', undefined)).toEqual({
+      name: 'disk',
+      value: 'the model is converted',
+    })
+  })
+
+  it('is a driver that computes on the processor, and a card that cannot be had', () => {
+    const adapter = { name: 'llvmpipe', driver: 'libvulkan_lvp.so', memory: undefined }
+    expect(judgeCard({ adapter: { ...adapter, kind: 'software' } }).problem?.severity).toBe(
+      'warning',
+    )
+    expect(judgeCard({ adapter: { ...adapter, kind: 'hardware' } }).problem).toBeUndefined()
+    expect(judgeCard({ problem: 'this machine has none' })).toEqual({
+      name: 'graphics card',
+      value: 'none: this machine has none',
+    })
+    expect(judgeProvider('webgpu', new Error('no card')).problem?.text).toBe('no card')
+  })
+
+  it('is how fast a stream can be', () => {
+    const speed = judgeSpeed({ bytesPerSecond: 30e9, bytesPerToken: 3e9 })
+    expect(speed.value).toContain('at most 10 tokens/s')
+  })
+
+  it('is reported line by line, with remedies below', () => {
+    const findings = [judgeNode('24.0.0'), judgeMemory({ freeBytes: 1e9, neededBytes: 2e9 })]
+    expect(hasError(findings)).toBe(true)
+    expect(hasError(findings.slice(0, 1))).toBe(false)
+    const lines = reportLines(findings)
+    expect(lines[0]).toBe('Node    24.0.0')
+    expect(lines[2]).toMatch(/^ {8}error: the weights do not fit/)
+    expect(lines[3]).toMatch(/^ {8}remedy: /)
+  })
+})

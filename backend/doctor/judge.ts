@@ -1,0 +1,120 @@
+/** What facts about a machine mean for the backend: pure decisions. */
+import { formatBytes } from '../../shared/progress/amounts.ts'
+import { describeAdapter, type ProbeResult } from '../device/adapter.ts'
+import type { ProviderChoice } from '../device/choose-provider.ts'
+import type { Finding, Problem } from './finding.ts'
+
+/** The oldest major version of Node that the backend runs on. */
+const leastNode = 24
+
+export function judgeNode(version: string): Finding {
+  const name = 'Node'
+  if (Number(version.split('.')[0]) >= leastNode) return { name, value: version }
+  const problem = errorWith(
+    `Node ${leastNode} or newer is needed`,
+    'install it from https://nodejs.org; npm start fetches it by itself',
+  )
+  return { name, value: version, problem }
+}
+
+export interface Processor {
+  readonly model: string
+  readonly cores: number
+  readonly architecture: string
+  /** Names of instruction sets, as Linux has them; undefined on other systems. */
+  readonly features: readonly string[] | undefined
+}
+
+/** By architecture: instruction sets that multiply 8-bit numbers, the fastest first, and those without which it is slow. */
+const instructionSets: Readonly<Record<string, { fast: readonly string[]; needed: string }>> = {
+  x64: { fast: ['avx512_vnni', 'avx_vnni'], needed: 'avx2' },
+  arm64: { fast: ['i8mm', 'asimddp'], needed: 'asimddp' },
+}
+
+export function judgeProcessor({ model, cores, architecture, features }: Processor): Finding {
+  const name = 'processor'
+  const sets = instructionSets[architecture]
+  const found = sets?.fast.find((feature) => features?.includes(feature))
+  const value = `${model}, ${cores} cores${found === undefined ? '' : `, ${found}`}`
+  if (sets === undefined || features === undefined || features.includes(sets.needed)) {
+    return { name, value }
+  }
+  const problem = warningWith(
+    `it lacks ${sets.needed}, without which 8-bit products are many times slower`,
+    'use a newer processor; a virtual machine needs the host’s processor type',
+  )
+  return { name, value, problem }
+}
+
+interface Room {
+  readonly freeBytes: number
+  readonly neededBytes: number
+}
+
+export function judgeMemory({ freeBytes, neededBytes }: Room): Finding {
+  const value = `${formatBytes(freeBytes)} available, ${formatBytes(neededBytes)} needed by the weights`
+  if (freeBytes >= neededBytes) return { name: 'memory', value }
+  const problem = errorWith(
+    'the weights do not fit, and reading them from disk for every token takes minutes',
+    'end other programs or add memory; a smaller model, or a graphics card, needs less',
+  )
+  return { name: 'memory', value, problem }
+}
+
+/** @param room undefined when the model is converted already */
+export function judgeDisk(folder: string, room: Room | undefined): Finding {
+  const name = 'disk'
+  if (room === undefined) return { name, value: 'the model is converted' }
+  const { freeBytes, neededBytes } = room
+  const value = `${formatBytes(freeBytes)} free in ${folder}, ${formatBytes(neededBytes)} to be written by the conversion`
+  if (freeBytes >= neededBytes) return { name, value }
+  const problem = errorWith(
+    'the converted model does not fit',
+    'make room, or set STATE_DIR to another disk',
+  )
+  return { name, value, problem }
+}
+
+export function judgeCard(probed: ProbeResult): Finding {
+  const name = 'graphics card'
+  if ('problem' in probed) return { name, value: `none: ${probed.problem}` }
+  const { adapter } = probed
+  if (adapter.kind === 'hardware') return { name, value: describeAdapter(adapter) }
+  const problem = warningWith(
+    'this driver computes on the processor',
+    'install the card’s own driver, and give this program access to the card (docs/gpu.md)',
+  )
+  return { name, value: describeAdapter(adapter), problem }
+}
+
+/** @param choice or why the backend would not start */
+export function judgeProvider(setting: string, choice: ProviderChoice | Error): Finding {
+  const name = `PROVIDER=${setting}`
+  if (choice instanceof Error) {
+    const problem = errorWith(choice.message, 'docs/gpu.md lists drivers by system')
+    return { name, value: 'the backend would not start', problem }
+  }
+  return { name, value: `${choice.name}: ${choice.reason}` }
+}
+
+interface Speed {
+  readonly bytesPerSecond: number
+  readonly bytesPerToken: number
+}
+
+/** A token of one stream reads every weight that it uses once, and nothing else takes nearly as long. */
+export function judgeSpeed({ bytesPerSecond, bytesPerToken }: Speed): Finding {
+  const tokens = bytesPerSecond / bytesPerToken
+  const rate = tokens < 10 ? tokens.toFixed(1) : String(Math.round(tokens))
+  const [memory, token] = [formatBytes(bytesPerSecond), formatBytes(bytesPerToken)]
+  const value = `at most ${rate} tokens/s a stream on the CPU: memory gives ${memory}/s, a token reads ${token}`
+  return { name: 'speed', value }
+}
+
+function errorWith(text: string, remedy: string): Problem {
+  return { severity: 'error', text, remedy }
+}
+
+function warningWith(text: string, remedy: string): Problem {
+  return { severity: 'warning', text, remedy }
+}

@@ -1,0 +1,108 @@
+/** The program behind `describe doctor`: what this machine has, what it lacks, and what the backend would do with it. */
+import { mkdir, statfs } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { Command } from 'commander'
+import { withDotEnv } from '../../shared/node/dot-env.ts'
+import { ConfigError } from '../../shared/node/environment.ts'
+import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
+import { parseConfig, type BackendConfig } from '../config.ts'
+import { findProvider } from '../device/find-provider.ts'
+import { probeAdapter } from '../device/probe.ts'
+import { findLocalModel } from '../hub/find-model.ts'
+import { inferenceEnvironment } from '../inference/environment.ts'
+import { findConverted, type ConvertedModel } from '../model/convert/model-folder.ts'
+import { openModelSource, type ModelSource } from '../model/convert/model-source.ts'
+import { hasError, reportLines, type Finding } from './finding.ts'
+import {
+  judgeCard,
+  judgeDisk,
+  judgeMemory,
+  judgeNode,
+  judgeProcessor,
+  judgeProvider,
+  judgeSpeed,
+} from './judge.ts'
+import { memoryBandwidth } from './memory-bandwidth.ts'
+import { bytesPerToken, weightBytes } from './model-bytes.ts'
+import { readProcessor } from './processor-facts.ts'
+
+async function examine(config: BackendConfig): Promise<Finding[]> {
+  const environment = inferenceEnvironment(process.env)
+  const card = await probeAdapter({ environment, triesSoftware: true })
+  return [
+    judgeNode(process.versions.node),
+    judgeProcessor(await readProcessor()),
+    judgeCard(card),
+    ...(await examineModel(config, environment)),
+  ]
+}
+
+/** What depends on the model's size. */
+async function examineModel(
+  config: BackendConfig,
+  environment: ReturnType<typeof inferenceEnvironment>,
+): Promise<Finding[]> {
+  const { checkpointDir: name, checkpointsDir } = config.model
+  const folder = await findLocalModel(name, { checkpointsDir, cacheDir: config.hub.cacheDir })
+  if (folder === undefined) {
+    const remedy = `describe model pull ${name}`
+    const text = 'its size, and what it needs, are unknown until then'
+    const problem = { severity: 'warning', text, remedy } as const
+    return [{ name: 'model', value: `${name} is not on this machine`, problem }]
+  }
+  const source = await openModelSource(folder)
+  try {
+    const local = { ...config, model: { ...config.model, checkpointDir: folder } }
+    const converted = await findConverted(source, local.model)
+    return [
+      { name: 'model', value: folder },
+      ...(await examineRoom(local, converted)),
+      judgeProvider(config.provider, await findProvider(local, environment).catch(asError)),
+      await examineSpeed(source, converted),
+    ]
+  } finally {
+    await source.checkpoint.close()
+  }
+}
+
+async function examineRoom(
+  { model }: BackendConfig,
+  converted: ConvertedModel,
+): Promise<Finding[]> {
+  const neededBytes = weightBytes(converted)
+  await mkdir(model.modelsDir, { recursive: true })
+  const { bavail, bsize } = await statfs(model.modelsDir)
+  const room = { freeBytes: bavail * bsize, neededBytes }
+  return [
+    judgeMemory({ freeBytes: process.availableMemory(), neededBytes }),
+    judgeDisk(model.modelsDir, converted.manifest === undefined ? room : undefined),
+  ]
+}
+
+async function examineSpeed({ config }: ModelSource, converted: ConvertedModel): Promise<Finding> {
+  return judgeSpeed({
+    bytesPerSecond: await memoryBandwidth(availableParallelism()),
+    bytesPerToken: bytesPerToken(converted, config.text_config),
+  })
+}
+
+/** A setting that cannot be met is a finding; anything else is not. */
+function asError(error: unknown): Error {
+  if (error instanceof ConfigError) return error
+  throw error
+}
+
+new Command('describe doctor')
+  .description('Says what this machine has, what it lacks, and what the backend would do with it')
+  .allowExcessArguments(false)
+  .parse()
+
+try {
+  const findings = await examine(parseConfig(withDotEnv(process.env, '.env')))
+  for (const line of reportLines(findings)) process.stdout.write(`${line}\n`)
+  if (hasError(findings)) process.exitCode = 1
+} catch (error) {
+  if (!(error instanceof ConfigError || error instanceof CheckpointError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+}

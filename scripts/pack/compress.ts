@@ -1,0 +1,27 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { run } from '../run-command.ts'
+
+/**
+ * Writes a folder as .tar.xz, as small as xz makes it.
+ * @returns the archive's bytes
+ * @throws {Error} when tar or xz is missing or fails
+ */
+export async function compress(parent: string, name: string, file: string): Promise<number> {
+  await mkdir(dirname(file), { recursive: true })
+  const isPacked = await run(
+    'tar',
+    [
+      '--create',
+      '--use-compress-program=xz -6 -T0',
+      '--owner=0',
+      '--group=0',
+      '--file',
+      file,
+      name,
+    ],
+    { cwd: parent },
+  )
+  if (!isPacked) throw new Error('tar and xz must be installed to make an archive')
+  return (await stat(file)).size
+}

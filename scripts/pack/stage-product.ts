@@ -1,0 +1,88 @@
+import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { root } from '../bootstrap/paths.mjs'
+import { runNpm } from '../bootstrap/run-npm.mjs'
+
+/** What the product consists of, and what explains it. */
+const parts = [
+  'backend',
+  'cli',
+  'deploy',
+  'docs',
+  'edge',
+  'models/kimi-vl-nano',
+  'scripts',
+  'shared',
+  '.env.example',
+  '.npmrc',
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'package-lock.json',
+  'package.json',
+  'tsconfig.json',
+]
+
+/** Files of packages that only help their developers. */
+const forDevelopers = /\.(map|d\.ts|d\.mts|d\.cts)$/
+
+/** Puts everything that runs the product on a machine of this kind into a folder. */
+export async function stageProduct(folder: string): Promise<void> {
+  await stageFiles(folder)
+  await runNpm(['ci', '--omit=dev', '--ignore-scripts', '--loglevel=error', '--no-audit'], folder, {
+    state: () => 'installing production packages',
+  })
+  await keepThisPlatform(join(folder, 'node_modules/onnxruntime-node/bin/napi-v6'))
+  await removeFiles(join(folder, 'node_modules'), forDevelopers)
+}
+
+/** Everything but the packages. */
+export async function stageFiles(folder: string): Promise<void> {
+  for (const part of parts) {
+    await mkdir(dirname(join(folder, part)), { recursive: true })
+    await cp(join(root, part), join(folder, part), {
+      recursive: true,
+      filter: (source) => !source.endsWith('.test.ts'),
+    })
+  }
+  await addRuntime(folder)
+}
+
+/** ONNX Runtime's package has the libraries of all platforms. */
+async function keepThisPlatform(libraries: string): Promise<void> {
+  for (const platform of await readdir(libraries)) {
+    for (const architecture of await readdir(join(libraries, platform))) {
+      const isThis = platform === process.platform && architecture === process.arch
+      if (!isThis) await rm(join(libraries, platform, architecture), { recursive: true })
+    }
+  }
+}
+
+async function removeFiles(folder: string, unwanted: RegExp): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  for (const entry of entries) {
+    if (entry.isFile() && unwanted.test(entry.name)) await rm(join(entry.parentPath, entry.name))
+  }
+}
+
+/** This Node, and a command that runs the product with it. */
+async function addRuntime(folder: string): Promise<void> {
+  const node = join(folder, 'node/bin/node')
+  await mkdir(dirname(node), { recursive: true })
+  await cp(process.execPath, node)
+  const command = join(folder, 'describe-server')
+  await writeFile(command, commandText(relative(folder, node)))
+  await chmod(command, 0o755)
+}
+
+function commandText(node: string): string {
+  return [
+    '#!/bin/sh',
+    '# Usage: ./describe-server start|backend|edge|describe [arguments]',
+    'root=$(dirname "$(readlink -f "$0")")',
+    `PATH="$root/${dirname(node)}:$PATH"`,
+    'export PATH',
+    'exec node "$root/scripts/packed.mjs" "$@"',
+    '',
+  ].join('\n')
+}
