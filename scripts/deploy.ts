@@ -12,7 +12,7 @@ import { runWrangler } from './run-wrangler.ts'
  * Bytes of the compressed bundle. It is loaded wherever a request arrives, and a smaller one starts faster.
  * Cloudflare's own limit is 3 MB.
  */
-const maxBundleBytes = 150 * 1000
+const maxBundleBytes = 200 * 1000
 
 /** A problem that stops a deployment; reported without a stack trace. */
 class DeployError extends Error {

@@ -6,6 +6,7 @@ import { createSampler } from '../engine/sampling/sampler.ts'
 import { createRandom } from '../engine/sampling/random.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { Constraint, type PreparedGrammar } from './constraint.ts'
+import { hasBit, idAt, packRow, positionOf } from './masks/bits.ts'
 import { Vocabulary } from './masks/vocabulary.ts'
 
 const { tokenBytes, vocabSize, baseVocabulary, specialTokens } =
@@ -74,6 +75,45 @@ describe('Constraint', () => {
     expect(constraint.idAt(length - 1)).toBe(stopId)
     expect(constraint.settle(idOf('1'), Infinity)).toEqual({ id: idOf('1'), end: 'must' })
   })
+
+  it.each([{ temperature: 0 }, { temperature: 2 }, { topP: 0.9 }, { topK: 900 }, { minP: 0.01 }])(
+    'draws within a string only what is allowed, however likely the rest is, with %j',
+    (rules) => {
+      const grammar = prepare({ type: 'string' }, vocabulary)
+      const { automaton, masks } = grammar
+      const mask = new Int32Array(vocabulary.words)
+      masks.fill(automaton.step(automaton.start, 0x22)!, mask)
+      const random = createRandom(7)
+      const [drawn, expected] = [new Set<number>(), new Set<number>()]
+      for (let seed = 0; seed < 200; seed++) {
+        const constraint = new Constraint(grammar, [])
+        constraint.settle(vocabulary.tokensOf(Buffer.from('"'))[0]!, Infinity)
+        // Those that are not allowed are the most likely ones.
+        const likely = (id: number) => (hasBit(mask, id) ? 0 : 50)
+        const row = Float32Array.from({ length: vocabSize }, (__, id) => likely(id) + 6 * random())
+        expect(constraint.pack(row.slice())).toHaveLength(vocabSize)
+        const job = {
+          promptIds: new Int32Array(),
+          stopIds: [],
+          controlIdsFrom: baseVocabulary,
+          sampling: { temperature: 0.8, ...rules, seed },
+          topLogprobs: undefined,
+        }
+        const packed = createSampler(job, 0, -1, {
+          pack: (logits) => logits.subarray(0, packRow(logits, mask)),
+          idAt: (position) => idAt(mask, position),
+          positionOf: (id) => positionOf(mask, id),
+          settle: (id) => ({ id }),
+        })
+        const { id } = createSampler(job, 0, -1, constraint)(row.slice())
+        expect(hasBit(mask, id)).toBe(true)
+        drawn.add(id)
+        expected.add(packed(row.slice()).id)
+      }
+      // As varied as from the allowed logits alone.
+      expect(Math.abs(drawn.size - expected.size)).toBeLessThan(20)
+    },
+  )
 
   it('refuses a token that is not allowed', () => {
     const constraint = new Constraint(prepare(objectOf({}), vocabulary), [stopId])

@@ -1,6 +1,6 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
-import { clearBit, idAt, packRow, positionOf, setBit } from './masks/bits.ts'
+import { clearBit, excludeFrom, idAt, isDense, packRow, positionOf, setBit } from './masks/bits.ts'
 import { TokenMasks } from './masks/token-masks.ts'
 import type { Vocabulary } from './masks/vocabulary.ts'
 import { Automaton } from './stacks/automaton.ts'
@@ -40,6 +40,8 @@ export class Constraint {
   readonly #stopIds: readonly number[]
   readonly #mask: Int32Array
   #standing: Standing
+  /** Whether logits stay where they are, so that positions are ids. */
+  #inPlace = false
   /** The rest of an ending that is being written because tokens run out. */
   #closing: number[] = []
 
@@ -51,20 +53,29 @@ export class Constraint {
     this.#standing = grammar.automaton.start
   }
 
-  /** Moves the allowed logits to the front of the row, in the order of their ids. @returns that front, never empty */
+  /**
+   * Leaves the allowed logits, in the order of their ids: a few are moved to the front of the row; where almost all are
+   * allowed, as within strings, it is faster to make the others too small to be drawn.
+   * @returns the part of the row that holds them, never empty
+   */
   pack(logits: Float32Array): Float32Array {
     this.#fill()
+    this.#inPlace = isDense(this.#mask)
+    if (this.#inPlace) {
+      excludeFrom(logits, this.#mask)
+      return logits
+    }
     return logits.subarray(0, packRow(logits, this.#mask))
   }
 
   /** The id at an index of the packed row. */
   idAt(position: number): number {
-    return idAt(this.#mask, position)
+    return this.#inPlace ? position : idAt(this.#mask, position)
   }
 
   /** The index in the packed row of an allowed id. */
   positionOf(id: number): number {
-    return positionOf(this.#mask, id)
+    return this.#inPlace ? id : positionOf(this.#mask, id)
   }
 
   /**

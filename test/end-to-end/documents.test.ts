@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { endLaunch, startProduct, type Product } from './product.ts'
 
@@ -51,6 +52,25 @@ describe('README.md', () => {
   it('has a command that asks with OpenAI’s client', async () => {
     const [, command] = /^```sh\n(OPENAI_[^]*?)\n```$/m.exec(readme)!
     expect(await pasted(command!)).toMatch(/\w+ \w+.*\n$/)
+  })
+
+  it('has a configuration with which an agent sees', async () => {
+    const [, command] = /^```sh\n(cat <<END[^]*?)\n```$/m.exec(readme)!
+    const { mcpServers } = JSON.parse(await pasted(command!)) as {
+      mcpServers: { describe: { url: string; headers: Record<string, string> } }
+    }
+    const { url, headers } = mcpServers.describe
+    const client = new Client({ name: 'test', version: '1' })
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }),
+    )
+    const image = `data:image/png;base64,${readFileSync('docs/sample.png').toString('base64')}`
+    const answer = await client.callTool({ name: 'describe_image', arguments: { image } })
+    await client.close()
+    expect(answer.structuredContent).toMatchObject({
+      text: expect.stringMatching(/circle/) as string,
+      finish_reason: 'stop',
+    })
   })
 
   it('shows errors as they are', async () => {

@@ -4,7 +4,8 @@ import type { GenerateJob } from '../job.ts'
 /** Decides which tokens may be picked next. One per answer; it follows what was picked. */
 export interface TokenRule {
   /**
-   * Moves the logits of those tokens to the front of the row, in order of their ids. @returns that front, never empty
+   * Leaves the logits of those tokens at the front of the row, in order of their ids. Others may be among them, too small to
+   * be drawn. @returns that front, never empty
    */
   pack(logits: Float32Array): Float32Array
   /** The id at an index of the packed row. */

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../engine/sampling/random.ts'
-import { clearBit, hasBit, idAt, packRow, positionOf, setBit, wordsFor } from './bits.ts'
+import {
+  clearBit,
+  excludeFrom,
+  hasBit,
+  idAt,
+  isDense,
+  packRow,
+  positionOf,
+  setBit,
+  wordsFor,
+} from './bits.ts'
 
 const size = 1_000
 
@@ -30,6 +40,22 @@ describe('a set of bits', () => {
     expect([...row.subarray(0, count)]).toEqual(ids.map((id) => id / 8))
     expect(ids.map((___, place) => idAt(bits, place))).toEqual(ids)
     expect(ids.map((id) => positionOf(bits, id))).toEqual([...ids.keys()])
+  })
+
+  it.each(sets)('excludes what is not in %s from a row', (_, has) => {
+    const bits = new Int32Array(wordsFor(size))
+    for (let id = 0; id < size; id++) if (has(id)) setBit(bits, id)
+    const row = new Float32Array(size)
+    excludeFrom(row, bits)
+    expect([...row.keys()].filter((id) => row[id] === 0)).toEqual([...row.keys()].filter(has))
+    expect(row.every(Number.isFinite)).toBe(true)
+  })
+
+  it('is dense when a quarter of its words are full', () => {
+    const bits = new Int32Array(1_024).fill(-1, 0, 256)
+    expect(isDense(bits)).toBe(true)
+    for (let id = 0; id < 4_096; id += 8) clearBit(bits, id)
+    expect(isDense(bits)).toBe(false)
   })
 
   it('has no place for more than it holds', () => {

@@ -50,6 +50,28 @@ export function positionOf(bits: Int32Array, id: number): number {
   return position + countIn(bits[id >> 5]! & ((1 << (id & 31)) - 1))
 }
 
+/** The smallest value of a row. In no distribution it has a chance beside a logit of a model. */
+const smallest = -3.4028234663852886e38
+
+/** Words between two that `isDense` looks at: which words are full cannot be predicted, so looking takes time. */
+const lookEvery = 16
+
+/** Whether at least a quarter of the words, as far as it looks, are full: then few of the bits are clear, in sets of tokens. */
+export function isDense(bits: Int32Array): boolean {
+  let full = 0
+  for (let word = 0; word < bits.length; word += lookEvery) if (bits[word] === -1) full += 1
+  return 4 * lookEvery * full >= bits.length
+}
+
+/** Makes the logits whose bits are not set so small that they are never drawn. For sets that are dense. */
+export function excludeFrom(row: Float32Array, bits: Int32Array): void {
+  for (let word = 0; word < bits.length; word++) {
+    for (let rest = ~bits[word]!; rest !== 0; rest &= rest - 1) {
+      row[word * 32 + 31 - Math.clz32(rest & -rest)] = smallest
+    }
+  }
+}
+
 /** Moves the logits whose bits are set to the front, in order. @returns their number */
 export function packRow(row: Float32Array, bits: Int32Array): number {
   let count = 0

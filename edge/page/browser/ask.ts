@@ -44,10 +44,19 @@ async function ask(): Promise<void> {
     const records = await Promise.all(
       questions.map((question, at) => answer(question, panels[at]!, signal)),
     )
-    await history.add(entryOf(questions[0], records))
+    await keep(entryOf(questions[0], records))
   } finally {
     running = undefined
     showRunning(false)
+  }
+}
+
+/** The browser may have no room left, or none for this origin. */
+async function keep(entry: HistoryEntry): Promise<void> {
+  try {
+    await history.add(entry)
+  } catch {
+    composer.pictures.note('This question could not be kept: the browser has no room for it.')
   }
 }
 
