@@ -115,6 +115,26 @@ describe('createEdgeApp()', () => {
     expect(lines[0]).toMatchObject({ status: 499, code: 'cancelled' })
   })
 
+  it.each([true, false])(
+    'ends the fetching of images when the client leaves: stream %s',
+    async (stream) => {
+      const client = new AbortController()
+      const transfers: AbortSignal[] = []
+      const { post, calls, lines } = createTestEdge({
+        fetchPublic(_url, { signal }) {
+          transfers.push(signal)
+          queueMicrotask(() => client.abort())
+          return untilAborted(signal)
+        },
+      })
+      const fields = { prompt: 'Hi', image_url: 'https://a.example.com/1', stream }
+      await post('/generate/image_url', fields, { signal: client.signal })
+      expect(transfers.map(({ aborted }) => aborted)).toEqual([true])
+      expect(lines[0]).toMatchObject({ status: 499, code: 'cancelled' })
+      expect(calls).toEqual([])
+    },
+  )
+
   it('ends the fetching of images at the deadline', async () => {
     vi.useFakeTimers()
     const { post, calls } = createTestEdge({

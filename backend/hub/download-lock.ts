@@ -1,4 +1,4 @@
-import { open, readFile, rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { isRunning } from '../../shared/node/is-running.ts'
@@ -16,9 +16,7 @@ export async function lockDownload(folder: string): Promise<() => Promise<void>>
   const own = `${hostname()} ${process.pid}`
   for (;;) {
     try {
-      const handle = await open(file, 'wx')
-      await handle.writeFile(own)
-      await handle.close()
+      await writeFile(file, own, { flag: 'wx' })
       return () => rm(file, { force: true })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

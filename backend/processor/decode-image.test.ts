@@ -222,6 +222,47 @@ describe('decodeImage()', () => {
     expect(await decode(behind)).toMatchObject({ width: across, height: down })
   })
 
+  describe('a PNG whose EXIF is text, as older programs keep it', () => {
+    const textOf = (exif: Buffer) =>
+      `\nexif\n    ${exif.length}\n${exif.toString('hex').replaceAll(/.{72}/g, '$&\n')}\n`
+    /** @returns the picture with a text chunk in the place of its EXIF, and that EXIF */
+    const withText = async (chunk: (exif: Buffer) => Buffer) => {
+      const file = await storedAs(6)
+      const at = file.indexOf('eXIf') - 4
+      const end = at + 12 + file.readUInt32BE(at)
+      const replaced = chunk(file.subarray(at + 8, end - 4))
+      return Buffer.concat([file.subarray(0, at), replaced, file.subarray(end)])
+    }
+    const keyword = Buffer.from('Raw profile type exif\0')
+    const compressed = (text: string) =>
+      pngChunk('zTXt', Buffer.concat([keyword, Buffer.of(0), deflateSync(text)]))
+    const plain = (text: string) => pngChunk('tEXt', Buffer.concat([keyword, Buffer.from(text)]))
+    const likeJpeg = (exif: Buffer) => Buffer.concat([Buffer.from('Exif\0\0'), exif])
+
+    it.each([
+      ['compressed', (exif: Buffer) => compressed(textOf(exif))],
+      ['compressed, with the prefix of JPEG', (exif: Buffer) => compressed(textOf(likeJpeg(exif)))],
+      ['plain', (exif: Buffer) => plain(textOf(exif))],
+    ])('is turned: %s', async (_how, chunk) => {
+      const turned = await decode(await withText(chunk))
+      expect(turned).toMatchObject({ width: across, height: down })
+      expect(turned.rgb).toEqual((await decode(await storedAs(6))).rgb)
+    })
+
+    it.each([
+      ['no hexadecimal digits', () => compressed('\nexif\n 4\nzzzzzzzz\n')],
+      ['another length', (exif: Buffer) => compressed(textOf(exif).replace(/\d+/, '7'))],
+      ['an endless text', () => compressed(`\nexif\n 4\n${'0'.repeat(60e6)}`)],
+      [
+        'broken compression',
+        () => pngChunk('zTXt', Buffer.concat([keyword, Buffer.from('\0abc')])),
+      ],
+      ['nothing', () => compressed('')],
+    ])('is left as it lies when the text is broken: %s', async (_how, chunk) => {
+      expect(await decode(await withText(chunk))).toMatchObject({ width: down, height: across })
+    })
+  })
+
   const oneColour = (channels: 3 | 4, background: object) =>
     sharp({ create: { width: 8, height: 8, channels, background } })
 

@@ -6,6 +6,8 @@ import type { ProcessorTasks } from './processor-tasks.ts'
 import { createTaskPool } from './task-pool.ts'
 
 const small = () => new Uint8Array(readFileSync('test/golden/images/g01.png'))
+/** Small enough for three of them to be decoded at a time. */
+const mediumWebp = () => hugeWebp(10_000, 5_000)
 const never = new AbortController().signal
 
 let tasks: ProcessorTasks
@@ -36,7 +38,23 @@ it("decodes a tenant's picture while those of another take long", async () => {
   expect(ended).toEqual([])
   abort.abort()
   await Promise.all(long)
-}, 30_000)
+}, 60_000)
+
+it("decodes a tenant's picture while those of three others take long", async () => {
+  const abort = new AbortController()
+  const ended: unknown[] = []
+  const long = ['a', 'b', 'c'].map((tenant) =>
+    tasks.prepareImage(mediumWebp(), { tenant, signal: abort.signal }).then(
+      (outcome) => ended.push(outcome),
+      () => {},
+    ),
+  )
+  const other = { tenant: 'other', signal: never }
+  expect(await tasks.prepareImage(small(), other)).toMatchObject({ ok: true })
+  expect(ended).toEqual([])
+  abort.abort()
+  await Promise.all(long)
+}, 60_000)
 
 it('takes the place of a picture whose caller left, however long it would take', async () => {
   const abort = new AbortController()
@@ -50,4 +68,4 @@ it('takes the place of a picture whose caller left, however long it would take',
     Array.from({ length: 20 }, () => ({ status: 'rejected', reason: new Error('left') })),
   )
   expect(await next).toMatchObject({ ok: true })
-}, 30_000)
+}, 60_000)

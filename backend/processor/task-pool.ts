@@ -1,13 +1,14 @@
 import { FixedQueue, Piscina } from 'piscina'
 import { ServiceError } from '../../shared/api/errors.ts'
-import { estimateDecode } from './image-file/decode-cost.ts'
-import { maxDecodeMs } from './image-file/decode-limits.ts'
+import { estimateDecode, type DecodeCost } from './image-file/decode-cost.ts'
+import { maxDecodeElapsedMs } from './image-file/decode-limits.ts'
 import {
   createImageProcesses,
   type ImageOrder,
   type ImageProcesses,
   type ImageTask,
 } from './image-process/image-processes.ts'
+import { lowersAfterMs } from './image-process/lowers-after.ts'
 import type { ImageOutcomes, ProcessorTasks, TaskCaller } from './processor-tasks.ts'
 import { createTaskGate, type GateTask } from './task-gate.ts'
 
@@ -20,8 +21,11 @@ const idleMs = 60_000
  */
 const maxTextThreads = 2
 
-/** Images decoded beyond one per core, each for a tenant with no other decoding in progress. */
-const spareImages = 1
+/**
+ * Images decoded beyond one per core, each for a tenant with no other decoding in progress: a short picture does not
+ * queue behind long ones, not even behind those of several tenants. Each takes a process of 60 MB.
+ */
+const spareImages = 3
 
 /** Expected milliseconds per character of a text. */
 const estimatedMsPerCharacter = 1e-4
@@ -55,7 +59,12 @@ export function createTaskPool(options: TaskPoolOptions): TaskPool {
   const now = () => performance.now()
   const textThreads = Math.min(maxTextThreads, threads)
   const texts = startThreads(textThreads, options)
-  const images = createImageProcesses({ entry: options.imageProcess, modelFolder, idleMs })
+  const images = createImageProcesses({
+    entry: options.imageProcess,
+    modelFolder,
+    idleMs,
+    lowersAfterMs,
+  })
   const textGate = createTaskGate({ limit: textThreads, spare: 0, memoryBytes: 0, weights, now })
   const imageGate = createTaskGate({
     limit: threads,
@@ -80,8 +89,9 @@ export function createTaskPool(options: TaskPoolOptions): TaskPool {
     order: ImageOrder<Task>,
     { tenant, signal }: TaskCaller,
   ): Promise<ImageOutcomes[Task]> {
-    const decode = () => decodeInTime(images, order, signal)
-    return whileOpen(() => imageGate(decode, imageTask(tenant, order.file), signal))
+    const cost = estimateDecode(order.file)
+    const decode = () => decodeInTime(images, { order, estimatedMs: cost.ms }, signal)
+    return whileOpen(() => imageGate(decode, imageTask(tenant, cost), signal))
   }
 
   return {
@@ -122,23 +132,22 @@ function textTask(tenant: string, list: readonly string[]): GateTask {
   return { tenant, estimatedWork: 1 + estimatedMsPerCharacter * characters, memoryBytes: 0 }
 }
 
-function imageTask(tenant: string, file: Uint8Array): GateTask {
-  const { ms, bytes } = estimateDecode(file)
+function imageTask(tenant: string, { ms, bytes }: DecodeCost): GateTask {
   return { tenant, estimatedWork: 1 + ms, memoryBytes: bytes }
 }
 
 /** @param signal its abort, or a timeout, ends the process that works on the file */
 async function decodeInTime<Task extends ImageTask>(
   images: ImageProcesses,
-  order: ImageOrder<Task>,
+  { order, estimatedMs }: { readonly order: ImageOrder<Task>; readonly estimatedMs: number },
   signal: AbortSignal,
 ): Promise<ImageOutcomes[Task]> {
-  const tooLate = AbortSignal.timeout(maxDecodeMs)
+  const tooLate = AbortSignal.timeout(maxDecodeElapsedMs)
   try {
-    return await images.run(order, AbortSignal.any([signal, tooLate]))
+    return await images.run(order, estimatedMs, AbortSignal.any([signal, tooLate]))
   } catch (cause) {
     if (signal.aborted || !tooLate.aborted) throw cause
-    const message = `decoding takes longer than ${maxDecodeMs / 1000} s`
+    const message = `decoding takes longer than ${maxDecodeElapsedMs / 1000} s`
     return { ok: false, code: 'image_too_large', message } as ImageOutcomes[Task]
   }
 }

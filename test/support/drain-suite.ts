@@ -129,6 +129,26 @@ export function describeDrain(
       expect(await once(edge, 'exit')).toEqual([0, null])
     })
 
+    it('lets fifty streams end whole, takes no new one meanwhile, and ends', async () => {
+      await start(30_000)
+      const answers: ServerResponse[] = []
+      backend.answer = (_seen, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(delta)
+        answers.push(response)
+      }
+      const streams = await Promise.all(Array.from({ length: 50 }, ask))
+      const texts = Promise.all(streams.map((stream) => stream.text()))
+      await expect.poll(() => answers.length).toBe(50)
+      edge.kill('SIGTERM')
+      const health = () => fetch(url('/health')).then(({ status }) => status)
+      await expect.poll(health).toBe(503)
+      await expectError(await ask(), 503, 'shutting_down')
+      for (const answer of answers) answer.end(end)
+      expect(new Set(await texts)).toEqual(new Set([delta + end]))
+      expect(await once(edge, 'exit')).toEqual([0, null])
+    })
+
     it('ends streams with an error when their time is up, and counts what they used', async () => {
       await start(100)
       const streams = [await openStream(), await openStream()]

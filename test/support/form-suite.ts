@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { expect, it } from 'vitest'
 import type { RunningEdge } from './edge-suite.ts'
 import { expectError } from './expect-error.ts'
@@ -105,6 +107,53 @@ export function describeForms({ apiKey, edge, backend, post, postJson }: FormSui
       expect(seen).toMatchObject({ prompt })
     },
   )
+
+  /** @returns the status line, or nothing when the connection was closed without one */
+  const sendRaw = async (headers: string, body: string) => {
+    const { port, hostname } = new URL(edge().url)
+    const socket = connect(Number(port), hostname)
+    let received = ''
+    socket.setEncoding('utf8').on('data', (text: string) => (received += text))
+    socket.on('error', () => undefined)
+    const head = `POST /generate/text HTTP/1.1\r\nHost: a\r\nX-API-Key: ${apiKey}\r\nContent-Type: application/json\r\n`
+    socket.write(`${head}${headers}\r\n\r\n${body}`)
+    await Promise.race([once(socket, 'close'), once(socket, 'data')])
+    socket.destroy()
+    return received.split('\r\n')[0]!
+  }
+
+  it.each(['abc', '-1', '1e3', '0x10', '14, 15', '+14', '99999999999999999999'])(
+    'refuses Content-Length: %s',
+    async (length) => {
+      const status = await sendRaw(`Content-Length: ${length}`, '{"prompt":"Hi"}')
+      // A local workerd itself answers 500.
+      expect(status).toMatch(/^(HTTP\/1\.1 (4\d\d|500) .*)?$/)
+      expect(backend().seen).toHaveLength(0)
+    },
+  )
+
+  it.each([
+    [
+      'chunks of one byte',
+      '{"prompt":"Hi"}'
+        .split('')
+        .map((byte) => `1\r\n${byte}\r\n`)
+        .join(''),
+      200,
+    ],
+    ['nothing but the last chunk', '', 400],
+  ])('reads %s', async (_what, chunks, expected) => {
+    const status = await sendRaw('Transfer-Encoding: chunked', `${chunks}0\r\n\r\n`)
+    expect(status).toMatch(new RegExp(`^HTTP/1.1 ${expected} `))
+  })
+
+  it('ends a body at a chunk of 0 bytes, and takes nothing behind it for a request', async () => {
+    const json = '{"prompt":"Hi"}'
+    const chunk = `${json.length.toString(16)}\r\n${json}\r\n0\r\n\r\n`
+    const status = await sendRaw('Transfer-Encoding: chunked', `${chunk}0\r\n\r\n`)
+    expect(status).toMatch(/ (200|400) /)
+    expect(backend().seen.length).toBeLessThanOrEqual(1)
+  })
 
   it('takes a body whose client asks for 100 Continue, and sends it anyway after a while', async () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {

@@ -12,8 +12,11 @@ export const maxJpegPasses = 16
 /** Samples that the scans of a JPEG may always pass over: 0.15 s of work. */
 export const smallJpegScanSamples = 200_000_000
 
-/** Milliseconds after which decoding is abandoned: an AVIF of 100 million pixels may take 25 s. */
+/** Milliseconds of a core after which decoding is abandoned: an AVIF of 100 million pixels may take 25 s. */
 export const maxDecodeMs = 60_000
+
+/** Milliseconds after which it is abandoned however little of a core it had: long pictures give precedence. */
+export const maxDecodeElapsedMs = 300_000
 
 /** Bytes needed per pixel of the result: its RGB, a second copy while it is being rotated, and buffers. */
 export const resultBytesPerPixel = 6.5

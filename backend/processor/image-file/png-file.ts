@@ -1,6 +1,7 @@
 import { unsupported } from '../image-problem.ts'
 import type { Size } from '../image-size.ts'
 import type { ImageReading } from './image-reading.ts'
+import { exifChunkOf, type PngChunk } from './png-exif.ts'
 
 /** Position of IHDR's content, after the signature and its own length and name (PNG, 11.2.1). */
 const headerAt = 16
@@ -30,25 +31,33 @@ export function readPng(file: Uint8Array): ImageReading {
 }
 
 /**
- * Moves EXIF to the front: the decoder only reads it before the pixels, but it may come after them (PNG, third
- * edition, 11.3.4.6).
+ * Puts EXIF to the front: the decoder only reads it in a chunk of its own before the pixels, but it may come after them
+ * (PNG, third edition, 11.3.4.6), or as text.
  */
 function withExifFirst(file: Uint8Array): Uint8Array {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const insert = (chunk: Uint8Array) =>
+    Buffer.concat([file.subarray(0, firstChunkEnd), chunk, file.subarray(firstChunkEnd)])
   let hasPixels = false
+  let fromText: Uint8Array | undefined
+  for (const chunk of chunksOf(file)) {
+    if (chunk.type === 'IDAT') hasPixels = true
+    if (chunk.type === 'eXIf') {
+      return hasPixels ? insert(file.subarray(chunk.at, chunk.end)) : file
+    }
+    fromText ??= exifChunkOf(chunk)
+  }
+  return fromText === undefined ? file : insert(fromText)
+}
+
+/** The complete chunks, as far as they follow each other. */
+function* chunksOf(file: Uint8Array): Generator<PngChunk> {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   for (let at = signatureBytes; at + chunkFrame <= file.length;) {
     const end = at + chunkFrame + view.getUint32(at)
-    if (end > file.length) return file
-    const type = asciiAt(file, at + 4)
-    if (type === 'IDAT') hasPixels = true
-    if (type === 'eXIf') {
-      const head = file.subarray(0, firstChunkEnd)
-      const chunk = file.subarray(at, end)
-      return hasPixels ? Buffer.concat([head, chunk, file.subarray(firstChunkEnd)]) : file
-    }
+    if (end > file.length) return
+    yield { type: asciiAt(file, at + 4), content: file.subarray(at + 8, end - 4), at, end }
     at = end
   }
-  return file
 }
 
 /** @returns undefined when the file does not begin with a header */

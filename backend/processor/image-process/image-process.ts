@@ -2,9 +2,10 @@
 import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import sharp from 'sharp'
-import { createLocalTasks } from '../processor-tasks.ts'
+import { maxDecodeMs } from '../image-file/decode-limits.ts'
+import { createLocalTasks, type ImageOutcome } from '../processor-tasks.ts'
 import type { ImageOrder } from './image-processes.ts'
 
 // The pool runs one image per process, and no image is decoded twice, so libvips needs neither threads nor a cache.
@@ -42,9 +43,31 @@ flushCompileCache()
 
 /** An error that is not the file's fault ends this process and is reported on stderr. */
 async function prepare({ task, file, mostTokens }: ImageOrder): Promise<void> {
-  const outcome = await tasks[task](file, caller, mostTokens)
+  const done = new AbortController()
+  const outcome = await Promise.race([
+    tasks[task](file, caller, mostTokens),
+    giveUpLate(done.signal),
+  ])
+  done.abort()
   if (process.memoryUsage().external > idleExternalBytes) await freePixels()
   process.send!(outcome)
+}
+
+/**
+ * Resolves once this process has computed for too long; it then has to be ended. Time in which others had the cores
+ * does not count.
+ */
+async function giveUpLate(done: AbortSignal): Promise<ImageOutcome<never>> {
+  const begun = process.cpuUsage()
+  for (;;) {
+    const { user, system } = process.cpuUsage(begun)
+    const leftMs = maxDecodeMs - (user + system) / 1_000
+    if (leftMs <= 0) break
+    await delay(leftMs, undefined, { signal: done }).catch(() => {})
+    if (done.aborted) break
+  }
+  const message = `decoding takes longer than ${maxDecodeMs / 1_000} s`
+  return { ok: false, code: 'image_too_large', message }
 }
 
 /**

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
@@ -8,6 +9,8 @@ import { createImageProcesses, type ImageProcesses } from './image-processes.ts'
 
 const order = (file: Uint8Array) => ({ task: 'prepareImage', file }) as const
 const never = new AbortController().signal
+/** When an image gives precedence to everything else: not within a test, and at once. */
+const [late, soon] = [600_000, 0]
 const small = () => new Uint8Array(readFileSync('test/golden/images/g01.png'))
 
 let processes: ImageProcesses
@@ -16,6 +19,7 @@ beforeEach(() => {
     entry: fileURLToPath(new URL('./image-process.ts', import.meta.url)),
     modelFolder: 'models/kimi-vl-nano',
     idleMs: 50,
+    lowersAfterMs: (estimatedMs) => estimatedMs,
   })
 })
 afterEach(() => processes.close())
@@ -35,34 +39,56 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe('createImageProcesses()', () => {
   it('ends the process of a decoder that nobody waits for any more, and goes on', async () => {
-    await processes.run(order(small()), never)
+    await processes.run(order(small()), late, never)
     const [atWork] = processes.pids
     const abort = new AbortController()
-    const leaving = processes.run(order(hugeWebp()), abort.signal)
+    const leaving = processes.run(order(hugeWebp()), late, abort.signal)
     await wait(200)
     abort.abort(new Error('left'))
     await expect(leaving).rejects.toThrow('left')
     await until(() => !isAlive(atWork!))
-    expect(await processes.run(order(small()), never)).toMatchObject({ ok: true })
+    expect(await processes.run(order(small()), late, never)).toMatchObject({ ok: true })
     expect(processes.pids).not.toContain(atWork)
   }, 20_000)
 
   it('tells that a process ended by itself, and goes on', async () => {
-    const running = processes.run(order(hugeWebp()), never)
+    const running = processes.run(order(hugeWebp()), late, never)
     process.kill(processes.pids[0]!, 'SIGSEGV')
     await expect(running).rejects.toThrow('An image process ended: SIGSEGV')
-    expect(await processes.run(order(small()), never)).toMatchObject({ ok: true })
+    expect(await processes.run(order(small()), late, never)).toMatchObject({ ok: true })
   })
 
   it('decodes side by side with one more standing ready, and ends all but one of those that idle', async () => {
-    const images = Array.from({ length: 3 }, () => processes.run(order(small()), never))
+    const images = Array.from({ length: 3 }, () => processes.run(order(small()), late, never))
     expect(processes.pids).toHaveLength(4)
     for (const outcome of await Promise.all(images)) expect(outcome).toMatchObject({ ok: true })
     await until(() => processes.pids.length === 1)
   })
 
+  it.runIf(process.platform === 'linux')(
+    'lowers the priority of all threads that decode for long, and decodes the next one elsewhere',
+    async () => {
+      await processes.run(order(small()), late, never)
+      const [pid] = processes.pids
+      const priorities = () => readdirSync(`/proc/${pid}/task`).map((id) => getPriority(Number(id)))
+      const usual = getPriority()
+      expect(new Set(priorities())).toEqual(new Set([usual]))
+      const abort = new AbortController()
+      const long = processes.run(order(hugeWebp()), soon, abort.signal)
+      await until(() => priorities().every((priority) => priority > usual))
+      abort.abort(new Error('left'))
+      await expect(long).rejects.toThrow('left')
+
+      const [next] = processes.pids
+      expect(await processes.run(order(small()), soon, never)).toMatchObject({ ok: true })
+      expect(processes.pids).not.toContain(next)
+      expect(processes.pids.map(getPriority)).toEqual(processes.pids.map(() => usual))
+    },
+    20_000,
+  )
+
   it('ends its processes when it is closed', async () => {
-    const running = processes.run(order(hugeWebp()), never)
+    const running = processes.run(order(hugeWebp()), late, never)
     const { pids } = processes
     processes.close()
     await expect(running).rejects.toThrow('An image process ended')
@@ -82,9 +108,9 @@ describe('createImageProcesses()', () => {
       const file = await sharp({ create: { width: side, height: side, channels: 3, background } })
         .png()
         .toBuffer()
-      await processes.run(order(small()), never)
+      await processes.run(order(small()), late, never)
       const before = residentBytes()
-      expect(await processes.run(order(file), never)).toMatchObject({ ok: true })
+      expect(await processes.run(order(file), late, never)).toMatchObject({ ok: true })
       expect(residentBytes() - before).toBeLessThan((3 * side ** 2) / 2)
     },
     30_000,

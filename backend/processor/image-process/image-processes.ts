@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { compileCacheEnvironment } from '../../../shared/node/compile-cache.mjs'
 import type { ImageOutcomes } from '../processor-tasks.ts'
+import { lowerPriority } from './lower-priority.ts'
 
 interface ImageProcessesOptions {
   /** Path of image-process.ts. */
@@ -8,6 +9,8 @@ interface ImageProcessesOptions {
   readonly modelFolder: string
   /** Milliseconds a process stays after its last image, except for one that is always ready. */
   readonly idleMs: number
+  /** Milliseconds after which decoding gives precedence to everything else; see `lowersAfterMs`. */
+  readonly lowersAfterMs: (estimatedMs: number) => number
 }
 
 export type ImageTask = keyof ImageOutcomes
@@ -24,10 +27,12 @@ export interface ImageProcesses {
   /**
    * Decodes one file. Aborting kills the process that works on it, because a decoder inside a native call, and the
    * thread it runs in, cannot be stopped otherwise. The next image uses another process.
+   * @param estimatedMs what it is expected to take
    * @throws {Error} when the process ended by itself, and the signal's reason when it was killed
    */
   run<Task extends ImageTask>(
     order: ImageOrder<Task>,
+    estimatedMs: number,
     signal: AbortSignal,
   ): Promise<ImageOutcomes[Task]>
   /** Process ids. */
@@ -82,19 +87,29 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   rest(start())
 
   return {
-    async run(order, signal) {
+    async run(order, estimatedMs, signal) {
       signal.throwIfAborted()
       const child = takeIdle() ?? start()
+      let lowered = false
+      const lower = () => {
+        lowered = true
+        if (child.pid !== undefined) lowerPriority(child.pid)
+      }
+      const timer = setTimeout(lower, options.lowersAfterMs(estimatedMs))
       try {
         // Starting takes 150 ms on an idle CPU and seconds on a busy one, which the next image should not have to
         // wait for.
         if (idle.size === 0) rest(start())
         const outcome = await ask(child, order, signal)
-        rest(child)
+        // A lowered priority cannot be raised again.
+        if (lowered) end(child)
+        else rest(child)
         return outcome
       } catch (cause) {
         end(child)
         throw cause
+      } finally {
+        clearTimeout(timer)
       }
     },
     get pids() {
