@@ -122,13 +122,14 @@ describe('model', () => {
       const template = join(folderOf('damaged'), 'chat_template.jinja')
       for (const file of [decoder, template]) {
         const bytes = await readFile(file)
-        bytes[bytes.length >> 1]! ^= 1
+        // Zeros may lie between tensors, where nothing reads them.
+        bytes[bytes.findLastIndex((byte) => byte !== 0)]! ^= 1
         await writeFile(file, bytes)
       }
       const { code, stderr } = await run('damaged', 'verify', name)
       expect(code).toBe(1)
       expect(stderr).toContain(`${template} is not what the hub has: pull it again\n`)
-      expect(stderr).toContain('decoder.weights is damaged between byte 0 and ')
+      expect(stderr).toMatch(/decoder\.weights is damaged between byte \d+ and \d+;/)
     },
   )
 

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { open, readFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { rowSize, type WeightSource } from '../graph/weight-source.ts'
+import type { WeightSource } from '../graph/weight-source.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { floatTypes, toFloat32, type FloatType } from './half-float.ts'
-import { readExactly, readSafetensorsHeader, type TensorLocation } from './safetensors.ts'
+import { fillExactly, readSafetensorsHeader, type TensorLocation } from './safetensors.ts'
 
 /** Named tensors, read on demand. */
 export interface Checkpoint {
@@ -13,6 +13,8 @@ export interface Checkpoint {
   readonly shapes: ReadonlyMap<string, readonly number[]>
   /** Name -> element type of every tensor, such as BF16. */
   readonly types: ReadonlyMap<string, string>
+  /** Name -> the file that holds it; empty when there are no files. */
+  readonly files: ReadonlyMap<string, string>
   /** @throws {CheckpointError} when there is no tensor of that name, or it does not hold floats */
   tensor(name: string): CheckpointTensor
   close(): Promise<void>
@@ -103,6 +105,7 @@ function checkpointOf(
   return {
     shapes: new Map([...tensors].map(([name, { dims }]) => [name, dims])),
     types: new Map([...tensors].map(([name, { type }]) => [name, type])),
+    files: new Map([...tensors].map(([name, { fileName }]) => [name, fileName])),
     tensor(name) {
       const stored = tensors.get(name)
       if (stored === undefined) throw new CheckpointError(`the checkpoint has no tensor ${name}`)
@@ -116,20 +119,28 @@ function tensorOf(name: string, stored: StoredTensor): CheckpointTensor {
   const { type, dims } = stored
   if (!isFloatType(type))
     throw new CheckpointError(`${name} has type ${type}, expected BF16, F16 or F32`)
+  const bytesPerRow = floatTypes[type] * dims.slice(1).reduce((product, n) => product * n, 1)
+  const read = (start: number, bytes: Uint8Array) =>
+    fillExactly(bytes, stored.file, stored.offset + start * bytesPerRow, stored.fileName)
   const tensor: CheckpointTensor = {
     dims,
     type,
-    readRawRows(start, count) {
-      const bytesPerRow = rowSize(tensor) * floatTypes[type]
-      const offset = stored.offset + start * bytesPerRow
-      return readExactly(stored.file, offset, count * bytesPerRow, stored.fileName)
-    },
-    async readRows(start, count) {
-      return toFloat32(await tensor.readRawRows(start, count), type)
-    },
+    // Without giving way to other work in between: a conversion reads tens of thousands of pieces.
+    readRawRows: (start, count) =>
+      Promise.resolve().then(() => read(start, new Uint8Array(count * bytesPerRow))),
+    readRows: (start, count, into) =>
+      Promise.resolve().then(() => {
+        const length = count * bytesPerRow
+        const isReused = type !== 'F32' && length <= reusedMemory.length
+        const bytes = isReused ? reusedMemory.subarray(0, length) : new Uint8Array(length)
+        return toFloat32(read(start, bytes), type, into)
+      }),
   }
   return tensor
 }
+
+/** For values of 16 bits until they are widened, without a pause, so that all tensors of a thread can share it. */
+const reusedMemory = new Uint8Array(1024 * 1024)
 
 function isFloatType(type: string): type is FloatType {
   return type in floatTypes

@@ -2,30 +2,31 @@
 export const floatTypes = { BF16: 2, F16: 2, F32: 4 } as const
 export type FloatType = keyof typeof floatTypes
 
-/** Converts little-endian checkpoint values to float32; bf16 and f16 widen exactly. `bytes` need not be aligned. */
-export function toFloat32(bytes: Uint8Array, type: FloatType): Float32Array {
-  const own = alignedCopy(bytes)
+/**
+ * Converts little-endian checkpoint values to float32; bf16 and f16 widen exactly. `bytes` need not be aligned; if they are, F32
+ * values are returned in their place.
+ * @param into memory for as many values, which may be used instead of new memory
+ */
+export function toFloat32(bytes: Uint8Array, type: FloatType, into?: Float32Array): Float32Array {
+  const { buffer, byteOffset, byteLength } =
+    bytes.byteOffset % floatTypes[type] === 0 ? bytes : bytes.slice()
+  const values = [buffer, byteOffset, byteLength / floatTypes[type]] as const
   switch (type) {
     case 'F32':
-      return new Float32Array(own)
+      return new Float32Array(...values)
     case 'BF16':
-      return widenBfloat16(new Uint16Array(own))
+      return widenBfloat16(new Uint16Array(...values), into)
     case 'F16':
-      return Float32Array.from(new Uint16Array(own), widenFloat16)
+      return Float32Array.from(new Uint16Array(...values), widenFloat16)
   }
 }
 
-function alignedCopy(bytes: Uint8Array): ArrayBuffer {
-  const copy = new ArrayBuffer(bytes.byteLength)
-  new Uint8Array(copy).set(bytes)
-  return copy
-}
-
 /** bfloat16 is the upper half of a float32. */
-function widenBfloat16(halves: Uint16Array): Float32Array {
-  const words = new Uint32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16
-  return new Float32Array(words.buffer)
+function widenBfloat16(halves: Uint16Array, into?: Float32Array): Float32Array {
+  const values = into ?? new Float32Array(halves.length)
+  const words = new Int32Array(values.buffer, values.byteOffset, values.length)
+  for (let i = 0; i < words.length; i++) words[i] = halves[i]! << 16
+  return values
 }
 
 /** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */

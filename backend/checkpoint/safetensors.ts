@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import * as z from 'zod'
 import { CheckpointError } from './checkpoint-error.ts'
@@ -108,6 +109,21 @@ export async function readExactly(
     const { bytesRead } = await file.read(bytes, done, length - done, position + done)
     if (bytesRead === 0) throw new CheckpointError(`${name} ends early, at byte ${position + done}`)
     done += bytesRead
+  }
+  return bytes
+}
+
+/** Fills `bytes` from `position` on, blocking this thread. @throws {CheckpointError} when the file is shorter */
+export function fillExactly(
+  bytes: Uint8Array,
+  { fd }: FileHandle,
+  position: number,
+  name: string,
+): Uint8Array {
+  for (let done = 0; done < bytes.length;) {
+    const read = readSync(fd, bytes, done, bytes.length - done, position + done)
+    if (read === 0) throw new CheckpointError(`${name} ends early, at byte ${position + done}`)
+    done += read
   }
   return bytes
 }

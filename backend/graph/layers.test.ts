@@ -9,7 +9,7 @@ import { headLinear, linear, type WeightForm } from './layers.ts'
 import { greater, ifElse, mul, reshape } from './operators.ts'
 import { encodeModel } from './onnx-proto.ts'
 import { constantSource } from './weight-source.ts'
-import { writeWeights } from './write-graph.ts'
+import { writeWeights } from './weights-file.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -15,6 +15,7 @@ import { headProduct, quantizeActivations, rowProduct } from './row-product.ts'
 import {
   bytesOf,
   readFinite,
+  readInChunks,
   reshaped,
   rowCount,
   rowSize,
@@ -136,7 +137,7 @@ export function quantizedWeight(
   const values = g.external('weight', 'uint8', valueDims)
   const scales = g.external('scales', 'float32', viewedAs?.(blocks) ?? [rows, blocks])
   g.fill('weight', async (write) => {
-    for await (const chunk of readFinite(weight)) {
+    for await (const chunk of readInChunks(weight)) {
       const quantized = quantizeBlocks(chunk.values, width, blockSize)
       await write(values, chunk.start * blocks * blockSize, quantized.values)
       await write(scales, chunk.start * blocks * 4, bytesOf(quantized.scales))

@@ -15,9 +15,14 @@ export function blocksPerRow(width: number, blockSize: number): number {
   return Math.ceil(width / blockSize)
 }
 
+/** Bits of a float32 but the sign; compared as integers they order magnitudes, and from infinity on it is not finite. */
+const magnitudeBits = 0x7fff_ffff
+const infinityBits = 0x7f80_0000
+
 /**
  * Quantises rows of `width` weights: scale = max |w| / 127 over each block, q = round(w / scale) + 128.
  * A block of zeros gets scale 1.
+ * @throws {RangeError} when a weight is NaN or infinite, since it would spread through all activations
  */
 export function quantizeBlocks(
   weights: Float32Array,
@@ -26,27 +31,47 @@ export function quantizeBlocks(
 ): QuantizedBlocks {
   const rows = weights.length / width
   const blocks = blocksPerRow(width, blockSize)
-  const values = new Uint8Array(rows * blocks * blockSize).fill(zeroPoint)
+  const values = new Uint8Array(rows * blocks * blockSize)
+  if (width % blockSize !== 0) values.fill(zeroPoint)
   const scales = new Float32Array(rows * blocks)
+  const bits = new Int32Array(weights.buffer, weights.byteOffset, weights.length)
+  let index = 0
   for (let row = 0; row < rows; row++) {
-    for (let block = 0; block < blocks; block++) {
-      const from = row * width + block * blockSize
-      const to = Math.min(from + blockSize, (row + 1) * width)
-      const scale = blockScale(weights, from, to)
-      scales[row * blocks + block] = scale
-      const inverse = 1 / scale
-      let out = (row * blocks + block) * blockSize
-      for (let i = from; i < to; i++) values[out++] = Math.round(weights[i]! * inverse) + zeroPoint
+    const end = (row + 1) * width
+    for (let from = row * width; from < end; from += blockSize, index++) {
+      const to = Math.min(from + blockSize, end)
+      const scale = Math.fround(largestIn(bits, from, to) / maxLevel) || 1
+      scales[index] = scale
+      quantize(weights, from, to, 1 / scale, values, index * blockSize)
     }
   }
   return { values, scales }
 }
 
-function blockScale(weights: Float32Array, from: number, to: number): number {
+function largestIn(bits: Int32Array, from: number, to: number): number {
   let largest = 0
   for (let i = from; i < to; i++) {
-    const magnitude = Math.abs(weights[i]!)
+    const magnitude = bits[i]! & magnitudeBits
     if (magnitude > largest) largest = magnitude
   }
-  return Math.fround(largest / maxLevel) || 1
+  if (largest >= infinityBits) throw new RangeError('A weight is not a finite number')
+  oneWord[0] = largest
+  return oneFloat[0]!
+}
+
+/** The same four bytes, as an integer and as a float. */
+const oneWord = new Int32Array(1)
+const oneFloat = new Float32Array(oneWord.buffer)
+
+function quantize(
+  weights: Float32Array,
+  from: number,
+  to: number,
+  inverse: number,
+  values: Uint8Array,
+  at: number,
+): void {
+  // Positive, so cutting off the fraction rounds down: after adding a half, to the nearest.
+  const shift = zeroPoint + 0.5
+  for (let i = from, out = at; i < to; i++, out++) values[out] = (weights[i]! * inverse + shift) | 0
 }

@@ -11,7 +11,7 @@ import {
   reshape,
 } from './operators.ts'
 import { maxLevel, quantizeBlocks, zeroPoint } from './quantize.ts'
-import { bytesOf, readFinite, rowCount, rowSize, type WeightSource } from './weight-source.ts'
+import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
 /** Smaller than any activation that matters; prevents a row of zeros from being divided by 0. */
 const leastMagnitude = 1e-20
@@ -95,16 +95,28 @@ function rowQuantizedWeights(
   g.fill('weight', async (write) => {
     for (const [head, weight] of weights.entries()) {
       const turned = new Int8Array(rows * width)
-      for await (const chunk of readFinite(weight)) {
+      for await (const chunk of readInChunks(weight)) {
         const quantized = quantizeBlocks(chunk.values, width, width)
         await write(scales, (head * rows + chunk.start) * 4, bytesOf(quantized.scales))
-        for (let i = 0; i < quantized.values.length; i++) {
-          const row = chunk.start + Math.floor(i / width)
-          turned[(i % width) * rows + row] = quantized.values[i]! - zeroPoint
-        }
+        turnRows(quantized.values, turned, { width, rows, start: chunk.start })
       }
       await write(values, head * turned.length, new Uint8Array(turned.buffer))
     }
   })
   return { values, scales }
+}
+
+/** Writes rows from `start` on as columns of `turned` [width, rows], signed. */
+function turnRows(
+  values: Uint8Array,
+  turned: Int8Array,
+  { width, rows, start }: { readonly width: number; readonly rows: number; readonly start: number },
+): void {
+  const count = values.length / width
+  for (let column = 0; column < width; column++) {
+    const at = column * rows + start
+    for (let row = 0; row < count; row++) {
+      turned[at + row] = values[row * width + column]! - zeroPoint
+    }
+  }
 }

@@ -6,8 +6,11 @@
 export interface WeightSource {
   /** [rows, ...]: row-major, `rowSize` values per row. */
   readonly dims: readonly number[]
-  /** Values of rows [start, start + count). The caller owns the array. */
-  readRows(start: number, count: number): Promise<Float32Array>
+  /**
+   * Values of rows [start, start + count). The caller owns the array.
+   * @param into memory of this size, which a source may fill instead of new memory
+   */
+  readRows(start: number, count: number, into?: Float32Array): Promise<Float32Array>
 }
 
 export function rowSize(source: WeightSource): number {
@@ -18,8 +21,8 @@ export function rowCount(source: WeightSource): number {
   return source.dims[0] ?? 1
 }
 
-/** Float values per read while weights are written: 16 MB. */
-const valuesPerRead = 4 * 1024 * 1024
+/** Float values per read while weights are read or written: 1 MB, which stays in a core's cache. */
+const valuesPerRead = 256 * 1024
 
 interface Chunk {
   /** First row. */
@@ -27,12 +30,15 @@ interface Chunk {
   readonly values: Float32Array
 }
 
-/** Rows from first to last, a bounded number at a time. */
+/** Rows from first to last, a bounded number at a time. The values of a chunk are overwritten by those of the next. */
 export async function* readInChunks(source: WeightSource): AsyncGenerator<Chunk, void> {
   const rows = rowCount(source)
-  const step = Math.max(1, Math.floor(valuesPerRead / rowSize(source)))
+  const step = Math.min(rows, Math.max(1, Math.floor(valuesPerRead / rowSize(source))))
+  const memory = new Float32Array(step * rowSize(source))
   for (let start = 0; start < rows; start += step) {
-    yield { start, values: await source.readRows(start, Math.min(step, rows - start)) }
+    const count = Math.min(step, rows - start)
+    const into = memory.subarray(0, count * rowSize(source))
+    yield { start, values: await source.readRows(start, count, into) }
   }
 }
 
@@ -48,7 +54,7 @@ export async function* readFinite(source: WeightSource): AsyncGenerator<Chunk, v
 }
 
 /** The same memory, viewed as bytes. */
-export function bytesOf(values: Float32Array): Uint8Array {
+export function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
 
@@ -71,7 +77,7 @@ export function sliceRows(source: WeightSource, start: number, count: number): W
   }
   return {
     dims: [count, ...source.dims.slice(1)],
-    readRows: (from, rows) => source.readRows(start + from, rows),
+    readRows: (from, rows, into) => source.readRows(start + from, rows, into),
   }
 }
 
@@ -83,15 +89,17 @@ export function stackRows(sources: readonly WeightSource[]): WeightSource {
   const total = sources.reduce((sum, source) => sum + rowCount(source), 0)
   return {
     dims: [total, ...first.dims.slice(1)],
-    async readRows(start, count) {
+    async readRows(start, count, into) {
       const width = rowSize(first)
-      const result = new Float32Array(count * width)
+      const result = into ?? new Float32Array(count * width)
       let base = 0
       for (const source of sources) {
         const from = Math.max(start, base)
         const to = Math.min(start + count, base + rowCount(source))
         if (from < to) {
-          result.set(await source.readRows(from - base, to - from), (from - start) * width)
+          const own = result.subarray((from - start) * width, (to - start) * width)
+          const values = await source.readRows(from - base, to - from, own)
+          if (values !== own) own.set(values)
         }
         base += rowCount(source)
       }

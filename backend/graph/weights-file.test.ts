@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomValues } from '../../test/support/write-checkpoint.ts'
+import { GraphBuilder } from './graph-builder.ts'
 import { bytesOf } from './weight-source.ts'
 import { digestPartBytes, WeightsFile } from './weights-file.ts'
 
@@ -16,54 +17,58 @@ afterAll(() => rm(folder, { recursive: true }))
 /** Bytes of two parts and a bit, and where they are cut. */
 const content = bytesOf(randomValues((2 * digestPartBytes + 4_000_000) / 4, 1))
 const cuts = [0, 5, 1_000_000, digestPartBytes, 20_000_000, 36_000_000, content.length]
+const small = Uint8Array.of(1, 2, 3)
 
-async function write(order: readonly number[]) {
-  const name = join(folder, order.join('-'))
-  const file = await WeightsFile.create(name)
-  for (const piece of order) {
-    await file.write(cuts[piece]!, content.subarray(cuts[piece], cuts[piece + 1]))
-  }
-  const digest = await file.finish()
-  await file.close()
-  return { digest, bytes: await readFile(name) }
+/** A graph with `content`, written in the order given, after three other bytes. */
+function buildGraph(order: readonly number[]) {
+  const g = new GraphBuilder('graph')
+  const first = g.external('first', 'uint8', [small.length])
+  const second = g.external('second', 'uint8', [content.length])
+  g.fill('second', async (write) => {
+    for (const piece of order) {
+      await write(second, cuts[piece]!, content.subarray(cuts[piece], cuts[piece + 1]))
+    }
+  })
+  g.fill('first', (write) => write(first, 0, small))
+  return g.build()
 }
 
 describe('WeightsFile', () => {
-  const sha256 = (from: number, to?: number) =>
-    createHash('sha256').update(content.subarray(from, to)).digest('hex')
+  const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-  it.each([[[0, 1, 2, 3, 4, 5]], [[5, 4, 3, 2, 1, 0]], [[1, 0, 5, 3, 4, 2]]])(
-    'digests parts in the order of the file, pieces written in the order %j',
-    async (order) => {
-      const { digest, bytes } = await write(order)
-      expect(bytes.equals(content)).toBe(true)
-      expect(digest).toEqual({
-        bytes: content.length,
-        parts: [
-          sha256(0, digestPartBytes),
-          sha256(digestPartBytes, 2 * digestPartBytes),
-          sha256(2 * digestPartBytes),
-        ],
-      })
-    },
-  )
-
-  it('has a digest for each part of a file that ends with one, and none for an empty file', async () => {
-    const file = await WeightsFile.create(join(folder, 'whole'))
-    await file.write(0, content.subarray(0, digestPartBytes))
-    expect((await file.finish()).parts).toEqual([sha256(0, digestPartBytes)])
-    await file.close()
-    const empty = await WeightsFile.create(join(folder, 'empty'))
-    expect(await empty.finish()).toEqual({ bytes: 0, parts: [] })
-    await empty.close()
+  it('lets several writers fill it in any order, and digests what each wrote', async () => {
+    const graph = buildGraph([0, 1, 2, 3, 4, 5])
+    const name = join(folder, 'shared')
+    const [one, other] = [await WeightsFile.open(name, graph), await WeightsFile.open(name, graph)]
+    const { signal } = new AbortController()
+    const [second, first] = await Promise.all([
+      one.run(graph.fills[0]!, signal),
+      other.run(graph.fills[1]!, signal),
+    ])
+    await Promise.all([one.close(), other.close()])
+    const bytes = await readFile(name)
+    expect(bytes).toHaveLength(graph.weightBytes)
+    expect(bytes.subarray(0, 3)).toEqual(Buffer.from(small))
+    const start = graph.weightBytes - content.length
+    expect(bytes.subarray(start).equals(content)).toBe(true)
+    expect(first).toEqual([{ offset: 0, bytes: 3, sha256: sha256(small) }])
+    expect(second).toEqual(
+      [0, 1, 2].map((part) => {
+        const piece = content.subarray(part * digestPartBytes, (part + 1) * digestPartBytes)
+        const offset = start + part * digestPartBytes
+        return { offset, bytes: piece.length, sha256: sha256(piece) }
+      }),
+    )
   })
 
-  it('refuses bytes written twice, and a file with a gap', async () => {
-    const file = await WeightsFile.create(join(folder, 'gap'))
-    await file.write(0, content.subarray(0, 10))
-    await expect(file.write(5, content.subarray(0, 10))).rejects.toThrow('Byte 5 is written twice')
-    await file.write(20, content.subarray(20, 30))
-    await expect(file.finish()).rejects.toThrow('Byte 10 was never written')
+  it.each([
+    ['in another order', [0, 2], 'Cannot write /second: Byte 1000000 of /second comes after 5'],
+    ['twice', [0, 0], 'Cannot write /second: Byte 0 of /second comes after 5'],
+    ['in part', [0, 1], '/second: 1000000 of 37554432 bytes written'],
+  ])('refuses a fill that writes a tensor %s', async (_, order, problem) => {
+    const graph = buildGraph(order)
+    const file = await WeightsFile.open(join(folder, 'refused'), graph)
+    await expect(file.run(graph.fills[0]!)).rejects.toThrow(problem)
     await file.close()
   })
 })

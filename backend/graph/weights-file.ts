@@ -1,96 +1,164 @@
 import { createHash, type Hash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
+import type { BuiltGraph, Value } from './graph-builder.ts'
 
 /**
- * Bytes of a file that share one digest. Parts are verified in parallel on all cores, and a damaged part shows where
- * the damage is. The real model's decoder has about a thousand parts.
+ * The most bytes that share one digest. Parts are verified in parallel on all cores, and a damaged part shows where
+ * the damage is.
  */
 export const digestPartBytes = 16 * 1024 * 1024
 
-/** Expected content of a file. */
-export interface FileDigest {
+/** Expected content of a piece of a file. */
+export interface FilePart {
+  /** Position of its first byte. */
+  readonly offset: number
   readonly bytes: number
-  /** SHA-256 of each `digestPartBytes`, in hexadecimal; the last part may be shorter. */
-  readonly parts: readonly string[]
+  /** In hexadecimal. */
+  readonly sha256: string
 }
 
-export interface WriteOptions {
-  /** Called with the number of bytes just written. */
-  readonly onBytes?: (count: number) => void
-  /** Aborts writing with its reason. */
-  readonly signal?: AbortSignal
+/** Expected content of a file. What lies between parts is never read. */
+export interface FileDigest {
+  readonly bytes: number
+  readonly parts: readonly FilePart[]
+}
+
+/** Where a tensor is stored in the file. */
+interface Place {
+  readonly name: string
+  readonly offset: number
+  readonly byteLength: number
 }
 
 /**
- * Writes a file in pieces and computes its digest along the way. The digest is that of the intended content, not of
- * what the disk stored. Pieces may arrive in any order; early ones are held in memory until their turn.
+ * A file in which every tensor has its place, so that several writers can fill it in any order, each with a handle of
+ * its own.
  */
 export class WeightsFile {
-  readonly #file: FileHandle
-  readonly #early = new Map<number, Uint8Array>()
-  readonly #parts: string[] = []
-  #part: Hash = createHash('sha256')
-  /** Bytes digested so far: everything before this position has been written. */
-  #position = 0
+  readonly #handle: FileHandle
+  readonly #places: ReadonlyMap<string, Place>
 
-  private constructor(file: FileHandle) {
-    this.#file = file
+  private constructor(handle: FileHandle, places: readonly Place[]) {
+    this.#handle = handle
+    this.#places = new Map(places.map((place) => [place.name, place]))
   }
 
-  static async create(path: string): Promise<WeightsFile> {
-    return new WeightsFile(await open(path, 'w'))
+  /** Opens the file of a graph's external initializers, or creates it. What is not written yet reads as zeros. */
+  static async open(path: string, graph: BuiltGraph): Promise<WeightsFile> {
+    const places = graph.spec.initializers.filter((tensor) => 'offset' in tensor)
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT)
+    if ((await handle.stat()).size !== graph.weightBytes) await handle.truncate(graph.weightBytes)
+    return new WeightsFile(handle, places)
   }
 
-  /** @throws {RangeError} when the bytes overlap what was already written without a gap */
-  async write(position: number, bytes: Uint8Array): Promise<void> {
-    if (position < this.#position) throw new RangeError(`Byte ${position} is written twice`)
-    if (position === this.#position) this.#digest(bytes)
-    else this.#early.set(position, bytes.slice())
-    await this.#store(position, bytes)
-  }
-
-  /** Makes the file durable. @throws {RangeError} when bytes are missing in between */
-  async finish(): Promise<FileDigest> {
-    if (this.#early.size > 0) throw new RangeError(`Byte ${this.#position} was never written`)
-    await this.#file.sync()
-    if (this.#position % digestPartBytes > 0) this.#endPart()
-    return { bytes: this.#position, parts: this.#parts }
-  }
-
-  close(): Promise<void> {
-    return this.#file.close()
-  }
-
-  #digest(bytes: Uint8Array): void {
-    let next: Uint8Array | undefined = bytes
-    while (next !== undefined) {
-      this.#digestPiece(next)
-      next = this.#early.get(this.#position)
-      this.#early.delete(this.#position)
+  /**
+   * Runs a fill. Memory use is bounded by what the fill holds. The digests are those of the intended content, not of
+   * what the disk stored.
+   * @returns digests of all that it wrote
+   * @throws {RangeError} when it writes too much, too little or in the wrong place
+   */
+  async run(fill: BuiltGraph['fills'][number], signal?: AbortSignal): Promise<FilePart[]> {
+    const written = new Map<Value, TensorDigest>()
+    try {
+      await fill.run(async (tensor, at, bytes) => {
+        signal?.throwIfAborted()
+        const place = this.#places.get(tensor)
+        if (place === undefined || at + bytes.length > place.byteLength) {
+          throw new RangeError(`${bytes.length} bytes at ${at} do not belong to ${tensor}`)
+        }
+        const digest = written.get(tensor) ?? new TensorDigest(place)
+        written.set(tensor, digest)
+        digest.add(at, bytes)
+        await writeAll(this.#handle, place.offset + at, bytes)
+      })
+      return [...written.values()].flatMap((digest) => digest.finish())
+    } catch (cause) {
+      signal?.throwIfAborted()
+      throw new Error(`Cannot write ${fill.name}: ${(cause as Error).message}`, { cause })
     }
   }
 
-  #digestPiece(bytes: Uint8Array): void {
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+}
+
+/** Digests bytes that arrive in order. */
+class TensorDigest {
+  readonly #place: Place
+  readonly #parts: FilePart[] = []
+  #hash: Hash = createHash('sha256')
+  #partStart = 0
+  #position = 0
+
+  constructor(place: Place) {
+    this.#place = place
+  }
+
+  add(at: number, bytes: Uint8Array): void {
+    if (at !== this.#position) {
+      throw new RangeError(`Byte ${at} of ${this.#place.name} comes after ${this.#position}`)
+    }
     for (let from = 0; from < bytes.length;) {
-      const left = digestPartBytes - (this.#position % digestPartBytes)
+      const left = this.#partStart + digestPartBytes - this.#position
       const piece = bytes.subarray(from, from + left)
-      this.#part.update(piece)
+      this.#hash.update(piece)
       this.#position += piece.length
       from += piece.length
       if (piece.length === left) this.#endPart()
     }
   }
 
-  #endPart(): void {
-    this.#parts.push(this.#part.digest('hex'))
-    this.#part = createHash('sha256')
+  finish(): readonly FilePart[] {
+    const { name, byteLength } = this.#place
+    if (this.#position !== byteLength) {
+      throw new RangeError(`${name}: ${this.#position} of ${byteLength} bytes written`)
+    }
+    if (this.#position > this.#partStart) this.#endPart()
+    return this.#parts
   }
 
-  /** A disk that is nearly full takes fewer bytes than it is given, without an error. */
-  async #store(position: number, bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length;) {
-      const left = bytes.length - done
-      done += (await this.#file.write(bytes, done, left, position + done)).bytesWritten
-    }
+  #endPart(): void {
+    this.#parts.push({
+      offset: this.#place.offset + this.#partStart,
+      bytes: this.#position - this.#partStart,
+      sha256: this.#hash.digest('hex'),
+    })
+    this.#hash = createHash('sha256')
+    this.#partStart = this.#position
   }
+}
+
+/** A disk that is nearly full takes fewer bytes than it is given, without an error. */
+export async function writeAll(
+  file: FileHandle,
+  position: number,
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const left = bytes.length - done
+    done += (await file.write(bytes, done, left, position + done)).bytesWritten
+  }
+}
+
+/** Writes all weights of a graph. @throws {RangeError} when its fills do not write every tensor */
+export async function writeWeights(graph: BuiltGraph, path: string): Promise<void> {
+  const file = await WeightsFile.open(path, graph)
+  try {
+    const parts: FilePart[] = []
+    for (const fill of graph.fills) parts.push(...(await file.run(fill)))
+    assertComplete(graph, parts)
+  } finally {
+    await file.close()
+  }
+}
+
+/** @throws {RangeError} naming a tensor of which bytes are not among the parts */
+export function assertComplete(graph: BuiltGraph, parts: readonly FilePart[]): void {
+  const starts = new Set(parts.map(({ offset }) => offset))
+  const missing = graph.spec.initializers.find(
+    (tensor) => 'offset' in tensor && tensor.byteLength > 0 && !starts.has(tensor.offset),
+  )
+  if (missing !== undefined) throw new RangeError(`${missing.name} was never written`)
 }

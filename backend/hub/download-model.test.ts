@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
@@ -268,6 +268,22 @@ describe('downloadModel()', () => {
     await mkdir(`${folder}.partial`, { recursive: true })
     await writeFile(join(`${folder}.partial`, 'download.lock'), 'another-host 1')
     await expect(downloadModel(name, options)).rejects.toThrow('another process (another-host 1)')
+  })
+
+  // Linux has a file that is always full.
+  it.skipIf(!existsSync('/dev/full'))('says that the disk is full, and goes on later', async () => {
+    const { options, folder } = setUp()
+    const partial = `${folder}.partial`
+    await mkdir(partial, { recursive: true })
+    await symlink('/dev/full', join(partial, `${weights}.partial`))
+    await expect(downloadModel(name, options)).rejects.toThrow(
+      `cannot write ${partial}/${weights}.partial: the disk is full; what has come is kept, and the next try goes on from there`,
+    )
+    expect(existsSync(folder)).toBe(false)
+    expect(existsSync(join(partial, weights))).toBe(false)
+    await rm(join(partial, `${weights}.partial`))
+    await downloadModel(name, options)
+    await expectWhole(folder)
   })
 
   it('ends when it is told to, and keeps what has come', async () => {

@@ -90,7 +90,10 @@ export class PartialFile {
         done += (await handle.write(bytes, done, left, from + done)).bytesWritten
       }
     } catch (cause) {
-      throw new HubError(`cannot write ${this.#partial}: ${(cause as Error).message}`, { cause })
+      const { code, message } = cause as NodeJS.ErrnoException
+      const advice = 'what has come is kept, and the next try goes on from there'
+      const problem = code === 'ENOSPC' ? `the disk is full; ${advice}` : message
+      throw new HubError(`cannot write ${this.#partial}: ${problem}`, { cause })
     }
     if (piece.beginning === this.#beginning) this.#state.done[piece.index]! += bytes.length
   }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -110,4 +110,39 @@ describe('a checkpoint of other dimensions than nano', () => {
     expect(difference).toBeLessThan(0.05)
     await model.close()
   })
+})
+
+describe('loadModel()', () => {
+  it.each(['decoder.weights', 'embeddings.weights'])(
+    'serves nothing from a damaged %s, and makes it anew',
+    async (name) => {
+      const told: string[] = []
+      const options = {
+        checkpointDir: 'models/kimi-vl-nano',
+        modelsDir: join(root, `damaged-${name}`),
+        weights: 'q8',
+        slots: 1,
+        threads: 1,
+        onProgress: (line: string) => told.push(line),
+      } as const
+      const first = await loadModel(options)
+      const expected = await lastLogits(first, [prompt.length])
+      await first.close()
+      const file = join(options.modelsDir, 'kimi-vl-nano-onnx-q8', name)
+      const bytes = await readFile(file)
+      // Everything from the middle on.
+      await writeFile(
+        file,
+        bytes.map((byte, i) => (i < bytes.length / 2 ? byte : byte ^ 0x55)),
+      )
+      told.length = 0
+      const mended = await loadModel(options)
+      expect(told.find((line) => line.includes('damaged'))).toMatch(
+        / is damaged between byte \d+ and \d+: converting the checkpoint again$/,
+      )
+      expect(await lastLogits(mended, [prompt.length])).toEqual(expected)
+      await mended.close()
+      expect((await readFile(file)).equals(bytes)).toBe(true)
+    },
+  )
 })

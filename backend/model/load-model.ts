@@ -2,6 +2,7 @@ import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import type { Accelerator } from './accelerator/accelerator.ts'
 import type { ModelConfig, TextConfig } from './config/model-config.ts'
 import {
+  findModelFolder,
   prepareModelFolder,
   type ModelFolder,
   type ModelFolderOptions,
@@ -25,8 +26,6 @@ interface DeviceOptions {
 }
 
 export interface OpenModelOptions extends Omit<ModelFolderOptions, 'layout' | 'cacheType'> {
-  /** Cores the model may use. */
-  readonly threads: number
   /** Chunk length in tokens from which attention expands keys and values on the CPU; for tests and measurements. */
   readonly expandedFromTokens?: number
   /** The model closes it, also when it cannot be opened. */
@@ -64,7 +63,31 @@ async function naming<Result>(checkpointDir: string, result: Promise<Result>): P
 
 /** Loads a model from any source; the source is not needed afterwards. */
 export async function openModel(source: ModelSource, options: OpenModelOptions): Promise<Model> {
-  const folder = await prepareModelFolder(source, { ...options, ...layoutFor(options) })
+  const folderOptions = { ...options, ...layoutFor(options) }
+  // A device can be opened only once, so its weights have to be known to be whole.
+  if (options.device !== undefined) {
+    return openFolder(await prepareModelFolder(source, folderOptions), source, options)
+  }
+  const folder = await findModelFolder(source, folderOptions)
+  // Both read the same files; nothing is served before all of them are known to be whole.
+  const [checked, opened] = await Promise.allSettled([
+    folder.check(),
+    openFolder(folder, source, options),
+  ])
+  const isWhole = checked.status === 'fulfilled' && checked.value === undefined
+  if (isWhole && opened.status === 'fulfilled') return opened.value
+  if (opened.status === 'fulfilled') await opened.value.close()
+  if (checked.status === 'rejected') throw checked.reason
+  if (checked.value === undefined) throw (opened as PromiseRejectedResult).reason
+  await folder.discard(checked.value)
+  return openFolder(await prepareModelFolder(source, folderOptions), source, options)
+}
+
+async function openFolder(
+  folder: ModelFolder,
+  source: ModelSource,
+  options: OpenModelOptions,
+): Promise<Model> {
   const { text_config: text, vision_config } = source.config
   options.onProgress?.('loading the model')
   const embeddings = new EmbeddingTable(folder.embeddingFile, {

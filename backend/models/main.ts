@@ -1,5 +1,6 @@
 /** The program behind `describe model ...`. */
-import { Command, CommanderError } from 'commander'
+import { availableParallelism } from 'node:os'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { withDotEnv } from '../../shared/node/dot-env.ts'
 import { ConfigError } from '../../shared/node/environment.ts'
 import type { Report } from '../../shared/progress/progress.ts'
@@ -16,6 +17,8 @@ import { addFormOptions, chosenForm, settingsOf } from './form-options.ts'
 import { listModels } from './list.ts'
 import { removeModel } from './remove.ts'
 import { parseModelSettings, type ModelSettings } from './settings.ts'
+import { publishedSizes, type ModelSizes } from './synthesise/published-config.ts'
+import { synthesiseModel } from './synthesise/synthesise-model.ts'
 import { verifyModel } from './verify.ts'
 
 /** Milliseconds between two progress lines in a terminal, where each replaces the previous one. */
@@ -101,6 +104,7 @@ addFormOptions(program.command('convert'))
         ...choice,
         modelsDir: options.modelsDir,
         slots: 1,
+        threads: availableParallelism(),
         onProgress: report,
         signal,
       })
@@ -136,6 +140,36 @@ addFormOptions(program.command('check'))
     })
     for (const problem of problems) process.stderr.write(`${problem}\n`)
     if (problems.length > 0) process.exitCode = 1
+  })
+
+const upTo = (most: number) => (text: string) => {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
+  throw new InvalidArgumentError(`expected a whole number from 1 to ${most}`)
+}
+
+program
+  .command('synthesise')
+  .description(
+    'write a checkpoint of random weights with the names, types and shapes of Kimi-VL-A3B, for tests',
+  )
+  .argument('<folder>', 'is created')
+  .option('--layers <n>', 'layers of the text model', upTo(publishedSizes.layers), 4)
+  .option(
+    '--vision-layers <n>',
+    'layers of the vision tower',
+    upTo(publishedSizes.visionLayers),
+    publishedSizes.visionLayers,
+  )
+  .option(
+    '--experts <n>',
+    'experts of a layer',
+    upTo(publishedSizes.experts),
+    publishedSizes.experts,
+  )
+  .action(async (folder: string, sizes: ModelSizes) => {
+    await synthesiseModel(folder, { sizes, report, signal })
+    report(`ready: ${folder}`)
   })
 
 program

@@ -6,7 +6,7 @@ import { GraphBuilder, type Value } from '../../backend/graph/graph-builder.ts'
 import { linear } from '../../backend/graph/layers.ts'
 import { encodeModel } from '../../backend/graph/onnx-proto.ts'
 import type { WeightSource } from '../../backend/graph/weight-source.ts'
-import { writeWeights } from '../../backend/graph/write-graph.ts'
+import { writeWeights } from '../../backend/graph/weights-file.ts'
 import { createSession } from '../../backend/model/sessions.ts'
 import { measure } from './measure.ts'
 

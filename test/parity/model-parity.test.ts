@@ -37,9 +37,9 @@ beforeAll(async () => {
 afterAll(() => rm(modelsDir, { recursive: true }))
 
 async function openBoth(weights: WeightFormName) {
-  const options = { modelsDir, weights, slots: 1 }
+  const options = { modelsDir, weights, slots: 1, threads: 2 }
   const source = await openModelSource(nano)
-  const model = await openModel(source, { ...options, threads: 2 })
+  const model = await openModel(source, options)
   const folder = await prepareModelFolder(source, options)
   await source.checkpoint.close()
   const open = (file: string) => createSession(file, { threads: 2 })

@@ -69,6 +69,11 @@ export type TextConfig = z.infer<typeof textSchema>
 export type VisionConfig = z.infer<typeof visionSchema>
 export type ModelConfig = z.infer<typeof configSchema>
 
+/** The same from content in memory. @throws {CheckpointError} naming every field that cannot be used */
+export function parseModelConfig(content: unknown): ModelConfig {
+  return checkModelJson(modelConfigFile, content, configSchema)
+}
+
 /**
  * Reads config.json of a Kimi-VL checkpoint.
  * @throws {CheckpointError} when it belongs to another model, or naming every field that is missing, malformed or of

@@ -6,13 +6,19 @@ import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source-files.ts'
 
 /** Increased when the same checkpoint would give different weights files, or a different manifest. */
-const converterVersion = 3
+export const converterVersion = 4
 
 const fileName = 'manifest.json'
 
+const filePartSchema = z.object({
+  offset: z.int().min(0),
+  bytes: z.int().min(1).max(digestPartBytes),
+  sha256: z.string().regex(/^[\da-f]{64}$/),
+})
+
 const fileDigestSchema = z
-  .object({ bytes: z.int().min(0), parts: z.array(z.string().regex(/^[\da-f]{64}$/)).readonly() })
-  .refine(({ bytes, parts }) => parts.length === Math.ceil(bytes / digestPartBytes))
+  .object({ bytes: z.int().min(0), parts: z.array(filePartSchema).readonly() })
+  .refine(({ bytes, parts }) => parts.every((part) => part.offset + part.bytes <= bytes))
 
 const manifestSchema = z.object({
   weights: z.string(),
@@ -44,6 +50,6 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 }
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  const text = JSON.stringify({ converterVersion, ...manifest }, null, 2)
-  await writeFile(join(folder, fileName), text)
+  const file = join(folder, fileName)
+  await writeFile(file, JSON.stringify({ converterVersion, ...manifest }), { flush: true })
 }

@@ -3,35 +3,41 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
-import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
-import { buildDecoderGraph } from '../deepseek/decoder-graph.ts'
 import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
-import { buildVisionGraphs, type VisionParts } from '../moonvit/vision-graphs.ts'
+import type { VisionParts } from '../moonvit/vision-graphs.ts'
+import {
+  buildGraphs,
+  byFileName,
+  defaultCacheType,
+  fileNames,
+  weightsFiles,
+  type GraphName,
+  type GraphOptions,
+  type Graphs,
+  type GraphsByFile,
+} from './build-graphs.ts'
+import { checkFiles } from './check-files.ts'
 import { lockConversion } from './conversion-lock.ts'
-import { allExpertsGraph, deviceGraphs } from './device-graphs.ts'
+import { deviceGraphs } from './device-graphs.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
-import { removeAbandoned } from './partial-folder.ts'
-import { findDamage } from './verify-files.ts'
-import { componentForms, formName, type FormChoice } from './weight-forms.ts'
+import { formName } from './weight-forms.ts'
 import { writeModel } from './write-model.ts'
 
-export interface ModelFolderOptions extends FormChoice {
+export interface ModelFolderOptions extends GraphOptions {
   /** Folder of converted models; this one gets a subfolder named after its source. */
   readonly modelsDir: string
-  /** The most sequences in one run. */
-  readonly slots: number
-  /** Of the device's cache; `float16` unless given. */
-  readonly cacheType?: CacheType
+  /** Cores that may be used. */
+  readonly threads: number
   /** Receives lines for the operator. */
   readonly onProgress?: Report
-  /** Aborts a conversion, which then leaves nothing behind. */
+  /** Aborts a conversion, which the next call continues. */
   readonly signal?: AbortSignal
 }
 
@@ -41,6 +47,10 @@ export interface ModelFolder {
   readonly decoder: CpuDecoderFiles | DeviceDecoderFiles
   readonly embeddingFile: string
   readonly embeddingType: FloatType
+  /** Compares all weights with what was written. @returns the damage found, for the operator; undefined when there is none */
+  check(): Promise<string | undefined>
+  /** Removes the folder because of that damage, unless another process has made it anew. */
+  discard(damage: string): Promise<void>
 }
 
 interface CpuDecoderFiles {
@@ -56,25 +66,6 @@ interface DeviceDecoderFiles {
   readonly weightsFile: string
 }
 
-/** In the order in which they are converted. */
-type Graphs = VisionParts<BuiltGraph> & { readonly decoder: BuiltGraph }
-type GraphName = keyof Graphs
-
-/** Half the memory of float32, and as far as the nano model shows, nothing is lost. */
-const defaultCacheType: CacheType = 'float16'
-
-const fileNames = {
-  embeddings: 'embeddings.weights',
-  weights: {
-    embedding: 'vision-embedding.weights',
-    blocks: 'vision-blocks.weights',
-    projector: 'vision-projector.weights',
-    decoder: 'decoder.weights',
-  } satisfies Record<GraphName, string>,
-}
-
-const weightsFiles = [fileNames.embeddings, ...Object.values(fileNames.weights)]
-
 /**
  * Finds or makes the converted form of a model. Weights are written once and reused as long as the source's files,
  * the layout and every written byte are unchanged; damaged ones are made again. The small graph files are made on every
@@ -85,11 +76,30 @@ export async function prepareModelFolder(
   source: ModelSource,
   options: ModelFolderOptions,
 ): Promise<ModelFolder> {
+  const found = await findModelFolder(source, options)
+  const damage = await found.check()
+  if (damage === undefined) return found
+  await found.discard(damage)
+  const made = await findModelFolder(source, options)
+  const problem = await made.check()
+  if (problem === undefined) return made
+  throw new CheckpointError(`the disk does not keep what is written: ${problem}`)
+}
+
+/**
+ * The same for a caller that checks the weights while it loads them.
+ * @throws {CheckpointError} when the source is not a usable Kimi-VL, or the converted form cannot be written
+ */
+export async function findModelFolder(
+  source: ModelSource,
+  options: ModelFolderOptions,
+): Promise<ModelFolder> {
   const { config, checkpoint } = source
+  const { onProgress: report = () => {}, signal = new AbortController().signal } = options
   checkInventory(checkpoint.shapes, expectedTensors(config))
-  const graphs = buildGraphs(source, options)
+  const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
-  await prepareWeights(folder, source, options, graphs)
+  const { files } = await findWeights(folder, source, { ...options, report, signal }, graphs)
   const write = (name: string, graph: GraphName) =>
     writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
@@ -101,6 +111,22 @@ export async function prepareModelFolder(
     decoder: await decoderFiles(folder, source, options, graphs.decoder),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
+    async check() {
+      const damage = await checkFiles(folder, files, signal)
+      return damage === undefined ? undefined : join(folder, damage)
+    },
+    async discard(damage) {
+      const lock = await lockConversion(folder, { report, signal })
+      try {
+        // Another process may have made it anew in the meantime.
+        const now = (await readManifest(folder))?.files ?? files
+        if ((await checkFiles(folder, now, signal)) === undefined) return
+        report(`${damage}: converting the checkpoint again`)
+        await rm(folder, { recursive: true, force: true })
+      } finally {
+        lock.release()
+      }
+    },
   }
 }
 
@@ -124,28 +150,10 @@ async function decoderFiles(
   return { layout: 'cpu', graphFile: await writeGraphFile(file, graph, weightsName) }
 }
 
-function buildGraphs(
-  { config, checkpoint }: Pick<ModelSource, 'config' | 'checkpoint'>,
-  options: ModelFolderOptions,
-): Graphs {
-  const forms = componentForms(options)
-  return {
-    ...buildVisionGraphs(config.vision_config, checkpoint, forms),
-    decoder:
-      options.layout === 'device'
-        ? allExpertsGraph(config.text_config, checkpoint, {
-            cacheType: defaultCacheType,
-            ...options,
-          })
-        : buildDecoderGraph(config.text_config, checkpoint, { forms, lanes: options.slots }),
-  }
-}
-
 /** A converted model as found on disk. */
 export interface ConvertedModel {
   readonly folder: string
-  /** Weights file -> the graph whose weights it holds. */
-  readonly graphs: Readonly<Record<string, BuiltGraph>>
+  readonly graphs: GraphsByFile
   /** Undefined when the folder does not exist, or was not made from this source in this form. */
   readonly manifest: Manifest | undefined
 }
@@ -153,101 +161,71 @@ export interface ConvertedModel {
 /** Inspects the converted form of a model without creating or changing anything. */
 export async function findConverted(
   source: ModelSource,
-  options: ModelFolderOptions,
+  options: GraphOptions & Pick<ModelFolderOptions, 'modelsDir'>,
 ): Promise<ConvertedModel> {
-  const graphs = buildGraphs(source, options)
+  const graphs = buildGraphs(source.config, source.checkpoint, options)
   const folder = folderOf(source, options)
-  const made = { weights: formName(options), layout: layoutHash(graphs) }
-  const manifest = await readManifest(folder)
-  const isCurrent = manifest !== undefined && (await isMadeFrom(manifest, made, source))
-  return { folder, graphs: byFileName(graphs), manifest: isCurrent ? manifest : undefined }
+  const manifest = await currentManifest(folder, madeOf(graphs, options), source)
+  return { folder, graphs: byFileName(graphs), manifest }
 }
 
 function folderOf(
   source: ModelSource,
-  options: FormChoice & Pick<ModelFolderOptions, 'modelsDir'>,
+  options: GraphOptions & Pick<ModelFolderOptions, 'modelsDir'>,
 ): string {
   return join(options.modelsDir, `${source.name}-onnx-${formName(options)}`)
 }
 
-/**
- * Makes sure that `folder` holds the weights of these graphs, every byte as it was written. Of several processes that
- * find it missing or damaged, one converts, and the others wait for the result.
- */
-async function prepareWeights(
+/** Makes sure that `folder` holds the weights of these graphs. */
+async function findWeights(
   folder: string,
   source: ModelSource,
-  options: ModelFolderOptions,
+  options: ModelFolderOptions & { readonly report: Report; readonly signal: AbortSignal },
   graphs: Graphs,
-): Promise<void> {
-  const { modelsDir, signal, onProgress: report = () => {} } = options
-  for (const name of await removeAbandoned(modelsDir, Date.now())) {
-    report(`removed ${join(modelsDir, name)}, left behind by an interrupted conversion`)
-  }
-  const made = { weights: formName(options), layout: layoutHash(graphs) }
-  const inspect = () => inspectWeights(folder, source, made, signal)
-  if ((await inspect()) === 'whole') return
-  const lock = await lockConversion(folder, { report, signal })
-  try {
-    // Another process may have converted it in the meantime.
-    const found = await inspect()
-    if (found === 'whole') return
-    if (found !== 'missing') {
-      report(`${join(folder, found.damage)}: converting the checkpoint again`)
-      await rm(folder, { recursive: true })
-    }
-    await writeModel(folder, {
-      source,
-      made,
-      isRounded: options.weights !== 'f32',
-      graphsOf: (checkpoint: Checkpoint) =>
-        byFileName(buildGraphs({ config: source.config, checkpoint }, options)),
-      embeddingsFile: fileNames.embeddings,
-      report,
-      signal,
-    })
-    await checkWritten(folder, signal)
-  } finally {
-    lock.release()
+): Promise<Manifest> {
+  const { threads, report, signal } = options
+  const made = madeOf(graphs, options)
+  const find = () => currentManifest(folder, made, source)
+  const found = await find()
+  if (found !== undefined) return found
+  const conversion = { source, options: graphOptionsOf(options), made, threads, report, signal }
+  await writeModel(folder, conversion, async () => (await find()) !== undefined)
+  const written = await find()
+  if (written !== undefined) return written
+  throw new CheckpointError(`${source.name} changed while it was converted`)
+}
+
+/** Without the functions of the others, so that it can be sent to threads. */
+function graphOptionsOf(options: GraphOptions): GraphOptions {
+  const { weights, slots, exact, blockSize, layout, cacheType } = options
+  return {
+    weights,
+    slots,
+    ...(exact && { exact }),
+    ...(blockSize && { blockSize }),
+    ...(layout && { layout }),
+    ...(cacheType && { cacheType }),
   }
 }
 
-/** @returns `missing` also for a folder that was made from something else; its damage names a file */
-async function inspectWeights(
+function madeOf(graphs: Graphs, options: GraphOptions): Pick<Manifest, 'weights' | 'layout'> {
+  return { weights: formName(options), layout: layoutHash(graphs) }
+}
+
+/** @returns undefined when the folder was not made from these files in this form */
+async function currentManifest(
   folder: string,
-  source: ModelSource,
-  made: Pick<Manifest, 'weights' | 'layout'>,
-  signal: AbortSignal | undefined,
-): Promise<'whole' | 'missing' | { readonly damage: string }> {
-  const found = await readManifest(folder)
-  if (found === undefined || !(await isMadeFrom(found, made, source))) return 'missing'
-  const damage = await findDamage(folder, found.files, signal)
-  return damage === undefined ? 'whole' : { damage }
-}
-
-async function isMadeFrom(
-  manifest: Manifest,
   { weights, layout }: Pick<Manifest, 'weights' | 'layout'>,
   source: ModelSource,
-): Promise<boolean> {
-  return (
+): Promise<Manifest | undefined> {
+  const manifest = await readManifest(folder)
+  const isCurrent =
+    manifest !== undefined &&
     manifest.weights === weights &&
     manifest.layout === layout &&
     weightsFiles.every((name) => name in manifest.files) &&
     (await source.filesUnchanged(manifest.sources))
-  )
-}
-
-/** Reads everything back before it is loaded. @throws {CheckpointError} when the disk does not hold what was written */
-async function checkWritten(folder: string, signal: AbortSignal | undefined): Promise<void> {
-  const damage = await findDamage(folder, (await readManifest(folder))?.files ?? {}, signal)
-  if (damage === undefined) return
-  throw new CheckpointError(`the disk does not keep what is written: ${join(folder, damage)}`)
-}
-
-function byFileName(graphs: Graphs): Record<string, BuiltGraph> {
-  const names = Object.entries(fileNames.weights) as [GraphName, string][]
-  return Object.fromEntries(names.map(([graph, file]) => [file, graphs[graph]]))
+  return isCurrent ? manifest : undefined
 }
 
 function layoutHash(graphs: Graphs): string {

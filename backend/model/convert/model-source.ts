@@ -2,17 +2,19 @@ import { basename, resolve } from 'node:path'
 import { openCheckpoint, type Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { readModelConfig, type ModelConfig } from '../config/model-config.ts'
 import { readPreprocessorConfig, type PreprocessorConfig } from '../config/preprocessor-config.ts'
-import { describeSources, sourcesUnchanged, type SourceFile } from './source-files.ts'
+import { listSources, sourcesUnchanged, type FileState, type SourceFile } from './source-files.ts'
 
 /** Where a model comes from: a checkpoint folder, or a generator of weights for benchmarks. */
 export interface ModelSource {
   /** Becomes the name of the converted model's folder. */
   readonly name: string
+  /** The checkpoint folder, which other threads can open as well; none for a generator. */
+  readonly folder: string | undefined
   readonly config: ModelConfig
   readonly preprocessor: PreprocessorConfig
   readonly checkpoint: Checkpoint
-  /** Describes what a conversion is made from, so that it can be recognised as outdated later. */
-  describeFiles(signal?: AbortSignal): Promise<SourceFile[]>
+  /** What a conversion is made from, so that it can be recognised as outdated later. */
+  listFiles(): Promise<FileState[]>
   filesUnchanged(files: readonly SourceFile[]): Promise<boolean>
 }
 
@@ -23,10 +25,11 @@ export interface ModelSource {
 export async function openModelSource(checkpointDir: string): Promise<ModelSource> {
   return {
     name: nameOf(resolve(checkpointDir)),
+    folder: checkpointDir,
     config: await readModelConfig(checkpointDir),
     preprocessor: await readPreprocessorConfig(checkpointDir),
     checkpoint: await openCheckpoint(checkpointDir),
-    describeFiles: (signal) => describeSources(checkpointDir, signal),
+    listFiles: () => listSources(checkpointDir),
     filesUnchanged: (files) => sourcesUnchanged(checkpointDir, files),
   }
 }

@@ -7,28 +7,35 @@ import * as z from 'zod'
 import { weightFileNames } from '../../checkpoint/checkpoint.ts'
 import { modelConfigFile } from '../config/model-config.ts'
 
+/** A file that a model folder is made from, as the file system describes it. */
+export interface FileState {
+  readonly name: string
+  readonly size: number
+  /** Milliseconds. While size and time are unchanged, the content is assumed to be unchanged too. */
+  readonly mtimeMs: number
+}
+
 /** One file that a model folder was made from. */
 export const sourceFileSchema = z.object({
   name: z.string(),
   size: z.number(),
-  /** Milliseconds. While size and time are unchanged, the hash is assumed to be unchanged too. */
   mtimeMs: z.number(),
   sha256: z.string(),
 })
 export type SourceFile = z.infer<typeof sourceFileSchema>
 
-/** Hashes the files of a checkpoint folder that determine its graphs and weights. */
-export async function describeSources(
-  checkpointDir: string,
-  signal?: AbortSignal,
-): Promise<SourceFile[]> {
-  const sources: SourceFile[] = []
-  for (const name of [modelConfigFile, ...(await weightFileNames(checkpointDir))]) {
-    const file = join(checkpointDir, name)
-    const { size, mtimeMs } = await stat(file)
-    sources.push({ name, size, mtimeMs, sha256: await sha256OfFile(file, signal) })
-  }
-  return sources
+/** Bytes read at a time to be hashed. */
+const readBytes = 1024 * 1024
+
+/** The files of a checkpoint folder that determine its graphs and weights. */
+export async function listSources(checkpointDir: string): Promise<FileState[]> {
+  const names = [modelConfigFile, ...(await weightFileNames(checkpointDir))]
+  return Promise.all(
+    names.map(async (name) => {
+      const { size, mtimeMs } = await stat(join(checkpointDir, name))
+      return { name, size, mtimeMs }
+    }),
+  )
 }
 
 /** Whether the checkpoint folder still matches `sources`; a file is only read if its time changed. */
@@ -36,19 +43,18 @@ export async function sourcesUnchanged(
   checkpointDir: string,
   sources: readonly SourceFile[],
 ): Promise<boolean> {
-  const names = [modelConfigFile, ...(await weightFileNames(checkpointDir))]
-  if (names.join() !== sources.map(({ name }) => name).join()) return false
-  for (const source of sources) {
-    const file = join(checkpointDir, source.name)
-    const { size, mtimeMs } = await stat(file)
-    if (size !== source.size) return false
-    if (mtimeMs !== source.mtimeMs && (await sha256OfFile(file)) !== source.sha256) return false
+  const found = await listSources(checkpointDir)
+  if (found.map(({ name }) => name).join() !== sources.map(({ name }) => name).join()) return false
+  for (const [i, { name, size, mtimeMs, sha256 }] of sources.entries()) {
+    if (found[i]!.size !== size) return false
+    if (found[i]!.mtimeMs !== mtimeMs && (await sha256OfFile(join(checkpointDir, name))) !== sha256)
+      return false
   }
   return true
 }
 
-async function sha256OfFile(file: string, signal?: AbortSignal): Promise<string> {
+export async function sha256OfFile(file: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash, { signal })
+  await pipeline(createReadStream(file, { highWaterMark: readBytes }), hash, { signal })
   return hash.digest('hex')
 }

@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { digestPartBytes, type FileDigest } from '../../graph/weights-file.ts'
+import type { FileDigest, FilePart } from '../../graph/weights-file.ts'
 
 /** Parts read and digested at the same time: as many as Node has threads for it. Each takes up to 16 MB. */
 const partsAtOnce = 4
@@ -14,7 +14,7 @@ const partsAtOnce = 4
 export async function findDamage(
   folder: string,
   files: Readonly<Record<string, FileDigest>>,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   for (const [name, digest] of Object.entries(files)) {
     const damage = await damageOf(join(folder, name), digest, signal)
@@ -25,62 +25,75 @@ export async function findDamage(
 
 async function damageOf(
   file: string,
-  digest: FileDigest,
-  signal: AbortSignal | undefined,
+  { bytes, parts }: FileDigest,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
-  let handle: FileHandle
   try {
-    handle = await open(file, 'r')
+    const handle = await open(file, 'r')
+    try {
+      const { size } = await handle.stat()
+      if (size !== bytes) return `has ${size} bytes instead of ${bytes}`
+      const [first] = await damagedParts(handle, parts, { most: 1, signal })
+      if (first === undefined) return undefined
+      return `is damaged between byte ${first.offset} and ${first.offset + first.bytes}`
+    } finally {
+      await handle.close()
+    }
   } catch (error) {
-    return `cannot be read (${(error as NodeJS.ErrnoException).code})`
+    signal.throwIfAborted()
+    return `cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`
   }
+}
+
+/** The parts that a file does not have as they were written; all of them when there is no such file. */
+export async function findDamagedParts(
+  file: string,
+  parts: readonly FilePart[],
+  signal: AbortSignal,
+): Promise<readonly FilePart[]> {
+  const handle = await open(file, 'r').catch(() => undefined)
+  if (handle === undefined) return parts
   try {
-    const { size } = await handle.stat()
-    if (size !== digest.bytes) return `has ${size} bytes instead of ${digest.bytes}`
-    const part = await firstBadPart(handle, digest, signal)
-    if (part === undefined) return undefined
-    return `is damaged between byte ${part * digestPartBytes} and ${Math.min(size, (part + 1) * digestPartBytes)}`
+    return await damagedParts(handle, parts, { most: Infinity, signal })
   } finally {
     await handle.close()
   }
 }
 
-async function firstBadPart(
+async function damagedParts(
   file: FileHandle,
-  digest: FileDigest,
-  signal: AbortSignal | undefined,
-): Promise<number | undefined> {
-  const bad: number[] = []
+  parts: readonly FilePart[],
+  { most, signal }: { readonly most: number; readonly signal: AbortSignal },
+): Promise<readonly FilePart[]> {
+  const damaged: FilePart[] = []
+  const largest = parts.reduce((size, { bytes }) => Math.max(size, bytes), 0)
   let next = 0
   const work = async () => {
-    const buffer = new Uint8Array(Math.min(digestPartBytes, digest.bytes))
-    while (next < digest.parts.length && bad.length === 0) {
-      signal?.throwIfAborted()
-      const part = next++
-      if (!(await isWhole(file, part, buffer, digest))) bad.push(part)
+    const buffer = new Uint8Array(largest)
+    while (next < parts.length && damaged.length < most) {
+      signal.throwIfAborted()
+      const part = parts[next++]!
+      if (!(await isWhole(file, part, buffer))) damaged.push(part)
     }
   }
   // Wait for all of them: none may still be reading when the file is closed.
-  const length = Math.min(partsAtOnce, digest.parts.length)
+  const length = Math.min(partsAtOnce, parts.length)
   const results = await Promise.allSettled(Array.from({ length }, work))
   const failure = results.find((result) => result.status === 'rejected')
   if (failure !== undefined) throw failure.reason
-  return bad.length === 0 ? undefined : Math.min(...bad)
+  return damaged.toSorted((a, b) => a.offset - b.offset)
 }
 
 async function isWhole(
   file: FileHandle,
-  part: number,
+  { offset, bytes, sha256 }: FilePart,
   buffer: Uint8Array<ArrayBuffer>,
-  { bytes, parts }: FileDigest,
 ): Promise<boolean> {
-  const position = part * digestPartBytes
-  const length = Math.min(digestPartBytes, bytes - position)
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await file.read(buffer, done, length - done, position + done)
+  for (let done = 0; done < bytes;) {
+    const { bytesRead } = await file.read(buffer, done, bytes - done, offset + done)
     if (bytesRead === 0) return false
     done += bytesRead
   }
-  const sha256 = await webcrypto.subtle.digest('SHA-256', buffer.subarray(0, length))
-  return Buffer.from(sha256).toString('hex') === parts[part]
+  const found = await webcrypto.subtle.digest('SHA-256', buffer.subarray(0, bytes))
+  return Buffer.from(found).toString('hex') === sha256
 }

@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { Checkpoint, CheckpointTensor } from '../../checkpoint/checkpoint.ts'
 import { floatTypes, toFloat32, type FloatType } from '../../checkpoint/half-float.ts'
 import { assertFinite, rowCount, rowSize } from '../../graph/weight-source.ts'
-import { WeightsFile, type FileDigest, type WriteOptions } from '../../graph/weights-file.ts'
+import { writeAll, type FilePart } from '../../graph/weights-file.ts'
 
-/** Rows copied at a time: 16 MB of the real model's table. */
-const rowsPerCopy = 4096
+/** Rows copied at a time: 1 MB of the real model's table. */
+const rowsPerCopy = 256
 
 export function embeddingTensor(checkpoint: Checkpoint): CheckpointTensor {
   return checkpoint.tensor('language_model.model.embed_tokens.weight')
@@ -21,20 +23,24 @@ export function embeddingBytes(tensor: CheckpointTensor): number {
 export async function writeEmbeddings(
   tensor: CheckpointTensor,
   path: string,
-  { onBytes, signal }: WriteOptions,
-): Promise<FileDigest> {
-  const file = await WeightsFile.create(path)
+  signal: AbortSignal,
+): Promise<FilePart[]> {
+  const file = await open(path, 'w')
   try {
-    let position = 0
+    const parts: FilePart[] = []
+    let offset = 0
+    const memory = new Float32Array(rowsPerCopy * rowSize(tensor))
     for (let row = 0; row < rowCount(tensor); row += rowsPerCopy) {
-      signal?.throwIfAborted()
+      signal.throwIfAborted()
       const bytes = await tensor.readRawRows(row, Math.min(rowsPerCopy, rowCount(tensor) - row))
-      assertFinite(toFloat32(bytes, tensor.type))
-      await file.write(position, bytes)
-      position += bytes.length
-      onBytes?.(bytes.length)
+      const values = bytes.length / floatTypes[tensor.type]
+      assertFinite(toFloat32(bytes, tensor.type, memory.subarray(0, values)))
+      await writeAll(file, offset, bytes)
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      parts.push({ offset, bytes: bytes.length, sha256 })
+      offset += bytes.length
     }
-    return await file.finish()
+    return parts
   } finally {
     await file.close()
   }

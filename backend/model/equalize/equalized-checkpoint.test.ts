@@ -16,6 +16,7 @@ import { equalizedCheckpoint } from './equalized-checkpoint.ts'
 import { findOutliers, type Equalization } from './find-outliers.ts'
 
 const nano = 'models/kimi-vl-nano'
+const { signal } = new AbortController()
 
 let root: string
 beforeAll(async () => {
@@ -66,7 +67,7 @@ describe('equalizedCheckpoint()', () => {
 describe('findOutliers()', () => {
   it('finds none in nano: its weights are served as they are', async () => {
     const { config, checkpoint } = await openModelSource(nano)
-    expect(await findOutliers(config, checkpoint)).toEqual({})
+    expect(await findOutliers(channelLinks(config), checkpoint, signal)).toEqual({})
     await checkpoint.close()
   })
 
@@ -74,7 +75,7 @@ describe('findOutliers()', () => {
     const folder = join(root, 'outliers')
     await writeOutlierCheckpoint(folder, nano, { parts: ['text', 'vision'], power: 7, seed: 1 })
     const { config, checkpoint } = await openModelSource(folder)
-    const found = await findOutliers(config, checkpoint)
+    const found = await findOutliers(channelLinks(config), checkpoint, signal)
     await checkpoint.close()
     expect(Object.keys(found)).toEqual(channelLinks(config).map(({ name }) => name))
     const shifts = Object.values(found).flatMap((link) => Object.values(link))

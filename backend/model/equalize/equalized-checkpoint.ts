@@ -2,7 +2,6 @@ import type { Checkpoint, CheckpointTensor } from '../../checkpoint/checkpoint.t
 import { bytesOf, rowSize } from '../../graph/weight-source.ts'
 import type { ModelConfig } from '../config/model-config.ts'
 import { channelLinks, type ChannelLink } from './channel-links.ts'
-import type { Shifts } from './balance.ts'
 import type { Equalization } from './find-outliers.ts'
 
 /** Row or column -> the power of two it is multiplied with. */
@@ -14,60 +13,64 @@ interface TensorShifts {
 /**
  * A checkpoint that computes the same with the channels of `equalization` moved. Multiplying by powers of two rounds
  * nothing, so in float32 the results are identical to the last bit.
+ * @param equalization consulted when a tensor is first read; what concerns that tensor must not change afterwards
  */
 export function equalizedCheckpoint(
   checkpoint: Checkpoint,
   config: ModelConfig,
   equalization: Equalization,
 ): Checkpoint {
-  const all = new Map<string, TensorShifts>()
+  const linksOf = new Map<string, ChannelLink[]>()
   for (const link of channelLinks(config)) {
-    const shifts = equalization[link.name]
-    if (shifts !== undefined) addLink(all, checkpoint, link, shifts)
+    const { weight, bias } = link.maker
+    for (const name of [weight, bias, ...link.takers.map((taker) => taker.weight)]) {
+      if (name !== undefined) linksOf.set(name, [...(linksOf.get(name) ?? []), link])
+    }
   }
   return {
     ...checkpoint,
     tensor(name) {
-      const shifts = all.get(name)
       const tensor = checkpoint.tensor(name)
-      return shifts === undefined ? tensor : shiftedTensor(tensor, shifts)
+      const links = linksOf.get(name)
+      if (links === undefined) return tensor
+      return shiftedTensor(tensor, () => shiftsOf(name, rowSize(tensor), links, equalization))
     },
   }
 }
 
-function addLink(
-  all: Map<string, TensorShifts>,
-  checkpoint: Checkpoint,
-  { channels, maker, takers }: ChannelLink,
-  shifts: Shifts,
-): void {
-  const add = (tensor: string, axis: 'rows' | 'columns', index: number, power: number) => {
-    const known: TensorShifts = all.get(tensor) ?? { rows: new Map(), columns: new Map() }
-    known[axis].set(index, (known[axis].get(index) ?? 0) + power)
-    all.set(tensor, known)
-  }
-  for (const [key, shift] of Object.entries(shifts)) {
-    const channel = Number(key)
-    const row = maker.kind === 'norm' ? channel : maker.rowOf(channel)
-    add(maker.weight, 'rows', row, -shift)
-    if (maker.bias !== undefined) add(maker.bias, 'rows', row, -shift)
-    for (const { weight, along } of takers) {
-      if (along !== 'columns') add(weight, 'rows', along.firstRow + channel, shift)
-      else {
-        const width = rowSize(checkpoint.tensor(weight))
-        for (let c = channel; c < width; c += channels) add(weight, 'columns', c, shift)
+function shiftsOf(
+  name: string,
+  width: number,
+  links: readonly ChannelLink[],
+  equalization: Equalization,
+): TensorShifts {
+  const all: TensorShifts = { rows: new Map(), columns: new Map() }
+  const add = (axis: keyof TensorShifts, index: number, power: number) =>
+    all[axis].set(index, (all[axis].get(index) ?? 0) + power)
+  for (const { name: link, channels, maker, takers } of links) {
+    for (const [key, shift] of Object.entries(equalization[link] ?? {})) {
+      const channel = Number(key)
+      if (name === maker.weight || name === maker.bias) {
+        add('rows', maker.kind === 'norm' ? channel : maker.rowOf(channel), -shift)
+      }
+      for (const { weight, along } of takers) {
+        if (weight !== name) continue
+        if (along !== 'columns') add('rows', along.firstRow + channel, shift)
+        else for (let c = channel; c < width; c += channels) add('columns', c, shift)
       }
     }
   }
+  return all
 }
 
-function shiftedTensor(
-  tensor: CheckpointTensor,
-  { rows, columns }: TensorShifts,
-): CheckpointTensor {
+function shiftedTensor(tensor: CheckpointTensor, shifts: () => TensorShifts): CheckpointTensor {
   const width = rowSize(tensor)
-  const readRows = async (start: number, count: number) => {
-    const values = await tensor.readRows(start, count)
+  let known: TensorShifts | undefined
+  const readRows = async (start: number, count: number, into?: Float32Array) => {
+    known ??= shifts()
+    const { rows, columns } = known
+    const values = await tensor.readRows(start, count, into)
+    if (rows.size === 0 && columns.size === 0) return values
     for (let i = 0; i < count; i++) {
       const row = values.subarray(i * width, (i + 1) * width)
       const power = rows.get(start + i)

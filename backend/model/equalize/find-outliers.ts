@@ -1,49 +1,29 @@
-import type { Checkpoint, CheckpointTensor } from '../../checkpoint/checkpoint.ts'
-import { floatTypes } from '../../checkpoint/half-float.ts'
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { readAll, sliceRows, transposed } from '../../graph/weight-source.ts'
-import type { ModelConfig } from '../config/model-config.ts'
 import { balance, type Shifts } from './balance.ts'
-import { channelLinks, type ChannelLink, type Taker } from './channel-links.ts'
+import type { ChannelLink, Taker } from './channel-links.ts'
 import { scanWeight, type WeightScan } from './scan-weight.ts'
 
 /** Link -> its channels that are moved. Links without any are left out. */
 export type Equalization = Readonly<Record<string, Shifts>>
 
-export interface FindOptions {
-  /** Called with the number of bytes of weights just read. */
-  readonly onBytes?: (count: number) => void
-  readonly signal?: AbortSignal
-}
-
 /**
  * Finds the channels that 8 bits would spoil, from the weights alone: norms show how large the channels are that they
  * produce, and products how large theirs are given their inputs. Each weight is read once, a piece at a time.
+ * @param links each after the one that its producer's inputs come from
  */
 export async function findOutliers(
-  config: ModelConfig,
+  links: readonly ChannelLink[],
   checkpoint: Checkpoint,
-  options: FindOptions = {},
+  signal: AbortSignal,
 ): Promise<Equalization> {
   const found: Record<string, Shifts> = {}
-  const finder = new Finder(checkpoint, options)
-  for (const link of channelLinks(config)) {
+  const finder = new Finder(checkpoint, signal)
+  for (const link of links) {
     const shifts = await finder.shiftsOf(link)
     if (Object.keys(shifts).length > 0) found[link.name] = shifts
   }
   return found
-}
-
-/** Bytes of weights that `findOutliers` reads. */
-export function bytesToScan(config: ModelConfig, checkpoint: Checkpoint): number {
-  return channelLinks(config)
-    .flatMap(({ takers }) =>
-      takers.filter((taker) => isScanned(taker) && taker.along === 'columns'),
-    )
-    .reduce((sum, { weight }) => sum + byteLength(checkpoint.tensor(weight)), 0)
-}
-
-function byteLength({ dims, type }: CheckpointTensor): number {
-  return dims.reduce((product, n) => product * n, 1) * floatTypes[type]
 }
 
 function isScanned({ inFloat }: Taker): boolean {
@@ -52,14 +32,14 @@ function isScanned({ inFloat }: Taker): boolean {
 
 class Finder {
   readonly #checkpoint: Checkpoint
-  readonly #options: FindOptions
+  readonly #signal: AbortSignal
   /** Magnitudes of links, and scans of their consumers, from which later links are derived. */
   readonly #channels = new Map<string, Float64Array>()
   readonly #scans = new Map<string, WeightScan>()
 
-  constructor(checkpoint: Checkpoint, options: FindOptions) {
+  constructor(checkpoint: Checkpoint, signal: AbortSignal) {
     this.#checkpoint = checkpoint
-    this.#options = options
+    this.#signal = signal
   }
 
   async shiftsOf(link: ChannelLink): Promise<Shifts> {
@@ -104,14 +84,12 @@ class Finder {
 
   async #scan({ weight, along }: Taker, channels: Float64Array): Promise<WeightScan> {
     const tensor = this.#checkpoint.tensor(weight)
-    const { onBytes, signal } = this.#options
     if (along !== 'columns') {
       const turned = transposed(sliceRows(tensor, along.firstRow, channels.length))
-      return scanWeight(turned, channels, signal)
+      return scanWeight(turned, channels, this.#signal)
     }
-    const scan = await scanWeight(tensor, channels, signal)
+    const scan = await scanWeight(tensor, channels, this.#signal)
     this.#scans.set(weight, scan)
-    onBytes?.(byteLength(tensor))
     return scan
   }
 }

@@ -15,14 +15,14 @@ export interface WeightScan {
 export async function scanWeight(
   weight: WeightSource,
   inputs: Float64Array,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<WeightScan> {
   const width = rowSize(weight)
   const outputs = new Float64Array(rowCount(weight))
   const columns = new Float64Array(width)
   const perColumn = Float64Array.from(columns, (_, column) => inputs[column % inputs.length]!)
   for await (const { start, values } of readInChunks(weight)) {
-    signal?.throwIfAborted()
+    signal.throwIfAborted()
     for (let from = 0, row = start; from < values.length; from += width, row++) {
       const output = outputOf(values, from, perColumn)
       outputs[row] = output
@@ -32,13 +32,19 @@ export async function scanWeight(
   return { outputs, columns: folded(columns, inputs.length) }
 }
 
+/** Two sums, so that one addition need not wait for the last. */
 function outputOf(values: Float32Array, from: number, inputs: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < inputs.length; i++) {
-    const part = values[from + i]! * inputs[i]!
-    sum += part * part
+  let even = 0
+  let odd = 0
+  const pairs = inputs.length - (inputs.length % 2)
+  for (let i = 0; i < pairs; i += 2) {
+    const one = values[from + i]! * inputs[i]!
+    const two = values[from + i + 1]! * inputs[i + 1]!
+    even += one * one
+    odd += two * two
   }
-  return Math.sqrt(sum)
+  if (pairs < inputs.length) even += (values[from + pairs]! * inputs[pairs]!) ** 2
+  return Math.sqrt(even + odd)
 }
 
 /** columns = max(columns, |values| factor) */

@@ -134,7 +134,11 @@ describe('verdict()', () => {
       { backend: { describe_slots_running: 1 } },
       'slots in use: 1, expected 0',
     ],
-    ['memory that grows', { lastMegabytes: 4 }, 'memory grew by 2.99 %, more than 1 %'],
+    [
+      'memory that grows',
+      { lastMegabytes: 4 },
+      'memory (engine) grew by 1.00 MB, more than 1 % of 33.5 MB',
+    ],
   ])('finds %s', (_, changes, problem) => {
     expect(verdict(books(changes))).toContain(problem)
   })

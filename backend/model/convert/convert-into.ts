@@ -1,0 +1,149 @@
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { missingSpace } from '../../../shared/node/free-space.ts'
+import { Progress, type Report } from '../../../shared/progress/progress.ts'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import { assertComplete, type FileDigest, type FilePart } from '../../graph/weights-file.ts'
+import { embeddingBytes, embeddingTensor } from '../deepseek/embedding-table.ts'
+import type { Equalization } from '../equalize/find-outliers.ts'
+import {
+  buildGraphs,
+  byFileName,
+  fileNames,
+  weightsFiles,
+  type GraphOptions,
+  type GraphsByFile,
+} from './build-graphs.ts'
+import { fillsByPart } from './conversion-task.ts'
+import { Journal } from './journal.ts'
+import { converterVersion, writeManifest, type Manifest } from './manifest.ts'
+import type { ModelSource } from './model-source.ts'
+import { planTasks } from './plan-tasks.ts'
+import { runTasks } from './run-tasks.ts'
+import type { FileState } from './source-files.ts'
+
+export interface Conversion {
+  readonly source: ModelSource
+  readonly options: GraphOptions
+  /** The form of the files, recorded in the manifest. */
+  readonly made: Pick<Manifest, 'weights' | 'layout'>
+  readonly threads: number
+  readonly report: Report
+  readonly signal: AbortSignal
+}
+
+/**
+ * Writes the weights of a model, and the manifest when all of them are there. In a folder where this was interrupted it goes on,
+ * and the result is the same.
+ * @throws {CheckpointError} when there is not enough space
+ * @throws {Error} when weights or files are unusable
+ */
+export async function convertInto(folder: string, conversion: Conversion): Promise<void> {
+  const { source, options, made, report, signal } = conversion
+  const graphs = byFileName(buildGraphs(source.config, source.checkpoint, options))
+  const states = await source.listFiles()
+  const identity = JSON.stringify({ converterVersion, ...made, states })
+  const journal = await Journal.open(folder, identity)
+  try {
+    await journal.compareWithFiles(folder, signal)
+    await writeMissing(folder, conversion, { graphs, states, journal })
+    const files = digestsOf(source, graphs, journal)
+    for (const name of weightsFiles) await makeDurable(join(folder, name))
+    const equalization = equalizationOf(graphs, journal)
+    reportBalanced(equalization, report)
+    const sources = states.map((state) => ({ ...state, sha256: journal.hashOf(state.name)! }))
+    await writeManifest(folder, { ...made, sources, equalization, files })
+  } finally {
+    journal.close()
+  }
+}
+
+interface Work {
+  readonly graphs: GraphsByFile
+  readonly states: readonly FileState[]
+  readonly journal: Journal
+}
+
+async function writeMissing(
+  folder: string,
+  { source, options, threads, report, signal }: Conversion,
+  { graphs, states, journal }: Work,
+): Promise<void> {
+  const totalBytes = bytesToWrite(source, graphs)
+  const doneBefore = weightsFiles.reduce((sum, file) => sum + sizeOf(journal.partsOf(file)), 0)
+  const missing = await missingSpace(folder, totalBytes - doneBefore)
+  if (missing !== undefined) throw new CheckpointError(`cannot convert: ${missing}`)
+  const progress = new Progress({
+    title: 'converting weights',
+    totalBytes,
+    doneBefore,
+    report,
+    now: () => performance.now(),
+  })
+  const isRounded = options.weights !== 'f32'
+  const plan = { graphs, files: states.map(({ name }) => name), isRounded }
+  const tasks = planTasks(source, plan, journal)
+  for await (const event of runTasks(source, tasks, {
+    options,
+    folder,
+    threads,
+    totalBytes,
+    signal,
+  })) {
+    journal.add(event)
+    if (event.type === 'filled') progress.add(sizeOf(event.parts))
+  }
+  progress.end()
+}
+
+/** Bytes of all weights, without the gaps between them. */
+function bytesToWrite(source: ModelSource, graphs: GraphsByFile): number {
+  return Object.values(graphs)
+    .flatMap((graph) => graph.spec.initializers)
+    .reduce(
+      (sum, tensor) => sum + ('offset' in tensor ? tensor.byteLength : 0),
+      embeddingBytes(embeddingTensor(source.checkpoint)),
+    )
+}
+
+function sizeOf(parts: readonly FilePart[]): number {
+  return parts.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+/** @throws {RangeError} when something was not written */
+function digestsOf(
+  source: ModelSource,
+  graphs: GraphsByFile,
+  journal: Journal,
+): Record<string, FileDigest> {
+  const digests = Object.entries(graphs).map(([name, graph]) => {
+    const parts = journal.partsOf(name)
+    assertComplete(graph, parts)
+    return [name, { bytes: graph.weightBytes, parts }] as const
+  })
+  const embeddings = {
+    bytes: embeddingBytes(embeddingTensor(source.checkpoint)),
+    parts: journal.partsOf(fileNames.embeddings),
+  }
+  return { [fileNames.embeddings]: embeddings, ...Object.fromEntries(digests) }
+}
+
+async function makeDurable(file: string): Promise<void> {
+  const handle = await open(file, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function equalizationOf(graphs: GraphsByFile, journal: Journal): Equalization {
+  const parts = [...fillsByPart(graphs).keys()]
+  return Object.assign({}, ...parts.map((part) => journal.shiftsOf(part) ?? {})) as Equalization
+}
+
+function reportBalanced(equalization: Equalization, report: Report): void {
+  const links = Object.values(equalization)
+  const channels = links.reduce((sum, shifts) => sum + Object.keys(shifts).length, 0)
+  if (channels > 0) report(`balanced ${channels} outlier channels in ${links.length} places`)
+}

@@ -1,0 +1,89 @@
+import { join } from 'node:path'
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { WeightsFile } from '../../graph/weights-file.ts'
+import { embeddingTensor, writeEmbeddings } from '../deepseek/embedding-table.ts'
+import { channelLinks, type ChannelLink } from '../equalize/channel-links.ts'
+import { equalizedCheckpoint } from '../equalize/equalized-checkpoint.ts'
+import { findOutliers, type Equalization } from '../equalize/find-outliers.ts'
+import {
+  buildGraphs,
+  byFileName,
+  fileNames,
+  type GraphOptions,
+  type GraphsByFile,
+} from './build-graphs.ts'
+import {
+  embeddingsFill,
+  partOf,
+  type ConversionEvent,
+  type ConversionTask,
+  type FillRef,
+} from './conversion-task.ts'
+import type { ModelSource } from './model-source.ts'
+import { sha256OfFile } from './source-files.ts'
+
+/** Does the tasks of a conversion, in one thread. Several can work on the same folder. */
+export class Converter {
+  readonly #source: ModelSource
+  /** Of every part that has begun here. */
+  readonly #shifts: Record<string, Equalization[string]> = {}
+  readonly #links: ReadonlyMap<string, ChannelLink[]>
+  readonly #balanced: Checkpoint
+  readonly #graphs: GraphsByFile
+  readonly #folder: string
+  readonly #files = new Map<string, WeightsFile>()
+
+  /** @param folder where the files are written; must exist */
+  constructor(source: ModelSource, options: GraphOptions, folder: string) {
+    this.#source = source
+    this.#folder = folder
+    this.#links = Map.groupBy(channelLinks(source.config), ({ name }) =>
+      partOf(
+        name,
+        name.startsWith('multi_modal_projector')
+          ? fileNames.weights.projector
+          : fileNames.weights.decoder,
+      ),
+    )
+    this.#balanced = equalizedCheckpoint(source.checkpoint, source.config, this.#shifts)
+    this.#graphs = byFileName(buildGraphs(source.config, this.#balanced, options))
+  }
+
+  async *run(task: ConversionTask, signal: AbortSignal): AsyncGenerator<ConversionEvent, void> {
+    switch (task.type) {
+      case 'hash': {
+        const file = join(this.#source.folder!, task.name)
+        yield { type: 'hashed', name: task.name, sha256: await sha256OfFile(file, signal) }
+        return
+      }
+      case 'embeddings': {
+        const file = join(this.#folder, fileNames.embeddings)
+        const tensor = embeddingTensor(this.#source.checkpoint)
+        const parts = await writeEmbeddings(tensor, file, signal)
+        yield { type: 'filled', ...embeddingsFill, parts }
+        return
+      }
+      case 'part': {
+        const shifts = task.shifts ?? (await this.#findShifts(task.part, signal))
+        Object.assign(this.#shifts, shifts)
+        if (task.shifts === undefined) yield { type: 'balanced', part: task.part, shifts }
+        for (const ref of task.fills) yield await this.#fill(ref, signal)
+      }
+    }
+  }
+
+  #findShifts(part: string, signal: AbortSignal): Promise<Equalization> {
+    return findOutliers(this.#links.get(part) ?? [], this.#source.checkpoint, signal)
+  }
+
+  async #fill({ file, fill }: FillRef, signal: AbortSignal): Promise<ConversionEvent> {
+    const graph = this.#graphs[file]!
+    const open = this.#files.get(file) ?? (await WeightsFile.open(join(this.#folder, file), graph))
+    this.#files.set(file, open)
+    return { type: 'filled', file, fill, parts: await open.run(graph.fills[fill]!, signal) }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#files.values()].map((file) => file.close()))
+  }
+}
