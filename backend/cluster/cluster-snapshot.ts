@@ -1,7 +1,7 @@
 import type { EngineSnapshot } from '../engine/job.ts'
 import { noPhaseTimes } from '../engine/turns/phase-times.ts'
-import type { Dispatcher } from './dispatcher.ts'
-import type { EngineEntry } from './engine-entry.ts'
+import type { Dispatcher } from './answer/dispatcher.ts'
+import type { EngineEntry } from './health/engine-entry.ts'
 
 interface QueueLimits {
   readonly queueLimit: number

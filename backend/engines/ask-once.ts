@@ -1,10 +1,10 @@
-import type { AnswerPart } from '../cluster/answer-reader.ts'
-import { dialects } from '../cluster/dialect.ts'
-import { askEngine } from '../cluster/engine-client.ts'
-import type { EngineFacts } from '../cluster/engine-facts.ts'
-import type { EngineTarget } from '../cluster/engine-target.ts'
-import { timeLimits } from '../cluster/time-limits.ts'
-import { wireBody, type WireAsk } from '../cluster/wire-request.ts'
+import type { AnswerPart } from '../cluster/wire/answer-reader.ts'
+import { dialects } from '../cluster/wire/dialect.ts'
+import { askEngine } from '../cluster/wire/engine-client.ts'
+import type { EngineFacts } from '../cluster/engine/engine-facts.ts'
+import type { EngineTarget } from '../cluster/engine/engine-target.ts'
+import { timeLimits } from '../cluster/engine/time-limits.ts'
+import { wireBody, type WireAsk } from '../cluster/wire/wire-request.ts'
 import type { Normalizer } from '../processor/create-normalizer.ts'
 
 /** An engine under examination. */

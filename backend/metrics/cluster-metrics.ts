@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client'
-import type { EngineView } from '../cluster/engine-entry.ts'
+import type { EngineView } from '../cluster/health/engine-entry.ts'
 import { addCounters, addGauges } from './reading.ts'
 
 /** Metrics of each engine elsewhere, by its host and port. */

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
 import { residentBytes } from '../../shared/node/metrics/resident-bytes.ts'
-import type { EngineView } from '../cluster/engine-entry.ts'
+import type { EngineView } from '../cluster/health/engine-entry.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
 import { addClusterMetrics } from './cluster-metrics.ts'
 import { addCounters, addGauges, type Reading } from './reading.ts'

@@ -1,4 +1,4 @@
-import type { EngineView } from '../cluster/engine-entry.ts'
+import type { EngineView } from '../cluster/health/engine-entry.ts'
 import type { Describer } from '../describe.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
 import type { StartUp } from '../inference/supervisor.ts'

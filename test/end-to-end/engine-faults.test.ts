@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { EngineView } from '../../backend/cluster/engine-entry.ts'
+import type { EngineView } from '../../backend/cluster/health/engine-entry.ts'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { startEngineStandIn, type EngineStandIn } from '../support/engines/engine-stand-in.ts'
 import type { Misbehaviour } from '../support/engines/misbehaviour.ts'

@@ -6,7 +6,7 @@ import {
   type ReadinessChecks,
 } from '../../../shared/api/readiness.ts'
 import { probeRoutes, routes } from '../../../shared/api/routes.ts'
-import type { EngineView } from '../../cluster/engine-entry.ts'
+import type { EngineView } from '../../cluster/health/engine-entry.ts'
 import type { EngineSnapshot } from '../../engine/job.ts'
 import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
 import type { StartUp } from '../../inference/supervisor.ts'

@@ -1,5 +1,5 @@
 import { startCluster, type Cluster } from '../../../backend/cluster/create-cluster.ts'
-import { timeLimits, type TimeLimits } from '../../../backend/cluster/time-limits.ts'
+import { timeLimits, type TimeLimits } from '../../../backend/cluster/engine/time-limits.ts'
 import type { DescribeRequest } from '../../../backend/describe.ts'
 import { createNormalizer } from '../../../backend/processor/create-normalizer.ts'
 import { createLocalTasks } from '../../../backend/processor/processor-tasks.ts'

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import * as z from 'zod'
-import { EngineProblem, type Refusal } from './engine-problem.ts'
+import { EngineProblem, type Refusal } from '../engine/engine-problem.ts'
 
 /** Bytes of an error that are read: its words may repeat the request's. */
 const maxErrorBytes = 64 * 1024

@@ -1,11 +1,11 @@
-import type { AnswerPart } from './answer-reader.ts'
+import type { AnswerPart } from '../wire/answer-reader.ts'
 import { failureOf } from './client-errors.ts'
 import type { Ticket } from './dispatcher.ts'
-import { askEngine, type EngineRequest } from './engine-client.ts'
-import type { EngineEntry } from './engine-entry.ts'
-import type { EngineFacts } from './engine-facts.ts'
-import { EngineProblem } from './engine-problem.ts'
-import type { TimeLimits } from './time-limits.ts'
+import { askEngine, type EngineRequest } from '../wire/engine-client.ts'
+import type { EngineEntry } from '../health/engine-entry.ts'
+import type { EngineFacts } from '../engine/engine-facts.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
+import type { TimeLimits } from '../engine/time-limits.ts'
 
 /** Engines that one request is offered to. More would only delay the answer that none takes it. */
 const maxAttempts = 3

@@ -1,4 +1,4 @@
-import { EngineProblem } from './engine-problem.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
 
 /**
  * Bytes of one event: a step of 64 tokens, each with 20 alternatives of 120 bytes, is 160 kB. More is no answer of a

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { textAffinity } from '../../shared/balance/affinity.ts'
-import type { DescribeRequest } from '../describe.ts'
-import { answerTokensOf, tokenLimitOf } from '../engine/queue/admission.ts'
-import { workPerImageToken, workPerSampledToken } from '../engine/queue/work.ts'
-import type { NormalizedPrompt } from '../processor/create-normalizer.ts'
+import { textAffinity } from '../../../shared/balance/affinity.ts'
+import type { DescribeRequest } from '../../describe.ts'
+import { answerTokensOf, tokenLimitOf } from '../../engine/queue/admission.ts'
+import { workPerImageToken, workPerSampledToken } from '../../engine/queue/work.ts'
+import type { NormalizedPrompt } from '../../processor/create-normalizer.ts'
 
 /** How long each choice of an answer may be. */
 export interface TokenLimits {

@@ -4,10 +4,10 @@ import {
   newBreaker,
   shareOf,
   type Breaker,
-} from '../../shared/balance/breaker.ts'
-import type { EngineFacts } from './engine-facts.ts'
-import type { EngineProblem } from './engine-problem.ts'
-import type { EngineTarget } from './engine-target.ts'
+} from '../../../shared/balance/breaker.ts'
+import type { EngineFacts } from '../engine/engine-facts.ts'
+import type { EngineProblem } from '../engine/engine-problem.ts'
+import type { EngineTarget } from '../engine/engine-target.ts'
 
 /** Requests in an engine, as it counts them. */
 export interface EngineLoad {

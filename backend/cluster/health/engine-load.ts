@@ -1,4 +1,4 @@
-import type { EngineKind } from './engine-facts.ts'
+import type { EngineKind } from '../engine/engine-facts.ts'
 import type { EngineLoad } from './engine-entry.ts'
 
 /** Names of the gauges, with vLLM's and SGLang's summed over their workers. */

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { EngineProblem } from './engine-problem.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
 
 const count = z.int().min(0)
 

@@ -1,8 +1,8 @@
 import { request } from 'undici'
 import * as z from 'zod'
-import type { EngineFacts, EngineKind } from './engine-facts.ts'
-import { EngineProblem } from './engine-problem.ts'
-import { headersOf, type EngineTarget } from './engine-target.ts'
+import type { EngineFacts, EngineKind } from '../engine/engine-facts.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
+import { headersOf, type EngineTarget } from '../engine/engine-target.ts'
 
 /** Bytes of an answer about the engine: metrics of a large vLLM are 200 kB. */
 const maxBytes = 4 * 2 ** 20

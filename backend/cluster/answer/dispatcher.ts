@@ -1,13 +1,13 @@
-import { chooseServer } from '../../shared/balance/choose.ts'
-import { ServiceError } from '../../shared/api/errors.ts'
-import { unsupported } from '../../shared/api/doors/unsupported.ts'
-import { abortError } from '../engine/abort-error.ts'
-import type { JobPriority } from '../engine/job.ts'
-import { admit } from '../engine/queue/admission.ts'
-import { Throughput } from '../engine/queue/throughput.ts'
-import { WaitingLine } from '../engine/queue/waiting-line.ts'
-import type { EngineEntry } from './engine-entry.ts'
-import type { EngineFacts } from './engine-facts.ts'
+import { chooseServer } from '../../../shared/balance/choose.ts'
+import { ServiceError } from '../../../shared/api/errors.ts'
+import { unsupported } from '../../../shared/api/doors/unsupported.ts'
+import { abortError } from '../../engine/abort-error.ts'
+import type { JobPriority } from '../../engine/job.ts'
+import { admit } from '../../engine/queue/admission.ts'
+import { Throughput } from '../../engine/queue/throughput.ts'
+import { WaitingLine } from '../../engine/queue/waiting-line.ts'
+import type { EngineEntry } from '../health/engine-entry.ts'
+import type { EngineFacts } from '../engine/engine-facts.ts'
 
 /** What is to be done, as far as its turn and its place depend on it. */
 export interface DispatchJob {

@@ -1,12 +1,12 @@
-import { tenantOfServer } from '../tenant.ts'
-import { tinyPicture } from '../warm-up/tiny-picture.ts'
-import type { NormalizedPrompt, Normalizer } from '../processor/create-normalizer.ts'
-import { askEngine } from './engine-client.ts'
-import type { EngineFacts } from './engine-facts.ts'
-import { EngineProblem } from './engine-problem.ts'
-import type { EngineTarget } from './engine-target.ts'
-import type { TimeLimits } from './time-limits.ts'
-import { wireBody } from './wire-request.ts'
+import { tenantOfServer } from '../../tenant.ts'
+import { tinyPicture } from '../../warm-up/tiny-picture.ts'
+import type { NormalizedPrompt, Normalizer } from '../../processor/create-normalizer.ts'
+import { askEngine } from '../wire/engine-client.ts'
+import type { EngineFacts } from '../engine/engine-facts.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
+import type { EngineTarget } from '../engine/engine-target.ts'
+import type { TimeLimits } from '../engine/time-limits.ts'
+import { wireBody } from '../wire/wire-request.ts'
 
 /** Enough to show that it answers. */
 const maxTokens = 2

@@ -1,12 +1,12 @@
 import { request, type Dispatcher } from 'undici'
-import { abortError } from '../engine/abort-error.ts'
+import { abortError } from '../../engine/abort-error.ts'
 import { readAnswer, type AnswerPart, type Expected } from './answer-reader.ts'
-import { EngineProblem } from './engine-problem.ts'
-import { headersOf, type EngineTarget } from './engine-target.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
+import { headersOf, type EngineTarget } from '../engine/engine-target.ts'
 import { Patience } from './patience.ts'
 import { problemOf } from './refused-answer.ts'
 import { readEvents } from './sse-reader.ts'
-import type { TimeLimits } from './time-limits.ts'
+import type { TimeLimits } from '../engine/time-limits.ts'
 
 /** What is sent, and what is expected of the answer. */
 export interface EngineRequest {

@@ -1,9 +1,9 @@
-import type { AnswerFormat } from '../../shared/api/response-format.ts'
-import type { Sampling } from '../../shared/api/sampling-fields.ts'
-import type { NormalizedPrompt } from '../processor/create-normalizer.ts'
-import type { ContentPart } from '../processor/processor.ts'
+import type { AnswerFormat } from '../../../shared/api/response-format.ts'
+import type { Sampling } from '../../../shared/api/sampling-fields.ts'
+import type { NormalizedPrompt } from '../../processor/create-normalizer.ts'
+import type { ContentPart } from '../../processor/processor.ts'
 import { dialects } from './dialect.ts'
-import type { EngineFacts } from './engine-facts.ts'
+import type { EngineFacts } from '../engine/engine-facts.ts'
 
 /** An answer to ask an engine for. */
 export interface WireAsk {

@@ -1,9 +1,9 @@
 import { askFacts, textAt } from './ask-facts.ts'
 import type { EngineEntry } from './engine-entry.ts'
-import type { EngineFacts, EngineKind } from './engine-facts.ts'
-import { EngineProblem } from './engine-problem.ts'
+import type { EngineFacts, EngineKind } from '../engine/engine-facts.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
 import { readLoad } from './engine-load.ts'
-import type { TimeLimits } from './time-limits.ts'
+import type { TimeLimits } from '../engine/time-limits.ts'
 
 /** Milliseconds between two looks at an engine: its load is of use for about as long as an answer takes. */
 const lookMs = 2_000

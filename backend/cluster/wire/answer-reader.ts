@@ -1,5 +1,5 @@
-import type { SampledLogprobs } from '../engine/job.ts'
-import { EngineProblem } from './engine-problem.ts'
+import type { SampledLogprobs } from '../../engine/job.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
 import {
   parseChunk,
   type WireChoice,

@@ -1,5 +1,5 @@
-import { ServiceError } from '../../shared/api/errors.ts'
-import type { EngineProblem, Refusal } from './engine-problem.ts'
+import { ServiceError } from '../../../shared/api/errors.ts'
+import type { EngineProblem, Refusal } from '../engine/engine-problem.ts'
 
 /** Bounds of the seconds that a client is asked to wait, as for this server's own queue. */
 const leastRetrySeconds = 1

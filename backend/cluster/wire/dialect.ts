@@ -1,7 +1,7 @@
-import type { Sampling } from '../../shared/api/sampling-fields.ts'
-import type { Asked } from '../../shared/conversation/conversation.ts'
+import type { Sampling } from '../../../shared/api/sampling-fields.ts'
+import type { Asked } from '../../../shared/conversation/conversation.ts'
 import type { WireToken } from './chunk.ts'
-import type { EngineFacts, EngineKind } from './engine-facts.ts'
+import type { EngineFacts, EngineKind } from '../engine/engine-facts.ts'
 
 /** What of a request an engine may lack. */
 export type Demands = Pick<Asked, 'sampling' | 'choices' | 'topLogprobs'>

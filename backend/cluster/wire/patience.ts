@@ -1,5 +1,5 @@
-import { EngineProblem } from './engine-problem.ts'
-import type { TimeLimits } from './time-limits.ts'
+import { EngineProblem } from '../engine/engine-problem.ts'
+import type { TimeLimits } from '../engine/time-limits.ts'
 
 /** What is waited for. */
 export type Phase = 'headers' | 'first_token' | 'gap'

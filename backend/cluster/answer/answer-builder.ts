@@ -4,12 +4,12 @@ import type {
   GenerationEvent,
   SampledLogprob,
   Usage,
-} from '../../shared/api/events.ts'
-import type { SampledLogprobs } from '../engine/job.ts'
-import type { Normalizer } from '../processor/create-normalizer.ts'
-import { StopMatcher } from '../processor/stop-matcher.ts'
-import type { AnswerPart, TextPart, WireEnding } from './answer-reader.ts'
-import type { WireUsage } from './chunk.ts'
+} from '../../../shared/api/events.ts'
+import type { SampledLogprobs } from '../../engine/job.ts'
+import type { Normalizer } from '../../processor/create-normalizer.ts'
+import { StopMatcher } from '../../processor/stop-matcher.ts'
+import type { AnswerPart, TextPart, WireEnding } from '../wire/answer-reader.ts'
+import type { WireUsage } from '../wire/chunk.ts'
 
 type Delta = Extract<GenerationEvent, { type: 'delta' }>
 
