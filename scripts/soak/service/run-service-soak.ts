@@ -49,7 +49,8 @@ async function runClients(options: ServiceSoak, tally: Tally): Promise<void> {
   const endsAt = performance.now() + seconds * 1_000
   const nextCall = createMixedCalls(seed)
   // Deadlines of the service are the only clocks.
-  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
+  // A connection each: one that is reused may be closed by the server at the very moment.
+  const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 })
   const client = async () => {
     while (performance.now() < endsAt) {
       const call = nextCall()

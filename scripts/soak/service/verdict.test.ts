@@ -96,7 +96,17 @@ describe('verdict()', () => {
     expect(verdict(books())).toEqual([])
   })
 
+  it('accepts that a client left before its request had arrived', () => {
+    const unseen = { [edgeRequests('cancelled')]: 0 }
+    expect(verdict(books({ edge: unseen }))).toEqual([])
+  })
+
   it.each<[string, Changes, string]>([
+    [
+      'more requests unseen than clients that left',
+      { edge: { [edgeRequests('none')]: 2 + 7, [edgeRequests('cancelled')]: 1 } },
+      'requests refused or not: 11, expected 12',
+    ],
     ['an empty answer', { tally: { empty: 1 } }, '1 empty answers'],
     ['a broken stream', { tally: { unexpected: new Map([['it broke', 2]]) } }, '2 times it broke'],
     [

@@ -46,11 +46,14 @@ function requestProblems({ tally, before, after }: Books): string[] {
     return of(after) - of(before)
   }
   const ended = counted('code="none"')
+  const endedOrLeft = ended + counted('code="cancelled"')
   // An answer may have been sent whole to a client that was about to leave.
   const least = answered + answeredEarly
+  // A client may leave before its request has arrived.
+  const unseen = Math.min(Math.max(0, tally.sent - counted('')), left)
   return [
-    ...differs('requests refused or not', counted(''), tally.sent),
-    ...differs('requests answered or left', ended + counted('code="cancelled"'), least + left),
+    ...differs('requests refused or not', counted(''), tally.sent - unseen),
+    ...differs('requests answered or left', endedOrLeft, least + left - unseen),
     ...(ended >= least ? [] : [`the edge counted ${ended} answers, clients had ${least}`]),
     ...[...refused].flatMap(([code, count]) =>
       differs(`refusals with ${code}`, counted(`code="${code}"`), count),
