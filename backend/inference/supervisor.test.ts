@@ -252,7 +252,7 @@ describe('a child that hangs', () => {
       (thrown: unknown) => thrown,
     )
     expect(await error).toMatchObject({ code: 'engine_restarted', status: 503 })
-    expect(isRunning(pids[0]!)).toBe(false)
+    await until(() => !isRunning(pids[0]!))
     await until(() => inference.state() === 'ready')
   })
 
