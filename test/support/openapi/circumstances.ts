@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Platform } from '../../../edge/platform.ts'
+import { testPage } from '../test-platform.ts'
 import { pictureUrl } from './generated-request.ts'
 import type { Operation } from './operations.ts'
 
@@ -80,7 +81,11 @@ function goodRequest(operation: Operation, world: World): Sent {
     'x-api-key': world.rootKey,
     ...(type !== undefined && { 'content-type': type }),
   }
-  const sent = { method, path: path.replace('{id}', id), headers, body: undefined }
+  const filled = path
+    .replace('{id}', id)
+    .replace('{version}', testPage.version)
+    .replace('{file}', Object.keys(testPage.files)[0]!)
+  const sent = { method, path: filled, headers, body: undefined }
   if (type === undefined) return sent
   if (type === 'multipart/form-data') {
     const typed = { ...headers, 'content-type': `${type}; boundary=${boundary}` }
@@ -179,7 +184,7 @@ function missing({ name }: Operation, good: Sent): Circumstance {
     const fields = JSON.parse(String(good.body)) as object
     return { send: { ...good, body: JSON.stringify({ ...fields, model: 'nothing' }) } }
   }
-  return { send: { ...good, path: good.path.replace(/(keys|models)\/[^/]+/, '$1/nothing') } }
+  return { send: { ...good, path: good.path.replace(/(keys|models|page)\/[^/]+/, '$1/nothing') } }
 }
 
 /** With an `Idempotency-Key` that another request had. */
