@@ -12,7 +12,7 @@ import type { Platform } from '../../edge/platform.ts'
 import { testKeys, testSqlite } from './test-keys.ts'
 
 /** Pages of a few bytes. */
-export export const testPage: PageFiles = {
+export const testPage: PageFiles = {
   version: '0123456789abcdef',
   pages: {
     '/': '<!doctype html><title>Ask</title>',
