@@ -11,12 +11,20 @@ const logErrorsOnly = 3
 /** Where the outputs of the sessions that make device tensors are kept. */
 const onDevice = { preferredOutputLocation: 'gpu-buffer' } as const
 
+export interface WebGpuOptions {
+  /**
+   * Begin of the names of files with what each run of each session did, for measurements: `endProfiling` of a session
+   * writes its file.
+   */
+  readonly profilePrefix?: string
+}
+
 /**
  * The graphics card that ONNX Runtime's WebGPU provider chooses, through Vulkan, Direct3D 12 or Metal. All sessions share
  * one device and its memory. Nothing falls back to the CPU, node by node: such a graph cannot be opened.
  */
-export function openWebGpuAccelerator(): Accelerator {
-  return new WebGpuAccelerator()
+export function openWebGpuAccelerator(options: WebGpuOptions = {}): Accelerator {
+  return new WebGpuAccelerator(options)
 }
 
 class WebGpuAccelerator implements Accelerator {
@@ -27,11 +35,17 @@ class WebGpuAccelerator implements Accelerator {
   readonly #makers = new Map<string, Promise<InferenceSession>>()
   readonly #sessions: InferenceSession[] = []
   readonly #tensors: Tensor[] = []
+  readonly #profiling: InferenceSession.SessionOptions
+
+  constructor({ profilePrefix }: WebGpuOptions) {
+    this.#profiling =
+      profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }
+  }
 
   async open(graph: GraphSpec): Promise<InferenceSession> {
     // Given output tensors are written only in sessions without a preferred location of outputs.
     const strict = { session: { disable_cpu_ep_fallback: '1' } }
-    const session = await createSession(graph, { extra: strict })
+    const session = await createSession(graph, { extra: strict, ...this.#profiling })
     this.#sessions.push(session)
     return session
   }

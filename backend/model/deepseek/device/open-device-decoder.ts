@@ -1,8 +1,8 @@
-import { open, type FileHandle } from 'node:fs/promises'
 import type { Tensor } from 'onnxruntime-node'
 import { deviceForm, externalsOf } from '../../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
-import { elementTypes, type ExternalInitializer } from '../../../graph/onnx-proto.ts'
+import { elementTypes } from '../../../graph/onnx-proto.ts'
+import type { ReadWeight } from '../../../graph/weight-reader.ts'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import type { CacheInfo } from '../decoder-part.ts'
@@ -18,7 +18,7 @@ interface DeviceDecoderSetup {
   readonly config: TextConfig
   readonly embeddings: Pick<EmbeddingTable, 'lookUp'>
   readonly graphs: DeviceGraphs
-  readonly weightsFile: string
+  readonly readWeight: ReadWeight
   readonly cacheType: CacheType
   /** Tokens for which memory is set aside, over all sequences. */
   readonly cacheTokens: number
@@ -29,7 +29,7 @@ interface DeviceDecoderSetup {
 /** Uploads the weights and sets the cache's memory aside. @throws {DeviceError} when the device has too little memory */
 export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<DeviceDecoder> {
   const { accelerator, config, graphs } = setup
-  const uploaded = await uploadWeights(accelerator, graphs.allExperts, setup.weightsFile)
+  const uploaded = await uploadWeights(accelerator, graphs.allExperts, setup.readWeight)
   const openGraph = async ({ spec }: BuiltGraph): Promise<OpenGraph> => ({
     session: await accelerator.open(deviceForm(spec)),
     weights: Object.fromEntries(
@@ -76,30 +76,12 @@ async function cacheTensors(
 async function uploadWeights(
   accelerator: Accelerator,
   graph: BuiltGraph,
-  weightsFile: string,
+  readWeight: ReadWeight,
 ): Promise<Tensors> {
   const tensors: Record<string, Tensor> = {}
-  const file = await open(weightsFile, 'r')
-  try {
-    for (const weight of externalsOf(graph.spec)) {
-      const bytes = await readWeight(file, weight)
-      tensors[weight.name] = await accelerator.upload(weight.type, weight.dims, bytes)
-    }
-  } finally {
-    await file.close()
+  for (const weight of externalsOf(graph.spec)) {
+    const bytes = await readWeight(weight)
+    tensors[weight.name] = await accelerator.upload(weight.type, weight.dims, bytes)
   }
   return tensors
-}
-
-async function readWeight(
-  file: FileHandle,
-  { name, offset, byteLength }: ExternalInitializer,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(byteLength)
-  for (let done = 0; done < byteLength;) {
-    const { bytesRead } = await file.read(bytes, done, byteLength - done, offset + done)
-    if (bytesRead === 0) throw new RangeError(`the weights file ends inside ${name}`)
-    done += bytesRead
-  }
-  return bytes
 }
