@@ -155,7 +155,8 @@ async function openDecoder(
   )
 }
 
-function modelInfo(
+/** What the engine has to know of a model. */
+export function modelInfo(
   { text_config: text, vision_config: vision, media_placeholder_token_id }: ModelConfig,
   slots: number,
   cacheInfo: CacheInfo,

@@ -4,6 +4,10 @@ import { cast, expand } from '../../graph/operators.ts'
 import { encodeModel, type ElementType, type GraphSpec } from '../../graph/onnx-proto.ts'
 import { DeviceError, type Accelerator, type Tensors } from './accelerator.ts'
 import { tensorOf } from './tensor-bytes.ts'
+import { namingNodes } from './unsupported-nodes.ts'
+import { forbidTelemetry } from '../no-telemetry.ts'
+
+forbidTelemetry()
 
 /** ONNX Runtime's log levels: 3 = errors only. */
 const logErrorsOnly = 3
@@ -13,8 +17,8 @@ const onDevice = { preferredOutputLocation: 'gpu-buffer' } as const
 
 export interface WebGpuOptions {
   /**
-   * Begin of the names of files with what each run of each session did, for measurements: `endProfiling` of a session
-   * writes its file.
+   * For measurements: `endProfiling` of the nth opened session, from 0, writes what each of its runs did into a file
+   * whose name begins with this and `-n_`.
    */
   readonly profilePrefix?: string
 }
@@ -35,17 +39,21 @@ class WebGpuAccelerator implements Accelerator {
   readonly #makers = new Map<string, Promise<InferenceSession>>()
   readonly #sessions: InferenceSession[] = []
   readonly #tensors: Tensor[] = []
-  readonly #profiling: InferenceSession.SessionOptions
+  readonly #options: WebGpuOptions
 
-  constructor({ profilePrefix }: WebGpuOptions) {
-    this.#profiling =
-      profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }
+  constructor(options: WebGpuOptions) {
+    this.#options = options
   }
 
   async open(graph: GraphSpec): Promise<InferenceSession> {
     // Given output tensors are written only in sessions without a preferred location of outputs.
     const strict = { session: { disable_cpu_ep_fallback: '1' } }
-    const session = await createSession(graph, { extra: strict, ...this.#profiling })
+    const model = encodeModel(graph, '')
+    const session = await createSession(model, { extra: strict, ...this.#profiling() }).catch(
+      async (error: unknown) => {
+        throw await namingNodes(error, model)
+      },
+    )
     this.#sessions.push(session)
     return session
   }
@@ -83,11 +91,17 @@ class WebGpuAccelerator implements Accelerator {
     for (const maker of this.#makers.values()) await (await maker).release()
   }
 
+  #profiling(): InferenceSession.SessionOptions {
+    const { profilePrefix } = this.#options
+    if (profilePrefix === undefined) return {}
+    return { enableProfiling: true, profileFilePrefix: `${profilePrefix}-${this.#sessions.length}` }
+  }
+
   /** A session for making device tensors of one type and rank; opened once. */
   #maker(key: string, build: () => GraphSpec): Promise<InferenceSession> {
     const known = this.#makers.get(key)
     if (known !== undefined) return known
-    const opened = createSession(build(), onDevice)
+    const opened = createSession(encodeModel(build(), ''), onDevice)
     this.#makers.set(key, opened)
     return opened
   }
@@ -100,10 +114,10 @@ class WebGpuAccelerator implements Accelerator {
 }
 
 function createSession(
-  graph: GraphSpec,
+  model: Uint8Array,
   options: InferenceSession.SessionOptions,
 ): Promise<InferenceSession> {
-  return InferenceSession.create(encodeModel(graph, ''), {
+  return InferenceSession.create(model, {
     executionProviders: ['webgpu'],
     enableMemPattern: false,
     logSeverityLevel: logErrorsOnly,

@@ -1,0 +1,63 @@
+import type { Tensor } from 'onnxruntime-node'
+import type { Accelerator } from '../../../backend/model/accelerator/accelerator.ts'
+
+/**
+ * An accelerator on which weights of the same type and size are one tensor: a model of many equal layers takes the memory
+ * of one, and every run does the same work.
+ */
+export function sharingAccelerator(inner: Accelerator): Accelerator {
+  const uploaded = new Map<string, Promise<Tensor>>()
+  return {
+    ...forwarding(inner),
+    upload(type, dims, bytes) {
+      const key = `${type} ${dims.join()}`
+      const known = uploaded.get(key)
+      if (known !== undefined) return known
+      const made = inner.upload(type, dims, bytes)
+      uploaded.set(key, made)
+      return made
+    },
+  }
+}
+
+/** An accelerator on which the same tensors, asked for once more in the same order, are the same memory. */
+export interface RememberingAccelerator {
+  readonly accelerator: Accelerator
+  /** The same memory once more, for graphs that another accelerator of the same device opens. */
+  again(opener: Pick<Accelerator, 'open' | 'close'>): Accelerator
+}
+
+export function rememberingAccelerator(inner: Accelerator): RememberingAccelerator {
+  const made: Promise<Tensor>[] = []
+  let next = 0
+  const remembered = (make: () => Promise<Tensor>) => {
+    const tensor = made[next] ?? make()
+    made[next] = tensor
+    next += 1
+    return tensor
+  }
+  const accelerator: Accelerator = {
+    ...forwarding(inner),
+    upload: (type, dims, bytes) => remembered(() => inner.upload(type, dims, bytes)),
+    zeros: (type, dims) => remembered(() => inner.zeros(type, dims)),
+  }
+  return {
+    accelerator,
+    again(opener) {
+      next = 0
+      return { ...accelerator, open: (graph) => opener.open(graph), close: () => opener.close() }
+    },
+  }
+}
+
+function forwarding(inner: Accelerator): Accelerator {
+  return {
+    hasFloat16: inner.hasFloat16,
+    open: (graph) => inner.open(graph),
+    upload: (type, dims, bytes) => inner.upload(type, dims, bytes),
+    zeros: (type, dims) => inner.zeros(type, dims),
+    view: (tensor, dims) => inner.view(tensor, dims),
+    run: (session, feeds, updated) => inner.run(session, feeds, updated),
+    close: () => inner.close(),
+  }
+}
