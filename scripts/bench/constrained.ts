@@ -110,7 +110,8 @@ function answer(grammar: PreparedGrammar, seed: number): number[] {
     ms += performance.now() - start
     return result
   }
-  const sample = createSampler(job, 0, -1, {
+  const sampler = createSampler(job, 0, { imageTokenId: -1, vocabSize }, {
+    filter: () => constraint.filter(),
     pack: (row) => timed(() => constraint.pack(row)),
     idAt: (place) => timed(() => constraint.idAt(place)),
     positionOf: (id) => constraint.positionOf(id),
@@ -122,7 +123,7 @@ function answer(grammar: PreparedGrammar, seed: number): number[] {
     const row = new Float32Array(vocabSize)
     row.set(logits.subarray(shift))
     row.set(logits.subarray(0, shift), vocabSize - shift)
-    const { end } = sample(row, left)
+    const { end } = sampler.pick(row, left)
     times.push(ms)
     if (end === 'must') break
   }
