@@ -1,6 +1,15 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
-import { clearBit, excludeFrom, hasBit, idAt, isDense, packRow, positionOf, setBit } from './masks/bits.ts'
+import {
+  clearBit,
+  excludeFrom,
+  hasBit,
+  idAt,
+  isDense,
+  packRow,
+  positionOf,
+  setBit,
+} from './masks/bits.ts'
 import { TokenMasks } from './masks/token-masks.ts'
 import type { Vocabulary } from './masks/vocabulary.ts'
 import { Automaton } from './stacks/automaton.ts'

@@ -386,12 +386,7 @@ export function reduceLogSumExp(g: GraphBuilder, x: Value): Value {
 }
 
 /** x with `value` after the end of each axis. @param counts how often, by axis */
-export function padEnd(
-  g: GraphBuilder,
-  x: Value,
-  counts: readonly number[],
-  value: number,
-): Value {
+export function padEnd(g: GraphBuilder, x: Value, counts: readonly number[], value: number): Value {
   const pads = g.int64s([...counts.map(() => 0), ...counts])
   return single(g, 'Pad', [x, pads, g.float32s([value], [])])
 }

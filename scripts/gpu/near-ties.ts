@@ -23,7 +23,9 @@ console.log(row('error of the lead on the CPU:', errors.first))
 console.log(row('error of the lead on the card:', errors.second))
 for (const { scene, token, leads: lead } of partings) {
   const parts = [`CPU ${lead.first.toFixed(3)}`, `card ${lead.second.toFixed(3)}`]
-  console.log(`picture ${scene}, token ${token}: ${parts.join(', ')}, float32 ${lead.exact.toFixed(3)}`)
+  console.log(
+    `picture ${scene}, token ${token}: ${parts.join(', ')}, float32 ${lead.exact.toFixed(3)}`,
+  )
 }
 const limit = widestNearTie(found)
 process.exitCode = partings.every(({ leads: { exact } }) => Math.abs(exact) <= limit) ? 0 : 1

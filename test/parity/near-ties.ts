@@ -82,7 +82,10 @@ async function compareForms(
   for (const [scene, prompt] of (await promptsAbout(scenes, seed)).entries()) {
     const ids: number[] = []
     const answered = await answerOf(first, prompt, ids)
-    const others = [await allOf(follow(second, prompt, ids)), await allOf(follow(exact, prompt, ids))]
+    const others = [
+      await allOf(follow(second, prompt, ids)),
+      await allOf(follow(exact, prompt, ids)),
+    ]
     for (const [token, row] of answered.entries()) {
       const rows = { first: row, second: others[0]![token]!, exact: others[1]![token]! }
       const [chosen, other] = [likeliest(rows.first), likeliest(rows.second)]

@@ -100,9 +100,9 @@ describe('createSampler() at temperature 0', () => {
       expect(id).toBe(repetitionPenalty < 1 ? 0 : 3)
     }
     const broken = Float32Array.of(Infinity, 0)
-    expect(() => sampler(2, { repetitionPenalty: 2, promptIds: Int32Array.of(0) }).pick(broken)).toThrow(
-      'not a number',
-    )
+    expect(() =>
+      sampler(2, { repetitionPenalty: 2, promptIds: Int32Array.of(0) }).pick(broken),
+    ).toThrow('not a number')
   })
 
   it('picks the largest logit', () => {

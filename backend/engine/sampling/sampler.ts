@@ -100,8 +100,7 @@ class ChoiceSampler implements Sampler {
     const { sampling, topLogprobs, format } = this.#job
     // An ending that takes a token's place need not be a candidate.
     if (topLogprobs !== undefined && format !== undefined) return undefined
-    const model =
-      topLogprobs === undefined ? undefined : candidateLogprobs(candidates, topLogprobs)
+    const model = topLogprobs === undefined ? undefined : candidateLogprobs(candidates, topLogprobs)
     if (topLogprobs !== undefined && model === undefined) return undefined
     const contenders = contendersOf(candidates, {
       penalties: this.#penalties,
