@@ -57,7 +57,7 @@ export interface NextLogits {
    * All of them, [vocabSize]; the caller may modify them. A call of the model like any other, possible until its next
    * step.
    */
-  row(): Promise<Float32Array>
+  readonly row: () => Promise<Float32Array>
 }
 
 export interface ModelInfo {

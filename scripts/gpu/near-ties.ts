@@ -10,9 +10,8 @@ import { compareOnScenes, quantile, widestNearTie } from '../../test/parity/near
 
 const [scenes = 100, seed = 1] = process.argv.slice(2).map(Number)
 const modelsDir = await mkdtemp(join(tmpdir(), 'near-ties-'))
-const found = await compareOnScenes(openWebGpuAccelerator(), { modelsDir, scenes, seed }).finally(
-  () => rm(modelsDir, { recursive: true }),
-)
+const found = await compareOnScenes(openWebGpuAccelerator(), { modelsDir, scenes, seed })
+await rm(modelsDir, { recursive: true })
 const { partings, leads, errors } = found
 const shares = [0.01, 0.5, 0.9, 0.99, 1]
 const row = (name: string, numbers: readonly number[]) =>
