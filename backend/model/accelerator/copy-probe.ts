@@ -1,9 +1,8 @@
 import { deviceForm } from '../../graph/device-graph.ts'
 import { GraphBuilder } from '../../graph/graph-builder.ts'
 import type { GraphSpec } from '../../graph/onnx-proto.ts'
-import { gather, neg } from '../../graph/operators.ts'
+import { neg } from '../../graph/operators.ts'
 import type { Accelerator } from './accelerator.ts'
-import { tensorOf } from './tensor-bytes.ts'
 
 /** float32 numbers that are copied: 512 MiB, more than any card's caches hold. */
 export const cardCopy = 2 ** 27
@@ -38,12 +37,10 @@ export async function openCopyProbe(
   return async () => (2 * 4 * count * 1000) / (await msPerRun(copy, settle))
 }
 
-/** @returns a run whose end is that of everything that was recorded before: its result is read by the host */
+/** @returns waits for everything that was recorded before, since it reads a number from the device */
 export async function openWaiter(accelerator: Accelerator): Promise<Run> {
-  const x = await accelerator.zeros('float32', [1])
-  const at = tensorOf('int64', [1], new Uint8Array(8))
-  const session = await accelerator.open(deviceForm(readGraph()))
-  return () => accelerator.run(session, { x, at }, {})
+  const x = await accelerator.zeros('float32', [1, 1])
+  return () => accelerator.readRow(x, 0)
 }
 
 /** Milliseconds of one of several runs in a row, less what a single run and waiting for it take. */
@@ -67,13 +64,5 @@ export async function msPerRun(run: Run, settle: Run): Promise<number> {
 function copyGraph(length: number): GraphSpec {
   const g = new GraphBuilder('copy')
   g.output('y', neg(g, g.input('x', 'float32', [length])), 'float32', [length])
-  return g.build().spec
-}
-
-/** One number, from the device to the host. */
-function readGraph(): GraphSpec {
-  const g = new GraphBuilder('read')
-  const x = g.input('x', 'float32', [1])
-  g.output('y', gather(g, x, g.input('at', 'int64', [1]), 0), 'float32', [1])
   return g.build().spec
 }

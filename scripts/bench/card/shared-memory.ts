@@ -20,7 +20,7 @@ export function sharingAccelerator(inner: Accelerator): Accelerator {
   }
 }
 
-/** An accelerator on which the same tensors, asked for once more in the same order, are the same memory. */
+/** An accelerator on which tensors of one type and size, asked for once more in the same order, are the same memory. */
 export interface RememberingAccelerator {
   readonly accelerator: Accelerator
   /** The same memory once more, for graphs that another accelerator of the same device opens. */
@@ -28,23 +28,27 @@ export interface RememberingAccelerator {
 }
 
 export function rememberingAccelerator(inner: Accelerator): RememberingAccelerator {
-  const made: Promise<Tensor>[] = []
-  let next = 0
-  const remembered = (make: () => Promise<Tensor>) => {
-    const tensor = made[next] ?? make()
-    made[next] = tensor
-    next += 1
-    return tensor
+  const made = new Map<string, Promise<Tensor>[]>()
+  const asked = new Map<string, number>()
+  const remembered = (key: string, make: () => Promise<Tensor>) => {
+    const tensors = made.get(key) ?? []
+    made.set(key, tensors)
+    const place = asked.get(key) ?? 0
+    asked.set(key, place + 1)
+    tensors[place] ??= make()
+    return tensors[place]
   }
   const accelerator: Accelerator = {
     ...forwarding(inner),
-    upload: (type, dims, bytes) => remembered(() => inner.upload(type, dims, bytes)),
-    zeros: (type, dims) => remembered(() => inner.zeros(type, dims)),
+    upload: (type, dims, bytes) =>
+      remembered(`upload ${type} ${dims.join()}`, () => inner.upload(type, dims, bytes)),
+    zeros: (type, dims) =>
+      remembered(`zeros ${type} ${dims.join()}`, () => inner.zeros(type, dims)),
   }
   return {
     accelerator,
     again(opener) {
-      next = 0
+      asked.clear()
       return { ...accelerator, open: (graph) => opener.open(graph), close: () => opener.close() }
     },
   }
@@ -56,7 +60,9 @@ function forwarding(inner: Accelerator): Accelerator {
     open: (graph) => inner.open(graph),
     upload: (type, dims, bytes) => inner.upload(type, dims, bytes),
     zeros: (type, dims) => inner.zeros(type, dims),
+    free: (tensor) => inner.free(tensor),
     view: (tensor, dims) => inner.view(tensor, dims),
+    readRow: (matrix, row) => inner.readRow(matrix, row),
     run: (session, feeds, updated) => inner.run(session, feeds, updated),
     close: () => inner.close(),
   }

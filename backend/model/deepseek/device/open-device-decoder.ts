@@ -1,15 +1,16 @@
 import type { Tensor } from 'onnxruntime-node'
-import { deviceForm, externalsOf } from '../../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
 import { elementTypes } from '../../../graph/onnx-proto.ts'
 import type { ReadWeight } from '../../../graph/weight-reader.ts'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
+import { openGraph, uploadWeights } from '../../accelerator/open-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import type { CacheInfo } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
-import { DeviceDecoder, type OpenGraph } from './device-decoder.ts'
+import { DeviceDecoder } from './device-decoder.ts'
 import type { DeviceGraphs } from './device-graph.ts'
 import { deviceNames } from './device-names.ts'
+import { LogitsMemory } from './logits-memory.ts'
 import type { CacheType } from './paged-attention.ts'
 import { RowCache } from './row-cache.ts'
 
@@ -30,12 +31,7 @@ interface DeviceDecoderSetup {
 export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<DeviceDecoder> {
   const { accelerator, config, graphs } = setup
   const uploaded = await uploadWeights(accelerator, graphs.allExperts, setup.readWeight)
-  const openGraph = async ({ spec }: BuiltGraph): Promise<OpenGraph> => ({
-    session: await accelerator.open(deviceForm(spec)),
-    weights: Object.fromEntries(
-      externalsOf(spec).map(({ name, dims }) => [name, accelerator.view(uploaded[name]!, dims)]),
-    ),
-  })
+  const opened = (graph: BuiltGraph) => openGraph(accelerator, graph, uploaded)
   // Row 0 is never a token's: see `paddingRow`.
   const rows = setup.cacheTokens + 1
   const { slots } = setup
@@ -46,8 +42,9 @@ export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<Devi
     cache: new RowCache({ slots, rows, maxTokens: config.max_position_embeddings }),
     cacheInfo: cacheInfo(setup),
     cacheTensors: await cacheTensors(setup, rows),
-    allExperts: await openGraph(graphs.allExperts),
-    chosenExperts: graphs.chosenExperts && (await openGraph(graphs.chosenExperts)),
+    logits: new LogitsMemory(accelerator, config.vocab_size),
+    allExperts: await opened(graphs.allExperts),
+    chosenExperts: graphs.chosenExperts && (await opened(graphs.chosenExperts)),
   })
 }
 
@@ -68,20 +65,6 @@ async function cacheTensors(
   const tensors: Record<string, Tensor> = {}
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     tensors[deviceNames.cache(layer)] = await accelerator.zeros(cacheType, [rows, width])
-  }
-  return tensors
-}
-
-/** One tensor at a time, so that a host with little memory can load a large device. */
-async function uploadWeights(
-  accelerator: Accelerator,
-  graph: BuiltGraph,
-  readWeight: ReadWeight,
-): Promise<Tensors> {
-  const tensors: Record<string, Tensor> = {}
-  for (const weight of externalsOf(graph.spec)) {
-    const bytes = await readWeight(weight)
-    tensors[weight.name] = await accelerator.upload(weight.type, weight.dims, bytes)
   }
   return tensors
 }
