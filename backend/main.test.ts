@@ -110,8 +110,10 @@ describe('the backend program', () => {
       200,
       { status: 'ready', startup: { engine_starts: 1 } },
     ])
-    const status = (await (await ask('/status')).json()) as { engine: { visionRuns: number } }
-    expect(status.engine.visionRuns).toBe(1)
+    expect(await (await ask('/status')).json()).toMatchObject({
+      modelMemory: { fits: true },
+      engine: { visionRuns: 1 },
+    })
     const answer = await ask('/generate/text', question)
     expect(await answer.json()).toMatchObject({
       finish_reason: 'length',

@@ -40,14 +40,19 @@ async function run(output: LogSink): Promise<void> {
 }
 
 function startInference(
-  { model, engine }: BackendConfig,
+  { model, engine, memoryBytes, uploadMemoryBytes, decodeMemoryBytes }: BackendConfig,
   { card }: ProviderChoice,
   environment: ReturnType<typeof inferenceEnvironment>,
   log: Log,
 ): Inference {
+  const memory = {
+    limitBytes: memoryBytes,
+    uploadBytes: uploadMemoryBytes,
+    decodeBytes: decodeMemoryBytes,
+  }
   return createInference({
     entry: inferenceEntry,
-    init: { model: { ...model, card }, engine },
+    init: { model: { ...model, card }, engine, memory },
     environment,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,

@@ -330,6 +330,8 @@ describe('GET /readyz', () => {
           seconds_since_start: 0.5,
           converted_bytes: 0,
           bytes_to_convert: 0,
+          loaded_bytes: 0,
+          bytes_to_load: 0,
         },
       },
     ])

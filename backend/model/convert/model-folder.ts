@@ -37,6 +37,8 @@ export interface ModelFolderOptions extends GraphOptions {
   readonly threads: number
   /** Receives lines for the operator. */
   readonly onProgress?: Report
+  /** File descriptor for the progress of checking and loading; see `loading-line.ts`. */
+  readonly loadingPipe?: number
   /** Aborts a conversion, which the next call continues. */
   readonly signal?: AbortSignal
 }
@@ -47,8 +49,12 @@ export interface ModelFolder {
   readonly decoder: CpuDecoderFiles | DeviceDecoderFiles
   readonly embeddingFile: string
   readonly embeddingType: FloatType
-  /** Compares all weights with what was written. @returns the damage found, for the operator; undefined when there is none */
-  check(): Promise<string | undefined>
+  /**
+   * Compares all weights with what was written.
+   * @param loadedBytes memory that weights loaded at the same time will take; their progress is reported along
+   * @returns the damage found, for the operator; undefined when there is none
+   */
+  check(loadedBytes?: number): Promise<string | undefined>
   /** Removes the folder because of that damage, unless another process has made it anew. */
   discard(damage: string): Promise<void>
 }
@@ -96,6 +102,7 @@ export async function findModelFolder(
 ): Promise<ModelFolder> {
   const { config, checkpoint } = source
   const { onProgress: report = () => {}, signal = new AbortController().signal } = options
+  const { loadingPipe: pipe } = options
   checkInventory(checkpoint.shapes, expectedTensors(config))
   const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
@@ -111,8 +118,9 @@ export async function findModelFolder(
     decoder: await decoderFiles(folder, source, options, graphs.decoder),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
-    async check() {
-      const damage = await checkFiles(folder, files, signal)
+    async check(weightBytes) {
+      const report = pipe === undefined ? undefined : { pipe, weightBytes }
+      const damage = await checkFiles(folder, files, signal, report)
       return damage === undefined ? undefined : join(folder, damage)
     },
     async discard(damage) {
