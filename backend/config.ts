@@ -11,6 +11,7 @@ import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
 import { leastDecodeMemoryMb, leastUploadMemoryMb } from './memory/body-bounds.ts'
+import { parseDeviceMap, usesCard, type DeviceMap } from './device/device-map.ts'
 import { providerSettings } from './device/choose-provider.ts'
 import { tracingConfigOf, tracingSettings } from '../shared/tracing/settings.ts'
 import { clusterSettingsOf, clusterSettingsSchema, needsUrls } from './cluster/cluster-settings.ts'
@@ -49,6 +50,7 @@ const fields = z.object({
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
   ...weightSettingsSchema.shape,
   PROVIDER: z.enum(providerSettings).default('auto'),
+  DEVICE_MAP: z.string().default('auto').transform(readDeviceMap),
   SLOTS: integerSetting(1, 256).default(4),
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
@@ -89,11 +91,24 @@ const fields = z.object({
   ...tracingSettings.shape,
 })
 
-const schema = fields.check(needsUrls).refine(
-  // On a card the sizes of batches decide how rounding falls, and those depend on what else runs.
-  ({ DETERMINISTIC, PROVIDER }) => !(DETERMINISTIC && PROVIDER === 'webgpu'),
-  { path: ['DETERMINISTIC'], error: 'not possible with PROVIDER=webgpu' },
-)
+// On a card the sizes of batches decide how rounding falls, and those depend on what else runs.
+const schema = fields
+  .check(needsUrls)
+  .refine(({ DETERMINISTIC, PROVIDER }) => !(DETERMINISTIC && PROVIDER === 'webgpu'), {
+    path: ['DETERMINISTIC'],
+    error: 'not possible with PROVIDER=webgpu',
+  })
+  .refine(({ DETERMINISTIC, DEVICE_MAP }) => !(DETERMINISTIC && usesCard(DEVICE_MAP)), {
+    path: ['DETERMINISTIC'],
+    error: 'not possible with layers on a gpu (DEVICE_MAP)',
+  })
+
+function readDeviceMap(text: string, context: z.core.$RefinementCtx<string>): DeviceMap {
+  const map = parseDeviceMap(text)
+  if (map === 'auto' || !('problem' in map)) return map
+  context.addIssue(map.problem)
+  return z.NEVER
+}
 
 /**
  * `name=weight` pairs, separated by commas: a weight applies to the key with this id and to the certificate with this
@@ -129,6 +144,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     port: settings.BACKEND_PORT,
     host: settings.BACKEND_HOST,
     provider: settings.PROVIDER,
+    deviceMap: settings.DEVICE_MAP,
     model: {
       checkpointDir: settings.MODEL_PATH,
       /** Where converted models are kept. */

@@ -41,7 +41,7 @@ async function run(output: LogSink): Promise<void> {
 
 function startInference(
   { model, engine, memoryBytes, uploadMemoryBytes, decodeMemoryBytes }: BackendConfig,
-  { card }: ProviderChoice,
+  { card, stageLayers }: ProviderChoice,
   environment: ReturnType<typeof inferenceEnvironment>,
   log: Log,
 ): Inference {
@@ -52,7 +52,7 @@ function startInference(
   }
   return createInference({
     entry: inferenceEntry,
-    init: { model: { ...model, card }, engine, memory },
+    init: { model: { ...model, card, stageLayers }, engine, memory },
     environment,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,

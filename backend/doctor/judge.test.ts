@@ -11,14 +11,14 @@ import {
   judgeSpeed,
 } from './judge.ts'
 
-const tooLittle: MemoryCheck = {
+const tooLittle = {
   fits: false,
   neededBytes: 17e9,
   freeBytes: 8e9,
   parts: { weights: 17e9, cache: 0, images: 0, keptImages: 0, steps: 0, programs: 0 },
   statement: 'it needs 17 GB, and 8 GB are free',
   remedy: 'add memory',
-}
+} satisfies MemoryCheck
 
 describe('what the doctor finds', () => {
   it('is an old Node', () => {

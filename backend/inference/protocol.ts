@@ -55,6 +55,8 @@ export interface InferenceInit {
     readonly threads: number
     /** Undefined: the decoder runs on the CPU. */
     readonly card?: CardSettings | undefined
+    /** Layers of each of the decoder's stages on the CPU; undefined for a single one. */
+    readonly stageLayers?: readonly number[] | undefined
   }
   readonly engine: EngineSettings
   readonly memory: MemoryLimits

@@ -71,7 +71,14 @@ async function serve(
     const admit = (needs: FormNeeds) => requireMemory(needs, init)
     const model = await load({ ...init.model, onProgress, admit, signal })
     const tokens = await loadTokens?.(init.model.checkpointDir)
-    return new JobServer({ model, tokens, settings: init.engine, freeBytes: freeWhenLoaded(init.memory), send, onLost: fail })
+    return new JobServer({
+      model,
+      tokens,
+      settings: init.engine,
+      freeBytes: freeWhenLoaded(init.memory),
+      send,
+      onLost: fail,
+    })
   } catch (error) {
     if (!signal.aborted) fail(error instanceof Error ? error.message : String(error))
     return undefined

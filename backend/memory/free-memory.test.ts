@@ -24,7 +24,10 @@ const onMachine = { bytes: 20_000_000 * 1024, limitedBy: 'machine' }
 describe('readFreeMemory()', () => {
   it('is what the kernel calls available, where nothing else limits it', () => {
     expect(free()).toEqual(onMachine)
-    write({ 'proc/self/cgroup': '0::/user.slice\n', 'sys/fs/cgroup/user.slice/memory.max': 'max\n' })
+    write({
+      'proc/self/cgroup': '0::/user.slice\n',
+      'sys/fs/cgroup/user.slice/memory.max': 'max\n',
+    })
     expect(free()).toEqual(onMachine)
   })
 

@@ -45,9 +45,7 @@ export function readFreeMemory(root = '/', platform = process.platform): FreeMem
   const free = ownControlGroups(root).flatMap((group) => freeIn(group) ?? [])
   const least = Math.min(...free)
   const bytes = available * 1024
-  return least < bytes
-    ? { bytes: least, limitedBy: 'container' }
-    : { bytes, limitedBy: 'machine' }
+  return least < bytes ? { bytes: least, limitedBy: 'container' } : { bytes, limitedBy: 'machine' }
 }
 
 /** The same, unless the operator says how much may be used. */
@@ -74,7 +72,8 @@ function groupsAround(
   version: ControlGroup['version'],
 ): ControlGroup[] {
   const folders = [mount]
-  for (let part = path; part !== dirname(part); part = dirname(part)) folders.push(join(mount, part))
+  for (let part = path; part !== dirname(part); part = dirname(part))
+    folders.push(join(mount, part))
   return folders.filter(existsSync).map((folder) => ({ folder, version }))
 }
 

@@ -88,7 +88,12 @@ describe('checkMemory()', () => {
 
   it('proposes 8 bits where only they fit', () => {
     const exact = { ...needs, weightBytes: 62e9 }
-    const { remedy } = checkMemory({ chosen: exact, rounded: () => needs, settings, free: free(24e9) })
+    const { remedy } = checkMemory({
+      chosen: exact,
+      rounded: () => needs,
+      settings,
+      free: free(24e9),
+    })
     expect(remedy).toMatch(/^set WEIGHTS=q8 /)
   })
 

@@ -6,16 +6,27 @@ import { lowerSettings, type Demand } from './lower-settings.ts'
 import { memoryParts, sumOf, type MemoryParts, type MemorySettings } from './memory-parts.ts'
 
 /** Whether the model fits, as found before it is loaded. */
-export interface MemoryCheck {
-  /** Undefined where nobody knows what is free. */
-  readonly fits: boolean | undefined
+export type MemoryCheck = MemoryNumbers &
+  (
+    | {
+        /** Undefined where nobody knows what is free. */
+        readonly fits: true | undefined
+        /** For the operator: what should be changed nevertheless. */
+        readonly remedy?: string | undefined
+      }
+    | {
+        readonly fits: false
+        /** For the operator: what has to be changed. */
+        readonly remedy: string
+      }
+  )
+
+interface MemoryNumbers {
   readonly neededBytes: number
   readonly freeBytes: number | undefined
   readonly parts: MemoryParts
-  /** For the operator: the numbers. */
+  /** The numbers, for the operator. */
   readonly statement: string
-  /** For the operator: what to change, if something should be. */
-  readonly remedy?: string | undefined
 }
 
 interface CheckOptions extends FormNeeds {
@@ -35,7 +46,12 @@ export function checkMemory({ chosen: needs, rounded, settings, free }: CheckOpt
   }
   const statement = `${need}, and ${formatBytes(free.bytes)} ${whose[free.limitedBy]}`
   if (needed > free.bytes) {
-    return { ...found, fits: false, statement, remedy: remedy({ needs, settings }, free, rounded?.()) }
+    return {
+      ...found,
+      fits: false,
+      statement,
+      remedy: remedy({ needs, settings }, free, rounded?.()),
+    }
   }
   return { ...found, fits: true, statement, remedy: advice(settings, free.bytes - needed) }
 }
@@ -68,7 +84,8 @@ function listOf(parts: MemoryParts): string {
 }
 
 function remedy(demand: Demand, free: FreeMemory, rounded: HostNeeds | undefined): string {
-  const override = free.limitedBy === 'setting' ? '' : ' (MEMORY_MB overrides what was found to be free)'
+  const override =
+    free.limitedBy === 'setting' ? '' : ' (MEMORY_MB overrides what was found to be free)'
   const forms = [
     { changes: [], needs: demand.needs },
     ...(rounded === undefined ? [] : [{ changes: ['WEIGHTS=q8'], needs: rounded }]),
@@ -84,7 +101,10 @@ function remedy(demand: Demand, free: FreeMemory, rounded: HostNeeds | undefined
 }
 
 /** What the bounds of uploads and of decoding should be, where both could not be reached beside the model. */
-function advice({ uploadBytes, decodeBytes }: MemorySettings, leftBytes: number): string | undefined {
+function advice(
+  { uploadBytes, decodeBytes }: MemorySettings,
+  leftBytes: number,
+): string | undefined {
   const bounds = uploadBytes + decodeBytes
   if (leftBytes >= bounds) return undefined
   const left = Math.floor(leftBytes / 2 ** 20)

@@ -52,7 +52,12 @@ export class EnginesElsewhere implements Serving {
   /** No process is started here, and nothing converted. */
   startUp(): ReturnType<Serving['startUp']> {
     const ms = (this.#readyMs ?? now()) - this.#startedMs
-    return { starts: 0, seconds: Math.round(ms / 100) / 10, converted: undefined, loaded: undefined }
+    return {
+      starts: 0,
+      seconds: Math.round(ms / 100) / 10,
+      converted: undefined,
+      loaded: undefined,
+    }
   }
 
   snapshot(): ReturnType<Serving['snapshot']> {

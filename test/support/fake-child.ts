@@ -19,7 +19,9 @@ export interface FakeChildBehaviour {
 }
 
 runChild(async ({ checkpointDir, slots, onProgress, signal }) => {
-  const { load, loaded, stepMs, blockMs, deadlyId } = JSON.parse(checkpointDir) as FakeChildBehaviour
+  const { load, loaded, stepMs, blockMs, deadlyId } = JSON.parse(
+    checkpointDir,
+  ) as FakeChildBehaviour
   onProgress(`pid ${process.pid}`)
   if (loaded !== undefined) {
     const amount = { doneBytes: loaded, totalBytes: 100 }

@@ -6,6 +6,7 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
+import { decoderStages, type DecoderStage } from '../deepseek/decoder-stages.ts'
 import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
@@ -27,7 +28,7 @@ import { deviceGraphs } from './device-graphs.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
-import { formName } from './weight-forms.ts'
+import { componentForms, formName } from './weight-forms.ts'
 import { writeModel } from './write-model.ts'
 
 export interface ModelFolderOptions extends GraphOptions {
@@ -37,6 +38,8 @@ export interface ModelFolderOptions extends GraphOptions {
   readonly threads: number
   /** Receives lines for the operator. */
   readonly onProgress?: Report
+  /** Layers of each of the decoder's stages on the CPU; a single stage unless given. */
+  readonly stageLayers?: readonly number[] | undefined
   /** File descriptor for the progress of checking and loading; see `loading-line.ts`. */
   readonly loadingPipe?: number
   /** Aborts a conversion, which the next call continues. */
@@ -61,7 +64,8 @@ export interface ModelFolder {
 
 interface CpuDecoderFiles {
   readonly layout: 'cpu'
-  readonly graphFile: string
+  /** Graph files. */
+  readonly stages: readonly DecoderStage<string>[]
 }
 
 /** A device's graphs are not files: their weights are inputs, and without them graphs are small. */
@@ -154,8 +158,16 @@ async function decoderFiles(
       weightsFile: join(folder, weightsName),
     }
   }
-  const file = join(folder, `decoder-${options.slots}-slots.onnx`)
-  return { layout: 'cpu', graphFile: await writeGraphFile(file, graph, weightsName) }
+  const { slots, stageLayers = [config.num_hidden_layers] } = options
+  const graphs = { forms: componentForms(options), lanes: slots }
+  const stages: DecoderStage<string>[] = []
+  for (const stage of decoderStages(config, checkpoint, graphs, stageLayers, graph)) {
+    const { layers } = stage
+    const part = stageLayers.length > 1 ? `-layers-${layers.from}-${layers.to - 1}` : ''
+    const file = join(folder, `decoder-${slots}-slots${part}.onnx`)
+    stages.push({ layers, graph: await writeGraphFile(file, stage.graph, weightsName) })
+  }
+  return { layout: 'cpu', stages }
 }
 
 /** A converted model as found on disk. */
