@@ -31,7 +31,7 @@ const imagesInProgress = 2
  * Bytes of the programs of `npm start` without model and requests: launcher, edge, backend and its inference process, text
  * workers, and processes that decode images.
  */
-const programBytes = 600e6
+const programBytes = 700e6
 
 /** What is needed in any case: the cache as it is set, or the least it can be where its size is left to the machine. */
 export function memoryParts(needs: HostNeeds, settings: MemorySettings): MemoryParts {

@@ -152,10 +152,10 @@ describe('npm start', () => {
   })
 
   it('does not load a model that does not fit, and says what to change', async () => {
-    const { code, output } = await refused({ MEMORY_MB: '1000', KV_CACHE_TOKENS: '10000000' })
+    const { code, output } = await refused({ MEMORY_MB: '2000', KV_CACHE_TOKENS: '10000000' })
     expect(code).toBe(1)
     expect(output).toMatch(
-      /Cannot load the model: the model needs .+ and 1\.0 GB are allowed by MEMORY_MB: set KV_CACHE_TOKENS=\d+$/m,
+      /Cannot load the model: the model needs .+ and 2\.1 GB are allowed by MEMORY_MB: set KV_CACHE_TOKENS=\d+$/m,
     )
   })
 
