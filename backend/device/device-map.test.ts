@@ -37,8 +37,10 @@ describe('DEVICE_MAP', () => {
   })
 
   it('decides what runs the decoder, or leaves it to PROVIDER', () => {
-    const asked = (provider: ProviderSetting, text: string) =>
-      Object.values(providerFor(provider, mapOf(text)))
+    const asked = (provider: ProviderSetting, text: string) => {
+      const { setting, askedBy } = providerFor(provider, mapOf(text))
+      return [setting, askedBy]
+    }
     expect(asked('auto', 'gpu')).toEqual(['webgpu', 'DEVICE_MAP=gpu'])
     expect(asked('webgpu', 'gpu:27')).toEqual(['webgpu', 'DEVICE_MAP=gpu:27'])
     expect(asked('auto', 'cpu:13,cpu:14')).toEqual(['cpu', 'DEVICE_MAP=cpu:13,cpu:14'])

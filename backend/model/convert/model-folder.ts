@@ -123,8 +123,8 @@ export async function findModelFolder(
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
     async check(weightBytes) {
-      const report = pipe === undefined ? undefined : { pipe, weightBytes }
-      const damage = await checkFiles(folder, files, signal, report)
+      const loading = pipe === undefined ? undefined : { pipe, weightBytes }
+      const damage = await checkFiles(folder, files, signal, loading)
       return damage === undefined ? undefined : join(folder, damage)
     },
     async discard(damage) {

@@ -30,7 +30,7 @@ export function decoderStages(
 }
 
 /** @throws {RangeError} when the stages do not hold exactly `total` layers, each at least one */
-export function layerRanges(counts: readonly number[], total: number): LayerRange[] {
+function layerRanges(counts: readonly number[], total: number): LayerRange[] {
   let from = 0
   const ranges = counts.map((count) => ({ from, to: (from += count) }))
   if (from === total && counts.every((count) => count > 0)) return ranges
