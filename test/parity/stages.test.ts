@@ -45,7 +45,7 @@ async function everyUse(model: Model, spans: readonly FeatureSpan[]): Promise<Fl
   const results: Float32Array[] = []
   const run = async (...rows: StepRow[]) => {
     const logits = await model.step(rows)
-    results.push(...logits.map((row) => row.slice()))
+    for (const { row } of logits) results.push((await row()).slice())
   }
   const row = (
     slot: StepRow['slot'],
