@@ -40,7 +40,10 @@ export async function openCard(options: CardOptions): Promise<OpenCard> {
     beginImage() {
       throw new Error('This model cannot see')
     },
-    close: () => open.close(),
+    async close() {
+      await open.close()
+      await card.close()
+    },
   }
   return { decoder, model, memory }
 }

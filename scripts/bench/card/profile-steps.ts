@@ -37,13 +37,13 @@ async function profileStep(
       sessions.push(session)
       return session
     },
-    close: () => card.close(),
   }
   try {
     const opened = await decoder.open(memory.again(opener))
     await runSteps(opened, kind)
     for (const session of sessions) session.endProfiling()
     await opened.close()
+    await card.close()
     return readRunProfile(await readProfile(folder, sessionOf(decoder, kind)))
   } finally {
     await rm(folder, { recursive: true })

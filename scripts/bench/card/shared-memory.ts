@@ -24,7 +24,7 @@ export function sharingAccelerator(inner: Accelerator): Accelerator {
 export interface RememberingAccelerator {
   readonly accelerator: Accelerator
   /** The same memory once more, for graphs that another accelerator of the same device opens. */
-  again(opener: Pick<Accelerator, 'open' | 'close'>): Accelerator
+  again(opener: Pick<Accelerator, 'open'>): Accelerator
 }
 
 export function rememberingAccelerator(inner: Accelerator): RememberingAccelerator {
@@ -49,7 +49,7 @@ export function rememberingAccelerator(inner: Accelerator): RememberingAccelerat
     accelerator,
     again(opener) {
       asked.clear()
-      return { ...accelerator, open: (graph) => opener.open(graph), close: () => opener.close() }
+      return { ...accelerator, open: (graph) => opener.open(graph) }
     },
   }
 }
