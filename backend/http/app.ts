@@ -60,9 +60,9 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
 
   mountHealthRoutes(app, parts.health)
   app.get(metricsPath, () => metricsAnswer(parts.metrics.registry))
-  mountGenerateRoutes(app, parts.generate)
+  mountGenerateRoutes(app, parts.generate, parts.model)
   mountConversationRoutes(app, parts.generate, parts.model)
-  mountMcpRoute(app, parts.generate, parts.running)
+  mountMcpRoute(app, parts.generate, parts.running, parts.model)
   mountModelRoutes(app, parts.model)
 
   for (const path of [statusPath, metricsPath]) app.all(path, methodNotAllowed('GET, HEAD'))

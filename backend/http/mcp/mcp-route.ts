@@ -12,6 +12,7 @@ import type { AnswerParts } from '../answer/answer-conversation.ts'
 import type { BackendEnv, RunningExchanges } from '../exchange/exchange.ts'
 import type { ImagePlaces } from '../body/lifting-reader.ts'
 import { readLifted } from '../body/read-lifted.ts'
+import type { ServedModel } from '../routes/models.ts'
 import { meteredAnswer } from './metered-answer.ts'
 import { runTool } from './run-tool.ts'
 
@@ -20,8 +21,6 @@ const imageArguments: ImagePlaces = {
   before: /(?:"image"\s*:|"images"\s*:\s*\[|,)\s*"$/,
   inLists: true,
 }
-
-const offered = tools('An http(s) URL, a data URI or base64 of a picture')
 
 const sessionHeader = 'mcp-session-id'
 
@@ -36,7 +35,9 @@ export function mountMcpRoute(
   app: Hono<BackendEnv>,
   parts: AnswerParts,
   running: RunningExchanges,
+  { reasons }: Pick<ServedModel, 'reasons'>,
 ): void {
+  const offered = tools('An http(s) URL, a data URI or base64 of a picture', reasons)
   app.post(routes.mcp.path, async (c) => {
     const exchange = c.get('exchange')
     const { value, lifted } = await readLifted(c, imageArguments)
