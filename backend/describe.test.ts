@@ -158,7 +158,7 @@ describe('describe()', () => {
       { type: 'delta', index: 0, text: 'Red' },
       { type: 'delta', index: 0, text: '.' },
     ])
-    expect(events.at(-1)).toMatchObject({ usage: { reasoning_tokens: 20 } })
+    expect(events.at(-1)).toMatchObject({ usage: { reasoning_tokens: 18 } })
     expect(processor.prepared[0]?.messages[1]).toEqual({
       role: 'assistant',
       content: [say('Blue.')],

@@ -187,9 +187,12 @@ export function describeReasoning(
 
     const providers = {
       'openai-compatible': () =>
-        createOpenAICompatible({ name: 'd', apiKey, baseURL: `${edge.url}/v1` }).chatModel(
-          'kimi-vl',
-        ),
+        createOpenAICompatible({
+          name: 'd',
+          apiKey,
+          baseURL: `${edge.url}/v1`,
+          includeUsage: true,
+        }).chatModel('kimi-vl'),
       'open-responses': () =>
         createOpenResponses({ name: 'd', apiKey, url: `${edge.url}/v1/responses` })('kimi-vl'),
     }
@@ -221,7 +224,8 @@ export function describeReasoning(
     })
 
     describe('cut off in its thought', () => {
-      beforeEach(() => writes('◁think▷It is ', 'length'))
+      const cut = '◁think▷It is '
+      beforeEach(() => writes(cut, 'length'))
 
       it('has no answer yet', async () => {
         expect(await native()).toMatchObject({
@@ -250,8 +254,9 @@ export function describeReasoning(
           expect(each.output).toHaveLength(1)
         }
         const blocks = [{ type: 'thinking', thinking: 'It is', signature: '' }]
-        const whole = await anthropic.messages.create(sent)
-        const streamed = await anthropic.messages.stream(sent).finalMessage()
+        const short = { ...sent, max_tokens: cut.length }
+        const whole = await anthropic.messages.create(short)
+        const streamed = await anthropic.messages.stream(short).finalMessage()
         for (const each of [whole, streamed]) {
           expect(each).toMatchObject({ stop_reason: 'max_tokens' })
           expect(each.content).toEqual(blocks)

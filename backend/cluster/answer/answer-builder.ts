@@ -198,8 +198,8 @@ export class AnswerBuilder {
 /** The log probabilities that can be told with a part: those of a thought never are. */
 function logprobsOf(choice: Choice, { thought, text, logprobs }: TextPart): SampledLogprobs[] {
   const { place } = choice.splitter
-  const all = [...choice.logprobs, ...logprobs]
-  choice.logprobs = place === 'opening' ? all : []
   const isThought = text === '' && thought !== ''
-  return place === 'answer' && !isThought ? all : []
+  const all = isThought ? choice.logprobs : [...choice.logprobs, ...logprobs]
+  choice.logprobs = place === 'opening' ? all : []
+  return place === 'answer' ? all : []
 }
