@@ -201,7 +201,8 @@ export function describeReasoning(
       const streamed = streamText(settings)
       expect(await streamed.text).toBe(answer)
       expect(await streamed.reasoningText).toBe(thought)
-      expect((await streamed.totalUsage).reasoningTokens).toBe(thoughtTokens)
+      const { outputTokenDetails: told } = await streamed.totalUsage
+      expect(told.reasoningTokens).toBe(thoughtTokens)
       const whole = await generateText(settings)
       expect([whole.text, whole.reasoningText]).toEqual([answer, thought])
     })

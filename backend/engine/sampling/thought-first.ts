@@ -114,7 +114,8 @@ class ForcedTokens implements TokenRule {
   }
 
   pack(logits: Float32Array): Float32Array {
-    return logits.subarray(this.#left[0]!, this.#left[0]! + 1)
+    const id = this.idAt()
+    return logits.subarray(id, id + 1)
   }
 
   idAt(): number {

@@ -12,7 +12,6 @@ import type { AnswerParts } from '../answer/answer-conversation.ts'
 import type { BackendEnv, RunningExchanges } from '../exchange/exchange.ts'
 import type { ImagePlaces } from '../body/lifting-reader.ts'
 import { readLifted } from '../body/read-lifted.ts'
-import type { ServedModel } from '../routes/models.ts'
 import { meteredAnswer } from './metered-answer.ts'
 import { runTool } from './run-tool.ts'
 
@@ -30,14 +29,15 @@ const maxSessionChars = 128
 /**
  * `POST /mcp`: tools for agents over the Model Context Protocol's streamable HTTP, both in its current form and in the
  * earlier one with sessions. No request depends on another, so that any backend can answer it.
+ * @param model whether it thinks before it answers
  */
 export function mountMcpRoute(
   app: Hono<BackendEnv>,
   parts: AnswerParts,
   running: RunningExchanges,
-  { reasons }: Pick<ServedModel, 'reasons'>,
+  model: { readonly reasons: boolean },
 ): void {
-  const offered = tools('An http(s) URL, a data URI or base64 of a picture', reasons)
+  const offered = tools('An http(s) URL, a data URI or base64 of a picture', model.reasons)
   app.post(routes.mcp.path, async (c) => {
     const exchange = c.get('exchange')
     const { value, lifted } = await readLifted(c, imageArguments)

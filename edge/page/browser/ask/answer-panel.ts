@@ -47,9 +47,9 @@ export function createAnswerPanel(actions: PanelActions): AnswerPanel {
   const thought = (index: number): HTMLElement => {
     while (thoughts.length <= index) {
       const next = el('p')
-      const title = thoughts.length === 0 ? 'Thought' : `Thought ${thoughts.length + 1}`
+      const label = thoughts.length === 0 ? 'Thought' : `Thought ${thoughts.length + 1}`
       thoughts.push(next)
-      thinking.append(el('details', {}, el('summary', {}, title), next))
+      thinking.append(el('details', {}, el('summary', {}, label), next))
     }
     return thoughts[index]!
   }
