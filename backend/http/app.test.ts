@@ -364,6 +364,11 @@ describe('GET /status', () => {
     const response = await backend.fetch('/status')
     expect(await response.json()).toEqual({
       inference: 'ready',
+      model: expect.objectContaining({
+        id: 'kimi-vl-nano',
+        preset: null,
+        reasoning: false,
+      }) as object,
       provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
       engine: backend.engine.snapshot(),
       certificates: [],

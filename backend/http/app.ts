@@ -58,7 +58,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
     app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
-  mountHealthRoutes(app, parts.health)
+  mountHealthRoutes(app, parts.health, parts.model)
   app.get(metricsPath, () => metricsAnswer(parts.metrics.registry))
   mountGenerateRoutes(app, parts.generate, parts.model)
   mountConversationRoutes(app, parts.generate, parts.model)

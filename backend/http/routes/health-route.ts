@@ -10,6 +10,7 @@ import type { EngineView } from '../../cluster/health/engine-entry.ts'
 import type { EngineSnapshot } from '../../engine/job.ts'
 import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
 import type { StartUp } from '../../inference/supervisor.ts'
+import { modelView, type ServedModel } from './models.ts'
 import type { BackendEnv } from '../exchange/exchange.ts'
 import { statusPath } from '../operator-paths.ts'
 
@@ -32,7 +33,11 @@ export interface HealthParts {
   readonly certificates: () => readonly CertificateStatus[]
 }
 
-export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
+export function mountHealthRoutes(
+  app: Hono<BackendEnv>,
+  parts: HealthParts,
+  model: ServedModel,
+): void {
   const { readiness, snapshot, provider, engines, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
@@ -45,6 +50,7 @@ export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): vo
   app.get(statusPath, () =>
     jsonAnswer({
       inference: readiness(),
+      model: modelView(model, model.id),
       ...(provider !== undefined && { provider }),
       engine: snapshot(),
       ...(engines !== undefined && { engines: engines() }),

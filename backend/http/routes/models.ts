@@ -29,13 +29,13 @@ export interface ServedModel {
 /** `GET /v1/models` and `GET /v1/models/{id}` in OpenAI's form, with additional fields of our own. */
 export function mountModelRoutes(app: Hono<BackendEnv>, model: ServedModel): void {
   app.get(routes.models.path, () => {
-    const data = [model.id, ...model.aliases].map((name) => viewOf(model, name))
+    const data = [model.id, ...model.aliases].map((name) => modelView(model, name))
     return jsonAnswer({ object: 'list', data })
   })
   app.get(routes.model.path, (c) => {
     const name = c.req.param('id')
     checkModel(model, name)
-    return jsonAnswer(viewOf(model, name))
+    return jsonAnswer(modelView(model, name))
   })
 }
 
@@ -54,7 +54,8 @@ export function checkModel({ id, aliases }: ServedModel, name: string): void {
   throw new ServiceError('model_not_found', message, { param: 'model' })
 }
 
-function viewOf(model: ServedModel, name: string) {
+/** A model as clients see it. @param name one of its names */
+export function modelView(model: ServedModel, name: string) {
   return {
     id: name,
     object: 'model',
