@@ -35,13 +35,14 @@ function answer(maxTokens: number, seed: number, wish: Wish = () => undefined) {
     sampling: { temperature: 1, seed },
     topLogprobs: 1,
   }
-  const sample = createSampler(job, 0, -1, new ThoughtFirst(parts))
+  const info = { imageTokenId: -1, vocabSize }
+  const sampler = createSampler(job, 0, info, new ThoughtFirst(parts))
   const random = createRandom(seed)
   const bytes: Uint8Array[] = []
   for (let tokens = 1; tokens <= maxTokens; tokens++) {
     const logits = Float32Array.from({ length: vocabSize }, () => random())
     logits[wish(tokens - 1) ?? 0] = 100
-    const { id, end, logprobs } = sample(logits, maxTokens - tokens + 1)
+    const { id, end, logprobs } = sampler.pick(logits, maxTokens - tokens + 1)
     if (id === stopId) break
     expect(logprobs?.id).toBe(id)
     bytes.push(vocabulary.bytesOf(id))

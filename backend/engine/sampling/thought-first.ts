@@ -29,8 +29,8 @@ export class ThoughtFirst implements TokenRule {
   readonly #endText: string
   readonly #anyText: TokenRule
   readonly #forced: ForcedTokens
-  /** The rule that packed the latest logits. */
-  #packedBy: TokenRule
+  /** The rule of the token that is being picked. */
+  #rule: TokenRule
   /** The latest bytes of the thought, in which the mark may have begun; undefined once it has ended. */
   #tail: string | undefined = ''
 
@@ -42,31 +42,38 @@ export class ThoughtFirst implements TokenRule {
     this.#endText = marks.end.map((id) => latin1(vocabulary.bytesOf(id))).join('')
     this.#anyText = new AnyText({ stopIds: [], controlIdsFrom })
     this.#forced = new ForcedTokens(marks.begin)
-    this.#packedBy = this.#forced
+    this.#rule = this.#forced
   }
 
   pack(logits: Float32Array): Float32Array {
-    if (!this.#forced.isEmpty) this.#packedBy = this.#forced
-    else this.#packedBy = this.#tail === undefined ? this.#answer : this.#anyText
-    return this.#packedBy.pack(logits)
+    this.#rule = this.#nextRule()
+    return this.#rule.pack(logits)
+  }
+
+  filter(): (id: number) => boolean {
+    this.#rule = this.#nextRule()
+    return this.#rule.filter()
   }
 
   idAt(position: number): number {
-    return this.#packedBy.idAt(position)
+    return this.#rule.idAt(position)
   }
 
   positionOf(id: number): number {
-    return this.#packedBy.positionOf(id)
+    return this.#rule.positionOf(id)
   }
 
   settle(picked: number, tokensLeft: number): Settled {
-    if (this.#packedBy === this.#answer) return this.#answer.settle(picked, tokensLeft)
+    if (this.#rule === this.#answer) return this.#answer.settle(picked, tokensLeft)
     const { id } =
-      this.#packedBy === this.#forced
-        ? this.#forced.settle(picked)
-        : this.#chosen(picked, tokensLeft)
+      this.#rule === this.#forced ? this.#forced.settle(picked) : this.#chosen(picked, tokensLeft)
     this.#take(id)
     return { id }
+  }
+
+  #nextRule(): TokenRule {
+    if (!this.#forced.isEmpty) return this.#forced
+    return this.#tail === undefined ? this.#answer : this.#anyText
   }
 
   /** The picked token, or the first of those that are written in its place. */
@@ -116,6 +123,10 @@ class ForcedTokens implements TokenRule {
   pack(logits: Float32Array): Float32Array {
     const id = this.idAt()
     return logits.subarray(id, id + 1)
+  }
+
+  filter(): (id: number) => boolean {
+    return (id) => id === this.#left[0]
   }
 
   idAt(): number {
