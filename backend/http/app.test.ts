@@ -330,6 +330,8 @@ describe('GET /readyz', () => {
           seconds_since_start: 0.5,
           converted_bytes: 0,
           bytes_to_convert: 0,
+          loaded_bytes: 0,
+          bytes_to_load: 0,
         },
       },
     ])
@@ -369,6 +371,14 @@ describe('GET /status', () => {
         preset: null,
         reasoning: false,
       }) as object,
+      startup: {
+        engine_starts: 1,
+        seconds_since_start: 0.5,
+        converted_bytes: 0,
+        bytes_to_convert: 0,
+        loaded_bytes: 0,
+        bytes_to_load: 0,
+      },
       provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
       engine: backend.engine.snapshot(),
       certificates: [],

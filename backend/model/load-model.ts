@@ -12,6 +12,7 @@ import { openCpuDecoder } from './deepseek/cpu-decoder.ts'
 import type { CacheInfo, Decoder } from './deepseek/decoder-part.ts'
 import { openDeviceDecoder } from './deepseek/device/open-device-decoder.ts'
 import { EmbeddingTable } from './deepseek/embedding-table.ts'
+import { formNeeds, type FormNeeds } from './host-needs.ts'
 import type { Model, ModelInfo } from './model.ts'
 import { openVisionTower } from './moonvit/vision-tower.ts'
 
@@ -30,6 +31,8 @@ export interface OpenModelOptions extends Omit<ModelFolderOptions, 'layout' | 'c
   readonly expandedFromTokens?: number
   /** The model closes it, also when it cannot be opened. */
   readonly device?: DeviceOptions | undefined
+  /** Called before anything is converted or loaded. What it throws ends the loading. */
+  readonly admit?: (needs: FormNeeds) => void
 }
 
 export interface LoadModelOptions extends OpenModelOptions {
@@ -64,6 +67,8 @@ async function naming<Result>(checkpointDir: string, result: Promise<Result>): P
 /** Loads a model from any source; the source is not needed afterwards. */
 export async function openModel(source: ModelSource, options: OpenModelOptions): Promise<Model> {
   const folderOptions = { ...options, ...layoutFor(options) }
+  const needs = formNeeds(source, folderOptions)
+  options.admit?.(needs)
   // A device can be opened only once, so its weights have to be known to be whole.
   if (options.device !== undefined) {
     return openFolder(await prepareModelFolder(source, folderOptions), source, options)
@@ -71,7 +76,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   const folder = await findModelFolder(source, folderOptions)
   // Both read the same files; nothing is served before all of them are known to be whole.
   const [checked, opened] = await Promise.allSettled([
-    folder.check(),
+    folder.check(needs.chosen.weightBytes),
     openFolder(folder, source, options),
   ])
   const isWhole = checked.status === 'fulfilled' && checked.value === undefined

@@ -6,6 +6,7 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
+import { decoderStages, type DecoderStage } from '../deepseek/decoder-stages.ts'
 import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
@@ -27,7 +28,7 @@ import { deviceGraphs } from './device-graphs.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
-import { formName } from './weight-forms.ts'
+import { componentForms, formName } from './weight-forms.ts'
 import { writeModel } from './write-model.ts'
 
 export interface ModelFolderOptions extends GraphOptions {
@@ -37,6 +38,10 @@ export interface ModelFolderOptions extends GraphOptions {
   readonly threads: number
   /** Receives lines for the operator. */
   readonly onProgress?: Report
+  /** Layers of each of the decoder's stages on the CPU; a single stage unless given. */
+  readonly stageLayers?: readonly number[] | undefined
+  /** File descriptor for the progress of checking and loading; see `loading-line.ts`. */
+  readonly loadingPipe?: number
   /** Aborts a conversion, which the next call continues. */
   readonly signal?: AbortSignal
 }
@@ -47,15 +52,20 @@ export interface ModelFolder {
   readonly decoder: CpuDecoderFiles | DeviceDecoderFiles
   readonly embeddingFile: string
   readonly embeddingType: FloatType
-  /** Compares all weights with what was written. @returns the damage found, for the operator; undefined when there is none */
-  check(): Promise<string | undefined>
+  /**
+   * Compares all weights with what was written.
+   * @param loadedBytes memory that weights loaded at the same time will take; their progress is reported along
+   * @returns the damage found, for the operator; undefined when there is none
+   */
+  check(loadedBytes?: number): Promise<string | undefined>
   /** Removes the folder because of that damage, unless another process has made it anew. */
   discard(damage: string): Promise<void>
 }
 
 interface CpuDecoderFiles {
   readonly layout: 'cpu'
-  readonly graphFile: string
+  /** Graph files. */
+  readonly stages: readonly DecoderStage<string>[]
 }
 
 /** A device's graphs are not files: their weights are inputs, and without them graphs are small. */
@@ -96,6 +106,7 @@ export async function findModelFolder(
 ): Promise<ModelFolder> {
   const { config, checkpoint } = source
   const { onProgress: report = () => {}, signal = new AbortController().signal } = options
+  const { loadingPipe: pipe } = options
   checkInventory(checkpoint.shapes, expectedTensors(config))
   const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
@@ -111,8 +122,9 @@ export async function findModelFolder(
     decoder: await decoderFiles(folder, source, options, graphs.decoder),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
-    async check() {
-      const damage = await checkFiles(folder, files, signal)
+    async check(weightBytes) {
+      const loading = pipe === undefined ? undefined : { pipe, weightBytes }
+      const damage = await checkFiles(folder, files, signal, loading)
       return damage === undefined ? undefined : join(folder, damage)
     },
     async discard(damage) {
@@ -146,8 +158,16 @@ async function decoderFiles(
       weightsFile: join(folder, weightsName),
     }
   }
-  const file = join(folder, `decoder-${options.slots}-slots.onnx`)
-  return { layout: 'cpu', graphFile: await writeGraphFile(file, graph, weightsName) }
+  const { slots, stageLayers = [config.num_hidden_layers] } = options
+  const graphs = { forms: componentForms(options), lanes: slots }
+  const stages: DecoderStage<string>[] = []
+  for (const stage of decoderStages(config, checkpoint, graphs, stageLayers, graph)) {
+    const { layers } = stage
+    const part = stageLayers.length > 1 ? `-layers-${layers.from}-${layers.to - 1}` : ''
+    const file = join(folder, `decoder-${slots}-slots${part}.onnx`)
+    stages.push({ layers, graph: await writeGraphFile(file, stage.graph, weightsName) })
+  }
+  return { layout: 'cpu', stages }
 }
 
 /** A converted model as found on disk. */
