@@ -14,7 +14,8 @@ import { openDeviceDecoder } from './deepseek/device/open-device-decoder.ts'
 import { EmbeddingTable } from './deepseek/embedding-table.ts'
 import { formNeeds, type FormNeeds } from './host-needs.ts'
 import type { Model, ModelInfo } from './model.ts'
-import { openVisionTower } from './moonvit/vision-tower.ts'
+import { openDeviceVision } from './moonvit/device/open-device-vision.ts'
+import { openVisionTower, type VisionTower } from './moonvit/vision-tower.ts'
 
 /** Open slots for each sequence in a step: others wait with the tokens they have read. */
 const slotsPerSequence = 2
@@ -93,7 +94,7 @@ async function openFolder(
   source: ModelSource,
   options: OpenModelOptions,
 ): Promise<Model> {
-  const { text_config: text, vision_config } = source.config
+  const { text_config: text } = source.config
   options.onProgress?.('loading the model')
   const embeddings = new EmbeddingTable(folder.embeddingFile, {
     type: folder.embeddingType,
@@ -101,13 +102,7 @@ async function openFolder(
     hiddenSize: text.hidden_size,
   })
   const [vision, decoder] = await Promise.all([
-    openVisionTower({
-      graphFiles: folder.visionGraphFiles,
-      threads: options.threads,
-      config: vision_config,
-      preprocessor: source.preprocessor,
-      featureWidth: text.hidden_size,
-    }),
+    openVision(folder.vision, source, options),
     openDecoder(folder.decoder, text, embeddings, options),
   ])
   return {
@@ -124,6 +119,7 @@ async function openFolder(
     step: (rows) => decoder.step(rows),
     async close() {
       await Promise.all([decoder.close(), vision.close()])
+      await options.device?.accelerator.close()
       embeddings.close()
     },
   }
@@ -134,6 +130,20 @@ function layoutFor({ weights, device }: OpenModelOptions) {
   if (device === undefined) return { layout: 'cpu' } as const
   const isHalf = weights !== 'f32' && device.accelerator.hasFloat16
   return { layout: 'device', cacheType: isHalf ? 'float16' : 'float32' } as const
+}
+
+async function openVision(
+  files: ModelFolder['vision'],
+  { config, preprocessor }: ModelSource,
+  { threads, device }: OpenModelOptions,
+): Promise<VisionTower> {
+  const featureWidth = config.text_config.hidden_size
+  const setup = { config: config.vision_config, preprocessor, featureWidth }
+  if (files.layout === 'cpu') {
+    return openVisionTower({ ...setup, graphFiles: files.graphFiles, threads })
+  }
+  if (device === undefined) throw new RangeError('the vision tower is laid out for a device')
+  return openDeviceVision({ ...setup, ...files, accelerator: device.accelerator })
 }
 
 async function openDecoder(

@@ -10,6 +10,7 @@ import { decoderStages, type DecoderStage } from '../deepseek/decoder-stages.ts'
 import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
+import type { DeviceVisionGraphs } from '../moonvit/device/device-vision-graphs.ts'
 import type { VisionParts } from '../moonvit/vision-graphs.ts'
 import {
   buildGraphs,
@@ -24,7 +25,7 @@ import {
 } from './build-graphs.ts'
 import { checkFiles } from './check-files.ts'
 import { lockConversion } from './conversion-lock.ts'
-import { deviceGraphs } from './device-graphs.ts'
+import { deviceGraphs, deviceVisionGraphs } from './device-graphs.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
@@ -48,7 +49,7 @@ export interface ModelFolderOptions extends GraphOptions {
 
 /** A checkpoint in the form that ONNX Runtime loads. */
 export interface ModelFolder {
-  readonly visionGraphFiles: VisionParts<string>
+  readonly vision: CpuVisionFiles | DeviceVisionFiles
   readonly decoder: CpuDecoderFiles | DeviceDecoderFiles
   readonly embeddingFile: string
   readonly embeddingType: FloatType
@@ -60,6 +61,19 @@ export interface ModelFolder {
   check(loadedBytes?: number): Promise<string | undefined>
   /** Removes the folder because of that damage, unless another process has made it anew. */
   discard(damage: string): Promise<void>
+}
+
+interface CpuVisionFiles {
+  readonly layout: 'cpu'
+  readonly graphFiles: VisionParts<string>
+}
+
+interface DeviceVisionFiles {
+  readonly layout: 'device'
+  readonly graphs: DeviceVisionGraphs
+  /** What the weights files were written for. */
+  readonly written: VisionParts<BuiltGraph>
+  readonly weightsFiles: VisionParts<string>
 }
 
 interface CpuDecoderFiles {
@@ -111,14 +125,8 @@ export async function findModelFolder(
   const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
   const { files } = await findWeights(folder, source, { ...options, report, signal }, graphs)
-  const write = (name: string, graph: GraphName) =>
-    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
-    visionGraphFiles: {
-      embedding: await write('vision-embedding', 'embedding'),
-      blocks: await write('vision-blocks', 'blocks'),
-      projector: await write('vision-projector', 'projector'),
-    },
+    vision: await visionFiles(folder, source, options, graphs),
     decoder: await decoderFiles(folder, source, options, graphs.decoder),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
@@ -138,6 +146,37 @@ export async function findModelFolder(
       } finally {
         lock.release()
       }
+    },
+  }
+}
+
+async function visionFiles(
+  folder: string,
+  { config: { vision_config: config }, checkpoint }: ModelSource,
+  options: ModelFolderOptions,
+  graphs: Graphs,
+): Promise<ModelFolder['vision']> {
+  const names = fileNames.weights
+  if (options.layout === 'device') {
+    return {
+      layout: 'device',
+      graphs: deviceVisionGraphs(config, checkpoint, options),
+      written: graphs,
+      weightsFiles: {
+        embedding: join(folder, names.embedding),
+        blocks: join(folder, names.blocks),
+        projector: join(folder, names.projector),
+      },
+    }
+  }
+  const write = (name: string, graph: GraphName) =>
+    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], names[graph])
+  return {
+    layout: 'cpu',
+    graphFiles: {
+      embedding: await write('vision-embedding', 'embedding'),
+      blocks: await write('vision-blocks', 'blocks'),
+      projector: await write('vision-projector', 'projector'),
     },
   }
 }
