@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** How a probe was answered; undefined when not at all. Times are milliseconds of one clock. */
+interface ProbeSample {
+  readonly at: number
+  readonly status: number | undefined
+}
+
+/** Milliseconds between two questions: ten a second. */
+const pollMs = 100
+
+/** Milliseconds after which an answer counts as none. */
+const patienceMs = 5_000
+
+/** Asks probes ten times a second, from before their programs listen until it is stopped. */
+export class ProbeWatch {
+  readonly #stop = new AbortController()
+  readonly #samples = new Map<string, ProbeSample[]>()
+  readonly #loops: Promise<void>[]
+
+  constructor(urls: Readonly<Record<string, string>>) {
+    this.#loops = Object.entries(urls).map(([name, url]) => this.#watch(name, url))
+  }
+
+  /** Answers from the first one on. */
+  answersOf(name: string): readonly ProbeSample[] {
+    const samples = this.#samples.get(name) ?? []
+    return samples.slice(samples.findIndex(({ status }) => status !== undefined))
+  }
+
+  /** Whether a probe said all the time between two moments that all is well. */
+  saidReady(name: string, from: number, to: number): boolean {
+    const between = this.answersOf(name).filter(({ at }) => at >= from && at <= to)
+    return between.length > 0 && between.every(({ status }) => status === 200)
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#loops)
+  }
+
+  async #watch(name: string, url: string): Promise<void> {
+    const samples: ProbeSample[] = []
+    this.#samples.set(name, samples)
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      const at = performance.now()
+      const status = await fetch(url, { signal: AbortSignal.timeout(patienceMs) }).then(
+        async (response) => {
+          await response.arrayBuffer()
+          return response.status
+        },
+        () => undefined,
+      )
+      if (!signal.aborted) samples.push({ at, status })
+      await delay(pollMs, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
