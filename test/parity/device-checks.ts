@@ -77,11 +77,12 @@ async function together(model: Model): Promise<void> {
   readers.forEach((reader, i) => assert.deepEqual(reader.ids, golden[i]!.greedy_ids, ids[i]))
 }
 
-async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): Promise<void> {
+/** Golden cases in all slots; another one begins in every third step while a slot is free. */
+export async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): Promise<void> {
   const waiting = cases.filter(({ finish_reason }) => finish_reason === 'stop')
   let running: { golden: GoldenCase; reader: Reader }[] = []
   for (let step = 0; waiting.length + running.length > 0; step++) {
-    if (running.length < 4 && step % 3 === 0) {
+    if (running.length < model.info.slots && step % 3 === 0) {
       const golden = waiting.shift()
       if (golden !== undefined) {
         const reader = new Reader(model, golden, await featureSpans(model, golden), 11)

@@ -22,11 +22,12 @@ export async function openDeviceModel(
   name: DeviceModel,
   accelerator: Accelerator,
   modelsDir: string,
+  slots = 4,
 ): Promise<Model> {
   const weights = name === 'f32' || name === 'wide' ? 'f32' : 'q8'
   const device = { accelerator, cacheTokens }
   const checkpointDir = await checkpointOf(name, modelsDir)
-  return loadModel({ checkpointDir, modelsDir, weights, slots: 4, threads: 1, device })
+  return loadModel({ checkpointDir, modelsDir, weights, slots, threads: 1, device })
 }
 
 async function checkpointOf(name: DeviceModel, modelsDir: string): Promise<string> {
