@@ -11,12 +11,12 @@ import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
 import type { VisionParts } from '../moonvit/vision-graphs.ts'
 import {
+  balancedVision,
   buildGraphs,
   byFileName,
   defaultCacheType,
   fileNames,
   weightsFiles,
-  type GraphName,
   type GraphOptions,
   type Graphs,
   type GraphsByFile,
@@ -99,9 +99,11 @@ export async function findModelFolder(
   checkInventory(checkpoint.shapes, expectedTensors(config))
   const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
-  const { files } = await findWeights(folder, source, { ...options, report, signal }, graphs)
-  const write = (name: string, graph: GraphName) =>
-    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
+  const found = await findWeights(folder, source, { ...options, report, signal }, graphs)
+  const { files, equalization } = found
+  const vision = balancedVision(config, checkpoint, options, equalization)
+  const write = (name: string, graph: keyof typeof vision) =>
+    writeGraphFile(join(folder, `${name}.onnx`), vision[graph], fileNames.weights[graph])
   return {
     visionGraphFiles: {
       embedding: await write('vision-embedding', 'embedding'),

@@ -1,0 +1,38 @@
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
+import type { ModelConfig } from '../config/model-config.ts'
+import { channelLinks, type ChannelLink } from '../equalize/channel-links.ts'
+import { equalizedCheckpoint } from '../equalize/equalized-checkpoint.ts'
+import { findOutliers, type Equalization } from '../equalize/find-outliers.ts'
+import { fileNames } from './build-graphs.ts'
+import { partOf } from './conversion-task.ts'
+
+/** A checkpoint whose channels are balanced one part of the model after the other. */
+export class PartBalance {
+  /** Balanced, as far as the parts that were `set`; a part's tensors must not be read before. */
+  readonly checkpoint: Checkpoint
+  readonly #original: Checkpoint
+  readonly #links: ReadonlyMap<string, ChannelLink[]>
+  readonly #shifts: Record<string, Equalization[string]> = {}
+
+  constructor(checkpoint: Checkpoint, config: ModelConfig) {
+    this.#original = checkpoint
+    this.#links = Map.groupBy(channelLinks(config), ({ name }) =>
+      partOf(name, fileNames.weights.decoder),
+    )
+    this.checkpoint = equalizedCheckpoint(checkpoint, config, this.#shifts)
+  }
+
+  /** Reads all weights of a part that can be balanced. */
+  find(part: string, signal: AbortSignal): Promise<Equalization> {
+    return findOutliers(this.#links.get(part) ?? [], this.#original, signal)
+  }
+
+  /** Of all parts that were `set` so far. */
+  get shifts(): Equalization {
+    return this.#shifts
+  }
+
+  set(shifts: Equalization): void {
+    Object.assign(this.#shifts, shifts)
+  }
+}
