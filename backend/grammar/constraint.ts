@@ -1,6 +1,15 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
-import { clearBit, excludeFrom, idAt, isDense, packRow, positionOf, setBit } from './masks/bits.ts'
+import {
+  clearBit,
+  excludeFrom,
+  hasBit,
+  idAt,
+  isDense,
+  packRow,
+  positionOf,
+  setBit,
+} from './masks/bits.ts'
 import { TokenMasks } from './masks/token-masks.ts'
 import type { Vocabulary } from './masks/vocabulary.ts'
 import { Automaton } from './stacks/automaton.ts'
@@ -66,6 +75,12 @@ export class Constraint {
       return logits
     }
     return logits.subarray(0, packRow(logits, this.#mask))
+  }
+
+  /** Says of single tokens whether they are allowed next. */
+  filter(): (id: number) => boolean {
+    this.#fill()
+    return (id) => hasBit(this.#mask, id)
   }
 
   /** The id at an index of the packed row. */

@@ -8,7 +8,14 @@ import type { EngineEvent, GenerateJob } from '../../backend/engine/job.ts'
 import type { Accelerator } from '../../backend/model/accelerator/accelerator.ts'
 import type { WeightFormName } from '../../backend/model/convert/weight-forms.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
-import type { Model } from '../../backend/model/model.ts'
+import {
+  candidateCount,
+  logSumError,
+  type Candidates,
+  type Model,
+} from '../../backend/model/model.ts'
+import { allLogits } from '../support/all-logits.ts'
+import { candidatesOf } from '../support/candidates-of.ts'
 import { createJob, readAnswer } from '../support/jobs.ts'
 import {
   featureSpans,
@@ -38,6 +45,7 @@ export const deviceChecks: readonly DeviceCheck[] = [
   { name: 'forks prompts for several choices', weights: 'f32', run: forks },
   { name: 'ends cancelled answers and frees their rows', weights: 'f32', run: cancels },
   { name: 'tells log probabilities', weights: 'f32', run: tellsLogprobs },
+  { name: 'finds the largest logits of several rows', weights: 'f32', run: candidates },
   { name: 'gives the golden answers in 8 bits', weights: 'q8', run: goldenAnswers('q8') },
 ]
 
@@ -77,6 +85,27 @@ async function together(model: Model): Promise<void> {
   readers.forEach((reader, i) => assert.deepEqual(reader.ids, golden[i]!.greedy_ids, ids[i]))
 }
 
+/** In one step as many rows as take part, which are read one by one afterwards. */
+async function candidates(model: Model, cases: readonly GoldenCase[]): Promise<void> {
+  const slots = cases.slice(0, model.info.slots).map(() => model.openSlot())
+  const step = await model.step(
+    slots.map((slot, i) => {
+      const tokenIds = Int32Array.from(cases[i]!.prompt_ids.slice(0, 9 + i))
+      return { slot, tokenIds, features: [], sample: true }
+    }),
+  )
+  for (const next of step.toReversed()) {
+    const found = next.candidates!
+    const expected = candidatesOf(await next.row(), candidateCount)
+    assert.deepEqual(found.logits, expected.logits)
+    assert.ok(Math.abs(found.logSum - expected.logSum) < logSumError, `${found.logSum}`)
+    const floor = expected.logits.at(-1)!
+    const above = (of: Candidates) => new Set(of.ids.filter((_, i) => of.logits[i]! > floor))
+    assert.deepEqual(above(found), above(expected))
+  }
+  for (const slot of slots) model.closeSlot(slot)
+}
+
 async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): Promise<void> {
   const waiting = cases.filter(({ finish_reason }) => finish_reason === 'stop')
   let running: { golden: GoldenCase; reader: Reader }[] = []
@@ -90,7 +119,7 @@ async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): Promise
     }
     if (running.length === 0) continue
     const rows = running.map(({ reader }) => reader.next())
-    const logits = await model.step(rows)
+    const logits = await allLogits(model.step(rows))
     const sampling = running.filter((_, i) => rows[i]!.sample)
     sampling.forEach(({ reader }, i) => reader.take(logits[i]!))
     for (const { golden, reader } of running.filter((one) => one.reader.ended)) {

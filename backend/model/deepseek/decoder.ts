@@ -4,7 +4,7 @@ import type { EmbeddingTable } from './embedding-table.ts'
 import type { KvCache } from './kv-cache.ts'
 import { planLanes, type LanePlan } from './lane-plan.ts'
 import type { TextConfig } from '../config/model-config.ts'
-import type { StepRow } from '../model.ts'
+import type { NextLogits, StepRow } from '../model.ts'
 
 interface DecoderParts {
   readonly session: InferenceSession
@@ -20,7 +20,7 @@ interface DecoderParts {
 export async function runDecoder(
   parts: DecoderParts,
   rows: readonly StepRow[],
-): Promise<Float32Array[]> {
+): Promise<NextLogits[]> {
   const plan = planLanes(rows, parts)
   const ordered = [...plan.absorbed, plan.expanded].filter((row) => row !== undefined)
   const outputs = await parts.session.run({
@@ -29,7 +29,10 @@ export async function runDecoder(
   })
   appendToCache(parts, ordered, outputs)
   const logits = outputs[decoderNames.logits]!.data as Float32Array
-  return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size)
+  return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size).map((row) => ({
+    candidates: undefined,
+    row: () => Promise.resolve(row),
+  }))
 }
 
 /** Token counts and cached rows of each lane: views, not copies. */

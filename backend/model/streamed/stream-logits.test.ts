@@ -64,7 +64,10 @@ async function served(
   const model = await openModel(source, { ...choice, modelsDir, threads: 2, slots: 1 })
   try {
     const rows: Float32Array[] = []
-    for (const text of texts) for await (const logits of follow(model, text)) rows.push(logits)
+    for (const text of texts) {
+      const answer = text.answerIds.slice(0, -1)
+      for await (const logits of follow(model, text, answer)) rows.push(logits)
+    }
     return rows
   } finally {
     await model.close()
