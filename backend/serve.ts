@@ -74,6 +74,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
     isProven: () => serving.isProven(),
     startUp: () => serving.startUp(),
     snapshot: () => serving.snapshot(),
+    memory: () => serving.memory(),
     provider: provider && { name: provider.name, reason: provider.reason },
     engines: serving.engines,
     certificatesAreValid: () => certificates.isValid(),

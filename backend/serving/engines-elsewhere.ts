@@ -52,11 +52,20 @@ export class EnginesElsewhere implements Serving {
   /** No process is started here, and nothing converted. */
   startUp(): ReturnType<Serving['startUp']> {
     const ms = (this.#readyMs ?? now()) - this.#startedMs
-    return { starts: 0, seconds: Math.round(ms / 100) / 10, converted: undefined }
+    return {
+      starts: 0,
+      seconds: Math.round(ms / 100) / 10,
+      converted: undefined,
+      loaded: undefined,
+    }
   }
 
   snapshot(): ReturnType<Serving['snapshot']> {
     return this.#cluster?.snapshot() ?? idleClusterSnapshot(this.#config.engine)
+  }
+
+  memory(): undefined {
+    return undefined
   }
 
   enginePid(): undefined {

@@ -68,6 +68,10 @@ export class OwnEngine implements Serving {
     return this.#inference.snapshot()
   }
 
+  memory(): ReturnType<Serving['memory']> {
+    return this.#inference.memory()
+  }
+
   enginePid(): number | undefined {
     return this.#inference.pid()
   }

@@ -17,6 +17,8 @@ import {
 import { allLogits } from '../support/all-logits.ts'
 import { candidatesOf } from '../support/candidates-of.ts'
 import { createJob, readAnswer } from '../support/jobs.ts'
+import { lookAt } from '../support/look-at.ts'
+import { largestDifference, statistics } from './differences.ts'
 import {
   featureSpans,
   greedy,
@@ -39,6 +41,8 @@ const logitTolerance = { f32: 5e-3, q8: 0.5 } as const
 
 export const deviceChecks: readonly DeviceCheck[] = [
   { name: 'gives the golden answers in float32', weights: 'f32', run: goldenAnswers('f32') },
+  { name: 'looks at pictures as the reference does', weights: 'f32', run: looks },
+  { name: 'looks at pictures in pieces', weights: 'f32', run: looksInPieces },
   { name: 'answers several prompts at once, in chunks', weights: 'f32', run: together },
   { name: 'lets sequences join and leave between steps', weights: 'f32', run: joinAndLeave },
   { name: 'restores prompts from the prefix cache', weights: 'f32', run: restoresPrefixes },
@@ -46,6 +50,7 @@ export const deviceChecks: readonly DeviceCheck[] = [
   { name: 'ends cancelled answers and frees their rows', weights: 'f32', run: cancels },
   { name: 'tells log probabilities', weights: 'f32', run: tellsLogprobs },
   { name: 'finds the largest logits of several rows', weights: 'f32', run: candidates },
+  { name: 'looks at pictures alike in 8 bits', weights: 'q8', run: looksAlike },
   { name: 'gives the golden answers in 8 bits', weights: 'q8', run: goldenAnswers('q8') },
 ]
 
@@ -72,6 +77,54 @@ function goldenAnswers(weights: WeightFormName): DeviceCheck['run'] {
       }
     }
   }
+}
+
+/** The golden values of pictures that every decoder decodes alike. */
+async function looks(model: Model, cases: readonly GoldenCase[]): Promise<void> {
+  for (const golden of lossless(cases)) {
+    for (const [i, image] of (await readGoldenImages(golden)).entries()) {
+      const features = await lookAt(model, image)
+      const { shape, first, last } = golden.projector[i]!
+      const [rows, width] = shape
+      assert.equal(features.length, rows * width)
+      const lastRow = features.subarray((rows - 1) * width)
+      for (const [actual, expected] of [
+        [features, first[0]!],
+        [features.subarray(width), first[1]!],
+        [lastRow, last],
+      ] as const) {
+        assert.ok(largestDifference(actual, expected) < 2e-3, `${golden.id}, picture ${i}`)
+      }
+    }
+  }
+}
+
+/** Two pictures under way at a time, in pieces that take turns, beside one that is given up. */
+async function looksInPieces(model: Model): Promise<void> {
+  const [first, second] = await readGoldenImages(await goldenCase('two-images'))
+  const whole = [await lookAt(model, first!), await lookAt(model, second!)]
+  const runs = [model.beginImage(first!), model.beginImage(second!)]
+  const abandoned = model.beginImage(first!)
+  await abandoned.advance(1)
+  abandoned.close()
+  while (runs.some(({ features }) => features === undefined)) {
+    for (const run of runs) if (run.features === undefined) await run.advance(40)
+  }
+  runs.forEach(({ features }, i) => assert.ok(largestDifference(features!, whole[i]!) < 1e-4))
+}
+
+async function looksAlike(model: Model, cases: readonly GoldenCase[]): Promise<void> {
+  for (const golden of lossless(cases)) {
+    for (const [i, image] of (await readGoldenImages(golden)).entries()) {
+      const features = await lookAt(model, image)
+      const ratio = statistics(features).std / golden.projector[i]!.std
+      assert.ok(Math.abs(ratio - 1) < 0.01, `${golden.id}: ${ratio}`)
+    }
+  }
+}
+
+function lossless(cases: readonly GoldenCase[]): GoldenCase[] {
+  return cases.filter(({ images }) => images.every((name) => name.endsWith('.png')))
 }
 
 async function together(model: Model): Promise<void> {

@@ -9,6 +9,7 @@ import { probeRoutes, routes } from '../../../shared/api/routes.ts'
 import type { EngineView } from '../../cluster/health/engine-entry.ts'
 import type { EngineSnapshot } from '../../engine/job.ts'
 import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
+import type { MemoryCheck } from '../../memory/memory-check.ts'
 import type { StartUp } from '../../inference/supervisor.ts'
 import type { BackendEnv } from '../exchange/exchange.ts'
 import { statusPath } from '../operator-paths.ts'
@@ -23,6 +24,8 @@ export interface HealthParts {
   readonly isProven: () => boolean
   readonly startUp: () => StartUp
   readonly snapshot: () => EngineSnapshot
+  /** Whether the model fits, as found before it was loaded; undefined with engines elsewhere, and until it is known. */
+  readonly memory: () => MemoryCheck | undefined
   /** What runs the decoder, and why; undefined with engines elsewhere. */
   readonly provider?: { readonly name: string; readonly reason: string } | undefined
   /** Engines elsewhere; undefined with the one of this server. */
@@ -33,7 +36,7 @@ export interface HealthParts {
 }
 
 export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
-  const { readiness, snapshot, provider, engines, certificates } = parts
+  const { readiness, snapshot, memory, provider, engines, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
   app.get(routes.health.path, () => {
@@ -46,6 +49,8 @@ export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): vo
     jsonAnswer({
       inference: readiness(),
       ...(provider !== undefined && { provider }),
+      startup: startUpOf(parts),
+      modelMemory: memory(),
       engine: snapshot(),
       ...(engines !== undefined && { engines: engines() }),
       certificates: certificates(),
@@ -71,11 +76,13 @@ function checksOf(parts: HealthParts): ReadinessChecks {
 }
 
 function startUpOf(parts: HealthParts) {
-  const { starts, seconds, converted } = parts.startUp()
+  const { starts, seconds, converted, loaded } = parts.startUp()
   return {
     engine_starts: starts,
     seconds_since_start: seconds,
     converted_bytes: converted?.doneBytes ?? 0,
     bytes_to_convert: converted?.totalBytes ?? 0,
+    loaded_bytes: loaded?.doneBytes ?? 0,
+    bytes_to_load: loaded?.totalBytes ?? 0,
   }
 }

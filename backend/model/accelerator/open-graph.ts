@@ -37,15 +37,26 @@ export async function uploadWeights(
 /** Opens a graph over weights that were uploaded, which may have other dimensions there. */
 export async function openGraph(
   accelerator: Accelerator,
-  { spec }: BuiltGraph,
+  graph: BuiltGraph,
   uploaded: Tensors,
 ): Promise<OpenGraph> {
   return {
-    session: await accelerator.open(deviceForm(spec)),
+    session: await openSession(accelerator, graph),
     weights: Object.fromEntries(
-      externalsOf(spec).map(({ name, dims }) => [name, accelerator.view(uploaded[name]!, dims)]),
+      externalsOf(graph.spec).map(({ name, dims }) => [
+        name,
+        accelerator.view(uploaded[name]!, dims),
+      ]),
     ),
   }
+}
+
+/** Opens a graph whose weights are inputs. */
+export function openSession(
+  accelerator: Accelerator,
+  { spec }: BuiltGraph,
+): Promise<InferenceSession> {
+  return accelerator.open(deviceForm(spec))
 }
 
 async function readWeight(

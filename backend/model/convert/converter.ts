@@ -30,7 +30,7 @@ export class Converter {
   constructor(source: ModelSource, options: GraphOptions, folder: string) {
     this.#source = source
     this.#folder = folder
-    this.#balance = new PartBalance(source.checkpoint, source.config)
+    this.#balance = new PartBalance(source.checkpoint, source.config, options.layout)
     const { checkpoint } = this.#balance
     this.#graphs = byFileName(buildGraphs(source.config, checkpoint, options))
   }

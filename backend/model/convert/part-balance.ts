@@ -5,6 +5,7 @@ import { equalizedCheckpoint } from '../equalize/equalized-checkpoint.ts'
 import { findOutliers, type Equalization } from '../equalize/find-outliers.ts'
 import { fileNames } from './build-graphs.ts'
 import { partOf } from './conversion-task.ts'
+import type { FormChoice } from './weight-forms.ts'
 
 /** A checkpoint whose channels are balanced one part of the model after the other. */
 export class PartBalance {
@@ -14,11 +15,13 @@ export class PartBalance {
   readonly #links: ReadonlyMap<string, ChannelLink[]>
   readonly #shifts: Record<string, Equalization[string]> = {}
 
-  constructor(checkpoint: Checkpoint, config: ModelConfig) {
+  /** @param layout activations are not rounded on a device, and its graphs balance nothing behind a gelu */
+  constructor(checkpoint: Checkpoint, config: ModelConfig, layout: FormChoice['layout'] = 'cpu') {
     this.#original = checkpoint
-    this.#links = Map.groupBy(channelLinks(config), ({ name }) =>
-      partOf(name, fileNames.weights.decoder),
+    const links = channelLinks(config).filter(
+      ({ maker }) => layout === 'cpu' || maker.kind !== 'gelu',
     )
+    this.#links = Map.groupBy(links, ({ name }) => partOf(name, fileNames.weights.decoder))
     this.checkpoint = equalizedCheckpoint(checkpoint, config, this.#shifts)
   }
 
