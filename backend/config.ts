@@ -84,6 +84,7 @@ const fields = z.object({
     .default('kimi-vl')
     .transform((text) => text.split(',').map((name) => name.trim()))
     .transform((names) => names.filter((name) => name !== '')),
+  REASONING: z.enum(['auto', 'on', 'off']).default('auto'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
@@ -179,6 +180,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     decodeMemoryBytes: settings.DECODE_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
     modelAliases: settings.MODEL_ALIASES,
+    /** Whether the model thinks before it answers. */
+    reasoning: settings.REASONING,
     fetchesImages: settings.IMAGE_FETCH,
     imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
     tlsPaths: {

@@ -66,8 +66,8 @@ export async function serve(parts: ServiceParts): Promise<void> {
   const model = await readServedModel(modelPath, config)
   const serving =
     inference === undefined
-      ? new EnginesElsewhere(config, model.contextTokens, log)
-      : new OwnEngine(config, inference, log)
+      ? new EnginesElsewhere(config, model, log)
+      : new OwnEngine(config, inference, model.reasons, log)
   const health: HealthParts = {
     readiness: () => (running.closing ? 'shutting_down' : serving.readiness()),
     isLoaded: () => serving.isLoaded(),

@@ -62,6 +62,11 @@ export class Constraint {
     this.#standing = grammar.automaton.start
   }
 
+  /** Tokens of a short ending from where the answer stands. */
+  get leastTokens(): number {
+    return this.#endingOf(this.#standing).length
+  }
+
   /**
    * Leaves the allowed logits, in the order of their ids: a few are moved to the front of the row; where almost all are
    * allowed, as within strings, it is faster to make the others too small to be drawn.

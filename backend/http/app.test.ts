@@ -366,6 +366,11 @@ describe('GET /status', () => {
     const response = await backend.fetch('/status')
     expect(await response.json()).toEqual({
       inference: 'ready',
+      model: expect.objectContaining({
+        id: 'kimi-vl-nano',
+        preset: null,
+        reasoning: false,
+      }) as object,
       startup: {
         engine_starts: 1,
         seconds_since_start: 0.5,

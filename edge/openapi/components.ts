@@ -26,6 +26,7 @@ export const schemas = {
   ImageUrlRequest: imageUrlFields,
   Answer: answers.generateAnswer,
   StreamQueued: answers.streamQueued,
+  StreamReasoning: answers.streamReasoning,
   StreamDelta: answers.streamDelta,
   StreamEnd: answers.streamEnd,
   ChatRequest: chatFields,

@@ -12,10 +12,21 @@ const outputText = z.object({
   logprobs: z.array(logprobToken),
 })
 
+const itemStatus = z.enum(['in_progress', 'completed', 'incomplete'])
+
+/** What a model thought before it answered. */
+const outputReasoning = z.object({
+  id: z.string(),
+  type: z.literal('reasoning'),
+  status: itemStatus,
+  summary: z.array(z.unknown()),
+  content: z.array(z.object({ type: z.literal('reasoning_text'), text: z.string() })),
+})
+
 const outputMessage = z.object({
   id: z.string(),
   type: z.literal('message'),
-  status: z.enum(['in_progress', 'completed', 'incomplete']),
+  status: itemStatus,
   role: z.literal('assistant'),
   content: z.array(outputText),
 })
@@ -37,7 +48,7 @@ export const responseView = z.object({
   top_logprobs: count,
   text: z.object({ format: z.looseObject({ type: z.string() }) }),
   model: z.string(),
-  output: z.array(outputMessage),
+  output: z.array(z.discriminatedUnion('type', [outputReasoning, outputMessage])),
   parallel_tool_calls: z.literal(true),
   previous_response_id: z.null(),
   reasoning: z.object({ effort: z.null(), summary: z.null() }),
@@ -73,12 +84,21 @@ export const inputTokens = z.object({
   input_tokens: count,
 })
 
+const textBlock = z.object({ type: z.literal('text'), text: z.string(), citations: z.null() })
+
+/** What a model thought before it answered. */
+const thinkingBlock = z.object({
+  type: z.literal('thinking'),
+  thinking: z.string(),
+  signature: z.string(),
+})
+
 export const messageView = z.object({
   id: z.string(),
   type: z.literal('message'),
   role: z.literal('assistant'),
   model: z.string(),
-  content: z.array(z.object({ type: z.literal('text'), text: z.string(), citations: z.null() })),
+  content: z.array(z.discriminatedUnion('type', [thinkingBlock, textBlock])),
   stop_reason: z
     .enum(['end_turn', 'stop_sequence', 'max_tokens', 'model_context_window_exceeded'])
     .nullable(),
@@ -93,7 +113,7 @@ export const messageView = z.object({
     cache_read_input_tokens: count,
     cache_creation: z.null(),
     inference_geo: z.null(),
-    output_tokens_details: z.null(),
+    output_tokens_details: z.object({ thinking_tokens: count }).nullable(),
     server_tool_use: z.null(),
     service_tier: z.literal('standard'),
     speed: z.null(),

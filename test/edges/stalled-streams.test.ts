@@ -31,7 +31,7 @@ beforeAll(async () => {
 })
 afterAll(() => backend.close())
 
-const facts = { requestId: 'req_1', model: 'kimi-vl', createdAt: 1 }
+const facts = { requestId: 'req_1', model: 'kimi-vl', createdAt: 1, reasons: false }
 const echo = {
   instructions: null,
   max_output_tokens: null,

@@ -11,6 +11,7 @@ import type { EngineSnapshot } from '../../engine/job.ts'
 import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
 import type { MemoryCheck } from '../../memory/memory-check.ts'
 import type { StartUp } from '../../inference/supervisor.ts'
+import { modelView, type ServedModel } from './models.ts'
 import type { BackendEnv } from '../exchange/exchange.ts'
 import { statusPath } from '../operator-paths.ts'
 
@@ -35,7 +36,11 @@ export interface HealthParts {
   readonly certificates: () => readonly CertificateStatus[]
 }
 
-export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
+export function mountHealthRoutes(
+  app: Hono<BackendEnv>,
+  parts: HealthParts,
+  model: ServedModel,
+): void {
   const { readiness, snapshot, memory, provider, engines, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
@@ -48,6 +53,7 @@ export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): vo
   app.get(statusPath, () =>
     jsonAnswer({
       inference: readiness(),
+      model: modelView(model, model.id),
       ...(provider !== undefined && { provider }),
       startup: startUpOf(parts),
       modelMemory: memory(),

@@ -3,8 +3,14 @@ import { asking, withForm, withImages, withUrls } from '../route-errors.ts'
 
 const nativeStream: StreamDoc = {
   description:
-    'Sent when `stream` is true, or, where it is absent, when `Accept` asks for it. `queued`; `delta` as often as text comes; at last `end` or `error`. Lines that begin with a colon are comments.',
-  events: { queued: 'StreamQueued', delta: 'StreamDelta', end: 'StreamEnd', error: 'Error' },
+    'Sent when `stream` is true, or, where it is absent, when `Accept` asks for it. `queued`; `reasoning` as often as a model that thinks does; `delta` as often as text comes; at last `end` or `error`. Lines that begin with a colon are comments.',
+  events: {
+    queued: 'StreamQueued',
+    reasoning: 'StreamReasoning',
+    delta: 'StreamDelta',
+    end: 'StreamEnd',
+    error: 'Error',
+  },
 }
 
 /** The routes of our own for questions. */
