@@ -5,14 +5,14 @@ import { logprobToken, timings } from './chat-answers.ts'
 
 const count = z.int().min(0)
 
-const outputText = z.object({
+export const outputText = z.object({
   type: z.literal('output_text'),
   text: z.string(),
   annotations: z.array(z.unknown()),
   logprobs: z.array(logprobToken),
 })
 
-const outputMessage = z.object({
+export const outputMessage = z.object({
   id: z.string(),
   type: z.literal('message'),
   status: z.enum(['in_progress', 'completed', 'incomplete']),
@@ -65,45 +65,53 @@ export const responseView = z.object({
   timings: z.exactOptional(timings),
 })
 
-/** Events of a stream have more fields, by their type. */
-export const responseEvent = z.looseObject({ type: z.string(), sequence_number: count })
-
 export const inputTokens = z.object({
   object: z.literal('response.input_tokens'),
   input_tokens: count,
 })
 
-export const messageView = z.object({
-  id: z.string(),
-  type: z.literal('message'),
-  role: z.literal('assistant'),
-  model: z.string(),
-  content: z.array(z.object({ type: z.literal('text'), text: z.string(), citations: z.null() })),
+export const textBlock = z.object({
+  type: z.literal('text'),
+  text: z.string(),
+  citations: z.null(),
+})
+
+export const messageUsage = z.object({
+  input_tokens: count,
+  output_tokens: count,
+  cache_creation_input_tokens: z.literal(0),
+  cache_read_input_tokens: count,
+  cache_creation: z.null(),
+  inference_geo: z.null(),
+  output_tokens_details: z.null(),
+  server_tool_use: z.null(),
+  service_tier: z.literal('standard'),
+  speed: z.null(),
+  image_tokens: count,
+})
+
+/** How a message ended; all null in one that has only begun. */
+export const messageEnd = {
   stop_reason: z
     .enum(['end_turn', 'stop_sequence', 'max_tokens', 'model_context_window_exceeded'])
     .nullable(),
   stop_sequence: z.string().nullable(),
   stop_details: z.null(),
   container: z.null(),
+}
+
+export const messageView = z.object({
+  id: z.string(),
+  type: z.literal('message'),
+  role: z.literal('assistant'),
+  model: z.string(),
+  content: z.array(textBlock),
+  ...messageEnd,
   diagnostics: z.null(),
-  usage: z.object({
-    input_tokens: count,
-    output_tokens: count,
-    cache_creation_input_tokens: z.literal(0),
-    cache_read_input_tokens: count,
-    cache_creation: z.null(),
-    inference_geo: z.null(),
-    output_tokens_details: z.null(),
-    server_tool_use: z.null(),
-    service_tier: z.literal('standard'),
-    speed: z.null(),
-    image_tokens: count,
-  }),
+  usage: messageUsage,
   timings: z.exactOptional(timings),
   request_id: z.exactOptional(z.string()),
 })
-
-export const messageEvent = z.looseObject({ type: z.string() })
 
 export const messageTokens = z.object({ input_tokens: count })
 

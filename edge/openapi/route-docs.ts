@@ -66,13 +66,35 @@ const chatStream: StreamDoc = {
 const responsesStream: StreamDoc = {
   description:
     'Sent when `stream` is true: `response.created` first, `response.output_text.delta` as often as text comes, at last `response.completed` or `response.incomplete`; after a failure `response.failed`, then `error`.',
-  events: { 'response.*': 'ResponseEvent' },
+  events: {
+    'response.created': 'ResponseStateEvent',
+    'response.in_progress': 'ResponseStateEvent',
+    'response.output_item.added': 'ResponseItemEvent',
+    'response.content_part.added': 'ResponsePartEvent',
+    'response.output_text.delta': 'ResponseTextDelta',
+    'response.output_text.done': 'ResponseTextDone',
+    'response.content_part.done': 'ResponsePartEvent',
+    'response.output_item.done': 'ResponseItemEvent',
+    'response.completed': 'ResponseStateEvent',
+    'response.incomplete': 'ResponseStateEvent',
+    'response.failed': 'ResponseStateEvent',
+    error: 'ResponseErrorEvent',
+  },
 }
 
 const messagesStream: StreamDoc = {
   description:
     'Sent when `stream` is true: `message_start` first, `content_block_delta` as often as text comes, at last `message_stop`; after a failure `error`.',
-  events: { '*': 'MessageEvent' },
+  events: {
+    message_start: 'MessageStart',
+    content_block_start: 'ContentBlockStart',
+    ping: 'MessagePing',
+    content_block_delta: 'ContentBlockDelta',
+    content_block_stop: 'ContentBlockStop',
+    message_delta: 'MessageDelta',
+    message_stop: 'MessageStop',
+    error: 'MessagesError',
+  },
 }
 
 /** What counting and answering a conversation have in common. */
