@@ -25,8 +25,8 @@ const logprobsOf = (ids: number[]): SampledLogprobs[] =>
   ids.map((id, index) => ({ id, logprob: -index, top: [{ id, logprob: -index }] }))
 
 /** All of an answer, its tokens given in groups of `size`. */
-function run(ids: number[], stops: string[], size = 1) {
-  const choice = new ChoiceText(processor, stops)
+function run(ids: number[], stops: string[], size = 1, reasons = false) {
+  const choice = new ChoiceText(processor, stops, reasons)
   const parts = []
   for (let at = 0; at < ids.length; at += size) {
     const group = ids.slice(at, at + size)
@@ -34,10 +34,12 @@ function run(ids: number[], stops: string[], size = 1) {
   }
   parts.push(choice.flush())
   return {
+    thought: parts.map(({ thought = '' }) => thought).join(''),
     text: parts.map(({ text }) => text).join(''),
     told: parts.flatMap(({ logprobs }) => logprobs.map(({ id }) => id)),
     stopped: choice.stopped,
     tokens: ids.length - choice.ignoredTokens,
+    thoughtTokens: choice.thoughtTokens,
     parts,
   }
 }
@@ -104,5 +106,51 @@ describe('ChoiceText', () => {
   it('tells log probabilities of all tokens of a character', () => {
     const ids = bytesOf('é🔴')
     for (const size of [1, 2, 3, 9]) expect(run(ids, [], size).told).toEqual(ids)
+  })
+
+  describe('of a model that thinks', () => {
+    const thinking = '◁think▷\nEin Kreis. 🔴◁/think▷\n'
+    const answer = '🔴 Ein Kreis.'
+
+    it('keeps the thought apart, wherever tokens and characters end', () => {
+      for (let mask = 0; mask < 4096; mask += 7) {
+        const ids = tokenize(thinking + answer, mask)
+        const { thought, text } = run(ids, [], 1 + (mask % 5), true)
+        expect([thought, text]).toEqual(['Ein Kreis. 🔴', answer])
+      }
+    })
+
+    it('tells tokens and log probabilities of thought and answer apart', () => {
+      const [own, ids] = [bytesOf(thinking), bytesOf(answer)]
+      for (const size of [1, 2, 3, 90]) {
+        const { told, thoughtTokens } = run([...own, ...ids], [], size, true)
+        expect(told).toEqual(ids)
+        expect(thoughtTokens).toBe(own.length)
+      }
+    })
+
+    it('tells them of an answer without a thought, even if it begins like one', () => {
+      const ids = bytesOf('◁this END')
+      const { text, told, thoughtTokens } = run(ids, ['END'], 1, true)
+      expect(text).toBe('◁this ')
+      expect(told).toEqual(bytesOf('◁this '))
+      expect(thoughtTokens).toBe(0)
+    })
+
+    it('searches for stop strings in the answer only', () => {
+      const { thought, text, stopped } = run(bytesOf(thinking + answer), ['Kreis'], 1, true)
+      expect([thought, text, stopped]).toEqual(['Ein Kreis. 🔴', '🔴 Ein ', true])
+    })
+
+    it.each([
+      ['◁think▷Hm', 'Hm'],
+      ['◁thi', ''],
+      ['◁think▷Hm◁/th', 'Hm'],
+      ['◁think▷Hm◁/think▷ ', 'Hm'],
+    ])('has thought all along when it ends with %j', (written, thought) => {
+      const ids = bytesOf(written)
+      const result = run(ids, [], 1, true)
+      expect(result).toMatchObject({ thought, text: '', told: [], thoughtTokens: ids.length })
+    })
   })
 })

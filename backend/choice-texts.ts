@@ -3,7 +3,7 @@ import { ChoiceText, type TextPart } from './choice-text.ts'
 import type { EngineEvent } from './engine/job.ts'
 import type { Processor } from './processor/processor.ts'
 
-type Delta = Extract<GenerationEvent, { type: 'delta' }>
+type TextEvent = Extract<GenerationEvent, { type: 'reasoning' | 'delta' }>
 
 interface ChoiceTextsOptions {
   readonly choices: number
@@ -11,17 +11,19 @@ interface ChoiceTextsOptions {
   readonly withLogprobs: boolean
   /** For each choice. */
   readonly maxTokens: number
+  /** Whether the model thinks before it answers. */
+  readonly reasons: boolean
 }
 
-/** The choices of one answer as their reader sees them: texts up to a stop string, and why each one ended. */
+/** The choices of one answer as their reader sees them: thoughts, texts up to a stop string, and why each one ended. */
 export class ChoiceTexts {
   readonly #texts: readonly ChoiceText[]
   readonly #withLogprobs: boolean
   readonly #maxTokens: number
 
   constructor(processor: Processor, options: ChoiceTextsOptions) {
-    const { choices, stops, withLogprobs, maxTokens } = options
-    this.#texts = Array.from({ length: choices }, () => new ChoiceText(processor, stops))
+    const { choices, stops, withLogprobs, maxTokens, reasons } = options
+    this.#texts = Array.from({ length: choices }, () => new ChoiceText(processor, stops, reasons))
     this.#withLogprobs = withLogprobs
     this.#maxTokens = maxTokens
   }
@@ -31,18 +33,23 @@ export class ChoiceTexts {
     return this.#texts.reduce((tokens, text) => tokens + text.ignoredTokens, 0)
   }
 
+  /** Tokens of all thoughts. */
+  get thoughtTokens(): number {
+    return this.#texts.reduce((tokens, text) => tokens + text.thoughtTokens, 0)
+  }
+
   /** Whether a stop string was found in a choice; no more tokens are wanted then. */
   stopped(choice: number): boolean {
     return this.#texts[choice]!.stopped
   }
 
-  push({ choice, ids, logprobs }: Extract<EngineEvent, { type: 'tokens' }>): Delta[] {
-    return this.#deltas(choice, this.#texts[choice]!.push(ids, logprobs))
+  push({ choice, ids, logprobs }: Extract<EngineEvent, { type: 'tokens' }>): TextEvent[] {
+    return this.#eventsOf(choice, this.#texts[choice]!.push(ids, logprobs))
   }
 
   /** The text that was held back. Call once, when no more tokens follow. */
-  flush(): Delta[] {
-    return this.#texts.flatMap((text, choice) => this.#deltas(choice, text.flush()))
+  flush(): TextEvent[] {
+    return this.#texts.flatMap((text, choice) => this.#eventsOf(choice, text.flush()))
   }
 
   /** The engine's reasons, except `stop` wherever a stop string was found, even if only in the very last token. */
@@ -55,9 +62,11 @@ export class ChoiceTexts {
     }) as [Ending, ...Ending[]]
   }
 
-  /** Tokens that end inside a character or a stop string may add no text yet; then there is no event. */
-  #deltas(index: number, { text, logprobs }: TextPart): Delta[] {
-    if (text === '' && logprobs.length === 0) return []
-    return [{ type: 'delta', index, text, ...(this.#withLogprobs && { logprobs }) }]
+  /** Tokens that end inside a character, a mark or a stop string may add no text yet; then there is no event. */
+  #eventsOf(index: number, { thought, text, logprobs }: TextPart): TextEvent[] {
+    const events: TextEvent[] =
+      thought === undefined ? [] : [{ type: 'reasoning', index, text: thought }]
+    if (text === '' && logprobs.length === 0) return events
+    return [...events, { type: 'delta', index, text, ...(this.#withLogprobs && { logprobs }) }]
   }
 }

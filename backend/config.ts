@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { maxUploadBytes } from '../shared/api/limits.ts'
 import { hostsSetting } from '../shared/fetch/host-rules.ts'
 import { formChoiceOf, weightSettingsSchema } from './model/convert/weight-settings.ts'
 import { hubSettingsOf, hubSettingsSchema } from './hub/hub-settings.ts'
@@ -11,6 +10,8 @@ import { booleanSetting } from '../shared/settings/boolean.ts'
 import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
+import { leastDecodeMemoryMb, leastUploadMemoryMb } from './memory/body-bounds.ts'
+import { parseDeviceMap, usesCard, type DeviceMap } from './device/device-map.ts'
 import { providerSettings } from './device/choose-provider.ts'
 import { tracingConfigOf, tracingSettings } from '../shared/tracing/settings.ts'
 import { clusterSettingsOf, clusterSettingsSchema, needsUrls } from './cluster/cluster-settings.ts'
@@ -37,9 +38,6 @@ const defaultUploadMemoryMb = 2048
 /** MiB: three photos of 100 megapixels at a time, or a dozen of 24; a twelfth of a 24 GiB machine. */
 const defaultDecodeMemoryMb = 2048
 
-/** MiB: two of the largest uploads, since one tenant may use half of it. */
-const leastUploadMemoryMb = (2 * maxUploadBytes) / 2 ** 20
-
 const fields = z.object({
   BACKEND_PORT: portSetting.default(8443),
   BACKEND_HOST: z.string().default('127.0.0.1'),
@@ -52,6 +50,7 @@ const fields = z.object({
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),
   ...weightSettingsSchema.shape,
   PROVIDER: z.enum(providerSettings).default('auto'),
+  DEVICE_MAP: z.string().default('auto').transform(readDeviceMap),
   SLOTS: integerSetting(1, 256).default(4),
   QUEUE_LIMIT: integerSetting(1, 100_000).default(256),
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
@@ -64,8 +63,9 @@ const fields = z.object({
     .optional(),
   PREFIX_CACHE_TOKENS: integerSetting(0, 1_000_000_000).default(Infinity),
   IMAGE_CACHE_MB: integerSetting(0, 1_000_000).default(defaultImageCacheMb),
+  MEMORY_MB: integerSetting(64, 100_000_000).optional(),
   UPLOAD_MEMORY_MB: integerSetting(leastUploadMemoryMb, 1_000_000).default(defaultUploadMemoryMb),
-  DECODE_MEMORY_MB: integerSetting(64, 1_000_000).default(defaultDecodeMemoryMb),
+  DECODE_MEMORY_MB: integerSetting(leastDecodeMemoryMb, 1_000_000).default(defaultDecodeMemoryMb),
   THREADS: integerSetting(1, 1024).optional(),
   IMAGE_HOSTS_ALLOWED: hostsSetting,
   IMAGE_HOSTS_DENIED: hostsSetting,
@@ -84,6 +84,7 @@ const fields = z.object({
     .default('kimi-vl')
     .transform((text) => text.split(',').map((name) => name.trim()))
     .transform((names) => names.filter((name) => name !== '')),
+  REASONING: z.enum(['auto', 'on', 'off']).default('auto'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),
@@ -91,11 +92,24 @@ const fields = z.object({
   ...tracingSettings.shape,
 })
 
-const schema = fields.check(needsUrls).refine(
-  // On a card the sizes of batches decide how rounding falls, and those depend on what else runs.
-  ({ DETERMINISTIC, PROVIDER }) => !(DETERMINISTIC && PROVIDER === 'webgpu'),
-  { path: ['DETERMINISTIC'], error: 'not possible with PROVIDER=webgpu' },
-)
+// On a card the sizes of batches decide how rounding falls, and those depend on what else runs.
+const schema = fields
+  .check(needsUrls)
+  .refine(({ DETERMINISTIC, PROVIDER }) => !(DETERMINISTIC && PROVIDER === 'webgpu'), {
+    path: ['DETERMINISTIC'],
+    error: 'not possible with PROVIDER=webgpu',
+  })
+  .refine(({ DETERMINISTIC, DEVICE_MAP }) => !(DETERMINISTIC && usesCard(DEVICE_MAP)), {
+    path: ['DETERMINISTIC'],
+    error: 'not possible with layers on a gpu (DEVICE_MAP)',
+  })
+
+function readDeviceMap(text: string, context: z.core.$RefinementCtx<string>): DeviceMap {
+  const map = parseDeviceMap(text)
+  if (map === 'auto' || !('problem' in map)) return map
+  context.addIssue(map.problem)
+  return z.NEVER
+}
 
 /**
  * `name=weight` pairs, separated by commas: a weight applies to the key with this id and to the certificate with this
@@ -131,6 +145,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     port: settings.BACKEND_PORT,
     host: settings.BACKEND_HOST,
     provider: settings.PROVIDER,
+    deviceMap: settings.DEVICE_MAP,
     model: {
       checkpointDir: settings.MODEL_PATH,
       /** Where converted models are kept. */
@@ -157,12 +172,16 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     /** Engines elsewhere; undefined with the one of this server. */
     cluster: clusterSettingsOf(settings),
     defaultMaxTokens: settings.MAX_TOKENS,
+    /** What the backend may take, as the operator says; undefined for what is free. */
+    memoryBytes: settings.MEMORY_MB === undefined ? undefined : settings.MEMORY_MB * 2 ** 20,
     uploadMemoryBytes: settings.UPLOAD_MEMORY_MB * 1024 * 1024,
     deadlineMs: settings.DEADLINE_MS,
     drainMs: settings.DRAIN_TIMEOUT_MS,
     decodeMemoryBytes: settings.DECODE_MEMORY_MB * 1024 * 1024,
     allowedClients: settings.ALLOWED_CLIENTS,
     modelAliases: settings.MODEL_ALIASES,
+    /** Whether the model thinks before it answers. */
+    reasoning: settings.REASONING,
     fetchesImages: settings.IMAGE_FETCH,
     imageHosts: { allowed: settings.IMAGE_HOSTS_ALLOWED, denied: settings.IMAGE_HOSTS_DENIED },
     tlsPaths: {

@@ -17,7 +17,7 @@ const request: DescribeRequest = {
   sampling: { temperature: 0.7, topP: 0.9 },
 }
 
-function setUp() {
+function setUp({ reasons = false } = {}) {
   const processor = new FakeProcessor()
   const engine = new FakeEngine()
   let clock = 0
@@ -29,6 +29,7 @@ function setUp() {
     now,
     randomSeed: () => 42,
     defaultMaxTokens: 100,
+    reasons,
   })
   const ask = async (change: Partial<DescribeRequest>, signal = new AbortController().signal) => {
     const events: GenerationEvent[] = []
@@ -143,5 +144,43 @@ describe('describe()', () => {
       index === 0 ? Promise.resolve() : new Promise(() => leaving.abort())
     await expect(ask({}, leaving.signal)).rejects.toMatchObject({ code: 'cancelled' })
     expect(engine.running.size).toBe(0)
+  })
+
+  it('keeps what the model thinks apart, and drops it from earlier turns', async () => {
+    const { engine, processor, ask } = setUp({ reasons: true })
+    engine.batches = ['◁think▷Hm', '.◁/think', '▷Red', '.']
+    const say = (text: string) => ({ type: 'text', text }) as const
+    const earlier = { role: 'assistant', content: [say('◁think▷Oh.◁/think▷Blue.')] } as const
+    const events = await ask({ messages: [...request.messages, earlier, ...request.messages] })
+    expect(events.slice(1, -1)).toEqual([
+      { type: 'reasoning', index: 0, text: 'Hm' },
+      { type: 'reasoning', index: 0, text: '.' },
+      { type: 'delta', index: 0, text: 'Red' },
+      { type: 'delta', index: 0, text: '.' },
+    ])
+    expect(events.at(-1)).toMatchObject({ usage: { reasoning_tokens: 18 } })
+    expect(processor.prepared[0]?.messages[1]).toEqual({
+      role: 'assistant',
+      content: [say('Blue.')],
+    })
+  })
+
+  it('passes on every text of a model that does not think', async () => {
+    const { engine, ask } = setUp()
+    engine.batches = ['◁think▷Hm.', '◁/think▷Red.']
+    const events = await ask({})
+    expect(events.slice(1, -1)).toEqual([
+      { type: 'delta', index: 0, text: '◁think▷Hm.' },
+      { type: 'delta', index: 0, text: '◁/think▷Red.' },
+    ])
+    expect(events.at(-1)).not.toHaveProperty('usage.reasoning_tokens')
+  })
+
+  it('has a model think before an answer of a required form only', async () => {
+    const { engine, ask } = setUp({ reasons: true })
+    await ask({ format: { type: 'json_object' } })
+    await ask({})
+    const marks = { begin: [], end: [] }
+    expect(engine.jobs.map(({ thought }) => thought)).toEqual([marks, undefined])
   })
 })

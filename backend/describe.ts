@@ -8,6 +8,7 @@ import type { Engine, EnginePhase, GenerateJob } from './engine/job.ts'
 import type { Grammar } from './grammar/grammar.ts'
 import type { FormatCompiler } from './processor/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
+import { withoutThoughts } from './processor/without-thoughts.ts'
 import { timingsOf } from './timings.ts'
 
 /** One conversation to continue, already validated, with its images. */
@@ -38,6 +39,8 @@ interface DescriberParts {
   readonly now: () => number
   readonly randomSeed: () => number
   readonly defaultMaxTokens: number
+  /** Whether the model thinks before it answers. */
+  readonly reasons: boolean
 }
 
 /** A conversation whose tokens are to be counted. */
@@ -57,10 +60,13 @@ export type Describe = (
 ) => AsyncIterable<GenerationEvent>
 
 export function createDescriber(parts: DescriberParts): Describer {
-  const { processor, formats, engine, now } = parts
+  const { processor, formats, engine, now, reasons } = parts
+
+  const prepare: Processor['prepare'] = (messages, ...rest) =>
+    processor.prepare(reasons ? withoutThoughts(messages) : messages, ...rest)
 
   async function count({ tenant, messages, images }: CountRequest, signal: AbortSignal) {
-    const { promptIds } = await processor.prepare(messages, images, { tenant, signal })
+    const { promptIds } = await prepare(messages, images, { tenant, signal })
     return promptIds.length
   }
 
@@ -89,7 +95,7 @@ export function createDescriber(parts: DescriberParts): Describer {
     const { tenant, messages, images } = request
     const caller = { tenant, signal }
     const format = request.format && (await formats.compile(request.format, caller))
-    const prepared = await processor.prepare(messages, images, caller)
+    const prepared = await prepare(messages, images, caller)
     const prepareMs = now() - startedAt
     const leftMs = Math.max(1, request.timeoutMs - prepareMs)
 
@@ -99,6 +105,7 @@ export function createDescriber(parts: DescriberParts): Describer {
       stops: request.stop,
       withLogprobs: request.topLogprobs !== undefined,
       maxTokens: job.maxTokens,
+      reasons,
     })
     const promptUsage = {
       prompt_tokens: prepared.promptIds.length,
@@ -136,6 +143,7 @@ export function createDescriber(parts: DescriberParts): Describer {
               ...promptUsage,
               completion_tokens: event.completionTokens - texts.ignoredTokens,
               cached_tokens: event.cachedTokens,
+              ...(reasons && { reasoning_tokens: texts.thoughtTokens }),
             },
             timings: timingsOf(event.timings, prepareMs, now() - startedAt),
           }
@@ -151,7 +159,7 @@ function jobOf(
   request: DescribeRequest,
   { promptIds, images, format }: PreparedPrompt & { readonly format: Grammar | undefined },
   timeoutMs: number,
-  { processor, randomSeed, defaultMaxTokens }: DescriberParts,
+  { processor, randomSeed, defaultMaxTokens, reasons }: DescriberParts,
 ): GenerateJob {
   return {
     id: randomUUID(),
@@ -169,5 +177,7 @@ function jobOf(
     topLogprobs: request.topLogprobs,
     reportsPhases: request.onPhase !== undefined,
     format,
+    // Without a format the model decides by itself whether it thinks.
+    thought: reasons && format !== undefined ? processor.thoughtMarks : undefined,
   }
 }

@@ -62,10 +62,11 @@ function endless(max_tokens: number) {
   }
 }
 
-/** The port that the program's first line tells. */
+/** The port that the program says it listens on. */
 async function portOf(output: { stdout: string }): Promise<number> {
-  await until(() => output.stdout.includes('\n'))
-  return (JSON.parse(output.stdout.split('\n')[0] ?? '') as { port: number }).port
+  const line = () => output.stdout.split('\n').find((text) => text.includes('"listening"'))
+  await until(() => line() !== undefined)
+  return (JSON.parse(line()!) as { port: number }).port
 }
 
 async function readyOf(child: ChildProcess): Promise<unknown> {
@@ -110,8 +111,10 @@ describe('the backend program', () => {
       200,
       { status: 'ready', startup: { engine_starts: 1 } },
     ])
-    const status = (await (await ask('/status')).json()) as { engine: { visionRuns: number } }
-    expect(status.engine.visionRuns).toBe(1)
+    expect(await (await ask('/status')).json()).toMatchObject({
+      modelMemory: { fits: true },
+      engine: { visionRuns: 1 },
+    })
     const answer = await ask('/generate/text', question)
     expect(await answer.json()).toMatchObject({
       finish_reason: 'length',

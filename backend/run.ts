@@ -40,14 +40,19 @@ async function run(output: LogSink): Promise<void> {
 }
 
 function startInference(
-  { model, engine }: BackendConfig,
-  { card }: ProviderChoice,
+  { model, engine, memoryBytes, uploadMemoryBytes, decodeMemoryBytes }: BackendConfig,
+  { card, stageLayers }: ProviderChoice,
   environment: ReturnType<typeof inferenceEnvironment>,
   log: Log,
 ): Inference {
+  const memory = {
+    limitBytes: memoryBytes,
+    uploadBytes: uploadMemoryBytes,
+    decodeBytes: decodeMemoryBytes,
+  }
   return createInference({
     entry: inferenceEntry,
-    init: { model: { ...model, card }, engine },
+    init: { model: { ...model, card, stageLayers }, engine, memory },
     environment,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,

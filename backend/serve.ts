@@ -66,14 +66,15 @@ export async function serve(parts: ServiceParts): Promise<void> {
   const model = await readServedModel(modelPath, config)
   const serving =
     inference === undefined
-      ? new EnginesElsewhere(config, model.contextTokens, log)
-      : new OwnEngine(config, inference, log)
+      ? new EnginesElsewhere(config, model, log)
+      : new OwnEngine(config, inference, model.reasons, log)
   const health: HealthParts = {
     readiness: () => (running.closing ? 'shutting_down' : serving.readiness()),
     isLoaded: () => serving.isLoaded(),
     isProven: () => serving.isProven(),
     startUp: () => serving.startUp(),
     snapshot: () => serving.snapshot(),
+    memory: () => serving.memory(),
     provider: provider && { name: provider.name, reason: provider.reason },
     engines: serving.engines,
     certificatesAreValid: () => certificates.isValid(),

@@ -3,6 +3,7 @@ import type { BackendConfig } from './config.ts'
 import type { ServedModel } from './http/routes/models.ts'
 import { readModelConfig } from './model/config/model-config.ts'
 import { readPreprocessorConfig } from './model/config/preprocessor-config.ts'
+import { readVariant } from './model/config/variant.ts'
 import { mostImageTokens } from './processor/image-size.ts'
 
 /**
@@ -12,7 +13,7 @@ import { mostImageTokens } from './processor/image-size.ts'
  */
 export async function readServedModel(
   name: string,
-  { model, modelAliases }: Pick<BackendConfig, 'model' | 'modelAliases'>,
+  { model, modelAliases, reasoning }: Pick<BackendConfig, 'model' | 'modelAliases' | 'reasoning'>,
 ): Promise<ServedModel> {
   const { text_config: text } = await readModelConfig(model.checkpointDir)
   const sizes = await readPreprocessorConfig(model.checkpointDir)
@@ -24,5 +25,6 @@ export async function readServedModel(
     contextTokens: text.max_position_embeddings,
     imageTokens: sizes.inTokenLimit / sizes.mergeSize ** 2,
     mostImageTokens: mostImageTokens(sizes),
+    ...(await readVariant(model.checkpointDir, { name, reasoning })),
   }
 }

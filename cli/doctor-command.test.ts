@@ -34,11 +34,26 @@ describe('the command doctor', () => {
       expect(output).toMatch(/^Node +2\d\./m)
       expect(output).toMatch(/^processor +.+ cores/m)
       expect(output).toMatch(/^graphics card +\S/m)
-      expect(output).toMatch(/^memory +.+ available, 3\.\d MB needed by the weights$/m)
+      expect(output).toMatch(
+        /^memory +the model needs .+ \(weights 3\.\d MB, .+\), and .+ are free/m,
+      )
       expect(output).toMatch(/^disk +.+ to be written by the conversion$/m)
       expect(output).toMatch(/^PROVIDER=cpu +cpu: PROVIDER=cpu$/m)
       expect(output).toMatch(/^speed +at most \d+ tokens\/s/m)
       expect(code).toBe(0)
+    },
+    patience,
+  )
+
+  it(
+    'says which memory is missing, as a start would',
+    async () => {
+      const { output, code } = await doctor({ PROVIDER: 'cpu', MEMORY_MB: '100' })
+      expect(output).toMatch(/error: the model does not fit/)
+      expect(output).toMatch(
+        /remedy: no setting makes up for that, at least \d+ MB have to be free$/m,
+      )
+      expect(code).toBe(1)
     },
     patience,
   )

@@ -29,12 +29,15 @@ export async function main(given: readonly string[]): Promise<number> {
   const { rounds, doc } = program.opts<{ rounds: number; doc: boolean }>()
   const lab = await startLab()
   try {
-    const uploads = [...(await measureUploads(lab.workerd)), ...(await measureUploads(lab.node))]
     const bare = {
       direct: lab.direct,
       workerd: await lab.startProxy('workerd', programs.bareWorker),
       node: await lab.startProxy('node', programs.bareNode),
     }
+    const uploads = [
+      ...(await measureUploads(lab.workerd, bare.workerd)),
+      ...(await measureUploads(lab.node, bare.node)),
+    ]
     const latency = await measureLatency(lab, bare, rounds)
     const storm = { requests: stormRequests, random: Math.random }
     const storms = [await runStorm(lab, lab.workerd, storm), await runStorm(lab, lab.node, storm)]
@@ -65,7 +68,8 @@ medians; "bare" is what a proxy adds that does nothing but pass on, on the same 
 
 ${latencyTable(latency)}
 
-An upload of 100 MiB, and the resident memory of the edge's process meanwhile.
+An upload of 100 MiB, and the resident memory of the edge's process meanwhile; beside it that of the proxy that does
+nothing but pass on.
 
 ${uploadTable(uploads)}
 
@@ -107,13 +111,15 @@ function latencyTable(rows: readonly LatencyRow[]): string {
 
 function uploadTable(rows: readonly UploadRow[]): string {
   return markdownTable(
-    ['edge', 'upload', 'seconds', 'idle MB', 'peak MB', 'may'],
-    rows.map(({ way, form, seconds, idleMb, peakMb, mayTakeMb }) => [
+    ['edge', 'upload', 'seconds', 'idle MB', 'bare', 'peak MB', 'bare', 'may'],
+    rows.map(({ way, form, edge, bare, mayTakeMb }) => [
       way,
       form,
-      seconds.toFixed(2),
-      idleMb.toFixed(0),
-      peakMb.toFixed(0),
+      edge.seconds.toFixed(2),
+      edge.idleMb.toFixed(0),
+      bare.idleMb.toFixed(0),
+      edge.peakMb.toFixed(0),
+      bare.peakMb.toFixed(0),
       String(mayTakeMb),
     ]),
   )

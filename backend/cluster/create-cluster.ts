@@ -33,6 +33,8 @@ interface ClusterOptions {
   readonly defaultMaxTokens: number
   /** Of the model, whatever the engines say. */
   readonly contextTokens: number
+  /** Whether the model thinks before it answers. */
+  readonly reasons: boolean
   readonly formats: Pick<FormatCompiler, 'compile'>
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
@@ -92,6 +94,7 @@ export async function startCluster(
     limits,
     now,
     defaultMaxTokens: options.defaultMaxTokens,
+    reasons: options.reasons,
     contextTokens: () => contextOf(engines, options.contextTokens),
     saltOf: createSalts(settings.cacheSecret),
     onProblem(engine: EngineEntry, problem: EngineProblem) {

@@ -13,6 +13,8 @@ export interface ProviderChoice {
   readonly reason: string
   /** How the card is used; undefined on the CPU. */
   readonly card: CardUse | undefined
+  /** Layers of each stage on the CPU; undefined for a single stage. */
+  readonly stageLayers?: readonly number[] | undefined
 }
 
 interface CardUse {
@@ -43,19 +45,22 @@ export function onCpu(reason: string): ProviderChoice {
 /**
  * @param probed what looking for a card came to
  * @param readDemand called only when there is a card
+ * @param askedBy the setting that says so, as `NAME=value`
  * @throws {ConfigError} when a card was asked for and cannot be used: what is missing, and how to go on
  */
 export async function chooseProvider(
   setting: Exclude<ProviderSetting, 'cpu'>,
   probed: ProbeResult,
   readDemand: () => Promise<Demand>,
+  askedBy = `PROVIDER=${setting}`,
 ): Promise<ProviderChoice> {
   const found = await onCard(setting, probed, readDemand)
   if (typeof found !== 'string') return found
   if (setting === 'auto') return onCpu(found)
+  const [name] = askedBy.split('=')
   throw new ConfigError(
-    `PROVIDER=webgpu: ${found}. Install the card's driver and give this program access to it (docs/gpu.md), ` +
-      'or set PROVIDER=auto or PROVIDER=cpu.',
+    `${askedBy}: ${found}. Install the card's driver and give this program access to it (docs/gpu.md), ` +
+      `or set ${name}=auto or ${name}=cpu.`,
   )
 }
 

@@ -1,19 +1,25 @@
 import type { BackendConfig } from '../config.ts'
+import { readModelConfig } from '../model/config/model-config.ts'
 import type { FormChoice } from '../model/convert/weight-forms.ts'
 import type { DeviceNeeds } from '../model/device-needs.ts'
 import { chooseProvider, onCpu, type ProviderChoice } from './choose-provider.ts'
+import { providerFor, stageLayersOf, type DeviceMap } from './device-map.ts'
 import { probeAdapter } from './probe.ts'
+
+type Settings = Pick<BackendConfig, 'provider' | 'deviceMap' | 'model' | 'engine'>
 
 /**
  * Decides what runs the decoder: looks for a graphics card and tries it, unless the settings rule one out.
  * @param environment of the process that tries the card
- * @throws {ConfigError} when a card was asked for and cannot be used
+ * @throws {ConfigError} when a card was asked for and cannot be used, or the settings do not fit together or the model
  */
 export async function findProvider(
-  { provider: setting, model, engine }: Pick<BackendConfig, 'provider' | 'model' | 'engine'>,
+  { provider, deviceMap, model, engine }: Settings,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ProviderChoice> {
-  if (setting === 'cpu') return onCpu('PROVIDER=cpu')
+  const { setting, askedBy } = providerFor(provider, deviceMap)
+  const stageLayers = await stageLayersIn(model.checkpointDir, deviceMap)
+  if (setting === 'cpu') return { ...onCpu(askedBy), stageLayers }
   if (engine.deterministic) {
     return onCpu('DETERMINISTIC: on a card, answers depend on what else runs')
   }
@@ -24,7 +30,16 @@ export async function findProvider(
     slots,
     kvTokens: engine.caches.kvTokens,
   })
-  return chooseProvider(setting, probed, needs)
+  return chooseProvider(setting, probed, needs, askedBy)
+}
+
+async function stageLayersIn(
+  checkpointDir: string,
+  map: DeviceMap,
+): Promise<readonly number[] | undefined> {
+  if (map === 'auto') return undefined
+  const { text_config: text } = await readModelConfig(checkpointDir)
+  return stageLayersOf(map, text.num_hidden_layers)
 }
 
 /** The code that knows the graphs is loaded only where there is a card. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { MemoryCheck } from '../memory/memory-check.ts'
 import { hasError, reportLines } from './finding.ts'
 import {
   judgeCard,
@@ -9,6 +10,15 @@ import {
   judgeProvider,
   judgeSpeed,
 } from './judge.ts'
+
+const tooLittle = {
+  fits: false,
+  neededBytes: 17e9,
+  freeBytes: 8e9,
+  parts: { weights: 17e9, cache: 0, images: 0, keptImages: 0, steps: 0, programs: 0 },
+  statement: 'it needs 17 GB, and 8 GB are free',
+  remedy: 'add memory',
+} satisfies MemoryCheck
 
 describe('what the doctor finds', () => {
   it('is an old Node', () => {
@@ -31,8 +41,19 @@ describe('what the doctor finds', () => {
 
   it('is too little memory or disk', () => {
     const room = { freeBytes: 8e9, neededBytes: 17e9 }
-    expect(judgeMemory(room).problem?.severity).toBe('error')
-    expect(judgeMemory({ ...room, freeBytes: 20e9 }).problem).toBeUndefined()
+    expect(judgeMemory(tooLittle)).toEqual({
+      name: 'memory',
+      value: tooLittle.statement,
+      problem: {
+        severity: 'error',
+        text: 'the model does not fit, and the backend would not start',
+        remedy: 'add memory',
+      },
+    })
+    expect(judgeMemory({ ...tooLittle, fits: true, remedy: undefined })).toEqual({
+      name: 'memory',
+      value: tooLittle.statement,
+    })
     expect(judgeDisk('/state', room).problem?.remedy).toContain('STATE_DIR')
     expect(judgeDisk('/state', undefined)).toEqual({
       name: 'disk',
@@ -59,12 +80,12 @@ describe('what the doctor finds', () => {
   })
 
   it('is reported line by line, with remedies below', () => {
-    const findings = [judgeNode('24.0.0'), judgeMemory({ freeBytes: 1e9, neededBytes: 2e9 })]
+    const findings = [judgeNode('24.0.0'), judgeMemory(tooLittle)]
     expect(hasError(findings)).toBe(true)
     expect(hasError(findings.slice(0, 1))).toBe(false)
     const lines = reportLines(findings)
     expect(lines[0]).toBe('Node    24.0.0')
-    expect(lines[2]).toMatch(/^ {8}error: the weights do not fit/)
+    expect(lines[2]).toMatch(/^ {8}error: the model does not fit/)
     expect(lines[3]).toMatch(/^ {8}remedy: /)
   })
 })

@@ -2,6 +2,7 @@
 import { formatBytes } from '../../shared/progress/amounts.ts'
 import { describeAdapter, type ProbeResult } from '../device/adapter.ts'
 import type { ProviderChoice } from '../device/choose-provider.ts'
+import { memoryText, type MemoryCheck } from '../memory/memory-check.ts'
 import type { Finding, Problem } from './finding.ts'
 
 /** The oldest major version of Node that the backend runs on. */
@@ -51,14 +52,15 @@ interface Room {
   readonly neededBytes: number
 }
 
-export function judgeMemory({ freeBytes, neededBytes }: Room): Finding {
-  const value = `${formatBytes(freeBytes)} available, ${formatBytes(neededBytes)} needed by the weights`
-  if (freeBytes >= neededBytes) return { name: 'memory', value }
-  const problem = errorWith(
-    'the weights do not fit, and reading them from disk for every token takes minutes',
-    'end other programs or add memory; a smaller model, or a graphics card, needs less',
-  )
-  return { name: 'memory', value, problem }
+/** Whether what the settings ask for fits: the same that a start would find. */
+export function judgeMemory(check: MemoryCheck): Finding {
+  const name = 'memory'
+  const { fits, statement, remedy } = check
+  if (fits === false) {
+    const text = 'the model does not fit, and the backend would not start'
+    return { name, value: statement, problem: errorWith(text, remedy) }
+  }
+  return { name, value: memoryText(check) }
 }
 
 /** @param room undefined when the model is converted already */

@@ -6,12 +6,16 @@ import { withDotEnv } from '../../shared/node/dot-env.ts'
 import { ConfigError } from '../../shared/node/environment.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import { parseConfig, type BackendConfig } from '../config.ts'
+import type { ProviderChoice } from '../device/choose-provider.ts'
 import { findProvider } from '../device/find-provider.ts'
 import { probeAdapter } from '../device/probe.ts'
 import { findLocalModel } from '../hub/find-model.ts'
 import { inferenceEnvironment } from '../inference/environment.ts'
 import { findConverted, type ConvertedModel } from '../model/convert/model-folder.ts'
 import { openModelSource, type ModelSource } from '../model/convert/model-source.ts'
+import { freeMemory } from '../memory/free-memory.ts'
+import { checkMemory, type MemoryCheck } from '../memory/memory-check.ts'
+import { formNeeds } from '../model/host-needs.ts'
 import { hasError, reportLines, type Finding } from './finding.ts'
 import {
   judgeCard,
@@ -53,11 +57,13 @@ async function examineModel(
   const source = await openModelSource(folder)
   try {
     const local = { ...config, model: { ...config.model, checkpointDir: folder } }
+    const choice = await findProvider(local, environment).catch(asError)
     const converted = await findConverted(source, local.model)
     return [
       { name: 'model', value: folder },
-      ...(await examineRoom(local, converted)),
-      judgeProvider(config.provider, await findProvider(local, environment).catch(asError)),
+      judgeMemory(memoryOf(local, source, choice)),
+      await examineDisk(local, converted),
+      judgeProvider(config.provider, choice),
       await examineSpeed(source, converted),
     ]
   } finally {
@@ -65,18 +71,35 @@ async function examineModel(
   }
 }
 
-async function examineRoom(
-  { model }: BackendConfig,
-  converted: ConvertedModel,
-): Promise<Finding[]> {
-  const neededBytes = weightBytes(converted)
+/** As the inference process would find it at its start. */
+function memoryOf(
+  { model, engine, memoryBytes, uploadMemoryBytes, decodeMemoryBytes }: BackendConfig,
+  source: ModelSource,
+  choice: ProviderChoice | Error,
+): MemoryCheck {
+  const isOnCard = !(choice instanceof Error) && choice.card !== undefined
+  const { kvTokens, imageBytes: imageCacheBytes } = engine.caches
+  return checkMemory({
+    ...formNeeds(source, { ...model, layout: isOnCard ? 'device' : 'cpu' }),
+    settings: {
+      slots: model.slots,
+      kvTokens,
+      imageCacheBytes,
+      uploadBytes: uploadMemoryBytes,
+      decodeBytes: decodeMemoryBytes,
+    },
+    free: freeMemory(memoryBytes),
+  })
+}
+
+async function examineDisk({ model }: BackendConfig, converted: ConvertedModel): Promise<Finding> {
+  if (converted.manifest !== undefined) return judgeDisk(model.modelsDir, undefined)
   await mkdir(model.modelsDir, { recursive: true })
   const { bavail, bsize } = await statfs(model.modelsDir)
-  const room = { freeBytes: bavail * bsize, neededBytes }
-  return [
-    judgeMemory({ freeBytes: process.availableMemory(), neededBytes }),
-    judgeDisk(model.modelsDir, converted.manifest === undefined ? room : undefined),
-  ]
+  return judgeDisk(model.modelsDir, {
+    freeBytes: bavail * bsize,
+    neededBytes: weightBytes(converted),
+  })
 }
 
 async function examineSpeed({ config }: ModelSource, converted: ConvertedModel): Promise<Finding> {

@@ -56,6 +56,42 @@ function createGate() {
   return { open, reached, pass }
 }
 
+describe('a model that gives candidates', () => {
+  it('has the answers of one that gives whole rows, which are read where they are needed', async () => {
+    const { model, engine } = start(new FakeModel({}, { candidates: 48 }))
+    const jobs = mixedJobs()
+    const answers = await Promise.all(jobs.map((job) => answer(engine, job)))
+    for (const [i, { ids }] of answers.entries()) expect(ids).toEqual(await alone(jobs[i]!))
+    const sampled = answers.reduce((sum, { ids }) => sum + ids.length, 0)
+    expect(model.rowsRead).toBeGreaterThan(0)
+    expect(model.rowsRead).toBeLessThan(sampled / 2)
+    const choices = createJob({ choices: 3, sampling: { temperature: 1, seed: 5 } })
+    expect((await answer(engine, choices)).ids).toEqual(await alone(choices))
+  })
+
+  it('may be left while a row is read', async () => {
+    const cancel = new AbortController()
+    const model = new FakeModel({}, { candidates: 1, onRow: () => cancel.abort() })
+    const { engine } = start(model)
+    const job = createJob({ sampling: { temperature: 2, seed: 1 } })
+    await expect(answer(engine, job, cancel.signal)).rejects.toThrow(ServiceError)
+    await settle(engine)
+    expect([model.openSlots, engine.snapshot().slotsInUse]).toEqual([0, 0])
+  })
+
+  it('fails the requests of a step whose rows cannot be read, and goes on', async () => {
+    let isBroken = true
+    const onRow = () => {
+      if (isBroken) throw new Error('broken')
+    }
+    const { engine } = start(new FakeModel({}, { candidates: 1, onRow }))
+    const job = createJob({ sampling: { temperature: 2, seed: 1 } })
+    await expect(answer(engine, job)).rejects.toMatchObject({ code: 'internal' })
+    isBroken = false
+    expect((await answer(engine, { ...job, id: 'again' })).ids).toEqual(await alone(job))
+  })
+})
+
 describe('generate()', () => {
   it('yields queued, then tokens, then end', async () => {
     const { types, ids, end } = await answer(start().engine, createJob())

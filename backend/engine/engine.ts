@@ -12,6 +12,7 @@ import { admit, answerTokensOf, tokenLimitOf } from './queue/admission.ts'
 import { Throughput } from './queue/throughput.ts'
 import { WaitingLine } from './queue/waiting-line.ts'
 import { checkLogitBias } from './sampling/token-penalties.ts'
+import { ThoughtFirst } from './sampling/thought-first.ts'
 import type { TokenRule } from './sampling/token-rule.ts'
 import { Slots } from './turns/slots.ts'
 import type { StepLimits } from './turns/step-plan.ts'
@@ -242,11 +243,15 @@ class StepEngine implements LocalEngine {
     }
   }
 
-  #ruleOf({ format, stopIds }: GenerateJob): (() => TokenRule) | undefined {
+  #ruleOf(job: GenerateJob): (() => TokenRule) | undefined {
+    const { format, stopIds, thought, controlIdsFrom } = job
     if (format === undefined) return undefined
     const constraints = this.#constraints
     if (constraints === undefined) throw new RangeError('A format needs the texts of tokens')
-    return () => constraints.open(format, stopIds)
+    const open = () => constraints.open(format, stopIds)
+    if (thought === undefined) return open
+    const { vocabulary } = constraints
+    return () => new ThoughtFirst({ marks: thought, vocabulary, answer: open(), controlIdsFrom })
   }
 
   /** A sequence with a slot keeps it until the loop is between steps. */

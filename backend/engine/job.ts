@@ -26,6 +26,12 @@ export interface SampledLogprobs extends TokenLogprob {
 /** Batch jobs get slots when no interactive job waits, and now and then in between. */
 export type JobPriority = 'interactive' | 'batch'
 
+/** Tokens of the texts that begin and end a thought. The model may write them in other tokens. */
+export interface ThoughtMarks {
+  readonly begin: readonly number[]
+  readonly end: readonly number[]
+}
+
 /**
  * A job for the engine. Token ids and patches only, never text; safe to structured-clone, because it crosses a
  * process boundary.
@@ -59,6 +65,8 @@ export interface GenerateJob {
   readonly reportsPhases?: boolean | undefined
   /** What the text of each answer has to be; anything unless given. */
   readonly format?: Grammar | undefined
+  /** If given, the model thinks between these marks before a text of that format. */
+  readonly thought?: ThoughtMarks | undefined
 }
 
 /** Milliseconds the engine spent on one job, by phase. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { candidatesOf } from '../../test/support/candidates-of.ts'
 import { objectOf, usualSchemas, keywordSchemas } from '../../test/support/grammar-schemas.ts'
 import { faultOf, prepare } from '../../test/support/grammar-walks.ts'
 import { validatorOf } from '../../test/support/test-ajv.ts'
@@ -12,6 +13,7 @@ import { Vocabulary } from './masks/vocabulary.ts'
 const { tokenBytes, vocabSize, baseVocabulary, specialTokens } =
   await readTokenizerFile('models/kimi-vl-nano')
 const vocabulary = new Vocabulary(tokenBytes, vocabSize)
+const info = { imageTokenId: -1, vocabSize }
 const stopId = specialTokens.get('<|im_end|>')!
 
 interface Answer {
@@ -21,8 +23,13 @@ interface Answer {
   readonly tokens: number
 }
 
-/** An answer by a model that says anything. */
-function answer(grammar: PreparedGrammar, maxTokens: number, seed: number): Answer {
+/** An answer by a model that says anything. @param candidates picked from first, if given */
+function answer(
+  grammar: PreparedGrammar,
+  maxTokens: number,
+  seed: number,
+  candidates?: number,
+): Answer {
   const constraint = new Constraint(grammar, [stopId])
   const random = createRandom(seed)
   const job = {
@@ -32,11 +39,14 @@ function answer(grammar: PreparedGrammar, maxTokens: number, seed: number): Answ
     sampling: { temperature: 1, seed },
     topLogprobs: undefined,
   }
-  const sample = createSampler(job, 0, -1, constraint)
+  const sampler = createSampler(job, 0, info, constraint)
   const bytes: number[] = []
   for (let tokens = 1; tokens <= maxTokens; tokens++) {
     const logits = Float32Array.from({ length: vocabSize }, () => 4 * random())
-    const { id, end } = sample(logits, maxTokens - tokens + 1)
+    const left = maxTokens - tokens + 1
+    const known = candidates === undefined ? undefined : candidatesOf(logits, candidates)
+    const picked = known && sampler.pickFrom(known, left)
+    const { id, end } = picked ?? sampler.pick(logits, left)
     if (id === stopId) return { text: Uint8Array.from(bytes), end: 'stop', tokens: tokens - 1 }
     bytes.push(...vocabulary.bytesOf(id))
     const isEnd = end === 'must' || (end === 'may' && tokens === maxTokens)
@@ -60,6 +70,14 @@ describe('Constraint', () => {
       expect([maxTokens, outcome]).toEqual([maxTokens, ending <= maxTokens ? 'valid' : outcome])
       expect(['valid', 'cut']).toContain(outcome)
       expect(tokens).toBeLessThanOrEqual(maxTokens)
+    }
+  })
+
+  it('gives the same answer from candidates', () => {
+    for (const [i, [, schema]] of schemas.entries()) {
+      const grammar = prepare(schema, vocabulary)
+      const [maxTokens, candidates] = [20 + i, [64, 600][i % 2]!]
+      expect(answer(grammar, maxTokens, i, candidates)).toEqual(answer(grammar, maxTokens, i))
     }
   })
 
@@ -99,16 +117,17 @@ describe('Constraint', () => {
           sampling: { temperature: 0.8, ...rules, seed },
           topLogprobs: undefined,
         }
-        const packed = createSampler(job, 0, -1, {
+        const packed = createSampler(job, 0, info, {
+          filter: () => (id) => hasBit(mask, id),
           pack: (logits) => logits.subarray(0, packRow(logits, mask)),
           idAt: (position) => idAt(mask, position),
           positionOf: (id) => positionOf(mask, id),
           settle: (id) => ({ id }),
         })
-        const { id } = createSampler(job, 0, -1, constraint)(row.slice())
+        const { id } = createSampler(job, 0, info, constraint).pick(row.slice())
         expect(hasBit(mask, id)).toBe(true)
         drawn.add(id)
-        expected.add(packed(row.slice()).id)
+        expected.add(packed.pick(row.slice()).id)
       }
       // As varied as from the allowed logits alone.
       expect(Math.abs(drawn.size - expected.size)).toBeLessThan(20)

@@ -1,6 +1,15 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
-import { clearBit, excludeFrom, idAt, isDense, packRow, positionOf, setBit } from './masks/bits.ts'
+import {
+  clearBit,
+  excludeFrom,
+  hasBit,
+  idAt,
+  isDense,
+  packRow,
+  positionOf,
+  setBit,
+} from './masks/bits.ts'
 import { TokenMasks } from './masks/token-masks.ts'
 import type { Vocabulary } from './masks/vocabulary.ts'
 import { Automaton } from './stacks/automaton.ts'
@@ -53,6 +62,11 @@ export class Constraint {
     this.#standing = grammar.automaton.start
   }
 
+  /** Tokens of a short ending from where the answer stands. */
+  get leastTokens(): number {
+    return this.#endingOf(this.#standing).length
+  }
+
   /**
    * Leaves the allowed logits, in the order of their ids: a few are moved to the front of the row; where almost all are
    * allowed, as within strings, it is faster to make the others too small to be drawn.
@@ -66,6 +80,12 @@ export class Constraint {
       return logits
     }
     return logits.subarray(0, packRow(logits, this.#mask))
+  }
+
+  /** Says of single tokens whether they are allowed next. */
+  filter(): (id: number) => boolean {
+    this.#fill()
+    return (id) => hasBit(this.#mask, id)
   }
 
   /** The id at an index of the packed row. */

@@ -5,17 +5,17 @@ import type { Vocabulary } from './masks/vocabulary.ts'
 
 /** Opens constraints, and caches what was prepared for the most recent grammars. */
 export class Constraints {
-  readonly #vocabulary: Vocabulary
+  readonly vocabulary: Vocabulary
   /** By key, the least recently used first. */
   readonly #kept = new Map<string, PreparedGrammar>()
 
   constructor(vocabulary: Vocabulary) {
-    this.#vocabulary = vocabulary
+    this.vocabulary = vocabulary
   }
 
   /** @param stopIds end the answer where its text may end */
   open(grammar: Grammar, stopIds: readonly number[]): Constraint {
-    const prepared = this.#kept.get(grammar.key) ?? new PreparedGrammar(grammar, this.#vocabulary)
+    const prepared = this.#kept.get(grammar.key) ?? new PreparedGrammar(grammar, this.vocabulary)
     this.#kept.delete(grammar.key)
     this.#kept.set(grammar.key, prepared)
     this.#makeRoom()

@@ -352,6 +352,13 @@ export function shareOfSum(g: GraphBuilder, x: Value): Value {
   return single(g, 'LpNormalization', [x], { attributes: { p: int(1), axis: int(-1) } })
 }
 
+/** The k largest along the last axis and their indices, in falling order. */
+export function topK(g: GraphBuilder, x: Value, k: number): { values: Value; indices: Value } {
+  const attributes = { axis: int(-1), largest: int(1), sorted: int(1) }
+  const [values, indices] = g.node('TopK', [x, g.int64s([k])], { outputs: 2, attributes })
+  return { values: values!, indices: indices! }
+}
+
 /** Indices of the k largest along the last axis; of equal values, the lower index comes first. */
 export function topKIndices(g: GraphBuilder, x: Value, k: number): Value {
   const attributes = { axis: int(-1), largest: int(1), sorted: int(0) }
@@ -360,8 +367,7 @@ export function topKIndices(g: GraphBuilder, x: Value, k: number): Value {
 
 /** The same, those of the largest values first. */
 export function topKIndicesSorted(g: GraphBuilder, x: Value, k: number): Value {
-  const attributes = { axis: int(-1), largest: int(1), sorted: int(1) }
-  return g.node('TopK', [x, g.int64s([k])], { outputs: 2, attributes })[1]!
+  return topK(g, x, k).indices
 }
 
 export function cumSumExclusive(g: GraphBuilder, x: Value, axis: number): Value {
@@ -372,6 +378,17 @@ export function reduceSum(g: GraphBuilder, x: Value, axis: number, keepDims: boo
   return single(g, 'ReduceSum', [x, g.int64s([axis])], {
     attributes: { keepdims: int(keepDims ? 1 : 0) },
   })
+}
+
+/** ln of the sum of e^x along the last axis, which is dropped. */
+export function reduceLogSumExp(g: GraphBuilder, x: Value): Value {
+  return single(g, 'ReduceLogSumExp', [x, g.int64s([-1])], { attributes: { keepdims: int(0) } })
+}
+
+/** x with `value` after the end of each axis. @param counts how often, by axis */
+export function padEnd(g: GraphBuilder, x: Value, counts: readonly number[], value: number): Value {
+  const pads = g.int64s([...counts.map(() => 0), ...counts])
+  return single(g, 'Pad', [x, pads, g.float32s([value], [])])
 }
 
 export function shapeOf(g: GraphBuilder, x: Value): Value {

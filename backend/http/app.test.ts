@@ -330,6 +330,8 @@ describe('GET /readyz', () => {
           seconds_since_start: 0.5,
           converted_bytes: 0,
           bytes_to_convert: 0,
+          loaded_bytes: 0,
+          bytes_to_load: 0,
         },
       },
     ])
@@ -364,6 +366,19 @@ describe('GET /status', () => {
     const response = await backend.fetch('/status')
     expect(await response.json()).toEqual({
       inference: 'ready',
+      model: expect.objectContaining({
+        id: 'kimi-vl-nano',
+        preset: null,
+        reasoning: false,
+      }) as object,
+      startup: {
+        engine_starts: 1,
+        seconds_since_start: 0.5,
+        converted_bytes: 0,
+        bytes_to_convert: 0,
+        loaded_bytes: 0,
+        bytes_to_load: 0,
+      },
       provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
       engine: backend.engine.snapshot(),
       certificates: [],

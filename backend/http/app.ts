@@ -58,11 +58,11 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
     app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
-  mountHealthRoutes(app, parts.health)
+  mountHealthRoutes(app, parts.health, parts.model)
   app.get(metricsPath, () => metricsAnswer(parts.metrics.registry))
-  mountGenerateRoutes(app, parts.generate)
+  mountGenerateRoutes(app, parts.generate, parts.model)
   mountConversationRoutes(app, parts.generate, parts.model)
-  mountMcpRoute(app, parts.generate, parts.running)
+  mountMcpRoute(app, parts.generate, parts.running, parts.model)
   mountModelRoutes(app, parts.model)
 
   for (const path of [statusPath, metricsPath]) app.all(path, methodNotAllowed('GET, HEAD'))

@@ -56,6 +56,7 @@ async function start(phase: Phase) {
   const processor: Processor = {
     stopIds: [],
     controlIdsFrom: 56,
+    thoughtMarks: { begin: [], end: [] },
     async prepare(_messages, _images, { signal }) {
       preparing += 1
       const left = new Promise<never>((_, reject) => {

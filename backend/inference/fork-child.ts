@@ -24,5 +24,7 @@ export function forkChild(
   return fork(entry, programArguments, {
     env: { ...tunables, ...environment },
     serialization: 'advanced',
+    // The last one is `loadingPipe`.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'],
   })
 }

@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import { loadingPipe, readLoadingLines } from '../model/loading/loading-line.ts'
 import { childGone } from './child-gone.ts'
 import { forkChild } from './fork-child.ts'
 import { workOf } from './process-work.ts'
@@ -37,6 +39,9 @@ export class InferenceProcess {
     this.#watchdog = new Watchdog(now(), limits)
     this.#child = forkChild(entry, environment)
     this.#child.on('message', (message: ToParent) => this.#receive(message))
+    readLoadingLines(this.#child.stdio[loadingPipe] as Readable, (line) =>
+      this.#receive({ type: 'loading', ...line }),
+    )
     this.#timer = setInterval(() => this.#look(), tickMs)
     this.gone = childGone(this.#child).then((ending) => {
       clearInterval(this.#timer)

@@ -11,6 +11,7 @@ function start(model = new FakeModel()) {
   const sent: ToParent[] = []
   const lost: string[] = []
   const server = new JobServer({
+    freeBytes: 1e9,
     model,
     settings: fakeInit().engine,
     send: (message) => sent.push(message),

@@ -27,6 +27,8 @@ interface JobServerOptions {
   /** The texts of the model's tokens; without them no job may have a format. */
   readonly tokens?: TokenBytes | undefined
   readonly settings: EngineSettings
+  /** Memory that is free now that the model is loaded; the cache's size depends on it unless it is set. */
+  readonly freeBytes: number
   readonly send: (message: ToParent) => void
   /** Called when the model is lost, with a text for the operator; the process has to end. */
   readonly onLost: (text: string) => void
@@ -51,7 +53,7 @@ export class JobServer {
   readonly #incoming = new Set<JobKey>()
 
   constructor(options: JobServerOptions) {
-    const { model: asked, tokens: texts, settings, send, onLost } = options
+    const { model: asked, tokens: texts, settings, freeBytes, send, onLost } = options
     const { now = () => performance.now() } = options
     const model = watchModel(asked, {
       watch: this.#watch,
@@ -64,7 +66,7 @@ export class JobServer {
     this.#now = now
     const { kvTokens, ...caches } = settings.caches
     const { cacheTokens } = model.info
-    const tokens = cacheTokens ?? kvTokensOf(kvTokens, model.info, process.availableMemory())
+    const tokens = cacheTokens ?? kvTokensOf(kvTokens, model.info, freeBytes)
     this.#engine = createEngine({
       ...settings,
       caches: { ...caches, kvTokens: tokens },

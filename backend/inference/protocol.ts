@@ -2,9 +2,12 @@
  * The messages between the HTTP process and the inference process. Both come from the same build, so there are no
  * versions. Messages are structured clones: typed arrays are transferred as bytes.
  */
+import type { LoadingLine } from '../model/loading/loading-line.ts'
 import type { FormChoice } from '../model/convert/weight-forms.ts'
 import type { ErrorCode } from '../../shared/api/errors.ts'
 import type { ProgressAmount } from '../../shared/progress/progress.ts'
+import type { MemoryCheck } from '../memory/memory-check.ts'
+import type { MemorySettings } from '../memory/memory-parts.ts'
 import type { EngineEvent, EngineSnapshot, GenerateJob } from '../engine/job.ts'
 
 /** Identifies one call of `generate` on the wire. Job ids are the callers' and may repeat. */
@@ -36,6 +39,12 @@ interface CardSettings {
   readonly cacheTokens: number
 }
 
+/** Memory that is not the engine's to give. */
+export interface MemoryLimits extends Pick<MemorySettings, 'uploadBytes' | 'decodeBytes'> {
+  /** What all programs may take together, as the operator says; undefined for what is free. */
+  readonly limitBytes: number | undefined
+}
+
 /** What the inference process needs to know before it can load. */
 export interface InferenceInit {
   readonly model: FormChoice & {
@@ -46,8 +55,11 @@ export interface InferenceInit {
     readonly threads: number
     /** Undefined: the decoder runs on the CPU. */
     readonly card?: CardSettings | undefined
+    /** Layers of each of the decoder's stages on the CPU; undefined for a single one. */
+    readonly stageLayers?: readonly number[] | undefined
   }
   readonly engine: EngineSettings
+  readonly memory: MemoryLimits
 }
 
 /** A ServiceError on the wire, without its cause. */
@@ -85,6 +97,10 @@ export type ToParent =
       readonly text: string
       readonly amount?: ProgressAmount | undefined
     }
+  /** While weights are checked and loaded; comes through the pipe of `loading-line.ts`. */
+  | ({ readonly type: 'loading' } & LoadingLine)
+  /** Before anything is converted or loaded: whether the model fits. */
+  | { readonly type: 'memory'; readonly check: MemoryCheck }
   | { readonly type: 'ready'; readonly snapshot: EngineSnapshot }
   /**
    * The model cannot be loaded, or the state can no longer be relied on; the process ends. `text` is for the

@@ -1,12 +1,20 @@
 import type { Report } from '../../shared/progress/progress.ts'
+import { freeMemory, readFreeMemory } from '../memory/free-memory.ts'
+import { checkMemory, memoryText } from '../memory/memory-check.ts'
 import type { TokenBytes } from '../model/config/tokenizer-file.ts'
+import type { FormNeeds } from '../model/host-needs.ts'
 import type { Model } from '../model/model.ts'
 import { JobServer } from './job-server.ts'
-import type { InferenceInit, ToChild, ToParent } from './protocol.ts'
+import type { InferenceInit, MemoryLimits, ToChild, ToParent } from './protocol.ts'
 
 /** Loads a model; `onProgress` gets texts for people, and numbers. What is half done when `signal` aborts is removed. */
 type LoadModel = (
-  options: InferenceInit['model'] & { onProgress: Report; signal: AbortSignal },
+  options: InferenceInit['model'] & {
+    onProgress: Report
+    /** Throws when the model must not be loaded. */
+    admit: (needs: FormNeeds) => void
+    signal: AbortSignal
+  },
 ) => Promise<Model>
 
 /** Reads the texts of the model's tokens. */
@@ -60,13 +68,37 @@ async function serve(
 ): Promise<JobServer | undefined> {
   try {
     const onProgress: Report = (text, _passing, amount) => send({ type: 'progress', text, amount })
-    const model = await load({ ...init.model, onProgress, signal })
+    const admit = (needs: FormNeeds) => requireMemory(needs, init)
+    const model = await load({ ...init.model, onProgress, admit, signal })
     const tokens = await loadTokens?.(init.model.checkpointDir)
-    return new JobServer({ model, tokens, settings: init.engine, send, onLost: fail })
+    return new JobServer({
+      model,
+      tokens,
+      settings: init.engine,
+      freeBytes: freeWhenLoaded(init.memory),
+      send,
+      onLost: fail,
+    })
   } catch (error) {
     if (!signal.aborted) fail(error instanceof Error ? error.message : String(error))
     return undefined
   }
+}
+
+/** Tells the parent whether the model fits. @throws {Error} when it does not: the kernel would kill this process, or another */
+function requireMemory(needs: FormNeeds, { model, engine, memory }: InferenceInit): void {
+  const { kvTokens, imageBytes: imageCacheBytes } = engine.caches
+  const settings = { ...memory, slots: model.slots, kvTokens, imageCacheBytes }
+  const check = checkMemory({ ...needs, settings, free: freeMemory(memory.limitBytes) })
+  send({ type: 'memory', check })
+  if (check.fits === false) throw new Error(memoryText(check))
+}
+
+/** Memory that caches may draw on now. */
+function freeWhenLoaded({ limitBytes }: MemoryLimits): number {
+  const free = readFreeMemory()?.bytes ?? process.availableMemory()
+  if (limitBytes === undefined) return free
+  return Math.max(0, Math.min(free, limitBytes - process.memoryUsage.rss()))
 }
 
 /** A process whose work is stuck can only end itself. */

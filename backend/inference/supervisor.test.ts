@@ -101,6 +101,13 @@ describe('createInference()', () => {
     expect(answers.map(({ types }) => types[0])).toEqual(['queued', 'queued', 'queued'])
   })
 
+  it('says how far a process is that cannot send messages while it loads', async () => {
+    const { inference, logged } = start({ loaded: 40, load: 'never' })
+    await until(() => inference.startUp().loaded !== undefined)
+    expect(inference.startUp().loaded).toEqual({ doneBytes: 40, totalBytes: 100 })
+    expect(logged).toEqual(['loading'])
+  })
+
   it('passes on errors of the engine whole', async () => {
     const { inference } = await startReady()
     const job = createJob({ promptIds: new Int32Array(5000) })

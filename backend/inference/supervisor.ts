@@ -11,6 +11,7 @@ import {
 } from './inference-state.ts'
 import { idleSnapshot } from './idle-snapshot.ts'
 import { InferenceProcess } from './inference-process.ts'
+import { memoryText, type MemoryCheck } from '../memory/memory-check.ts'
 import type { InferenceInit, JobKey, JobUpdate, ToParent } from './protocol.ts'
 import { defaultRestartDelays, nextRestartDelay, type RestartDelays } from './restart-policy.ts'
 import { defaultSilenceLimits, type SilenceLimits } from './watchdog.ts'
@@ -33,6 +34,8 @@ export interface StartUp {
   readonly seconds: number
   /** What it is converting; undefined while there is nothing to convert. */
   readonly converted: ProgressAmount | undefined
+  /** What it is checking and loading; undefined until that takes long enough to be reported. */
+  readonly loaded: ProgressAmount | undefined
 }
 
 /** The engine in a separate process: whatever happens to it, this process lives on. */
@@ -40,6 +43,8 @@ export interface Inference extends Engine {
   state(): InferenceState
   /** How far the current process is, or was when it became ready. */
   startUp(): StartUp
+  /** Whether the model fits, as the current process found before it loaded it. */
+  memory(): MemoryCheck | undefined
   /** Of the process, while there is one. */
   pid(): number | undefined
   /** Settles when the model is loaded for the first time. Rejects with a message for the operator when it cannot be. */
@@ -86,6 +91,8 @@ class Supervisor implements Inference {
   #loads = 0
   #startedAt = 0
   #converted: ProgressAmount | undefined
+  #loaded: ProgressAmount | undefined
+  #memory: MemoryCheck | undefined
   #fatalError: string | undefined
   #readySince: number | undefined
   #delayMs: number | undefined
@@ -110,7 +117,11 @@ class Supervisor implements Inference {
 
   startUp(): StartUp {
     const seconds = Math.round((this.#now() - this.#startedAt) / 100) / 10
-    return { starts: this.#loads, seconds, converted: this.#converted }
+    return { starts: this.#loads, seconds, converted: this.#converted, loaded: this.#loaded }
+  }
+
+  memory(): MemoryCheck | undefined {
+    return this.#memory
   }
 
   ready(): Promise<void> {
@@ -177,6 +188,7 @@ class Supervisor implements Inference {
     this.#loads += 1
     this.#startedAt = this.#now()
     this.#converted = undefined
+    this.#loaded = undefined
     this.#fatalError = undefined
     this.#process = new InferenceProcess({
       entry,
@@ -196,6 +208,17 @@ class Supervisor implements Inference {
         this.#converted = message.amount ?? this.#converted
         this.#options.log('info', message.text)
         return
+      case 'loading':
+        // It comes by another way than `ready`, and may be late.
+        if (this.#readySince !== undefined) return
+        this.#loaded = message.amount
+        this.#options.log('info', message.text)
+        return
+      case 'memory':
+        this.#memory = message.check
+        // A model that does not fit is a fatal error, which follows.
+        if (message.check.fits !== false) this.#options.log('info', memoryText(message.check))
+        return
       case 'problem':
         this.#options.log('error', message.text)
         return
@@ -207,6 +230,7 @@ class Supervisor implements Inference {
         if (this.#state === 'stopped') return
         this.#state = 'ready'
         this.#readySince = this.#now()
+        this.#loaded = this.#loaded && { ...this.#loaded, doneBytes: this.#loaded.totalBytes }
         this.#ready.resolve()
         this.#onReady()
         return

@@ -59,7 +59,7 @@ export class Watchdog {
 
   heard(message: ToParent): void {
     if (message.type === 'ready') this.#isLoading = false
-    else if (this.#isLoading && message.type !== 'progress') return
+    else if (this.#isLoading && message.type !== 'progress' && message.type !== 'loading') return
     this.#silentMs = 0
     this.#idleMs = 0
     this.#isInCall = message.type === 'busy'

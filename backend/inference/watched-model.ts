@@ -1,5 +1,5 @@
 import { DeviceError } from '../model/accelerator/accelerator.ts'
-import type { ImageRun, Model } from '../model/model.ts'
+import type { ImageRun, Model, NextLogits } from '../model/model.ts'
 import type { CallKind, WorkWatch } from './work-watch.ts'
 
 interface ModelWatch {
@@ -30,13 +30,21 @@ export function watchModel(model: Model, { watch, now, onCall, onLost }: ModelWa
       done = sizeOf(result)
       return result
     } catch (error) {
-      if (!(error instanceof DeviceError)) throw error
-      onLost(error)
-      return await new Promise<never>(() => {})
+      return await lost(error)
     } finally {
       watch.callEnded(kind, done, now())
     }
   }
+  const lost = (error: unknown): Promise<never> => {
+    if (!(error instanceof DeviceError)) throw error
+    onLost(error)
+    return new Promise<never>(() => {})
+  }
+  // Read in a moment, so no bound is announced.
+  const watchedLogits = ({ candidates, row }: NextLogits): NextLogits => ({
+    candidates,
+    row: () => row().catch(lost),
+  })
   const watchedRun = (run: ImageRun): ImageRun => ({
     get features() {
       return run.features
@@ -60,7 +68,7 @@ export function watchModel(model: Model, { watch, now, onCall, onLost }: ModelWa
       return watched(
         'step',
         tokens,
-        () => model.step(rows),
+        async () => (await model.step(rows)).map(watchedLogits),
         () => tokens,
       )
     },

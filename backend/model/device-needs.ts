@@ -1,7 +1,8 @@
-import { allExpertsGraph } from './convert/device-graphs.ts'
+import { buildGraphs } from './convert/build-graphs.ts'
 import { openModelSource } from './convert/model-source.ts'
 import type { FormChoice } from './convert/weight-forms.ts'
 import { externalsOf } from '../graph/device-graph.ts'
+import type { BuiltGraph } from '../graph/graph-builder.ts'
 import { elementTypes } from '../graph/onnx-proto.ts'
 
 /** Memory that the model takes on a device. */
@@ -19,10 +20,13 @@ export async function deviceNeeds(checkpointDir: string, choice: FormChoice): Pr
     const text = source.config.text_config
     const cacheType = choice.weights === 'f32' ? 'float32' : 'float16'
     const form = { ...choice, layout: 'device', cacheType } as const
-    const { spec } = allExpertsGraph(text, source.checkpoint, form)
+    const graphs = Object.values(
+      buildGraphs(source.config, source.checkpoint, { ...form, slots: 1 }),
+    )
+    const weights = graphs.flatMap(({ spec }: BuiltGraph) => externalsOf(spec))
     const width = text.kv_lora_rank + text.qk_rope_head_dim
     return {
-      weightBytes: externalsOf(spec).reduce((sum, { byteLength }) => sum + byteLength, 0),
+      weightBytes: weights.reduce((sum, { byteLength }) => sum + byteLength, 0),
       cacheBytesPerToken: text.num_hidden_layers * width * elementTypes[cacheType].bytes,
       contextTokens: text.max_position_embeddings,
     }

@@ -12,8 +12,10 @@ import { openCpuDecoder } from './deepseek/cpu-decoder.ts'
 import type { CacheInfo, Decoder } from './deepseek/decoder-part.ts'
 import { openDeviceDecoder } from './deepseek/device/open-device-decoder.ts'
 import { EmbeddingTable } from './deepseek/embedding-table.ts'
+import { formNeeds, type FormNeeds } from './host-needs.ts'
 import type { Model, ModelInfo } from './model.ts'
-import { openVisionTower } from './moonvit/vision-tower.ts'
+import { openDeviceVision } from './moonvit/device/open-device-vision.ts'
+import { openVisionTower, type VisionTower } from './moonvit/vision-tower.ts'
 
 /** Open slots for each sequence in a step: others wait with the tokens they have read. */
 const slotsPerSequence = 2
@@ -30,6 +32,8 @@ export interface OpenModelOptions extends Omit<ModelFolderOptions, 'layout' | 'c
   readonly expandedFromTokens?: number
   /** The model closes it, also when it cannot be opened. */
   readonly device?: DeviceOptions | undefined
+  /** Called before anything is converted or loaded. What it throws ends the loading. */
+  readonly admit?: (needs: FormNeeds) => void
 }
 
 export interface LoadModelOptions extends OpenModelOptions {
@@ -64,6 +68,8 @@ async function naming<Result>(checkpointDir: string, result: Promise<Result>): P
 /** Loads a model from any source; the source is not needed afterwards. */
 export async function openModel(source: ModelSource, options: OpenModelOptions): Promise<Model> {
   const folderOptions = { ...options, ...layoutFor(options) }
+  const needs = formNeeds(source, folderOptions)
+  options.admit?.(needs)
   // A device can be opened only once, so its weights have to be known to be whole.
   if (options.device !== undefined) {
     return openFolder(await prepareModelFolder(source, folderOptions), source, options)
@@ -71,7 +77,7 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   const folder = await findModelFolder(source, folderOptions)
   // Both read the same files; nothing is served before all of them are known to be whole.
   const [checked, opened] = await Promise.allSettled([
-    folder.check(),
+    folder.check(needs.chosen.weightBytes),
     openFolder(folder, source, options),
   ])
   const isWhole = checked.status === 'fulfilled' && checked.value === undefined
@@ -88,7 +94,7 @@ async function openFolder(
   source: ModelSource,
   options: OpenModelOptions,
 ): Promise<Model> {
-  const { text_config: text, vision_config } = source.config
+  const { text_config: text } = source.config
   options.onProgress?.('loading the model')
   const embeddings = new EmbeddingTable(folder.embeddingFile, {
     type: folder.embeddingType,
@@ -96,13 +102,7 @@ async function openFolder(
     hiddenSize: text.hidden_size,
   })
   const [vision, decoder] = await Promise.all([
-    openVisionTower({
-      graphFiles: folder.visionGraphFiles,
-      threads: options.threads,
-      config: vision_config,
-      preprocessor: source.preprocessor,
-      featureWidth: text.hidden_size,
-    }),
+    openVision(folder.vision, source, options),
     openDecoder(folder.decoder, text, embeddings, options),
   ])
   return {
@@ -119,6 +119,7 @@ async function openFolder(
     step: (rows) => decoder.step(rows),
     async close() {
       await Promise.all([decoder.close(), vision.close()])
+      await options.device?.accelerator.close()
       embeddings.close()
     },
   }
@@ -129,6 +130,20 @@ function layoutFor({ weights, device }: OpenModelOptions) {
   if (device === undefined) return { layout: 'cpu' } as const
   const isHalf = weights !== 'f32' && device.accelerator.hasFloat16
   return { layout: 'device', cacheType: isHalf ? 'float16' : 'float32' } as const
+}
+
+async function openVision(
+  files: ModelFolder['vision'],
+  { config, preprocessor }: ModelSource,
+  { threads, device }: OpenModelOptions,
+): Promise<VisionTower> {
+  const featureWidth = config.text_config.hidden_size
+  const setup = { config: config.vision_config, preprocessor, featureWidth }
+  if (files.layout === 'cpu') {
+    return openVisionTower({ ...setup, graphFiles: files.graphFiles, threads })
+  }
+  if (device === undefined) throw new RangeError('the vision tower is laid out for a device')
+  return openDeviceVision({ ...setup, ...files, accelerator: device.accelerator })
 }
 
 async function openDecoder(

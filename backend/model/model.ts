@@ -33,6 +33,33 @@ export interface StepRow {
   readonly sample: boolean
 }
 
+/** The largest of a row's logits, and what they leave. */
+export interface Candidates {
+  /** In the order of falling logits; of those that are equal to the last one, some may be missing. */
+  readonly ids: Int32Array
+  /** One per id. */
+  readonly logits: Float32Array
+  /** Natural logarithm of the sum of e^logit over the whole vocabulary, within `logSumError`. */
+  readonly logSum: number
+}
+
+/** How many candidates a model gives, if its vocabulary has as many: more than the log probabilities of a request. */
+export const candidateCount = 64
+
+/** Bound on the error of `Candidates.logSum`: devices sum up in float32. */
+export const logSumError = 1e-5
+
+/** The logits after the last token of a row. */
+export interface NextLogits {
+  /** Undefined where all logits are at hand, so that nothing is gained by choosing some. */
+  readonly candidates: Candidates | undefined
+  /**
+   * All of them, [vocabSize]; the caller may modify them. A call of the model like any other, possible until its next
+   * step.
+   */
+  readonly row: () => Promise<Float32Array>
+}
+
 export interface ModelInfo {
   readonly vocabSize: number
   readonly hiddenSize: number
@@ -98,9 +125,9 @@ export interface Model {
   dropRows(rows: RowsId): void
   /**
    * Runs the decoder once over all rows and appends their tokens to their slots; each slot may occur once.
-   * @returns logits [vocabSize] for each row with `sample`, in order. The caller may modify them.
+   * @returns the logits for each row with `sample`, in order
    */
-  step(rows: readonly StepRow[]): Promise<Float32Array[]>
+  step(rows: readonly StepRow[]): Promise<NextLogits[]>
   /** Frees sessions and memory. */
   close(): Promise<void>
 }

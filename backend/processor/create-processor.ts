@@ -1,6 +1,8 @@
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import type { PreprocessorConfig } from '../model/config/preprocessor-config.ts'
+import { readGenerationConfig } from '../model/config/generation-config.ts'
 import { unusableFile } from '../model/config/read-model-file.ts'
+import { thoughtMarks } from '../model/config/variant.ts'
 import { controlTokens } from './chat-template.ts'
 import type { ControlToken } from './chat-template.ts'
 import { bytesOf, createDetokenizer, textOf } from './detokenizer.ts'
@@ -18,6 +20,8 @@ interface ProcessorOptions {
   readonly tasks: ProcessorTasks
 }
 
+const nobody = { tenant: '', signal: new AbortController().signal }
+
 /**
  * Reads the checkpoint's small files and waits until text can be encoded.
  * @throws {CheckpointError} naming the bad file and field
@@ -27,12 +31,14 @@ export async function createProcessor({
   tasks,
 }: ProcessorOptions): Promise<Processor> {
   try {
-    const [tokenizer, images] = await Promise.all([
+    const [tokenizer, images, [begin = [], end = []]] = await Promise.all([
       readTokenizerFile(modelFolder),
       readPreprocessorConfig(modelFolder),
-      tasks.encodeTexts([], { tenant: '', signal: new AbortController().signal }),
+      tasks.encodeTexts([thoughtMarks.begin, thoughtMarks.end], nobody),
     ])
-    return processorOf(tokenizer, images, tasks)
+    const { stopIds } = await readGenerationConfig(modelFolder, tokenizer.vocabSize)
+    const marks = { begin: [...begin], end: [...end] }
+    return processorOf(tokenizer, images, { stopIds, thoughtMarks: marks }, tasks)
   } catch (error) {
     await tasks.close()
     throw error
@@ -42,13 +48,16 @@ export async function createProcessor({
 function processorOf(
   { baseVocabulary, specialTokens, tokenBytes }: TokenizerFile,
   { mergeSize }: PreprocessorConfig,
+  { stopIds, thoughtMarks: marks }: Pick<Processor, 'stopIds' | 'thoughtMarks'>,
   tasks: ProcessorTasks,
 ): Processor {
   const controlIds = controlIdsOf(specialTokens)
   const controlNames = new Map(Array.from(specialTokens, ([name, id]) => [id, name]))
+  const ends = [controlIds['<|im_end|>'], idOf(specialTokens, '[EOS]'), ...stopIds]
   return {
-    stopIds: [controlIds['<|im_end|>'], idOf(specialTokens, '[EOS]')],
+    stopIds: [...new Set(ends)],
     controlIdsFrom: baseVocabulary,
+    thoughtMarks: marks,
     async prepare(messages, files, caller) {
       const { segments, textIds, images } = await runTasks(
         tasks,

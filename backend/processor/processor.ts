@@ -40,6 +40,8 @@ export interface Processor {
   readonly stopIds: readonly number[]
   /** The first control token id; all lower ids are text. */
   readonly controlIdsFrom: number
+  /** Tokens of the texts around a thought. */
+  readonly thoughtMarks: { readonly begin: readonly number[]; readonly end: readonly number[] }
   /**
    * @param images whole image files, one per image part, in order. The call takes ownership: their memory may be
    * transferred to another thread, so they must not be used afterwards

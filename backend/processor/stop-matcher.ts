@@ -16,6 +16,7 @@ export class StopMatcher {
   readonly #states: readonly StopState[]
   #held = ''
   #stoppedBy: string | undefined
+  #rest = ''
 
   /** @param stops none of them empty */
   constructor(stops: readonly string[]) {
@@ -32,6 +33,11 @@ export class StopMatcher {
     return this.#stoppedBy
   }
 
+  /** What came behind that string in the same piece of text. */
+  get rest(): string {
+    return this.#rest
+  }
+
   /** @returns text that is certain to be part of the answer; may be empty */
   push(text: string): string {
     if (this.stopped) return ''
@@ -40,6 +46,7 @@ export class StopMatcher {
       const found = this.#advance(all.charCodeAt(at))
       if (found === 0) continue
       this.#stoppedBy = all.slice(at + 1 - found, at + 1)
+      this.#rest = all.slice(at + 1)
       return all.slice(0, at + 1 - found)
     }
     const certain =

@@ -11,10 +11,18 @@ import { createNormalizer, type Normalizer } from '../processor/create-normalize
 import { loadFrom, now, startProcessing, type Processing } from './processing.ts'
 import type { Serving } from './serving.ts'
 
+/** What matters here of the model that the engines run. */
+interface ModelTraits {
+  /** Of prompt and answer together. */
+  readonly contextTokens: number
+  /** Whether it thinks before it answers. */
+  readonly reasons: boolean
+}
+
 /** Engines that other programs run, such as vLLM. Here requests are only prepared, put in order and given to them. */
 export class EnginesElsewhere implements Serving {
   readonly #config: BackendConfig
-  readonly #contextTokens: number
+  readonly #model: ModelTraits
   readonly #log: Log
   readonly #startedMs = now()
   #readyMs: number | undefined
@@ -22,10 +30,9 @@ export class EnginesElsewhere implements Serving {
   #loading: Promise<Normalizer> | undefined
   #cluster: Cluster | undefined
 
-  /** @param contextTokens of the model */
-  constructor(config: BackendConfig, contextTokens: number, log: Log) {
+  constructor(config: BackendConfig, model: ModelTraits, log: Log) {
     this.#config = config
-    this.#contextTokens = contextTokens
+    this.#model = model
     this.#log = log
   }
 
@@ -52,11 +59,20 @@ export class EnginesElsewhere implements Serving {
   /** No process is started here, and nothing converted. */
   startUp(): ReturnType<Serving['startUp']> {
     const ms = (this.#readyMs ?? now()) - this.#startedMs
-    return { starts: 0, seconds: Math.round(ms / 100) / 10, converted: undefined }
+    return {
+      starts: 0,
+      seconds: Math.round(ms / 100) / 10,
+      converted: undefined,
+      loaded: undefined,
+    }
   }
 
   snapshot(): ReturnType<Serving['snapshot']> {
     return this.#cluster?.snapshot() ?? idleClusterSnapshot(this.#config.engine)
+  }
+
+  memory(): undefined {
+    return undefined
   }
 
   enginePid(): undefined {
@@ -80,7 +96,8 @@ export class EnginesElsewhere implements Serving {
       queue,
       limits: timeLimits,
       defaultMaxTokens,
-      contextTokens: this.#contextTokens,
+      contextTokens: this.#model.contextTokens,
+      reasons: this.#model.reasons,
       formats,
       now,
       log: (level, facts, text) => this.#log[level](facts, text),

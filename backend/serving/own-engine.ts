@@ -21,12 +21,15 @@ export class OwnEngine implements Serving {
   readonly #config: BackendConfig
   readonly #log: Log
   readonly #inference: Inference
+  readonly #reasons: boolean
   #processing: Processing | undefined
   #loading: Promise<Processor> | undefined
   #service: { readonly describer: Describer; readonly warmUp: WarmUp } | undefined
 
-  constructor(config: BackendConfig, inference: Inference, log: Log) {
+  /** @param reasons whether the model thinks before it answers */
+  constructor(config: BackendConfig, inference: Inference, reasons: boolean, log: Log) {
     this.#config = config
+    this.#reasons = reasons
     this.#log = log
     this.#inference = inference
     // At the first start there is more to wait for.
@@ -68,6 +71,10 @@ export class OwnEngine implements Serving {
     return this.#inference.snapshot()
   }
 
+  memory(): ReturnType<Serving['memory']> {
+    return this.#inference.memory()
+  }
+
   enginePid(): number | undefined {
     return this.#inference.pid()
   }
@@ -92,6 +99,7 @@ export class OwnEngine implements Serving {
       now,
       randomSeed,
       defaultMaxTokens,
+      reasons: this.#reasons,
     })
     const onFailure = ({ message: detail }: Error) =>
       this.#log.error({ detail }, 'test generation failed')

@@ -1,6 +1,7 @@
 import type { EngineView } from '../cluster/health/engine-entry.ts'
 import type { Describer } from '../describe.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
+import type { MemoryCheck } from '../memory/memory-check.ts'
 import type { StartUp } from '../inference/supervisor.ts'
 
 /** What answers requests, as the program around it sees it: the engine of this server, or engines elsewhere. */
@@ -14,6 +15,8 @@ export interface Serving {
   isProven(): boolean
   startUp(): StartUp
   snapshot(): EngineSnapshot
+  /** Whether the model fits into this machine's memory; undefined with engines elsewhere, and until it is known. */
+  memory(): MemoryCheck | undefined
   /** Of the inference process, if there is one. */
   enginePid(): number | undefined
   /** Of the processes that decode pictures. */

@@ -27,6 +27,7 @@ const usage = z.object({
   image_tokens: count,
   completion_tokens: count,
   cached_tokens: count,
+  reasoning_tokens: z.exactOptional(count),
 }) satisfies z.ZodType<AnswerUsage>
 
 const timings = z.object({
@@ -44,6 +45,7 @@ const finishReason = z.enum(['stop', 'length', 'timeout'])
 
 const choice = z.object({
   output: z.string(),
+  reasoning: z.exactOptional(z.string()),
   finish_reason: finishReason,
   logprobs: z.exactOptional(logprobs),
 }) satisfies z.ZodType<ChoiceAnswer>
@@ -59,6 +61,11 @@ export const streamQueued = z.object({
   request_id: z.string(),
   position: count,
 }) satisfies z.ZodType<StreamEvents['queued']>
+
+export const streamReasoning = z.object({
+  index: z.exactOptional(count),
+  text: z.string(),
+}) satisfies z.ZodType<StreamEvents['reasoning']>
 
 export const streamDelta = z.object({
   index: z.exactOptional(count),

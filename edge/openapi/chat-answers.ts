@@ -12,6 +12,11 @@ const logprobs = z
     refusal: z.null(),
   })
   .nullable()
+/** What a model thought before it answered, under the two names that clients read. */
+const reasoning = {
+  reasoning_content: z.exactOptional(z.string()),
+  reasoning: z.exactOptional(z.string()),
+}
 const finishReason = z.enum(['stop', 'length'])
 
 const usage = z.object({
@@ -44,6 +49,7 @@ export const chatCompletion = z.object({
       message: z.object({
         role: z.literal('assistant'),
         content: z.string(),
+        ...reasoning,
         refusal: z.null(),
         annotations: z.array(z.unknown()),
       }),
@@ -66,6 +72,7 @@ export const chatChunk = z.object({
       delta: z.object({
         role: z.exactOptional(z.literal('assistant')),
         content: z.exactOptional(z.string()),
+        ...reasoning,
         refusal: z.exactOptional(z.null()),
       }),
       logprobs,
@@ -85,6 +92,10 @@ export const modelView = z.object({
   input_modalities: z.array(z.string()),
   max_images: count,
   image_tokens: count,
+  /** What `preset: "model"` stands for; null when nothing is recommended. */
+  preset: z.record(z.string(), z.number()).nullable(),
+  /** Whether it thinks before it answers. */
+  reasoning: z.boolean(),
 })
 
 export const modelListView = z.object({ object: z.literal('list'), data: z.array(modelView) })

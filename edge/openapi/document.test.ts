@@ -12,7 +12,14 @@ import { responsesRenderer } from '../../shared/api/responses/render.ts'
 import { edgeRoutes, templated } from '../../shared/api/routes.ts'
 import { testPlatform } from '../../test/support/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
-import { errorView, generateAnswer, streamDelta, streamEnd, streamQueued } from './answers.ts'
+import {
+  errorView,
+  generateAnswer,
+  streamDelta,
+  streamEnd,
+  streamQueued,
+  streamReasoning,
+} from './answers.ts'
 import { chatChunk, chatCompletion } from './chat-answers.ts'
 import { messageView, responseView } from './other-answers.ts'
 import { schemas } from './components.ts'
@@ -156,19 +163,25 @@ describe('openApiDocument()', () => {
   })
 })
 
-describe('the schemas of answers', () => {
+describe.each([
+  ['', false],
+  [', with thoughts', true],
+])('the schemas of answers%s', (_, reasons) => {
   const token = { token: 'A', id: 5, logprob: -0.5, bytes: Uint8Array.of(65) }
   const logprobs: SampledLogprob[] = [{ ...token, top: [token] }]
-  const usage = { prompt_tokens: 9, image_tokens: 4, completion_tokens: 1, cached_tokens: 0 }
+  const counts = { prompt_tokens: 9, image_tokens: 4, completion_tokens: 1, cached_tokens: 0 }
+  const usage = { ...counts, ...(reasons && { reasoning_tokens: 1 }) }
   const ms = { prepare_ms: 1, queue_ms: 0, vision_ms: 2.5, prefill_ms: 3, decode_ms: 4 }
   const timings = { ...ms, total_ms: 10.5 }
-  const choice = { text: 'A', reason: 'timeout' as const, logprobs }
+  const reasoning = reasons ? 'Hm' : ''
+  const choice = { text: 'A', reasoning, reason: 'timeout' as const, logprobs }
   const facts = { requestId: 'req_1', choices: 2, withLogprobs: true }
-  const chatFacts = { ...facts, model: 'kimi-vl', createdAt: 1, withUsage: true }
+  const chatFacts = { ...facts, model: 'kimi-vl', createdAt: 1, withUsage: true, reasons }
 
   const events = (renderer: Renderer, ending: Ending = choice) =>
     [
       renderer.event({ type: 'queued', position: 1, promptTokens: 9, imageTokens: 4 }),
+      reasons ? renderer.event({ type: 'reasoning', index: 1, text: 'Hm' }) : '',
       renderer.event({ type: 'delta', index: 1, text: 'A', logprobs }),
       renderer.event({ type: 'end', endings: [ending, ending], usage, timings }),
       renderer.failure(new ServiceError('engine_restarted', 'It stopped')),
@@ -186,14 +199,16 @@ describe('the schemas of answers', () => {
     const documented = routeDocs[route].stream!.events as Record<string, keyof typeof schemas>
     for (const event of seen) expectExactly(schemas[documented[String(event['type'])]!], event)
     const names = new Set(seen.map(({ type }) => type))
-    expect(names).toEqual(new Set(Object.keys(documented)))
+    const expected = Object.keys(documented).filter((name) => reasons || !/reasoning/.test(name))
+    expect(names).toEqual(new Set(expected))
   }
 
   it('are those of native answers', () => {
     const renderer = nativeRenderer(facts)
     expectExactly(generateAnswer, renderer.whole({ choices: [choice, choice], usage, timings }))
-    const [queued, delta, end, failure] = events(renderer)
+    const [queued, thought, delta, end, failure] = events(renderer)
     expectExactly(z.tuple([streamQueued]), queued)
+    expectExactly(z.array(streamReasoning).length(reasons ? 1 : 0), thought)
     expectExactly(z.tuple([streamDelta]), delta)
     expectExactly(z.tuple([streamEnd]), end)
     expectExactly(z.tuple([errorView]), failure)
@@ -202,8 +217,9 @@ describe('the schemas of answers', () => {
   it('are those of chat completions', () => {
     const renderer = chatRenderer(chatFacts)
     expectExactly(chatCompletion, renderer.whole({ choices: [choice, choice], usage, timings }))
-    const [queued, delta, end, failure] = events(renderer)
+    const [queued, thought, delta, end, failure] = events(renderer)
     expectExactly(z.tuple([chatChunk, chatChunk]), queued)
+    expectExactly(z.array(chatChunk).length(reasons ? 1 : 0), thought)
     expectExactly(z.tuple([chatChunk]), delta)
     expectExactly(z.array(chatChunk).length(3), end)
     expectExactly(z.tuple([errorView]), failure)

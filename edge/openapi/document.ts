@@ -1,7 +1,7 @@
 import { type EdgeRouteName, edgeRoutes, templated } from '../../shared/api/routes.ts'
 import { componentSchemas } from './components.ts'
 import { operationOf } from './operation.ts'
-import { routeTags } from './route-docs.ts'
+import { routeTags } from './route-doc.ts'
 
 /** The version of the package, which a test compares. */
 const version = '0.1.0'

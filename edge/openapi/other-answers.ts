@@ -12,13 +12,28 @@ export const outputText = z.object({
   logprobs: z.array(logprobToken),
 })
 
-export const outputMessage = z.object({
+const itemStatus = z.enum(['in_progress', 'completed', 'incomplete'])
+
+export const reasoningText = z.object({ type: z.literal('reasoning_text'), text: z.string() })
+
+/** What a model thought before it answered. */
+const outputReasoning = z.object({
+  id: z.string(),
+  type: z.literal('reasoning'),
+  status: itemStatus,
+  summary: z.array(z.unknown()),
+  content: z.array(reasoningText),
+})
+
+const outputMessage = z.object({
   id: z.string(),
   type: z.literal('message'),
-  status: z.enum(['in_progress', 'completed', 'incomplete']),
+  status: itemStatus,
   role: z.literal('assistant'),
   content: z.array(outputText),
 })
+
+export const outputItem = z.discriminatedUnion('type', [outputReasoning, outputMessage])
 
 export const responseView = z.object({
   id: z.string(),
@@ -37,7 +52,7 @@ export const responseView = z.object({
   top_logprobs: count,
   text: z.object({ format: z.looseObject({ type: z.string() }) }),
   model: z.string(),
-  output: z.array(outputMessage),
+  output: z.array(outputItem),
   parallel_tool_calls: z.literal(true),
   previous_response_id: z.null(),
   reasoning: z.object({ effort: z.null(), summary: z.null() }),
@@ -70,11 +85,16 @@ export const inputTokens = z.object({
   input_tokens: count,
 })
 
-export const textBlock = z.object({
-  type: z.literal('text'),
-  text: z.string(),
-  citations: z.null(),
+const textBlock = z.object({ type: z.literal('text'), text: z.string(), citations: z.null() })
+
+/** What a model thought before it answered. */
+const thinkingBlock = z.object({
+  type: z.literal('thinking'),
+  thinking: z.string(),
+  signature: z.string(),
 })
+
+export const contentBlock = z.discriminatedUnion('type', [thinkingBlock, textBlock])
 
 export const messageUsage = z.object({
   input_tokens: count,
@@ -83,7 +103,7 @@ export const messageUsage = z.object({
   cache_read_input_tokens: count,
   cache_creation: z.null(),
   inference_geo: z.null(),
-  output_tokens_details: z.null(),
+  output_tokens_details: z.object({ thinking_tokens: count }).nullable(),
   server_tool_use: z.null(),
   service_tier: z.literal('standard'),
   speed: z.null(),
@@ -105,7 +125,7 @@ export const messageView = z.object({
   type: z.literal('message'),
   role: z.literal('assistant'),
   model: z.string(),
-  content: z.array(textBlock),
+  content: z.array(contentBlock),
   ...messageEnd,
   diagnostics: z.null(),
   usage: messageUsage,

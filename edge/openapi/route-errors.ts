@@ -75,3 +75,24 @@ export const withUrls = [
 
 /** Every form. */
 export const withForm = ['invalid_multipart'] as const satisfies readonly ErrorCode[]
+
+/** What counting and answering a conversation have in common. */
+const reading = [
+  ...withImages,
+  ...withUrls,
+  'unsupported_field',
+  'model_not_found',
+] as const satisfies readonly ErrorCode[]
+
+/** Every conversation that is answered. */
+export const conversation = [...asking, ...reading] as const satisfies readonly ErrorCode[]
+
+/** Every conversation whose tokens are counted. */
+export const counting = [
+  ...withBody,
+  ...fromBackend,
+  ...reading,
+  'quota_exceeded',
+  'limits_unavailable',
+  'deadline_exceeded',
+] as const satisfies readonly ErrorCode[]

@@ -2,13 +2,14 @@ import * as z from 'zod'
 import { errorView } from './answers.ts'
 import { logprobToken, timings } from './chat-answers.ts'
 import {
+  contentBlock,
   messageEnd,
   messageUsage,
   messageView,
-  outputMessage,
+  outputItem,
   outputText,
+  reasoningText,
   responseView,
-  textBlock,
 } from './other-answers.ts'
 
 /** Events of streams of responses and messages, as `shared/api/responses` and `shared/api/messages` write them. */
@@ -18,7 +19,7 @@ const count = z.int().min(0)
 /** Their numbers rise from 0. */
 const numbered = { sequence_number: count }
 
-/** What a part of an answer belongs to; there is one message of one text. */
+/** What a part of an answer belongs to. */
 const place = { item_id: z.string(), output_index: count, content_index: count }
 
 export const responseStateEvent = z.object({
@@ -37,14 +38,14 @@ export const responseItemEvent = z.object({
   type: z.enum(['response.output_item.added', 'response.output_item.done']),
   ...numbered,
   output_index: count,
-  item: outputMessage,
+  item: outputItem,
 })
 
 export const responsePartEvent = z.object({
   type: z.enum(['response.content_part.added', 'response.content_part.done']),
   ...numbered,
   ...place,
-  part: outputText,
+  part: z.discriminatedUnion('type', [reasoningText, outputText]),
 })
 
 export const responseTextDelta = z.object({
@@ -63,6 +64,20 @@ export const responseTextDone = z.object({
   logprobs: z.array(logprobToken),
 })
 
+export const responseReasoningDelta = z.object({
+  type: z.literal('response.reasoning_text.delta'),
+  ...numbered,
+  ...place,
+  delta: z.string(),
+})
+
+export const responseReasoningDone = z.object({
+  type: z.literal('response.reasoning_text.done'),
+  ...numbered,
+  ...place,
+  text: z.string(),
+})
+
 export const responseErrorEvent = z.object({
   type: z.literal('error'),
   ...numbered,
@@ -77,13 +92,16 @@ export const messageStart = z.object({ type: z.literal('message_start'), message
 export const contentBlockStart = z.object({
   type: z.literal('content_block_start'),
   index: count,
-  content_block: textBlock,
+  content_block: contentBlock,
 })
 
 export const contentBlockDelta = z.object({
   type: z.literal('content_block_delta'),
   index: count,
-  delta: z.object({ type: z.literal('text_delta'), text: z.string() }),
+  delta: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('thinking_delta'), thinking: z.string() }),
+    z.object({ type: z.literal('text_delta'), text: z.string() }),
+  ]),
 })
 
 export const contentBlockStop = z.object({ type: z.literal('content_block_stop'), index: count })

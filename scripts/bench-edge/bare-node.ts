@@ -18,12 +18,13 @@ process.on('disconnect', () => process.exit(0))
 
 async function passOn(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { 'content-type': type, 'content-length': length } = request.headers
+  const hasBody = length !== undefined || request.headers['transfer-encoding'] !== undefined
   const { statusCode, headers, body } = await agent.request({
     origin,
     path: request.url!,
     method: request.method as Dispatcher.HttpMethod,
     headers: { 'content-type': type, 'content-length': length },
-    body: length === undefined ? null : request,
+    body: hasBody ? request : null,
   })
   response.writeHead(statusCode, { 'content-type': String(headers['content-type']) })
   await pipeline(body, response)

@@ -116,7 +116,8 @@ export async function startLab(): Promise<Lab> {
         const { pid } = startEdge(program, port!, `bare-${name}`)
         const origin = `http://${host}:${port}`
         await waitForHealth(origin)
-        return { name, origin, headers: {}, connect: () => new Agent(), pid: pid! }
+        const server = name === 'workerd' ? childRunning(pid!, 'workerd') : pid!
+        return { name, origin, headers: {}, connect: () => new Agent(), pid: server }
       },
       async countAtBackend() {
         backend.send('count')

@@ -5,14 +5,20 @@ import { routes } from '../../shared/api/routes.ts'
 import type { Way } from './lab.ts'
 import { residentBytes } from './process-counts.ts'
 
-/** What a large upload costs the edge it passes through. */
-export interface UploadRow {
-  readonly way: Way['name']
-  readonly form: 'with a length' | 'chunked'
+/** What a large upload costs the process it passes through. */
+interface UploadCost {
   readonly seconds: number
   /** 10^6 bytes: before the upload, and the peak during it. */
   readonly idleMb: number
   readonly peakMb: number
+}
+
+/** What it costs an edge, and a bare proxy on the same platform. */
+export interface UploadRow {
+  readonly way: Way['name']
+  readonly form: 'with a length' | 'chunked'
+  readonly edge: UploadCost
+  readonly bare: UploadCost
   readonly mayTakeMb: number
 }
 
@@ -24,13 +30,21 @@ const pieceBytes = 64 * 1024
 const lookMs = 10
 
 /** Uploads as much as is allowed, with and without a stated length. */
-export async function measureUploads(way: Way): Promise<readonly UploadRow[]> {
+export async function measureUploads(edge: Way, bare: Way): Promise<readonly UploadRow[]> {
   const rows: UploadRow[] = []
-  for (const form of ['with a length', 'chunked'] as const) rows.push(await upload(way, form))
+  for (const form of ['with a length', 'chunked'] as const) {
+    rows.push({
+      way: edge.name,
+      form,
+      edge: await upload(edge, form),
+      bare: await upload(bare, form),
+      mayTakeMb: mayTakeMb[edge.name],
+    })
+  }
   return rows
 }
 
-async function upload(way: Way, form: UploadRow['form']): Promise<UploadRow> {
+async function upload(way: Way, form: UploadRow['form']): Promise<UploadCost> {
   const client = way.connect()
   const idle = residentBytes(way.pid)
   let peak = idle
@@ -56,14 +70,7 @@ async function upload(way: Way, form: UploadRow['form']): Promise<UploadRow> {
   await watched
   await client.destroy()
   if (statusCode !== 200) throw new Error(`An upload ${form} was answered with ${statusCode}`)
-  return {
-    way: way.name,
-    form,
-    seconds,
-    idleMb: idle / 1e6,
-    peakMb: peak / 1e6,
-    mayTakeMb: mayTakeMb[way.name],
-  }
+  return { seconds, idleMb: idle / 1e6, peakMb: peak / 1e6 }
 }
 
 function* pieces(bytes: number): Generator<Buffer> {

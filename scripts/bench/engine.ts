@@ -243,7 +243,8 @@ function instantModel(): Model {
     dropRows: unused,
     step(rows) {
       for (const { slot, tokenIds } of rows) lengths.set(slot, lengths.get(slot)! + tokenIds.length)
-      return Promise.resolve(rows.filter(({ sample }) => sample).map(() => logits))
+      const next = { candidates: undefined, row: () => Promise.resolve(logits) }
+      return Promise.resolve(rows.filter(({ sample }) => sample).map(() => next))
     },
     close: () => Promise.resolve(),
   }

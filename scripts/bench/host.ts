@@ -20,12 +20,12 @@ export async function benchSampler(
     sampling: { temperature: 0.7, topP: 0.9, seed: 1, ...sampling },
     topLogprobs,
   }
-  const sample = createSampler(job, 0, 163_605)
+  const sampler = createSampler(job, 0, { imageTokenId: 163_605, vocabSize })
   const logits = Float32Array.from({ length: vocabSize }, () => 4 * gaussian())
   const row = new Float32Array(vocabSize)
   const { bestMs, medianMs } = await measure(200, () => {
     row.set(logits)
-    sample(row)
+    sampler.pick(row)
     return Promise.resolve()
   })
   return {

@@ -24,6 +24,8 @@ export interface Usage {
 export interface AnswerUsage extends Usage {
   /** Prompt tokens that did not have to be computed, because an earlier request began with the same ones. */
   readonly cached_tokens: number
+  /** Of a model that thinks: completion tokens that are its thoughts. */
+  readonly reasoning_tokens?: number
 }
 
 /** Milliseconds; `total_ms` runs from the validated request to the last token. */
@@ -66,6 +68,8 @@ export type GenerationEvent =
       readonly promptTokens: number
       readonly imageTokens: number
     }
+  /** What the model thinks before the choice's first `delta`. */
+  | { readonly type: 'reasoning'; readonly index: number; readonly text: string }
   | {
       readonly type: 'delta'
       /** Index of the choice it continues, from 0. */
@@ -96,6 +100,8 @@ export interface NativeLogprob extends NativeToken {
 /** One choice of a whole answer of the native routes. */
 export interface ChoiceAnswer {
   readonly output: string
+  /** What the model thought before it, if it did. */
+  readonly reasoning?: string
   readonly finish_reason: FinishReason
   /** When asked for, one per token of `output`. */
   readonly logprobs?: readonly NativeLogprob[]

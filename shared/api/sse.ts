@@ -4,6 +4,12 @@ import type { ErrorBody } from './errors.ts'
 /** The native event stream: event name -> data. Event names and fields are part of the public contract. */
 export interface StreamEvents {
   readonly queued: { readonly request_id: string; readonly position: number }
+  /** What the model thinks before it answers. */
+  readonly reasoning: {
+    /** As in `delta`. */
+    readonly index?: number
+    readonly text: string
+  }
   readonly delta: {
     /** Index of the choice it continues, when `n` is over 1. */
     readonly index?: number

@@ -151,6 +151,14 @@ describe('npm start', () => {
     expect(output).toContain('models/no-such-model')
   })
 
+  it('does not load a model that does not fit, and says what to change', async () => {
+    const { code, output } = await refused({ MEMORY_MB: '2000', KV_CACHE_TOKENS: '10000000' })
+    expect(code).toBe(1)
+    expect(output).toMatch(
+      /Cannot load the model: the model needs .+ and 2\.1 GB are allowed by MEMORY_MB: set KV_CACHE_TOKENS=\d+$/m,
+    )
+  })
+
   it('refuses an API key that can be guessed', async () => {
     const preset = await refused({ API_KEY: 'swordfish' })
     expect(preset.code).toBe(1)

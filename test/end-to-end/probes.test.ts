@@ -98,9 +98,11 @@ function expectTruth(): void {
     expect(new Set(statuses)).toEqual(new Set([200]))
   }
   const refused = witnesses.filter(({ status }) => status !== 200)
-  for (const { from, to } of refused) {
-    expect(watch.saidReady('backend ready', from, to + edgeKnowledgeMs)).toBe(false)
-    expect(watch.saidReady('edge ready', from, to + edgeKnowledgeMs)).toBe(false)
+  for (const { from, to, status } of refused) {
+    for (const name of ['backend ready', 'edge ready']) {
+      const lied = watch.saidReady(name, from, to + edgeKnowledgeMs)
+      expect(lied, `${name} while ${status} after ${to - from} ms`).toBe(false)
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model, SlotId, StepRow } from '../../backend/model/model.ts'
+import { allLogits } from '../support/all-logits.ts'
 import { featureSpans, nano, readGoldenCases, type GoldenCase } from './golden-cases.ts'
 import { Reader, runTogether } from './golden-reader.ts'
 
@@ -59,7 +60,7 @@ describe.each([
         if (golden !== undefined) running.push({ golden, reader: await read(golden.id, 11) })
       }
       const rows = running.map(({ reader }) => reader.next())
-      const logits = rows.length === 0 ? [] : await model.step(rows)
+      const logits = rows.length === 0 ? [] : await allLogits(model.step(rows))
       const sampling = running.filter((_, index) => rows[index]!.sample)
       sampling.forEach(({ reader }, index) => reader.take(logits[index]!))
       for (const { golden, reader } of running.filter((entry) => entry.reader.ended)) {
@@ -75,7 +76,7 @@ describe.each([
     const last = async (rows: (slot: SlotId) => StepRow[][]) => {
       const slot = model.openSlot()
       let logits: Float32Array | undefined
-      for (const step of rows(slot)) logits = (await model.step(step))[0]
+      for (const step of rows(slot)) logits = (await allLogits(model.step(step)))[0]
       model.closeSlot(slot)
       return logits!
     }

@@ -8,6 +8,7 @@ import { softwareDriver } from '../support/software-driver.ts'
 import { deviceChecks, openDeviceModel } from './device-checks.ts'
 import { runOnCard } from './device-program.ts'
 import { readGoldenCases } from './golden-cases.ts'
+import { compareOnScenes, widestNearTie } from './near-ties.ts'
 
 const cases = await readGoldenCases()
 
@@ -35,6 +36,20 @@ describe.each(['f32', 'q8'] as const)('the device form in %s, run by the CPU', (
     patience,
   )
 })
+
+it(
+  'the device form in 8 bits, run by the CPU, parts from the CPU’s own only at near ties',
+  async () => {
+    const options = { modelsDir, scenes: 24, seed: 7 }
+    const found = await compareOnScenes(openHostAccelerator(1), options)
+    const { partings } = found
+    expect(partings.length).toBeLessThanOrEqual(2)
+    for (const { scene, leads } of partings) {
+      expect(Math.abs(leads.exact), `${scene}`).toBeLessThan(widestNearTie(found))
+    }
+  },
+  patience,
+)
 
 const driver = await softwareDriver()
 

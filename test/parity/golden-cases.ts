@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
 import type { FeatureSpan, Model, PatchImage } from '../../backend/model/model.ts'
 import { prepareImage } from '../../backend/processor/prepare-image.ts'
+import { allLogits } from '../support/all-logits.ts'
 import { lookAt } from '../support/look-at.ts'
 
 /** The checkpoint that all golden numbers belong to. */
@@ -115,7 +116,7 @@ export async function answer(
   let tokenIds = Int32Array.from(promptIds)
   let features = images
   for (;;) {
-    const [row] = await model.step([{ slot, tokenIds, features, sample: true }])
+    const [row] = await allLogits(model.step([{ slot, tokenIds, features, sample: true }]))
     logits.push(row!)
     const id = argmax(row!)
     if (stopIds.includes(id)) break

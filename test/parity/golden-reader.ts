@@ -1,4 +1,5 @@
 import type { FeatureSpan, Model, SlotId, StepRow } from '../../backend/model/model.ts'
+import { allLogits } from '../support/all-logits.ts'
 import { argmax, spansWithin, stopIds, type GoldenCase } from './golden-cases.ts'
 
 /** One golden prompt that is read and answered, `chunk` tokens at a time. */
@@ -48,7 +49,7 @@ export class Reader {
 export async function runTogether(model: Model, readers: readonly Reader[]): Promise<void> {
   for (let active = readers; active.length > 0; active = active.filter(({ ended }) => !ended)) {
     const rows = active.map((reader) => reader.next())
-    const logits = await model.step(rows)
+    const logits = await allLogits(model.step(rows))
     const sampling = active.filter((_, index) => rows[index]!.sample)
     sampling.forEach((reader, index) => reader.take(logits[index]!))
   }

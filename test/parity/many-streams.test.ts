@@ -25,11 +25,12 @@ let child: ChildProcess
 let modelsDir: string
 beforeAll(async () => {
   modelsDir = await mkdtemp(join(tmpdir(), 'streams-'))
-  const { model, engine } = fakeInit()
+  const { model, engine, memory } = fakeInit()
   child = forkChild('backend/inference/child.ts', process.env)
   const init: InferenceInit = {
     model: { ...model, checkpointDir: nano, modelsDir, slots, threads: 2 },
     engine: { ...engine, queueLimit: streams },
+    memory,
   }
   tell({ type: 'init', init })
   await readUntil((message) => message.type === 'ready')

@@ -16,6 +16,7 @@ import {
   visionPasses,
   type OpenTower,
 } from '../../backend/model/moonvit/vision-passes.ts'
+import { largestDifference, statistics } from './differences.ts'
 import {
   greedy,
   logProbability,
@@ -42,12 +43,14 @@ async function openBoth(weights: WeightFormName) {
   const model = await openModel(source, options)
   const folder = await prepareModelFolder(source, options)
   await source.checkpoint.close()
+  if (folder.vision.layout !== 'cpu') throw new RangeError('it is laid out for the CPU')
+  const { graphFiles } = folder.vision
   const open = (file: string) => createSession(file, { threads: 2 })
   const vision: OpenTower = {
     sessions: {
-      embedding: await open(folder.visionGraphFiles.embedding),
-      blocks: await open(folder.visionGraphFiles.blocks),
-      projector: await open(folder.visionGraphFiles.projector),
+      embedding: await open(graphFiles.embedding),
+      blocks: await open(graphFiles.blocks),
+      projector: await open(graphFiles.projector),
     },
     config: source.config.vision_config,
     normalize: createPatchNormalizer(await readPreprocessorConfig(nano)),
@@ -75,21 +78,6 @@ async function visionStages({ vision }: Opened, golden: GoldenCase) {
     stages.push({ patchFeatures, imageFeatures })
   }
   return stages
-}
-
-function statistics(values: Float32Array) {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
-  return { mean, std: Math.sqrt(variance) }
-}
-
-function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let largest = 0
-  for (let i = 0; i < expected.length; i++) {
-    const difference = Math.abs(actual[i]! - expected[i]!)
-    if (!(difference <= largest)) largest = difference
-  }
-  return largest
 }
 
 describe('float32 graphs against the reference', () => {

@@ -51,6 +51,7 @@ beforeAll(async () => {
     now,
     randomSeed: () => 1,
     defaultMaxTokens: 40,
+    reasons: false,
   })
 })
 afterAll(async () => {

@@ -2,12 +2,15 @@
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { runChild } from '../../backend/inference/run-child.ts'
+import { loadingPipe, writeLoadingLine } from '../../backend/model/loading/loading-line.ts'
 import { FakeModel } from './fake-model.ts'
 
 /** Passed as JSON in `checkpointDir`. */
 export interface FakeChildBehaviour {
   /** Default: at once. */
   readonly load?: 'never' | 'fail' | 'die'
+  /** Bytes of 100 that it says are loaded. */
+  readonly loaded?: number
   readonly stepMs?: number
   /** Milliseconds for which each step blocks the process. */
   readonly blockMs?: number
@@ -16,8 +19,14 @@ export interface FakeChildBehaviour {
 }
 
 runChild(async ({ checkpointDir, slots, onProgress, signal }) => {
-  const { load, stepMs, blockMs, deadlyId } = JSON.parse(checkpointDir) as FakeChildBehaviour
+  const { load, loaded, stepMs, blockMs, deadlyId } = JSON.parse(
+    checkpointDir,
+  ) as FakeChildBehaviour
   onProgress(`pid ${process.pid}`)
+  if (loaded !== undefined) {
+    const amount = { doneBytes: loaded, totalBytes: 100 }
+    writeLoadingLine(loadingPipe, { text: 'loading', amount })
+  }
   if (load === 'never') await once(signal, 'abort').then(() => signal.throwIfAborted())
   if (load === 'fail') throw new Error('model.safetensors is missing')
   if (load === 'die') process.kill(process.pid, 'SIGKILL')

@@ -19,5 +19,6 @@ export function fakeInit(behaviour: FakeChildBehaviour = {}): InferenceInit {
       deterministic: false,
       caches: { kvTokens: undefined, prefixTokens: Infinity, imageBytes: 1_000_000 },
     },
+    memory: { limitBytes: undefined, uploadBytes: 0, decodeBytes: 0 },
   }
 }

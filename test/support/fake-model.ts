@@ -2,11 +2,13 @@ import type {
   ImageRun,
   Model,
   ModelInfo,
+  NextLogits,
   PatchImage,
   RowsId,
   SlotId,
   StepRow,
 } from '../../backend/model/model.ts'
+import { candidatesOf } from './candidates-of.ts'
 
 export const fakeModelInfo: ModelInfo = {
   vocabSize: 64,
@@ -31,6 +33,10 @@ export interface FakeModelHooks {
   onLook?: (image: PatchImage) => Promise<void> | void
   /** Changes logits before they are returned. */
   editLogits?: (row: StepRow, logits: Float32Array) => void
+  /** How many candidates are given; none unless given. */
+  candidates?: number
+  /** Called when a whole row of logits is read. */
+  onRow?: () => void
 }
 
 /**
@@ -45,6 +51,8 @@ export class FakeModel implements Model {
   /** Images begun, and those of them that are neither done nor abandoned. */
   looks = 0
   openLooks = 0
+  /** Whole rows of logits that were asked for. */
+  rowsRead = 0
   /** Per slot the hash of what it read, after each number of tokens from 0 on. */
   readonly #slots = new Map<SlotId, { readonly history: number[] }>()
   readonly #kept = new Map<RowsId, { readonly from: number; readonly hashes: number[] }>()
@@ -156,7 +164,7 @@ export class FakeModel implements Model {
     if (!this.#kept.delete(rows)) throw new RangeError('the rows are not kept')
   }
 
-  async step(rows: readonly StepRow[]): Promise<Float32Array[]> {
+  async step(rows: readonly StepRow[]): Promise<NextLogits[]> {
     this.#refuseWhenBusy()
     if (rows.length === 0) throw new RangeError('a step needs rows')
     if (new Set(rows.map((row) => row.slot)).size < rows.length) {
@@ -167,7 +175,7 @@ export class FakeModel implements Model {
       this.steps.push(rows)
       await this.hooks.onStep?.(rows)
       for (const row of rows) this.#read(row)
-      return rows.filter((row) => row.sample).map((row) => this.#logits(row))
+      return rows.filter((row) => row.sample).map((row) => this.#next(this.#logits(row)))
     })
   }
 
@@ -221,6 +229,21 @@ export class FakeModel implements Model {
     )
     this.hooks.editLogits?.(row, logits)
     return logits
+  }
+
+  #next(logits: Float32Array): NextLogits {
+    const { candidates: count } = this.hooks
+    const taken = this.steps.length
+    return {
+      candidates: count === undefined ? undefined : candidatesOf(logits, count),
+      row: () =>
+        this.#alone(() => {
+          if (this.steps.length > taken) throw new RangeError('another step was run since')
+          this.rowsRead += 1
+          this.hooks.onRow?.()
+          return Promise.resolve(logits)
+        }),
+    }
   }
 
   #state(slot: SlotId): { readonly history: number[] } {

@@ -28,10 +28,16 @@ export class ProbeWatch {
     return samples.slice(samples.findIndex(({ status }) => status !== undefined))
   }
 
-  /** Whether a probe said all the time between two moments that all is well. */
+  /**
+   * Whether a probe said all the time between two moments that all is well. What it had said last at the first moment
+   * is what was known then, so it counts too.
+   */
   saidReady(name: string, from: number, to: number): boolean {
-    const between = this.answersOf(name).filter(({ at }) => at >= from && at <= to)
-    return between.length > 0 && between.every(({ status }) => status === 200)
+    const samples = this.answersOf(name)
+    const known = samples.findLast(({ at }) => at < from)
+    const between = samples.filter(({ at }) => at >= from && at <= to)
+    const said = known === undefined ? between : [known, ...between]
+    return said.length > 0 && said.every(({ status }) => status === 200)
   }
 
   async stop(): Promise<void> {

@@ -30,7 +30,7 @@ type Fate = (typeof fates)[number]
 
 const promptFor = (fate: Fate) => `[${fate}] What is this?`
 
-const facts = { requestId: 'req_1', model: 'kimi-vl', createdAt: 1 }
+const facts = { requestId: 'req_1', model: 'kimi-vl', createdAt: 1, reasons: false }
 const echo = {
   instructions: null,
   max_output_tokens: null,

@@ -30,6 +30,7 @@ import type { CertificateSet } from '../../shared/node/certificates/create-certi
 import { createTestFormats } from './test-formats.ts'
 import { defaultDeadlineMs } from '../../shared/api/limits.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
+import type { RecommendedRules } from '../../shared/api/preset.ts'
 import type { FinishReason } from '../../shared/api/events.ts'
 import type { Transport } from '../../shared/fetch/fetch-image.ts'
 
@@ -44,6 +45,7 @@ export function makeCertificates(client: string): Promise<CertificateSet> {
 export class FakeProcessor implements Processor {
   readonly stopIds = [70_000]
   readonly controlIdsFrom = 70_000
+  readonly thoughtMarks = { begin: [], end: [] }
   readonly prepared: { messages: readonly Message[]; images: readonly Uint8Array[] }[] = []
   failure: Error | undefined
 
@@ -210,6 +212,10 @@ interface TestBackendOptions {
   readonly fetchesImages?: boolean
   /** Bytes; unlimited unless given. */
   readonly uploadMemoryBytes?: number
+  /** What the model's makers recommend; nothing unless given. */
+  readonly recommended?: RecommendedRules
+  /** Whether the model thinks before it answers. */
+  readonly reasons?: boolean
   /** Replacement for the fakes, in which case the fakes in `TestBackend` see nothing. */
   readonly parts?: { readonly processor: Processor; readonly engine: Engine }
 }
@@ -227,6 +233,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     now: () => performance.now(),
     randomSeed: () => 42,
     defaultMaxTokens: 100,
+    reasons: options.reasons ?? false,
   })
   const log = pino({ level: 'trace' }, collectLines(logLines))
   const metrics = createBackendMetrics({
@@ -247,7 +254,8 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       readiness: () => (running.closing ? 'shutting_down' : backend.readiness),
       isLoaded: () => backend.readiness !== 'model_loading',
       isProven: () => backend.readiness === 'ready',
-      startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined }),
+      memory: () => undefined,
+      startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined, loaded: undefined }),
       snapshot: () => engine.snapshot(),
       provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
       certificatesAreValid: () => backend.certificatesAreValid,
@@ -263,6 +271,8 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       contextTokens: 131_072,
       imageTokens: 1_024,
       mostImageTokens: 1_338,
+      recommended: options.recommended ?? {},
+      reasons: options.reasons ?? false,
     },
     generate: {
       describer: () => describer,

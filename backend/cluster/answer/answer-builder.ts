@@ -7,17 +7,20 @@ import type {
 } from '../../../shared/api/events.ts'
 import type { SampledLogprobs } from '../../engine/job.ts'
 import type { Normalizer } from '../../processor/create-normalizer.ts'
+import { ThoughtSplitter } from '../../processor/thought-splitter.ts'
 import { StopMatcher } from '../../processor/stop-matcher.ts'
 import type { AnswerPart, TextPart, WireEnding } from '../wire/answer-reader.ts'
 import type { WireUsage } from '../wire/chunk.ts'
 
-type Delta = Extract<GenerationEvent, { type: 'delta' }>
+type TextEvent = Extract<GenerationEvent, { type: 'reasoning' | 'delta' }>
 
 interface BuilderOptions {
   readonly vocabulary: Pick<Normalizer, 'tokenText' | 'tokenBytes'>
   readonly choices: number
   readonly stops: readonly string[]
   readonly withLogprobs: boolean
+  /** Whether the model thinks before it answers, which an engine may tell in the text. */
+  readonly reasons: boolean
   /** Of each choice. */
   readonly maxTokens: number
   /** Whether `maxTokens` is what the context has room for, rather than what was asked. */
@@ -27,8 +30,12 @@ interface BuilderOptions {
 }
 
 interface Choice {
+  readonly splitter: ThoughtSplitter
   readonly matcher: StopMatcher
+  thought: string
   text: string
+  /** Of text that may still be a thought. */
+  logprobs: SampledLogprobs[]
   /** As the engine counts them, or else one for each of its parts. */
   tokens: number
   isCounted: boolean
@@ -48,8 +55,11 @@ export class AnswerBuilder {
   constructor(options: BuilderOptions) {
     this.#options = options
     this.#choices = Array.from({ length: options.choices }, () => ({
+      splitter: new ThoughtSplitter(options.reasons),
       matcher: new StopMatcher(options.stops),
+      thought: '',
       text: '',
+      logprobs: [],
       tokens: 0,
       isCounted: false,
       ending: undefined,
@@ -66,7 +76,7 @@ export class AnswerBuilder {
     return this.#choices.every(({ matcher }) => matcher.stopped)
   }
 
-  take(part: AnswerPart): Delta[] {
+  take(part: AnswerPart): TextEvent[] {
     this.#hasBegun = true
     if (part.type === 'usage') {
       this.#usage = part.usage
@@ -76,16 +86,21 @@ export class AnswerBuilder {
     const choice = this.#choices[part.choice]!
     this.#count(choice, part)
     if (choice.matcher.stopped) return []
-    const certain = choice.matcher.push(part.text)
+    const split = choice.splitter.push(part.text)
+    if (part.ending !== undefined) choice.splitter.end()
+    const certain = choice.matcher.push(split.answer)
     const text = part.ending === undefined ? certain : certain + choice.matcher.flush()
-    return this.#delta(part.choice, choice, text, part.logprobs)
+    const logprobs = logprobsOf(choice, part)
+    return this.#eventsOf(part.choice, choice, part.thought + split.thought, text, logprobs)
   }
 
   /** What the engine's end has not released, because there was none. Call once, when no more parts follow. */
-  flush(): Delta[] {
-    return this.#choices.flatMap((choice, index) =>
-      choice.ending === undefined ? this.#delta(index, choice, choice.matcher.flush(), []) : [],
-    )
+  flush(): TextEvent[] {
+    return this.#choices.flatMap((choice, index) => {
+      if (choice.ending !== undefined) return []
+      choice.splitter.end()
+      return this.#eventsOf(index, choice, '', choice.matcher.flush(), [])
+    })
   }
 
   /** What the answer has used so far. */
@@ -114,6 +129,18 @@ export class AnswerBuilder {
     return this.#choices.map(({ text }) => text)
   }
 
+  get thoughts(): string[] {
+    return this.#choices.map(({ thought }) => thought)
+  }
+
+  /** Tokens of all thoughts, as the engine counts them; undefined when it does not. */
+  get countedThoughts(): number | undefined {
+    const { completion_tokens_details: details, reasoning_tokens: tokens } = this.#usage ?? {}
+    return this.#total === undefined
+      ? undefined
+      : (details?.reasoning_tokens ?? tokens ?? undefined)
+  }
+
   endings(): [Ending, ...Ending[]] {
     const { stops, contextBound } = this.#options
     return this.#choices.map(({ matcher, ending }): Ending => {
@@ -125,9 +152,9 @@ export class AnswerBuilder {
     }) as [Ending, ...Ending[]]
   }
 
-  #count(choice: Choice, { text, logprobs, usage, ending }: TextPart): void {
+  #count(choice: Choice, { thought, text, logprobs, usage, ending }: TextPart): void {
     choice.isCounted = usage !== undefined
-    const more = Math.max(logprobs.length, text === '' ? 0 : 1)
+    const more = Math.max(logprobs.length, thought === '' && text === '' ? 0 : 1)
     choice.tokens = usage?.completion_tokens ?? choice.tokens + more
     if (usage !== undefined) this.#usage = usage
     choice.ending ??= ending
@@ -140,16 +167,20 @@ export class AnswerBuilder {
     return areCounted ? this.usage.completion_tokens : undefined
   }
 
-  #delta(
+  #eventsOf(
     index: number,
     choice: Choice,
+    thought: string,
     text: string,
     logprobs: readonly SampledLogprobs[],
-  ): Delta[] {
+  ): TextEvent[] {
+    choice.thought += thought
     choice.text += text
-    if (text === '' && logprobs.length === 0) return []
+    const events: TextEvent[] = thought === '' ? [] : [{ type: 'reasoning', index, text: thought }]
+    if (text === '' && logprobs.length === 0) return events
     const named = logprobs.map((each) => this.#named(each))
-    return [{ type: 'delta', index, text, ...(this.#options.withLogprobs && { logprobs: named }) }]
+    const told = this.#options.withLogprobs && { logprobs: named }
+    return [...events, { type: 'delta', index, text, ...told }]
   }
 
   #named({ id, logprob, top }: SampledLogprobs): SampledLogprob {
@@ -162,4 +193,13 @@ export class AnswerBuilder {
     })
     return { ...name({ id, logprob }), top: top.map(name) }
   }
+}
+
+/** The log probabilities that can be told with a part: those of a thought never are. */
+function logprobsOf(choice: Choice, { thought, text, logprobs }: TextPart): SampledLogprobs[] {
+  const { place } = choice.splitter
+  const isThought = text === '' && thought !== ''
+  const all = isThought ? choice.logprobs : [...choice.logprobs, ...logprobs]
+  choice.logprobs = place === 'opening' ? all : []
+  return place === 'answer' ? all : []
 }

@@ -6,6 +6,7 @@ import type { DescribeRequest } from '../../describe.ts'
 import { expectedWork } from '../../engine/queue/work.ts'
 import type { FormatCompiler } from '../../processor/format-compiler.ts'
 import type { NormalizedPrompt, Normalizer } from '../../processor/create-normalizer.ts'
+import { withoutThoughts } from '../../processor/without-thoughts.ts'
 import { timingsOf } from '../../timings.ts'
 import { AnswerBuilder } from './answer-builder.ts'
 import type { AnswerPart } from '../wire/answer-reader.ts'
@@ -24,6 +25,8 @@ export interface AnswerParts extends Pick<Asking, 'limits' | 'onProblem'> {
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number
   readonly defaultMaxTokens: number
+  /** Whether the model thinks before it answers. */
+  readonly reasons: boolean
   /** Tokens of prompt and answer together. */
   readonly contextTokens: () => number
   /** What stands for a tenant in the engines' caches. */
@@ -81,10 +84,10 @@ export class ClusterAnswer {
   /** Formats that the engine in this server would refuse are refused here too, before anything is sent. */
   async #prepare(): Promise<NormalizedPrompt> {
     const { tenant, messages, images, format } = this.#request
-    const { formats, normalizer } = this.#parts
+    const { formats, normalizer, reasons } = this.#parts
     const caller = { tenant, signal: this.#deadline.signal }
     if (format !== undefined) await formats.compile(format, caller)
-    return normalizer.normalize(messages, images, caller)
+    return normalizer.normalize(reasons ? withoutThoughts(messages) : messages, images, caller)
   }
 
   #job(prompt: NormalizedPrompt, { maxTokens }: TokenLimits): DispatchJob {
@@ -102,8 +105,9 @@ export class ClusterAnswer {
   #builder(prompt: NormalizedPrompt, limits: TokenLimits): AnswerBuilder {
     const { choices, stop: stops, topLogprobs } = this.#request
     const withLogprobs = topLogprobs !== undefined
-    const vocabulary = this.#parts.normalizer
-    return new AnswerBuilder({ ...limits, vocabulary, choices, stops, withLogprobs, prompt })
+    const { normalizer: vocabulary, reasons } = this.#parts
+    const asked = { choices, stops, withLogprobs, reasons }
+    return new AnswerBuilder({ ...limits, ...asked, vocabulary, prompt })
   }
 
   #requestFor(
@@ -113,8 +117,10 @@ export class ClusterAnswer {
   ): EngineRequest {
     this.#givenMs = this.#elapsedMs()
     this.#request.onPhase?.('prefill')
-    const { tenant, choices, topLogprobs, ...asked } = this.#request
-    const ask = { ...asked, choices, topLogprobs, prompt, maxTokens }
+    const { tenant, choices, topLogprobs, stop, ...asked } = this.#request
+    // An engine would search for stop texts in thoughts too, so those of an answer are searched for here.
+    const stops = this.#parts.reasons ? [] : stop
+    const ask = { ...asked, choices, topLogprobs, stop: stops, prompt, maxTokens }
     const salt = this.#parts.saltOf(tenant)
     const { tokenId } = dialects[facts.kind]
     const logprobs =
@@ -144,7 +150,7 @@ export class ClusterAnswer {
     yield {
       type: 'end',
       endings: builder.endings(),
-      usage: builder.countedUsage ?? (await this.#ownCount(builder, asking.ticket)),
+      usage: await this.#usageOf(builder, asking.ticket),
       timings: this.#timings(),
     }
   }
@@ -158,13 +164,25 @@ export class ClusterAnswer {
     return deltas
   }
 
+  async #usageOf(builder: AnswerBuilder, ticket: Ticket): Promise<AnswerUsage> {
+    const { thoughts, countedThoughts } = builder
+    const usage = builder.countedUsage ?? (await this.#ownCount(builder, ticket))
+    if (!this.#parts.reasons && thoughts.every((thought) => thought === '')) return usage
+    const tokens = countedThoughts ?? (await this.#tokensOf(thoughts))
+    return { ...usage, reasoning_tokens: Math.min(tokens, usage.completion_tokens) }
+  }
+
   /** For an engine that does not say, or cannot truly have used what it says. */
-  async #ownCount({ usage, texts }: AnswerBuilder, ticket: Ticket): Promise<AnswerUsage> {
-    ticket.engine?.noteUncounted()
-    const { normalizer } = this.#parts
-    const caller = { tenant: this.#request.tenant, signal: this.#deadline.signal }
-    const completion_tokens = await normalizer.countTokens(texts, caller)
+  async #ownCount(builder: AnswerBuilder, ticket: Ticket): Promise<AnswerUsage> {
+    const { usage, texts, thoughts } = builder
+    if (!builder.isStopped) ticket.engine?.noteUncounted()
+    const completion_tokens = await this.#tokensOf([...thoughts, ...texts])
     return { ...usage, completion_tokens, cached_tokens: 0 }
+  }
+
+  #tokensOf(texts: readonly string[]): Promise<number> {
+    const caller = { tenant: this.#request.tenant, signal: this.#deadline.signal }
+    return this.#parts.normalizer.countTokens(texts, caller)
   }
 
   #elapsedMs(): number {

@@ -2,13 +2,16 @@ import { startDeadline } from '../../../shared/async/deadline.ts'
 import type { GenerationEvent } from '../../../shared/api/events.ts'
 import { tooLate } from '../../answer-limits.ts'
 import type { CountRequest, DescribeRequest, Describer } from '../../describe.ts'
+import { withoutThoughts } from '../../processor/without-thoughts.ts'
 import { ClusterAnswer, type AnswerParts } from './cluster-answer.ts'
 
 /** The product with engines elsewhere: a conversation in, text out. */
 export function createClusterDescriber(parts: AnswerParts): Describer {
   async function count({ tenant, messages, images }: CountRequest, signal: AbortSignal) {
     const caller = { tenant, signal }
-    const { promptTokens } = await parts.normalizer.normalize(messages, images, caller)
+    const { normalizer, reasons } = parts
+    const asked = reasons ? withoutThoughts(messages) : messages
+    const { promptTokens } = await normalizer.normalize(asked, images, caller)
     return promptTokens
   }
 

@@ -41,7 +41,7 @@ export async function testGeneration(
   let promptTokens: number | undefined
   try {
     for await (const part of askEngine(target, { body, expected }, limits, signal)) {
-      if (part.type === 'text') text += part.text
+      if (part.type === 'text') text += part.thought + part.text
       promptTokens = part.usage?.prompt_tokens ?? promptTokens
     }
   } catch (thrown) {

@@ -23,6 +23,8 @@ export interface Expected {
 export interface TextPart {
   readonly type: 'text'
   readonly choice: number
+  /** What the model thinks, where the engine keeps it apart from the text. */
+  readonly thought: string
   readonly text: string
   readonly logprobs: readonly SampledLogprobs[]
   /** Of this choice so far, where the engine says it. */
@@ -106,16 +108,17 @@ class ChoiceCheck {
   take(choice: WireChoice, usage: WireUsage | undefined): TextPart | undefined {
     const { index, delta, logprobs } = choice
     const text = delta?.content ?? ''
-    const thoughts = delta?.reasoning ?? delta?.reasoning_content ?? ''
+    const thought = delta?.reasoning ?? delta?.reasoning_content ?? ''
     const ending = endingOf(choice)
-    if (text === '' && thoughts === '' && ending === undefined && !logprobs?.content?.length) {
+    if (text === '' && thought === '' && ending === undefined && !logprobs?.content?.length) {
       return undefined
     }
-    this.#count(text)
+    this.#count(text.length + thought.length)
     if (ending !== undefined) this.ended = true
     return {
       type: 'text',
       choice: index,
+      thought,
       text,
       logprobs: (logprobs?.content ?? []).map((each) => this.#logprobsOf(each)),
       usage,
@@ -136,10 +139,10 @@ class ChoiceCheck {
     return { ...idOf(sampled), top: (top ?? []).slice(0, logprobs.top).map(idOf) }
   }
 
-  #count(text: string): void {
+  #count(chars: number): void {
     if (this.ended) throw new EngineProblem('broken', 'text after the end of a choice')
     this.#chunks += 1
-    this.#chars += text.length
+    this.#chars += chars
     if (this.#chunks > this.#maxChunks || this.#chars > this.#maxChars) {
       throw new EngineProblem('broken', 'more text than was asked for')
     }

@@ -9,6 +9,9 @@ const usage = z.object({
   prompt_tokens_details: z
     .object({ cached_tokens: count.nullish(), image_tokens: count.nullish() })
     .nullish(),
+  completion_tokens_details: z.object({ reasoning_tokens: count.nullish() }).nullish(),
+  /** SGLang's place for the same. */
+  reasoning_tokens: count.nullish(),
 })
 export type WireUsage = z.infer<typeof usage>
 
@@ -32,7 +35,7 @@ const choice = z.object({
   delta: z
     .object({
       content: z.string().nullish(),
-      /** Thoughts of models that have them; not part of the answer. */
+      /** What a model thinks before it answers, where the engine keeps that apart. */
       reasoning: z.string().nullish(),
       reasoning_content: z.string().nullish(),
     })

@@ -22,7 +22,8 @@ it('keeps the features of images for a choice that gave way while it read its pr
   const { first } = job
   first.start(1 as SlotId, 0)
   see()
-  first.advance(prompt, new Float32Array(info.vocabSize))
+  first.advance(prompt)
+  first.takeAll(new Float32Array(info.vocabSize))
   const second = job.waitingChoice!
   for (const choice of [first, second]) {
     choice.pause()
@@ -32,7 +33,7 @@ it('keeps the features of images for a choice that gave way while it read its pr
   second.start(3 as SlotId, 0)
   see()
   first.pause()
-  second.advance(second.promptLeft, undefined)
+  second.advance(second.promptLeft)
   first.resume()
   expect(first.rowOf(first.promptLeft).features).toHaveLength(1)
 })

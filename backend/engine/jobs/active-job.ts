@@ -46,7 +46,7 @@ export class ActiveJob {
   readonly now: () => number
   /** For all choices, in prompt tokens; see work.ts. */
   readonly estimatedWork: number
-  readonly #imageTokenId: number
+  readonly #info: ModelInfo
   readonly #openRule: (() => TokenRule) | undefined
   /** On the clock of `now`; the answer ends then with what it has. */
   readonly #deadlineMs: number
@@ -68,7 +68,7 @@ export class ActiveJob {
       Math.min(choices * tokenLimit, answerTokens),
       info.mergeSize,
     )
-    this.#imageTokenId = info.imageTokenId
+    this.#info = info
     this.#openRule = openRule
     this.#deadlineMs = now() + (asked.timeoutMs ?? Infinity)
     this.#answer = new Answer({ choices, choiceTokens: tokenLimit, totalTokens: answerTokens })
@@ -120,9 +120,14 @@ export class ActiveJob {
     return othersHoldThem ? undefined : this.waitingChoice
   }
 
+  /** Whether the first token is still to be sampled for other choices than the first, from the same logits. */
+  get hasChoicesToBegin(): boolean {
+    return this.#choices.length < (this.asked.choices ?? 1)
+  }
+
   /** Samples the first token of every choice but the first. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void {
-    while (this.#choices.length < (this.asked.choices ?? 1)) {
+    while (this.hasChoicesToBegin) {
       const choice = this.#addChoice()
       if (this.#answer.isFull(this.#choices.length - 1)) choice.end('length')
       else choice.take(logits.slice())
@@ -185,9 +190,9 @@ export class ActiveJob {
 
   #addChoice(): Sequence {
     const number = this.#choices.length
-    const sample = createSampler(this.asked, number, this.#imageTokenId, this.#openRule?.())
+    const sampler = createSampler(this.asked, number, this.#info, this.#openRule?.())
     const onPhase = number === 0 && this.asked.reportsPhases ? this.#phaseReporter() : undefined
-    const choice = new Sequence(this, number, sample, onPhase)
+    const choice = new Sequence(this, number, sampler, onPhase)
     this.#choices.push(choice)
     return choice
   }

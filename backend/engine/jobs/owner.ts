@@ -15,6 +15,8 @@ export interface Owner<Choice> {
   readonly waitingChoice: Choice | undefined
   /** The choice that takes over the slot of one that ended. */
   readonly heir: Choice | undefined
+  /** Whether the first token is still to be sampled for other choices than the first, from the same logits. */
+  readonly hasChoicesToBegin: boolean
   /** Samples the first token of every choice but the first. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void
   /** Stores the features of all images with this key, for all choices that wait for them. */

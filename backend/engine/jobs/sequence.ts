@@ -1,10 +1,10 @@
 import type { FinishReason } from '../../../shared/api/events.ts'
-import type { SlotId, StepRow } from '../../model/model.ts'
+import type { Candidates, SlotId, StepRow } from '../../model/model.ts'
 import type { KeyedImage } from '../images/prompt-images.ts'
 import type { EngineTimings, JobPriority } from '../job.ts'
 import { BlockChain } from '../memory/content-hash.ts'
 import { workPerImageToken, workPerSampledToken } from '../queue/work.ts'
-import type { Sampler } from '../sampling/sampler.ts'
+import type { Sampled, Sampler } from '../sampling/sampler.ts'
 import type { Owner } from './owner.ts'
 import { PhaseClock, type PhaseListener, type SequenceStatus } from './phase-clock.ts'
 import { SequenceTokens } from './sequence-tokens.ts'
@@ -13,7 +13,7 @@ import { SequenceTokens } from './sequence-tokens.ts'
 export class Sequence {
   readonly job: Owner<Sequence>
   readonly #choice: number
-  readonly #sample: Sampler
+  readonly #sampler: Sampler
   readonly #phase: PhaseClock
   readonly #tokens: SequenceTokens
   #slot: SlotId | undefined
@@ -21,10 +21,10 @@ export class Sequence {
   #work = 0
   #finished = false
 
-  constructor(job: Owner<Sequence>, choice: number, sample: Sampler, onPhase?: PhaseListener) {
+  constructor(job: Owner<Sequence>, choice: number, sampler: Sampler, onPhase?: PhaseListener) {
     this.job = job
     this.#choice = choice
-    this.#sample = sample
+    this.#sampler = sampler
     this.#phase = new PhaseClock(job.now, onPhase)
     this.#tokens = new SequenceTokens(job.asked.promptIds)
   }
@@ -196,11 +196,8 @@ export class Sequence {
     }
   }
 
-  /**
-   * Processes the outcome of a step with `rowOf(tokens)`.
-   * @param logits if the row requested them
-   */
-  advance(tokens: number, logits: Float32Array | undefined): void {
+  /** Notes that a step with `rowOf(tokens)` was run. */
+  advance(tokens: number): void {
     const reads = this.status === 'prefill'
     this.#tokens.advance(tokens)
     if (!reads) this.#work += workPerSampledToken
@@ -209,14 +206,31 @@ export class Sequence {
       this.#phase.enter('decode')
       this.job.releaseImages()
     }
-    if (logits === undefined) return
-    if (reads) this.job.beginOtherChoices(logits)
+  }
+
+  /**
+   * Samples the next token from the largest logits after all tokens it has.
+   * @returns false when that takes all of them: see `takeAll`
+   */
+  takeFrom(candidates: Candidates): boolean {
+    if (this.job.hasChoicesToBegin) return false
+    const sampled = this.#sampler.pickFrom(candidates, this.job.tokensLeft(this.#choice))
+    if (sampled !== undefined) this.#add(sampled)
+    return sampled !== undefined
+  }
+
+  /** Samples the next token, and the first one of other choices, from all logits after the tokens it has. */
+  takeAll(logits: Float32Array): void {
+    this.job.beginOtherChoices(logits)
     this.take(logits)
   }
 
-  /** Takes the logits after all tokens it has, and samples the next one. */
+  /** Samples the next token from all logits after the tokens it has. */
   take(logits: Float32Array): void {
-    const sampled = this.#sample(logits, this.job.tokensLeft(this.#choice))
+    this.#add(this.#sampler.pick(logits, this.job.tokensLeft(this.#choice)))
+  }
+
+  #add(sampled: Sampled): void {
     if (this.job.asked.stopIds.includes(sampled.id)) return this.end('stop')
     this.#tokens.add(sampled.id)
     this.job.addToken(this.#choice, sampled)

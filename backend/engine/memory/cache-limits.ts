@@ -20,7 +20,7 @@ const usualTokensPerSlot = 8192
 const shareOfFreeMemory = 0.5
 
 /** However little memory is free, short requests must be served. */
-const leastTokens = 1024
+export const leastCacheTokens = 1024
 
 /**
  * Tokens of cache memory.
@@ -43,5 +43,5 @@ function defaultKvTokens(
 ): number {
   const wanted = slots * Math.min(contextTokens, usualTokensPerSlot)
   const affordable = Math.floor((shareOfFreeMemory * freeBytes) / cacheBytesPerToken)
-  return Math.max(leastTokens, Math.min(wanted, affordable))
+  return Math.max(leastCacheTokens, Math.min(wanted, affordable))
 }

@@ -74,18 +74,24 @@ export class LogitBins {
   }
 
   /**
-   * Draws a kept token according to its probability.
+   * Draws a kept token according to its probability: in the order of falling logits, with lower ids first among equals,
+   * the first at which the sum of masses exceeds a share of all.
    * @param uniform from [0, 1)
    */
   draw(cut: Cut, uniform: number): number {
+    return this.#at(cut, uniform * this.massUpTo(cut))
+  }
+
+  /** The kept token at which the sum of masses exceeds `mass`. */
+  #at(cut: Cut, mass: number): number {
     const last = binOf(this.#axis, cut.logit)
-    let left = uniform * this.massUpTo(cut)
+    let left = mass
     let filled = 0
     for (let bin = 0; bin < last; bin++) {
-      const mass = this.#sums.mass(bin)
-      if (mass === 0) continue
-      if (left < mass) return this.#pick(bin, this.#membersOf(bin), left)
-      left -= mass
+      const all = this.#sums.mass(bin)
+      if (all === 0) continue
+      if (left < all) return this.#pick(bin, this.#membersOf(bin), left)
+      left -= all
       filled = bin
     }
     const members = this.#keptMembers(last, cut)
@@ -120,8 +126,15 @@ export class LogitBins {
     return filled
   }
 
+  /** The first of a bin's members, in falling order, at which the sum of their masses exceeds `mass`, or the last. */
   #pick(bin: number, members: Int32Array, mass: number): number {
-    return members[this.#add(bin, members, mass).added - 1]!
+    const range = this.#rangeOf(members)
+    if (range.top > range.bottom && members.length > maxSorted) {
+      const { finer, unit } = this.#divided(members, range)
+      return members[finer.#at(keepAll, mass / unit)]!
+    }
+    const ordered = range.top > range.bottom ? this.#ordered(members) : members
+    return ordered[this.#add(bin, ordered, mass).added - 1]!
   }
 
   #add(bin: number, members: Int32Array, limit: number) {
@@ -144,7 +157,7 @@ export class LogitBins {
     const { top, bottom } = this.#rangeOf(members)
     if (top === bottom) return this.#cutEquals(members, bin, limit, measure)
     if (members.length > maxSorted) return this.#cutFiner(members, limit, measure)
-    const ordered = members.toSorted((a, b) => this.#row[b]! - this.#row[a]! || a - b)
+    const ordered = this.#ordered(members)
     return this.#cutAt(ordered, measure === 'count' ? limit : this.#add(bin, ordered, limit).added)
   }
 
@@ -162,15 +175,23 @@ export class LogitBins {
 
   /** Divides a bin with many members into bins of its own. */
   #cutFiner(members: Int32Array, limit: number, measure: 'count' | 'mass'): Cut {
-    const logits = gather(this.#row, members)
     const range = this.#rangeOf(members)
-    const finer = new LogitBins()
-    finer.fill(logits, range, this.#temperature)
-    const unit = Math.exp((range.top - this.#range.top) / this.#temperature)
+    const { finer, unit } = this.#divided(members, range)
     const cut = finer.#cut(measure === 'count' ? limit : limit / unit, measure)
     return cut === keepAll
       ? { logit: range.bottom, id: Infinity }
       : { logit: cut.logit, id: members[cut.id]! }
+  }
+
+  /** Bins of some tokens alone. @returns `unit`, the mass here of 1 there */
+  #divided(members: Int32Array, range: LogitRange): { finer: LogitBins; unit: number } {
+    const finer = new LogitBins()
+    finer.fill(gather(this.#row, members), range, this.#temperature)
+    return { finer, unit: Math.exp((range.top - this.#range.top) / this.#temperature) }
+  }
+
+  #ordered(members: Int32Array): Int32Array {
+    return members.toSorted((a, b) => this.#row[b]! - this.#row[a]! || a - b)
   }
 
   #rangeOf(members: Int32Array): LogitRange {

@@ -1,3 +1,4 @@
+import type { Candidates } from '../../model/model.ts'
 import type { SampledLogprobs } from '../job.ts'
 import { massOf } from './logit-mass.ts'
 import { forPieces } from './row-loops.ts'
@@ -19,6 +20,24 @@ export function modelLogprobs(logits: Float32Array, topCount: number): ModelLogp
   const logTotal = largest + Math.log(massOf(logits, largest))
   const top = best.slice(0, topCount).map((id) => ({ id, logprob: logits[id]! - logTotal }))
   return { top, logTotal }
+}
+
+/**
+ * The same from candidates.
+ * @returns undefined when they are too few
+ */
+export function candidateLogprobs(
+  { ids, logits, logSum }: Candidates,
+  topCount: number,
+): ModelLogprobs | undefined {
+  const floor = logits.at(-1)!
+  const best = [...ids.keys()]
+    .filter((place) => logits[place]! > floor)
+    .toSorted((a, b) => logits[b]! - logits[a]! || ids[a]! - ids[b]!)
+    .slice(0, topCount)
+  if (best.length < topCount || !Number.isFinite(logSum)) return undefined
+  const top = best.map((place) => ({ id: ids[place]!, logprob: logits[place]! - logSum }))
+  return { top, logTotal: logSum }
 }
 
 /** The largest values so far, in descending order, and their indices. */

@@ -20,13 +20,13 @@ function sampler(size: number, rules: Rules, topLogprobs?: number): Sampler {
     promptIds,
     topLogprobs,
   }
-  return createSampler(job, 0, imageTokenId)
+  return createSampler(job, 0, { imageTokenId, vocabSize: size })
 }
 
 /** Tokens drawn from the same logits, one after the other. */
 function drawMany(logits: Float32Array, count: number, rules: Rules): number[] {
-  const sample = sampler(logits.length, rules)
-  return Array.from({ length: count }, () => sample(logits.slice()).id)
+  const drawing = sampler(logits.length, rules)
+  return Array.from({ length: count }, () => drawing.pick(logits.slice()).id)
 }
 
 /** Approximately normal, as logits of language models are. */
@@ -100,9 +100,9 @@ describe('createSampler() at temperature 0', () => {
       expect(id).toBe(repetitionPenalty < 1 ? 0 : 3)
     }
     const broken = Float32Array.of(Infinity, 0)
-    expect(() => sampler(2, { repetitionPenalty: 2, promptIds: Int32Array.of(0) })(broken)).toThrow(
-      'not a number',
-    )
+    expect(() =>
+      sampler(2, { repetitionPenalty: 2, promptIds: Int32Array.of(0) }).pick(broken),
+    ).toThrow('not a number')
   })
 
   it('picks the largest logit', () => {
@@ -277,12 +277,12 @@ describe('createSampler() with penalties and bias', () => {
               ],
         promptIds: Int32Array.from({ length: 12 }, () => Math.floor(random() * size)),
       }
-      const sample = sampler(size, rules)
+      const picking = sampler(size, rules)
       const answer: number[] = []
       for (let step = 0; step < 12; step++) {
         const logits = randomLogits(size, 1.5, random)
         const changed = exactLogits(logits, rules, answer)
-        answer.push(sample(logits).id)
+        answer.push(picking.pick(logits).id)
         expect(answer.at(-1)).toBe(changed.indexOf(Math.max(...changed)))
       }
     }
@@ -347,12 +347,12 @@ describe('createSampler() tells log probabilities', () => {
         controlIdsFrom: size - 4,
         stopIds: [size - 1],
       }
-      const sample = sampler(size, rules, 20)
+      const picking = sampler(size, rules, 20)
       for (let step = 0; step < 5; step++) {
         const logits = randomLogits(size, 2, random)
         const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0))
         const order = [...logits.keys()].toSorted((a, b) => logits[b]! - logits[a]! || a - b)
-        const sampled = sample(logits.slice())
+        const sampled = picking.pick(logits.slice())
         expect(sampled.logprobs?.logprob).toBeCloseTo(logits[sampled.id]! - total, 6)
         expect(sampled.logprobs?.top.map(({ id }) => id)).toEqual(order.slice(0, 20))
         for (const { id, logprob } of sampled.logprobs!.top) {
@@ -363,7 +363,7 @@ describe('createSampler() tells log probabilities', () => {
   })
 
   it('with no alternatives when none are asked for', () => {
-    const sampled = sampler(4, { temperature: 0 }, 0)(Float32Array.of(0, 0, 0, Math.log(7)))
+    const sampled = sampler(4, { temperature: 0 }, 0).pick(Float32Array.of(0, 0, 0, Math.log(7)))
     expect(sampled.logprobs).toEqual({
       id: 3,
       logprob: expect.closeTo(Math.log(0.7), 6) as number,
@@ -372,6 +372,6 @@ describe('createSampler() tells log probabilities', () => {
   })
 
   it('not at all when they are not asked for', () => {
-    expect(sampler(2, { temperature: 0 })(Float32Array.of(0, 1))).toEqual({ id: 1 })
+    expect(sampler(2, { temperature: 0 }).pick(Float32Array.of(0, 1))).toEqual({ id: 1 })
   })
 })

@@ -1,12 +1,15 @@
 /** Picks one token from a vocabulary's logits, by the rules of `SamplingParams`. */
 import { ServiceError } from '../../../shared/api/errors.ts'
 import type { Settled } from '../../grammar/constraint.ts'
+import type { Candidates, ModelInfo } from '../../model/model.ts'
 import type { GenerateJob, SampledLogprobs, SamplingParams } from '../job.ts'
+import { contendersOf } from './contenders.ts'
+import { drawContender } from './draw-contender.ts'
 import { keepAll, LogitBins, stricter, type Cut } from './logit-bins.ts'
 import { rangeOf, type LogitRange } from './logit-range.ts'
-import { modelLogprobs } from './logprobs.ts'
-import { choiceSeed, createRandom } from './random.ts'
-import { penaltiesOf } from './token-penalties.ts'
+import { candidateLogprobs, modelLogprobs, type ModelLogprobs } from './logprobs.ts'
+import { choiceSeed, createRandom, type Random } from './random.ts'
+import { penaltiesOf, type TokenPenalties } from './token-penalties.ts'
 import { AnyText, type TokenRule } from './token-rule.ts'
 
 /** A token, and on request its probability. */
@@ -14,15 +17,24 @@ export interface Sampled extends Settled {
   readonly logprobs?: SampledLogprobs | undefined
 }
 
-/**
- * Picks a token from logits [vocabSize], which it may modify.
- * @param tokensLeft that the answer may still have, this one counted; unlimited unless given
- */
-export type Sampler = (logits: Float32Array, tokensLeft?: number) => Sampled
+/** Picks the tokens of one answer, one after the other. */
+export interface Sampler {
+  /**
+   * @param logits [vocabSize], which it may modify
+   * @param tokensLeft that the answer may still have, this one counted; unlimited unless given
+   * @throws {ServiceError} `internal` when a logit that counts is not finite
+   */
+  pick(logits: Float32Array, tokensLeft?: number): Sampled
+  /**
+   * Picks the very token that `pick` would.
+   * @returns undefined when the candidates do not tell; then `pick` is to be called with all logits
+   */
+  pickFrom(candidates: Candidates, tokensLeft?: number): Sampled | undefined
+}
 
 export type SamplerJob = Pick<
   GenerateJob,
-  'promptIds' | 'sampling' | 'stopIds' | 'controlIdsFrom' | 'topLogprobs'
+  'promptIds' | 'sampling' | 'stopIds' | 'controlIdsFrom' | 'topLogprobs' | 'format'
 >
 
 /**
@@ -31,37 +43,95 @@ export type SamplerJob = Pick<
  * The stages, in order: the model's own log probabilities are read off; penalties and bias change single logits; all
  * tokens that may not be picked are left out; temperature 0 takes the largest logit, the lowest id among equals;
  * otherwise the logits are divided by the temperature, `cuts` say which tokens are left, and one of those is drawn by its
- * probability. The rule may put another token in its stead.
+ * probability: the first at which the sum of probabilities, the largest first, exceeds a random number. The rule may put
+ * another token in its stead.
  *
- * The sampler throws ServiceError `internal` when a logit that counts is not finite.
- * @param imageTokenId placeholders in the prompt do not count as text for the repetition penalty
+ * @param info placeholders of images in the prompt do not count as text for the repetition penalty
  * @param rule says which tokens may be picked: any text unless given
  */
 export function createSampler(
   job: SamplerJob,
   choice: number,
-  imageTokenId: number,
+  info: Pick<ModelInfo, 'imageTokenId' | 'vocabSize'>,
   rule: TokenRule = new AnyText(job),
 ): Sampler {
-  const { sampling, controlIdsFrom, topLogprobs } = job
-  const random = createRandom(choiceSeed(sampling.seed, choice))
-  const penalties = penaltiesOf(job, imageTokenId)
-  const bins = new LogitBins()
-  return (logits, tokensLeft = Infinity) => {
+  return new ChoiceSampler(job, choice, info, rule)
+}
+
+class ChoiceSampler implements Sampler {
+  readonly #job: SamplerJob
+  readonly #vocabSize: number
+  readonly #rule: TokenRule
+  readonly #random: Random
+  readonly #penalties: TokenPenalties | undefined
+  readonly #bins = new LogitBins()
+  /** The random number for the next token, once it is drawn. */
+  #uniform: number | undefined
+
+  constructor(
+    job: SamplerJob,
+    choice: number,
+    { imageTokenId, vocabSize }: Pick<ModelInfo, 'imageTokenId' | 'vocabSize'>,
+    rule: TokenRule,
+  ) {
+    this.#job = job
+    this.#vocabSize = vocabSize
+    this.#rule = rule
+    this.#random = createRandom(choiceSeed(job.sampling.seed, choice))
+    this.#penalties = penaltiesOf(job, imageTokenId)
+  }
+
+  pick(logits: Float32Array, tokensLeft = Infinity): Sampled {
+    const { sampling, topLogprobs } = this.#job
     const model = topLogprobs === undefined ? undefined : modelLogprobs(logits, topLogprobs)
-    penalties?.apply(logits)
-    const allowed = rule.pack(logits)
+    this.#penalties?.apply(logits)
+    const allowed = this.#rule.pack(logits)
     const range = finiteRangeOf(allowed)
     const position =
       sampling.temperature === 0
         ? allowed.indexOf(range.top)
-        : draw(bins, allowed, range, sampling, random())
-    const picked = rule.idAt(position)
-    const { id, end } = rule.settle(picked, tokensLeft)
-    if (id >= controlIdsFrom) return { id, end }
-    const logit = allowed[id === picked ? position : rule.positionOf(id)]!
-    const original = penalties?.originalOf(id) ?? logit
-    penalties?.add(id)
+        : draw(this.#bins, allowed, range, sampling, this.#nextUniform())
+    const picked = this.#rule.idAt(position)
+    const logitOf = (id: number) => allowed[id === picked ? position : this.#rule.positionOf(id)]!
+    return this.#settle(picked, tokensLeft, logitOf, model)
+  }
+
+  pickFrom(candidates: Candidates, tokensLeft = Infinity): Sampled | undefined {
+    const { sampling, topLogprobs, format } = this.#job
+    // An ending that takes a token's place need not be a candidate.
+    if (topLogprobs !== undefined && format !== undefined) return undefined
+    const model = topLogprobs === undefined ? undefined : candidateLogprobs(candidates, topLogprobs)
+    if (topLogprobs !== undefined && model === undefined) return undefined
+    const contenders = contendersOf(candidates, {
+      penalties: this.#penalties,
+      allows: this.#rule.filter(),
+      vocabSize: this.#vocabSize,
+    })
+    if (contenders === undefined) return undefined
+    const place =
+      sampling.temperature === 0 ? 0 : drawContender(contenders, sampling, this.#nextUniform())
+    if (place === undefined) return undefined
+    const logitOf = () => contenders.logits[place]!
+    return this.#settle(contenders.ids[place]!, tokensLeft, logitOf, model)
+  }
+
+  #nextUniform(): number {
+    this.#uniform ??= this.#random()
+    return this.#uniform
+  }
+
+  /** @param logitOf after penalties and bias */
+  #settle(
+    picked: number,
+    tokensLeft: number,
+    logitOf: (id: number) => number,
+    model: ModelLogprobs | undefined,
+  ): Sampled {
+    this.#uniform = undefined
+    const { id, end } = this.#rule.settle(picked, tokensLeft)
+    if (id >= this.#job.controlIdsFrom) return { id, end }
+    const original = this.#penalties?.originalOf(id) ?? logitOf(id)
+    this.#penalties?.add(id)
     if (model === undefined) return { id, end }
     const logprob = original - model.logTotal
     return { id, end, logprobs: { id, logprob, top: model.top } }

@@ -9,7 +9,7 @@ interface TouchedToken {
   /** Number of occurrences in the answer. */
   count: number
   readonly bias: number
-  /** Its logit as computed by the model, valid since the last `apply`. */
+  /** Its logit as computed by the model, valid since it was last changed. */
   original: number
 }
 
@@ -59,9 +59,32 @@ export class TokenPenalties {
     }
   }
 
-  /** What the logit was before `apply`; undefined when it was not changed. */
+  /**
+   * Changes the logits of some tokens in place.
+   * @returns false when the logit of another one may have become larger, of which nothing is known here
+   */
+  applyToSome(ids: Int32Array, logits: Float32Array): boolean {
+    const places = new Map([...ids].map((id, place) => [id, place]))
+    for (const token of this.#touched.values()) {
+      const place = places.get(token.id)
+      if (place === undefined) {
+        if (this.#mayRise(token)) return false
+        continue
+      }
+      token.original = logits[place]!
+      logits[place] = this.#changed(token.original, token)
+    }
+    return true
+  }
+
+  /** What the logit was before it was changed; undefined when it was not. */
   originalOf(id: number): number | undefined {
     return this.#touched.get(id)?.original
+  }
+
+  #mayRise({ inText, count, bias }: TouchedToken): boolean {
+    const added = count > 0 ? bias - this.#presence - count * this.#frequency : bias
+    return added > 0 || (inText && this.#repetition < 1)
   }
 
   #changed(original: number, { inText, count, bias }: TouchedToken): number {

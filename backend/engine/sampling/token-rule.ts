@@ -8,6 +8,8 @@ export interface TokenRule {
    * be drawn. @returns that front, never empty
    */
   pack(logits: Float32Array): Float32Array
+  /** Says of single tokens whether they may be picked next, until one is. */
+  filter(): (id: number) => boolean
   /** The id at an index of the packed row. */
   idAt(position: number): number
   /** The index in the packed row of an id that may be picked. */
@@ -37,6 +39,10 @@ export class AnyText implements TokenRule {
     const [from, stops] = [this.#controlIdsFrom, this.#controlStops]
     for (let i = 0; i < stops.length; i++) logits[from + i] = logits[stops[i]!]!
     return logits.subarray(0, from + stops.length)
+  }
+
+  filter(): (id: number) => boolean {
+    return (id) => id < this.#controlIdsFrom || this.#controlStops.includes(id)
   }
 
   idAt(position: number): number {

@@ -1,5 +1,5 @@
 import { ServiceError } from '../../../shared/api/errors.ts'
-import type { Model } from '../../model/model.ts'
+import type { Model, NextLogits } from '../../model/model.ts'
 import type { Sequence } from '../jobs/sequence.ts'
 import type { CacheMemory } from '../memory/cache-memory.ts'
 import { planStep } from './scheduler.ts'
@@ -60,7 +60,7 @@ export class StepRunner {
     const startedMs = this.#options.now()
     this.#steps += 1
     try {
-      handOut(plan, await this.#logitsOf(plan))
+      await handOut(plan, await this.#logitsOf(plan))
       this.#rememberPrompts(plan)
     } catch (cause) {
       // The state in which the step left these caches is unknown.
@@ -74,7 +74,7 @@ export class StepRunner {
   }
 
   /** The logits for each row of the plan that requested them. */
-  async #logitsOf(plan: StepPlan<Sequence>): Promise<(Float32Array | undefined)[]> {
+  async #logitsOf(plan: StepPlan<Sequence>): Promise<(NextLogits | undefined)[]> {
     const rows = plan.map(({ sequence, tokens }) => sequence.rowOf(tokens))
     const logits = await this.#options.model.step(rows)
     if (logits.length !== rows.filter(({ sample }) => sample).length) {
@@ -95,15 +95,34 @@ export class StepRunner {
 }
 
 /** Gives each sequence the outcome of its row; a failure affects only that sequence. */
-function handOut(plan: StepPlan<Sequence>, logits: readonly (Float32Array | undefined)[]): void {
+async function handOut(
+  plan: StepPlan<Sequence>,
+  logits: readonly (NextLogits | undefined)[],
+): Promise<void> {
+  const undecided: { sequence: Sequence; next: NextLogits }[] = []
   plan.forEach(({ sequence, tokens }, row) => {
-    if (sequence.status === 'ended') return
-    try {
-      sequence.advance(tokens, logits[row])
-    } catch (cause) {
-      sequence.fail(modelError(cause))
-    }
+    const next = logits[row]
+    forItself(sequence, () => {
+      sequence.advance(tokens)
+      if (next === undefined) return
+      const isDecided = next.candidates !== undefined && sequence.takeFrom(next.candidates)
+      if (!isDecided) undecided.push({ sequence, next })
+    })
   })
+  for (const { sequence, next } of undecided) {
+    const all = await next.row()
+    forItself(sequence, () => sequence.takeAll(all))
+  }
+}
+
+/** Does something that may fail for a sequence which has not ended. */
+function forItself(sequence: Sequence, work: () => void): void {
+  if (sequence.status === 'ended') return
+  try {
+    work()
+  } catch (cause) {
+    sequence.fail(modelError(cause))
+  }
 }
 
 function modelError(cause: unknown): ServiceError {

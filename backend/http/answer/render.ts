@@ -35,7 +35,7 @@ export async function wholeAnswer(
 ): Promise<Response> {
   const gathered: Gathered[] = []
   for await (const event of watched(events, exchange)) {
-    if (event.type === 'delta') gather(gathered, event)
+    if (event.type === 'delta' || event.type === 'reasoning') gather(gathered, event)
     if (event.type !== 'end') continue
     const answer = wholeOf(gathered, event)
     const headers = { [forwardHeaders.usage]: formatUsage(answer.usage) }
@@ -46,17 +46,22 @@ export async function wholeAnswer(
 
 /** What has arrived of one choice. */
 interface Gathered {
+  readonly thoughts: string[]
   readonly texts: string[]
   readonly logprobs: SampledLogprob[]
 }
 
 function gather(
   gathered: Gathered[],
-  { index, text, logprobs = [] }: Extract<GenerationEvent, { type: 'delta' }>,
+  event: Extract<GenerationEvent, { type: 'reasoning' | 'delta' }>,
 ): void {
-  const choice = (gathered[index] ??= { texts: [], logprobs: [] })
-  choice.texts.push(text)
-  choice.logprobs.push(...logprobs)
+  const choice = (gathered[event.index] ??= { thoughts: [], texts: [], logprobs: [] })
+  if (event.type === 'reasoning') {
+    choice.thoughts.push(event.text)
+    return
+  }
+  choice.texts.push(event.text)
+  choice.logprobs.push(...(event.logprobs ?? []))
 }
 
 function wholeOf(
@@ -64,8 +69,8 @@ function wholeOf(
   { endings, usage, timings }: Extract<GenerationEvent, { type: 'end' }>,
 ): WholeAnswer {
   const choiceOf = (ending: (typeof endings)[number], index: number) => {
-    const { texts = [], logprobs = [] } = gathered[index] ?? {}
-    return { ...ending, text: texts.join(''), logprobs }
+    const { thoughts = [], texts = [], logprobs = [] } = gathered[index] ?? {}
+    return { ...ending, reasoning: thoughts.join(''), text: texts.join(''), logprobs }
   }
   const [first, ...others] = endings
   const choices = [

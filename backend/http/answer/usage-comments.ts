@@ -22,7 +22,7 @@ export class UsageComments {
   /** The comment that follows an event; often empty. */
   behind(event: GenerationEvent): string {
     if (event.type === 'end') return formatEndComment(event.usage)
-    if (event.type !== 'delta') return ''
+    if (event.type === 'queued') return ''
     return this.#said !== undefined && this.#now() - this.#said.at < everyMs ? '' : this.#say()
   }
 

@@ -21,8 +21,6 @@ const imageArguments: ImagePlaces = {
   inLists: true,
 }
 
-const offered = tools('An http(s) URL, a data URI or base64 of a picture')
-
 const sessionHeader = 'mcp-session-id'
 
 /** Longest name of a session, in characters; ours have 36. */
@@ -31,12 +29,15 @@ const maxSessionChars = 128
 /**
  * `POST /mcp`: tools for agents over the Model Context Protocol's streamable HTTP, both in its current form and in the
  * earlier one with sessions. No request depends on another, so that any backend can answer it.
+ * @param model whether it thinks before it answers
  */
 export function mountMcpRoute(
   app: Hono<BackendEnv>,
   parts: AnswerParts,
   running: RunningExchanges,
+  model: { readonly reasons: boolean },
 ): void {
+  const offered = tools('An http(s) URL, a data URI or base64 of a picture', model.reasons)
   app.post(routes.mcp.path, async (c) => {
     const exchange = c.get('exchange')
     const { value, lifted } = await readLifted(c, imageArguments)

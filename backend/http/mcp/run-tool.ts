@@ -35,8 +35,8 @@ export async function runTool(
   const report = progressReporter(mcpReq, question.maxTokens)
   let text = ''
   for await (const event of watched(events, exchange)) {
-    if (event.type === 'delta') {
-      text += event.text
+    if (event.type === 'delta') text += event.text
+    if (event.type === 'delta' || event.type === 'reasoning') {
       await report(exchange.facts.usage?.completion_tokens ?? 0)
     }
     if (event.type === 'end') return seenOf(text, event)

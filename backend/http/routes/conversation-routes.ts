@@ -1,9 +1,11 @@
 import type { Context, Hono } from 'hono'
 import { readChatRequest } from '../../../shared/api/chat/read-request.ts'
 import type { Asking } from '../../../shared/api/doors/renderer.ts'
+import { unsupported } from '../../../shared/api/doors/unsupported.ts'
 import { ServiceError } from '../../../shared/api/errors.ts'
 import { jsonAnswer } from '../../../shared/api/json-answer.ts'
 import { readCountRequest, readMessagesRequest } from '../../../shared/api/messages/read-request.ts'
+import { withPreset } from '../../../shared/api/preset.ts'
 import { notStored } from '../../../shared/api/responses/not-stored.ts'
 import { readResponsesRequest } from '../../../shared/api/responses/read-request.ts'
 import { routes } from '../../../shared/api/routes.ts'
@@ -55,6 +57,7 @@ export function mountConversationRoutes(
         requestId: c.get('exchange').requestId,
         model: model.id,
         createdAt: Math.floor(Date.now() / 1_000),
+        reasons: model.reasons,
       }
       try {
         const conversation = { asked, stream, renderer: renderer(facts), lifted }
@@ -84,8 +87,11 @@ async function readAsking(
   served: ServedModel,
 ): Promise<Asking & Pick<LiftedJson, 'lifted'>> {
   const { value, lifted } = await readLifted(c)
-  const asking = read(value)
+  const asking = read(withPreset(value, served.recommended))
   if (asking.model !== undefined) checkModel(served, asking.model)
+  if (asking.reasoningParam !== undefined && !served.reasons) {
+    throw unsupported(asking.reasoningParam)
+  }
   checkScopes(c.req, asking.asked.turns)
   return { ...asking, lifted }
 }

@@ -8,6 +8,7 @@ import {
   wantsStream,
   type GenerateFields,
 } from '../../../shared/api/request.ts'
+import { withPreset } from '../../../shared/api/preset.ts'
 import type { ImageSource } from '../../../shared/conversation/conversation.ts'
 import { askedNatively } from '../../../shared/api/native/read-request.ts'
 import { nativeRenderer } from '../../../shared/api/native/render.ts'
@@ -16,6 +17,7 @@ import { answerConversation, type AnswerParts } from '../answer/answer-conversat
 import type { BackendEnv } from '../exchange/exchange.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
 import { readTextMultipart, readUrlForm } from '../body/read-form.ts'
+import type { ServedModel } from './models.ts'
 import { readJson } from '../body/read-json.ts'
 import { readMultipart } from '../body/read-multipart.ts'
 
@@ -27,11 +29,16 @@ const urlEncoded = 'application/x-www-form-urlencoded'
 const multipart = 'multipart/form-data'
 
 /** The three endpoints: read the body, validate it once, fetch what it names, answer. */
-export function mountGenerateRoutes(app: Hono<BackendEnv>, parts: AnswerParts): void {
+export function mountGenerateRoutes(
+  app: Hono<BackendEnv>,
+  parts: AnswerParts,
+  { recommended }: ServedModel,
+): void {
   app.post(routes.text.path, async (c) => {
     const { incoming } = c.env
     mediaTypeOf(incoming.headers, [json])
-    const fields = parseFields(generateFields, await readJson(incoming, c.get('exchange')))
+    const sent = await readJson(incoming, c.get('exchange'))
+    const fields = parseFields(generateFields, withPreset(sent, recommended))
     return answer(c, fields, [], 'images', parts)
   })
 
@@ -39,14 +46,16 @@ export function mountGenerateRoutes(app: Hono<BackendEnv>, parts: AnswerParts): 
     const { incoming } = c.env
     mediaTypeOf(incoming.headers, [multipart])
     const form = await readMultipart(incoming, c.get('exchange'), imageFileFields)
-    const fields = parseFields(generateFields, formToObject(form.fields))
+    const sent = formToObject(form.fields)
+    const fields = parseFields(generateFields, withPreset(sent, recommended))
     checkFiles(form.files)
     const files = form.files.map((bytes) => ({ kind: 'file', bytes }) as const)
     return answer(c, fields, files, 'images', parts)
   })
 
   app.post(routes.imageUrl.path, async (c) => {
-    const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readUrlRequest(c))
+    const sent = withPreset(await readUrlRequest(c), recommended)
+    const { image_url: urls, ...fields } = parseFields(imageUrlFields, sent)
     const images = urls.map((url) => ({ kind: 'url', url }) as const)
     return answer(c, fields, images, 'image_url', parts)
   })

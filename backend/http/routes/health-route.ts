@@ -9,7 +9,9 @@ import { probeRoutes, routes } from '../../../shared/api/routes.ts'
 import type { EngineView } from '../../cluster/health/engine-entry.ts'
 import type { EngineSnapshot } from '../../engine/job.ts'
 import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
+import type { MemoryCheck } from '../../memory/memory-check.ts'
 import type { StartUp } from '../../inference/supervisor.ts'
+import { modelView, type ServedModel } from './models.ts'
 import type { BackendEnv } from '../exchange/exchange.ts'
 import { statusPath } from '../operator-paths.ts'
 
@@ -23,6 +25,8 @@ export interface HealthParts {
   readonly isProven: () => boolean
   readonly startUp: () => StartUp
   readonly snapshot: () => EngineSnapshot
+  /** Whether the model fits, as found before it was loaded; undefined with engines elsewhere, and until it is known. */
+  readonly memory: () => MemoryCheck | undefined
   /** What runs the decoder, and why; undefined with engines elsewhere. */
   readonly provider?: { readonly name: string; readonly reason: string } | undefined
   /** Engines elsewhere; undefined with the one of this server. */
@@ -32,8 +36,12 @@ export interface HealthParts {
   readonly certificates: () => readonly CertificateStatus[]
 }
 
-export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): void {
-  const { readiness, snapshot, provider, engines, certificates } = parts
+export function mountHealthRoutes(
+  app: Hono<BackendEnv>,
+  parts: HealthParts,
+  model: ServedModel,
+): void {
+  const { readiness, snapshot, memory, provider, engines, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
   app.get(routes.health.path, () => {
@@ -45,7 +53,10 @@ export function mountHealthRoutes(app: Hono<BackendEnv>, parts: HealthParts): vo
   app.get(statusPath, () =>
     jsonAnswer({
       inference: readiness(),
+      model: modelView(model, model.id),
       ...(provider !== undefined && { provider }),
+      startup: startUpOf(parts),
+      modelMemory: memory(),
       engine: snapshot(),
       ...(engines !== undefined && { engines: engines() }),
       certificates: certificates(),
@@ -71,11 +82,13 @@ function checksOf(parts: HealthParts): ReadinessChecks {
 }
 
 function startUpOf(parts: HealthParts) {
-  const { starts, seconds, converted } = parts.startUp()
+  const { starts, seconds, converted, loaded } = parts.startUp()
   return {
     engine_starts: starts,
     seconds_since_start: seconds,
     converted_bytes: converted?.doneBytes ?? 0,
     bytes_to_convert: converted?.totalBytes ?? 0,
+    loaded_bytes: loaded?.doneBytes ?? 0,
+    bytes_to_load: loaded?.totalBytes ?? 0,
   }
 }

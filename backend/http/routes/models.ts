@@ -2,6 +2,7 @@ import type { Hono, MiddlewareHandler } from 'hono'
 import { ServiceError } from '../../../shared/api/errors.ts'
 import { jsonAnswer } from '../../../shared/api/json-answer.ts'
 import { maxImages } from '../../../shared/api/limits.ts'
+import type { RecommendedRules } from '../../../shared/api/preset.ts'
 import { routes } from '../../../shared/api/routes.ts'
 import { forwardHeaders } from '../../../shared/forward/headers.ts'
 import type { BackendEnv } from '../exchange/exchange.ts'
@@ -19,18 +20,22 @@ export interface ServedModel {
   readonly imageTokens: number
   /** The most tokens of one image: padding comes after scaling. */
   readonly mostImageTokens: number
+  /** What its makers recommend, for requests with `preset: "model"`. */
+  readonly recommended: RecommendedRules
+  /** Whether it thinks before it answers. */
+  readonly reasons: boolean
 }
 
 /** `GET /v1/models` and `GET /v1/models/{id}` in OpenAI's form, with additional fields of our own. */
 export function mountModelRoutes(app: Hono<BackendEnv>, model: ServedModel): void {
   app.get(routes.models.path, () => {
-    const data = [model.id, ...model.aliases].map((name) => viewOf(model, name))
+    const data = [model.id, ...model.aliases].map((name) => modelView(model, name))
     return jsonAnswer({ object: 'list', data })
   })
   app.get(routes.model.path, (c) => {
     const name = c.req.param('id')
     checkModel(model, name)
-    return jsonAnswer(viewOf(model, name))
+    return jsonAnswer(modelView(model, name))
   })
 }
 
@@ -49,7 +54,8 @@ export function checkModel({ id, aliases }: ServedModel, name: string): void {
   throw new ServiceError('model_not_found', message, { param: 'model' })
 }
 
-function viewOf(model: ServedModel, name: string) {
+/** A model as clients see it. @param name one of its names */
+export function modelView(model: ServedModel, name: string) {
   return {
     id: name,
     object: 'model',
@@ -59,5 +65,7 @@ function viewOf(model: ServedModel, name: string) {
     input_modalities: ['text', 'image'],
     max_images: maxImages,
     image_tokens: model.imageTokens,
+    preset: Object.keys(model.recommended).length > 0 ? model.recommended : null,
+    reasoning: model.reasons,
   }
 }

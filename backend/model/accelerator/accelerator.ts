@@ -14,8 +14,12 @@ export interface Accelerator {
   upload(type: ElementType, dims: readonly number[], bytes: Uint8Array): Promise<Tensor>
   /** A tensor of zeros in the device's memory. */
   zeros(type: ElementType, dims: readonly number[]): Promise<Tensor>
-  /** The same memory in other dimensions. */
+  /** Frees the memory of a tensor that `zeros` or `upload` made. */
+  free(tensor: Tensor): void
+  /** The same memory, or its beginning, in other dimensions. */
   view(tensor: Tensor, dims: readonly number[]): Tensor
+  /** A copy of one row of a float32 matrix in the device's memory. @throws {DeviceError} as `run` */
+  readRow(matrix: Tensor, row: number): Promise<Float32Array>
   /**
    * Runs a graph.
    * @param updated by output name: tensors of which the run makes a new version, which is also its input. It may be the

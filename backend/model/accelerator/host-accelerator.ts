@@ -28,7 +28,17 @@ export function openHostAccelerator(threads: number): Accelerator {
     },
     upload: (type, dims, bytes) => Promise.resolve(tensorOf(type, dims, bytes.slice())),
     zeros: (type, dims) => Promise.resolve(tensorOf(type, dims, zeroBytes(type, dims))),
-    view: (tensor, dims) => tensor.reshape(dims),
+    free() {},
+    view(tensor, dims) {
+      const { buffer, byteOffset } = tensor.data as Float32Array<ArrayBuffer>
+      const type = tensor.type as ElementType
+      const byteLength = valueCount(dims) * elementTypes[type].bytes
+      return tensorOf(type, dims, new Uint8Array(buffer, byteOffset, byteLength))
+    },
+    readRow({ data, dims: [, width] }, row) {
+      const values = data as Float32Array
+      return Promise.resolve(values.slice(row * width!, (row + 1) * width!))
+    },
     run: (session, feeds) => session.run(feeds),
     async close() {
       await Promise.all(sessions.map((session) => session.release()))

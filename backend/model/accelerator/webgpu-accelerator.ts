@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { GraphBuilder } from '../../graph/graph-builder.ts'
-import { cast, expand } from '../../graph/operators.ts'
+import { cast, expand, gather } from '../../graph/operators.ts'
 import { encodeModel, type ElementType, type GraphSpec } from '../../graph/onnx-proto.ts'
 import { DeviceError, type Accelerator, type Tensors } from './accelerator.ts'
 import { tensorOf } from './tensor-bytes.ts'
@@ -26,7 +26,7 @@ class WebGpuAccelerator implements Accelerator {
    */
   readonly #makers = new Map<string, Promise<InferenceSession>>()
   readonly #sessions: InferenceSession[] = []
-  readonly #tensors: Tensor[] = []
+  readonly #tensors = new Set<Tensor>()
 
   async open(graph: GraphSpec): Promise<InferenceSession> {
     // Given output tensors are written only in sessions without a preferred location of outputs.
@@ -51,9 +51,21 @@ class WebGpuAccelerator implements Accelerator {
     return this.#make(maker, { shape })
   }
 
+  free(tensor: Tensor): void {
+    this.#tensors.delete(tensor)
+    tensor.dispose()
+  }
+
   view(tensor: Tensor, dims: readonly number[]): Tensor {
     const dataType = tensor.type as Tensor.GpuBufferDataTypes
     return Tensor.fromGpuBuffer(tensor.gpuBuffer, { dataType, dims })
+  }
+
+  async readRow(matrix: Tensor, row: number): Promise<Float32Array> {
+    const reader = await this.#maker('read row', rowGraph, {})
+    const index = new Tensor('int64', BigInt64Array.of(BigInt(row)), [1])
+    const { y } = await onlyDeviceErrors(reader.run({ x: matrix, row: index }))
+    return y!.data as Float32Array
   }
 
   async run(session: InferenceSession, feeds: Tensors, updated: Tensors): Promise<Tensors> {
@@ -69,18 +81,22 @@ class WebGpuAccelerator implements Accelerator {
     for (const maker of this.#makers.values()) await (await maker).release()
   }
 
-  /** A session for making device tensors of one type and rank; opened once. */
-  #maker(key: string, build: () => GraphSpec): Promise<InferenceSession> {
+  /** A session for making device tensors of one type and rank, or for reading one; opened once. */
+  #maker(
+    key: string,
+    build: () => GraphSpec,
+    options: InferenceSession.SessionOptions = onDevice,
+  ): Promise<InferenceSession> {
     const known = this.#makers.get(key)
     if (known !== undefined) return known
-    const opened = createSession(build(), onDevice)
+    const opened = createSession(build(), options)
     this.#makers.set(key, opened)
     return opened
   }
 
   async #make(maker: InferenceSession, feeds: Tensors): Promise<Tensor> {
     const { y } = await onlyDeviceErrors(maker.run(feeds))
-    this.#tensors.push(y!)
+    this.#tensors.add(y!)
     return y!
   }
 }
@@ -114,6 +130,14 @@ function symbolicDims(rank: number): string[] {
 function copyGraph(type: ElementType, rank: number): GraphSpec {
   const g = new GraphBuilder('upload')
   g.output('y', g.input('x', type, symbolicDims(rank)), type, symbolicDims(rank))
+  return g.build().spec
+}
+
+/** y = one row of x */
+function rowGraph(): GraphSpec {
+  const g = new GraphBuilder('read_row')
+  const x = g.input('x', 'float32', ['rows', 'width'])
+  g.output('y', gather(g, x, g.input('row', 'int64', [1]), 0), 'float32', [1, 'width'])
   return g.build().spec
 }
 

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { checkModelFolder } from './check-model-folder.ts'
 
 let folder: string
@@ -30,6 +31,70 @@ describe('checkModelFolder()', () => {
     await writeFile(join(folder, 'config.json'), '{"model_type":"qwen2_5_vl"}')
     await expect(checkModelFolder(folder)).rejects.toThrow(
       /^config.json is of a qwen2_5_vl model; only kimi_vl works$/,
+    )
+  })
+
+  it.each([
+    [
+      'Qwen2-VL',
+      'qwen2_vl',
+      'Qwen2VLForConditionalGeneration',
+      ' (Qwen2VLForConditionalGeneration)',
+    ],
+    ['Llama', 'llama', 'LlamaForCausalLM', ' (LlamaForCausalLM)'],
+    ['Kimi-K2', 'kimi_k2', 'DeepseekV3ForCausalLM', ' (DeepseekV3ForCausalLM; Kimi-K2, text only)'],
+    [
+      'Moonlight',
+      'deepseek_v3',
+      'DeepseekV3ForCausalLM',
+      ' (DeepseekV3ForCausalLM; text only, as in Moonlight and DeepSeek-V3)',
+    ],
+    ['Kimi-K2.5', 'kimi_k25', undefined, ' (Kimi-K2.5 or later)'],
+  ])('says that it is %s', async (_name, model_type, architecture, which) => {
+    const architectures = architecture === undefined ? undefined : [architecture]
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ model_type, architectures }))
+    await expect(checkModelFolder(folder)).rejects.toThrow(
+      new CheckpointError(`config.json is of a ${model_type} model${which}; only kimi_vl works`),
+    )
+  })
+
+  it.each([
+    [{ quantization_config: { quant_method: 'compressed-tensors' } }, 'compressed-tensors'],
+    [{ quantization: { group_size: 64, bits: 8 } }, 'MLX'],
+  ])('refuses weights in another form: %j', async (fields, method) => {
+    const file = join(folder, 'config.json')
+    const config = JSON.parse(await readFile(file, 'utf8')) as object
+    await writeFile(file, JSON.stringify({ ...config, ...fields }))
+    await expect(checkModelFolder(folder)).rejects.toThrow(
+      new CheckpointError(
+        `config.json is of a Kimi-VL that was quantised with ${method}; only its original form works`,
+      ),
+    )
+  })
+
+  it('says that a folder holds an adapter, and for what', async () => {
+    await rm(join(folder, 'config.json'))
+    const adapter = {
+      peft_type: 'LORA',
+      base_model_name_or_path: 'moonshotai/Kimi-VL-A3B-Instruct',
+    }
+    await writeFile(join(folder, 'adapter_config.json'), JSON.stringify(adapter))
+    await expect(checkModelFolder(folder)).rejects.toThrow(
+      new CheckpointError(
+        `${folder} holds an adapter for moonshotai/Kimi-VL-A3B-Instruct, no model: merge the two, and name the merged model`,
+      ),
+    )
+  })
+
+  it('says that a folder or a file is in the form of llama.cpp', async () => {
+    await rm(join(folder, 'config.json'))
+    const file = join(folder, 'Kimi-VL-Q8_0.gguf')
+    await writeFile(file, 'GGUF')
+    await expect(checkModelFolder(folder)).rejects.toThrow(
+      `${folder} holds Kimi-VL-Q8_0.gguf, a model in the form of llama.cpp; only the original form works`,
+    )
+    await expect(checkModelFolder(file)).rejects.toThrow(
+      `${file} is a GGUF file; only the original form works, which is a folder`,
     )
   })
 

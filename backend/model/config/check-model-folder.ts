@@ -1,6 +1,17 @@
-import { stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
+import * as z from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
-import { readModelConfig } from './model-config.ts'
+import { modelConfigFile, readModelConfig } from './model-config.ts'
+import { readModelJson } from './read-model-file.ts'
+
+/** A LoRA or the like, as PEFT saves it. */
+const adapterFile = 'adapter_config.json'
+const adapterSchema = z.object({
+  base_model_name_or_path: z
+    .string()
+    .nullish()
+    .transform((name) => name ?? 'another model'),
+})
 
 /**
  * Checks for the most common problems with a checkpoint folder first, each with a message of its own.
@@ -9,6 +20,36 @@ import { readModelConfig } from './model-config.ts'
 export async function checkModelFolder(modelFolder: string): Promise<void> {
   const found = await stat(modelFolder).catch(() => undefined)
   if (found === undefined) throw new CheckpointError(`there is no folder ${modelFolder}`)
-  if (!found.isDirectory()) throw new CheckpointError(`${modelFolder} is not a folder`)
+  if (!found.isDirectory()) {
+    const is = isGguf(modelFolder)
+      ? 'is a GGUF file; only the original form works, which is'
+      : 'is not'
+    throw new CheckpointError(`${modelFolder} ${is} a folder`)
+  }
+  const names = await readdir(modelFolder)
+  if (!names.includes(modelConfigFile)) await refuseOtherKinds(modelFolder, names)
   await readModelConfig(modelFolder)
+}
+
+/** @param names of the files in the folder, `config.json` not among them @throws {CheckpointError} for a known kind */
+async function refuseOtherKinds(modelFolder: string, names: readonly string[]): Promise<void> {
+  if (names.includes(adapterFile)) {
+    const { base_model_name_or_path: base } = await readModelJson(
+      modelFolder,
+      adapterFile,
+      adapterSchema,
+    )
+    throw new CheckpointError(
+      `${modelFolder} holds an adapter for ${base}, no model: merge the two, and name the merged model`,
+    )
+  }
+  const gguf = names.find(isGguf)
+  if (gguf === undefined) return
+  throw new CheckpointError(
+    `${modelFolder} holds ${gguf}, a model in the form of llama.cpp; only the original form works`,
+  )
+}
+
+function isGguf(name: string): boolean {
+  return name.toLowerCase().endsWith('.gguf')
 }

@@ -56,7 +56,21 @@ const visionSchema = z.object({
 const modelType = 'kimi_vl'
 
 /** Read first: for another model, a list of every differing field would hide the actual problem. */
-const typeSchema = z.looseObject({ model_type: z.string() })
+const typeSchema = z.looseObject({
+  model_type: z.string(),
+  architectures: z.array(z.string()).nullish(),
+  /** Of weights in another form than the published one; MLX calls it `quantization`. */
+  quantization_config: z.looseObject({ quant_method: z.string().optional() }).nullish(),
+  quantization: z.unknown().optional(),
+})
+
+/** Models that are easily taken for a Kimi-VL. */
+const relatives: Readonly<Record<string, string>> = {
+  deepseek_v3: 'text only, as in Moonlight and DeepSeek-V3',
+  kimi_k2: 'Kimi-K2, text only',
+  kimi_k25: 'Kimi-K2.5 or later',
+  kimi_linear: 'Kimi-Linear, text only',
+}
 
 const configSchema = z.object({
   model_type: z.literal(modelType),
@@ -81,10 +95,22 @@ export function parseModelConfig(content: unknown): ModelConfig {
  */
 export async function readModelConfig(checkpointDir: string): Promise<ModelConfig> {
   const content = await readModelJson(checkpointDir, modelConfigFile, typeSchema)
-  if (content.model_type !== modelType) {
+  refuseOthers(content)
+  return checkModelJson(modelConfigFile, content, configSchema)
+}
+
+function refuseOthers(content: z.infer<typeof typeSchema>): void {
+  const { model_type: type, architectures, quantization_config: quantized, quantization } = content
+  if (type !== modelType) {
+    const facts = [architectures?.[0], relatives[type]].filter((fact) => fact !== undefined)
+    const which = facts.length === 0 ? '' : ` (${facts.join('; ')})`
     throw new CheckpointError(
-      `${modelConfigFile} is of a ${content.model_type} model; only ${modelType} works`,
+      `${modelConfigFile} is of a ${type} model${which}; only ${modelType} works`,
     )
   }
-  return checkModelJson(modelConfigFile, content, configSchema)
+  if (quantized == null && quantization == null) return
+  const method = quantized == null ? 'MLX' : (quantized.quant_method ?? 'an unnamed method')
+  throw new CheckpointError(
+    `${modelConfigFile} is of a Kimi-VL that was quantised with ${method}; only its original form works`,
+  )
 }

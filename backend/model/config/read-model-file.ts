@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
@@ -30,6 +31,16 @@ export async function readModelJson<Schema extends z.ZodType>(
   schema: Schema,
 ): Promise<z.infer<Schema>> {
   return checkModelJson(file, parseJson(file, await readModelText(modelFolder, file)), schema)
+}
+
+/** The same for a file that need not be there. @returns undefined when it is not */
+export async function readOptionalModelJson<Schema extends z.ZodType>(
+  modelFolder: string,
+  file: string,
+  schema: Schema,
+): Promise<z.infer<Schema> | undefined> {
+  const isThere = existsSync(join(modelFolder, file))
+  return isThere ? readModelJson(modelFolder, file, schema) : undefined
 }
 
 /** @throws {CheckpointError} naming every bad field */

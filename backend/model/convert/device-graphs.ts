@@ -1,9 +1,13 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
-import type { TextConfig } from '../config/model-config.ts'
+import type { TextConfig, VisionConfig } from '../config/model-config.ts'
 import { canChooseExperts } from '../deepseek/device/chosen-experts.ts'
 import { buildDeviceGraph, type DeviceGraphs } from '../deepseek/device/device-graph.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
+import {
+  buildDeviceVisionGraphs,
+  type DeviceVisionGraphs,
+} from '../moonvit/device/device-vision-graphs.ts'
 import { componentForms, type FormChoice } from './weight-forms.ts'
 
 interface DeviceChoice extends FormChoice {
@@ -34,4 +38,12 @@ export function deviceGraphs(
   }
   const options = { forms, cacheType: choice.cacheType, experts: 'chosen' } as const
   return { allExperts, chosenExperts: buildDeviceGraph(config, checkpoint, options) }
+}
+
+export function deviceVisionGraphs(
+  config: VisionConfig,
+  checkpoint: Checkpoint,
+  choice: FormChoice,
+): DeviceVisionGraphs {
+  return buildDeviceVisionGraphs(config, checkpoint, componentForms(choice))
 }

@@ -6,9 +6,11 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
+import { decoderStages, type DecoderStage } from '../deepseek/decoder-stages.ts'
 import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
+import type { DeviceVisionGraphs } from '../moonvit/device/device-vision-graphs.ts'
 import type { VisionParts } from '../moonvit/vision-graphs.ts'
 import {
   buildGraphs,
@@ -23,11 +25,11 @@ import {
 } from './build-graphs.ts'
 import { checkFiles } from './check-files.ts'
 import { lockConversion } from './conversion-lock.ts'
-import { deviceGraphs } from './device-graphs.ts'
+import { deviceGraphs, deviceVisionGraphs } from './device-graphs.ts'
 import { checkInventory, expectedTensors } from './inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
-import { formName } from './weight-forms.ts'
+import { componentForms, formName } from './weight-forms.ts'
 import { writeModel } from './write-model.ts'
 
 export interface ModelFolderOptions extends GraphOptions {
@@ -37,25 +39,47 @@ export interface ModelFolderOptions extends GraphOptions {
   readonly threads: number
   /** Receives lines for the operator. */
   readonly onProgress?: Report
+  /** Layers of each of the decoder's stages on the CPU; a single stage unless given. */
+  readonly stageLayers?: readonly number[] | undefined
+  /** File descriptor for the progress of checking and loading; see `loading-line.ts`. */
+  readonly loadingPipe?: number
   /** Aborts a conversion, which the next call continues. */
   readonly signal?: AbortSignal
 }
 
 /** A checkpoint in the form that ONNX Runtime loads. */
 export interface ModelFolder {
-  readonly visionGraphFiles: VisionParts<string>
+  readonly vision: CpuVisionFiles | DeviceVisionFiles
   readonly decoder: CpuDecoderFiles | DeviceDecoderFiles
   readonly embeddingFile: string
   readonly embeddingType: FloatType
-  /** Compares all weights with what was written. @returns the damage found, for the operator; undefined when there is none */
-  check(): Promise<string | undefined>
+  /**
+   * Compares all weights with what was written.
+   * @param loadedBytes memory that weights loaded at the same time will take; their progress is reported along
+   * @returns the damage found, for the operator; undefined when there is none
+   */
+  check(loadedBytes?: number): Promise<string | undefined>
   /** Removes the folder because of that damage, unless another process has made it anew. */
   discard(damage: string): Promise<void>
 }
 
+interface CpuVisionFiles {
+  readonly layout: 'cpu'
+  readonly graphFiles: VisionParts<string>
+}
+
+interface DeviceVisionFiles {
+  readonly layout: 'device'
+  readonly graphs: DeviceVisionGraphs
+  /** What the weights files were written for. */
+  readonly written: VisionParts<BuiltGraph>
+  readonly weightsFiles: VisionParts<string>
+}
+
 interface CpuDecoderFiles {
   readonly layout: 'cpu'
-  readonly graphFile: string
+  /** Graph files. */
+  readonly stages: readonly DecoderStage<string>[]
 }
 
 /** A device's graphs are not files: their weights are inputs, and without them graphs are small. */
@@ -96,23 +120,19 @@ export async function findModelFolder(
 ): Promise<ModelFolder> {
   const { config, checkpoint } = source
   const { onProgress: report = () => {}, signal = new AbortController().signal } = options
+  const { loadingPipe: pipe } = options
   checkInventory(checkpoint.shapes, expectedTensors(config))
   const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
   const { files } = await findWeights(folder, source, { ...options, report, signal }, graphs)
-  const write = (name: string, graph: GraphName) =>
-    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], fileNames.weights[graph])
   return {
-    visionGraphFiles: {
-      embedding: await write('vision-embedding', 'embedding'),
-      blocks: await write('vision-blocks', 'blocks'),
-      projector: await write('vision-projector', 'projector'),
-    },
+    vision: await visionFiles(folder, source, options, graphs),
     decoder: await decoderFiles(folder, source, options, graphs.decoder),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
-    async check() {
-      const damage = await checkFiles(folder, files, signal)
+    async check(weightBytes) {
+      const loading = pipe === undefined ? undefined : { pipe, weightBytes }
+      const damage = await checkFiles(folder, files, signal, loading)
       return damage === undefined ? undefined : join(folder, damage)
     },
     async discard(damage) {
@@ -126,6 +146,37 @@ export async function findModelFolder(
       } finally {
         lock.release()
       }
+    },
+  }
+}
+
+async function visionFiles(
+  folder: string,
+  { config: { vision_config: config }, checkpoint }: ModelSource,
+  options: ModelFolderOptions,
+  graphs: Graphs,
+): Promise<ModelFolder['vision']> {
+  const names = fileNames.weights
+  if (options.layout === 'device') {
+    return {
+      layout: 'device',
+      graphs: deviceVisionGraphs(config, checkpoint, options),
+      written: graphs,
+      weightsFiles: {
+        embedding: join(folder, names.embedding),
+        blocks: join(folder, names.blocks),
+        projector: join(folder, names.projector),
+      },
+    }
+  }
+  const write = (name: string, graph: GraphName) =>
+    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], names[graph])
+  return {
+    layout: 'cpu',
+    graphFiles: {
+      embedding: await write('vision-embedding', 'embedding'),
+      blocks: await write('vision-blocks', 'blocks'),
+      projector: await write('vision-projector', 'projector'),
     },
   }
 }
@@ -146,8 +197,16 @@ async function decoderFiles(
       weightsFile: join(folder, weightsName),
     }
   }
-  const file = join(folder, `decoder-${options.slots}-slots.onnx`)
-  return { layout: 'cpu', graphFile: await writeGraphFile(file, graph, weightsName) }
+  const { slots, stageLayers = [config.num_hidden_layers] } = options
+  const graphs = { forms: componentForms(options), lanes: slots }
+  const stages: DecoderStage<string>[] = []
+  for (const stage of decoderStages(config, checkpoint, graphs, stageLayers, graph)) {
+    const { layers } = stage
+    const part = stageLayers.length > 1 ? `-layers-${layers.from}-${layers.to - 1}` : ''
+    const file = join(folder, `decoder-${slots}-slots${part}.onnx`)
+    stages.push({ layers, graph: await writeGraphFile(file, stage.graph, weightsName) })
+  }
+  return { layout: 'cpu', stages }
 }
 
 /** A converted model as found on disk. */

@@ -9,15 +9,17 @@ const partsAtOnce = 4
 /**
  * Compares files with their digests, in parallel in Node's threads. What is read here stays in the page cache, so
  * loading the files afterwards does not read from the disk again if memory suffices.
+ * @param onChecked called with the bytes of each part that was compared
  * @returns a description of the first damage found, for the operator; undefined when every byte is as it was written
  */
 export async function findDamage(
   folder: string,
   files: Readonly<Record<string, FileDigest>>,
   signal: AbortSignal,
+  onChecked: (bytes: number) => void = () => {},
 ): Promise<string | undefined> {
   for (const [name, digest] of Object.entries(files)) {
-    const damage = await damageOf(join(folder, name), digest, signal)
+    const damage = await damageOf(join(folder, name), digest, { signal, onChecked })
     if (damage !== undefined) return `${name} ${damage}`
   }
   return undefined
@@ -26,14 +28,14 @@ export async function findDamage(
 async function damageOf(
   file: string,
   { bytes, parts }: FileDigest,
-  signal: AbortSignal,
+  { signal, onChecked }: Pick<CheckOptions, 'signal' | 'onChecked'>,
 ): Promise<string | undefined> {
   try {
     const handle = await open(file, 'r')
     try {
       const { size } = await handle.stat()
       if (size !== bytes) return `has ${size} bytes instead of ${bytes}`
-      const [first] = await damagedParts(handle, parts, { most: 1, signal })
+      const [first] = await damagedParts(handle, parts, { most: 1, signal, onChecked })
       if (first === undefined) return undefined
       return `is damaged between byte ${first.offset} and ${first.offset + first.bytes}`
     } finally {
@@ -54,16 +56,24 @@ export async function findDamagedParts(
   const handle = await open(file, 'r').catch(() => undefined)
   if (handle === undefined) return parts
   try {
-    return await damagedParts(handle, parts, { most: Infinity, signal })
+    return await damagedParts(handle, parts, { most: Infinity, signal, onChecked: () => {} })
   } finally {
     await handle.close()
   }
 }
 
+interface CheckOptions {
+  /** Stops after so many damaged parts. */
+  readonly most: number
+  readonly signal: AbortSignal
+  /** Called with the bytes of each part that was compared. */
+  readonly onChecked: (bytes: number) => void
+}
+
 async function damagedParts(
   file: FileHandle,
   parts: readonly FilePart[],
-  { most, signal }: { readonly most: number; readonly signal: AbortSignal },
+  { most, signal, onChecked }: CheckOptions,
 ): Promise<readonly FilePart[]> {
   const damaged: FilePart[] = []
   const largest = parts.reduce((size, { bytes }) => Math.max(size, bytes), 0)
@@ -74,6 +84,7 @@ async function damagedParts(
       signal.throwIfAborted()
       const part = parts[next++]!
       if (!(await isWhole(file, part, buffer))) damaged.push(part)
+      onChecked(part.bytes)
     }
   }
   // Wait for all of them: none may still be reading when the file is closed.

@@ -44,14 +44,15 @@ export function componentForms({
 }: FormChoice): ComponentForms {
   const activations = layout === 'cpu' ? 'int8' : 'float32'
   const blocks: WeightForm = { kind: 'q8-blocks', blockSize, activations }
-  // Its products have many rows, for which a scale a row is 1.4 times as fast; on nano the features' error grows from
+  // Products of patches have many rows, for which a scale a row is 1.4 times as fast; on nano the features' error grows from
   // 1.2 to 1.4 % and all texts hold.
   const rows: WeightForm = { kind: 'q8-rows' }
+  const image = layout === 'cpu' ? rows : blocks
   const form = (component: Component, rounded: WeightForm): WeightForm =>
     weights === 'f32' || exact.includes(component) ? { kind: 'f32' } : rounded
   return {
-    vision: form('vision', rows),
-    projector: form('projector', rows),
+    vision: form('vision', image),
+    projector: form('projector', image),
     attention: form('attention', blocks),
     experts: form('experts', blocks),
     head: form('head', blocks),

@@ -1,14 +1,17 @@
 import type { TextConfig } from '../config/model-config.ts'
+import type { InferenceSession } from 'onnxruntime-node'
 import { createSession } from '../sessions.ts'
 import { runDecoder } from './decoder.ts'
 import type { Decoder } from './decoder-part.ts'
+import type { DecoderStage } from './decoder-stages.ts'
 import type { EmbeddingTable } from './embedding-table.ts'
 import { KvCache } from './kv-cache.ts'
 import { defaultExpandedFromTokens } from './lane-plan.ts'
 import { slotGrowthTokens } from './slot-memory.ts'
 
 interface CpuDecoderSetup {
-  readonly graphFile: string
+  /** Graph files. */
+  readonly stages: readonly DecoderStage<string>[]
   readonly config: TextConfig
   readonly embeddings: EmbeddingTable
   /** Cores it may use. */
@@ -24,7 +27,7 @@ interface CpuDecoderSetup {
 /** @throws {Error} when the graph cannot be opened */
 export async function openCpuDecoder(setup: CpuDecoderSetup): Promise<Decoder> {
   const { config, embeddings, lanes, slots } = setup
-  const session = await createSession(setup.graphFile, setup)
+  const stages = await openStages(setup)
   const layerCount = config.num_hidden_layers
   const width = config.kv_lora_rank + config.qk_rope_head_dim
   const cache = new KvCache({
@@ -34,7 +37,7 @@ export async function openCpuDecoder(setup: CpuDecoderSetup): Promise<Decoder> {
     maxTokens: config.max_position_embeddings,
   })
   const expandedFromTokens = setup.expandedFromTokens ?? defaultExpandedFromTokens
-  const parts = { session, config, embeddings, cache, lanes, expandedFromTokens }
+  const parts = { stages, config, embeddings, cache, lanes, expandedFromTokens }
   return {
     cacheInfo: {
       cacheBytesPerToken: layerCount * width * Float32Array.BYTES_PER_ELEMENT,
@@ -51,8 +54,18 @@ export async function openCpuDecoder(setup: CpuDecoderSetup): Promise<Decoder> {
     dropRows: (rows) => cache.drop(rows),
     step: (rows) => runDecoder(parts, rows),
     async close() {
-      await session.release()
+      await Promise.all(stages.map(({ graph: session }) => session.release()))
       cache.release()
     },
   }
+}
+
+async function openStages(
+  setup: Pick<CpuDecoderSetup, 'stages' | 'threads'>,
+): Promise<DecoderStage<InferenceSession>[]> {
+  const opened: DecoderStage<InferenceSession>[] = []
+  for (const { layers, graph } of setup.stages) {
+    opened.push({ layers, graph: await createSession(graph, setup) })
+  }
+  return opened
 }

@@ -16,6 +16,14 @@ export interface DecoderGraphOptions {
   readonly forms: Readonly<Record<'attention' | 'experts' | 'head', WeightForm>>
   /** Sequences that can take part in one run, besides the one whose long chunk uses the expanded lane. */
   readonly lanes: number
+  /** Layers of this stage; all of them unless given. */
+  readonly layers?: LayerRange
+}
+
+/** Consecutive layers: from `from` on, up to but not including `to`. */
+export interface LayerRange {
+  readonly from: number
+  readonly to: number
 }
 
 /**
@@ -25,17 +33,23 @@ export interface DecoderGraphOptions {
 export function buildDecoderGraph(
   config: TextConfig,
   checkpoint: Checkpoint,
-  { forms, lanes }: DecoderGraphOptions,
+  { forms, lanes, layers = { from: 0, to: config.num_hidden_layers } }: DecoderGraphOptions,
 ): BuiltGraph {
   const g = new GraphBuilder('decoder')
-  const embeddings = g.input(decoderNames.embeddings, 'float32', ['tokens', config.hidden_size])
-  const sampleRows = g.input(decoderNames.sampleRows, 'int64', ['rows'])
+  const isLast = layers.to === config.num_hidden_layers
+  const perToken = ['tokens', config.hidden_size]
+  const ofTokens = (name: string) => g.input(name, 'float32', perToken)
+  const start =
+    layers.from === 0
+      ? { sum: ofTokens(decoderNames.embeddings), branch: undefined }
+      : { sum: ofTokens(decoderNames.stream), branch: ofTokens(decoderNames.branch) }
+  const sampleRows = isLast ? g.input(decoderNames.sampleRows, 'int64', ['rows']) : undefined
   const rope = ropeInputs(g, config)
   const laneBatch = laneInputs(g, lanes)
   const pairs = expertPairs(g, config, laneBatch.counts)
 
-  const stream = new ResidualStream(g, embeddings, config.rms_norm_eps)
-  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+  const stream = new ResidualStream(g, start.sum, config.rms_norm_eps, start.branch)
+  for (let layer = layers.from; layer < layers.to; layer++) {
     const prefix = `language_model.model.layers.${layer}`
     g.scope(`layers.${layer}`, () => {
       const x = stream.normed(
@@ -63,6 +77,12 @@ export function buildDecoderGraph(
           : experts(g, config, checkpoint, `${prefix}.mlp`, { x: y, pairs, form: forms.experts })
       stream.add(g.scope('mlp', feedForward))
     })
+  }
+  if (sampleRows === undefined) {
+    const { sum, branch } = stream.end()
+    g.output(decoderNames.nextStream, sum, 'float32', perToken)
+    g.output(decoderNames.nextBranch, branch, 'float32', perToken)
+    return g.build()
   }
   const final = stream.normed('norm', checkpoint.tensor('language_model.model.norm.weight'))
   const sampled = gather(g, final, sampleRows, 0)

@@ -1,7 +1,13 @@
 /** Names of the decoder graph's inputs and outputs. N = tokens of all lanes in this run. */
 export const decoderNames = {
-  /** float32 [N, hidden] */
+  /** float32 [N, hidden]: input of the first stage */
   embeddings: 'embeddings',
+  /** float32 [N, hidden], inputs of every other stage: the residual stream, and what is to be added to it */
+  stream: 'stream',
+  branch: 'branch',
+  /** The same as outputs of every stage but the last */
+  nextStream: 'next_stream',
+  nextBranch: 'next_branch',
   /** int64 [1, N]: each token's position in its own sequence */
   positions: 'positions',
   /** int64 [rows]: the tokens whose logits are wanted */

@@ -12,15 +12,27 @@ export class ResidualStream {
   #sum: Value
   #branch: Value | undefined
 
-  constructor(g: GraphBuilder, start: Value, epsilon: number) {
+  /** @param branch added to `start` before everything else */
+  constructor(g: GraphBuilder, start: Value, epsilon: number, branch?: Value) {
     this.#g = g
     this.#sum = start
     this.#epsilon = epsilon
+    this.#branch = branch
   }
 
-  /** Each branch must be followed by `normed`. */
+  /** Each branch must be followed by `normed` or `end`. */
   add(branch: Value): void {
     this.#branch = branch
+  }
+
+  /**
+   * The sum so far and the branch that is still to be added to it, for another graph that goes on with them. An addition
+   * of its own would round the next norm in another way than the operator that does both.
+   */
+  end(): { readonly sum: Value; readonly branch: Value } {
+    const branch = this.#branch
+    if (branch === undefined) throw new RangeError('nothing was added since the last norm')
+    return { sum: this.#sum, branch }
   }
 
   /** RMSNorm of everything added so far. */

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { allLogits } from '../../../test/support/all-logits.ts'
 import { lookAt } from '../../../test/support/look-at.ts'
 import { writeOutlierCheckpoint } from '../../../test/support/outlier-checkpoint.ts'
 import {
@@ -38,7 +39,8 @@ async function outputsOf(source: ModelSource, name: string): Promise<Float32Arra
     const features = await lookAt(model, { patches, gridHw: [4, 6] })
     const slot = model.openSlot()
     const tokenIds = Int32Array.of(5, 800, 17, 300)
-    const [logits] = await model.step([{ slot, tokenIds, features: [], sample: true }])
+    const step = model.step([{ slot, tokenIds, features: [], sample: true }])
+    const [logits] = await allLogits(step)
     return [features, logits!]
   } finally {
     await model.close()

@@ -16,6 +16,9 @@ import {
 } from './encoder-block.ts'
 import { visionNames } from './vision-names.ts'
 
+/** The scope of the blocks' weights: they are declared where a stage runs. */
+export const branchScope = 'then'
+
 /** Outputs of one stage of the blocks graph; only the stage that runs computes its own. */
 export function stageOutputs(stage: number) {
   return {

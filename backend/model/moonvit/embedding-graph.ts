@@ -13,6 +13,13 @@ import { visionNames } from './vision-names.ts'
  */
 export function buildEmbeddingGraph(config: VisionConfig, checkpoint: Checkpoint): BuiltGraph {
   const g = new GraphBuilder('vision_embedding')
+  const hidden = embedPatches(g, config, checkpoint)
+  g.output(visionNames.nextHidden, hidden, 'float32', ['patches', config.hidden_size])
+  return g.build()
+}
+
+/** Declares the inputs of the embedding. @returns [patches, hidden] */
+export function embedPatches(g: GraphBuilder, config: VisionConfig, checkpoint: Checkpoint): Value {
   const patchValues = 3 * config.patch_size ** 2
   const patches = g.input(visionNames.patches, 'float32', ['patches', patchValues])
   const rows = g.input(visionNames.rowWeights, 'float32', ['rows', config.init_pos_emb_height])
@@ -20,14 +27,12 @@ export function buildEmbeddingGraph(config: VisionConfig, checkpoint: Checkpoint
     'columns',
     config.init_pos_emb_width,
   ])
-  const hidden = g.scope('patch_embed', () => {
+  return g.scope('patch_embed', () => {
     const { weight, bias } = affine(checkpoint, 'vision_tower.patch_embed.proj')
     const flat = reshaped(weight, [config.hidden_size, patchValues])
     const projected = linear(g, 'proj', patches, flat, { kind: 'f32' }, bias)
     return add(g, projected, positionEmbedding(g, config, checkpoint, { rows, columns }))
   })
-  g.output(visionNames.nextHidden, hidden, 'float32', ['patches', config.hidden_size])
-  return g.build()
 }
 
 /**

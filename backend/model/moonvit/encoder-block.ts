@@ -46,6 +46,19 @@ export interface Projections {
  */
 export function projectQkv(
   g: GraphBuilder,
+  encoder: Encoder,
+  block: number,
+  hidden: Value,
+  rope: PatchRope,
+): Projections {
+  const { queries, keys, values } = projectRows(g, encoder, block, hidden, rope)
+  const { config } = encoder
+  return { queries, keys: byHead(g, keys, config), values: byHead(g, values, config) }
+}
+
+/** The same, with keys and values [patches, hidden], too. */
+export function projectRows(
+  g: GraphBuilder,
   { config, checkpoint, form }: Encoder,
   block: number,
   hidden: Value,
@@ -57,11 +70,8 @@ export function projectQkv(
   const qkv = linear(g, 'wqkv', normed, weights('wqkv').weight, form, weights('wqkv').bias)
   const [q, k, v] = split(g, unsqueeze(g, qkv, 0), [size, size, size], -1)
   const turned = (x: Value) => rotaryEmbedding(g, x, g.int64s([0]), rope, heads)
-  return {
-    queries: squeeze(g, turned(q!), 0),
-    keys: byHead(g, turned(k!), config),
-    values: byHead(g, v!, config),
-  }
+  const rows = (x: Value) => squeeze(g, x, 0)
+  return { queries: rows(turned(q!)), keys: rows(turned(k!)), values: rows(v!) }
 }
 
 /**
@@ -74,20 +84,31 @@ export function projectQkv(
  */
 export function attendAndFeedForward(
   g: GraphBuilder,
-  { config, checkpoint, form }: Encoder,
+  encoder: Encoder,
   block: number,
   hidden: Value,
   { queries, keys, values }: Projections,
 ): Value {
-  const weights = (name: string) => blockWeights(checkpoint, block, name)
-  const dense = (name: string, x: Value) =>
-    linear(g, name, x, weights(name).weight, form, weights(name).bias)
-
+  const { config } = encoder
   // Heads are the batch: keys and values are used as stored, and no patch's result depends on which others run with
   // it.
   const mixed = multiHeadAttention(g, byHead(g, queries, config), keys, values, 1)
   const merged = reshape(g, transpose(g, mixed, [1, 0, 2]), [-1, config.hidden_size])
-  const attended = add(g, hidden, dense('wo', merged))
+  return feedForward(g, encoder, block, hidden, merged)
+}
+
+/** What follows attention. @param mixed [patches, hidden]: values, mixed by attention */
+export function feedForward(
+  g: GraphBuilder,
+  { checkpoint, form }: Encoder,
+  block: number,
+  hidden: Value,
+  mixed: Value,
+): Value {
+  const weights = (name: string) => blockWeights(checkpoint, block, name)
+  const dense = (name: string, x: Value) =>
+    linear(g, name, x, weights(name).weight, form, weights(name).bias)
+  const attended = add(g, hidden, dense('wo', mixed))
   const normed = layerNorm(g, 'norm1', attended, weights('norm1'), visionNormEpsilon)
   return add(g, attended, dense('mlp.fc1', gelu(g, dense('mlp.fc0', normed), 'tanh')))
 }

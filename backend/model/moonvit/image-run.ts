@@ -4,6 +4,8 @@ import type { ImageRun } from '../model.ts'
 export interface Pass {
   /** The number of patches in a piece is a multiple of this. */
   readonly unit: number
+  /** The most patches of a piece; all unless given. */
+  readonly mostPatches?: number
   /** Work for one patch. */
   readonly workPerPatch: number
   /** Runs patches [from, to), which follow those already run, through this part. */
@@ -13,7 +15,7 @@ export interface Pass {
 /** Fewer patches at a time would cost more per patch: weights, keys and values are read once per piece. */
 const leastPatches = 64
 
-interface SlicedRunOptions {
+export interface SlicedRunOptions {
   readonly patches: number
   readonly passes: readonly Pass[]
   /** Filled by the last pass. */
@@ -59,10 +61,11 @@ export class SlicedRun implements ImageRun {
   }
 
   /** Patches of the next piece: as many as the work allows, but not fewer than run efficiently. */
-  #pieceOf({ unit, workPerPatch }: Pass, work: number): number {
+  #pieceOf({ unit, mostPatches = Infinity, workPerPatch }: Pass, work: number): number {
     const wholeUnits = (count: number) => Math.floor(count / unit) * unit
     const count = Math.max(wholeUnits(work / workPerPatch), wholeUnits(leastPatches + unit - 1))
-    return Math.min(this.#options.patches - this.#through, count)
+    const most = Math.max(unit, wholeUnits(mostPatches))
+    return Math.min(this.#options.patches - this.#through, count, most)
   }
 
   #passed(patches: number): void {

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
-import { GraphBuilder, type BuiltGraph } from '../../graph/graph-builder.ts'
+import { GraphBuilder, type BuiltGraph, type Value } from '../../graph/graph-builder.ts'
 import { layerNorm, linear, type WeightForm } from '../../graph/layers.ts'
 import { gelu, reshape } from '../../graph/operators.ts'
 import type { VisionConfig } from '../config/model-config.ts'
@@ -16,9 +16,21 @@ export function buildProjectorGraph(
   form: WeightForm,
 ): BuiltGraph {
   const g = new GraphBuilder('projector')
+  const patches = g.input(visionNames.cells, 'float32', ['patches', config.hidden_size])
+  outputFeatures(g, config, checkpoint, form, patches)
+  return g.build()
+}
+
+/** @param patches [patches, hidden] */
+export function outputFeatures(
+  g: GraphBuilder,
+  config: VisionConfig,
+  checkpoint: Checkpoint,
+  form: WeightForm,
+  patches: Value,
+): void {
   const merged = config.hidden_size * config.merge_kernel_size[0] * config.merge_kernel_size[1]
   const weights = (name: string) => affine(checkpoint, `multi_modal_projector.${name}`)
-  const patches = g.input(visionNames.cells, 'float32', ['patches', config.hidden_size])
   const normed = layerNorm(g, 'pre_norm', patches, weights('pre_norm'), visionNormEpsilon)
   const cells = reshape(g, normed, [-1, merged])
   const [first, second] = [weights('linear_1'), weights('linear_2')]
@@ -26,5 +38,4 @@ export function buildProjectorGraph(
   const features = linear(g, 'linear_2', inner, second.weight, form, second.bias)
   const textHidden = second.bias.dims[0]!
   g.output(visionNames.imageFeatures, features, 'float32', ['image_tokens', textHidden])
-  return g.build()
 }

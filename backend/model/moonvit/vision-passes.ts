@@ -40,7 +40,13 @@ export function visionPasses(
  * Work per patch, relative to what a block does for it apart from attention. Other parts are rated by their
  * operations, attention by measurement at true size on two cores: 30 ns per key, and 49 us for the rest of a block.
  */
-const work = { embedding: 0.2, project: 0.25, feedForward: 0.75, perKey: 1 / 1_600, projector: 0.5 }
+export const visionWork = {
+  embedding: 0.2,
+  project: 0.25,
+  feedForward: 0.75,
+  perKey: 1 / 1_600,
+  projector: 0.5,
+}
 
 /** In whole rows of the grid, because positions are interpolated per row. */
 function embeddingPass(
@@ -55,7 +61,7 @@ function embeddingPass(
   const values = patchValues(config)
   return {
     unit: columns,
-    workPerPatch: work.embedding,
+    workPerPatch: visionWork.embedding,
     async run(from, to) {
       const [firstRow, endRow] = [from / columns, to / columns]
       const bytes = image.patches.subarray(from * values, to * values)
@@ -82,12 +88,12 @@ function blockPasses(
   const half = config.hidden_size / config.num_attention_heads / 2
   const { cos, sin } = rope2d(image.gridHw[0], image.gridHw[1], 2 * half)
   const patches = image.gridHw[0] * image.gridHw[1]
-  const attending = work.feedForward + patches * work.perKey
+  const attending = visionWork.feedForward + patches * visionWork.perKey
   const ofPatches = (table: Float32Array, from: number, to: number) =>
     tensor(table.subarray(from * half, to * half), [to - from, half])
   return Array.from({ length: blocks + 1 }, (_, stage) => ({
     unit: mergedPatches(config),
-    workPerPatch: (stage > 0 ? attending : 0) + (stage < blocks ? work.project : 0),
+    workPerPatch: (stage > 0 ? attending : 0) + (stage < blocks ? visionWork.project : 0),
     async run(from, to) {
       const names = stageOutputs(stage)
       if (from === 0) state.nextBlock()
@@ -119,7 +125,7 @@ function projectorPass(
   const order = mergeOrder(image.gridHw[0], image.gridHw[1], config.merge_kernel_size[0])
   return {
     unit: merged,
-    workPerPatch: work.projector,
+    workPerPatch: visionWork.projector,
     async run(from, to) {
       const cells = state.gather(order.subarray(from, to))
       const outputs = await sessions.projector.run({

@@ -1,4 +1,4 @@
-import { SlicedRun } from './image-run.ts'
+import { SlicedRun, type SlicedRunOptions } from './image-run.ts'
 import type { VisionConfig } from '../config/model-config.ts'
 import type { ImageRun, PatchImage } from '../model.ts'
 import type { VisionParts } from './vision-graphs.ts'
@@ -6,19 +6,22 @@ import { createPatchNormalizer } from './normalize-patches.ts'
 import { PatchState } from './patch-state.ts'
 import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
 import { createSession } from '../sessions.ts'
-import { mergedPatches, patchValues, visionPasses, type OpenTower } from './vision-passes.ts'
+import { mergedPatches, patchValues, visionPasses } from './vision-passes.ts'
 
-/** What is needed to open the vision tower. */
-interface VisionSetup {
-  readonly graphFiles: VisionParts<string>
-  readonly threads: number
+/** What is needed to open the vision tower anywhere. */
+export interface TowerSetup {
   readonly config: VisionConfig
   readonly preprocessor: Pick<PreprocessorConfig, 'patchSize' | 'mean' | 'std'>
   /** Width of image features. */
   readonly featureWidth: number
 }
 
-interface VisionTower {
+interface VisionSetup extends TowerSetup {
+  readonly graphFiles: VisionParts<string>
+  readonly threads: number
+}
+
+export interface VisionTower {
   /** See `Model.beginImage`. */
   readonly begin: (image: PatchImage) => ImageRun
   /** Nothing may be running. */
@@ -38,27 +41,34 @@ export async function openVisionTower(setup: VisionSetup): Promise<VisionTower> 
   const normalize = createPatchNormalizer(setup.preprocessor)
   const tower = { sessions, config, normalize, featureWidth }
   return {
-    begin: (image) => beginRun(tower, image),
+    begin: (image) =>
+      beginRun(tower, image, (patches, features) => {
+        const state = new PatchState(patches, config)
+        return {
+          passes: visionPasses(tower, image, state, features),
+          release: () => state.release(),
+        }
+      }),
     async close() {
       await Promise.all(Object.values(sessions).map((session) => session.release()))
     },
   }
 }
 
-/** @throws {RangeError} when patches and grid do not match */
-function beginRun(tower: OpenTower, image: PatchImage): ImageRun {
-  const { config, featureWidth } = tower
+/**
+ * @param open begins the work, given the number of patches and where its last pass puts the features
+ * @throws {RangeError} when patches and grid do not match
+ */
+export function beginRun(
+  { config, featureWidth }: Pick<TowerSetup, 'config' | 'featureWidth'>,
+  image: PatchImage,
+  open: (patches: number, features: Float32Array) => Pick<SlicedRunOptions, 'passes' | 'release'>,
+): ImageRun {
   const [rows, columns] = image.gridHw
   const patches = rows * columns
   if (image.patches.length !== patches * patchValues(config)) {
     throw new RangeError(`${image.patches.length} patch bytes for a grid of ${rows} x ${columns}`)
   }
-  const state = new PatchState(patches, config)
   const features = new Float32Array((patches / mergedPatches(config)) * featureWidth)
-  return new SlicedRun({
-    patches,
-    passes: visionPasses(tower, image, state, features),
-    features,
-    release: () => state.release(),
-  })
+  return new SlicedRun({ patches, features, ...open(patches, features) })
 }

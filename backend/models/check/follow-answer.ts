@@ -1,4 +1,4 @@
-import type { FeatureSpan, Model, PatchImage } from '../../model/model.ts'
+import type { FeatureSpan, Model, NextLogits, PatchImage } from '../../model/model.ts'
 import type { CheckPrompt } from './check-set.ts'
 
 /**
@@ -14,14 +14,19 @@ export async function* follow(
   try {
     const features = await spansOf(model, promptIds, images)
     const tokenIds = Int32Array.from(promptIds)
-    yield (await model.step([{ slot, tokenIds, features, sample: true }]))[0]!
+    yield logitsAfter(await model.step([{ slot, tokenIds, features, sample: true }]))
     for (let i = 0; i < ids.length; i++) {
       const next = Int32Array.of(ids[i]!)
-      yield (await model.step([{ slot, tokenIds: next, features: [], sample: true }]))[0]!
+      yield logitsAfter(await model.step([{ slot, tokenIds: next, features: [], sample: true }]))
     }
   } finally {
     model.closeSlot(slot)
   }
+}
+
+/** Of the one row of a step. */
+function logitsAfter(step: readonly NextLogits[]): Promise<Float32Array> {
+  return step[0]!.row()
 }
 
 /** Each image's features, at the first of its run of placeholders. */

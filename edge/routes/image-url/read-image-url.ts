@@ -1,5 +1,6 @@
 import { startDeadline } from '../../../shared/async/deadline.ts'
 import { ServiceError } from '../../../shared/api/errors.ts'
+import { withoutDefaults } from '../../../shared/api/preset.ts'
 import { imageUrlFields, parseFields } from '../../../shared/api/request.ts'
 import { routes } from '../../../shared/api/routes.ts'
 import type { FetchedImage, Transport } from '../../../shared/fetch/fetch-image.ts'
@@ -28,13 +29,14 @@ export interface ImageUrlParts {
 /** `POST /generate/image_url`: fetches the images here, so that the backend never dials out, and uploads them to it. */
 export function readImageUrl(parts: ImageUrlParts): ReadCall {
   return async (c) => {
-    const { image_url: urls, ...fields } = parseFields(imageUrlFields, await readBody(c))
+    const sent = await readBody(c)
+    const { image_url: urls, ...fields } = parseFields(imageUrlFields, sent)
     return {
       need: knownNeed(fields, urls.length),
       async message() {
         c.var.call.phases.enter('fetch', parts.now())
         const images = await fetchInTime(c.var.call, parts, urls)
-        const { contentType, chunks } = multipartBody(fields, images)
+        const { contentType, chunks } = multipartBody(withoutDefaults(fields, sent), images)
         return {
           path: routes.image.path,
           contentType,

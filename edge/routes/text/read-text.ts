@@ -1,3 +1,4 @@
+import { withoutDefaults } from '../../../shared/api/preset.ts'
 import { generateFields, parseFields } from '../../../shared/api/request.ts'
 import { routes } from '../../../shared/api/routes.ts'
 import { textAffinity } from '../../../shared/balance/affinity.ts'
@@ -9,13 +10,14 @@ import { knownNeed } from '../../limits/demand.ts'
 /** `POST /generate/text`: validated here, forwarded in canonical form. */
 export const readText: ReadCall = async (c) => {
   mediaTypeOf(c.req.raw.headers, ['application/json'])
-  const fields = parseFields(generateFields, await readJson(c))
+  const sent = await readJson(c)
+  const fields = parseFields(generateFields, sent)
   return {
     need: knownNeed(fields, 0),
     message: () => ({
       path: routes.text.path,
       contentType: 'application/json',
-      body: JSON.stringify(fields),
+      body: JSON.stringify(withoutDefaults(fields, sent)),
       affinity: textAffinity(fields),
     }),
   }

@@ -40,13 +40,19 @@ export function chatRenderer(options: ChatOptions): Renderer {
 }
 
 function wholeChoice(
-  { text, logprobs, ...ending }: WholeChoice,
+  { text, reasoning, logprobs, ...ending }: WholeChoice,
   index: number,
   withLogprobs: boolean,
 ) {
   return {
     index,
-    message: { role: 'assistant', content: text, refusal: null, annotations: [] },
+    message: {
+      role: 'assistant',
+      content: text,
+      ...(reasoning !== '' && reasoningFields(reasoning)),
+      refusal: null,
+      annotations: [],
+    },
     logprobs: withLogprobs ? chatLogprobs(logprobs) : null,
     finish_reason: finishReason(ending),
   }
@@ -72,6 +78,8 @@ function chunksOf(
       )
       return [`: queued ${event.position}\n\n`, ...openings]
     }
+    case 'reasoning':
+      return [chunk(event.index, reasoningFields(event.text), null, null)]
     case 'delta': {
       const logprobs = event.logprobs === undefined ? null : chatLogprobs(event.logprobs)
       return [chunk(event.index, { content: event.text }, null, logprobs)]
@@ -86,6 +94,11 @@ function chunksOf(
       return [...endings.slice(0, -1), last, ...(withUsage ? [usage] : []), 'data: [DONE]\n\n']
     }
   }
+}
+
+/** OpenAI has no field for thoughts. Of the two that others have added, some clients read the one, some the other. */
+function reasoningFields(text: string) {
+  return { reasoning_content: text, reasoning: text }
 }
 
 function finishReason({ reason }: Ending): 'stop' | 'length' {
@@ -104,7 +117,7 @@ function chatUsage(usage: AnswerUsage) {
     completion_tokens: usage.completion_tokens,
     total_tokens: usage.prompt_tokens + usage.completion_tokens,
     prompt_tokens_details: { cached_tokens: usage.cached_tokens, image_tokens: usage.image_tokens },
-    completion_tokens_details: { reasoning_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: usage.reasoning_tokens ?? 0 },
   }
 }
 

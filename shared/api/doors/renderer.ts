@@ -9,6 +9,8 @@ export interface AnswerFacts {
   readonly model: string
   /** Seconds since 1970. */
   readonly createdAt: number
+  /** Whether the model thinks before it answers. */
+  readonly reasons: boolean
 }
 
 /** A request of any of the APIs, translated. */
@@ -17,11 +19,15 @@ export interface Asking {
   readonly stream: boolean
   /** Name of the requested model; any unless given. */
   readonly model: string | undefined
+  /** The field that asks for thoughts, which only some models have. */
+  readonly reasoningParam?: string | undefined
   readonly renderer: (facts: AnswerFacts) => Renderer
 }
 
 /** One choice of a whole answer. */
 export interface WholeChoice extends Ending {
+  /** What the model thought before the text; empty unless it did. */
+  readonly reasoning: string
   readonly text: string
   /** Empty unless requested. */
   readonly logprobs: readonly SampledLogprob[]

@@ -41,8 +41,9 @@ const lengths = {
 /**
  * The tools.
  * @param imageText describes how an image may be given
+ * @param reasons whether the model thinks before it answers; thoughts count towards the length, so it gets the highest one
  */
-export function tools(imageText: string): readonly Tool[] {
+export function tools(imageText: string, reasons = false): readonly Tool[] {
   const image = z.string().min(1).describe(imageText)
   const images = (least: number) => z.array(image).min(least).max(maxToolImages)
   const limit = (name: string) =>
@@ -50,7 +51,7 @@ export function tools(imageText: string): readonly Tool[] {
       .int()
       .min(1)
       .max(maxToolTokens)
-      .default(toolAnswerTokens(name))
+      .default(reasons ? maxToolTokens : toolAnswerTokens(name))
       .describe('Maximum length of the answer in tokens')
   return [
     tool({

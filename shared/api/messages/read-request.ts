@@ -58,10 +58,17 @@ export const countFields = z.object({
 /** `POST /v1/messages`: the same, and how long the answer may be. */
 export const messagesFields = countFields.extend({ max_tokens: z.int().min(1) })
 
+/** Kinds of `thinking` that a model which thinks anyway satisfies. */
+const asksForThoughts = ['enabled', 'adaptive']
+
+function typeOf(value: unknown): unknown {
+  return (value as { readonly type?: unknown } | null | undefined)?.type
+}
+
 const ignorable: Ignorable = {
   tools: isEmptyList,
-  tool_choice: (value) => isOneOf('none', 'auto')((value as { readonly type?: unknown }).type),
-  thinking: (value) => (value as { readonly type?: unknown }).type === 'disabled',
+  tool_choice: (value) => isOneOf('none', 'auto')(typeOf(value)),
+  thinking: (value) => isOneOf('disabled', ...asksForThoughts)(typeOf(value)),
   container: never,
   mcp_servers: isEmptyList,
   context_management: never,
@@ -103,6 +110,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
     },
     stream: fields.stream,
     model: fields.model,
+    reasoningParam: isOneOf(...asksForThoughts)(typeOf(sent['thinking'])) ? 'thinking' : undefined,
     renderer: messagesRenderer,
   }
 }

@@ -6,57 +6,111 @@ import { messagesErrors } from './error-form.ts'
 /** Answers as Anthropic's messages give them. Events without a name would be dropped. */
 export function messagesRenderer(facts: AnswerFacts): Renderer {
   const { requestId } = facts
+  const stream = new MessageStream(facts)
   return {
     headerDelayMs: 5_000,
     heartbeat: said({ type: 'ping' }),
-    whole: ({ choices: [{ text, ...ending }], usage, timings }) => ({
-      ...messageOf(facts, [textBlock(text)], usageOf(usage)),
+    whole: ({ choices: [{ text, reasoning, ...ending }], usage, timings }) => ({
+      ...messageOf(facts, blocksOf(reasoning, text), usageOf(usage)),
       ...endOf(ending),
       timings: chatTimings(timings, [ending]),
       request_id: requestId,
     }),
-    event: (event) => eventText(event, facts),
+    event: (event) => stream.event(event),
     failure: (error) => messagesErrors.streamed(error, requestId, ''),
   }
 }
 
-function eventText(event: GenerationEvent, facts: AnswerFacts): string {
-  switch (event.type) {
-    case 'queued': {
-      // How much of the prompt needs no reading is known at the end; the usage told there takes the place of this.
-      const usage = usageOf({
-        prompt_tokens: event.promptTokens,
-        image_tokens: event.imageTokens,
-        completion_tokens: 0,
-        cached_tokens: 0,
-      })
-      return (
-        `: queued ${event.position}\n\n` +
-        said({ type: 'message_start', message: messageOf(facts, [], usage) }) +
-        said({ type: 'content_block_start', index: 0, content_block: textBlock('') }) +
-        said({ type: 'ping' })
-      )
+type BlockType = 'thinking' | 'text'
+
+/** What has been said of one message. */
+class MessageStream {
+  readonly #facts: AnswerFacts
+  #index = 0
+  #open: BlockType | undefined
+
+  constructor(facts: AnswerFacts) {
+    this.#facts = facts
+  }
+
+  event(event: GenerationEvent): string {
+    switch (event.type) {
+      case 'queued':
+        return this.#begin(event)
+      case 'reasoning':
+        return this.#continue('thinking', { type: 'thinking_delta', thinking: event.text })
+      case 'delta':
+        return this.#continue('text', { type: 'text_delta', text: event.text })
+      case 'end':
+        return this.#end(event)
     }
-    case 'delta': {
-      const delta = { type: 'text_delta', text: event.text }
-      return said({ type: 'content_block_delta', index: 0, delta })
-    }
-    case 'end': {
-      const [ending] = event.endings
-      const delta = { ...endOf(ending), container: null }
-      const usage = usageOf(event.usage)
-      const timings = chatTimings(event.timings, [ending])
-      return (
-        said({ type: 'content_block_stop', index: 0 }) +
-        said({ type: 'message_delta', delta, usage, timings }) +
-        said({ type: 'message_stop' })
-      )
-    }
+  }
+
+  #begin({ position, ...event }: Extract<GenerationEvent, { type: 'queued' }>): string {
+    // How much of the prompt needs no reading is known at the end; the usage told there takes the place of this.
+    const usage = usageOf({
+      prompt_tokens: event.promptTokens,
+      image_tokens: event.imageTokens,
+      completion_tokens: 0,
+      cached_tokens: 0,
+    })
+    return (
+      `: queued ${position}\n\n` +
+      said({ type: 'message_start', message: messageOf(this.#facts, [], usage) }) +
+      // With a thought, the text is not the first block.
+      (this.#facts.reasons ? '' : this.#enter('text')) +
+      said({ type: 'ping' })
+    )
+  }
+
+  #continue(type: BlockType, delta: object): string {
+    const entered = this.#enter(type)
+    return entered + said({ type: 'content_block_delta', index: this.#index, delta })
+  }
+
+  #end(event: Extract<GenerationEvent, { type: 'end' }>): string {
+    const [ending] = event.endings
+    const delta = { ...endOf(ending), container: null }
+    const usage = usageOf(event.usage)
+    const timings = chatTimings(event.timings, [ending])
+    return (
+      (this.#open === undefined ? this.#enter('text') : '') +
+      this.#leave() +
+      said({ type: 'message_delta', delta, usage, timings }) +
+      said({ type: 'message_stop' })
+    )
+  }
+
+  #enter(type: BlockType): string {
+    if (this.#open === type) return ''
+    const left = this.#leave()
+    this.#open = type
+    const block = type === 'text' ? textBlock('') : thinkingBlock('')
+    return left + said({ type: 'content_block_start', index: this.#index, content_block: block })
+  }
+
+  #leave(): string {
+    if (this.#open === undefined) return ''
+    this.#open = undefined
+    const stop = said({ type: 'content_block_stop', index: this.#index })
+    this.#index += 1
+    return stop
   }
 }
 
 function said(data: { readonly type: string; readonly [field: string]: unknown }): string {
   return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
+/** A text comes last, even if it is empty, except where the model got no further than its thought. */
+function blocksOf(reasoning: string, text: string): readonly object[] {
+  const thought = reasoning === '' ? [] : [thinkingBlock(reasoning)]
+  return reasoning !== '' && text === '' ? thought : [...thought, textBlock(text)]
+}
+
+/** Its signature would prove who had the thought; nobody checks it here. */
+function thinkingBlock(thinking: string) {
+  return { type: 'thinking', thinking, signature: '' }
 }
 
 function textBlock(text: string) {
@@ -88,7 +142,7 @@ function endOf({ reason, stopText, contextFull }: Ending) {
 }
 
 /** The three counts of input add up to the prompt. */
-function usageOf(usage: AnswerUsage) {
+function usageOf({ reasoning_tokens: reasoning, ...usage }: AnswerUsage) {
   return {
     input_tokens: usage.prompt_tokens - usage.cached_tokens,
     output_tokens: usage.completion_tokens,
@@ -96,7 +150,7 @@ function usageOf(usage: AnswerUsage) {
     cache_read_input_tokens: usage.cached_tokens,
     cache_creation: null,
     inference_geo: null,
-    output_tokens_details: null,
+    output_tokens_details: reasoning === undefined ? null : { thinking_tokens: reasoning },
     server_tool_use: null,
     service_tier: 'standard',
     speed: null,

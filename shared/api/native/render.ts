@@ -24,8 +24,9 @@ export function nativeRenderer({ requestId, choices, withLogprobs }: NativeOptio
     headerDelayMs: 300,
     heartbeat: heartbeatText,
     whole(answer) {
-      const outputs = answer.choices.map(({ text, reason, logprobs }): ChoiceAnswer => ({
+      const outputs = answer.choices.map(({ text, reasoning, reason, logprobs }): ChoiceAnswer => ({
         output: text,
+        ...(reasoning !== '' && { reasoning }),
         finish_reason: reason,
         ...(withLogprobs && { logprobs: logprobs.map(nativeLogprob) }),
       }))
@@ -46,6 +47,8 @@ function eventText(event: GenerationEvent, requestId: string, several: boolean):
   switch (event.type) {
     case 'queued':
       return formatEvent('queued', { request_id: requestId, position: event.position })
+    case 'reasoning':
+      return formatEvent('reasoning', { ...(several && { index: event.index }), text: event.text })
     case 'delta':
       return formatEvent('delta', {
         ...(several && { index: event.index }),

@@ -3,6 +3,7 @@ import type { AnswerFacts, Renderer } from '../doors/renderer.ts'
 import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
 import { heartbeatText } from '../sse.ts'
 import { failedEvents } from './error-form.ts'
+import { itemId, itemView, type OutputItem, partTypes, partView } from './output-items.ts'
 import { formatResponseEvent, newResponse, type ResponseEcho } from './response-object.ts'
 
 interface ResponsesOptions extends AnswerFacts {
@@ -11,48 +12,61 @@ interface ResponsesOptions extends AnswerFacts {
 
 interface Said {
   readonly ending: Ending
-  readonly text: string
-  readonly logprobs: readonly SampledLogprob[]
+  readonly items: readonly OutputItem[]
   readonly usage: AnswerUsage
   readonly timings: Timings
 }
 
-/** Answers as OpenAI's responses give them: one message of one text. */
+type ItemType = OutputItem['type']
+
+/** Answers as OpenAI's responses give them: one message of one text, behind what the model thought, if it did. */
 export function responsesRenderer(options: ResponsesOptions): Renderer {
   const stream = new ResponseStream(options)
   return {
     headerDelayMs: 5_000,
     heartbeat: heartbeatText,
-    whole: ({ choices: [{ text, logprobs, ...ending }], usage, timings }) =>
-      endedResponse(options, { ending, text, logprobs, usage, timings }),
+    whole: ({ choices: [{ reasoning, text, logprobs, ...ending }], usage, timings }) => {
+      const items = itemsOf(reasoning, { type: 'message', text, logprobs })
+      return endedResponse(options, { ending, items, usage, timings })
+    },
     event: (event) => stream.event(event),
     failure: (error) => stream.failure(error),
   }
 }
 
+/** There is a message, even if it is empty, except where the model got no further than its thought. */
+function itemsOf(reasoning: string, message: OutputItem): OutputItem[] {
+  if (reasoning === '') return [message]
+  const thought: OutputItem = { type: 'reasoning', text: reasoning, logprobs: [] }
+  return message.text === '' ? [thought] : [thought, message]
+}
+
+/** An item that is being said. */
+interface OpenItem {
+  readonly type: ItemType
+  readonly texts: string[]
+  readonly logprobs: SampledLogprob[]
+}
+
 /** What has been said of one response. */
 class ResponseStream {
   readonly #options: ResponsesOptions
-  readonly #place: object
   #next = 0
-  readonly #texts: string[] = []
-  readonly #logprobs: SampledLogprob[] = []
+  readonly #ended: OutputItem[] = []
+  #open: OpenItem | undefined
 
   constructor(options: ResponsesOptions) {
     this.#options = options
-    this.#place = { item_id: messageId(options), output_index: 0, content_index: 0 }
   }
 
   event(event: GenerationEvent): string {
     switch (event.type) {
       case 'queued':
         return `: queued ${event.position}\n\n${this.#begin()}`
-      case 'delta': {
-        this.#texts.push(event.text)
-        this.#logprobs.push(...(event.logprobs ?? []))
-        const logprobs = openAiLogprobs(event.logprobs ?? [])
-        return this.#say('output_text.delta', { ...this.#place, delta: event.text, logprobs })
-      }
+      case 'reasoning':
+        return this.#continue('reasoning', event.text, [])
+      case 'delta':
+        return this.#continue('message', event.text, event.logprobs ?? [])
       case 'end':
         return this.#end(event)
     }
@@ -67,26 +81,68 @@ class ResponseStream {
 
   #begin(): string {
     const response = newResponse(this.#options)
-    const item = messageOf(this.#options, 'in_progress', [])
     return (
       this.#say('created', { response }) +
       this.#say('in_progress', { response }) +
-      this.#say('output_item.added', { output_index: 0, item }) +
-      this.#say('content_part.added', { ...this.#place, part: textPart('', []) })
+      // With a thought, the message is not the first item.
+      (this.#options.reasons ? '' : this.#enter('message'))
     )
   }
 
+  #continue(type: ItemType, text: string, logprobs: readonly SampledLogprob[]): string {
+    const entered = this.#enter(type)
+    this.#open?.texts.push(text)
+    this.#open?.logprobs.push(...logprobs)
+    const more = type === 'message' ? { logprobs: openAiLogprobs(logprobs) } : {}
+    return entered + this.#say(`${partTypes[type]}.delta`, { ...this.#place, delta: text, ...more })
+  }
+
   #end({ endings: [ending], usage, timings }: Extract<GenerationEvent, { type: 'end' }>): string {
-    const text = this.#texts.join('')
-    const said = { ending, text, logprobs: this.#logprobs, usage, timings }
-    const response = endedResponse(this.#options, said)
-    const part = textPart(text, this.#logprobs)
+    const entered = this.#open === undefined ? this.#enter('message') : ''
+    const left = this.#leave(statusOf(ending))
+    const response = endedResponse(this.#options, { ending, items: this.#ended, usage, timings })
+    return entered + left + this.#say(response.status, { response })
+  }
+
+  #enter(type: ItemType): string {
+    if (this.#open?.type === type) return ''
+    const left = this.#leave('completed')
+    this.#open = { type, texts: [], logprobs: [] }
+    const item = itemView(type, this.#options.requestId, 'in_progress', [])
+    const part = partView({ type, text: '', logprobs: [] })
     return (
-      this.#say('output_text.done', { ...this.#place, text, logprobs: part.logprobs }) +
-      this.#say('content_part.done', { ...this.#place, part }) +
-      this.#say('output_item.done', { output_index: 0, item: response.output[0] }) +
-      this.#say(response.status, { response })
+      left +
+      this.#say('output_item.added', { output_index: this.#ended.length, item }) +
+      this.#say('content_part.added', { ...this.#place, part })
     )
+  }
+
+  #leave(status: 'completed' | 'incomplete'): string {
+    if (this.#open === undefined) return ''
+    const { type, texts, logprobs } = this.#open
+    const said: OutputItem = { type, text: texts.join(''), logprobs }
+    const part = partView(said)
+    const item = itemView(type, this.#options.requestId, status, [part])
+    const { text } = said
+    const more = type === 'message' ? { logprobs: openAiLogprobs(logprobs) } : {}
+    const done =
+      this.#say(`${partTypes[type]}.done`, { ...this.#place, text, ...more }) +
+      this.#say('content_part.done', { ...this.#place, part }) +
+      this.#say('output_item.done', { output_index: this.#ended.length, item })
+    this.#ended.push(said)
+    this.#open = undefined
+    return done
+  }
+
+  /** Of the part that is being said. */
+  get #place(): object {
+    const type = this.#open?.type ?? 'message'
+    const { requestId } = this.#options
+    return {
+      item_id: itemId(type, requestId),
+      output_index: this.#ended.length,
+      content_index: 0,
+    }
   }
 
   #say(name: string, data: object): string {
@@ -97,14 +153,18 @@ class ResponseStream {
 }
 
 function endedResponse(options: ResponsesOptions, said: Said) {
-  const { ending, text, logprobs, usage, timings } = said
-  const status = ending.reason === 'stop' ? 'completed' : 'incomplete'
+  const { ending, items, usage, timings } = said
+  const status = statusOf(ending)
   return {
     ...newResponse(options),
     status,
     completed_at: status === 'completed' ? options.createdAt + secondsOf(timings) : null,
     incomplete_details: status === 'completed' ? null : { reason: 'max_output_tokens' },
-    output: [messageOf(options, status, [textPart(text, logprobs)])],
+    output: items.map((item, index) => {
+      const isLast = index === items.length - 1
+      const parts = [partView(item)]
+      return itemView(item.type, options.requestId, isLast ? status : 'completed', parts)
+    }),
     usage: {
       input_tokens: usage.prompt_tokens,
       input_tokens_details: {
@@ -113,23 +173,15 @@ function endedResponse(options: ResponsesOptions, said: Said) {
         image_tokens: usage.image_tokens,
       },
       output_tokens: usage.completion_tokens,
-      output_tokens_details: { reasoning_tokens: 0 },
+      output_tokens_details: { reasoning_tokens: usage.reasoning_tokens ?? 0 },
       total_tokens: usage.prompt_tokens + usage.completion_tokens,
     },
     timings: chatTimings(timings, [ending]),
   }
 }
 
-function messageOf(options: ResponsesOptions, status: string, content: readonly object[]) {
-  return { id: messageId(options), type: 'message', status, role: 'assistant', content }
-}
-
-function textPart(text: string, logprobs: readonly SampledLogprob[]) {
-  return { type: 'output_text', text, annotations: [], logprobs: openAiLogprobs(logprobs) }
-}
-
-function messageId({ requestId }: AnswerFacts): string {
-  return `msg_${requestId}`
+function statusOf({ reason }: Ending): 'completed' | 'incomplete' {
+  return reason === 'stop' ? 'completed' : 'incomplete'
 }
 
 function secondsOf({ total_ms: ms }: Timings): number {

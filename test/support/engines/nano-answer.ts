@@ -15,6 +15,7 @@ export function nanoAnswer(processor: Processor, engine: Engine): AnswerSource {
     now: () => performance.now(),
     randomSeed: () => Math.floor(Math.random() * 2 ** 32),
     defaultMaxTokens: 4_000,
+    reasons: false,
   })
   return async function* answer(body, signal): AsyncGenerator<StandInEvent> {
     const tokens = Array.from({ length: body.n }, () => 0)

@@ -38,14 +38,14 @@ class ChunkForm {
     ])
   }
 
-  text({ choice: index, text, logprobs, tokens }: TextEvent): string {
+  text({ choice: index, thought, text, logprobs, tokens }: TextEvent): string {
     const content = logprobs?.map(({ top, ...token }) => ({
       ...this.#token(token),
       top_logprobs: top.map((each) => this.#token(each)),
     }))
     const choice = {
       index,
-      delta: { content: text },
+      delta: thought === undefined ? { content: text } : this.#thought(thought),
       logprobs: content === undefined ? null : { content },
       finish_reason: null,
     }
@@ -55,6 +55,11 @@ class ChunkForm {
     return this.#chunk([choice], countsNow && isAble ? { usage } : {})
   }
 
+  #thought(thought: string): object {
+    // vLLM has renamed its field; the others kept the name.
+    return this.#kind === 'vllm' ? { reasoning: thought } : { reasoning_content: thought }
+  }
+
   *end(event: EndEvent): Generator<string> {
     for (const [index, { reason, stopText }] of event.endings.entries()) {
       const matched = { vllm: 'stop_reason', sglang: 'matched_stop' }[this.#kind as string]
@@ -62,14 +67,21 @@ class ChunkForm {
       yield this.#chunk([{ index, delta: { content: '' }, finish_reason: reason, ...stop }])
     }
     if (this.#body.stream_options?.include_usage !== true) return
-    const { promptTokens: prompt_tokens, completionTokens: completion_tokens, cachedTokens } = event
+    const { promptTokens: prompt_tokens, completionTokens: completion_tokens } = event
+    const { cachedTokens, thoughtTokens } = event
     const usage = {
       prompt_tokens,
       completion_tokens,
       total_tokens: prompt_tokens + completion_tokens,
       prompt_tokens_details: { cached_tokens: cachedTokens },
+      ...(thoughtTokens !== undefined && this.#thoughtCount(thoughtTokens)),
     }
     yield this.#chunk([], { usage })
+  }
+
+  #thoughtCount(tokens: number): object {
+    if (this.#kind === 'sglang') return { reasoning_tokens: tokens }
+    return { completion_tokens_details: { reasoning_tokens: tokens } }
   }
 
   #token({ id, logprob }: { readonly id: number; readonly logprob: number }) {

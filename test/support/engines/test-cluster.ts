@@ -16,6 +16,8 @@ interface TestClusterOptions {
   readonly queueLimit?: number
   readonly apiKey?: string
   readonly model?: string
+  /** Whether the model thinks before it answers. */
+  readonly reasons?: boolean
 }
 
 export interface TestCluster extends Cluster {
@@ -33,6 +35,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     limits: { ...timeLimits, ...limits },
     defaultMaxTokens: 100,
     contextTokens: 131_072,
+    reasons: options.reasons ?? false,
     formats: createTestFormats(),
     now: () => performance.now(),
     log: (level, facts, text) => log.push(`${level} ${JSON.stringify(facts)} ${text}`),

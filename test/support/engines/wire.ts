@@ -51,6 +51,8 @@ export type StandInEvent =
   | {
       readonly type: 'text'
       readonly choice: number
+      /** What the engine keeps apart from the text. */
+      readonly thought?: string
       readonly text: string
       /** Tokens of the choice so far. */
       readonly tokens: number
@@ -66,6 +68,8 @@ export type StandInEvent =
       readonly cachedTokens: number
       /** Of all choices. */
       readonly completionTokens: number
+      /** How many of them are thoughts, where the engine counts that. */
+      readonly thoughtTokens?: number
     }
 
 export type AnswerSource = (body: ChatBody, signal: AbortSignal) => AsyncIterable<StandInEvent>

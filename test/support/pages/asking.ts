@@ -1,7 +1,36 @@
 import { describe, expect, it } from 'vitest'
+import { formatEvent } from '../../../shared/api/sse.ts'
 import { until } from '../test-backend.ts'
 import type { PageStage } from './page-stage.ts'
 import { answered, apiKey, ask, enterKey, sample, sampleText, tabTo, text } from './page-steps.ts'
+
+/** A streamed answer of a model that thinks. */
+const thoughtful = [
+  formatEvent('queued', { request_id: 'req_1', position: 0 }),
+  formatEvent('reasoning', { text: 'It is round.\n' }),
+  formatEvent('reasoning', { text: 'So it is a circle.' }),
+  formatEvent('delta', { text: 'A circle' }),
+  formatEvent('delta', { text: '.' }),
+  formatEvent('end', {
+    finish_reason: 'stop',
+    usage: {
+      prompt_tokens: 9,
+      image_tokens: 0,
+      completion_tokens: 12,
+      cached_tokens: 0,
+      reasoning_tokens: 9,
+    },
+    timings: {
+      prepare_ms: 1,
+      queue_ms: 1,
+      vision_ms: 0,
+      prefill_ms: 1,
+      decode_ms: 9,
+      total_ms: 12,
+    },
+    request_id: 'req_1',
+  }),
+].join('')
 
 /** Questions, and how their answers come. */
 export function describeAsking(stage: PageStage): void {
@@ -40,6 +69,21 @@ export function describeAsking(stage: PageStage): void {
       expect(await text(page, '.answer .text')).toEqual(['A red circle'])
       expect(await page.locator('#ask').isVisible()).toBe(true)
       release()
+    })
+
+    it('folds what the model thinks above its answer, and copies the answer alone', async () => {
+      const page = await stage.visits.open('/')
+      await page.route('**/generate/text', (route) =>
+        route.fulfill({ contentType: 'text/event-stream', body: thoughtful }),
+      )
+      await enterKey(page)
+      await ask(page)
+      expect(await text(page, '.answer .text')).toEqual(['A circle.'])
+      const thought = page.locator('.answer .thoughts details')
+      expect(await thought.locator('p').isVisible()).toBe(false)
+      await thought.locator('summary').click()
+      expect(await thought.locator('p').innerText()).toBe('It is round.\nSo it is a circle.')
+      expect(await text(page, '.answer .texts')).toEqual(['A circle.'])
     })
 
     it('compares two settings side by side', async () => {

@@ -1,20 +1,16 @@
-import type { InferenceSession } from 'onnxruntime-node'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
+import { runGraph, type OpenGraph } from '../../accelerator/open-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
-import type { RowsId, SlotId, StepRow } from '../../model.ts'
+import type { NextLogits, RowsId, SlotId, StepRow } from '../../model.ts'
 import type { CacheInfo, Decoder } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
 import { checkRows } from '../lane-plan.ts'
 import { deviceNames } from './device-names.ts'
 import type { RowCache } from './row-cache.ts'
 import { runFeeds, type BatchRow } from './run-feeds.ts'
+import type { LogitsMemory } from './logits-memory.ts'
+import { nextLogits } from './next-logits.ts'
 import { planRuns, type Piece, type Run } from './run-plan.ts'
-
-/** A device graph, opened, with its weights on the device. */
-export interface OpenGraph {
-  readonly session: InferenceSession
-  readonly weights: Tensors
-}
 
 /** Heads of at most this many numbers are attended by ONNX Runtime's FlashAttention kernel. */
 const widestFlashHead = 128
@@ -27,6 +23,7 @@ interface DeviceDecoderParts {
   readonly cacheInfo: CacheInfo
   /** By input name: each layer's cache on the device. */
   readonly cacheTensors: Tensors
+  readonly logits: LogitsMemory
   /** For any number of tokens. */
   readonly allExperts: OpenGraph
   /** For a single token, if the weights allow it. */
@@ -95,14 +92,15 @@ export class DeviceDecoder implements Decoder {
     this.#parts.cache.drop(rows)
   }
 
-  async step(rows: readonly StepRow[]): Promise<Float32Array[]> {
+  async step(rows: readonly StepRow[]): Promise<NextLogits[]> {
     checkRows(rows)
     const { cache } = this.#parts
     const open = rows.map((row) => this.#open(row))
     try {
       for (const { row } of open) cache.extend(row.slot, row.tokenIds.length)
       const parts = open.map(({ row, past }) => ({ past, count: row.tokenIds.length }))
-      const logits = new Map<StepRow, Float32Array>()
+      const logits = new Map<StepRow, NextLogits>()
+      this.#parts.logits.beginStep()
       for (const run of planRuns(parts, this.#longPieces)) await this.#run(open, run, logits)
       return rows.filter(({ sample }) => sample).map((row) => logits.get(row)!)
     } catch (error) {
@@ -111,9 +109,9 @@ export class DeviceDecoder implements Decoder {
     }
   }
 
-  /** The accelerator closes with all that is on it. */
+  /** What is on the accelerator is freed with it. */
   close(): Promise<void> {
-    return this.#parts.accelerator.close()
+    return Promise.resolve()
   }
 
   /**
@@ -138,33 +136,32 @@ export class DeviceDecoder implements Decoder {
   async #run(
     open: readonly OpenRow[],
     { kind, pieces, tableTokens }: Run,
-    logits: Map<StepRow, Float32Array>,
+    logits: Map<StepRow, NextLogits>,
   ): Promise<void> {
     const { accelerator, config } = this.#parts
     const tokens = pieces.flatMap((piece) => tokensOf(open, piece))
     const sampled = tokens.flatMap(({ open: { row }, index }, place) =>
       row.sample && index === row.tokenIds.length - 1 ? [{ row, place }] : [],
     )
-    const sampleRows = sampled.map(({ place }) => place)
+    const places = sampled.map(({ place }) => place)
+    const sampleRows = places.length > 0 ? places : [tokens.length - 1]
     const feeds = runFeeds(config, {
       rows:
         kind === 'mixed' ? tokens.map((token) => this.#batchRow(token, 1)) : this.#chunk(tokens),
       tokens: kind === 'mixed' ? 1 : tokens.length,
       tableTokens,
       embeddings: embeddingsOf(tokens, config.hidden_size),
-      sampleRows: sampleRows.length > 0 ? sampleRows : [tokens.length - 1],
+      sampleRows,
     })
     const graph = this.#graphFor(tokens.length)
-    const inputs = { ...feeds, ...graph.weights, ...this.#cacheTensors }
-    const outputs = await accelerator.run(
-      graph.session,
-      onlyInputs(graph.session, inputs),
-      this.#nextCaches(config.num_hidden_layers),
-    )
+    const inputs = { ...feeds, ...this.#cacheTensors }
+    const outputs = await runGraph(accelerator, graph, inputs, {
+      ...this.#nextCaches(config.num_hidden_layers),
+      [deviceNames.logits]: await this.#parts.logits.take(sampleRows.length),
+    })
     this.#keepCaches(outputs, config.num_hidden_layers)
-    const values = outputs[deviceNames.logits]!.data as Float32Array
-    const vocab = config.vocab_size
-    sampled.forEach(({ row }, i) => logits.set(row, values.subarray(i * vocab, (i + 1) * vocab)))
+    const next = nextLogits(accelerator, outputs)
+    sampled.forEach(({ row }, i) => logits.set(row, next[i]!))
   }
 
   #chunk(tokens: readonly RunToken[]): BatchRow[] {
@@ -209,9 +206,4 @@ function embeddingsOf(tokens: readonly RunToken[], hidden: number): Float32Array
     values.set(open.embeddings.subarray(index * hidden, (index + 1) * hidden), place * hidden)
   })
   return values
-}
-
-/** A device tensor that no operator reads would be copied to the host at every run. */
-function onlyInputs(session: InferenceSession, tensors: Tensors): Tensors {
-  return Object.fromEntries(session.inputNames.map((name) => [name, tensors[name]!]))
 }

@@ -8,6 +8,7 @@ import { ResidualStream } from '../residual-stream.ts'
 import { allExperts } from './all-experts.ts'
 import { chosenExperts } from './chosen-experts.ts'
 import { expertCount } from './device-experts.ts'
+import { outputCandidates } from './device-candidates.ts'
 import { deviceNames } from './device-names.ts'
 import { pagedAttention, pagedTokens, type CacheType } from './paged-attention.ts'
 
@@ -71,6 +72,7 @@ export function buildDeviceGraph(
   const head = checkpoint.tensor('language_model.lm_head.weight')
   const logits = linear(g, 'lm_head', gather(g, final, sampleRows, 0), head, forms.head)
   g.output(deviceNames.logits, logits, 'float32', ['samples', config.vocab_size])
+  outputCandidates(g, logits, config.vocab_size)
   return g.build()
 }
 

@@ -24,6 +24,13 @@ export const deviceNames = {
   /** [P, rope + latent]: a layer's cache, fed and fetched as the same buffer */
   cache: (layer: number) => `cache.${layer}`,
   nextCache: (layer: number) => `next_cache.${layer}`,
-  /** float32 [R, vocab] */
+  /** float32 [R, vocab]; stays on the device */
   logits: 'logits',
+  /** int64 [2]: R, vocab; read by the host */
+  logitsShape: 'logits_shape',
+  /** float32 [R, candidates]: the largest logits, in falling order, and their ids */
+  topLogits: 'top_logits',
+  topIds: 'top_ids',
+  /** float32 [R]: natural logarithm of the sum of e^logit */
+  logSum: 'log_sum',
 }

@@ -1,15 +1,15 @@
-import { open, type FileHandle } from 'node:fs/promises'
 import type { Tensor } from 'onnxruntime-node'
-import { deviceForm, externalsOf } from '../../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
-import { elementTypes, type ExternalInitializer } from '../../../graph/onnx-proto.ts'
+import { elementTypes } from '../../../graph/onnx-proto.ts'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
+import { openGraph, uploadWeights } from '../../accelerator/open-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import type { CacheInfo } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
-import { DeviceDecoder, type OpenGraph } from './device-decoder.ts'
+import { DeviceDecoder } from './device-decoder.ts'
 import type { DeviceGraphs } from './device-graph.ts'
 import { deviceNames } from './device-names.ts'
+import { LogitsMemory } from './logits-memory.ts'
 import type { CacheType } from './paged-attention.ts'
 import { RowCache } from './row-cache.ts'
 
@@ -30,12 +30,7 @@ interface DeviceDecoderSetup {
 export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<DeviceDecoder> {
   const { accelerator, config, graphs } = setup
   const uploaded = await uploadWeights(accelerator, graphs.allExperts, setup.weightsFile)
-  const openGraph = async ({ spec }: BuiltGraph): Promise<OpenGraph> => ({
-    session: await accelerator.open(deviceForm(spec)),
-    weights: Object.fromEntries(
-      externalsOf(spec).map(({ name, dims }) => [name, accelerator.view(uploaded[name]!, dims)]),
-    ),
-  })
+  const opened = (graph: BuiltGraph) => openGraph(accelerator, graph, uploaded)
   // Row 0 is never a token's: see `paddingRow`.
   const rows = setup.cacheTokens + 1
   const { slots } = setup
@@ -46,8 +41,9 @@ export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<Devi
     cache: new RowCache({ slots, rows, maxTokens: config.max_position_embeddings }),
     cacheInfo: cacheInfo(setup),
     cacheTensors: await cacheTensors(setup, rows),
-    allExperts: await openGraph(graphs.allExperts),
-    chosenExperts: graphs.chosenExperts && (await openGraph(graphs.chosenExperts)),
+    logits: new LogitsMemory(accelerator, config.vocab_size),
+    allExperts: await opened(graphs.allExperts),
+    chosenExperts: graphs.chosenExperts && (await opened(graphs.chosenExperts)),
   })
 }
 
@@ -70,36 +66,4 @@ async function cacheTensors(
     tensors[deviceNames.cache(layer)] = await accelerator.zeros(cacheType, [rows, width])
   }
   return tensors
-}
-
-/** One tensor at a time, so that a host with little memory can load a large device. */
-async function uploadWeights(
-  accelerator: Accelerator,
-  graph: BuiltGraph,
-  weightsFile: string,
-): Promise<Tensors> {
-  const tensors: Record<string, Tensor> = {}
-  const file = await open(weightsFile, 'r')
-  try {
-    for (const weight of externalsOf(graph.spec)) {
-      const bytes = await readWeight(file, weight)
-      tensors[weight.name] = await accelerator.upload(weight.type, weight.dims, bytes)
-    }
-  } finally {
-    await file.close()
-  }
-  return tensors
-}
-
-async function readWeight(
-  file: FileHandle,
-  { name, offset, byteLength }: ExternalInitializer,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(byteLength)
-  for (let done = 0; done < byteLength;) {
-    const { bytesRead } = await file.read(bytes, done, byteLength - done, offset + done)
-    if (bytesRead === 0) throw new RangeError(`the weights file ends inside ${name}`)
-    done += bytesRead
-  }
-  return bytes
 }

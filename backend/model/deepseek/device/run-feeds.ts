@@ -54,6 +54,7 @@ export function runFeeds(
     [deviceNames.longest]: int32([Math.max(...lengths)]),
     [deviceNames.shape]: int64([batch, tokens, (heads + 1) * (rope + latent)]),
     [deviceNames.sampleRows]: int64(sampleRows),
+    [deviceNames.logitsShape]: int64([sampleRows.length, config.vocab_size]),
     [deviceNames.expertBase]: expertBase(config, count),
   }
 }

@@ -16,11 +16,13 @@ export function factsOf({ usage, timings, requestId }: AnswerEnd): HTMLElement {
     completion_tokens: written,
     prompt_tokens: read,
     image_tokens: seen,
+    reasoning_tokens: thought = 0,
     cached_tokens: cached,
   } = usage
   const perSecond = timings.decode_ms > 0 ? (written / timings.decode_ms) * 1_000 : 0
   const numbers = [
     counted(written, 'token'),
+    ...(thought > 0 ? [`${thought.toLocaleString('en')} of them thoughts`] : []),
     ...(perSecond > 0 ? [`${perSecond.toFixed(perSecond < 10 ? 1 : 0)} per second`] : []),
     duration(timings.total_ms),
   ]

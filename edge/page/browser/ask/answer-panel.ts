@@ -17,6 +17,7 @@ export interface AnswerPanel {
   /** @param name `A` or `B`, undefined where there is one answer @param summary of its settings */
   readonly begin: (question: Question, name: string | undefined, summary: string) => void
   readonly showState: (text: string) => void
+  readonly addThought: (index: number, text: string) => void
   readonly addText: (index: number, text: string) => void
   readonly showEnd: (record: AnswerRecord) => void
 }
@@ -26,12 +27,14 @@ export function createAnswerPanel(actions: PanelActions): AnswerPanel {
   const title = el('h2')
   const summary = el('span', { class: 'summary' })
   const state = el('span', { class: 'state' })
+  const thinking = el('div', { class: 'thoughts' })
   const texts = el('div', { class: 'texts' })
   const after = el('div', { class: 'after' })
   const header = el('header', {}, title, summary, state)
-  const element = el('article', { class: 'answer' }, header, texts, after)
+  const element = el('article', { class: 'answer' }, header, thinking, texts, after)
   let question: Question
   let paragraphs: HTMLElement[] = []
+  let thoughts: HTMLElement[] = []
 
   const paragraph = (index: number): HTMLElement => {
     while (paragraphs.length <= index) {
@@ -41,6 +44,15 @@ export function createAnswerPanel(actions: PanelActions): AnswerPanel {
     }
     return paragraphs[index]!
   }
+  const thought = (index: number): HTMLElement => {
+    while (thoughts.length <= index) {
+      const next = el('p')
+      const label = thoughts.length === 0 ? 'Thought' : `Thought ${thoughts.length + 1}`
+      thoughts.push(next)
+      thinking.append(el('details', {}, el('summary', {}, label), next))
+    }
+    return thoughts[index]!
+  }
   return {
     element,
     begin(asked, name, settings) {
@@ -48,16 +60,20 @@ export function createAnswerPanel(actions: PanelActions): AnswerPanel {
       title.textContent = name === undefined ? 'Answer' : `Answer ${name}`
       summary.textContent = settings
       paragraphs = []
+      thoughts = []
+      thinking.replaceChildren()
       texts.replaceChildren()
       after.replaceChildren()
       element.classList.add('running')
       element.setAttribute('aria-busy', 'true')
     },
     showState: (text) => (state.textContent = text),
+    addThought: (index, text) => thought(index).append(text),
     addText: (index, text) => paragraph(index).append(text),
     showEnd(record) {
       element.classList.remove('running')
       element.removeAttribute('aria-busy')
+      record.thoughts?.forEach((text, index) => (thought(index).textContent = text))
       record.texts.forEach((text, index) => (paragraph(index).textContent = text))
       state.textContent = stateOf(record)
       const { problem, end } = record

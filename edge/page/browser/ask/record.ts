@@ -7,6 +7,8 @@ export interface AnswerRecord {
   readonly settings: Settings
   /** One for each of `n`. */
   readonly texts: readonly string[]
+  /** What the model thought before each of them. Older records have none. */
+  readonly thoughts?: readonly string[]
   readonly end?: AnswerEnd
   readonly problem?: Problem
   /** Whether the user stopped it. */

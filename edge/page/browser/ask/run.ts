@@ -13,9 +13,11 @@ export async function runQuestion(
   panel: AnswerPanel,
 ): Promise<AnswerRecord> {
   const texts: string[] = []
+  const thoughts: string[] = []
   const record = (rest: Partial<AnswerRecord>): AnswerRecord => ({
     settings: question.settings,
     texts: Array.from(texts, (text) => text ?? ''),
+    thoughts: Array.from(thoughts, (text) => text ?? ''),
     stopped: false,
     ...rest,
   })
@@ -28,6 +30,13 @@ export async function runQuestion(
             event.data.position === 0 ? 'Reading' : `Waiting, ${event.data.position} ahead`,
           )
           break
+        case 'reasoning': {
+          const { index = 0, text } = event.data
+          panel.showState('Thinking')
+          thoughts[index] = (thoughts[index] ?? '') + text
+          panel.addThought(index, text)
+          break
+        }
         case 'delta': {
           const { index = 0, text } = event.data
           panel.showState('Writing')

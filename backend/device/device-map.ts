@@ -1,0 +1,97 @@
+import { ConfigError } from '../../shared/node/environment.ts'
+import type { ProviderSetting } from './choose-provider.ts'
+
+/** Layers on one device. */
+interface Placement {
+  readonly device: 'cpu' | 'gpu'
+  /** Undefined for all of them. */
+  readonly layers: number | undefined
+}
+
+/** Where the decoder's layers run, from the first on; `auto` leaves it to PROVIDER. */
+export type DeviceMap = 'auto' | readonly Placement[]
+
+/** @returns the map, or what is wrong with it */
+export function parseDeviceMap(text: string): DeviceMap | { readonly problem: string } {
+  const entries = text.split(',').map((entry) => entry.trim())
+  if (entries.join() === 'auto') return 'auto'
+  const placements: Placement[] = []
+  for (const entry of entries) {
+    const [, device = '', count] = /^([^:]*)(?::(.*))?$/s.exec(entry)!
+    if (device !== 'cpu' && device !== 'gpu') {
+      return { problem: `unknown device "${device}", expected cpu or gpu` }
+    }
+    if (count !== undefined && !/^[1-9]\d{0,3}$/.test(count)) {
+      return { problem: `"${entry}" needs a number of layers, at least 1, such as ${device}:9` }
+    }
+    placements.push({ device, layers: count === undefined ? undefined : Number(count) })
+  }
+  const problem = problemIn(placements)
+  return problem === undefined ? placements : { problem }
+}
+
+function problemIn(placements: readonly Placement[]): string | undefined {
+  const devices = placements.map(({ device }) => device)
+  const firstGpu = devices.indexOf('gpu')
+  if (placements.length > 1 && placements.some(({ layers }) => layers === undefined)) {
+    return 'with several entries each needs a number of layers, such as cpu:9,gpu:18'
+  }
+  if (firstGpu >= 0 && devices.includes('cpu', firstGpu)) {
+    return 'layers on the CPU come first, those on the card last, such as cpu:9,gpu:18'
+  }
+  if (devices.filter((device) => device === 'gpu').length > 1) {
+    return 'there is only one gpu, so it can be named once'
+  }
+  return undefined
+}
+
+export function usesCard(map: DeviceMap): boolean {
+  return map !== 'auto' && map.some(({ device }) => device === 'gpu')
+}
+
+/** What runs the decoder, and the setting that says so. */
+interface ProviderDemand {
+  readonly setting: ProviderSetting
+  /** As `NAME=value`. */
+  readonly askedBy: string
+}
+
+/**
+ * What PROVIDER and DEVICE_MAP ask for together.
+ * @throws {ConfigError} when they contradict each other, or ask for what does not exist
+ */
+export function providerFor(provider: ProviderSetting, map: DeviceMap): ProviderDemand {
+  if (map === 'auto') return { setting: provider, askedBy: `PROVIDER=${provider}` }
+  const askedBy = `DEVICE_MAP=${formatDeviceMap(map)}`
+  const devices = new Set(map.map(({ device }) => device))
+  if (devices.size > 1) {
+    throw new ConfigError(
+      `${askedBy}: layers cannot be divided between CPU and card yet; ` +
+        'set DEVICE_MAP=gpu, or DEVICE_MAP=cpu where they do not all fit on the card.',
+    )
+  }
+  const setting = usesCard(map) ? 'webgpu' : 'cpu'
+  if (provider === 'auto' || provider === setting) return { setting, askedBy }
+  throw new ConfigError(`${askedBy} contradicts PROVIDER=${provider}: leave one of them unset.`)
+}
+
+/**
+ * Layers of each stage.
+ * @returns undefined where all layers are one stage
+ * @throws {ConfigError} when the map does not place as many layers as the model has
+ */
+export function stageLayersOf(map: DeviceMap, total: number): readonly number[] | undefined {
+  if (map === 'auto') return undefined
+  const counts = map.map(({ layers }) => layers ?? total)
+  const placed = counts.reduce((sum, count) => sum + count, 0)
+  if (placed === total) return counts.length > 1 ? counts : undefined
+  throw new ConfigError(
+    `DEVICE_MAP=${formatDeviceMap(map)} places ${placed} layers, and the model has ${total}.`,
+  )
+}
+
+function formatDeviceMap(map: Exclude<DeviceMap, 'auto'>): string {
+  return map
+    .map(({ device, layers }) => (layers === undefined ? device : `${device}:${layers}`))
+    .join()
+}

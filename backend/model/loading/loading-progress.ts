@@ -1,0 +1,59 @@
+import { Progress, type Report } from '../../../shared/progress/progress.ts'
+
+interface LoadingProgressOptions {
+  /** Bytes of the weights files. */
+  readonly fileBytes: number
+  /** Memory that the weights will take; undefined while they are only checked. */
+  readonly weightBytes: number | undefined
+  readonly report: Report
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  /** Resident memory of this process in bytes. */
+  readonly resident: () => number
+  readonly intervalMs?: number
+}
+
+/**
+ * Progress of weights that are checked and loaded side by side. ONNX Runtime does not say how far it is, but the memory of the
+ * process grows by what it has loaded. What counts is the slower of the two.
+ */
+export class LoadingProgress {
+  readonly #options: LoadingProgressOptions
+  readonly #progress: Progress
+  readonly #residentBefore: number
+  #checked = 0
+  #reported = 0
+
+  constructor(options: LoadingProgressOptions) {
+    this.#options = options
+    this.#residentBefore = options.resident()
+    const { fileBytes, weightBytes, report, now, intervalMs } = options
+    this.#progress = new Progress({
+      title: weightBytes === undefined ? 'checking weights' : 'checking and loading weights',
+      totalBytes: fileBytes,
+      report,
+      now,
+      ...(intervalMs !== undefined && { intervalMs }),
+    })
+  }
+
+  /** Bytes of files found to be whole since the last call. */
+  addChecked(bytes: number): void {
+    this.#checked += bytes
+  }
+
+  /** To be called now and then. */
+  look(): void {
+    const done = Math.min(this.#checked, this.#loaded)
+    this.#progress.add(done - this.#reported)
+    this.#reported = done
+  }
+
+  /** In bytes of the files. */
+  get #loaded(): number {
+    const { fileBytes, weightBytes, resident } = this.#options
+    if (weightBytes === undefined) return fileBytes
+    const grown = Math.max(0, resident() - this.#residentBefore)
+    return Math.floor(fileBytes * Math.min(1, grown / weightBytes))
+  }
+}

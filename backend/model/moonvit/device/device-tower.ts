@@ -1,0 +1,131 @@
+import { Tensor } from 'onnxruntime-node'
+import type { OpenGraph } from '../../accelerator/open-graph.ts'
+import type { VisionConfig } from '../../config/model-config.ts'
+import type { PatchImage } from '../../model.ts'
+import type { Pass } from '../image-run.ts'
+import type { NormalizePatches } from '../normalize-patches.ts'
+import { positionWeights } from '../position-weights.ts'
+import { mergeOrder, rope2d } from '../rope-2d.ts'
+import { mergedPatches, patchValues, visionWork } from '../vision-passes.ts'
+import { visionNames } from '../vision-names.ts'
+import type { DevicePatchState } from './device-patch-state.ts'
+import { deviceVisionNames } from './device-vision-names.ts'
+
+/** The vision tower on a device. */
+interface DeviceTower {
+  readonly config: VisionConfig
+  readonly normalize: NormalizePatches
+  /** Width of image features. */
+  readonly featureWidth: number
+  readonly embedding: OpenGraph
+  /** One more than there are blocks. */
+  readonly stages: readonly OpenGraph[]
+  readonly projector: OpenGraph
+}
+
+/** Bytes of attention scores at a time, as many as the smallest limit of a buffer that WebGPU allows. */
+const mostScoreBytes = 2 ** 27
+
+/** See `visionPasses`. */
+export function devicePasses(
+  tower: DeviceTower,
+  image: PatchImage,
+  state: DevicePatchState,
+  features: Float32Array,
+): Pass[] {
+  return [
+    embeddingPass(tower, image, state),
+    ...stagePasses(tower, image, state),
+    projectorPass(tower, image, state, features),
+  ]
+}
+
+function embeddingPass(
+  { embedding, config, normalize }: DeviceTower,
+  { gridHw: [rows, columns], patches }: PatchImage,
+  state: DevicePatchState,
+): Pass {
+  const [height, width] = [config.init_pos_emb_height, config.init_pos_emb_width]
+  const rowWeights = positionWeights(rows, height)
+  const columnWeights = floats(positionWeights(columns, width), [columns, width])
+  const values = patchValues(config)
+  return {
+    unit: columns,
+    workPerPatch: visionWork.embedding,
+    async run(from, to) {
+      if (from === 0) await state.open()
+      const [firstRow, endRow] = [from / columns, to / columns]
+      const bytes = patches.subarray(from * values, to * values)
+      await state.run(embedding, {
+        [visionNames.patches]: floats(normalize(bytes), [to - from, values]),
+        [visionNames.rowWeights]: floats(rowWeights.subarray(firstRow * height, endRow * height), [
+          endRow - firstRow,
+          height,
+        ]),
+        [visionNames.columnWeights]: columnWeights,
+        [deviceVisionNames.writeRows]: int64s(range(from, to), [to - from, 1]),
+      })
+    },
+  }
+}
+
+function stagePasses(
+  { stages, config }: DeviceTower,
+  { gridHw: [rows, columns] }: PatchImage,
+  state: DevicePatchState,
+): Pass[] {
+  const { hidden_size: width, num_attention_heads: heads, num_hidden_layers: blocks } = config
+  const half = width / heads / 2
+  const { cos, sin } = rope2d(rows, columns, 2 * half)
+  const patches = rows * columns
+  const attending = visionWork.feedForward + patches * visionWork.perKey
+  const ofPatches = (table: Float32Array, from: number, to: number) =>
+    floats(table.subarray(from * half, to * half), [to - from, half])
+  return stages.map((graph, stage) => ({
+    unit: mergedPatches(config),
+    mostPatches: mostScoreBytes / (4 * heads * patches),
+    workPerPatch: (stage > 0 ? attending : 0) + (stage < blocks ? visionWork.project : 0),
+    async run(from, to) {
+      if (from === 0) state.nextBlock()
+      await state.run(graph, {
+        [deviceVisionNames.rows]: int64s(range(from, to), [to - from]),
+        [deviceVisionNames.writeRows]: int64s(range(from, to), [to - from, 1]),
+        [visionNames.cos]: ofPatches(cos, from, to),
+        [visionNames.sin]: ofPatches(sin, from, to),
+      })
+    },
+  }))
+}
+
+function projectorPass(
+  { projector, config, featureWidth }: DeviceTower,
+  { gridHw: [rows, columns] }: PatchImage,
+  state: DevicePatchState,
+  features: Float32Array,
+): Pass {
+  const merged = mergedPatches(config)
+  const order = mergeOrder(rows, columns, config.merge_kernel_size[0])
+  return {
+    unit: merged,
+    workPerPatch: visionWork.projector,
+    async run(from, to) {
+      const outputs = await state.run(projector, {
+        [deviceVisionNames.rows]: int64s(order.subarray(from, to), [to - from]),
+      })
+      const made = outputs[visionNames.imageFeatures]!.data as Float32Array
+      features.set(made, (from / merged) * featureWidth)
+    },
+  }
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i)
+}
+
+function int64s(values: ArrayLike<number>, dims: readonly number[]): Tensor {
+  return new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), dims)
+}
+
+function floats(values: Float32Array, dims: readonly number[]): Tensor {
+  return new Tensor('float32', values, dims)
+}

@@ -1,0 +1,82 @@
+import { listKeysQuery } from '../../../shared/api/keys.ts'
+import { usageQuery } from '../../../shared/api/usage.ts'
+import type { RouteDocs } from '../route-doc.ts'
+import { withBody } from '../route-errors.ts'
+
+/** The routes for whoever runs the service. */
+export const administrationDocs: RouteDocs<
+  | 'createKey'
+  | 'listKeys'
+  | 'showKey'
+  | 'changeKey'
+  | 'removeKey'
+  | 'revokeKey'
+  | 'rotateKey'
+  | 'usage'
+  | 'metrics'
+> = {
+  createKey: {
+    tag: 'Administration',
+    summary: 'Make a key, which is shown this one time',
+    body: { 'application/json': 'NewKey' },
+    example: { note: 'the shop', scopes: ['image'], limits: { images_per_day: 1000 } },
+    answers: { 201: 'IssuedKey' },
+    errors: withBody,
+  },
+  listKeys: {
+    tag: 'Administration',
+    summary: 'List keys, the oldest first',
+    query: listKeysQuery,
+    answers: { 200: 'KeyList' },
+    errors: ['invalid_field'],
+  },
+  showKey: {
+    tag: 'Administration',
+    summary: 'Show a key',
+    answers: { 200: 'Key' },
+    errors: ['invalid_field', 'not_found'],
+  },
+  changeKey: {
+    tag: 'Administration',
+    summary: 'Change a key; `limits` are replaced as a whole',
+    body: { 'application/json': 'KeyChanges' },
+    example: { expires_at: '2027-01-01T00:00:00Z' },
+    answers: { 200: 'Key' },
+    errors: [...withBody, 'not_found'],
+  },
+  removeKey: {
+    tag: 'Administration',
+    summary: 'Remove a key',
+    answers: { 200: 'RemovedKey' },
+    errors: ['invalid_field', 'not_found'],
+  },
+  revokeKey: {
+    tag: 'Administration',
+    summary: 'Revoke a key; doing so twice changes nothing',
+    answers: { 200: 'Key' },
+    errors: ['invalid_field', 'not_found'],
+  },
+  rotateKey: {
+    tag: 'Administration',
+    summary: 'Give a key a new secret, which is shown this one time',
+    body: { 'application/json': 'KeyRotation' },
+    bodyIsOptional: true,
+    example: { grace_seconds: 3600 },
+    answers: { 200: 'IssuedKey' },
+    errors: [...withBody, 'not_found', 'key_not_active'],
+  },
+  usage: {
+    tag: 'Administration',
+    summary: 'What keys have used on each day (UTC)',
+    query: usageQuery,
+    answers: { 200: 'Usage' },
+    errors: ['invalid_field', 'limits_unavailable'],
+  },
+  metrics: {
+    tag: 'Administration',
+    summary: 'The counts of this edge, as Prometheus reads them; 404 where it runs as a Worker',
+    answers: { 200: 'Metrics' },
+    answerType: 'text/plain',
+    errors: ['not_found'],
+  },
+}
