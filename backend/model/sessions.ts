@@ -1,11 +1,7 @@
 import { InferenceSession } from 'onnxruntime-node'
+import { forbidTelemetry } from './no-telemetry.ts'
 
-/**
- * The official builds of ONNX Runtime report models, hardware and errors to their maker over the internet, unless this
- * variable is set before the first session is made (https://github.com/microsoft/onnxruntime/pull/27379). What this
- * server works on stays on its owner's hardware.
- */
-process.env['ORT_DISABLE_TELEMETRY'] = '1'
+forbidTelemetry()
 
 /** ONNX Runtime's log levels: 3 = errors only, because some operators warn on every run. */
 const logErrorsOnly = 3

@@ -61,9 +61,10 @@ export function openDeviceModel(
   weights: WeightFormName,
   accelerator: Accelerator,
   modelsDir: string,
+  slots = 4,
 ): Promise<Model> {
   const device = { accelerator, cacheTokens }
-  return loadModel({ checkpointDir: nano, modelsDir, weights, slots: 4, threads: 1, device })
+  return loadModel({ checkpointDir: nano, modelsDir, weights, slots, threads: 1, device })
 }
 
 function goldenAnswers(weights: WeightFormName): DeviceCheck['run'] {
@@ -159,11 +160,12 @@ async function candidates(model: Model, cases: readonly GoldenCase[]): Promise<v
   for (const slot of slots) model.closeSlot(slot)
 }
 
-async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): Promise<void> {
+/** Golden cases in all slots; another one begins in every third step while a slot is free. */
+export async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): Promise<void> {
   const waiting = cases.filter(({ finish_reason }) => finish_reason === 'stop')
   let running: { golden: GoldenCase; reader: Reader }[] = []
   for (let step = 0; waiting.length + running.length > 0; step++) {
-    if (running.length < 4 && step % 3 === 0) {
+    if (running.length < model.info.slots && step % 3 === 0) {
       const golden = waiting.shift()
       if (golden !== undefined) {
         const reader = new Reader(model, golden, await featureSpans(model, golden), 11)
