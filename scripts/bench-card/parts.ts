@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
-import { joinAndLeave, openDeviceModel } from '../../test/parity/device-checks.ts'
+import { joinAndLeave } from '../../test/parity/device-checks.ts'
+import { openDeviceModel } from '../../test/parity/device-models.ts'
 import { greedy, readGoldenCases } from '../../test/parity/golden-cases.ts'
 import { decodeRows, prefillRows, stepRows } from '../bench/card/decoder-rows.ts'
 import { loadRow, machineRows } from '../bench/card/open-card-bench.ts'
@@ -99,7 +100,11 @@ async function* picture(context: CardContext): AsyncGenerator<BenchRow> {
 
 async function* streams(context: CardContext): AsyncGenerator<BenchRow> {
   const { model, slots } = await context.bench()
-  yield benchCallers(model, slots)
+  yield benchCallers(
+    model,
+    slots,
+    context.options.isSoftware ? { prompt: 16, answer: 4 } : undefined,
+  )
 }
 
 async function* requests(context: CardContext): AsyncGenerator<BenchRow> {

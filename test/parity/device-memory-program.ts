@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { createRandom } from '../../backend/engine/sampling/random.ts'
 import { openHostAccelerator } from '../../backend/model/accelerator/host-accelerator.ts'
 import type { Model, RowsId, SlotId } from '../../backend/model/model.ts'
-import { openDeviceModel } from './device-checks.ts'
+import { openDeviceModel } from './device-models.ts'
 
 /** Turns between two readings of the memory. */
 const turnsPerReading = 100
