@@ -1,4 +1,5 @@
 import { Tensor } from 'onnxruntime-node'
+import { DeviceFeatures } from '../../accelerator/feature-memory.ts'
 import type { OpenGraph } from '../../accelerator/open-graph.ts'
 import type { VisionConfig } from '../../config/model-config.ts'
 import type { PatchImage } from '../../model.ts'
@@ -9,7 +10,7 @@ import { mergeOrder, rope2d } from '../rope-2d.ts'
 import { mergedPatches, patchValues, visionWork } from '../vision-passes.ts'
 import { visionNames } from '../vision-names.ts'
 import type { DevicePatchState } from './device-patch-state.ts'
-import { deviceVisionNames } from './device-vision-names.ts'
+import { deviceVisionNames as names } from './device-vision-names.ts'
 
 /** The vision tower on a device. */
 interface DeviceTower {
@@ -21,6 +22,8 @@ interface DeviceTower {
   /** One more than there are blocks. */
   readonly stages: readonly OpenGraph[]
   readonly projector: OpenGraph
+  /** For features that stay on the device. */
+  readonly keepingProjector: OpenGraph
 }
 
 /** Bytes of attention scores at a time, as many as the smallest limit of a buffer that WebGPU allows. */
@@ -31,7 +34,7 @@ export function devicePasses(
   tower: DeviceTower,
   image: PatchImage,
   state: DevicePatchState,
-  features: Float32Array,
+  features: Float32Array | DeviceFeatures,
 ): Pass[] {
   return [
     embeddingPass(tower, image, state),
@@ -63,7 +66,7 @@ function embeddingPass(
           height,
         ]),
         [visionNames.columnWeights]: columnWeights,
-        [deviceVisionNames.writeRows]: int64s(range(from, to), [to - from, 1]),
+        [names.writeRows]: int64s(range(from, to), [to - from, 1]),
       })
     },
   }
@@ -88,8 +91,8 @@ function stagePasses(
     async run(from, to) {
       if (from === 0) state.nextBlock()
       await state.run(graph, {
-        [deviceVisionNames.rows]: int64s(range(from, to), [to - from]),
-        [deviceVisionNames.writeRows]: int64s(range(from, to), [to - from, 1]),
+        [names.rows]: int64s(range(from, to), [to - from]),
+        [names.writeRows]: int64s(range(from, to), [to - from, 1]),
         [visionNames.cos]: ofPatches(cos, from, to),
         [visionNames.sin]: ofPatches(sin, from, to),
       })
@@ -98,10 +101,10 @@ function stagePasses(
 }
 
 function projectorPass(
-  { projector, config, featureWidth }: DeviceTower,
+  { projector, keepingProjector, config, featureWidth }: DeviceTower,
   { gridHw: [rows, columns] }: PatchImage,
   state: DevicePatchState,
-  features: Float32Array,
+  features: Float32Array | DeviceFeatures,
 ): Pass {
   const merged = mergedPatches(config)
   const order = mergeOrder(rows, columns, config.merge_kernel_size[0])
@@ -109,9 +112,18 @@ function projectorPass(
     unit: merged,
     workPerPatch: visionWork.projector,
     async run(from, to) {
-      const outputs = await state.run(projector, {
-        [deviceVisionNames.rows]: int64s(order.subarray(from, to), [to - from]),
-      })
+      const patches = { [names.rows]: int64s(order.subarray(from, to), [to - from]) }
+      if (features instanceof DeviceFeatures) {
+        const { memory } = features
+        const rows = features.rows.subarray(from / merged, to / merged)
+        const feeds = { [names.featureRows]: int64s(rows, [rows.length, 1]) }
+        const all = { [names.features]: memory.tensor }
+        const updated = { [names.nextFeatures]: memory.tensor }
+        const outputs = await state.run(keepingProjector, { ...patches, ...feeds, ...all }, updated)
+        memory.tensor = outputs[names.nextFeatures]!
+        return
+      }
+      const outputs = await state.run(projector, patches)
       const made = outputs[visionNames.imageFeatures]!.data as Float32Array
       features.set(made, (from / merged) * featureWidth)
     },
