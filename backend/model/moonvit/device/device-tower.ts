@@ -1,4 +1,5 @@
 import { Tensor } from 'onnxruntime-node'
+import type { Tensors } from '../../accelerator/accelerator.ts'
 import { DeviceFeatures } from '../../accelerator/feature-memory.ts'
 import type { OpenGraph } from '../../accelerator/open-graph.ts'
 import type { VisionConfig } from '../../config/model-config.ts'
@@ -113,21 +114,30 @@ function projectorPass(
     workPerPatch: visionWork.projector,
     async run(from, to) {
       const patches = { [names.rows]: int64s(order.subarray(from, to), [to - from]) }
-      if (features instanceof DeviceFeatures) {
-        const { memory } = features
-        const rows = features.rows.subarray(from / merged, to / merged)
-        const feeds = { [names.featureRows]: int64s(rows, [rows.length, 1]) }
-        const all = { [names.features]: memory.tensor }
-        const updated = { [names.nextFeatures]: memory.tensor }
-        const outputs = await state.run(keepingProjector, { ...patches, ...feeds, ...all }, updated)
-        memory.tensor = outputs[names.nextFeatures]!
-        return
+      const part = features.subarray((from / merged) * featureWidth, (to / merged) * featureWidth)
+      if (part instanceof DeviceFeatures) {
+        await keep(part, (feeds, updated) =>
+          state.run(keepingProjector, { ...patches, ...feeds }, updated),
+        )
+      } else {
+        const outputs = await state.run(projector, patches)
+        part.set(outputs[visionNames.imageFeatures]!.data as Float32Array)
       }
-      const outputs = await state.run(projector, patches)
-      const made = outputs[visionNames.imageFeatures]!.data as Float32Array
-      features.set(made, (from / merged) * featureWidth)
     },
   }
+}
+
+/** Has a run write features to their rows. */
+async function keep(
+  { memory, rows }: DeviceFeatures,
+  run: (feeds: Tensors, updated: Tensors) => Promise<Tensors>,
+): Promise<void> {
+  const feeds = {
+    [names.featureRows]: int64s(rows, [rows.length, 1]),
+    [names.features]: memory.tensor,
+  }
+  const outputs = await run(feeds, { [names.nextFeatures]: memory.tensor })
+  memory.tensor = outputs[names.nextFeatures]!
 }
 
 function range(from: number, to: number): number[] {
