@@ -115,7 +115,12 @@ export async function serve(parts: ServiceParts): Promise<void> {
       streaming: { after, now, heartbeatMs },
       onTokenGap: metrics.countGap,
     },
-    model,
+    model: {
+      ...model,
+      get contextTokens() {
+        return serving.contextTokens?.() ?? model.contextTokens
+      },
+    },
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections
@@ -137,6 +142,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
     log.info({ provider: provider.name }, `decoder on ${provider.name}: ${provider.reason}`)
   }
 
+  if (model.reasons) log.info('the model thinks before it answers; its thoughts are kept apart')
   await serveMetrics(config.metrics, health, metrics, log)
   const stopping = onStopRequest(output, async (hurry) => {
     log.info({ drain_ms: config.drainMs }, 'stopping')
