@@ -18,7 +18,7 @@ export function measureCard(
 ): Promise<CardFacts | undefined> {
   return new Promise((resolve) => {
     const child = fork(entry, [kind], {
-      env: environment as NodeJS.ProcessEnv,
+      env: environment,
       execArgv: [],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       timeout: patienceMs,
