@@ -76,7 +76,8 @@ program
     const name = parseHubName(model)
     if (name === undefined) throw new HubError(`${model} is no name on the hub: owner/name`)
     const { hub, checkpointsDir } = settings()
-    await downloadModel(name, { settings: hub, checkpointsDir, report, signal, ...pace })
+    const check = checkModelFolder
+    await downloadModel(name, { settings: hub, checkpointsDir, check, report, signal, ...pace })
     report(`Set MODEL_PATH=${model} to use it.`)
   })
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
-import { joinAndLeave, openDeviceModel } from '../../test/parity/device-checks.ts'
+import { joinAndLeave } from '../../test/parity/device-checks.ts'
+import { openDeviceModel } from '../../test/parity/device-models.ts'
 import { greedy, readGoldenCases } from '../../test/parity/golden-cases.ts'
 import { decodeRows, prefillRows, stepRows } from '../bench/card/decoder-rows.ts'
 import { loadRow, machineRows } from '../bench/card/open-card-bench.ts'
