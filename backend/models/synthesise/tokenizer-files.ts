@@ -40,9 +40,18 @@ const publishedTokens: Readonly<Record<number, string>> = {
 
 /** Words of chats whose length is published; with these tokens of its own, a synthesised tokenizer gives the same. */
 const wordsOfChats = [
-  ...['Reply', ' with', ' exactly', ' one', ' short', ' word', ' hello'],
-  ...['Viết', ' một', ' từ', 'à'].map((word) => Buffer.from(word).toString('latin1')),
-]
+  'Reply',
+  ' with',
+  ' exactly',
+  ' one',
+  ' short',
+  ' word',
+  ' hello',
+  'Viết',
+  ' một',
+  ' từ',
+  'à',
+].map((word) => Buffer.from(word).toString('latin1'))
 
 /**
  * `tiktoken.model` with as many tokens as Kimi-VL-A3B's, of which the published ones have their published ids. All others are
