@@ -63,14 +63,14 @@ function chainGraph(): GraphSpec {
 /** Whether a tensor of so many bytes keeps what is written: a driver that cannot have as much may say nothing. */
 async function keepsNumbers(
   accelerator: Accelerator,
-  ones: InferenceSession,
+  session: InferenceSession,
   bytes: number,
 ): Promise<boolean> {
   const dims = [bytes / 4 / rowWidth, rowWidth]
   try {
     const tensor = await accelerator.zeros('float32', dims)
     const shape = new Tensor('int64', BigInt64Array.from(dims, BigInt), [2])
-    await accelerator.run(ones, { shape }, { y: tensor })
+    await accelerator.run(session, { shape }, { y: tensor })
     const row = await accelerator.readRow(tensor, dims[0]! - 1)
     accelerator.free(tensor)
     return row.every((value) => value === 1)
