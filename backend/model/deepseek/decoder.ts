@@ -3,6 +3,7 @@ import { decoderNames } from './decoder-names.ts'
 import type { DecoderStage } from './decoder-stages.ts'
 import type { LayerRange } from './decoder-graph.ts'
 import type { EmbeddingTable } from './embedding-table.ts'
+import { hostFeatures } from '../host-features.ts'
 import type { KvCache } from './kv-cache.ts'
 import { planLanes, type LanePlan } from './lane-plan.ts'
 import type { TextConfig } from '../config/model-config.ts'
@@ -125,7 +126,7 @@ function embeddingFeed(
   for (const { tokenIds, features } of ordered) {
     const own = values.subarray(start * hidden, (start + tokenIds.length) * hidden)
     embeddings.lookUp(tokenIds, own)
-    for (const span of features) own.set(span.features, span.at * hidden)
+    for (const span of features) own.set(hostFeatures(span.features), span.at * hidden)
     start += tokenIds.length
   }
   return new Tensor('float32', values, [total, hidden])
