@@ -59,12 +59,14 @@ export async function openCpuDecoder(setup: CpuDecoderSetup): Promise<Decoder> {
   }
 }
 
-/** Several are opened side by side. */
+/** Opened side by side: the last one, whose results are the largest, in this thread, and each of the others in its own. */
 async function openStages({ stages, ...setup }: CpuDecoderSetup): Promise<Stage[]> {
   const { config, threads, slots } = setup
-  const open = stages.length === 1 ? openLocalStage : openThreadedStage
   const opened = await Promise.allSettled(
-    stages.map((stage) => open({ ...stage, config, threads, slots })),
+    stages.map((stage, i) => {
+      const open = i === stages.length - 1 ? openLocalStage : openThreadedStage
+      return open({ ...stage, config, threads, slots })
+    }),
   )
   const failure = opened.find((result) => result.status === 'rejected')
   const whole = opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
