@@ -22,8 +22,14 @@ export async function findCheckpoint(
   try {
     // Engines elsewhere have the weights.
     const part = cluster === undefined ? 'whole' : 'small'
-    const options = { settings: hub, checkpointsDir, part, report, signal: ending.signal } as const
-    const folder = await findModel(checkpointDir, options)
+    const folder = await findModel(checkpointDir, {
+      settings: hub,
+      checkpointsDir,
+      part,
+      check: checkModelFolder,
+      report,
+      signal: ending.signal,
+    })
     await checkModelFolder(folder)
     return folder
   } catch (cause) {

@@ -8,6 +8,7 @@ import { runProgram } from './bootstrap/run-program.mjs'
 /** For building, testing and measuring the product: these run in this folder and need all packages. */
 const development = {
   bench: 'scripts/bench.ts',
+  'bench-card': 'scripts/bench-card.ts',
   'bench-edge': 'scripts/bench-edge.ts',
   build: 'scripts/build-worker.ts',
   check: 'scripts/check.ts',

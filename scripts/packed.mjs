@@ -5,6 +5,7 @@ import { runProgram } from './bootstrap/run-program.mjs'
 
 const programs = {
   backend: 'backend/main.mjs',
+  'bench-card': 'scripts/bench-card.ts',
   describe: 'cli/describe.ts',
   edge: 'edge/node/main.mjs',
   start: 'scripts/start.ts',
@@ -15,8 +16,8 @@ if (!Object.hasOwn(programs, name)) {
   console.error(`Usage: describe-server ${Object.keys(programs).join('|')} [arguments]`)
   process.exit(1)
 }
+if (name === 'start' || name === 'bench-card') process.chdir(root)
 if (name === 'start') {
-  process.chdir(root)
   // workerd, in which the Worker runs, is not in the archive.
   process.env['EDGE'] ??= 'node'
 }

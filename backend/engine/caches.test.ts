@@ -127,6 +127,22 @@ describe('prefix cache', () => {
     expect(model.looks).toBe(2)
   })
 
+  it('makes no step less for a tenant whose picture and prompt another one has asked about', async () => {
+    const { promptIds, images } = imagePrompt([12, 12])
+    const job = { promptIds: joined(promptIds, text(40)), images, maxTokens: 50, stopIds: [] }
+    const workAfter = async (...earlier: string[]) => {
+      const { engine, model } = start()
+      for (const tenant of earlier) await ask(engine, { ...job, tenant })
+      const [steps, looks] = [model.steps.length, model.looks]
+      await ask(engine, { ...job, tenant: 'b' })
+      const tokens = model.steps.slice(steps).map((rows) => rows.map((row) => row.tokenIds.length))
+      return { tokens, looks: model.looks - looks }
+    }
+    const cold = await workAfter()
+    expect(await workAfter('a')).toEqual(cold)
+    expect(await workAfter('b')).not.toEqual(cold)
+  })
+
   it('keeps nothing of a failed step', async () => {
     const model = new FakeModel(
       { contextTokens: 2048 },

@@ -5,6 +5,7 @@ interface Item {
   readonly name: string
   readonly tenant: string
   readonly estimatedWork: number
+  readonly group?: object
 }
 
 function item(name: string, estimatedWork = 10): Item {
@@ -32,6 +33,33 @@ const many = (tenant: string, count: number, work?: number) =>
 describe('FairQueue', () => {
   it('is first come, first served for one tenant', () => {
     expect(run(queueOf(many('a', 4)), 4)).toEqual(['a0', 'a1', 'a2', 'a3'])
+  })
+
+  it('gives the groups of one tenant turns, and the items of a group their order', () => {
+    const [long, short, late] = [{}, {}, {}]
+    const queue = queueOf([
+      ...many('a', 4).map((each) => ({ ...each, group: long })),
+      { ...item('as'), group: short },
+    ])
+    expect(run(queue, 2)).toEqual(['a0', 'as'])
+    queue.add({ ...item('al'), group: late })
+    expect(run(queue, 4)).toEqual(['a1', 'al', 'a2', 'a3'])
+  })
+
+  it('offers the first of each group, and removes one without a turn of its group', () => {
+    const [one, two] = [{}, {}]
+    const [first, second] = many('a', 2).map((each) => ({ ...each, group: one }))
+    const queue = queueOf([first!, second!, { ...item('ab'), group: two }])
+    queue.remove(first!)
+    const offered: string[] = []
+    queue.peek(({ name }) => {
+      offered.push(name)
+      return false
+    })
+    expect(offered).toEqual(['a1', 'ab'])
+    expect([queue.size, queue.waitingOf('a')]).toEqual([2, 2])
+    expect(queue.take(({ name }) => name === 'ab')?.name).toBe('ab')
+    expect(run(queue, 1)).toEqual(['a1'])
   })
 
   it('gives tenants turns', () => {

@@ -1,11 +1,15 @@
+import { Rotation } from './rotation.ts'
+
 /** A waiting item: one tenant's job and the work expected of it. */
 export interface Queueable {
   readonly tenant: string
   /** In any one unit; more than 0. */
   readonly estimatedWork: number
+  /** What it belongs to: the groups of one tenant take turns, item by item. By default all are one group. */
+  readonly group?: object
 }
 
-interface Tenant<Item> {
+interface Tenant<Item extends Queueable> {
   readonly weight: number
   /** Work done for the tenant, divided by its weight: its virtual time. */
   settled: number
@@ -15,8 +19,7 @@ interface Tenant<Item> {
   readonly running: Map<Item, number>
   /** Sequence number of the last item taken from it, counted over all tenants; 0 before the first. */
   lastTurn: number
-  /** In order of arrival. */
-  readonly waiting: Set<Item>
+  readonly waiting: Rotation<Item>
 }
 
 /**
@@ -63,13 +66,15 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
 
   /**
    * Removes the next item in order to run it. Its tenant is charged until `settle`.
-   * @param canRun called with one item of each tenant, in turn, until it returns true; by default any item can run
+   * @param canRun called with the first item of each group, tenant by tenant in turn, until it returns true; by default
+   *   any item can run
    */
   take(canRun: (item: Item) => boolean = () => true): Item | undefined {
     const item = this.peek(canRun)
     if (item === undefined) return undefined
     const tenant = this.#tenants.get(item.tenant)!
-    this.#remove(tenant, item)
+    tenant.waiting.take(item)
+    this.#countOut(item)
     tenant.charged += item.estimatedWork / tenant.weight
     tenant.running.set(item, item.estimatedWork)
     tenant.lastTurn = ++this.#turns
@@ -78,9 +83,8 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
 
   /** The item that `take` would return, without removing it. */
   peek(canRun: (item: Item) => boolean): Item | undefined {
-    for (const tenant of this.#inTurn()) {
-      const item = tenant.waiting.values().next().value
-      if (item !== undefined && canRun(item)) return item
+    for (const { waiting } of this.#inTurn()) {
+      for (const item of waiting.heads()) if (canRun(item)) return item
     }
     return undefined
   }
@@ -89,7 +93,8 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
   remove(item: Item): void {
     const tenant = this.#tenants.get(item.tenant)
     if (tenant === undefined || !tenant.waiting.has(item)) return
-    this.#remove(tenant, item)
+    tenant.waiting.delete(item)
+    this.#countOut(item)
     this.#forgetIdle()
   }
 
@@ -139,8 +144,8 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     for (const { waiting } of this.#tenants.values()) yield* waiting
   }
 
-  #remove(tenant: Tenant<Item>, item: Item): void {
-    tenant.waiting.delete(item)
+  /** One that no longer waits. */
+  #countOut(item: Item): void {
     this.#size -= 1
     this.#work = this.#size === 0 ? 0 : this.#work - item.estimatedWork
   }
@@ -152,7 +157,8 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
     const weight = this.#weights.get(name) ?? 1
     const lastTurn = known?.lastTurn ?? 0
     const running = new Map<Item, number>()
-    const tenant = { weight, settled, charged: 0, running, lastTurn, waiting: new Set<Item>() }
+    const waiting = new Rotation<Item>()
+    const tenant = { weight, settled, charged: 0, running, lastTurn, waiting }
     this.#tenants.set(name, tenant)
     return tenant
   }
@@ -189,16 +195,16 @@ export class FairQueue<Item extends Queueable> implements Iterable<Item> {
   }
 }
 
-function isActive({ waiting, running }: Tenant<unknown>): boolean {
+function isActive({ waiting, running }: Tenant<Queueable>): boolean {
   return waiting.size + running.size > 0
 }
 
 /** Among equal tags, the tenant whose last turn was longest ago is next. */
-function tagOf({ settled, charged }: Tenant<unknown>): number {
+function tagOf({ settled, charged }: Tenant<Queueable>): number {
   return settled + charged
 }
 
-function tagAfter({ weight, ...tenant }: Tenant<unknown>, items: readonly Queueable[]): number {
+function tagAfter({ weight, ...tenant }: Tenant<Queueable>, items: readonly Queueable[]): number {
   const work = items.reduce((sum, { estimatedWork }) => sum + estimatedWork, 0)
   return tenant.settled + tenant.charged + work / weight
 }

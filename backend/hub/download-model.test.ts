@@ -270,6 +270,38 @@ describe('downloadModel()', () => {
     await expect(downloadModel(name, options)).rejects.toThrow('another process (another-host 1)')
   })
 
+  it.each([
+    ['a model of another type', { config: { model_type: 'qwen2_vl' } }, 'is a qwen2_vl model'],
+    [
+      'a model in the form of llama.cpp',
+      { files: new Map([['Kimi-VL-Q8_0.gguf', bytes(9, 1)]]) },
+      'has no config.json: it is a model in the form of llama.cpp (GGUF)',
+    ],
+    [
+      'an adapter',
+      { files: new Map([['adapter_config.json', text('{}')]]) },
+      'has no config.json: it is an adapter for another model',
+    ],
+  ])('says of %s what it is', async (_what, model, message) => {
+    const { options } = setUp()
+    hub.models.set(name.repo, { commit, files: needed, ...model })
+    await expect(downloadModel(name, options)).rejects.toThrow(`Kimi-VL-Test ${message}`)
+    expect(hub.seen.some(({ path }) => path.includes('/resolve/'))).toBe(false)
+  })
+
+  it('has the small files checked before it fetches the weights', async () => {
+    const { options, folder } = setUp()
+    const check = async (checked: string) => {
+      expect(checked).toBe(`${folder}.partial`)
+      expect(await readFile(join(checked, 'config.json'), 'utf8')).toContain('kimi_vl')
+      throw new Error('no such model')
+    }
+    await expect(downloadModel(name, { ...options, check })).rejects.toThrow('no such model')
+    expect(hub.seen.some(({ path }) => path.includes('.safetensors'))).toBe(false)
+    await downloadModel(name, options)
+    await expectWhole(folder)
+  })
+
   // Linux has a file that is always full.
   it.skipIf(!existsSync('/dev/full'))('says that the disk is full, and goes on later', async () => {
     const { options, folder } = setUp()

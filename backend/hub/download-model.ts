@@ -11,7 +11,7 @@ import { HubClient } from './hub-client.ts'
 import { HubError } from './hub-error.ts'
 import { folderNameOf, type HubName, type ModelPart } from './hub-name.ts'
 import type { HubSettings } from './hub-settings.ts'
-import { hubFileSchema, listModel, type HubModel } from './list-model.ts'
+import { hubFileSchema, isWeights, listModel, type HubModel } from './list-model.ts'
 import { PartialFile } from './partial-file.ts'
 import { defaultRetryPolicy, PassingError, type RetryPolicy } from './retry.ts'
 
@@ -36,6 +36,8 @@ export interface DownloadModelOptions {
   readonly checkpointsDir: string
   /** `whole` unless given. */
   readonly part?: ModelPart
+  /** Called with the folder when all but the weights is there; what it throws ends the download before they are fetched. */
+  readonly check?: (folder: string) => Promise<void>
   /** Receives lines for the operator. */
   readonly report: Report
   /** Milliseconds between two progress lines. */
@@ -103,6 +105,7 @@ interface Bringing extends DownloadModelOptions {
 
 async function bringFiles(partial: string, bringing: Bringing): Promise<void> {
   const { client, model, retry, known, report, signal, reportIntervalMs, pieceBytes } = bringing
+  const { check = () => Promise.resolve() } = bringing
   const state = await DownloadState.read(partial, pieceBytes)
   const files = model.files.map((file) => new PartialFile(file, { folder: partial, state }))
   for (const file of files) {
@@ -126,9 +129,13 @@ async function bringFiles(partial: string, bringing: Bringing): Promise<void> {
     ...(reportIntervalMs !== undefined && { intervalMs: reportIntervalMs }),
   })
   const onBytes = (count: number) => progress.add(count)
+  const download = { client, model, retry, onBytes, signal }
   const saving = saveRepeatedly(state)
   try {
-    await downloadFiles({ client, model, files, retry, onBytes, signal })
+    const isSmall = ({ hub }: PartialFile) => !isWeights(hub)
+    await downloadFiles({ ...download, files: files.filter(isSmall) })
+    await check(partial)
+    await downloadFiles({ ...download, files: files.filter((file) => !isSmall(file)) })
   } finally {
     await saving.end()
   }

@@ -36,6 +36,11 @@ export const requiredFiles = [
   'tiktoken.model',
 ]
 
+const modelType = 'kimi_vl'
+
+/** What the hub repeats of config.json, where there is one. */
+const hubConfigSchema = z.object({ model_type: z.string().optional() }).catch({})
+
 const commitPattern = /^[\da-f]{40}$/
 
 /**
@@ -51,30 +56,45 @@ export async function listModel(
   const { listFiles, modelInfo } = await import('@huggingface/hub')
   const fetch = fetchFor(client, name, options)
   const common = { hubUrl: client.endpoint, fetch }
-  const { sha } = await modelInfo({
+  const { sha, config } = await modelInfo({
     ...common,
     name: name.repo,
     revision: name.revision,
-    additionalFields: ['sha'],
+    additionalFields: ['sha', 'config'],
   })
   if (!commitPattern.test(sha)) throw new HubError(`${name.repo}: the hub names no commit`)
+  const { model_type: type } = hubConfigSchema.parse(config ?? {})
+  if (type !== undefined && type !== modelType) {
+    throw new HubError(`${name.repo} is a ${type} model, no Kimi-VL`)
+  }
   const files: HubFile[] = []
+  const others: string[] = []
   for await (const entry of listFiles({ ...common, repo: name.repo, revision: sha })) {
-    if (entry.type === 'file' && needed.test(entry.path)) files.push(hubFile(entry))
+    if (entry.type !== 'file') continue
+    if (needed.test(entry.path)) files.push(hubFile(entry))
+    else others.push(entry.path)
   }
   const has = (path: string) => files.some((file) => file.path === path)
   const missing = requiredFiles.find((path) => !has(path))
   const hasWeights = files.some(({ path }) => path.endsWith('.safetensors'))
   const lacks = missing ?? (hasWeights ? undefined : 'safetensors file')
   if (lacks !== undefined) {
-    throw new HubError(`${name.repo} has no ${lacks}: it is no Kimi-VL in its original form`)
+    throw new HubError(`${name.repo} has no ${lacks}: it is ${kindOf(others)}`)
   }
   const wanted = options.part === 'whole' ? files : files.filter((file) => !isWeights(file))
   return { repo: name.repo, commit: sha, files: wanted }
 }
 
+/** What a model that lacks files seems to be, by those it has instead. */
+function kindOf(others: readonly string[]): string {
+  if (others.some((path) => path.endsWith('.gguf')))
+    return 'a model in the form of llama.cpp (GGUF)'
+  if (others.includes('adapter_config.json')) return 'an adapter for another model'
+  return 'no Kimi-VL in its original form'
+}
+
 /** Or their index. */
-function isWeights({ path }: HubFile): boolean {
+export function isWeights({ path }: HubFile): boolean {
   return path.includes('.safetensors')
 }
 

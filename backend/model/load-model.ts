@@ -1,4 +1,5 @@
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
+import { withWeightsFile } from '../graph/weight-reader.ts'
 import type { Accelerator } from './accelerator/accelerator.ts'
 import type { ModelConfig, TextConfig } from './config/model-config.ts'
 import {
@@ -106,8 +107,20 @@ async function openFolder(
     openDecoder(folder.decoder, text, embeddings, options),
   ])
   return {
+    ...decoderOf(decoder),
     info: modelInfo(source.config, options.slots, decoder.cacheInfo),
     beginImage: (image) => vision.begin(image),
+    async close() {
+      await Promise.all([decoder.close(), vision.close()])
+      await options.device?.accelerator.close()
+      embeddings.close()
+    },
+  }
+}
+
+/** A decoder as part of a model. */
+export function decoderOf(decoder: Decoder): Omit<Decoder, 'cacheInfo' | 'close'> {
+  return {
     openSlot: () => decoder.openSlot(),
     closeSlot: (slot) => decoder.closeSlot(slot),
     forkSlot: (slot, tokens) => decoder.forkSlot(slot, tokens),
@@ -117,11 +130,6 @@ async function openFolder(
     restoreRows: (slot, rows) => decoder.restoreRows(slot, rows),
     dropRows: (rows) => decoder.dropRows(rows),
     step: (rows) => decoder.step(rows),
-    async close() {
-      await Promise.all([decoder.close(), vision.close()])
-      await options.device?.accelerator.close()
-      embeddings.close()
-    },
   }
 }
 
@@ -157,10 +165,13 @@ async function openDecoder(
     return openCpuDecoder({ ...options, ...files, lanes: options.slots, slots, config, embeddings })
   }
   if (device === undefined) throw new RangeError('the decoder is laid out for a device')
-  return openDeviceDecoder({ ...device, ...files, slots, config, embeddings })
+  return withWeightsFile(files.weightsFile, (readWeight) =>
+    openDeviceDecoder({ ...device, ...files, readWeight, slots, config, embeddings }),
+  )
 }
 
-function modelInfo(
+/** What the engine has to know of a model. */
+export function modelInfo(
   { text_config: text, vision_config: vision, media_placeholder_token_id }: ModelConfig,
   slots: number,
   cacheInfo: CacheInfo,

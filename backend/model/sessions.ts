@@ -1,11 +1,7 @@
 import { InferenceSession } from 'onnxruntime-node'
+import { forbidTelemetry } from './no-telemetry.ts'
 
-/**
- * The official builds of ONNX Runtime report models, hardware and errors to their maker over the internet, unless this
- * variable is set before the first session is made (https://github.com/microsoft/onnxruntime/pull/27379). What this
- * server works on stays on its owner's hardware.
- */
-process.env['ORT_DISABLE_TELEMETRY'] = '1'
+forbidTelemetry()
 
 /** ONNX Runtime's log levels: 3 = errors only, because some operators warn on every run. */
 const logErrorsOnly = 3
@@ -17,13 +13,22 @@ const logErrorsOnly = 3
  */
 const awakeBetweenOperators = 300
 
-/** Opens a graph for the CPU. Between runs its threads sleep, since awake ones would keep a core busy while idle. */
+interface SessionOptions {
+  readonly threads: number
+  /** Content of the files that a graph in memory refers to; it must not change while the session is open. */
+  readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[]
+}
+
+/**
+ * Opens a graph, a file or its content, for the CPU. Between runs its threads sleep, since awake ones would keep a core busy
+ * while idle.
+ */
 export function createSession(
-  graphFile: string,
-  { threads }: { readonly threads: number },
+  graph: string | Uint8Array,
+  { threads, externalData }: SessionOptions,
 ): Promise<InferenceSession> {
   const spinning = { allow_spinning: '1', spin_duration_us: String(awakeBetweenOperators) }
-  return InferenceSession.create(graphFile, {
+  const options: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -33,5 +38,9 @@ export function createSession(
     enableMemPattern: false,
     logSeverityLevel: logErrorsOnly,
     extra: { session: { intra_op: spinning, force_spinning_stop: '1' } },
-  })
+    ...(externalData && { externalData }),
+  }
+  return typeof graph === 'string'
+    ? InferenceSession.create(graph, options)
+    : InferenceSession.create(graph, options)
 }

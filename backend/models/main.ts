@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { withDotEnv } from '../../shared/node/dot-env.ts'
 import { ConfigError } from '../../shared/node/environment.ts'
+import { formatBytes } from '../../shared/progress/amounts.ts'
 import type { Report } from '../../shared/progress/progress.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import { findLocalModel } from '../hub/find-model.ts'
@@ -23,6 +24,9 @@ import { verifyModel } from './verify.ts'
 
 /** Milliseconds between two progress lines in a terminal, where each replaces the previous one. */
 const terminalIntervalMs = 250
+
+/** `process.resourceUsage()` has kilobytes. */
+const bytesPerMaxRss = 1024
 
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort())
@@ -69,7 +73,8 @@ program
     const name = parseHubName(model)
     if (name === undefined) throw new HubError(`${model} is no name on the hub: owner/name`)
     const { hub, checkpointsDir } = settings()
-    await downloadModel(name, { settings: hub, checkpointsDir, report, signal, ...pace })
+    const check = checkModelFolder
+    await downloadModel(name, { settings: hub, checkpointsDir, check, report, signal, ...pace })
     report(`Set MODEL_PATH=${model} to use it.`)
   })
 
@@ -124,20 +129,20 @@ addFormOptions(program.command('check'))
   .argument('[model]', 'a folder, or a name that was downloaded; MODEL_PATH unless given')
   .option('--against <file>', 'answers of another implementation, as in test/golden/model.json')
   .action(async (model: string | undefined, given: CheckArguments) => {
-    const { modelsDir, ...options } = settings()
+    const options = settings()
     const choice = chosenForm({ ...options.choice, weights: 'q8' }, given)
-    const checkpointDir = await checkpointOf(model, { modelsDir, ...options })
+    const checkpointDir = await checkpointOf(model, options)
     // Only this command runs models: the others need not load ONNX Runtime.
     const { checkModel } = await import('./check/check-model.ts')
     const against = given.against === undefined ? {} : { against: given.against }
     const problems = await checkModel({
       checkpointDir,
-      modelsDir,
       choice,
       ...against,
       report,
       signal,
     })
+    report(`memory: ${formatBytes(process.resourceUsage().maxRSS * bytesPerMaxRss)} at most`)
     for (const problem of problems) process.stderr.write(`${problem}\n`)
     if (problems.length > 0) process.exitCode = 1
   })

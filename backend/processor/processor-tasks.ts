@@ -16,7 +16,10 @@ export interface ImageOutcomes {
   readonly normalizeImage: ImageOutcome<NormalizedImage>
 }
 
-/** The tenant whose task it is, and a signal that fires when it is no longer wanted. */
+/**
+ * The tenant whose task it is, and a signal that fires when it is no longer wanted. The same object for all tasks of
+ * one request.
+ */
 export interface TaskCaller {
   readonly tenant: string
   readonly signal: AbortSignal

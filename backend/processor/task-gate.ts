@@ -45,8 +45,9 @@ interface Waiting extends GateTask {
 
 /**
  * Lets at most `limit` tasks run at a time, within the available memory. Among waiting tasks, tenants that have used
- * the least time go first, counting the elapsed time of running tasks; the tasks of one tenant run in order of
- * arrival. An aborted task is dropped if it waits; if it runs, it keeps its place until its work has ended.
+ * the least time go first, counting the elapsed time of running tasks; the groups of one tenant take turns, and the
+ * tasks of a group run in order of arrival. An aborted task is dropped if it waits; if it runs, it keeps its place
+ * until its work has ended.
  */
 export function createTaskGate({
   limit,

@@ -56,6 +56,24 @@ it("decodes a tenant's picture while those of three others take long", async () 
   await Promise.all(long)
 }, 60_000)
 
+it('lets the requests of a tenant take turns, picture by picture', async () => {
+  const abort = new AbortController()
+  const ended: unknown[] = []
+  const first = { tenant: 'one', signal: abort.signal }
+  const long = Array.from({ length: 16 }, () =>
+    tasks.prepareImage(mediumWebp(), first).then(
+      (outcome) => ended.push(outcome),
+      () => {},
+    ),
+  )
+  const second = { tenant: 'one', signal: never }
+  expect(await tasks.prepareImage(small(), second)).toMatchObject({ ok: true })
+  // One was running, and the next had its turn before the second request came.
+  expect(ended.length).toBeLessThanOrEqual(2)
+  abort.abort()
+  await Promise.all(long)
+}, 60_000)
+
 it('takes the place of a picture whose caller left, however long it would take', async () => {
   const abort = new AbortController()
   const caller = { tenant: 'one', signal: abort.signal }

@@ -87,11 +87,12 @@ export function createTaskPool(options: TaskPoolOptions): TaskPool {
 
   function runImage<Task extends ImageTask>(
     order: ImageOrder<Task>,
-    { tenant, signal }: TaskCaller,
+    caller: TaskCaller,
   ): Promise<ImageOutcomes[Task]> {
+    const { signal } = caller
     const cost = estimateDecode(order.file)
     const decode = () => decodeInTime(images, { order, estimatedMs: cost.ms }, signal)
-    return whileOpen(() => imageGate(decode, imageTask(tenant, cost), signal))
+    return whileOpen(() => imageGate(decode, imageTask(caller, cost), signal))
   }
 
   return {
@@ -132,8 +133,9 @@ function textTask(tenant: string, list: readonly string[]): GateTask {
   return { tenant, estimatedWork: 1 + estimatedMsPerCharacter * characters, memoryBytes: 0 }
 }
 
-function imageTask(tenant: string, { ms, bytes }: DecodeCost): GateTask {
-  return { tenant, estimatedWork: 1 + ms, memoryBytes: bytes }
+/** The pictures of one caller are a group: those of a tenant's requests take turns. */
+function imageTask(caller: TaskCaller, { ms, bytes }: DecodeCost): GateTask {
+  return { tenant: caller.tenant, group: caller, estimatedWork: 1 + ms, memoryBytes: bytes }
 }
 
 /** @param signal its abort, or a timeout, ends the process that works on the file */

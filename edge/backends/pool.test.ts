@@ -14,6 +14,7 @@ const healthyOr =
 const stream = () =>
   new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } })
 const refuses: Answer = () => Promise.reject(new NotConnectedError('ECONNREFUSED'))
+const isSlow: Answer = () => Promise.reject(new NotConnectedError('timeout', { isSlow: true }))
 const fails = (status: number, code: string) => (): Response =>
   Response.json({ error: { code } }, { status })
 
@@ -107,6 +108,30 @@ describe('BackendPool', () => {
     const { call, askedBy } = createPool({ a: healthyOr(broken), b: healthyOr(answers) })
     const asked = await askedBy(() => expect(call()).rejects.toThrow('other side closed'))
     expect(asked).toEqual(['a'])
+  })
+
+  it('asks one again that was slow to connect, rather than one that is stopping', async () => {
+    const stopping = fails(503, 'shutting_down')
+    const { call, askedBy, table, clock } = createPool({ a: stopping, b: healthyOr(answers) })
+    await call()
+    await settle()
+    // What the machine is busy with delays probes too.
+    table['b'] = (path, init) => {
+      if (path === '/health') return isSlow(path, init)
+      table['b'] = answers
+      return isSlow(path, init)
+    }
+    clock.ms = 6_000
+    await call()
+    expect(await askedBy(async () => expect((await call()).answer.status).toBe(200))).toEqual(['b'])
+  })
+
+  it('gives up on one that stays slow to connect after three times', async () => {
+    const { call, askedBy } = createPool({ a: isSlow })
+    const asked = await askedBy(() => expect(call()).rejects.toThrow(NotConnectedError))
+    expect(asked).toEqual(['a', 'a', 'a'])
+    const body = (async function* () {})()
+    expect(await askedBy(() => call({ body }).catch(() => undefined))).toEqual(['a'])
   })
 
   it('does not send a body again that is passing through', async () => {

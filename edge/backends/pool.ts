@@ -21,9 +21,9 @@ import type {
 } from './exchange.ts'
 import { readWhole } from './read-whole.ts'
 import { NotConnectedError, type BackendTarget } from './target.ts'
-import { failureOf, isNotConnected, wasTurnedAway } from './verdict.ts'
+import { checkConnected, failureOf, wasTurnedAway } from './verdict.ts'
 
-/** Backends that one request is offered to. More would only delay the answer that none is available. */
+/** How often one request is offered to backends. More would only delay the answer that none is available. */
 const maxAttempts = 3
 
 /** Milliseconds a probe may take. */
@@ -80,19 +80,26 @@ export class BackendPool {
   }
 
   /**
-   * Sends to the most suitable backend. Another one is tried only if the body can be sent again and nothing can run
-   * twice: either there was no connection, or the backend reported that it refused the request.
+   * Sends to the most suitable backend. It is offered again only if the body can be sent again and nothing can run twice:
+   * either there was no connection, or the backend reported that it refused the request. One that was only slow to
+   * connect may be asked again, unless another one is better.
    */
   readonly call: CallBackend = async (path, init) => {
     this.#probe(init)
-    const tried: Backend[] = []
-    for (;;) {
-      const backend = this.#choose(init.affinity, tried)
-      if (init.forAll === true && tried.length === 0) this.#copyToOthers(backend, path, init)
-      tried.push(backend)
-      const isLast = !isReplayable(init) || tried.length >= this.#attempts
-      const reply = await this.#attempt(backend, path, init, isLast)
-      if (reply !== undefined) return reply
+    const refused: Backend[] = []
+    for (let attempts = 1; ; attempts += 1) {
+      const backend = this.#choose(init.affinity, refused)
+      if (init.forAll === true && attempts === 1) this.#copyToOthers(backend, path, init)
+      const mayRepeat = isReplayable(init) && attempts < maxAttempts
+      const hasOthers = refused.length + 1 < this.#backends.length
+      const outcome = await this.#attempt(backend, path, init, mayRepeat && hasOthers)
+      if (outcome === 'refused') {
+        refused.push(backend)
+        continue
+      }
+      if (!(outcome instanceof NotConnectedError)) return outcome
+      if (!mayRepeat || !(outcome.isSlow || hasOthers)) throw outcome
+      if (!outcome.isSlow) refused.push(backend)
     }
   }
 
@@ -112,18 +119,15 @@ export class BackendPool {
     }
   }
 
-  get #attempts(): number {
-    return Math.min(this.#backends.length, maxAttempts)
-  }
-
-  #choose(affinity: string | undefined, tried: readonly Backend[]): Backend {
+  #choose(affinity: string | undefined, refused: readonly Backend[]): Backend {
     const now = this.#parts.now()
     const candidates = this.#backends
-      .filter((backend) => !tried.includes(backend))
+      .filter((backend) => !refused.includes(backend))
       .map((backend) => ({
         backend,
         id: backend.target.id,
         available: backend.breaker.phase === 'closed',
+        silent: backend.breaker.phase === 'open' && backend.breaker.silent === true,
         outstanding: this.#countRunning(backend),
         share: shareOf(backend.breaker, now),
       }))
@@ -142,20 +146,17 @@ export class BackendPool {
     return running.size
   }
 
-  /** @returns undefined when the request should go to another backend */
+  /** @param hasOthers whether a refusal is of no interest, because another backend may be asked */
   async #attempt(
     backend: Backend,
     path: string,
     init: BackendInit,
-    isLast: boolean,
-  ): Promise<BackendReply | undefined> {
+    hasOthers: boolean,
+  ): Promise<BackendReply | NotConnectedError | 'refused'> {
     const release = this.#take(backend)
     try {
       const response = await backend.target.send(path, init)
-      if (isNotConnected(response.status)) {
-        response.body?.cancel().catch(() => undefined)
-        throw new NotConnectedError(`Status ${response.status}`)
-      }
+      checkConnected(response)
       const backendId = backend.target.id
       if (isEventStream(response.headers.get('content-type'))) {
         this.#noteAnswer(backend, response)
@@ -172,9 +173,9 @@ export class BackendPool {
       const { body, held } = await readWhole(response, init)
       release()
       if (!isBlameless(init)) this.#noteAnswer(backend, response)
-      if (!isLast && wasTurnedAway(response, body)) {
+      if (hasOthers && wasTurnedAway(response, body)) {
         held?.release()
-        return undefined
+        return 'refused'
       }
       const { status, headers } = response
       const answer = { status, headers, body: null, arrayBuffer: async () => body }
@@ -182,10 +183,12 @@ export class BackendPool {
     } catch (error) {
       release()
       if (isBlameless(init) || error instanceof ServiceError) throw error
+      if (error instanceof NotConnectedError) {
+        this.#noteFailure(backend, error.isSlow ? 'silent' : 'unreachable')
+        return error
+      }
       // A backend may answer early and close, so one broken upload proves nothing.
-      const isCertain = error instanceof NotConnectedError || isReplayable(init)
-      this.#noteFailure(backend, isCertain ? 'unreachable' : 'fault')
-      if (error instanceof NotConnectedError && !isLast) return undefined
+      this.#noteFailure(backend, isReplayable(init) ? 'unreachable' : 'fault')
       throw error
     }
   }
@@ -241,8 +244,9 @@ export class BackendPool {
       await response.arrayBuffer()
       if (response.status === 200) this.#noteAnswer(backend, response)
       else this.#noteFailure(backend, 'unreachable')
-    } catch {
-      this.#noteFailure(backend, 'unreachable')
+    } catch (error) {
+      const isSlow = error instanceof NotConnectedError && error.isSlow
+      this.#noteFailure(backend, deadline.expired || isSlow ? 'silent' : 'unreachable')
     } finally {
       deadline.release()
     }

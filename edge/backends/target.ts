@@ -11,4 +11,14 @@ export interface BackendTarget {
 /** No connection was made: nothing was sent, so the same request may go elsewhere. */
 export class NotConnectedError extends Error {
   override readonly name = 'NotConnectedError'
+  /** Whether it only took too long, so that another attempt may succeed. */
+  readonly isSlow: boolean
+
+  constructor(
+    message: string,
+    options: { readonly cause?: unknown; readonly isSlow?: boolean } = {},
+  ) {
+    super(message, options)
+    this.isSlow = options.isSlow ?? false
+  }
 }

@@ -3,9 +3,11 @@ import { errorKinds, type ErrorCode } from '../../shared/api/errors.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import type { Failure } from '../../shared/balance/breaker.ts'
 import type { BackendAnswer } from './exchange.ts'
+import { NotConnectedError } from './target.ts'
 
 /** Statuses with which Cloudflare answers when it cannot connect to a backend (down, timeout, no route, TLS). */
-const notConnected: ReadonlySet<number> = new Set([521, 522, 523, 525, 526])
+const connectTimedOut = 522
+const notConnected: ReadonlySet<number> = new Set([521, connectTimedOut, 523, 525, 526])
 
 /** Codes that mean that nothing was generated and another backend may be tried. */
 const turnedAway: ReadonlySet<ErrorCode> = new Set([
@@ -24,9 +26,14 @@ const errorAnswer = z.object({
   ]),
 })
 
-/** Cloudflare answers in place of an unreachable backend; on other platforms the call fails. */
-export function isNotConnected(status: number): boolean {
-  return notConnected.has(status)
+/**
+ * Cloudflare answers in place of an unreachable backend; on other platforms the call fails.
+ * @throws {NotConnectedError}
+ */
+export function checkConnected({ status, body }: Pick<BackendAnswer, 'status' | 'body'>): void {
+  if (!notConnected.has(status)) return
+  body?.cancel().catch(() => undefined)
+  throw new NotConnectedError(`Status ${status}`, { isSlow: status === connectTimedOut })
 }
 
 /** Whether it does not accept this edge's certificate, and will refuse the next request too. */

@@ -25,16 +25,3 @@ export type StreamRelay = (
   source: ReadableStream<Uint8Array>,
   watch: StreamWatch,
 ) => ReadableStream<Uint8Array>
-
-const newline = 0x0a
-
-/**
- * The length of `bytes` up to and including the last empty line, which ends an event; 0 if there is none.
- * @param before the byte before them
- */
-export function endOfLastEvent(bytes: Uint8Array, before?: number): number {
-  for (let at = bytes.length - 1; at >= 0; at -= 1) {
-    if (bytes[at] === newline && (at > 0 ? bytes[at - 1] : before) === newline) return at + 1
-  }
-  return 0
-}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { testKeys } from '../../test/support/test-keys.ts'
 import { createApiKeys } from './api-keys.ts'
-import { makeKey } from './key-format.ts'
+import { hashKey, makeKey } from './key-format.ts'
 import type { NewKey } from './key-store.ts'
 
 const day = 86_400_000
@@ -138,5 +138,44 @@ describe('createApiKeys()', () => {
     keyStore.rotate(rotated.id, (await keys.issue(rotated.id)).hash, day)
     keyStore.revoke(rotated.id)
     expect(await keys.verify(rotated.text)).toEqual({ refused: 'revoked' })
+  })
+
+  it('does the same work for a wrong key wherever it is wrong', async () => {
+    const { keyStore, make } = setUp()
+    const { id, text } = await make()
+    const done: string[] = []
+    const keys = createApiKeys({
+      rootKey: 'root-key',
+      wallClock: () => 0,
+      source: {
+        checkSecret: async () => (done.push('checkSecret'), keyStore.checkSecret()),
+        find: async (key) => (done.push('find'), keyStore.get(key)),
+        noteChange: () => undefined,
+      },
+      hash: async (each) => (done.push(`hash of ${each.length}`), hashKey(each)),
+    })
+    const workFor = async (presented: string) => {
+      done.length = 0
+      expect(await keys.verify(presented)).toEqual({ refused: 'unknown' })
+      return done.join()
+    }
+    // The root key is hashed once.
+    await keys.verify('')
+    const secretAt = text.indexOf('_', text.indexOf('_') + 1) + 1
+    const wrongAt = (at: number) =>
+      text.slice(0, at) + (text[at] === '7' ? '8' : '7') + text.slice(at + 1)
+    const places = [secretAt, secretAt + 1, secretAt + 20, text.length - 9, text.length - 1]
+    for (const known of ['before the right one', 'after it']) {
+      const work = new Set<string>()
+      for (const at of places.filter((each) => text[each] !== '_'))
+        work.add(await workFor(wrongAt(at)))
+      expect([known, work.size]).toEqual([known, 1])
+      expect(await keys.verify(text)).toMatchObject({ key: { id } })
+    }
+    // Made here, and never stored: what is compared with the record is a hash.
+    const others = await Promise.all(Array.from({ length: 5 }, () => keys.issue(id)))
+    const work = new Set<string>()
+    for (const other of others) work.add(await workFor(other.text))
+    expect(work.size).toBe(1)
   })
 })

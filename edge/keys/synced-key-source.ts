@@ -59,6 +59,15 @@ export class SyncedKeySource implements KeySource {
     this.#options = options
   }
 
+  /**
+   * Milliseconds for which a revocation may have gone unnoticed here; infinite before the first question, and when the
+   * clock was set back.
+   */
+  get ageMs(): number {
+    const age = this.#options.now() - this.#askedAt
+    return age < 0 ? Infinity : age
+  }
+
   async checkSecret(id: string): Promise<string> {
     if (this.#checkSecret !== undefined) return this.#checkSecret
     const { checkSecret } = await this.#ask(id)
@@ -101,18 +110,12 @@ export class SyncedKeySource implements KeySource {
 
   /** Whether the knowledge is recent enough, or the authority is unreachable and should not be asked again yet. */
   #needsNoAnswer(): boolean {
-    if (this.#age() < this.#options.maxStaleMs) return true
+    if (this.ageMs < this.#options.maxStaleMs) return true
     return this.#mayGoOn() && this.#options.now() < this.#retryAt
   }
 
-  /** Milliseconds. If the clock was set back, the knowledge counts as infinitely old. */
-  #age(): number {
-    const age = this.#options.now() - this.#askedAt
-    return age < 0 ? Infinity : age
-  }
-
   #mayGoOn(): boolean {
-    return this.#options.maxStaleMs > 0 && this.#age() < this.#options.graceMs
+    return this.#options.maxStaleMs > 0 && this.ageMs < this.#options.graceMs
   }
 
   async #ask(id: string, lacksCopy = false): Promise<SyncReply> {
@@ -137,7 +140,7 @@ export class SyncedKeySource implements KeySource {
     if (outdated === undefined) this.#records.clear()
     else for (const changedId of outdated) this.#records.delete(changedId)
     if (this.#changes.isCurrent(id, reply.version)) this.#remember(id, reply.record)
-    this.#askedAt = this.#age() === Infinity ? askedAt : Math.max(this.#askedAt, askedAt)
+    this.#askedAt = this.ageMs === Infinity ? askedAt : Math.max(this.#askedAt, askedAt)
   }
 
   #remember(id: string, record: KeyRecord | undefined): void {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   createCertificates,
@@ -42,6 +44,14 @@ describe('BackendClient', () => {
     await expect(client.target('https://localhost:1').send('/', init())).rejects.toThrow(
       NotConnectedError,
     )
+    const silent = createServer()
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    await expect(client.target(`https://localhost:${port}`).send('/', init())).rejects.toThrow(
+      expect.objectContaining({ name: 'NotConnectedError', isSlow: true }),
+    )
+    silent.close()
     stub.answer = (_seen, response) => void response.destroy()
     const broken = client.target(stub.url).send('/', init())
     await expect(broken).rejects.not.toThrow(NotConnectedError)

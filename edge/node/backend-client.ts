@@ -62,12 +62,17 @@ function createAgent({ ca, cert, key }: TlsIdentity, connections: number): Agent
     connect: (target, callback) =>
       connect(target, (error, socket) => {
         if (error === null) callback(null, socket)
-        else callback(new NotConnectedError('No connection', { cause: error }), null)
+        else callback(notConnected(error), null)
       }),
     // A complete answer's headers come after its last token; the request's deadline limits that.
     headersTimeout: 0,
     bodyTimeout: bodyTimeoutMs,
   })
+}
+
+function notConnected(cause: Error & { readonly code?: string }): NotConnectedError {
+  const isSlow = cause.code === 'UND_ERR_CONNECT_TIMEOUT'
+  return new NotConnectedError('No connection', { cause, isSlow })
 }
 
 /** Avoids the web's Response and Headers, which take longer to make than everything else. */

@@ -1,10 +1,7 @@
-import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { AnswerTail } from '../calls/answer-tail.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
-import { endOfLastEvent, type StreamRelay } from '../calls/stream-relay.ts'
-
-/** Bytes an unfinished event may have; no event of ours comes near it. */
-const maxEventBytes = 4 * 1024 * 1024
+import type { StreamRelay } from '../calls/stream-relay.ts'
+import { UnfinishedEvent } from '../calls/unfinished-event.ts'
 
 /** Relays chunk by chunk, at the reader's pace, and never a torn event. */
 export const guardStream: StreamRelay = (
@@ -63,28 +60,6 @@ export const guardStream: StreamRelay = (
     },
     { highWaterMark: 0 },
   )
-}
-
-/** Keeps back the part of an event whose end has not come yet. Each byte is looked at and copied once at most. */
-class UnfinishedEvent {
-  readonly #chunks: Uint8Array[] = []
-  #size = 0
-
-  get isEmpty(): boolean {
-    return this.#size === 0
-  }
-
-  /** @returns all complete events so far, or undefined when there are none */
-  push(chunk: Uint8Array): Uint8Array | undefined {
-    const isTooLong = this.#size + chunk.byteLength > maxEventBytes
-    const end = isTooLong ? chunk.byteLength : endOfLastEvent(chunk, this.#chunks.at(-1)?.at(-1))
-    const whole =
-      end === 0 ? undefined : joinChunks([...this.#chunks.splice(0), chunk.subarray(0, end)])
-    const rest = chunk.subarray(end)
-    if (rest.byteLength > 0) this.#chunks.push(rest)
-    this.#size = (end === 0 ? this.#size : 0) + rest.byteLength
-    return whole
-  }
 }
 
 interface IdleTimer {

@@ -10,11 +10,12 @@ import {
 import { maxImages } from '../../shared/api/limits.ts'
 import { countFields, messagesFields } from '../../shared/api/messages/read-request.ts'
 import { generateFields, imageUrlFields } from '../../shared/api/request.ts'
-import { responsesFields } from '../../shared/api/responses/read-request.ts'
+import { inputItem, responsesFields } from '../../shared/api/responses/read-request.ts'
 import { usageView } from '../../shared/api/usage.ts'
 import * as answers from './answers.ts'
 import * as chat from './chat-answers.ts'
 import * as other from './other-answers.ts'
+import * as events from './stream-events.ts'
 import { fieldTexts } from './field-texts.ts'
 import * as mcp from './mcp-messages.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
@@ -34,11 +35,25 @@ export const schemas = {
   ChatChunk: chat.chatChunk,
   ResponsesRequest: responsesFields,
   Response: other.responseView,
-  ResponseEvent: other.responseEvent,
+  ResponseInputItem: inputItem,
+  ResponseStateEvent: events.responseStateEvent,
+  ResponseItemEvent: events.responseItemEvent,
+  ResponsePartEvent: events.responsePartEvent,
+  ResponseTextDelta: events.responseTextDelta,
+  ResponseTextDone: events.responseTextDone,
+  ResponseReasoningDelta: events.responseReasoningDelta,
+  ResponseReasoningDone: events.responseReasoningDone,
+  ResponseErrorEvent: events.responseErrorEvent,
   InputTokens: other.inputTokens,
   MessagesRequest: messagesFields,
   Message: other.messageView,
-  MessageEvent: other.messageEvent,
+  MessageStart: events.messageStart,
+  MessageDelta: events.messageDelta,
+  MessageStop: events.messageStop,
+  MessagePing: events.messagePing,
+  ContentBlockStart: events.contentBlockStart,
+  ContentBlockDelta: events.contentBlockDelta,
+  ContentBlockStop: events.contentBlockStop,
   MessagesError: other.messagesError,
   MessageTokensRequest: countFields,
   MessageTokens: other.messageTokens,

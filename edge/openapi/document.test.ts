@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { chatRenderer } from '../../shared/api/chat/render.ts'
 import type { Renderer } from '../../shared/api/doors/renderer.ts'
 import { type ErrorCode, errorKinds, errorBody, ServiceError } from '../../shared/api/errors.ts'
-import type { SampledLogprob } from '../../shared/api/events.ts'
+import type { Ending, SampledLogprob } from '../../shared/api/events.ts'
 import { messagesRenderer } from '../../shared/api/messages/render.ts'
 import { nativeRenderer } from '../../shared/api/native/render.ts'
 import { responsesRenderer } from '../../shared/api/responses/render.ts'
@@ -21,7 +21,7 @@ import {
   streamReasoning,
 } from './answers.ts'
 import { chatChunk, chatCompletion } from './chat-answers.ts'
-import { messageEvent, messageView, responseEvent, responseView } from './other-answers.ts'
+import { messageView, responseView } from './other-answers.ts'
 import { schemas } from './components.ts'
 import { openApiDocument } from './document.ts'
 import { routeDocs } from './route-docs.ts'
@@ -178,12 +178,12 @@ describe.each([
   const facts = { requestId: 'req_1', choices: 2, withLogprobs: true }
   const chatFacts = { ...facts, model: 'kimi-vl', createdAt: 1, withUsage: true, reasons }
 
-  const events = (renderer: Renderer) =>
+  const events = (renderer: Renderer, ending: Ending = choice) =>
     [
       renderer.event({ type: 'queued', position: 1, promptTokens: 9, imageTokens: 4 }),
       reasons ? renderer.event({ type: 'reasoning', index: 1, text: 'Hm' }) : '',
       renderer.event({ type: 'delta', index: 1, text: 'A', logprobs }),
-      renderer.event({ type: 'end', endings: [choice, choice], usage, timings }),
+      renderer.event({ type: 'end', endings: [ending, ending], usage, timings }),
       renderer.failure(new ServiceError('engine_restarted', 'It stopped')),
     ].map((text) =>
       [...text.matchAll(/^data: (\{.*)$/gm)].map(([, data]) => JSON.parse(data!) as Json),
@@ -192,6 +192,15 @@ describe.each([
   /** Fails on fields that the schema does not have, at any depth. */
   function expectExactly(schema: z.ZodType, value: unknown) {
     expect(schema.parse(value)).toEqual(value)
+  }
+
+  /** Every event that the document names has come, each exactly in its form. */
+  function expectDocumented(route: 'responses' | 'messages', seen: readonly Json[]) {
+    const documented = routeDocs[route].stream!.events as Record<string, keyof typeof schemas>
+    for (const event of seen) expectExactly(schemas[documented[String(event['type'])]!], event)
+    const names = new Set(seen.map(({ type }) => type))
+    const expected = Object.keys(documented).filter((name) => reasons || !/reasoning/.test(name))
+    expect(names).toEqual(new Set(expected))
   }
 
   it('are those of native answers', () => {
@@ -226,15 +235,13 @@ describe.each([
       top_logprobs: 1,
       text: { format: { type: 'text' } },
     }
-    const response = responsesRenderer({ ...chatFacts, echo })
-    expectExactly(responseView, response.whole({ choices: [choice], usage, timings }))
-    for (const event of events(response).flat()) {
-      expectExactly(responseEvent, event)
-      if ('response' in event) responseView.parse(event['response'])
-    }
+    const response = () => responsesRenderer({ ...chatFacts, echo })
+    expectExactly(responseView, response().whole({ choices: [choice], usage, timings }))
+    const endings: Ending[] = [{ reason: 'stop' }, { reason: 'length' }]
+    expectDocumented('responses', endings.flatMap((each) => events(response(), each)).flat())
     const message = messagesRenderer(chatFacts)
     expectExactly(messageView, message.whole({ choices: [choice], usage, timings }))
-    for (const event of events(message).flat()) expectExactly(messageEvent, event)
+    expectDocumented('messages', events(message).flat())
   })
 
   it.each(Object.keys(errorKinds) as ErrorCode[])('are those of the error %s', (code) => {

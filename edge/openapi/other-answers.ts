@@ -5,7 +5,7 @@ import { logprobToken, timings } from './chat-answers.ts'
 
 const count = z.int().min(0)
 
-const outputText = z.object({
+export const outputText = z.object({
   type: z.literal('output_text'),
   text: z.string(),
   annotations: z.array(z.unknown()),
@@ -14,13 +14,15 @@ const outputText = z.object({
 
 const itemStatus = z.enum(['in_progress', 'completed', 'incomplete'])
 
+export const reasoningText = z.object({ type: z.literal('reasoning_text'), text: z.string() })
+
 /** What a model thought before it answered. */
 const outputReasoning = z.object({
   id: z.string(),
   type: z.literal('reasoning'),
   status: itemStatus,
   summary: z.array(z.unknown()),
-  content: z.array(z.object({ type: z.literal('reasoning_text'), text: z.string() })),
+  content: z.array(reasoningText),
 })
 
 const outputMessage = z.object({
@@ -30,6 +32,8 @@ const outputMessage = z.object({
   role: z.literal('assistant'),
   content: z.array(outputText),
 })
+
+export const outputItem = z.discriminatedUnion('type', [outputReasoning, outputMessage])
 
 export const responseView = z.object({
   id: z.string(),
@@ -48,7 +52,7 @@ export const responseView = z.object({
   top_logprobs: count,
   text: z.object({ format: z.looseObject({ type: z.string() }) }),
   model: z.string(),
-  output: z.array(z.discriminatedUnion('type', [outputReasoning, outputMessage])),
+  output: z.array(outputItem),
   parallel_tool_calls: z.literal(true),
   previous_response_id: z.null(),
   reasoning: z.object({ effort: z.null(), summary: z.null() }),
@@ -76,9 +80,6 @@ export const responseView = z.object({
   timings: z.exactOptional(timings),
 })
 
-/** Events of a stream have more fields, by their type. */
-export const responseEvent = z.looseObject({ type: z.string(), sequence_number: count })
-
 export const inputTokens = z.object({
   object: z.literal('response.input_tokens'),
   input_tokens: count,
@@ -93,37 +94,44 @@ const thinkingBlock = z.object({
   signature: z.string(),
 })
 
-export const messageView = z.object({
-  id: z.string(),
-  type: z.literal('message'),
-  role: z.literal('assistant'),
-  model: z.string(),
-  content: z.array(z.discriminatedUnion('type', [thinkingBlock, textBlock])),
+export const contentBlock = z.discriminatedUnion('type', [thinkingBlock, textBlock])
+
+export const messageUsage = z.object({
+  input_tokens: count,
+  output_tokens: count,
+  cache_creation_input_tokens: z.literal(0),
+  cache_read_input_tokens: count,
+  cache_creation: z.null(),
+  inference_geo: z.null(),
+  output_tokens_details: z.object({ thinking_tokens: count }).nullable(),
+  server_tool_use: z.null(),
+  service_tier: z.literal('standard'),
+  speed: z.null(),
+  image_tokens: count,
+})
+
+/** How a message ended; all null in one that has only begun. */
+export const messageEnd = {
   stop_reason: z
     .enum(['end_turn', 'stop_sequence', 'max_tokens', 'model_context_window_exceeded'])
     .nullable(),
   stop_sequence: z.string().nullable(),
   stop_details: z.null(),
   container: z.null(),
+}
+
+export const messageView = z.object({
+  id: z.string(),
+  type: z.literal('message'),
+  role: z.literal('assistant'),
+  model: z.string(),
+  content: z.array(contentBlock),
+  ...messageEnd,
   diagnostics: z.null(),
-  usage: z.object({
-    input_tokens: count,
-    output_tokens: count,
-    cache_creation_input_tokens: z.literal(0),
-    cache_read_input_tokens: count,
-    cache_creation: z.null(),
-    inference_geo: z.null(),
-    output_tokens_details: z.object({ thinking_tokens: count }).nullable(),
-    server_tool_use: z.null(),
-    service_tier: z.literal('standard'),
-    speed: z.null(),
-    image_tokens: count,
-  }),
+  usage: messageUsage,
   timings: z.exactOptional(timings),
   request_id: z.exactOptional(z.string()),
 })
-
-export const messageEvent = z.looseObject({ type: z.string() })
 
 export const messageTokens = z.object({ input_tokens: count })
 

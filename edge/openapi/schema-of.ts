@@ -17,6 +17,7 @@ function complete(schema: z.core.$ZodType, json: JsonSchema): void {
   dropIntegerBounds(json)
   showWhatIsCounted(schema, json)
   allowText(json)
+  referToShown(json)
 }
 
 /** zod states the range of exact integers with every one of them. */
@@ -41,6 +42,12 @@ function allowText(json: JsonSchema): void {
   const { alsoText, ...listed } = json
   if (alsoText !== true) return
   replace(json, { anyOf: [{ type: 'string' }, listed] })
+}
+
+/** A schema that looks at little by itself names the one that says what may be sent. */
+function referToShown(json: JsonSchema): void {
+  const { shownAs } = json
+  if (typeof shownAs === 'string') replace(json, { $ref: `#/components/schemas/${shownAs}` })
 }
 
 function replace(json: JsonSchema, by: JsonSchema): void {

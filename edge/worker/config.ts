@@ -7,6 +7,7 @@ import { deadlineSetting } from '../../shared/settings/deadline.ts'
 import { integerSetting } from '../../shared/settings/integer.ts'
 import { tracingSettings } from '../../shared/tracing/settings.ts'
 import { misspelt, type Misspelt } from '../../shared/settings/misspelt.ts'
+import type { PointDataset } from './analytics.ts'
 import type { AnswerNamespace } from './remote-answers.ts'
 import type { CopyNamespace } from '../keys/key-copies.ts'
 import type { KeyNamespace } from './remote-key-store.ts'
@@ -40,6 +41,9 @@ interface RateLimiter {
 const isRateLimiter = (value: unknown): value is RateLimiter =>
   typeof value === 'object' && value !== null && 'limit' in value
 
+const isDataset = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'writeDataPoint' in value
+
 const workerSettings = z.object({
   /** For every backend that has no binding of its own (BACKEND_2 for the second, and so on). */
   BACKEND: mtlsBinding,
@@ -48,6 +52,8 @@ const workerSettings = z.object({
   BACKEND_AFFINITY: stickySetting,
   /** Reaches the collector of traces, where the internet does not: a private network, or a certificate is asked for. */
   OTLP_COLLECTOR: z.custom<MtlsFetcher>(isFetcher, 'expected a binding that fetches').optional(),
+  /** Gets a point for each call, where there is one. */
+  METRICS: z.custom<PointDataset>(isDataset, 'expected an Analytics Engine dataset').optional(),
   API_KEY: apiKeySetting,
   KEY_AUTHORITY: z.custom<KeyNamespace>(isNamespace),
   KEYS: z.custom<CopyNamespace>(isCopyNamespace),

@@ -7,6 +7,7 @@ import { copyReader } from '../keys/key-copies.ts'
 import { SyncedKeySource } from '../keys/synced-key-source.ts'
 import { networkOf } from '../limits/address-window.ts'
 import type { Platform } from '../platform.ts'
+import { pointMeasure } from './analytics.ts'
 import { openTracing } from './open-tracing.ts'
 import { boundTarget } from './bound-target.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
@@ -54,7 +55,7 @@ export function createPlatform(config: WorkerConfig, running: RunningRequests): 
     certificateIsValid: undefined,
     // Isolates come and go, and none knows the counts of all.
     metrics: undefined,
-    measure: undefined,
+    measure: config.METRICS && pointMeasure(config.METRICS, () => source.ageMs),
     tracing: openTracing(config, log),
     async admitAddress(c) {
       const { address } = c.var.call

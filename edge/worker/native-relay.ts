@@ -2,6 +2,7 @@ import { readFull } from '../body/web-pieces.ts'
 import { AnswerTail } from '../calls/answer-tail.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
 import type { StreamRelay, StreamWatch } from '../calls/stream-relay.ts'
+import { UnfinishedEvent } from '../calls/unfinished-event.ts'
 
 /** The most bytes passed on at once: about two hundred events. */
 const pieceBytes = 16 * 1024
@@ -12,7 +13,8 @@ const lastWriteMs = 1_000
 /**
  * Waking JavaScript takes longer than everything else the edge does for an event, so events that arrive faster are
  * passed on together. A second copy of the stream is read in large pieces, which makes workerd collect by itself what
- * arrives, and what has been collected is sent in one piece. Only an answer is read ahead, and never a large one.
+ * arrives, and what has been collected is sent in one piece, but never half an event. Only an answer is read ahead, and
+ * never a large one.
  */
 export const relayNatively: StreamRelay = (source, watch) => {
   const { readable, writable } = new IdentityTransformStream()
@@ -20,7 +22,7 @@ export const relayNatively: StreamRelay = (source, watch) => {
   return readable
 }
 
-/** What has arrived, or been passed on. */
+/** What has arrived, here or at the copy that is read ahead. */
 interface Progress {
   readonly tail: AnswerTail
   bytes: number
@@ -32,6 +34,7 @@ class Relay {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>
   readonly #watch: StreamWatch
   readonly #passed: Progress = { tail: new AnswerTail(), bytes: 0 }
+  readonly #unfinished = new UnfinishedEvent()
   /** Everything that arrived, once the backend has ended. */
   #whole: Progress | undefined
   readonly #stopping = new AbortController()
@@ -94,7 +97,7 @@ class Relay {
         const piece = await readFull(this.#readerAhead, buffer)
         if (piece === undefined) {
           this.#whole = progress
-          return progress
+          return endsWhole(progress) ? progress : 'broken'
         }
         keep(progress, piece)
         buffer = piece.buffer
@@ -114,16 +117,17 @@ class Relay {
       if (this.#watch.signal.aborted) return 'left'
       if (this.#watch.stopping.cut) return 'cut'
       if (this.#stopping.signal.aborted || piece === 'broken') return 'broken'
-      if (piece === undefined) return 'whole'
+      if (piece === undefined) break
       keep(this.#passed, piece)
+      const events = this.#unfinished.push(piece)
       try {
-        await this.#writer.write(piece)
+        if (events !== undefined) await this.#writer.write(events)
       } catch {
         return 'left'
       }
       buffer = piece.buffer as ArrayBuffer
     }
-    return 'whole'
+    return this.#unfinished.isEmpty ? 'whole' : 'broken'
   }
 
   /** @returns undefined at the end */
@@ -146,15 +150,17 @@ class Relay {
   }
 
   async #close(how: StreamEnd): Promise<void> {
-    const { tail, bytes } = this.#passed
-    const isTorn = bytes > 0 && !tail.text().endsWith('\n\n')
-    if (how === 'left' || (how !== 'whole' && isTorn)) {
-      await this.#writer.abort(new Error('The stream ended early'))
+    if (how === 'left') {
+      await this.#writer.abort(new Error('The client left'))
       return
     }
-    if (how !== 'whole') await this.#writer.write(this.#watch.lastWords(how, tail))
+    if (how !== 'whole') await this.#writer.write(this.#watch.lastWords(how, this.#passed.tail))
     await this.#writer.close()
   }
+}
+
+function endsWhole({ tail, bytes }: Progress): boolean {
+  return bytes === 0 || tail.text().endsWith('\n\n')
 }
 
 function keep(progress: Progress, piece: Uint8Array): void {

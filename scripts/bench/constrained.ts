@@ -72,7 +72,7 @@ function standInTokens(): TokenBytes {
   return { bytes: Buffer.concat(text), starts }
 }
 
-/** What keeping to a schema takes for each token. The worst is mostly a place in a pattern that is seen for the first time. */
+/** What keeping to a schema takes for each token. The worst is mostly the first one in a pattern. */
 export function benchConstrained(): BenchRow[] {
   const vocabulary = new Vocabulary(standInTokens(), vocabSize)
   return Object.entries(schemas).map(([name, schema]) => {

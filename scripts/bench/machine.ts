@@ -8,7 +8,7 @@ import { encodeModel } from '../../backend/graph/onnx-proto.ts'
 import type { WeightSource } from '../../backend/graph/weight-source.ts'
 import { writeWeights } from '../../backend/graph/weights-file.ts'
 import { createSession } from '../../backend/model/sessions.ts'
-import { measure } from './measure.ts'
+import { measure, type BenchRow } from './measure.ts'
 
 /** What the machine can do right now, measured with the same runtime and threads as the model. */
 export interface MachineLimits {
@@ -23,6 +23,15 @@ const streamWidth = 4096
 const streamParts = 16
 /** Side of a square product large enough for the kernels to reach full speed. */
 const squareSize = 2048
+
+export function machineRow(machine: MachineLimits): BenchRow {
+  return {
+    name: 'machine',
+    value: `${machine.gigabytesPerSecond.toFixed(1)} GB/s, ${machine.gigaflops.toFixed(0)} GFLOP/s in float32`,
+    ratio: '',
+    data: { ...machine },
+  }
+}
 
 /** Probes that stay open, so that the limits can be measured again next to the model. */
 export interface Machine {

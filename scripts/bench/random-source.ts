@@ -3,18 +3,18 @@ import { toFloat32 } from '../../backend/checkpoint/half-float.ts'
 import { bytesOf, rowSize } from '../../backend/graph/weight-source.ts'
 import { expectedTensors } from '../../backend/model/convert/inventory.ts'
 import type { ModelSource } from '../../backend/model/convert/model-source.ts'
-import { modelConfigOf, publishedSizes } from '../../backend/models/synthesise/published-config.ts'
+import type { ModelConfig } from '../../backend/model/config/model-config.ts'
 import { fillTensorRows } from '../../backend/models/synthesise/random-tensor.ts'
 
 /**
- * Weights with the real model's dimensions, filled with random numbers that keep activations near 1.
+ * Weights of any dimensions, filled with random numbers that keep activations near 1.
  * They are generated as they are read, so a full-size model needs no checkpoint of 33 GB.
  */
-export function randomSource(textLayers: number, visionLayers: number): ModelSource {
-  const config = modelConfigOf({ ...publishedSizes, layers: textLayers, visionLayers })
+export function randomSource(config: ModelConfig): ModelSource {
+  const { text_config: text, vision_config: vision } = config
   return {
     folder: undefined,
-    name: `random-${textLayers}-${visionLayers}`,
+    name: `random-${text.num_hidden_layers}-${vision.num_hidden_layers}-${text.hidden_size}`,
     config,
     preprocessor: {
       inTokenLimit: 4096,

@@ -1,13 +1,14 @@
 import type { TextConfig } from '../../backend/model/config/model-config.ts'
 import type { Model, SlotId } from '../../backend/model/model.ts'
-import { decodeWeightBytes, prefillFlopsPerToken } from './floor.ts'
+import { prefillFlopsPerToken } from './floor.ts'
 import type { Machine, MachineLimits } from './machine.ts'
 import { summary, timed, type BenchRow, type Measured } from './measure.ts'
 
 export interface TextBench {
   readonly model: Model
   readonly config: TextConfig
-  readonly blockSize: number
+  /** Bytes of weights that one step of so many sequences has to read. */
+  readonly weightBytes: (sequences: number) => number
   readonly machine: MachineLimits
   readonly limits: Machine
 }
@@ -40,7 +41,7 @@ export async function benchDecode(
   context: number,
   steps: number,
 ): Promise<BenchRow> {
-  const { model, config, blockSize, limits } = bench
+  const { model, config, weightBytes, limits } = bench
   const slots = Array.from({ length: sequences }, () => model.openSlot())
   for (const slot of slots) await read(bench, slot, context)
   const step = () =>
@@ -63,7 +64,7 @@ export async function benchDecode(
   const { bestMs, medianMs } = summary(durations)
   for (const slot of slots) model.closeSlot(slot)
   const cacheBytes = sequences * context * model.info.cacheBytesPerToken
-  const bytes = decodeWeightBytes(config, blockSize, sequences) + cacheBytes
+  const bytes = weightBytes(sequences) + cacheBytes
   const floorMs = bytes / bandwidth / 1e6
   return {
     name: `decode, ${sequences} at once, context ${context}`,

@@ -6,6 +6,9 @@ import { InferenceSession } from 'onnxruntime-node'
 import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
 import { encodeModel } from '../../backend/graph/onnx-proto.ts'
 import { copied } from '../../backend/graph/operators.ts'
+import { forbidTelemetry } from '../../backend/model/no-telemetry.ts'
+
+forbidTelemetry()
 
 /** The provider's own name of the option, as its sessions' settings have it. */
 const settingName = 'ep.webgpuexecutionprovider.enableGraphCapture'

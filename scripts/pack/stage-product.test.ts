@@ -32,7 +32,7 @@ describe('what is packed', () => {
     })
     await expect(run).rejects.toMatchObject({
       code: 1,
-      stderr: 'Usage: describe-server backend|describe|edge|start [arguments]\n',
+      stderr: 'Usage: describe-server backend|bench-card|describe|edge|start [arguments]\n',
     })
   })
 })

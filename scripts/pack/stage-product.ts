@@ -13,6 +13,10 @@ const parts = [
   'models/kimi-vl-nano',
   'scripts',
   'shared',
+  // What `bench-card` compares a card's answers with.
+  'test/golden',
+  'test/parity',
+  'test/support',
   '.env.example',
   '.npmrc',
   'CHANGELOG.md',
@@ -78,7 +82,7 @@ async function addRuntime(folder: string): Promise<void> {
 function commandText(node: string): string {
   return [
     '#!/bin/sh',
-    '# Usage: ./describe-server start|backend|edge|describe [arguments]',
+    '# Usage: ./describe-server start|backend|bench-card|describe|edge [arguments]',
     'root=$(dirname "$(readlink -f "$0")")',
     `PATH="$root/${dirname(node)}:$PATH"`,
     'export PATH',

@@ -8,6 +8,16 @@ describe('afterFailure()', () => {
     expect(afterFailure(newBreaker, 'unreachable', 1_000)).toEqual(open)
   })
 
+  it('opens as fast for one that is silent, and says why until it fails otherwise', () => {
+    const silent = afterFailure(newBreaker, 'silent', 1_000)
+    expect(silent).toEqual({ ...open, silent: true })
+    expect(afterFailure(silent, 'unreachable', 1_500)).toEqual({
+      phase: 'open',
+      until: 2_500,
+      waitMs: 1_000,
+    })
+  })
+
   it('opens after five faults in a row, and not before', () => {
     let breaker = newBreaker
     for (let fault = 1; fault <= 4; fault += 1) breaker = afterFailure(breaker, 'fault', 1_000)

@@ -22,13 +22,19 @@ export type Breaker =
       /** When it recovered; undefined if it was never away. */
       readonly backSince: number | undefined
     }
-  | { readonly phase: 'open'; readonly until: number; readonly waitMs: number }
+  | {
+      readonly phase: 'open'
+      readonly until: number
+      readonly waitMs: number
+      /** It did not answer in time, and may be well: slow, or on a busy machine. */
+      readonly silent?: true
+    }
 
 /**
- * `unreachable`: it cannot serve any request now (no connection, loading, stopping). `fault`: it failed this request
- * but may serve the next.
+ * `unreachable`: it cannot serve any request now (no connection, loading, stopping). `silent`: it did not answer in
+ * time. `fault`: it failed this request but may serve the next.
  */
-export type Failure = 'unreachable' | 'fault'
+export type Failure = 'unreachable' | 'silent' | 'fault'
 
 export const newBreaker: Breaker = { phase: 'closed', faults: 0, backSince: undefined }
 
@@ -41,12 +47,17 @@ export function afterFailure(breaker: Breaker, failure: Failure, now: number): B
   if (breaker.phase === 'closed') {
     const faults = breaker.faults + 1
     if (failure === 'fault' && faults < faultsToOpen) return { ...breaker, faults }
-    return { phase: 'open', until: now + firstWaitMs, waitMs: firstWaitMs }
+    return opened(failure, firstWaitMs, now)
   }
   // Requests sent before it opened fail late and provide no new information.
   if (now < breaker.until) return breaker
   const waitMs = Math.min(breaker.waitMs * 2, longestWaitMs)
-  return { phase: 'open', until: now + waitMs, waitMs }
+  return opened(failure, waitMs, now)
+}
+
+function opened(failure: Failure, waitMs: number, now: number): Breaker {
+  const isSilent = failure === 'silent'
+  return { phase: 'open', until: now + waitMs, waitMs, ...(isSilent && { silent: true }) }
 }
 
 /**

@@ -34,6 +34,13 @@ describe('chooseServer() without affinity', () => {
     expect(chosen([down])).toBe('down')
   })
 
+  it('prefers one that is silent to one that is certainly away', () => {
+    const away = backend('away', { available: false })
+    const silent = backend('silent', { available: false, silent: true, outstanding: 9 })
+    expect(chosen([away, silent])).toBe('silent')
+    expect(chosen([away, silent, backend('up', { outstanding: 99 })])).toBe('up')
+  })
+
   it('finds none among none', () => {
     expect(chooseServer([], undefined, 0)).toBeUndefined()
   })

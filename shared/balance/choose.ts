@@ -5,6 +5,8 @@ export interface Candidate {
   readonly id: string
   /** False while its breaker is open. */
   readonly available: boolean
+  /** Whether that is because it did not answer in time; it may be well. */
+  readonly silent?: boolean
   /** Requests in progress. */
   readonly outstanding: number
   /** The fraction of its usual load it should carry, above 0 and up to 1. */
@@ -18,7 +20,8 @@ export interface Candidate {
 const loadBound = 1.5
 
 /**
- * The server for the next request: chosen from those available, or from all if none is, since trying beats refusing.
+ * The server for the next request: chosen from those available; if none is, from those that are only silent, or else from
+ * all, since trying beats refusing.
  * With an `affinity`, the same text goes to the same server as long as its load allows, by rendezvous hashing
  * (Thaler, Ravishankar 1998), so that adding or removing a server moves only its own part. Without one, the least
  * loaded server relative to its share.
@@ -30,8 +33,12 @@ export function chooseServer<C extends Candidate>(
   affinity: string | undefined,
   random: number,
 ): C | undefined {
-  const available = candidates.filter((candidate) => candidate.available)
-  const eligible = available.length > 0 ? available : candidates
+  const eligible = [
+    candidates.filter(({ available }) => available),
+    candidates.filter(({ silent }) => silent),
+    candidates,
+  ].find(({ length }) => length > 0)
+  if (eligible === undefined) return undefined
   return affinity === undefined ? leastLoaded(eligible, random) : preferred(eligible, affinity)
 }
 

@@ -7,11 +7,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { closeAfterAnswers, untilQuiet } from './until-quiet.ts'
 
 let server: Server
+let port: number
 let agent: Agent
 beforeEach(async () => {
   server = createServer((_incoming, outgoing) => outgoing.end('told'))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
+  port = (server.address() as AddressInfo).port
   agent = new Agent({ keepAlive: true, maxSockets: 1 })
 })
 afterEach(async () => {
@@ -22,7 +24,6 @@ afterEach(async () => {
 })
 
 const begin = () => {
-  const { port } = server.address() as AddressInfo
   const call = request({ port, agent })
   call.end()
   return call
@@ -52,6 +53,17 @@ describe('a server that stops', () => {
       await ask()
     }
     await quiet
+  })
+
+  it('lets nobody in meanwhile, and nobody down who is in', async () => {
+    await ask()
+    const isQuiet = untilQuiet(server)
+    const [refused] = (await once(request({ port, agent: false }).end(), 'error')) as [
+      NodeJS.ErrnoException,
+    ]
+    expect(refused.code).toBe('ECONNREFUSED')
+    expect((await ask()).body).toBe('told')
+    await isQuiet
   })
 
   it('ends the wait when it is in a hurry', async () => {

@@ -5,24 +5,17 @@
 import assert from 'node:assert/strict'
 import { createEngine } from '../../backend/engine/engine.ts'
 import type { EngineEvent, GenerateJob } from '../../backend/engine/job.ts'
-import type { Accelerator } from '../../backend/model/accelerator/accelerator.ts'
 import type { WeightFormName } from '../../backend/model/convert/weight-forms.ts'
-import { loadModel } from '../../backend/model/load-model.ts'
-import {
-  candidateCount,
-  logSumError,
-  type Candidates,
-  type Model,
-} from '../../backend/model/model.ts'
+import type { Model } from '../../backend/model/model.ts'
 import { allLogits } from '../support/all-logits.ts'
-import { candidatesOf } from '../support/candidates-of.ts'
 import { createJob, readAnswer } from '../support/jobs.ts'
-import { lookAt } from '../support/look-at.ts'
-import { largestDifference, statistics } from './differences.ts'
+import { looks, looksAlike, looksInPieces } from './device-looks.ts'
+import { cacheTokens, type DeviceModel } from './device-models.ts'
+import { readsLongPieces } from './device-pieces.ts'
+import { candidates, drawsAlike } from './device-sampling.ts'
 import {
   featureSpans,
   greedy,
-  nano,
   readGoldenCases,
   readGoldenImages,
   stopIds,
@@ -32,7 +25,7 @@ import { Reader, runTogether } from './golden-reader.ts'
 
 export interface DeviceCheck {
   readonly name: string
-  readonly weights: WeightFormName
+  readonly model: DeviceModel
   readonly run: (model: Model, cases: readonly GoldenCase[]) => Promise<void>
 }
 
@@ -40,31 +33,25 @@ export interface DeviceCheck {
 const logitTolerance = { f32: 5e-3, q8: 0.5 } as const
 
 export const deviceChecks: readonly DeviceCheck[] = [
-  { name: 'gives the golden answers in float32', weights: 'f32', run: goldenAnswers('f32') },
-  { name: 'looks at pictures as the reference does', weights: 'f32', run: looks },
-  { name: 'looks at pictures in pieces', weights: 'f32', run: looksInPieces },
-  { name: 'answers several prompts at once, in chunks', weights: 'f32', run: together },
-  { name: 'lets sequences join and leave between steps', weights: 'f32', run: joinAndLeave },
-  { name: 'restores prompts from the prefix cache', weights: 'f32', run: restoresPrefixes },
-  { name: 'forks prompts for several choices', weights: 'f32', run: forks },
-  { name: 'ends cancelled answers and frees their rows', weights: 'f32', run: cancels },
-  { name: 'tells log probabilities', weights: 'f32', run: tellsLogprobs },
-  { name: 'finds the largest logits of several rows', weights: 'f32', run: candidates },
-  { name: 'looks at pictures alike in 8 bits', weights: 'q8', run: looksAlike },
-  { name: 'gives the golden answers in 8 bits', weights: 'q8', run: goldenAnswers('q8') },
+  { name: 'gives the golden answers in float32', model: 'f32', run: goldenAnswers('f32') },
+  { name: 'looks at pictures as the reference does', model: 'f32', run: looks },
+  { name: 'looks at pictures in pieces', model: 'f32', run: looksInPieces },
+  { name: 'answers several prompts at once, in chunks', model: 'f32', run: together },
+  { name: 'lets sequences join and leave between steps', model: 'f32', run: joinAndLeave },
+  { name: 'restores prompts from the prefix cache', model: 'f32', run: restoresPrefixes },
+  { name: 'forks prompts for several choices', model: 'f32', run: forks },
+  { name: 'ends cancelled answers and frees their rows', model: 'f32', run: cancels },
+  { name: 'tells log probabilities', model: 'f32', run: tellsLogprobs },
+  { name: 'finds the largest logits of several rows', model: 'f32', run: candidates },
+  { name: 'draws from these as from all', model: 'f32', run: drawsAlike },
+  { name: 'looks at pictures alike in 8 bits', model: 'q8', run: looksAlike },
+  { name: 'gives the golden answers in 8 bits', model: 'q8', run: goldenAnswers('q8') },
+  ...(['outliers-16', 'outliers-1024'] as const).flatMap((model): DeviceCheck[] => [
+    { name: `gives them with ${model}, one by one`, model, run: goldenAnswers('q8') },
+    { name: `gives them with ${model}, several at once`, model, run: together },
+  ]),
+  { name: 'reads long pieces of prompts as short ones', model: 'wide', run: readsLongPieces },
 ]
-
-/** Tokens of the device's cache: enough for the longest check, and small enough that leaks show. */
-const cacheTokens = 2048
-
-export function openDeviceModel(
-  weights: WeightFormName,
-  accelerator: Accelerator,
-  modelsDir: string,
-): Promise<Model> {
-  const device = { accelerator, cacheTokens }
-  return loadModel({ checkpointDir: nano, modelsDir, weights, slots: 4, threads: 1, device })
-}
 
 function goldenAnswers(weights: WeightFormName): DeviceCheck['run'] {
   return async (model, cases) => {
@@ -79,54 +66,6 @@ function goldenAnswers(weights: WeightFormName): DeviceCheck['run'] {
   }
 }
 
-/** The golden values of pictures that every decoder decodes alike. */
-async function looks(model: Model, cases: readonly GoldenCase[]): Promise<void> {
-  for (const golden of lossless(cases)) {
-    for (const [i, image] of (await readGoldenImages(golden)).entries()) {
-      const features = await lookAt(model, image)
-      const { shape, first, last } = golden.projector[i]!
-      const [rows, width] = shape
-      assert.equal(features.length, rows * width)
-      const lastRow = features.subarray((rows - 1) * width)
-      for (const [actual, expected] of [
-        [features, first[0]!],
-        [features.subarray(width), first[1]!],
-        [lastRow, last],
-      ] as const) {
-        assert.ok(largestDifference(actual, expected) < 2e-3, `${golden.id}, picture ${i}`)
-      }
-    }
-  }
-}
-
-/** Two pictures under way at a time, in pieces that take turns, beside one that is given up. */
-async function looksInPieces(model: Model): Promise<void> {
-  const [first, second] = await readGoldenImages(await goldenCase('two-images'))
-  const whole = [await lookAt(model, first!), await lookAt(model, second!)]
-  const runs = [model.beginImage(first!), model.beginImage(second!)]
-  const abandoned = model.beginImage(first!)
-  await abandoned.advance(1)
-  abandoned.close()
-  while (runs.some(({ features }) => features === undefined)) {
-    for (const run of runs) if (run.features === undefined) await run.advance(40)
-  }
-  runs.forEach(({ features }, i) => assert.ok(largestDifference(features!, whole[i]!) < 1e-4))
-}
-
-async function looksAlike(model: Model, cases: readonly GoldenCase[]): Promise<void> {
-  for (const golden of lossless(cases)) {
-    for (const [i, image] of (await readGoldenImages(golden)).entries()) {
-      const features = await lookAt(model, image)
-      const ratio = statistics(features).std / golden.projector[i]!.std
-      assert.ok(Math.abs(ratio - 1) < 0.01, `${golden.id}: ${ratio}`)
-    }
-  }
-}
-
-function lossless(cases: readonly GoldenCase[]): GoldenCase[] {
-  return cases.filter(({ images }) => images.every((name) => name.endsWith('.png')))
-}
-
 async function together(model: Model): Promise<void> {
   const ids = ['json', 'text-hello', 'two-images', 'text-color']
   const golden = await Promise.all(ids.map(goldenCase))
@@ -138,32 +77,12 @@ async function together(model: Model): Promise<void> {
   readers.forEach((reader, i) => assert.deepEqual(reader.ids, golden[i]!.greedy_ids, ids[i]))
 }
 
-/** In one step as many rows as take part, which are read one by one afterwards. */
-async function candidates(model: Model, cases: readonly GoldenCase[]): Promise<void> {
-  const slots = cases.slice(0, model.info.slots).map(() => model.openSlot())
-  const step = await model.step(
-    slots.map((slot, i) => {
-      const tokenIds = Int32Array.from(cases[i]!.prompt_ids.slice(0, 9 + i))
-      return { slot, tokenIds, features: [], sample: true }
-    }),
-  )
-  for (const next of step.toReversed()) {
-    const found = next.candidates!
-    const expected = candidatesOf(await next.row(), candidateCount)
-    assert.deepEqual(found.logits, expected.logits)
-    assert.ok(Math.abs(found.logSum - expected.logSum) < logSumError, `${found.logSum}`)
-    const floor = expected.logits.at(-1)!
-    const above = (of: Candidates) => new Set(of.ids.filter((_, i) => of.logits[i]! > floor))
-    assert.deepEqual(above(found), above(expected))
-  }
-  for (const slot of slots) model.closeSlot(slot)
-}
-
-async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): Promise<void> {
+/** Golden cases in all slots; another one begins in every third step while a slot is free. */
+export async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): Promise<void> {
   const waiting = cases.filter(({ finish_reason }) => finish_reason === 'stop')
   let running: { golden: GoldenCase; reader: Reader }[] = []
   for (let step = 0; waiting.length + running.length > 0; step++) {
-    if (running.length < 4 && step % 3 === 0) {
+    if (running.length < model.info.slots && step % 3 === 0) {
       const golden = waiting.shift()
       if (golden !== undefined) {
         const reader = new Reader(model, golden, await featureSpans(model, golden), 11)

@@ -2,9 +2,9 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
-import type { WeightFormName } from '../../backend/model/convert/weight-forms.ts'
-import { deviceChecks, openDeviceModel } from './device-checks.ts'
-import { readGoldenCases } from './golden-cases.ts'
+import { deviceChecks } from './device-checks.ts'
+import { deviceModels, openDeviceModel, type DeviceModel } from './device-models.ts'
+import { readGoldenCases, type GoldenCase } from './golden-cases.ts'
 
 export interface CheckResult {
   readonly name: string
@@ -44,19 +44,20 @@ export function runOnCard(
 
 async function main(modelsDir: string): Promise<void> {
   const cases = (await readGoldenCases()).filter(({ id }) => fewCases.includes(id))
-  for (const weights of ['f32', 'q8'] as const) await checkForm(weights, cases, modelsDir)
+  for (const name of deviceModels) await checkModel(name, cases, modelsDir)
   process.disconnect()
 }
 
-async function checkForm(
-  weights: WeightFormName,
-  cases: Awaited<ReturnType<typeof readGoldenCases>>,
+async function checkModel(
+  name: DeviceModel,
+  cases: readonly GoldenCase[],
   modelsDir: string,
 ): Promise<void> {
-  const model = await openDeviceModel(weights, openWebGpuAccelerator(), modelsDir)
-  for (const { name, run } of deviceChecks.filter((check) => check.weights === weights)) {
-    const problem = await run(model, cases).then(() => undefined, String)
-    process.send?.({ name, problem } satisfies CheckResult)
+  const model = await openDeviceModel(name, openWebGpuAccelerator(), modelsDir)
+  const some = name.startsWith('outliers') ? cases.slice(0, 2) : cases
+  for (const { name: check, run } of deviceChecks.filter((one) => one.model === name)) {
+    const problem = await run(model, some).then(() => undefined, String)
+    process.send?.({ name: check, problem } satisfies CheckResult)
   }
   await model.close()
 }

@@ -6,10 +6,9 @@ import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-
 import type { Accelerator } from '../../backend/model/accelerator/accelerator.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import type { CheckPrompt } from '../../backend/models/check/check-set.ts'
-import { follow, likeliest } from '../../backend/models/check/follow-answer.ts'
 import { prepareImage } from '../../backend/processor/prepare-image.ts'
 import { drawScenes } from '../../scripts/outliers/scenes.ts'
+import { follow, likeliest, type PicturedPrompt } from '../support/follow-answer.ts'
 import { nano, readGoldenCases, stopIds } from './golden-cases.ts'
 
 /** The same weights, rounded in two ways and not at all. */
@@ -102,13 +101,12 @@ async function compareForms(
   return { partings, leads, errors }
 }
 
-async function promptsAbout(scenes: number, seed: number): Promise<CheckPrompt[]> {
+async function promptsAbout(scenes: number, seed: number): Promise<PicturedPrompt[]> {
   const config = await readPreprocessorConfig(nano)
   const asked = (await readGoldenCases()).find(({ id }) => id === 'describe-g01')!
   const drawn = await drawScenes(scenes, seed)
   return Promise.all(
     drawn.map(async (bytes) => ({
-      name: asked.id,
       promptIds: asked.prompt_ids,
       images: [await prepareImage(bytes, config)],
     })),
@@ -116,7 +114,11 @@ async function promptsAbout(scenes: number, seed: number): Promise<CheckPrompt[]
 }
 
 /** The logits before each token of the likeliest answer, the stop token included. @param ids receives the answer */
-async function answerOf(model: Model, prompt: CheckPrompt, ids: number[]): Promise<Float32Array[]> {
+async function answerOf(
+  model: Model,
+  prompt: PicturedPrompt,
+  ids: number[],
+): Promise<Float32Array[]> {
   const rows: Float32Array[] = []
   for await (const row of follow(model, prompt, ids)) {
     rows.push(row)

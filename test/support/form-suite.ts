@@ -175,4 +175,28 @@ export function describeForms({ apiKey, edge, backend, post, postJson }: FormSui
     })
     expect(status).toBe(200)
   })
+
+  it.each([
+    ['refused for its length', '/generate/image', 'Content-Length: 300000000', 413],
+    ['refused for its key', '/generate/text', 'X-API-Key: wrong\r\nContent-Length: 100000', 401],
+  ])(
+    'closes the connection of a body %s whose client neither sends it nor leaves',
+    async (_why, path, headers, expected) => {
+      const { port, hostname } = new URL(edge().url)
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => undefined)
+      let received = ''
+      socket.setEncoding('utf8').on('data', (text: string) => (received += text))
+      const key = headers.includes('X-API-Key') ? '' : `X-API-Key: ${apiKey}\r\n`
+      const type =
+        path === '/generate/text' ? 'application/json' : 'multipart/form-data; boundary=x'
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: a\r\n${key}Content-Type: ${type}\r\n${headers}\r\n\r\n--x`,
+      )
+      await once(socket, 'close')
+      expect(received).toMatch(new RegExp(`^HTTP/1.1 ${expected} `))
+      expect(backend().seen).toHaveLength(0)
+    },
+    30_000,
+  )
 }

@@ -26,6 +26,7 @@ export interface NanoBackend {
 export async function startNanoBackend(
   certificates: CertificateSet,
   transport: Transport,
+  { reasons = false }: { readonly reasons?: boolean } = {},
 ): Promise<NanoBackend> {
   const modelsDir = await mkdtemp(join(tmpdir(), 'doors-'))
   const model = await loadModel({
@@ -48,6 +49,7 @@ export async function startNanoBackend(
     transport,
     // A local workerd notices that its client has left with the next bytes it has to pass on.
     heartbeatMs: 200,
+    reasons,
     parts: { processor, engine: either },
   })
   const nanoBackend: NanoBackend = {

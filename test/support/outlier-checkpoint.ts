@@ -3,7 +3,7 @@ import type { ModelConfig } from '../../backend/model/config/model-config.ts'
 import { readAll } from '../../backend/graph/weight-source.ts'
 import { writeCheckpoint, type TestTensor } from './write-checkpoint.ts'
 
-export type OutlierPart = 'text' | 'vision'
+export type OutlierPart = 'text' | 'vision' | 'middle'
 
 export interface Outliers {
   readonly parts: readonly OutlierPart[]
@@ -19,7 +19,7 @@ const channelsEach = 2
 /**
  * Writes a checkpoint that computes exactly the same as `original`, with some activation channels 2^power times
  * larger, as occurs naturally in large models: after every norm, between up and down, values and output, queries and
- * keys.
+ * keys. The part `middle` is what a gelu produces, in the vision tower and the projector: there, nearly the same is computed.
  */
 export async function writeOutlierCheckpoint(
   folder: string,
@@ -36,6 +36,7 @@ export async function writeOutlierCheckpoint(
     const grower = new Grower(tensors, power, seed)
     if (parts.includes('text')) growText(grower, config)
     if (parts.includes('vision')) growVision(grower, config)
+    if (parts.includes('middle')) growMiddle(grower, config)
     await writeCheckpoint(folder, config, tensors)
   } finally {
     await checkpoint.close()
@@ -96,6 +97,18 @@ function growVision(grower: Grower, { vision_config: vision }: ModelConfig): voi
   }
 }
 
+/**
+ * A gelu lets no factor through. Instead, the two channels that contribute least are given up, for two that are both a large
+ * multiple of another one, with opposite weights in the next product.
+ */
+function growMiddle(grower: Grower, { vision_config: vision }: ModelConfig): void {
+  for (let block = 0; block < vision.num_hidden_layers; block++) {
+    const prefix = `vision_tower.encoder.blocks.${block}.mlp`
+    grower.opposites(`${prefix}.fc0`, `${prefix}.fc1`)
+  }
+  grower.opposites('multi_modal_projector.linear_1', 'multi_modal_projector.linear_2')
+}
+
 function shifted(indices: readonly number[], by: number): number[] {
   return indices.map((index) => index + by)
 }
@@ -146,6 +159,34 @@ class Grower {
       const rows = this.pick(this.#tensors.get(up)!.dims[0]!)
       this.rows(up, rows)
       this.columns(up.replace('up_proj', 'down_proj'), rows)
+    }
+  }
+
+  /** Replaces two channels between two layers: both are the same multiple of another, and their results cancel each other. */
+  opposites(before: string, after: string): void {
+    const [into, bias] = [this.#matrix(`${before}.weight`), this.#matrix(`${before}.bias`)]
+    const out = this.#matrix(`${after}.weight`)
+    const channels = bias.values.length
+    const contribution = (channel: number) => {
+      const row = into.values.subarray(channel * into.width, (channel + 1) * into.width)
+      let weight = 0
+      for (let i = channel; i < out.values.length; i += channels) weight += out.values[i]! ** 2
+      return weight * (row.reduce((sum, x) => sum + x * x, 0) + bias.values[channel]! ** 2)
+    }
+    const byContribution = Array.from({ length: channels }, (_, channel) => channel).toSorted(
+      (a, b) => contribution(a) - contribution(b),
+    )
+    const [source] = this.pick(channels).map((index) => byContribution[Math.max(2, index)]!)
+    for (const [index, channel] of byContribution.slice(0, channelsEach).entries()) {
+      for (let i = 0; i < into.width; i++) {
+        into.values[channel * into.width + i] =
+          into.values[source! * into.width + i]! * 2 ** this.#power
+      }
+      bias.values[channel] = bias.values[source!]! * 2 ** this.#power
+      for (let row = 0; row < out.values.length; row += channels) {
+        const weight = out.values[row + source!]! * 2 ** -this.#power
+        out.values[row + channel] = index === 0 ? weight : -weight
+      }
     }
   }
 

@@ -22,6 +22,8 @@ interface Seen {
 interface TestModel {
   commit: string
   files: ReadonlyMap<string, Uint8Array>
+  /** What the hub says about its configuration. */
+  config?: object
 }
 
 /** Files larger than this many bytes are kept in the storage, under their SHA-256. */
@@ -94,7 +96,8 @@ export class TestHub {
     const model = this.models.get(repo!)
     if (model === undefined) return void response.writeHead(401).end('Repository not found')
     if (!['main', model.commit].includes(revision!)) return void response.writeHead(404).end()
-    const info = { _id: '1', id: repo, sha: model.commit, private: false, lastModified: 0 }
+    const { commit: sha, config } = model
+    const info = { _id: '1', id: repo, sha, config, private: false, lastModified: 0 }
     const body = kind === 'revision' ? info : [...model.files].map((file) => this.#entryOf(file))
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   }

@@ -5,8 +5,10 @@ import type { Piece, StringPiece } from '../pieces/piece.ts'
 import type { Automaton } from '../stacks/automaton.ts'
 import type { Head, Standing } from '../stacks/frames.ts'
 import { addBits, hasBit, setBit, wordsFor } from './bits.ts'
+import { ClassTrie } from './class-trie.ts'
+import { patternMask, type StringMask } from './pattern-mask.ts'
 import type { TokenTrie } from './token-trie.ts'
-import type { TokenPart, Vocabulary } from './vocabulary.ts'
+import type { Vocabulary } from './vocabulary.ts'
 
 /** Some nodes of a trie: all descendants of one node, or all nodes. */
 interface Range {
@@ -16,35 +18,24 @@ interface Range {
   readonly depth: number
 }
 
-/** The tokens allowed within a string, regardless of what follows it. */
-interface StringMask {
-  /** Tokens that stay in the string. */
-  readonly inside: Int32Array
-  /** Nodes of the quotes that close it. */
-  readonly quotes: readonly number[]
-}
-
 /** Of one piece. */
 interface KeptMasks {
-  /** By state; states that resemble each other share one. */
-  readonly masks: Map<number, StringMask>
-  /** The states that masks were made for. */
-  readonly examples: number[]
+  readonly byState: Map<number, StringMask>
+  /** The tokens as the piece's pattern sees them. */
+  trie?: ClassTrie
 }
-
-/** Masks that a new state is compared with: in counted patterns, states resemble those made just before. */
-const maxCompared = 16
 
 /**
  * Which tokens may come next in texts of one grammar. The tokens' trie is traversed along with the automaton and left
  * at the first byte that is not allowed, which for structure is immediate. Within strings most tokens are allowed,
- * most of them regardless of what follows the string; these masks are computed once.
+ * most of them regardless of what follows the string; these masks are computed once, and for patterns from the tokens'
+ * sequences of classes of characters.
  */
 export class TokenMasks {
   readonly #vocabulary: Vocabulary
   readonly #automaton: Automaton
-  readonly #kept = new Map<TokenPart, Map<Piece, KeptMasks>>()
-  #keptMasks = 0
+  readonly #kept = new Map<Piece, KeptMasks>()
+  #keptBytes = 0
   readonly #rests: Int32Array
   /** States along a traversal, by depth of nested traversals. */
   readonly #ways: Int32Array[] = []
@@ -57,7 +48,7 @@ export class TokenMasks {
 
   /** Bytes of cached masks. */
   get bytes(): number {
-    return this.#keptMasks * this.#vocabulary.words * Int32Array.BYTES_PER_ELEMENT
+    return this.#keptBytes
   }
 
   /** @param mask set to the text tokens all of whose bytes are allowed, in order */
@@ -90,19 +81,15 @@ export class TokenMasks {
   }
 
   #fillString(head: Head, piece: StringPiece, mask: Int32Array): void {
-    const masks = this.#vocabulary.parts.map((part) => this.#stringMask(part, piece, head.state))
-    for (const { inside } of masks) addBits(mask, inside)
-    if (masks.every(({ quotes }) => quotes.length === 0)) return
+    const { inside, quotes } = this.#stringMask(piece, head.state)
+    addBits(mask, inside)
+    if (quotes.length === 0) return
     const allowed = this.#restsBehind(head, piece)
-    for (const [index, part] of this.#vocabulary.parts.entries()) {
-      for (const node of masks[index]!.quotes) this.#addClosing(part, node, allowed, mask)
-    }
-  }
-
-  #addClosing(part: TokenPart, node: number, allowed: Int32Array, mask: Int32Array): void {
-    const { ids, rests } = this.#vocabulary.closingAt(part, node)
-    for (let index = 0; index < ids.length; index++) {
-      if (hasBit(allowed, rests[index]!)) setBit(mask, ids[index]!)
+    for (const node of quotes) {
+      const { ids, rests } = this.#vocabulary.closingAt(node)
+      for (let index = 0; index < ids.length; index++) {
+        if (hasBit(allowed, rests[index]!)) setBit(mask, ids[index]!)
+      }
     }
   }
 
@@ -117,41 +104,36 @@ export class TokenMasks {
     return this.#rests
   }
 
-  #stringMask(part: TokenPart, piece: StringPiece, state: number): StringMask {
-    const kept = this.#keptFor(part, piece)
-    const known = kept.masks.get(state)
+  #stringMask(piece: StringPiece, state: number): StringMask {
+    const known = this.#kept.get(piece)?.byState.get(state)
     if (known !== undefined) return known
-    const latest = kept.examples.slice(-maxCompared)
-    const example = latest.find((one) => piece.resembles(one, state, part.longest))
-    if (example !== undefined) {
-      const mask = kept.masks.get(example)!
-      kept.masks.set(state, mask)
-      return mask
-    }
-    if (this.bytes > maxMaskBytes) this.#forget()
-    const { masks, examples } = this.#keptFor(part, piece)
-    const mask = this.#makeStringMask(part, piece, state)
-    masks.set(state, mask)
-    examples.push(state)
-    this.#keptMasks += 1
+    if (this.#keptBytes > maxMaskBytes) this.#forget()
+    const kept = this.#kept.get(piece) ?? { byState: new Map() }
+    this.#kept.set(piece, kept)
+    const isPattern = piece instanceof PatternString && piece.isBetween(state)
+    const mask = isPattern
+      ? patternMask(this.#trieOf(piece, kept), piece, state, this.#vocabulary.words)
+      : this.#makeStringMask(piece, state)
+    kept.byState.set(state, mask)
+    this.#keptBytes += mask.inside.byteLength
     return mask
   }
 
-  #keptFor(part: TokenPart, piece: StringPiece): KeptMasks {
-    const pieces = this.#kept.get(part) ?? new Map<Piece, KeptMasks>()
-    this.#kept.set(part, pieces)
-    const kept: KeptMasks = pieces.get(piece) ?? { masks: new Map(), examples: [] }
-    pieces.set(piece, kept)
-    return kept
+  #trieOf(piece: PatternString, kept: KeptMasks): ClassTrie {
+    if (kept.trie === undefined) {
+      kept.trie = new ClassTrie(this.#vocabulary.trie, piece.tables)
+      this.#keptBytes += kept.trie.bytes
+    }
+    return kept.trie
   }
 
   #forget(): void {
     this.#kept.clear()
-    this.#keptMasks = 0
+    this.#keptBytes = 0
   }
 
-  #makeStringMask({ trie }: TokenPart, piece: StringPiece, state: number): StringMask {
-    const { bytes, depths, ids, skips, size } = trie
+  #makeStringMask(piece: StringPiece, state: number): StringMask {
+    const { bytes, depths, ids, skips, size } = this.#vocabulary.trie
     const inside = new Int32Array(this.#vocabulary.words)
     const quotes: number[] = []
     const way = this.#way(0)

@@ -7,6 +7,8 @@ export class TokenTrie {
   readonly ids: Int32Array
   /** The first node that is not a descendant. */
   readonly skips: Int32Array
+  /** Bytes of the longest text. */
+  readonly longest: number
 
   /** @param texts not empty; of equal ones the last counts */
   constructor(texts: readonly { readonly id: number; readonly bytes: Uint8Array }[]) {
@@ -32,15 +34,11 @@ export class TokenTrie {
     this.depths = nodes.depths.slice(0, count)
     this.ids = nodes.ids.slice(0, count)
     this.skips = skipsOf(this.depths)
+    this.longest = this.depths.reduce((longest, depth) => Math.max(longest, depth + 1), 0)
   }
 
   get size(): number {
     return this.bytes.length
-  }
-
-  /** Bytes of the longest text. */
-  get longest(): number {
-    return this.depths.reduce((longest, depth) => Math.max(longest, depth + 1), 0)
   }
 
   /** The longest text at a position. @returns its id and length; undefined when there is none */
@@ -68,7 +66,8 @@ function commonLength(a: Uint8Array, b: Uint8Array): number {
   return length
 }
 
-function skipsOf(depths: Uint16Array): Int32Array {
+/** By node, the first one that is not a descendant; descendants directly follow their node. */
+export function skipsOf(depths: Uint16Array): Int32Array {
   const skips = new Int32Array(depths.length)
   const open: number[] = []
   for (let node = 0; node < depths.length; node++) {

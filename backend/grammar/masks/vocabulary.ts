@@ -16,25 +16,11 @@ export interface ClosingTokens {
 
 type QuotedTokens = Pick<ClosingTokens, 'ids' | 'rests'>
 
-/** Some of the tokens. */
-export interface TokenPart {
-  readonly trie: TokenTrie
-  /** Bytes of the longest of them. */
-  readonly longest: number
-  /** What `closingAt` found, by the node of a quote. */
-  readonly closing: Map<number, QuotedTokens>
-}
-
-/** Nearly all tokens are at most this long. */
-const shortBytes = 16
-
 /** The tokens of a tokenizer, prepared once for all grammars: 18 MB for 163,840 tokens. */
 export class Vocabulary {
   /** Words of a mask for all of the model's ids. */
   readonly words: number
   readonly trie: TokenTrie
-  /** The same tokens in two parts, by their length: states of a pattern differ more in what long tokens may do. */
-  readonly parts: readonly TokenPart[]
   /** Bytes of the longest token. */
   readonly longest: number
   /** Texts after a closing quote within a token, except the empty one. */
@@ -44,6 +30,8 @@ export class Vocabulary {
   readonly restCount: number
   readonly closing: ClosingTokens
   readonly #tokens: TokenBytes
+  /** What `closingAt` found, by the node of a quote. */
+  readonly #closingAt = new Map<number, QuotedTokens>()
   readonly #restNumbers: ReadonlyMap<string, number>
   /** Tokens that lie completely within a string and begin at most this many characters. */
   readonly #insideUpTo: readonly Int32Array[]
@@ -56,11 +44,6 @@ export class Vocabulary {
     const texts = ids.map((id) => ({ id, bytes: this.bytesOf(id) }))
     this.trie = new TokenTrie(texts)
     this.longest = this.trie.longest
-    const isShort = ({ bytes }: { readonly bytes: Uint8Array }) => bytes.length <= shortBytes
-    this.parts = [
-      new TokenTrie(texts.filter(isShort)),
-      new TokenTrie(texts.filter((text) => !isShort(text))),
-    ].map((trie) => ({ trie, longest: trie.longest, closing: new Map() }))
     this.#restNumbers = restNumbersOf(ids.map((id) => this.bytesOf(id)))
     this.restCount = this.#restNumbers.size
     this.rests = new TokenTrie(
@@ -82,15 +65,15 @@ export class Vocabulary {
     return this.#insideUpTo[Math.min(characters, this.#insideUpTo.length - 1)]!
   }
 
-  /** Tokens of a part that pass through the node of a quote, or end there. */
-  closingAt({ trie, closing }: TokenPart, node: number): QuotedTokens {
-    const known = closing.get(node)
+  /** Tokens that pass through the node of a quote, or end there. */
+  closingAt(node: number): QuotedTokens {
+    const known = this.#closingAt.get(node)
     if (known !== undefined) return known
-    const { ids, skips, depths } = trie
+    const { ids, skips, depths } = this.trie
     const through = ids.subarray(node, skips[node]).filter((id) => id >= 0)
     const rests = through.map((id) => this.#restOf(this.bytesOf(id), depths[node]! + 1))
     const found = { ids: through, rests }
-    closing.set(node, found)
+    this.#closingAt.set(node, found)
     return found
   }
 

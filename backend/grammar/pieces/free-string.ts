@@ -55,10 +55,6 @@ export class FreeString implements StringPiece {
   }
 
   /** Whether a state is inside the string and between two characters. */
-  resembles(state: number, other: number): boolean {
-    return state === other
-  }
-
   isBetween(state: number): boolean {
     return (state & stateMask) === betweenCharacters
   }

@@ -3,9 +3,6 @@ import type { StringPiece } from './piece.ts'
 
 const quote = 0x22
 
-/** More are not compared. */
-const maxPairs = 16
-
 /**
  * A string accepted by a DFA. A state is a node of the DFA, with a state of the decoder in the lower bits. Building a mask
  * steps through hundreds of thousands of bytes, hence the shifts and the bit sets.
@@ -13,7 +10,7 @@ const maxPairs = 16
 export class PatternString implements StringPiece {
   readonly start: number
   readonly closed: number
-  readonly #tables: PatternTables
+  readonly tables: PatternTables
   readonly #classes: number
   readonly #nodes: Int32Array
   readonly #decoder: Int16Array
@@ -26,7 +23,7 @@ export class PatternString implements StringPiece {
 
   constructor(tables: PatternTables) {
     const { classes, table, accepting, decoder } = tables
-    this.#tables = tables
+    this.tables = tables
     this.#classes = classes
     this.#nodes = table
     this.#decoder = decoder.table
@@ -52,13 +49,16 @@ export class PatternString implements StringPiece {
       const target = this.#nodes[node * this.#classes - 2 - read]!
       return target < 0 ? -1 : target << bits
     }
-    if (read >= 0) return this.#mayBecome(node, read) ? (node << bits) | read : -1
-    const closes = byte === quote && within === 0 && this.#tables.accepting[node] === 1
+    if (read >= 0) return this.mayBecome(node, read) ? (node << bits) | read : -1
+    const closes = byte === quote && within === 0 && this.tables.accepting[node] === 1
     return closes ? this.closed : -1
   }
 
-  /** Whether some character that begins like this leads anywhere. */
-  #mayBecome(node: number, within: number): boolean {
+  /**
+   * Whether some character leads on from a node.
+   * @param within the decoder's state in the beginning of the character
+   */
+  mayBecome(node: number, within: number): boolean {
     const words = this.#words
     for (let word = 0; word < words; word++) {
       if ((this.#live[node * words + word]! & this.#open[within * words + word]!) !== 0) return true
@@ -78,43 +78,18 @@ export class PatternString implements StringPiece {
     return state < this.closed
   }
 
-  /** Pairs of nodes are compared as far as so many characters lead; a character takes at least one byte. */
-  resembles(state: number, other: number, length: number): boolean {
-    const bits = this.#bits
-    if (((state ^ other) & ((1 << bits) - 1)) !== 0) return false
-    let pairs: readonly (readonly [number, number])[] = [[state >> bits, other >> bits]]
-    for (let depth = 0; depth < length && pairs.length > 0; depth++) {
-      if (pairs.length > maxPairs || !pairs.every(([a, b]) => this.#areAlike(a, b))) return false
-      pairs = this.#pairsBehind(pairs)
-    }
-    return true
+  /** Whether a state lies between two characters. */
+  isBetween(state: number): boolean {
+    return state < this.closed && (state & ((1 << this.#bits) - 1)) === 0
   }
 
-  #areAlike(node: number, other: number): boolean {
-    const { accepting } = this.#tables
-    if (accepting[node] !== accepting[other]) return false
-    for (let word = 0; word < this.#words; word++) {
-      if (this.#live[node * this.#words + word] !== this.#live[other * this.#words + word])
-        return false
-    }
-    return true
-  }
-
-  /** Where the same character leads from two nodes; where it leads to the same node, nothing is left to compare. */
-  #pairsBehind(pairs: readonly (readonly [number, number])[]): (readonly [number, number])[] {
-    const { table, classes, accepting } = this.#tables
-    const behind = new Map<number, readonly [number, number]>()
-    for (const [node, other] of pairs) {
-      for (let index = 0; index < classes; index++) {
-        const [a, b] = [table[node * classes + index]!, table[other * classes + index]!]
-        if (a >= 0 && a !== b) behind.set(a * accepting.length + b, [a, b])
-      }
-    }
-    return [...behind.values()]
+  /** The node of the DFA in a state inside. */
+  nodeOf(state: number): number {
+    return state >> this.#bits
   }
 
   least(state: number): number {
-    const { classes, table, least, decoder } = this.#tables
+    const { classes, table, least, decoder } = this.tables
     if (state === this.closed) return 0
     if (state === this.start) return 1 + least[0]!
     const node = state >> this.#bits

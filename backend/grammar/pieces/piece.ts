@@ -20,11 +20,6 @@ export interface StringPiece extends Piece {
   readonly closed: number
   /** Whether a state lies between the quotes. */
   isInside(state: number): boolean
-  /**
-   * Whether two states inside allow the same texts of at most `length` bytes, and close behind the same ones. False when that is
-   * not plain to see.
-   */
-  resembles(state: number, other: number, length: number): boolean
 }
 
 /** The next byte on a shortest way to an end. @throws {RangeError} at an end */

@@ -8,9 +8,11 @@ import type { BackendEnv, Exchange, RunningExchanges } from './exchange.ts'
 export function trackExchange(running: RunningExchanges): MiddlewareHandler<BackendEnv> {
   return async function track(c, next) {
     const exchange = running.open(requestIdFrom(c.req.header(requestIdHeader)))
-    watchClient(exchange, c.env, running)
+    watchClient(exchange, c.env)
     c.set('exchange', exchange)
     await next()
+    // An answer that began before says nothing of the kind, so its connection stays open for another request.
+    if (running.closing) c.env.outgoing.shouldKeepAlive = false
     c.res.headers.set(requestIdHeader, exchange.requestId)
   }
 }
@@ -19,22 +21,14 @@ export function trackExchange(running: RunningExchanges): MiddlewareHandler<Back
  * Ends the exchange when its answer is sent or its socket is gone. It watches the socket rather than the request or
  * the answer, because of several pipelined requests only the first one's answer would notice that a client left.
  */
-function watchClient(
-  exchange: Exchange,
-  { incoming: { socket }, outgoing }: HttpBindings,
-  running: RunningExchanges,
-): void {
+function watchClient(exchange: Exchange, { incoming: { socket }, outgoing }: HttpBindings): void {
   const leave = () => {
     exchange.abort(new ServiceError('cancelled', 'The client left before its answer was complete'))
     exchange.facts.errorCode ??= 'cancelled'
     exchange.end()
   }
   socket.once('close', leave)
-  outgoing.once('finish', () => {
-    // Otherwise the client might send its next request just as the connection is closed.
-    if (running.closing) socket.end()
-    exchange.end()
-  })
+  outgoing.once('finish', () => exchange.end())
   exchange.onEnd(() => socket.off('close', leave))
 }
 

@@ -157,6 +157,11 @@ function head(fields: Record<string, string | number>) {
   return `POST /generate/image HTTP/1.1\r\n${lines.join('')}\r\n`
 }
 
+function postJson(path: string, body: string) {
+  const type = 'content-type: application/json'
+  return `POST ${path} HTTP/1.1\r\nhost: localhost\r\n${type}\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+}
+
 const multipart = { 'content-type': 'multipart/form-data; boundary=x' }
 const healthRequest = 'GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n'
 
@@ -291,6 +296,43 @@ describe('the server', () => {
     await stopped
     await expect(backend.fetch('/health')).rejects.toThrow('fetch failed')
     await other.destroy()
+  })
+
+  describe('when stopping, on the connection of a running request', () => {
+    const ask = (body: string) => postJson('/generate/text', body)
+
+    /** A request of which a part is done when the server begins to stop, on a connection of its own. */
+    async function stopDuring(body: string, isUnderWay: (heard: { text: string }) => boolean) {
+      backend = await startTestBackend({ certificates })
+      let go = () => {}
+      backend.engine.beforeBatch = (index) =>
+        index === 1 ? new Promise((resolve) => (go = resolve)) : Promise.resolve()
+      const socket = await backend.open()
+      const heard = listenTo(socket)
+      socket.write(ask(body))
+      await until(() => backend.engine.running.size === 1 && isUnderWay(heard))
+      const stopped = backend.stopServer()
+      go()
+      return { socket, heard, stopped }
+    }
+
+    it('says with the answer that there will be no other', async () => {
+      const { heard, stopped } = await stopDuring('{"prompt":"a"}', () => true)
+      await stopped
+      expect(heard.text).toMatch(/^HTTP\/1.1 200 [^]*\r\nconnection: close\r\n/i)
+    })
+
+    it('answers what is sent behind a stream, which could not say so any more', async () => {
+      const { socket, heard, stopped } = await stopDuring(
+        '{"prompt":"a","stream":true}',
+        ({ text }) => text.includes('event: delta'),
+      )
+      await until(() => heard.text.includes('event: end'))
+      socket.write(ask('{"prompt":"b"}'))
+      await until(() => heard.ended)
+      expect(heard.text).toMatch(/HTTP\/1.1 503 [^]*"shutting_down"/)
+      await stopped
+    })
   })
 
   it('when stopping tells an answer that takes too long', async () => {

@@ -101,6 +101,8 @@ export async function stopServer(
   } else {
     await untilQuiet(server, hurry)
   }
-  server.close()
+  // Closes those that are idle; a request that came at the last moment gets its answer.
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  if (!hurry.aborted) await settlesWithin(closed, goodbyeMs)
   server.closeAllConnections()
 }

@@ -8,7 +8,7 @@ export type Tensors = Readonly<Record<string, Tensor>>
 export interface Accelerator {
   /** Whether it can keep float16 tensors. */
   readonly hasFloat16: boolean
-  /** @throws {Error} when the device has no implementation of one of the graph's operators */
+  /** @throws {Error} naming the nodes for which the device has no implementation */
   open(graph: GraphSpec): Promise<InferenceSession>
   /** A copy in the device's memory. @param bytes begin at a multiple of the element's size */
   upload(type: ElementType, dims: readonly number[], bytes: Uint8Array): Promise<Tensor>

@@ -3,6 +3,9 @@ import { elementTypes, encodeModel, valueCount } from '../../graph/onnx-proto.ts
 import type { ElementType } from '../../graph/onnx-proto.ts'
 import type { Accelerator } from './accelerator.ts'
 import { tensorOf } from './tensor-bytes.ts'
+import { forbidTelemetry } from '../no-telemetry.ts'
+
+forbidTelemetry()
 
 /** ONNX Runtime's log levels: 3 = errors only. */
 const logErrorsOnly = 3

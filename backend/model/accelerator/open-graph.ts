@@ -1,8 +1,7 @@
-import { open, type FileHandle } from 'node:fs/promises'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { deviceForm, externalsOf } from '../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
-import type { ExternalInitializer } from '../../graph/onnx-proto.ts'
+import type { ReadWeight } from '../../graph/weight-reader.ts'
 import type { Accelerator, Tensors } from './accelerator.ts'
 
 /** A device graph, opened, with its weights on the device. */
@@ -19,17 +18,12 @@ export interface OpenGraph {
 export async function uploadWeights(
   accelerator: Accelerator,
   graph: BuiltGraph,
-  weightsFile: string,
+  readWeight: ReadWeight,
 ): Promise<Tensors> {
   const tensors: Record<string, Tensor> = {}
-  const file = await open(weightsFile, 'r')
-  try {
-    for (const weight of externalsOf(graph.spec)) {
-      const bytes = await readWeight(file, weight)
-      tensors[weight.name] = await accelerator.upload(weight.type, weight.dims, bytes)
-    }
-  } finally {
-    await file.close()
+  for (const weight of externalsOf(graph.spec)) {
+    const bytes = await readWeight(weight)
+    tensors[weight.name] = await accelerator.upload(weight.type, weight.dims, bytes)
   }
   return tensors
 }
@@ -57,19 +51,6 @@ export function openSession(
   { spec }: BuiltGraph,
 ): Promise<InferenceSession> {
   return accelerator.open(deviceForm(spec))
-}
-
-async function readWeight(
-  file: FileHandle,
-  { name, offset, byteLength }: ExternalInitializer,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(byteLength)
-  for (let done = 0; done < byteLength;) {
-    const { bytesRead } = await file.read(bytes, done, byteLength - done, offset + done)
-    if (bytesRead === 0) throw new RangeError(`the weights file ends inside ${name}`)
-    done += bytesRead
-  }
-  return bytes
 }
 
 /**

@@ -4,6 +4,10 @@ import { cast, expand, gather } from '../../graph/operators.ts'
 import { encodeModel, type ElementType, type GraphSpec } from '../../graph/onnx-proto.ts'
 import { DeviceError, type Accelerator, type Tensors } from './accelerator.ts'
 import { tensorOf } from './tensor-bytes.ts'
+import { namingNodes } from './unsupported-nodes.ts'
+import { forbidTelemetry } from '../no-telemetry.ts'
+
+forbidTelemetry()
 
 /** ONNX Runtime's log levels: 3 = errors only. */
 const logErrorsOnly = 3
@@ -11,12 +15,20 @@ const logErrorsOnly = 3
 /** Where the outputs of the sessions that make device tensors are kept. */
 const onDevice = { preferredOutputLocation: 'gpu-buffer' } as const
 
+export interface WebGpuOptions {
+  /**
+   * For measurements: `endProfiling` of the nth opened session, from 0, writes what each of its runs did into a file
+   * whose name begins with this and `-n_`.
+   */
+  readonly profilePrefix?: string
+}
+
 /**
  * The graphics card that ONNX Runtime's WebGPU provider chooses, through Vulkan, Direct3D 12 or Metal. All sessions share
  * one device and its memory. Nothing falls back to the CPU, node by node: such a graph cannot be opened.
  */
-export function openWebGpuAccelerator(): Accelerator {
-  return new WebGpuAccelerator()
+export function openWebGpuAccelerator(options: WebGpuOptions = {}): Accelerator {
+  return new WebGpuAccelerator(options)
 }
 
 class WebGpuAccelerator implements Accelerator {
@@ -27,11 +39,21 @@ class WebGpuAccelerator implements Accelerator {
   readonly #makers = new Map<string, Promise<InferenceSession>>()
   readonly #sessions: InferenceSession[] = []
   readonly #tensors = new Set<Tensor>()
+  readonly #options: WebGpuOptions
+
+  constructor(options: WebGpuOptions) {
+    this.#options = options
+  }
 
   async open(graph: GraphSpec): Promise<InferenceSession> {
     // Given output tensors are written only in sessions without a preferred location of outputs.
     const strict = { session: { disable_cpu_ep_fallback: '1' } }
-    const session = await createSession(graph, { extra: strict })
+    const model = encodeModel(graph, '')
+    const session = await createSession(model, { extra: strict, ...this.#profiling() }).catch(
+      async (error: unknown) => {
+        throw await namingNodes(error, model)
+      },
+    )
     this.#sessions.push(session)
     return session
   }
@@ -81,6 +103,12 @@ class WebGpuAccelerator implements Accelerator {
     for (const maker of this.#makers.values()) await (await maker).release()
   }
 
+  #profiling(): InferenceSession.SessionOptions {
+    const { profilePrefix } = this.#options
+    if (profilePrefix === undefined) return {}
+    return { enableProfiling: true, profileFilePrefix: `${profilePrefix}-${this.#sessions.length}` }
+  }
+
   /** A session for making device tensors of one type and rank, or for reading one; opened once. */
   #maker(
     key: string,
@@ -89,7 +117,7 @@ class WebGpuAccelerator implements Accelerator {
   ): Promise<InferenceSession> {
     const known = this.#makers.get(key)
     if (known !== undefined) return known
-    const opened = createSession(build(), options)
+    const opened = createSession(encodeModel(build(), ''), options)
     this.#makers.set(key, opened)
     return opened
   }
@@ -102,10 +130,10 @@ class WebGpuAccelerator implements Accelerator {
 }
 
 function createSession(
-  graph: GraphSpec,
+  model: Uint8Array,
   options: InferenceSession.SessionOptions,
 ): Promise<InferenceSession> {
-  return InferenceSession.create(encodeModel(graph, ''), {
+  return InferenceSession.create(model, {
     executionProviders: ['webgpu'],
     enableMemPattern: false,
     logSeverityLevel: logErrorsOnly,

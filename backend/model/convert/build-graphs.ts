@@ -2,6 +2,7 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import type { ModelConfig } from '../config/model-config.ts'
 import { buildDecoderGraph } from '../deepseek/decoder-graph.ts'
+import type { Equalization } from '../equalize/find-outliers.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { buildVisionGraphs, type VisionParts } from '../moonvit/vision-graphs.ts'
 import { allExpertsGraph } from './device-graphs.ts'
@@ -33,6 +34,7 @@ export const fileNames = {
 
 export const weightsFiles = [fileNames.embeddings, ...Object.values(fileNames.weights)]
 
+/** The graphs as far as their weights are concerned: what was balanced is missing (see `balancedVision`). */
 export function buildGraphs(
   config: ModelConfig,
   checkpoint: Checkpoint,
@@ -40,7 +42,7 @@ export function buildGraphs(
 ): Graphs {
   const forms = componentForms(options)
   return {
-    ...buildVisionGraphs(config.vision_config, checkpoint, forms),
+    ...buildVisionGraphs(config.vision_config, checkpoint, forms.vision, {}),
     decoder:
       options.layout === 'device'
         ? allExpertsGraph(config.text_config, checkpoint, {
@@ -49,6 +51,16 @@ export function buildGraphs(
           })
         : buildDecoderGraph(config.text_config, checkpoint, { forms, lanes: options.slots }),
   }
+}
+
+/** The vision tower's graphs for weights that were written with these channels balanced. */
+export function balancedVision(
+  { vision_config }: ModelConfig,
+  checkpoint: Checkpoint,
+  options: GraphOptions,
+  equalization: Equalization,
+): VisionParts<BuiltGraph> {
+  return buildVisionGraphs(vision_config, checkpoint, componentForms(options).vision, equalization)
 }
 
 /** Weights file -> the graph whose weights it holds. */

@@ -1,10 +1,6 @@
 import { join } from 'node:path'
-import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { WeightsFile } from '../../graph/weights-file.ts'
 import { embeddingTensor, writeEmbeddings } from '../deepseek/embedding-table.ts'
-import { channelLinks, type ChannelLink } from '../equalize/channel-links.ts'
-import { equalizedCheckpoint } from '../equalize/equalized-checkpoint.ts'
-import { findOutliers, type Equalization } from '../equalize/find-outliers.ts'
 import {
   buildGraphs,
   byFileName,
@@ -14,21 +10,18 @@ import {
 } from './build-graphs.ts'
 import {
   embeddingsFill,
-  partOf,
   type ConversionEvent,
   type ConversionTask,
   type FillRef,
 } from './conversion-task.ts'
 import type { ModelSource } from './model-source.ts'
+import { PartBalance } from './part-balance.ts'
 import { sha256OfFile } from './source-files.ts'
 
 /** Does the tasks of a conversion, in one thread. Several can work on the same folder. */
 export class Converter {
   readonly #source: ModelSource
-  /** Of every part that has begun here. */
-  readonly #shifts: Record<string, Equalization[string]> = {}
-  readonly #links: ReadonlyMap<string, ChannelLink[]>
-  readonly #balanced: Checkpoint
+  readonly #balance: PartBalance
   readonly #graphs: GraphsByFile
   readonly #folder: string
   readonly #files = new Map<string, WeightsFile>()
@@ -37,16 +30,9 @@ export class Converter {
   constructor(source: ModelSource, options: GraphOptions, folder: string) {
     this.#source = source
     this.#folder = folder
-    this.#links = Map.groupBy(channelLinks(source.config), ({ name }) =>
-      partOf(
-        name,
-        name.startsWith('multi_modal_projector')
-          ? fileNames.weights.projector
-          : fileNames.weights.decoder,
-      ),
-    )
-    this.#balanced = equalizedCheckpoint(source.checkpoint, source.config, this.#shifts)
-    this.#graphs = byFileName(buildGraphs(source.config, this.#balanced, options))
+    this.#balance = new PartBalance(source.checkpoint, source.config, options.layout)
+    const { checkpoint } = this.#balance
+    this.#graphs = byFileName(buildGraphs(source.config, checkpoint, options))
   }
 
   async *run(task: ConversionTask, signal: AbortSignal): AsyncGenerator<ConversionEvent, void> {
@@ -64,16 +50,12 @@ export class Converter {
         return
       }
       case 'part': {
-        const shifts = task.shifts ?? (await this.#findShifts(task.part, signal))
-        Object.assign(this.#shifts, shifts)
+        const shifts = task.shifts ?? (await this.#balance.find(task.part, signal))
+        this.#balance.set(shifts)
         if (task.shifts === undefined) yield { type: 'balanced', part: task.part, shifts }
         for (const ref of task.fills) yield await this.#fill(ref, signal)
       }
     }
-  }
-
-  #findShifts(part: string, signal: AbortSignal): Promise<Equalization> {
-    return findOutliers(this.#links.get(part) ?? [], this.#source.checkpoint, signal)
   }
 
   async #fill({ file, fill }: FillRef, signal: AbortSignal): Promise<ConversionEvent> {

@@ -45,5 +45,5 @@ export function deviceVisionGraphs(
   checkpoint: Checkpoint,
   choice: FormChoice,
 ): DeviceVisionGraphs {
-  return buildDeviceVisionGraphs(config, checkpoint, componentForms(choice))
+  return buildDeviceVisionGraphs(config, checkpoint, componentForms(choice).vision)
 }

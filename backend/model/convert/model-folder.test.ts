@@ -49,7 +49,7 @@ describe('prepareModelFolder()', () => {
   it('converts once and reuses the weights, also for another number of slots', async () => {
     const { prepare, told, weights, modelsDir } = await setUp('reuse')
     await prepare(1)
-    expect(told).toEqual([expect.stringMatching(/^converting weights: done, 3\.8 MB in \d+ s$/)])
+    expect(told).toEqual([expect.stringMatching(/^converting weights: done, 4\.8 MB in \d+ s$/)])
     const first = await written(weights)
     await prepare(1)
     await prepare(3)
@@ -176,7 +176,7 @@ describe('prepareModelFolder()', () => {
     expect(await readdir(modelsDir)).toEqual(['ended-onnx-q8.partial'])
     told.length = 0
     await prepare()
-    expect(told).toEqual([expect.stringMatching(/^converting weights: done, 3\.8 MB in \d+ s$/)])
+    expect(told).toEqual([expect.stringMatching(/^converting weights: done, 4\.8 MB in \d+ s$/)])
     expect((await contents()).map((bytes, i) => bytes.equals(whole[i]!))).not.toContain(false)
     expect(await readdir(modelsDir)).toEqual(['ended-onnx-q8'])
   })

@@ -10,15 +10,16 @@ import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
 import { cutGraph, stageLayersFor, type StageGraph } from '../deepseek/stages/cut-graph.ts'
+import type { Equalization } from '../equalize/find-outliers.ts'
 import type { DeviceVisionGraphs } from '../moonvit/device/device-vision-graphs.ts'
 import type { VisionParts } from '../moonvit/vision-graphs.ts'
 import {
+  balancedVision,
   buildGraphs,
   byFileName,
   defaultCacheType,
   fileNames,
   weightsFiles,
-  type GraphName,
   type GraphOptions,
   type Graphs,
   type GraphsByFile,
@@ -124,9 +125,10 @@ export async function findModelFolder(
   checkInventory(checkpoint.shapes, expectedTensors(config))
   const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
-  const { files } = await findWeights(folder, source, { ...options, report, signal }, graphs)
+  const found = await findWeights(folder, source, { ...options, report, signal }, graphs)
+  const { files, equalization } = found
   return {
-    vision: await visionFiles(folder, source, options, graphs),
+    vision: await visionFiles(folder, source, options, { graphs, equalization }),
     decoder: await decoderFiles(folder, source, options, graphs.decoder),
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
@@ -152,15 +154,15 @@ export async function findModelFolder(
 
 async function visionFiles(
   folder: string,
-  { config: { vision_config: config }, checkpoint }: ModelSource,
+  { config, checkpoint }: ModelSource,
   options: ModelFolderOptions,
-  graphs: Graphs,
+  { graphs, equalization }: { readonly graphs: Graphs; readonly equalization: Equalization },
 ): Promise<ModelFolder['vision']> {
   const names = fileNames.weights
   if (options.layout === 'device') {
     return {
       layout: 'device',
-      graphs: deviceVisionGraphs(config, checkpoint, options),
+      graphs: deviceVisionGraphs(config.vision_config, checkpoint, options),
       written: graphs,
       weightsFiles: {
         embedding: join(folder, names.embedding),
@@ -169,8 +171,9 @@ async function visionFiles(
       },
     }
   }
-  const write = (name: string, graph: GraphName) =>
-    writeGraphFile(join(folder, `${name}.onnx`), graphs[graph], names[graph])
+  const vision = balancedVision(config, checkpoint, options, equalization)
+  const write = (name: string, graph: keyof typeof vision) =>
+    writeGraphFile(join(folder, `${name}.onnx`), vision[graph], names[graph])
   return {
     layout: 'cpu',
     graphFiles: {

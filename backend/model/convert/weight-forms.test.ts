@@ -10,8 +10,8 @@ describe('weight forms', () => {
     expect(formName(choice)).toBe('q8')
     expect(componentForms(choice)).toEqual({
       vision: { kind: 'q8-rows' },
-      projector: { kind: 'q8-rows' },
       attention: { kind: 'q8-blocks', blockSize: 64, activations: 'int8' },
+      dense: { kind: 'q8-blocks', blockSize: 64, activations: 'int8' },
       experts: { kind: 'q8-blocks', blockSize: 64, activations: 'int8' },
       head: { kind: 'q8-blocks', blockSize: 64, activations: 'int8' },
     })
@@ -21,9 +21,9 @@ describe('weight forms', () => {
     const settings = { EXACT_WEIGHTS: 'head, vision', WEIGHTS_BLOCK: '32' }
     const choice = formChoiceOf(weightSettingsSchema.parse(settings))
     expect(formName(choice)).toBe('q8-b32-f32-vision-head')
-    const { vision, projector, attention, head } = componentForms(choice)
+    const { vision, dense, attention, head } = componentForms(choice)
     expect([vision, head]).toEqual([{ kind: 'f32' }, { kind: 'f32' }])
-    expect(projector).toEqual({ kind: 'q8-rows' })
+    expect(dense).toEqual({ kind: 'q8-blocks', blockSize: 32, activations: 'int8' })
     expect(attention).toEqual({ kind: 'q8-blocks', blockSize: 32, activations: 'int8' })
     expect(formName({ weights: 'f32', exact: ['head'], blockSize: 32 })).toBe('f32')
   })
@@ -32,7 +32,7 @@ describe('weight forms', () => {
     const problem = z.prettifyError(
       weightSettingsSchema.safeParse({ EXACT_WEIGHTS: 'head,eyes' }).error!,
     )
-    expect(problem).toContain('vision,projector,attention,experts,head, not eyes')
+    expect(problem).toContain('vision,attention,dense,experts,head, not eyes')
     expect(weightSettingsSchema.safeParse({ WEIGHTS_BLOCK: '48' }).success).toBe(false)
   })
 })

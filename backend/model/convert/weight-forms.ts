@@ -5,10 +5,10 @@ export const weightFormNames = ['q8', 'f32'] as const
 export type WeightFormName = (typeof weightFormNames)[number]
 
 /**
- * Parts of a model that can stay in float32 by themselves. `experts` are the feed-forward layers, the dense ones
- * included. Norms, the router, the embeddings of tokens and of patches are never rounded.
+ * Parts of a model that can stay in float32 by themselves. `dense` are the feed-forward layers without experts. Norms, the
+ * router, the projector, the embeddings of tokens and of patches are never rounded.
  */
-export const components = ['vision', 'projector', 'attention', 'experts', 'head'] as const
+export const components = ['vision', 'attention', 'dense', 'experts', 'head'] as const
 export type Component = (typeof components)[number]
 
 /** Weights that share one scale. */
@@ -52,8 +52,8 @@ export function componentForms({
     weights === 'f32' || exact.includes(component) ? { kind: 'f32' } : rounded
   return {
     vision: form('vision', image),
-    projector: form('projector', image),
     attention: form('attention', blocks),
+    dense: form('dense', blocks),
     experts: form('experts', blocks),
     head: form('head', blocks),
   }

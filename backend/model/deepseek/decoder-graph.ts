@@ -13,7 +13,7 @@ import { laneInputs } from './lanes.ts'
 import { ResidualStream } from './residual-stream.ts'
 
 export interface DecoderGraphOptions {
-  readonly forms: Readonly<Record<'attention' | 'experts' | 'head', WeightForm>>
+  readonly forms: Readonly<Record<'attention' | 'dense' | 'experts' | 'head', WeightForm>>
   /** Sequences that can take part in one run, besides the one whose long chunk uses the expanded lane. */
   readonly lanes: number
   /** Layers of this stage; all of them unless given. */
@@ -73,7 +73,7 @@ export function buildDecoderGraph(
       const y = stream.normed('post_attention_layernorm', norm)
       const feedForward = () =>
         layer < config.first_k_dense_replace
-          ? denseMlp(g, config, checkpoint, `${prefix}.mlp`, y, forms.experts)
+          ? denseMlp(g, config, checkpoint, `${prefix}.mlp`, y, forms.dense)
           : experts(g, config, checkpoint, `${prefix}.mlp`, { x: y, pairs, form: forms.experts })
       stream.add(g.scope('mlp', feedForward))
     })

@@ -3,13 +3,14 @@ import type { ModelConfig, TextConfig, VisionConfig } from '../config/model-conf
 /**
  * The channels of one activation, between what produces them and the 8-bit products that consume them. There is
  * nothing but sums in between: a channel may be made 2^k times smaller and its weights in every consumer 2^k times
- * larger without changing the result.
+ * larger without changing the result. What a gelu produces cannot be made smaller by its weights; there, the graph
+ * multiplies the channels, in links that have any to move.
  */
 export interface ChannelLink {
   /** Name of the activation, such as `language_model.model.layers.3.mlp.experts.7.inner`. */
   readonly name: string
   readonly channels: number
-  readonly maker: Norm | Product
+  readonly maker: Norm | Product | Gelu
   readonly takers: readonly Taker[]
 }
 
@@ -31,6 +32,13 @@ interface Product {
   readonly rowOf: (channel: number) => number
 }
 
+/** Each channel is the gelu of a row of a product, plus its bias. */
+interface Gelu {
+  readonly kind: 'gelu'
+  readonly weight: string
+  readonly bias: string
+}
+
 /** A weight that is multiplied with the channels. */
 export interface Taker {
   readonly weight: string
@@ -43,12 +51,13 @@ export interface Taker {
 const columns = (weight: string): Taker => ({ weight, along: 'columns' })
 const sameRow = (channel: number) => channel
 
-/** Every link of a Kimi-VL; each comes after the one that its producer's inputs come from. */
+/**
+ * Every link of a Kimi-VL that 8-bit products consume; each comes after the one that its producer's inputs come from.
+ */
 export function channelLinks(config: ModelConfig): ChannelLink[] {
   const { text_config: text, vision_config: vision } = config
   return [
     ...Array.from({ length: vision.num_hidden_layers }, (_, block) => blockLinks(vision, block)),
-    projectorLink(vision),
     ...Array.from({ length: text.num_hidden_layers }, (_, layer) => [
       ...attentionLinks(text, layer),
       ...feedForwardLinks(text, layer),
@@ -57,7 +66,15 @@ export function channelLinks(config: ModelConfig): ChannelLink[] {
   ].flat()
 }
 
-function blockLinks({ hidden_size: hidden }: VisionConfig, block: number): ChannelLink[] {
+/** The activation between the two products of a block's feed-forward part. */
+export function middleLink(block: number): string {
+  return `vision_tower.encoder.blocks.${block}.mlp.middle`
+}
+
+function blockLinks(
+  { hidden_size: hidden, intermediate_size: inner }: VisionConfig,
+  block: number,
+): ChannelLink[] {
   const prefix = `vision_tower.encoder.blocks.${block}`
   const normed = (norm: string, taker: string): ChannelLink => ({
     name: `${prefix}.${norm}`,
@@ -77,17 +94,14 @@ function blockLinks({ hidden_size: hidden }: VisionConfig, block: number): Chann
     },
     takers: [columns(`${prefix}.wo.weight`)],
   }
-  return [normed('norm0', 'wqkv'), values, normed('norm1', 'mlp.fc0')]
-}
-
-function projectorLink({ hidden_size: hidden }: VisionConfig): ChannelLink {
-  const norm = 'multi_modal_projector.pre_norm'
-  return {
-    name: norm,
-    channels: hidden,
-    maker: { kind: 'norm', weight: `${norm}.weight`, bias: `${norm}.bias` },
-    takers: [columns('multi_modal_projector.linear_1.weight')],
+  const [before, after] = [`${prefix}.mlp.fc0`, `${prefix}.mlp.fc1`]
+  const middle: ChannelLink = {
+    name: middleLink(block),
+    channels: inner,
+    maker: { kind: 'gelu', weight: `${before}.weight`, bias: `${before}.bias` },
+    takers: [columns(`${after}.weight`)],
   }
+  return [normed('norm0', 'wqkv'), values, normed('norm1', 'mlp.fc0'), middle]
 }
 
 function attentionLinks(text: TextConfig, layer: number): ChannelLink[] {

@@ -22,8 +22,8 @@ export function equalizedCheckpoint(
 ): Checkpoint {
   const linksOf = new Map<string, ChannelLink[]>()
   for (const link of channelLinks(config)) {
-    const { weight, bias } = link.maker
-    for (const name of [weight, bias, ...link.takers.map((taker) => taker.weight)]) {
+    const takers = link.takers.map(({ weight }) => weight)
+    for (const name of [...shiftedMakers(link), ...takers]) {
       if (name !== undefined) linksOf.set(name, [...(linksOf.get(name) ?? []), link])
     }
   }
@@ -38,6 +38,11 @@ export function equalizedCheckpoint(
   }
 }
 
+/** Tensors whose rows produce the channels of a link. */
+function shiftedMakers({ maker }: ChannelLink): readonly (string | undefined)[] {
+  return maker.kind === 'gelu' ? [] : [maker.weight, maker.bias]
+}
+
 function shiftsOf(
   name: string,
   width: number,
@@ -47,12 +52,12 @@ function shiftsOf(
   const all: TensorShifts = { rows: new Map(), columns: new Map() }
   const add = (axis: keyof TensorShifts, index: number, power: number) =>
     all[axis].set(index, (all[axis].get(index) ?? 0) + power)
-  for (const { name: link, channels, maker, takers } of links) {
-    for (const [key, shift] of Object.entries(equalization[link] ?? {})) {
+  for (const link of links) {
+    const { channels, maker, takers } = link
+    const isMaker = shiftedMakers(link).includes(name)
+    for (const [key, shift] of Object.entries(equalization[link.name] ?? {})) {
       const channel = Number(key)
-      if (name === maker.weight || name === maker.bias) {
-        add('rows', maker.kind === 'norm' ? channel : maker.rowOf(channel), -shift)
-      }
+      if (isMaker) add('rows', maker.kind === 'product' ? maker.rowOf(channel) : channel, -shift)
       for (const { weight, along } of takers) {
         if (weight !== name) continue
         if (along !== 'columns') add('rows', along.firstRow + channel, shift)

@@ -65,6 +65,10 @@ class Finder {
       return Float64Array.from(weight, (value, c) => Math.hypot(value, bias?.[c] ?? 0))
     }
     const outputs = this.#scanned(maker.weight).outputs
+    if (maker.kind === 'gelu') {
+      // What is far below zero becomes zero.
+      return outputs.map((output, channel) => Math.hypot(output, Math.max(0, bias![channel]!)))
+    }
     const gate = maker.gate === undefined ? undefined : this.#scanned(maker.gate).outputs
     return Float64Array.from({ length: channels }, (_, channel) => {
       const row = maker.rowOf(channel)

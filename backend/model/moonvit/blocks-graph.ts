@@ -36,13 +36,47 @@ export function stageOutputs(stage: number) {
  *     stage 0:  project(block 0);   stage i:  attend(block i - 1), project(block i);   the last: attend, final_layernorm
  */
 export function buildBlocksGraph(encoder: Encoder): BuiltGraph {
-  const { hidden_size: hidden, num_attention_heads: heads, num_hidden_layers } = encoder.config
-  const headDim = hidden / heads
   const g = new GraphBuilder('vision_blocks')
+  const { stage, ...inputs } = stageInputs(g, encoder)
+  for (let index = 0; index <= encoder.config.num_hidden_layers; index++) {
+    const chosen = equal(g, stage, g.int64s([index]))
+    const types = stageTypes(encoder, index)
+    const results = ifElse(g, chosen, types, {
+      ifTrue: () => buildStage(g, encoder, index, inputs),
+      ifFalse: () => nothing(g, encoder),
+    })
+    addOutputs(g, index, results, types)
+  }
+  return g.build()
+}
+
+/** A single stage as a graph of its own, with the same inputs and outputs. */
+export function buildStageGraph(encoder: Encoder, stage: number): BuiltGraph {
+  const g = new GraphBuilder('vision_stage')
+  const results = buildStage(g, encoder, stage, stageInputs(g, encoder))
+  addOutputs(g, stage, results, stageTypes(encoder, stage))
+  return g.build()
+}
+
+function addOutputs(
+  g: GraphBuilder,
+  stage: number,
+  results: readonly Value[],
+  types: readonly ValueType[],
+): void {
+  Object.values(stageOutputs(stage)).forEach((name, i) =>
+    g.output(name, results[i]!, types[i]!.type, types[i]!.dims),
+  )
+}
+
+function stageInputs(g: GraphBuilder, { config }: Encoder): StageInputs & { stage: Value } {
+  const { hidden_size: hidden, num_attention_heads: heads } = config
+  const headDim = hidden / heads
   const stage = g.input(visionNames.stage, 'int64', [1])
   const perPatch = (name: string, width: number) => g.input(name, 'float32', ['patches', width])
   const ofAll = (name: string) => g.input(name, 'float32', [heads, 'all_patches', headDim])
-  const inputs = {
+  return {
+    stage,
     hidden: perPatch(visionNames.hidden, hidden),
     queries: perPatch(visionNames.queries, hidden),
     keys: ofAll(visionNames.keys),
@@ -50,18 +84,6 @@ export function buildBlocksGraph(encoder: Encoder): BuiltGraph {
     cos: perPatch(visionNames.cos, headDim / 2),
     sin: perPatch(visionNames.sin, headDim / 2),
   }
-  for (let index = 0; index <= num_hidden_layers; index++) {
-    const chosen = equal(g, stage, g.int64s([index]))
-    const types = stageTypes(encoder, index)
-    const results = ifElse(g, chosen, types, {
-      ifTrue: () => buildStage(g, encoder, index, inputs),
-      ifFalse: () => nothing(g, encoder),
-    })
-    Object.values(stageOutputs(index)).forEach((name, i) =>
-      g.output(name, results[i]!, types[i]!.type, types[i]!.dims),
-    )
-  }
-  return g.build()
 }
 
 /** Types of hidden, queries, keys and values. */

@@ -4,6 +4,7 @@ import { layerNorm, linear, type WeightForm } from '../../graph/layers.ts'
 import {
   add,
   gelu,
+  mul,
   multiHeadAttention,
   reshape,
   rotaryEmbedding,
@@ -13,6 +14,8 @@ import {
   unsqueeze,
 } from '../../graph/operators.ts'
 import type { VisionConfig } from '../config/model-config.ts'
+import { middleLink } from '../equalize/channel-links.ts'
+import type { Equalization } from '../equalize/find-outliers.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 
 /** What all blocks are built from. */
@@ -20,6 +23,8 @@ export interface Encoder {
   readonly config: VisionConfig
   readonly checkpoint: Checkpoint
   readonly form: WeightForm
+  /** Channels that were balanced in `checkpoint`. */
+  readonly equalization: Equalization
 }
 
 /** Rotary tables for the patches of this run. */
@@ -100,7 +105,7 @@ export function attendAndFeedForward(
 /** What follows attention. @param mixed [patches, hidden]: values, mixed by attention */
 export function feedForward(
   g: GraphBuilder,
-  { checkpoint, form }: Encoder,
+  { config, checkpoint, form, equalization }: Encoder,
   block: number,
   hidden: Value,
   mixed: Value,
@@ -110,7 +115,21 @@ export function feedForward(
     linear(g, name, x, weights(name).weight, form, weights(name).bias)
   const attended = add(g, hidden, dense('wo', mixed))
   const normed = layerNorm(g, 'norm1', attended, weights('norm1'), visionNormEpsilon)
-  return add(g, attended, dense('mlp.fc1', gelu(g, dense('mlp.fc0', normed), 'tanh')))
+  const middle = gelu(g, dense('mlp.fc0', normed), 'tanh')
+  const balanced = balancedChannels(g, middle, config, equalization[middleLink(block)])
+  return add(g, attended, dense('mlp.fc1', balanced))
+}
+
+/** Reduces channels by the powers of two by which the weights of the next product are enlarged. */
+function balancedChannels(
+  g: GraphBuilder,
+  x: Value,
+  { intermediate_size: inner }: VisionConfig,
+  shifts: Equalization[string] | undefined,
+): Value {
+  if (shifts === undefined) return x
+  const factors = Array.from({ length: inner }, (_, channel) => 2 ** -(shifts[channel] ?? 0))
+  return mul(g, x, g.float32s(factors))
 }
 
 function blockWeights(checkpoint: Checkpoint, block: number, name: string) {

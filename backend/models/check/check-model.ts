@@ -1,11 +1,12 @@
-import { availableParallelism } from 'node:os'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { openModelSource, type ModelSource } from '../../model/convert/model-source.ts'
-import type { Component, FormChoice } from '../../model/convert/weight-forms.ts'
-import { openModel } from '../../model/load-model.ts'
+import type { FormChoice } from '../../model/convert/weight-forms.ts'
+import { PartBalance } from '../../model/convert/part-balance.ts'
+import type { Equalization } from '../../model/equalize/find-outliers.ts'
+import type { StreamOptions } from '../../model/streamed/stream-logits.ts'
 import { createTokenizer } from '../../processor/tokenizer.ts'
 import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
-import { compareAnswers, type AnswerComparison } from './compare-answers.ts'
+import { compareAnswers } from './compare-answers.ts'
 import { compareForms, type Fidelity, type FormComparison } from './compare-forms.ts'
 import { readCheckSet } from './check-set.ts'
 import { comparePublishedIds } from './published-ids.ts'
@@ -18,7 +19,6 @@ const littleDivergence = 0.01
 
 export interface CheckOptions {
   readonly checkpointDir: string
-  readonly modelsDir: string
   /** The form that is served. */
   readonly choice: FormChoice
   /** File with answers of another implementation; forms of this one are compared unless given. */
@@ -62,21 +62,30 @@ async function checkTokenizer({ checkpointDir, report }: CheckOptions): Promise<
 }
 
 async function checkForms(source: ModelSource, options: CheckOptions): Promise<readonly string[]> {
-  const { checkpointDir, modelsDir, choice, report, signal } = options
-  const set = await readCheckSet(checkpointDir, source)
-  const threads = availableParallelism()
-  const onProgress = (line: string) => report(line, true)
-  const comparison = await compareForms(source, set, {
-    modelsDir,
-    threads,
-    choice,
-    onProgress,
-    signal,
-  })
+  const { checkpointDir, choice, report } = options
+  const texts = await readCheckSet(checkpointDir, source)
+  const stream = streamOptions(source, options)
+  const comparison = await compareForms(source, texts, choice, stream)
+  report(balanceLine(stream.balance.shifts))
   for (const line of comparisonLines(comparison)) report(line)
   const { agreeing, tokens } = comparison.rounded
   if (agreeing >= leastAgreement * tokens) return []
   return [`8 bits change ${tokens - agreeing} of ${tokens} tokens: ${advice(comparison)}`]
+}
+
+function streamOptions(
+  { checkpoint, config }: ModelSource,
+  { report, signal }: CheckOptions,
+): StreamOptions {
+  const balance = new PartBalance(checkpoint, config)
+  return { balance, onProgress: (line) => report(line, true), signal }
+}
+
+function balanceLine(shifts: Equalization): string {
+  const places = Object.values(shifts)
+  const channels = places.reduce((sum, each) => sum + Object.keys(each).length, 0)
+  if (channels === 0) return 'outliers: no channel is out of balance'
+  return `outliers: ${channels} channels in ${places.length} places are balanced`
 }
 
 function comparisonLines(comparison: FormComparison): string[] {
@@ -100,7 +109,7 @@ export function advice({ rounded, finer }: FormComparison): string {
   if (best === undefined || best[1].divergence >= rounded.divergence) {
     return 'no single component brings it nearer in float32'
   }
-  const [component, { divergence }]: [Component, Fidelity] = best
+  const [component, { divergence }] = best
   const gain = `${rounded.divergence.toPrecision(2)} to ${divergence.toPrecision(2)} nats a token`
   return `keep ${component} finer: EXACT_WEIGHTS=${component} takes it from ${gain}`
 }
@@ -108,24 +117,10 @@ export function advice({ rounded, finer }: FormComparison): string {
 async function checkAnswers(
   source: ModelSource,
   against: string,
-  { modelsDir, choice, report, signal }: CheckOptions,
+  options: CheckOptions,
 ): Promise<readonly string[]> {
-  const threads = availableParallelism()
-  const onProgress = (line: string) => report(line, true)
-  const model = await openModel(source, {
-    ...choice,
-    modelsDir,
-    threads,
-    slots: 1,
-    onProgress,
-    signal,
-  })
-  let compared: AnswerComparison
-  try {
-    compared = await compareAnswers(model, against, source.preprocessor)
-  } finally {
-    await model.close()
-  }
+  const { choice, report } = options
+  const compared = await compareAnswers(source, against, choice, streamOptions(source, options))
   const { cases, tokens, agreeing, differing, meanDifference } = compared
   report(
     `against ${against}: ${agreeing} of ${tokens} likeliest tokens the same in ${cases} answers, log-probabilities ${meanDifference.toPrecision(2)} apart on average`,

@@ -1,4 +1,5 @@
 import type { PatchImage } from '../../model/model.ts'
+import type { PicturedText } from '../../model/streamed/stream-logits.ts'
 import type { ModelSource } from '../../model/convert/model-source.ts'
 import {
   answerOpening,
@@ -10,55 +11,59 @@ import { createTokenizer, type Tokenizer } from '../../processor/tokenizer.ts'
 import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
 import { drawPicture, type Picture } from './draw-picture.ts'
 
-/** A prompt, with the pictures that its placeholders stand for, in order. */
-export interface CheckPrompt {
-  readonly name: string
-  readonly promptIds: readonly number[]
-  readonly images: readonly PatchImage[]
-}
-
-export interface CheckSet {
-  readonly prompts: readonly CheckPrompt[]
-  /** Ids that end an answer. */
-  readonly stopIds: readonly number[]
-}
-
-const texts = [
-  'What is the capital of France?',
-  'Count from 1 to 20.',
-  'Write a short story about a fox.',
-  'Explain in two sentences why the sky is blue.',
-  'Translate to French: The cat sleeps on the warm stones.',
-  'Write a function in Python that reverses a list.',
+/** Questions, and answers whose every token forms of a model are compared on. */
+const texts: readonly (readonly [question: string, answer: string])[] = [
+  ['What is the capital of France?', 'The capital of France is Paris.'],
+  ['Count from 1 to 20.', '1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20'],
+  [
+    'Write a short story about a fox.',
+    'Once upon a time, a young fox lived at the edge of a quiet forest. One morning she found a silver key in the snow.',
+  ],
+  [
+    'Explain in two sentences why the sky is blue.',
+    'Sunlight is scattered by the molecules of the air, blue light more than red light. So blue light reaches our eyes from all directions.',
+  ],
+  [
+    'Translate to French: The cat sleeps on the warm stones.',
+    'Le chat dort sur les pierres chaudes.',
+  ],
+  [
+    'Write a function in Python that reverses a list.',
+    '```python\ndef reverse(items):\n    return items[::-1]\n```',
+  ],
 ]
 
-const pictured: readonly (readonly [Picture, string])[] = [
-  ['disc', 'Describe this image.'],
-  ['stripes', 'What colors are in the image?'],
-  ['squares', 'How many shapes are there?'],
-  ['noise', 'Describe this image.'],
+const pictured: readonly (readonly [Picture, question: string, answer: string])[] = [
+  ['disc', 'Describe this image.', 'A red circle in the center on a colorful gradient.'],
+  ['stripes', 'What colors are in the image?', 'The image has blue and yellow stripes.'],
+  ['squares', 'How many shapes are there?', 'There are nine green squares on a white background.'],
+  ['noise', 'Describe this image.', 'The image shows random gray noise.'],
 ]
 
-/** What forms are compared on: texts and pictures of this program's own, in the chat of the checkpoint. */
-export async function readCheckSet(folder: string, source: ModelSource): Promise<CheckSet> {
+/**
+ * What forms are compared on: texts and pictures of this program's own, in the chat of the checkpoint. The answers are given, so
+ * that nothing has to be generated: all tokens pass each layer at once.
+ */
+export async function readCheckSet(folder: string, source: ModelSource): Promise<PicturedText[]> {
   const tokenizer = createTokenizer(await readRanks(folder))
   const { specialTokens } = await readTokenizerFile(folder)
-  const idsOf = (text: string, images: readonly PatchImage[]) =>
-    encode(
+  const end = specialTokens.get('<|im_end|>')!
+  const textOf = (question: string, answer: string, images: readonly PatchImage[]) => ({
+    promptIds: encode(
       tokenizer,
       specialTokens,
-      text,
+      question,
       images.map((image) => tokensOf(image, source)),
-    )
-  const prompts = [
-    ...texts.map((text) => ({ name: text, promptIds: idsOf(text, []), images: [] })),
-    ...pictured.map(([picture, text]) => {
-      const images = [drawPicture(picture, source.preprocessor.patchSize)]
-      return { name: `${picture}: ${text}`, promptIds: idsOf(text, images), images }
-    }),
+    ),
+    answerIds: [...tokenizer.encodeOrdinary(answer), end],
+    images,
+  })
+  return [
+    ...texts.map(([question, answer]) => textOf(question, answer, [])),
+    ...pictured.map(([picture, question, answer]) =>
+      textOf(question, answer, [drawPicture(picture, source.preprocessor.patchSize)]),
+    ),
   ]
-  const stopIds = ['<|im_end|>', '[EOS]'].map((name) => specialTokens.get(name)!)
-  return { prompts, stopIds }
 }
 
 function tokensOf({ gridHw }: PatchImage, { preprocessor }: ModelSource): number {

@@ -3,9 +3,15 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { PreprocessorConfig } from '../../model/config/preprocessor-config.ts'
-import type { Model } from '../../model/model.ts'
+import type { ModelSource } from '../../model/convert/model-source.ts'
+import { componentForms, type FormChoice } from '../../model/convert/weight-forms.ts'
+import {
+  streamLogits,
+  type PicturedText,
+  type StreamOptions,
+} from '../../model/streamed/stream-logits.ts'
 import { prepareImage } from '../../processor/prepare-image.ts'
-import { follow, likeliest, logProbabilities } from './follow-answer.ts'
+import { LogitSums } from './logit-sums.ts'
 
 /** Answers of another implementation, token by token. Pictures lie in `images/` beside the file. */
 const referenceSchema = z
@@ -42,30 +48,50 @@ async function readReference(file: string): Promise<readonly ReferenceCase[]> {
   }
 }
 
-/** Follows each of the reference's answers. */
+/** Follows each of the reference's answers with a form of a checkpoint. */
 export async function compareAnswers(
-  model: Model,
+  source: ModelSource,
   file: string,
-  preprocessor: PreprocessorConfig,
+  choice: FormChoice,
+  options: StreamOptions,
 ): Promise<AnswerComparison> {
   const cases = await readReference(file)
-  let [tokens, agreeing, sum] = [0, 0, 0]
-  const differing: string[] = []
-  for (const { id: name, images, prompt_ids: promptIds, greedy_ids: ids, logprobs } of cases) {
-    const files = images.map((image) => join(dirname(file), 'images', image))
-    const prepared = await Promise.all(
-      files.map(async (image) => prepareImage(await readFile(image), preprocessor)),
-    )
-    const before = tokens - agreeing
-    const prompt = { name, promptIds, images: prepared }
-    let i = 0
-    for await (const logits of follow(model, prompt, ids.slice(0, -1))) {
-      if (likeliest(logits) === ids[i]) agreeing += 1
-      sum += Math.abs(logProbabilities(logits)[ids[i]!]! - (logprobs[i] ?? NaN))
-      tokens += 1
-      i += 1
-    }
-    if (tokens - agreeing > before) differing.push(name)
+  const texts: PicturedText[] = []
+  for (const each of cases) texts.push(await textOf(each, file, source.preprocessor))
+  const answers = cases.flatMap(({ greedy_ids: ids, logprobs, id: name }) =>
+    ids.map((id, i) => ({ name, id, expected: logprobs[i] ?? NaN, sums: new LogitSums() })),
+  )
+  const logitOf = new Float64Array(answers.length)
+  const forms = [componentForms(choice)]
+  for await (const { firstId, count, logits } of streamLogits(source, texts, forms, options)) {
+    answers.forEach(({ id, sums }, i) => {
+      const row = logits[0]!.subarray(i * count, (i + 1) * count)
+      sums.add(firstId, row)
+      if (id >= firstId && id < firstId + count) logitOf[i] = row[id - firstId]!
+    })
   }
-  return { cases: cases.length, tokens, agreeing, differing, meanDifference: sum / tokens }
+  const wrong = answers.filter(({ id, sums }) => sums.bestId !== id)
+  const difference = answers.reduce(
+    (sum, { sums, expected }, i) => sum + Math.abs(logitOf[i]! - sums.logOfSum - expected),
+    0,
+  )
+  return {
+    cases: cases.length,
+    tokens: answers.length,
+    agreeing: answers.length - wrong.length,
+    differing: [...new Set(wrong.map(({ name }) => name))],
+    meanDifference: difference / answers.length,
+  }
+}
+
+async function textOf(
+  { images, prompt_ids: promptIds, greedy_ids: answerIds }: ReferenceCase,
+  file: string,
+  preprocessor: PreprocessorConfig,
+): Promise<PicturedText> {
+  const files = images.map((image) => join(dirname(file), 'images', image))
+  const prepared = await Promise.all(
+    files.map(async (image) => prepareImage(await readFile(image), preprocessor)),
+  )
+  return { promptIds, answerIds, images: prepared }
 }

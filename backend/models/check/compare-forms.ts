@@ -1,19 +1,16 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { openModel } from '../../model/load-model.ts'
+import type { ModelSource } from '../../model/convert/model-source.ts'
 import {
+  componentForms,
   components,
-  formName,
   type Component,
   type FormChoice,
 } from '../../model/convert/weight-forms.ts'
-import type { ModelSource } from '../../model/convert/model-source.ts'
-import type { Model } from '../../model/model.ts'
-import type { CheckPrompt, CheckSet } from './check-set.ts'
-import { follow, likeliest, logProbabilities } from './follow-answer.ts'
-
-/** Tokens of each answer that forms are compared on. */
-const answerTokens = 16
+import {
+  streamLogits,
+  type PicturedText,
+  type StreamOptions,
+} from '../../model/streamed/stream-logits.ts'
+import { DivergenceSums } from './logit-sums.ts'
 
 /** How far a form is from float32, over the tokens of all answers. */
 export interface Fidelity {
@@ -30,100 +27,43 @@ export interface FormComparison {
   readonly finer: ReadonlyMap<Component, Fidelity>
 }
 
-export interface CompareOptions {
-  readonly modelsDir: string
-  readonly threads: number
-  /** What is compared with float32. */
-  readonly choice: FormChoice
-  readonly onProgress: (line: string) => void
-  readonly signal: AbortSignal
-}
-
-interface Reference {
-  readonly prompt: CheckPrompt
-  readonly ids: readonly number[]
-  /** Of each id. */
-  readonly logProbabilities: readonly Float64Array[]
-}
-
 /**
- * Runs a checkpoint in float32, in its 8-bit form, and in that form with one component after the other in float32. All
- * but the 8-bit form itself are converted for this and removed again.
+ * Compares a form of a checkpoint, and that form with one component after the other in float32, with float32. All run side by
+ * side, so that the weights are read once.
+ * @param choice what is compared with float32
  */
 export async function compareForms(
   source: ModelSource,
-  set: CheckSet,
-  options: CompareOptions,
+  texts: readonly PicturedText[],
+  choice: FormChoice,
+  options: StreamOptions,
 ): Promise<FormComparison> {
-  const { choice } = options
-  const references = await withForm(source, { weights: 'f32' }, options, (model) =>
-    answersOf(model, set),
-  )
-  const measured = (form: FormChoice) =>
-    withForm(source, form, options, (model) => fidelityOf(model, references))
-  const rounded = await measured(choice)
-  const finer = new Map<Component, Fidelity>()
-  for (const component of components) {
-    if (choice.exact?.includes(component)) continue
-    const exact = [...(choice.exact ?? []), component]
-    finer.set(component, await measured({ ...choice, exact }))
+  const finer = components.filter((component) => choice.exact?.includes(component) !== true)
+  const choices: FormChoice[] = [
+    { weights: 'f32' },
+    choice,
+    ...finer.map((component) => ({ ...choice, exact: [...(choice.exact ?? []), component] })),
+  ]
+  const tokens = texts.reduce((sum, { answerIds }) => sum + answerIds.length, 0)
+  const sums = choices
+    .slice(1)
+    .map(() => Array.from({ length: tokens }, () => new DivergenceSums()))
+  const forms = choices.map(componentForms)
+  for await (const { firstId, count, logits } of streamLogits(source, texts, forms, options)) {
+    const [exact, ...others] = logits
+    const row = (all: Float32Array, i: number) => all.subarray(i * count, (i + 1) * count)
+    others.forEach((other, form) =>
+      sums[form]!.forEach((sum, i) => sum.add(firstId, row(exact!, i), row(other, i))),
+    )
   }
-  return { rounded, finer }
+  const [rounded, ...rest] = sums.map(fidelityOf)
+  return { rounded: rounded!, finer: new Map(finer.map((component, i) => [component, rest[i]!])) }
 }
 
-async function withForm<Result>(
-  source: ModelSource,
-  form: FormChoice,
-  { modelsDir, threads, choice, onProgress, signal }: CompareOptions,
-  use: (model: Model) => Promise<Result>,
-): Promise<Result> {
-  signal.throwIfAborted()
-  onProgress(`running ${formName(form)}`)
-  const checksDir = join(modelsDir, `${source.name}-onnx-check`)
-  const folder = form === choice ? modelsDir : checksDir
-  try {
-    const model = await openModel(source, { ...form, modelsDir: folder, threads, slots: 1, signal })
-    try {
-      return await use(model)
-    } finally {
-      await model.close()
-    }
-  } finally {
-    await rm(checksDir, { recursive: true, force: true })
+function fidelityOf(sums: readonly DivergenceSums[]): Fidelity {
+  return {
+    tokens: sums.length,
+    divergence: sums.reduce((total, { divergence }) => total + divergence, 0) / sums.length,
+    agreeing: sums.filter(({ p, q }) => p.bestId === q.bestId).length,
   }
-}
-
-/** The likeliest answers, up to their ends or `answerTokens`. */
-async function answersOf(model: Model, { prompts, stopIds }: CheckSet): Promise<Reference[]> {
-  const references: Reference[] = []
-  for (const prompt of prompts) {
-    const [ids, rows]: [number[], Float64Array[]] = [[], []]
-    for await (const logits of follow(model, prompt, ids)) {
-      const id = likeliest(logits)
-      ids.push(id)
-      rows.push(logProbabilities(logits))
-      if (ids.length === answerTokens || stopIds.includes(id)) break
-    }
-    references.push({ prompt, ids, logProbabilities: rows })
-  }
-  return references
-}
-
-async function fidelityOf(model: Model, references: readonly Reference[]): Promise<Fidelity> {
-  let [tokens, sum, agreeing] = [0, 0, 0]
-  for (const { prompt, ids, logProbabilities: expected } of references) {
-    let i = 0
-    for await (const logits of follow(model, prompt, ids.slice(0, -1))) {
-      sum += divergenceOf(expected[i]!, logProbabilities(logits))
-      if (likeliest(logits) === ids[i]) agreeing += 1
-      tokens += 1
-      i += 1
-    }
-  }
-  return { tokens, divergence: sum / tokens, agreeing }
-}
-
-/** sum over tokens of p (ln p - ln q) */
-function divergenceOf(p: Float64Array, q: Float64Array): number {
-  return p.reduce((sum, logP, id) => sum + Math.exp(logP) * (logP - q[id]!), 0)
 }

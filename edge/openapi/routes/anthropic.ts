@@ -4,7 +4,16 @@ import { conversation, counting } from '../route-errors.ts'
 const messagesStream: StreamDoc = {
   description:
     'Sent when `stream` is true: `message_start` first, `content_block_delta` as often as text comes, at last `message_stop`; after a failure `error`.',
-  events: { '*': 'MessageEvent' },
+  events: {
+    message_start: 'MessageStart',
+    content_block_start: 'ContentBlockStart',
+    ping: 'MessagePing',
+    content_block_delta: 'ContentBlockDelta',
+    content_block_stop: 'ContentBlockStop',
+    message_delta: 'MessageDelta',
+    message_stop: 'MessageStop',
+    error: 'MessagesError',
+  },
 }
 
 /** Anthropic's routes. */

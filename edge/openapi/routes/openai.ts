@@ -10,7 +10,22 @@ const chatStream: StreamDoc = {
 const responsesStream: StreamDoc = {
   description:
     'Sent when `stream` is true: `response.created` first, `response.output_text.delta` as often as text comes, at last `response.completed` or `response.incomplete`; after a failure `response.failed`, then `error`.',
-  events: { 'response.*': 'ResponseEvent' },
+  events: {
+    'response.created': 'ResponseStateEvent',
+    'response.in_progress': 'ResponseStateEvent',
+    'response.output_item.added': 'ResponseItemEvent',
+    'response.content_part.added': 'ResponsePartEvent',
+    'response.reasoning_text.delta': 'ResponseReasoningDelta',
+    'response.reasoning_text.done': 'ResponseReasoningDone',
+    'response.output_text.delta': 'ResponseTextDelta',
+    'response.output_text.done': 'ResponseTextDone',
+    'response.content_part.done': 'ResponsePartEvent',
+    'response.output_item.done': 'ResponseItemEvent',
+    'response.completed': 'ResponseStateEvent',
+    'response.incomplete': 'ResponseStateEvent',
+    'response.failed': 'ResponseStateEvent',
+    error: 'ResponseErrorEvent',
+  },
 }
 
 /** OpenAI's routes. */

@@ -46,13 +46,18 @@ const lengths = {
 export function tools(imageText: string, reasons = false): readonly Tool[] {
   const image = z.string().min(1).describe(imageText)
   const images = (least: number) => z.array(image).min(least).max(maxToolImages)
+  const standard = (name: string) => (reasons ? maxToolTokens : toolAnswerTokens(name))
+  // Left out where it is not given, because the server knows better than a program in front of it what is enough.
   const limit = (name: string) =>
     z
       .int()
       .min(1)
       .max(maxToolTokens)
-      .default(reasons ? maxToolTokens : toolAnswerTokens(name))
-      .describe('Maximum length of the answer in tokens')
+      .optional()
+      .meta({
+        default: standard(name),
+        description: 'Maximum length of the answer in tokens',
+      })
   return [
     tool({
       name: 'describe_image',
@@ -64,7 +69,12 @@ export function tools(imageText: string, reasons = false): readonly Tool[] {
         language: z.string().max(35).optional().describe('Language of the answer'),
         max_tokens: limit('describe_image'),
       }),
-      ask: ({ image: text, detail, language, max_tokens: maxTokens }) => ({
+      ask: ({
+        image: text,
+        detail,
+        language,
+        max_tokens: maxTokens = standard('describe_image'),
+      }) => ({
         images: [{ text, param: 'image' }],
         question: `Describe this image ${lengths[detail]}.${language === undefined ? '' : ` Answer in ${language}.`}`,
         maxTokens,
@@ -79,7 +89,7 @@ export function tools(imageText: string, reasons = false): readonly Tool[] {
         question: z.string().min(1).max(maxQuestionChars),
         max_tokens: limit('ask_about_image'),
       }),
-      ask: ({ images: texts, question, max_tokens: maxTokens }) => ({
+      ask: ({ images: texts, question, max_tokens: maxTokens = standard('ask_about_image') }) => ({
         images: numbered(texts),
         question,
         maxTokens,
@@ -90,7 +100,7 @@ export function tools(imageText: string, reasons = false): readonly Tool[] {
       title: 'Extract text',
       description: 'Reads the text in an image: a document, a sign, a screenshot.',
       input: z.object({ image, max_tokens: limit('extract_text') }),
-      ask: ({ image: text, max_tokens: maxTokens }) => ({
+      ask: ({ image: text, max_tokens: maxTokens = standard('extract_text') }) => ({
         images: [{ text, param: 'image' }],
         question:
           'Write down all text in this image exactly as it appears, line by line, and nothing else.',
@@ -111,7 +121,7 @@ export function tools(imageText: string, reasons = false): readonly Tool[] {
           .describe('What to compare; by default everything'),
         max_tokens: limit('compare_images'),
       }),
-      ask: ({ images: texts, question, max_tokens: maxTokens }) => ({
+      ask: ({ images: texts, question, max_tokens: maxTokens = standard('compare_images') }) => ({
         images: numbered(texts),
         question:
           question ??

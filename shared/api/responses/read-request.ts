@@ -28,17 +28,28 @@ const imagePart = z.object({
 
 const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart])
 
-const content = z.preprocess(
-  (value) => (typeof value === 'string' ? [{ type: 'input_text', text: value }] : value),
-  atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
-)
+const content = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? [{ type: 'input_text', text: value }] : value),
+    atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
+  )
+  .meta({ alsoText: true })
 
-/** Items of other types are looked at no further: they are ignored or refused. */
-const item = z.looseObject({ type: z.string().default('message') })
 const message = z.object({
   role: z.enum(['user', 'assistant', 'system', 'developer']),
   content,
 })
+
+/** Items of other types than `message` are looked at no further: they are ignored or refused. */
+const item = z
+  .looseObject({ type: z.string().default('message') })
+  .meta({ shownAs: 'ResponseInputItem' })
+
+/** Items that are not refused, for the OpenAPI document: the type decides, then a message is read by itself. */
+export const inputItem = z.union([
+  message.extend({ type: z.literal('message').default('message') }),
+  z.object({ type: z.literal('reasoning') }),
+])
 
 const textFormat = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text') }),

@@ -12,8 +12,11 @@ import type { LogitsMemory } from './logits-memory.ts'
 import { nextLogits } from './next-logits.ts'
 import { planRuns, type Piece, type Run } from './run-plan.ts'
 
-/** Heads of at most this many numbers are attended by ONNX Runtime's FlashAttention kernel. */
-const widestFlashHead = 128
+/**
+ * Heads up to some width are attended by ONNX Runtime's FlashAttention kernel: those of 136 numbers are, those of 576, which
+ * the full model has, are not.
+ */
+const widestFlashHead = 512
 
 interface DeviceDecoderParts {
   readonly accelerator: Accelerator

@@ -13,7 +13,7 @@ import { deviceNames } from './device-names.ts'
 import { pagedAttention, pagedTokens, type CacheType } from './paged-attention.ts'
 
 export interface DeviceGraphOptions {
-  readonly forms: Readonly<Record<'attention' | 'experts' | 'head', WeightForm>>
+  readonly forms: Readonly<Record<'attention' | 'dense' | 'experts' | 'head', WeightForm>>
   readonly cacheType: CacheType
   /**
    * Which experts run: `all` suits any number of tokens, `chosen` a single one, for which it reads fewer weights. Both
@@ -62,7 +62,7 @@ export function buildDeviceGraph(
       stream.add(
         g.scope('mlp', () =>
           layer < config.first_k_dense_replace
-            ? denseMlp(g, config, checkpoint, `${prefix}.mlp`, y, forms.experts)
+            ? denseMlp(g, config, checkpoint, `${prefix}.mlp`, y, forms.dense)
             : feedForward(`${prefix}.mlp`, y),
         ),
       )

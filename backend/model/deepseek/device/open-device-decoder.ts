@@ -1,6 +1,7 @@
 import type { Tensor } from 'onnxruntime-node'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
 import { elementTypes } from '../../../graph/onnx-proto.ts'
+import type { ReadWeight } from '../../../graph/weight-reader.ts'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
 import { openGraph, uploadWeights } from '../../accelerator/open-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
@@ -18,7 +19,7 @@ interface DeviceDecoderSetup {
   readonly config: TextConfig
   readonly embeddings: Pick<EmbeddingTable, 'lookUp'>
   readonly graphs: DeviceGraphs
-  readonly weightsFile: string
+  readonly readWeight: ReadWeight
   readonly cacheType: CacheType
   /** Tokens for which memory is set aside, over all sequences. */
   readonly cacheTokens: number
@@ -29,7 +30,7 @@ interface DeviceDecoderSetup {
 /** Uploads the weights and sets the cache's memory aside. @throws {DeviceError} when the device has too little memory */
 export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<DeviceDecoder> {
   const { accelerator, config, graphs } = setup
-  const uploaded = await uploadWeights(accelerator, graphs.allExperts, setup.weightsFile)
+  const uploaded = await uploadWeights(accelerator, graphs.allExperts, setup.readWeight)
   const opened = (graph: BuiltGraph) => openGraph(accelerator, graph, uploaded)
   // Row 0 is never a token's: see `paddingRow`.
   const rows = setup.cacheTokens + 1

@@ -19,14 +19,15 @@ export interface DeviceVisionGraphs {
 export function buildDeviceVisionGraphs(
   config: VisionConfig,
   checkpoint: Checkpoint,
-  forms: Readonly<Record<'vision' | 'projector', WeightForm>>,
+  form: WeightForm,
 ): DeviceVisionGraphs {
   const stage = (kind: StageKind) =>
-    buildStageGraph({ config, checkpoint, form: forms.vision }, kind)
+    // Activations are not rounded on a device, so that nothing is balanced across a gelu.
+    buildStageGraph({ config, checkpoint, form, equalization: {} }, kind)
   return {
     embedding: buildEmbedding(config, checkpoint),
     stages: { first: stage('first'), middle: stage('middle'), last: stage('last') },
-    projector: buildProjector(config, checkpoint, forms.projector),
+    projector: buildProjector(config, checkpoint),
   }
 }
 
@@ -38,14 +39,10 @@ function buildEmbedding(config: VisionConfig, checkpoint: Checkpoint): BuiltGrap
   return g.build()
 }
 
-function buildProjector(
-  config: VisionConfig,
-  checkpoint: Checkpoint,
-  form: WeightForm,
-): BuiltGraph {
+function buildProjector(config: VisionConfig, checkpoint: Checkpoint): BuiltGraph {
   const g = new GraphBuilder('projector')
   const hidden = g.input(names.hidden, 'float32', ['all_patches', config.hidden_size])
   const cells = gather(g, hidden, g.input(names.rows, 'int64', ['patches']), 0)
-  outputFeatures(g, config, checkpoint, form, cells)
+  outputFeatures(g, config, checkpoint, cells)
   return g.build()
 }

@@ -1,5 +1,6 @@
 import { externalsOf } from '../../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
+import { withWeightsFile } from '../../../graph/weight-reader.ts'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
 import {
   openGraph,
@@ -29,7 +30,9 @@ interface DeviceVisionSetup extends TowerSetup {
 export async function openDeviceVision(setup: DeviceVisionSetup): Promise<VisionTower> {
   const { accelerator, graphs, config, featureWidth } = setup
   const upload = (part: keyof VisionParts<string>) =>
-    uploadWeights(accelerator, setup.written[part], setup.weightsFiles[part])
+    withWeightsFile(setup.weightsFiles[part], (readWeight) =>
+      uploadWeights(accelerator, setup.written[part], readWeight),
+    )
   const tower = {
     config,
     featureWidth,

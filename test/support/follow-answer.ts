@@ -1,5 +1,8 @@
-import type { FeatureSpan, Model, NextLogits, PatchImage } from '../../model/model.ts'
-import type { CheckPrompt } from './check-set.ts'
+import type { FeatureSpan, Model, NextLogits, PatchImage } from '../../backend/model/model.ts'
+import type { PicturedText } from '../../backend/model/streamed/stream-logits.ts'
+
+/** A prompt, with the pictures that its placeholders stand for, in order. */
+export type PicturedPrompt = Pick<PicturedText, 'promptIds' | 'images'>
 
 /**
  * Logits [vocabSize] before each token of an answer, as it was given, whatever the model would have said. Ids that are added
@@ -7,7 +10,7 @@ import type { CheckPrompt } from './check-set.ts'
  */
 export async function* follow(
   model: Model,
-  { promptIds, images }: CheckPrompt,
+  { promptIds, images }: PicturedPrompt,
   ids: readonly number[],
 ): AsyncGenerator<Float32Array, void> {
   const slot = model.openSlot()
@@ -52,12 +55,4 @@ export function likeliest(logits: Float32Array): number {
   let best = 0
   for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id
   return best
-}
-
-/** Natural logarithms of probabilities, in double precision. */
-export function logProbabilities(logits: Float32Array): Float64Array {
-  const highest = logits[likeliest(logits)]!
-  const sum = logits.reduce((total, logit) => total + Math.exp(logit - highest), 0)
-  const shift = highest + Math.log(sum)
-  return Float64Array.from(logits, (logit) => logit - shift)
 }

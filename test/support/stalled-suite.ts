@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { Anthropic } from '@anthropic-ai/sdk'
 import { createOpenResponses } from '@ai-sdk/open-responses'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
@@ -12,24 +13,22 @@ import { formatAnsweringComment, mcpErrors } from '../../shared/api/mcp/error-fo
 import { messagesRenderer } from '../../shared/api/messages/render.ts'
 import { responsesRenderer } from '../../shared/api/responses/render.ts'
 import { formatFailedComment } from '../../shared/forward/usage-comment.ts'
-import {
-  type CertificateSet,
-  createCertificates,
-} from '../../shared/node/certificates/create-certificates.ts'
-import { guardStream } from '../../edge/node/guard-stream.ts'
-import { answerJson, RecordingBackend, type SeenRequest } from '../support/recording-backend.ts'
-import { startTestEdge } from '../support/openapi/test-edge.ts'
+import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
+import type { EdgeSettings } from './edge-suite.ts'
+import { answerJson, RecordingBackend, type SeenRequest } from './recording-backend.ts'
 
 const rootKey = 'stalled-key-3f9d0c7a51b2'
 
-let certificates: CertificateSet
-let backend: RecordingBackend
-beforeAll(async () => {
-  const names = { server: ['localhost', '127.0.0.1'], client: 'edge' }
-  certificates = await createCertificates(names, Date.now())
-  backend = await RecordingBackend.start(certificates)
-})
-afterAll(() => backend.close())
+interface StalledEdge {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** What becomes of a stream that has begun; a prompt names the one it asks for. */
+const fates = ['stalls', 'stalls-within-an-event', 'is-cut', 'fails'] as const
+type Fate = (typeof fates)[number]
+
+const promptFor = (fate: Fate) => `[${fate}] What is this?`
 
 const facts = { requestId: 'req_1', model: 'kimi-vl', createdAt: 1, reasons: false }
 const echo = {
@@ -88,31 +87,25 @@ async function greetingTo({
   }
 }
 
-/** What becomes of a stream that has begun. */
-type Fate = 'stalls' | 'is cut' | 'stalls within an event' | 'fails'
-
 /** A stand-in for the backend whose answers do not come to their end. */
-function suffer(fate: Fate): void {
-  backend.answer = async (seen, response) => {
-    const greeting = seen.path === '/mcp' ? await greetingTo(seen) : undefined
-    if (greeting !== undefined) return answerJson(greeting.status, greeting.body)(seen, response)
-    const { begun, failure } = await beginningOf(seen)
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    response.write(begun)
-    if (fate === 'fails') response.end(failure)
-    if (fate === 'stalls within an event') response.write('data: {"half')
-    if (fate === 'is cut') setTimeout(() => response.destroy(), 20)
-  }
+async function suffer(seen: SeenRequest, response: ServerResponse): Promise<void> {
+  const greeting = seen.path === '/mcp' ? await greetingTo(seen) : undefined
+  if (greeting !== undefined) return answerJson(greeting.status, greeting.body)(seen, response)
+  const asked = String(await seen.body)
+  const fate = fates.find((each) => asked.includes(promptFor(each)))
+  const { begun, failure } = await beginningOf(seen)
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.write(begun)
+  if (fate === 'fails') response.end(failure)
+  if (fate === 'stalls-within-an-event') response.write('data: {"half')
+  if (fate === 'is-cut') setTimeout(() => response.destroy(), 20)
 }
 
-const prompt = 'What is this?'
-const user = [{ role: 'user' as const, content: prompt }]
-const asked = { model: 'kimi-vl', messages: user }
-
 /** Every client, reading a stream to its end; each rejects when it notices that something is wrong. */
-function readers(url: string): Record<string, () => Promise<unknown>> {
+function readers(url: string, prompt: string): Record<string, () => Promise<unknown>> {
   const openai = new OpenAI({ apiKey: rootKey, baseURL: `${url}/v1`, maxRetries: 0 })
   const anthropic = new Anthropic({ apiKey: rootKey, baseURL: url, maxRetries: 0 })
+  const asked = { model: 'kimi-vl', messages: [{ role: 'user' as const, content: prompt }] }
   const all = async (stream: AsyncIterable<unknown>) => {
     for await (const event of stream) void event
   }
@@ -130,7 +123,7 @@ function readers(url: string): Record<string, () => Promise<unknown>> {
     const transport = new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit })
     await client.connect(transport)
     try {
-      await client.callTool({ name: 'describe_image' })
+      await client.callTool({ name: 'describe_image', arguments: { prompt } })
     } finally {
       await client.close()
     }
@@ -159,17 +152,32 @@ function readers(url: string): Record<string, () => Promise<unknown>> {
   }
 }
 
-describe('a stream that', () => {
-  it.each<Fate>(['stalls', 'stalls within an event', 'is cut', 'fails'])(
-    '%s is noticed by every client',
-    async (fate) => {
-      const { url } = await startTestEdge(
-        { url: backend.url, certificates },
-        // Without a byte for this long, a backend counts as gone; 25 seconds outside of tests.
-        { rootKey, relay: (source, watch) => guardStream(source, { ...watch, idleMs: 300 }) },
-      )
-      suffer(fate)
-      const read = readers(url)
+/**
+ * Streams that do not come to their end, on every platform of the edge.
+ * @param start an edge that gives a silent backend up within a minute
+ */
+export function describeStalledStreams(
+  platform: string,
+  start: (settings: EdgeSettings) => Promise<StalledEdge>,
+): void {
+  describe(`a stream through the edge on ${platform} that`, { timeout: 120_000 }, () => {
+    let backend: RecordingBackend
+    let edge: StalledEdge
+    beforeAll(async () => {
+      const names = { server: ['localhost', '127.0.0.1'], client: 'edge' }
+      const certificates = await createCertificates(names, Date.now())
+      backend = await RecordingBackend.start(certificates)
+      backend.answer = suffer
+      edge = await start({ apiKey: rootKey, backendUrl: backend.url, certificates })
+    })
+    afterAll(async () => {
+      await edge.stop()
+      await backend.close()
+    })
+
+    // At once, because silence has to last.
+    it.concurrent.each(fates)('%s is noticed by every client', async (fate) => {
+      const read = readers(edge.url, promptFor(fate))
       const noticed = Object.entries(read).map(async ([client, run]) => {
         const outcome = await run().then(
           () => 'took it for an answer',
@@ -177,13 +185,14 @@ describe('a stream that', () => {
         )
         return [client, outcome] as const
       })
-      const expected = Object.keys(read).map((client) => [client, 'noticed'])
       const outcomes = await Promise.all(noticed)
-      const messages = await Promise.all(
-        backend.seen.splice(0).map(async ({ body }) => String(await body)),
-      )
-      expect(messages).toContainEqual(expect.stringContaining('tools/call'))
+      const expected = Object.keys(read).map((client) => [client, 'noticed'])
       expect(Object.fromEntries(outcomes)).toEqual(Object.fromEntries(expected))
-    },
-  )
-})
+      // None of them failed before there was a stream.
+      const asked = await Promise.all(backend.seen.map(async ({ body }) => String(await body)))
+      const those = asked.filter((text) => text.includes(promptFor(fate)))
+      expect(those).toHaveLength(outcomes.length)
+      expect(those).toContainEqual(expect.stringContaining('tools/call'))
+    })
+  })
+}

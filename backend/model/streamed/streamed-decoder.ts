@@ -1,0 +1,264 @@
+import type { InferenceSession } from 'onnxruntime-node'
+import type { WeightForm } from '../../graph/layers.ts'
+import type { PartBalance } from '../convert/part-balance.ts'
+import type { ComponentForms } from '../convert/weight-forms.ts'
+import { decoderNames } from '../deepseek/decoder-names.ts'
+import { defaultExpandedFromTokens } from '../deepseek/lane-plan.ts'
+import type { Chunk, TextLayout } from './given-text.ts'
+import {
+  attentionGraph,
+  feedForwardGraph,
+  headGraph,
+  normGraph,
+  pieceNames,
+  routerGraph,
+  type DecoderSource,
+  type FeedForward,
+} from './piece-graphs.ts'
+import { floatsOf, floatTensor, int64Tensor, range, runByRows } from './row-states.ts'
+import { withSession, type SessionOptions } from './with-session.ts'
+
+/** Tokens of the vocabulary whose rows of the head are in memory at a time: 67 MB of the real model's in float32. */
+const headRows = 8192
+
+interface StreamedDecoderOptions extends SessionOptions {
+  readonly onProgress: (line: string) => void
+}
+
+/** A normed row that a feed-forward network works on, and what its result is multiplied with. */
+interface Assignment {
+  readonly row: number
+  readonly share: number
+}
+
+/**
+ * Runs a decoder in several forms at once, layer by layer, for texts that are known in full. Only one piece of the weights is in
+ * memory at a time (a layer's attention, an expert, a part of the head), in each form that is asked for; the hidden rows of
+ * all tokens are. So each weight is read once, and memory does not depend on the number of layers.
+ */
+export class StreamedDecoder {
+  readonly #source: DecoderSource
+  readonly #forms: readonly ComponentForms[]
+  readonly #layout: TextLayout
+  readonly #options: StreamedDecoderOptions
+  /** [forms, rows, hidden] */
+  readonly #hidden: Float32Array
+
+  /** @param embedded of each form, [rows, hidden] */
+  constructor(
+    source: DecoderSource,
+    forms: readonly ComponentForms[],
+    layout: TextLayout,
+    embedded: readonly Float32Array[],
+    options: StreamedDecoderOptions,
+  ) {
+    // The tables of rotary positions need not be longer than the texts.
+    const longest = Math.max(...layout.chunks.map(({ position, count }) => position + count))
+    this.#source = { ...source, config: { ...source.config, max_position_embeddings: longest } }
+    this.#forms = forms
+    this.#layout = layout
+    this.#options = options
+    this.#hidden = new Float32Array(forms.length * layout.rows * source.config.hidden_size)
+    embedded.forEach((rows, form) => this.#hidden.set(rows, form * rows.length))
+  }
+
+  /** Runs all layers. */
+  async run(balance: Pick<PartBalance, 'find' | 'set'>): Promise<void> {
+    const { signal, onProgress } = this.#options
+    const layers = this.#source.config.num_hidden_layers
+    for (let layer = 0; layer < layers; layer++) {
+      onProgress(`decoder: layer ${layer + 1} of ${layers}`)
+      balance.set(await balance.find(`layers.${layer}`, signal))
+      await this.#attention(layer)
+      await this.#feedForward(layer)
+    }
+  }
+
+  /** Yields the logits of all forms and all rows that are asked for, for some tokens of the vocabulary at a time. */
+  async *logits(): AsyncGenerator<LogitPiece, void> {
+    const { vocab_size: vocabulary } = this.#source.config
+    for (let firstId = 0; firstId < vocabulary; firstId += headRows) {
+      const count = Math.min(headRows, vocabulary - firstId)
+      this.#options.onProgress(`head: token ${firstId} of ${vocabulary}`)
+      const made: Float32Array[] = []
+      for (const { form, members } of this.#byForm('head')) {
+        await withSession(
+          headGraph(this.#source, { firstId, count }, form),
+          this.#options,
+          async (session) => {
+            for (const member of members)
+              made[member] = await this.#logitsOf(session, member, count)
+          },
+        )
+      }
+      yield { firstId, count, logits: made }
+    }
+  }
+
+  /** @returns [asked, count] */
+  async #logitsOf(session: InferenceSession, member: number, count: number): Promise<Float32Array> {
+    const { rows, asked } = this.#layout
+    const result = new Float32Array(asked.length * count)
+    const indices = asked.map((row) => member * rows + row)
+    let done = 0
+    await runByRows(session, pieceNames.rows, this.#rowsOf(this.#hidden, indices), (outputs) => {
+      const logits = floatsOf(outputs, pieceNames.result)
+      result.set(logits, done)
+      done += logits.length
+    })
+    return result
+  }
+
+  /** Forms that a component has, each with the indices of those of `forms` that have it. */
+  #byForm(component: keyof ComponentForms): { form: WeightForm; members: number[] }[] {
+    const groups = Map.groupBy(this.#forms.keys(), (member) =>
+      JSON.stringify(this.#forms[member]![component]),
+    )
+    return [...groups].map(([form, members]) => ({
+      form: JSON.parse(form) as WeightForm,
+      members,
+    }))
+  }
+
+  #rowsOf(matrix: Float32Array, indices: readonly number[]) {
+    return { matrix, width: this.#source.config.hidden_size, indices }
+  }
+
+  async #attention(layer: number): Promise<void> {
+    for (const { form, members } of this.#byForm('attention')) {
+      const graph = attentionGraph(this.#source, layer, form)
+      await withSession(graph, this.#options, async (session) => {
+        for (const member of members) await this.#attend(session, layer, member)
+      })
+    }
+  }
+
+  async #attend(session: InferenceSession, layer: number, member: number): Promise<void> {
+    const { hidden_size: hidden } = this.#source.config
+    let past: Float32Array = new Float32Array(0)
+    for (const chunk of this.#layout.chunks) {
+      if (chunk.isPrompt) past = new Float32Array(0)
+      const start = (member * this.#layout.rows + chunk.firstRow) * hidden
+      const rows = this.#hidden.subarray(start, start + chunk.count * hidden)
+      const outputs = await session.run(this.#attentionFeeds(layer, chunk, rows, past))
+      past = floatsOf(outputs, decoderNames.present(layer))
+      rows.set(floatsOf(outputs, pieceNames.result))
+    }
+  }
+
+  /** As `runDecoder` feeds a single sequence. */
+  #attentionFeeds(layer: number, chunk: Chunk, rows: Float32Array, past: Float32Array) {
+    const {
+      hidden_size: hidden,
+      kv_lora_rank: latent,
+      qk_rope_head_dim: rotated,
+    } = this.#source.config
+    const { position, count, isPrompt } = chunk
+    const isExpanded = isPrompt && count >= defaultExpandedFromTokens
+    const inLanes = (value: number) => int64Tensor(isExpanded ? [0, value] : [value, 0])
+    const none = floatTensor(new Float32Array(0), [0, latent + rotated])
+    const cached = floatTensor(past, [position, latent + rotated])
+    return {
+      [pieceNames.rows]: floatTensor(rows, [count, hidden]),
+      [decoderNames.positions]: int64Tensor(range(position, count), [1, count]),
+      [decoderNames.counts]: inLanes(count),
+      [decoderNames.pastLengths]: inLanes(position),
+      [decoderNames.past(layer, 0)]: isExpanded ? none : cached,
+      [decoderNames.expandedPast(layer)]: isExpanded ? cached : none,
+    }
+  }
+
+  async #feedForward(layer: number): Promise<void> {
+    const { config } = this.#source
+    const normed = await this.#normed(layer)
+    const all = range(0, this.#forms.length * this.#layout.rows).map((row) => ({ row, share: 1 }))
+    if (layer < config.first_k_dense_replace) {
+      const dense = { name: '', width: config.intermediate_size }
+      await this.#addNetwork(layer, dense, 'dense', normed, all)
+      return
+    }
+    const { moe_intermediate_size: width } = config
+    const chosen = await this.#route(layer, normed)
+    for (const [expert, assignments] of chosen.entries()) {
+      const network = { name: `.experts.${expert}`, width }
+      await this.#addNetwork(layer, network, 'experts', normed, assignments)
+    }
+    const shared = { name: '.shared_experts', width: width * config.n_shared_experts }
+    await this.#addNetwork(layer, shared, 'experts', normed, all)
+  }
+
+  /** All rows of all forms, normed. */
+  #normed(layer: number): Promise<Float32Array> {
+    return withSession(normGraph(this.#source, layer), this.#options, async (session) => {
+      const result = new Float32Array(this.#hidden.length)
+      const { hidden_size: hidden } = this.#source.config
+      const indices = range(0, this.#hidden.length / hidden)
+      const rows = this.#rowsOf(this.#hidden, indices)
+      await runByRows(session, pieceNames.rows, rows, (outputs, [first]) =>
+        result.set(floatsOf(outputs, pieceNames.normed), first! * hidden),
+      )
+      return result
+    })
+  }
+
+  /** @returns for each expert, the rows that chose it */
+  #route(layer: number, normed: Float32Array): Promise<Assignment[][]> {
+    const { n_routed_experts, num_experts_per_tok, hidden_size, routed_scaling_factor } =
+      this.#source.config
+    return withSession(routerGraph(this.#source, layer), this.#options, async (session) => {
+      const chosen: Assignment[][] = Array.from({ length: n_routed_experts }, () => [])
+      const rows = this.#rowsOf(normed, range(0, normed.length / hidden_size))
+      await runByRows(session, pieceNames.rows, rows, (outputs, indices) => {
+        const experts = outputs[pieceNames.experts]!.data as BigInt64Array
+        const shares = floatsOf(outputs, pieceNames.shares)
+        experts.forEach((expert, i) => {
+          const row = indices[Math.floor(i / num_experts_per_tok)]!
+          chosen[Number(expert)]!.push({ row, share: shares[i]! * routed_scaling_factor })
+        })
+      })
+      return chosen
+    })
+  }
+
+  /** Adds the results of a network to the hidden rows. */
+  async #addNetwork(
+    layer: number,
+    network: FeedForward,
+    component: 'dense' | 'experts',
+    normed: Float32Array,
+    assignments: readonly Assignment[],
+  ): Promise<void> {
+    const { hidden_size: hidden } = this.#source.config
+    for (const { form, members } of this.#byForm(component)) {
+      const own = assignments.filter(({ row }) =>
+        members.includes(Math.floor(row / this.#layout.rows)),
+      )
+      if (own.length === 0) continue
+      const graph = feedForwardGraph(this.#source, layer, network, form)
+      await withSession(graph, this.#options, async (session) => {
+        let next = 0
+        const rows = this.#rowsOf(
+          normed,
+          own.map(({ row }) => row),
+        )
+        await runByRows(session, pieceNames.rows, rows, (outputs, indices) => {
+          const results = floatsOf(outputs, pieceNames.result)
+          indices.forEach((row, i) => {
+            const { share } = own[next++]!
+            for (let c = 0; c < hidden; c++) {
+              this.#hidden[row * hidden + c]! += share * results[i * hidden + c]!
+            }
+          })
+        })
+      })
+    }
+  }
+}
+
+/** Logits of tokens [firstId, firstId + count). */
+export interface LogitPiece {
+  readonly firstId: number
+  readonly count: number
+  /** Of each form, [rows asked for, count]. */
+  readonly logits: readonly Float32Array[]
+}

@@ -1,0 +1,45 @@
+import { describeAdapter, type Adapter } from '../../../backend/device/adapter.ts'
+import { probeAdapter } from '../../../backend/device/probe.ts'
+import { inferenceEnvironment } from '../../../backend/inference/environment.ts'
+import { benchCallers } from '../engine.ts'
+import type { BenchRow } from '../measure.ts'
+import type { BenchOptions } from '../options.ts'
+import { cardConfig } from './card-config.ts'
+import { contextRows, decodeRows, prefillRows, stepRows } from './decoder-rows.ts'
+import { loadRow, machineRows, openCardBench } from './open-card-bench.ts'
+import { openVision } from './open-card.ts'
+import { firstTokenRow, visionRows } from './vision-rows.ts'
+
+/**
+ * The table for a card, row by row as they are measured.
+ * @throws {Error} when there is no card
+ */
+export async function* cardRows(options: BenchOptions): AsyncGenerator<BenchRow> {
+  const adapter = await findAdapter()
+  console.log(describeAdapter(adapter))
+  const config = cardConfig(options)
+  const bench = await openCardBench({ ...options, config, isSoftware: adapter.kind === 'software' })
+  const runs = (part: string) => options.only.includes(part)
+  yield* machineRows(bench)
+  yield loadRow(bench)
+  if (runs('decode')) yield* decodeRows(bench)
+  if (runs('context')) yield* contextRows(bench, options.contexts)
+  if (runs('prefill')) yield* await prefillRows(bench, options.prompts)
+  if (runs('steps')) yield* stepRows(bench)
+  if (runs('engine')) yield await benchCallers(bench.model, options.slots)
+  if (runs('vision')) {
+    const vision = await openVision(config, options.dir)
+    yield* visionRows(bench, vision, config)
+    yield await firstTokenRow(bench, vision)
+    await vision.close()
+  }
+  await bench.close()
+}
+
+/** @throws {Error} when there is neither a card nor a driver in its place */
+export async function findAdapter(): Promise<Adapter> {
+  const environment = inferenceEnvironment(process.env)
+  const probed = await probeAdapter({ environment, triesSoftware: true })
+  if ('adapter' in probed) return probed.adapter
+  throw new Error(`There is no card to be measured: ${probed.problem}`)
+}

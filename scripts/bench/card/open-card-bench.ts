@@ -1,0 +1,96 @@
+import { openWebGpuAccelerator } from '../../../backend/model/accelerator/webgpu-accelerator.ts'
+import type { ModelConfig } from '../../../backend/model/config/model-config.ts'
+import type { BenchRow } from '../measure.ts'
+import { percent, type TextBench } from '../text.ts'
+import { cardSizes, openCardMachine, softwareSizes } from './card-machine.ts'
+import { openCard, type OpenCard } from './open-card.ts'
+
+/** Tokens of the cache for each sequence: the longest context that all of them have in a row of the table, and more. */
+const tokensPerSlot = 1024
+
+interface CardBenchOptions {
+  readonly config: ModelConfig
+  readonly slots: number
+  /** Cached tokens, and tokens of prompts, that are measured with one sequence. */
+  readonly contexts: readonly number[]
+  readonly prompts: readonly number[]
+  readonly shareLayers: boolean
+  /** Whether the driver computes on the CPU: it is asked for less. */
+  readonly isSoftware: boolean
+}
+
+/** A model on a card, and what the card can do. */
+export interface CardBench extends TextBench {
+  readonly card: OpenCard
+  readonly slots: number
+  readonly isSoftware: boolean
+  /** 10^9 operations per second with 8-bit weights. */
+  readonly eightBitGigaflops: number
+  readonly loadSeconds: number
+  close(): Promise<void>
+}
+
+/** @throws {DeviceError} when the card has too little memory */
+export async function openCardBench(options: CardBenchOptions): Promise<CardBench> {
+  const { slots, isSoftware } = options
+  const limits = await openCardMachine(
+    openWebGpuAccelerator(),
+    isSoftware ? softwareSizes : cardSizes,
+  )
+  const machine = await limits.measure()
+  const eightBitGigaflops = await limits.eightBitGigaflops()
+  const longest = Math.max(...options.contexts) + Math.max(...options.prompts)
+  const cacheTokens = slots * tokensPerSlot + longest
+  const start = performance.now()
+  const card = await openCard({ ...options, cacheTokens, sharesLayers: options.shareLayers })
+  return {
+    card,
+    model: card.model,
+    config: card.decoder.config,
+    weightBytes: (sequences) => card.decoder.stepBytes(sequences),
+    machine,
+    limits,
+    slots,
+    isSoftware,
+    eightBitGigaflops,
+    loadSeconds: (performance.now() - start) / 1000,
+    async close() {
+      await card.model.close()
+      await limits.close()
+    },
+  }
+}
+
+export function machineRows({ machine, eightBitGigaflops }: CardBench): BenchRow[] {
+  const { gigabytesPerSecond, gigaflops } = machine
+  return [
+    {
+      name: 'card: copying, reading and writing counted',
+      value: `${gigabytesPerSecond.toFixed(0)} GB/s`,
+      ratio: '',
+      data: { gigabytesPerSecond },
+    },
+    {
+      name: 'card: float32 product',
+      value: `${gigaflops.toFixed(0)} GFLOP/s`,
+      ratio: '',
+      data: { gigaflops },
+    },
+    {
+      name: 'card: product of 256 rows with 8-bit weights',
+      value: `${eightBitGigaflops.toFixed(0)} GFLOP/s`,
+      ratio: `${percent(eightBitGigaflops / gigaflops)} of float32`,
+      data: { eightBitGigaflops },
+    },
+  ]
+}
+
+export function loadRow({ card, loadSeconds }: CardBench): BenchRow {
+  const { weightBytes } = card.decoder
+  return {
+    name: 'weights made on the host and uploaded',
+    value: `${loadSeconds.toFixed(1)} s, ${(weightBytes / 1e9).toFixed(2)} GB`,
+    ratio: `${(weightBytes / 1e9 / loadSeconds).toFixed(2)} GB/s`,
+    data: { loadSeconds, weightBytes },
+  }
+}

@@ -1,0 +1,30 @@
+import type { ModelConfig } from '../../../backend/model/config/model-config.ts'
+import type { Model } from '../../../backend/model/model.ts'
+import { benchFirstToken } from '../engine.ts'
+import type { BenchRow } from '../measure.ts'
+import { benchVision } from '../vision.ts'
+import { withVision } from './open-card.ts'
+import type { CardBench } from './open-card-bench.ts'
+
+/** Patches of a picture of 640 x 480 pixels: [rows, columns]. */
+const vgaPatches = [36, 46] as const
+
+/** Sides of square pictures, in patches. */
+const sides = { hardware: [16, 32, 64], software: [16] }
+
+/** @param vision a model that sees */
+export async function* visionRows(
+  { machine, isSoftware }: CardBench,
+  vision: Model,
+  { vision_config: config }: ModelConfig,
+): AsyncGenerator<BenchRow> {
+  for (const side of sides[isSoftware ? 'software' : 'hardware']) {
+    yield await benchVision(vision, config, machine, side, 2)
+  }
+}
+
+/** The first token about a picture of 640 x 480 pixels with a short question. */
+export async function firstTokenRow({ model }: CardBench, vision: Model): Promise<BenchRow> {
+  const row = await benchFirstToken(withVision(model, vision), vgaPatches)
+  return { ...row, name: 'first token about a picture of 640 x 480 pixels' }
+}

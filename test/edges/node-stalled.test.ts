@@ -1,0 +1,4 @@
+import { startNodeEdge } from '../support/node-edge.ts'
+import { describeStalledStreams } from '../support/stalled-suite.ts'
+
+describeStalledStreams('Node', startNodeEdge)
