@@ -137,6 +137,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
     log.info({ provider: provider.name }, `decoder on ${provider.name}: ${provider.reason}`)
   }
 
+  if (model.reasons) log.info('the model thinks before it answers; its thoughts are kept apart')
   await serveMetrics(config.metrics, health, metrics, log)
   const stopping = onStopRequest(output, async (hurry) => {
     log.info({ drain_ms: config.drainMs }, 'stopping')

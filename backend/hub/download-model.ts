@@ -104,14 +104,29 @@ interface Bringing extends DownloadModelOptions {
 }
 
 async function bringFiles(partial: string, bringing: Bringing): Promise<void> {
-  const { client, model, retry, known, report, signal, reportIntervalMs, pieceBytes } = bringing
-  const { check = () => Promise.resolve() } = bringing
+  const { model, known, pieceBytes } = bringing
   const state = await DownloadState.read(partial, pieceBytes)
   const files = model.files.map((file) => new PartialFile(file, { folder: partial, state }))
-  for (const file of files) {
-    await reuse(partial, file, known)
-    await file.check()
+  try {
+    for (const file of files) {
+      await reuse(partial, file, known)
+      await file.check()
+    }
+    await fillFiles(files, { ...bringing, partial, state })
+  } finally {
+    await Promise.all(files.map((file) => file.close()))
   }
+}
+
+interface Filling extends Bringing {
+  /** The folder of the files. */
+  readonly partial: string
+  readonly state: DownloadState
+}
+
+async function fillFiles(files: readonly PartialFile[], filling: Filling): Promise<void> {
+  const { client, model, retry, report, signal, reportIntervalMs, partial, state } = filling
+  const { check = () => Promise.resolve() } = filling
   const totalBytes = model.files.reduce((sum, { bytes }) => sum + bytes, 0)
   const doneBefore = files.reduce((sum, { doneBytes }) => sum + doneBytes, 0)
   const missing = await missingSpace(partial, totalBytes - doneBefore)

@@ -1,6 +1,7 @@
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import { withWeightsFile } from '../graph/weight-reader.ts'
 import type { Accelerator } from './accelerator/accelerator.ts'
+import { FeatureMemory } from './accelerator/feature-memory.ts'
 import type { ModelConfig, TextConfig } from './config/model-config.ts'
 import {
   findModelFolder,
@@ -20,6 +21,12 @@ import { openVisionTower, type VisionTower } from './moonvit/vision-tower.ts'
 
 /** Open slots for each sequence in a step: others wait with the tokens they have read. */
 const slotsPerSequence = 2
+
+/**
+ * Tokens of pictures whose features a device has memory for: 134 MB of the full model's, 16 of the largest pictures. Features
+ * of more come to the host.
+ */
+const featureTokens = 16_384
 
 /** Where the decoder runs, when that is not the CPU. */
 interface DeviceOptions {
@@ -102,9 +109,10 @@ async function openFolder(
     rows: text.vocab_size,
     hiddenSize: text.hidden_size,
   })
+  const device = options.device && (await withFeatureMemory(options.device, text))
   const [vision, decoder] = await Promise.all([
-    openVision(folder.vision, source, options),
-    openDecoder(folder.decoder, text, embeddings, options),
+    openVision(folder.vision, source, { ...options, device }),
+    openDecoder(folder.decoder, text, embeddings, { ...options, device }),
   ])
   return {
     ...decoderOf(decoder),
@@ -140,10 +148,19 @@ function layoutFor({ weights, device }: OpenModelOptions) {
   return { layout: 'device', cacheType: isHalf ? 'float16' : 'float32' } as const
 }
 
+interface OpenedOptions extends Omit<OpenModelOptions, 'device'> {
+  readonly device: (DeviceOptions & { readonly features: FeatureMemory }) | undefined
+}
+
+async function withFeatureMemory(device: DeviceOptions, { hidden_size }: TextConfig) {
+  const features = await FeatureMemory.open(device.accelerator, featureTokens, hidden_size)
+  return { ...device, features }
+}
+
 async function openVision(
   files: ModelFolder['vision'],
   { config, preprocessor }: ModelSource,
-  { threads, device }: OpenModelOptions,
+  { threads, device }: OpenedOptions,
 ): Promise<VisionTower> {
   const featureWidth = config.text_config.hidden_size
   const setup = { config: config.vision_config, preprocessor, featureWidth }
@@ -151,14 +168,15 @@ async function openVision(
     return openVisionTower({ ...setup, graphFiles: files.graphFiles, threads })
   }
   if (device === undefined) throw new RangeError('the vision tower is laid out for a device')
-  return openDeviceVision({ ...setup, ...files, accelerator: device.accelerator })
+  const { accelerator, features } = device
+  return openDeviceVision({ ...setup, ...files, accelerator, memory: features })
 }
 
 async function openDecoder(
   files: ModelFolder['decoder'],
   config: TextConfig,
   embeddings: EmbeddingTable,
-  { device, ...options }: OpenModelOptions,
+  { device, ...options }: OpenedOptions,
 ): Promise<Decoder> {
   const slots = slotsPerSequence * options.slots
   if (files.layout === 'cpu') {

@@ -15,12 +15,24 @@ export type SlotId = number & { readonly __slot: unique symbol }
 /** Identifies cache rows kept outside of any slot, wherever they are. Only `keepRows` creates one. */
 export type RowsId = number & { readonly __rows: unique symbol }
 
+/**
+ * An image's features, [tokens, hiddenSize] numbers, row-major, wherever the model keeps them. A Float32Array is features in
+ * the host's memory.
+ */
+export interface ImageFeatures {
+  /** Numbers, and their bytes. */
+  readonly length: number
+  readonly byteLength: number
+  /** Those of some tokens, in the same memory. @param from number of the first number, and `to` of the one after the last */
+  subarray(from: number, to: number): ImageFeatures
+}
+
 /** Rows of image features that replace the embeddings of placeholder tokens. */
 export interface FeatureSpan {
   /** Index of the first replaced token in the row's `tokenIds`. */
   readonly at: number
   /** [tokens, hiddenSize], row-major; replaces as many tokens as there are rows. */
-  readonly features: Float32Array
+  readonly features: ImageFeatures
 }
 
 /** One sequence's share of a step: its next tokens, to be appended to the slot's cache. */
@@ -85,7 +97,7 @@ export interface ModelInfo {
 /** An image on its way through the vision tower. It advances on request and waits in between. */
 export interface ImageRun {
   /** [gh * gw / mergeSize^2, hiddenSize], row-major; undefined until everything is done. */
-  readonly features: Float32Array | undefined
+  readonly features: ImageFeatures | undefined
   /**
    * Does about this much work, in the tower's own unit: 1 is what one of its blocks does for one patch apart from
    * attention. There is a minimum piece; Infinity does everything.

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { formatBytes } from '../../shared/progress/amounts.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
+import { readVariant } from '../model/config/variant.ts'
 import type { ModelSource } from '../model/convert/model-source.ts'
 
 /** Small files whose content distinguishes releases of the model. */
@@ -27,6 +28,7 @@ export async function checkpointFacts(folder: string, source: ModelSource): Prom
     `tensors: ${checkpoint.shapes.size} (${typesOf(checkpoint)})`,
     `context: ${config.text_config.max_position_embeddings} tokens; image: ${preprocessor.inTokenLimit} patches`,
     await tokens(folder),
+    await variantOf(folder),
     ...(await inverseFrequencies(source)),
     `generation_config.json: ${await compactJson(join(folder, 'generation_config.json'))}`,
     ...(await Promise.all(comparedFiles.map((name) => fileLine(folder, name)))),
@@ -45,6 +47,11 @@ async function tokens(folder: string): Promise<string> {
   const { specialTokens, baseVocabulary, vocabSize } = await readTokenizerFile(folder)
   const ids = tokenNames.map((name) => `${name} ${specialTokens.get(name) ?? 'none'}`)
   return `tokens: ${baseVocabulary} of text, ${vocabSize} in all; ${ids.join(', ')}`
+}
+
+async function variantOf(folder: string): Promise<string> {
+  const { reasons, recommended } = await readVariant(folder, { name: folder, reasoning: 'auto' })
+  return `thinks before it answers: ${reasons ? 'yes' : 'no'}; preset: ${JSON.stringify(recommended)}`
 }
 
 /** Rotary frequencies are computed from `rope_theta`; if a checkpoint stores them, they should be the same. */

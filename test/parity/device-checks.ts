@@ -9,7 +9,7 @@ import type { WeightFormName } from '../../backend/model/convert/weight-forms.ts
 import type { Model } from '../../backend/model/model.ts'
 import { allLogits } from '../support/all-logits.ts'
 import { createJob, readAnswer } from '../support/jobs.ts'
-import { looks, looksAlike, looksInPieces } from './device-looks.ts'
+import { keepsFeatures, looks, looksAlike, looksInPieces } from './device-looks.ts'
 import { cacheTokens, type DeviceModel } from './device-models.ts'
 import { readsLongPieces } from './device-pieces.ts'
 import { candidates, drawsAlike } from './device-sampling.ts'
@@ -36,6 +36,7 @@ export const deviceChecks: readonly DeviceCheck[] = [
   { name: 'gives the golden answers in float32', model: 'f32', run: goldenAnswers('f32') },
   { name: 'looks at pictures as the reference does', model: 'f32', run: looks },
   { name: 'looks at pictures in pieces', model: 'f32', run: looksInPieces },
+  { name: 'keeps features where there is room', model: 'f32', run: keepsFeatures },
   { name: 'answers several prompts at once, in chunks', model: 'f32', run: together },
   { name: 'lets sequences join and leave between steps', model: 'f32', run: joinAndLeave },
   { name: 'restores prompts from the prefix cache', model: 'f32', run: restoresPrefixes },

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import type { Model } from '../../backend/model/model.ts'
-import { lookAt } from '../support/look-at.ts'
+import { DeviceFeatures } from '../../backend/model/accelerator/feature-memory.ts'
+import type { ImageFeatures, Model } from '../../backend/model/model.ts'
+import { featuresOf, lookAt, valuesOf } from '../support/look-at.ts'
 import { largestDifference, statistics } from './differences.ts'
-import { readGoldenCases, readGoldenImages, type GoldenCase } from './golden-cases.ts'
+import { answer, readGoldenCases, readGoldenImages, type GoldenCase } from './golden-cases.ts'
 
 /** The golden values of pictures that every decoder decodes alike. */
 export async function looks(model: Model, cases: readonly GoldenCase[]): Promise<void> {
@@ -36,7 +37,29 @@ export async function looksInPieces(model: Model): Promise<void> {
   while (runs.some(({ features }) => features === undefined)) {
     for (const run of runs) if (run.features === undefined) await run.advance(40)
   }
-  runs.forEach(({ features }, i) => assert.ok(largestDifference(features!, whole[i]!) < 1e-4))
+  for (const [i, { features }] of runs.entries()) {
+    assert.ok(largestDifference(await valuesOf(features!), whole[i]!) < 1e-4)
+  }
+}
+
+/** Features stay on the device, and come to the host once its memory for them is full. */
+export async function keepsFeatures(model: Model): Promise<void> {
+  const golden = (await readGoldenCases()).find(({ id }) => id === 'describe-g03')!
+  const [image] = await readGoldenImages(golden)
+  const kept = await featuresOf(model, image!)
+  assert.ok(kept instanceof DeviceFeatures)
+  const held = []
+  let features = kept as ImageFeatures
+  for (; features instanceof DeviceFeatures; features = await featuresOf(model, image!)) {
+    while (held.length % 256 !== 255) held.push(model.beginImage(image!))
+    held.push(features)
+  }
+  assert.ok(largestDifference(await valuesOf(features), await kept.read()) < 1e-4)
+  for (const one of [kept, features]) {
+    const at = golden.prompt_ids.indexOf(model.info.imageTokenId)
+    const { ids } = await answer(model, golden.prompt_ids, [{ at, features: one }], 64)
+    assert.deepEqual(ids, golden.greedy_ids)
+  }
 }
 
 export async function looksAlike(model: Model, cases: readonly GoldenCase[]): Promise<void> {

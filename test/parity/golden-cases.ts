@@ -3,7 +3,7 @@ import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-
 import type { FeatureSpan, Model, PatchImage } from '../../backend/model/model.ts'
 import { prepareImage } from '../../backend/processor/prepare-image.ts'
 import { allLogits } from '../support/all-logits.ts'
-import { lookAt } from '../support/look-at.ts'
+import { featuresOf } from '../support/look-at.ts'
 
 /** The checkpoint that all golden numbers belong to. */
 export const nano = 'models/kimi-vl-nano'
@@ -50,7 +50,7 @@ export async function featureSpans(model: Model, golden: GoldenCase): Promise<Fe
   const spans: FeatureSpan[] = []
   let from = 0
   for (const image of await readGoldenImages(golden)) {
-    const features = await lookAt(model, image)
+    const features = await featuresOf(model, image)
     const at = golden.prompt_ids.indexOf(model.info.imageTokenId, from)
     spans.push({ at, features })
     from = at + features.length / model.info.hiddenSize

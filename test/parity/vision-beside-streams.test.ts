@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEngine } from '../../backend/engine/engine.ts'
+import { hostFeatures } from '../../backend/model/host-features.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model, PatchImage } from '../../backend/model/model.ts'
 import { createJob, readAnswer } from '../support/jobs.ts'
@@ -76,7 +77,10 @@ describe('an image', () => {
           },
           async advance(work) {
             const done = await run.advance(work)
-            looks.push({ steps: engine.snapshot().steps - steps, features: run.features })
+            looks.push({
+              steps: engine.snapshot().steps - steps,
+              features: run.features && hostFeatures(run.features),
+            })
             return done
           },
           close: () => run.close(),

@@ -8,6 +8,7 @@ import type {
   SlotId,
   StepRow,
 } from '../../backend/model/model.ts'
+import { hostFeatures } from '../../backend/model/host-features.ts'
 import { candidatesOf } from './candidates-of.ts'
 
 export const fakeModelInfo: ModelInfo = {
@@ -209,7 +210,10 @@ export class FakeModel implements Model {
     for (const { at, features } of row.features) {
       for (let i = 0; i * hiddenSize < features.length; i++) {
         if (inputs[at + i]?.[0] !== imageTokenId) throw new RangeError('features off placeholders')
-        inputs[at + i] = [...features.subarray(i * hiddenSize, (i + 1) * hiddenSize), 0.5]
+        inputs[at + i] = [
+          ...hostFeatures(features).subarray(i * hiddenSize, (i + 1) * hiddenSize),
+          0.5,
+        ]
       }
     }
     if (inputs.some(([id, ...rest]) => id === imageTokenId && rest.length === 0)) {

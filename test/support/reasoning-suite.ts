@@ -5,6 +5,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { generateText, streamText } from 'ai'
 import { OpenAI } from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { ServiceError } from '../../shared/api/errors.ts'
 import type { GenerateAnswer } from '../../shared/api/events.ts'
 import type { IssuedKeyView } from '../../shared/api/keys.ts'
 import { parseEvents } from '../../shared/api/sse.ts'
@@ -354,33 +355,58 @@ export function describeReasoning(
       }
     })
 
-    it('is counted exactly, through every door, whole and streamed', async () => {
+    describe('and usage', () => {
       const admin = async <Answer>(path: string, body?: object) => {
         const headers = { 'x-api-key': apiKey, 'content-type': 'application/json' }
         const init = body && { method: 'POST', body: JSON.stringify(body) }
         return (await (await fetch(edge.url + path, { headers, ...init })).json()) as Answer
       }
-      const { id, key } = await admin<IssuedKeyView>('/admin/keys', {
-        limits: { tokens_per_day: 1_000_000 },
-      })
-      const bodies: [path: string, body: object][] = [
+      const newKey = () => {
+        const limits = { tokens_per_day: 1_000_000 }
+        return admin<IssuedKeyView>('/admin/keys', { limits })
+      }
+      const usageOf = async (id: string) =>
+        (await admin<{ usage: DayUsage[] }>(`/admin/usage?key_id=${id}`)).usage[0]
+      const doors: [path: string, body: object][] = [
         ['/generate/text', { prompt: 'Which?' }],
         ['/v1/chat/completions', asked],
         ['/v1/responses', { input }],
         ['/v1/messages', sent],
       ]
-      for (const [path, body] of bodies) {
-        await (await post(path, body, key)).text()
-        await (await post(path, { ...body, stream: true }, key)).text()
-      }
-      const calls = 2 * bodies.length
-      const usage = async () =>
-        (await admin<{ usage: DayUsage[] }>(`/admin/usage?key_id=${id}`)).usage[0]
-      await expect.poll(async () => (await usage())?.requests).toBe(calls)
-      expect(await usage()).toMatchObject({
-        errors: 0,
-        completion_tokens: calls * tokens,
-        unfinished_tokens: 0,
+
+      it('is counted exactly, through every door, whole and streamed', async () => {
+        const { id, key } = await newKey()
+        for (const [path, body] of doors) {
+          await (await post(path, body, key)).text()
+          await (await post(path, { ...body, stream: true }, key)).text()
+        }
+        const calls = 2 * doors.length
+        await expect.poll(async () => (await usageOf(id))?.requests).toBe(calls)
+        expect(await usageOf(id)).toMatchObject({
+          errors: 0,
+          completion_tokens: calls * tokens,
+          unfinished_tokens: 0,
+        })
+      })
+
+      it.each(doors)('is counted of a stream of %s that fails in a thought', async (path, body) => {
+        const { id, key } = await newKey()
+        const [promptTokens, sampled] = [7, 20]
+        // A failure has two events there, of which the edge takes one for a token.
+        const spare = path === '/v1/responses' ? 1 : 0
+        backend.engine.beforeBatch = (index) =>
+          index < sampled
+            ? Promise.resolve()
+            : Promise.reject(new ServiceError('engine_restarted', 'It was restarted'))
+        const text = await (await post(path, { ...body, stream: true }, key)).text()
+        backend.engine.beforeBatch = () => Promise.resolve()
+        expect(text).toContain('engine_restarted')
+        expect(text).not.toContain(answer)
+        await expect.poll(async () => (await usageOf(id))?.errors).toBe(1)
+        expect(await usageOf(id)).toMatchObject({
+          completion_tokens: 0,
+          unfinished_tokens: promptTokens + sampled + spare,
+        })
       })
     })
 

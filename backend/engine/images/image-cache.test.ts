@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import type { ImageFeatures } from '../../model/model.ts'
 import { ImageCache } from './image-cache.ts'
 
+const valueOf = (features: ImageFeatures | undefined) => (features as Float32Array | undefined)?.[0]
 const features = (count: number, value = 1) => new Float32Array(count).fill(value)
 
 describe('ImageCache', () => {
@@ -11,7 +13,11 @@ describe('ImageCache', () => {
     cache.get('a')
     cache.set('c', features(10, 3))
     expect(cache.bytes).toBe(80)
-    expect([cache.get('a')?.[0], cache.get('b'), cache.get('c')?.[0]]).toEqual([1, undefined, 3])
+    expect([valueOf(cache.get('a')), cache.get('b'), valueOf(cache.get('c'))]).toEqual([
+      1,
+      undefined,
+      3,
+    ])
   })
 
   it('does not keep what is larger than the cache, nor anything at 0', () => {

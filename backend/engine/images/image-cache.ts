@@ -1,7 +1,9 @@
+import type { ImageFeatures } from '../../model/model.ts'
+
 /** Features of recent images, by content; the least recently used are dropped first. */
 export class ImageCache {
   readonly #maxBytes: number
-  readonly #features = new Map<string, Float32Array>()
+  readonly #features = new Map<string, ImageFeatures>()
   #bytes = 0
 
   constructor(maxBytes: number) {
@@ -12,7 +14,7 @@ export class ImageCache {
     return this.#bytes
   }
 
-  get(key: string): Float32Array | undefined {
+  get(key: string): ImageFeatures | undefined {
     const features = this.#features.get(key)
     if (features === undefined) return undefined
     this.#features.delete(key)
@@ -21,7 +23,7 @@ export class ImageCache {
   }
 
   /** Anything larger than the whole cache is not kept. */
-  set(key: string, features: Float32Array): void {
+  set(key: string, features: ImageFeatures): void {
     if (features.byteLength > this.#maxBytes) return
     this.#delete(key)
     this.#features.set(key, features)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { hostFeatures } from '../../model/host-features.ts'
 import { featuresWithin, findImageSpans } from './image-spans.ts'
 
 const info = { imageTokenId: 9, mergeSize: 2 }
@@ -37,7 +38,10 @@ describe('featuresWithin()', () => {
   ]
   const features = [Float32Array.of(1, 2, 3, 4, 5, 6), Float32Array.of(7, 8)]
   const within = (start: number, count: number) =>
-    featuresWithin(spans, features, start, count).map((span) => [span.at, ...span.features])
+    featuresWithin(spans, features, start, count).map((span) => [
+      span.at,
+      ...hostFeatures(span.features),
+    ])
 
   it('gives whole images with their place in the chunk', () => {
     expect(within(1, 7)).toEqual([

@@ -1,4 +1,4 @@
-import type { FeatureSpan, ModelInfo } from '../../model/model.ts'
+import type { FeatureSpan, ImageFeatures, ModelInfo } from '../../model/model.ts'
 import type { GenerateJob } from '../job.ts'
 
 /** The placeholder tokens of one image in the prompt. */
@@ -42,7 +42,7 @@ export function findImageSpans(
  */
 export function featuresWithin(
   spans: readonly ImageSpan[],
-  features: readonly (Float32Array | undefined)[],
+  features: readonly (ImageFeatures | undefined)[],
   start: number,
   count: number,
 ): readonly FeatureSpan[] {

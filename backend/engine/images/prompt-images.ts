@@ -1,4 +1,4 @@
-import type { FeatureSpan, ModelInfo, PatchImage } from '../../model/model.ts'
+import type { FeatureSpan, ImageFeatures, ModelInfo, PatchImage } from '../../model/model.ts'
 import type { GenerateJob } from '../job.ts'
 import { imageKey } from './image-key.ts'
 import { featuresWithin, findImageSpans, type ImageSpan } from './image-spans.ts'
@@ -16,7 +16,7 @@ export class PromptImages {
   readonly #job: GenerateJob
   #keys: readonly string[] = []
   /** Indexed by image. */
-  #features: (Float32Array | undefined)[] = []
+  #features: (ImageFeatures | undefined)[] = []
 
   /** @throws {RangeError} when placeholders and images do not match */
   constructor(job: GenerateJob, info: ModelInfo) {
@@ -48,7 +48,7 @@ export class PromptImages {
   /**
    * Stores the features of all images with this key. @param features [image tokens, hiddenSize]; shared, not modified
    */
-  add(key: string, features: Float32Array): void {
+  add(key: string, features: ImageFeatures): void {
     this.keys.forEach((name, index) => {
       if (name === key) this.#features[index] = features
     })

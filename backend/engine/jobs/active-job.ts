@@ -1,6 +1,6 @@
 import { ServiceError } from '../../../shared/api/errors.ts'
 import type { FinishReason } from '../../../shared/api/events.ts'
-import type { ModelInfo } from '../../model/model.ts'
+import type { ImageFeatures, ModelInfo } from '../../model/model.ts'
 import { PromptImages } from '../images/prompt-images.ts'
 import type { EnginePhase, GenerateJob, JobPriority } from '../job.ts'
 import { estimateWork } from '../queue/work.ts'
@@ -134,7 +134,7 @@ export class ActiveJob {
     }
   }
 
-  addFeatures(key: string, features: Float32Array): void {
+  addFeatures(key: string, features: ImageFeatures): void {
     this.images.add(key, features)
     for (const choice of this.#choices) choice.readWhenSeen()
   }

@@ -1,4 +1,5 @@
 import type { FinishReason } from '../../../shared/api/events.ts'
+import type { ImageFeatures } from '../../model/model.ts'
 import type { PromptImages } from '../images/prompt-images.ts'
 import type { GenerateJob } from '../job.ts'
 import type { Sampled } from '../sampling/sampler.ts'
@@ -20,7 +21,7 @@ export interface Owner<Choice> {
   /** Samples the first token of every choice but the first. @param logits after the prompt; not modified */
   beginOtherChoices(logits: Float32Array): void
   /** Stores the features of all images with this key, for all choices that wait for them. */
-  addFeatures(key: string, features: Float32Array): void
+  addFeatures(key: string, features: ImageFeatures): void
   /** Called when a choice has read all its tokens. */
   releaseImages(): void
   addToken(choice: number, sampled: Sampled): void

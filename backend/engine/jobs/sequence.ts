@@ -1,5 +1,5 @@
 import type { FinishReason } from '../../../shared/api/events.ts'
-import type { Candidates, SlotId, StepRow } from '../../model/model.ts'
+import type { Candidates, ImageFeatures, SlotId, StepRow } from '../../model/model.ts'
 import type { KeyedImage } from '../images/prompt-images.ts'
 import type { EngineTimings, JobPriority } from '../job.ts'
 import { BlockChain } from '../memory/content-hash.ts'
@@ -166,7 +166,7 @@ export class Sequence {
   /**
    * Stores the features of all images with this key. @param features [image tokens, hiddenSize]; shared, not modified
    */
-  addFeatures(key: string, features: Float32Array): void {
+  addFeatures(key: string, features: ImageFeatures): void {
     this.job.addFeatures(key, features)
   }
 

@@ -1,5 +1,5 @@
 import { ServiceError } from '../../../shared/api/errors.ts'
-import type { ImageRun, Model, PatchImage } from '../../model/model.ts'
+import type { ImageFeatures, ImageRun, Model, PatchImage } from '../../model/model.ts'
 import { ImageCache } from '../images/image-cache.ts'
 import type { KeyedImage } from '../images/prompt-images.ts'
 import { chooseImage } from './scheduler.ts'
@@ -17,7 +17,7 @@ interface Viewer extends Schedulable {
   readonly nextImage: KeyedImage
   /** Whether it waits for features with this key. */
   lacks(key: string): boolean
-  addFeatures(key: string, features: Float32Array): void
+  addFeatures(key: string, features: ImageFeatures): void
   /** Charges a run to this sequence, even if it serves others too. @returns the work, in prompt tokens */
   countImage(key: string): number
   fail(error: Error): void
@@ -29,7 +29,7 @@ interface Look {
   /** In prompt tokens. */
   readonly work: number
   /** The features, or the error that prevented them; set when it is over. */
-  outcome?: Float32Array | ServiceError
+  outcome?: ImageFeatures | ServiceError
 }
 
 /**
@@ -113,7 +113,7 @@ export class VisionStage {
    * The outcome, even a failure, is for all sequences that wait for it now; the next one to need the image tries
    * again.
    */
-  #end(key: string, outcome: Float32Array | ServiceError, running: readonly Viewer[]): void {
+  #end(key: string, outcome: ImageFeatures | ServiceError, running: readonly Viewer[]): void {
     this.#looks.delete(key)
     if (!(outcome instanceof ServiceError)) this.#cache.set(key, outcome)
     for (const viewer of running) {
@@ -153,7 +153,7 @@ export class VisionStage {
     return look
   }
 
-  #checked({ gridHw: [rows, columns] }: PatchImage, features: Float32Array): Float32Array {
+  #checked({ gridHw: [rows, columns] }: PatchImage, features: ImageFeatures): ImageFeatures {
     const { hiddenSize, mergeSize } = this.#model.info
     if (features.length === ((rows * columns) / mergeSize ** 2) * hiddenSize) return features
     throw new RangeError(`${features.length} features for a grid of ${rows} x ${columns}`)

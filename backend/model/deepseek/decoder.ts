@@ -1,3 +1,4 @@
+import { hostFeatures } from '../host-features.ts'
 import type { TextConfig } from '../config/model-config.ts'
 import type { NextLogits, StepRow } from '../model.ts'
 import type { EmbeddingTable } from './embedding-table.ts'
@@ -75,7 +76,7 @@ function embeddingsOf(
   for (const { tokenIds, features } of ordered) {
     const own = values.subarray(start * hidden, (start + tokenIds.length) * hidden)
     embeddings.lookUp(tokenIds, own)
-    for (const span of features) own.set(span.features, span.at * hidden)
+    for (const span of features) own.set(hostFeatures(span.features), span.at * hidden)
     start += tokenIds.length
   }
   return values

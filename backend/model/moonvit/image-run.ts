@@ -1,4 +1,4 @@
-import type { ImageRun } from '../model.ts'
+import type { ImageFeatures, ImageRun } from '../model.ts'
 
 /** One pass of all patches of an image through a part of the vision tower, a piece at a time. */
 export interface Pass {
@@ -19,7 +19,7 @@ export interface SlicedRunOptions {
   readonly patches: number
   readonly passes: readonly Pass[]
   /** Filled by the last pass. */
-  readonly features: Float32Array
+  readonly features: ImageFeatures
   /** Frees what only the passes need. */
   readonly release: () => void
 }
@@ -36,7 +36,7 @@ export class SlicedRun implements ImageRun {
     this.#options = options
   }
 
-  get features(): Float32Array | undefined {
+  get features(): ImageFeatures | undefined {
     const { passes, features } = this.#options
     return this.#pass === passes.length ? features : undefined
   }

@@ -42,9 +42,11 @@ export async function openVisionTower(setup: VisionSetup): Promise<VisionTower> 
   const tower = { sessions, config, normalize, featureWidth }
   return {
     begin: (image) =>
-      beginRun(tower, image, (patches, features) => {
+      beginRun(config, image, (patches, tokens) => {
         const state = new PatchState(patches, config)
+        const features = new Float32Array(tokens * featureWidth)
         return {
+          features,
           passes: visionPasses(tower, image, state, features),
           release: () => state.release(),
         }
@@ -56,19 +58,18 @@ export async function openVisionTower(setup: VisionSetup): Promise<VisionTower> 
 }
 
 /**
- * @param open begins the work, given the number of patches and where its last pass puts the features
+ * @param open prepares the work, given the number of patches and of image tokens
  * @throws {RangeError} when patches and grid do not match
  */
 export function beginRun(
-  { config, featureWidth }: Pick<TowerSetup, 'config' | 'featureWidth'>,
+  config: VisionConfig,
   image: PatchImage,
-  open: (patches: number, features: Float32Array) => Pick<SlicedRunOptions, 'passes' | 'release'>,
+  open: (patches: number, tokens: number) => Omit<SlicedRunOptions, 'patches'>,
 ): ImageRun {
   const [rows, columns] = image.gridHw
   const patches = rows * columns
   if (image.patches.length !== patches * patchValues(config)) {
     throw new RangeError(`${image.patches.length} patch bytes for a grid of ${rows} x ${columns}`)
   }
-  const features = new Float32Array((patches / mergedPatches(config)) * featureWidth)
-  return new SlicedRun({ patches, features, ...open(patches, features) })
+  return new SlicedRun({ patches, ...open(patches, patches / mergedPatches(config)) })
 }

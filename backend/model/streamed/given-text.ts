@@ -1,5 +1,6 @@
 import type { TextConfig } from '../config/model-config.ts'
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { hostFeatures } from '../host-features.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
 import type { FeatureSpan } from '../model.ts'
 
@@ -68,7 +69,8 @@ export async function embedTexts(
       result.set(await table.readRows(id, 1), row * hidden)
       row += 1
     }
-    for (const { at, features } of spansOf(text)) result.set(features, (first + at) * hidden)
+    for (const { at, features } of spansOf(text))
+      result.set(hostFeatures(features), (first + at) * hidden)
   }
   return result
 }

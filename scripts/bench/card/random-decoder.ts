@@ -2,6 +2,7 @@ import type { Accelerator } from '../../../backend/model/accelerator/accelerator
 import type { ModelConfig, TextConfig } from '../../../backend/model/config/model-config.ts'
 import { allExpertsGraph, deviceGraphs } from '../../../backend/model/convert/device-graphs.ts'
 import type { Decoder } from '../../../backend/model/deepseek/decoder-part.ts'
+import { FeatureMemory } from '../../../backend/model/accelerator/feature-memory.ts'
 import { openDeviceDecoder } from '../../../backend/model/deepseek/device/open-device-decoder.ts'
 import { stepBytes } from '../../../backend/model/deepseek/device/step-bytes.ts'
 import { externalsOf } from '../../../backend/graph/device-graph.ts'
@@ -47,9 +48,10 @@ export function randomDecoder(options: RandomDecoderOptions): RandomDecoder {
     graphs,
     weightBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
     stepBytes: (tokens) => stepBytes(allExperts.spec, config, tokens),
-    open: (accelerator) =>
+    open: async (accelerator) =>
       openDeviceDecoder({
         accelerator,
+        features: await FeatureMemory.open(accelerator, 0, config.hidden_size),
         config,
         graphs,
         cacheType: form.cacheType,

@@ -1,9 +1,11 @@
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
+import { DeviceFeatures, noFeature, type FeatureMemory } from '../../accelerator/feature-memory.ts'
 import { runGraph, type OpenGraph } from '../../accelerator/open-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import type { NextLogits, RowsId, SlotId, StepRow } from '../../model.ts'
 import type { CacheInfo, Decoder } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
+import { hostFeatures } from '../../host-features.ts'
 import { checkRows } from '../lane-plan.ts'
 import { deviceNames } from './device-names.ts'
 import type { RowCache } from './row-cache.ts'
@@ -26,6 +28,7 @@ interface DeviceDecoderParts {
   readonly cacheInfo: CacheInfo
   /** By input name: each layer's cache on the device. */
   readonly cacheTensors: Tensors
+  readonly features: FeatureMemory
   readonly logits: LogitsMemory
   /** For any number of tokens. */
   readonly allExperts: OpenGraph
@@ -38,8 +41,10 @@ interface OpenRow {
   readonly row: StepRow
   /** Tokens in the slot before the step. */
   readonly past: number
-  /** [tokens, hidden] */
+  /** [tokens, hidden]; zeros for tokens whose features are on the device */
   readonly embeddings: Float32Array
+  /** [tokens]: their rows there */
+  readonly featureRows: Int32Array
 }
 
 /** One new token of a run. */
@@ -131,8 +136,14 @@ export class DeviceDecoder implements Decoder {
     const hidden = config.hidden_size
     const values = new Float32Array(row.tokenIds.length * hidden)
     embeddings.lookUp(row.tokenIds, values)
-    for (const span of row.features) values.set(span.features, span.at * hidden)
-    return { row, past: cache.length(row.slot), embeddings: values }
+    const featureRows = new Int32Array(row.tokenIds.length).fill(noFeature)
+    for (const { at, features } of row.features) {
+      if (features instanceof DeviceFeatures) {
+        featureRows.set(features.rows, at)
+        values.fill(0, at * hidden, at * hidden + features.length)
+      } else values.set(hostFeatures(features), at * hidden)
+    }
+    return { row, past: cache.length(row.slot), embeddings: values, featureRows }
   }
 
   /** Adds the logits of sampled rows whose last token is in this run. */
@@ -154,10 +165,15 @@ export class DeviceDecoder implements Decoder {
       tokens: kind === 'mixed' ? 1 : tokens.length,
       tableTokens,
       embeddings: embeddingsOf(tokens, config.hidden_size),
+      featureRows: Int32Array.from(
+        tokens,
+        ({ open: { featureRows }, index }) => featureRows[index]!,
+      ),
       sampleRows,
     })
     const graph = this.#graphFor(tokens.length)
-    const inputs = { ...feeds, ...this.#cacheTensors }
+    const { tensor: features } = this.#parts.features
+    const inputs = { ...feeds, ...this.#cacheTensors, [deviceNames.features]: features }
     const outputs = await runGraph(accelerator, graph, inputs, {
       ...this.#nextCaches(config.num_hidden_layers),
       [deviceNames.logits]: await this.#parts.logits.take(sampleRows.length),

@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import { GraphBuilder, type BuiltGraph, type Value } from '../../../graph/graph-builder.ts'
 import { linear, type BlockForm, type WeightForm } from '../../../graph/layers.ts'
-import { gather, reshape } from '../../../graph/operators.ts'
+import { add, gather, reshape } from '../../../graph/operators.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import { denseMlp } from '../dense-mlp.ts'
 import { ResidualStream } from '../residual-stream.ts'
@@ -45,11 +45,17 @@ export function buildDeviceGraph(
   const dims = ['batch', 'tokens', config.hidden_size]
   const embeddings = g.input(deviceNames.embeddings, 'float32', dims)
   const sampleRows = g.input(deviceNames.sampleRows, 'int64', ['samples'])
+  const features = gather(
+    g,
+    g.input(deviceNames.features, 'float32', ['features', config.hidden_size]),
+    g.input(deviceNames.featureRows, 'int64', ['rows']),
+    0,
+  )
   const tokens = pagedTokens(g, config)
   const feedForward = expertLayers(g, config, checkpoint, options)
 
   const flat = reshape(g, embeddings, [-1, config.hidden_size])
-  const stream = new ResidualStream(g, flat, config.rms_norm_eps)
+  const stream = new ResidualStream(g, add(g, flat, features), config.rms_norm_eps)
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     const prefix = `language_model.model.layers.${layer}`
     const norm = (name: string) =>

@@ -5,6 +5,10 @@
 export const deviceNames = {
   /** float32 [B, S, hidden] */
   embeddings: 'embeddings',
+  /** float32 [F, hidden]: features of images, the first row zeros; they are added to embeddings, which are zeros then */
+  features: 'features',
+  /** int64 [N]: the row of each new token's feature, 0 for none */
+  featureRows: 'feature_rows',
   /** int64 [B, S]: each token's position in its own sequence */
   positions: 'positions',
   /** int64 [B, T]: the cache rows of the sequence's tokens, the new ones included; any rows past its end */

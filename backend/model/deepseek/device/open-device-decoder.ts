@@ -3,6 +3,7 @@ import type { BuiltGraph } from '../../../graph/graph-builder.ts'
 import { elementTypes } from '../../../graph/onnx-proto.ts'
 import type { ReadWeight } from '../../../graph/weight-reader.ts'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
+import type { FeatureMemory } from '../../accelerator/feature-memory.ts'
 import { openGraph, uploadWeights } from '../../accelerator/open-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import type { CacheInfo } from '../decoder-part.ts'
@@ -21,6 +22,8 @@ interface DeviceDecoderSetup {
   readonly graphs: DeviceGraphs
   readonly readWeight: ReadWeight
   readonly cacheType: CacheType
+  /** Where the features of images may be. */
+  readonly features: FeatureMemory
   /** Tokens for which memory is set aside, over all sequences. */
   readonly cacheTokens: number
   /** The most slots open at a time. */
@@ -42,6 +45,7 @@ export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<Devi
     cache: new RowCache({ slots, rows, maxTokens: config.max_position_embeddings }),
     cacheInfo: cacheInfo(setup),
     cacheTensors: await cacheTensors(setup, rows),
+    features: setup.features,
     logits: new LogitsMemory(accelerator, config.vocab_size),
     allExperts: await opened(graphs.allExperts),
     chosenExperts: graphs.chosenExperts && (await opened(graphs.chosenExperts)),

@@ -19,6 +19,8 @@ export interface BatchFeeds {
   readonly tableTokens: number
   /** [rows * tokens, hidden] */
   readonly embeddings: Float32Array
+  /** [rows * tokens]: where each token's features are in the device's memory */
+  readonly featureRows: Int32Array
   /** Indices among all new tokens, at least one: the device has no empty tensors. */
   readonly sampleRows: readonly number[]
 }
@@ -26,12 +28,14 @@ export interface BatchFeeds {
 /** The inputs of the device graphs that are not weights or caches. See `deviceNames` for shapes. */
 export function runFeeds(
   config: TextConfig,
-  { rows, tokens, tableTokens, embeddings, sampleRows }: BatchFeeds,
+  { rows, tokens, tableTokens, embeddings, featureRows, sampleRows }: BatchFeeds,
 ): Record<string, Tensor> {
   const [batch, count] = [rows.length, rows.length * tokens]
   const table = new Int64s(batch * tableTokens)
   const positions = new Int64s(count)
   const writeRows = new Int64s(count)
+  const features = new Int64s(count)
+  featureRows.forEach((row, i) => features.set(i, row))
   rows.forEach((row, b) => {
     row.table.forEach((cacheRow, i) => table.set(b * tableTokens + i, cacheRow))
     for (let i = 0; i < tokens; i++) {
@@ -47,6 +51,7 @@ export function runFeeds(
       tokens,
       config.hidden_size,
     ]),
+    [deviceNames.featureRows]: features.tensor([count]),
     [deviceNames.positions]: positions.tensor([batch, tokens]),
     [deviceNames.table]: table.tensor([batch, tableTokens]),
     [deviceNames.writeRows]: writeRows.tensor([count, 1]),

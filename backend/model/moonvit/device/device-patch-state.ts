@@ -46,15 +46,15 @@ export class DevicePatchState {
     }
   }
 
-  /** Runs a part of the tower, and keeps what it says about patches. @returns its outputs */
-  async run(graph: OpenGraph, feeds: Tensors): Promise<Tensors> {
+  /** Runs a part of the tower, and keeps what it says about patches. @param others what else it makes new versions of @returns its outputs */
+  async run(graph: OpenGraph, feeds: Tensors, others: Tensors = {}): Promise<Tensors> {
     const made = nextVersions.filter(([output]) => graph.session.outputNames.includes(output))
     const updated = made.map(([output, input]) => [output, this.#tensors[input]!])
     const outputs = await runGraph(
       this.#accelerator,
       graph,
       { ...this.#tensors, ...feeds },
-      Object.fromEntries(updated) as Tensors,
+      { ...(Object.fromEntries(updated) as Tensors), ...others },
     )
     const next = made.map(([output, input]) => [input, outputs[output]!])
     this.#tensors = { ...this.#tensors, ...(Object.fromEntries(next) as Tensors) }

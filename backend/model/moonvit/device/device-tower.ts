@@ -1,4 +1,6 @@
 import { Tensor } from 'onnxruntime-node'
+import type { Tensors } from '../../accelerator/accelerator.ts'
+import { DeviceFeatures } from '../../accelerator/feature-memory.ts'
 import type { OpenGraph } from '../../accelerator/open-graph.ts'
 import type { VisionConfig } from '../../config/model-config.ts'
 import type { PatchImage } from '../../model.ts'
@@ -9,7 +11,7 @@ import { mergeOrder, rope2d } from '../rope-2d.ts'
 import { mergedPatches, patchValues, visionWork } from '../vision-passes.ts'
 import { visionNames } from '../vision-names.ts'
 import type { DevicePatchState } from './device-patch-state.ts'
-import { deviceVisionNames } from './device-vision-names.ts'
+import { deviceVisionNames as names } from './device-vision-names.ts'
 
 /** The vision tower on a device. */
 interface DeviceTower {
@@ -21,6 +23,8 @@ interface DeviceTower {
   /** One more than there are blocks. */
   readonly stages: readonly OpenGraph[]
   readonly projector: OpenGraph
+  /** For features that stay on the device. */
+  readonly keepingProjector: OpenGraph
 }
 
 /** Bytes of attention scores at a time, as many as the smallest limit of a buffer that WebGPU allows. */
@@ -31,7 +35,7 @@ export function devicePasses(
   tower: DeviceTower,
   image: PatchImage,
   state: DevicePatchState,
-  features: Float32Array,
+  features: Float32Array | DeviceFeatures,
 ): Pass[] {
   return [
     embeddingPass(tower, image, state),
@@ -63,7 +67,7 @@ function embeddingPass(
           height,
         ]),
         [visionNames.columnWeights]: columnWeights,
-        [deviceVisionNames.writeRows]: int64s(range(from, to), [to - from, 1]),
+        [names.writeRows]: int64s(range(from, to), [to - from, 1]),
       })
     },
   }
@@ -88,8 +92,8 @@ function stagePasses(
     async run(from, to) {
       if (from === 0) state.nextBlock()
       await state.run(graph, {
-        [deviceVisionNames.rows]: int64s(range(from, to), [to - from]),
-        [deviceVisionNames.writeRows]: int64s(range(from, to), [to - from, 1]),
+        [names.rows]: int64s(range(from, to), [to - from]),
+        [names.writeRows]: int64s(range(from, to), [to - from, 1]),
         [visionNames.cos]: ofPatches(cos, from, to),
         [visionNames.sin]: ofPatches(sin, from, to),
       })
@@ -98,10 +102,10 @@ function stagePasses(
 }
 
 function projectorPass(
-  { projector, config, featureWidth }: DeviceTower,
+  { projector, keepingProjector, config, featureWidth }: DeviceTower,
   { gridHw: [rows, columns] }: PatchImage,
   state: DevicePatchState,
-  features: Float32Array,
+  features: Float32Array | DeviceFeatures,
 ): Pass {
   const merged = mergedPatches(config)
   const order = mergeOrder(rows, columns, config.merge_kernel_size[0])
@@ -109,13 +113,31 @@ function projectorPass(
     unit: merged,
     workPerPatch: visionWork.projector,
     async run(from, to) {
-      const outputs = await state.run(projector, {
-        [deviceVisionNames.rows]: int64s(order.subarray(from, to), [to - from]),
-      })
-      const made = outputs[visionNames.imageFeatures]!.data as Float32Array
-      features.set(made, (from / merged) * featureWidth)
+      const patches = { [names.rows]: int64s(order.subarray(from, to), [to - from]) }
+      const part = features.subarray((from / merged) * featureWidth, (to / merged) * featureWidth)
+      if (part instanceof DeviceFeatures) {
+        await keep(part, (feeds, updated) =>
+          state.run(keepingProjector, { ...patches, ...feeds }, updated),
+        )
+      } else {
+        const outputs = await state.run(projector, patches)
+        part.set(outputs[visionNames.imageFeatures]!.data as Float32Array)
+      }
     },
   }
+}
+
+/** Has a run write features to their rows. */
+async function keep(
+  { memory, rows }: DeviceFeatures,
+  run: (feeds: Tensors, updated: Tensors) => Promise<Tensors>,
+): Promise<void> {
+  const feeds = {
+    [names.featureRows]: int64s(rows, [rows.length, 1]),
+    [names.features]: memory.tensor,
+  }
+  const outputs = await run(feeds, { [names.nextFeatures]: memory.tensor })
+  memory.tensor = outputs[names.nextFeatures]!
 }
 
 function range(from: number, to: number): number[] {

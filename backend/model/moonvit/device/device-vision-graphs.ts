@@ -1,10 +1,10 @@
 import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
-import { GraphBuilder, type BuiltGraph } from '../../../graph/graph-builder.ts'
+import { GraphBuilder, type BuiltGraph, type Value } from '../../../graph/graph-builder.ts'
 import type { WeightForm } from '../../../graph/layers.ts'
-import { gather } from '../../../graph/operators.ts'
+import { gather, scatterRows } from '../../../graph/operators.ts'
 import type { VisionConfig } from '../../config/model-config.ts'
 import { embedPatches } from '../embedding-graph.ts'
-import { outputFeatures } from '../projector-graph.ts'
+import { featureWidth, outputFeatures, projectCells } from '../projector-graph.ts'
 import { deviceVisionNames as names } from './device-vision-names.ts'
 import { outputDone, patchRows } from './patch-rows.ts'
 import { buildStageGraph, type StageKind } from './stage-graphs.ts'
@@ -13,7 +13,10 @@ import { buildStageGraph, type StageKind } from './stage-graphs.ts'
 export interface DeviceVisionGraphs {
   readonly embedding: BuiltGraph
   readonly stages: Readonly<Record<StageKind, BuiltGraph>>
+  /** Its features come to the host. */
   readonly projector: BuiltGraph
+  /** Its features stay. */
+  readonly keepingProjector: BuiltGraph
 }
 
 export function buildDeviceVisionGraphs(
@@ -27,7 +30,8 @@ export function buildDeviceVisionGraphs(
   return {
     embedding: buildEmbedding(config, checkpoint),
     stages: { first: stage('first'), middle: stage('middle'), last: stage('last') },
-    projector: buildProjector(config, checkpoint),
+    projector: buildProjector(config, checkpoint, outputFeatures),
+    keepingProjector: buildProjector(config, checkpoint, keepFeatures),
   }
 }
 
@@ -39,10 +43,23 @@ function buildEmbedding(config: VisionConfig, checkpoint: Checkpoint): BuiltGrap
   return g.build()
 }
 
-function buildProjector(config: VisionConfig, checkpoint: Checkpoint): BuiltGraph {
+function buildProjector(
+  config: VisionConfig,
+  checkpoint: Checkpoint,
+  finish: (g: GraphBuilder, checkpoint: Checkpoint, features: Value) => void,
+): BuiltGraph {
   const g = new GraphBuilder('projector')
   const hidden = g.input(names.hidden, 'float32', ['all_patches', config.hidden_size])
   const cells = gather(g, hidden, g.input(names.rows, 'int64', ['patches']), 0)
-  outputFeatures(g, config, checkpoint, cells)
+  finish(g, checkpoint, projectCells(g, config, checkpoint, cells))
   return g.build()
+}
+
+function keepFeatures(g: GraphBuilder, checkpoint: Checkpoint, features: Value): void {
+  const dims = ['features', featureWidth(checkpoint)]
+  const all = g.input(names.features, 'float32', dims)
+  const rows = g.input(names.featureRows, 'int64', ['image_tokens', 1])
+  const written = scatterRows(g, all, rows, features)
+  g.output(names.nextFeatures, written, 'float32', dims)
+  outputDone(g, written)
 }

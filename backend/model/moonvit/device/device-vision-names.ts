@@ -21,6 +21,11 @@ export const deviceVisionNames = {
   projectedValues: 'projected_values',
   nextKeys: 'next_keys',
   nextValues: 'next_values',
+  /** float32 [F, text hiddenSize]: features of images that stay on the device */
+  features: 'features',
+  nextFeatures: 'next_features',
+  /** int64 [n / merge^2, 1]: rows for the features of a run */
+  featureRows: 'feature_rows',
   /** float32 [1, 1]: read by the host, so that a run has ended when it says so */
   done: 'done',
 } as const

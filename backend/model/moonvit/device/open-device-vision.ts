@@ -2,6 +2,7 @@ import { externalsOf } from '../../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
 import { withWeightsFile } from '../../../graph/weight-reader.ts'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
+import type { FeatureMemory } from '../../accelerator/feature-memory.ts'
 import {
   openGraph,
   openSession,
@@ -20,6 +21,8 @@ import { namedBlocks, type StageKind } from './stage-graphs.ts'
 interface DeviceVisionSetup extends TowerSetup {
   /** Stays open when the tower is closed. */
   readonly accelerator: Accelerator
+  /** Where features stay, as far as there is room. Otherwise, and without it, they come to the host. */
+  readonly memory: FeatureMemory | undefined
   readonly graphs: DeviceVisionGraphs
   /** What the weights files were written for. */
   readonly written: VisionParts<BuiltGraph>
@@ -28,24 +31,28 @@ interface DeviceVisionSetup extends TowerSetup {
 
 /** Uploads the vision tower's weights. @throws {DeviceError} when the device has too little memory */
 export async function openDeviceVision(setup: DeviceVisionSetup): Promise<VisionTower> {
-  const { accelerator, graphs, config, featureWidth } = setup
+  const { accelerator, memory, graphs, config, featureWidth } = setup
   const upload = (part: keyof VisionParts<string>) =>
     withWeightsFile(setup.weightsFiles[part], (readWeight) =>
       uploadWeights(accelerator, setup.written[part], readWeight),
     )
+  const projecting = await upload('projector')
   const tower = {
     config,
     featureWidth,
     normalize: createPatchNormalizer(setup.preprocessor),
     embedding: await openGraph(accelerator, graphs.embedding, await upload('embedding')),
     stages: await openStages(setup, await upload('blocks')),
-    projector: await openGraph(accelerator, graphs.projector, await upload('projector')),
+    projector: await openGraph(accelerator, graphs.projector, projecting),
+    keepingProjector: await openGraph(accelerator, graphs.keepingProjector, projecting),
   }
   return {
     begin: (image) =>
-      beginRun(tower, image, (patches, features) => {
+      beginRun(config, image, (patches, tokens) => {
+        const features = memory?.take(tokens) ?? new Float32Array(tokens * featureWidth)
         const state = new DevicePatchState(accelerator, patches, config)
         return {
+          features,
           passes: devicePasses(tower, image, state, features),
           release: () => state.release(),
         }
