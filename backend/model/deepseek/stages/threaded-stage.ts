@@ -55,6 +55,7 @@ class ThreadedStage implements Stage {
   }
 
   #send(message: ToStage): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, which has no origin
     this.#worker.postMessage(message)
   }
 
