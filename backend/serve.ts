@@ -115,7 +115,12 @@ export async function serve(parts: ServiceParts): Promise<void> {
       streaming: { after, now, heartbeatMs },
       onTokenGap: metrics.countGap,
     },
-    model,
+    model: {
+      ...model,
+      get contextTokens() {
+        return serving.contextTokens?.() ?? model.contextTokens
+      },
+    },
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections

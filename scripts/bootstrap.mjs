@@ -14,6 +14,7 @@ const development = {
   check: 'scripts/check.ts',
   deploy: 'scripts/deploy.ts',
   format: 'scripts/format.ts',
+  kernels: 'scripts/kernels.ts',
   load: 'scripts/load.ts',
   outliers: 'scripts/outliers.ts',
   pack: 'scripts/pack.ts',

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { open, readFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { halvesMemory } from '../graph/kernels/kernels.ts'
 import type { WeightSource } from '../graph/weight-source.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { floatTypes, toFloat32, type FloatType } from './half-float.ts'
@@ -131,16 +132,13 @@ function tensorOf(name: string, stored: StoredTensor): CheckpointTensor {
     readRows: (start, count, into) =>
       Promise.resolve().then(() => {
         const length = count * bytesPerRow
-        const isReused = type !== 'F32' && length <= reusedMemory.length
-        const bytes = isReused ? reusedMemory.subarray(0, length) : new Uint8Array(length)
+        const isReused = type !== 'F32' && length <= halvesMemory.length
+        const bytes = isReused ? halvesMemory.subarray(0, length) : new Uint8Array(length)
         return toFloat32(read(start, bytes), type, into)
       }),
   }
   return tensor
 }
-
-/** For values of 16 bits until they are widened, without a pause, so that all tensors of a thread can share it. */
-const reusedMemory = new Uint8Array(1024 * 1024)
 
 function isFloatType(type: string): type is FloatType {
   return type in floatTypes

@@ -1,3 +1,5 @@
+import { widenBfloat16 } from '../graph/kernels/kernels.ts'
+
 /** Element types of weights in a checkpoint, with their bytes. */
 export const floatTypes = { BF16: 2, F16: 2, F32: 4 } as const
 export type FloatType = keyof typeof floatTypes
@@ -15,17 +17,15 @@ export function toFloat32(bytes: Uint8Array, type: FloatType, into?: Float32Arra
     case 'F32':
       return new Float32Array(...values)
     case 'BF16':
-      return widenBfloat16(new Uint16Array(...values), into)
+      return widened(new Uint16Array(...values), into)
     case 'F16':
       return Float32Array.from(new Uint16Array(...values), widenFloat16)
   }
 }
 
-/** bfloat16 is the upper half of a float32. */
-function widenBfloat16(halves: Uint16Array, into?: Float32Array): Float32Array {
+function widened(halves: Uint16Array, into?: Float32Array): Float32Array {
   const values = into ?? new Float32Array(halves.length)
-  const words = new Int32Array(values.buffer, values.byteOffset, values.length)
-  for (let i = 0; i < words.length; i++) words[i] = halves[i]! << 16
+  widenBfloat16(halves, values)
   return values
 }
 

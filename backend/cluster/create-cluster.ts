@@ -48,6 +48,8 @@ export interface Cluster {
   isReady(): boolean
   /** Settles when one is for the first time. */
   readonly readyOnce: Promise<void>
+  /** Tokens of prompt and answer together that every engine that is ready can hold. */
+  contextTokens(): number
   snapshot(): EngineSnapshot
   views(): readonly EngineView[]
   close(): Promise<void>
@@ -66,6 +68,7 @@ export async function startCluster(
   const dispatcher = new Dispatcher({ ...queue, engines, now, random: Math.random })
   const ready = Promise.withResolvers<void>()
   const isReady = () => engines.some((engine) => engine.isReady)
+  const contextTokens = () => contextOf(engines, options.contextTokens)
   const report = (level: 'info' | 'warn', { target }: EngineEntry, text: string) =>
     log(level, { engine: target.id }, text)
 
@@ -95,7 +98,7 @@ export async function startCluster(
     now,
     defaultMaxTokens: options.defaultMaxTokens,
     reasons: options.reasons,
-    contextTokens: () => contextOf(engines, options.contextTokens),
+    contextTokens,
     saltOf: createSalts(settings.cacheSecret),
     onProblem(engine: EngineEntry, problem: EngineProblem) {
       report('warn', engine, problem.message)
@@ -106,6 +109,7 @@ export async function startCluster(
     describer,
     isReady,
     readyOnce: ready.promise,
+    contextTokens,
     snapshot: () => clusterSnapshot(engines, dispatcher, queue),
     views: () => engines.map((engine) => engine.view()),
     async close() {
@@ -125,7 +129,7 @@ function targetsOf({ urls, apiKey }: ClusterSettings, { connectMs }: TimeLimits)
   }))
 }
 
-/** What any of the engines that are ready can hold; the model's own context while none is. */
+/** What all of the engines that are ready can hold; the model's own context while none is. */
 function contextOf(engines: readonly EngineEntry[], modelTokens: number): number {
   const ready = engines.filter(({ isReady }) => isReady)
   const tokens = ready.map(({ facts }) => facts?.contextTokens ?? modelTokens)

@@ -1,3 +1,5 @@
+import { areFinite, lendFloats, regionBytes } from './kernels/kernels.ts'
+
 /**
  * A float matrix stored somewhere (a checkpoint file, a generator) and read by rows, so that a graph can be built and
  * its weights written without holding them in memory. A vector is a matrix with one column: dims [n] reads as n rows
@@ -21,8 +23,8 @@ export function rowCount(source: WeightSource): number {
   return source.dims[0] ?? 1
 }
 
-/** Float values per read while weights are read or written: 1 MB, which stays in a core's cache. */
-const valuesPerRead = 256 * 1024
+/** Float values per read while weights are read or written: what can be lent, which stays in a core's cache. */
+const valuesPerRead = regionBytes / 4
 
 interface Chunk {
   /** First row. */
@@ -34,11 +36,15 @@ interface Chunk {
 export async function* readInChunks(source: WeightSource): AsyncGenerator<Chunk, void> {
   const rows = rowCount(source)
   const step = Math.min(rows, Math.max(1, Math.floor(valuesPerRead / rowSize(source))))
-  const memory = new Float32Array(step * rowSize(source))
-  for (let start = 0; start < rows; start += step) {
-    const count = Math.min(step, rows - start)
-    const into = memory.subarray(0, count * rowSize(source))
-    yield { start, values: await source.readRows(start, count, into) }
+  const memory = lendFloats(step * rowSize(source))
+  try {
+    for (let start = 0; start < rows; start += step) {
+      const count = Math.min(step, rows - start)
+      const into = memory.values.subarray(0, count * rowSize(source))
+      yield { start, values: await source.readRows(start, count, into) }
+    }
+  } finally {
+    memory.giveBack()
   }
 }
 
@@ -60,9 +66,7 @@ export function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
 
 /** @throws {RangeError} when a weight is NaN or infinite */
 export function assertFinite(values: Float32Array): void {
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) throw new RangeError('A weight is not a finite number')
-  }
+  if (!areFinite(values)) throw new RangeError('A weight is not a finite number')
 }
 
 /** All values at once; for vectors and small tables. */

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, writeSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 import type { BuiltGraph, Value } from './graph-builder.ts'
 
 /**
@@ -60,6 +61,7 @@ export class WeightsFile {
    */
   async run(fill: BuiltGraph['fills'][number], signal?: AbortSignal): Promise<FilePart[]> {
     const written = new Map<Value, TensorDigest>()
+    let sincePause = 0
     try {
       await fill.run(async (tensor, at, bytes) => {
         signal?.throwIfAborted()
@@ -70,7 +72,11 @@ export class WeightsFile {
         const digest = written.get(tensor) ?? new TensorDigest(place)
         written.set(tensor, digest)
         digest.add(at, bytes)
-        await writeAll(this.#handle, place.offset + at, bytes)
+        writeAllNow(this.#handle, place.offset + at, bytes)
+        sincePause += bytes.length
+        if (sincePause < bytesBetweenPauses) return
+        sincePause = 0
+        await setImmediate()
       })
       return [...written.values()].flatMap((digest) => digest.finish())
     } catch (cause) {
@@ -127,6 +133,16 @@ class TensorDigest {
     })
     this.#hash = createHash('sha256')
     this.#partStart = this.#position
+  }
+}
+
+/** Bytes after which a fill gives way to other work, such as the signal that ends it. */
+const bytesBetweenPauses = 4 * 1024 * 1024
+
+/** The same in this thread: a conversion writes tens of thousands of pieces, each of which would wait for another thread. */
+function writeAllNow({ fd }: FileHandle, position: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(fd, bytes, done, bytes.length - done, position + done)
   }
 }
 

@@ -41,7 +41,10 @@ const report: Report = (line, passing = false) => {
 }
 const pace = isTerminal ? { reportIntervalMs: terminalIntervalMs } : {}
 
-type CheckArguments = Parameters<typeof chosenForm>[1] & { readonly against?: string }
+type CheckArguments = Parameters<typeof chosenForm>[1] & {
+  readonly against?: string
+  readonly features?: string
+}
 
 function settings(): ModelSettings {
   return parseModelSettings(withDotEnv(process.env, '.env'))
@@ -128,17 +131,18 @@ addFormOptions(program.command('check'))
   )
   .argument('[model]', 'a folder, or a name that was downloaded; MODEL_PATH unless given')
   .option('--against <file>', 'answers of another implementation, as in test/golden/model.json')
+  .option('--features <file>', 'an image with the features that another implementation gives it')
   .action(async (model: string | undefined, given: CheckArguments) => {
     const options = settings()
     const choice = chosenForm({ ...options.choice, weights: 'q8' }, given)
     const checkpointDir = await checkpointOf(model, options)
     // Only this command runs models: the others need not load ONNX Runtime.
     const { checkModel } = await import('./check/check-model.ts')
-    const against = given.against === undefined ? {} : { against: given.against }
     const problems = await checkModel({
       checkpointDir,
       choice,
-      ...against,
+      ...(given.against !== undefined && { against: given.against }),
+      ...(given.features !== undefined && { features: given.features }),
       report,
       signal,
     })

@@ -41,6 +41,9 @@ describe('planImage()', () => {
 
   it.each([
     [7141, 20],
+    // 512 patches: the reference's own code fails.
+    [14, 7168],
+    [7168, 14],
     [20, 8000],
     [14, 1_000_000],
     [50_000_000, 2],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { createPatchNormalizer } from '../model/moonvit/normalize-patches.ts'
 import type { PatchImage } from '../model/model.ts'
@@ -124,4 +125,26 @@ describe('prepareImage() on the golden images', () => {
       })
     },
   )
+})
+
+describe('prepareImage() on a strip', () => {
+  it.each([
+    [14, 7168, [362, 2]],
+    [7168, 14, [2, 362]],
+  ])('of %i x %i pixels scales it to the limit, and pads it', async (width, height, gridHw) => {
+    const strip = await sharp({ create: { width, height, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer()
+    // At 256 patches of 1 x 512: int(14 * sqrt(256 / 512)) = 9, int(7168 * sqrt(256 / 512)) = 5068 = 362 * 14.
+    const prepared = await prepareImage(strip, { ...modelConfig, inTokenLimit: 256 })
+    expect(prepared.gridHw).toEqual(gridHw)
+    const rgb = rgbOf(prepared)
+    const across = gridHw[1]! * 14
+    const [right, bottom] = [Math.min(across, width < height ? 9 : 5068), height < width ? 9 : 5068]
+    const isRed = (at: number) => at % across < right && Math.floor(at / across) < bottom
+    const expected = Uint8Array.from(rgb, (_, at) =>
+      isRed(Math.floor(at / 3)) && at % 3 === 0 ? 255 : 0,
+    )
+    expect(sha256(rgb)).toBe(sha256(expected))
+  })
 })

@@ -36,6 +36,7 @@ export class EnginesElsewhere implements Serving {
     this.#log = log
   }
 
+  readonly contextTokens = (): number => this.#cluster?.contextTokens() ?? this.#model.contextTokens
   readonly engines = (): readonly EngineView[] => this.#cluster?.views() ?? []
 
   describer(): Describer {

@@ -18,6 +18,7 @@ const randomSeed = () => randomInt(2 ** 48 - 1)
 /** The engine of this server, in a process of its own, which is loading the model. */
 export class OwnEngine implements Serving {
   readonly engines = undefined
+  readonly contextTokens = undefined
   readonly #config: BackendConfig
   readonly #log: Log
   readonly #inference: Inference

@@ -23,6 +23,8 @@ export interface Serving {
   decodePids(): readonly number[]
   /** Undefined with the engine of this server. */
   readonly engines: (() => readonly EngineView[]) | undefined
+  /** Tokens of prompt and answer together, where that is not for the model alone to say. */
+  readonly contextTokens: (() => number) | undefined
   /**
    * Settles when it is ready for the first time, or `stopping` is aborted.
    * @throws {Error} for the operator, when it cannot become so

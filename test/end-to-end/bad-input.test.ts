@@ -315,6 +315,31 @@ describe.each(setups)('bad input with EDGE=$edge and ENGINE=$engine', (setup) =>
     expect((JSON.parse(response.body) as ErrorBody).error.code).toBe('body_too_large')
   })
 
+  const picture = async (width: number, height: number) => {
+    const create = { width, height, channels: 3, background: 'red' } as const
+    const file = await sharp({ create }).png().toBuffer()
+    const call = formCall({ prompt, max_tokens: 5 }, [['a.png', new Blob([file])]])
+    return product.edge('/generate/image', call)
+  }
+
+  it.each([
+    [1, 1, 1],
+    [14, 7168, 181],
+    [7168, 14, 181],
+  ])('describes a picture of %i x %i pixels in %i tokens', async (width, height, tokens) => {
+    const { usage } = await answerOf(await picture(width, height))
+    expect(usage.image_tokens).toBe(tokens)
+  })
+
+  it.each([
+    [1, 10_000],
+    [10_000, 1],
+    [3, 20_000],
+  ])('refuses a picture of %i x %i pixels, which is too long', async (width, height) => {
+    const refused = { status: 400, code: 'image_too_large' }
+    await expectError(await picture(width, height), refused)
+  })
+
   it('still works after all of it', async () => {
     const call = formCall({ prompt, temperature: 0 }, [['a.png', goldenImage('g01.png')]])
     const { output } = await answerOf(await product.edge('/generate/image', call))

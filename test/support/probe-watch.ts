@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 interface ProbeSample {
   readonly at: number
   readonly status: number | undefined
+  /** How long it took. */
+  readonly ms: number
 }
 
 /** Milliseconds between two questions: ten a second. */
@@ -58,7 +60,7 @@ export class ProbeWatch {
         },
         () => undefined,
       )
-      if (!signal.aborted) samples.push({ at, status })
+      if (!signal.aborted) samples.push({ at, status, ms: performance.now() - at })
       await delay(pollMs, undefined, { signal }).catch(() => undefined)
     }
   }

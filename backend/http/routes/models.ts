@@ -14,7 +14,7 @@ export interface ServedModel {
   readonly aliases: readonly string[]
   /** Seconds since 1970; when this server began to serve it. */
   readonly createdAt: number
-  /** Tokens of prompt, images and answer together. */
+  /** Tokens of prompt, images and answer together; may change while engines elsewhere come and go. */
   readonly contextTokens: number
   /** Tokens to which images are scaled down. */
   readonly imageTokens: number

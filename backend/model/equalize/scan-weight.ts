@@ -1,3 +1,4 @@
+import { scanRows } from '../../graph/kernels/kernels.ts'
 import { readInChunks, rowCount, rowSize, type WeightSource } from '../../graph/weight-source.ts'
 
 /** What a product's weights say about its inputs and outputs. */
@@ -23,36 +24,10 @@ export async function scanWeight(
   const perColumn = Float64Array.from(columns, (_, column) => inputs[column % inputs.length]!)
   for await (const { start, values } of readInChunks(weight)) {
     signal.throwIfAborted()
-    for (let from = 0, row = start; from < values.length; from += width, row++) {
-      const output = outputOf(values, from, perColumn)
-      outputs[row] = output
-      if (output > 0) raise(columns, values, from, 1 / output)
-    }
+    const rows = values.length / width
+    scanRows(values, perColumn, outputs.subarray(start, start + rows), columns)
   }
   return { outputs, columns: folded(columns, inputs.length) }
-}
-
-/** Two sums, so that one addition need not wait for the last. */
-function outputOf(values: Float32Array, from: number, inputs: Float64Array): number {
-  let even = 0
-  let odd = 0
-  const pairs = inputs.length - (inputs.length % 2)
-  for (let i = 0; i < pairs; i += 2) {
-    const one = values[from + i]! * inputs[i]!
-    const two = values[from + i + 1]! * inputs[i + 1]!
-    even += one * one
-    odd += two * two
-  }
-  if (pairs < inputs.length) even += (values[from + pairs]! * inputs[pairs]!) ** 2
-  return Math.sqrt(even + odd)
-}
-
-/** columns = max(columns, |values| factor) */
-function raise(columns: Float64Array, values: Float32Array, from: number, factor: number): void {
-  for (let i = 0; i < columns.length; i++) {
-    const magnitude = Math.abs(values[from + i]!) * factor
-    if (magnitude > columns[i]!) columns[i] = magnitude
-  }
 }
 
 /** The maximum over every `width`-th value. */

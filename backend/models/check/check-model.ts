@@ -3,16 +3,23 @@ import { openModelSource, type ModelSource } from '../../model/convert/model-sou
 import type { FormChoice } from '../../model/convert/weight-forms.ts'
 import { PartBalance } from '../../model/convert/part-balance.ts'
 import type { Equalization } from '../../model/equalize/find-outliers.ts'
-import type { StreamOptions } from '../../model/streamed/stream-logits.ts'
+import type { PicturedText, StreamOptions } from '../../model/streamed/stream-logits.ts'
 import { createTokenizer } from '../../processor/tokenizer.ts'
 import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
 import { compareAnswers } from './compare-answers.ts'
 import { compareForms, type Fidelity, type FormComparison } from './compare-forms.ts'
-import { readCheckSet } from './check-set.ts'
-import { comparePublishedIds } from './published-ids.ts'
+import { compareFeatures } from './compare-features.ts'
+import { checkSet } from './check-set.ts'
+import { comparePublishedIds, type PublishedIds } from './published-ids.ts'
 
 /** Share of tokens whose likeliest continuation must be the same. */
 const leastAgreement = 0.97
+
+/**
+ * Distance of image features from a reference's, relative to their length. References in bfloat16 are a few percent off
+ * themselves; another order of rows, or another interpolation, changes far more.
+ */
+const mostFeatureDistance = 0.1
 
 /** Nats a token below which a divergence changes no answer that anybody would notice. */
 const littleDivergence = 0.01
@@ -23,6 +30,8 @@ export interface CheckOptions {
   readonly choice: FormChoice
   /** File with answers of another implementation; forms of this one are compared unless given. */
   readonly against?: string
+  /** File with an image and the features that another implementation gives it. */
+  readonly features?: string
   readonly report: Report
   readonly signal: AbortSignal
 }
@@ -34,36 +43,59 @@ export interface CheckOptions {
  * @throws {CheckpointError} when the checkpoint or the reference cannot be read
  */
 export async function checkModel(options: CheckOptions): Promise<string[]> {
-  const { checkpointDir, against } = options
+  const { checkpointDir, against, features } = options
   const source = await openModelSource(checkpointDir)
   try {
-    const problems = await checkTokenizer(options)
-    const further =
-      against === undefined
-        ? await checkForms(source, options)
-        : await checkAnswers(source, against, options)
-    return [...problems, ...further]
+    const { specialTokens, baseVocabulary } = await readTokenizerFile(checkpointDir)
+    const tokens = { tokenizer: createTokenizer(await readRanks(checkpointDir)), specialTokens }
+    const published = comparePublishedIds(tokens, baseVocabulary)
+    options.report(tokenizerLine(published))
+    const problems = [...(published?.problems ?? [])]
+    if (features !== undefined) problems.push(...(await checkFeatures(source, features, options)))
+    if (against !== undefined) problems.push(...(await checkAnswers(source, against, options)))
+    if (features === undefined && against === undefined) {
+      problems.push(...(await checkForms(source, checkSet(tokens, source), options)))
+    }
+    return problems
   } finally {
     await source.checkpoint.close()
   }
 }
 
-async function checkTokenizer({ checkpointDir, report }: CheckOptions): Promise<readonly string[]> {
-  const tokenizer = createTokenizer(await readRanks(checkpointDir))
-  const { baseVocabulary } = await readTokenizerFile(checkpointDir)
-  const compared = comparePublishedIds(tokenizer, baseVocabulary)
-  if (compared === undefined) {
-    report('tokenizer: not that of Kimi-VL-A3B, of which ids are published')
-    return []
+function tokenizerLine(published: PublishedIds | undefined): string {
+  if (published === undefined) {
+    return 'tokenizer: not that of Kimi-VL-A3B, of which ids are published'
   }
-  const { texts, problems } = compared
-  report(`tokenizer: ${texts - problems.length} of ${texts} texts have the published ids`)
-  return problems
+  const { compared, problems } = published
+  return `tokenizer: ${compared - problems.length} of ${compared} texts and chats are as published`
 }
 
-async function checkForms(source: ModelSource, options: CheckOptions): Promise<readonly string[]> {
-  const { checkpointDir, choice, report } = options
-  const texts = await readCheckSet(checkpointDir, source)
+async function checkFeatures(
+  source: ModelSource,
+  file: string,
+  options: CheckOptions,
+): Promise<readonly string[]> {
+  const { choice, report } = options
+  const compared = await compareFeatures(source, file, choice, streamOptions(source, options))
+  const [exact, served] = [compared.exact, compared.served].map((part) => percent(part))
+  report(
+    `against ${file}: features of ${compared.tokens} image tokens differ by ${exact} in float32, by ${served} in the served form`,
+  )
+  if (compared.served <= mostFeatureDistance) return []
+  return [`the image features are not the reference's: they differ by ${served}`]
+}
+
+function percent(part: number): string {
+  const value = 100 * part
+  return `${value < 10 ? value.toPrecision(2) : value.toFixed(0)} %`
+}
+
+async function checkForms(
+  source: ModelSource,
+  texts: readonly PicturedText[],
+  options: CheckOptions,
+): Promise<readonly string[]> {
+  const { choice, report } = options
   const stream = streamOptions(source, options)
   const comparison = await compareForms(source, texts, choice, stream)
   report(balanceLine(stream.balance.shifts))

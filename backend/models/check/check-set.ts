@@ -1,14 +1,7 @@
 import type { PatchImage } from '../../model/model.ts'
 import type { PicturedText } from '../../model/streamed/stream-logits.ts'
 import type { ModelSource } from '../../model/convert/model-source.ts'
-import {
-  answerOpening,
-  controlTokens,
-  conversationSegments,
-} from '../../processor/chat-template.ts'
-import { joinPromptIds } from '../../processor/prompt-ids.ts'
-import { createTokenizer, type Tokenizer } from '../../processor/tokenizer.ts'
-import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
+import { chatIds, type ChatTokens } from './chat-ids.ts'
 import { drawPicture, type Picture } from './draw-picture.ts'
 
 /** Questions, and answers whose every token forms of a model are compared on. */
@@ -44,18 +37,15 @@ const pictured: readonly (readonly [Picture, question: string, answer: string])[
  * What forms are compared on: texts and pictures of this program's own, in the chat of the checkpoint. The answers are given, so
  * that nothing has to be generated: all tokens pass each layer at once.
  */
-export async function readCheckSet(folder: string, source: ModelSource): Promise<PicturedText[]> {
-  const tokenizer = createTokenizer(await readRanks(folder))
-  const { specialTokens } = await readTokenizerFile(folder)
-  const end = specialTokens.get('<|im_end|>')!
+export function checkSet(tokens: ChatTokens, source: ModelSource): PicturedText[] {
+  const end = tokens.specialTokens.get('<|im_end|>')!
   const textOf = (question: string, answer: string, images: readonly PatchImage[]) => ({
-    promptIds: encode(
-      tokenizer,
-      specialTokens,
+    promptIds: chatIds(
+      tokens,
       question,
       images.map((image) => tokensOf(image, source)),
     ),
-    answerIds: [...tokenizer.encodeOrdinary(answer), end],
+    answerIds: [...tokens.tokenizer.encodeOrdinary(answer), end],
     images,
   })
   return [
@@ -68,24 +58,4 @@ export async function readCheckSet(folder: string, source: ModelSource): Promise
 
 function tokensOf({ gridHw }: PatchImage, { preprocessor }: ModelSource): number {
   return (gridHw[0] * gridHw[1]) / preprocessor.mergeSize ** 2
-}
-
-function encode(
-  tokenizer: Tokenizer,
-  specialTokens: ReadonlyMap<string, number>,
-  text: string,
-  imageTokens: readonly number[],
-): number[] {
-  const content = [
-    ...imageTokens.map(() => ({ type: 'image' as const })),
-    { type: 'text' as const, text },
-  ]
-  const segments = [...conversationSegments([{ role: 'user', content }]), ...answerOpening]
-  const pieces = segments.flatMap((segment) =>
-    'text' in segment ? [tokenizer.encodeOrdinary(segment.text)] : [],
-  )
-  const ids = Object.fromEntries(controlTokens.map((name) => [name, specialTokens.get(name)!]))
-  return [
-    ...joinPromptIds(segments, ids as Parameters<typeof joinPromptIds>[1], pieces, imageTokens),
-  ]
 }

@@ -6,7 +6,7 @@ import { toFloat32 } from '../../checkpoint/half-float.ts'
 import { readSafetensorsHeader } from '../../checkpoint/safetensors.ts'
 import { createTokenizer } from '../../processor/tokenizer.ts'
 import { comparePublishedIds } from '../check/published-ids.ts'
-import { publishedSizes, publishedVocabulary } from './published-config.ts'
+import { publishedSizes, publishedSpecialTokens, publishedVocabulary } from './published-config.ts'
 import { fillTensorRows, successorDistance } from './random-tensor.ts'
 import { planShards, shardIndex } from './shard-plan.ts'
 import { publishedTensors } from './synthesise-model.ts'
@@ -32,11 +32,14 @@ describe('publishedTensors()', () => {
 })
 
 describe('synthesisedRanks()', () => {
-  it('gives published texts their published ids', () => {
+  it('gives published texts and chats their published ids and lengths', () => {
     const tokenizer = createTokenizer(synthesisedRanks())
-    const { texts, problems } = comparePublishedIds(tokenizer, publishedVocabulary)!
+    const names = Object.entries(publishedSpecialTokens)
+    const specialTokens = new Map(names.map(([id, name]) => [name, Number(id)]))
+    const tokens = { tokenizer, specialTokens }
+    const { compared, problems } = comparePublishedIds(tokens, publishedVocabulary)!
     expect(problems).toEqual([])
-    expect(texts).toBe(8)
+    expect(compared).toBe(11)
   })
 })
 

@@ -38,14 +38,29 @@ const publishedTokens: Readonly<Record<number, string>> = {
   98717: ' expressive',
 }
 
+/** Words of chats whose length is published; with these tokens of its own, a synthesised tokenizer gives the same. */
+const wordsOfChats = [
+  'Reply',
+  ' with',
+  ' exactly',
+  ' one',
+  ' short',
+  ' word',
+  ' hello',
+  'Viết',
+  ' một',
+  ' từ',
+  'à',
+].map((word) => Buffer.from(word).toString('latin1'))
+
 /**
  * `tiktoken.model` with as many tokens as Kimi-VL-A3B's, of which the published ones have their published ids. All others are
  * bytes, and short strings of letters in place of the unpublished ones.
  */
 export function synthesisedRanks(): string {
   const tokens: string[] = Array.from(singleBytes(), latin1)
-  const taken = new Set(Object.values(publishedTokens))
-  const fillers = letterStrings(taken)
+  const taken = new Set([...Object.values(publishedTokens), ...wordsOfChats])
+  const fillers = fillersBut(taken)
   while (tokens.length < publishedVocabulary) {
     tokens.push(publishedTokens[tokens.length] ?? fillers.next().value)
   }
@@ -64,6 +79,11 @@ function singleBytes(): number[] {
   const isPrintable = (byte: number) =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad)
   return [...all.filter(isPrintable), ...all.filter((byte) => !isPrintable(byte))]
+}
+
+function* fillersBut(taken: ReadonlySet<string>): Generator<string, never> {
+  yield* wordsOfChats
+  return yield* letterStrings(taken)
 }
 
 /** Strings of two letters, then of three, and so on, each with and without a space before it. */

@@ -11,6 +11,7 @@ import { createSnippetDialog } from './ask/snippet-dialog.ts'
 import { byId } from './dom.ts'
 import { startTheme } from './theme.ts'
 
+byId('incomplete', HTMLElement).remove()
 startTheme()
 const status = byId('status', HTMLElement)
 const say = (text: string) => (status.textContent = text)

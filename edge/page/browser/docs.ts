@@ -4,6 +4,7 @@ import { richText } from './docs/rich-text.ts'
 import { byId, el } from './dom.ts'
 import { startTheme } from './theme.ts'
 
+byId('incomplete', HTMLElement).remove()
 startTheme()
 const content = byId('content', HTMLElement)
 const contents = byId('contents', HTMLElement)

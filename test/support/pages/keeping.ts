@@ -34,6 +34,50 @@ export function describeKeeping(stage: PageStage): void {
     })
   })
 
+  describe('a browser without room', () => {
+    it('says that it cannot remember the key, and asks with it', async () => {
+      stage.scripted()
+      const page = await stage.visits.open('/')
+      await page.evaluate(`(() => {
+        for (let size = 2 ** 23; size >= 1; size /= 2) {
+          try { localStorage.setItem('full' + size, 'x'.repeat(size)) } catch {}
+        }
+      })()`)
+      await page.click('#key-open')
+      await page.fill('#key-field', apiKey)
+      await page.check('#key-keep')
+      await page.getByRole('button', { name: 'Use this key' }).click()
+      expect(await text(page, '#key-state')).toEqual(['set, not kept'])
+      await ask(page)
+      expect(await text(page, '.answer .text')).toEqual(['A red circle.'])
+      expect(await stored(page)).not.toContain(apiKey)
+    })
+
+    it('says that a question is not kept, shows its answer, and keeps the next once there is room', async () => {
+      stage.scripted()
+      const page = await stage.visits.open('/')
+      await enterKey(page)
+      const browser = await page.context().newCDPSession(page)
+      const quota = (size?: number) =>
+        browser.send('Storage.overrideQuotaForOrigin', {
+          origin: stage.edge.url,
+          ...(size !== undefined && { quotaSize: size }),
+        })
+      await quota(1)
+      await page.fill('#prompt', `Not kept: ${'x'.repeat(500_000)}`)
+      await ask(page)
+      expect(await text(page, '.answer .text')).toEqual(['A red circle.'])
+      await page.getByText('This question could not be kept').waitFor()
+      expect(await page.locator('.entry').count()).toBe(0)
+      await quota()
+      await page.fill('#prompt', 'Kept')
+      await ask(page)
+      await page.locator('.entry').waitFor()
+      await page.reload({ waitUntil: 'networkidle' })
+      expect(await text(page, '.entry-prompt')).toEqual(['Kept'])
+    })
+  })
+
   describe('earlier questions', () => {
     it('are there after a reload, with small pictures, and go when they are cleared', async () => {
       stage.scripted()

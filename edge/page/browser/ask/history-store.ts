@@ -31,25 +31,25 @@ function openDatabase(): Promise<IDBDatabase> {
 }
 
 function databaseHistory(database: IDBDatabase): HistoryStore {
-  const store = (mode: IDBTransactionMode) =>
-    database.transaction(storeName, mode).objectStore(storeName)
   const list = async () => {
-    const entries = (await resultOf(store('readonly').index('at').getAll())) as HistoryEntry[]
+    const store = database.transaction(storeName, 'readonly').objectStore(storeName)
+    const entries = (await resultOf(store.index('at').getAll())) as HistoryEntry[]
     return entries.toReversed()
   }
-  const remove = async (id: string) => {
-    await resultOf(store('readwrite').delete(id))
+  const change = (make: (store: IDBObjectStore) => void) => {
+    const transaction = database.transaction(storeName, 'readwrite')
+    make(transaction.objectStore(storeName))
+    return committed(transaction)
   }
+  const remove = (id: string) => change((store) => store.delete(id))
   return {
     list,
     remove,
     async add(entry) {
-      await resultOf(store('readwrite').put(entry))
+      await change((store) => store.put(entry))
       for (const { id } of (await list()).slice(maxEntries)) await remove(id)
     },
-    async clear() {
-      await resultOf(store('readwrite').clear())
-    },
+    clear: () => change((store) => store.clear()),
   }
 }
 
@@ -67,5 +67,15 @@ function resultOf<Result>(request: IDBRequest<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     request.addEventListener('success', () => resolve(request.result))
     request.addEventListener('error', () => reject(request.error ?? new Error('No database')))
+  })
+}
+
+/** Only then is it kept: what a request did may still find no room. */
+function committed(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.addEventListener('complete', () => resolve())
+    transaction.addEventListener('abort', () =>
+      reject(transaction.error ?? new Error('No database')),
+    )
   })
 }

@@ -21,14 +21,14 @@ export function createKeyDialog(): KeyDialog {
   let key = readItem(item)
   let entered = (_isEntered: boolean) => {}
 
-  const show = () => {
-    state.textContent = key === undefined ? 'none' : 'set'
+  const show = (isKept = true) => {
+    state.textContent = key === undefined ? 'none' : isKept ? 'set' : 'set, not kept'
     button.dataset['state'] = key === undefined ? 'none' : 'set'
   }
   const use = (value: string) => {
     key = value === '' ? undefined : value
-    writeItem(item, keep.checked ? key : undefined)
-    show()
+    // The browser may have no room left, or none for this origin.
+    show(writeItem(item, keep.checked ? key : undefined))
   }
   const open = () => {
     field.value = key ?? ''
