@@ -71,7 +71,9 @@ async function measure(folder: string, options: Options): Promise<string> {
       const usage = await models(checkout, 'convert', checkpoint)
       bytes.converted = bytesIn(join(folder, 'state'))
       const writing = perByte * bytes.converted
-      conversions.push({ code: checkout === here ? 'this' : 'other', usage, reading, writing })
+      const conversion = { code: checkout === here ? 'this' : 'other', usage, reading, writing }
+      conversions.push(conversion)
+      console.log(JSON.stringify(conversion))
       await rm(join(folder, 'state'), { recursive: true })
     }
   }
