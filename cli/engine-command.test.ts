@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startEngineStandIn, type EngineStandIn } from '../test/support/engines/engine-stand-in.ts'
+import type { AnswerSource } from '../test/support/engines/wire.ts'
 import { startNanoEngine } from '../test/support/engines/nano-engine.ts'
 
 const started: EngineStandIn[] = []
@@ -20,6 +24,23 @@ async function verify(url: string, settings: Readonly<Record<string, string>> = 
   }
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, ...output }
+}
+
+/** Thinks for 80 tokens, and leaves the marks in the text. */
+const thoughtful: AnswerSource = async function* ({ n, max_tokens: maxTokens }) {
+  const thought = ['◁think▷', ...Array.from({ length: 78 }, () => 'Hm. '), '◁/think▷']
+  const said = [...thought, 'A red circle', ' on white.'].slice(0, maxTokens)
+  for (const [index, text] of said.entries()) {
+    for (let choice = 0; choice < n; choice++)
+      yield { type: 'text', choice, text, tokens: index + 1 }
+  }
+  yield {
+    type: 'end',
+    endings: Array.from({ length: n }, () => ({ reason: 'stop' })),
+    promptTokens: 27,
+    cachedTokens: 0,
+    completionTokens: n * said.length,
+  }
 }
 
 describe('engine verify', () => {
@@ -50,6 +71,17 @@ describe('engine verify', () => {
     expect(stdout).toMatch(/^missing +logprobs: /m)
     expect(stdout).toMatch(/^\d+ wrong$/m)
     expect(code).toBe(1)
+  }, 120_000)
+
+  it('has a model that thinks think before it judges the answer', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'Kimi-VL-A3B-Thinking-'))
+    await cp('models/kimi-vl-nano', folder, { recursive: true })
+    const engine = await startEngineStandIn({ kind: 'vllm', answer: thoughtful })
+    started.push(engine)
+    const { stdout } = await verify(engine.url, { MODEL_PATH: folder })
+    await rm(folder, { recursive: true })
+    expect(stdout).toMatch(/^ok +a red circle on white: /m)
+    expect(stdout).toMatch(/^wrong +a blue square on white: .* "A red circle on white\."$/m)
   }, 120_000)
 
   it.each([

@@ -13,7 +13,7 @@ export interface ProviderChoice {
   readonly reason: string
   /** How the card is used; undefined on the CPU. */
   readonly card: CardUse | undefined
-  /** Layers of each stage on the CPU; undefined for a single stage. */
+  /** Layers of each stage on the CPU, if the operator says so. */
   readonly stageLayers?: readonly number[] | undefined
 }
 

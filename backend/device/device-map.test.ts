@@ -64,7 +64,7 @@ describe('DEVICE_MAP', () => {
   it('places exactly the layers of the model', () => {
     expect(stageLayersOf('auto', 27)).toBeUndefined()
     expect(stageLayersOf(mapOf('cpu'), 27)).toBeUndefined()
-    expect(stageLayersOf(mapOf('gpu:27'), 27)).toBeUndefined()
+    expect(stageLayersOf(mapOf('cpu:27'), 27)).toEqual([27])
     expect(stageLayersOf(mapOf('cpu:13,cpu:14'), 27)).toEqual([13, 14])
     expect(() => stageLayersOf(mapOf('cpu:13,cpu:13'), 27)).toThrow(
       'DEVICE_MAP=cpu:13,cpu:13 places 26 layers, and the model has 27.',

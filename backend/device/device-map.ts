@@ -77,14 +77,14 @@ export function providerFor(provider: ProviderSetting, map: DeviceMap): Provider
 
 /**
  * Layers of each stage.
- * @returns undefined where all layers are one stage
+ * @returns undefined where the map does not say so
  * @throws {ConfigError} when the map does not place as many layers as the model has
  */
 export function stageLayersOf(map: DeviceMap, total: number): readonly number[] | undefined {
-  if (map === 'auto') return undefined
+  if (map === 'auto' || map.every(({ layers }) => layers === undefined)) return undefined
   const counts = map.map(({ layers }) => layers ?? total)
   const placed = counts.reduce((sum, count) => sum + count, 0)
-  if (placed === total) return counts.length > 1 ? counts : undefined
+  if (placed === total) return counts
   throw new ConfigError(
     `DEVICE_MAP=${formatDeviceMap(map)} places ${placed} layers, and the model has ${total}.`,
   )

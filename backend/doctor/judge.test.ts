@@ -3,6 +3,8 @@ import type { MemoryCheck } from '../memory/memory-check.ts'
 import { hasError, reportLines } from './finding.ts'
 import {
   judgeCard,
+  judgeCardFacts,
+  judgeCardSpeed,
   judgeDisk,
   judgeMemory,
   judgeNode,
@@ -72,6 +74,18 @@ describe('what the doctor finds', () => {
       value: 'none: this machine has none',
     })
     expect(judgeProvider('webgpu', new Error('no card')).problem?.text).toBe('no card')
+  })
+
+  it('is whether a card keeps the largest weight, and what bounds a stream on it', () => {
+    const facts = { bytesPerSecond: 4e12, secondsPerLaunch: 8e-6, largestTensorBytes: 2 ** 31 }
+    const work = { bytesPerToken: 4e9, launchesPerToken: 1000, largestWeightBytes: 335e6 }
+    expect(judgeCardFacts(facts, work).problem).toBeUndefined()
+    const small = { ...facts, largestTensorBytes: 2 ** 27 }
+    expect(judgeCardFacts(small, work).problem?.severity).toBe('error')
+    expect(judgeCardFacts(small, undefined).problem).toBeUndefined()
+    expect(judgeCardSpeed(facts, work).value).toContain('at most 125 tokens/s')
+    const slow = { ...facts, bytesPerSecond: 400e9 }
+    expect(judgeCardSpeed(slow, work).value).toContain('at most 100 tokens/s')
   })
 
   it('is how fast a stream can be', () => {

@@ -3,6 +3,8 @@ import { formatBytes } from '../../shared/progress/amounts.ts'
 import { describeAdapter, type ProbeResult } from '../device/adapter.ts'
 import type { ProviderChoice } from '../device/choose-provider.ts'
 import { memoryText, type MemoryCheck } from '../memory/memory-check.ts'
+import type { DeviceWork } from '../model/device-work.ts'
+import type { CardFacts } from './card-facts.ts'
 import type { Finding, Problem } from './finding.ts'
 
 /** The oldest major version of Node that the backend runs on. */
@@ -89,6 +91,32 @@ export function judgeCard(probed: ProbeResult): Finding {
   return { name, value: describeAdapter(adapter), problem }
 }
 
+/** @param work what the model asks of a card, if it is known */
+export function judgeCardFacts(facts: CardFacts, work: DeviceWork | undefined): Finding {
+  const name = 'card’s limits'
+  const value = `tensors of ${formatBytes(facts.largestTensorBytes)} and more, memory gives ${formatBytes(facts.bytesPerSecond)}/s, a launch takes ${(facts.secondsPerLaunch * 1e6).toFixed(0)} µs`
+  if (work === undefined || work.largestWeightBytes <= facts.largestTensorBytes) {
+    return { name, value }
+  }
+  const problem = errorWith(
+    `the model has a weight of ${formatBytes(work.largestWeightBytes)}`,
+    'update the card’s driver, or set PROVIDER=cpu',
+  )
+  return { name, value, problem }
+}
+
+/**
+ * What bounds a single stream on a card: the bytes that a token reads, or the recording of its launches, which goes on
+ * meanwhile.
+ */
+export function judgeCardSpeed(facts: CardFacts, work: DeviceWork): Finding {
+  const readMs = (1000 * work.bytesPerToken) / facts.bytesPerSecond
+  const launchMs = 1000 * work.launchesPerToken * facts.secondsPerLaunch
+  const rate = rateText(1000 / Math.max(readMs, launchMs))
+  const value = `at most ${rate} tokens/s a stream: a token reads ${formatBytes(work.bytesPerToken)} in ${readMs.toFixed(1)} ms, and its ${work.launchesPerToken} launches take ${launchMs.toFixed(1)} ms`
+  return { name: 'speed on the card', value }
+}
+
 /** @param choice or why the backend would not start */
 export function judgeProvider(setting: string, choice: ProviderChoice | Error): Finding {
   const name = `PROVIDER=${setting}`
@@ -106,11 +134,14 @@ interface Speed {
 
 /** A token of one stream reads every weight that it uses once, and nothing else takes nearly as long. */
 export function judgeSpeed({ bytesPerSecond, bytesPerToken }: Speed): Finding {
-  const tokens = bytesPerSecond / bytesPerToken
-  const rate = tokens < 10 ? tokens.toFixed(1) : String(Math.round(tokens))
+  const rate = rateText(bytesPerSecond / bytesPerToken)
   const [memory, token] = [formatBytes(bytesPerSecond), formatBytes(bytesPerToken)]
   const value = `at most ${rate} tokens/s a stream on the CPU: memory gives ${memory}/s, a token reads ${token}`
   return { name: 'speed', value }
+}
+
+function rateText(tokensPerSecond: number): string {
+  return tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : String(Math.round(tokensPerSecond))
 }
 
 function errorWith(text: string, remedy: string): Problem {

@@ -16,9 +16,13 @@ import { openModelSource, type ModelSource } from '../model/convert/model-source
 import { freeMemory } from '../memory/free-memory.ts'
 import { checkMemory, type MemoryCheck } from '../memory/memory-check.ts'
 import { formNeeds } from '../model/host-needs.ts'
+import { deviceWork } from '../model/device-work.ts'
+import type { CardFacts } from './card-facts.ts'
 import { hasError, reportLines, type Finding } from './finding.ts'
 import {
   judgeCard,
+  judgeCardFacts,
+  judgeCardSpeed,
   judgeDisk,
   judgeMemory,
   judgeNode,
@@ -26,6 +30,7 @@ import {
   judgeProvider,
   judgeSpeed,
 } from './judge.ts'
+import { measureCard } from './measure-card.ts'
 import { memoryBandwidth } from './memory-bandwidth.ts'
 import { bytesPerToken, weightBytes } from './model-bytes.ts'
 import { readProcessor } from './processor-facts.ts'
@@ -33,11 +38,12 @@ import { readProcessor } from './processor-facts.ts'
 async function examine(config: BackendConfig): Promise<Finding[]> {
   const environment = inferenceEnvironment(process.env)
   const card = await probeAdapter({ environment, triesSoftware: true })
+  const facts = 'adapter' in card ? await measureCard(card.adapter.kind, environment) : undefined
   return [
     judgeNode(process.versions.node),
     judgeProcessor(await readProcessor()),
     judgeCard(card),
-    ...(await examineModel(config, environment)),
+    ...(await examineModel(config, environment, facts)),
   ]
 }
 
@@ -45,6 +51,7 @@ async function examine(config: BackendConfig): Promise<Finding[]> {
 async function examineModel(
   config: BackendConfig,
   environment: ReturnType<typeof inferenceEnvironment>,
+  facts: CardFacts | undefined,
 ): Promise<Finding[]> {
   const { checkpointDir: name, checkpointsDir } = config.model
   const folder = await findLocalModel(name, { checkpointsDir, cacheDir: config.hub.cacheDir })
@@ -52,7 +59,8 @@ async function examineModel(
     const remedy = `describe model pull ${name}`
     const text = 'its size, and what it needs, are unknown until then'
     const problem = { severity: 'warning', text, remedy } as const
-    return [{ name: 'model', value: `${name} is not on this machine`, problem }]
+    const limits = facts === undefined ? [] : [judgeCardFacts(facts, undefined)]
+    return [...limits, { name: 'model', value: `${name} is not on this machine`, problem }]
   }
   const source = await openModelSource(folder)
   try {
@@ -64,7 +72,9 @@ async function examineModel(
       judgeMemory(memoryOf(local, source, choice)),
       await examineDisk(local, converted),
       judgeProvider(config.provider, choice),
+      ...(config.provider === 'auto' ? [] : [await examineAuto(local, environment)]),
       await examineSpeed(source, converted),
+      ...(facts === undefined ? [] : examineCard(facts, source, local)),
     ]
   } finally {
     await source.checkpoint.close()
@@ -107,6 +117,20 @@ async function examineSpeed({ config }: ModelSource, converted: ConvertedModel):
     bytesPerSecond: await memoryBandwidth(availableParallelism()),
     bytesPerToken: bytesPerToken(converted, config.text_config),
   })
+}
+
+/** What the backend would do if the setting did not say. */
+async function examineAuto(
+  config: BackendConfig,
+  environment: ReturnType<typeof inferenceEnvironment>,
+): Promise<Finding> {
+  const auto = { ...config, provider: 'auto' } as const
+  return judgeProvider('auto', await findProvider(auto, environment).catch(asError))
+}
+
+function examineCard(facts: CardFacts, source: ModelSource, { model }: BackendConfig): Finding[] {
+  const work = deviceWork(source, model)
+  return [judgeCardFacts(facts, work), judgeCardSpeed(facts, work)]
 }
 
 /** A setting that cannot be met is a finding; anything else is not. */

@@ -5,6 +5,7 @@ import type { EngineFacts } from '../cluster/engine/engine-facts.ts'
 import type { EngineTarget } from '../cluster/engine/engine-target.ts'
 import { timeLimits } from '../cluster/engine/time-limits.ts'
 import { wireBody, type WireAsk } from '../cluster/wire/wire-request.ts'
+import { answerIn } from '../processor/without-thoughts.ts'
 import type { Normalizer } from '../processor/create-normalizer.ts'
 
 /** An engine under examination. */
@@ -12,6 +13,8 @@ export interface Subject {
   readonly target: EngineTarget
   readonly facts: EngineFacts
   readonly normalizer: Normalizer
+  /** Whether the model thinks before it answers. */
+  readonly reasons: boolean
   readonly signal: AbortSignal
 }
 
@@ -33,9 +36,12 @@ export interface Answered {
 
 const defaultTokens = 60
 
+/** The same with a thought before the answer. */
+const thoughtfulTokens = 4_000
+
 /** The parts of one answer. @throws {EngineProblem} */
 export async function* ask(subject: Subject, asked: Ask): AsyncGenerator<AnswerPart> {
-  const { target, facts, normalizer, signal } = subject
+  const { target, facts, normalizer, reasons, signal } = subject
   const { text, pictures = [], ...changes } = asked
   const content = [
     ...pictures.map(() => ({ type: 'image' }) as const),
@@ -49,7 +55,7 @@ export async function* ask(subject: Subject, asked: Ask): AsyncGenerator<AnswerP
     stop: [],
     choices: 1,
     topLogprobs: undefined,
-    maxTokens: defaultTokens,
+    maxTokens: reasons ? thoughtfulTokens : defaultTokens,
     salt: 'verify',
     randomSeed: () => 1,
     ...changes,
@@ -81,5 +87,13 @@ export async function askOnce(subject: Subject, asked: Ask): Promise<Answered> {
     reasons[part.choice] = part.ending?.reason ?? reasons[part.choice]
   }
   const totalMs = performance.now() - start
-  return { texts, reasons, tokens, logprobs, firstTokenMs: firstTokenMs ?? totalMs, totalMs }
+  const answers = subject.reasons ? texts.map(answerIn) : texts
+  return {
+    texts: answers,
+    reasons,
+    tokens,
+    logprobs,
+    firstTokenMs: firstTokenMs ?? totalMs,
+    totalMs,
+  }
 }

@@ -6,6 +6,7 @@ import { askFacts } from '../cluster/health/ask-facts.ts'
 import type { EngineFacts } from '../cluster/engine/engine-facts.ts'
 import { testGeneration, testPrompt } from '../cluster/health/test-generation.ts'
 import { timeLimits } from '../cluster/engine/time-limits.ts'
+import { readVariant } from '../model/config/variant.ts'
 import type { Subject } from './ask-once.ts'
 import { checksFor, runCheck } from './checks.ts'
 import { drawPictures } from './pictures.ts'
@@ -35,7 +36,8 @@ export async function verifyEngine(options: VerifyOptions): Promise<string[]> {
     const target = { id: new URL(url).host, baseUrl: url, apiKey, agent }
     const facts = await askFacts({ target, model, timeoutMs: timeLimits.probeMs })
     for (const line of factLines(facts)) report(line)
-    const subject = { target, facts, normalizer, signal }
+    const { reasons } = await readVariant(modelFolder, { name: modelFolder, reasoning: 'auto' })
+    const subject = { target, facts, normalizer, reasons, signal }
     return [...(await checkCount(subject, report)), ...(await checkAll(subject, report))]
   } finally {
     await agent.destroy()

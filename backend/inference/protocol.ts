@@ -55,7 +55,7 @@ export interface InferenceInit {
     readonly threads: number
     /** Undefined: the decoder runs on the CPU. */
     readonly card?: CardSettings | undefined
-    /** Layers of each of the decoder's stages on the CPU; undefined for a single one. */
+    /** Layers of each of the decoder's stages on the CPU; undefined for as many stages as load fastest. */
     readonly stageLayers?: readonly number[] | undefined
   }
   readonly engine: EngineSettings

@@ -223,4 +223,13 @@ describe('createProcessor()', () => {
     expect(closed).toBe(true)
     await rm(folder, { recursive: true })
   })
+
+  it('also stops at the tokens that generation_config.json names', async () => {
+    const folder = await brokenFolder('config.json', (text) => text)
+    await writeFile(join(folder, 'generation_config.json'), '{"eos_token_id":[1026,1033]}')
+    const tasks = createLocalTasks(folder)
+    const processor = await createProcessor({ modelFolder: folder, tasks })
+    expect(processor.stopIds).toEqual([1026, 1025, 1033])
+    await rm(folder, { recursive: true })
+  })
 })

@@ -6,7 +6,11 @@ export function withoutThoughts(messages: readonly Message[]): readonly Message[
   return messages.map((message) => {
     if (message.role !== 'assistant') return message
     const texts = message.content.map((part) => (part.type === 'text' ? part.text : ''))
-    const { answer } = new ThoughtSplitter(true).push(texts.join(''))
-    return { ...message, content: [{ type: 'text', text: answer }] }
+    return { ...message, content: [{ type: 'text', text: answerIn(texts.join('')) }] }
   })
+}
+
+/** What follows the thought in all that a model wrote. */
+export function answerIn(written: string): string {
+  return new ThoughtSplitter(true).push(written).answer
 }

@@ -2,4 +2,11 @@
 import { keepCompiledCode } from '../../shared/node/compile-cache.mjs'
 
 keepCompiledCode()
+if (process.argv.length > 2) {
+  const { answerArguments } = await import('../../shared/node/program-arguments.ts')
+  answerArguments(
+    'npm run edge',
+    'Runs the edge on Node: checks API keys and limits, and forwards requests to backends',
+  )
+}
 await import('./run.ts')

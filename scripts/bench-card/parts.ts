@@ -100,7 +100,11 @@ async function* picture(context: CardContext): AsyncGenerator<BenchRow> {
 
 async function* streams(context: CardContext): AsyncGenerator<BenchRow> {
   const { model, slots } = await context.bench()
-  yield benchCallers(model, slots)
+  yield benchCallers(
+    model,
+    slots,
+    context.options.isSoftware ? { prompt: 16, answer: 4 } : undefined,
+  )
 }
 
 async function* requests(context: CardContext): AsyncGenerator<BenchRow> {

@@ -148,9 +148,15 @@ function gapsRow(
   }
 }
 
+/** Tokens of each request, as they are usual. */
+const usualRequest = { prompt: 256, answer: 64 }
+
 /** Callers that all arrive at once, each with a prompt of its own. */
-export async function benchCallers(model: Model, callers: number): Promise<BenchRow> {
-  const [prompt, answer] = [256, 64]
+export async function benchCallers(
+  model: Model,
+  callers: number,
+  { prompt, answer } = usualRequest,
+): Promise<BenchRow> {
   const engine = createEngine({ model, queueLimit: callers })
   const start = performance.now()
   const streams = Array.from({ length: callers }, () =>

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,4 +28,28 @@ it('says how far a long installation is, until it has ended', () => {
   expect(lines[0]).toBe('1 of many, 0 s')
   expect(lines[1]).toBe('2 of many, 0 s')
   expect(lines).toContain('installed')
+})
+
+it('passes a signal on to npm, waits until it has cleaned up, and ends with it', async () => {
+  const npm = join(folder, 'npm-cli.js')
+  const cleaningUp = `process.on('SIGINT', () => setTimeout(() => {
+    console.error('cleaned up')
+    process.exit(1)
+  }, 300))`
+  writeFileSync(npm, `${cleaningUp}\nconsole.error('begun')\nsetInterval(() => {}, 1_000)`)
+  const program = `
+    import { runNpm } from './scripts/bootstrap/run-npm.mjs'
+    await runNpm(['ci'], '.', { state: () => '' }).catch((error) => process.exit(error.exitCode))`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    env: { ...process.env, npm_execpath: npm },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+    if (said.includes('begun')) child.kill('SIGINT')
+  })
+  const [code] = (await once(child, 'close')) as [number]
+  expect(code).toBe(130)
+  expect(said).toMatch(/begun[^]*Stopping the installation[^]*cleaned up/)
 })

@@ -159,6 +159,12 @@ describe('npm start', () => {
     )
   })
 
+  it('names a placement of other layers than the model has', async () => {
+    const { code, output } = await refused({ DEVICE_MAP: 'cpu:2,cpu:3' })
+    expect(code).toBe(1)
+    expect(output).toContain('DEVICE_MAP=cpu:2,cpu:3 places 5 layers, and the model has 4.')
+  })
+
   it('refuses an API key that can be guessed', async () => {
     const preset = await refused({ API_KEY: 'swordfish' })
     expect(preset.code).toBe(1)

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
 import { deviceChecks } from './device-checks.ts'
+import { graphChecks } from './device-graph-checks.ts'
 import { deviceModels, openDeviceModel, type DeviceModel } from './device-models.ts'
 import { readGoldenCases, type GoldenCase } from './golden-cases.ts'
 
@@ -17,13 +18,17 @@ export interface CheckResult {
  */
 const fewCases = ['text-hello', 'text-count', 'describe-g03', 'two-images', 'multi-turn', 'json']
 
+/** `answers`: those of the tiny model. `graphs`: what can be said without them (device-graph-checks.ts). */
+type CheckKind = 'answers' | 'graphs'
+
 /** @param environment of the process, besides this one's own */
 export function runOnCard(
+  kind: CheckKind,
   environment: Readonly<Record<string, string>>,
   modelsDir: string,
 ): Promise<CheckResult[]> {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), [modelsDir], {
+    const child = fork(fileURLToPath(import.meta.url), [kind, modelsDir], {
       env: { ...process.env, ...environment },
       execArgv: [],
       serialization: 'advanced',
@@ -42,10 +47,19 @@ export function runOnCard(
   })
 }
 
-async function main(modelsDir: string): Promise<void> {
+async function main(kind: CheckKind, modelsDir: string): Promise<void> {
+  if (kind === 'answers') await checkAnswers(modelsDir)
+  else await checkGraphs()
+  process.disconnect()
+}
+
+async function checkAnswers(modelsDir: string): Promise<void> {
   const cases = (await readGoldenCases()).filter(({ id }) => fewCases.includes(id))
   for (const name of deviceModels) await checkModel(name, cases, modelsDir)
-  process.disconnect()
+}
+
+async function checkGraphs(): Promise<void> {
+  for (const { name, run } of graphChecks) tell(name, await run().then(() => undefined, String))
 }
 
 async function checkModel(
@@ -56,10 +70,15 @@ async function checkModel(
   const model = await openDeviceModel(name, openWebGpuAccelerator(), modelsDir)
   const some = name.startsWith('outliers') ? cases.slice(0, 2) : cases
   for (const { name: check, run } of deviceChecks.filter((one) => one.model === name)) {
-    const problem = await run(model, some).then(() => undefined, String)
-    process.send?.({ name: check, problem } satisfies CheckResult)
+    tell(check, await run(model, some).then(() => undefined, String))
   }
   await model.close()
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2]!)
+function tell(name: string, problem: string | undefined): void {
+  process.send?.({ name, problem } satisfies CheckResult)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await main(process.argv[2] as CheckKind, process.argv[3]!)
+}

@@ -32,7 +32,7 @@ export interface Accelerator {
   close(): Promise<void>
 }
 
-/** The device is lost or out of memory, or its driver failed. What it held is unusable. */
+/** What the model runs on is lost or out of memory: a device, its driver, or a thread. What it held is unusable. */
 export class DeviceError extends Error {
   override readonly name = 'DeviceError'
 }

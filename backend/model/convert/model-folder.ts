@@ -6,10 +6,10 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
-import { decoderStages, type DecoderStage } from '../deepseek/decoder-stages.ts'
 import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
 import type { CacheType } from '../deepseek/device/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
+import { cutGraph, stageLayersFor, type StageGraph } from '../deepseek/stages/cut-graph.ts'
 import type { Equalization } from '../equalize/find-outliers.ts'
 import type { DeviceVisionGraphs } from '../moonvit/device/device-vision-graphs.ts'
 import type { VisionParts } from '../moonvit/vision-graphs.ts'
@@ -40,7 +40,7 @@ export interface ModelFolderOptions extends GraphOptions {
   readonly threads: number
   /** Receives lines for the operator. */
   readonly onProgress?: Report
-  /** Layers of each of the decoder's stages on the CPU; a single stage unless given. */
+  /** Layers of each of the decoder's stages on the CPU; unless given, as many stages as load fastest. */
   readonly stageLayers?: readonly number[] | undefined
   /** File descriptor for the progress of checking and loading; see `loading-line.ts`. */
   readonly loadingPipe?: number
@@ -80,7 +80,7 @@ interface DeviceVisionFiles {
 interface CpuDecoderFiles {
   readonly layout: 'cpu'
   /** Graph files. */
-  readonly stages: readonly DecoderStage<string>[]
+  readonly stages: readonly StageGraph<string>[]
 }
 
 /** A device's graphs are not files: their weights are inputs, and without them graphs are small. */
@@ -200,10 +200,12 @@ async function decoderFiles(
       weightsFile: join(folder, weightsName),
     }
   }
-  const { slots, stageLayers = [config.num_hidden_layers] } = options
+  const { slots, threads } = options
+  const stageLayers =
+    options.stageLayers ?? stageLayersFor(graph, config.num_hidden_layers, threads)
   const graphs = { forms: componentForms(options), lanes: slots }
-  const stages: DecoderStage<string>[] = []
-  for (const stage of decoderStages(config, checkpoint, graphs, stageLayers, graph)) {
+  const stages: StageGraph<string>[] = []
+  for (const stage of cutGraph(config, checkpoint, graphs, stageLayers, graph)) {
     const { layers } = stage
     const part = stageLayers.length > 1 ? `-layers-${layers.from}-${layers.to - 1}` : ''
     const file = join(folder, `decoder-${slots}-slots${part}.onnx`)

@@ -1,17 +1,19 @@
 import type { TextConfig } from '../config/model-config.ts'
-import type { InferenceSession } from 'onnxruntime-node'
-import { createSession } from '../sessions.ts'
+import type { RowsId, SlotId, StepRow } from '../model.ts'
 import { runDecoder } from './decoder.ts'
 import type { Decoder } from './decoder-part.ts'
-import type { DecoderStage } from './decoder-stages.ts'
 import type { EmbeddingTable } from './embedding-table.ts'
 import { KvCache } from './kv-cache.ts'
 import { defaultExpandedFromTokens } from './lane-plan.ts'
 import { slotGrowthTokens } from './slot-memory.ts'
+import type { StageGraph } from './stages/cut-graph.ts'
+import { openLocalStage } from './stages/local-stage.ts'
+import type { CacheChange, Stage } from './stages/stage.ts'
+import { openThreadedStage } from './stages/threaded-stage.ts'
 
 interface CpuDecoderSetup {
   /** Graph files. */
-  readonly stages: readonly DecoderStage<string>[]
+  readonly stages: readonly StageGraph<string>[]
   readonly config: TextConfig
   readonly embeddings: EmbeddingTable
   /** Cores it may use. */
@@ -24,48 +26,104 @@ interface CpuDecoderSetup {
   readonly expandedFromTokens?: number | undefined
 }
 
-/** @throws {Error} when the graph cannot be opened */
+/** @throws {Error} when a graph cannot be opened */
 export async function openCpuDecoder(setup: CpuDecoderSetup): Promise<Decoder> {
-  const { config, embeddings, lanes, slots } = setup
+  const { config, embeddings, lanes } = setup
   const stages = await openStages(setup)
-  const layerCount = config.num_hidden_layers
   const width = config.kv_lora_rank + config.qk_rope_head_dim
-  const cache = new KvCache({
-    slots,
-    layerCount,
-    width,
-    maxTokens: config.max_position_embeddings,
-  })
+  const floats = config.num_hidden_layers * width
   const expandedFromTokens = setup.expandedFromTokens ?? defaultExpandedFromTokens
-  const parts = { stages, config, embeddings, cache, lanes, expandedFromTokens }
+  const parts = { stages, config, embeddings, lanes, expandedFromTokens }
+  const { ledger, change, count } = cacheOf(setup, stages)
   return {
     cacheInfo: {
-      cacheBytesPerToken: layerCount * width * Float32Array.BYTES_PER_ELEMENT,
+      cacheBytesPerToken: floats * Float32Array.BYTES_PER_ELEMENT,
       slotGrowthTokens,
       cacheTokens: undefined,
     },
-    openSlot: () => cache.open(),
-    closeSlot: (slot) => cache.close(slot),
-    forkSlot: (slot, tokens) => cache.fork(slot, tokens),
-    truncateSlot: (slot, tokens) => cache.truncate(slot, tokens),
-    slotLength: (slot) => cache.length(slot),
-    keepRows: (slot, from, to) => cache.keep(slot, from, to),
-    restoreRows: (slot, rows) => cache.restore(slot, rows),
-    dropRows: (rows) => cache.drop(rows),
-    step: (rows) => runDecoder(parts, rows),
+    ...change,
+    slotLength: (slot) => ledger.length(slot),
+    async step(rows) {
+      const lengths = rows.map(({ slot }) => ledger.length(slot))
+      try {
+        count(rows)
+        return await runDecoder(parts, rows)
+      } catch (error) {
+        rows.forEach(({ slot }, i) => ledger.truncate(slot, lengths[i]!))
+        throw error
+      }
+    },
     async close() {
-      await Promise.all(stages.map(({ graph: session }) => session.release()))
-      cache.release()
+      await Promise.all(stages.map((stage) => stage.close()))
     },
   }
 }
 
-async function openStages(
-  setup: Pick<CpuDecoderSetup, 'stages' | 'threads'>,
-): Promise<DecoderStage<InferenceSession>[]> {
-  const opened: DecoderStage<InferenceSession>[] = []
-  for (const { layers, graph } of setup.stages) {
-    opened.push({ layers, graph: await createSession(graph, setup) })
+/** Opened side by side: the last one, whose results are the largest, in this thread, and each of the others in its own. */
+async function openStages({ stages, ...setup }: CpuDecoderSetup): Promise<Stage[]> {
+  const { config, threads, slots } = setup
+  const opened = await Promise.allSettled(
+    stages.map((stage, i) => {
+      const open = i === stages.length - 1 ? openLocalStage : openThreadedStage
+      return open({ ...stage, config, threads, slots })
+    }),
+  )
+  const failure = opened.find((result) => result.status === 'rejected')
+  const whole = opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+  if (failure === undefined) return whole
+  await Promise.all(whole.map((stage) => stage.close()))
+  throw failure.reason
+}
+
+type CacheMethods = Pick<
+  Decoder,
+  'openSlot' | 'closeSlot' | 'forkSlot' | 'truncateSlot' | 'keepRows' | 'restoreRows' | 'dropRows'
+>
+
+/**
+ * The cache of all layers. Each stage has that of its own layers; a cache without layers counts the same tokens here, gives the ids,
+ * and refuses what is wrong before any stage hears of it.
+ */
+function cacheOf({ config, slots }: CpuDecoderSetup, stages: readonly Stage[]) {
+  const maxTokens = config.max_position_embeddings
+  const ledger = new KvCache({ slots, layerCount: 0, width: 1, maxTokens })
+  const tell = (change: CacheChange) => stages.forEach((stage) => stage.change(change))
+  const change: CacheMethods = {
+    openSlot(): SlotId {
+      const slot = ledger.open()
+      tell({ type: 'open' })
+      return slot
+    },
+    closeSlot(slot) {
+      ledger.close(slot)
+      tell({ type: 'close', slot })
+    },
+    forkSlot(slot, tokens): SlotId {
+      const fork = ledger.fork(slot, tokens)
+      tell({ type: 'fork', slot, tokens })
+      return fork
+    },
+    truncateSlot(slot, tokens) {
+      ledger.truncate(slot, tokens)
+      tell({ type: 'truncate', slot, tokens })
+    },
+    keepRows(slot, from, to): RowsId {
+      const rows = ledger.keep(slot, from, to)
+      tell({ type: 'keep', slot, from, to })
+      return rows
+    },
+    restoreRows(slot, rows) {
+      ledger.restore(slot, rows)
+      tell({ type: 'restore', slot, rows })
+    },
+    dropRows(rows) {
+      ledger.drop(rows)
+      tell({ type: 'drop', rows })
+    },
   }
-  return opened
+  const none = new Float32Array(0)
+  const count = (rows: readonly StepRow[]) => {
+    for (const { slot, tokenIds } of rows) ledger.append(slot, tokenIds.length, () => none)
+  }
+  return { ledger, change, count }
 }

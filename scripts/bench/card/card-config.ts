@@ -11,8 +11,9 @@ interface CardSizes {
   readonly narrow: boolean
 }
 
-/** Many times narrower than the real model's, with the same cache and vocabulary. */
+/** Many times narrower than the real model's, with the same cache. */
 const narrowText = {
+  vocab_size: 8192,
   hidden_size: 128,
   intermediate_size: 384,
   moe_intermediate_size: 64,
@@ -30,6 +31,7 @@ export function cardConfig({ layers, visionLayers, narrow }: CardSizes): ModelCo
   if (!narrow) return config
   return {
     ...config,
+    media_placeholder_token_id: narrowText.vocab_size - 1,
     text_config: { ...config.text_config, ...narrowText },
     vision_config: { ...config.vision_config, ...narrowVision },
   }

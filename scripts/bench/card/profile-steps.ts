@@ -24,7 +24,7 @@ export interface StepKind {
  * Runs steps of one kind with the card's own weights, in sessions that note each launch. Slower than without, so the
  * times are for comparing parts with each other.
  */
-async function profileStep(
+export async function profileStep(
   { decoder, memory }: Pick<OpenCard, 'decoder' | 'memory'>,
   kind: StepKind,
 ): Promise<RunProfile> {

@@ -9,6 +9,9 @@ import type { CardBench } from './open-card-bench.ts'
 /** Patches of a picture of 640 x 480 pixels: [rows, columns]. */
 const vgaPatches = [36, 46] as const
 
+/** Patches of a picture of 140 x 112 pixels. */
+const smallPatches = [8, 10] as const
+
 /** Sides of square pictures, in patches. */
 const sides = { hardware: [16, 32, 64], software: [16] }
 
@@ -23,8 +26,13 @@ export async function* visionRows(
   }
 }
 
-/** The first token about a picture of 640 x 480 pixels with a short question. */
-export async function firstTokenRow({ model }: CardBench, vision: Model): Promise<BenchRow> {
-  const row = await benchFirstToken(withVision(model, vision), vgaPatches)
-  return { ...row, name: 'first token about a picture of 640 x 480 pixels' }
+/** The first token about a picture of 640 x 480 pixels, or a smaller one, with a short question. */
+export async function firstTokenRow(
+  { model, isSoftware }: CardBench,
+  vision: Model,
+): Promise<BenchRow> {
+  const patches = isSoftware ? smallPatches : vgaPatches
+  const [height, width] = isSoftware ? [112, 140] : [480, 640]
+  const row = await benchFirstToken(withVision(model, vision), patches)
+  return { ...row, name: `first token about a picture of ${width} x ${height} pixels` }
 }

@@ -1,0 +1,107 @@
+/** What can be said of the device's graphs without answers: where their nodes run, their launches, and their memory. */
+import assert from 'node:assert/strict'
+import { deviceForm } from '../../backend/graph/device-graph.ts'
+import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
+import { copied } from '../../backend/graph/operators.ts'
+import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
+import type { Model } from '../../backend/model/model.ts'
+import { cardConfig } from '../../scripts/bench/card/card-config.ts'
+import { openCard } from '../../scripts/bench/card/open-card.ts'
+import { profileStep } from '../../scripts/bench/card/profile-steps.ts'
+import { randomDecoder } from '../../scripts/bench/card/random-decoder.ts'
+
+interface GraphCheck {
+  readonly name: string
+  readonly run: () => Promise<void>
+}
+
+export const graphChecks: readonly GraphCheck[] = [
+  { name: 'names the nodes that it cannot run', run: namesNodes },
+  { name: 'opens the graphs of all layers of the real model', run: opensRealGraphs },
+  { name: 'launches as many kernels as it did', run: countsLaunches },
+  { name: 'runs two layers of true dimensions in 6 GB', run: runsTrueLayers },
+]
+
+/** Layers of the real model, the first without experts. */
+const layers = 27
+
+/** Kernels that a layer launches: with dense layers, with all experts, with chosen ones. */
+const launches = { dense: 20, allExperts: 28, chosenExperts: 36 }
+
+/** Bytes that a process may take with two layers, driver included. */
+const trueLayersLimit = 6e9
+
+/** Largest difference of a logit between a token alone and in company, relative to the largest logit. */
+const companyTolerance = 1e-3
+
+/** A determinant is not among the operators of the provider. */
+async function namesNodes(): Promise<void> {
+  const g = new GraphBuilder('unsupported')
+  const x = g.input('x', 'float32', [4, 4])
+  const [determinant] = g.scope('layers.3', () => g.node('Det', [copied(g, x)]))
+  g.output('y', determinant!, 'float32', [])
+  const card = openWebGpuAccelerator()
+  await assert.rejects(card.open(deviceForm(g.build().spec)), {
+    message:
+      "The graphics card cannot run 1 of the graph's nodes: Det (/layers.3/Det). PROVIDER=cpu does without the card.",
+  })
+  await card.close()
+}
+
+/** Their weights are inputs, so that graphs open without them. */
+async function opensRealGraphs(): Promise<void> {
+  const config = cardConfig({ layers, visionLayers: 1, narrow: false })
+  const { graphs } = randomDecoder({ config, slots: 1, cacheTokens: 1 })
+  const card = openWebGpuAccelerator()
+  for (const { spec } of [graphs.allExperts, graphs.chosenExperts!]) {
+    const session = await card.open(deviceForm(spec))
+    assert.equal(
+      session.outputNames.filter((name) => name.startsWith('next_cache.')).length,
+      layers,
+    )
+  }
+  await card.close()
+}
+
+/** Of narrow layers, which launch the same kernels as wide ones. */
+async function countsLaunches(): Promise<void> {
+  const config = cardConfig({ layers, visionLayers: 1, narrow: true })
+  const card = await openCard({ config, slots: 2, cacheTokens: 512, sharesLayers: true })
+  const alone = await profileStep(card, { name: 'alone', sequences: 1, tokens: 1 })
+  const together = await profileStep(card, { name: 'together', sequences: 2, tokens: 1 })
+  const expected = (sparse: number) => [launches.dense, ...Array<number>(layers - 1).fill(sparse)]
+  assert.deepEqual(alone.layerLaunches, expected(launches.chosenExperts))
+  assert.deepEqual(together.layerLaunches, expected(launches.allExperts))
+  await card.model.close()
+}
+
+async function runsTrueLayers(): Promise<void> {
+  const config = cardConfig({ layers: 2, visionLayers: 1, narrow: false })
+  const { model } = await openCard({ config, slots: 2, cacheTokens: 64, sharesLayers: false })
+  const [alone] = await logitsOf(model, [17])
+  const [again, other] = await logitsOf(model, [17, 4711])
+  const largest = alone!.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0)
+  assert.ok(Number.isFinite(largest) && largest > 0, `${largest}`)
+  const difference = (of: Float32Array) =>
+    of.reduce((most, logit, id) => Math.max(most, Math.abs(logit - alone![id]!)), 0) / largest
+  assert.ok(difference(again!) < companyTolerance, `${difference(again!)}`)
+  assert.ok(difference(other!) > companyTolerance, `${difference(other!)}`)
+  await model.close()
+  const bytes = process.resourceUsage().maxRSS * 1024
+  assert.ok(bytes < trueLayersLimit, `${bytes} bytes`)
+}
+
+/** Of the first token of sequences that share a step. */
+async function logitsOf(model: Model, firstIds: readonly number[]): Promise<Float32Array[]> {
+  const slots = firstIds.map(() => model.openSlot())
+  const rows = slots.map((slot, i) => ({
+    slot,
+    tokenIds: Int32Array.of(firstIds[i]!),
+    features: [],
+    sample: true,
+  }))
+  const logits: Float32Array[] = []
+  for (const next of await model.step(rows)) logits.push(await next.row())
+  for (const slot of slots) model.closeSlot(slot)
+  return logits
+}
