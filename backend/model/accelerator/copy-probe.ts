@@ -7,8 +7,8 @@ import type { Accelerator } from './accelerator.ts'
 /** float32 numbers that are copied: 512 MiB, more than any card's caches hold. */
 export const cardCopy = 2 ** 27
 
-/** For a driver that computes on the CPU: 16 MiB. */
-export const softwareCopy = 2 ** 22
+/** For a driver that computes on the CPU: 4 MiB. */
+export const softwareCopy = 2 ** 20
 
 /** Runs in a row, so that waiting for the last one hardly counts. */
 const runsInARow = 8

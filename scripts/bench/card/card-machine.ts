@@ -25,8 +25,8 @@ interface ProbeSizes {
 /** 137 * 10^9 operations in the product. */
 export const cardSizes: ProbeSizes = { copied: cardCopy, side: 4096 }
 
-/** 0.3 * 10^9 operations in the product. */
-export const softwareSizes: ProbeSizes = { copied: softwareCopy, side: 512 }
+/** 34 * 10^6 operations in the product. */
+export const softwareSizes: ProbeSizes = { copied: softwareCopy, side: 256 }
 
 /** Rows of the product with 8-bit weights: those of the largest run (run-plan.ts). */
 const prefillRows = 256

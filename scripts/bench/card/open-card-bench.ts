@@ -66,19 +66,19 @@ export function machineRows({ machine, eightBitGigaflops }: CardBench): BenchRow
   return [
     {
       name: 'card: copying, reading and writing counted',
-      value: `${gigabytesPerSecond.toFixed(0)} GB/s`,
+      value: `${gigabytesPerSecond.toPrecision(3)} GB/s`,
       ratio: '',
       data: { gigabytesPerSecond },
     },
     {
       name: 'card: float32 product',
-      value: `${gigaflops.toFixed(0)} GFLOP/s`,
+      value: `${gigaflops.toPrecision(3)} GFLOP/s`,
       ratio: '',
       data: { gigaflops },
     },
     {
       name: 'card: product of 256 rows with 8-bit weights',
-      value: `${eightBitGigaflops.toFixed(0)} GFLOP/s`,
+      value: `${eightBitGigaflops.toPrecision(3)} GFLOP/s`,
       ratio: `${percent(eightBitGigaflops / gigaflops)} of float32`,
       data: { eightBitGigaflops },
     },
