@@ -87,14 +87,20 @@ describe('JobServer', () => {
     )
     expect(counters.at(-1)).toMatchObject({ slotsInUse: 0, cachedTokens: 0 })
   })
-  it('ends with its device, and leaves it to the restart what jobs are to know', async () => {
-    const { server, sent, model, lost } = start()
-    model.hooks.onStep = () => {
-      throw new DeviceError('The graphics card failed: device lost')
-    }
-    void server.generate(1, createJob())
-    await drain()
-    expect(lost).toEqual(['The graphics card failed: device lost'])
-    expect(JSON.stringify(sent)).not.toContain('error')
-  })
+  const fails = () => {
+    throw new DeviceError('The graphics card failed: device lost')
+  }
+  it.each([
+    ['a step', { onStep: fails }],
+    ['reading logits', { onRow: fails }],
+  ])(
+    'ends with its device in %s, and leaves it to the restart what jobs are to know',
+    async (_, hooks) => {
+      const { server, sent, lost } = start(new FakeModel({}, hooks))
+      void server.generate(1, createJob())
+      await drain()
+      expect(lost).toEqual(['The graphics card failed: device lost'])
+      expect(JSON.stringify(sent)).not.toContain('error')
+    },
+  )
 })

@@ -3,6 +3,7 @@
  * places where the option could go. The smallest program that shows what is missing upstream.
  */
 import { InferenceSession } from 'onnxruntime-node'
+import { captureProblem } from '../../backend/model/accelerator/can-capture.ts'
 import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
 import { encodeModel } from '../../backend/graph/onnx-proto.ts'
 import { copied } from '../../backend/graph/operators.ts'
@@ -40,5 +41,12 @@ await attempt('option of the session', {
 })
 await attempt(`extra setting ${settingName}`, {
   executionProviders: ['webgpu'],
-  extra: { 'ep.webgpuexecutionprovider.enableGraphCapture': '1' },
+  extra: { [settingName]: '1' },
 })
+// The provider refuses a value like this, when it comes to read it.
+await attempt('extra setting with a value that there is not', {
+  executionProviders: ['webgpu'],
+  extra: { [settingName]: 'nonsense' },
+})
+const problem = await captureProblem()
+console.log(`recording and repeating a run: ${problem ?? 'works'}`)

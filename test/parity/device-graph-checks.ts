@@ -3,22 +3,27 @@ import assert from 'node:assert/strict'
 import { deviceForm } from '../../backend/graph/device-graph.ts'
 import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
 import { copied } from '../../backend/graph/operators.ts'
+import { captureProblem } from '../../backend/model/accelerator/can-capture.ts'
 import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
 import type { Model } from '../../backend/model/model.ts'
 import { cardConfig } from '../../scripts/bench/card/card-config.ts'
 import { openCard } from '../../scripts/bench/card/open-card.ts'
 import { profileStep } from '../../scripts/bench/card/profile-steps.ts'
 import { randomDecoder } from '../../scripts/bench/card/random-decoder.ts'
+import { openDeviceModel } from './device-models.ts'
+import { greedy, readGoldenCases } from './golden-cases.ts'
 
 interface GraphCheck {
   readonly name: string
-  readonly run: () => Promise<void>
+  readonly run: (modelsDir: string) => Promise<void>
 }
 
 export const graphChecks: readonly GraphCheck[] = [
   { name: 'names the nodes that it cannot run', run: namesNodes },
   { name: 'opens the graphs of all layers of the real model', run: opensRealGraphs },
   { name: 'launches as many kernels as it did', run: countsLaunches },
+  { name: 'answers alike when single tokens always use the same memory', run: repeatsRuns },
+  { name: 'says whether runs can be recorded', run: tellsOfCapture },
   { name: 'runs two layers of true dimensions in 6 GB', run: runsTrueLayers },
 ]
 
@@ -27,6 +32,8 @@ const layers = 27
 
 /** Kernels that a layer launches: with dense layers, with all experts, with chosen ones. */
 const launches = { dense: 20, allExperts: 28, chosenExperts: 36 }
+
+const repeatedCases = ['text-hello', 'text-count']
 
 /** Bytes that a process may take with two layers, driver included. */
 const trueLayersLimit = 6e9
@@ -73,6 +80,24 @@ async function countsLaunches(): Promise<void> {
   assert.deepEqual(alone.layerLaunches, expected(launches.chosenExperts))
   assert.deepEqual(together.layerLaunches, expected(launches.allExperts))
   await card.model.close()
+}
+
+/** What recording a run once and repeating it asks of the decoder, without the recording. */
+async function repeatsRuns(modelsDir: string): Promise<void> {
+  const card = openWebGpuAccelerator({ repeats: 'same-memory' })
+  const model = await openDeviceModel('q8', card, modelsDir)
+  for (const golden of (await readGoldenCases()).filter(({ id }) => repeatedCases.includes(id))) {
+    assert.deepEqual((await greedy(model, golden)).ids, golden.greedy_ids, golden.id)
+  }
+  await model.close()
+}
+
+/** The binding of 1.30 refuses the option; once it does not, repeated runs have to be right. */
+async function tellsOfCapture(): Promise<void> {
+  assert.match(
+    (await captureProblem()) ?? 'none',
+    /^none$|unrecognized option: 'enableGraphCapture'/,
+  )
 }
 
 async function runsTrueLayers(): Promise<void> {

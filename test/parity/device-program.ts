@@ -49,7 +49,7 @@ export function runOnCard(
 
 async function main(kind: CheckKind, modelsDir: string): Promise<void> {
   if (kind === 'answers') await checkAnswers(modelsDir)
-  else await checkGraphs()
+  else await checkGraphs(modelsDir)
   process.disconnect()
 }
 
@@ -58,8 +58,10 @@ async function checkAnswers(modelsDir: string): Promise<void> {
   for (const name of deviceModels) await checkModel(name, cases, modelsDir)
 }
 
-async function checkGraphs(): Promise<void> {
-  for (const { name, run } of graphChecks) tell(name, await run().then(() => undefined, String))
+async function checkGraphs(modelsDir: string): Promise<void> {
+  for (const { name, run } of graphChecks) {
+    tell(name, await run(modelsDir).then(() => undefined, String))
+  }
 }
 
 async function checkModel(

@@ -28,8 +28,23 @@ export interface Accelerator {
    * @throws {DeviceError} when the device failed, after which nothing on it can be relied on
    */
   run(session: InferenceSession, feeds: Tensors, updated: Tensors): Promise<Tensors>
+  /** Undefined where a run has to be recorded anew every time. */
+  readonly repeating: Repeating | undefined
   /** Frees everything; nothing may be running. */
   close(): Promise<void>
+}
+
+/** Recording a run once and repeating it, which costs the host next to nothing (`RepeatedGraph`). */
+export interface Repeating {
+  /**
+   * As `Accelerator.open`. The first run with feeds of certain dimensions is recorded, and repeated by those that follow:
+   * all of them must have the same memory.
+   */
+  open(graph: GraphSpec): Promise<InferenceSession>
+  /** Overwrites tensors on the device with those of the same name on the host. @throws {DeviceError} as `run` */
+  copyInto(targets: Tensors, values: Tensors): Promise<void>
+  /** Copies of tensors on the device. @throws {DeviceError} as `run` */
+  read(tensors: Tensors): Promise<Tensors>
 }
 
 /** What the model runs on is lost or out of memory: a device, its driver, or a thread. What it held is unusable. */

@@ -19,6 +19,7 @@ export function openHostAccelerator(threads: number): Accelerator {
   return {
     // Node's own Float16Array is not one of the types that ONNX Runtime 1.30 takes.
     hasFloat16: false,
+    repeating: undefined,
     async open(graph) {
       const session = await InferenceSession.create(encodeModel(graph, ''), {
         executionProviders: ['cpu'],

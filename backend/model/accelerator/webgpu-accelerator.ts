@@ -2,7 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { GraphBuilder } from '../../graph/graph-builder.ts'
 import { cast, expand, gather } from '../../graph/operators.ts'
 import { encodeModel, type ElementType, type GraphSpec } from '../../graph/onnx-proto.ts'
-import { DeviceError, type Accelerator, type Tensors } from './accelerator.ts'
+import { DeviceError, type Accelerator, type Repeating, type Tensors } from './accelerator.ts'
 import { tensorOf } from './tensor-bytes.ts'
 import { namingNodes } from './unsupported-nodes.ts'
 import { forbidTelemetry } from '../no-telemetry.ts'
@@ -15,12 +15,25 @@ const logErrorsOnly = 3
 /** Where the outputs of the sessions that make device tensors are kept. */
 const onDevice = { preferredOutputLocation: 'gpu-buffer' } as const
 
+/**
+ * The option that records runs. The types of onnxruntime-node 1.30 do not know it, nor does its binding, which refuses it:
+ * see docs/gpu.md.
+ */
+const capturing: InferenceSession.SessionOptions = {
+  executionProviders: [{ name: 'webgpu', enableGraphCapture: true } as { name: 'webgpu' }],
+}
+
 export interface WebGpuOptions {
   /**
    * For measurements: `endProfiling` of the nth opened session, from 0, writes what each of its runs did into a file
    * whose name begins with this and `-n_`.
    */
   readonly profilePrefix?: string
+  /**
+   * `captured`: runs of graphs that are opened for it are recorded once (`canCapture` says whether they can be).
+   * `same-memory`: those graphs are run like others, but in the same memory every time; for tests.
+   */
+  readonly repeats?: 'captured' | 'same-memory'
 }
 
 /**
@@ -45,15 +58,35 @@ class WebGpuAccelerator implements Accelerator {
     this.#options = options
   }
 
-  async open(graph: GraphSpec): Promise<InferenceSession> {
+  get repeating(): Repeating | undefined {
+    const { repeats } = this.#options
+    if (repeats === undefined) return undefined
+    const providers = repeats === 'captured' ? capturing : {}
+    return {
+      open: (graph) => this.#open(graph, providers),
+      copyInto: (targets, values) => this.#copyInto(targets, values),
+      read: (tensors) => this.#read(tensors),
+    }
+  }
+
+  open(graph: GraphSpec): Promise<InferenceSession> {
+    return this.#open(graph, {})
+  }
+
+  async #open(
+    graph: GraphSpec,
+    options: InferenceSession.SessionOptions,
+  ): Promise<InferenceSession> {
     // Given output tensors are written only in sessions without a preferred location of outputs.
     const strict = { session: { disable_cpu_ep_fallback: '1' } }
     const model = encodeModel(graph, '')
-    const session = await createSession(model, { extra: strict, ...this.#profiling() }).catch(
-      async (error: unknown) => {
-        throw await namingNodes(error, model)
-      },
-    )
+    const session = await createSession(model, {
+      extra: strict,
+      ...this.#profiling(),
+      ...options,
+    }).catch(async (error: unknown) => {
+      throw await namingNodes(error, model)
+    })
     this.#sessions.push(session)
     return session
   }
@@ -95,6 +128,34 @@ class WebGpuAccelerator implements Accelerator {
     for (const name of session.outputNames) fetches[name] = updated[name] ?? null
     const outputs = await onlyDeviceErrors(session.run(feeds, fetches))
     return { ...outputs, ...updated }
+  }
+
+  async #copyInto(targets: Tensors, values: Tensors): Promise<void> {
+    const names = Object.keys(targets)
+    const copier = await this.#copier(Object.values(targets), 'from host')
+    const feeds = names.map((name, i) => [`x${i}`, values[name]!])
+    const fetches = names.map((name, i) => [`y${i}`, targets[name]!])
+    await onlyDeviceErrors(
+      copier.run(Object.fromEntries(feeds) as Tensors, Object.fromEntries(fetches) as Tensors),
+    )
+  }
+
+  async #read(tensors: Tensors): Promise<Tensors> {
+    const names = Object.keys(tensors)
+    const copier = await this.#copier(Object.values(tensors), 'to host')
+    const feeds = names.map((name, i) => [`x${i}`, tensors[name]!])
+    const outputs = await onlyDeviceErrors(copier.run(Object.fromEntries(feeds) as Tensors))
+    return Object.fromEntries(names.map((name, i) => [name, outputs[`y${i}`]!]))
+  }
+
+  /** A session for copying tensors like these; where from and to, its runs say. */
+  #copier(tensors: readonly Tensor[], way: string): Promise<InferenceSession> {
+    const kinds = tensors.map(({ type, dims }) => ({
+      type: type as ElementType,
+      rank: dims.length,
+    }))
+    const key = `copy ${way} ${kinds.map(({ type, rank }) => `${type} ${rank}`).join()}`
+    return this.#maker(key, () => copiesGraph(kinds), {})
   }
 
   async close(): Promise<void> {
@@ -152,6 +213,16 @@ async function onlyDeviceErrors<Result>(work: Promise<Result>): Promise<Result> 
 
 function symbolicDims(rank: number): string[] {
   return Array.from({ length: rank }, (_, i) => `d${i}`)
+}
+
+/** y0 = x0, y1 = x1, ... */
+function copiesGraph(kinds: readonly { type: ElementType; rank: number }[]): GraphSpec {
+  const g = new GraphBuilder('copies')
+  kinds.forEach(({ type, rank }, i) => {
+    const dims = Array.from({ length: rank }, (_, axis) => `d${i}_${axis}`)
+    g.output(`y${i}`, g.input(`x${i}`, type, dims), type, dims)
+  })
+  return g.build().spec
 }
 
 /** y = x */

@@ -57,6 +57,7 @@ export function rememberingAccelerator(inner: Accelerator): RememberingAccelerat
 function forwarding(inner: Accelerator): Accelerator {
   return {
     hasFloat16: inner.hasFloat16,
+    repeating: undefined,
     open: (graph) => inner.open(graph),
     upload: (type, dims, bytes) => inner.upload(type, dims, bytes),
     zeros: (type, dims) => inner.zeros(type, dims),

@@ -1,6 +1,7 @@
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
 import { DeviceFeatures, noFeature, type FeatureMemory } from '../../accelerator/feature-memory.ts'
 import { runGraph, type OpenGraph } from '../../accelerator/open-graph.ts'
+import type { RepeatedGraph } from '../../accelerator/repeated-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import type { NextLogits, RowsId, SlotId, StepRow } from '../../model.ts'
 import type { CacheInfo, Decoder } from '../decoder-part.ts'
@@ -34,6 +35,8 @@ interface DeviceDecoderParts {
   readonly allExperts: OpenGraph
   /** For a single token, if the weights allow it. */
   readonly chosenExperts: OpenGraph | undefined
+  /** The one for a single token once more, if the device repeats runs. */
+  readonly repeated: RepeatedGraph | undefined
 }
 
 /** A row of a step with what its tokens become. */
@@ -174,10 +177,15 @@ export class DeviceDecoder implements Decoder {
     const graph = this.#graphFor(tokens.length)
     const { tensor: features } = this.#parts.features
     const inputs = { ...feeds, ...this.#cacheTensors, [deviceNames.features]: features }
-    const outputs = await runGraph(accelerator, graph, inputs, {
+    const updated = {
       ...this.#nextCaches(config.num_hidden_layers),
       [deviceNames.logits]: await this.#parts.logits.take(sampleRows.length),
-    })
+    }
+    const { repeated } = this.#parts
+    const outputs =
+      tokens.length === 1 && repeated !== undefined
+        ? await repeated.run(inputs, updated)
+        : await runGraph(accelerator, graph, inputs, updated)
     this.#keepCaches(outputs, config.num_hidden_layers)
     const next = nextLogits(accelerator, outputs)
     sampled.forEach(({ row }, i) => logits.set(row, next[i]!))

@@ -1,10 +1,12 @@
 import type { Tensor } from 'onnxruntime-node'
+import { deviceForm } from '../../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
 import { elementTypes } from '../../../graph/onnx-proto.ts'
 import type { ReadWeight } from '../../../graph/weight-reader.ts'
 import type { Accelerator, Tensors } from '../../accelerator/accelerator.ts'
 import type { FeatureMemory } from '../../accelerator/feature-memory.ts'
-import { openGraph, uploadWeights } from '../../accelerator/open-graph.ts'
+import { openGraph, uploadWeights, type OpenGraph } from '../../accelerator/open-graph.ts'
+import { RepeatedGraph } from '../../accelerator/repeated-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import type { CacheInfo } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
@@ -35,6 +37,8 @@ export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<Devi
   const { accelerator, config, graphs } = setup
   const uploaded = await uploadWeights(accelerator, graphs.allExperts, setup.readWeight)
   const opened = (graph: BuiltGraph) => openGraph(accelerator, graph, uploaded)
+  const allExperts = await opened(graphs.allExperts)
+  const chosenExperts = graphs.chosenExperts && (await opened(graphs.chosenExperts))
   // Row 0 is never a token's: see `paddingRow`.
   const rows = setup.cacheTokens + 1
   const { slots } = setup
@@ -47,9 +51,26 @@ export async function openDeviceDecoder(setup: DeviceDecoderSetup): Promise<Devi
     cacheTensors: await cacheTensors(setup, rows),
     features: setup.features,
     logits: new LogitsMemory(accelerator, config.vocab_size),
-    allExperts: await opened(graphs.allExperts),
-    chosenExperts: graphs.chosenExperts && (await opened(graphs.chosenExperts)),
+    allExperts,
+    chosenExperts,
+    repeated: repeatedGraph(
+      accelerator,
+      graphs.chosenExperts ?? graphs.allExperts,
+      chosenExperts ?? allExperts,
+    ),
   })
+}
+
+/** @returns the graph for a single token, if the device can repeat what it recorded */
+function repeatedGraph(
+  accelerator: Accelerator,
+  { spec }: BuiltGraph,
+  graph: OpenGraph,
+): RepeatedGraph | undefined {
+  const { repeating } = accelerator
+  if (repeating === undefined) return undefined
+  const open = () => repeating.open(deviceForm(spec))
+  return new RepeatedGraph({ accelerator, repeating, graph, open })
 }
 
 function cacheInfo({ config, cacheType, cacheTokens }: DeviceDecoderSetup): CacheInfo {
