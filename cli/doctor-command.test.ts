@@ -35,7 +35,7 @@ describe('the command doctor', () => {
       expect(output).toMatch(/^processor +.+ cores/m)
       expect(output).toMatch(/^graphics card +\S/m)
       expect(output).toMatch(
-        /^memory +the model needs .+ \(weights 3\.\d MB, .+\), and .+ are free/m,
+        /^memory +the model needs .+ \(weights \d\.\d MB, .+\), and .+ are free/m,
       )
       expect(output).toMatch(/^disk +.+ to be written by the conversion$/m)
       expect(output).toMatch(/^PROVIDER=cpu +cpu: PROVIDER=cpu$/m)

@@ -20,7 +20,13 @@ import { drawScenes } from './outliers/scenes.ts'
 
 const sceneCount = 64
 const factors = [1, 16, 64, 256, 1024]
-const places: readonly (readonly OutlierPart[])[] = [['text'], ['vision'], ['text', 'vision']]
+const places: readonly (readonly OutlierPart[])[] = [
+  ['text'],
+  ['vision'],
+  ['text', 'vision'],
+  ['middle'],
+  ['text', 'vision', 'middle'],
+]
 
 /** Questions for a model, and the right answers. */
 interface Questions {
@@ -41,13 +47,14 @@ export async function main(given: readonly string[]): Promise<number> {
   const program = new Command('npm run outliers --')
     .description('Answers of models with outlier channels in 8 bits, against the reference')
     .option('--seed <n>', 'which channels become outliers', Number, 1)
+    .option('--places <list>', 'only rows with outliers in one of these, such as middle')
     .parse([...given], { from: 'user' })
-  const { seed } = program.opts<{ seed: number }>()
+  const { seed, places: only = '' } = program.opts<{ seed: number; places?: string }>()
   const folder = await mkdtemp(join(tmpdir(), 'outliers-'))
   try {
     const questions = await prepareQuestions(folder)
     let failed = false
-    for (const parts of places) {
+    for (const parts of places.filter((all) => all.some((part) => only.includes(part)) || !only)) {
       for (const factor of factors) {
         const checkpoint = join(folder, `${parts.join('-')}-${factor}`)
         await writeOutlierCheckpoint(checkpoint, nano, { parts, power: Math.log2(factor), seed })

@@ -36,6 +36,10 @@ export function ropeTable(g: GraphBuilder, config: TextConfig): Rope['table'] {
 /** Angles in double precision: float32 products are off by 0.003 rad at position 131,071. */
 function tableSource(config: TextConfig, wave: (angle: number) => number): WeightSource {
   const dim = config.qk_rope_head_dim
+  const frequencies = Float64Array.from(
+    { length: dim / 2 },
+    (_, i) => config.rope_theta ** ((-2 * i) / dim),
+  )
   const source: WeightSource = {
     dims: [config.max_position_embeddings, dim / 2],
     readRows(start, count) {
@@ -43,7 +47,7 @@ function tableSource(config: TextConfig, wave: (angle: number) => number): Weigh
       const values = new Float32Array(count * width)
       for (let row = 0; row < count; row++) {
         for (let i = 0; i < width; i++) {
-          values[row * width + i] = wave((start + row) * config.rope_theta ** ((-2 * i) / dim))
+          values[row * width + i] = wave((start + row) * frequencies[i]!)
         }
       }
       return Promise.resolve(values)

@@ -9,7 +9,7 @@ import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.
 import { compareAnswers } from './compare-answers.ts'
 import { compareForms, type Fidelity, type FormComparison } from './compare-forms.ts'
 import { compareFeatures } from './compare-features.ts'
-import { checkSet } from './check-set.ts'
+import { checkSet, checkSetLine } from './check-set.ts'
 import { comparePublishedIds, type PublishedIds } from './published-ids.ts'
 
 /** Share of tokens whose likeliest continuation must be the same. */
@@ -98,6 +98,7 @@ async function checkForms(
   const { choice, report } = options
   const stream = streamOptions(source, options)
   const comparison = await compareForms(source, texts, choice, stream)
+  report(checkSetLine(source.preprocessor.patchSize))
   report(balanceLine(stream.balance.shifts))
   for (const line of comparisonLines(comparison)) report(line)
   const { agreeing, tokens } = comparison.rounded

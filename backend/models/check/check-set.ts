@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { PatchImage } from '../../model/model.ts'
 import type { PicturedText } from '../../model/streamed/stream-logits.ts'
 import type { ModelSource } from '../../model/convert/model-source.ts'
@@ -54,6 +55,17 @@ export function checkSet(tokens: ChatTokens, source: ModelSource): PicturedText[
       textOf(question, answer, [drawPicture(picture, source.preprocessor.patchSize)]),
     ),
   ]
+}
+
+/**
+ * What the set consists of, with a SHA-256 of all texts and pixels: results can be compared where it is the same.
+ * @param patchSize of the model, on which the pictures' sizes depend
+ */
+export function checkSetLine(patchSize: number): string {
+  const hash = createHash('sha256').update(JSON.stringify([texts, pictured]))
+  for (const [picture] of pictured) hash.update(drawPicture(picture, patchSize).patches)
+  const content = `${texts.length} texts and ${pictured.length} pictures with answers`
+  return `compared on ${content}, sha256 ${hash.digest('hex')}`
 }
 
 function tokensOf({ gridHw }: PatchImage, { preprocessor }: ModelSource): number {
