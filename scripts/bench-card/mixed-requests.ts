@@ -72,7 +72,8 @@ export async function* mixedRequests(
     ratio: `${growth < 0 ? '' : '+'}${percent(growth)} after the first quarter`,
     data: { growth },
   }
-  if (requests >= fewestJudged && growth > flatWithin) throw new Error(`${kind} grew by ${percent(growth)}`)
+  if (requests >= fewestJudged && growth > flatWithin)
+    throw new Error(`${kind} grew by ${percent(growth)}`)
 }
 
 /** Largest of the last quarter, compared with the largest of the first one. */
