@@ -27,6 +27,9 @@ const parts = [
   'tsconfig.json',
 ]
 
+/** Vocabularies of other models: 16 MB that only `npm run bench` reads. */
+const otherVocabularies = 'node_modules/tiktoken/encoders'
+
 /** Files of packages that only help their developers. */
 const forDevelopers = /\.(map|d\.ts|d\.mts|d\.cts)$/
 
@@ -37,6 +40,7 @@ export async function stageProduct(folder: string): Promise<void> {
     state: () => 'installing production packages',
   })
   await keepThisPlatform(join(folder, 'node_modules/onnxruntime-node/bin/napi-v6'))
+  await rm(join(folder, otherVocabularies), { recursive: true })
   await removeFiles(join(folder, 'node_modules'), forDevelopers)
 }
 
