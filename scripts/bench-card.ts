@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeAdapter, type Adapter } from '../backend/device/adapter.ts'
 import { forkChild } from '../backend/inference/fork-child.ts'
-import { findAdapter } from './bench/card/card-rows.ts'
+import { findAdapter, NoCardError } from './bench/card/card-rows.ts'
 import { rowLine, tableOf } from './bench/report.ts'
 import { parseCardOptions, type CardCheckOptions } from './bench-card/options.ts'
 import type { PartResult } from './bench-card/part.ts'
@@ -17,10 +17,20 @@ const program = fileURLToPath(new URL('bench-card/card-process.ts', import.meta.
 /**
  * `npm run bench:card`: everything there is to know of a graphics card, in at most 8 minutes: whether its answers are
  * right, how fast it is, and whether its memory stays as it is.
- * @returns the exit code: 0 when all answers were the reference's
+ * @returns the exit code: 0 when all answers were the reference's, 1 when they were not or there is no card
  */
 export async function main(given: readonly string[]): Promise<number> {
   const startedAt = performance.now()
+  try {
+    return await judgeCard(given, startedAt)
+  } catch (error) {
+    if (!(error instanceof NoCardError)) throw error
+    console.error(error.message)
+    return 1
+  }
+}
+
+async function judgeCard(given: readonly string[], startedAt: number): Promise<number> {
   let adapter: Adapter | undefined
   const options = await parseCardOptions(given, async () => {
     adapter = await findAdapter()

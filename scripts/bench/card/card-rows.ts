@@ -36,10 +36,15 @@ export async function* cardRows(options: BenchOptions): AsyncGenerator<BenchRow>
   await bench.close()
 }
 
-/** @throws {Error} when there is neither a card nor a driver in its place */
+/** There is neither a card nor a driver in its place; the message says why. */
+export class NoCardError extends Error {
+  override readonly name = 'NoCardError'
+}
+
+/** @throws {NoCardError} */
 export async function findAdapter(): Promise<Adapter> {
   const environment = inferenceEnvironment(process.env)
   const probed = await probeAdapter({ environment, triesSoftware: true })
   if ('adapter' in probed) return probed.adapter
-  throw new Error(`There is no card to be measured: ${probed.problem}`)
+  throw new NoCardError(`There is no card to be measured: ${probed.problem}`)
 }
