@@ -6,9 +6,9 @@ import { checkLogprobs, tooLate } from './answer-limits.ts'
 import { ChoiceTexts } from './choice-texts.ts'
 import type { Engine, EnginePhase, GenerateJob } from './engine/job.ts'
 import type { Grammar } from './grammar/grammar.ts'
-import type { FormatCompiler } from './processor/format-compiler.ts'
+import type { FormatCompiler } from './processor/tasks/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
-import { withoutThoughts } from './processor/without-thoughts.ts'
+import { withoutThoughts } from './processor/text/without-thoughts.ts'
 import { timingsOf } from './timings.ts'
 
 /** One conversation to continue, already validated, with its images. */

@@ -4,7 +4,7 @@ import type { ServedModel } from './http/routes/models.ts'
 import { readModelConfig } from './model/config/model-config.ts'
 import { readPreprocessorConfig } from './model/config/preprocessor-config.ts'
 import { readVariant } from './model/config/variant.ts'
-import { mostImageTokens } from './processor/image-size.ts'
+import { mostImageTokens } from './processor/image/image-size.ts'
 
 /**
  * What clients learn about the model.

@@ -6,7 +6,7 @@ import { readPreprocessorConfig } from '../backend/model/config/preprocessor-con
 import type { WeightFormName } from '../backend/model/convert/weight-forms.ts'
 import { loadModel } from '../backend/model/load-model.ts'
 import type { Model, PatchImage } from '../backend/model/model.ts'
-import { prepareImage } from '../backend/processor/prepare-image.ts'
+import { prepareImage } from '../backend/processor/image/prepare-image.ts'
 import {
   answer,
   greedy,

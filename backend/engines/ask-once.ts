@@ -5,7 +5,7 @@ import type { EngineFacts } from '../cluster/engine/engine-facts.ts'
 import type { EngineTarget } from '../cluster/engine/engine-target.ts'
 import { timeLimits } from '../cluster/engine/time-limits.ts'
 import { wireBody, type WireAsk } from '../cluster/wire/wire-request.ts'
-import { answerIn } from '../processor/without-thoughts.ts'
+import { answerIn } from '../processor/text/without-thoughts.ts'
 import type { Normalizer } from '../processor/create-normalizer.ts'
 
 /** An engine under examination. */

@@ -1,7 +1,7 @@
 import { Agent } from 'undici'
 import type { Report } from '../../shared/progress/progress.ts'
 import { createNormalizer } from '../processor/create-normalizer.ts'
-import { createLocalTasks } from '../processor/processor-tasks.ts'
+import { createLocalTasks } from '../processor/tasks/processor-tasks.ts'
 import { askFacts } from '../cluster/health/ask-facts.ts'
 import type { EngineFacts } from '../cluster/engine/engine-facts.ts'
 import { testGeneration, testPrompt } from '../cluster/health/test-generation.ts'

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createNormalizer, type Normalizer } from './create-normalizer.ts'
 import { createProcessor } from './create-processor.ts'
 import type { Message, Processor } from './processor.ts'
-import { createLocalTasks } from './processor-tasks.ts'
+import { createLocalTasks } from './tasks/processor-tasks.ts'
 
 const modelFolder = 'models/kimi-vl-nano'
 const caller = { tenant: 'one', signal: new AbortController().signal }

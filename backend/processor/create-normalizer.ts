@@ -1,11 +1,11 @@
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { controlIdsOf } from './create-processor.ts'
-import { bytesOf, textOf } from './detokenizer.ts'
-import { createPlainText } from './plain-text.ts'
+import { bytesOf, textOf } from './text/detokenizer.ts'
+import { createPlainText } from './text/plain-text.ts'
 import type { ContentPart, Message } from './processor.ts'
-import type { ProcessorTasks, TaskCaller } from './processor-tasks.ts'
-import { joinPromptIds } from './prompt-ids.ts'
-import { runTasks } from './run-tasks.ts'
+import type { ProcessorTasks, TaskCaller } from './tasks/processor-tasks.ts'
+import { joinPromptIds } from './text/prompt-ids.ts'
+import { runTasks } from './tasks/run-tasks.ts'
 
 /** A conversation for an engine that takes text and files. */
 export interface NormalizedPrompt {

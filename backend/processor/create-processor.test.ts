@@ -9,9 +9,9 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { maxImages } from '../../shared/api/limits.ts'
 import { createProcessor } from './create-processor.ts'
 import type { Message, Processor } from './processor.ts'
-import { createLocalTasks } from './processor-tasks.ts'
-import type { ProcessorTasks } from './processor-tasks.ts'
-import { createTaskPool } from './task-pool.ts'
+import { createLocalTasks } from './tasks/processor-tasks.ts'
+import type { ProcessorTasks } from './tasks/processor-tasks.ts'
+import { createTaskPool } from './tasks/task-pool.ts'
 
 interface GoldenRequest {
   id: string
@@ -28,7 +28,7 @@ const caller = { tenant: 'anyone', signal: new AbortController().signal }
 
 const startPool = () =>
   createTaskPool({
-    textWorker: fileURLToPath(new URL('./text-worker.ts', import.meta.url)),
+    textWorker: fileURLToPath(new URL('./tasks/text-worker.ts', import.meta.url)),
     imageProcess: fileURLToPath(new URL('./image-process/image-process.ts', import.meta.url)),
     decodeMemoryBytes: 2 ** 31,
     modelFolder,

@@ -1,6 +1,6 @@
 import type { ImageDetail } from '../../shared/conversation/conversation.ts'
 import type { PatchImage } from '../model/model.ts'
-import type { TaskCaller } from './processor-tasks.ts'
+import type { TaskCaller } from './tasks/processor-tasks.ts'
 
 export type ContentPart =
   | { readonly type: 'text'; readonly text: string }

@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import type { BackendConfig } from '../config.ts'
 import { errorText } from '../error-text.ts'
-import { createFormatCompiler, type FormatCompiler } from '../processor/format-compiler.ts'
-import { createTaskPool, type TaskPool } from '../processor/task-pool.ts'
+import { createFormatCompiler, type FormatCompiler } from '../processor/tasks/format-compiler.ts'
+import { createTaskPool, type TaskPool } from '../processor/tasks/task-pool.ts'
 
 // Each of these is a separate program.
 const compileWorker = fileURLToPath(
   new URL('../grammar/compile/compile-worker.ts', import.meta.url),
 )
-const textWorker = fileURLToPath(new URL('../processor/text-worker.ts', import.meta.url))
+const textWorker = fileURLToPath(new URL('../processor/tasks/text-worker.ts', import.meta.url))
 const imageProcess = fileURLToPath(
   new URL('../processor/image-process/image-process.ts', import.meta.url),
 )

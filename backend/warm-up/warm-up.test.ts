@@ -4,7 +4,7 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import type { GenerationEvent } from '../../shared/api/events.ts'
 import type { DescribeRequest } from '../describe.ts'
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
-import { prepareImage } from '../processor/prepare-image.ts'
+import { prepareImage } from '../processor/image/prepare-image.ts'
 import { tinyPicture } from './tiny-picture.ts'
 import { WarmUp } from './warm-up.ts'
 

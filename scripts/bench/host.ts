@@ -2,7 +2,7 @@ import sharp from 'sharp'
 import { createSampler } from '../../backend/engine/sampling/sampler.ts'
 import type { SamplingParams } from '../../backend/engine/job.ts'
 import type { PreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
-import { prepareImage } from '../../backend/processor/prepare-image.ts'
+import { prepareImage } from '../../backend/processor/image/prepare-image.ts'
 import { measure, type BenchRow } from './measure.ts'
 
 const vocabSize = 163_840

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
 import type { FeatureSpan, Model, PatchImage } from '../../backend/model/model.ts'
-import { prepareImage } from '../../backend/processor/prepare-image.ts'
+import { prepareImage } from '../../backend/processor/image/prepare-image.ts'
 import { allLogits } from '../support/all-logits.ts'
 import { featuresOf } from '../support/look-at.ts'
 

@@ -6,7 +6,7 @@ import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-
 import type { Accelerator } from '../../backend/model/accelerator/accelerator.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { prepareImage } from '../../backend/processor/prepare-image.ts'
+import { prepareImage } from '../../backend/processor/image/prepare-image.ts'
 import { drawScenes } from '../../scripts/outliers/scenes.ts'
 import { follow, likeliest, type PicturedPrompt } from '../support/follow-answer.ts'
 import { nano, readGoldenCases, stopIds } from './golden-cases.ts'

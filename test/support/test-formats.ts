@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import {
   createFormatCompiler,
   type FormatCompiler,
-} from '../../backend/processor/format-compiler.ts'
+} from '../../backend/processor/tasks/format-compiler.ts'
 
 /** Starts its thread when the first schema comes. */
 export function createTestFormats(): FormatCompiler {

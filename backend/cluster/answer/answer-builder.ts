@@ -7,8 +7,8 @@ import type {
 } from '../../../shared/api/events.ts'
 import type { SampledLogprobs } from '../../engine/job.ts'
 import type { Normalizer } from '../../processor/create-normalizer.ts'
-import { ThoughtSplitter } from '../../processor/thought-splitter.ts'
-import { StopMatcher } from '../../processor/stop-matcher.ts'
+import { ThoughtSplitter } from '../../processor/text/thought-splitter.ts'
+import { StopMatcher } from '../../processor/text/stop-matcher.ts'
 import type { AnswerPart, TextPart, WireEnding } from '../wire/answer-reader.ts'
 import type { WireUsage } from '../wire/chunk.ts'
 

@@ -2,7 +2,7 @@ import { startDeadline } from '../../../shared/async/deadline.ts'
 import type { GenerationEvent } from '../../../shared/api/events.ts'
 import { tooLate } from '../../answer-limits.ts'
 import type { CountRequest, DescribeRequest, Describer } from '../../describe.ts'
-import { withoutThoughts } from '../../processor/without-thoughts.ts'
+import { withoutThoughts } from '../../processor/text/without-thoughts.ts'
 import { ClusterAnswer, type AnswerParts } from './cluster-answer.ts'
 
 /** The product with engines elsewhere: a conversation in, text out. */

@@ -1,7 +1,7 @@
 import type { Candidates } from '../../model/model.ts'
 import type { SampledLogprobs } from '../job.ts'
-import { massOf } from './logit-mass.ts'
-import { forPieces } from './row-loops.ts'
+import { massOf } from './distribution/logit-mass.ts'
+import { forPieces } from './distribution/row-loops.ts'
 
 /** The requested part of the model's own distribution over its whole vocabulary. */
 export interface ModelLogprobs {

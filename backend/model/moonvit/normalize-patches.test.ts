@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { prepareImage } from '../../processor/prepare-image.ts'
+import { prepareImage } from '../../processor/image/prepare-image.ts'
 import { createPatchNormalizer } from './normalize-patches.ts'
 import { readPreprocessorConfig } from '../config/preprocessor-config.ts'
 

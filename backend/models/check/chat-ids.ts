@@ -2,9 +2,9 @@ import {
   answerOpening,
   controlTokens,
   conversationSegments,
-} from '../../processor/chat-template.ts'
-import { joinPromptIds } from '../../processor/prompt-ids.ts'
-import type { Tokenizer } from '../../processor/tokenizer.ts'
+} from '../../processor/text/chat-template.ts'
+import { joinPromptIds } from '../../processor/text/prompt-ids.ts'
+import type { Tokenizer } from '../../processor/text/tokenizer.ts'
 
 /** The tokens of a checkpoint, as far as a chat needs them. */
 export interface ChatTokens {

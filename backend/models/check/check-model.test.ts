@@ -9,7 +9,7 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { openModelSource } from '../../model/convert/model-source.ts'
 import { components } from '../../model/convert/weight-forms.ts'
 import { openModel } from '../../model/load-model.ts'
-import { prepareImage } from '../../processor/prepare-image.ts'
+import { prepareImage } from '../../processor/image/prepare-image.ts'
 import { advice, checkModel } from './check-model.ts'
 
 let root: string

@@ -10,7 +10,7 @@ import {
   type PicturedText,
   type StreamOptions,
 } from '../../model/streamed/stream-logits.ts'
-import { prepareImage } from '../../processor/prepare-image.ts'
+import { prepareImage } from '../../processor/image/prepare-image.ts'
 import { LogitSums } from './logit-sums.ts'
 
 /** Answers of another implementation, token by token. Pictures lie in `images/` beside the file. */

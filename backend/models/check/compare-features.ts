@@ -8,9 +8,9 @@ import { componentForms, type FormChoice } from '../../model/convert/weight-form
 import type { PatchImage } from '../../model/model.ts'
 import type { StreamOptions } from '../../model/streamed/stream-logits.ts'
 import { streamVision } from '../../model/streamed/stream-vision.ts'
-import { planImage } from '../../processor/image-size.ts'
-import { patchify } from '../../processor/patchify.ts'
-import { resizeBicubic } from '../../processor/resize-bicubic.ts'
+import { planImage } from '../../processor/image/image-size.ts'
+import { patchify } from '../../processor/image/patchify.ts'
+import { resizeBicubic } from '../../processor/image/resize-bicubic.ts'
 
 /** An image, and the features that another implementation gives it: a row for each token. */
 const referenceSchema = z.object({

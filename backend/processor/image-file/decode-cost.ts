@@ -1,5 +1,5 @@
 import { maxImagePixels } from '../../../shared/api/limits.ts'
-import type { Size } from '../image-size.ts'
+import type { Size } from '../image/image-size.ts'
 import { largestAvifItem } from './avif-file.ts'
 import {
   coefficientBytes,

@@ -1,4 +1,4 @@
-import type { Size } from '../image-size.ts'
+import type { Size } from '../image/image-size.ts'
 import type { Area, ImageReading } from './image-reading.ts'
 
 const blocks = { extension: 0x21, image: 0x2c } as const

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import sharp, { type JpegOptions } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { jpegOfScans } from '../../../test/support/jpeg-file.ts'
-import { decodeImage, readImageHeader } from '../decode-image.ts'
+import { decodeImage, readImageHeader } from '../image/decode-image.ts'
 import { readJpeg, readJpegHead } from './jpeg-file.ts'
 
 const photo = readFileSync('test/golden/images/g09.jpg')

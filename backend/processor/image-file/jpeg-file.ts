@@ -1,4 +1,4 @@
-import { ImageProblem, damaged, unsupported } from '../image-problem.ts'
+import { ImageProblem, damaged, unsupported } from '../image/image-problem.ts'
 import type { ImageReading } from './image-reading.ts'
 import { isFrameHeader, isProgressive, readFrame, type JpegFrame } from './jpeg-frame.ts'
 import { JpegScans } from './jpeg-scans.ts'

@@ -1,4 +1,4 @@
-import type { Size } from '../image-size.ts'
+import type { Size } from '../image/image-size.ts'
 import type { JpegSegment } from './jpeg-segments.ts'
 
 /** Content of a JPEG's frame header (ITU-T T.81, B.2.2). */

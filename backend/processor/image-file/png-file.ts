@@ -1,5 +1,5 @@
-import { unsupported } from '../image-problem.ts'
-import type { Size } from '../image-size.ts'
+import { unsupported } from '../image/image-problem.ts'
+import type { Size } from '../image/image-size.ts'
 import type { ImageReading } from './image-reading.ts'
 import { exifChunkOf, type PngChunk } from './png-exif.ts'
 

@@ -1,4 +1,4 @@
-import { ImageProblem } from '../image-problem.ts'
+import { ImageProblem } from '../image/image-problem.ts'
 import { readAvif } from './avif-file.ts'
 import { readGif } from './gif-file.ts'
 import type { ImageReading } from './image-reading.ts'

@@ -2,7 +2,7 @@ import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { jpegOfScans } from '../../../test/support/jpeg-file.ts'
 import { tiffFile } from '../../../test/support/tiff-file.ts'
-import { decodeImage, readImageHeader } from '../decode-image.ts'
+import { decodeImage, readImageHeader } from '../image/decode-image.ts'
 import { readTiff } from './tiff-file.ts'
 
 /** The first pixel, decoded. */

@@ -1,5 +1,5 @@
-import type { Size } from '../image-size.ts'
-import { damaged, unsupported } from '../image-problem.ts'
+import type { Size } from '../image/image-size.ts'
+import { damaged, unsupported } from '../image/image-problem.ts'
 import type { ExtraChannels, ImageReading } from './image-reading.ts'
 import { checkJpegScans } from './jpeg-file.ts'
 import { TiffDirectory } from './tiff-directory.ts'

@@ -1,4 +1,4 @@
-import type { Size } from '../image-size.ts'
+import type { Size } from '../image/image-size.ts'
 
 /** Position of the first chunk's content, after the RIFF header and the chunk's own name and length. */
 const contentAt = 20

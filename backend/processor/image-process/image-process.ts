@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import sharp from 'sharp'
 import { maxDecodeMs } from '../image-file/decode-limits.ts'
-import { createLocalTasks, type ImageOutcome } from '../processor-tasks.ts'
+import { createLocalTasks, type ImageOutcome } from '../tasks/processor-tasks.ts'
 import type { ImageOrder } from './image-processes.ts'
 
 // The pool runs one image per process, and no image is decoded twice, so libvips needs neither threads nor a cache.
@@ -37,7 +37,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (order: ImageOrder) => void prepare(order))
 // The first image should not have to wait for the code.
-await import('../prepare-image.ts')
+await import('../image/prepare-image.ts')
 // Node does so at a process's end, which this one meets by a signal.
 flushCompileCache()
 

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { compileCacheEnvironment } from '../../../shared/node/compile-cache.mjs'
-import type { ImageOutcomes } from '../processor-tasks.ts'
+import type { ImageOutcomes } from '../tasks/processor-tasks.ts'
 import { lowerPriority } from './lower-priority.ts'
 
 interface ImageProcessesOptions {

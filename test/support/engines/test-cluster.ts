@@ -2,7 +2,7 @@ import { startCluster, type Cluster } from '../../../backend/cluster/create-clus
 import { timeLimits, type TimeLimits } from '../../../backend/cluster/engine/time-limits.ts'
 import type { DescribeRequest } from '../../../backend/describe.ts'
 import { createNormalizer } from '../../../backend/processor/create-normalizer.ts'
-import { createLocalTasks } from '../../../backend/processor/processor-tasks.ts'
+import { createLocalTasks } from '../../../backend/processor/tasks/processor-tasks.ts'
 import type { GenerationEvent } from '../../../shared/api/events.ts'
 import { createTestFormats } from '../test-formats.ts'
 

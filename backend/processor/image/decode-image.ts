@@ -1,0 +1,91 @@
+import sharp, { type Sharp } from 'sharp'
+import { maxImagePixels } from '../../../shared/api/limits.ts'
+import { ImageProblem, damaged } from './image-problem.ts'
+import type { ImageReading } from '../image-file/image-reading.ts'
+import { notAnImage, readImageFile } from '../image-file/read-image-file.ts'
+import type { Size } from './image-size.ts'
+import { coloursOnWhite, whiteOutside } from './lay-on-white.ts'
+import type { RgbImage } from './resize-bicubic.ts'
+
+/** What is known about an image file before its pixels are decoded. */
+export interface ImageHeader {
+  /** As seen upright, with the EXIF orientation applied. */
+  readonly size: Size
+  readonly colours: 'cmyk' | 'other'
+  readonly reading: ImageReading
+}
+
+/** A truncated or damaged file is rejected; mere warnings, which are common in camera files, are ignored. */
+const readOptions = {
+  failOn: 'error',
+  // Checked against our own limit, with our own message, before anything is decoded.
+  limitInputPixels: false,
+  // TIFFs may have many; those after the colours are dropped.
+  limitInputChannels: false,
+  sequentialRead: true,
+} as const
+
+/**
+ * Reads the type and size of an image file: JPEG, PNG, WebP, GIF (first frame), AVIF or TIFF.
+ * @throws {ImageProblem} `empty_image`, `unsupported_image`, `invalid_image`, or `image_too_large` above the limits
+ */
+export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
+  const reading = readImageFile(file)
+  const header = await orDamaged(sharp(reading.bytes, readOptions).metadata())
+  if (header.format !== reading.type) throw notAnImage()
+  const size = header.autoOrient
+  if (size.width * size.height > maxImagePixels) {
+    throw new ImageProblem(
+      'image_too_large',
+      `${size.width} x ${size.height} pixels are over the limit of ${maxImagePixels} pixels`,
+    )
+  }
+  return { size, colours: header.space === 'cmyk' ? 'cmyk' : 'other', reading }
+}
+
+/**
+ * Decodes to upright 8-bit RGB, with transparency composited on white. Like the reference, it ignores colour
+ * profiles, except for CMYK, which is meaningless without one.
+ * @throws {ImageProblem} `invalid_image` when the data is damaged or truncated
+ */
+export async function decodeImage({ size, colours, reading }: ImageHeader): Promise<RgbImage> {
+  const { data, info } = await pixelsOf(reading.bytes, colours, reading)
+  if (reading.alike !== undefined) {
+    const other = await pixelsOf(reading.alike, colours, reading)
+    if (!data.equals(other.data)) throw damaged()
+  }
+  const { width, height } = size
+  if (info.width !== width || info.height !== height) throw damaged()
+  const alpha = reading.extraChannels?.alpha
+  const rgb = alpha === undefined ? data : coloursOnWhite(data, info.channels, 3 + alpha)
+  if (rgb.length !== width * height * 3) {
+    throw new TypeError(`Expected 3 channels, got ${info.channels}`)
+  }
+  const image = { width, height, rgb }
+  if (reading.covered !== undefined) whiteOutside(reading.covered, image)
+  return image
+}
+
+function pixelsOf(bytes: Uint8Array, colours: ImageHeader['colours'], reading: ImageReading) {
+  const image = sharp(bytes, { ...readOptions, ignoreIcc: colours !== 'cmyk' }).autoOrient()
+  return orDamaged(
+    laidOnWhite(image, reading)
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true }),
+  )
+}
+
+/** Drops the channels after the colours, or keeps them all where transparency is accompanied by others. */
+function laidOnWhite(image: Sharp, { extraChannels }: ImageReading): Sharp {
+  if (extraChannels === undefined) return image.flatten({ background: 'white' })
+  return extraChannels.alpha === undefined ? image.removeAlpha() : image
+}
+
+async function orDamaged<Result>(result: Promise<Result>): Promise<Result> {
+  try {
+    return await result
+  } catch (cause) {
+    throw damaged(cause)
+  }
+}

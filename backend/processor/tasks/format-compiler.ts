@@ -1,0 +1,117 @@
+import { FixedQueue, Piscina } from 'piscina'
+import { ServiceError } from '../../../shared/api/errors.ts'
+import type { AnswerFormat } from '../../../shared/api/response-format.ts'
+import type { CompileOutcome } from '../../grammar/compile/compile-worker.ts'
+import type { FormatSource } from '../../grammar/compile/compile-grammar.ts'
+import type { Grammar } from '../../grammar/grammar.ts'
+import { maxCompileMs, maxKeptSchemas, maxSchemaChars } from '../../grammar/limits.ts'
+import type { TaskCaller } from './processor-tasks.ts'
+import { createTaskGate } from './task-gate.ts'
+
+/** Compiles formats to grammars outside of this thread, and caches the most recent ones. */
+export interface FormatCompiler {
+  /** @throws {ServiceError} `invalid_schema`, `cancelled`, `shutting_down` */
+  compile(format: AnswerFormat, caller: TaskCaller): Promise<Grammar>
+  close(): Promise<void>
+}
+
+interface FormatCompilerOptions {
+  /** Path of compile-worker.ts. */
+  readonly worker: string
+  /** Weights of tenants in sharing the time; 1 for those not named. */
+  readonly tenantWeights: ReadonlyMap<string, number>
+}
+
+/** Milliseconds a thread stays after its last schema. */
+const idleMs = 60_000
+
+/** Expected milliseconds per character of a schema. */
+const estimatedMsPerCharacter = 1e-3
+
+/** Characters of a pointer that an error repeats. */
+const maxParamChars = 200
+
+export function createFormatCompiler({
+  worker,
+  tenantWeights: weights,
+}: FormatCompilerOptions): FormatCompiler {
+  const now = () => performance.now()
+  // The second thread is for tenants that have no other compilation in progress.
+  const gate = createTaskGate({ limit: 1, spare: 1, memoryBytes: 0, weights, now })
+  const threads = new Piscina<FormatSource, CompileOutcome>({
+    filename: worker,
+    minThreads: 0,
+    maxThreads: 2,
+    idleTimeout: idleMs,
+    taskQueue: new FixedQueue(),
+    recordTiming: false,
+  })
+  const kept = new Map<string, Grammar>()
+  let closed = false
+
+  return {
+    async compile(format, { tenant, signal }) {
+      const name = format.type === 'json_schema' ? format.schema : format.type
+      const known = kept.get(name)
+      if (known !== undefined) return keep(name, known)
+      checkSize(format)
+      const task = {
+        tenant,
+        estimatedWork: 1 + estimatedMsPerCharacter * name.length,
+        memoryBytes: 0,
+      }
+      const outcome = await gate(() => run(format), task, signal)
+      if (outcome.ok) return keep(name, outcome.grammar)
+      throw invalidSchema(format, outcome)
+    },
+    async close() {
+      closed = true
+      await threads.destroy()
+    },
+  }
+
+  /** The least recently used is dropped first. */
+  function keep(name: string, grammar: Grammar): Grammar {
+    kept.delete(name)
+    kept.set(name, grammar)
+    for (const oldest of kept.keys()) {
+      if (kept.size <= maxKeptSchemas) break
+      kept.delete(oldest)
+    }
+    return grammar
+  }
+
+  async function run(format: AnswerFormat): Promise<CompileOutcome> {
+    const tooLate = AbortSignal.timeout(maxCompileMs)
+    try {
+      return await threads.run(format, { signal: tooLate })
+    } catch (cause) {
+      if (closed) throw new ServiceError('shutting_down', 'The server is shutting down', { cause })
+      if (!tooLate.aborted) throw cause
+      return {
+        ok: false,
+        pointer: '',
+        message: `this takes longer than ${maxCompileMs / 1000} s to compile`,
+      }
+    }
+  }
+}
+
+/**
+ * Checked in this thread, so that a text of megabytes need not be transferred. @throws {ServiceError}
+ * `invalid_schema`
+ */
+function checkSize(format: AnswerFormat): void {
+  if (format.type !== 'json_schema' || format.schema.length <= maxSchemaChars) return
+  const message = `a schema may have ${maxSchemaChars} characters, this has ${format.schema.length}`
+  throw invalidSchema(format, { pointer: '', message })
+}
+
+function invalidSchema(
+  format: AnswerFormat,
+  { pointer, message }: { readonly pointer: string; readonly message: string },
+): ServiceError {
+  const field = format.type === 'json_schema' ? format.field : ''
+  const place = `${field}${pointer}`.slice(0, maxParamChars)
+  return new ServiceError('invalid_schema', `${place}: ${message}`, { param: place })
+}

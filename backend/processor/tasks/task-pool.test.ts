@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { hugeWebp } from '../../../test/support/huge-images.ts'
+import type { ProcessorTasks } from './processor-tasks.ts'
+import { createTaskPool } from './task-pool.ts'
+
+const small = () => new Uint8Array(readFileSync('test/golden/images/g01.png'))
+/** Small enough for three of them to be decoded at a time. */
+const mediumWebp = () => hugeWebp(10_000, 5_000)
+const never = new AbortController().signal
+
+let tasks: ProcessorTasks
+beforeEach(() => {
+  tasks = createTaskPool({
+    textWorker: fileURLToPath(new URL('./text-worker.ts', import.meta.url)),
+    imageProcess: fileURLToPath(new URL('../image-process/image-process.ts', import.meta.url)),
+    modelFolder: 'models/kimi-vl-nano',
+    threads: 1,
+    decodeMemoryBytes: 2 ** 31,
+    tenantWeights: new Map(),
+  })
+})
+afterEach(() => tasks.close())
+
+it("decodes a tenant's picture while those of another take long", async () => {
+  const abort = new AbortController()
+  const ended: unknown[] = []
+  const hostile = { tenant: 'hostile', signal: abort.signal }
+  const long = [hugeWebp(), hugeWebp()].map((file) =>
+    tasks.prepareImage(file, hostile).then(
+      (outcome) => ended.push(outcome),
+      () => {},
+    ),
+  )
+  const other = { tenant: 'other', signal: never }
+  expect(await tasks.prepareImage(small(), other)).toMatchObject({ ok: true })
+  expect(ended).toEqual([])
+  abort.abort()
+  await Promise.all(long)
+}, 60_000)
+
+it("decodes a tenant's picture while those of three others take long", async () => {
+  const abort = new AbortController()
+  const ended: unknown[] = []
+  const long = ['a', 'b', 'c'].map((tenant) =>
+    tasks.prepareImage(mediumWebp(), { tenant, signal: abort.signal }).then(
+      (outcome) => ended.push(outcome),
+      () => {},
+    ),
+  )
+  const other = { tenant: 'other', signal: never }
+  expect(await tasks.prepareImage(small(), other)).toMatchObject({ ok: true })
+  expect(ended).toEqual([])
+  abort.abort()
+  await Promise.all(long)
+}, 60_000)
+
+it('lets the requests of a tenant take turns, picture by picture', async () => {
+  const abort = new AbortController()
+  const ended: unknown[] = []
+  const first = { tenant: 'one', signal: abort.signal }
+  const long = Array.from({ length: 16 }, () =>
+    tasks.prepareImage(mediumWebp(), first).then(
+      (outcome) => ended.push(outcome),
+      () => {},
+    ),
+  )
+  const second = { tenant: 'one', signal: never }
+  expect(await tasks.prepareImage(small(), second)).toMatchObject({ ok: true })
+  // One was running, and the next had its turn before the second request came.
+  expect(ended.length).toBeLessThanOrEqual(2)
+  abort.abort()
+  await Promise.all(long)
+}, 60_000)
+
+it('takes the place of a picture whose caller left, however long it would take', async () => {
+  const abort = new AbortController()
+  const caller = { tenant: 'one', signal: abort.signal }
+  const leaving = Promise.allSettled(
+    Array.from({ length: 20 }, () => tasks.prepareImage(hugeWebp(), caller)),
+  )
+  const next = tasks.prepareImage(small(), { tenant: 'one', signal: never })
+  abort.abort(new Error('left'))
+  expect(await leaving).toEqual(
+    Array.from({ length: 20 }, () => ({ status: 'rejected', reason: new Error('left') })),
+  )
+  expect(await next).toMatchObject({ ok: true })
+}, 60_000)

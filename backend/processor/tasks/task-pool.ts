@@ -1,0 +1,159 @@
+import { FixedQueue, Piscina } from 'piscina'
+import { ServiceError } from '../../../shared/api/errors.ts'
+import { estimateDecode, type DecodeCost } from '../image-file/decode-cost.ts'
+import { maxDecodeElapsedMs } from '../image-file/decode-limits.ts'
+import {
+  createImageProcesses,
+  type ImageOrder,
+  type ImageProcesses,
+  type ImageTask,
+} from '../image-process/image-processes.ts'
+import { lowersAfterMs } from '../image-process/lowers-after.ts'
+import type { ImageOutcomes, ProcessorTasks, TaskCaller } from './processor-tasks.ts'
+import { createTaskGate, type GateTask } from './task-gate.ts'
+
+/** Milliseconds an extra thread or process stays after its last task: loading a large vocabulary again takes 0.6 s. */
+const idleMs = 60_000
+
+/**
+ * Threads that encode text: each holds a tokenizer of up to 80 MB. With two, one huge prompt does not block all
+ * others.
+ */
+const maxTextThreads = 2
+
+/**
+ * Images decoded beyond one per core, each for a tenant with no other decoding in progress: a short picture does not
+ * queue behind long ones, not even behind those of several tenants. Each takes a process of 60 MB.
+ */
+const spareImages = 3
+
+/** Expected milliseconds per character of a text. */
+const estimatedMsPerCharacter = 1e-4
+
+export interface TaskPool extends ProcessorTasks {
+  /** Process ids of those that decode images. */
+  readonly imagePids: readonly number[]
+}
+
+interface TaskPoolOptions {
+  /** Path of text-worker.ts. */
+  readonly textWorker: string
+  /** Path of image-process.ts. */
+  readonly imageProcess: string
+  readonly modelFolder: string
+  /** The most images decoded at a time, plus `spareImages`; the number of CPU cores. */
+  readonly threads: number
+  /** Bytes that decoding may take, for all images together; see `DECODE_MEMORY_MB`. */
+  readonly decodeMemoryBytes: number
+  /** Weights of tenants in sharing time; 1 for those not named. */
+  readonly tenantWeights: ReadonlyMap<string, number>
+}
+
+/**
+ * Runs a processor's tasks outside of this thread: text in worker threads, images in processes, which can be killed
+ * at any point. The two do not wait for each other; one of each is always ready, and idle ones end. Tenants share the
+ * time fairly.
+ */
+export function createTaskPool(options: TaskPoolOptions): TaskPool {
+  const { threads, modelFolder, tenantWeights: weights } = options
+  const now = () => performance.now()
+  const textThreads = Math.min(maxTextThreads, threads)
+  const texts = startThreads(textThreads, options)
+  const images = createImageProcesses({
+    entry: options.imageProcess,
+    modelFolder,
+    idleMs,
+    lowersAfterMs,
+  })
+  const textGate = createTaskGate({ limit: textThreads, spare: 0, memoryBytes: 0, weights, now })
+  const imageGate = createTaskGate({
+    limit: threads,
+    spare: spareImages,
+    memoryBytes: options.decodeMemoryBytes,
+    weights,
+    now,
+  })
+  let closed = false
+
+  /** Neither pool may be used after it was closed. */
+  async function whileOpen<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (closed) throw shuttingDown()
+    try {
+      return await work()
+    } catch (cause) {
+      throw closed ? shuttingDown() : cause
+    }
+  }
+
+  function runImage<Task extends ImageTask>(
+    order: ImageOrder<Task>,
+    caller: TaskCaller,
+  ): Promise<ImageOutcomes[Task]> {
+    const { signal } = caller
+    const cost = estimateDecode(order.file)
+    const decode = () => decodeInTime(images, { order, estimatedMs: cost.ms }, signal)
+    return whileOpen(() => imageGate(decode, imageTask(caller, cost), signal))
+  }
+
+  return {
+    encodeTexts: (list, { tenant, signal }) =>
+      // Piscina would stop the thread of an aborted task together with its tokenizer; behind the gate the task merely
+      // loses its turn.
+      whileOpen(() => textGate(() => texts.run(list), textTask(tenant, list), signal)),
+    prepareImage: (file, caller, mostTokens) =>
+      runImage({ task: 'prepareImage', file, mostTokens }, caller),
+    normalizeImage: (file, caller, mostTokens) =>
+      runImage({ task: 'normalizeImage', file, mostTokens }, caller),
+    get imagePids() {
+      return images.pids
+    },
+    async close() {
+      closed = true
+      images.close()
+      await texts.destroy()
+    },
+  }
+}
+
+function startThreads(threads: number, { textWorker, modelFolder }: TaskPoolOptions) {
+  return new Piscina<readonly string[], Int32Array[]>({
+    filename: textWorker,
+    workerData: { modelFolder },
+    minThreads: 1,
+    maxThreads: threads,
+    idleTimeout: idleMs,
+    // Piscina's default queue is a single object shared by all pools.
+    taskQueue: new FixedQueue(),
+    recordTiming: false,
+  })
+}
+
+function textTask(tenant: string, list: readonly string[]): GateTask {
+  const characters = list.reduce((sum, { length }) => sum + length, 0)
+  return { tenant, estimatedWork: 1 + estimatedMsPerCharacter * characters, memoryBytes: 0 }
+}
+
+/** The pictures of one caller are a group: those of a tenant's requests take turns. */
+function imageTask(caller: TaskCaller, { ms, bytes }: DecodeCost): GateTask {
+  return { tenant: caller.tenant, group: caller, estimatedWork: 1 + ms, memoryBytes: bytes }
+}
+
+/** @param signal its abort, or a timeout, ends the process that works on the file */
+async function decodeInTime<Task extends ImageTask>(
+  images: ImageProcesses,
+  { order, estimatedMs }: { readonly order: ImageOrder<Task>; readonly estimatedMs: number },
+  signal: AbortSignal,
+): Promise<ImageOutcomes[Task]> {
+  const tooLate = AbortSignal.timeout(maxDecodeElapsedMs)
+  try {
+    return await images.run(order, estimatedMs, AbortSignal.any([signal, tooLate]))
+  } catch (cause) {
+    if (signal.aborted || !tooLate.aborted) throw cause
+    const message = `decoding takes longer than ${maxDecodeElapsedMs / 1000} s`
+    return { ok: false, code: 'image_too_large', message } as ImageOutcomes[Task]
+  }
+}
+
+function shuttingDown(): ServiceError {
+  return new ServiceError('shutting_down', 'The server is shutting down')
+}
