@@ -46,11 +46,10 @@ export async function* mixedRequests(
     while (next < requests) {
       const index = next
       next += 1
-      tokens += await ask(
-        engine,
-        mixedJob(index, sizes[isSoftware ? 'software' : 'hardware']),
-        index,
-      )
+      const job = mixedJob(index, sizes[isSoftware ? 'software' : 'hardware'])
+      const received = await ask(engine, job, index)
+      // Callers share the sum, so nothing may happen between its reading and its writing.
+      tokens += received
       done += 1
       if (done % every === 0) samples.push({ done, bytes: (await usedMemory(isSoftware)).bytes })
     }
