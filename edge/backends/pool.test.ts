@@ -56,6 +56,16 @@ function createPool(answersById: Record<string, Answer>) {
 const settle = () => new Promise((resolve) => setTimeout(resolve, 5))
 
 describe('BackendPool', () => {
+  it('asks for no stream of an answer that it reads as a whole', async () => {
+    const whole = Response.json({ output: 'A cat.' }, { headers: { 'content-length': '19' } })
+    let streams = 0
+    Object.defineProperty(whole, 'body', { get: () => (streams += 1) })
+    const { call } = createPool({ a: () => whole })
+    const { answer } = await call()
+    expect(Buffer.from(await answer.arrayBuffer()).toString()).toBe('{"output":"A cat."}')
+    expect(streams).toBe(0)
+  })
+
   it('learns what an image costs, and counts with the most until all backends have said', async () => {
     const stating = (tokens: string, status = 200) =>
       healthyOr(() => Response.json({}, { status, headers: { 'x-image-tokens': tokens } }))

@@ -30,9 +30,11 @@ const errorAnswer = z.object({
  * Cloudflare answers in place of an unreachable backend; on other platforms the call fails.
  * @throws {NotConnectedError}
  */
-export function checkConnected({ status, body }: Pick<BackendAnswer, 'status' | 'body'>): void {
+export function checkConnected(answer: Pick<BackendAnswer, 'status' | 'body'>): void {
+  const { status } = answer
   if (!notConnected.has(status)) return
-  body?.cancel().catch(() => undefined)
+  // Its stream is made by asking for it, after which the body cannot be read as a whole any more.
+  answer.body?.cancel().catch(() => undefined)
   throw new NotConnectedError(`Status ${status}`, { isSlow: status === connectTimedOut })
 }
 

@@ -6,4 +6,11 @@ import { keepCompiledCode } from '../../shared/node/compile-cache.mjs'
 // for those does not grow, it is emptied more often: after some thousand requests the process takes a third less.
 setFlagsFromString('--semi-space-growth-factor=1')
 keepCompiledCode()
+if (process.argv.length > 2) {
+  const { answerArguments } = await import('../../shared/node/program-arguments.ts')
+  answerArguments(
+    'npm run edge',
+    'Runs the edge on Node: checks API keys and limits, and forwards requests to backends',
+  )
+}
 await import('./run.ts')

@@ -12,7 +12,15 @@ export type Outcome =
   /** Anything else: a connection or a stream that broke off, or something that is no answer. */
   | { readonly type: 'broken'; readonly why: string }
 
-const refusal = z.object({ error: z.object({ code: z.string() }) })
+/** Anthropic's form has the code among the details. */
+const refusal = z.object({
+  error: z.union([
+    z.object({ code: z.string() }).transform(({ code }) => code),
+    z
+      .object({ details: z.object({ error_code: z.string() }) })
+      .transform(({ details }) => details.error_code),
+  ]),
+})
 
 /** Sends one request and reads its answer, unless its client leaves before. */
 export async function sendCall(
@@ -35,7 +43,7 @@ export async function sendCall(
       signal: stay.signal,
     })
     if (statusCode !== 200) {
-      return { type: 'refused', code: refusal.parse(await body.json()).error.code }
+      return { type: 'refused', code: refusal.parse(await body.json()).error }
     }
     const answer = call.stream
       ? await readStream(call.answer, body)
