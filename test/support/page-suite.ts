@@ -23,18 +23,24 @@ type StartEdge = (settings: EdgeSettings, variables: Record<string, string>) => 
 /** Milliseconds: a browser on a busy machine takes its time. */
 const timeout = 90_000
 
-const suites = [
-  describeAsking,
-  describeKeeping,
-  describeProblems,
-  describeCode,
-  describeDocs,
-  describeLooks,
-  describeOtherOrigins,
-]
+/** What an edge has a part in. */
+const suitesOfEdge = [describeAsking, describeProblems, describeDocs, describeOtherOrigins]
+/** What happens in the browser alone, whatever platform its files came from. */
+const suitesOfBrowser = [describeKeeping, describeCode, describeLooks]
 
-/** The pages in a real browser, with the little model behind them, on every platform of the edge. */
+type Suite = (stage: PageStage) => void
+
+/** The pages in a real browser, with the little model behind them. */
 export function describePages(platform: string, start: StartEdge): void {
+  describeSuites(platform, start, [...suitesOfEdge, ...suitesOfBrowser])
+}
+
+/** The part of it that depends on the platform. */
+export function describePagesOfEdge(platform: string, start: StartEdge): void {
+  describeSuites(platform, start, suitesOfEdge)
+}
+
+function describeSuites(platform: string, start: StartEdge, suites: readonly Suite[]): void {
   const tried = noChromium === undefined ? '' : `(${noChromium})`
   describe.skipIf(noChromium !== undefined)(`pages on ${platform} ${tried}`, { timeout }, () => {
     // Filled before the first test runs.
