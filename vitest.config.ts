@@ -9,7 +9,11 @@ if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm'
 process.env['ORT_DISABLE_TELEMETRY'] = '1'
 
 /** Generous on purpose: machines are shared and noisy, and no test asserts how long something takes. */
-const patience = { testTimeout: 60_000, hookTimeout: 120_000 }
+const patience = {
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 30_000 } },
+}
 
 export default defineConfig({
   test: {
