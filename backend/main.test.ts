@@ -81,7 +81,10 @@ async function healthOf(port: number): Promise<unknown[]> {
   }
 }
 
-const stopping = [503, { status: 'unavailable', reason: 'shutting_down' }]
+async function untilStopping(port: number): Promise<void> {
+  const stopping = [503, { status: 'unavailable', reason: 'shutting_down' }]
+  await expect.poll(() => healthOf(port)).toEqual(stopping)
+}
 
 async function readyOf(child: ChildProcess): Promise<unknown> {
   const [message] = (await once(child, 'message')) as [unknown]
@@ -181,7 +184,7 @@ describe('the backend program', () => {
       dispatcher,
     })
     child.kill('SIGTERM')
-    await expect.poll(() => healthOf(port)).toEqual(stopping)
+    await untilStopping(port)
     expect(await stream.text()).toMatch(/event: end\ndata: .*"finish_reason":"length"/)
     expect(await ended).toEqual([0, null])
     await dispatcher.destroy()
@@ -200,7 +203,7 @@ describe('the backend program', () => {
     child.kill('SIGTERM')
     if (isHurried) {
       // Two signals that arrive at the same time are one.
-      await expect.poll(() => healthOf(port)).toEqual(stopping)
+      await untilStopping(port)
       child.kill('SIGTERM')
     }
     expect(await stream.text()).toMatch(/event: error\ndata: .*"shutting_down"/)

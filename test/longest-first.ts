@@ -39,7 +39,8 @@ export class LongestFirst extends BaseSequencer {
       const index = longFiles.findIndex((file) => moduleId.endsWith(`/${file}`))
       return index === -1 ? longFiles.length : index
     }
-    const others = await super.sort(files)
-    return others.toSorted((a, b) => rank(a) - rank(b))
+    // oxlint-disable-next-line unicorn/no-array-sort -- not that of an array
+    const sorted = await super.sort(files)
+    return sorted.toSorted((a, b) => rank(a) - rank(b))
   }
 }
