@@ -1,4 +1,4 @@
-import { runTool } from './run-command.ts'
+import { runTool } from './support/run-command.ts'
 
 /** Tools and their arguments. Those of one line follow each other; the two lines run side by side, a core each. */
 const lines = [

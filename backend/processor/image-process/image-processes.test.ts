@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { residentBytes } from '../../../shared/node/metrics/resident-bytes.ts'
-import { hugeWebp } from '../../../test/support/huge-images.ts'
+import { hugeWebp } from '../../../test/support/images/huge-images.ts'
 import { createImageProcesses, type ImageProcesses } from './image-processes.ts'
 
 const order = (file: Uint8Array) => ({ task: 'prepareImage', file }) as const
