@@ -190,12 +190,22 @@ describe('downloadModel()', () => {
   const info = /revision/
   const tree = /tree/
   it.each([
-    ['a page of a network that asks for consent', info, '<html>', /is not understood: is it a hub\?$/],
+    [
+      'a page of a network that asks for consent',
+      info,
+      '<html>',
+      /is not understood: is it a hub\?$/,
+    ],
     ['no model', info, 'null', /is not understood: is it a hub\?$/],
     ['no commit', info, '{"sha":"main"}', /the hub names no commit$/],
     ['half a list', tree, '[{"type":"file","path":"config', /is not understood: is it a hub\?$/],
     ['no list', tree, '{"error":"busy"}', /is not understood: is it a hub\?$/],
-    ['nothing of a file but its name', tree, '[{"type":"file","path":"config.json"}]', /config\.json/],
+    [
+      'nothing of a file but its name',
+      tree,
+      '[{"type":"file","path":"config.json"}]',
+      /config\.json/,
+    ],
   ])('says that what the hub answers is %s', async (_what, where, answer, message) => {
     const { options, folder } = setUp()
     hub.fault = firstTimes(100, { status: 200, text: answer }, where)
@@ -205,14 +215,17 @@ describe('downloadModel()', () => {
     expect(existsSync(folder)).toBe(false)
   })
 
-  it.each([info, /resolve.*safetensors/])('gives up what redirects in circles: %s', async (where) => {
-    const { options } = setUp()
-    hub.fault = (request) =>
-      where.test(request.path)
-        ? { status: 302, headers: { location: `${hub.endpoint}${request.path}` } }
-        : undefined
-    await expect(downloadModel(name, options)).rejects.toThrow('redirects in circles')
-  })
+  it.each([info, /resolve.*safetensors/])(
+    'gives up what redirects in circles: %s',
+    async (where) => {
+      const { options } = setUp()
+      hub.fault = (request) =>
+        where.test(request.path)
+          ? { status: 302, headers: { location: `${hub.endpoint}${request.path}` } }
+          : undefined
+      await expect(downloadModel(name, options)).rejects.toThrow('redirects in circles')
+    },
+  )
 
   it('says that nothing is there', async () => {
     const { options } = setUp()

@@ -112,7 +112,9 @@ describe('convertInto()', () => {
       source: { ...source, checkpoint: { ...source.checkpoint, tensor: watched } },
       report() {},
     })
-    const sizes = [...source.checkpoint.shapes.values()].map((dims) => dims.reduce((a, b) => a * b, 4))
+    const sizes = [...source.checkpoint.shapes.values()].map((dims) =>
+      dims.reduce((a, b) => a * b, 4),
+    )
     expect(Math.max(...sizes)).toBeGreaterThan(3 * regionBytes)
     expect([...largest].filter(([, bytes]) => bytes > regionBytes)).toEqual([])
     expect(largest.size).toBe(source.checkpoint.shapes.size)
