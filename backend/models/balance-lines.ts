@@ -1,5 +1,5 @@
 import type { TextConfig } from '../model/config/model-config.ts'
-import { components, type Component } from '../model/convert/weight-forms.ts'
+import { components, type Component } from '../model/convert/graphs/weight-forms.ts'
 import type { Equalization } from '../model/equalize/find-outliers.ts'
 
 /** Which channels were balanced, as lines for the operator: in all, and in each component that has some. */

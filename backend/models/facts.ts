@@ -6,8 +6,8 @@ import { formatBytes } from '../../shared/progress/amounts.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { readVariant } from '../model/config/variant.ts'
-import { latentNormEpsilon } from '../model/deepseek/latent-attention.ts'
-import type { ModelSource } from '../model/convert/model-source.ts'
+import type { ModelSource } from '../model/convert/source/model-source.ts'
+import { latentNormEpsilon } from '../model/deepseek/attention/latent-attention.ts'
 
 /** Small files whose content distinguishes releases of the model. */
 const comparedFiles = [

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { randomSource } from '../../../scripts/bench/random-source.ts'
-import { writeOutlierCheckpoint } from '../../../test/support/outlier-checkpoint.ts'
+import { writeOutlierCheckpoint } from '../../../test/support/model/outlier-checkpoint.ts'
 import type { CheckpointTensor } from '../../checkpoint/checkpoint.ts'
 import { regionBytes } from '../../graph/kernels/kernels.ts'
 import { rowSize } from '../../graph/weight-source.ts'
 import { readModelConfig } from '../config/model-config.ts'
 import { convertInto } from './convert-into.ts'
-import { openModelSource } from './model-source.ts'
+import { openModelSource } from './source/model-source.ts'
 
 let root: string
 let checkpointDir: string
