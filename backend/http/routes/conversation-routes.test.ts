@@ -112,13 +112,13 @@ describe('conversations', () => {
       expect(images.map((file) => Uint8Array.from(file))).toEqual([jpeg, jpeg])
   })
 
-  const messages = [{ role: 'user', content: 'Hi' }]
+  const greeting = [{ role: 'user', content: 'Hi' }]
   const effortsOfChat = (path: string) => (effort: string | null) =>
-    [path, { messages, reasoning_effort: effort }, 'reasoning_effort'] as const
+    [path, { messages: greeting, reasoning_effort: effort }, 'reasoning_effort'] as const
   const effortsOfResponses = (path: string) => (effort: string | null) =>
     [path, { input: 'Hi', reasoning: { effort } }, 'reasoning.effort'] as const
   const types = (path: string) => (type: string) =>
-    [path, { messages, max_tokens: 5, thinking: { type } }, 'thinking'] as const
+    [path, { messages: greeting, max_tokens: 5, thinking: { type } }, 'thinking'] as const
   const wishes = {
     satisfiedByAll: [
       ...[null, 'minimal'].map(effortsOfChat('/v1/chat/completions')),
