@@ -4,18 +4,18 @@ import { allLogits } from '../support/all-logits.ts'
 import type { GoldenCase } from './golden-cases.ts'
 
 /**
- * Tokens run as guesses have the logits that they have one by one, beside a row without any; and what is cut off afterwards
+ * Tokens run as a draft have the logits that they have one by one, beside a row without any; and what is cut off afterwards
  * leaves no trace.
  * @param tolerance largest difference of a logit
  */
-export async function verifiesGuesses(
+export async function verifiesDrafts(
   model: Model,
   golden: GoldenCase,
   tolerance: number,
 ): Promise<void> {
   const prompt = Int32Array.from(golden.prompt_ids)
   const answer = golden.greedy_ids.slice(0, 6)
-  const [known, ...guesses] = answer
+  const [known, ...draft] = answer
   const features: [] = []
   const open = async (): Promise<SlotId> => {
     const slot = model.openSlot()
@@ -31,8 +31,8 @@ export async function verifiesGuesses(
   }
   const [slot, other] = [await open(), await open()]
   const plain = { slot: other, tokenIds: Int32Array.of(known!), features, sample: true }
-  const guessed = { slot, tokenIds: Int32Array.from(answer), features, sample: true }
-  const rows = [plain, { ...guessed, guesses: guesses.length }, { ...guessed, slot: alone }]
+  const drafted = { slot, tokenIds: Int32Array.from(answer), features, sample: true }
+  const rows = [plain, { ...drafted, drafted: draft.length }, { ...drafted, slot: alone }]
   const together = await allLogits(model.step(rows))
   assert.equal(together.length, 2 + answer.length)
   ;[single[0]!, ...single].forEach((logits, i) => expectNear(together[i]!, logits, tolerance))
