@@ -102,8 +102,8 @@ describe.each(Object.entries(models))('%s', (_, open) => {
     let ended = 0
     const answers = await Promise.all(
       asked.map(async (job, index) => {
-        // Two or three at a time.
-        while (ended < index - 2) await nextImmediate()
+        const mayStart = () => index < ended + 3
+        while (!mayStart()) await nextImmediate()
         return read(engine, job).finally(() => (ended += 1))
       }),
     )
