@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Model, SlotId } from '../../backend/model/model.ts'
-import { allLogits } from '../support/all-logits.ts'
+import { allLogits } from '../support/model/all-logits.ts'
 import type { GoldenCase } from './golden-cases.ts'
 
 /**

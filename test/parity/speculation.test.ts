@@ -15,8 +15,8 @@ import { openHostAccelerator } from '../../backend/model/accelerator/host-accele
 import { readTokenizerFile } from '../../backend/model/config/tokenizer-file.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { objectOf } from '../support/grammar-schemas.ts'
-import { createJob } from '../support/jobs.ts'
+import { objectOf } from '../support/grammar/grammar-schemas.ts'
+import { createJob } from '../support/inference/jobs.ts'
 import { openDeviceModel } from './device-models.ts'
 import { nano, readGoldenCases, readGoldenImages, stopIds } from './golden-cases.ts'
 
