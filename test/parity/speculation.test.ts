@@ -120,7 +120,7 @@ describe.each(Object.entries(models))('%s', (_, open) => {
       logprobs.forEach((logprob, i) => expect(Math.abs(logprob - told[i]!)).toBeLessThan(1e-3))
     })
     const { acceptedTokens } = engine.snapshot().speculation
-    expect(acceptedTokens).toBeGreaterThan(100)
+    expect(acceptedTokens).toBeGreaterThan(20)
     expect(engine.snapshot().steps).toBeLessThan(plain.snapshot().steps)
     await engine.close()
   })
