@@ -184,7 +184,7 @@ describe.each([
       reasons ? renderer.event({ type: 'reasoning', index: 1, text: 'Hm' }) : [],
       renderer.event({ type: 'delta', index: 1, text: 'A', logprobs }),
       renderer.event({ type: 'end', endings: [ending, ending], usage, timings }),
-      renderer.failure(new ServiceError('engine_restarted', 'It stopped')),
+      [renderer.failure(new ServiceError('engine_restarted', 'It stopped'))],
     ].map((pieces) =>
       [...[...pieces].join('').matchAll(/^data: (\{.*)$/gm)].map(
         ([, data]) => JSON.parse(data!) as Json,

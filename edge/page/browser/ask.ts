@@ -19,7 +19,7 @@ const say = (text: string) => (status.textContent = text)
 const keyDialog = createKeyDialog(() => void learnDefaults())
 const showCode = createSnippetDialog()
 const composer = createComposer(say)
-const settings = byId('settings', HTMLDetailsElement)
+const settingsView = byId('settings', HTMLDetailsElement)
 const answers = byId('answers', HTMLElement)
 const askButton = byId('ask', HTMLButtonElement)
 const stopButton = byId('stop', HTMLButtonElement)
@@ -87,7 +87,7 @@ function showPanels(questions: readonly Question[]): void {
 /** What the model that runs is best asked with matters to those who look at the settings, and only a key can ask. */
 async function learnDefaults(): Promise<void> {
   const key = keyDialog.key()
-  if (settings.open && key !== undefined) composer.recommend(await fetchRecommended(key))
+  if (settingsView.open && key !== undefined) composer.recommend(await fetchRecommended(key))
 }
 
 function showRunning(isRunning: boolean): void {
@@ -137,7 +137,7 @@ composer.form.addEventListener('submit', (event) => {
   event.preventDefault()
   void ask()
 })
-settings.addEventListener('toggle', () => void learnDefaults())
+settingsView.addEventListener('toggle', () => void learnDefaults())
 stopButton.addEventListener('click', () => running?.abort())
 byId('show-code', HTMLButtonElement).addEventListener('click', () =>
   showCode(composer.questions()[0]),

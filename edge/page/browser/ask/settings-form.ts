@@ -12,7 +12,7 @@ import { rulesText } from './recommended.ts'
 import { numberFields } from './settings-fields.ts'
 
 /** The fields of one setting, `A` or `B`. */
-export interface SettingsColumn {
+interface SettingsColumn {
   readonly read: () => Settings
   readonly write: (settings: Settings) => void
   /** Whether it is seen and checked. */
@@ -31,7 +31,7 @@ interface Row {
   readonly fields: readonly HTMLElement[]
 }
 
-export type Column = 'A' | 'B'
+type Column = 'A' | 'B'
 const columns: readonly Column[] = ['A', 'B']
 
 /** Fills `parent` with the settings of both columns. */
