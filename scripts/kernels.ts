@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { runTool } from './run-command.ts'
+import { runTool } from './support/run-command.ts'
 
 /** A WebAssembly module of ours. */
 export interface Kernel {

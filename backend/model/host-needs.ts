@@ -1,7 +1,7 @@
 import type { BuiltGraph } from '../graph/graph-builder.ts'
 import { externalsOf } from '../graph/device-graph.ts'
-import { buildGraphs, type GraphOptions } from './convert/build-graphs.ts'
-import type { ModelSource } from './convert/model-source.ts'
+import { buildGraphs, type GraphOptions } from './convert/graphs/build-graphs.ts'
+import type { ModelSource } from './convert/source/model-source.ts'
 
 /** Memory that the model takes of the machine itself, apart from that of a card. */
 export interface HostNeeds {

@@ -1,4 +1,4 @@
-import { decoderOf } from '../compile/byte-decoder.ts'
+import { decoderOf } from '../compile/patterns/byte-decoder.ts'
 import type { PatternTables } from '../grammar.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
 import { ClassTrie } from './class-trie.ts'

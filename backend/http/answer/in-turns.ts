@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { joinPieces, jsonPieces } from '../../../shared/api/json-pieces.ts'
+import { joinPieces, jsonPieces } from '../../../shared/api/wire/json-pieces.ts'
 
 /** Text that may be long, written in turns with other work. @param end follows the last piece */
 export async function* inTurns(pieces: Iterable<string>, end: string): AsyncGenerator<string> {

@@ -6,8 +6,8 @@ import type {
   SampledLogprob,
 } from '../events.ts'
 import type { Renderer } from '../doors/renderer.ts'
-import { LazyList } from '../json-pieces.ts'
-import { formatEvent, heartbeatText } from '../sse.ts'
+import { LazyList } from '../wire/json-pieces.ts'
+import { formatEvent, heartbeatText } from '../wire/sse.ts'
 import { nativeErrors } from './error-form.ts'
 
 interface NativeOptions {

@@ -1,4 +1,4 @@
-import { jsonPieces } from '../json-pieces.ts'
+import { jsonPieces } from '../wire/json-pieces.ts'
 
 /** What was asked, as it is told back. */
 export interface ResponseEcho {

@@ -11,10 +11,10 @@ import type { TextConfig } from '../../config/model-config.ts'
 import type { CacheInfo } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
 import { DeviceDecoder } from './device-decoder.ts'
-import type { DeviceGraphs } from './device-graph.ts'
+import type { DeviceGraphs } from './network/device-graph.ts'
 import { deviceNames } from './device-names.ts'
 import { LogitsMemory } from './logits-memory.ts'
-import type { CacheType } from './paged-attention.ts'
+import type { CacheType } from './network/paged-attention.ts'
 import { RowCache } from './row-cache.ts'
 
 interface DeviceDecoderSetup {
