@@ -257,7 +257,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       memory: () => undefined,
       startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined, loaded: undefined }),
       snapshot: () => engine.snapshot(),
-      provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
+      provider: { name: 'cpu', reason: 'PROVIDER=cpu', layers: { cpu: 4, gpu: 0 } },
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
