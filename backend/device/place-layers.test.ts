@@ -58,11 +58,11 @@ describe('how many layers are on the card', () => {
   it('never takes more than is free, nor fewer than would fit', () => {
     const bytes = (layers: number, tokens: number) =>
       leastBytes({ ...demand, kvTokens: tokens }, layers)
-    for (let free = 2e9; free < 24e9; free += 0.173e9) {
-      const share = mostOnCard(demand, free)
-      if (share === undefined) continue
-      expect(bytes(share.layers, share.cacheTokens)).toBeLessThanOrEqual(free)
-      if (share.layers < all) expect(bytes(share.layers + 1, usual)).toBeGreaterThan(free)
+    const least = leastBytes(demand, 1)
+    for (let free = least; free < leastBytes(demand, all); free += 0.173e9) {
+      const { layers, cacheTokens } = mostOnCard(demand, free)!
+      expect(bytes(layers, cacheTokens)).toBeLessThanOrEqual(free)
+      expect(bytes(layers + 1, usual)).toBeGreaterThan(free)
     }
   })
 })

@@ -238,7 +238,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const log = pino({ level: 'trace' }, collectLines(logLines))
   const metrics = createBackendMetrics({
     snapshot: () => engine.snapshot(),
-    provider: 'cpu',
+    provider: { name: 'cpu', layers: { cpu: 4, gpu: 0 } },
     isReady: () => backend.readiness === 'ready',
     starts: () => 1,
     enginePid: () => undefined,

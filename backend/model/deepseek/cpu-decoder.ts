@@ -31,7 +31,12 @@ export async function openCpuDecoder(setup: CpuStagesSetup): Promise<Decoder> {
  * Opened side by side: the one with the last layer, whose results are the largest, in this thread, and each of the others in
  * its own.
  */
-export function openCpuStages({ stages, config, threads, slots }: CpuStagesSetup): Promise<Stage>[] {
+export function openCpuStages({
+  stages,
+  config,
+  threads,
+  slots,
+}: CpuStagesSetup): Promise<Stage>[] {
   return stages.map((stage) => {
     const isLast = stage.layers.to === config.num_hidden_layers
     return (isLast ? openLocalStage : openThreadedStage)({ ...stage, config, threads, slots })

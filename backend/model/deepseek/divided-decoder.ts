@@ -34,7 +34,8 @@ export async function openDividedDecoder(setup: DividedDecoderSetup): Promise<De
 function cacheInfo(setup: DeviceLayersSetup): CacheInfo {
   const { from } = setup.graphs.layers
   return {
-    cacheBytesPerToken: cpuCacheBytes(setup.config, { from: 0, to: from }) + deviceCacheBytes(setup),
+    cacheBytesPerToken:
+      cpuCacheBytes(setup.config, { from: 0, to: from }) + deviceCacheBytes(setup),
     slotGrowthTokens,
     cacheTokens: setup.cacheTokens,
   }

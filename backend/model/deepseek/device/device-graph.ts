@@ -79,7 +79,11 @@ export function buildDeviceGraph(
 }
 
 /** @returns the residual stream before the first of the layers, [N, hidden] */
-function startOf(g: GraphBuilder, { hidden_size: hidden }: TextConfig, { from }: LayerRange): Value {
+function startOf(
+  g: GraphBuilder,
+  { hidden_size: hidden }: TextConfig,
+  { from }: LayerRange,
+): Value {
   const given = g.input(deviceNames.stream, 'float32', ['batch', 'tokens', hidden])
   const flat = reshape(g, given, [-1, hidden])
   if (from > 0) return flat
