@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FakeProcessor } from '../test/support/test-backend.ts'
+import { FakeProcessor } from '../test/support/backends/test-backend.ts'
 import { ChoiceText } from './choice-text.ts'
 import type { SampledLogprobs } from './engine/job.ts'
 import { createDetokenizer } from './processor/text/detokenizer.ts'

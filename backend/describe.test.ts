@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { GenerationEvent } from '../shared/api/events.ts'
-import { FakeEngine, FakeProcessor } from '../test/support/test-backend.ts'
-import { createTestFormats } from '../test/support/test-formats.ts'
+import { FakeEngine, FakeProcessor } from '../test/support/backends/test-backend.ts'
+import { createTestFormats } from '../test/support/backends/test-formats.ts'
 import { createDescriber, type DescribeRequest } from './describe.ts'
 
 const request: DescribeRequest = {

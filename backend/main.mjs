@@ -3,7 +3,7 @@ import { keepCompiledCode } from '../shared/node/compile-cache.mjs'
 
 keepCompiledCode()
 if (process.argv.length > 2) {
-  const { answerArguments } = await import('../shared/node/program-arguments.ts')
+  const { answerArguments } = await import('../shared/node/process/program-arguments.ts')
   answerArguments(
     'npm run backend',
     'Runs the backend: loads the model, and answers clients that have a certificate',

@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeCertificates, until } from '../test/support/test-backend.ts'
+import { makeCertificates, until } from '../test/support/backends/test-backend.ts'
 import { readMetrics, sumOf } from '../shared/metrics/read-metrics.ts'
-import { TestHub } from '../test/support/test-hub.ts'
+import { TestHub } from '../test/support/model/test-hub.ts'
 import {
   createCertificates,
   type CertificateSet,

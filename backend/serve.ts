@@ -6,16 +6,16 @@ import { BodyMemory } from '../shared/bytes/body-memory.ts'
 import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity, type TlsIdentity } from '../shared/node/certificates/watch-identity.ts'
-import type { Log } from '../shared/node/log.ts'
-import type { LogSink } from '../shared/node/log-sink.ts'
+import type { Log } from '../shared/node/log/log.ts'
+import type { LogSink } from '../shared/node/log/log-sink.ts'
 import {
   listenForMetrics,
   metricsAnswer,
   type PlainAnswer,
 } from '../shared/node/metrics/metrics-server.ts'
 import { openTracing } from '../shared/node/open-tracing.ts'
-import { openFilesLimit } from '../shared/node/open-files.ts'
-import { isInTerminal } from '../shared/node/terminal.ts'
+import { openFilesLimit } from '../shared/node/process/open-files.ts'
+import { isInTerminal } from '../shared/node/process/terminal.ts'
 import type { BackendConfig } from './config.ts'
 import { createBackendApp } from './http/app.ts'
 import { connectionLimit } from './http/server/connection-limit.ts'

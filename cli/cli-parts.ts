@@ -1,4 +1,4 @@
-import type { Environment } from '../shared/node/dot-env.ts'
+import type { Environment } from '../shared/node/settings/dot-env.ts'
 
 /** What commands need from their environment. */
 export interface CliParts {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
-import { withDotEnv } from '../shared/node/dot-env.ts'
+import { withDotEnv } from '../shared/node/settings/dot-env.ts'
 import { certsCommand } from './certs-command.ts'
 import { CliError } from './cli-error.ts'
 import type { CliParts } from './cli-parts.ts'

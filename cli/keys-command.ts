@@ -5,9 +5,9 @@ import {
   keyView,
   type IssuedKeyView,
   type KeyView,
-} from '../shared/api/keys.ts'
+} from '../shared/api/administration/keys.ts'
 import { adminRoutes } from '../shared/api/routes.ts'
-import { scopes, type Scope } from '../shared/api/scopes.ts'
+import { scopes, type Scope } from '../shared/api/administration/scopes.ts'
 import { AdminClient } from './admin-client.ts'
 import type { CliParts } from './cli-parts.ts'
 import { parseCount, parseDuration, parseEnd, parseLimit } from './duration.ts'

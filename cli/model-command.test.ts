@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { tryLock } from '../shared/node/file-lock.ts'
-import { TestHub } from '../test/support/test-hub.ts'
+import { tryLock } from '../shared/node/files/file-lock.ts'
+import { TestHub } from '../test/support/model/test-hub.ts'
 
 let root: string
 let hub: TestHub
@@ -234,7 +234,7 @@ describe('model', () => {
   it('goes on when the process it waits for dies', { timeout: 120_000 }, async () => {
     const models = join(root, 'orphaned', 'models')
     await mkdir(models, { recursive: true })
-    const script = `import { tryLock } from './shared/node/file-lock.ts'
+    const script = `import { tryLock } from './shared/node/files/file-lock.ts'
       globalThis.held = tryLock(process.argv[1]); console.log('held'); setInterval(() => held, 1000)`
     const file = join(models, 'kimi-vl-nano-onnx-q8.lock')
     const holder = spawn(process.execPath, ['--input-type=module', '-e', script, file])

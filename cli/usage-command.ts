@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { adminRoutes } from '../shared/api/routes.ts'
-import { usageView, type DayUsage } from '../shared/api/usage.ts'
+import { usageView, type DayUsage } from '../shared/api/administration/usage.ts'
 import { AdminClient } from './admin-client.ts'
 import type { CliParts } from './cli-parts.ts'
 import { formatTable } from './table.ts'

@@ -14,6 +14,7 @@ interface Options {
   readonly folder: string
   readonly runs: number
   readonly other?: string
+  readonly keep?: boolean
   readonly doc?: boolean
 }
 
@@ -39,6 +40,7 @@ export async function main(given: readonly string[]): Promise<number> {
     .option('--folder <path>', 'where there is space', tmpdir())
     .option('--runs <n>', 'conversions with each code', Number, 2)
     .option('--other <checkout>', 'another checkout of this repository, to convert with in turns')
+    .option('--keep', 'leave the checkpoint and what was made of it last, to load it')
     .option('--doc', 'write the results to docs/performance.md')
     .parse([...given], { from: 'user' })
   const options = program.opts<Options>()
@@ -49,7 +51,8 @@ export async function main(given: readonly string[]): Promise<number> {
     if (options.doc === true) await writeSection('conversion', section)
     return 0
   } finally {
-    await rm(folder, { recursive: true })
+    if (options.keep === true) console.log(`kept: ${folder}`)
+    else await rm(folder, { recursive: true })
   }
 }
 
@@ -68,13 +71,13 @@ async function measure(folder: string, options: Options): Promise<string> {
       const reading = readingTime(checkpoint)
       const probe = Math.ceil(bytes.source / 2)
       const perByte = writingTime(join(folder, 'written'), probe) / probe
+      await rm(join(folder, 'state'), { recursive: true, force: true })
       const usage = await models(checkout, 'convert', checkpoint)
       bytes.converted = bytesIn(join(folder, 'state'))
       const writing = perByte * bytes.converted
       const conversion = { code: checkout === here ? 'this' : 'other', usage, reading, writing }
       conversions.push(conversion)
       console.log(JSON.stringify(conversion))
-      await rm(join(folder, 'state'), { recursive: true })
     }
   }
   const checked = await models(here, 'check', checkpoint)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { forkChild } from '../backend/inference/fork-child.ts'
+import { forkChild } from '../backend/inference/supervisor/fork-child.ts'
 
 const program = fileURLToPath(new URL('bench/run-bench.ts', import.meta.url))
 

@@ -8,10 +8,10 @@ import { runProgram } from './bootstrap/run-program.mjs'
 /** For building, testing and measuring the product: these run in this folder and need all packages. */
 const development = {
   bench: 'scripts/bench.ts',
-  'bench-card': 'scripts/bench-card.ts',
+  'bench-card': 'scripts/bench/card.ts',
   'bench-convert': 'scripts/bench-convert.ts',
-  'bench-edge': 'scripts/bench-edge.ts',
-  build: 'scripts/build-worker.ts',
+  'bench-edge': 'scripts/bench/edge.ts',
+  build: 'scripts/build/worker.ts',
   check: 'scripts/check.ts',
   deploy: 'scripts/deploy.ts',
   format: 'scripts/format.ts',
@@ -19,7 +19,7 @@ const development = {
   load: 'scripts/load.ts',
   outliers: 'scripts/outliers.ts',
   pack: 'scripts/pack.ts',
-  page: 'scripts/build-page.ts',
+  page: 'scripts/build/page.ts',
   soak: 'scripts/soak.ts',
   start: 'scripts/start.ts',
   test: 'scripts/test.ts',

@@ -1,4 +1,4 @@
-import { runTool } from './run-command.ts'
+import { runTool } from './support/run-command.ts'
 
 /** `npm run check`: types, lint, format and unused code; stops at the first failure. @returns the exit code */
 export async function main(): Promise<number> {

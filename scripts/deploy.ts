@@ -6,7 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { parse } from 'smol-toml'
 import * as z from 'zod'
 import { checkDeployment, requiredSecret } from './deploy/check-deployment.ts'
-import { runWrangler } from './run-wrangler.ts'
+import { runWrangler } from './support/run-wrangler.ts'
 
 /**
  * Bytes of the compressed bundle. It is loaded wherever a request arrives, and a smaller one starts faster.

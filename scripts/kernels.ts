@@ -1,4 +1,4 @@
-import { runTool } from './run-command.ts'
+import { runTool } from './support/run-command.ts'
 
 const folder = 'backend/graph/kernels'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { withDotEnv } from '../shared/node/dot-env.ts'
+import { withDotEnv } from '../shared/node/settings/dot-env.ts'
 import { readRunningAddress } from '../shared/node/running-address.ts'
 import { detectImageType } from '../shared/fetch/detect-image-type.ts'
 import type { ImageFile, LoadApi } from './load/load-api.ts'

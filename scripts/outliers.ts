@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { readPreprocessorConfig } from '../backend/model/config/preprocessor-config.ts'
-import type { WeightFormName } from '../backend/model/convert/weight-forms.ts'
+import type { WeightFormName } from '../backend/model/convert/graphs/weight-forms.ts'
 import { loadModel } from '../backend/model/load-model.ts'
 import type { Model, PatchImage } from '../backend/model/model.ts'
 import { prepareImage } from '../backend/processor/image/prepare-image.ts'
@@ -14,8 +14,11 @@ import {
   readGoldenCases,
   type GoldenCase,
 } from '../test/parity/golden-cases.ts'
-import { lookAt } from '../test/support/look-at.ts'
-import { writeOutlierCheckpoint, type OutlierPart } from '../test/support/outlier-checkpoint.ts'
+import { lookAt } from '../test/support/model/look-at.ts'
+import {
+  writeOutlierCheckpoint,
+  type OutlierPart,
+} from '../test/support/model/outlier-checkpoint.ts'
 import { drawScenes } from './outliers/scenes.ts'
 
 const sceneCount = 64

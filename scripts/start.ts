@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
-import { readDotEnv, withDotEnv } from '../shared/node/dot-env.ts'
-import { ConfigError } from '../shared/node/environment.ts'
-import { sayError } from '../shared/node/end-process.ts'
-import { LogSink } from '../shared/node/log-sink.ts'
+import { readDotEnv, withDotEnv } from '../shared/node/settings/dot-env.ts'
+import { ConfigError } from '../shared/node/settings/environment.ts'
+import { sayError } from '../shared/node/process/end-process.ts'
+import { LogSink } from '../shared/node/log/log-sink.ts'
 import { Launcher, type ReadyProduct } from './start/launcher.ts'
 import { samplePicture } from './start/readiness.ts'
 import { settingWarnings } from './start/settings.ts'

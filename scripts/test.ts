@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { main as check } from './check.ts'
-import { run } from './run-command.ts'
+import { run } from './support/run-command.ts'
 import { countTests, summaryLine } from './test/test-counts.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { buildWorker } from '../scripts/build-worker.ts'
+import { buildWorker } from '../scripts/build/worker.ts'
 
 /**
  * Vitest's global setup: tests start the Worker's bundle, so it must be up to date. If it does not build, the other

@@ -6,7 +6,7 @@ import {
   randomValues,
   safetensorsBytes,
   type TestTensor,
-} from '../../test/support/write-checkpoint.ts'
+} from '../../test/support/model/write-checkpoint.ts'
 import { openCheckpoint } from './checkpoint.ts'
 
 let folder: string

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ConfigError } from '../../shared/node/environment.ts'
+import { ConfigError } from '../../shared/node/settings/environment.ts'
 import type { Adapter, ProbeResult } from './adapter.ts'
 import { chooseProvider as choose, type ProviderSetting } from './choose-provider.ts'
 import { planLayers, parseDeviceMap } from './device-map.ts'

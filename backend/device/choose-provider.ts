@@ -1,4 +1,4 @@
-import { ConfigError } from '../../shared/node/environment.ts'
+import { ConfigError } from '../../shared/node/settings/environment.ts'
 import { describeAdapter, gigabytes, type ProbeResult } from './adapter.ts'
 import { leastBytes, mostOnCard, shareOf, type CardDemand, type LayerPlan } from './place-layers.ts'
 

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../shared/node/environment.ts'
+import { ConfigError } from '../../shared/node/settings/environment.ts'
 import type { ProviderSetting } from './choose-provider.ts'
 import type { LayerPlan } from './place-layers.ts'
 

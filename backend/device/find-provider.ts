@@ -1,6 +1,6 @@
 import type { BackendConfig } from '../config.ts'
 import { readModelConfig } from '../model/config/model-config.ts'
-import type { FormChoice } from '../model/convert/weight-forms.ts'
+import type { FormChoice } from '../model/convert/graphs/weight-forms.ts'
 import type { DeviceNeeds } from '../model/device-needs.ts'
 import { chooseProvider, onCpu, type ProviderChoice } from './choose-provider.ts'
 import { planLayers, providerFor } from './device-map.ts'

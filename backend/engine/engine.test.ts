@@ -1,8 +1,13 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { ServiceError } from '../../shared/api/errors.ts'
-import { FakeModel } from '../../test/support/fake-model.ts'
-import { createJob, imagePrompt, readAnswer, type Answer } from '../../test/support/jobs.ts'
+import { FakeModel } from '../../test/support/inference/fake-model.ts'
+import {
+  createJob,
+  imagePrompt,
+  readAnswer,
+  type Answer,
+} from '../../test/support/inference/jobs.ts'
 import { createEngine } from './engine.ts'
 import type { Engine, EngineEvent, GenerateJob } from './job.ts'
 

@@ -1,5 +1,5 @@
 import type { FinishReason } from '../../shared/api/events.ts'
-import type { Sampling } from '../../shared/api/sampling-fields.ts'
+import type { Sampling } from '../../shared/api/request/sampling-fields.ts'
 import type { Grammar } from '../grammar/grammar.ts'
 import type { PatchImage } from '../model/model.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { FakeModel } from '../../test/support/fake-model.ts'
-import { createJob, readAnswer } from '../../test/support/jobs.ts'
+import { FakeModel } from '../../test/support/inference/fake-model.ts'
+import { createJob, readAnswer } from '../../test/support/inference/jobs.ts'
 import { unevenPairs } from '../../test/support/pace-of-streams.ts'
 import { createEngine } from './engine.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { FakeModel } from '../../test/support/fake-model.ts'
-import { createJob, imagePrompt, readAnswer } from '../../test/support/jobs.ts'
+import { FakeModel } from '../../test/support/inference/fake-model.ts'
+import { createJob, imagePrompt, readAnswer } from '../../test/support/inference/jobs.ts'
 import { createEngine } from './engine.ts'
 import type { GenerateJob } from './job.ts'
 import { workPerSampledToken } from './queue/work.ts'

@@ -1,7 +1,7 @@
 /** The program behind `describe engine ...`. */
 import { Command, CommanderError } from 'commander'
-import { withDotEnv, type Environment } from '../../shared/node/dot-env.ts'
-import { ConfigError, parseEnvironment } from '../../shared/node/environment.ts'
+import { withDotEnv, type Environment } from '../../shared/node/settings/dot-env.ts'
+import { ConfigError, parseEnvironment } from '../../shared/node/settings/environment.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import { EngineProblem } from '../cluster/engine/engine-problem.ts'
 import { findLocalModel } from '../hub/find-model.ts'

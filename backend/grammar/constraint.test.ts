@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { candidatesOf } from '../../test/support/candidates-of.ts'
-import { objectOf, usualSchemas, keywordSchemas } from '../../test/support/grammar-schemas.ts'
-import { faultOf, prepare } from '../../test/support/grammar-walks.ts'
+import { candidatesOf } from '../../test/support/inference/candidates-of.ts'
+import {
+  objectOf,
+  usualSchemas,
+  keywordSchemas,
+} from '../../test/support/grammar/grammar-schemas.ts'
+import { faultOf, prepare } from '../../test/support/grammar/grammar-walks.ts'
 import { validatorOf } from '../../test/support/test-ajv.ts'
 import { createSampler } from '../engine/sampling/sampler.ts'
 import { createRandom } from '../engine/sampling/random.ts'

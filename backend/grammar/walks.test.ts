@@ -3,8 +3,12 @@
  * 1,000 take some minutes.
  */
 import { describe, expect, it } from 'vitest'
-import { keywordSchemas, randomSchemas, usualSchemas } from '../../test/support/grammar-schemas.ts'
-import { prepare, walkMany } from '../../test/support/grammar-walks.ts'
+import {
+  keywordSchemas,
+  randomSchemas,
+  usualSchemas,
+} from '../../test/support/grammar/grammar-schemas.ts'
+import { prepare, walkMany } from '../../test/support/grammar/grammar-walks.ts'
 import { validatorOf } from '../../test/support/test-ajv.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { Vocabulary } from './masks/vocabulary.ts'

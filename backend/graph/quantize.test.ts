@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { randomValues } from '../../test/support/write-checkpoint.ts'
+import { randomValues } from '../../test/support/model/write-checkpoint.ts'
 import { quantizeBlocks } from './quantize.ts'
 
 describe('quantizeBlocks()', () => {

@@ -4,8 +4,8 @@ import {
   makeCertificates,
   startTestBackend,
   type TestBackend,
-} from '../../test/support/test-backend.ts'
-import { parseEvents } from '../../shared/api/sse.ts'
+} from '../../test/support/backends/test-backend.ts'
+import { parseEvents } from '../../shared/api/wire/sse.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 
 const json = { 'content-type': 'application/json' }

@@ -4,7 +4,7 @@ import {
   makeCertificates,
   startTestBackend,
   type TestBackend,
-} from '../../test/support/test-backend.ts'
+} from '../../test/support/backends/test-backend.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxFormFieldBytes, maxImageBytes, maxJsonBytes } from '../../shared/api/limits.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'

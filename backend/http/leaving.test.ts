@@ -5,7 +5,7 @@ import {
   startTestBackend,
   until,
   type TestBackend,
-} from '../../test/support/test-backend.ts'
+} from '../../test/support/backends/test-backend.ts'
 
 let backend: TestBackend
 afterEach(() => backend.stop())

@@ -5,9 +5,9 @@ import {
   startTestBackend,
   until,
   type TestBackend,
-} from '../../test/support/test-backend.ts'
-import { FakeModel } from '../../test/support/fake-model.ts'
-import { createJob, imagePrompt, readAnswer } from '../../test/support/jobs.ts'
+} from '../../test/support/backends/test-backend.ts'
+import { FakeModel } from '../../test/support/inference/fake-model.ts'
+import { createJob, imagePrompt, readAnswer } from '../../test/support/inference/jobs.ts'
 import type { GenerateAnswer } from '../../shared/api/events.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { createEngine } from '../engine/engine.ts'

@@ -6,7 +6,7 @@ import {
   startTestBackend,
   until,
   type TestBackend,
-} from '../../test/support/test-backend.ts'
+} from '../../test/support/backends/test-backend.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { defaultDeadlineMs, maxDeadlineMs } from '../../shared/api/limits.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'

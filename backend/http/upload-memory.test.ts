@@ -1,6 +1,6 @@
 import { FormData } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { makeCertificates, startTestBackend } from '../../test/support/test-backend.ts'
+import { makeCertificates, startTestBackend } from '../../test/support/backends/test-backend.ts'
 
 describe('uploads', () => {
   it('are refused while others fill the memory, and taken again once those are prepared', async () => {

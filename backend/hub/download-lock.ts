@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { isRunning } from '../../shared/node/is-running.ts'
+import { isRunning } from '../../shared/node/process/is-running.ts'
 import { HubError } from './hub-error.ts'
 
 const fileName = 'download.lock'

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { TestHub, type Fault } from '../../test/support/test-hub.ts'
-import { randomValues } from '../../test/support/write-checkpoint.ts'
+import { TestHub, type Fault } from '../../test/support/model/test-hub.ts'
+import { randomValues } from '../../test/support/model/write-checkpoint.ts'
 import { downloadModel, readHubRecord, type DownloadModelOptions } from './download-model.ts'
 import { findModel } from './find-model.ts'
 

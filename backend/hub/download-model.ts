@@ -1,7 +1,7 @@
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { missingSpace } from '../../shared/node/free-space.ts'
+import { missingSpace } from '../../shared/node/files/free-space.ts'
 import { formatBytes } from '../../shared/progress/amounts.ts'
 import { Progress, type Report } from '../../shared/progress/progress.ts'
 import { downloadFiles } from './download-files.ts'

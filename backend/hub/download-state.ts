@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { writePrivateFile } from '../../shared/node/private-file.ts'
+import { writePrivateFile } from '../../shared/node/files/private-file.ts'
 import type { HubFile } from './list-model.ts'
 
 /**

@@ -5,7 +5,7 @@ import { openWebGpuAccelerator } from '../model/accelerator/webgpu-accelerator.t
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { loadingPipe } from '../model/loading/loading-line.ts'
 import { loadModel } from '../model/load-model.ts'
-import { runChild } from './run-child.ts'
+import { runChild } from './child/run-child.ts'
 
 /** Runs are recorded once and repeated where this version of onnxruntime-node can. */
 async function openAccelerator(): Promise<Accelerator> {

@@ -3,7 +3,7 @@
  * versions. Messages are structured clones: typed arrays are transferred as bytes.
  */
 import type { LoadingLine } from '../model/loading/loading-line.ts'
-import type { FormChoice } from '../model/convert/weight-forms.ts'
+import type { FormChoice } from '../model/convert/graphs/weight-forms.ts'
 import type { ErrorCode } from '../../shared/api/errors.ts'
 import type { ProgressAmount } from '../../shared/progress/progress.ts'
 import type { MemoryCheck } from '../memory/memory-check.ts'

@@ -8,12 +8,16 @@ import {
   restartedError,
   shuttingDownError,
   type InferenceState,
-} from './inference-state.ts'
-import { idleSnapshot } from './idle-snapshot.ts'
-import { InferenceProcess } from './inference-process.ts'
+} from './supervisor/inference-state.ts'
+import { idleSnapshot } from './supervisor/idle-snapshot.ts'
+import { InferenceProcess } from './supervisor/inference-process.ts'
 import { memoryText, type MemoryCheck } from '../memory/memory-check.ts'
 import type { InferenceInit, JobKey, JobUpdate, ToParent } from './protocol.ts'
-import { defaultRestartDelays, nextRestartDelay, type RestartDelays } from './restart-policy.ts'
+import {
+  defaultRestartDelays,
+  nextRestartDelay,
+  type RestartDelays,
+} from './supervisor/restart-policy.ts'
 import { defaultSilenceLimits, type SilenceLimits } from './watchdog.ts'
 import { fromWire } from './wire-error.ts'
 

@@ -6,8 +6,8 @@ import {
   startTestBackend,
   until,
   type TestBackend,
-} from '../../test/support/test-backend.ts'
-import { parseEvents } from '../../shared/api/sse.ts'
+} from '../../test/support/backends/test-backend.ts'
+import { parseEvents } from '../../shared/api/wire/sse.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 
 interface Usage {

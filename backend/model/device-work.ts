@@ -1,7 +1,7 @@
 import { externalsOf } from '../graph/device-graph.ts'
-import { allExpertsGraph, deviceGraphs } from './convert/device-graphs.ts'
-import type { ModelSource } from './convert/model-source.ts'
-import type { FormChoice } from './convert/weight-forms.ts'
+import { allExpertsGraph, deviceGraphs } from './convert/graphs/device-graphs.ts'
+import type { ModelSource } from './convert/source/model-source.ts'
+import type { FormChoice } from './convert/graphs/weight-forms.ts'
 import { stepBytes } from './deepseek/device/step-bytes.ts'
 
 /** What a token of a single stream asks of a device. */

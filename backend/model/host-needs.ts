@@ -1,8 +1,8 @@
 import type { BuiltGraph } from '../graph/graph-builder.ts'
 import { externalsOf } from '../graph/device-graph.ts'
-import { buildGraphs, type GraphOptions } from './convert/build-graphs.ts'
-import type { ModelSource } from './convert/model-source.ts'
-import { componentForms } from './convert/weight-forms.ts'
+import { buildGraphs, type GraphOptions } from './convert/graphs/build-graphs.ts'
+import type { ModelSource } from './convert/source/model-source.ts'
+import { componentForms } from './convert/graphs/weight-forms.ts'
 import type { TextConfig } from './config/model-config.ts'
 import { buildDecoderGraph } from './deepseek/decoder-graph.ts'
 

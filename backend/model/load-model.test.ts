@@ -2,14 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { allLogits } from '../../test/support/all-logits.ts'
-import { lookAt } from '../../test/support/look-at.ts'
+import { allLogits } from '../../test/support/model/all-logits.ts'
+import { lookAt } from '../../test/support/model/look-at.ts'
 import {
   oddConfig,
   randomTensors,
   randomValues,
   writeCheckpoint,
-} from '../../test/support/write-checkpoint.ts'
+} from '../../test/support/model/write-checkpoint.ts'
 import { loadModel, type LoadModelOptions } from './load-model.ts'
 import type { Model } from './model.ts'
 

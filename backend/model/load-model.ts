@@ -10,7 +10,7 @@ import {
   type ModelFolder,
   type ModelFolderOptions,
 } from './convert/model-folder.ts'
-import { openModelSource, type ModelSource } from './convert/model-source.ts'
+import { openModelSource, type ModelSource } from './convert/source/model-source.ts'
 import { openCpuDecoder } from './deepseek/cpu-decoder.ts'
 import { openDividedDecoder } from './deepseek/divided-decoder.ts'
 import type { CacheInfo, Decoder } from './deepseek/decoder-part.ts'

@@ -6,7 +6,7 @@ import { formatBytes } from '../../shared/progress/amounts.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { readVariant } from '../model/config/variant.ts'
-import type { ModelSource } from '../model/convert/model-source.ts'
+import type { ModelSource } from '../model/convert/source/model-source.ts'
 
 /** Small files whose content distinguishes releases of the model. */
 const comparedFiles = [

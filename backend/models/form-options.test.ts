@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
-import type { FormChoice } from '../model/convert/weight-forms.ts'
+import type { FormChoice } from '../model/convert/graphs/weight-forms.ts'
 import { addFormOptions, chosenForm, settingsOf } from './form-options.ts'
 
 function chosen(settings: FormChoice, ...given: string[]): FormChoice {

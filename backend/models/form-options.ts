@@ -7,7 +7,7 @@ import {
   type Component,
   type FormChoice,
   type WeightFormName,
-} from '../model/convert/weight-forms.ts'
+} from '../model/convert/graphs/weight-forms.ts'
 
 type GivenForms = Partial<Record<Component, WeightFormName>> & { readonly block?: string }
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { randomValues } from '../../test/support/write-checkpoint.ts'
+import { randomValues } from '../../test/support/model/write-checkpoint.ts'
 
 let root: string
 beforeAll(async () => {

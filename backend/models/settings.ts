@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import * as z from 'zod'
-import type { Environment } from '../../shared/node/dot-env.ts'
-import { parseEnvironment } from '../../shared/node/environment.ts'
-import { formChoiceOf, weightSettingsSchema } from '../model/convert/weight-settings.ts'
+import type { Environment } from '../../shared/node/settings/dot-env.ts'
+import { parseEnvironment } from '../../shared/node/settings/environment.ts'
+import { formChoiceOf, weightSettingsSchema } from '../model/convert/graphs/weight-settings.ts'
 import { hubSettingsOf, hubSettingsSchema } from '../hub/hub-settings.ts'
 
 /** The backend's settings that select the model, its form and its folders; the others do not matter here. */

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { unlessAborted } from '../../shared/async/unless-aborted.ts'
-import type { Log } from '../../shared/node/log.ts'
+import type { Log } from '../../shared/node/log/log.ts'
 import { idleClusterSnapshot } from '../cluster/cluster-snapshot.ts'
 import { startCluster, type Cluster } from '../cluster/create-cluster.ts'
 import type { EngineView } from '../cluster/health/engine-entry.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ManualTimers } from '../../test/support/test-backend.ts'
+import { ManualTimers } from '../../test/support/backends/test-backend.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import type { GenerationEvent } from '../../shared/api/events.ts'
 import type { DescribeRequest } from '../describe.ts'

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { errorKinds, ServiceError, type ErrorCode } from '../../shared/api/errors.ts'
 import { seen, type Seen } from '../../shared/api/mcp/tools.ts'
-import { parseEvents } from '../../shared/api/sse.ts'
-import { isEventStream } from '../../shared/api/media-type.ts'
+import { parseEvents } from '../../shared/api/wire/sse.ts'
+import { isEventStream } from '../../shared/api/wire/media-type.ts'
 
 interface Server {
   readonly fetch: typeof fetch

@@ -1,15 +1,15 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { errorResponse, toServiceError, type ErrorBody } from '../../shared/api/errors.ts'
-import type { KeyView } from '../../shared/api/keys.ts'
-import { testKeys } from '../../test/support/test-keys.ts'
+import type { KeyView } from '../../shared/api/administration/keys.ts'
+import { testKeys } from '../../test/support/edges/test-keys.ts'
 import type { IdempotencyStore } from '../idempotency/idempotency-store.ts'
 import { rootKey } from '../keys/key-record.ts'
 import type { KeyStore } from '../keys/key-store.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { EdgeEnv } from '../calls/context.ts'
 import { keyRoutes } from './key-routes.ts'
-import { testCall } from '../../test/support/test-call.ts'
+import { testCall } from '../../test/support/edges/test-call.ts'
 
 type Issued = KeyView & { readonly key: string }
 

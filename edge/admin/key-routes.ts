@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import * as z from 'zod'
-import { jsonAnswer } from '../../shared/api/json-answer.ts'
+import { jsonAnswer } from '../../shared/api/wire/json-answer.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import {
   changeKeyFields,
@@ -8,7 +8,7 @@ import {
   listKeysQuery,
   rotateKeyFields,
   type KeyView,
-} from '../../shared/api/keys.ts'
+} from '../../shared/api/administration/keys.ts'
 import { adminRoutes } from '../../shared/api/routes.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { ApiKeys } from '../keys/api-keys.ts'

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { errorResponse, toServiceError, type ErrorBody } from '../../shared/api/errors.ts'
-import { testKeys } from '../../test/support/test-keys.ts'
+import { testKeys } from '../../test/support/edges/test-keys.ts'
 import type { DayRange } from '../limits/meter.ts'
 import type { EdgeEnv } from '../calls/context.ts'
 import { usageRoute } from './usage-route.ts'

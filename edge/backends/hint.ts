@@ -1,6 +1,6 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxBackendHintChars } from '../../shared/api/limits.ts'
-import { isVisibleAscii } from '../../shared/api/visible-ascii.ts'
+import { isVisibleAscii } from '../../shared/api/wire/visible-ascii.ts'
 
 /** With this header a client states which of its requests belong together, such as a conversation or an album. */
 export const backendHintHeader = 'x-describe-backend-hint'

@@ -1,5 +1,5 @@
 import { ServiceError } from '../../shared/api/errors.ts'
-import { isEventStream } from '../../shared/api/media-type.ts'
+import { isEventStream } from '../../shared/api/wire/media-type.ts'
 import { forwardHeaders } from '../../shared/forward/headers.ts'
 import { startDeadline } from '../../shared/async/deadline.ts'
 import { routes } from '../../shared/api/routes.ts'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { errorResponse, toServiceError } from '../../shared/api/errors.ts'
 import type { EdgeEnv } from '../calls/context.ts'
 import { readClientBody } from './client-body.ts'
-import { testCall } from '../../test/support/test-call.ts'
+import { testCall } from '../../test/support/edges/test-call.ts'
 
 const maxBytes = 1_000
 

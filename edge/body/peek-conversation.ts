@@ -1,4 +1,4 @@
-import { parseJsonBytes } from '../../shared/api/parse-json.ts'
+import { parseJsonBytes } from '../../shared/api/wire/parse-json.ts'
 import { imageAffinity, imageHeadBytes, textAffinity } from '../../shared/balance/affinity.ts'
 import type { Extent } from '../limits/demand.ts'
 import { peekedBytes } from './peek-head.ts'

@@ -1,6 +1,6 @@
-import { formToObject, parseUrlForm } from '../../shared/api/form.ts'
+import { formToObject, parseUrlForm } from '../../shared/api/request/form.ts'
 import { maxFormFieldBytes, maxJsonBytes } from '../../shared/api/limits.ts'
-import { parseJsonBytes } from '../../shared/api/parse-json.ts'
+import { parseJsonBytes } from '../../shared/api/wire/parse-json.ts'
 import { FormReader } from '../../shared/multipart/form-reader.ts'
 import type { EdgeContext } from '../calls/context.ts'
 import { readClientBody } from './client-body.ts'

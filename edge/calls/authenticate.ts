@@ -1,5 +1,5 @@
 import { ServiceError } from '../../shared/api/errors.ts'
-import type { Scope } from '../../shared/api/scopes.ts'
+import type { Scope } from '../../shared/api/administration/scopes.ts'
 import type { ApiKeys } from '../keys/api-keys.ts'
 import type { KeyIdentity } from '../keys/key-record.ts'
 import type { AddressWindow } from '../limits/address-window.ts'

@@ -1,4 +1,4 @@
-import { isEventStream } from '../../shared/api/media-type.ts'
+import { isEventStream } from '../../shared/api/wire/media-type.ts'
 import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { formatFailedComment } from '../../shared/forward/usage-comment.ts'

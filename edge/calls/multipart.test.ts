@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { formToObject } from '../../shared/api/form.ts'
-import { generateFields, parseFields } from '../../shared/api/request.ts'
+import { formToObject } from '../../shared/api/request/form.ts'
+import { generateFields, parseFields } from '../../shared/api/request/request.ts'
 import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { multipartBody } from './multipart.ts'
 

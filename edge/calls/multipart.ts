@@ -1,5 +1,5 @@
 import type { FetchedImage } from '../../shared/fetch/fetch-image.ts'
-import type { GenerateFields } from '../../shared/api/request.ts'
+import type { GenerateFields } from '../../shared/api/request/request.ts'
 
 /**
  * The body of `POST /generate/image` from given fields and images (RFC 7578). Images are not copied. Values need no

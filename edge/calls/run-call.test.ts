@@ -1,14 +1,14 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
-import { formatEvent } from '../../shared/api/sse.ts'
+import { formatEvent } from '../../shared/api/wire/sse.ts'
 import {
   formatEndComment,
   formatFailedComment,
   formatUsageComment,
 } from '../../shared/forward/usage-comment.ts'
-import { testKeys, testSqlite } from '../../test/support/test-keys.ts'
-import { testPlatform, type TestPlatformParts } from '../../test/support/test-platform.ts'
+import { testKeys, testSqlite } from '../../test/support/edges/test-keys.ts'
+import { testPlatform, type TestPlatformParts } from '../../test/support/edges/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
 import type { KeyLimits } from '../keys/key-record.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { edgeRoutes } from '../../shared/api/routes.ts'
-import { testPlatform } from '../../test/support/test-platform.ts'
+import { testPlatform } from '../../test/support/edges/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
 
 const page = 'https://app.example.com'

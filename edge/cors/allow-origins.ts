@@ -1,5 +1,5 @@
 import { shouldRetryHeader } from '../../shared/api/errors.ts'
-import { requestIdHeader } from '../../shared/api/request-id.ts'
+import { requestIdHeader } from '../../shared/api/wire/request-id.ts'
 import { backendHintHeader } from '../backends/hint.ts'
 import type { EdgeMiddleware } from '../calls/context.ts'
 import { idempotencyKeyHeader } from '../idempotency/idempotent.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { testPlatform } from '../../test/support/test-platform.ts'
+import { testPlatform } from '../../test/support/edges/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
 
 const page = 'https://app.example.com'

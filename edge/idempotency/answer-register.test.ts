@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { testSqlite } from '../../test/support/test-keys.ts'
+import { testSqlite } from '../../test/support/edges/test-keys.ts'
 import type { Sql, SqlValue } from '../storage/sql.ts'
 import { AnswerRegister, keptMs, maxScopeBytes } from './answer-register.ts'
 import type { Claim, Outcome } from './idempotency-store.ts'

@@ -5,7 +5,7 @@ import {
   type TestBackend,
   testPlatform,
   type TestPlatformParts,
-} from '../../test/support/test-platform.ts'
+} from '../../test/support/edges/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
 
 /** An edge whose backend counts its runs; `answer` decides each. */

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxIdempotentBodyBytes, maxIdempotencyKeyChars } from '../../shared/api/limits.ts'
-import { isVisibleAscii } from '../../shared/api/visible-ascii.ts'
+import { isVisibleAscii } from '../../shared/api/wire/visible-ascii.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { readClientBody } from '../body/client-body.ts'
 import type { EdgeContext, EdgeMiddleware, KeepAlive } from '../calls/context.ts'

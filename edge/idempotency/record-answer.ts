@@ -1,4 +1,4 @@
-import { isEventStream } from '../../shared/api/media-type.ts'
+import { isEventStream } from '../../shared/api/wire/media-type.ts'
 import { failedCommentCode } from '../../shared/forward/usage-comment.ts'
 import type { HeldAnswer } from '../backends/exchange.ts'
 import type { Outcome } from './idempotency-store.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { testKeys } from '../../test/support/test-keys.ts'
+import { testKeys } from '../../test/support/edges/test-keys.ts'
 import { createApiKeys } from './api-keys.ts'
 import { hashKey, makeKey } from './key-format.ts'
 import type { NewKey } from './key-store.ts'

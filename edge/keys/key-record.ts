@@ -1,4 +1,4 @@
-import { scopes, type Scope } from '../../shared/api/scopes.ts'
+import { scopes, type Scope } from '../../shared/api/administration/scopes.ts'
 
 /** Limits of one key; an absent one does not limit. */
 export interface KeyLimits {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { testSqlite } from '../../test/support/test-keys.ts'
+import { testSqlite } from '../../test/support/edges/test-keys.ts'
 import { KeyRegistry } from './key-registry.ts'
 import type { NewKey } from './key-store.ts'
 

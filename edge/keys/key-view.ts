@@ -1,4 +1,4 @@
-import type { KeyView } from '../../shared/api/keys.ts'
+import type { KeyView } from '../../shared/api/administration/keys.ts'
 import type { KeyLimits, KeyRecord } from './key-record.ts'
 
 type LimitFields = KeyView['limits']

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { testSqlite } from '../../test/support/test-keys.ts'
+import { testSqlite } from '../../test/support/edges/test-keys.ts'
 import { KeyRegistry } from './key-registry.ts'
 import type { KeyCopy } from './key-copy.ts'
 import type { SyncReply } from './key-store.ts'

@@ -1,6 +1,6 @@
 import type { McpMessage } from '../../shared/api/mcp/peek-message.ts'
 import { toolPromptTokens } from '../../shared/api/mcp/tool-limits.ts'
-import type { GenerateFields } from '../../shared/api/request.ts'
+import type { GenerateFields } from '../../shared/api/request/request.ts'
 import { maxImages } from '../../shared/api/limits.ts'
 import type { Bounds, Demand } from './meter.ts'
 

@@ -1,7 +1,7 @@
 import type { KeyLimits } from '../keys/key-record.ts'
 import type { Sql } from '../storage/sql.ts'
 import { type Counts, decide } from './decide.ts'
-import type { DayUsage } from '../../shared/api/usage.ts'
+import type { DayUsage } from '../../shared/api/administration/usage.ts'
 import {
   type DayRange,
   type Decision,

@@ -1,5 +1,5 @@
 import type { Usage } from '../../shared/api/events.ts'
-import type { DayUsage } from '../../shared/api/usage.ts'
+import type { DayUsage } from '../../shared/api/administration/usage.ts'
 import type { KeyLimits } from '../keys/key-record.ts'
 import type { UtcDay } from './utc-day.ts'
 

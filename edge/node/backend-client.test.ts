@@ -5,7 +5,7 @@ import {
   createCertificates,
   type CertificateSet,
 } from '../../shared/node/certificates/create-certificates.ts'
-import { RecordingBackend } from '../../test/support/recording-backend.ts'
+import { RecordingBackend } from '../../test/support/backends/recording-backend.ts'
 import { NotConnectedError } from '../backends/target.ts'
 import { BackendClient } from './backend-client.ts'
 

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../shared/node/environment.ts'
+import { ConfigError } from '../../shared/node/settings/environment.ts'
 
 /** Simultaneous connections of clients: one with a request takes about 50 KB, so these take 0.2 GB. */
 const mostConnections = 4_096

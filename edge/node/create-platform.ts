@@ -19,8 +19,8 @@ import { hashKeyNow } from './hash-key.ts'
 import type { RunningCalls } from './running-calls.ts'
 import type { EdgeMetrics } from './metrics/edge-metrics.ts'
 import { pageLoader } from './page/load-page.ts'
-import { openStores } from './stores.ts'
-import { sweepAnswers } from './sweep-answers.ts'
+import { openStores } from './stores/stores.ts'
+import { sweepAnswers } from './stores/sweep-answers.ts'
 
 export interface NodeParts {
   readonly config: EdgeConfig

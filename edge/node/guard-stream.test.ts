@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { neverStopping } from '../../test/support/test-platform.ts'
+import { neverStopping } from '../../test/support/edges/test-platform.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
 import type { Stopping } from '../calls/stopping.ts'
 import { guardStream } from './guard-stream.ts'

@@ -1,7 +1,7 @@
-import { AnswerTail } from '../calls/answer-tail.ts'
+import { AnswerTail } from '../calls/relay/answer-tail.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
-import type { StreamRelay } from '../calls/stream-relay.ts'
-import { UnfinishedEvent } from '../calls/unfinished-event.ts'
+import type { StreamRelay } from '../calls/relay/stream-relay.ts'
+import { UnfinishedEvent } from '../calls/relay/unfinished-event.ts'
 
 /** Relays chunk by chunk, at the reader's pace, and never a torn event. */
 export const guardStream: StreamRelay = (

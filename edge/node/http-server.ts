@@ -11,7 +11,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { errorBody, errorResponse, ServiceError, toServiceError } from '../../shared/api/errors.ts'
-import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
+import { requestIdFrom, requestIdHeader } from '../../shared/api/wire/request-id.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import type { RequestLine } from '../../shared/log/request-line.ts'
 

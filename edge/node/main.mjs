@@ -7,7 +7,7 @@ import { keepCompiledCode } from '../../shared/node/compile-cache.mjs'
 setFlagsFromString('--semi-space-growth-factor=1')
 keepCompiledCode()
 if (process.argv.length > 2) {
-  const { answerArguments } = await import('../../shared/node/program-arguments.ts')
+  const { answerArguments } = await import('../../shared/node/process/program-arguments.ts')
   answerArguments(
     'npm run edge',
     'Runs the edge on Node: checks API keys and limits, and forwards requests to backends',

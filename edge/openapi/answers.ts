@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { type ErrorBody, type ErrorCode, errorKinds } from '../../shared/api/errors.ts'
 import type { AnswerUsage, ChoiceAnswer, GenerateAnswer, Timings } from '../../shared/api/events.ts'
-import type { StreamEvents } from '../../shared/api/sse.ts'
+import type { StreamEvents } from '../../shared/api/wire/sse.ts'
 import type { Health } from '../routes/health/ask-backend.ts'
 
 /** Answers as schemas, which nothing but the document needs; each is held to the type that the code answers with. */

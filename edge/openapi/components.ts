@@ -6,12 +6,12 @@ import {
   keyListView,
   keyView,
   rotateKeyFields,
-} from '../../shared/api/keys.ts'
+} from '../../shared/api/administration/keys.ts'
 import { maxImages } from '../../shared/api/limits.ts'
 import { countFields, messagesFields } from '../../shared/api/messages/read-request.ts'
-import { generateFields, imageUrlFields } from '../../shared/api/request.ts'
+import { generateFields, imageUrlFields } from '../../shared/api/request/request.ts'
 import { inputItem, responsesFields } from '../../shared/api/responses/read-request.ts'
-import { usageView } from '../../shared/api/usage.ts'
+import { usageView } from '../../shared/api/administration/usage.ts'
 import * as answers from './answers.ts'
 import * as chat from './chat-answers.ts'
 import * as other from './other-answers.ts'

@@ -10,7 +10,7 @@ import { messagesRenderer } from '../../shared/api/messages/render.ts'
 import { nativeRenderer } from '../../shared/api/native/render.ts'
 import { responsesRenderer } from '../../shared/api/responses/render.ts'
 import { edgeRoutes, templated } from '../../shared/api/routes.ts'
-import { testPlatform } from '../../test/support/test-platform.ts'
+import { testPlatform } from '../../test/support/edges/test-platform.ts'
 import { createEdgeApp } from '../app.ts'
 import {
   errorView,

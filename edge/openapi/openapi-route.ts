@@ -1,4 +1,4 @@
-import { jsonAnswer } from '../../shared/api/json-answer.ts'
+import { jsonAnswer } from '../../shared/api/wire/json-answer.ts'
 import type { EdgeHandler } from '../calls/context.ts'
 import { openApiDocument } from './document.ts'
 

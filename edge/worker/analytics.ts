@@ -1,5 +1,5 @@
 import { edgeRoutes } from '../../shared/api/routes.ts'
-import type { CallMeasure, MeasuredCall } from '../calls/measure-call.ts'
+import type { CallMeasure, MeasuredCall } from '../calls/observe/measure-call.ts'
 import type { CallPhase } from '../calls/call.ts'
 
 /** A binding of Workers Analytics Engine. Writing takes no time of a request, and never fails. */

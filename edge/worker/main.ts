@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from 'cloudflare:workers'
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
-import { requestIdFrom, requestIdHeader } from '../../shared/api/request-id.ts'
+import { requestIdFrom, requestIdHeader } from '../../shared/api/wire/request-id.ts'
 import { createEdgeApp } from '../app.ts'
 import type { EdgeEnv } from '../calls/context.ts'
 import { equalText } from '../keys/key-format.ts'

@@ -1,8 +1,8 @@
 import { readFull } from '../body/web-pieces.ts'
-import { AnswerTail } from '../calls/answer-tail.ts'
+import { AnswerTail } from '../calls/relay/answer-tail.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
-import type { StreamRelay, StreamWatch } from '../calls/stream-relay.ts'
-import { UnfinishedEvent } from '../calls/unfinished-event.ts'
+import type { StreamRelay, StreamWatch } from '../calls/relay/stream-relay.ts'
+import { UnfinishedEvent } from '../calls/relay/unfinished-event.ts'
 
 /** The most bytes passed on at once: about two hundred events. */
 const pieceBytes = 16 * 1024

@@ -1,8 +1,8 @@
 import type { Checkpoint, CheckpointTensor } from '../../backend/checkpoint/checkpoint.ts'
 import { toFloat32 } from '../../backend/checkpoint/half-float.ts'
 import { bytesOf, rowSize } from '../../backend/graph/weight-source.ts'
-import { expectedTensors } from '../../backend/model/convert/inventory.ts'
-import type { ModelSource } from '../../backend/model/convert/model-source.ts'
+import { expectedTensors } from '../../backend/model/convert/source/inventory.ts'
+import type { ModelSource } from '../../backend/model/convert/source/model-source.ts'
 import type { ModelConfig } from '../../backend/model/config/model-config.ts'
 import { fillTensorRows } from '../../backend/models/synthesise/random-tensor.ts'
 

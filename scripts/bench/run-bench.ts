@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 import { cardRows } from './card/card-rows.ts'
-import { cpuRows } from './cpu-rows.ts'
+import { cpuRows } from './cpu/cpu-rows.ts'
 import type { BenchRow } from './measure.ts'
 import { parseOptions, type BenchOptions } from './options.ts'
 import { report, rowLine } from './report.ts'

@@ -1,6 +1,6 @@
 import type { TextConfig } from '../../backend/model/config/model-config.ts'
 import type { Model, SlotId } from '../../backend/model/model.ts'
-import { prefillFlopsPerToken } from './floor.ts'
+import { prefillFlopsPerToken } from './cpu/floor.ts'
 import type { Machine, MachineLimits } from './machine.ts'
 import { summary, timed, type BenchRow, type Measured } from './measure.ts'
 

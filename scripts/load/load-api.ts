@@ -1,7 +1,7 @@
 import type { FormData } from 'undici'
 import * as z from 'zod'
 import type { ImageType } from '../../shared/fetch/detect-image-type.ts'
-import type { ServerSentEvent } from '../../shared/api/sse.ts'
+import type { ServerSentEvent } from '../../shared/api/wire/sse.ts'
 
 /** The content of every request of a run; `{n}` in the prompt stands for the number of the request, from 1. */
 export interface Workload {

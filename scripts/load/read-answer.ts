@@ -1,4 +1,4 @@
-import { parseEvents } from '../../shared/api/sse.ts'
+import { parseEvents } from '../../shared/api/wire/sse.ts'
 import { AnswerError, type LoadApi } from './load-api.ts'
 
 /** Bytes of one streamed answer: 131,072 tokens with 500 bytes of JSON around each. */

@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { run } from '../run-command.ts'
+import { run } from '../support/run-command.ts'
 
 /**
  * Writes a folder as .tar.xz, as small as xz makes it.

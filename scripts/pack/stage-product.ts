@@ -90,7 +90,7 @@ function commandText(node: string): string {
     'root=$(dirname "$(readlink -f "$0")")',
     `PATH="$root/${dirname(node)}:$PATH"`,
     'export PATH',
-    'exec node "$root/scripts/packed.mjs" "$@"',
+    'exec node "$root/scripts/pack/packed.mjs" "$@"',
     '',
   ].join('\n')
 }

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogLevel } from '../../shared/log/log-levels.ts'
-import { LogFile } from './log-file.ts'
-import { isWanted, readLogLine } from './log-line.ts'
+import { LogFile } from './log/log-file.ts'
+import { isWanted, readLogLine } from './log/log-line.ts'
 
 /** Milliseconds a program may take to exit after the time for its answers is over. */
 const endMs = 1_500

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { backendSettingNames, parseConfig as parseBackendConfig } from '../../backend/config.ts'
 import { edgeSettingNames, parseEdgeConfig } from '../../edge/node/config.ts'
-import type { Environment } from '../../shared/node/dot-env.ts'
-import { ConfigError, parseEnvironment } from '../../shared/node/environment.ts'
+import type { Environment } from '../../shared/node/settings/dot-env.ts'
+import { ConfigError, parseEnvironment } from '../../shared/node/settings/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { misspelt, nearestName } from '../../shared/settings/misspelt.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { formToObject } from './form.ts'
+import { formToObject } from './request/form.ts'
 import { maxChoices, maxStopChars, maxStops, maxTopLogprobs } from './limits.ts'
-import { generateFields, parseFields } from './request.ts'
+import { generateFields, parseFields } from './request/request.ts'
 
 /** A number field: its least and greatest values, and the nearest ones beyond them. */
 interface Bounds {

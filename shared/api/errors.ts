@@ -1,4 +1,4 @@
-import { jsonAnswer } from './json-answer.ts'
+import { jsonAnswer } from './wire/json-answer.ts'
 
 /** How an OpenAI-compatible client groups errors. */
 type ErrorType =

@@ -3,11 +3,11 @@ import { expectLinear } from '../../test/support/expect-linear.ts'
 import { checkUrl } from '../fetch/check-url.ts'
 import { boundaryOf } from '../multipart/boundary.ts'
 import { ServiceError } from './errors.ts'
-import { acceptsEvents } from './accept.ts'
-import { formToObject, parseUrlForm } from './form.ts'
-import { isEventStream } from './media-type.ts'
-import { parseJsonBytes } from './parse-json.ts'
-import { generateFields, imageUrlFields, parseFields } from './request.ts'
+import { acceptsEvents } from './wire/accept.ts'
+import { formToObject, parseUrlForm } from './request/form.ts'
+import { isEventStream } from './wire/media-type.ts'
+import { parseJsonBytes } from './wire/parse-json.ts'
+import { generateFields, imageUrlFields, parseFields } from './request/request.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 

@@ -1,4 +1,4 @@
-import { jsonAnswer } from './json-answer.ts'
+import { jsonAnswer } from './wire/json-answer.ts'
 
 /** The conditions for sending requests here, by name. */
 export type ReadinessChecks = Readonly<Record<string, boolean>>

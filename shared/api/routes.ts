@@ -1,4 +1,4 @@
-import { type Scope, scopes } from './scopes.ts'
+import { type Scope, scopes } from './administration/scopes.ts'
 
 interface Route {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'

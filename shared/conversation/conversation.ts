@@ -1,5 +1,5 @@
-import type { AnswerFormat } from '../api/response-format.ts'
-import type { Sampling } from '../api/sampling-fields.ts'
+import type { AnswerFormat } from '../api/request/response-format.ts'
+import type { Sampling } from '../api/request/sampling-fields.ts'
 
 /** The common form into which the requests of every API are translated. */
 export interface Asked {

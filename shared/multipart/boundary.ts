@@ -1,4 +1,4 @@
-import { parseParameters } from '../api/parameters.ts'
+import { parseParameters } from '../api/wire/parameters.ts'
 
 /** RFC 2046 allows 70, but some clients use more. */
 const maxBoundaryChars = 256

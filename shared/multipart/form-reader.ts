@@ -1,5 +1,5 @@
 import { ServiceError } from '../api/errors.ts'
-import { fieldName } from '../api/form.ts'
+import { fieldName } from '../api/request/form.ts'
 import { maxFormFieldBytes, maxFormFields, maxImageBytes, maxImages } from '../api/limits.ts'
 import { ChunkList } from '../bytes/chunk-list.ts'
 import { boundaryOf } from './boundary.ts'

@@ -1,4 +1,4 @@
-import { parseParameters } from '../api/parameters.ts'
+import { parseParameters } from '../api/wire/parameters.ts'
 
 /** The meaning of a part's header fields (RFC 7578, section 4). */
 export interface PartHead {

@@ -14,7 +14,7 @@ import {
   scriptedMs,
   type Verdict,
   wireAnswer,
-} from '../../test/support/hostile-network.ts'
+} from '../../test/support/network/hostile-network.ts'
 import { fetchImage, type Transport } from '../fetch/fetch-image.ts'
 import { createPublicTransport, type Resolve } from './public-agent.ts'
 

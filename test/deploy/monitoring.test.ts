@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { noPhaseTimes } from '../../backend/engine/turns/phase-times.ts'
 import { createBackendMetrics } from '../../backend/metrics/backend-metrics.ts'
 import { createEdgeMetrics } from '../../edge/node/metrics/edge-metrics.ts'
-import { FakeEngine } from '../support/test-backend.ts'
+import { FakeEngine } from '../support/backends/test-backend.ts'
 
 const parts = {
   snapshot: () => ({ ...new FakeEngine().snapshot(), phases: noPhaseTimes }),

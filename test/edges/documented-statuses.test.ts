@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { IssuedKeyView } from '../../shared/api/keys.ts'
+import type { IssuedKeyView } from '../../shared/api/administration/keys.ts'
 import {
   type CertificateSet,
   createCertificates,
 } from '../../shared/node/certificates/create-certificates.ts'
-import { type NanoBackend, startNanoBackend } from '../support/nano-backend.ts'
+import { type NanoBackend, startNanoBackend } from '../support/backends/nano-backend.ts'
 import { circumstanceOf, type Sent, sendRaw, type World } from '../support/openapi/circumstances.ts'
 import { pictureUrl } from '../support/openapi/generated-request.ts'
 import { disagreement, operationNamed, operations } from '../support/openapi/operations.ts'

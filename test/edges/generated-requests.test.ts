@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { IssuedKeyView } from '../../shared/api/keys.ts'
+import type { IssuedKeyView } from '../../shared/api/administration/keys.ts'
 import {
   type CertificateSet,
   createCertificates,
 } from '../../shared/node/certificates/create-certificates.ts'
-import { type NanoBackend, startNanoBackend } from '../support/nano-backend.ts'
+import { type NanoBackend, startNanoBackend } from '../support/backends/nano-backend.ts'
 import {
   generatedRequest,
   type GeneratedRequest,

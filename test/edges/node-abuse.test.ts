@@ -1,5 +1,5 @@
-import { describeAbuse, memoryBytes } from '../support/abuse-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
+import { describeAbuse, memoryBytes } from '../support/suites/abuse-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
 
 describeAbuse('Node', (settings, stateFolder) =>
   startNodeEdge(settings, {

@@ -1,4 +1,4 @@
-import { describeCors } from '../support/cors-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
+import { describeCors } from '../support/suites/cors-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
 
 describeCors('Node', startNodeEdge)

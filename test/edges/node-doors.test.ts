@@ -1,4 +1,4 @@
-import { describeDoors } from '../support/door-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
+import { describeDoors } from '../support/suites/door-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
 
 describeDoors('Node', (settings) => startNodeEdge(settings))

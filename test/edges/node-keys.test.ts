@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { KeyView } from '../../shared/api/keys.ts'
+import type { KeyView } from '../../shared/api/administration/keys.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
-import { RecordingBackend } from '../support/recording-backend.ts'
-import { describeKeys } from '../support/key-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
+import { RecordingBackend } from '../support/backends/recording-backend.ts'
+import { describeKeys } from '../support/suites/key-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
 
 describeKeys('Node', (settings, stateFolder, vars) =>
   startNodeEdge(settings, { STATE_DIR: stateFolder, TRUSTED_PROXIES: '127.0.0.1', ...vars }),

@@ -1,4 +1,4 @@
-import { describeLimits } from '../support/limit-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
+import { describeLimits } from '../support/suites/limit-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
 
 describeLimits('Node', (settings) => startNodeEdge(settings))

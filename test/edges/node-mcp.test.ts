@@ -1,4 +1,4 @@
-import { describeMcp } from '../support/mcp-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
+import { describeMcp } from '../support/suites/mcp-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
 
 describeMcp('Node', (settings) => startNodeEdge(settings))

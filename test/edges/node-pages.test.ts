@@ -1,4 +1,4 @@
-import { startNodeEdge } from '../support/node-edge.ts'
-import { describePages } from '../support/page-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
+import { describePages } from '../support/suites/page-suite.ts'
 
 describePages('Node', startNodeEdge)

@@ -1,4 +1,4 @@
-import { startNodeEdge } from '../support/node-edge.ts'
-import { describeReasoning } from '../support/reasoning-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
+import { describeReasoning } from '../support/suites/reasoning-suite.ts'
 
 describeReasoning('Node', (settings) => startNodeEdge(settings))

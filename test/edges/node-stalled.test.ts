@@ -1,4 +1,4 @@
-import { startNodeEdge } from '../support/node-edge.ts'
-import { describeStalledStreams } from '../support/stalled-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
+import { describeStalledStreams } from '../support/suites/stalled-suite.ts'
 
 describeStalledStreams('Node', startNodeEdge)

@@ -4,11 +4,11 @@ import { closeSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { programs } from '../../scripts/programs.ts'
+import { programs } from '../../scripts/support/programs.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
-import { RecordingBackend } from '../support/recording-backend.ts'
-import { describeEdge } from '../support/edge-suite.ts'
-import { startNodeEdge, tlsSettings, writeCertificates } from '../support/node-edge.ts'
+import { RecordingBackend } from '../support/backends/recording-backend.ts'
+import { describeEdge } from '../support/suites/edge-suite.ts'
+import { startNodeEdge, tlsSettings, writeCertificates } from '../support/edges/node-edge.ts'
 
 describeEdge('Node', startNodeEdge)
 

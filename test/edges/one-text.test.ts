@@ -3,12 +3,12 @@ import { Anthropic } from '@anthropic-ai/sdk'
 import * as fc from 'fast-check'
 import { OpenAI } from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseEvents } from '../../shared/api/sse.ts'
+import { parseEvents } from '../../shared/api/wire/sse.ts'
 import {
   type CertificateSet,
   createCertificates,
 } from '../../shared/node/certificates/create-certificates.ts'
-import { type NanoBackend, startNanoBackend } from '../support/nano-backend.ts'
+import { type NanoBackend, startNanoBackend } from '../support/backends/nano-backend.ts'
 import { startTestEdge } from '../support/openapi/test-edge.ts'
 
 const rootKey = 'one-text-key-3f9d0c7a51b2'

@@ -12,9 +12,9 @@ import {
 } from '../../shared/node/certificates/create-certificates.ts'
 import { residentBytes } from '../../shared/node/metrics/resident-bytes.ts'
 import { descendantsOf } from '../end-to-end/processes.ts'
-import type { EdgeSettings, RunningEdge } from '../support/edge-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import type { EdgeSettings, RunningEdge } from '../support/suites/edge-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 const rootKey = 'root-key-nobody-guesses-1'
 const uploads = 60

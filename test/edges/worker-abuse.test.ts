@@ -1,4 +1,4 @@
-import { describeAbuse } from '../support/abuse-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { describeAbuse } from '../support/suites/abuse-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeAbuse('Worker', (settings, persist) => startWorkerd(settings, { persist }))

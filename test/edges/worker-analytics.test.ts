@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { MeasuredCall } from '../../edge/calls/measure-call.ts'
+import type { MeasuredCall } from '../../edge/calls/observe/measure-call.ts'
 import { type PointDataset, pointMeasure } from '../../edge/worker/analytics.ts'
 
 type Point = Parameters<PointDataset['writeDataPoint']>[0]

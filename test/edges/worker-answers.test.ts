@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import { dayMs } from '../../shared/time/day.ts'
-import { RecordingBackend } from '../support/recording-backend.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { RecordingBackend } from '../support/backends/recording-backend.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 const apiKey = 'a-key-that-nobody-guesses'
 

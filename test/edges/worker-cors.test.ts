@@ -1,4 +1,4 @@
-import { describeCors } from '../support/cors-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { describeCors } from '../support/suites/cors-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeCors('Worker', (settings, vars) => startWorkerd(settings, { vars }))

@@ -1,4 +1,4 @@
-import { describeDoors } from '../support/door-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { describeDoors } from '../support/suites/door-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeDoors('Worker', (settings) => startWorkerd(settings))

@@ -13,10 +13,10 @@ import {
   sendAnswer,
   scriptedMs,
   type Verdict,
-} from '../support/hostile-network.ts'
-import { RecordingBackend } from '../support/recording-backend.ts'
-import type { EdgeSettings, RunningEdge } from '../support/edge-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+} from '../support/network/hostile-network.ts'
+import { RecordingBackend } from '../support/backends/recording-backend.ts'
+import type { EdgeSettings, RunningEdge } from '../support/suites/edge-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 const list = readHostileUrls()
 const cases = list.cases.filter((hostile) => hostile.platform !== 'node')

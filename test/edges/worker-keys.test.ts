@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ErrorBody } from '../../shared/api/errors.ts'
-import type { KeyView } from '../../shared/api/keys.ts'
+import type { KeyView } from '../../shared/api/administration/keys.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
-import { RecordingBackend } from '../support/recording-backend.ts'
-import type { EdgeSettings } from '../support/edge-suite.ts'
-import { describeKeys } from '../support/key-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { RecordingBackend } from '../support/backends/recording-backend.ts'
+import type { EdgeSettings } from '../support/suites/edge-suite.ts'
+import { describeKeys } from '../support/suites/key-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeKeys('Worker', (settings, persist, vars = {}) => startWorkerd(settings, { persist, vars }))
 

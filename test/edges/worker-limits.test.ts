@@ -1,10 +1,10 @@
 import { Agent, request } from 'undici'
 import { describe, expect, it } from 'vitest'
-import type { IssuedKeyView } from '../../shared/api/keys.ts'
+import type { IssuedKeyView } from '../../shared/api/administration/keys.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
-import { RecordingBackend } from '../support/recording-backend.ts'
-import { describeLimits } from '../support/limit-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { RecordingBackend } from '../support/backends/recording-backend.ts'
+import { describeLimits } from '../support/suites/limit-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeLimits('Worker', (settings) => startWorkerd(settings))
 

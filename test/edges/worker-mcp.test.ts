@@ -1,4 +1,4 @@
-import { describeMcp } from '../support/mcp-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { describeMcp } from '../support/suites/mcp-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeMcp('Worker', (settings) => startWorkerd(settings))

@@ -1,4 +1,4 @@
-import { describePagesOfEdge } from '../support/page-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { describePagesOfEdge } from '../support/suites/page-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describePagesOfEdge('Worker', (settings, vars) => startWorkerd(settings, { vars }))

@@ -1,4 +1,4 @@
-import { describeReasoning } from '../support/reasoning-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { describeReasoning } from '../support/suites/reasoning-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeReasoning('Worker', (settings) => startWorkerd(settings))

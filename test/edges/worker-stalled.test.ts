@@ -1,4 +1,4 @@
-import { describeStalledStreams } from '../support/stalled-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { describeStalledStreams } from '../support/suites/stalled-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeStalledStreams('Worker', (settings) => startWorkerd(settings))

@@ -3,10 +3,10 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import type { ErrorBody } from '../../shared/api/errors.ts'
-import { RecordingBackend } from '../support/recording-backend.ts'
+import { RecordingBackend } from '../support/backends/recording-backend.ts'
 import { parseForm } from '../support/form.ts'
-import { describeEdge, type RunningEdge } from '../support/edge-suite.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { describeEdge, type RunningEdge } from '../support/suites/edge-suite.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 describeEdge('Worker', (settings) => startWorkerd(settings))
 

@@ -13,16 +13,16 @@ import {
   expectCase,
   readCases,
 } from '../support/cases.ts'
-import type { RunningEdge } from '../support/edge-suite.ts'
+import type { RunningEdge } from '../support/suites/edge-suite.ts'
 import {
   hasPublicNetwork,
   networkOf,
   publicAddress,
   publicNetwork,
-} from '../support/public-network.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
-import { jpegOfScans } from '../support/jpeg-file.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+} from '../support/network/public-network.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
+import { jpegOfScans } from '../support/images/jpeg-file.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 import { endLaunch, type Product, startProduct } from './product.ts'
 
 // Requests on which the product or servers like it once failed. Pictures behind URLs need a public address on this

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { heartbeatText, parseEvents } from '../../shared/api/sse.ts'
+import { heartbeatText, parseEvents } from '../../shared/api/wire/sse.ts'
 import { startEngineStandIn, type EngineStandIn } from '../support/engines/engine-stand-in.ts'
 import type { Misbehaviour } from '../support/engines/misbehaviour.ts'
 import { eventually } from './eventually.ts'

@@ -4,11 +4,11 @@ import {
   createCertificates,
   type CertificateSet,
 } from '../../shared/node/certificates/create-certificates.ts'
-import { parseEvents } from '../../shared/api/sse.ts'
-import type { RunningEdge } from '../support/edge-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
-import { startPacedBackend, type PacedBackend } from '../support/paced-backend-process.ts'
-import { startWorkerd } from '../support/workerd-edge.ts'
+import { parseEvents } from '../../shared/api/wire/sse.ts'
+import type { RunningEdge } from '../support/suites/edge-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
+import { startPacedBackend, type PacedBackend } from '../support/backends/paced-backend-process.ts'
+import { startWorkerd } from '../support/edges/workerd-edge.ts'
 
 const apiKey = 'a-key-that-nobody-guesses'
 

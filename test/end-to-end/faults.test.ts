@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Agent } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EngineSnapshot } from '../../backend/engine/job.ts'
-import { ensureCertificates } from '../../scripts/start/certificates.ts'
+import { ensureCertificates } from '../../scripts/start/state/certificates.ts'
 import type { ErrorBody } from '../../shared/api/errors.ts'
 import { eventually } from './eventually.ts'
 import {

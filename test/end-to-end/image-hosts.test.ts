@@ -9,7 +9,7 @@ import type { ErrorBody } from '../../shared/api/errors.ts'
 import type { GenerateAnswer } from '../../shared/api/events.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import { dayMs } from '../../shared/time/day.ts'
-import { everyAddressHere, hasPublicNetwork, networkOf } from '../support/public-network.ts'
+import { everyAddressHere, hasPublicNetwork, networkOf } from '../support/network/public-network.ts'
 import { eventually } from './eventually.ts'
 import { endLaunch, startProduct, type Product } from './product.ts'
 

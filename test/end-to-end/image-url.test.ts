@@ -8,7 +8,7 @@ import {
   networkOf,
   publicAddress,
   publicNetwork,
-} from '../support/public-network.ts'
+} from '../support/network/public-network.ts'
 import { endLaunch, startProduct, type Product } from './product.ts'
 
 /** Serves test/golden/images, and the scene in files of all types; /moved redirects to a private address. */

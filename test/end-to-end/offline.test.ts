@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { everyAddressHere, hasPublicNetwork, networkOf } from '../support/public-network.ts'
+import { everyAddressHere, hasPublicNetwork, networkOf } from '../support/network/public-network.ts'
 import { eventually } from './eventually.ts'
 import { endLaunch, startProduct, type Product } from './product.ts'
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { GenerateAnswer } from '../../shared/api/events.ts'
-import { parseEvents, type StreamEvents } from '../../shared/api/sse.ts'
+import { parseEvents, type StreamEvents } from '../../shared/api/wire/sse.ts'
 import type { Call } from './product.ts'
 
 /** A file of test/golden/images. */

@@ -3,7 +3,7 @@ import {
   startTraceCollector,
   type CollectedSpan,
   type TraceCollector,
-} from '../support/trace-collector.ts'
+} from '../support/network/trace-collector.ts'
 import { eventually } from './eventually.ts'
 import { endLaunch, startProduct, type Call, type Product } from './product.ts'
 import {

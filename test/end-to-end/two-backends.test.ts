@@ -11,8 +11,8 @@ import {
   createCertificates,
   type CertificateSet,
 } from '../../shared/node/certificates/create-certificates.ts'
-import type { RunningEdge } from '../support/edge-suite.ts'
-import { startNodeEdge } from '../support/node-edge.ts'
+import type { RunningEdge } from '../support/suites/edge-suite.ts'
+import { startNodeEdge } from '../support/edges/node-edge.ts'
 import { eventually } from './eventually.ts'
 import { descendantsOf } from './processes.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model, SlotId, StepRow } from '../../backend/model/model.ts'
-import { allLogits } from '../support/all-logits.ts'
+import { allLogits } from '../support/model/all-logits.ts'
 import { featureSpans, nano, readGoldenCases, type GoldenCase } from './golden-cases.ts'
 import { Reader, runTogether } from './golden-reader.ts'
 

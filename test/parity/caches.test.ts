@@ -8,7 +8,7 @@ import { findImageSpans } from '../../backend/engine/images/image-spans.ts'
 import type { Engine, GenerateJob, SamplingParams } from '../../backend/engine/job.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { createJob, readAnswer } from '../support/jobs.ts'
+import { createJob, readAnswer } from '../support/inference/jobs.ts'
 import {
   nano,
   readGoldenCases,

@@ -7,7 +7,7 @@ import type { Engine, GenerateJob } from '../../backend/engine/job.ts'
 import { createRandom, type Random } from '../../backend/engine/sampling/random.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { createJob, readAnswer } from '../support/jobs.ts'
+import { createJob, readAnswer } from '../support/inference/jobs.ts'
 import { nano, readGoldenCases, readGoldenImages, stopIds } from './golden-cases.ts'
 
 const repeats = 100

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { DeviceFeatures } from '../../backend/model/accelerator/feature-memory.ts'
 import type { ImageFeatures, Model } from '../../backend/model/model.ts'
-import { featuresOf, lookAt, valuesOf } from '../support/look-at.ts'
+import { featuresOf, lookAt, valuesOf } from '../support/model/look-at.ts'
 import { largestDifference, statistics } from './differences.ts'
 import { answer, readGoldenCases, readGoldenImages, type GoldenCase } from './golden-cases.ts'
 

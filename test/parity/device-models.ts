@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import type { Accelerator } from '../../backend/model/accelerator/accelerator.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { writeOutlierCheckpoint } from '../support/outlier-checkpoint.ts'
-import { oddConfig, randomTensors, writeCheckpoint } from '../support/write-checkpoint.ts'
+import { writeOutlierCheckpoint } from '../support/model/outlier-checkpoint.ts'
+import { oddConfig, randomTensors, writeCheckpoint } from '../support/model/write-checkpoint.ts'
 import { nano } from './golden-cases.ts'
 
 /**

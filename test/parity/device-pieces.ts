@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Model } from '../../backend/model/model.ts'
-import { allLogits } from '../support/all-logits.ts'
+import { allLogits } from '../support/model/all-logits.ts'
 import { largestDifference } from './differences.ts'
 
 /** A long piece of a prompt, which is one row of a run of its own, and short ones, whose tokens are rows. */

@@ -8,8 +8,8 @@ import {
   type Model,
   type NextLogits,
 } from '../../backend/model/model.ts'
-import { candidatesOf } from '../support/candidates-of.ts'
-import { createJob } from '../support/jobs.ts'
+import { candidatesOf } from '../support/inference/candidates-of.ts'
+import { createJob } from '../support/inference/jobs.ts'
 import { stopIds, type GoldenCase } from './golden-cases.ts'
 
 /** In one step as many rows as take part, which are read one by one afterwards. */

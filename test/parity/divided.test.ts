@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DeviceError, type Accelerator } from '../../backend/model/accelerator/accelerator.ts'
 import { openHostAccelerator } from '../../backend/model/accelerator/host-accelerator.ts'
-import type { WeightFormName } from '../../backend/model/convert/weight-forms.ts'
+import type { WeightFormName } from '../../backend/model/convert/graphs/weight-forms.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model, SlotId, StepRow } from '../../backend/model/model.ts'
-import { allLogits } from '../support/all-logits.ts'
+import { allLogits } from '../support/model/all-logits.ts'
 import {
   cancels,
   forks,

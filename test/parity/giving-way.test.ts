@@ -7,7 +7,7 @@ import { createEngine } from '../../backend/engine/engine.ts'
 import type { Engine, EngineEvent, GenerateJob } from '../../backend/engine/job.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { createJob } from '../support/jobs.ts'
+import { createJob } from '../support/inference/jobs.ts'
 import { nano, readGoldenCases, readGoldenImages } from './golden-cases.ts'
 
 const cases = await readGoldenCases()

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
 import type { FeatureSpan, Model, PatchImage } from '../../backend/model/model.ts'
 import { prepareImage } from '../../backend/processor/image/prepare-image.ts'
-import { allLogits } from '../support/all-logits.ts'
-import { featuresOf } from '../support/look-at.ts'
+import { allLogits } from '../support/model/all-logits.ts'
+import { featuresOf } from '../support/model/look-at.ts'
 
 /** The checkpoint that all golden numbers belong to. */
 export const nano = 'models/kimi-vl-nano'

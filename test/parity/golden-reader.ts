@@ -1,5 +1,5 @@
 import type { FeatureSpan, Model, SlotId, StepRow } from '../../backend/model/model.ts'
-import { allLogits } from '../support/all-logits.ts'
+import { allLogits } from '../support/model/all-logits.ts'
 import { argmax, spansWithin, stopIds, type GoldenCase } from './golden-cases.ts'
 
 /** One golden prompt that is read and answered, `chunk` tokens at a time. */

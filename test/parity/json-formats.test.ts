@@ -13,11 +13,11 @@ import {
   randomSchemas,
   usualSchemas,
   type NamedSchema,
-} from '../support/grammar-schemas.ts'
-import { prepare } from '../support/grammar-walks.ts'
-import { startNanoBackend, type NanoBackend } from '../support/nano-backend.ts'
+} from '../support/grammar/grammar-schemas.ts'
+import { prepare } from '../support/grammar/grammar-walks.ts'
+import { startNanoBackend, type NanoBackend } from '../support/backends/nano-backend.ts'
 import { validatorOf } from '../support/test-ajv.ts'
-import { makeCertificates } from '../support/test-backend.ts'
+import { makeCertificates } from '../support/backends/test-backend.ts'
 
 interface Answer {
   readonly output: string

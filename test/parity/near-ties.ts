@@ -8,7 +8,7 @@ import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
 import { prepareImage } from '../../backend/processor/image/prepare-image.ts'
 import { drawScenes } from '../../scripts/outliers/scenes.ts'
-import { follow, likeliest, type PicturedPrompt } from '../support/follow-answer.ts'
+import { follow, likeliest, type PicturedPrompt } from '../support/model/follow-answer.ts'
 import { nano, readGoldenCases, stopIds } from './golden-cases.ts'
 
 /** The same weights, rounded in two ways and not at all. */

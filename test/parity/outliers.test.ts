@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { writeOutlierCheckpoint, type OutlierPart } from '../support/outlier-checkpoint.ts'
+import { writeOutlierCheckpoint, type OutlierPart } from '../support/model/outlier-checkpoint.ts'
 import { greedy, nano, readGoldenCases } from './golden-cases.ts'
 
 let folder: string

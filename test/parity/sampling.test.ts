@@ -11,8 +11,8 @@ import { createProcessor } from '../../backend/processor/create-processor.ts'
 import type { Processor } from '../../backend/processor/processor.ts'
 import { createLocalTasks } from '../../backend/processor/tasks/processor-tasks.ts'
 import type { SampledLogprob } from '../../shared/api/events.ts'
-import type { Sampling } from '../../shared/api/sampling-fields.ts'
-import { createTestFormats } from '../support/test-formats.ts'
+import type { Sampling } from '../../shared/api/request/sampling-fields.ts'
+import { createTestFormats } from '../support/backends/test-formats.ts'
 import { nano } from './golden-cases.ts'
 
 const slots = 4

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { GenerateAnswer } from '../../shared/api/events.ts'
-import { parseEvents, type StreamEvents } from '../../shared/api/sse.ts'
+import { parseEvents, type StreamEvents } from '../../shared/api/wire/sse.ts'
 import { readTokenizerFile } from '../../backend/model/config/tokenizer-file.ts'
 import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
-import { type NanoBackend, startNanoBackend } from '../support/nano-backend.ts'
+import { type NanoBackend, startNanoBackend } from '../support/backends/nano-backend.ts'
 
 const requests = 200
 

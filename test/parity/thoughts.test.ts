@@ -1,11 +1,11 @@
 /** The real little model made to think: with a format it is held to think first, whatever it would rather say. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseEvents } from '../../shared/api/sse.ts'
+import { parseEvents } from '../../shared/api/wire/sse.ts'
 import type { GenerateAnswer } from '../../shared/api/events.ts'
-import { objectOf } from '../support/grammar-schemas.ts'
-import { startNanoBackend, type NanoBackend } from '../support/nano-backend.ts'
+import { objectOf } from '../support/grammar/grammar-schemas.ts'
+import { startNanoBackend, type NanoBackend } from '../support/backends/nano-backend.ts'
 import { validatorOf } from '../support/test-ajv.ts'
-import { makeCertificates } from '../support/test-backend.ts'
+import { makeCertificates } from '../support/backends/test-backend.ts'
 
 let nano: NanoBackend
 beforeAll(async () => {

@@ -1,15 +1,15 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openModelSource } from '../../backend/model/convert/model-source.ts'
-import { PartBalance } from '../../backend/model/convert/part-balance.ts'
-import { componentForms } from '../../backend/model/convert/weight-forms.ts'
+import { openModelSource } from '../../backend/model/convert/source/model-source.ts'
+import { PartBalance } from '../../backend/model/convert/graphs/part-balance.ts'
+import { componentForms } from '../../backend/model/convert/graphs/weight-forms.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import { streamLogits } from '../../backend/model/streamed/stream-logits.ts'
 import { LogitSums } from '../../backend/models/check/logit-sums.ts'
 import { successorDistance } from '../../backend/models/synthesise/random-tensor.ts'
 import { synthesiseModel } from '../../backend/models/synthesise/synthesise-model.ts'
-import { likeliest } from '../support/follow-answer.ts'
+import { likeliest } from '../support/model/follow-answer.ts'
 
 /** Milliseconds: some GB are written and read. */
 const patience = 600_000

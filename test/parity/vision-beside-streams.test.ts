@@ -6,8 +6,8 @@ import { createEngine } from '../../backend/engine/engine.ts'
 import { hostFeatures } from '../../backend/model/host-features.ts'
 import { loadModel } from '../../backend/model/load-model.ts'
 import type { Model, PatchImage } from '../../backend/model/model.ts'
-import { createJob, readAnswer } from '../support/jobs.ts'
-import { lookAt } from '../support/look-at.ts'
+import { createJob, readAnswer } from '../support/inference/jobs.ts'
+import { lookAt } from '../support/model/look-at.ts'
 import { nano } from './golden-cases.ts'
 
 /** Four times as many patches as an image of nano may have. */

@@ -1,4 +1,4 @@
-import type { Sampling } from '../../../shared/api/sampling-fields.ts'
+import type { Sampling } from '../../../shared/api/request/sampling-fields.ts'
 import type { Asked } from '../../../shared/conversation/conversation.ts'
 import type { WireToken } from './chunk.ts'
 import type { EngineFacts, EngineKind } from '../engine/engine-facts.ts'

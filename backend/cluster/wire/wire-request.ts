@@ -1,5 +1,5 @@
-import type { AnswerFormat } from '../../../shared/api/response-format.ts'
-import type { Sampling } from '../../../shared/api/sampling-fields.ts'
+import type { AnswerFormat } from '../../../shared/api/request/response-format.ts'
+import type { Sampling } from '../../../shared/api/request/sampling-fields.ts'
 import type { NormalizedPrompt } from '../../processor/create-normalizer.ts'
 import type { ContentPart } from '../../processor/processor.ts'
 import { dialects } from './dialect.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { fakeModelInfo as info } from '../../../test/support/fake-model.ts'
-import { createJob, imagePrompt } from '../../../test/support/jobs.ts'
+import { fakeModelInfo as info } from '../../../test/support/inference/fake-model.ts'
+import { createJob, imagePrompt } from '../../../test/support/inference/jobs.ts'
 import type { SlotId } from '../../model/model.ts'
 import { ActiveJob } from './active-job.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fakeModelInfo } from '../../../test/support/fake-model.ts'
+import { fakeModelInfo } from '../../../test/support/inference/fake-model.ts'
 import { kvTokensOf } from './cache-limits.ts'
 
 const info = { ...fakeModelInfo, slots: 4, contextTokens: 131_072, cacheBytesPerToken: 62_208 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FakeModel } from '../../../test/support/fake-model.ts'
+import { FakeModel } from '../../../test/support/inference/fake-model.ts'
 import { BlockChain, blockTokens } from './content-hash.ts'
 import { PrefixCache } from './prefix-cache.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { candidatesOf } from '../../../test/support/candidates-of.ts'
+import { candidatesOf } from '../../../test/support/inference/candidates-of.ts'
 import { logSumError } from '../../model/model.ts'
 import type { SamplingParams } from '../job.ts'
 import { createRandom, type Random } from './random.ts'

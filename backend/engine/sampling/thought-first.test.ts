@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { objectOf } from '../../../test/support/grammar-schemas.ts'
-import { faultOf, prepare } from '../../../test/support/grammar-walks.ts'
+import { objectOf } from '../../../test/support/grammar/grammar-schemas.ts'
+import { faultOf, prepare } from '../../../test/support/grammar/grammar-walks.ts'
 import { validatorOf } from '../../../test/support/test-ajv.ts'
 import { Constraint } from '../../grammar/constraint.ts'
 import { Vocabulary } from '../../grammar/masks/vocabulary.ts'

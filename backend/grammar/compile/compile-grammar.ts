@@ -4,8 +4,8 @@ import { maxSchemaChars } from '../limits.ts'
 import { addAnyPlans } from './any-value.ts'
 import { Drafts } from './drafts.ts'
 import { finish } from './finish.ts'
-import { readSchema } from './read-schema.ts'
-import { SchemaProblem } from './schema-problem.ts'
+import { readSchema } from './schema/read-schema.ts'
+import { SchemaProblem } from './schema/schema-problem.ts'
 
 /** The required form of an answer: any JSON object, or what a schema, given as JSON text, describes. */
 export type FormatSource =

@@ -1,7 +1,7 @@
 /** Entry file of a thread that compiles schemas. */
 import type { Grammar } from '../grammar.ts'
 import { compileGrammar, type FormatSource } from './compile-grammar.ts'
-import { SchemaProblem } from './schema-problem.ts'
+import { SchemaProblem } from './schema/schema-problem.ts'
 
 /** An error's class does not survive the transfer between threads; a tagged result does. */
 export type CompileOutcome =

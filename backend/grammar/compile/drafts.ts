@@ -1,10 +1,15 @@
 /** Plans and pieces while a schema is being read; equal pieces are shared. */
 import type { ArrayPlan, ObjectPlan, PieceId, PieceTables, PlanId } from '../grammar.ts'
 import { maxNumberRanges, maxPatternCellsInAll, maxPatterns } from '../limits.ts'
-import { createNodeBudget, dfaOfPattern, dfaOfOthers, type CharacterDfa } from './character-dfa.ts'
+import {
+  createNodeBudget,
+  dfaOfPattern,
+  dfaOfOthers,
+  type CharacterDfa,
+} from './patterns/character-dfa.ts'
 import { keyTables, literalTables } from '../literal-trie.ts'
 import { numberTables, type NumberBounds } from './number-range.ts'
-import { patternTables } from './pattern-tables.ts'
+import { patternTables } from './patterns/pattern-tables.ts'
 
 /** A plan whose parts may turn out to have no text, and whose unions may be nested. */
 export type Draft =

@@ -3,7 +3,7 @@ import type { Grammar, ObjectPlan, PieceTables, Plan, PlanId } from '../grammar.
 import { maxAlternatives, maxAlternativesInAll } from '../limits.ts'
 import type { Draft, Drafts } from './drafts.ts'
 import { arrayCost, eitherCost, objectCost } from '../ending-cost.ts'
-import { SchemaProblem } from './schema-problem.ts'
+import { SchemaProblem } from './schema/schema-problem.ts'
 
 /** @throws {SchemaProblem} when no text matches, or a union has too many alternatives */
 export function finish(drafts: Drafts, root: PlanId): Omit<Grammar, 'key'> {

@@ -3,8 +3,8 @@ import {
   keywordSchemas,
   randomSchemas,
   usualSchemas,
-} from '../../../test/support/grammar-schemas.ts'
-import { after, idsOf, prepare } from '../../../test/support/grammar-walks.ts'
+} from '../../../test/support/grammar/grammar-schemas.ts'
+import { after, idsOf, prepare } from '../../../test/support/grammar/grammar-walks.ts'
 import { createRandom } from '../../engine/sampling/random.ts'
 import { readTokenizerFile } from '../../model/config/tokenizer-file.ts'
 import type { PreparedGrammar } from '../constraint.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import * as plain from '../../../test/support/plain-kernels.ts'
-import { randomValues } from '../../../test/support/write-checkpoint.ts'
+import * as plain from '../../../test/support/model/plain-kernels.ts'
+import { randomValues } from '../../../test/support/model/write-checkpoint.ts'
 import { areFinite, lendFloats, quantizeRows, scanRows, widenBfloat16 } from './kernels.ts'
 
 /** Weights of every magnitude that a float32 has, zeros of both signs among them. */

@@ -1,6 +1,6 @@
 import type { GenerationEvent, SampledLogprob } from '../../../shared/api/events.ts'
 import type { Renderer, WholeAnswer } from '../../../shared/api/doors/renderer.ts'
-import { jsonAnswer } from '../../../shared/api/json-answer.ts'
+import { jsonAnswer } from '../../../shared/api/wire/json-answer.ts'
 import { forwardHeaders } from '../../../shared/forward/headers.ts'
 import { formatFailedComment, formatUsage } from '../../../shared/forward/usage-comment.ts'
 import { orTimeout } from '../../../shared/async/within-time.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ServiceError } from '../../../shared/api/errors.ts'
 import { maxJsonBytes } from '../../../shared/api/limits.ts'
-import { parseJsonBytes } from '../../../shared/api/parse-json.ts'
+import { parseJsonBytes } from '../../../shared/api/wire/parse-json.ts'
 import { ChunkList } from '../../../shared/bytes/chunk-list.ts'
 
 /** Bytes beyond which a string that may be an image is lifted out of the JSON. Shorter ones are parsed quickly. */

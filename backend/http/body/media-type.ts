@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { acceptedMediaType } from '../../../shared/api/media-type.ts'
+import { acceptedMediaType } from '../../../shared/api/wire/media-type.ts'
 
 /** The body's media type. Parameters and errors as in `acceptedMediaType`. */
 export function mediaTypeOf<Accepted extends string>(

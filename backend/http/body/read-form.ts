@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { formToObject, parseUrlForm } from '../../../shared/api/form.ts'
+import { formToObject, parseUrlForm } from '../../../shared/api/request/form.ts'
 import { maxJsonBytes } from '../../../shared/api/limits.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { readBody } from './read-body.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { maxJsonBytes } from '../../../shared/api/limits.ts'
-import { parseJsonBytes } from '../../../shared/api/parse-json.ts'
+import { parseJsonBytes } from '../../../shared/api/wire/parse-json.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { readBody } from './read-body.ts'
 

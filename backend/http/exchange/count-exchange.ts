@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
-import type { Log } from '../../../shared/node/log.ts'
+import type { Log } from '../../../shared/node/log/log.ts'
 import type { BackendMetrics } from '../../metrics/backend-metrics.ts'
 import type { BackendEnv } from './exchange.ts'
 import { knownPathOf, statusOf } from './log-exchange.ts'

@@ -1,12 +1,12 @@
 import { FormData } from 'undici'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { FakeModel, fakeModelInfo } from '../../../test/support/fake-model.ts'
+import { FakeModel, fakeModelInfo } from '../../../test/support/inference/fake-model.ts'
 import {
   FakeProcessor,
   makeCertificates,
   startTestBackend,
   type TestBackend,
-} from '../../../test/support/test-backend.ts'
+} from '../../../test/support/backends/test-backend.ts'
 import type { CertificateSet } from '../../../shared/node/certificates/create-certificates.ts'
 import { createEngine } from '../../engine/engine.ts'
 

@@ -4,7 +4,7 @@ import { errorKinds } from '../../../shared/api/errors.ts'
 import { probeRoutes, routes } from '../../../shared/api/routes.ts'
 import { forwardHeaders } from '../../../shared/forward/headers.ts'
 import type { RequestLine } from '../../../shared/log/request-line.ts'
-import type { Log } from '../../../shared/node/log.ts'
+import type { Log } from '../../../shared/node/log/log.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
 import { metricsPath, statusPath } from '../operator-paths.ts'
 

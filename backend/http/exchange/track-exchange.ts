@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { MiddlewareHandler } from 'hono'
 import { ServiceError } from '../../../shared/api/errors.ts'
-import { requestIdFrom, requestIdHeader } from '../../../shared/api/request-id.ts'
+import { requestIdFrom, requestIdHeader } from '../../../shared/api/wire/request-id.ts'
 import type { BackendEnv, Exchange, RunningExchanges } from './exchange.ts'
 
 /** Gives each request its id and a signal that fires when its client leaves. */

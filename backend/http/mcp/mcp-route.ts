@@ -6,7 +6,7 @@ import { type McpMessage, peekMessage } from '../../../shared/api/mcp/peek-messa
 import { tools } from '../../../shared/api/mcp/tools.ts'
 import { ServiceError } from '../../../shared/api/errors.ts'
 import { routes } from '../../../shared/api/routes.ts'
-import { isVisibleAscii } from '../../../shared/api/visible-ascii.ts'
+import { isVisibleAscii } from '../../../shared/api/wire/visible-ascii.ts'
 import { forwardHeaders } from '../../../shared/forward/headers.ts'
 import type { AnswerParts } from '../answer/answer-conversation.ts'
 import type { BackendEnv, RunningExchanges } from '../exchange/exchange.ts'

@@ -1,4 +1,4 @@
-import { isEventStream } from '../../../shared/api/media-type.ts'
+import { isEventStream } from '../../../shared/api/wire/media-type.ts'
 import { formatAnsweringComment } from '../../../shared/api/mcp/error-form.ts'
 import type { McpMessage } from '../../../shared/api/mcp/peek-message.ts'
 import type { Usage } from '../../../shared/api/events.ts'

@@ -4,7 +4,7 @@ import {
   makeCertificates,
   startTestBackend,
   type TestBackend,
-} from '../../../test/support/test-backend.ts'
+} from '../../../test/support/backends/test-backend.ts'
 
 let certificates: CertificateSet
 let backend: TestBackend

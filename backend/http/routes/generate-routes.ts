@@ -1,14 +1,14 @@
 import type { Context, Hono } from 'hono'
 import { ServiceError } from '../../../shared/api/errors.ts'
-import { formToObject } from '../../../shared/api/form.ts'
+import { formToObject } from '../../../shared/api/request/form.ts'
 import {
   generateFields,
   imageUrlFields,
   parseFields,
   wantsStream,
   type GenerateFields,
-} from '../../../shared/api/request.ts'
-import { withPreset } from '../../../shared/api/preset.ts'
+} from '../../../shared/api/request/request.ts'
+import { withPreset } from '../../../shared/api/request/preset.ts'
 import type { ImageSource } from '../../../shared/conversation/conversation.ts'
 import { askedNatively } from '../../../shared/api/native/read-request.ts'
 import { nativeRenderer } from '../../../shared/api/native/render.ts'

@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import { jsonAnswer } from '../../../shared/api/json-answer.ts'
+import { jsonAnswer } from '../../../shared/api/wire/json-answer.ts'
 import {
   aliveAnswer,
   readinessAnswer,

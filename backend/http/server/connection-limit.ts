@@ -1,4 +1,4 @@
-import { ConfigError } from '../../../shared/node/environment.ts'
+import { ConfigError } from '../../../shared/node/settings/environment.ts'
 
 /** Simultaneous connections: one takes about 80 KB with its TLS state, so these take 0.3 GB. */
 const mostConnections = 4_096

@@ -1,7 +1,7 @@
 import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { Log } from '../../../shared/node/log.ts'
+import type { Log } from '../../../shared/node/log/log.ts'
 
 /** Milliseconds between two lines about the same problem from the same address. */
 const repeatMs = 60_000

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { Agent, fetch } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { makeCertificates } from '../../../test/support/test-backend.ts'
+import { makeCertificates } from '../../../test/support/backends/test-backend.ts'
 import type { CertificateSet } from '../../../shared/node/certificates/create-certificates.ts'
 import type { BackendEnv } from '../exchange/exchange.ts'
 import { createBackendServer, listen, renewIdentity } from './server.ts'

@@ -6,7 +6,7 @@ import {
   startTestBackend,
   until,
   type TestBackend,
-} from '../../../test/support/test-backend.ts'
+} from '../../../test/support/backends/test-backend.ts'
 import { maxImageBytes, maxUploadBytes } from '../../../shared/api/limits.ts'
 import {
   createCertificates,

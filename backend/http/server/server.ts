@@ -4,13 +4,13 @@ import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { errorResponse, ServiceError } from '../../../shared/api/errors.ts'
 import { noSuchPath } from '../../../shared/api/routes.ts'
-import { requestIdFrom } from '../../../shared/api/request-id.ts'
+import { requestIdFrom } from '../../../shared/api/wire/request-id.ts'
 import type { TlsIdentity } from '../../../shared/node/certificates/watch-identity.ts'
 import { drainUpload } from './drain-upload.ts'
 import type { BackendEnv, RunningExchanges } from '../exchange/exchange.ts'
 import { unlessAborted } from '../../../shared/async/unless-aborted.ts'
 import { settlesWithin } from '../../../shared/async/within-time.ts'
-import { closeAfterAnswers, untilQuiet } from '../../../shared/node/until-quiet.ts'
+import { closeAfterAnswers, untilQuiet } from '../../../shared/node/process/until-quiet.ts'
 
 /** Milliseconds for the TLS handshake, and for the head of a request: neither needs more than a few round trips. */
 const handshakeTimeoutMs = 10_000

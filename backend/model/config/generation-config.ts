@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import type { RecommendedRules } from '../../../shared/api/preset.ts'
-import { samplingRules } from '../../../shared/api/sampling-fields.ts'
+import type { RecommendedRules } from '../../../shared/api/request/preset.ts'
+import { samplingRules } from '../../../shared/api/request/sampling-fields.ts'
 import { readOptionalModelJson, unusableFile } from './read-model-file.ts'
 
 const generationConfigFile = 'generation_config.json'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RecommendedRules } from '../../../shared/api/preset.ts'
+import type { RecommendedRules } from '../../../shared/api/request/preset.ts'
 import { readGenerationConfig } from './generation-config.ts'
 import { readModelConfig } from './model-config.ts'
 

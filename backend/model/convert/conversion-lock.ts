@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { tryLock, type FileLock } from '../../../shared/node/file-lock.ts'
+import { tryLock, type FileLock } from '../../../shared/node/files/file-lock.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 
 /** Milliseconds between two attempts. */

@@ -2,9 +2,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { writeOutlierCheckpoint } from '../../../test/support/outlier-checkpoint.ts'
+import { writeOutlierCheckpoint } from '../../../test/support/model/outlier-checkpoint.ts'
 import { convertInto } from './convert-into.ts'
-import { openModelSource } from './model-source.ts'
+import { openModelSource } from './source/model-source.ts'
 
 let root: string
 let checkpointDir: string

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { missingSpace } from '../../../shared/node/free-space.ts'
+import { missingSpace } from '../../../shared/node/files/free-space.ts'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { assertComplete, type FileDigest, type FilePart } from '../../graph/weights-file.ts'
@@ -13,14 +13,14 @@ import {
   weightsFiles,
   type GraphOptions,
   type GraphsByFile,
-} from './build-graphs.ts'
-import { fillsByPart } from './conversion-task.ts'
-import { Journal } from './journal.ts'
+} from './graphs/build-graphs.ts'
+import { fillsByPart } from './tasks/conversion-task.ts'
+import { Journal } from './tasks/journal.ts'
 import { converterVersion, writeManifest, type Manifest } from './manifest.ts'
-import type { ModelSource } from './model-source.ts'
-import { planTasks } from './plan-tasks.ts'
-import { runTasks } from './run-tasks.ts'
-import type { FileState } from './source-files.ts'
+import type { ModelSource } from './source/model-source.ts'
+import { planTasks } from './tasks/plan-tasks.ts'
+import { runTasks } from './tasks/run-tasks.ts'
+import type { FileState } from './source/source-files.ts'
 
 export interface Conversion {
   readonly source: ModelSource

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { digestPartBytes } from '../../graph/weights-file.ts'
-import { sourceFileSchema } from './source-files.ts'
+import { sourceFileSchema } from './source/source-files.ts'
 
 /** Increased when the same checkpoint would give different weights files, or a different manifest. */
 export const converterVersion = 5

@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { prepareModelFolder } from './model-folder.ts'
-import { openModelSource } from './model-source.ts'
+import { openModelSource } from './source/model-source.ts'
 
 let root: string
 beforeAll(async () => {

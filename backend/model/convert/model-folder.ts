@@ -7,8 +7,8 @@ import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
 import type { TextConfig } from '../config/model-config.ts'
-import type { DeviceGraphs } from '../deepseek/device/device-graph.ts'
-import type { CacheType } from '../deepseek/device/paged-attention.ts'
+import type { DeviceGraphs } from '../deepseek/device/network/device-graph.ts'
+import type { CacheType } from '../deepseek/device/network/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
 import {
   cutGraph,
@@ -30,14 +30,14 @@ import {
   type GraphOptions,
   type Graphs,
   type GraphsByFile,
-} from './build-graphs.ts'
-import { checkFiles } from './check-files.ts'
+} from './graphs/build-graphs.ts'
+import { checkFiles } from './verify/check-files.ts'
 import { lockConversion } from './conversion-lock.ts'
-import { deviceGraphs, deviceVisionGraphs } from './device-graphs.ts'
-import { checkInventory, expectedTensors } from './inventory.ts'
+import { deviceGraphs, deviceVisionGraphs } from './graphs/device-graphs.ts'
+import { checkInventory, expectedTensors } from './source/inventory.ts'
 import { readManifest, type Manifest } from './manifest.ts'
-import type { ModelSource } from './model-source.ts'
-import { componentForms, formName } from './weight-forms.ts'
+import type { ModelSource } from './source/model-source.ts'
+import { componentForms, formName } from './graphs/weight-forms.ts'
 import { writeModel } from './write-model.ts'
 
 export interface ModelFolderOptions extends GraphOptions {

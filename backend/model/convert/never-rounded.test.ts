@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readAll, reshaped, rowCount, rowSize } from '../../graph/weight-source.ts'
-import { fileNames } from './build-graphs.ts'
+import { fileNames } from './graphs/build-graphs.ts'
 import { findConverted, prepareModelFolder } from './model-folder.ts'
-import { openModelSource } from './model-source.ts'
+import { openModelSource } from './source/model-source.ts'
 
 const nano = 'models/kimi-vl-nano'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { lockConversion } from './conversion-lock.ts'
 import { convertInto, type Conversion } from './convert-into.ts'
-import { journalFile } from './journal.ts'
+import { journalFile } from './tasks/journal.ts'
 
 /**
  * Writes the weights of a model into a partial folder, which then replaces `folder` in one step. What an interruption or a full

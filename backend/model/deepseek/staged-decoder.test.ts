@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { oddConfig } from '../../../test/support/write-checkpoint.ts'
+import { oddConfig } from '../../../test/support/model/write-checkpoint.ts'
 import type { StepRow } from '../model.ts'
 import { stagedDecoder } from './staged-decoder.ts'
 import type { CacheChange, Stage, StageOutput } from './stages/stage.ts'

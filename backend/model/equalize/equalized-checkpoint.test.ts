@@ -2,15 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { allLogits } from '../../../test/support/all-logits.ts'
-import { lookAt } from '../../../test/support/look-at.ts'
-import { writeOutlierCheckpoint } from '../../../test/support/outlier-checkpoint.ts'
+import { allLogits } from '../../../test/support/model/all-logits.ts'
+import { lookAt } from '../../../test/support/model/look-at.ts'
+import { writeOutlierCheckpoint } from '../../../test/support/model/outlier-checkpoint.ts'
 import {
   oddConfig,
   randomTensors,
   writeCheckpoint,
-} from '../../../test/support/write-checkpoint.ts'
-import { openModelSource, type ModelSource } from '../convert/model-source.ts'
+} from '../../../test/support/model/write-checkpoint.ts'
+import { openModelSource, type ModelSource } from '../convert/source/model-source.ts'
 import { openModel } from '../load-model.ts'
 import { channelLinks } from './channel-links.ts'
 import { equalizedCheckpoint } from './equalized-checkpoint.ts'

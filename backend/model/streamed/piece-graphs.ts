@@ -5,11 +5,11 @@ import { add } from '../../graph/operators.ts'
 import { rowCount, sliceRows } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../config/model-config.ts'
 import { decoderNames } from '../deepseek/decoder-names.ts'
-import { swiGluMlp } from '../deepseek/dense-mlp.ts'
-import { laneInputs } from '../deepseek/lanes.ts'
-import { latentAttention } from '../deepseek/latent-attention.ts'
-import { ropeInputs } from '../deepseek/rope.ts'
-import { router } from '../deepseek/router.ts'
+import { swiGluMlp } from '../deepseek/experts/dense-mlp.ts'
+import { laneInputs } from '../deepseek/attention/lanes.ts'
+import { latentAttention } from '../deepseek/attention/latent-attention.ts'
+import { ropeInputs } from '../deepseek/attention/rope.ts'
+import { router } from '../deepseek/experts/router.ts'
 
 /** Names of inputs and outputs of the decoder's pieces. */
 export const pieceNames = {

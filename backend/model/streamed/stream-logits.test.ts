@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { nano, readGoldenCases, readGoldenImages } from '../../../test/parity/golden-cases.ts'
-import { follow } from '../../../test/support/follow-answer.ts'
+import { follow } from '../../../test/support/model/follow-answer.ts'
 import {
   oddConfig,
   randomTensors,
   writeCheckpoint,
-} from '../../../test/support/write-checkpoint.ts'
-import { openModelSource, type ModelSource } from '../convert/model-source.ts'
-import { PartBalance } from '../convert/part-balance.ts'
-import { componentForms, type FormChoice } from '../convert/weight-forms.ts'
+} from '../../../test/support/model/write-checkpoint.ts'
+import { openModelSource, type ModelSource } from '../convert/source/model-source.ts'
+import { PartBalance } from '../convert/graphs/part-balance.ts'
+import { componentForms, type FormChoice } from '../convert/graphs/weight-forms.ts'
 import { defaultExpandedFromTokens } from '../deepseek/lane-plan.ts'
 import { openModel } from '../load-model.ts'
 import { streamLogits, type PicturedText } from './stream-logits.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { nano } from '../../../test/parity/golden-cases.ts'
-import { openModelSource } from '../convert/model-source.ts'
+import { openModelSource } from '../convert/source/model-source.ts'
 import { channelLinks } from '../equalize/channel-links.ts'
 import { equalizedCheckpoint } from '../equalize/equalized-checkpoint.ts'
 import type { Equalization } from '../equalize/find-outliers.ts'

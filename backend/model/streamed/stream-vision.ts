@@ -1,5 +1,5 @@
-import type { PartBalance } from '../convert/part-balance.ts'
-import type { ModelSource } from '../convert/model-source.ts'
+import type { PartBalance } from '../convert/graphs/part-balance.ts'
+import type { ModelSource } from '../convert/source/model-source.ts'
 import type { WeightForm } from '../../graph/layers.ts'
 import type { PatchImage } from '../model.ts'
 import { visionPieces } from '../moonvit/vision-pieces.ts'

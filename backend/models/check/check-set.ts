@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { PatchImage } from '../../model/model.ts'
 import type { PicturedText } from '../../model/streamed/stream-logits.ts'
-import type { ModelSource } from '../../model/convert/model-source.ts'
+import type { ModelSource } from '../../model/convert/source/model-source.ts'
 import { chatIds, type ChatTokens } from './chat-ids.ts'
 import { drawPicture, type Picture } from './draw-picture.ts'
 

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { PreprocessorConfig } from '../../model/config/preprocessor-config.ts'
-import type { ModelSource } from '../../model/convert/model-source.ts'
-import { componentForms, type FormChoice } from '../../model/convert/weight-forms.ts'
+import type { ModelSource } from '../../model/convert/source/model-source.ts'
+import { componentForms, type FormChoice } from '../../model/convert/graphs/weight-forms.ts'
 import {
   streamLogits,
   type PicturedText,

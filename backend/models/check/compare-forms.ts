@@ -1,10 +1,10 @@
-import type { ModelSource } from '../../model/convert/model-source.ts'
+import type { ModelSource } from '../../model/convert/source/model-source.ts'
 import {
   componentForms,
   components,
   type Component,
   type FormChoice,
-} from '../../model/convert/weight-forms.ts'
+} from '../../model/convert/graphs/weight-forms.ts'
 import {
   streamLogits,
   type PicturedText,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { randomValues } from '../../../test/support/write-checkpoint.ts'
+import { randomValues } from '../../../test/support/model/write-checkpoint.ts'
 import { DivergenceSums, LogitSums } from './logit-sums.ts'
 
 const logits = (seed: number) => randomValues(1000, seed).map((value) => 30 * value)

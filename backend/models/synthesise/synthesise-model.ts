@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { missingSpace } from '../../../shared/node/free-space.ts'
+import { missingSpace } from '../../../shared/node/files/free-space.ts'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
-import { expectedTensors } from '../../model/convert/inventory.ts'
+import { expectedTensors } from '../../model/convert/source/inventory.ts'
 import {
   modelConfigOf,
   publishedConfig,

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { hugeWebp } from '../../../test/support/huge-images.ts'
-import { jpegOfScans } from '../../../test/support/jpeg-file.ts'
-import { tiffFile } from '../../../test/support/tiff-file.ts'
+import { hugeWebp } from '../../../test/support/images/huge-images.ts'
+import { jpegOfScans } from '../../../test/support/images/jpeg-file.ts'
+import { tiffFile } from '../../../test/support/images/tiff-file.ts'
 import { estimateDecode } from './decode-cost.ts'
 
 const MB = 1e6

@@ -1,18 +1,18 @@
 import { maxImagePixels } from '../../../shared/api/limits.ts'
 import type { Size } from '../image/image-size.ts'
-import { largestAvifItem } from './avif-file.ts'
+import { largestAvifItem } from './formats/avif-file.ts'
 import {
   coefficientBytes,
   decoderBytesPerPixel,
   estimatedMsPerPixel,
   resultBytesPerPixel,
 } from './decode-limits.ts'
-import { firstFrame, screenOf } from './gif-file.ts'
+import { firstFrame, screenOf } from './formats/gif-file.ts'
 import { imageType, type ImageType } from './image-type.ts'
-import { readJpegHead } from './jpeg-file.ts'
-import { readPngHeader } from './png-file.ts'
-import { readTiffHeader } from './tiff-file.ts'
-import { webpSize } from './webp-file.ts'
+import { readJpegHead } from './formats/jpeg-file.ts'
+import { readPngHeader } from './formats/png-file.ts'
+import { readTiffHeader } from './formats/tiff-file.ts'
+import { webpSize } from './formats/webp-file.ts'
 
 /** Expected cost of decoding an image file. */
 export interface DecodeCost {

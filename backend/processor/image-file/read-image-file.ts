@@ -1,11 +1,11 @@
 import { ImageProblem } from '../image/image-problem.ts'
-import { readAvif } from './avif-file.ts'
-import { readGif } from './gif-file.ts'
+import { readAvif } from './formats/avif-file.ts'
+import { readGif } from './formats/gif-file.ts'
 import type { ImageReading } from './image-reading.ts'
 import { imageType } from './image-type.ts'
-import { readJpeg } from './jpeg-file.ts'
-import { readPng } from './png-file.ts'
-import { readTiff } from './tiff-file.ts'
+import { readJpeg } from './formats/jpeg-file.ts'
+import { readPng } from './formats/png-file.ts'
+import { readTiff } from './formats/tiff-file.ts'
 
 /**
  * Judges an image file by its headers and markers, in one pass and without a decoder. A header with invalid content

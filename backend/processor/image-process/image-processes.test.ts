@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { hugeWebp } from '../../../test/support/huge-images.ts'
+import { hugeWebp } from '../../../test/support/images/huge-images.ts'
 import { createImageProcesses, type ImageProcesses } from './image-processes.ts'
 
 const order = (file: Uint8Array) => ({ task: 'prepareImage', file }) as const

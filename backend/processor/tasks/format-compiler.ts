@@ -1,6 +1,6 @@
 import { FixedQueue, Piscina } from 'piscina'
 import { ServiceError } from '../../../shared/api/errors.ts'
-import type { AnswerFormat } from '../../../shared/api/response-format.ts'
+import type { AnswerFormat } from '../../../shared/api/request/response-format.ts'
 import type { CompileOutcome } from '../../grammar/compile/compile-worker.ts'
 import type { FormatSource } from '../../grammar/compile/compile-grammar.ts'
 import type { Grammar } from '../../grammar/grammar.ts'

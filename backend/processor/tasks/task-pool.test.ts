@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { hugeWebp } from '../../../test/support/huge-images.ts'
+import { hugeWebp } from '../../../test/support/images/huge-images.ts'
 import type { ProcessorTasks } from './processor-tasks.ts'
 import { createTaskPool } from './task-pool.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readMetrics, sumOf } from '../../../shared/metrics/read-metrics.ts'
-import { testPlatform, type TestPlatformParts } from '../../../test/support/test-platform.ts'
+import { testPlatform, type TestPlatformParts } from '../../../test/support/edges/test-platform.ts'
 import { metricsAnswer } from '../../../shared/node/metrics/metrics-server.ts'
 import { createEdgeApp } from '../../app.ts'
 import { createEdgeMetrics } from './edge-metrics.ts'

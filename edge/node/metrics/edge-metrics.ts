@@ -3,7 +3,7 @@ import { edgeRoutes } from '../../../shared/api/routes.ts'
 import { durationBuckets } from '../../../shared/node/metrics/buckets.ts'
 import { addTraceMetrics } from '../../../shared/node/metrics/trace-metrics.ts'
 import type { TraceCounts } from '../../../shared/tracing/tracing.ts'
-import type { CallMeasure, MeasuredCall } from '../../calls/measure-call.ts'
+import type { CallMeasure, MeasuredCall } from '../../calls/observe/measure-call.ts'
 
 export interface EdgeMetrics {
   readonly registry: Registry

@@ -1,5 +1,5 @@
-import { listKeysQuery } from '../../../shared/api/keys.ts'
-import { usageQuery } from '../../../shared/api/usage.ts'
+import { listKeysQuery } from '../../../shared/api/administration/keys.ts'
+import { usageQuery } from '../../../shared/api/administration/usage.ts'
 import type { RouteDocs } from '../route-doc.ts'
 import { withBody } from '../route-errors.ts'
 

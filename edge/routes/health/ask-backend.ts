@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { requestIdHeader } from '../../../shared/api/request-id.ts'
+import { requestIdHeader } from '../../../shared/api/wire/request-id.ts'
 import { routes } from '../../../shared/api/routes.ts'
 import { startDeadline } from '../../../shared/async/deadline.ts'
 import type { CallBackend } from '../../backends/exchange.ts'

@@ -1,4 +1,4 @@
-import { jsonAnswer } from '../../../shared/api/json-answer.ts'
+import { jsonAnswer } from '../../../shared/api/wire/json-answer.ts'
 import { aliveAnswer, readinessAnswer } from '../../../shared/api/readiness.ts'
 import type { CallBackend } from '../../backends/exchange.ts'
 import type { EdgeHandler } from '../../calls/context.ts'

@@ -1,5 +1,5 @@
-import { acceptsPage } from '../../../shared/api/accept.ts'
-import { jsonAnswer } from '../../../shared/api/json-answer.ts'
+import { acceptsPage } from '../../../shared/api/wire/accept.ts'
+import { jsonAnswer } from '../../../shared/api/wire/json-answer.ts'
 import { aboutRoutes, probeRoutes, routes } from '../../../shared/api/routes.ts'
 import type { EdgeHandler } from '../../calls/context.ts'
 import { type PageParts, pageRoute } from '../page/page-routes.ts'

@@ -1,6 +1,6 @@
 import { maxUploadBytes } from '../../../shared/api/limits.ts'
 import { type McpMessage, peekMessage } from '../../../shared/api/mcp/peek-message.ts'
-import { parseJsonBytes } from '../../../shared/api/parse-json.ts'
+import { parseJsonBytes } from '../../../shared/api/wire/parse-json.ts'
 import { passClientBody, sendableBody } from '../../body/client-body.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { conversationAffinity } from '../../body/peek-conversation.ts'

@@ -1,6 +1,6 @@
 import { startDeadline } from '../../../shared/async/deadline.ts'
 import { ServiceError } from '../../../shared/api/errors.ts'
-import { requestIdHeader } from '../../../shared/api/request-id.ts'
+import { requestIdHeader } from '../../../shared/api/wire/request-id.ts'
 import type { CallBackend } from '../../backends/exchange.ts'
 import type { EdgeHandler } from '../../calls/context.ts'
 import { clientResponseHeaders } from '../../calls/headers.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LogLine } from '../../../shared/log/log-line.ts'
-import { testPage, testPlatform } from '../../../test/support/test-platform.ts'
+import { testPage, testPlatform } from '../../../test/support/edges/test-platform.ts'
 import { createEdgeApp } from '../../app.ts'
 
 const { version } = testPage

@@ -1,5 +1,5 @@
-import { withoutDefaults } from '../../../shared/api/preset.ts'
-import { generateFields, parseFields } from '../../../shared/api/request.ts'
+import { withoutDefaults } from '../../../shared/api/request/preset.ts'
+import { generateFields, parseFields } from '../../../shared/api/request/request.ts'
 import { routes } from '../../../shared/api/routes.ts'
 import { textAffinity } from '../../../shared/balance/affinity.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import type { DayUsage } from '../../../shared/api/usage.ts'
+import type { DayUsage } from '../../../shared/api/administration/usage.ts'
 import { KeyMeter } from '../../limits/key-meter.ts'
 import { localMeter } from '../../limits/local-meter.ts'
 import type { DayRange, Decision, Meter, ReserveRequest, Settlement } from '../../limits/meter.ts'

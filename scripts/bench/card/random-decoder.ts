@@ -1,6 +1,9 @@
 import type { Accelerator } from '../../../backend/model/accelerator/accelerator.ts'
 import type { ModelConfig, TextConfig } from '../../../backend/model/config/model-config.ts'
-import { allExpertsGraph, deviceGraphs } from '../../../backend/model/convert/device-graphs.ts'
+import {
+  allExpertsGraph,
+  deviceGraphs,
+} from '../../../backend/model/convert/graphs/device-graphs.ts'
 import type { Decoder } from '../../../backend/model/deepseek/decoder-part.ts'
 import { FeatureMemory } from '../../../backend/model/accelerator/feature-memory.ts'
 import { openDeviceDecoder } from '../../../backend/model/deepseek/device/open-device-decoder.ts'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Usage } from '../../../shared/api/events.ts'
-import { parseEvents } from '../../../shared/api/sse.ts'
+import { parseEvents } from '../../../shared/api/wire/sse.ts'
 import type { AnswerKind } from './call.ts'
 
 /** A whole answer, whatever its form was. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { DayUsage } from '../../../shared/api/usage.ts'
+import type { DayUsage } from '../../../shared/api/administration/usage.ts'
 import { memoryGrowth, type MemorySample } from './memory.ts'
 import { createTally } from './tally.ts'
 import { verdict, type Books } from './verdict.ts'

@@ -1,5 +1,5 @@
 import { sumOf, type Metrics } from '../../../shared/metrics/read-metrics.ts'
-import type { DayUsage } from '../../../shared/api/usage.ts'
+import type { DayUsage } from '../../../shared/api/administration/usage.ts'
 import type { Role } from './call.ts'
 import type { MemoryGrowth } from './memory.ts'
 import { runsOf } from './memory.ts'

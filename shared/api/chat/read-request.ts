@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Part, Turn } from '../../conversation/conversation.ts'
-import { atMost } from '../at-most.ts'
+import { atMost } from '../request/at-most.ts'
 import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
@@ -14,8 +14,8 @@ import {
   unsupported,
 } from '../doors/unsupported.ts'
 import { maxParts, maxTurns } from '../limits.ts'
-import { formatOf, responseFormat } from '../response-format.ts'
-import { topLogprobsNeedLogprobs } from '../sampling-fields.ts'
+import { formatOf, responseFormat } from '../request/response-format.ts'
+import { topLogprobsNeedLogprobs } from '../request/sampling-fields.ts'
 import { chatRenderer } from './render.ts'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })

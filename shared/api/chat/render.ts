@@ -1,7 +1,7 @@
 import type { AnswerFacts, Renderer, WholeChoice } from '../doors/renderer.ts'
 import type { Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
 import type { AnswerUsage } from '../events.ts'
-import { heartbeatText } from '../sse.ts'
+import { heartbeatText } from '../wire/sse.ts'
 import { chatErrors } from './error-form.ts'
 
 interface ChatOptions extends AnswerFacts {

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Asked } from '../../conversation/conversation.ts'
-import { samplingFields, samplingOf } from '../sampling-fields.ts'
+import { samplingFields, samplingOf } from '../request/sampling-fields.ts'
 
 /** Fields shared by all APIs, under their most common names; some are our own, and accepted everywhere. */
 export const doorFields = {

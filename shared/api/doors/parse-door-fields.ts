@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import type { ServiceError } from '../errors.ts'
-import { invalidField, parseFields } from '../request.ts'
+import { invalidField, parseFields } from '../request/request.ts'
 import { unsupported } from './unsupported.ts'
 
 /** Longest type that an error repeats, in characters. */

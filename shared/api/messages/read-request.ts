@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Part, Turn } from '../../conversation/conversation.ts'
-import { atMost } from '../at-most.ts'
+import { atMost } from '../request/at-most.ts'
 import { checkTurns, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
@@ -13,7 +13,7 @@ import {
   refuseUnsupported,
 } from '../doors/unsupported.ts'
 import { maxParts, maxTurns } from '../limits.ts'
-import { answerSchema, schemaFormat } from '../response-format.ts'
+import { answerSchema, schemaFormat } from '../request/response-format.ts'
 import { messagesRenderer } from './render.ts'
 
 const textBlock = z.object({ type: z.literal('text'), text: z.string() })

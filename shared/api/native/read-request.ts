@@ -1,7 +1,7 @@
 import type { Asked, ImageSource, Part, Turn } from '../../conversation/conversation.ts'
-import type { GenerateFields } from '../request.ts'
-import { formatOf } from '../response-format.ts'
-import { samplingOf } from '../sampling-fields.ts'
+import type { GenerateFields } from '../request/request.ts'
+import { formatOf } from '../request/response-format.ts'
+import { samplingOf } from '../request/sampling-fields.ts'
 
 /**
  * A request of the native routes as a conversation: the system prompt, then all images, then the prompt.

@@ -6,7 +6,7 @@ import type {
   SampledLogprob,
 } from '../events.ts'
 import type { Renderer } from '../doors/renderer.ts'
-import { formatEvent, heartbeatText } from '../sse.ts'
+import { formatEvent, heartbeatText } from '../wire/sse.ts'
 import { nativeErrors } from './error-form.ts'
 
 interface NativeOptions {

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Part, Turn } from '../../conversation/conversation.ts'
-import { atMost } from '../at-most.ts'
+import { atMost } from '../request/at-most.ts'
 import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
@@ -14,7 +14,7 @@ import {
   unsupported,
 } from '../doors/unsupported.ts'
 import { maxParts, maxTopLogprobs, maxTurns } from '../limits.ts'
-import { type AnswerFormat, answerSchema, schemaFormat } from '../response-format.ts'
+import { type AnswerFormat, answerSchema, schemaFormat } from '../request/response-format.ts'
 import { responsesRenderer } from './render.ts'
 
 const textPart = z.object({ type: z.enum(['input_text', 'output_text']), text: z.string() })

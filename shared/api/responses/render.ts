@@ -1,7 +1,7 @@
 import { chatTimings, openAiLogprobs } from '../chat/render.ts'
 import type { AnswerFacts, Renderer } from '../doors/renderer.ts'
 import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
-import { heartbeatText } from '../sse.ts'
+import { heartbeatText } from '../wire/sse.ts'
 import { failedEvents } from './error-form.ts'
 import { itemId, itemView, type OutputItem, partTypes, partView } from './output-items.ts'
 import { formatResponseEvent, newResponse, type ResponseEcho } from './response-object.ts'

@@ -1,6 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writePrivateFile } from '../private-file.ts'
+import { writePrivateFile } from '../files/private-file.ts'
 import type { Identity } from './authority.ts'
 
 /** The trusted authorities of a folder; see CertificateFolder. */

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { expiryOf, expiryWarning, parseCertificates, warnEveryMs } from './expiry.ts'
 import type { TlsIdentity } from './watch-identity.ts'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
-import { ConfigError } from '../environment.ts'
+import { ConfigError } from '../settings/environment.ts'
 import { splitPem } from './expiry.ts'
 import type { TlsIdentity } from './watch-identity.ts'
 

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Registry } from 'prom-client'
-import { ConfigError } from '../environment.ts'
+import { ConfigError } from '../settings/environment.ts'
 
 /** Milliseconds in which the head of a request must have come. */
 const headersTimeoutMs = 5_000

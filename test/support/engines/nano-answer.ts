@@ -2,8 +2,8 @@ import { createDescriber, type DescribeRequest } from '../../../backend/describe
 import type { Engine } from '../../../backend/engine/job.ts'
 import type { ContentPart, Processor } from '../../../backend/processor/processor.ts'
 import type { GenerationEvent } from '../../../shared/api/events.ts'
-import type { AnswerFormat } from '../../../shared/api/response-format.ts'
-import { createTestFormats } from '../test-formats.ts'
+import type { AnswerFormat } from '../../../shared/api/request/response-format.ts'
+import { createTestFormats } from '../backends/test-formats.ts'
 import type { AnswerSource, ChatBody, StandInEvent } from './wire.ts'
 
 /** Answers of the real little model, so that a description through a stand-in is as right as without one. */

@@ -4,7 +4,7 @@ import type { DescribeRequest } from '../../../backend/describe.ts'
 import { createNormalizer } from '../../../backend/processor/create-normalizer.ts'
 import { createLocalTasks } from '../../../backend/processor/tasks/processor-tasks.ts'
 import type { GenerationEvent } from '../../../shared/api/events.ts'
-import { createTestFormats } from '../test-formats.ts'
+import { createTestFormats } from '../backends/test-formats.ts'
 
 const modelFolder = 'models/kimi-vl-nano'
 const tasks = createLocalTasks(modelFolder)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Platform } from '../../../edge/platform.ts'
-import { testPage } from '../test-platform.ts'
+import { testPage } from '../edges/test-platform.ts'
 import { pictureUrl } from './generated-request.ts'
 import type { Operation } from './operations.ts'
 

@@ -7,7 +7,7 @@ import { BackendClient } from '../../../edge/node/backend-client.ts'
 import { createHttpServer } from '../../../edge/node/http-server.ts'
 import type { Platform } from '../../../edge/platform.ts'
 import type { CertificateSet } from '../../../shared/node/certificates/create-certificates.ts'
-import { testPlatform, type TestPlatformParts } from '../test-platform.ts'
+import { testPlatform, type TestPlatformParts } from '../edges/test-platform.ts'
 
 interface TestEdge {
   readonly url: string

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { formatEvent } from '../../../shared/api/sse.ts'
-import { until } from '../test-backend.ts'
+import { formatEvent } from '../../../shared/api/wire/sse.ts'
+import { until } from '../backends/test-backend.ts'
 import type { PageStage } from './page-stage.ts'
 import { answered, apiKey, ask, enterKey, sample, sampleText, tabTo, text } from './page-steps.ts'
 

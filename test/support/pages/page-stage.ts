@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
-import type { RunningEdge } from '../edge-suite.ts'
+import type { RunningEdge } from '../suites/edge-suite.ts'
 import type { PageVisits } from './page-visits.ts'
-import type { FakeEngine } from '../test-backend.ts'
+import type { FakeEngine } from '../backends/test-backend.ts'
 
 /** What the tests of the pages have: an edge with the little model behind it, and a browser. */
 export interface PageStage {

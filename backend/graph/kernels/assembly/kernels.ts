@@ -1,7 +1,7 @@
 /**
  * The loops over weights, with SIMD instructions, in AssemblyScript (https://www.assemblyscript.org): `npm run kernels` compiles
  * them to `kernels.wasm`. `usize` is an address in the module's memory. Each function gives the same bits as the plain loop of its
- * name in `test/support/plain-kernels.ts`.
+ * name in `test/support/model/plain-kernels.ts`.
  */
 
 /** Bits of a float32 but the sign; compared as integers they order magnitudes. */

@@ -8,11 +8,11 @@ import type { FeatureMemory } from '../../accelerator/feature-memory.ts'
 import { openGraph, uploadWeights, type OpenGraph } from '../../accelerator/open-graph.ts'
 import { RepeatedGraph } from '../../accelerator/repeated-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
-import type { DeviceGraphs } from './device-graph.ts'
+import type { DeviceGraphs } from './network/device-graph.ts'
 import { DeviceLayers } from './device-layers.ts'
 import { deviceNames } from './device-names.ts'
 import { LogitsMemory } from './logits-memory.ts'
-import type { CacheType } from './paged-attention.ts'
+import type { CacheType } from './network/paged-attention.ts'
 import { RowCache } from './row-cache.ts'
 
 export interface DeviceLayersSetup {

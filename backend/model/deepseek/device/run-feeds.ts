@@ -1,6 +1,6 @@
 import { Tensor } from 'onnxruntime-node'
 import type { TextConfig } from '../../config/model-config.ts'
-import { expertCount } from './device-experts.ts'
+import { expertCount } from './network/device-experts.ts'
 import { deviceNames } from './device-names.ts'
 
 /** One row of a run's batch: consecutive new tokens of one sequence, as many as in every other row. */

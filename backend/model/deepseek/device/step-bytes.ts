@@ -1,7 +1,7 @@
 import { externalsOf } from '../../../graph/device-graph.ts'
 import type { GraphSpec } from '../../../graph/onnx-proto.ts'
 import type { TextConfig } from '../../config/model-config.ts'
-import { expertCount } from './device-experts.ts'
+import { expertCount } from './network/device-experts.ts'
 
 /** Weights of all experts of a layer, as `allExperts` names them. */
 const ofExperts = /^\/layers\.(\d+)\/mlp\/(?:gate|up|down)\//

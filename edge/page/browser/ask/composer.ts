@@ -1,7 +1,7 @@
 import { byId } from '../dom.ts'
 import type { Picture, Question, Settings } from './question.ts'
-import { createPictureList, type PictureList } from './picture-list.ts'
-import { createSettingsForm, summaryOf } from './settings-form.ts'
+import { createPictureList, type PictureList } from './pictures/picture-list.ts'
+import { createSettingsForm, summaryOf } from './settings/settings-form.ts'
 
 export interface Composer {
   readonly form: HTMLFormElement

@@ -1,8 +1,8 @@
-import type { StreamEvents } from '../../../../shared/api/sse.ts'
-import type { AnswerPanel } from './answer-panel.ts'
+import type { StreamEvents } from '../../../../shared/api/wire/sse.ts'
+import type { AnswerPanel } from './answer/answer-panel.ts'
 import { AskFailure } from './problem.ts'
 import { type Question, requestOf } from './question.ts'
-import type { AnswerEnd, AnswerRecord } from './record.ts'
+import type { AnswerEnd, AnswerRecord } from './history/record.ts'
 import { sendQuestion } from './send.ts'
 
 /** Asks, shows the answer as it comes, and returns what there was of it. Aborting counts as stopping. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { errorBody, errorResponse, ServiceError } from '../../../../shared/api/errors.ts'
-import { formatEvent } from '../../../../shared/api/sse.ts'
+import { formatEvent } from '../../../../shared/api/wire/sse.ts'
 import { AskFailure } from './problem.ts'
 import { requestOf } from './question.ts'
 import { sendQuestion } from './send.ts'

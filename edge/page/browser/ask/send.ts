@@ -1,5 +1,5 @@
 import type { ErrorBody } from '../../../../shared/api/errors.ts'
-import { parseEvents, type StreamEvents } from '../../../../shared/api/sse.ts'
+import { parseEvents, type StreamEvents } from '../../../../shared/api/wire/sse.ts'
 import { AskFailure, brokenOff, foreignProblem, problemOf, unreachable } from './problem.ts'
 import { type AskRequest, formValue } from './question.ts'
 

@@ -1,0 +1,46 @@
+import { basename, resolve } from 'node:path'
+import { openCheckpoint, type Checkpoint } from '../../../checkpoint/checkpoint.ts'
+import { readModelConfig, type ModelConfig } from '../../config/model-config.ts'
+import {
+  readPreprocessorConfig,
+  type PreprocessorConfig,
+} from '../../config/preprocessor-config.ts'
+import { listSources, sourcesUnchanged, type FileState, type SourceFile } from './source-files.ts'
+
+/** Where a model comes from: a checkpoint folder, or a generator of weights for benchmarks. */
+export interface ModelSource {
+  /** Becomes the name of the converted model's folder. */
+  readonly name: string
+  /** The checkpoint folder, which other threads can open as well; none for a generator. */
+  readonly folder: string | undefined
+  readonly config: ModelConfig
+  readonly preprocessor: PreprocessorConfig
+  readonly checkpoint: Checkpoint
+  /** What a conversion is made from, so that it can be recognised as outdated later. */
+  listFiles(): Promise<FileState[]>
+  filesUnchanged(files: readonly SourceFile[]): Promise<boolean>
+}
+
+/**
+ * Opens a Hugging Face checkpoint folder. The caller closes `checkpoint`.
+ * @throws {CheckpointError} when its files are missing, malformed or of another architecture
+ */
+export async function openModelSource(checkpointDir: string): Promise<ModelSource> {
+  return {
+    name: nameOf(resolve(checkpointDir)),
+    folder: checkpointDir,
+    config: await readModelConfig(checkpointDir),
+    preprocessor: await readPreprocessorConfig(checkpointDir),
+    checkpoint: await openCheckpoint(checkpointDir),
+    listFiles: () => listSources(checkpointDir),
+    filesUnchanged: (files) => sourcesUnchanged(checkpointDir, files),
+  }
+}
+
+/**
+ * The folder's own name; for a snapshot in the hub's cache, models--owner--name/snapshots/<commit>, the model's name.
+ */
+function nameOf(folder: string): string {
+  const snapshot = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder)
+  return snapshot?.[1] ?? basename(folder)
+}

@@ -1,0 +1,110 @@
+import { webcrypto } from 'node:crypto'
+import { open, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FileDigest, FilePart } from '../../../graph/weights-file.ts'
+
+/** Parts read and digested at the same time: as many as Node has threads for it. Each takes up to 16 MB. */
+const partsAtOnce = 4
+
+/**
+ * Compares files with their digests, in parallel in Node's threads. What is read here stays in the page cache, so
+ * loading the files afterwards does not read from the disk again if memory suffices.
+ * @param onChecked called with the bytes of each part that was compared
+ * @returns a description of the first damage found, for the operator; undefined when every byte is as it was written
+ */
+export async function findDamage(
+  folder: string,
+  files: Readonly<Record<string, FileDigest>>,
+  signal: AbortSignal,
+  onChecked: (bytes: number) => void = () => {},
+): Promise<string | undefined> {
+  for (const [name, digest] of Object.entries(files)) {
+    const damage = await damageOf(join(folder, name), digest, { signal, onChecked })
+    if (damage !== undefined) return `${name} ${damage}`
+  }
+  return undefined
+}
+
+async function damageOf(
+  file: string,
+  { bytes, parts }: FileDigest,
+  { signal, onChecked }: Pick<CheckOptions, 'signal' | 'onChecked'>,
+): Promise<string | undefined> {
+  try {
+    const handle = await open(file, 'r')
+    try {
+      const { size } = await handle.stat()
+      if (size !== bytes) return `has ${size} bytes instead of ${bytes}`
+      const [first] = await damagedParts(handle, parts, { most: 1, signal, onChecked })
+      if (first === undefined) return undefined
+      return `is damaged between byte ${first.offset} and ${first.offset + first.bytes}`
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    return `cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`
+  }
+}
+
+/** The parts that a file does not have as they were written; all of them when there is no such file. */
+export async function findDamagedParts(
+  file: string,
+  parts: readonly FilePart[],
+  signal: AbortSignal,
+): Promise<readonly FilePart[]> {
+  const handle = await open(file, 'r').catch(() => undefined)
+  if (handle === undefined) return parts
+  try {
+    return await damagedParts(handle, parts, { most: Infinity, signal, onChecked: () => {} })
+  } finally {
+    await handle.close()
+  }
+}
+
+interface CheckOptions {
+  /** Stops after so many damaged parts. */
+  readonly most: number
+  readonly signal: AbortSignal
+  /** Called with the bytes of each part that was compared. */
+  readonly onChecked: (bytes: number) => void
+}
+
+async function damagedParts(
+  file: FileHandle,
+  parts: readonly FilePart[],
+  { most, signal, onChecked }: CheckOptions,
+): Promise<readonly FilePart[]> {
+  const damaged: FilePart[] = []
+  const largest = parts.reduce((size, { bytes }) => Math.max(size, bytes), 0)
+  let next = 0
+  const work = async () => {
+    const buffer = new Uint8Array(largest)
+    while (next < parts.length && damaged.length < most) {
+      signal.throwIfAborted()
+      const part = parts[next++]!
+      if (!(await isWhole(file, part, buffer))) damaged.push(part)
+      onChecked(part.bytes)
+    }
+  }
+  // Wait for all of them: none may still be reading when the file is closed.
+  const length = Math.min(partsAtOnce, parts.length)
+  const results = await Promise.allSettled(Array.from({ length }, work))
+  const failure = results.find((result) => result.status === 'rejected')
+  if (failure !== undefined) throw failure.reason
+  return damaged.toSorted((a, b) => a.offset - b.offset)
+}
+
+async function isWhole(
+  file: FileHandle,
+  { offset, bytes, sha256 }: FilePart,
+  buffer: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  for (let done = 0; done < bytes;) {
+    const { bytesRead } = await file.read(buffer, done, bytes - done, offset + done)
+    if (bytesRead === 0) return false
+    done += bytesRead
+  }
+  const found = await webcrypto.subtle.digest('SHA-256', buffer.subarray(0, bytes))
+  return Buffer.from(found).toString('hex') === sha256
+}

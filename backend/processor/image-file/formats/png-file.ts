@@ -1,0 +1,82 @@
+import { unsupported } from '../../image/image-problem.ts'
+import type { Size } from '../../image/image-size.ts'
+import type { ImageReading } from '../image-reading.ts'
+import { exifChunkOf, type PngChunk } from './png-exif.ts'
+
+/** Position of IHDR's content, after the signature and its own length and name (PNG, 11.2.1). */
+const headerAt = 16
+
+const signatureBytes = 8
+
+/** Bytes of a chunk's length, name and checksum; IHDR also has 13 bytes of content. */
+const chunkFrame = 12
+const firstChunkEnd = signatureBytes + chunkFrame + 13
+
+/** Samples per pixel by colour type: grey, RGB, palette, grey and RGB with transparency. */
+const samplesOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
+
+interface PngHeader extends Size {
+  readonly interlaced: boolean
+  /** Bytes of a decoded pixel; a single transparent colour (`tRNS`) adds a sample. */
+  readonly bytesPerPixel: number
+}
+
+/**
+ * How to decode a PNG. @throws {ImageProblem} `unsupported_image` for Apple's own variant, which most programs do not
+ * accept as PNG
+ */
+export function readPng(file: Uint8Array): ImageReading {
+  if (firstChunk(file) === 'CgBI') throw unsupported("PNG in Apple's own form (CgBI)")
+  return { type: 'png', bytes: withExifFirst(file) }
+}
+
+/**
+ * Puts EXIF to the front: the decoder only reads it in a chunk of its own before the pixels, but it may come after them
+ * (PNG, third edition, 11.3.4.6), or as text.
+ */
+function withExifFirst(file: Uint8Array): Uint8Array {
+  const insert = (chunk: Uint8Array) =>
+    Buffer.concat([file.subarray(0, firstChunkEnd), chunk, file.subarray(firstChunkEnd)])
+  let hasPixels = false
+  let fromText: Uint8Array | undefined
+  for (const chunk of chunksOf(file)) {
+    if (chunk.type === 'IDAT') hasPixels = true
+    if (chunk.type === 'eXIf') {
+      return hasPixels ? insert(file.subarray(chunk.at, chunk.end)) : file
+    }
+    fromText ??= exifChunkOf(chunk)
+  }
+  return fromText === undefined ? file : insert(fromText)
+}
+
+/** The complete chunks, as far as they follow each other. */
+function* chunksOf(file: Uint8Array): Generator<PngChunk> {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  for (let at = signatureBytes; at + chunkFrame <= file.length;) {
+    const end = at + chunkFrame + view.getUint32(at)
+    if (end > file.length) return
+    yield { type: asciiAt(file, at + 4), content: file.subarray(at + 8, end - 4), at, end }
+    at = end
+  }
+}
+
+/** @returns undefined when the file does not begin with a header */
+export function readPngHeader(file: Uint8Array): PngHeader | undefined {
+  if (file.length < headerAt + 13 || firstChunk(file) !== 'IHDR') return undefined
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const samples = (samplesOf[file[headerAt + 9]!] ?? 4) + 1
+  return {
+    width: view.getUint32(headerAt),
+    height: view.getUint32(headerAt + 4),
+    interlaced: file[headerAt + 12] === 1,
+    bytesPerPixel: samples * (file[headerAt + 8] === 16 ? 2 : 1),
+  }
+}
+
+function firstChunk(file: Uint8Array): string {
+  return asciiAt(file, headerAt - 4)
+}
+
+function asciiAt(file: Uint8Array, at: number): string {
+  return String.fromCharCode(...file.subarray(at, at + 4))
+}

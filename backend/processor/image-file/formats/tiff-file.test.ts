@@ -1,0 +1,121 @@
+import sharp from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { jpegOfScans } from '../../../../test/support/images/jpeg-file.ts'
+import { tiffFile } from '../../../../test/support/images/tiff-file.ts'
+import { decodeImage, readImageHeader } from '../../image/decode-image.ts'
+import { readTiff } from './tiff-file.ts'
+
+/** The first pixel, decoded. */
+async function pixelOf(file: Uint8Array): Promise<number[]> {
+  const { rgb } = await decodeImage(await readImageHeader(file))
+  return [...rgb.subarray(0, 3)]
+}
+
+const extraSamples = 338
+
+describe('a TIFF', () => {
+  it.each([
+    ['RGB', [9, 80, 200], {}, [9, 80, 200]],
+    ['RGB and a channel without a meaning', [9, 80, 200, 0], { [extraSamples]: [0] }, [9, 80, 200]],
+    ['RGB and a channel not spoken of', [9, 80, 200, 0], {}, [9, 80, 200]],
+    ['transparency', [9, 80, 200, 0], { [extraSamples]: [2] }, [255, 255, 255]],
+    [
+      'transparency before another channel',
+      [9, 80, 200, 0, 255],
+      { [extraSamples]: [2, 0] },
+      [255, 255, 255],
+    ],
+    [
+      'transparency behind another channel',
+      [9, 80, 200, 0, 255],
+      { [extraSamples]: [0, 2] },
+      [9, 80, 200],
+    ],
+    ['transparency multiplied in', [50, 40, 100, 128], { [extraSamples]: [1] }, [177, 167, 227]],
+    ['eight more channels', [9, 80, 200, 1, 2, 3, 4, 5, 6, 7, 8], {}, [9, 80, 200]],
+    ['grey', [77], { 262: [1] }, [77, 77, 77]],
+    ['grey, white at zero', [77], { 262: [0] }, [178, 178, 178]],
+    [
+      'grey and a channel without a meaning',
+      [77, 0],
+      { 262: [1], [extraSamples]: [0] },
+      [77, 77, 77],
+    ],
+    ['grey and transparency', [77, 0], { 262: [1], [extraSamples]: [2] }, [255, 255, 255]],
+    [
+      'grey, transparency and more',
+      [77, 0, 9],
+      { 262: [1], [extraSamples]: [2, 0] },
+      [255, 255, 255],
+    ],
+    ['samples said to be whole numbers', [9, 80, 200], { 339: [1, 1, 1] }, [9, 80, 200]],
+  ])('of %s is read', async (_, pixel, tags, expected) => {
+    const rgb = await pixelOf(tiffFile({ pixel, tags }))
+    for (const [index, value] of rgb.entries()) {
+      expect(Math.abs(value - expected[index]!)).toBeLessThanOrEqual(1)
+    }
+  })
+
+  const rgb = [9, 80, 200]
+  it.each([
+    ['signed samples', { 339: [2, 2, 2] }, 'signed samples'],
+    ['one signed sample among others', { 339: [1, 1, 2] }, 'signed samples'],
+    ['samples of unequal bits', { 258: [8, 8, 16] }, 'samples of unequal bits'],
+    ['12 bits', { 258: [12, 12, 12] }, '12 bits a sample'],
+    ['24 bits', { 258: [24, 24, 24] }, '24 bits a sample'],
+    ['4 bits of RGB', { 258: [4, 4, 4] }, '4 bits a sample'],
+    ['ICC L*a*b*', { 262: [9] }, 'ICC L*a*b* colours'],
+    ['a mask', { 262: [4] }, 'a transparency mask'],
+    ['raw sensor data', { 262: [32_803] }, 'raw sensor data'],
+    ['colours nobody knows', { 262: [77] }, 'colours of kind 77'],
+    ['inks of its own', { 262: [5], 277: [4], 332: [2] }, 'inks other than CMYK'],
+    ['fewer samples than colours', { 262: [5], 277: [3] }, '3 samples a pixel for these colours'],
+    ['old JPEG', { 259: [6] }, 'old-style JPEG'],
+    ['JPEG 2000', { 259: [34_712] }, 'JPEG 2000'],
+    ['a compression nobody knows', { 259: [999] }, 'compression 999'],
+    ['separate tiles', { 284: [2], 324: [8] }, 'tiles of separate planes'],
+  ])('of %s is refused by name', async (_, tags, kind) => {
+    await expect(readImageHeader(tiffFile({ pixel: rgb, tags }))).rejects.toMatchObject({
+      code: 'unsupported_image',
+      message: `TIFF with ${kind} is not supported`,
+    })
+  })
+
+  it('has the pixels of its directory, whatever lies behind', async () => {
+    const pages = await sharp(Buffer.alloc(8 * 16 * 3, 9), {
+      raw: { width: 8, height: 16, channels: 3, pageHeight: 8 },
+    })
+      .tiff({ compression: 'none' })
+      .toBuffer()
+    expect(await decodeImage(await readImageHeader(pages))).toMatchObject({ width: 8 })
+  })
+
+  it('may hold a JPEG, but not one of endless scans', () => {
+    const tags = { 259: [7], 262: [1] }
+    const strip = (emptyScans: number) => jpegOfScans({ side: 64, emptyScans })
+    const pixel = [0]
+    expect(readTiff(tiffFile({ pixel, side: 64, tags, strip: strip(100) }))).toBeDefined()
+    expect(() => readTiff(tiffFile({ pixel, side: 64, tags, strip: strip(300) }))).toThrow(
+      expect.objectContaining({ code: 'image_too_large' }),
+    )
+  })
+
+  it('is looked at once, however many strips lie in one place', () => {
+    const strip = jpegOfScans({ side: 64, emptyScans: 190 })
+    const file = tiffFile({
+      pixel: [0],
+      side: 60_000,
+      tags: { 259: [7], 262: [1] },
+      strip,
+      strips: 60_000,
+    })
+    expect(readTiff(file)).toBeDefined()
+  })
+
+  it('whose directory lies elsewhere is for the decoder to judge', () => {
+    const file = tiffFile({ pixel: rgb })
+    for (const length of [4, 8, 15, file.length - 10]) {
+      expect(readTiff(file.subarray(0, length))).toMatchObject({ type: 'tiff' })
+    }
+  })
+})

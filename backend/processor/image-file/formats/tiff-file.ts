@@ -1,0 +1,243 @@
+import type { Size } from '../../image/image-size.ts'
+import { damaged, unsupported } from '../../image/image-problem.ts'
+import type { ExtraChannels, ImageReading } from '../image-reading.ts'
+import { checkJpegScans } from './jpeg-file.ts'
+import { TiffDirectory } from './tiff-directory.ts'
+
+/** Tag numbers (TIFF 6.0), under libtiff's names. */
+const tiffTags = {
+  width: 256,
+  height: 257,
+  bitsPerSample: 258,
+  compression: 259,
+  photometric: 262,
+  stripOffsets: 273,
+  samplesPerPixel: 277,
+  stripByteCounts: 279,
+  planarConfiguration: 284,
+  inkSet: 332,
+  tileOffsets: 324,
+  tileByteCounts: 325,
+  extraSamples: 338,
+  sampleFormat: 339,
+} as const
+
+/** Supported compressions. */
+const jpegCompression = 7
+const compressions: ReadonlySet<number> = new Set([
+  1, // none
+  2, // CCITT, run lengths
+  3, // fax, group 3
+  4, // fax, group 4
+  5, // LZW
+  jpegCompression,
+  8, // deflate
+  32773, // PackBits
+  32946, // deflate, by its older number
+])
+
+/** Unsupported compressions, as far as they have a name. */
+const otherCompressions: ReadonlyMap<number, string> = new Map([
+  [6, 'old-style JPEG'],
+  [34676, 'SGI LogLuv'],
+  [34677, 'SGI LogLuv'],
+  [34712, 'JPEG 2000'],
+  [34887, 'LERC'],
+  [34925, 'LZMA'],
+  [50000, 'Zstandard'],
+  [50001, 'WebP'],
+  [50002, 'JPEG XL'],
+  [52546, 'JPEG XL'],
+])
+
+/** Colour samples per pixel, by the number of the photometric interpretation. */
+const photometric = {
+  whiteIsZero: 0,
+  blackIsZero: 1,
+  rgb: 2,
+  palette: 3,
+  cmyk: 5,
+  ycbcr: 6,
+} as const
+const coloursOf: ReadonlyMap<number, number> = new Map([
+  [photometric.whiteIsZero, 1],
+  [photometric.blackIsZero, 1],
+  [photometric.rgb, 3],
+  [photometric.palette, 1],
+  [photometric.cmyk, 4],
+  [photometric.ycbcr, 3],
+])
+
+/** Unsupported interpretations, as far as they have a name. */
+const otherPhotometrics: ReadonlyMap<number, string> = new Map([
+  [4, 'a transparency mask'],
+  [8, 'CIE L*a*b* colours'],
+  [9, 'ICC L*a*b* colours'],
+  [10, 'ITU L*a*b* colours'],
+  [32803, 'raw sensor data'],
+  [32844, 'logarithmic luminance'],
+  [32845, 'logarithmic LUV colours'],
+  [34892, 'linear raw sensor data'],
+])
+
+const sampleFormats: ReadonlyMap<number, string> = new Map([
+  [2, 'signed'],
+  [3, 'floating-point'],
+  [5, 'complex'],
+  [6, 'complex floating-point'],
+])
+
+/** Samples per pixel that are inspected; no picture has this many. */
+const maxSamples = 64
+
+/** Extra samples that are transparency: premultiplied into the colours, and not. */
+const alphaKinds: ReadonlySet<number> = new Set([1, 2])
+
+/** What the first directory says about the pixels. */
+interface TiffLayout {
+  readonly compression: number
+  readonly photometric: number
+  readonly bits: readonly number[]
+  readonly samples: number
+  readonly extras: readonly number[]
+}
+
+/**
+ * How to decode a TIFF's first picture. Decoders interpret variants they do not know as ones they do, and return a
+ * wrong picture or an unrelated error. So anything that is not certain to be read correctly is rejected here.
+ * @throws {ImageProblem} `unsupported_image`; `image_too_large` for an embedded JPEG that takes too much work;
+ * `invalid_image`
+ */
+export function readTiff(file: Uint8Array): ImageReading {
+  const reading = { type: 'tiff', bytes: file } as const
+  const directory = TiffDirectory.of(file)
+  const layout = directory && layoutOf(directory)
+  // The decoder will report what is wrong.
+  if (directory === undefined || layout === undefined) return reading
+  checkCompression(layout)
+  checkPlanes(layout, directory)
+  checkSampleFormat(directory)
+  checkColours(layout, directory)
+  checkDepth(layout)
+  if (layout.compression === jpegCompression) checkJpegs(file, directory)
+  const extraChannels = extraChannelsOf(layout)
+  return extraChannels === undefined ? reading : { ...reading, extraChannels }
+}
+
+/** Size and stored bytes per pixel of the first picture; undefined when the directory lacks them. */
+export function readTiffHeader(
+  file: Uint8Array,
+): (Size & { readonly bytesPerPixel: number }) | undefined {
+  const directory = TiffDirectory.of(file)
+  const layout = directory && layoutOf(directory)
+  const width = directory?.number(tiffTags.width)
+  const height = directory?.number(tiffTags.height)
+  if (layout === undefined || width === undefined || height === undefined) return undefined
+  return { width, height, bytesPerPixel: layout.samples * Math.ceil(layout.bits[0]! / 8) }
+}
+
+function layoutOf(directory: TiffDirectory): TiffLayout | undefined {
+  const interpretation = directory.number(tiffTags.photometric)
+  if (interpretation === undefined) return undefined
+  const samples = directory.number(tiffTags.samplesPerPixel) ?? 1
+  const bits = directory.numbers(tiffTags.bitsPerSample, maxSamples)
+  return {
+    compression: directory.number(tiffTags.compression) ?? 1,
+    photometric: interpretation,
+    bits: bits.length === 0 ? [1] : bits,
+    samples,
+    extras: directory.numbers(tiffTags.extraSamples, maxSamples),
+  }
+}
+
+function checkCompression({ compression }: TiffLayout): void {
+  if (compressions.has(compression)) return
+  const name = otherCompressions.get(compression) ?? `compression ${compression}`
+  throw unsupported(`TIFF with ${name}`)
+}
+
+/** Samples per pixel supported in separate planes. Two are read incorrectly (observed with libvips 8.18). */
+const planesRead: ReadonlySet<number> = new Set([1, 3, 4])
+
+function checkPlanes({ samples }: TiffLayout, directory: TiffDirectory): void {
+  if (directory.number(tiffTags.planarConfiguration) !== 2) return
+  const isTiled = directory.number(tiffTags.tileOffsets) !== undefined
+  if (isTiled) throw unsupported('TIFF with tiles of separate planes')
+  if (!planesRead.has(samples)) throw unsupported(`TIFF with ${samples} separate planes`)
+}
+
+function checkSampleFormat(directory: TiffDirectory): void {
+  for (const format of directory.numbers(tiffTags.sampleFormat, maxSamples)) {
+    const name = sampleFormats.get(format)
+    if (name !== undefined) throw unsupported(`TIFF with ${name} samples`)
+  }
+}
+
+function checkColours(layout: TiffLayout, directory: TiffDirectory): void {
+  const { photometric: interpretation, compression, samples } = layout
+  const colours = coloursOf.get(interpretation)
+  if (colours === undefined) {
+    const name = otherPhotometrics.get(interpretation) ?? `colours of kind ${interpretation}`
+    throw unsupported(`TIFF with ${name}`)
+  }
+  if (interpretation === photometric.ycbcr && compression !== jpegCompression) {
+    throw unsupported('TIFF with YCbCr colours but without JPEG')
+  }
+  const isCmyk = interpretation === photometric.cmyk
+  if (isCmyk && (directory.number(tiffTags.inkSet) ?? 1) !== 1) {
+    throw unsupported('TIFF with inks other than CMYK')
+  }
+  const mostExtras = interpretation === photometric.palette ? 0 : maxSamples
+  if (samples < colours || samples - colours > mostExtras) {
+    throw unsupported(`TIFF with ${samples} samples a pixel for these colours`)
+  }
+}
+
+function checkDepth({ bits, samples, photometric: interpretation }: TiffLayout): void {
+  const depth = bits[0]!
+  if (bits.some((other) => other !== depth)) throw unsupported('TIFF with samples of unequal bits')
+  const isGrey =
+    interpretation === photometric.whiteIsZero || interpretation === photometric.blackIsZero
+  const isPalette = interpretation === photometric.palette
+  const depths = [...(samples === 1 ? [1, 2, 4] : []), 8, ...(isPalette ? [] : [16])]
+  if (depths.includes(depth) && (depth >= 8 || isGrey || isPalette)) return
+  throw unsupported(`TIFF with ${depth} bits a sample`)
+}
+
+/** The channels after the colours. A single transparency channel needs no entry: the decoder assumes one anyway. */
+function extraChannelsOf({
+  photometric: interpretation,
+  samples,
+  extras,
+}: TiffLayout): ExtraChannels | undefined {
+  const colours = coloursOf.get(interpretation)!
+  const count = samples - colours
+  if (count === 0) return undefined
+  const firstAlpha = extras.slice(0, count).findIndex((kind) => alphaKinds.has(kind))
+  if (firstAlpha < 0) return { alpha: undefined }
+  if (count === 1) return undefined
+  if (interpretation === photometric.cmyk) {
+    throw unsupported('TIFF with CMYK colours, transparency and further channels')
+  }
+  return { alpha: firstAlpha }
+}
+
+/** A strip or tile may hold a JPEG with any number of scans. Those at the same position are inspected once. */
+function checkJpegs(file: Uint8Array, directory: TiffDirectory): void {
+  const all = (...tags: readonly number[]) =>
+    tags.map((tag) => directory.numbers(tag, file.length)).find(({ length }) => length > 0) ?? []
+  const offsets = all(tiffTags.tileOffsets, tiffTags.stripOffsets)
+  const sizes = all(tiffTags.tileByteCounts, tiffTags.stripByteCounts)
+  const ends = new Map<number, number>()
+  for (const [index, offset] of offsets.entries()) {
+    const end = offset + (sizes[index] ?? 0)
+    ends.set(offset, Math.max(end, ends.get(offset) ?? 0))
+  }
+  let looked = 0
+  for (const [offset, end] of ends) {
+    const jpeg = file.subarray(offset, end)
+    looked += jpeg.length
+    if (looked > 2 * file.length) throw damaged()
+    checkJpegScans(jpeg)
+  }
+}

@@ -1,0 +1,33 @@
+import { joinChunks } from '../../../shared/bytes/join-chunks.ts'
+import { type AnswerEnd, StreamReading } from './stream-reading.ts'
+
+/** Bytes of a stream's end that are kept, for those who add an event to it. */
+const tailBytes = 2_048
+
+const utf8 = new TextDecoder()
+
+/** What flowed by: what it said of itself, and its last bytes. Chunks are kept as they are; only their lines are looked at. */
+export class AnswerTail {
+  readonly #chunks: Uint8Array[] = []
+  readonly #reading = new StreamReading()
+  #size = 0
+
+  push(chunk: Uint8Array): void {
+    this.#reading.push(chunk)
+    this.#chunks.push(chunk.byteLength > tailBytes ? chunk.subarray(-tailBytes) : chunk)
+    this.#size += this.#chunks.at(-1)!.byteLength
+    while (this.#size - this.#chunks[0]!.byteLength >= tailBytes) {
+      this.#size -= this.#chunks.shift()!.byteLength
+    }
+  }
+
+  /** A character cut in two at the front becomes U+FFFD. */
+  text(): string {
+    return utf8.decode(joinChunks(this.#chunks))
+  }
+
+  /** What the answer says about its own end, as far as it arrived. */
+  end(): AnswerEnd {
+    return this.#reading.end()
+  }
+}

@@ -1,0 +1,51 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ConfigError } from '../../../shared/node/settings/environment.ts'
+import { openStores } from './stores.ts'
+
+function newStateDir(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stores-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+/** What an attempt to open the stores says. */
+function problemOf(stateDir: string): string {
+  try {
+    openStores(stateDir, Date.now)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  throw new Error('The stores were opened')
+}
+
+describe('openStores()', () => {
+  it.each([
+    ['keys', 'all API keys but the root key'],
+    ['usage', 'what keys have used'],
+    ['answers', 'the answers kept for an Idempotency-Key'],
+  ])('names a damaged %s.db, and what moving it away would lose', (name, loss) => {
+    const stateDir = newStateDir()
+    mkdirSync(join(stateDir, 'edge'))
+    const path = join(stateDir, 'edge', `${name}.db`)
+    writeFileSync(path, Buffer.alloc(8_192, 'no database '))
+    const problem = problemOf(stateDir)
+    expect(problem).toContain(`${path} is damaged.`)
+    expect(problem).toContain(`start without ${loss}`)
+  })
+
+  it('names a state folder that cannot be used', () => {
+    const stateDir = newStateDir()
+    writeFileSync(join(stateDir, 'edge'), 'in its place')
+    expect(problemOf(stateDir)).toMatch(/^Cannot use .*edge \((EEXIST|ENOTDIR)\)\. STATE_DIR must/)
+  })
+
+  it('names a database that cannot be opened', () => {
+    const stateDir = newStateDir()
+    mkdirSync(join(stateDir, 'edge', 'usage.db'), { recursive: true })
+    expect(problemOf(stateDir)).toMatch(/^Cannot use .*usage\.db \(.+\)\. STATE_DIR must/)
+  })
+})

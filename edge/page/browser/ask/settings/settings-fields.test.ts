@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import * as z from 'zod'
+import { generateFields } from '../../../../../shared/api/request/request.ts'
+import { numberFields } from './settings-fields.ts'
+
+const { properties } = z.toJSONSchema(generateFields, { io: 'input', unrepresentable: 'any' }) as {
+  properties: Record<string, Record<string, unknown>>
+}
+
+/** An input has no minimum that it excludes; the server says the rest. */
+const leastAbove = 0.001
+
+describe('numberFields', () => {
+  it.each(numberFields)('have the range of the API: $name', ({ name, ...range }) => {
+    const field = properties[name]!
+    // zod states the range of exact integers with every one of them; a seed may have all of it.
+    const isBound = field['maximum'] !== Number.MAX_SAFE_INTEGER || name === 'seed'
+    expect(range).toMatchObject({
+      min: field['exclusiveMinimum'] === undefined ? field['minimum'] : leastAbove,
+      ...(isBound && { max: field['maximum'] }),
+      whole: field['type'] === 'integer',
+      standard: standards[name] ?? `${field['default'] as number}`,
+    })
+  })
+})
+
+/** Of fields without a default. */
+const standards: Readonly<Record<string, string>> = { max_tokens: 'server’s', seed: 'random' }

@@ -1,0 +1,102 @@
+import { defaultBlockSize } from '../../../backend/model/convert/graphs/weight-forms.ts'
+import { openModel } from '../../../backend/model/load-model.ts'
+import { benchConstrained } from './constrained.ts'
+import {
+  benchCallers,
+  benchEngineOverhead,
+  benchFirstToken,
+  benchMixedLoad,
+  benchVisionBeside,
+} from '../engine.ts'
+import { decodeWeightBytes } from './floor.ts'
+import { benchImage, benchSampler } from './host.ts'
+import { machineRow, openMachine } from '../machine.ts'
+import type { BenchRow } from '../measure.ts'
+import type { BenchOptions } from '../options.ts'
+import {
+  modelConfigOf,
+  publishedSizes,
+} from '../../../backend/models/synthesise/published-config.ts'
+import { randomSource } from '../random-source.ts'
+import { benchDecode, benchPrefill, type TextBench } from '../text.ts'
+import { benchVision } from '../vision.ts'
+
+/** Cached tokens at which attention costs next to nothing. */
+const shortContext = 64
+
+/** The table for the CPU, row by row as they are measured. */
+export async function* cpuRows(options: BenchOptions): AsyncGenerator<BenchRow> {
+  console.log('measuring the machine ...')
+  const limits = await openMachine(options.threads)
+  const machine = await limits.measure()
+  yield machineRow(machine)
+  const source = randomSource(modelConfigOf({ ...publishedSizes, ...options }))
+  const start = performance.now()
+  const model = await openModel(source, {
+    modelsDir: options.dir,
+    weights: 'q8',
+    slots: options.slots,
+    threads: options.threads,
+    onProgress: (text) => console.log(text),
+  })
+  yield loadRow((performance.now() - start) / 1000)
+  const { text_config: config, vision_config: vision } = source.config
+  const weightBytes = (sequences: number) => decodeWeightBytes(config, defaultBlockSize, sequences)
+  const bench: TextBench = { model, config, weightBytes, machine, limits }
+  const runs = (part: string) => options.only.includes(part)
+  let stepMs = Number.NaN
+  if (runs('decode')) {
+    yield await benchDecode(bench, 1, shortContext, 48)
+    for (const sequences of [1, 2, 4, 8].filter((n) => n <= options.slots)) {
+      const row = await benchDecode(bench, sequences, 512, 48)
+      if (sequences === 1) stepMs = row.data['bestMs']!
+      yield row
+    }
+  }
+  if (runs('context')) {
+    for (const context of options.contexts) yield await benchDecode(bench, 1, context, 24)
+  }
+  if (runs('prefill')) {
+    const alone = options.prompts.map((tokens) => ({ tokens, past: 0 }))
+    const prompts = [...alone, { tokens: 256, past: Math.max(...options.prompts) }]
+    yield* await benchPrefill(bench, prompts, 5)
+  }
+  if (runs('vision')) {
+    for (const side of [16, 32, 64])
+      yield await benchVision(model, vision, machine, side, side === 64 ? 1 : 2)
+  }
+  if (runs('host')) {
+    yield await benchSampler('greedy', { temperature: 0 })
+    yield await benchSampler('temperature 0.7, top_p 0.9', {})
+    const rules = 'temperature 0.7, top_p 0.9, logprobs with 20 alternatives'
+    yield await benchSampler(rules, {}, 20)
+    yield await benchSampler('flat: temperature 2, top_p 0.99', { temperature: 2, topP: 0.99 })
+    yield* benchConstrained()
+    for (const [width, height] of [
+      [640, 480],
+      [1920, 1080],
+      [4000, 3000],
+    ] as const) {
+      yield await benchImage(width, height, source.preprocessor)
+    }
+  }
+  if (runs('engine')) {
+    yield await benchEngineOverhead(stepMs)
+    yield await benchFirstToken(model, [36, 46])
+    yield await benchCallers(model, options.slots)
+    yield await benchMixedLoad(model, 2048)
+    yield await benchVisionBeside(model, [32, 32])
+  }
+  await model.close()
+  await limits.close()
+}
+
+function loadRow(seconds: number): BenchRow {
+  const residentGb = process.memoryUsage().rss / 1e9
+  return {
+    name: 'load (conversion included when it was the first time)',
+    value: `${seconds.toFixed(1)} s, ${residentGb.toFixed(2)} GB resident`,
+    ratio: '',
+    data: { seconds, residentGb },
+  }
+}

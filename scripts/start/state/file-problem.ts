@@ -1,0 +1,31 @@
+import { tmpdir } from 'node:os'
+import { relative, resolve } from 'node:path'
+import { stateFolderAdvice } from '../../../shared/node/files/state-folder.ts'
+import { StartError } from '../start-error.ts'
+
+export const temporaryFolderAdvice =
+  'Set TMPDIR to a folder with free space that this user may write to.'
+
+/**
+ * What a failure of the file system means for the operator.
+ * @returns a {StartError} that names the file and says what to do, or the error itself when it is another one
+ */
+export function explainFileProblem(error: unknown, stateDir: string): unknown {
+  const { code, path } = error as NodeJS.ErrnoException
+  if (typeof path !== 'string' || code === undefined) return error
+  const advices = [
+    [stateDir, stateFolderAdvice],
+    [
+      'dist',
+      'The Worker is bundled there: run npm run build as a user who may write to it, or set EDGE=node.',
+    ],
+    [tmpdir(), temporaryFolderAdvice],
+  ] as const
+  const advice = advices.find(([folder]) => isWithin(folder, path))?.[1]
+  if (advice === undefined) return error
+  return new StartError(`Cannot use ${path} (${code}). ${advice}`, { cause: error })
+}
+
+function isWithin(folder: string, path: string): boolean {
+  return !relative(resolve(folder), resolve(path)).startsWith('..')
+}
