@@ -10,6 +10,7 @@ import type { Model, SlotId, StepRow } from '../../backend/model/model.ts'
 import { allLogits } from '../support/model/all-logits.ts'
 import {
   cancels,
+  drafts,
   forks,
   goldenAnswers,
   joinAndLeave,
@@ -78,6 +79,7 @@ describe('a decoder with half of its layers on the CPU', () => {
 
   it.each([
     ['answers several prompts at once, in chunks', together],
+    ['gives the logits before each token of a draft', drafts],
     ['restores prompts from the prefix cache', restoresPrefixes],
     ['forks prompts for several choices', forks],
     ['ends cancelled answers and frees their rows', cancels],

@@ -1,6 +1,6 @@
 import { hostFeatures } from '../host-features.ts'
 import type { TextConfig } from '../config/model-config.ts'
-import type { NextLogits, StepRow } from '../model.ts'
+import { wantedLogits, type NextLogits, type StepRow } from '../model.ts'
 import type { EmbeddingTable } from './embedding-table.ts'
 import { planLanes, type LanePlan } from './lane-plan.ts'
 import type { Stage, StageInput, StageLane } from './stages/stage.ts'
@@ -54,9 +54,9 @@ function laneOf(row: StepRow | undefined): StageLane | undefined {
 function sampledTokens(ordered: readonly StepRow[]): number[] {
   const sampled: number[] = []
   let end = 0
-  for (const { tokenIds, sample } of ordered) {
-    end += tokenIds.length
-    if (sample) sampled.push(end - 1)
+  for (const row of ordered) {
+    end += row.tokenIds.length
+    for (let token = end - wantedLogits(row); token < end; token++) sampled.push(token)
   }
   return sampled
 }
@@ -84,7 +84,8 @@ function inCallerOrder(
   ordered: readonly StepRow[],
   next: readonly NextLogits[],
 ): NextLogits[] {
-  const sampled = ordered.filter(({ sample }) => sample)
-  const bySlot = new Map(sampled.map(({ slot }, i) => [slot, next[i]!]))
-  return rows.filter(({ sample }) => sample).map(({ slot }) => bySlot.get(slot)!)
+  const byRow = new Map<StepRow, readonly NextLogits[]>()
+  let start = 0
+  for (const row of ordered) byRow.set(row, next.slice(start, (start += wantedLogits(row))))
+  return rows.flatMap((row) => byRow.get(row)!)
 }

@@ -1,6 +1,12 @@
 import { DeviceFeatures, noFeature } from '../../accelerator/feature-memory.ts'
 import { hostFeatures } from '../../host-features.ts'
-import type { NextLogits, RowsId, SlotId, StepRow } from '../../model.ts'
+import {
+  wantedLogits,
+  type NextLogits,
+  type RowsId,
+  type SlotId,
+  type StepRow,
+} from '../../model.ts'
 import type { CacheInfo, Decoder } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
 import { checkRows } from '../lane-plan.ts'
@@ -72,17 +78,18 @@ export class DeviceDecoder implements Decoder {
     return this.#parts.layers.cache
   }
 
-  #embedded({ slot, tokenIds, features: spans, sample }: StepRow): DeviceRow {
+  #embedded(row: StepRow): DeviceRow {
+    const { slot, tokenIds } = row
     const { hiddenSize, embeddings } = this.#parts
     const stream = new Float32Array(tokenIds.length * hiddenSize)
     embeddings.lookUp(tokenIds, stream)
     const featureRows = new Int32Array(tokenIds.length).fill(noFeature)
-    for (const { at, features } of spans) {
+    for (const { at, features } of row.features) {
       if (features instanceof DeviceFeatures) {
         featureRows.set(features.rows, at)
         stream.fill(0, at * hiddenSize, at * hiddenSize + features.length)
       } else stream.set(hostFeatures(features), at * hiddenSize)
     }
-    return { slot, tokens: tokenIds.length, stream, featureRows, sample }
+    return { slot, tokens: tokenIds.length, stream, featureRows, wanted: wantedLogits(row) }
   }
 }

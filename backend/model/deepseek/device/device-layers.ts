@@ -44,8 +44,8 @@ export interface DeviceRow {
   readonly stream: Float32Array
   /** [tokens]: rows of features on the device, `noFeature` for all other tokens */
   readonly featureRows: Int32Array
-  /** Whether the logits after the last token are wanted. */
-  readonly sample: boolean
+  /** How many of the last tokens have logits that are wanted. */
+  readonly wanted: number
 }
 
 /** A row with the tokens that its slot had before. */
@@ -78,7 +78,7 @@ export class DeviceLayers {
 
   /**
    * Runs the layers once over all rows and appends their tokens to their slots, or to none when it throws.
-   * @returns the logits for each row with `sample`, in order
+   * @returns the logits that are wanted, row by row
    * @throws {RangeError} when the cache has no room for them
    * @throws {DeviceError} when the device failed
    */
@@ -88,10 +88,10 @@ export class DeviceLayers {
     try {
       for (const { slot, tokens } of rows) cache.extend(slot, tokens)
       const parts = open.map(({ row, past }) => ({ past, count: row.tokens }))
-      const logits = new Map<DeviceRow, NextLogits>()
+      const logits = new Map(rows.map((row): [DeviceRow, NextLogits[]] => [row, []]))
       this.#parts.logits.beginStep()
       for (const run of planRuns(parts, this.#longPieces)) await this.#run(open, run, logits)
-      return rows.filter(({ sample }) => sample).map((row) => logits.get(row)!)
+      return rows.flatMap((row) => logits.get(row)!)
     } catch (error) {
       for (const { row, past } of open) cache.truncate(row.slot, past)
       throw error
@@ -107,16 +107,16 @@ export class DeviceLayers {
     return latent + rope <= widestFlashHead ? 'mixed' : 'chunk'
   }
 
-  /** Adds the logits of sampled rows whose last token is in this run. */
+  /** Adds the logits that are wanted of tokens in this run. */
   async #run(
     open: readonly OpenRow[],
     { kind, pieces, tableTokens }: Run,
-    logits: Map<DeviceRow, NextLogits>,
+    logits: ReadonlyMap<DeviceRow, NextLogits[]>,
   ): Promise<void> {
     const { accelerator, config, features } = this.#parts
     const tokens = pieces.flatMap((piece) => tokensOf(open, piece))
     const sampled = tokens.flatMap(({ open: { row }, index }, place) =>
-      row.sample && index === row.tokens - 1 ? [{ row, place }] : [],
+      index >= row.tokens - row.wanted ? [{ row, place }] : [],
     )
     const places = sampled.map(({ place }) => place)
     const sampleRows = places.length > 0 ? places : [tokens.length - 1]
@@ -145,7 +145,7 @@ export class DeviceLayers {
         : await runGraph(accelerator, this.#graphFor(tokens.length), inputs, updated)
     this.#keepCaches(outputs)
     const next = nextLogits(accelerator, outputs)
-    sampled.forEach(({ row }, i) => logits.set(row, next[i]!))
+    sampled.forEach(({ row }, i) => logits.get(row)!.push(next[i]!))
   }
 
   #chunk(tokens: readonly RunToken[]): BatchRow[] {

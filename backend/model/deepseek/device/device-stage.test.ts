@@ -26,7 +26,7 @@ function createStage() {
 /** Two tokens of slot b in the first lane, one of slot a in the last. */
 const twoLanes: StageStep = {
   lanes: [{ slot: b, tokens: 2 }, undefined, { slot: a, tokens: 1 }],
-  sampleRows: [2],
+  sampleRows: [1, 2],
   input: {
     stream: Float32Array.of(1, 2, 3, 4, 5, 6),
     branch: Float32Array.of(10, 20, 30, 40, 50, 60),
@@ -38,9 +38,9 @@ describe('the layers on a device as a stage', () => {
     const { stage, steps } = createStage()
     expect(await stage.run(twoLanes)).toEqual({ next: [] })
     const [first, second] = steps[0]!
-    expect(first).toMatchObject({ slot: b, tokens: 2, sample: false })
+    expect(first).toMatchObject({ slot: b, tokens: 2, wanted: 1 })
     expect([...first!.stream]).toEqual([11, 22, 33, 44])
-    expect(second).toMatchObject({ slot: a, tokens: 1, sample: true })
+    expect(second).toMatchObject({ slot: a, tokens: 1, wanted: 1 })
     expect([...second!.stream]).toEqual([55, 66])
   })
 

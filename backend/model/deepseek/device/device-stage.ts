@@ -52,22 +52,20 @@ export class DeviceStage implements Stage {
   }
 }
 
-/** The tokens of all lanes, one lane after the other. */
+/** The tokens of all lanes, one lane after the other. Those that are sampled are the last of their lane. */
 function rowsOf({ lanes, sampleRows, input }: StageStep, hidden: number): DeviceRow[] {
   const stream = streamOf(input)
-  const sampled = new Set(sampleRows)
-  let end = 0
+  let next = 0
   return lanes
     .filter((lane) => lane !== undefined)
     .map(({ slot, tokens }) => {
-      const start = end
-      end += tokens
+      const [start, end] = [next, (next += tokens)]
       return {
         slot,
         tokens,
         stream: stream.subarray(start * hidden, end * hidden),
         featureRows: new Int32Array(tokens).fill(noFeature),
-        sample: sampled.has(end - 1),
+        wanted: sampleRows.filter((token) => token >= start && token < end).length,
       }
     })
 }
