@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Part, Turn } from '../../conversation/conversation.ts'
 import { atMost } from '../request/at-most.ts'
-import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
+import { checkPartCount, checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
@@ -89,6 +89,7 @@ const ignorable: Ignorable = {
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
 export function readChatRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
+  checkPartCount(body, 'messages')
   const fields = parseDoorFields(chatFields, body)
   const turns = fields.messages.map(turnOf)
   checkTurns(turns, 'messages')

@@ -46,10 +46,12 @@ export interface Renderer {
   readonly headerDelayMs: number
   /** Sent while there is no event, so that proxies and clients do not give up. */
   readonly heartbeat: string
-  /** The body of a whole answer. */
+  /** The body of a whole answer. A list in it may be a `LazyList`. */
   whole(answer: WholeAnswer): object
-  /** Whole server-sent events, one or several; `queued` comes first, and `end` last. */
-  event(event: GenerationEvent): string
+  /**
+   * Whole server-sent events, one or several, in pieces that are read to the end; `queued` comes first, and `end` last.
+   */
+  event(event: GenerationEvent): Iterable<string>
   /** The last words of a stream that failed. */
   failure(error: ServiceError): string
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Part, Turn } from '../../conversation/conversation.ts'
 import { atMost } from '../request/at-most.ts'
-import { checkTurns, linkedImage } from '../doors/check-turns.ts'
+import { checkPartCount, checkTurns, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
@@ -90,6 +90,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
   const sent = (body ?? {}) as Readonly<Record<string, unknown>>
   const downsize = { oversized_image: isOneOf('downsize') }
   refuseUnsupported(sent['transformations'], downsize, 'transformations.')
+  checkPartCount(sent, 'messages')
   const fields = parseDoorFields(schema, body)
   const { system } = fields
   const wanted = fields.output_config?.format?.schema

@@ -40,6 +40,9 @@ const message = z.object({
   content,
 })
 
+/** Entries of `metadata`, which is repeated in answers: as many as OpenAI allows. */
+const maxMetadata = 16
+
 /** Items of other types than `message` are looked at no further: they are ignored or refused. */
 const item = z
   .looseObject({ type: z.string().default('message') })
@@ -73,7 +76,9 @@ export const responsesFields = z.object({
     .meta({ alsoText: true }),
   instructions: z.string().optional(),
   max_output_tokens: tokenLimit,
-  metadata: z.record(z.string(), z.unknown()).optional(),
+  metadata: atMost(maxMetadata, `at most ${maxMetadata} entries are allowed`)
+    .pipe(z.record(z.string(), z.unknown()))
+    .optional(),
   include: z.array(z.string()).optional(),
   text: z.object({ format: textFormat.nullish() }).optional(),
   top_logprobs: z.int().min(0).max(maxTopLogprobs).optional(),
