@@ -5,6 +5,7 @@ import { checkPartCount, checkTurns, detailOf, linkedImage } from '../doors/chec
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
+import { isKnownEffort, wishOfEffort } from '../doors/thought-wish.ts'
 import {
   type Ignorable,
   isEmptyList,
@@ -83,7 +84,7 @@ const ignorable: Ignorable = {
   web_search_options: never,
   moderation: never,
   modalities: (value) => Array.isArray(value) && value.every((each) => each === 'text'),
-  reasoning_effort: isOneOf('none'),
+  reasoning_effort: isKnownEffort,
 }
 
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
@@ -95,6 +96,7 @@ export function readChatRequest(body: unknown): Asking {
   checkTurns(turns, 'messages')
   const { n: choices, logprobs: withLogprobs } = fields
   const withUsage = fields.stream_options?.include_usage === true
+  const { reasoning_effort: effort } = body as { readonly reasoning_effort?: unknown }
   return {
     asked: {
       turns,
@@ -104,6 +106,7 @@ export function readChatRequest(body: unknown): Asking {
     },
     stream: fields.stream,
     model: fields.model,
+    thoughtWish: wishOfEffort('reasoning_effort', effort),
     renderer: (facts) => chatRenderer({ ...facts, choices, withLogprobs, withUsage }),
   }
 }

@@ -1,6 +1,7 @@
 import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
 import type { Asked } from '../../conversation/conversation.ts'
 import type { ServiceError } from '../errors.ts'
+import type { ThoughtWish } from './thought-wish.ts'
 
 /** What is known about an answer before it begins, for its renderer. */
 export interface AnswerFacts {
@@ -19,8 +20,8 @@ export interface Asking {
   readonly stream: boolean
   /** Name of the requested model; any unless given. */
   readonly model: string | undefined
-  /** The field that asks for thoughts, which only some models have. */
-  readonly reasoningParam?: string | undefined
+  /** Nothing is wished unless given. */
+  readonly thoughtWish?: ThoughtWish | undefined
   readonly renderer: (facts: AnswerFacts) => Renderer
 }
 

@@ -5,6 +5,7 @@ import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
+import { isKnownEffort, wishOfEffort } from '../doors/thought-wish.ts'
 import {
   type Ignorable,
   isEmptyList,
@@ -106,7 +107,7 @@ const ignorable: Ignorable = {
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
 export function readResponsesRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
-  refuseInside(body, 'reasoning', { effort: isOneOf('none') })
+  refuseInside(body, 'reasoning', { effort: isKnownEffort })
   const fields = parseDoorFields(responsesFields, body)
   const { instructions, input, include = [], top_logprobs: topLogprobs } = fields
   const said = input.flatMap((each, index) => turnsOf(each, `input.${index}`))
@@ -117,6 +118,7 @@ export function readResponsesRequest(body: unknown): Asking {
   const turns = [...opening, ...said]
   checkTurns(turns, 'input')
   const logprobs = include.includes(logprobsIncluded)
+  const { reasoning } = body as { readonly reasoning?: { readonly effort?: unknown } | null }
   const echo = {
     instructions: instructions ?? null,
     max_output_tokens: fields.max_output_tokens ?? null,
@@ -135,6 +137,7 @@ export function readResponsesRequest(body: unknown): Asking {
     },
     stream: fields.stream,
     model: fields.model,
+    thoughtWish: wishOfEffort('reasoning.effort', reasoning?.effort),
     renderer: (facts) => responsesRenderer({ ...facts, echo }),
   }
 }
