@@ -75,7 +75,11 @@ export async function serve(parts: ServiceParts): Promise<void> {
     startUp: () => serving.startUp(),
     snapshot: () => serving.snapshot(),
     memory: () => serving.memory(),
-    provider: provider && { name: provider.name, reason: provider.reason },
+    provider: provider && {
+      name: provider.name,
+      reason: provider.reason,
+      layers: provider.layers,
+    },
     engines: serving.engines,
     certificatesAreValid: () => certificates.isValid(),
     certificates: () => certificates.report(),
@@ -86,7 +90,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
   const metrics = createBackendMetrics(
     {
       snapshot: () => serving.snapshot(),
-      provider: provider?.name,
+      provider: provider && { name: provider.name, layers: provider.layers },
       engines: serving.engines,
       isReady: () => health.readiness() === 'ready',
       starts: () => serving.startUp().starts,

@@ -1,6 +1,7 @@
 import type { AnswerFacts, Renderer, WholeChoice } from '../doors/renderer.ts'
 import type { Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
 import type { AnswerUsage } from '../events.ts'
+import { LazyList } from '../wire/json-pieces.ts'
 import { heartbeatText } from '../wire/sse.ts'
 import { chatErrors } from './error-form.ts'
 
@@ -30,11 +31,9 @@ export function chatRenderer(options: ChatOptions): Renderer {
       request_id: requestId,
     }),
     event: (event) =>
-      chunksOf(event, options)
-        .map((chunk) =>
-          typeof chunk === 'string' ? chunk : `data: ${JSON.stringify({ ...head, ...chunk })}\n\n`,
-        )
-        .join(''),
+      chunksOf(event, options).map((chunk) =>
+        typeof chunk === 'string' ? chunk : `data: ${JSON.stringify({ ...head, ...chunk })}\n\n`,
+      ),
     failure: (error) => chatErrors.streamed(error, requestId, ''),
   }
 }
@@ -126,8 +125,8 @@ function chatLogprobs(sampled: readonly SampledLogprob[]) {
 }
 
 /** Log probabilities as both of OpenAI's APIs tell them. */
-export function openAiLogprobs(sampled: readonly SampledLogprob[]) {
-  return sampled.map(({ top, ...token }) => ({
+export function openAiLogprobs(sampled: readonly SampledLogprob[]): LazyList<SampledLogprob> {
+  return new LazyList(sampled, ({ top, ...token }) => ({
     ...tokenOf(token),
     top_logprobs: top.map(tokenOf),
   }))

@@ -1,10 +1,11 @@
 import * as z from 'zod'
 import type { Part, Turn } from '../../conversation/conversation.ts'
 import { atMost } from '../request/at-most.ts'
-import { checkTurns, linkedImage } from '../doors/check-turns.ts'
+import { checkPartCount, checkTurns, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
+import { isKnownThinking, wishOfThinking } from '../doors/thought-wish.ts'
 import {
   type Ignorable,
   isEmptyList,
@@ -58,9 +59,6 @@ export const countFields = z.object({
 /** `POST /v1/messages`: the same, and how long the answer may be. */
 export const messagesFields = countFields.extend({ max_tokens: z.int().min(1) })
 
-/** Kinds of `thinking` that a model which thinks anyway satisfies. */
-const asksForThoughts = ['enabled', 'adaptive']
-
 function typeOf(value: unknown): unknown {
   return (value as { readonly type?: unknown } | null | undefined)?.type
 }
@@ -68,7 +66,7 @@ function typeOf(value: unknown): unknown {
 const ignorable: Ignorable = {
   tools: isEmptyList,
   tool_choice: (value) => isOneOf('none', 'auto')(typeOf(value)),
-  thinking: (value) => isOneOf('disabled', ...asksForThoughts)(typeOf(value)),
+  thinking: (value) => isKnownThinking(typeOf(value)),
   container: never,
   mcp_servers: isEmptyList,
   context_management: never,
@@ -90,6 +88,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
   const sent = (body ?? {}) as Readonly<Record<string, unknown>>
   const downsize = { oversized_image: isOneOf('downsize') }
   refuseUnsupported(sent['transformations'], downsize, 'transformations.')
+  checkPartCount(sent, 'messages')
   const fields = parseDoorFields(schema, body)
   const { system } = fields
   const wanted = fields.output_config?.format?.schema
@@ -110,7 +109,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
     },
     stream: fields.stream,
     model: fields.model,
-    reasoningParam: isOneOf(...asksForThoughts)(typeOf(sent['thinking'])) ? 'thinking' : undefined,
+    thoughtWish: wishOfThinking(typeOf(sent['thinking'])),
     renderer: messagesRenderer,
   }
 }

@@ -16,7 +16,7 @@ export function messagesRenderer(facts: AnswerFacts): Renderer {
       timings: chatTimings(timings, [ending]),
       request_id: requestId,
     }),
-    event: (event) => stream.event(event),
+    event: (event) => [stream.event(event)],
     failure: (error) => messagesErrors.streamed(error, requestId, ''),
   }
 }

@@ -5,6 +5,7 @@ import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import type { Asking } from '../doors/renderer.ts'
+import { isKnownEffort, wishOfEffort } from '../doors/thought-wish.ts'
 import {
   type Ignorable,
   isEmptyList,
@@ -40,6 +41,9 @@ const message = z.object({
   content,
 })
 
+/** Entries of `metadata`, which is repeated in answers: as many as OpenAI allows. */
+const maxMetadata = 16
+
 /** Items of other types than `message` are looked at no further: they are ignored or refused. */
 const item = z
   .looseObject({ type: z.string().default('message') })
@@ -73,7 +77,9 @@ export const responsesFields = z.object({
     .meta({ alsoText: true }),
   instructions: z.string().optional(),
   max_output_tokens: tokenLimit,
-  metadata: z.record(z.string(), z.unknown()).optional(),
+  metadata: atMost(maxMetadata, `at most ${maxMetadata} entries are allowed`)
+    .pipe(z.record(z.string(), z.unknown()))
+    .optional(),
   include: z.array(z.string()).optional(),
   text: z.object({ format: textFormat.nullish() }).optional(),
   top_logprobs: z.int().min(0).max(maxTopLogprobs).optional(),
@@ -101,7 +107,7 @@ const ignorable: Ignorable = {
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
 export function readResponsesRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
-  refuseInside(body, 'reasoning', { effort: isOneOf('none') })
+  refuseInside(body, 'reasoning', { effort: isKnownEffort })
   const fields = parseDoorFields(responsesFields, body)
   const { instructions, input, include = [], top_logprobs: topLogprobs } = fields
   const said = input.flatMap((each, index) => turnsOf(each, `input.${index}`))
@@ -112,6 +118,7 @@ export function readResponsesRequest(body: unknown): Asking {
   const turns = [...opening, ...said]
   checkTurns(turns, 'input')
   const logprobs = include.includes(logprobsIncluded)
+  const { reasoning } = body as { readonly reasoning?: { readonly effort?: unknown } | null }
   const echo = {
     instructions: instructions ?? null,
     max_output_tokens: fields.max_output_tokens ?? null,
@@ -130,6 +137,7 @@ export function readResponsesRequest(body: unknown): Asking {
     },
     stream: fields.stream,
     model: fields.model,
+    thoughtWish: wishOfEffort('reasoning.effort', reasoning?.effort),
     renderer: (facts) => responsesRenderer({ ...facts, echo }),
   }
 }

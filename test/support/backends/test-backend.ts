@@ -11,6 +11,7 @@ import type {
   Generation,
 } from '../../../backend/engine/job.ts'
 import { createBackendMetrics } from '../../../backend/metrics/backend-metrics.ts'
+import { noSpeculation } from '../../../backend/engine/speculation/speculation.ts'
 import { noPhaseTimes } from '../../../backend/engine/turns/phase-times.ts'
 import { createBackendApp } from '../../../backend/http/app.ts'
 import { BodyMemory } from '../../../shared/bytes/body-memory.ts'
@@ -157,6 +158,7 @@ export class FakeEngine implements Engine {
       visionRuns: 0,
       steps: 0,
       phases: noPhaseTimes,
+      speculation: noSpeculation,
     }
   }
 }
@@ -238,7 +240,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const log = pino({ level: 'trace' }, collectLines(logLines))
   const metrics = createBackendMetrics({
     snapshot: () => engine.snapshot(),
-    provider: 'cpu',
+    provider: { name: 'cpu', layers: { cpu: 4, gpu: 0 } },
     isReady: () => backend.readiness === 'ready',
     starts: () => 1,
     enginePid: () => undefined,
@@ -257,7 +259,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       memory: () => undefined,
       startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined, loaded: undefined }),
       snapshot: () => engine.snapshot(),
-      provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
+      provider: { name: 'cpu', reason: 'PROVIDER=cpu', layers: { cpu: 4, gpu: 0 } },
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },
