@@ -12,7 +12,7 @@ const longFiles = [
   'scripts/soak/engine/soak.test.ts',
   'test/parity/device.test.ts',
   'test/parity/caches.test.ts',
-  'scripts/bench-edge/storm.test.ts',
+  'scripts/bench/edge/storm.test.ts',
   'backend/main.test.ts',
   'cli/model-command.test.ts',
   'test/edges/worker-keys.test.ts',
