@@ -19,7 +19,7 @@ export const errorView = z.object({
   }),
 }) satisfies z.ZodType<ErrorBody>
 
-const count = z.int().min(0)
+export const count = z.int().min(0)
 const ms = z.number().min(0)
 
 const usage = z.object({
@@ -30,7 +30,7 @@ const usage = z.object({
   reasoning_tokens: z.exactOptional(count),
 }) satisfies z.ZodType<AnswerUsage>
 
-const timings = z.object({
+export const nativeTimings = z.object({
   prepare_ms: ms,
   queue_ms: ms,
   vision_ms: ms,
@@ -53,7 +53,7 @@ const choice = z.object({
 export const generateAnswer = choice.extend({
   outputs: z.exactOptional(z.array(choice)),
   usage,
-  timings,
+  timings: nativeTimings,
   request_id: z.string(),
 }) satisfies z.ZodType<GenerateAnswer>
 
@@ -77,7 +77,7 @@ export const streamEnd = z.object({
   finish_reason: finishReason,
   finish_reasons: z.exactOptional(z.array(finishReason)),
   usage,
-  timings,
+  timings: nativeTimings,
   request_id: z.string(),
 }) satisfies z.ZodType<StreamEvents['end']>
 

@@ -1,5 +1,5 @@
 import { maxUploadBytes } from '../../../shared/api/limits.ts'
-import { passClientBody, sendableBody } from '../../body/client-body.ts'
+import { passClientBody, passedOn } from '../../body/client-body.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { conversationAffinity, peekConversation } from '../../body/peek-conversation.ts'
 import { peekHead } from '../../body/peek-head.ts'
@@ -25,10 +25,8 @@ export function readConversation(path: string, { webBody }: ConversationParts): 
       need: conversationNeed(peek),
       message: () => ({
         path,
-        body: sendableBody(c, body, webBody),
-        contentLength: body.length,
+        ...passedOn(c, body, webBody),
         affinity: conversationAffinity(head, peek),
-        bodyFailure: body.failure,
       }),
     }
   }

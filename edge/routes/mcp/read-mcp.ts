@@ -1,7 +1,7 @@
 import { maxUploadBytes } from '../../../shared/api/limits.ts'
-import { type McpMessage, peekMessage } from '../../../shared/api/mcp/peek-message.ts'
-import { parseJsonBytes } from '../../../shared/api/wire/parse-json.ts'
-import { passClientBody, sendableBody } from '../../body/client-body.ts'
+import { peekMessage } from '../../../shared/api/mcp/peek-message.ts'
+import { tryParseJson } from '../../../shared/api/wire/parse-json.ts'
+import { passClientBody, passedOn } from '../../body/client-body.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { conversationAffinity } from '../../body/peek-conversation.ts'
 import { peekHead } from '../../body/peek-head.ts'
@@ -14,27 +14,17 @@ export function readMcp({ webBody }: ConversationParts): ReadCall {
   return async (c) => {
     mediaTypeOf(c.req.raw.headers, ['application/json'])
     const { body, head, isWhole } = await peekHead(passClientBody(c, maxUploadBytes))
-    const message = isWhole ? peeked(head) : undefined
+    const parsed = isWhole ? tryParseJson(head) : undefined
+    const message = parsed === undefined ? undefined : peekMessage(parsed)
     return {
       need: toolNeed(message),
       message: () => ({
         path: c.req.path,
-        body: sendableBody(c, body, webBody),
-        contentLength: body.length,
+        ...passedOn(c, body, webBody),
         affinity: conversationAffinity(head, undefined),
         // Only one backend runs the call that is cancelled, and the edge does not know which.
         forAll: message?.cancels !== undefined,
-        bodyFailure: body.failure,
       }),
     }
-  }
-}
-
-/** @returns undefined for invalid JSON */
-function peeked(json: Uint8Array): McpMessage | undefined {
-  try {
-    return peekMessage(parseJsonBytes(json))
-  } catch {
-    return undefined
   }
 }

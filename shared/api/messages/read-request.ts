@@ -11,6 +11,7 @@ import {
   isOneOf,
   never,
   refuseUnsupported,
+  refuseUnsupportedIn,
 } from '../doors/unsupported.ts'
 import { maxParts, maxTurns } from '../limits.ts'
 import { answerSchema, schemaFormat } from '../request/response-format.ts'
@@ -24,7 +25,7 @@ const imageBlock = z.object({
     z.object({ type: z.literal('url'), url: z.string().min(1) }),
   ]),
 })
-/** What a model thought before an answer; this one need not read it. */
+/** What a model thought before an earlier answer, which is not needed to continue. */
 const thoughtBlock = z.object({ type: z.enum(['thinking', 'redacted_thinking']) })
 
 const block = z.discriminatedUnion('type', [textBlock, imageBlock, thoughtBlock])
@@ -87,11 +88,10 @@ export function readCountRequest(body: unknown): Asking {
 
 function asking(body: unknown, schema: typeof countFields | typeof messagesFields): Asking {
   refuseUnsupported(body, ignorable)
-  const sent = (body ?? {}) as Readonly<Record<string, unknown>>
-  const downsize = { oversized_image: isOneOf('downsize') }
-  refuseUnsupported(sent['transformations'], downsize, 'transformations.')
+  refuseUnsupportedIn(body, 'transformations', { oversized_image: isOneOf('downsize') })
   const fields = parseDoorFields(schema, body)
   const { system } = fields
+  const { thinking } = body as { readonly thinking?: unknown }
   const wanted = fields.output_config?.format?.schema
   const opening: Turn[] =
     system === undefined ? [] : [{ role: 'system', parts: partsOf(system, 'system') }]
@@ -110,7 +110,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
     },
     stream: fields.stream,
     model: fields.model,
-    reasoningParam: isOneOf(...asksForThoughts)(typeOf(sent['thinking'])) ? 'thinking' : undefined,
+    reasoningParam: isOneOf(...asksForThoughts)(typeOf(thinking)) ? 'thinking' : undefined,
     renderer: messagesRenderer,
   }
 }

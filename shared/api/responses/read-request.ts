@@ -11,11 +11,13 @@ import {
   isOneOf,
   never,
   refuseUnsupported,
+  refuseUnsupportedIn,
   unsupported,
 } from '../doors/unsupported.ts'
 import { maxParts, maxTopLogprobs, maxTurns } from '../limits.ts'
 import { type AnswerFormat, answerSchema, schemaFormat } from '../request/response-format.ts'
 import { responsesRenderer } from './render.ts'
+import type { ResponseEcho } from './response-object.ts'
 
 const textPart = z.object({ type: z.enum(['input_text', 'output_text']), text: z.string() })
 const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })
@@ -40,12 +42,12 @@ const message = z.object({
   content,
 })
 
-/** Items of other types than `message` are looked at no further: they are ignored or refused. */
+/** Items other than messages are ignored or refused by their type alone. */
 const item = z
   .looseObject({ type: z.string().default('message') })
   .meta({ shownAs: 'ResponseInputItem' })
 
-/** Items that are not refused, for the OpenAPI document: the type decides, then a message is read by itself. */
+/** The items that are accepted, for the OpenAPI document. */
 export const inputItem = z.union([
   message.extend({ type: z.literal('message').default('message') }),
   z.object({ type: z.literal('reasoning') }),
@@ -101,9 +103,9 @@ const ignorable: Ignorable = {
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
 export function readResponsesRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
-  refuseInside(body, 'reasoning', { effort: isOneOf('none') })
+  refuseUnsupportedIn(body, 'reasoning', { effort: isOneOf('none') })
   const fields = parseDoorFields(responsesFields, body)
-  const { instructions, input, include = [], top_logprobs: topLogprobs } = fields
+  const { instructions, input, include = [] } = fields
   const said = input.flatMap((each, index) => turnsOf(each, `input.${index}`))
   const opening: Turn[] =
     instructions === undefined
@@ -112,15 +114,6 @@ export function readResponsesRequest(body: unknown): Asking {
   const turns = [...opening, ...said]
   checkTurns(turns, 'input')
   const logprobs = include.includes(logprobsIncluded)
-  const echo = {
-    instructions: instructions ?? null,
-    max_output_tokens: fields.max_output_tokens ?? null,
-    metadata: fields.metadata ?? {},
-    temperature: fields.temperature,
-    top_p: fields.top_p,
-    top_logprobs: topLogprobs ?? 0,
-    text: { format: fields.text?.format ?? { type: 'text' } },
-  }
   return {
     asked: {
       turns,
@@ -130,16 +123,23 @@ export function readResponsesRequest(body: unknown): Asking {
     },
     stream: fields.stream,
     model: fields.model,
-    renderer: (facts) => responsesRenderer({ ...facts, echo }),
+    renderer: (facts) => responsesRenderer({ ...facts, echo: echoOf(fields) }),
   }
 }
 
-function refuseInside(body: unknown, field: string, inside: Ignorable): void {
-  const value = typeof body === 'object' && body !== null && field in body ? body : undefined
-  if (value !== undefined) refuseUnsupported(value[field as never], inside, `${field}.`)
+function echoOf(fields: z.infer<typeof responsesFields>): ResponseEcho {
+  return {
+    instructions: fields.instructions ?? null,
+    max_output_tokens: fields.max_output_tokens ?? null,
+    metadata: fields.metadata ?? {},
+    temperature: fields.temperature,
+    top_p: fields.top_p,
+    top_logprobs: fields.top_logprobs ?? 0,
+    text: { format: fields.text?.format ?? { type: 'text' } },
+  }
 }
 
-/** Without a schema, any object: so some clients ask for JSON. */
+/** Without a schema, any object: that is how some clients ask for JSON. */
 function formatOf(format: z.infer<typeof textFormat> | null | undefined): AnswerFormat | undefined {
   if (format == null || format.type === 'text') return undefined
   const schema = format.type === 'json_schema' ? format.schema : undefined

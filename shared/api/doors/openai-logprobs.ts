@@ -1,0 +1,13 @@
+import type { SampledLogprob } from '../events.ts'
+
+/** Log probabilities in the form of both of OpenAI's APIs. */
+export function openAiLogprobs(sampled: readonly SampledLogprob[]) {
+  return sampled.map(({ top, ...token }) => ({
+    ...tokenOf(token),
+    top_logprobs: top.map(tokenOf),
+  }))
+}
+
+function tokenOf({ token, logprob, bytes }: Omit<SampledLogprob, 'top'>) {
+  return { token, bytes: Array.from(bytes), logprob }
+}
