@@ -22,7 +22,7 @@ export async function fingerprintOf(
   return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
 }
 
-/** What lies before, between and after the delimiters of a multipart body, found as those who read its parts find them. */
+/** What lies before, between and after the delimiters of a multipart body, found as a parser of its parts finds them. */
 function partsOf(bytes: Uint8Array, boundary: string): Uint8Array[] {
   const finder = new DelimiterFinder(boundary)
   const parts: Uint8Array[] = []

@@ -4,7 +4,7 @@ import type { AnswerUsage, ChoiceAnswer, GenerateAnswer, Timings } from '../../s
 import type { StreamEvents } from '../../shared/api/wire/sse.ts'
 import type { Health } from '../routes/health/ask-backend.ts'
 
-/** Answers as schemas, which nothing but the document needs; each is held to the type that the code answers with. */
+/** Schemas of answers, for the document alone; `satisfies` holds each to the type in the code. */
 
 const codes = Object.keys(errorKinds) as [ErrorCode, ...ErrorCode[]]
 const types = Object.values(errorKinds).map(({ type }) => type)

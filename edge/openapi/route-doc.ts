@@ -42,13 +42,13 @@ export interface RouteDoc {
   readonly stream?: StreamDoc
   /** Whether it reads the headers `Idempotency-Key` and `x-describe-backend-hint`, and reports limits. */
   readonly asks?: boolean
-  /** Beside those of every route, and of every route with a key. */
+  /** In addition to those of every route, and of every route with a key. */
   readonly errors: readonly ErrorCode[]
   /** The body of errors where it has a form of its own. */
   readonly errorBody?: SchemaName
 }
 
-/** What the document says of some routes beside their methods, paths and scopes. */
+/** What the document says about some routes beyond their methods, paths and scopes. */
 export type RouteDocs<Name extends EdgeRouteName> = Readonly<Record<Name, RouteDoc>>
 
 /** For every body in JSON. */
