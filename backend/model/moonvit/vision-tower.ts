@@ -1,7 +1,7 @@
 import { SlicedRun, type SlicedRunOptions } from './image-run.ts'
 import type { VisionConfig } from '../config/model-config.ts'
 import type { ImageRun, PatchImage } from '../model.ts'
-import type { VisionParts } from './vision-graphs.ts'
+import type { VisionParts } from './network/vision-graphs.ts'
 import { createPatchNormalizer } from './normalize-patches.ts'
 import { PatchState } from './patch-state.ts'
 import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
