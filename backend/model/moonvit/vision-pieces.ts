@@ -8,7 +8,8 @@ import type { Encoder } from './network/encoder-block.ts'
 import { createPatchNormalizer } from './normalize-patches.ts'
 import { PatchState } from './patch-state.ts'
 import { buildProjectorGraph } from './network/projector-graph.ts'
-import { mergedPatches, visionPasses } from './vision-passes.ts'
+import { mergedPatches } from './pass-inputs.ts'
+import { visionPasses } from './vision-passes.ts'
 
 /** A part of the tower that all images pass before the next is opened. */
 interface VisionPiece {

@@ -6,7 +6,8 @@ import { createPatchNormalizer } from './normalize-patches.ts'
 import { PatchState } from './patch-state.ts'
 import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
 import { createSession } from '../sessions.ts'
-import { mergedPatches, patchValues, visionPasses } from './vision-passes.ts'
+import { mergedPatches, patchValues } from './pass-inputs.ts'
+import { visionPasses } from './vision-passes.ts'
 
 /** What is needed to open the vision tower anywhere. */
 export interface TowerSetup {

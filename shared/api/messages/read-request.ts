@@ -4,6 +4,7 @@ import { atMost } from '../request/at-most.ts'
 import { checkTurns, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
+import { partsField } from '../doors/parts-field.ts'
 import type { Asking } from '../doors/renderer.ts'
 import {
   type Ignorable,
@@ -13,7 +14,7 @@ import {
   refuseUnsupported,
   refuseUnsupportedIn,
 } from '../doors/unsupported.ts'
-import { maxParts, maxTurns } from '../limits.ts'
+import { maxTurns } from '../limits.ts'
 import { answerSchema, schemaFormat } from '../request/response-format.ts'
 import { messagesRenderer } from './render.ts'
 
@@ -30,12 +31,7 @@ const thoughtBlock = z.object({ type: z.enum(['thinking', 'redacted_thinking']) 
 
 const block = z.discriminatedUnion('type', [textBlock, imageBlock, thoughtBlock])
 
-const blocks = z
-  .preprocess(
-    (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : value),
-    atMost(maxParts, `at most ${maxParts} blocks are allowed in one message`).pipe(z.array(block)),
-  )
-  .meta({ alsoText: true })
+const blocks = partsField(block, 'text', 'blocks')
 
 const message = z.object({ role: z.enum(['user', 'assistant', 'system']), content: blocks })
 

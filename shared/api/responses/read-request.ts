@@ -4,6 +4,7 @@ import { atMost } from '../request/at-most.ts'
 import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
+import { partsField } from '../doors/parts-field.ts'
 import type { Asking } from '../doors/renderer.ts'
 import {
   type Ignorable,
@@ -14,7 +15,7 @@ import {
   refuseUnsupportedIn,
   unsupported,
 } from '../doors/unsupported.ts'
-import { maxParts, maxTopLogprobs, maxTurns } from '../limits.ts'
+import { maxTopLogprobs, maxTurns } from '../limits.ts'
 import { type AnswerFormat, answerSchema, schemaFormat } from '../request/response-format.ts'
 import { responsesRenderer } from './render.ts'
 import type { ResponseEcho } from './response-object.ts'
@@ -30,16 +31,9 @@ const imagePart = z.object({
 
 const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart])
 
-const content = z
-  .preprocess(
-    (value) => (typeof value === 'string' ? [{ type: 'input_text', text: value }] : value),
-    atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
-  )
-  .meta({ alsoText: true })
-
 const message = z.object({
   role: z.enum(['user', 'assistant', 'system', 'developer']),
-  content,
+  content: partsField(part, 'input_text'),
 })
 
 /** Items other than messages are ignored or refused by their type alone. */
