@@ -23,16 +23,19 @@ beforeEach(() => {
 })
 afterEach(() => tasks.close())
 
-/** Begins to decode pictures that take long. @returns what has ended, and a way to leave */
-function decode(files: readonly (readonly [file: Uint8Array, tenant: string])[]) {
+/** Begins requests with pictures that take long. @returns what has ended, and a way to leave */
+function begin(requests: readonly { tenant: string; files: readonly Uint8Array[] }[]) {
   const abort = new AbortController()
   const ended: unknown[] = []
-  const all = files.map(([file, tenant]) =>
-    tasks.prepareImage(file, { tenant, signal: abort.signal }).then(
-      (outcome) => ended.push(outcome),
-      () => {},
-    ),
-  )
+  const all = requests.flatMap(({ tenant, files }) => {
+    const caller = { tenant, signal: abort.signal }
+    return files.map((file) =>
+      tasks.prepareImage(file, caller).then(
+        (outcome) => ended.push(outcome),
+        () => {},
+      ),
+    )
+  })
   const leave = async () => {
     abort.abort()
     await Promise.all(all)
@@ -41,12 +44,12 @@ function decode(files: readonly (readonly [file: Uint8Array, tenant: string])[])
 }
 
 it.each([
-  ['another', ['a', 'a'].map((tenant) => [hugeWebp(), tenant] as const)],
-  ['three others', ['a', 'b', 'c'].map((tenant) => [mediumWebp(), tenant] as const)],
+  ['another', [{ tenant: 'hostile', files: [hugeWebp(), hugeWebp()] }]],
+  ['three others', ['a', 'b', 'c'].map((tenant) => ({ tenant, files: [mediumWebp()] }))],
 ])(
   "decodes a tenant's picture while those of %s take long",
-  async (_whose, files) => {
-    const { ended, leave } = decode(files)
+  async (_whose, requests) => {
+    const { ended, leave } = begin(requests)
     const other = { tenant: 'other', signal: never }
     expect(await tasks.prepareImage(small(), other)).toMatchObject({ ok: true })
     expect(ended).toEqual([])
@@ -56,7 +59,8 @@ it.each([
 )
 
 it('lets the requests of a tenant take turns, picture by picture', async () => {
-  const { ended, leave } = decode(Array.from({ length: 16 }, () => [mediumWebp(), 'one'] as const))
+  const files = Array.from({ length: 16 }, mediumWebp)
+  const { ended, leave } = begin([{ tenant: 'one', files }])
   const second = { tenant: 'one', signal: never }
   expect(await tasks.prepareImage(small(), second)).toMatchObject({ ok: true })
   // One was running, and the next had its turn before the second request came.
