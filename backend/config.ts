@@ -80,10 +80,7 @@ const fields = z.object({
   DEADLINE_MS: deadlineSetting,
   DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   IMAGE_FETCH: booleanSetting.default(true),
-  MODEL_ALIASES: z
-    .string()
-    .default('kimi-vl')
-    .transform(listItems),
+  MODEL_ALIASES: z.string().default('kimi-vl').transform(listItems),
   REASONING: z.enum(['auto', 'on', 'off']).default('auto'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),

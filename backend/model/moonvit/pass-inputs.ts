@@ -34,7 +34,10 @@ export function embeddingInputs(
 }
 
 /** Cosines and sines of positions, for attention. */
-export function rotaryInputs({ gridHw: [rows, columns] }: PatchImage, config: VisionConfig): InputsOf {
+export function rotaryInputs(
+  { gridHw: [rows, columns] }: PatchImage,
+  config: VisionConfig,
+): InputsOf {
   const half = config.hidden_size / config.num_attention_heads / 2
   const { cos, sin } = rope2d(rows, columns, 2 * half)
   const ofPatches = (table: Float32Array, from: number, to: number) =>

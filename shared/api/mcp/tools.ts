@@ -68,10 +68,15 @@ function argumentsOf(imageText: string, reasons: boolean): Arguments {
     images: (least) => z.array(image).min(least).max(maxToolImages),
     // Optional rather than with a default: the server knows better than a program in front of it what is enough.
     limit: (name) =>
-      z.int().min(1).max(maxToolTokens).optional().meta({
-        default: standard(name),
-        description: 'Maximum length of the answer in tokens',
-      }),
+      z
+        .int()
+        .min(1)
+        .max(maxToolTokens)
+        .optional()
+        .meta({
+          default: standard(name),
+          description: 'Maximum length of the answer in tokens',
+        }),
     standard,
   }
 }
