@@ -33,6 +33,14 @@ describe('parseConfig()', () => {
     )
   })
 
+  it('drafts tokens as it is told, but never where answers are to be the same to the last bit', () => {
+    expect(parseConfig({}).speculation).toBe('auto')
+    expect(parseConfig({ SPECULATION: 'on' }).speculation).toBe('on')
+    expect(() => parseConfig({ SPECULATION: 'on', DETERMINISTIC: 'true' })).toThrow(
+      'DETERMINISTIC: not possible with SPECULATION=on',
+    )
+  })
+
   it.each([
     ['PROVIDER', 'cuda'],
     ['KV_CACHE_TOKENS', '255'],

@@ -57,6 +57,7 @@ const fields = z.object({
   QUEUE_WORK_LIMIT: integerSetting(1, 1_000_000_000).default(defaultQueueWorkLimit),
   TENANT_WEIGHTS: z.string().default('').transform(parseTenantWeights),
   DETERMINISTIC: booleanSetting.default(false),
+  SPECULATION: z.enum(['auto', 'on', 'off']).default('auto'),
   KV_CACHE_TOKENS: integerSetting(0, 1_000_000_000)
     .refine((tokens) => tokens === 0 || tokens >= leastKvTokens, {
       error: `expected 0, or at least ${leastKvTokens}`,
@@ -99,6 +100,11 @@ const schema = fields
   .refine(({ DETERMINISTIC, DEVICE_MAP }) => !(DETERMINISTIC && usesCard(DEVICE_MAP)), {
     path: ['DETERMINISTIC'],
     error: 'not possible with layers on a gpu (DEVICE_MAP)',
+  })
+  // Tokens that are verified together are attended together, which decides how rounding falls.
+  .refine(({ DETERMINISTIC, SPECULATION }) => !(DETERMINISTIC && SPECULATION === 'on'), {
+    path: ['DETERMINISTIC'],
+    error: 'not possible with SPECULATION=on',
   })
 
 function readDeviceMap(text: string, context: z.core.$RefinementCtx<string>): DeviceMap {
@@ -166,6 +172,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
         imageBytes: settings.IMAGE_CACHE_MB * 1024 * 1024,
       },
     },
+    /** Whether tokens are drafted and verified; `auto`: where a step of several rows takes about as long as one of a single row. */
+    speculation: settings.SPECULATION,
     /** Engines elsewhere; undefined with the one of this server. */
     cluster: clusterSettingsOf(settings),
     defaultMaxTokens: settings.MAX_TOKENS,

@@ -40,19 +40,24 @@ async function run(output: LogSink): Promise<void> {
 }
 
 function startInference(
-  { model, engine, memoryBytes, uploadMemoryBytes, decodeMemoryBytes }: BackendConfig,
+  config: BackendConfig,
   { card, stageLayers }: ProviderChoice,
   environment: ReturnType<typeof inferenceEnvironment>,
   log: Log,
 ): Inference {
   const memory = {
-    limitBytes: memoryBytes,
-    uploadBytes: uploadMemoryBytes,
-    decodeBytes: decodeMemoryBytes,
+    limitBytes: config.memoryBytes,
+    uploadBytes: config.uploadMemoryBytes,
+    decodeBytes: config.decodeMemoryBytes,
+  }
+  const { speculation } = config
+  const engine = {
+    ...config.engine,
+    speculates: speculation === 'auto' ? card !== undefined : speculation === 'on',
   }
   return createInference({
     entry: inferenceEntry,
-    init: { model: { ...model, card, stageLayers }, engine, memory },
+    init: { model: { ...config.model, card, stageLayers }, engine, memory },
     environment,
     log: (level, text) => log[level](text),
     closeTimeoutMs: inferenceCloseMs,

@@ -1,4 +1,5 @@
 import type { EngineSnapshot } from '../engine/job.ts'
+import { noSpeculation } from '../engine/speculation/speculation.ts'
 import { noPhaseTimes } from '../engine/turns/phase-times.ts'
 import type { Dispatcher } from './answer/dispatcher.ts'
 import type { EngineEntry } from './health/engine-entry.ts'
@@ -27,6 +28,7 @@ export function idleClusterSnapshot({ queueLimit, queueWorkLimit }: QueueLimits)
     visionRuns: 0,
     steps: 0,
     phases: noPhaseTimes,
+    speculation: noSpeculation,
   }
 }
 

@@ -6,6 +6,7 @@ import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from './job.ts'
 import { ActiveJob } from './jobs/active-job.ts'
+import type { Sequence } from './jobs/sequence.ts'
 import type { CacheLimits } from './memory/cache-limits.ts'
 import { CacheMemory } from './memory/cache-memory.ts'
 import { admit, answerTokensOf, tokenLimitOf } from './queue/admission.ts'
@@ -14,6 +15,7 @@ import { WaitingLine } from './queue/waiting-line.ts'
 import { checkLogitBias } from './sampling/token-penalties.ts'
 import { ThoughtFirst } from './sampling/thought-first.ts'
 import type { TokenRule } from './sampling/token-rule.ts'
+import { noSpeculation, Speculation } from './speculation/speculation.ts'
 import { Slots } from './turns/slots/slots.ts'
 import type { StepLimits } from './turns/step-plan.ts'
 import { StepRunner } from './turns/step-runner.ts'
@@ -51,6 +53,11 @@ interface EngineOptions extends Partial<StepLimits> {
    * read.
    */
   readonly deterministic?: boolean
+  /**
+   * Whether tokens of streams are drafted and verified, where that pays. Not in the deterministic mode: the last bits of logits
+   * depend on what was drafted.
+   */
+  readonly speculates?: boolean
   /** Milliseconds of a monotonic clock. */
   readonly now?: () => number
   /** Gives arrivals, cancellations and readers their turn between steps. */
@@ -86,18 +93,22 @@ class StepEngine implements LocalEngine {
   readonly #steps: StepRunner
   readonly #turns: TurnRunner
   readonly #constraints: Constraints | undefined
+  readonly #speculation: Speculation<Sequence> | undefined
   #turn = 0
   #loop: Promise<void> | undefined
   #closed = false
 
   constructor(options: EngineOptions) {
-    const { model, caches = {}, deterministic = false } = options
+    const { model, caches = {}, deterministic = false, speculates = false } = options
     const limits = {
       stepTokenBudget: options.stepTokenBudget ?? defaultStepTokenBudget,
       prefillChunkTokens: options.prefillChunkTokens ?? defaultPrefillChunkTokens,
     }
     if (limits.stepTokenBudget < model.info.slots) {
       throw new RangeError('The step token budget is below the number of slots')
+    }
+    if (deterministic && speculates) {
+      throw new RangeError('Nothing can be drafted in the deterministic mode')
     }
     const fixedChunkTokens = deterministic ? deterministicChunkTokens : undefined
     this.#model = model
@@ -118,7 +129,18 @@ class StepEngine implements LocalEngine {
       mayPause: (sequence) => !this.#vision.looksFor(sequence),
     })
     this.#vision = new VisionStage(model, caches.imageBytes ?? 0)
-    this.#steps = new StepRunner({ model, memory: this.#memory, now: this.#now })
+    if (speculates) {
+      this.#speculation = new Speculation({
+        stepTokenBudget: limits.stepTokenBudget,
+        mayHold: (slot, tokens) => this.#memory.grow(slot, tokens),
+      })
+    }
+    this.#steps = new StepRunner({
+      model,
+      memory: this.#memory,
+      speculation: this.#speculation,
+      now: this.#now,
+    })
     this.#turns = new TurnRunner({
       steps: this.#steps,
       vision: this.#vision,
@@ -184,6 +206,7 @@ class StepEngine implements LocalEngine {
       visionRuns: this.#vision.runs,
       steps: this.#steps.steps,
       phases: this.#turns.phases,
+      speculation: this.#speculation?.counts ?? noSpeculation,
     }
   }
 

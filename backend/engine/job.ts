@@ -129,6 +129,12 @@ interface PhaseTime {
  */
 export type PhaseTimes = Readonly<Record<'decode' | 'prefill' | 'mixed' | 'vision', PhaseTime>>
 
+/** Tokens that were drafted and verified since the start, and those of them that were accepted. */
+export interface SpeculationCounts {
+  readonly draftedTokens: number
+  readonly acceptedTokens: number
+}
+
 /** Counters for health, tests and operators. */
 export interface EngineSnapshot {
   readonly slots: number
@@ -154,6 +160,7 @@ export interface EngineSnapshot {
   readonly visionRuns: number
   readonly steps: number
   readonly phases: PhaseTimes
+  readonly speculation: SpeculationCounts
 }
 
 /** One job's way through the engine, as events for a single reader. It begins when the first event is requested. */

@@ -22,6 +22,8 @@ export interface EngineSettings {
   /** Weights of tenants by name, more than 0; 1 for those not named. */
   readonly tenantWeights: ReadonlyMap<string, number>
   readonly deterministic: boolean
+  /** Whether tokens of streams are drafted and verified, where that pays. */
+  readonly speculates: boolean
   readonly caches: CacheSettings
 }
 

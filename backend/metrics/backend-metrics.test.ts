@@ -158,6 +158,7 @@ describe('GET /metrics of the backend', () => {
       queuedBatch: 7,
       memory: { ...idle.memory, limitTokens: 1_000, slotTokens: 250, prefixTokens: 500 },
       phases: { ...idle.phases, decode: { count: 12, ms: 600 } },
+      speculation: { draftedTokens: 9, acceptedTokens: 6 },
     })
     const seen = await metrics()
     expect(seen.get('describe_slots_running')).toBe(3)
@@ -167,6 +168,8 @@ describe('GET /metrics of the backend', () => {
     expect(seen.get('describe_kv_cache_usage_ratio{holder="prefixes"}')).toBe(0.5)
     expect(seen.get('describe_engine_steps_total{phase="decode"}')).toBe(12)
     expect(seen.get('describe_engine_step_seconds_total{phase="decode"}')).toBe(0.6)
+    expect(seen.get('describe_engine_draft_tokens_total{outcome="accepted"}')).toBe(6)
+    expect(seen.get('describe_engine_draft_tokens_total{outcome="rejected"}')).toBe(3)
     expect(seen.get('describe_ready')).toBe(1)
     backend.readiness = 'model_loading'
     expect((await metrics()).get('describe_ready')).toBe(0)

@@ -133,6 +133,18 @@ function ownCountersOf({ snapshot, starts }: EngineMetricsParts): readonly Readi
       read: () => Object.entries(snapshot().phases).map(([phase, { ms }]) => [phase, ms / 1_000]),
     },
     {
+      name: 'describe_engine_draft_tokens_total',
+      help: 'Tokens of answers that were drafted and verified: accepted or rejected',
+      label: 'outcome',
+      read: () => {
+        const { draftedTokens, acceptedTokens } = snapshot().speculation
+        return [
+          ['accepted', acceptedTokens],
+          ['rejected', draftedTokens - acceptedTokens],
+        ]
+      },
+    },
+    {
       name: 'describe_engine_images_total',
       help: 'Pictures looked at; the image cache spares the others',
       read: () => snapshot().visionRuns,

@@ -43,6 +43,13 @@ export interface StepRow {
   readonly features: readonly FeatureSpan[]
   /** Whether the logits after the last token are wanted. */
   readonly sample: boolean
+  /** How many of the last tokens are a draft: the logits before each of them are wanted too. None unless given. */
+  readonly drafted?: number | undefined
+}
+
+/** How many of a row's last tokens have logits that are wanted. */
+export function wantedLogits({ sample, drafted = 0 }: StepRow): number {
+  return sample ? 1 + drafted : 0
 }
 
 /** The largest of a row's logits, and what they leave. */
@@ -137,7 +144,7 @@ export interface Model {
   dropRows(rows: RowsId): void
   /**
    * Runs the decoder once over all rows and appends their tokens to their slots; each slot may occur once.
-   * @returns the logits for each row with `sample`, in order
+   * @returns the logits for each row with `sample`, in order; of a row with a draft one after the other
    */
   step(rows: readonly StepRow[]): Promise<NextLogits[]>
   /** Frees sessions and memory. */

@@ -31,28 +31,38 @@ async function read({ model, config }: TextBench, slot: SlotId, tokens: number):
   }
 }
 
+/** What decodes: so many sequences, each with `context` cached tokens, and with a draft of so many tokens; none unless given. */
+interface Decoding {
+  readonly sequences: number
+  readonly context: number
+  readonly drafted?: number
+}
+
 /**
- * Decodes one token for each of `sequences` sequences per step, each with `context` cached tokens. The bandwidth is
- * measured again every few steps, because it changes from minute to minute on a shared machine.
+ * Runs `steps` steps of streams. The bandwidth is measured again every few steps, because it changes from minute to minute on
+ * a shared machine.
  */
 export async function benchDecode(
   bench: TextBench,
-  sequences: number,
-  context: number,
+  { sequences, context, drafted = 0 }: Decoding,
   steps: number,
 ): Promise<BenchRow> {
   const { model, config, weightBytes, limits } = bench
   const slots = Array.from({ length: sequences }, () => model.openSlot())
   for (const slot of slots) await read(bench, slot, context)
-  const step = () =>
-    model.step(
+  const step = async () => {
+    await model.step(
       slots.map((slot) => ({
         slot,
-        tokenIds: randomIds(1, config.vocab_size),
+        tokenIds: randomIds(1 + drafted, config.vocab_size),
         features: [],
         sample: true,
+        drafted,
       })),
     )
+    if (drafted === 0) return
+    for (const slot of slots) model.truncateSlot(slot, model.slotLength(slot) - drafted)
+  }
   let bandwidth = 0
   const durations: number[] = []
   while (durations.length < steps) {
@@ -64,13 +74,23 @@ export async function benchDecode(
   const { bestMs, medianMs } = summary(durations)
   for (const slot of slots) model.closeSlot(slot)
   const cacheBytes = sequences * context * model.info.cacheBytesPerToken
-  const bytes = weightBytes(sequences) + cacheBytes
+  const bytes = weightBytes(sequences * (1 + drafted)) + cacheBytes
   const floorMs = bytes / bandwidth / 1e6
+  const draft = drafted === 0 ? '' : ` with a draft of ${drafted}`
   return {
-    name: `decode, ${sequences} at once, context ${context}`,
+    name: `decode, ${sequences} at once${draft}, context ${context}`,
     value: `${((sequences * 1000) / bestMs).toFixed(1)} tok/s (${bestMs.toFixed(1)} ms, median ${medianMs.toFixed(1)})`,
     ratio: `${percent(floorMs / bestMs)} of the floor at ${bandwidth.toFixed(1)} GB/s`,
-    data: { sequences, context, bestMs, medianMs, floorMs, bandwidth, gigabytes: bytes / 1e9 },
+    data: {
+      sequences,
+      context,
+      drafted,
+      bestMs,
+      medianMs,
+      floorMs,
+      bandwidth,
+      gigabytes: bytes / 1e9,
+    },
   }
 }
 

@@ -7,6 +7,7 @@ import type { Model, SlotId, StepRow } from '../../backend/model/model.ts'
 import { allLogits } from '../support/model/all-logits.ts'
 import { featureSpans, nano, readGoldenCases, type GoldenCase } from './golden-cases.ts'
 import { Reader, runTogether } from './golden-reader.ts'
+import { verifiesDrafts } from './drafted-tokens.ts'
 
 const slots = 4
 const cases = await readGoldenCases()
@@ -68,6 +69,11 @@ describe.each([
       }
       running.splice(0, running.length, ...running.filter(({ reader }) => !reader.ended))
     }
+  })
+
+  it('gives the logits before each token of a draft', async () => {
+    const tolerance = weights === 'f32' ? 1e-4 : 0.5
+    await expect(verifiesDrafts(model, find('text-story'), tolerance)).resolves.toBeUndefined()
   })
 
   it('gives logits that do not depend on company or chunks', async () => {

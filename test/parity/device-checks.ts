@@ -22,6 +22,7 @@ import {
   type GoldenCase,
 } from './golden-cases.ts'
 import { Reader, runTogether } from './golden-reader.ts'
+import { verifiesDrafts } from './drafted-tokens.ts'
 
 export interface DeviceCheck {
   readonly name: string
@@ -39,6 +40,7 @@ export const deviceChecks: readonly DeviceCheck[] = [
   { name: 'keeps features where there is room', model: 'f32', run: keepsFeatures },
   { name: 'answers several prompts at once, in chunks', model: 'f32', run: together },
   { name: 'lets sequences join and leave between steps', model: 'f32', run: joinAndLeave },
+  { name: 'gives the logits before each token of a draft', model: 'f32', run: drafts },
   { name: 'restores prompts from the prefix cache', model: 'f32', run: restoresPrefixes },
   { name: 'forks prompts for several choices', model: 'f32', run: forks },
   { name: 'ends cancelled answers and frees their rows', model: 'f32', run: cancels },
@@ -100,6 +102,10 @@ export async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): 
     }
     running = running.filter(({ reader }) => !reader.ended)
   }
+}
+
+async function drafts(model: Model): Promise<void> {
+  await verifiesDrafts(model, await goldenCase('text-story'), 1e-4)
 }
 
 async function restoresPrefixes(model: Model): Promise<void> {

@@ -6,7 +6,10 @@ import type { Sampled } from '../sampling/sampler.ts'
 
 /** What one choice of a job needs from it. */
 export interface Owner<Choice> {
-  readonly asked: Pick<GenerateJob, 'tenant' | 'priority' | 'promptIds' | 'stopIds'>
+  readonly asked: Pick<
+    GenerateJob,
+    'tenant' | 'priority' | 'promptIds' | 'stopIds' | 'controlIdsFrom'
+  >
   /** The most tokens of each answer; at least 1. */
   readonly tokenLimit: number
   readonly images: PromptImages

@@ -64,6 +64,13 @@ export class SequenceTokens {
     return this.#withAnswer(answered)
   }
 
+  /** All tokens, sampled ones included, from the one at `position` on. */
+  from(position: number): Iterable<number> {
+    const answered = position - this.prompt
+    if (answered >= 0) return this.#answerIds.slice(answered)
+    return this.#withAnswer(this.#answerIds.length).subarray(position)
+  }
+
   /** The next tokens to read. */
   next(count: number): Int32Array {
     return this.#readIds.subarray(this.#cached, this.#cached + count)

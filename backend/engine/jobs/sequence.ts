@@ -97,6 +97,26 @@ export class Sequence {
     return this.#tokens.haveSampled
   }
 
+  /** The last sampled token, which is not in the cache. */
+  get lastId(): number {
+    return this.#tokens.lastId
+  }
+
+  /** Tokens that its answer may still have. */
+  get tokensLeft(): number {
+    return this.job.tokensLeft(this.#choice)
+  }
+
+  /** Ids from here upwards are never sampled, or end the answer. */
+  get controlIdsFrom(): number {
+    return this.job.asked.controlIdsFrom
+  }
+
+  /** All tokens it has, prompt and answer, from the one at `position` on. */
+  idsFrom(position: number): Iterable<number> {
+    return this.#tokens.from(position)
+  }
+
   /** Whether it has progressed far enough since it got its rows to read them again. */
   get mayReadAgain(): boolean {
     return this.#tokens.mayBeReadAgain
@@ -182,11 +202,12 @@ export class Sequence {
     return work
   }
 
-  /** The next `tokens` tokens as a row of a step. */
-  rowOf(tokens: number): StepRow {
+  /** The next `tokens` tokens as a row of a step; with a draft of those after the last one. */
+  rowOf(tokens: number, draft?: Int32Array): StepRow {
     const slot = this.slot
     if (this.status === 'decode') {
-      return { slot, tokenIds: Int32Array.of(this.#tokens.lastId), features: [], sample: true }
+      const tokenIds = Int32Array.of(this.lastId, ...(draft ?? []))
+      return { slot, tokenIds, features: [], sample: true, drafted: draft?.length }
     }
     return {
       slot,
@@ -196,7 +217,7 @@ export class Sequence {
     }
   }
 
-  /** Notes that a step with `rowOf(tokens)` was run. */
+  /** Notes that a step has run this many of its tokens. */
   advance(tokens: number): void {
     const reads = this.status === 'prefill'
     this.#tokens.advance(tokens)
@@ -214,7 +235,7 @@ export class Sequence {
    */
   takeFrom(candidates: Candidates): boolean {
     if (this.job.hasChoicesToBegin) return false
-    const sampled = this.#sampler.pickFrom(candidates, this.job.tokensLeft(this.#choice))
+    const sampled = this.#sampler.pickFrom(candidates, this.tokensLeft)
     if (sampled !== undefined) this.#add(sampled)
     return sampled !== undefined
   }
@@ -227,14 +248,14 @@ export class Sequence {
 
   /** Samples the next token from all logits after the tokens it has. */
   take(logits: Float32Array): void {
-    this.#add(this.#sampler.pick(logits, this.job.tokensLeft(this.#choice)))
+    this.#add(this.#sampler.pick(logits, this.tokensLeft))
   }
 
   #add(sampled: Sampled): void {
     if (this.job.asked.stopIds.includes(sampled.id)) return this.end('stop')
     this.#tokens.add(sampled.id)
     this.job.addToken(this.#choice, sampled)
-    const isFull = this.job.tokensLeft(this.#choice) <= 0
+    const isFull = this.tokensLeft <= 0
     if (sampled.end === 'must' || (sampled.end === 'may' && isFull)) this.end('stop')
     else if (isFull) this.end('length')
   }

@@ -59,7 +59,7 @@ export interface Readers {
 
 /** Measurements of one turn: a step, followed by a piece of image processing. */
 export interface MeasuredTurn {
-  /** Streams that got a token. */
+  /** Tokens that streams ran: one each, and drafts. */
   readonly decodeRows: number
   /** Prompt tokens read. */
   readonly promptTokens: number

@@ -12,8 +12,10 @@ export interface Schedulable {
 export interface PlannedRow<S> {
   readonly sequence: S
   readonly phase: 'prefill' | 'decode'
-  /** Tokens to run; 1 when decoding. */
+  /** Known tokens to run; 1 when decoding. */
   readonly tokens: number
+  /** The tokens that may come after it, to be run along and verified; only when decoding. */
+  readonly draft?: Int32Array | undefined
 }
 
 /** What one run of the decoder will carry; no sequence occurs twice. */

@@ -1,20 +1,26 @@
-import { ServiceError } from '../../../shared/api/errors.ts'
-import type { Model, NextLogits } from '../../model/model.ts'
+import { wantedLogits, type Model, type NextLogits } from '../../model/model.ts'
 import type { Sequence } from '../jobs/sequence.ts'
 import type { CacheMemory } from '../memory/cache-memory.ts'
+import type { Speculation } from '../speculation/speculation.ts'
+import { modelError, RowOutcome } from './row-outcome.ts'
 import { planStep } from './scheduler.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
 
 interface StepRunnerOptions {
-  readonly model: Pick<Model, 'step'>
+  readonly model: Pick<Model, 'step' | 'truncateSlot'>
   readonly memory: CacheMemory
+  /** Drafts tokens of streams; undefined where nothing is drafted. */
+  readonly speculation: Speculation<Sequence> | undefined
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
 }
 
 /** Summary of a step. */
 interface StepDone {
+  /** Tokens that streams ran, drafts included. */
   readonly decodeRows: number
+  /** Tokens that streams went on by. */
+  readonly streamTokens: number
   readonly promptTokens: number
   readonly ms: number
 }
@@ -48,19 +54,25 @@ export class StepRunner {
   /**
    * @param ready the longest-running first
    * @param turn number of the engine's turn
+   * @param costOf time of a step of streams with this many tokens; undefined where nothing is to be drafted now
    * @returns undefined when there was nothing to run, or it failed
    */
   async run(
     ready: readonly Sequence[],
     limits: StepLimits,
     turn: number,
+    costOf?: (rows: number) => number,
   ): Promise<StepDone | undefined> {
-    const plan = planStep(ready, limits, turn)
+    const plan = this.#withDrafts(planStep(ready, limits, turn), costOf)
     if (plan.length === 0) return undefined
     const startedMs = this.#options.now()
     this.#steps += 1
+    let outcomes: readonly RowOutcome[]
     try {
-      await handOut(plan, await this.#logitsOf(plan))
+      const logits = await this.#logitsOf(plan)
+      outcomes = plan.map((row, i) => new RowOutcome(row, logits[i]!))
+      await handOut(outcomes)
+      this.#settleDrafts(plan, outcomes)
       this.#rememberPrompts(plan)
     } catch (cause) {
       // The state in which the step left these caches is unknown.
@@ -68,20 +80,48 @@ export class StepRunner {
       for (const { sequence } of plan) sequence.fail(error)
       return undefined
     }
-    const decodeRows = plan.filter(({ phase }) => phase === 'decode').length
-    const promptTokens = plan.reduce((sum, { tokens }) => sum + tokens, 0) - decodeRows
-    return { decodeRows, promptTokens, ms: this.#options.now() - startedMs }
+    const streams = plan.filter(({ phase }) => phase === 'decode')
+    return {
+      decodeRows: sumOf(streams, ({ draft }) => 1 + (draft?.length ?? 0)),
+      streamTokens: sumOf(outcomes, ({ accepted }) => accepted) + streams.length,
+      promptTokens: sumOf(plan, ({ tokens }) => tokens) - streams.length,
+      ms: this.#options.now() - startedMs,
+    }
   }
 
-  /** The logits for each row of the plan that requested them. */
-  async #logitsOf(plan: StepPlan<Sequence>): Promise<(NextLogits | undefined)[]> {
-    const rows = plan.map(({ sequence, tokens }) => sequence.rowOf(tokens))
+  #withDrafts(
+    plan: StepPlan<Sequence>,
+    costOf: ((rows: number) => number) | undefined,
+  ): StepPlan<Sequence> {
+    const { speculation } = this.#options
+    if (speculation === undefined || costOf === undefined) return plan
+    const drafts = speculation.draft(
+      plan.map(({ sequence }) => sequence),
+      costOf,
+    )
+    return plan.map((row, i) => ({ ...row, draft: drafts[i] }))
+  }
+
+  /** The logits for each row of the plan, as many as it requested. */
+  async #logitsOf(plan: StepPlan<Sequence>): Promise<(readonly NextLogits[])[]> {
+    const rows = plan.map(({ sequence, tokens, draft }) => sequence.rowOf(tokens, draft))
     const logits = await this.#options.model.step(rows)
-    if (logits.length !== rows.filter(({ sample }) => sample).length) {
+    if (logits.length !== sumOf(rows, wantedLogits)) {
       throw new RangeError('The model returned another number of rows than was asked for')
     }
     let next = 0
-    return rows.map(({ sample }) => (sample ? logits[next++] : undefined))
+    return rows.map((row) => logits.slice(next, (next += wantedLogits(row))))
+  }
+
+  /** Drafted tokens that were not accepted leave the cache. */
+  #settleDrafts(plan: StepPlan<Sequence>, outcomes: readonly RowOutcome[]): void {
+    const { model, speculation } = this.#options
+    plan.forEach(({ sequence, draft }, i) => {
+      if (draft === undefined) return
+      const { accepted } = outcomes[i]!
+      speculation?.verified(sequence, draft.length, accepted)
+      if (accepted < draft.length) model.truncateSlot(sequence.slot, sequence.cachedTokens)
+    })
   }
 
   /** Prompts that are now completely read may help others at once, not only when their answer is done. */
@@ -94,38 +134,12 @@ export class StepRunner {
   }
 }
 
-/** Gives each sequence the outcome of its row; a failure affects only that sequence. */
-async function handOut(
-  plan: StepPlan<Sequence>,
-  logits: readonly (NextLogits | undefined)[],
-): Promise<void> {
-  const undecided: { sequence: Sequence; next: NextLogits }[] = []
-  plan.forEach(({ sequence, tokens }, row) => {
-    const next = logits[row]
-    forItself(sequence, () => {
-      sequence.advance(tokens)
-      if (next === undefined) return
-      const isDecided = next.candidates !== undefined && sequence.takeFrom(next.candidates)
-      if (!isDecided) undecided.push({ sequence, next })
-    })
-  })
-  for (const { sequence, next } of undecided) {
-    const all = await next.row()
-    forItself(sequence, () => sequence.takeAll(all))
-  }
+/** Those first for whom candidates suffice: reading whole rows takes time. */
+async function handOut(outcomes: readonly RowOutcome[]): Promise<void> {
+  for (const outcome of outcomes) outcome.takeDecided()
+  for (const outcome of outcomes) await outcome.takeRest()
 }
 
-/** Does something that may fail for a sequence which has not ended. */
-function forItself(sequence: Sequence, work: () => void): void {
-  if (sequence.status === 'ended') return
-  try {
-    work()
-  } catch (cause) {
-    sequence.fail(modelError(cause))
-  }
-}
-
-function modelError(cause: unknown): ServiceError {
-  if (cause instanceof ServiceError) return cause
-  return new ServiceError('internal', 'Cannot generate an answer: the model failed', { cause })
+function sumOf<Item>(items: readonly Item[], countOf: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + countOf(item), 0)
 }

@@ -1,6 +1,6 @@
 import type { Sequence } from '../jobs/sequence.ts'
 import { workPerSampledToken } from '../queue/work.ts'
-import { observe, unknownPace, type Readers } from './pace.ts'
+import { normalGap, observe, unknownPace, type Readers } from './pace.ts'
 import type { PhaseTimes } from '../job.ts'
 import { noPhaseTimes, withLook, withStep } from './phase-times.ts'
 import { allowedBeside, workIn, type Allowance } from './allowance.ts'
@@ -55,8 +55,9 @@ export class TurnRunner {
     const ready = steps.ready(running)
     const readers = readersOf(ready)
     const allowed = this.#allowed(ready, readers)
-    const step = await steps.run(ready, this.#stepLimits(ready, allowed), turn)
-    const { decodeRows = 0, promptTokens = 0, ms: stepMs = 0 } = step ?? {}
+    const costOf = this.#costsAlone(readers)
+    const step = await steps.run(ready, this.#stepLimits(ready, allowed), turn, costOf)
+    const { decodeRows = 0, streamTokens = 0, promptTokens = 0, ms: stepMs = 0 } = step ?? {}
     const work =
       readers.images === 0 ? 0 : (allowed?.visionWork ?? this.#workAlone(stepMs, readers))
     // Tokens leave before the image is processed, and cancellations are noticed.
@@ -67,7 +68,13 @@ export class TurnRunner {
     const measured = { decodeRows, promptTokens, visionWork, readers, stepMs, visionMs }
     this.#pace = observe(this.#pace, measured)
     this.#phases = withLook(withStep(this.#phases, step), visionWork, visionMs)
-    return promptTokens + workPerSampledToken * decodeRows
+    return promptTokens + workPerSampledToken * streamTokens
+  }
+
+  /** Milliseconds of a step of streams by its number of tokens, as far as known; undefined where others read: their time is theirs. */
+  #costsAlone({ prompts, images }: Readers): ((rows: number) => number) | undefined {
+    if (prompts + images > 0) return undefined
+    return (rows) => normalGap(this.#pace, rows) ?? 0
   }
 
   /** What keeps the pace of streams, if there are any; otherwise undefined. */

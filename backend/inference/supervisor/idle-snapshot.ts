@@ -1,4 +1,5 @@
 import type { EngineSnapshot } from '../../engine/job.ts'
+import { noSpeculation } from '../../engine/speculation/speculation.ts'
 import { noPhaseTimes } from '../../engine/turns/phase-times.ts'
 import type { InferenceInit } from '../protocol.ts'
 
@@ -16,6 +17,7 @@ export function idleSnapshot({ model, engine }: InferenceInit): EngineSnapshot {
     workPerSecond: 0,
   }
   const tokens = { limitTokens: 0, bytesPerToken: 0, slotTokens: 0, prefixTokens: 0 }
-  const caches = { memory: { ...tokens, imageBytes: 0 }, visionRuns: 0, phases: noPhaseTimes }
-  return { slots: model.slots, ...queue, ...limits, ...running, ...caches }
+  const caches = { memory: { ...tokens, imageBytes: 0 }, visionRuns: 0 }
+  const counts = { phases: noPhaseTimes, speculation: noSpeculation }
+  return { slots: model.slots, ...queue, ...limits, ...running, ...caches, ...counts }
 }

@@ -1,6 +1,6 @@
 import { hostFeatures } from '../host-features.ts'
 import type { TextConfig } from '../config/model-config.ts'
-import type { NextLogits, StepRow } from '../model.ts'
+import { wantedLogits, type NextLogits, type StepRow } from '../model.ts'
 import type { EmbeddingTable } from './embedding-table.ts'
 import { planLanes, type LanePlan } from './lane-plan.ts'
 import type { Stage, StageInput, StageLane } from './stages/stage.ts'
@@ -57,9 +57,9 @@ function laneOf(row: StepRow | undefined): StageLane | undefined {
 function sampledTokens(ordered: readonly StepRow[]): number[] {
   const sampled: number[] = []
   let end = 0
-  for (const { tokenIds, sample } of ordered) {
-    end += tokenIds.length
-    if (sample) sampled.push(end - 1)
+  for (const row of ordered) {
+    end += row.tokenIds.length
+    for (let token = end - wantedLogits(row); token < end; token++) sampled.push(token)
   }
   return sampled
 }
@@ -88,11 +88,14 @@ function logitsInCallerOrder(
   logits: Float32Array,
   vocabSize: number,
 ): Float32Array[] {
-  const bySlot = new Map<StepRow['slot'], Float32Array>()
-  for (const { slot, sample } of ordered) {
-    if (!sample) continue
-    const start = bySlot.size * vocabSize
-    bySlot.set(slot, logits.subarray(start, start + vocabSize))
+  const byRow = new Map<StepRow, Float32Array[]>()
+  let start = 0
+  for (const row of ordered) {
+    const own = Array.from({ length: wantedLogits(row) }, (_, i) =>
+      logits.subarray(start + i * vocabSize, start + (i + 1) * vocabSize),
+    )
+    byRow.set(row, own)
+    start += own.length * vocabSize
   }
-  return rows.filter(({ sample }) => sample).map(({ slot }) => bySlot.get(slot)!)
+  return rows.flatMap((row) => byRow.get(row)!)
 }

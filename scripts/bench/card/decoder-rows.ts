@@ -12,6 +12,9 @@ const steps = { hardware: 36, software: 2 }
 /** Rounds of prompts, besides one that warms up. */
 const rounds = { hardware: 3, software: 1 }
 
+/** The longest draft that the engine has verified (speculation.ts). */
+const mostDrafted = 7
+
 /** Tokens of a prompt that one run reads at most (run-plan.ts). */
 const chunkTokens = 256
 
@@ -23,8 +26,10 @@ const kindOf = ({ isSoftware }: CardBench) => (isSoftware ? 'software' : 'hardwa
 export async function* decodeRows(bench: CardBench): AsyncGenerator<BenchRow> {
   const kind = kindOf(bench)
   for (const sequences of [1, 2, 4, 8, 16, 32].filter((n) => n <= bench.slots)) {
-    yield await benchDecode(bench, sequences, usualContext[kind], steps[kind])
+    yield await benchDecode(bench, { sequences, context: usualContext[kind] }, steps[kind])
   }
+  const drafting = { sequences: 1, context: usualContext[kind], drafted: mostDrafted }
+  yield await benchDecode(bench, drafting, steps[kind])
 }
 
 /** One sequence with more and more cached tokens. */
@@ -32,7 +37,9 @@ export async function* contextRows(
   bench: CardBench,
   contexts: readonly number[],
 ): AsyncGenerator<BenchRow> {
-  for (const context of contexts) yield await benchDecode(bench, 1, context, steps[kindOf(bench)])
+  for (const context of contexts) {
+    yield await benchDecode(bench, { sequences: 1, context }, steps[kindOf(bench)])
+  }
 }
 
 export function prefillRows(bench: CardBench, prompts: readonly number[]): Promise<BenchRow[]> {

@@ -24,6 +24,9 @@ import { benchVision } from '../vision.ts'
 /** Cached tokens at which attention costs next to nothing. */
 const shortContext = 64
 
+/** A question about a picture and half an answer. */
+const usualContext = 512
+
 /** The table for the CPU, row by row as they are measured. */
 export async function* cpuRows(options: BenchOptions): AsyncGenerator<BenchRow> {
   console.log('measuring the machine ...')
@@ -46,15 +49,20 @@ export async function* cpuRows(options: BenchOptions): AsyncGenerator<BenchRow> 
   const runs = (part: string) => options.only.includes(part)
   let stepMs = Number.NaN
   if (runs('decode')) {
-    yield await benchDecode(bench, 1, shortContext, 48)
+    yield await benchDecode(bench, { sequences: 1, context: shortContext }, 48)
     for (const sequences of [1, 2, 4, 8].filter((n) => n <= options.slots)) {
-      const row = await benchDecode(bench, sequences, 512, 48)
+      const row = await benchDecode(bench, { sequences, context: usualContext }, 48)
       if (sequences === 1) stepMs = row.data['bestMs']!
       yield row
     }
+    for (const drafted of [1, 3, 7]) {
+      yield await benchDecode(bench, { sequences: 1, context: usualContext, drafted }, 48)
+    }
   }
   if (runs('context')) {
-    for (const context of options.contexts) yield await benchDecode(bench, 1, context, 24)
+    for (const context of options.contexts) {
+      yield await benchDecode(bench, { sequences: 1, context }, 24)
+    }
   }
   if (runs('prefill')) {
     const alone = options.prompts.map((tokens) => ({ tokens, past: 0 }))

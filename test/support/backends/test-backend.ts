@@ -11,6 +11,7 @@ import type {
   Generation,
 } from '../../../backend/engine/job.ts'
 import { createBackendMetrics } from '../../../backend/metrics/backend-metrics.ts'
+import { noSpeculation } from '../../../backend/engine/speculation/speculation.ts'
 import { noPhaseTimes } from '../../../backend/engine/turns/phase-times.ts'
 import { createBackendApp } from '../../../backend/http/app.ts'
 import { BodyMemory } from '../../../shared/bytes/body-memory.ts'
@@ -157,6 +158,7 @@ export class FakeEngine implements Engine {
       visionRuns: 0,
       steps: 0,
       phases: noPhaseTimes,
+      speculation: noSpeculation,
     }
   }
 }

@@ -17,6 +17,7 @@ export function fakeInit(behaviour: FakeChildBehaviour = {}): InferenceInit {
       queueWorkLimit: 1_000_000,
       tenantWeights: new Map(),
       deterministic: false,
+      speculates: false,
       caches: { kvTokens: undefined, prefixTokens: Infinity, imageBytes: 1_000_000 },
     },
     memory: { limitBytes: undefined, uploadBytes: 0, decodeBytes: 0 },

@@ -1,12 +1,13 @@
-import type {
-  ImageRun,
-  Model,
-  ModelInfo,
-  NextLogits,
-  PatchImage,
-  RowsId,
-  SlotId,
-  StepRow,
+import {
+  wantedLogits,
+  type ImageRun,
+  type Model,
+  type ModelInfo,
+  type NextLogits,
+  type PatchImage,
+  type RowsId,
+  type SlotId,
+  type StepRow,
 } from '../../../backend/model/model.ts'
 import { hostFeatures } from '../../../backend/model/host-features.ts'
 import { candidatesOf } from './candidates-of.ts'
@@ -32,8 +33,8 @@ export interface FakeModelHooks {
   onStep?: (rows: readonly StepRow[]) => Promise<void> | void
   /** Called in each piece of an image. */
   onLook?: (image: PatchImage) => Promise<void> | void
-  /** Changes logits before they are returned. */
-  editLogits?: (row: StepRow, logits: Float32Array) => void
+  /** Changes logits before they are returned. @param last the token they come after */
+  editLogits?: (row: StepRow, logits: Float32Array, last: number) => void
   /** How many candidates are given; none unless given. */
   candidates?: number
   /** Called when a whole row of logits is read. */
@@ -176,7 +177,7 @@ export class FakeModel implements Model {
       this.steps.push(rows)
       await this.hooks.onStep?.(rows)
       for (const row of rows) this.#read(row)
-      return rows.filter((row) => row.sample).map((row) => this.#next(this.#logits(row)))
+      return rows.flatMap((row) => this.#logitsOf(row).map((logits) => this.#next(logits)))
     })
   }
 
@@ -225,14 +226,16 @@ export class FakeModel implements Model {
     if (history.length - 1 > contextTokens) throw new RangeError('the context is full')
   }
 
-  #logits(row: StepRow): Float32Array {
-    const hash = this.#state(row.slot).history.at(-1)!
-    const logits = Float32Array.from(
-      { length: this.info.vocabSize },
-      (_, id) => (mix(hash, id) % 4096) / 512,
-    )
-    this.hooks.editLogits?.(row, logits)
-    return logits
+  #logitsOf(row: StepRow): Float32Array[] {
+    const { history } = this.#state(row.slot)
+    return history.slice(history.length - wantedLogits(row)).map((hash, i, hashes) => {
+      const logits = Float32Array.from(
+        { length: this.info.vocabSize },
+        (_, id) => (mix(hash, id) % 4096) / 512,
+      )
+      this.hooks.editLogits?.(row, logits, row.tokenIds.at(i - hashes.length)!)
+      return logits
+    })
   }
 
   #next(logits: Float32Array): NextLogits {

@@ -3,7 +3,13 @@ import { DeviceFeatures, noFeature, type FeatureMemory } from '../../accelerator
 import { runGraph, type OpenGraph } from '../../accelerator/open-graph.ts'
 import type { RepeatedGraph } from '../../accelerator/repeated-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
-import type { NextLogits, RowsId, SlotId, StepRow } from '../../model.ts'
+import {
+  wantedLogits,
+  type NextLogits,
+  type RowsId,
+  type SlotId,
+  type StepRow,
+} from '../../model.ts'
 import type { CacheInfo, Decoder } from '../decoder-part.ts'
 import type { EmbeddingTable } from '../embedding-table.ts'
 import { hostFeatures } from '../../host-features.ts'
@@ -110,10 +116,10 @@ export class DeviceDecoder implements Decoder {
     try {
       for (const { row } of open) cache.extend(row.slot, row.tokenIds.length)
       const parts = open.map(({ row, past }) => ({ past, count: row.tokenIds.length }))
-      const logits = new Map<StepRow, NextLogits>()
+      const logits = new Map(rows.map((row): [StepRow, NextLogits[]] => [row, []]))
       this.#parts.logits.beginStep()
       for (const run of planRuns(parts, this.#longPieces)) await this.#run(open, run, logits)
-      return rows.filter(({ sample }) => sample).map((row) => logits.get(row)!)
+      return rows.flatMap((row) => logits.get(row)!)
     } catch (error) {
       for (const { row, past } of open) cache.truncate(row.slot, past)
       throw error
@@ -149,16 +155,16 @@ export class DeviceDecoder implements Decoder {
     return { row, past: cache.length(row.slot), embeddings: values, featureRows }
   }
 
-  /** Adds the logits of sampled rows whose last token is in this run. */
+  /** Adds the logits that are wanted of tokens in this run. */
   async #run(
     open: readonly OpenRow[],
     { kind, pieces, tableTokens }: Run,
-    logits: Map<StepRow, NextLogits>,
+    logits: ReadonlyMap<StepRow, NextLogits[]>,
   ): Promise<void> {
     const { accelerator, config } = this.#parts
     const tokens = pieces.flatMap((piece) => tokensOf(open, piece))
     const sampled = tokens.flatMap(({ open: { row }, index }, place) =>
-      row.sample && index === row.tokenIds.length - 1 ? [{ row, place }] : [],
+      index >= row.tokenIds.length - wantedLogits(row) ? [{ row, place }] : [],
     )
     const places = sampled.map(({ place }) => place)
     const sampleRows = places.length > 0 ? places : [tokens.length - 1]
@@ -188,7 +194,7 @@ export class DeviceDecoder implements Decoder {
         : await runGraph(accelerator, graph, inputs, updated)
     this.#keepCaches(outputs, config.num_hidden_layers)
     const next = nextLogits(accelerator, outputs)
-    sampled.forEach(({ row }, i) => logits.set(row, next[i]!))
+    sampled.forEach(({ row }, i) => logits.get(row)!.push(next[i]!))
   }
 
   #chunk(tokens: readonly RunToken[]): BatchRow[] {
