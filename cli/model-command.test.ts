@@ -88,6 +88,7 @@ describe('model', () => {
     expect(verified.stdout).toContain('every file has the hash the hub gives it')
     expect(verified.stdout).toContain('all tensors are there')
     expect(verified.stdout).toMatch(/\[PAD\] 1278, \[UNK\] 1279/)
+    expect(verified.stdout).toContain('outliers: no channel is out of balance')
     expect(verified.stdout).toContain('every byte is as it was written')
     const steps = /(\d+) rows of (\d+) weights compared .* at most (0\.\d+) steps/.exec(
       verified.stdout,

@@ -1,19 +1,36 @@
+import { join } from 'node:path'
 import { runTool } from './support/run-command.ts'
 
-const folder = 'backend/graph/kernels'
+/** A WebAssembly module of ours. */
+export interface Kernel {
+  /** In AssemblyScript. */
+  readonly source: string
+  /** Part of the repository. */
+  readonly module: string
+  /** Pages of 64 KiB, which the file beside the module divides. */
+  readonly memoryPages: number
+}
 
-/** Pages of 64 KiB: 16 MB, which `backend/graph/kernels/kernels.ts` divides. */
-const memoryPages = '256'
+export const kernels: readonly Kernel[] = [
+  kernelOf('backend/graph/kernels', 'kernels', 256),
+  kernelOf('backend/grammar/masks/kernel', 'pack-values', 16),
+]
 
-/** `npm run kernels`: compiles the loops over weights; the result is part of the repository. @returns the exit code */
+function kernelOf(folder: string, name: string, memoryPages: number): Kernel {
+  const source = join(folder, 'assembly', `${name}.ts`)
+  return { source, module: join(folder, `${name}.wasm`), memoryPages }
+}
+
+/** `npm run kernels`: compiles all of them. @returns the exit code */
 export async function main(): Promise<number> {
-  return (await compileKernels(`${folder}/kernels.wasm`)) ? 0 : 1
+  for (const kernel of kernels) if (!(await compileKernel(kernel, kernel.module))) return 1
+  return 0
 }
 
 /** @returns whether it succeeded; if not, the compiler has printed why */
-export function compileKernels(file: string): Promise<boolean> {
-  const source = `${folder}/assembly/kernels.ts`
+export function compileKernel({ source, memoryPages }: Kernel, file: string): Promise<boolean> {
+  const pages = String(memoryPages)
   const speed = ['--enable', 'simd', '--optimizeLevel', '3', '--converge', '--noAssert']
-  const memory = ['--initialMemory', memoryPages, '--maximumMemory', memoryPages]
+  const memory = ['--initialMemory', pages, '--maximumMemory', pages]
   return runTool('asc', source, '--outFile', file, '--runtime', 'stub', ...speed, ...memory)
 }

@@ -11,7 +11,8 @@ import { createSampler } from '../engine/sampling/sampler.ts'
 import { createRandom } from '../engine/sampling/random.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { Constraint, type PreparedGrammar } from './constraint.ts'
-import { hasBit, idAt, packRow, positionOf } from './masks/bits.ts'
+import { hasBit, idAt, positionOf } from './masks/bits.ts'
+import { packRow } from './masks/kernel/pack-row.ts'
 import { Vocabulary } from './masks/vocabulary.ts'
 
 const { tokenBytes, vocabSize, baseVocabulary, specialTokens } =

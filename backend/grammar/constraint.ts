@@ -1,15 +1,7 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
-import {
-  clearBit,
-  excludeFrom,
-  hasBit,
-  idAt,
-  isDense,
-  packRow,
-  positionOf,
-  setBit,
-} from './masks/bits.ts'
+import { clearBit, excludeFrom, hasBit, idAt, isDense, positionOf, setBit } from './masks/bits.ts'
+import { packRow } from './masks/kernel/pack-row.ts'
 import { TokenMasks } from './masks/token-masks.ts'
 import type { Vocabulary } from './masks/vocabulary.ts'
 import { Automaton } from './stacks/automaton.ts'

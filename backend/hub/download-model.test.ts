@@ -7,6 +7,7 @@ import { TestHub, type Fault } from '../../test/support/model/test-hub.ts'
 import { randomValues } from '../../test/support/model/write-checkpoint.ts'
 import { downloadModel, readHubRecord, type DownloadModelOptions } from './download-model.ts'
 import { findModel } from './find-model.ts'
+import { HubError } from './hub-error.ts'
 
 let root: string
 let hub: TestHub
@@ -186,6 +187,69 @@ describe('downloadModel()', () => {
     }
   })
 
+  const info = /revision/
+  const tree = /tree/
+  it.each([
+    [
+      'a page of a network that asks for consent',
+      info,
+      '<html>',
+      /is not understood: is it a hub\?$/,
+    ],
+    ['no model', info, 'null', /is not understood: is it a hub\?$/],
+    ['no commit', info, '{"sha":"main"}', /the hub names no commit$/],
+    ['half a list', tree, '[{"type":"file","path":"config', /is not understood: is it a hub\?$/],
+    ['no list', tree, '{"error":"busy"}', /is not understood: is it a hub\?$/],
+    [
+      'nothing of a file but its name',
+      tree,
+      '[{"type":"file","path":"config.json"}]',
+      /config\.json/,
+    ],
+  ])('says that what the hub answers is %s', async (_what, where, answer, message) => {
+    const { options, folder } = setUp()
+    hub.fault = firstTimes(100, { status: 200, text: answer }, where)
+    const failed = downloadModel(name, options)
+    await expect(failed).rejects.toThrow(HubError)
+    await expect(failed).rejects.toThrow(message)
+    expect(existsSync(folder)).toBe(false)
+  })
+
+  it.each([info, /resolve.*safetensors/])(
+    'gives up what redirects in circles: %s',
+    async (where) => {
+      const { options } = setUp()
+      hub.fault = (request) =>
+        where.test(request.path)
+          ? { status: 302, headers: { location: `${hub.endpoint}${request.path}` } }
+          : undefined
+      await expect(downloadModel(name, options)).rejects.toThrow('redirects in circles')
+    },
+  )
+
+  it('says that nothing is there', async () => {
+    const { options } = setUp()
+    const settings = { ...options.settings, endpoint: 'http://127.0.0.1:9' }
+    await expect(downloadModel(name, { ...options, settings })).rejects.toThrow(
+      /^moonshotai\/Kimi-VL-Test@main: 127\.0\.0\.1:9 cannot be reached \(.*\)\. What has come is kept/,
+    )
+  })
+
+  it.each([
+    ['another part', { contentRange: 'bytes 7-8/9' }, 'another part came than was asked for'],
+    ['fewer bytes', { missing: 10 }, 'the answer is too short'],
+    ['more bytes', { missing: -10 }, 'the answer is too long'],
+  ])('takes no part of which the storage sends %s', async (_what, fault, message) => {
+    const always = setUp()
+    hub.fault = firstTimes(1_000, fault, /^\/model-00001/)
+    await expect(downloadModel(name, always.options)).rejects.toThrow(message)
+    expect(existsSync(always.folder)).toBe(false)
+    const twice = setUp()
+    hub.fault = firstTimes(2, fault, /^\/model-00001/)
+    await downloadModel(name, twice.options)
+    await expectWhole(twice.folder)
+  })
+
   it('asks for HF_TOKEN where there is none', async () => {
     const { options } = setUp()
     const anonymous = { ...options, settings: { ...options.settings, token: undefined } }
@@ -308,12 +372,15 @@ describe('downloadModel()', () => {
     const partial = `${folder}.partial`
     await mkdir(partial, { recursive: true })
     await symlink('/dev/full', join(partial, `${weights}.partial`))
+    // Nor can the state be saved.
+    await mkdir(join(partial, 'download.json'))
     await expect(downloadModel(name, options)).rejects.toThrow(
       `cannot write ${partial}/${weights}.partial: the disk is full; what has come is kept, and the next try goes on from there`,
     )
     expect(existsSync(folder)).toBe(false)
     expect(existsSync(join(partial, weights))).toBe(false)
     await rm(join(partial, `${weights}.partial`))
+    await rm(join(partial, 'download.json'), { recursive: true })
     await downloadModel(name, options)
     await expectWhole(folder)
   })

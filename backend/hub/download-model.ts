@@ -87,12 +87,20 @@ export async function downloadModel(name: HubName, options: DownloadModelOptions
     await rename(partial, folder)
     return folder
   } catch (cause) {
-    if (!(cause instanceof PassingError)) throw cause
+    const problem = problemOf(cause, checkpointsDir)
+    if (problem === undefined) throw cause
     const advice = 'What has come is kept, and the next try goes on from there'
-    throw new HubError(`${cause.message}. ${advice}`, { cause })
+    throw new HubError(`${problem}. ${advice}`, { cause })
   } finally {
     await client.close()
   }
+}
+
+/** Of what may go well another time; undefined for anything else. */
+function problemOf(error: unknown, checkpointsDir: string): string | undefined {
+  if (error instanceof PassingError) return error.message
+  const isFull = (error as NodeJS.ErrnoException).code === 'ENOSPC'
+  return isFull ? `cannot write into ${checkpointsDir}: the disk is full` : undefined
 }
 
 interface Bringing extends DownloadModelOptions {
@@ -180,7 +188,8 @@ function saveRepeatedly(state: DownloadState): { readonly end: () => Promise<voi
   return {
     async end() {
       clearInterval(timer)
-      await save()
+      // On a full disk the download has failed already, and the state that was saved last is not far behind.
+      await save().catch(() => {})
     },
   }
 }

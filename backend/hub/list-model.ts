@@ -52,6 +52,32 @@ export async function listModel(
   name: HubName,
   options: { readonly retry: RetryPolicy; readonly signal: AbortSignal; readonly part: ModelPart },
 ): Promise<HubModel> {
+  const { commit, files, others } = await listFilesOf(client, name, options).catch(
+    (cause: unknown): never => {
+      options.signal.throwIfAborted()
+      if (cause instanceof HubError || cause instanceof PassingError) throw cause
+      // The hub's library takes for granted that what answers is a hub.
+      const problem = `what ${client.endpoint} answers is not understood: is it a hub?`
+      throw new HubError(`${name.repo}: ${problem}`, { cause })
+    },
+  )
+  const has = (path: string) => files.some((file) => file.path === path)
+  const missing = requiredFiles.find((path) => !has(path))
+  const hasWeights = files.some(({ path }) => path.endsWith('.safetensors'))
+  const lacks = missing ?? (hasWeights ? undefined : 'safetensors file')
+  if (lacks !== undefined) {
+    throw new HubError(`${name.repo} has no ${lacks}: it is ${kindOf(others)}`)
+  }
+  const wanted = options.part === 'whole' ? files : files.filter((file) => !isWeights(file))
+  return { repo: name.repo, commit, files: wanted }
+}
+
+/** Files that are read, and the names of others. */
+async function listFilesOf(
+  client: HubClient,
+  name: HubName,
+  options: { readonly retry: RetryPolicy; readonly signal: AbortSignal },
+): Promise<Omit<HubModel, 'repo'> & { readonly others: readonly string[] }> {
   // Loaded lazily: only downloads need it, and it takes as long to load as the rest of a command.
   const { listFiles, modelInfo } = await import('@huggingface/hub')
   const fetch = fetchFor(client, name, options)
@@ -74,15 +100,7 @@ export async function listModel(
     if (needed.test(entry.path)) files.push(hubFile(entry))
     else others.push(entry.path)
   }
-  const has = (path: string) => files.some((file) => file.path === path)
-  const missing = requiredFiles.find((path) => !has(path))
-  const hasWeights = files.some(({ path }) => path.endsWith('.safetensors'))
-  const lacks = missing ?? (hasWeights ? undefined : 'safetensors file')
-  if (lacks !== undefined) {
-    throw new HubError(`${name.repo} has no ${lacks}: it is ${kindOf(others)}`)
-  }
-  const wanted = options.part === 'whole' ? files : files.filter((file) => !isWeights(file))
-  return { repo: name.repo, commit: sha, files: wanted }
+  return { commit: sha, files, others }
 }
 
 /** What a model that lacks files seems to be, by those it has instead. */

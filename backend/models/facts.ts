@@ -7,6 +7,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
 import { readVariant } from '../model/config/variant.ts'
 import type { ModelSource } from '../model/convert/source/model-source.ts'
+import { latentNormEpsilon } from '../model/deepseek/attention/latent-attention.ts'
 
 /** Small files whose content distinguishes releases of the model. */
 const comparedFiles = [
@@ -19,19 +20,36 @@ const comparedFiles = [
 ]
 
 /** Tokens for which different sources state different ids. */
-const tokenNames = ['[BOS]', '[EOS]', '[PAD]', '[UNK]', '[EOT]', '<|im_end|>', '<|media_pad|>']
+const tokenNames = [
+  '[BOS]',
+  '[EOS]',
+  '[PAD]',
+  '[UNK]',
+  '[EOT]',
+  '<|start_header_id|>',
+  '<|end_header_id|>',
+  '<|im_end|>',
+  '<|media_pad|>',
+]
+
+/** What no file of a checkpoint settles, and how this server does it. */
+const decidedHere = [
+  `kv_a_layernorm has an epsilon of ${latentNormEpsilon}, as in the makers' code; other ports take rms_norm_eps`,
+  'pictures become RGB before they are resized, transparency on white',
+]
 
 /** Facts about a checkpoint that no documentation settles, as lines: what its own files say. */
 export async function checkpointFacts(folder: string, source: ModelSource): Promise<string[]> {
   const { config, preprocessor, checkpoint } = source
   return [
     `tensors: ${checkpoint.shapes.size} (${typesOf(checkpoint)})`,
-    `context: ${config.text_config.max_position_embeddings} tokens; image: ${preprocessor.inTokenLimit} patches`,
+    `context: ${config.text_config.max_position_embeddings} tokens; rms_norm_eps: ${config.text_config.rms_norm_eps}; image: ${preprocessor.inTokenLimit} patches`,
     await tokens(folder),
     await variantOf(folder),
     ...(await inverseFrequencies(source)),
     `generation_config.json: ${await compactJson(join(folder, 'generation_config.json'))}`,
     ...(await Promise.all(comparedFiles.map((name) => fileLine(folder, name)))),
+    ...decidedHere.map((line) => `in no file: ${line}`),
   ]
 }
 

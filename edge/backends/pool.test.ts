@@ -136,12 +136,35 @@ describe('BackendPool', () => {
     expect(await askedBy(async () => expect((await call()).answer.status).toBe(200))).toEqual(['b'])
   })
 
-  it('gives up on one that stays slow to connect after three times', async () => {
-    const { call, askedBy } = createPool({ a: isSlow })
-    const asked = await askedBy(() => expect(call()).rejects.toThrow(NotConnectedError))
-    expect(asked).toEqual(['a', 'a', 'a'])
+  it('gives up after three times on one that lately answered', async () => {
+    const { call, askedBy, table, clock } = createPool({ a: answers, b: refuses })
+    await call()
+    await settle()
+    table['a'] = isSlow
+    const slow = () => expect(call()).rejects.toThrow(NotConnectedError)
+    expect(await askedBy(slow)).toEqual(['a', 'a', 'a'])
     const body = (async function* () {})()
     expect(await askedBy(() => call({ body }).catch(() => undefined))).toEqual(['a'])
+    clock.ms = 10_000
+    expect(await askedBy(slow)).toEqual(['a', 'b'])
+  })
+
+  it.each([
+    ['the only one', { a: isSlow }, ['a']],
+    ['the only one that is not away', { a: fails(503, 'shutting_down'), b: isSlow }, ['a', 'b']],
+    ['each of several', { a: isSlow, b: isSlow }, ['a', 'b']],
+  ])('asks once what never connects: %s', async (_what, backends, expected) => {
+    const { call, askedBy } = createPool(backends)
+    const slow = () => expect(call()).rejects.toThrow(NotConnectedError)
+    expect(await askedBy(slow)).toEqual(expected)
+  })
+
+  it('asks a single one once even if it lately answered', async () => {
+    const { call, askedBy, table } = createPool({ a: answers })
+    await call()
+    table['a'] = isSlow
+    const slow = () => expect(call()).rejects.toThrow(NotConnectedError)
+    expect(await askedBy(slow)).toEqual(['a'])
   })
 
   it('does not send a body again that is passing through', async () => {

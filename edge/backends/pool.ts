@@ -39,6 +39,12 @@ const mostImageTokens = 4_464
 /** Milliseconds between probes of a healthy backend: failures in between are noticed by the requests themselves. */
 const probeIntervalMs = 5_000
 
+/**
+ * Milliseconds for which an answer shows that a backend is alive: two probes, so that one may be late. A backend that does
+ * not connect in time and has answered since then is on a busy machine; another one hangs.
+ */
+const aliveMs = 2 * probeIntervalMs
+
 interface PoolParts {
   readonly targets: readonly BackendTarget[]
   /** Milliseconds. */
@@ -54,6 +60,8 @@ interface Backend {
   breaker: Breaker
   /** The most tokens of an image, as its last answer stated; undefined before the first. */
   imageTokens: number | undefined
+  /** When it last answered anything. */
+  answeredAt: number
   nextProbeAt: number
   /** For each request in progress, the time by which it must be over, in order of their start. */
   readonly running: Set<{ readonly over: number }>
@@ -74,6 +82,7 @@ export class BackendPool {
       target,
       breaker: newBreaker,
       imageTokens: undefined,
+      answeredAt: -Infinity,
       nextProbeAt: 0,
       running: new Set(),
     }))
@@ -81,8 +90,8 @@ export class BackendPool {
 
   /**
    * Sends to the most suitable backend. It is offered again only if the body can be sent again and nothing can run twice:
-   * either there was no connection, or the backend reported that it refused the request. One that was only slow to
-   * connect may be asked again, unless another one is better.
+   * either there was no connection, or the backend reported that it refused the request. One of several that was only slow
+   * to connect may be asked again, unless another one is better: it may be all that is left while others are restarted.
    */
   readonly call: CallBackend = async (path, init) => {
     this.#probe(init)
@@ -98,8 +107,9 @@ export class BackendPool {
         continue
       }
       if (!(outcome instanceof NotConnectedError)) return outcome
-      if (!mayRepeat || !(outcome.isSlow || hasOthers)) throw outcome
-      if (!outcome.isSlow) refused.push(backend)
+      const isBusy = outcome.isSlow && this.#isAlive(backend)
+      if (!mayRepeat || !(isBusy || hasOthers)) throw outcome
+      if (!isBusy) refused.push(backend)
     }
   }
 
@@ -134,6 +144,11 @@ export class BackendPool {
     const chosen = chooseServer(candidates, affinity, this.#parts.random())
     if (chosen === undefined) throw new TypeError('A pool needs a backend')
     return chosen.backend
+  }
+
+  /** Whether a backend that keeps one waiting is worth another attempt. A single one is not: its client may come again. */
+  #isAlive({ answeredAt }: Backend): boolean {
+    return this.#backends.length > 1 && this.#parts.now() - answeredAt < aliveMs
   }
 
   /** A request whose Worker was ended from outside is never reported as over, so its time limit decides. */
@@ -203,6 +218,7 @@ export class BackendPool {
   #noteAnswer(backend: Backend, answer: BackendAnswer): void {
     backend.imageTokens = statedTokens(answer) ?? backend.imageTokens
     const now = this.#parts.now()
+    backend.answeredAt = now
     const failure = failureOf(answer)
     backend.breaker =
       failure === undefined

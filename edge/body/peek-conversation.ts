@@ -48,24 +48,38 @@ export function peekConversation(json: Uint8Array): ConversationPeek | undefined
 function count(value: unknown, field: string, counts: Counts): void {
   if (typeof value === 'string') {
     if (field === 'data' || value.startsWith('data:')) return
-    counts.textBytes += encoder.encode(value).byteLength
+    counts.textBytes += utf8Bytes(value)
     if (textFields.has(field)) counts.firstText ??= value
     return
   }
   if (typeof value !== 'object' || value === null) return
+  if (Array.isArray(value)) {
+    // Items of a list are treated like the list itself.
+    for (const each of value) count(each, field, counts)
+    return
+  }
   if ('role' in value) counts.messages += 1
   if ('type' in value && imageTypes.has(value.type)) counts.images += 1
-  // Items of a list are treated like the list itself.
-  const isList = Array.isArray(value)
-  for (const [name, each] of Object.entries(value) as [string, unknown][]) {
-    count(each, isList ? field : name, counts)
+  for (const name of Object.keys(value)) count(value[name as keyof typeof value], name, counts)
+}
+
+/** An encoder takes many times as long for short texts, of which a body may have a hundred thousand. */
+function utf8Bytes(text: string): number {
+  if (text.length > shortChars) return encoder.encode(text).byteLength
+  let bytes = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    const isHalf = code >= 0xd800 && code <= 0xdfff
+    bytes += code < 0x80 ? 1 : code < 0x800 || isHalf ? 2 : 3
   }
+  return bytes
 }
 
 function countOf(value: unknown): number | undefined {
   return Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : undefined
 }
 
+const shortChars = 256
 const encoder = new TextEncoder()
 
 /** What precedes the base64 of an image, in data URIs and on its own. */

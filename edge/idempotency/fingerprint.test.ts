@@ -44,6 +44,14 @@ describe('fingerprintOf()', () => {
     expect(new Set([original, ...others]).size).toBe(6)
   })
 
+  it('looks at no more parts than a form may have', async () => {
+    const ofParts = (boundary: string, parts: number) =>
+      ofText(boundary, `${'|\r\n\r\na\r\n'.repeat(parts)}|--\r\n`)
+    expect(await ofParts('q', 128)).toBe(await ofParts('zz', 128))
+    expect(await ofParts('q', 1_000)).not.toBe(await ofParts('zz', 1_000))
+    expect(await ofParts('q', 1_000)).toBe(await ofParts('q', 1_000))
+  })
+
   it('finds boundaries as those who read the form do', async () => {
     const lineFeeds = '|\n\nquick\n|\n\nbrown\n|--\n'
     const original = await ofText('q', lineFeeds)

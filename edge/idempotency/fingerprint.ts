@@ -2,6 +2,7 @@ import { hexOf } from '../../shared/bytes/hex.ts'
 import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { boundaryOf } from '../../shared/multipart/boundary.ts'
 import { DelimiterFinder } from '../../shared/multipart/delimiter.ts'
+import { maxFormParts } from '../../shared/multipart/multipart-scanner.ts'
 
 /**
  * Equal for equivalent requests and different for others: SHA-256 over the path, the headers that affect the answer,
@@ -22,16 +23,20 @@ export async function fingerprintOf(
   return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
 }
 
-/** What lies before, between and after the delimiters of a multipart body, found as a parser of its parts finds them. */
+/**
+ * What lies before, between and after the delimiters of a multipart body, found as a parser of its parts finds them. Of a
+ * body with more parts than a form may have, which is refused, the rest counts as one: it may have millions.
+ */
 function partsOf(bytes: Uint8Array, boundary: string): Uint8Array[] {
   const finder = new DelimiterFinder(boundary)
   const parts: Uint8Array[] = []
   let start = 0
-  for (;;) {
+  while (parts.length <= maxFormParts) {
     const delimiter = finder.find(bytes, start)
-    if (delimiter.kind === 'none') return [...parts, bytes.subarray(start)]
+    if (delimiter.kind === 'none') break
     parts.push(bytes.subarray(start, delimiter.start))
     start = delimiter.end
-    if (delimiter.kind === 'last') return [...parts, bytes.subarray(start)]
+    if (delimiter.kind === 'last') break
   }
+  return [...parts, bytes.subarray(start)]
 }

@@ -181,17 +181,20 @@ describe.each([
   const events = (renderer: Renderer, ending: Ending = choice) =>
     [
       renderer.event({ type: 'queued', position: 1, promptTokens: 9, imageTokens: 4 }),
-      reasons ? renderer.event({ type: 'reasoning', index: 1, text: 'Hm' }) : '',
+      reasons ? renderer.event({ type: 'reasoning', index: 1, text: 'Hm' }) : [],
       renderer.event({ type: 'delta', index: 1, text: 'A', logprobs }),
       renderer.event({ type: 'end', endings: [ending, ending], usage, timings }),
-      renderer.failure(new ServiceError('engine_restarted', 'It stopped')),
-    ].map((text) =>
-      [...text.matchAll(/^data: (\{.*)$/gm)].map(([, data]) => JSON.parse(data!) as Json),
+      [renderer.failure(new ServiceError('engine_restarted', 'It stopped'))],
+    ].map((pieces) =>
+      [...[...pieces].join('').matchAll(/^data: (\{.*)$/gm)].map(
+        ([, data]) => JSON.parse(data!) as Json,
+      ),
     )
 
   /** Fails on fields that the schema does not have, at any depth. */
   function expectExactly(schema: z.ZodType, value: unknown) {
-    expect(schema.parse(value)).toEqual(value)
+    const written = JSON.parse(JSON.stringify(value)) as unknown
+    expect(schema.parse(written)).toEqual(written)
   }
 
   /** Every event that the document names has come, each exactly in its form. */

@@ -30,6 +30,9 @@ export const maxLowDetailTokens = 256
 export const maxTurns = 2_048
 export const maxParts = 256
 
+/** Parts of all messages together: four for each message, as it is checked one by one. */
+export const maxPartsInAll = 8_192
+
 /** Characters of `prompt` and of `system_prompt`: no 131,072-token context holds more of any language. */
 export const maxPromptChars = 600_000
 

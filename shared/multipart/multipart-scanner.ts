@@ -7,7 +7,7 @@ import { parsePartHead, type PartHead } from './part-head.ts'
 const maxHeadBytes = 16 * 1024
 
 /** Parts of one body: all the fields and images a form may have, and empty file inputs. */
-const maxParts = 128
+export const maxFormParts = 128
 
 export type PartEvent =
   | { readonly type: 'part'; readonly head: PartHead }
@@ -81,7 +81,7 @@ export class MultipartScanner {
       throw invalidMultipart(`the header of a part is over ${maxHeadBytes} bytes`)
     }
     this.#parts += 1
-    if (this.#parts > maxParts) throw invalidMultipart(`it has over ${maxParts} parts`)
+    if (this.#parts > maxFormParts) throw invalidMultipart(`it has over ${maxFormParts} parts`)
     yield { type: 'part', head: parsePartHead(this.#head.subarray(0, end)) }
     this.#state = 'content'
     this.#finder.startLine()

@@ -6,11 +6,11 @@ import {
   hasBit,
   idAt,
   isDense,
-  packRow,
   positionOf,
   setBit,
   wordsFor,
 } from './bits.ts'
+import { packRow } from './kernel/pack-row.ts'
 
 const size = 1_000
 
@@ -40,6 +40,18 @@ describe('a set of bits', () => {
     expect([...row.subarray(0, count)]).toEqual(ids.map((id) => id / 8))
     expect(ids.map((___, place) => idAt(bits, place))).toEqual(ids)
     expect(ids.map((id) => positionOf(bits, id))).toEqual([...ids.keys()])
+  })
+
+  it('packs rows of which only a part is packed at once', () => {
+    const many = 450_000
+    const bits = new Int32Array(wordsFor(many))
+    const random = createRandom(2)
+    const ids = Array.from({ length: many }, (_, id) => id).filter(() => random() < 0.3)
+    for (const id of ids) setBit(bits, id)
+    const row = Float32Array.from({ length: many }, (_, id) => id)
+    const count = packRow(row, bits)
+    expect(count).toBe(ids.length)
+    expect(ids.findIndex((id, place) => row[place] !== id)).toBe(-1)
   })
 
   it.each(sets)('excludes what is not in %s from a row', (_, has) => {

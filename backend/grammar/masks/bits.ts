@@ -71,24 +71,3 @@ export function excludeFrom(row: Float32Array, bits: Int32Array): void {
     }
   }
 }
-
-/** Moves the logits whose bits are set to the front, in order. @returns their number */
-export function packRow(row: Float32Array, bits: Int32Array): number {
-  let count = 0
-  for (let word = 0; word < bits.length; word++) {
-    const set = bits[word]!
-    if (set === 0) continue
-    if (set === -1) {
-      let end = word + 1
-      while (bits[end] === -1) end += 1
-      row.copyWithin(count, word * 32, end * 32)
-      count += (end - word) * 32
-      word = end - 1
-      continue
-    }
-    for (let rest = set; rest !== 0; rest &= rest - 1) {
-      row[count++] = row[word * 32 + 31 - Math.clz32(rest & -rest)]!
-    }
-  }
-  return count
-}

@@ -1,11 +1,12 @@
 import type { GenerationEvent, SampledLogprob } from '../../../shared/api/events.ts'
 import type { Renderer, WholeAnswer } from '../../../shared/api/doors/renderer.ts'
-import { jsonAnswer } from '../../../shared/api/wire/json-answer.ts'
+import { jsonTextAnswer } from '../../../shared/api/wire/json-answer.ts'
 import { forwardHeaders } from '../../../shared/forward/headers.ts'
 import { formatFailedComment, formatUsage } from '../../../shared/forward/usage-comment.ts'
 import { orTimeout } from '../../../shared/async/within-time.ts'
 import { unlessAborted } from '../../../shared/async/unless-aborted.ts'
 import type { Exchange } from '../exchange/exchange.ts'
+import { inTurns, jsonInTurns } from './in-turns.ts'
 import { UsageComments } from './usage-comments.ts'
 import type { After } from '../../../shared/async/timer.ts'
 
@@ -39,7 +40,7 @@ export async function wholeAnswer(
     if (event.type !== 'end') continue
     const answer = wholeOf(gathered, event)
     const headers = { [forwardHeaders.usage]: formatUsage(answer.usage) }
-    return jsonAnswer(renderer.whole(answer), 200, headers)
+    return jsonTextAnswer(await jsonInTurns(renderer.whole(answer)), 200, headers)
   }
   throw endedEarly()
 }
@@ -150,7 +151,7 @@ async function* eventTexts(
         continue
       }
       if (next.done === true) return
-      yield renderer.event(next.value) + usage.behind(next.value)
+      yield* inTurns(renderer.event(next.value), usage.behind(next.value))
       pending = source.next()
     }
   } catch (thrown) {

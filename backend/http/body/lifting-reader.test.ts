@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { maxJsonBytes } from '../../../shared/api/limits.ts'
 import { decodeBase64, decodeDataUri } from './decode-base64.ts'
 import { LiftingReader, type LiftedString } from './lifting-reader.ts'
@@ -41,6 +41,19 @@ describe('LiftingReader', () => {
     for (const json of ['{}', '"\\\\\\""', '[{"url":"a\\"b"},{"url" : ""}]', ' { "url":\n"x" } ']) {
       for (const size of [1, 2, 3, 100]) expect(read(json, size).value).toEqual(JSON.parse(json))
     }
+  })
+
+  it('looks for a field in front of long strings only', () => {
+    const before = /"url"\s*:\s*"$/
+    const looks = vi.spyOn(before, 'test')
+    const reader = new LiftingReader({ before, inLists: true })
+    const fields = Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, id) => [`url${id}`, 'url']),
+    )
+    const json = Buffer.from(JSON.stringify({ url: ['a', fields, 'x'.repeat(20_000)] }))
+    for (let at = 0; at < json.length; at += 65_536) reader.push(json.subarray(at, at + 65_536))
+    expect(reader.end().value).toMatchObject({ url: ['a', fields, expect.any(String)] })
+    expect(looks.mock.calls.length).toBeLessThan(20)
   })
 
   it('knows no reference but its own', () => {

@@ -35,7 +35,7 @@ export interface LiftedJson {
 /**
  * Reads a JSON body as it arrives, and sets long strings aside where images may be: if they were parsed with the
  * rest, they would block everything else for half a second, and would be held three times. Every byte is looked at
- * once.
+ * once, or twice in a long string.
  */
 export class LiftingReader {
   readonly #places: ImagePlaces
@@ -67,6 +67,11 @@ export class LiftingReader {
         textFrom = end
       }
       if (found < 0) break
+      const behind = this.#inString ? -1 : this.#endOfShortString(chunk, found)
+      if (behind >= 0) {
+        at = behind
+        continue
+      }
       if (this.#inString) this.#closeString()
       else if (this.#openString(chunk, found)) {
         this.#pushText(chunk.subarray(textFrom, found + 1))
@@ -83,6 +88,16 @@ export class LiftingReader {
     const value = parseJsonBytes(this.#text.join())
     const references = new Map(this.#strings.map((string, index) => [this.#nameOf(index), string]))
     return { value, lifted: (text) => references.get(text) }
+  }
+
+  /**
+   * A string that is no image, wherever it stands: bodies may consist of them.
+   * @returns the index behind it; -1 for a longer one, or one that goes on in the next chunk
+   */
+  #endOfShortString(chunk: Uint8Array, open: number): number {
+    this.#backslashes = 0
+    const close = this.#closingQuote(chunk, open + 1)
+    return close < 0 || close - open > liftedBytes ? -1 : close + 1
   }
 
   /** @returns whether it is at a position where an image may be */

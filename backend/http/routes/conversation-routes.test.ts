@@ -17,11 +17,12 @@ const url = 'https://pictures.org/a.jpg'
 const jpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0)
 const dataUri = `data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}`
 
-async function start(fetchesImages = true) {
+async function start(fetchesImages = true, reasons = false) {
   let fetched = 0
   backend = await startTestBackend({
     certificates,
     fetchesImages,
+    reasons,
     transport: async () => {
       fetched += 1
       return new Response(jpeg)
@@ -110,6 +111,62 @@ describe('conversations', () => {
     for (const { images } of prepared)
       expect(images.map((file) => Uint8Array.from(file))).toEqual([jpeg, jpeg])
   })
+
+  const greeting = [{ role: 'user', content: 'Hi' }]
+  const effortsOfChat = (path: string) => (effort: string | null) =>
+    [path, { messages: greeting, reasoning_effort: effort }, 'reasoning_effort'] as const
+  const effortsOfResponses = (path: string) => (effort: string | null) =>
+    [path, { input: 'Hi', reasoning: { effort } }, 'reasoning.effort'] as const
+  const types = (path: string) => (type: string) =>
+    [path, { messages: greeting, max_tokens: 5, thinking: { type } }, 'thinking'] as const
+  const wishes = {
+    satisfiedByAll: [
+      ...[null, 'minimal'].map(effortsOfChat('/v1/chat/completions')),
+      ...[null, 'minimal'].map(effortsOfResponses('/v1/responses')),
+    ],
+    forThoughts: [
+      ...['low', 'medium', 'high', 'xhigh', 'max'].flatMap((effort) => [
+        effortsOfChat('/v1/chat/completions')(effort),
+        effortsOfResponses('/v1/responses')(effort),
+      ]),
+      effortsOfChat('/v1/chat/completions/input_tokens')('low'),
+      effortsOfResponses('/v1/responses/input_tokens')('low'),
+      ...['enabled', 'adaptive'].map(types('/v1/messages')),
+      types('/v1/messages/count_tokens')('enabled'),
+    ],
+    forNone: [
+      effortsOfChat('/v1/chat/completions')('none'),
+      effortsOfResponses('/v1/responses')('none'),
+      types('/v1/messages')('disabled'),
+    ],
+    ofNoMeaning: [
+      effortsOfChat('/v1/chat/completions')('huge'),
+      effortsOfResponses('/v1/responses')('huge'),
+      types('/v1/messages')('between_tools'),
+    ],
+  }
+
+  it.each([
+    [true, wishes.forThoughts, wishes.forNone, 'this model always thinks before it answers'],
+    [false, wishes.forNone, wishes.forThoughts, 'this model does not think before it answers'],
+  ])(
+    'with a model that thinks (%o) may wish what it does, and nothing else',
+    async (reasons, satisfied, refused, why) => {
+      await start(true, reasons)
+      for (const [path, body] of [...wishes.satisfiedByAll, ...satisfied]) {
+        expect(await ask(path, body), JSON.stringify(body)).toMatchObject({ status: 200 })
+      }
+      const refusals = [
+        ...refused.map((wish) => [...wish, why] as const),
+        ...wishes.ofNoMeaning.map((wish) => [...wish, 'this is not supported here'] as const),
+      ]
+      for (const [path, body, param, what] of refusals) {
+        const { status, body: answer } = await ask(path, body)
+        expect(status).toBe(400)
+        expect(answer).toMatchObject({ error: { message: `${param}: ${what}` } })
+      }
+    },
+  )
 
   it('stay whole when only Accept asks for a stream', async () => {
     await start()

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono'
 import { readChatRequest } from '../../../shared/api/chat/read-request.ts'
 import type { Asking } from '../../../shared/api/doors/renderer.ts'
-import { unsupported } from '../../../shared/api/doors/unsupported.ts'
+import { checkThoughtWish } from '../../../shared/api/doors/thought-wish.ts'
 import { ServiceError } from '../../../shared/api/errors.ts'
 import { jsonAnswer } from '../../../shared/api/wire/json-answer.ts'
 import { readCountRequest, readMessagesRequest } from '../../../shared/api/messages/read-request.ts'
@@ -89,9 +89,7 @@ async function readAsking(
   const { value, lifted } = await readLifted(c)
   const asking = read(withPreset(value, served.recommended))
   if (asking.model !== undefined) checkModel(served, asking.model)
-  if (asking.reasoningParam !== undefined && !served.reasons) {
-    throw unsupported(asking.reasoningParam)
-  }
+  if (asking.thoughtWish !== undefined) checkThoughtWish(asking.thoughtWish, served.reasons)
   checkScopes(c.req, asking.asked.turns)
   return { ...asking, lifted }
 }

@@ -4,6 +4,7 @@ import { kvTokensOf } from '../../engine/memory/cache-limits.ts'
 import { createEngine } from '../../engine/engine.ts'
 import type { GenerateJob, Generation } from '../../engine/job.ts'
 import { Vocabulary } from '../../grammar/masks/vocabulary.ts'
+import { warmUpMasks } from '../../grammar/masks/warm-up.ts'
 import type { TokenBytes } from '../../model/config/tokenizer-file.ts'
 import type { Model } from '../../model/model.ts'
 import { Outbox } from './outbox.ts'
@@ -71,7 +72,7 @@ export class JobServer {
       ...settings,
       caches: { ...caches, kvTokens: tokens },
       model,
-      vocabulary: texts && new Vocabulary(texts, model.info.vocabSize),
+      vocabulary: texts && loadVocabulary(texts, model.info.vocabSize),
       yieldToEvents: () => this.#yieldAndSend(),
     })
     this.#outbox = new Outbox(send, () => this.#engine.snapshot())
@@ -137,6 +138,12 @@ export class JobServer {
     const until = performance.now() + maxIntakeMs
     while (this.#incoming.size > 0 && performance.now() < until) await nextImmediate()
   }
+}
+
+function loadVocabulary(texts: TokenBytes, vocabSize: number): Vocabulary {
+  const vocabulary = new Vocabulary(texts, vocabSize)
+  warmUpMasks(vocabulary)
+  return vocabulary
 }
 
 function describeProblem(error: Error): string {

@@ -2,7 +2,12 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { randomSource } from '../../../scripts/bench/random-source.ts'
 import { writeOutlierCheckpoint } from '../../../test/support/model/outlier-checkpoint.ts'
+import type { CheckpointTensor } from '../../checkpoint/checkpoint.ts'
+import { regionBytes } from '../../graph/kernels/kernels.ts'
+import { rowSize } from '../../graph/weight-source.ts'
+import { readModelConfig } from '../config/model-config.ts'
 import { convertInto } from './convert-into.ts'
 import { openModelSource } from './source/model-source.ts'
 
@@ -16,17 +21,21 @@ beforeAll(async () => {
 })
 afterAll(() => rm(root, { recursive: true }))
 
+const conversion = {
+  options: { weights: 'q8', slots: 1 },
+  made: { weights: 'q8', layout: 'of this test' },
+  threads: 1,
+  signal: new AbortController().signal,
+} as const
+
 async function convert(folder: string) {
   const source = await openModelSource(checkpointDir)
   const told: string[] = []
   try {
     await convertInto(folder, {
+      ...conversion,
       source,
-      options: { weights: 'q8', slots: 1 },
-      made: { weights: 'q8', layout: 'of this test' },
-      threads: 1,
       report: (line) => told.push(line),
-      signal: new AbortController().signal,
     })
   } finally {
     await source.checkpoint.close()
@@ -59,6 +68,56 @@ describe('convertInto()', () => {
       await convert(folder)
       expect(await filesOf(folder)).toEqual(expected)
     }
+  })
+
+  it('reads a bounded part of a matrix at a time, however large it is', async () => {
+    const nano = await readModelConfig('models/kimi-vl-nano')
+    const { text_config: text, vision_config: vision } = nano
+    const source = randomSource({
+      ...nano,
+      text_config: {
+        ...text,
+        vocab_size: 9_000,
+        num_hidden_layers: 2,
+        intermediate_size: 8_192,
+        moe_intermediate_size: 4_096,
+        n_routed_experts: 2,
+        num_attention_heads: 64,
+      },
+      vision_config: { ...vision, num_hidden_layers: 1, intermediate_size: 8_192 },
+    })
+    const largest = new Map<string, number>()
+    const watched = (name: string): CheckpointTensor => {
+      const tensor = source.checkpoint.tensor(name)
+      const note = (rows: number) => {
+        const bytes = rows * rowSize(tensor) * 4
+        largest.set(name, Math.max(bytes, largest.get(name) ?? 0))
+      }
+      return {
+        ...tensor,
+        readRows(start, count, into) {
+          note(count)
+          return tensor.readRows(start, count, into)
+        },
+        readRawRows(start, count) {
+          note(count)
+          return tensor.readRawRows(start, count)
+        },
+      }
+    }
+    const folder = join(root, 'large')
+    await mkdir(folder)
+    await convertInto(folder, {
+      ...conversion,
+      source: { ...source, checkpoint: { ...source.checkpoint, tensor: watched } },
+      report() {},
+    })
+    const sizes = [...source.checkpoint.shapes.values()].map((dims) =>
+      dims.reduce((a, b) => a * b, 4),
+    )
+    expect(Math.max(...sizes)).toBeGreaterThan(3 * regionBytes)
+    expect([...largest].filter(([, bytes]) => bytes > regionBytes)).toEqual([])
+    expect(largest.size).toBe(source.checkpoint.shapes.size)
   })
 
   it('does nothing twice, and begins anew when the checkpoint changed', async () => {

@@ -6,7 +6,7 @@ import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source/source-files.ts'
 
 /** Increased when the same checkpoint would give different weights files, or a different manifest. */
-export const converterVersion = 5
+export const converterVersion = 6
 
 const fileName = 'manifest.json'
 

@@ -26,6 +26,13 @@ describe('balance()', () => {
     expect(balance(ones(16), withValues({ 3: 1 / 1024 }))).toEqual({})
   })
 
+  it('moves a channel with small weights half way, if it may be larger than estimated', () => {
+    const weights = withValues({ 3: 1 / 1024, 4: 1 / 4, 5: 1 / 16 })
+    expect(balance(ones(16), weights, true)).toEqual({ 3: 5, 5: 2 })
+    expect(balance(withValues({ 3: 1024 }), weights, true)).toEqual({ 3: 10, 5: 2 })
+    expect(balance(withValues({ 3: 1 / 1024 }), ones(16), true)).toEqual({})
+  })
+
   it('leaves channels alone that are always zero, or that nothing takes', () => {
     expect(balance(withValues({ 3: 0, 4: 1024 }), withValues({ 4: 0 }))).toEqual({})
     expect(balance(new Float64Array(4), ones(4))).toEqual({})

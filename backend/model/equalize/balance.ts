@@ -19,8 +19,14 @@ const leastShift = 2
  *
  * @param channels magnitude of each channel
  * @param weights magnitude of the weights it is multiplied with
+ * @param mayBeLarger whether channels may be larger than estimated. Then those with small weights are moved as well, half as far
+ * as if they were large to the same degree: the weights stay smaller than normal, so that little is lost where they are not.
  */
-export function balance(channels: Float64Array, weights: Float64Array): Shifts {
+export function balance(
+  channels: Float64Array,
+  weights: Float64Array,
+  mayBeLarger = false,
+): Shifts {
   const used = [...channels.keys()].filter((c) => channels[c]! > 0 && weights[c]! > 0)
   if (used.length === 0) return {}
   const [channel, weight] = [logsOf(channels, used), logsOf(weights, used)]
@@ -29,7 +35,8 @@ export function balance(channels: Float64Array, weights: Float64Array): Shifts {
   const usualOut = median(out)
   const shifts: Record<number, number> = {}
   used.forEach((c, i) => {
-    const most = Math.max(0, channel[i]! - usualChannel)
+    const hidden = mayBeLarger ? (usualWeight - weight[i]!) / 2 : 0
+    const most = Math.max(0, channel[i]! - usualChannel, hidden)
     const least = Math.min(0, usualWeight - weight[i]!)
     const shift = Math.round(Math.min(most, Math.max(least, out[i]! - usualOut)))
     if (Math.abs(shift) >= leastShift) shifts[c] = shift

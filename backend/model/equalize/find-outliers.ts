@@ -52,7 +52,8 @@ class Finder {
         weights[c] = Math.max(weights[c]!, magnitude)
       })
     }
-    return balance(channels, weights)
+    // A norm's weight says nothing about channels that are large before the norm.
+    return balance(channels, weights, link.maker.kind === 'norm')
   }
 
   /**

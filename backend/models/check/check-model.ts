@@ -2,10 +2,10 @@ import type { Report } from '../../../shared/progress/progress.ts'
 import { openModelSource, type ModelSource } from '../../model/convert/source/model-source.ts'
 import type { FormChoice } from '../../model/convert/graphs/weight-forms.ts'
 import { PartBalance } from '../../model/convert/graphs/part-balance.ts'
-import type { Equalization } from '../../model/equalize/find-outliers.ts'
 import type { PicturedText, StreamOptions } from '../../model/streamed/stream-logits.ts'
 import { createTokenizer } from '../../processor/text/tokenizer.ts'
 import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
+import { balanceLines } from '../balance-lines.ts'
 import { compareAnswers } from './compare-answers.ts'
 import { compareForms, type Fidelity, type FormComparison } from './compare-forms.ts'
 import { compareFeatures } from './compare-features.ts'
@@ -99,7 +99,7 @@ async function checkForms(
   const stream = streamOptions(source, options)
   const comparison = await compareForms(source, texts, choice, stream)
   report(checkSetLine(source.preprocessor.patchSize))
-  report(balanceLine(stream.balance.shifts))
+  for (const line of balanceLines(stream.balance.shifts, source.config.text_config)) report(line)
   for (const line of comparisonLines(comparison)) report(line)
   const { agreeing, tokens } = comparison.rounded
   if (agreeing >= leastAgreement * tokens) return []
@@ -112,13 +112,6 @@ function streamOptions(
 ): StreamOptions {
   const balance = new PartBalance(checkpoint, config)
   return { balance, onProgress: (line) => report(line, true), signal }
-}
-
-function balanceLine(shifts: Equalization): string {
-  const places = Object.values(shifts)
-  const channels = places.reduce((sum, each) => sum + Object.keys(each).length, 0)
-  if (channels === 0) return 'outliers: no channel is out of balance'
-  return `outliers: ${channels} channels in ${places.length} places are balanced`
 }
 
 function comparisonLines(comparison: FormComparison): string[] {

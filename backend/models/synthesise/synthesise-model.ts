@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { missingSpace } from '../../../shared/node/files/free-space.ts'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import type { ModelConfig } from '../../model/config/model-config.ts'
 import { expectedTensors } from '../../model/convert/source/inventory.ts'
 import {
   modelConfigOf,
@@ -21,12 +22,16 @@ interface SynthesiseOptions {
   readonly signal: AbortSignal
 }
 
-/** Every tensor of a published checkpoint with other sizes, in bfloat16, and buffers of frequencies in float32. */
+/** Every tensor of a published checkpoint with other sizes. */
 export function publishedTensors(sizes: ModelSizes): PlannedTensor[] {
-  const config = modelConfigOf(sizes)
+  return tensorsOf(modelConfigOf(sizes))
+}
+
+/** Every tensor of a checkpoint, in bfloat16, and buffers of frequencies in float32. */
+export function tensorsOf(config: ModelConfig): PlannedTensor[] {
   const expected = expectedTensors(config)
-  const { qk_rope_head_dim: rope } = config.text_config
-  const frequencies = Array.from({ length: sizes.layers }, (_, layer) =>
+  const { qk_rope_head_dim: rope, num_hidden_layers: layers } = config.text_config
+  const frequencies = Array.from({ length: layers }, (_, layer) =>
     planned(
       `language_model.model.layers.${layer}.self_attn.rotary_emb.inv_freq`,
       [rope / 2],

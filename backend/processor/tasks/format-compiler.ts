@@ -37,7 +37,7 @@ export function createFormatCompiler({
 }: FormatCompilerOptions): FormatCompiler {
   const now = () => performance.now()
   // The second thread is for tenants that have no other compilation in progress.
-  const gate = createTaskGate({ limit: 1, spare: 1, memoryBytes: 0, weights, now })
+  const gate = createTaskGate({ limit: 1, spare: 1, memoryBytes: 0, keptBytes: 0, weights, now })
   const threads = new Piscina<FormatSource, CompileOutcome>({
     filename: worker,
     minThreads: 0,

@@ -23,14 +23,15 @@ interface GateOptions {
   readonly weights?: Map<string, number> | undefined
   readonly spare?: number
   readonly memoryBytes?: number
+  readonly keptBytes?: number
 }
 
 function gateOf(
   limit: number,
-  { weights = new Map(), spare = 0, memoryBytes = 0 }: GateOptions = {},
+  { weights = new Map(), spare = 0, memoryBytes = 0, keptBytes = 0 }: GateOptions = {},
 ) {
   let time = 0
-  const gate = createTaskGate({ limit, spare, memoryBytes, weights, now: () => time })
+  const gate = createTaskGate({ limit, spare, memoryBytes, keptBytes, weights, now: () => time })
   return { gate, pass: (ms: number) => void (time += ms) }
 }
 
@@ -182,6 +183,31 @@ describe('createTaskGate()', () => {
     expect(running()).toEqual(['a1'])
     await end('a1')
     expect(running()).toEqual(['b1'])
+  })
+
+  it('keeps some memory for small tasks of tenants that have none running', async () => {
+    const { add, end, running } = crowd(gateOf(8, { memoryBytes: 100, keptBytes: 20 }).gate)
+    await add('a1', 500)
+    await add('b1', 15)
+    await add('b2', 1)
+    await add('c1', 10)
+    await add('d1', 5)
+    expect(running()).toEqual(['a1', 'b1', 'd1'])
+    await end('b1')
+    expect(running()).toEqual(['a1', 'b2', 'c1', 'd1'])
+  })
+
+  it('gives that memory even while others wait that must not be passed any more', async () => {
+    const { add, end, running } = crowd(gateOf(8, { memoryBytes: 100, keptBytes: 20 }).gate)
+    await add('a1', 60)
+    await add('b1', 60)
+    for (let passed = 0; passed < 1_000; passed++) {
+      await add(`c${passed}`, 30)
+      if (!running().includes(`c${passed}`)) break
+      await end(`c${passed}`)
+    }
+    await add('d1', 20)
+    expect(running()).toEqual(['a1', 'd1'])
   })
 
   it('leaves half of the memory to others, but for the first task of a tenant', async () => {

@@ -24,15 +24,19 @@ interface TaskGateOptions {
    * one still begins at once and shares the CPU with them.
    */
   readonly spare: number
-  /** Bytes that running tasks may take together; a task that needs more by itself runs alone. */
+  /** Bytes that running tasks may take together; a task that needs more by itself takes them alone. */
   readonly memoryBytes: number
+  /**
+   * Bytes beyond them for tenants that have none running, so that a small task does not wait for the large ones of others.
+   */
+  readonly keptBytes: number
   /** Weights of tenants; see `FairQueue`. */
   readonly weights: ReadonlyMap<string, number>
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
 }
 
-/** Fraction of the memory that a tenant's second and further tasks leave to others. */
+/** Fraction of all memory that a tenant's second and further tasks leave to others. */
 const partLeftToOthers = 0.5
 
 /** How often others that fit may overtake a task waiting for memory; after that they wait for it. */
@@ -41,6 +45,8 @@ const mostPassed = 64
 interface Waiting extends GateTask {
   readonly admit: () => void
   passed: number
+  /** Whether it takes memory that is kept for tenants with nothing running. */
+  isKept: boolean
 }
 
 /**
@@ -53,6 +59,7 @@ export function createTaskGate({
   limit,
   spare,
   memoryBytes,
+  keptBytes,
   weights,
   now,
 }: TaskGateOptions): TaskGate {
@@ -65,7 +72,8 @@ export function createTaskGate({
       const passed: Waiting[] = []
       const next = queue.take((task) => hasPlace(task) && hasMemory(task, passed))
       if (next === undefined) return
-      for (const task of passed) task.passed += 1
+      // Those that wait lose nothing to one that takes other memory.
+      if (!next.isKept) for (const task of passed) task.passed += 1
       startedMs.set(next, now())
       next.admit()
     }
@@ -73,29 +81,29 @@ export function createTaskGate({
 
   function hasPlace({ tenant }: Waiting): boolean {
     const running = startedMs.size
-    return running < limit || (running < limit + spare && memoryOf(tenant) === undefined)
+    return running < limit || (running < limit + spare && memoryOf(isOf(tenant)) === undefined)
   }
 
   /** @param passed earlier tasks that wait for memory; this one is added if it has to wait */
   function hasMemory(task: Waiting, passed: Waiting[]): boolean {
     const isHeldUp = passed.some((other) => other.passed >= mostPassed)
-    const own = memoryOf(task.tenant)
-    const all = memoryOf()
+    const own = memoryOf(isOf(task.tenant))
+    const common = memoryOf(({ isKept }) => !isKept)
+    const mostOwn = (memoryBytes + keptBytes) * (1 - partLeftToOthers)
     const fits =
-      (all === undefined || all + task.memoryBytes <= memoryBytes) &&
-      (own === undefined || own + task.memoryBytes <= memoryBytes * (1 - partLeftToOthers))
+      (common === undefined || common + task.memoryBytes <= memoryBytes) &&
+      (own === undefined || own + task.memoryBytes <= mostOwn)
     if (fits && !isHeldUp) return true
-    passed.push(task)
-    return false
+    const kept = memoryOf(({ isKept }) => isKept) ?? 0
+    task.isKept = own === undefined && kept + task.memoryBytes <= keptBytes
+    if (!task.isKept) passed.push(task)
+    return task.isKept
   }
 
-  /** Memory of all running tasks, or of one tenant's; undefined when none runs. */
-  function memoryOf(tenant?: string): number | undefined {
-    let bytes: number | undefined
-    for (const task of startedMs.keys()) {
-      if (tenant === undefined || task.tenant === tenant) bytes = (bytes ?? 0) + task.memoryBytes
-    }
-    return bytes
+  /** Memory of some of the running tasks; undefined when none of them runs. */
+  function memoryOf(counts: (task: Waiting) => boolean): number | undefined {
+    const bytes = [...startedMs.keys()].filter(counts).map((task) => task.memoryBytes)
+    return bytes.length === 0 ? undefined : bytes.reduce((sum, each) => sum + each)
   }
 
   function enter(task: GateTask, signal: AbortSignal): Promise<Waiting> {
@@ -104,7 +112,7 @@ export function createTaskGate({
         signal.removeEventListener('abort', giveUp)
         resolve(waiting)
       }
-      const waiting = { ...task, admit, passed: 0 }
+      const waiting = { ...task, admit, passed: 0, isKept: false }
       const giveUp = () => {
         queue.remove(waiting)
         reject(signal.reason as Error)
@@ -128,4 +136,8 @@ export function createTaskGate({
     const work = start().finally(() => leave(entered))
     return await unlessAborted(work, signal)
   }
+}
+
+function isOf(tenant: string): (task: GateTask) => boolean {
+  return (task) => task.tenant === tenant
 }

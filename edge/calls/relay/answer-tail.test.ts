@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { errorFormOf } from '../../../shared/api/doors/error-forms.ts'
+import { ServiceError } from '../../../shared/api/errors.ts'
+import { routes } from '../../../shared/api/routes.ts'
 import { formatEvent } from '../../../shared/api/wire/sse.ts'
 import {
   formatEndComment,
@@ -66,10 +69,17 @@ describe('AnswerTail', () => {
       expect(tailOf(stream, size).end()).toEqual(usageAt(2))
       // The third has not come whole.
       expect(tailOf(stream + delta.slice(0, -2), size).end()).toEqual(usageAt(2))
-      const error = formatEvent('error', { error: { message: 'm' } as never })
-      const failed = stream + error + formatFailedComment('engine_restarted')
-      expect(tailOf(failed, size).end()).toEqual({ ...usageAt(2), errorCode: 'engine_restarted' })
-      expect(tailOf(failed + formatUsageComment(usage), size).end()).toMatchObject(usageAt(0))
+    },
+  )
+
+  it.each([routes.text, routes.chat, routes.responses, routes.messages, routes.mcp])(
+    'counts none of the events by which $path says that it failed',
+    ({ path }) => {
+      const error = new ServiceError('engine_restarted', 'm')
+      const said = delta.repeat(2) + formatUsageComment(usage)
+      const last = errorFormOf(path).streamed(error, 'r', said)
+      const end = endOf(said + last + formatFailedComment(error.code))
+      expect(end).toEqual({ usageSoFar: usage, errorCode: 'engine_restarted' })
     },
   )
 

@@ -79,8 +79,8 @@ export class StreamReading {
         return
       case 'failed':
         this.#errorCode = comment.code
-        // The preceding event was the error.
-        this.#eventsSince = Math.max(0, this.#eventsSince - 1)
+        // What was used stands before the error; the events since then are the error, one or two depending on the door.
+        this.#eventsSince = 0
     }
   }
 }

@@ -6,6 +6,7 @@ import { createKeyDialog } from './ask/key-dialog.ts'
 import type { Picture, Question } from './ask/question.ts'
 import type { AnswerRecord, HistoryEntry, KeptPicture } from './ask/history/record.ts'
 import { runQuestion } from './ask/run.ts'
+import { fetchRecommended } from './ask/settings/recommended.ts'
 import { summaryOf } from './ask/settings/settings-form.ts'
 import { createSnippetDialog } from './ask/snippets/snippet-dialog.ts'
 import { byId } from './dom.ts'
@@ -15,9 +16,10 @@ byId('incomplete', HTMLElement).remove()
 startTheme()
 const status = byId('status', HTMLElement)
 const say = (text: string) => (status.textContent = text)
-const keyDialog = createKeyDialog()
+const keyDialog = createKeyDialog(() => void learnDefaults())
 const showCode = createSnippetDialog()
 const composer = createComposer(say)
+const settingsView = byId('settings', HTMLDetailsElement)
 const answers = byId('answers', HTMLElement)
 const askButton = byId('ask', HTMLButtonElement)
 const stopButton = byId('stop', HTMLButtonElement)
@@ -82,6 +84,12 @@ function showPanels(questions: readonly Question[]): void {
   }
 }
 
+/** What the model that runs is best asked with matters to those who look at the settings, and only a key can ask. */
+async function learnDefaults(): Promise<void> {
+  const key = keyDialog.key()
+  if (settingsView.open && key !== undefined) composer.recommend(await fetchRecommended(key))
+}
+
 function showRunning(isRunning: boolean): void {
   // Hiding the button that has the focus would lose it.
   const isFocused = [askButton, stopButton].includes(document.activeElement as HTMLButtonElement)
@@ -129,6 +137,7 @@ composer.form.addEventListener('submit', (event) => {
   event.preventDefault()
   void ask()
 })
+settingsView.addEventListener('toggle', () => void learnDefaults())
 stopButton.addEventListener('click', () => running?.abort())
 byId('show-code', HTMLButtonElement).addEventListener('click', () =>
   showCode(composer.questions()[0]),

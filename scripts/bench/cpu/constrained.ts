@@ -5,6 +5,7 @@ import { createRandom } from '../../../backend/engine/sampling/random.ts'
 import { compileGrammar } from '../../../backend/grammar/compile/compile-grammar.ts'
 import { Constraint, PreparedGrammar } from '../../../backend/grammar/constraint.ts'
 import { Vocabulary } from '../../../backend/grammar/masks/vocabulary.ts'
+import { warmUpMasks } from '../../../backend/grammar/masks/warm-up.ts'
 import type { TokenBytes } from '../../../backend/model/config/tokenizer-file.ts'
 import type { BenchRow } from '../measure.ts'
 
@@ -72,9 +73,13 @@ function standInTokens(): TokenBytes {
   return { bytes: Buffer.concat(text), starts }
 }
 
-/** What keeping to a schema takes for each token. The worst is mostly the first one in a pattern. */
+/**
+ * What keeping to a schema takes for each token, once the masks are warm as after a start. The worst is mostly the first one
+ * in a pattern.
+ */
 export function benchConstrained(): BenchRow[] {
   const vocabulary = new Vocabulary(standInTokens(), vocabSize)
+  warmUpMasks(vocabulary)
   return Object.entries(schemas).map(([name, schema]) => {
     const source = { type: 'json_schema', schema: JSON.stringify(schema) } as const
     const grammar = new PreparedGrammar(compileGrammar(source), vocabulary)

@@ -35,8 +35,17 @@ const chatAnswer = z.object({
   choices: z.array(z.object({ message: z.object({ content: z.string() }) })),
   usage: chatUsage,
 })
+/** A text, or what the model thought before it. */
+const messagesBlock = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), text: z.string() }),
+  z.object({ type: z.literal('thinking'), thinking: z.string() }),
+])
+const messagesDelta = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text_delta'), text: z.string() }),
+  z.object({ type: z.literal('thinking_delta'), thinking: z.string() }),
+])
 const messagesAnswer = z.object({
-  content: z.array(z.object({ text: z.string() })),
+  content: z.array(messagesBlock),
   usage: messagesUsage,
 })
 
@@ -53,9 +62,13 @@ export function readWhole(kind: AnswerKind, body: unknown): SoakAnswer {
     }
     case 'messages': {
       const { content, usage } = messagesAnswer.parse(body)
-      return { texts: [content.map(({ text }) => text).join('')], usage: ofMessages(usage) }
+      return { texts: [content.map(saidIn).join('')], usage: ofMessages(usage) }
     }
   }
+}
+
+function saidIn(block: z.infer<typeof messagesBlock> | z.infer<typeof messagesDelta>): string {
+  return 'text' in block ? block.text : block.thinking
 }
 
 function ofChat(usage: z.infer<typeof chatUsage>): Usage {
@@ -102,7 +115,7 @@ const readers: Record<AnswerKind, (event: string, data: unknown) => StreamPart> 
   },
   messages(event, data) {
     if (event === 'content_block_delta') {
-      return { text: z.object({ delta: z.object({ text: z.string() }) }).parse(data).delta.text }
+      return { text: saidIn(z.object({ delta: messagesDelta }).parse(data).delta) }
     }
     if (event === 'message_delta') {
       return { usage: ofMessages(z.object({ usage: messagesUsage }).parse(data).usage) }

@@ -1,11 +1,12 @@
 import * as z from 'zod'
 import type { Part, Turn } from '../../conversation/conversation.ts'
 import { atMost } from '../request/at-most.ts'
-import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
+import { checkPartCount, checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import { partsField } from '../doors/parts-field.ts'
 import type { Asking } from '../doors/renderer.ts'
+import { isKnownEffort, wishOfEffort } from '../doors/thought-wish.ts'
 import {
   type Ignorable,
   isEmptyList,
@@ -77,17 +78,19 @@ const ignorable: Ignorable = {
   web_search_options: never,
   moderation: never,
   modalities: (value) => Array.isArray(value) && value.every((each) => each === 'text'),
-  reasoning_effort: isOneOf('none'),
+  reasoning_effort: isKnownEffort,
 }
 
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
 export function readChatRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
+  checkPartCount(body, 'messages')
   const fields = parseDoorFields(chatFields, body)
   const turns = fields.messages.map(turnOf)
   checkTurns(turns, 'messages')
   const { n: choices, logprobs: withLogprobs } = fields
   const withUsage = fields.stream_options?.include_usage === true
+  const { reasoning_effort: effort } = body as { readonly reasoning_effort?: unknown }
   return {
     asked: {
       turns,
@@ -97,6 +100,7 @@ export function readChatRequest(body: unknown): Asking {
     },
     stream: fields.stream,
     model: fields.model,
+    thoughtWish: wishOfEffort('reasoning_effort', effort),
     renderer: (facts) => chatRenderer({ ...facts, choices, withLogprobs, withUsage }),
   }
 }

@@ -31,11 +31,9 @@ export function chatRenderer(options: ChatOptions): Renderer {
       request_id: requestId,
     }),
     event: (event) =>
-      chunksOf(event, options)
-        .map((chunk) =>
-          typeof chunk === 'string' ? chunk : `data: ${JSON.stringify({ ...head, ...chunk })}\n\n`,
-        )
-        .join(''),
+      chunksOf(event, options).map((chunk) =>
+        typeof chunk === 'string' ? chunk : `data: ${JSON.stringify({ ...head, ...chunk })}\n\n`,
+      ),
     failure: (error) => chatErrors.streamed(error, requestId, ''),
   }
 }

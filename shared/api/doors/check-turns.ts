@@ -5,7 +5,7 @@ import {
   type Turn,
 } from '../../conversation/conversation.ts'
 import { ServiceError } from '../errors.ts'
-import { maxImages } from '../limits.ts'
+import { maxImages, maxPartsInAll } from '../limits.ts'
 import { unsupported } from './unsupported.ts'
 
 /**
@@ -32,6 +32,26 @@ export function checkTurns(turns: readonly Turn[], param: string): void {
       'the last message must be the user’s; continuing an answer is not supported here',
     )
   }
+}
+
+/**
+ * Comes before the messages are looked at, because zod looks at every part even if all are wrong, and writes an error about
+ * each of half a million.
+ * @param body as it was sent
+ * @param param its field for messages
+ * @throws {ServiceError} `invalid_field`
+ */
+export function checkPartCount(body: unknown, param: string): void {
+  let parts = 0
+  for (const message of listIn(body, param)) parts += listIn(message, 'content').length
+  if (parts <= maxPartsInAll) return
+  const what = `at most ${maxPartsInAll} parts are allowed in all messages together, received ${parts}`
+  throw new ServiceError('invalid_field', `${param}: ${what}`, { param })
+}
+
+function listIn(value: unknown, field: string): readonly unknown[] {
+  const list = (value as Readonly<Record<string, unknown>> | null | undefined)?.[field]
+  return Array.isArray(list) ? list : []
 }
 
 /** The content of an image link: where to fetch it, or the image itself. */

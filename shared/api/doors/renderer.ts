@@ -1,6 +1,7 @@
 import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
 import type { Asked } from '../../conversation/conversation.ts'
 import type { ServiceError } from '../errors.ts'
+import type { ThoughtWish } from './thought-wish.ts'
 
 /** What is known about an answer before it begins, for its renderer. */
 export interface AnswerFacts {
@@ -19,8 +20,8 @@ export interface Asking {
   readonly stream: boolean
   /** Name of the requested model; any unless given. */
   readonly model: string | undefined
-  /** The field that asks for thoughts, which only some models have. */
-  readonly reasoningParam?: string | undefined
+  /** Nothing is wished unless given. */
+  readonly thoughtWish?: ThoughtWish | undefined
   readonly renderer: (facts: AnswerFacts) => Renderer
 }
 
@@ -46,10 +47,12 @@ export interface Renderer {
   readonly headerDelayMs: number
   /** Sent while there is no event, so that proxies and clients do not give up. */
   readonly heartbeat: string
-  /** The body of a whole answer. */
+  /** The body of a whole answer. A list in it may be a `LazyList`. */
   whole(answer: WholeAnswer): object
-  /** Whole server-sent events, one or several; `queued` comes first, and `end` last. */
-  event(event: GenerationEvent): string
+  /**
+   * Whole server-sent events, one or several, in pieces that are read to the end; `queued` comes first, and `end` last.
+   */
+  event(event: GenerationEvent): Iterable<string>
   /** The last words of a stream that failed. */
   failure(error: ServiceError): string
 }

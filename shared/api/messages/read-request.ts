@@ -1,11 +1,12 @@
 import * as z from 'zod'
 import type { Part, Turn } from '../../conversation/conversation.ts'
 import { atMost } from '../request/at-most.ts'
-import { checkTurns, linkedImage } from '../doors/check-turns.ts'
+import { checkPartCount, checkTurns, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import { partsField } from '../doors/parts-field.ts'
 import type { Asking } from '../doors/renderer.ts'
+import { isKnownThinking, wishOfThinking } from '../doors/thought-wish.ts'
 import {
   type Ignorable,
   isEmptyList,
@@ -55,9 +56,6 @@ export const countFields = z.object({
 /** `POST /v1/messages`: the same, and how long the answer may be. */
 export const messagesFields = countFields.extend({ max_tokens: z.int().min(1) })
 
-/** Kinds of `thinking` that a model which thinks anyway satisfies. */
-const asksForThoughts = ['enabled', 'adaptive']
-
 function typeOf(value: unknown): unknown {
   return (value as { readonly type?: unknown } | null | undefined)?.type
 }
@@ -65,7 +63,7 @@ function typeOf(value: unknown): unknown {
 const ignorable: Ignorable = {
   tools: isEmptyList,
   tool_choice: (value) => isOneOf('none', 'auto')(typeOf(value)),
-  thinking: (value) => isOneOf('disabled', ...asksForThoughts)(typeOf(value)),
+  thinking: (value) => isKnownThinking(typeOf(value)),
   container: never,
   mcp_servers: isEmptyList,
   context_management: never,
@@ -85,6 +83,7 @@ export function readCountRequest(body: unknown): Asking {
 function asking(body: unknown, schema: typeof countFields | typeof messagesFields): Asking {
   refuseUnsupported(body, ignorable)
   refuseUnsupportedIn(body, 'transformations', { oversized_image: isOneOf('downsize') })
+  checkPartCount(body, 'messages')
   const fields = parseDoorFields(schema, body)
   const { system } = fields
   const { thinking } = body as { readonly thinking?: unknown }
@@ -106,7 +105,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
     },
     stream: fields.stream,
     model: fields.model,
-    reasoningParam: isOneOf(...asksForThoughts)(typeOf(thinking)) ? 'thinking' : undefined,
+    thoughtWish: wishOfThinking(typeOf(thinking)),
     renderer: messagesRenderer,
   }
 }

@@ -17,7 +17,7 @@ export function messagesRenderer(facts: AnswerFacts): Renderer {
       timings: doorTimings(timings, [choice]),
       request_id: requestId,
     }),
-    event: (event) => stream.event(event),
+    event: (event) => [stream.event(event)],
     failure: (error) => messagesErrors.streamed(error, requestId, ''),
   }
 }

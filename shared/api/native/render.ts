@@ -6,6 +6,7 @@ import type {
   SampledLogprob,
 } from '../events.ts'
 import type { Renderer } from '../doors/renderer.ts'
+import { LazyList } from '../wire/json-pieces.ts'
 import { formatEvent, heartbeatText } from '../wire/sse.ts'
 import { nativeErrors } from './error-form.ts'
 
@@ -17,6 +18,10 @@ interface NativeOptions {
   readonly withLogprobs: boolean
 }
 
+interface WrittenChoice extends Omit<ChoiceAnswer, 'logprobs'> {
+  readonly logprobs?: LazyList<SampledLogprob>
+}
+
 /** Answers as the native routes give them. */
 export function nativeRenderer({ requestId, choices, withLogprobs }: NativeOptions): Renderer {
   const several = choices > 1
@@ -24,21 +29,23 @@ export function nativeRenderer({ requestId, choices, withLogprobs }: NativeOptio
     headerDelayMs: 300,
     heartbeat: heartbeatText,
     whole(answer) {
-      const outputs = answer.choices.map(({ text, reasoning, reason, logprobs }): ChoiceAnswer => ({
-        output: text,
-        ...(reasoning !== '' && { reasoning }),
-        finish_reason: reason,
-        ...(withLogprobs && { logprobs: logprobs.map(nativeLogprob) }),
-      }))
+      const outputs = answer.choices.map(
+        ({ text, reasoning, reason, logprobs }): WrittenChoice => ({
+          output: text,
+          ...(reasoning !== '' && { reasoning }),
+          finish_reason: reason,
+          ...(withLogprobs && { logprobs: new LazyList(logprobs, nativeLogprob) }),
+        }),
+      )
       return {
         ...outputs[0]!,
         ...(several && { outputs }),
         usage: answer.usage,
         timings: answer.timings,
         request_id: requestId,
-      } satisfies GenerateAnswer
+      } satisfies Omit<GenerateAnswer, keyof ChoiceAnswer | 'outputs'>
     },
-    event: (event) => eventText(event, requestId, several),
+    event: (event) => [eventText(event, requestId, several)],
     failure: (error) => nativeErrors.streamed(error, requestId, ''),
   }
 }

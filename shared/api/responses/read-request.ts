@@ -6,6 +6,7 @@ import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
 import { partsField } from '../doors/parts-field.ts'
 import type { Asking } from '../doors/renderer.ts'
+import { isKnownEffort, wishOfEffort } from '../doors/thought-wish.ts'
 import {
   type Ignorable,
   isEmptyList,
@@ -35,6 +36,9 @@ const message = z.object({
   role: z.enum(['user', 'assistant', 'system', 'developer']),
   content: partsField(part, 'input_text'),
 })
+
+/** Entries of `metadata`, which is repeated in answers: as many as OpenAI allows. */
+const maxMetadata = 16
 
 /** Items other than messages are ignored or refused by their type alone. */
 const item = z
@@ -69,7 +73,9 @@ export const responsesFields = z.object({
     .meta({ alsoText: true }),
   instructions: z.string().optional(),
   max_output_tokens: tokenLimit,
-  metadata: z.record(z.string(), z.unknown()).optional(),
+  metadata: atMost(maxMetadata, `at most ${maxMetadata} entries are allowed`)
+    .pipe(z.record(z.string(), z.unknown()))
+    .optional(),
   include: z.array(z.string()).optional(),
   text: z.object({ format: textFormat.nullish() }).optional(),
   top_logprobs: z.int().min(0).max(maxTopLogprobs).optional(),
@@ -97,7 +103,7 @@ const ignorable: Ignorable = {
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
 export function readResponsesRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
-  refuseUnsupportedIn(body, 'reasoning', { effort: isOneOf('none') })
+  refuseUnsupportedIn(body, 'reasoning', { effort: isKnownEffort })
   const fields = parseDoorFields(responsesFields, body)
   const { instructions, input, include = [] } = fields
   const said = input.flatMap((each, index) => turnsOf(each, `input.${index}`))
@@ -108,6 +114,7 @@ export function readResponsesRequest(body: unknown): Asking {
   const turns = [...opening, ...said]
   checkTurns(turns, 'input')
   const logprobs = include.includes(logprobsIncluded)
+  const { reasoning } = body as { readonly reasoning?: { readonly effort?: unknown } | null }
   return {
     asked: {
       turns,
@@ -117,6 +124,7 @@ export function readResponsesRequest(body: unknown): Asking {
     },
     stream: fields.stream,
     model: fields.model,
+    thoughtWish: wishOfEffort('reasoning.effort', reasoning?.effort),
     renderer: (facts) => responsesRenderer({ ...facts, echo: echoOf(fields) }),
   }
 }

@@ -6,7 +6,7 @@ import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } fr
 import { heartbeatText } from '../wire/sse.ts'
 import { failedEvents } from './error-form.ts'
 import { itemId, itemView, type OutputItem, partTypes, partView } from './output-items.ts'
-import { formatResponseEvent, newResponse, type ResponseEcho } from './response-object.ts'
+import { newResponse, type ResponseEcho, responseEventPieces } from './response-object.ts'
 
 interface ResponsesOptions extends AnswerFacts {
   readonly echo: ResponseEcho
@@ -60,79 +60,80 @@ class ResponseStream {
     this.#options = options
   }
 
-  event(event: GenerationEvent): string {
+  *event(event: GenerationEvent): Generator<string> {
     switch (event.type) {
       case 'queued':
-        return `: queued ${event.position}\n\n${this.#begin()}`
+        yield `: queued ${event.position}\n\n`
+        yield* this.#begin()
+        return
       case 'reasoning':
-        return this.#continue('reasoning', event.text, [])
+        yield* this.#continue('reasoning', event.text, [])
+        return
       case 'delta':
-        return this.#continue('message', event.text, event.logprobs ?? [])
+        yield* this.#continue('message', event.text, event.logprobs ?? [])
+        return
       case 'end':
-        return this.#end(event)
+        yield* this.#end(event)
     }
   }
 
   failure(error: Parameters<Renderer['failure']>[0]): string {
     const { requestId } = this.#options
     const response = newResponse(this.#options)
-    const created = this.#next === 0 ? this.#say('created', { response }) : ''
+    const created = this.#next === 0 ? [...this.#say('created', { response })].join('') : ''
     return created + failedEvents(error, requestId, this.#next, response)
   }
 
-  #begin(): string {
+  *#begin(): Generator<string> {
     const response = newResponse(this.#options)
-    return (
-      this.#say('created', { response }) +
-      this.#say('in_progress', { response }) +
-      // With a thought, the message is not the first item.
-      (this.#options.reasons ? '' : this.#enter('message'))
-    )
+    yield* this.#say('created', { response })
+    yield* this.#say('in_progress', { response })
+    // With a thought, the message is not the first item.
+    if (!this.#options.reasons) yield* this.#enter('message')
   }
 
-  #continue(type: ItemType, text: string, logprobs: readonly SampledLogprob[]): string {
-    const entered = this.#enter(type)
+  *#continue(type: ItemType, text: string, logprobs: readonly SampledLogprob[]): Generator<string> {
+    yield* this.#enter(type)
     this.#open?.texts.push(text)
     this.#open?.logprobs.push(...logprobs)
     const more = type === 'message' ? { logprobs: openAiLogprobs(logprobs) } : {}
-    return entered + this.#say(`${partTypes[type]}.delta`, { ...this.#place, delta: text, ...more })
+    yield* this.#say(`${partTypes[type]}.delta`, { ...this.#place, delta: text, ...more })
   }
 
-  #end({ endings: [ending], usage, timings }: Extract<GenerationEvent, { type: 'end' }>): string {
-    const entered = this.#open === undefined ? this.#enter('message') : ''
-    const left = this.#leave(statusOf(ending))
+  *#end({
+    endings: [ending],
+    usage,
+    timings,
+  }: Extract<GenerationEvent, { type: 'end' }>): Generator<string> {
+    if (this.#open === undefined) yield* this.#enter('message')
+    yield* this.#leave(statusOf(ending))
     const response = endedResponse(this.#options, { ending, items: this.#ended, usage, timings })
-    return entered + left + this.#say(response.status, { response })
+    yield* this.#say(response.status, { response })
   }
 
-  #enter(type: ItemType): string {
-    if (this.#open?.type === type) return ''
-    const left = this.#leave('completed')
+  *#enter(type: ItemType): Generator<string> {
+    if (this.#open?.type === type) return
+    yield* this.#leave('completed')
     this.#open = { type, texts: [], logprobs: [] }
     const item = itemView(type, this.#options.requestId, 'in_progress', [])
     const part = partView({ type, text: '', logprobs: [] })
-    return (
-      left +
-      this.#say('output_item.added', { output_index: this.#ended.length, item }) +
-      this.#say('content_part.added', { ...this.#place, part })
-    )
+    yield* this.#say('output_item.added', { output_index: this.#ended.length, item })
+    yield* this.#say('content_part.added', { ...this.#place, part })
   }
 
-  #leave(status: 'completed' | 'incomplete'): string {
-    if (this.#open === undefined) return ''
+  *#leave(status: 'completed' | 'incomplete'): Generator<string> {
+    if (this.#open === undefined) return
     const { type, texts, logprobs } = this.#open
     const said: OutputItem = { type, text: texts.join(''), logprobs }
     const part = partView(said)
     const item = itemView(type, this.#options.requestId, status, [part])
     const { text } = said
     const more = type === 'message' ? { logprobs: openAiLogprobs(logprobs) } : {}
-    const done =
-      this.#say(`${partTypes[type]}.done`, { ...this.#place, text, ...more }) +
-      this.#say('content_part.done', { ...this.#place, part }) +
-      this.#say('output_item.done', { output_index: this.#ended.length, item })
+    yield* this.#say(`${partTypes[type]}.done`, { ...this.#place, text, ...more })
+    yield* this.#say('content_part.done', { ...this.#place, part })
+    yield* this.#say('output_item.done', { output_index: this.#ended.length, item })
     this.#ended.push(said)
     this.#open = undefined
-    return done
   }
 
   /** Of the part being streamed. */
@@ -146,10 +147,10 @@ class ResponseStream {
     }
   }
 
-  #say(name: string, data: object): string {
-    const text = formatResponseEvent(`response.${name}`, this.#next, data)
+  *#say(name: string, data: object): Generator<string> {
+    const number = this.#next
     this.#next += 1
-    return text
+    yield* responseEventPieces(`response.${name}`, number, data)
   }
 }
 

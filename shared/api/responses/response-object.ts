@@ -1,3 +1,5 @@
+import { jsonPieces } from '../wire/json-pieces.ts'
+
 /** The fields of the request that a response repeats. */
 export interface ResponseEcho {
   readonly instructions: string | null
@@ -68,8 +70,18 @@ function responseId(requestId: string): string {
   return `resp_${requestId}`
 }
 
-/** One event of a stream; its number rises from 0. */
+/** One event of a stream, in pieces, since some repeat the whole answer; its number rises from 0. */
+export function* responseEventPieces(
+  type: string,
+  number: number,
+  data: object,
+): Generator<string> {
+  yield `event: ${type}\ndata: `
+  yield* jsonPieces({ type, sequence_number: number, ...data })
+  yield '\n\n'
+}
+
+/** The same as one text. */
 export function formatResponseEvent(type: string, number: number, data: object): string {
-  const all = { type, sequence_number: number, ...data }
-  return `event: ${type}\ndata: ${JSON.stringify(all)}\n\n`
+  return [...responseEventPieces(type, number, data)].join('')
 }

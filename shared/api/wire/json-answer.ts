@@ -4,7 +4,16 @@ export function jsonAnswer(
   status = 200,
   headers: Headers | Readonly<Record<string, string>> = {},
 ): Response {
+  return jsonTextAnswer(`${JSON.stringify(value)}\n`, status, headers)
+}
+
+/** The same for JSON that is written already. */
+export function jsonTextAnswer(
+  body: string | Uint8Array<ArrayBuffer>,
+  status: number,
+  headers: Headers | Readonly<Record<string, string>>,
+): Response {
   const all = new Headers(headers)
   all.set('content-type', 'application/json')
-  return new Response(`${JSON.stringify(value)}\n`, { status, headers: all })
+  return new Response(body, { status, headers: all })
 }

@@ -9,6 +9,12 @@ export interface Fault {
   readonly headers?: Readonly<Record<string, string>>
   /** The connection breaks after this many bytes of the body. */
   readonly cutAfter?: number
+  /** The whole answer in place of the right one. */
+  readonly text?: string
+  /** What the answer says of the part that it is. */
+  readonly contentRange?: string
+  /** The answer has this many bytes fewer than were asked for, or more, and calls that the part. */
+  readonly missing?: number
 }
 
 interface Seen {
@@ -81,7 +87,7 @@ export class TestHub {
     this.seen.push(seen)
     const fault = this.fault(seen)
     if (fault?.status !== undefined) {
-      response.writeHead(fault.status, fault.headers).end('no')
+      response.writeHead(fault.status, fault.headers).end(fault.text ?? 'no')
       return
     }
     const api = /^\/api\/models\/([^/]+\/[^/]+)\/(revision|tree)\/(.+)$/.exec(path)
@@ -149,11 +155,12 @@ export class TestHub {
     const fits = headers['if-range'] === undefined || headers['if-range'] === etag
     const asked = this.ranged && fits && range !== null
     const [from, to] = asked ? [Number(range[1]), Number(range[2]) + 1] : [0, bytes.length]
-    const body = bytes.subarray(from, to)
+    const body = bytes.subarray(from, to - (fault?.missing ?? 0))
+    const contentRange = fault?.contentRange ?? `bytes ${from}-${to - 1}/${bytes.length}`
     response.writeHead(asked ? 206 : 200, {
       etag,
       'content-length': body.length,
-      ...(asked && { 'content-range': `bytes ${from}-${from + body.length - 1}/${bytes.length}` }),
+      ...(asked && { 'content-range': contentRange }),
     })
     const end = Math.min(body.length, fault?.cutAfter ?? Infinity)
     for (let at = 0; at < end; at += 65_536) {

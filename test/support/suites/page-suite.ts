@@ -16,6 +16,7 @@ import type { PageStage } from '../pages/page-stage.ts'
 import { apiKey } from '../pages/page-steps.ts'
 import { PageVisits } from '../pages/page-visits.ts'
 import { describeProblems } from '../pages/problems.ts'
+import { describeSettings } from '../pages/settings.ts'
 import { FakeEngine } from '../backends/test-backend.ts'
 
 type StartEdge = (settings: EdgeSettings, variables: Record<string, string>) => Promise<RunningEdge>
@@ -26,7 +27,7 @@ const timeout = 90_000
 /** What an edge has a part in. */
 const suitesOfEdge = [describeAsking, describeProblems, describeDocs, describeOtherOrigins]
 /** What happens in the browser alone, whatever platform its files came from. */
-const suitesOfBrowser = [describeKeeping, describeCode, describeLooks]
+const suitesOfBrowser = [describeKeeping, describeCode, describeLooks, describeSettings]
 
 type Suite = (stage: PageStage) => void
 

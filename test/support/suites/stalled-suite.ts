@@ -61,9 +61,10 @@ async function beginningOf({
     const begun = formatAnsweringComment(id)
     return { begun, failure: mcpErrors.streamed(restarted, 'req_1', begun) + failed }
   }
-  const begun =
-    renderer.event({ type: 'queued', position: 0, promptTokens: 9, imageTokens: 0 }) +
-    renderer.event({ type: 'delta', index: 0, text: 'A red' })
+  const begun = [
+    ...renderer.event({ type: 'queued', position: 0, promptTokens: 9, imageTokens: 0 }),
+    ...renderer.event({ type: 'delta', index: 0, text: 'A red' }),
+  ].join('')
   return { begun, failure: renderer.failure(restarted) + failed }
 }
 

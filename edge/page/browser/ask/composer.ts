@@ -1,7 +1,7 @@
 import { byId } from '../dom.ts'
 import type { Picture, Question, Settings } from './question.ts'
 import { createPictureList, type PictureList } from './pictures/picture-list.ts'
-import { createSettingsForm, summaryOf } from './settings/settings-form.ts'
+import { createSettingsForm, type SettingsForm, summaryOf } from './settings/settings-form.ts'
 
 export interface Composer {
   readonly form: HTMLFormElement
@@ -13,6 +13,8 @@ export interface Composer {
     settings: readonly Settings[],
   ) => void
   readonly pictures: PictureList
+  /** Offers what is recommended for the model. */
+  readonly recommend: SettingsForm['recommend']
 }
 
 /** The left side of the page: pictures, prompt and settings. */
@@ -56,6 +58,10 @@ export function createComposer(say: (text: string) => void): Composer {
       columns.B.write(second ?? {})
       compare.checked = second !== undefined
       showCompared()
+      showSummary()
+    },
+    recommend(rules) {
+      columns.recommend(rules)
       showSummary()
     },
   }

@@ -10,8 +10,11 @@ export interface KeyDialog {
   readonly open: () => Promise<boolean>
 }
 
-/** The API key: in memory, and in this browser's storage only where the user asks for that. */
-export function createKeyDialog(): KeyDialog {
+/**
+ * The API key: in memory, and in this browser's storage only where the user asks for that.
+ * @param onChange called when a key was entered or forgotten
+ */
+export function createKeyDialog(onChange: () => void): KeyDialog {
   const dialog = byId('key', HTMLDialogElement)
   const form = byId('key-form', HTMLFormElement)
   const field = byId('key-field', HTMLInputElement)
@@ -29,6 +32,7 @@ export function createKeyDialog(): KeyDialog {
     key = value === '' ? undefined : value
     // The browser may have no room left, or none for this origin.
     show(writeItem(item, keep.checked ? key : undefined))
+    onChange()
   }
   const open = () => {
     field.value = key ?? ''

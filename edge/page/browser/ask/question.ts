@@ -15,6 +15,8 @@ export type ResponseFormat =
 /** How an answer is made, by the names of the API; what is absent is left to the server. */
 export interface Settings {
   readonly system_prompt?: string
+  /** Where numbers come from that are left out. */
+  readonly preset?: 'model'
   readonly temperature?: number
   readonly top_p?: number
   readonly max_tokens?: number

@@ -1,35 +1,53 @@
+import type { RecommendedRules } from '../../../../../shared/api/request/preset.ts'
 import { el } from '../../dom.ts'
-import type { ResponseFormat, Settings } from '../question.ts'
+import type { Settings } from '../question.ts'
+import {
+  checkSchema,
+  type ColumnFields,
+  readFields,
+  showStandards,
+  writeFields,
+} from './column-fields.ts'
+import { rulesText } from './recommended.ts'
 import { numberFields } from './settings-fields.ts'
 
-type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] }
-
 /** The fields of one setting, `A` or `B`. */
-export interface SettingsColumn {
+interface SettingsColumn {
   readonly read: () => Settings
   readonly write: (settings: Settings) => void
   /** Whether it is seen and checked. */
   readonly use: (isUsed: boolean) => void
 }
 
+export interface SettingsForm extends Readonly<Record<Column, SettingsColumn>> {
+  /** Offers what is recommended for the model; undefined: nothing is. */
+  readonly recommend: (rules: RecommendedRules | undefined) => void
+}
+
 /** One row of the form: the label, then the field of each column. */
 interface Row {
   readonly element: HTMLElement
+  readonly hint: HTMLElement
   readonly fields: readonly HTMLElement[]
 }
 
-export type Column = 'A' | 'B'
+type Column = 'A' | 'B'
 const columns: readonly Column[] = ['A', 'B']
 
 /** Fills `parent` with the settings of both columns. */
-export function createSettingsForm(
-  parent: HTMLElement,
-  onChange: () => void,
-): Record<Column, SettingsColumn> {
+export function createSettingsForm(parent: HTMLElement, onChange: () => void): SettingsForm {
   const system = row('System prompt', 'Instructions for every answer', (attributes) =>
     el('textarea', { rows: 2, placeholder: 'the model’s own', ...attributes }),
   )
-  const numbers = numberFields.map(({ label, hint, standard, min, max, whole }) =>
+  const preset = row('Defaults', '', (attributes) =>
+    el(
+      'select',
+      attributes,
+      el('option', { value: 'server' }, 'This server’s'),
+      el('option', { value: 'model' }, 'The model’s'),
+    ),
+  )
+  const numbers = numberFields.map(({ label, hint, min, max, whole }) =>
     row(label, hint, (attributes) =>
       el('input', {
         type: 'number',
@@ -37,7 +55,6 @@ export function createSettingsForm(
         step: whole ? 1 : 'any',
         min,
         max,
-        placeholder: standard,
         ...attributes,
       }),
     ),
@@ -60,12 +77,14 @@ export function createSettingsForm(
       ...attributes,
     }),
   )
-  const rows = [system, ...numbers, format, schema]
+  const rows = [system, preset, ...numbers, format, schema]
   parent.append(...rows.map(({ element }) => element))
-  const column = (index: number): SettingsColumn => {
+  let recommended: RecommendedRules | undefined
+  const column = (index: number): SettingsColumn & { readonly show: () => void } => {
     const text = (from: Row) => from.fields[index] as HTMLTextAreaElement
     const fields: ColumnFields = {
       system: text(system),
+      preset: preset.fields[index] as HTMLSelectElement,
       numbers: numbers.map((from) => from.fields[index] as HTMLInputElement),
       format: format.fields[index] as HTMLSelectElement,
       schema: text(schema),
@@ -75,12 +94,14 @@ export function createSettingsForm(
       for (const field of [fields.system, ...fields.numbers, fields.format]) {
         field.hidden = field.disabled = !isUsed
       }
+      fields.preset.hidden = fields.preset.disabled = !isUsed || recommended === undefined
+      showStandards(fields, recommended)
       fields.schema.hidden = fields.schema.disabled =
         !isUsed || fields.format.value !== 'json_schema'
       schema.element.hidden = schema.fields.every((field) => field.hidden)
       checkSchema(fields.schema)
     }
-    fields.format.addEventListener('change', show)
+    for (const choice of [fields.format, fields.preset]) choice.addEventListener('change', show)
     fields.schema.addEventListener('input', show)
     return {
       read: () => readFields(fields),
@@ -92,22 +113,24 @@ export function createSettingsForm(
         isUsed = isWanted
         show()
       },
+      show,
     }
   }
   parent.addEventListener('input', onChange)
   parent.addEventListener('change', onChange)
-  return { A: column(0), B: column(1) }
+  const [A, B] = [column(0), column(1)]
+  const recommend = (rules: RecommendedRules | undefined) => {
+    recommended = rules
+    preset.element.hidden = rules === undefined
+    if (rules !== undefined) preset.hint.textContent = `The model’s: ${rulesText(rules)}`
+    A.show()
+    B.show()
+  }
+  recommend(undefined)
+  return { A, B, recommend }
 }
 
 const exampleSchema = '{"type": "object", "properties": {"color": {"type": "string"}}}'
-
-interface ColumnFields {
-  readonly system: HTMLTextAreaElement
-  /** In the order of `numberFields`. */
-  readonly numbers: readonly HTMLInputElement[]
-  readonly format: HTMLSelectElement
-  readonly schema: HTMLTextAreaElement
-}
 
 function row(
   label: string,
@@ -131,51 +154,7 @@ function row(
     el('div', { class: 'row-name' }, name, text),
     ...fields,
   )
-  return { element, fields }
-}
-
-function readFields({ system, numbers, format, schema }: ColumnFields): Settings {
-  const settings: Writable<Settings> = {}
-  if (system.value.trim() !== '') settings.system_prompt = system.value
-  for (const [index, { name }] of numberFields.entries()) {
-    const { value, valueAsNumber } = numbers[index]!
-    if (value !== '') settings[name] = valueAsNumber
-  }
-  const wanted = formatOf(format.value, schema.value)
-  if (wanted !== undefined) settings.response_format = wanted
-  return settings
-}
-
-function writeFields({ system, numbers, format, schema }: ColumnFields, settings: Settings): void {
-  system.value = settings.system_prompt ?? ''
-  for (const [index, { name }] of numberFields.entries()) {
-    numbers[index]!.value = String(settings[name] ?? '')
-  }
-  const { response_format: wanted } = settings
-  format.value = wanted?.type ?? 'text'
-  if (wanted?.type === 'json_schema') {
-    schema.value = JSON.stringify(wanted.json_schema.schema, null, 2)
-  }
-}
-
-function formatOf(type: string, schema: string): ResponseFormat | undefined {
-  if (type === 'json_object') return { type }
-  if (type !== 'json_schema') return undefined
-  return { type, json_schema: { name: 'answer', schema: parsed(schema) } }
-}
-
-/** The form is not sent while this field is not valid. */
-function checkSchema(field: HTMLTextAreaElement): void {
-  const isRight = field.value.trim() !== '' && parsed(field.value) !== undefined
-  field.setCustomValidity(isRight ? '' : 'This is not JSON.')
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
+  return { element, hint: text, fields }
 }
 
 /** What differs from the defaults, in a few words. */
@@ -185,6 +164,7 @@ export function summaryOf(settings: Settings): string {
     .map(({ name, label }) => `${label.toLowerCase()} ${settings[name]}`)
   const format = { json_object: 'JSON', json_schema: 'JSON schema' } as const
   return [
+    ...(settings.preset === 'model' ? ['the model’s defaults'] : []),
     ...numbers,
     ...(settings.response_format ? [format[settings.response_format.type]] : []),
     ...(settings.system_prompt === undefined ? [] : ['system prompt']),

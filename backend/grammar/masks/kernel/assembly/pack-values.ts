@@ -1,0 +1,44 @@
+/**
+ * Packs a row of logits, with SIMD instructions, in AssemblyScript (https://www.assemblyscript.org): `npm run kernels` compiles
+ * it to `pack-values.wasm`. `usize` is an address in the module's memory.
+ */
+
+/** For each set of four lanes: where the bytes of those in it are, in order. */
+const lanes = memory.data<u8>([
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4,
+  5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 8, 9,
+  10, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 8, 9, 10, 11, 0, 0, 0, 0, 0, 0, 0, 0, 4,
+  5, 6, 7, 8, 9, 10, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 0, 0, 0,
+  12, 13, 14, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0,
+  0, 0, 4, 5, 6, 7, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15,
+  0, 0, 0, 0, 8, 9, 10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 8, 9, 10, 11, 12,
+  13, 14, 15, 0, 0, 0, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6,
+  7, 8, 9, 10, 11, 12, 13, 14, 15,
+])
+
+/**
+ * Moves the float32 values whose bits are set to the front, in order. Which bits are set cannot be predicted, so four
+ * values at a time are moved whatever their bits are.
+ * @param words of 32 bits
+ * @returns the number of those values
+ */
+export function packValues(values: usize, bits: usize, words: u32): u32 {
+  const end = bits + ((<usize>words) << 2)
+  let from = values
+  let to = values
+  for (let at = bits; at < end; at += 4) {
+    let set = load<u32>(at)
+    if (set != 0) {
+      for (let offset: usize = 0; offset < 128; offset += 16) {
+        const four = set & 15
+        const order = v128.load(lanes + ((<usize>four) << 4))
+        // What is overwritten beyond those that count has been read already.
+        v128.store(to, i8x16.swizzle(v128.load(from + offset), order))
+        to += (<usize>popcnt(four)) << 2
+        set >>= 4
+      }
+    }
+    from += 128
+  }
+  return <u32>((to - values) >> 2)
+}

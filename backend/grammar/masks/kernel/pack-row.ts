@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+
+/** What `npm run kernels` makes. */
+const moduleFile = new URL('./pack-values.wasm', import.meta.url)
+
+/** Of the module; numbers are addresses unless they count something. */
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer }
+  packValues(values: number, bits: number, words: number): number
+}
+
+const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(moduleFile)))
+const kernel = exports as unknown as Exports
+/** Never grows, so that views of it stay valid. */
+const { buffer } = kernel.memory
+
+/** Words of a set that are packed at once, in the megabyte that the module has: enough for 204,800 tokens. */
+const mostWords = 6_400
+
+/** In bytes; the module itself has those before. */
+const valuesAt = 64 * 1024
+const bitsAt = valuesAt + 32 * 4 * mostWords
+const values = new Float32Array(buffer, valuesAt, 32 * mostWords)
+const bitsHere = new Int32Array(buffer, bitsAt, mostWords)
+
+/**
+ * Moves the logits whose bits are set to the front, in order. A copy to the module's memory and back takes less time than
+ * JavaScript's loop: for 50,000 of 163,840.
+ * @param bits words of a set of ids, none of which is beyond the row
+ * @returns their number
+ */
+export function packRow(row: Float32Array, bits: Int32Array): number {
+  let count = 0
+  for (let from = 0; from < bits.length; from += mostWords) {
+    const some = bits.subarray(from, from + mostWords)
+    bitsHere.set(some)
+    values.set(row.subarray(32 * from, 32 * (from + some.length)))
+    const packed = kernel.packValues(valuesAt, bitsAt, some.length)
+    row.set(values.subarray(0, packed), count)
+    count += packed
+  }
+  return count
+}
