@@ -137,7 +137,11 @@ function healthOf(
     startUp: () => serving.startUp(),
     snapshot: () => serving.snapshot(),
     memory: () => serving.memory(),
-    provider: provider && { name: provider.name, reason: provider.reason },
+    provider: provider && {
+      name: provider.name,
+      reason: provider.reason,
+      layers: provider.layers,
+    },
     engines: serving.engines,
     certificatesAreValid: () => certificates.isValid(),
     certificates: () => certificates.report(),
@@ -158,7 +162,7 @@ function metricsOf(
   return createBackendMetrics(
     {
       snapshot: () => serving.snapshot(),
-      provider: provider?.name,
+      provider: provider && { name: provider.name, layers: provider.layers },
       engines: serving.engines,
       isReady: () => health.readiness() === 'ready',
       starts: () => serving.startUp().starts,

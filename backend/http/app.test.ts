@@ -367,7 +367,7 @@ describe('GET /status', () => {
         loaded_bytes: 0,
         bytes_to_load: 0,
       },
-      provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
+      provider: { name: 'cpu', reason: 'PROVIDER=cpu', layers: { cpu: 4, gpu: 0 } },
       engine: backend.engine.snapshot(),
       certificates: [],
     })
