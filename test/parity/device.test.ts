@@ -4,11 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openHostAccelerator } from '../../backend/model/accelerator/host-accelerator.ts'
 import type { Model } from '../../backend/model/model.ts'
-import { softwareDriver } from '../support/software-driver.ts'
 import { deviceChecks } from './device-checks.ts'
-import { graphChecks } from './device-graph-checks.ts'
 import { deviceModels, openDeviceModel } from './device-models.ts'
-import { runOnCard } from './device-program.ts'
 import { readGoldenCases } from './golden-cases.ts'
 import { compareOnScenes, widestNearTie } from './near-ties.ts'
 
@@ -54,30 +51,3 @@ it(
   },
   patience,
 )
-
-const driver = await softwareDriver()
-
-describe.skipIf('problem' in driver)(`the device form on ${nameOf(driver)}`, () => {
-  const environment = 'problem' in driver ? {} : driver.environment
-  it(
-    'passes every check, each node on the device',
-    async () => {
-      const results = await runOnCard('answers', environment, modelsDir)
-      expect(results).toEqual(deviceChecks.map(({ name }) => ({ name, problem: undefined })))
-    },
-    2 * patience,
-  )
-
-  it(
-    'opens and runs graphs of true size, and launches what it did',
-    async () => {
-      const results = await runOnCard('graphs', environment, modelsDir)
-      expect(results).toEqual(graphChecks.map(({ name }) => ({ name, problem: undefined })))
-    },
-    patience,
-  )
-})
-
-function nameOf(found: Awaited<ReturnType<typeof softwareDriver>>): string {
-  return 'problem' in found ? `a software driver (${found.problem})` : 'Mesa’s software driver'
-}
