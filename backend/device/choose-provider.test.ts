@@ -78,7 +78,7 @@ describe('what runs the decoder', async () => {
         stageLayers: undefined,
         reason:
           'NVIDIA H200, driver libGLX_nvidia.so.0, 11.5 GB of 24.0 GB free; ' +
-          'the last 13 of 27 layers are there, as many as fit, and the first 14 on the CPU',
+          '13 of 27 layers there, as many as fit, and the first 14 on the CPU',
       })
     }
     const many = { ...demand, kvTokens: 100_000 }
@@ -94,7 +94,9 @@ describe('what runs the decoder', async () => {
       layers: { cpu: 9, gpu: 18 },
       stageLayers: [4, 5],
     })
-    expect(choice.reason).toMatch(/18 of 27 layers are there, as DEVICE_MAP says, and the first 9/)
+    expect(choice.reason).toMatch(
+      /; 18 of 27 layers there, as DEVICE_MAP says, and the first 9 on the CPU$/,
+    )
     const unknown = { adapter: { ...card, memory: undefined } }
     expect(await mapped('webgpu', 'cpu:9,gpu:18', unknown)).toMatchObject({ name: 'webgpu' })
   })

@@ -104,7 +104,7 @@ async function onCard(
 function divisionOf({ cpu, gpu }: LayersByPlace, { total, cardLayers }: LayerPlan): string[] {
   if (cpu === 0) return []
   const why = cardLayers === undefined ? 'as many as fit' : 'as DEVICE_MAP says'
-  return [`the last ${gpu} of ${total} layers are there, ${why}, and the first ${cpu} on the CPU`]
+  return [`${gpu} of ${total} layers there, ${why}, and the first ${cpu} on the CPU`]
 }
 
 function needOf(demand: CardDemand, layers: number): string {

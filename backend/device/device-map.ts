@@ -85,7 +85,9 @@ export function planLayers(map: DeviceMap, total: number): LayerPlan {
   return { total, stageLayers: isCounted ? onCpu : undefined, cardLayers: onCard[0] ?? 0 }
 }
 
-function formatDeviceMap(map: Exclude<DeviceMap, 'auto'>): string {
+/** The map as a setting. */
+export function formatDeviceMap(map: DeviceMap): string {
+  if (map === 'auto') return map
   return map
     .map(({ device, layers }) => (layers === undefined ? device : `${device}:${layers}`))
     .join()

@@ -73,7 +73,7 @@ describe('what the doctor finds', () => {
       name: 'graphics card',
       value: 'none: this machine has none',
     })
-    expect(judgeProvider('webgpu', new Error('no card')).problem?.text).toBe('no card')
+    expect(judgeProvider('PROVIDER=webgpu', new Error('no card')).problem?.text).toBe('no card')
   })
 
   it('is whether a card keeps the largest weight, and what bounds a stream on it', () => {

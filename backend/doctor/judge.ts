@@ -120,9 +120,8 @@ export function judgeCardSpeed(facts: CardFacts, work: DeviceWork, before?: Spee
   return { name: 'speed on the card', value }
 }
 
-/** @param choice or why the backend would not start */
-export function judgeProvider(setting: string, choice: ProviderChoice | Error): Finding {
-  const name = `PROVIDER=${setting}`
+/** @param name of the setting, as `NAME=value` @param choice or why the backend would not start */
+export function judgeProvider(name: string, choice: ProviderChoice | Error): Finding {
   if (choice instanceof Error) {
     const problem = errorWith(choice.message, 'docs/gpu.md lists drivers by system')
     return { name, value: 'the backend would not start', problem }

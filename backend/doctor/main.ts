@@ -7,6 +7,7 @@ import { ConfigError } from '../../shared/node/settings/environment.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import { parseConfig, type BackendConfig } from '../config.ts'
 import type { ProviderChoice } from '../device/choose-provider.ts'
+import { formatDeviceMap } from '../device/device-map.ts'
 import { findProvider } from '../device/find-provider.ts'
 import { probeAdapter } from '../device/probe.ts'
 import { findLocalModel } from '../hub/find-model.ts'
@@ -73,7 +74,7 @@ async function examineModel(
       { name: 'model', value: folder },
       judgeMemory(memoryOf(local, source, choice)),
       await examineDisk(local, needed),
-      judgeProvider(config.provider, choice),
+      judgeProvider(settingOf(config), choice),
       ...(leavesChoice(config) ? [] : [await examineAuto(local, environment)]),
       ...(await examineSpeed(source, { config: local, converted, choice, facts })),
     ]
@@ -155,6 +156,11 @@ async function examineSpeed(
   return [onCpu, judgeCardFacts(facts, work), judgeCardSpeed(facts, work, before)]
 }
 
+/** The setting that decides, as `NAME=value`. */
+function settingOf({ provider, deviceMap }: BackendConfig): string {
+  return deviceMap === 'auto' ? `PROVIDER=${provider}` : `DEVICE_MAP=${formatDeviceMap(deviceMap)}`
+}
+
 function leavesChoice({ provider, deviceMap }: BackendConfig): boolean {
   return provider === 'auto' && deviceMap === 'auto'
 }
@@ -165,7 +171,7 @@ async function examineAuto(
   environment: ReturnType<typeof inferenceEnvironment>,
 ): Promise<Finding> {
   const auto = { ...config, provider: 'auto', deviceMap: 'auto' } as const
-  return judgeProvider('auto', await findProvider(auto, environment).catch(asError))
+  return judgeProvider('PROVIDER=auto', await findProvider(auto, environment).catch(asError))
 }
 
 /** A setting that cannot be met is a finding; anything else is not. */

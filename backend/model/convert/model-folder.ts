@@ -19,7 +19,7 @@ import {
 } from '../deepseek/stages/cut-graph.ts'
 import type { Equalization } from '../equalize/find-outliers.ts'
 import type { DeviceVisionGraphs } from '../moonvit/device/device-vision-graphs.ts'
-import type { VisionParts } from '../moonvit/vision-graphs.ts'
+import type { VisionParts } from '../moonvit/network/vision-graphs.ts'
 import {
   balancedVision,
   buildGraphs,
