@@ -17,7 +17,7 @@ afterEach(() => rm(folder, { recursive: true }))
 
 /** Another process that takes the lock and keeps it until it is killed. */
 async function holder() {
-  const script = `import { tryLock } from '../shared/node/files/file-lock.ts'
+  const script = `import { tryLock } from './shared/node/files/file-lock.ts'
     globalThis.held = tryLock(process.argv[1]); console.log('held'); setInterval(() => held, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, file])
   await once(child.stdout, 'data')

@@ -4,7 +4,7 @@ export const authorityName = 'authority'
 
 /** The real key authority with a switch that makes it unreachable. */
 const script = `
-import { KeyAuthority as RealAuthority } from '../worker.js'
+import { KeyAuthority as RealAuthority } from './worker.js'
 let broken = false
 export class KeyAuthority extends RealAuthority {
   sync(...question) {
