@@ -19,7 +19,7 @@ type Options = Partial<Parameters<typeof createInference>[0]>
 
 const quick = { firstMs: 1, mostMs: 4, healthyMs: 60_000 }
 const program = (name: string) =>
-  fileURLToPath(new URL(`../../test/support/${name}.ts`, import.meta.url))
+  fileURLToPath(new URL(`../../test/support/inference/${name}.ts`, import.meta.url))
 const entry = program('fake-child')
 const open: Inference[] = []
 
