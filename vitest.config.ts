@@ -43,8 +43,8 @@ export default defineConfig({
           name: 'end-to-end',
           pool: 'forks',
           include: ['test/end-to-end/**/*.test.ts'],
-          // Each file runs the whole product, so they run two at a time once the unit tests are done.
-          maxWorkers: 2,
+          // Each file runs the whole product, so they run one after the other once the CPU is free.
+          maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
       },
