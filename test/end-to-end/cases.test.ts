@@ -93,7 +93,10 @@ describe.each(['worker', 'node'])('known cases with EDGE=%s', (edge) => {
       expectCase(tried.expect, await throughEdge(tried))
       expectCase(tried.expect, await toBackend(tried))
     } finally {
+      // The next one listens on the same port.
+      const ended = once(pictures, 'close')
       pictures.kill()
+      await ended
     }
   })
 
