@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
 
 // Miniflare syncs its state to disk; keeping it in memory makes the tests independent of a slow or busy disk.
 if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm'
@@ -8,12 +9,19 @@ if (existsSync('/dev/shm')) process.env['TMPDIR'] = '/dev/shm'
 process.env['ORT_DISABLE_TELEMETRY'] = '1'
 
 /** Generous on purpose: machines are shared and noisy, and no test asserts how long something takes. */
-const patience = { testTimeout: 60_000, hookTimeout: 120_000 }
+const patience = {
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 30_000 } },
+}
 
 export default defineConfig({
   test: {
     globalSetup: 'test/build-bundle.ts',
-    maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
+    // For two cores: many tests wait for a process to start or a time to pass.
+    maxWorkers: 3,
+    maxConcurrency: 10,
     projects: [
       {
         test: {
@@ -35,8 +43,8 @@ export default defineConfig({
           name: 'end-to-end',
           pool: 'forks',
           include: ['test/end-to-end/**/*.test.ts'],
-          // Each file runs the whole product, so they run one after the other once the CPU is free.
-          maxWorkers: 1,
+          // Each file runs the whole product, so they run two at a time once the unit tests are done.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -10,6 +10,7 @@ import { booleanSetting } from '../shared/settings/boolean.ts'
 import { deadlineSetting } from '../shared/settings/deadline.ts'
 import { drainTimeoutSetting } from '../shared/settings/drain-timeout.ts'
 import { integerSetting, portSetting } from '../shared/settings/integer.ts'
+import { listItems } from '../shared/settings/list.ts'
 import { leastDecodeMemoryMb, leastUploadMemoryMb } from './memory/body-bounds.ts'
 import { parseDeviceMap, usesCard, type DeviceMap } from './device/device-map.ts'
 import { providerSettings } from './device/choose-provider.ts'
@@ -80,11 +81,7 @@ const fields = z.object({
   DEADLINE_MS: deadlineSetting,
   DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   IMAGE_FETCH: booleanSetting.default(true),
-  MODEL_ALIASES: z
-    .string()
-    .default('kimi-vl')
-    .transform((text) => text.split(',').map((name) => name.trim()))
-    .transform((names) => names.filter((name) => name !== '')),
+  MODEL_ALIASES: z.string().default('kimi-vl').transform(listItems),
   REASONING: z.enum(['auto', 'on', 'off']).default('auto'),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),

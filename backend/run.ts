@@ -53,7 +53,7 @@ function startInference(
   const { speculation } = config
   const engine = {
     ...config.engine,
-    speculates: speculation === 'auto' ? card !== undefined : speculation === 'on',
+    speculates: speculation === 'auto' ? card?.cpuLayers === 0 : speculation === 'on',
   }
   return createInference({
     entry: inferenceEntry,

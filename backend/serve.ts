@@ -1,3 +1,4 @@
+import type { Server } from 'node:https'
 import { heartbeatMs } from '../shared/api/limits.ts'
 import { aliveAnswer } from '../shared/api/readiness.ts'
 import { probeRoutes } from '../shared/api/routes.ts'
@@ -6,7 +7,7 @@ import { BodyMemory } from '../shared/bytes/body-memory.ts'
 import { CertificateWatch } from '../shared/node/certificates/certificate-watch.ts'
 import { readIdentity } from '../shared/node/certificates/read-identity.ts'
 import { watchIdentity, type TlsIdentity } from '../shared/node/certificates/watch-identity.ts'
-import type { Log } from '../shared/node/log/log.ts'
+import { lineWriter, type Log } from '../shared/node/log/log.ts'
 import type { LogSink } from '../shared/node/log/log-sink.ts'
 import {
   listenForMetrics,
@@ -16,11 +17,13 @@ import {
 import { openTracing } from '../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../shared/node/process/open-files.ts'
 import { isInTerminal } from '../shared/node/process/terminal.ts'
+import type { Tracing } from '../shared/tracing/tracing.ts'
 import type { BackendConfig } from './config.ts'
 import { createBackendApp } from './http/app.ts'
 import { connectionLimit } from './http/server/connection-limit.ts'
 import { RunningExchanges } from './http/exchange/exchange.ts'
 import { readyzAnswer, type HealthParts } from './http/routes/health-route.ts'
+import type { ServedModel } from './http/routes/models.ts'
 import { metricsPath } from './http/operator-paths.ts'
 import { logRefusals } from './http/server/log-refusals.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server/server.ts'
@@ -30,6 +33,7 @@ import { createPublicWeb } from './public-web.ts'
 import { readServedModel } from './served-model.ts'
 import { EnginesElsewhere } from './serving/engines-elsewhere.ts'
 import { OwnEngine } from './serving/own-engine.ts'
+import type { Serving } from './serving/serving.ts'
 import { onStopRequest } from './stop-request.ts'
 import type { ProviderChoice } from './device/choose-provider.ts'
 import { errorText } from './error-text.ts'
@@ -53,48 +57,17 @@ interface ServiceParts {
 
 /** Server and what answers behind it: listens at once, and serves once the model is loaded and has described a picture. */
 export async function serve(parts: ServiceParts): Promise<void> {
-  const { config, modelPath, provider, tls, inference, log, output } = parts
+  const { config, provider, tls, log, output } = parts
   const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
-  const certificates = new CertificateWatch({
-    use: 'server',
-    identity: tls,
-    log,
-    wallClock: () => Date.now(),
-  })
+  const wallClock = () => Date.now()
+  const certificates = new CertificateWatch({ use: 'server', identity: tls, log, wallClock })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
   const web = createPublicWeb()
-  const model = await readServedModel(modelPath, config)
-  const serving =
-    inference === undefined
-      ? new EnginesElsewhere(config, model, log)
-      : new OwnEngine(config, inference, model.reasons, log)
-  const health: HealthParts = {
-    readiness: () => (running.closing ? 'shutting_down' : serving.readiness()),
-    isLoaded: () => serving.isLoaded(),
-    isProven: () => serving.isProven(),
-    startUp: () => serving.startUp(),
-    snapshot: () => serving.snapshot(),
-    memory: () => serving.memory(),
-    provider: provider && { name: provider.name, reason: provider.reason },
-    engines: serving.engines,
-    certificatesAreValid: () => certificates.isValid(),
-    certificates: () => certificates.report(),
-  }
-  const tracing = await openTracing(config.tracing, ({ level, message, ...fields }) =>
-    log[level](fields, message),
-  )
-  const metrics = createBackendMetrics(
-    {
-      snapshot: () => serving.snapshot(),
-      provider: provider?.name,
-      engines: serving.engines,
-      isReady: () => health.readiness() === 'ready',
-      starts: () => serving.startUp().starts,
-      enginePid: () => serving.enginePid(),
-      decodePids: () => serving.decodePids(),
-    },
-    tracing?.counts,
-  )
+  const model = await readServedModel(parts.modelPath, config)
+  const serving = servingOf(parts, model)
+  const health = healthOf(serving, { running, certificates, provider })
+  const tracing = await openTracing(config.tracing, lineWriter(log))
+  const metrics = metricsOf(serving, { health, provider, tracing })
   const app = createBackendApp({
     running,
     log,
@@ -115,34 +88,14 @@ export async function serve(parts: ServiceParts): Promise<void> {
       streaming: { after, now, heartbeatMs },
       onTokenGap: metrics.countGap,
     },
-    model: {
-      ...model,
-      get contextTokens() {
-        return serving.contextTokens?.() ?? model.contextTokens
-      },
-    },
+    model: servedBy(serving, model),
   })
   const server = createBackendServer(app, tls)
   server.maxConnections = maxConnections
   logRefusals(server, log, now)
-  const identity = watchIdentity({
-    current: tls,
-    read: () => readIdentity(config.tlsPaths),
-    onChange(renewed) {
-      renewIdentity(server, renewed)
-      certificates.noteOwn(renewed)
-      log.info('certificates replaced')
-    },
-    onProblem: (error) => log.error({ detail: errorText(error) }, 'certificates not usable'),
-  })
-  if (!isInTerminal()) process.on('SIGHUP', identity.look)
+  followCertificates(server, parts, certificates)
   const port = await listen(server, config.port, config.host)
-  log.info({ host: config.host, port }, 'listening')
-  if (provider !== undefined) {
-    log.info({ provider: provider.name }, `decoder on ${provider.name}: ${provider.reason}`)
-  }
-
-  if (model.reasons) log.info('the model thinks before it answers; its thoughts are kept apart')
+  logStart(parts, port, model)
   await serveMetrics(config.metrics, health, metrics, log)
   const stopping = onStopRequest(output, async (hurry) => {
     log.info({ drain_ms: config.drainMs }, 'stopping')
@@ -160,7 +113,104 @@ export async function serve(parts: ServiceParts): Promise<void> {
   process.send?.({ type: 'ready', port })
 }
 
-/** The plain listener for what watches over this program, if one is asked for. */
+function servingOf({ config, inference, log }: ServiceParts, model: ServedModel): Serving {
+  return inference === undefined
+    ? new EnginesElsewhere(config, model, log)
+    : new OwnEngine(config, inference, model.reasons, log)
+}
+
+function healthOf(
+  serving: Serving,
+  {
+    running,
+    certificates,
+    provider,
+  }: Pick<ServiceParts, 'provider'> & {
+    readonly running: RunningExchanges
+    readonly certificates: CertificateWatch
+  },
+): HealthParts {
+  return {
+    readiness: () => (running.closing ? 'shutting_down' : serving.readiness()),
+    isLoaded: () => serving.isLoaded(),
+    isProven: () => serving.isProven(),
+    startUp: () => serving.startUp(),
+    snapshot: () => serving.snapshot(),
+    memory: () => serving.memory(),
+    provider: provider && {
+      name: provider.name,
+      reason: provider.reason,
+      layers: provider.layers,
+    },
+    engines: serving.engines,
+    certificatesAreValid: () => certificates.isValid(),
+    certificates: () => certificates.report(),
+  }
+}
+
+function metricsOf(
+  serving: Serving,
+  {
+    health,
+    provider,
+    tracing,
+  }: Pick<ServiceParts, 'provider'> & {
+    readonly health: HealthParts
+    readonly tracing: Tracing | undefined
+  },
+): BackendMetrics {
+  return createBackendMetrics(
+    {
+      snapshot: () => serving.snapshot(),
+      provider: provider && { name: provider.name, layers: provider.layers },
+      engines: serving.engines,
+      isReady: () => health.readiness() === 'ready',
+      starts: () => serving.startUp().starts,
+      enginePid: () => serving.enginePid(),
+      decodePids: () => serving.decodePids(),
+    },
+    tracing?.counts,
+  )
+}
+
+/** The model as clients see it: engines elsewhere may have less room than it could use. */
+function servedBy(serving: Serving, model: ServedModel): ServedModel {
+  return {
+    ...model,
+    get contextTokens() {
+      return serving.contextTokens?.() ?? model.contextTokens
+    },
+  }
+}
+
+/** Has the server use certificate files that were replaced. */
+function followCertificates(
+  server: Server,
+  { config, tls, log }: ServiceParts,
+  certificates: CertificateWatch,
+): void {
+  const identity = watchIdentity({
+    current: tls,
+    read: () => readIdentity(config.tlsPaths),
+    onChange(renewed) {
+      renewIdentity(server, renewed)
+      certificates.noteOwn(renewed)
+      log.info('certificates replaced')
+    },
+    onProblem: (error) => log.error({ detail: errorText(error) }, 'certificates not usable'),
+  })
+  if (!isInTerminal()) process.on('SIGHUP', identity.look)
+}
+
+function logStart({ config, provider, log }: ServiceParts, port: number, model: ServedModel): void {
+  log.info({ host: config.host, port }, 'listening')
+  if (provider !== undefined) {
+    log.info({ provider: provider.name }, `decoder on ${provider.name}: ${provider.reason}`)
+  }
+  if (model.reasons) log.info('the model thinks before it answers; its thoughts are kept apart')
+}
+
+/** The plain listener for probes and scrapers of this machine, if one is configured. */
 async function serveMetrics(
   { port, host }: BackendConfig['metrics'],
   health: HealthParts,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -178,13 +178,20 @@ describe('model', () => {
 
   it('keeps what has come when it is interrupted', { timeout: 60_000 }, async () => {
     hub.pauseMs = 20
-    const { child, output, ended } = start('interrupted', 'pull', name)
-    while (!output.stdout.includes('downloading') && child.exitCode === null) await wait(10)
-    await wait(300)
+    const { child, ended } = start('interrupted', 'pull', name)
+    const partial = `${folderOf('interrupted')}.partial`
+    const hasBegun = () =>
+      existsSync(partial) &&
+      readdirSync(partial).some(
+        (file) =>
+          file.endsWith('.partial') &&
+          statSync(join(partial, file), { throwIfNoEntry: false })?.size !== 0,
+      )
+    while (!hasBegun() && child.exitCode === null) await wait(10)
     process.kill(-child.pid!, 'SIGINT')
     expect(await ended).toBe(130)
     hub.pauseMs = 0
-    expect(existsSync(join(`${folderOf('interrupted')}.partial`, 'download.json'))).toBe(true)
+    expect(existsSync(join(partial, 'download.json'))).toBe(true)
     const again = await run('interrupted', 'pull', name)
     expect(again.stdout).toMatch(/, [\d.]+ \w+ of them are here\n/)
   })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../shared/node/settings/environment.ts'
 import type { Adapter, ProbeResult } from './adapter.ts'
 import { chooseProvider as choose, type ProviderSetting } from './choose-provider.ts'
+import { planLayers, parseDeviceMap } from './device-map.ts'
 
 const card: Adapter = {
   name: 'NVIDIA H200',
@@ -17,8 +18,9 @@ const lavapipe: Adapter = {
 }
 /** About the real model's: 31 KB of cache a token. */
 const demand = {
-  weightBytes: 18e9,
-  cacheBytesPerToken: 31_104,
+  layerBytes: [0.13e9, ...Array<number>(26).fill(0.65e9)],
+  otherBytes: 0.97e9,
+  cacheBytesPerToken: 1152,
   contextTokens: 131_072,
   slots: 4,
   kvTokens: undefined,
@@ -32,14 +34,28 @@ const chooseProvider = (
   setting: Exclude<ProviderSetting, 'cpu'>,
   probed: ProbeResult,
   needs: typeof demand | (Omit<typeof demand, 'kvTokens'> & { kvTokens: number }),
-) => choose(setting, probed, () => Promise.resolve(needs))
+) => mapped(setting, 'auto', probed, needs)
+
+function mapped(
+  setting: Exclude<ProviderSetting, 'cpu'>,
+  text: string,
+  probed: ProbeResult,
+  needs: Parameters<typeof chooseProvider>[2] = demand,
+) {
+  const map = parseDeviceMap(text)
+  if (map !== 'auto' && 'problem' in map) throw new Error(map.problem)
+  const askedBy = map === 'auto' ? `PROVIDER=${setting}` : `DEVICE_MAP=${text}`
+  const plan = planLayers(map, 27)
+  return choose({ setting, askedBy, plan }, probed, () => Promise.resolve(needs))
+}
 
 describe('what runs the decoder', async () => {
   it('is the card when one was found, with memory for long conversations in every slot', async () => {
     for (const setting of ['auto', 'webgpu'] as const) {
       expect(await chooseProvider(setting, { adapter: card }, demand)).toMatchObject({
         name: 'webgpu',
-        card: { cacheTokens: 4 * 8192 },
+        card: { cacheTokens: 4 * 8192, cpuLayers: 0 },
+        layers: { cpu: 0, gpu: 27 },
         reason: 'NVIDIA H200, driver libGLX_nvidia.so.0, 139.0 GB of 140.0 GB free',
       })
     }
@@ -53,14 +69,53 @@ describe('what runs the decoder', async () => {
     })
   })
 
-  it('is the CPU when the model does not fit', async () => {
-    const choice = await chooseProvider('auto', { adapter: withFree(19e9) }, demand)
-    expect(choice).toMatchObject({ name: 'cpu' })
-    expect(choice.reason).toContain('the model needs 19.0 GB')
+  it('is both when not all layers fit on the card', async () => {
+    for (const setting of ['auto', 'webgpu'] as const) {
+      expect(await chooseProvider(setting, { adapter: withFree(11.5e9) }, demand)).toMatchObject({
+        name: 'webgpu',
+        card: { cacheTokens: 4 * 8192, cpuLayers: 14 },
+        layers: { cpu: 14, gpu: 13 },
+        stageLayers: undefined,
+        reason:
+          'NVIDIA H200, driver libGLX_nvidia.so.0, 11.5 GB of 24.0 GB free; ' +
+          '13 of 27 layers there, as many as fit, and the first 14 on the CPU',
+      })
+    }
     const many = { ...demand, kvTokens: 100_000 }
-    expect(await chooseProvider('auto', { adapter: withFree(20e9) }, many)).toMatchObject({
-      name: 'cpu',
+    const choice = await chooseProvider('auto', { adapter: withFree(20e9) }, many)
+    expect(choice).toMatchObject({ card: { cacheTokens: 100_000 }, layers: { cpu: 4, gpu: 23 } })
+  })
+
+  it('is both as DEVICE_MAP says', async () => {
+    const choice = await mapped('webgpu', 'cpu:4,cpu:5,gpu:18', { adapter: withFree(20e9) })
+    expect(choice).toMatchObject({
+      name: 'webgpu',
+      card: { cacheTokens: 4 * 8192, cpuLayers: 9 },
+      layers: { cpu: 9, gpu: 18 },
+      stageLayers: [4, 5],
     })
+    expect(choice.reason).toMatch(
+      /; 18 of 27 layers there, as DEVICE_MAP says, and the first 9 on the CPU$/,
+    )
+    const unknown = { adapter: { ...card, memory: undefined } }
+    expect(await mapped('webgpu', 'cpu:9,gpu:18', unknown)).toMatchObject({ name: 'webgpu' })
+  })
+
+  it('is an error when what DEVICE_MAP puts on the card does not fit', async () => {
+    const probed = { adapter: withFree(12e9) }
+    await expect(mapped('webgpu', 'cpu:9,gpu:18', probed)).rejects.toThrow(
+      /^DEVICE_MAP=cpu:9,gpu:18: its last 18 layers need 13\.7 GB of a card's memory: NVIDIA H200.* 12\.0 GB of 24\.0 GB free\..* or set DEVICE_MAP=auto/,
+    )
+    await expect(mapped('webgpu', 'gpu', probed)).rejects.toThrow(/the model needs 19\.0 GB/)
+  })
+
+  it('is the CPU when not one layer fits', async () => {
+    const choice = await chooseProvider('auto', { adapter: withFree(2.6e9) }, demand)
+    expect(choice).toMatchObject({ name: 'cpu', layers: { cpu: 27, gpu: 0 }, card: undefined })
+    expect(choice.reason).toMatch(/^its last layer needs 2\.6 GB of a card's memory: NVIDIA/)
+  })
+
+  it('has the cache that is set', async () => {
     const all = { ...demand, kvTokens: 0 }
     expect(await chooseProvider('auto', { adapter: card }, all)).toMatchObject({
       card: { cacheTokens: 4 * 131_072 },
@@ -94,7 +149,7 @@ describe('what runs the decoder', async () => {
 
   it.each([
     [{ problem: 'its driver failed (SIGSEGV)' }, 'its driver failed (SIGSEGV)'],
-    [{ adapter: withFree(2e9) }, 'the model needs 19.0 GB'],
+    [{ adapter: withFree(2e9) }, 'its last layer needs 2.6 GB'],
   ])('an error, when a card was asked for: %j', async (probed, text) => {
     const error = await chooseProvider('webgpu', probed, demand).catch((thrown: Error) => thrown)
     expect(error).toBeInstanceOf(ConfigError)

@@ -1,62 +1,64 @@
 import { ConfigError } from '../../shared/node/settings/environment.ts'
 import { describeAdapter, gigabytes, type ProbeResult } from './adapter.ts'
-import type { DeviceNeeds } from '../model/device-needs.ts'
+import { leastBytes, mostOnCard, shareOf, type CardDemand, type LayerPlan } from './place-layers.ts'
 
-/** What runs the decoder. `auto`: a graphics card on which the model fits, otherwise the CPU. */
+/** What runs the decoder. `auto`: a graphics card for the layers that fit there, otherwise the CPU. */
 export const providerSettings = ['auto', 'cpu', 'webgpu'] as const
 export type ProviderSetting = (typeof providerSettings)[number]
 
 /** What was chosen, and why. */
 export interface ProviderChoice {
+  /** `webgpu` when a card has the last layers or all of them. */
   readonly name: 'cpu' | 'webgpu'
   /** For the operator. */
   readonly reason: string
+  /** The decoder's layers by place; the CPU's come first. */
+  readonly layers: LayersByPlace
   /** How the card is used; undefined on the CPU. */
   readonly card: CardUse | undefined
   /** Layers of each stage on the CPU, if the operator says so. */
   readonly stageLayers?: readonly number[] | undefined
 }
 
+export interface LayersByPlace {
+  readonly cpu: number
+  readonly gpu: number
+}
+
 interface CardUse {
   /** Tokens for which the card's memory is set aside. */
   readonly cacheTokens: number
+  /** Layers that stay on the CPU. */
+  readonly cpuLayers: number
 }
 
-interface Demand extends DeviceNeeds {
-  readonly slots: number
-  /** The operator's number of cache tokens; 0 for the most that the slots can need, unset for a default. */
-  readonly kvTokens: number | undefined
+/** What the settings ask of a card. */
+interface CardRequest {
+  readonly setting: Exclude<ProviderSetting, 'cpu'>
+  /** The setting that says so, as `NAME=value`. */
+  readonly askedBy: string
+  readonly plan: LayerPlan
 }
 
-/** Tokens per slot that are plenty for a chat with pictures: 4,000 tokens of answer and as many of prompt. */
-const usualTokensPerSlot = 8192
-
-/** However little memory is left, short requests must be served. */
-const leastTokens = 1024
-
-/** Bytes for what is computed on the way and for whatever else draws on the card. */
-const reservedBytes = 1e9
-
-/** @param reason for the operator */
-export function onCpu(reason: string): ProviderChoice {
-  return { name: 'cpu', reason, card: undefined }
+/** @param reason for the operator @param layers of the decoder */
+export function onCpu(reason: string, layers: number): ProviderChoice {
+  return { name: 'cpu', reason, layers: { cpu: layers, gpu: 0 }, card: undefined }
 }
 
 /**
  * @param probed what looking for a card came to
  * @param readDemand called only when there is a card
- * @param askedBy the setting that says so, as `NAME=value`
  * @throws {ConfigError} when a card was asked for and cannot be used: what is missing, and how to go on
  */
 export async function chooseProvider(
-  setting: Exclude<ProviderSetting, 'cpu'>,
+  request: CardRequest,
   probed: ProbeResult,
-  readDemand: () => Promise<Demand>,
-  askedBy = `PROVIDER=${setting}`,
+  readDemand: () => Promise<CardDemand>,
 ): Promise<ProviderChoice> {
-  const found = await onCard(setting, probed, readDemand)
+  const found = await onCard(request, probed, readDemand)
   if (typeof found !== 'string') return found
-  if (setting === 'auto') return onCpu(found)
+  const { setting, askedBy, plan } = request
+  if (setting === 'auto') return onCpu(found, plan.total)
   const [name] = askedBy.split('=')
   throw new ConfigError(
     `${askedBy}: ${found}. Install the card's driver and give this program access to it (docs/gpu.md), ` +
@@ -66,9 +68,9 @@ export async function chooseProvider(
 
 /** @returns the choice, or why the card is not used */
 async function onCard(
-  setting: 'auto' | 'webgpu',
+  { setting, plan }: CardRequest,
   probed: ProbeResult,
-  readDemand: () => Promise<Demand>,
+  readDemand: () => Promise<CardDemand>,
 ): Promise<ProviderChoice | string> {
   if ('problem' in probed) return `no graphics card can be used: ${probed.problem}`
   const { adapter } = probed
@@ -78,25 +80,35 @@ async function onCard(
     return `${named}: its free memory is unknown (PROVIDER=webgpu takes it all the same)`
   }
   const demand = await readDemand()
-  const cacheTokens = tokensFor(demand, adapter.memory?.freeBytes ?? Infinity)
-  if (cacheTokens === undefined) return `the model needs ${needOf(demand)}: ${named}`
-  const reason = adapter.kind === 'software' ? `${named}, a software driver: slow` : named
-  return { name: 'webgpu', reason, card: { cacheTokens } }
+  const freeBytes = adapter.memory?.freeBytes ?? Infinity
+  const { total, cardLayers, stageLayers } = plan
+  const share =
+    cardLayers === undefined
+      ? mostOnCard(demand, freeBytes)
+      : shareOf(demand, cardLayers, freeBytes)
+  if (share === undefined) return `${needOf(demand, cardLayers ?? 1)} of a card's memory: ${named}`
+  const layers = { cpu: total - share.layers, gpu: share.layers }
+  return {
+    name: 'webgpu',
+    reason: [
+      adapter.kind === 'software' ? `${named}, a software driver: slow` : named,
+      ...divisionOf(layers, plan),
+    ].join('; '),
+    layers,
+    card: { cacheTokens: share.cacheTokens, cpuLayers: layers.cpu },
+    stageLayers,
+  }
 }
 
-/** @returns undefined when the weights leave too little memory */
-function tokensFor(demand: Demand, freeBytes: number): number | undefined {
-  const { slots, contextTokens, kvTokens, weightBytes, cacheBytesPerToken } = demand
-  const left = freeBytes - weightBytes - reservedBytes
-  const affordable = Math.floor(left / cacheBytesPerToken)
-  const most = slots * contextTokens
-  const asked = kvTokens === 0 ? most : kvTokens
-  const wanted = asked ?? slots * Math.min(contextTokens, usualTokensPerSlot)
-  if (affordable < (asked ?? leastTokens)) return undefined
-  return Math.min(wanted, affordable)
+/** In words, if there is one. */
+function divisionOf({ cpu, gpu }: LayersByPlace, { total, cardLayers }: LayerPlan): string[] {
+  if (cpu === 0) return []
+  const why = cardLayers === undefined ? 'as many as fit' : 'as DEVICE_MAP says'
+  return [`${gpu} of ${total} layers there, ${why}, and the first ${cpu} on the CPU`]
 }
 
-function needOf({ weightBytes, cacheBytesPerToken, kvTokens }: Demand): string {
-  const cache = (kvTokens ?? leastTokens) * cacheBytesPerToken
-  return `${gigabytes(weightBytes + cache + reservedBytes)} of a card's memory`
+function needOf(demand: CardDemand, layers: number): string {
+  const bytes = gigabytes(leastBytes(demand, layers))
+  if (layers === demand.layerBytes.length) return `the model needs ${bytes}`
+  return `${layers === 1 ? 'its last layer needs' : `its last ${layers} layers need`} ${bytes}`
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ProviderSetting } from './choose-provider.ts'
-import { parseDeviceMap, providerFor, stageLayersOf, type DeviceMap } from './device-map.ts'
+import { parseDeviceMap, planLayers, providerFor, type DeviceMap } from './device-map.ts'
 
 /** A map that is known to be right. */
 function mapOf(text: string): DeviceMap {
@@ -44,6 +44,8 @@ describe('DEVICE_MAP', () => {
     expect(asked('auto', 'gpu')).toEqual(['webgpu', 'DEVICE_MAP=gpu'])
     expect(asked('webgpu', 'gpu:27')).toEqual(['webgpu', 'DEVICE_MAP=gpu:27'])
     expect(asked('auto', 'cpu:13,cpu:14')).toEqual(['cpu', 'DEVICE_MAP=cpu:13,cpu:14'])
+    expect(asked('auto', 'cpu:9,gpu:18')).toEqual(['webgpu', 'DEVICE_MAP=cpu:9,gpu:18'])
+    expect(asked('webgpu', 'cpu:9,gpu:18')).toEqual(['webgpu', 'DEVICE_MAP=cpu:9,gpu:18'])
     expect(asked('auto', 'auto')).toEqual(['auto', 'PROVIDER=auto'])
     expect(asked('webgpu', 'auto')).toEqual(['webgpu', 'PROVIDER=webgpu'])
   })
@@ -53,21 +55,29 @@ describe('DEVICE_MAP', () => {
       'DEVICE_MAP=gpu:27 contradicts PROVIDER=cpu: leave one of them unset.',
     )
     expect(() => providerFor('webgpu', mapOf('cpu'))).toThrow(/contradicts PROVIDER=webgpu/)
+    expect(() => providerFor('cpu', mapOf('cpu:9,gpu:18'))).toThrow(/contradicts PROVIDER=cpu/)
   })
 
-  it('does not divide layers between CPU and card', () => {
-    expect(() => providerFor('auto', mapOf('cpu:9,gpu:18'))).toThrow(
-      /^DEVICE_MAP=cpu:9,gpu:18: layers cannot be divided between CPU and card yet; set DEVICE_MAP=gpu/,
-    )
+  it.each([
+    ['auto', { stageLayers: undefined, cardLayers: undefined }],
+    ['cpu', { stageLayers: undefined, cardLayers: 0 }],
+    ['cpu:27', { stageLayers: [27], cardLayers: 0 }],
+    ['cpu:13,cpu:14', { stageLayers: [13, 14], cardLayers: 0 }],
+    ['gpu', { stageLayers: undefined, cardLayers: 27 }],
+    ['gpu:27', { stageLayers: undefined, cardLayers: 27 }],
+    ['cpu:9,gpu:18', { stageLayers: [9], cardLayers: 18 }],
+    ['cpu:4,cpu:5,gpu:18', { stageLayers: [4, 5], cardLayers: 18 }],
+  ])('plans the layers of the model by %s', (text, plan) => {
+    expect(planLayers(mapOf(text), 27)).toEqual({ total: 27, ...plan })
   })
 
-  it('places exactly the layers of the model', () => {
-    expect(stageLayersOf('auto', 27)).toBeUndefined()
-    expect(stageLayersOf(mapOf('cpu'), 27)).toBeUndefined()
-    expect(stageLayersOf(mapOf('cpu:27'), 27)).toEqual([27])
-    expect(stageLayersOf(mapOf('cpu:13,cpu:14'), 27)).toEqual([13, 14])
-    expect(() => stageLayersOf(mapOf('cpu:13,cpu:13'), 27)).toThrow(
-      'DEVICE_MAP=cpu:13,cpu:13 places 26 layers, and the model has 27.',
+  it.each([
+    ['cpu:13,cpu:13', 26],
+    ['cpu:9,gpu:17', 26],
+    ['gpu:28', 28],
+  ])('places exactly the layers of the model, unlike %s', (text, placed) => {
+    expect(() => planLayers(mapOf(text), 27)).toThrow(
+      `DEVICE_MAP=${text} places ${placed} layers, and the model has 27.`,
     )
   })
 })

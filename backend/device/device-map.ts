@@ -1,21 +1,22 @@
 import { ConfigError } from '../../shared/node/settings/environment.ts'
 import type { ProviderSetting } from './choose-provider.ts'
+import type { LayerPlan } from './place-layers.ts'
 
 /** Layers on one device. */
-interface Placement {
+interface Entry {
   readonly device: 'cpu' | 'gpu'
   /** Undefined for all of them. */
   readonly layers: number | undefined
 }
 
-/** Where the decoder's layers run, from the first on; `auto` leaves it to PROVIDER. */
-export type DeviceMap = 'auto' | readonly Placement[]
+/** Where the decoder's layers run, from the first on; `auto` leaves it to PROVIDER and the card's memory. */
+export type DeviceMap = 'auto' | readonly Entry[]
 
 /** @returns the map, or what is wrong with it */
 export function parseDeviceMap(text: string): DeviceMap | { readonly problem: string } {
   const entries = text.split(',').map((entry) => entry.trim())
   if (entries.join() === 'auto') return 'auto'
-  const placements: Placement[] = []
+  const placements: Entry[] = []
   for (const entry of entries) {
     const [, device = '', count] = /^([^:]*)(?::(.*))?$/s.exec(entry)!
     if (device !== 'cpu' && device !== 'gpu') {
@@ -30,7 +31,7 @@ export function parseDeviceMap(text: string): DeviceMap | { readonly problem: st
   return problem === undefined ? placements : { problem }
 }
 
-function problemIn(placements: readonly Placement[]): string | undefined {
+function problemIn(placements: readonly Entry[]): string | undefined {
   const devices = placements.map(({ device }) => device)
   const firstGpu = devices.indexOf('gpu')
   if (placements.length > 1 && placements.some(({ layers }) => layers === undefined)) {
@@ -63,34 +64,30 @@ interface ProviderDemand {
 export function providerFor(provider: ProviderSetting, map: DeviceMap): ProviderDemand {
   if (map === 'auto') return { setting: provider, askedBy: `PROVIDER=${provider}` }
   const askedBy = `DEVICE_MAP=${formatDeviceMap(map)}`
-  const devices = new Set(map.map(({ device }) => device))
-  if (devices.size > 1) {
-    throw new ConfigError(
-      `${askedBy}: layers cannot be divided between CPU and card yet; ` +
-        'set DEVICE_MAP=gpu, or DEVICE_MAP=cpu where they do not all fit on the card.',
-    )
-  }
   const setting = usesCard(map) ? 'webgpu' : 'cpu'
   if (provider === 'auto' || provider === setting) return { setting, askedBy }
   throw new ConfigError(`${askedBy} contradicts PROVIDER=${provider}: leave one of them unset.`)
 }
 
-/**
- * Layers of each stage.
- * @returns undefined where the map does not say so
- * @throws {ConfigError} when the map does not place as many layers as the model has
- */
-export function stageLayersOf(map: DeviceMap, total: number): readonly number[] | undefined {
-  if (map === 'auto' || map.every(({ layers }) => layers === undefined)) return undefined
-  const counts = map.map(({ layers }) => layers ?? total)
-  const placed = counts.reduce((sum, count) => sum + count, 0)
-  if (placed === total) return counts
-  throw new ConfigError(
-    `DEVICE_MAP=${formatDeviceMap(map)} places ${placed} layers, and the model has ${total}.`,
-  )
+/** @throws {ConfigError} when the map does not place as many layers as the model has */
+export function planLayers(map: DeviceMap, total: number): LayerPlan {
+  if (map === 'auto') return { total, stageLayers: undefined, cardLayers: undefined }
+  const countsOn = (device: Entry['device']) =>
+    map.filter((entry) => entry.device === device).map(({ layers }) => layers ?? total)
+  const [onCpu, onCard] = [countsOn('cpu'), countsOn('gpu')]
+  const placed = [...onCpu, ...onCard].reduce((sum, count) => sum + count, 0)
+  if (placed !== total) {
+    throw new ConfigError(
+      `DEVICE_MAP=${formatDeviceMap(map)} places ${placed} layers, and the model has ${total}.`,
+    )
+  }
+  const isCounted = onCpu.length > 0 && map.every(({ layers }) => layers !== undefined)
+  return { total, stageLayers: isCounted ? onCpu : undefined, cardLayers: onCard[0] ?? 0 }
 }
 
-function formatDeviceMap(map: Exclude<DeviceMap, 'auto'>): string {
+/** The map as a setting. */
+export function formatDeviceMap(map: DeviceMap): string {
+  if (map === 'auto') return map
   return map
     .map(({ device, layers }) => (layers === undefined ? device : `${device}:${layers}`))
     .join()

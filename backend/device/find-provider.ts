@@ -3,7 +3,7 @@ import { readModelConfig } from '../model/config/model-config.ts'
 import type { FormChoice } from '../model/convert/graphs/weight-forms.ts'
 import type { DeviceNeeds } from '../model/device-needs.ts'
 import { chooseProvider, onCpu, type ProviderChoice } from './choose-provider.ts'
-import { providerFor, stageLayersOf, type DeviceMap } from './device-map.ts'
+import { planLayers, providerFor } from './device-map.ts'
 import { probeAdapter } from './probe.ts'
 
 type Settings = Pick<BackendConfig, 'provider' | 'deviceMap' | 'model' | 'engine'>
@@ -18,10 +18,12 @@ export async function findProvider(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ProviderChoice> {
   const { setting, askedBy } = providerFor(provider, deviceMap)
-  const stageLayers = await stageLayersIn(model.checkpointDir, deviceMap)
-  if (setting === 'cpu') return { ...onCpu(askedBy), stageLayers }
+  const { text_config: text } = await readModelConfig(model.checkpointDir)
+  const plan = planLayers(deviceMap, text.num_hidden_layers)
+  const { total, stageLayers } = plan
+  if (setting === 'cpu') return { ...onCpu(askedBy, total), stageLayers }
   if (engine.deterministic) {
-    return onCpu('DETERMINISTIC: on a card, answers depend on what else runs')
+    return onCpu('DETERMINISTIC: on a card, answers depend on what else runs', total)
   }
   const probed = await probeAdapter({ environment, triesSoftware: setting === 'webgpu' })
   const { checkpointDir, slots, ...form } = model
@@ -30,16 +32,7 @@ export async function findProvider(
     slots,
     kvTokens: engine.caches.kvTokens,
   })
-  return chooseProvider(setting, probed, needs, askedBy)
-}
-
-async function stageLayersIn(
-  checkpointDir: string,
-  map: DeviceMap,
-): Promise<readonly number[] | undefined> {
-  if (map === 'auto') return undefined
-  const { text_config: text } = await readModelConfig(checkpointDir)
-  return stageLayersOf(map, text.num_hidden_layers)
+  return chooseProvider({ setting, askedBy, plan }, probed, needs)
 }
 
 /** The code that knows the graphs is loaded only where there is a card. */

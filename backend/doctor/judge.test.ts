@@ -73,7 +73,7 @@ describe('what the doctor finds', () => {
       name: 'graphics card',
       value: 'none: this machine has none',
     })
-    expect(judgeProvider('webgpu', new Error('no card')).problem?.text).toBe('no card')
+    expect(judgeProvider('PROVIDER=webgpu', new Error('no card')).problem?.text).toBe('no card')
   })
 
   it('is whether a card keeps the largest weight, and what bounds a stream on it', () => {
@@ -86,6 +86,10 @@ describe('what the doctor finds', () => {
     expect(judgeCardSpeed(facts, work).value).toContain('at most 125 tokens/s')
     const slow = { ...facts, bytesPerSecond: 400e9 }
     expect(judgeCardSpeed(slow, work).value).toContain('at most 100 tokens/s')
+    const before = { bytesPerSecond: 50e9, bytesPerToken: 1e9 }
+    expect(judgeCardSpeed(facts, work, before).value).toMatch(
+      /^at most 36 tokens\/s a stream: .*, after 20\.0 ms on the CPU$/,
+    )
   })
 
   it('is how fast a stream can be', () => {

@@ -108,18 +108,20 @@ export function judgeCardFacts(facts: CardFacts, work: DeviceWork | undefined): 
 /**
  * What bounds a single stream on a card: the bytes that a token reads, or the recording of its launches, which goes on
  * meanwhile.
+ * @param before what the layers on the CPU read first, if there are any
  */
-export function judgeCardSpeed(facts: CardFacts, work: DeviceWork): Finding {
+export function judgeCardSpeed(facts: CardFacts, work: DeviceWork, before?: Speed): Finding {
   const readMs = (1000 * work.bytesPerToken) / facts.bytesPerSecond
   const launchMs = 1000 * work.launchesPerToken * facts.secondsPerLaunch
-  const rate = rateText(1000 / Math.max(readMs, launchMs))
-  const value = `at most ${rate} tokens/s a stream: a token reads ${formatBytes(work.bytesPerToken)} in ${readMs.toFixed(1)} ms, and its ${work.launchesPerToken} launches take ${launchMs.toFixed(1)} ms`
+  const beforeMs = before === undefined ? 0 : (1000 * before.bytesPerToken) / before.bytesPerSecond
+  const rate = rateText(1000 / (beforeMs + Math.max(readMs, launchMs)))
+  const onCpu = before === undefined ? '' : `, after ${beforeMs.toFixed(1)} ms on the CPU`
+  const value = `at most ${rate} tokens/s a stream: a token reads ${formatBytes(work.bytesPerToken)} in ${readMs.toFixed(1)} ms, and its ${work.launchesPerToken} launches take ${launchMs.toFixed(1)} ms${onCpu}`
   return { name: 'speed on the card', value }
 }
 
-/** @param choice or why the backend would not start */
-export function judgeProvider(setting: string, choice: ProviderChoice | Error): Finding {
-  const name = `PROVIDER=${setting}`
+/** @param name of the setting, as `NAME=value` @param choice or why the backend would not start */
+export function judgeProvider(name: string, choice: ProviderChoice | Error): Finding {
   if (choice instanceof Error) {
     const problem = errorWith(choice.message, 'docs/gpu.md lists drivers by system')
     return { name, value: 'the backend would not start', problem }

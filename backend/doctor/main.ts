@@ -7,6 +7,7 @@ import { ConfigError } from '../../shared/node/settings/environment.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
 import { parseConfig, type BackendConfig } from '../config.ts'
 import type { ProviderChoice } from '../device/choose-provider.ts'
+import { formatDeviceMap } from '../device/device-map.ts'
 import { findProvider } from '../device/find-provider.ts'
 import { probeAdapter } from '../device/probe.ts'
 import { findLocalModel } from '../hub/find-model.ts'
@@ -15,6 +16,7 @@ import { findConverted, type ConvertedModel } from '../model/convert/model-folde
 import { openModelSource, type ModelSource } from '../model/convert/source/model-source.ts'
 import { freeMemory } from '../memory/free-memory.ts'
 import { checkMemory, type MemoryCheck } from '../memory/memory-check.ts'
+import { hostCacheTokens } from '../memory/memory-parts.ts'
 import { formNeeds } from '../model/host-needs.ts'
 import { deviceWork } from '../model/device-work.ts'
 import type { CardFacts } from './card-facts.ts'
@@ -67,14 +69,14 @@ async function examineModel(
     const local = { ...config, model: { ...config.model, checkpointDir: folder } }
     const choice = await findProvider(local, environment).catch(asError)
     const converted = await findConverted(source, local.model)
+    const needed = await findNeeded(source, local.model, choice)
     return [
       { name: 'model', value: folder },
       judgeMemory(memoryOf(local, source, choice)),
-      await examineDisk(local, converted),
-      judgeProvider(config.provider, choice),
-      ...(config.provider === 'auto' ? [] : [await examineAuto(local, environment)]),
-      await examineSpeed(source, converted),
-      ...(facts === undefined ? [] : examineCard(facts, source, local)),
+      await examineDisk(local, needed),
+      judgeProvider(settingOf(config), choice),
+      ...(leavesChoice(config) ? [] : [await examineAuto(local, environment)]),
+      ...(await examineSpeed(source, { config: local, converted, choice, facts })),
     ]
   } finally {
     await source.checkpoint.close()
@@ -87,13 +89,14 @@ function memoryOf(
   source: ModelSource,
   choice: ProviderChoice | Error,
 ): MemoryCheck {
-  const isOnCard = !(choice instanceof Error) && choice.card !== undefined
+  const card = choice instanceof Error ? undefined : choice.card
   const { kvTokens, imageBytes: imageCacheBytes } = engine.caches
+  const layout = card === undefined ? 'cpu' : 'device'
   return checkMemory({
-    ...formNeeds(source, { ...model, layout: isOnCard ? 'device' : 'cpu' }),
+    ...formNeeds(source, { ...model, layout, cpuLayers: card?.cpuLayers }),
     settings: {
       slots: model.slots,
-      kvTokens,
+      kvTokens: hostCacheTokens(kvTokens, card),
       imageCacheBytes,
       uploadBytes: uploadMemoryBytes,
       decodeBytes: decodeMemoryBytes,
@@ -102,35 +105,73 @@ function memoryOf(
   })
 }
 
-async function examineDisk({ model }: BackendConfig, converted: ConvertedModel): Promise<Finding> {
-  if (converted.manifest !== undefined) return judgeDisk(model.modelsDir, undefined)
+/** The model's forms that the backend would load: the layers on the CPU and those on a card have each their own. */
+function findNeeded(
+  source: ModelSource,
+  model: BackendConfig['model'],
+  choice: ProviderChoice | Error,
+): Promise<ConvertedModel[]> {
+  const { cpu, gpu } = choice instanceof Error ? { cpu: 1, gpu: 0 } : choice.layers
+  const layouts = [...(gpu > 0 ? ['device' as const] : []), ...(cpu > 0 ? ['cpu' as const] : [])]
+  return Promise.all(layouts.map((layout) => findConverted(source, { ...model, layout })))
+}
+
+async function examineDisk(
+  { model }: BackendConfig,
+  needed: readonly ConvertedModel[],
+): Promise<Finding> {
+  const missing = needed.filter(({ manifest }) => manifest === undefined)
+  if (missing.length === 0) return judgeDisk(model.modelsDir, undefined)
   await mkdir(model.modelsDir, { recursive: true })
   const { bavail, bsize } = await statfs(model.modelsDir)
   return judgeDisk(model.modelsDir, {
     freeBytes: bavail * bsize,
-    neededBytes: weightBytes(converted),
+    neededBytes: missing.reduce((sum, converted) => sum + weightBytes(converted), 0),
   })
 }
 
-async function examineSpeed({ config }: ModelSource, converted: ConvertedModel): Promise<Finding> {
-  return judgeSpeed({
-    bytesPerSecond: await memoryBandwidth(availableParallelism()),
-    bytesPerToken: bytesPerToken(converted, config.text_config),
-  })
+interface SpeedParts {
+  readonly config: BackendConfig
+  /** In the form for the CPU. */
+  readonly converted: ConvertedModel
+  readonly choice: ProviderChoice | Error
+  readonly facts: CardFacts | undefined
 }
 
-/** What the backend would do if the setting did not say. */
+/** On the CPU alone, and on the card, if there is one: with the layers that would be there. */
+async function examineSpeed(
+  source: ModelSource,
+  { config, converted, choice, facts }: SpeedParts,
+): Promise<Finding[]> {
+  const bytesPerSecond = await memoryBandwidth(availableParallelism())
+  const speedOf = (layers?: number) => ({
+    bytesPerSecond,
+    bytesPerToken: bytesPerToken(converted, source.config.text_config, layers),
+  })
+  const onCpu = judgeSpeed(speedOf())
+  if (facts === undefined) return [onCpu]
+  const cpuLayers = choice instanceof Error ? 0 : (choice.card?.cpuLayers ?? 0)
+  const work = deviceWork(source, config.model, cpuLayers)
+  const before = cpuLayers > 0 ? speedOf(cpuLayers) : undefined
+  return [onCpu, judgeCardFacts(facts, work), judgeCardSpeed(facts, work, before)]
+}
+
+/** The setting that decides, as `NAME=value`. */
+function settingOf({ provider, deviceMap }: BackendConfig): string {
+  return deviceMap === 'auto' ? `PROVIDER=${provider}` : `DEVICE_MAP=${formatDeviceMap(deviceMap)}`
+}
+
+function leavesChoice({ provider, deviceMap }: BackendConfig): boolean {
+  return provider === 'auto' && deviceMap === 'auto'
+}
+
+/** What the backend would do if the settings did not say. */
 async function examineAuto(
   config: BackendConfig,
   environment: ReturnType<typeof inferenceEnvironment>,
 ): Promise<Finding> {
-  const auto = { ...config, provider: 'auto' } as const
-  return judgeProvider('auto', await findProvider(auto, environment).catch(asError))
-}
-
-function examineCard(facts: CardFacts, source: ModelSource, { model }: BackendConfig): Finding[] {
-  const work = deviceWork(source, model)
-  return [judgeCardFacts(facts, work), judgeCardSpeed(facts, work)]
+  const auto = { ...config, provider: 'auto', deviceMap: 'auto' } as const
+  return judgeProvider('PROVIDER=auto', await findProvider(auto, environment).catch(asError))
 }
 
 /** A setting that cannot be met is a finding; anything else is not. */

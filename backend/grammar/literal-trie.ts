@@ -1,3 +1,4 @@
+import { commonLength } from './common-length.ts'
 import type { KeyTables, LiteralTables, TrieTables } from './grammar.ts'
 
 /** A trie by node: parents come before their children, which are in ascending order of their bytes. */
@@ -45,12 +46,6 @@ function nodesOf(texts: readonly string[]): Nodes {
     before = text
   }
   return { count, parents, bytes, numbers }
-}
-
-function commonLength(a: Uint8Array, b: Uint8Array): number {
-  let length = 0
-  while (length < a.length && length < b.length && a[length] === b[length]) length += 1
-  return length
 }
 
 function tablesOf({ count, parents, bytes, numbers }: Nodes): TrieTables {

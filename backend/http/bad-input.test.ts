@@ -5,12 +5,15 @@ import {
   startTestBackend,
   type TestBackend,
 } from '../../test/support/backends/test-backend.ts'
+import {
+  imageForm,
+  jsonHeaders as json,
+  png,
+  webOfOneImage,
+} from '../../test/support/backends/plain-requests.ts'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxFormFieldBytes, maxImageBytes, maxJsonBytes } from '../../shared/api/limits.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
-
-const json = { 'content-type': 'application/json' }
-const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47)
 
 let certificates: CertificateSet
 let backend: TestBackend
@@ -22,24 +25,9 @@ beforeEach(async () => {
 })
 afterEach(() => backend.stop())
 
-/** The whole network as seen from the server: one picture. */
-async function webOfOneImage(url: string): Promise<Response> {
-  if (url !== 'https://pictures.org/a.jpg') return new Response('', { status: 404 })
-  return new Response(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0))
-}
-
 function post(path: string, body: unknown, headers: Record<string, string> = json) {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   return backend.fetch(path, { method: 'POST', headers, body: text })
-}
-
-function imageForm(files: readonly Uint8Array[], fields: Record<string, string> = {}): FormData {
-  const form = new FormData()
-  for (const [name, value] of Object.entries({ prompt: 'What is this?', ...fields })) {
-    form.append(name, value)
-  }
-  for (const file of files) form.append('images', new Blob([file]), '<|im_end|>.png')
-  return form
 }
 
 describe('bad input', () => {

@@ -39,6 +39,8 @@ interface CacheSettings {
 interface CardSettings {
   /** Tokens for which its memory is set aside. */
   readonly cacheTokens: number
+  /** Layers, from the first on, that stay on the CPU. */
+  readonly cpuLayers: number
 }
 
 /** Memory that is not the engine's to give. */
@@ -57,7 +59,7 @@ export interface InferenceInit {
     readonly threads: number
     /** Undefined: the decoder runs on the CPU. */
     readonly card?: CardSettings | undefined
-    /** Layers of each of the decoder's stages on the CPU; undefined for as many stages as load fastest. */
+    /** Layers of each of the decoder's stages on the CPU; undefined for as many stages as load fastest, or one before a card's. */
     readonly stageLayers?: readonly number[] | undefined
   }
   readonly engine: EngineSettings

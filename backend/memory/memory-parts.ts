@@ -54,6 +54,17 @@ export function cacheTokensOf(
   return kvTokens === 0 ? slots * contextTokens : kvTokens
 }
 
+/**
+ * The cache's size as far as it is the machine's own.
+ * @param card how the decoder uses one: the layers on the CPU keep the tokens that those on the card keep
+ */
+export function hostCacheTokens(
+  kvTokens: number | undefined,
+  card: { readonly cacheTokens: number; readonly cpuLayers: number } | undefined,
+): number | undefined {
+  return card !== undefined && card.cpuLayers > 0 ? card.cacheTokens : kvTokens
+}
+
 export function sumOf(parts: MemoryParts): number {
   return Object.values<number>({ ...parts }).reduce((sum, bytes) => sum + bytes, 0)
 }

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client'
 import { residentBytes } from '../../shared/node/metrics/resident-bytes.ts'
 import type { EngineView } from '../cluster/health/engine-entry.ts'
+import type { LayersByPlace } from '../device/choose-provider.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
 import { addClusterMetrics } from './cluster-metrics.ts'
 import { addCounters, addGauges, type Reading } from './reading.ts'
@@ -9,7 +10,7 @@ export interface EngineMetricsParts {
   readonly snapshot: () => EngineSnapshot
   readonly isReady: () => boolean
   /** What runs the decoder; undefined with engines elsewhere. */
-  readonly provider: string | undefined
+  readonly provider: { readonly name: string; readonly layers: LayersByPlace } | undefined
   /** Inference processes started so far. */
   readonly starts: () => number
   readonly enginePid: () => number | undefined
@@ -39,7 +40,13 @@ function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
       name: 'describe_provider',
       help: 'Always 1; the label names what runs the decoder: cpu or webgpu',
       label: 'provider',
-      read: () => (provider === undefined ? [] : [[provider, 1]]),
+      read: () => (provider === undefined ? [] : [[provider.name, 1]]),
+    },
+    {
+      name: 'describe_decoder_layers',
+      help: 'Layers of the decoder by where they run (DEVICE_MAP)',
+      label: 'device',
+      read: () => Object.entries(provider?.layers ?? {}),
     },
     {
       name: 'describe_requests_waiting',

@@ -1,13 +1,18 @@
 import { buildGraphs } from './convert/graphs/build-graphs.ts'
 import { openModelSource } from './convert/source/model-source.ts'
 import type { FormChoice } from './convert/graphs/weight-forms.ts'
+import { layerOf } from './deepseek/decoder-names.ts'
 import { externalsOf } from '../graph/device-graph.ts'
 import type { BuiltGraph } from '../graph/graph-builder.ts'
-import { elementTypes } from '../graph/onnx-proto.ts'
+import { elementTypes, type ExternalInitializer } from '../graph/onnx-proto.ts'
 
-/** Memory that the model takes on a device. */
+/** Memory that the model takes on a device, by what may be there. */
 export interface DeviceNeeds {
-  readonly weightBytes: number
+  /** Weights of each of the decoder's layers. */
+  readonly layerBytes: readonly number[]
+  /** Weights that are there in any case: the head, and the vision tower. */
+  readonly otherBytes: number
+  /** Cache of a token in one layer. */
   readonly cacheBytesPerToken: number
   /** The most tokens one sequence may hold. */
   readonly contextTokens: number
@@ -26,11 +31,22 @@ export async function deviceNeeds(checkpointDir: string, choice: FormChoice): Pr
     const weights = graphs.flatMap(({ spec }: BuiltGraph) => externalsOf(spec))
     const width = text.kv_lora_rank + text.qk_rope_head_dim
     return {
-      weightBytes: weights.reduce((sum, { byteLength }) => sum + byteLength, 0),
-      cacheBytesPerToken: text.num_hidden_layers * width * elementTypes[cacheType].bytes,
+      ...bytesByLayer(weights, text.num_hidden_layers),
+      cacheBytesPerToken: width * elementTypes[cacheType].bytes,
       contextTokens: text.max_position_embeddings,
     }
   } finally {
     await source.checkpoint.close()
   }
+}
+
+function bytesByLayer(weights: readonly ExternalInitializer[], layers: number) {
+  const layerBytes = Array<number>(layers).fill(0)
+  let otherBytes = 0
+  for (const { name, byteLength } of weights) {
+    const layer = layerOf(name)
+    if (layer === undefined) otherBytes += byteLength
+    else layerBytes[layer]! += byteLength
+  }
+  return { layerBytes, otherBytes }
 }

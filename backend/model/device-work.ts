@@ -17,16 +17,17 @@ export interface DeviceWork {
 /** Nodes that only look at the same memory in another way. */
 const viewing: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Unsqueeze'])
 
-/** From the checkpoint's shapes alone; no weight is read. */
+/** From the checkpoint's shapes alone; no weight is read. @param from the first layer on the device */
 export function deviceWork(
   { config, checkpoint }: Pick<ModelSource, 'config' | 'checkpoint'>,
   choice: FormChoice,
+  from = 0,
 ): DeviceWork {
   const text = config.text_config
   const cacheType = choice.weights === 'f32' ? 'float32' : 'float16'
   const form = { ...choice, layout: 'device', cacheType } as const
-  const allExperts = allExpertsGraph(text, checkpoint, form)
-  const { chosenExperts } = deviceGraphs(text, checkpoint, form, allExperts)
+  const whole = allExpertsGraph(text, checkpoint, form)
+  const { allExperts, chosenExperts } = deviceGraphs(text, checkpoint, form, whole, from)
   const { nodes } = (chosenExperts ?? allExperts).spec
   return {
     bytesPerToken: stepBytes(allExperts.spec, text, chosenExperts === undefined ? 2 : 1),

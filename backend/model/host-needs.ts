@@ -2,6 +2,9 @@ import type { BuiltGraph } from '../graph/graph-builder.ts'
 import { externalsOf } from '../graph/device-graph.ts'
 import { buildGraphs, type GraphOptions } from './convert/graphs/build-graphs.ts'
 import type { ModelSource } from './convert/source/model-source.ts'
+import { componentForms } from './convert/graphs/weight-forms.ts'
+import type { TextConfig } from './config/model-config.ts'
+import { buildDecoderGraph } from './deepseek/decoder-graph.ts'
 
 /** Memory that the model takes of the machine itself, apart from that of a card. */
 export interface HostNeeds {
@@ -9,9 +12,9 @@ export interface HostNeeds {
   readonly weightBytes: number
   /** The largest weight, which exists twice while it is put into that order. */
   readonly largestWeightBytes: number
-  /** Cache of a token; 0 when it is on a card. */
+  /** Cache of a token, in the layers that are not on a card. */
   readonly cacheBytesPerToken: number
-  /** What a step takes for each token of the longest sequence; 0 when a card runs it. */
+  /** What a step takes for each token of the longest sequence; 0 when a card runs all of it. */
   readonly stepBytesPerToken: number
   /** The most tokens one sequence may hold. */
   readonly contextTokens: number
@@ -39,8 +42,13 @@ const floatBytes = Float32Array.BYTES_PER_ELEMENT
 
 type Shapes = Pick<ModelSource, 'config' | 'checkpoint' | 'preprocessor'>
 
+interface HostForm extends GraphOptions {
+  /** Layers of the decoder that are on the CPU while the others are on a device; see `ModelFolderOptions`. */
+  readonly cpuLayers?: number | undefined
+}
+
 /** From the checkpoint's shapes alone; no weight is read. */
-export function formNeeds(source: Shapes, options: GraphOptions): FormNeeds {
+export function formNeeds(source: Shapes, options: HostForm): FormNeeds {
   const rounded = () => hostNeeds(source, { ...options, weights: 'q8' })
   return {
     chosen: hostNeeds(source, options),
@@ -48,21 +56,37 @@ export function formNeeds(source: Shapes, options: GraphOptions): FormNeeds {
   }
 }
 
-function hostNeeds({ config, checkpoint, preprocessor }: Shapes, options: GraphOptions): HostNeeds {
+function hostNeeds({ config, checkpoint, preprocessor }: Shapes, options: HostForm): HostNeeds {
   const { text_config: text, vision_config: vision } = config
-  const isOnCard = options.layout === 'device'
   const { decoder, ...tower } = buildGraphs(config, checkpoint, options)
-  const graphs = [...Object.values(tower), ...(isOnCard ? [] : [decoder])]
+  const layers = options.layout === 'device' ? (options.cpuLayers ?? 0) : text.num_hidden_layers
+  const graphs = [
+    ...Object.values(tower),
+    ...(options.layout === 'device' ? firstLayers(text, checkpoint, options, layers) : [decoder]),
+  ]
   const sizes = graphs.flatMap((graph) => externalsOf(graph.spec).map((one) => one.byteLength))
   const width = text.kv_lora_rank + text.qk_rope_head_dim
   return {
     weightBytes: graphs.reduce((sum, graph) => sum + packedBytes(graph), 0),
     largestWeightBytes: Math.max(...sizes),
-    cacheBytesPerToken: isOnCard ? 0 : text.num_hidden_layers * width * floatBytes,
-    stepBytesPerToken: isOnCard ? 0 : stepBytesPerToken,
+    cacheBytesPerToken: layers * width * floatBytes,
+    stepBytesPerToken: layers === 0 ? 0 : stepBytesPerToken,
     contextTokens: text.max_position_embeddings,
     imageBytes: patchTensors * preprocessor.inTokenLimit * vision.hidden_size * floatBytes,
   }
+}
+
+/** The graph of layers that are on the CPU while the others are on a device, if there are any. */
+function firstLayers(
+  config: TextConfig,
+  checkpoint: Shapes['checkpoint'],
+  options: HostForm,
+  count: number,
+): BuiltGraph[] {
+  if (count === 0) return []
+  const forms = componentForms({ ...options, layout: 'cpu' })
+  const layers = { from: 0, to: count }
+  return [buildDecoderGraph(config, checkpoint, { forms, lanes: options.slots, layers })]
 }
 
 /** Kernels for 8-bit weights keep a sum beside each scale. */

@@ -6,11 +6,13 @@ import type { ModelConfig, TextConfig } from './config/model-config.ts'
 import {
   findModelFolder,
   prepareModelFolder,
+  type CpuDecoderFiles,
   type ModelFolder,
   type ModelFolderOptions,
 } from './convert/model-folder.ts'
 import { openModelSource, type ModelSource } from './convert/source/model-source.ts'
 import { openCpuDecoder } from './deepseek/cpu-decoder.ts'
+import { openDividedDecoder } from './deepseek/divided-decoder.ts'
 import type { CacheInfo, Decoder } from './deepseek/decoder-part.ts'
 import { openDeviceDecoder } from './deepseek/device/open-device-decoder.ts'
 import { EmbeddingTable } from './deepseek/embedding-table.ts'
@@ -28,14 +30,19 @@ const slotsPerSequence = 2
  */
 const featureTokens = 16_384
 
-/** Where the decoder runs, when that is not the CPU. */
+/** Where the decoder's last layers run, when that is not the CPU. */
 interface DeviceOptions {
   readonly accelerator: Accelerator
+  /** Layers, from the first on, that stay on the CPU, in stages of `stageLayers`; none unless given. */
+  readonly cpuLayers?: number | undefined
   /** Tokens for which the device's memory is set aside, over all sequences and the prefix cache. */
   readonly cacheTokens: number
 }
 
-export interface OpenModelOptions extends Omit<ModelFolderOptions, 'layout' | 'cacheType'> {
+export interface OpenModelOptions extends Omit<
+  ModelFolderOptions,
+  'layout' | 'cacheType' | 'cpuLayers'
+> {
   /** Chunk length in tokens from which attention expands keys and values on the CPU; for tests and measurements. */
   readonly expandedFromTokens?: number
   /** The model closes it, also when it cannot be opened. */
@@ -80,7 +87,8 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   options.admit?.(needs)
   // A device can be opened only once, so its weights have to be known to be whole.
   if (options.device !== undefined) {
-    return openFolder(await prepareModelFolder(source, folderOptions), source, options)
+    const folder = await prepareModelFolder(source, folderOptions)
+    return openFolder(folder, source, options, await firstLayers(source, options))
   }
   const folder = await findModelFolder(source, folderOptions)
   // Both read the same files; nothing is served before all of them are known to be whole.
@@ -97,10 +105,24 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   return openFolder(await prepareModelFolder(source, folderOptions), source, options)
 }
 
+/** The layers that stay on the CPU while the others are on a device, in the form for the CPU: no map of layers needs another conversion. */
+async function firstLayers(
+  source: ModelSource,
+  options: OpenModelOptions,
+): Promise<CpuDecoderFiles | undefined> {
+  const cpuLayers = options.device?.cpuLayers ?? 0
+  if (cpuLayers === 0) return undefined
+  const { decoder } = await prepareModelFolder(source, { ...options, layout: 'cpu', cpuLayers })
+  if (decoder.layout === 'cpu') return decoder
+  throw new RangeError('the first layers are laid out for a device')
+}
+
+/** @param first layers that stay on the CPU while the others are on a device */
 async function openFolder(
   folder: ModelFolder,
   source: ModelSource,
   options: OpenModelOptions,
+  first?: CpuDecoderFiles,
 ): Promise<Model> {
   const { text_config: text } = source.config
   options.onProgress?.('loading the model')
@@ -109,10 +131,12 @@ async function openFolder(
     rows: text.vocab_size,
     hiddenSize: text.hidden_size,
   })
-  const device = options.device && (await withFeatureMemory(options.device, text))
+  // Features are added to embeddings, so they stay on the device only where the first layer is there.
+  const tokens = first === undefined ? featureTokens : undefined
+  const device = options.device && (await withFeatureMemory(options.device, text, tokens))
   const [vision, decoder] = await Promise.all([
     openVision(folder.vision, source, { ...options, device }),
-    openDecoder(folder.decoder, text, embeddings, { ...options, device }),
+    openDecoder({ first, rest: folder.decoder }, text, embeddings, { ...options, device }),
   ])
   return {
     ...decoderOf(decoder),
@@ -145,16 +169,22 @@ export function decoderOf(decoder: Decoder): Omit<Decoder, 'cacheInfo' | 'close'
 function layoutFor({ weights, device }: OpenModelOptions) {
   if (device === undefined) return { layout: 'cpu' } as const
   const isHalf = weights !== 'f32' && device.accelerator.hasFloat16
-  return { layout: 'device', cacheType: isHalf ? 'float16' : 'float32' } as const
+  const cacheType = isHalf ? 'float16' : 'float32'
+  return { layout: 'device', cacheType, cpuLayers: device.cpuLayers } as const
 }
 
 interface OpenedOptions extends Omit<OpenModelOptions, 'device'> {
-  readonly device: (DeviceOptions & { readonly features: FeatureMemory }) | undefined
+  readonly device: (DeviceOptions & { readonly features: FeatureMemory | undefined }) | undefined
 }
 
-async function withFeatureMemory(device: DeviceOptions, { hidden_size }: TextConfig) {
-  const features = await FeatureMemory.open(device.accelerator, featureTokens, hidden_size)
-  return { ...device, features }
+/** @param tokens that there is memory for; undefined where features come to the host */
+async function withFeatureMemory(
+  device: DeviceOptions,
+  { hidden_size: width }: TextConfig,
+  tokens: number | undefined,
+) {
+  if (tokens === undefined) return { ...device, features: undefined }
+  return { ...device, features: await FeatureMemory.open(device.accelerator, tokens, width) }
 }
 
 async function openVision(
@@ -172,20 +202,28 @@ async function openVision(
   return openDeviceVision({ ...setup, ...files, accelerator, memory: features })
 }
 
+interface DecoderFiles {
+  /** Of the layers that stay on the CPU while the others are on a device. */
+  readonly first: CpuDecoderFiles | undefined
+  /** Of all others. */
+  readonly rest: ModelFolder['decoder']
+}
+
 async function openDecoder(
-  files: ModelFolder['decoder'],
+  { first, rest }: DecoderFiles,
   config: TextConfig,
   embeddings: EmbeddingTable,
   { device, ...options }: OpenedOptions,
 ): Promise<Decoder> {
   const slots = slotsPerSequence * options.slots
-  if (files.layout === 'cpu') {
-    return openCpuDecoder({ ...options, ...files, lanes: options.slots, slots, config, embeddings })
-  }
+  const setup = { ...options, lanes: options.slots, slots, config, embeddings }
+  if (rest.layout === 'cpu') return openCpuDecoder({ ...setup, ...rest })
   if (device === undefined) throw new RangeError('the decoder is laid out for a device')
-  return withWeightsFile(files.weightsFile, (readWeight) =>
-    openDeviceDecoder({ ...device, ...files, readWeight, slots, config, embeddings }),
-  )
+  return withWeightsFile(rest.weightsFile, (readWeight) => {
+    const onDevice = { ...device, ...rest, readWeight }
+    if (first === undefined) return openDeviceDecoder({ ...onDevice, slots, config, embeddings })
+    return openDividedDecoder({ ...setup, ...first, device: onDevice })
+  })
 }
 
 /** What the engine has to know of a model. */

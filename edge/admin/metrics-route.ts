@@ -4,7 +4,7 @@ import { adminRoutes } from '../../shared/api/routes.ts'
 import type { EdgeEnv } from '../calls/context.ts'
 
 export interface MetricsParts {
-  /** All metrics of this process, as Prometheus reads them; undefined where the platform has none that would be true. */
+  /** All metrics of this process, as Prometheus reads them; undefined where the platform has none for the whole service. */
   readonly metrics: (() => Promise<Response>) | undefined
 }
 

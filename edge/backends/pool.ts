@@ -250,7 +250,7 @@ export class BackendPool {
   }
 
   async #ask(backend: Backend): Promise<void> {
-    const deadline = startDeadline(probeTimeoutMs, new AbortController().signal)
+    const deadline = startDeadline(probeTimeoutMs)
     try {
       const response = await backend.target.send(routes.health.path, {
         method: 'GET',

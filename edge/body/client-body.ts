@@ -3,6 +3,7 @@ import { ByteBudget } from '../../shared/bytes/byte-budget.ts'
 import { readLimited } from '../../shared/bytes/read-limited.ts'
 import type { BackendBody } from '../backends/exchange.ts'
 import type { EdgeContext } from '../calls/context.ts'
+import type { ForwardedMessage } from '../calls/forward.ts'
 import { piecesOf, type WebBody } from './web-pieces.ts'
 
 /** A client's body on its way through. */
@@ -45,12 +46,21 @@ export function heldBody(bytes: Uint8Array): ClientBody {
   return { stream: bytes, length: bytes.byteLength, failure: () => undefined }
 }
 
-/** In the form the platform sends: a Worker can only send web streams. */
-export function sendableBody(
+/** The part of a message that passes on a client's body. */
+export function passedOn(
   c: EdgeContext,
-  { stream, length }: ClientBody,
+  body: ClientBody,
   webBody: WebBody,
-): BackendBody {
+): Pick<ForwardedMessage, 'body' | 'contentLength' | 'bodyFailure'> {
+  return {
+    body: sendable(c, body, webBody),
+    contentLength: body.length,
+    bodyFailure: body.failure,
+  }
+}
+
+/** In the form the platform sends: a Worker can only send web streams. */
+function sendable(c: EdgeContext, { stream, length }: ClientBody, webBody: WebBody): BackendBody {
   const isSendable = stream instanceof Uint8Array || c.env?.incoming !== undefined
   return isSendable ? stream : webBody(stream, length)
 }

@@ -1,4 +1,4 @@
-import { parseJsonBytes } from '../../shared/api/wire/parse-json.ts'
+import { tryParseJson } from '../../shared/api/wire/parse-json.ts'
 import { imageAffinity, imageHeadBytes, textAffinity } from '../../shared/balance/affinity.ts'
 import type { Extent } from '../limits/demand.ts'
 import { peekedBytes } from './peek-head.ts'
@@ -32,7 +32,7 @@ const limitFields = ['max_completion_tokens', 'max_output_tokens', 'max_tokens']
  * @returns undefined when it cannot be understood
  */
 export function peekConversation(json: Uint8Array): ConversationPeek | undefined {
-  const body = parsed(json)
+  const body = tryParseJson(json)
   if (typeof body !== 'object' || body === null) return undefined
   const counts: Counts = { textBytes: 0, images: 0, messages: 0, firstText: undefined }
   count(body, '', counts)
@@ -42,14 +42,6 @@ export function peekConversation(json: Uint8Array): ConversationPeek | undefined
     ...counts,
     choices: countOf(fields['n']) ?? 1,
     maxTokens: limits.find((limit) => limit !== undefined),
-  }
-}
-
-function parsed(json: Uint8Array): unknown {
-  try {
-    return parseJsonBytes(json)
-  } catch {
-    return undefined
   }
 }
 

@@ -1,5 +1,8 @@
+import { maxUploadBytes } from '../../shared/api/limits.ts'
 import { ChunkList } from '../../shared/bytes/chunk-list.ts'
-import { type ClientBody, clientLeft, heldBody } from './client-body.ts'
+import type { EdgeContext } from '../calls/context.ts'
+import { type ClientBody, clientLeft, heldBody, passClientBody } from './client-body.ts'
+import { mediaTypeOf } from './media-type.ts'
 
 /** Bytes up to which a body is read completely before it is sent on: it can then go to another backend if one fails. */
 export const smallBodyBytes = 1024 * 1024
@@ -13,6 +16,12 @@ export interface PeekedBody {
   /** Its beginning, or all of it. */
   readonly head: Uint8Array
   readonly isWhole: boolean
+}
+
+/** Looks at the beginning of a body that must be JSON. @throws {ServiceError} `unsupported_media_type`, or as `peekHead` */
+export async function peekJsonBody(c: EdgeContext): Promise<PeekedBody> {
+  mediaTypeOf(c.req.raw.headers, ['application/json'])
+  return peekHead(passClientBody(c, maxUploadBytes))
 }
 
 /** Looks at the beginning of a body. @throws {ServiceError} the reason why it broke */

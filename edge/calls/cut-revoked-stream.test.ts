@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { cutWhen } from './cut-revoked-stream.ts'
 
 /** Writes the pieces one by one, one second apart. @returns what comes out, and whether the source was left */
-async function pass(pieces: readonly string[], revoked: (atMs: number) => Promise<boolean>) {
+async function pass(
+  pieces: readonly string[],
+  revoked: (atMs: number) => Promise<boolean>,
+  farewell: (said: string) => string = () => 'event: error\n\n',
+) {
   const clock = { ms: 0 }
   const state = { left: false }
   const left = pieces.values()
@@ -24,7 +28,7 @@ async function pass(pieces: readonly string[], revoked: (atMs: number) => Promis
   const cut = cutWhen({
     revoked: () => revoked(clock.ms),
     now: () => clock.ms,
-    farewell: () => 'event: error\n\n',
+    farewell,
   })
   const output = await new Response(source.pipeThrough(cut)).text()
   // The source learns of the end after the reader, in the same turn of the event loop.
@@ -53,6 +57,18 @@ describe('cutWhen()', () => {
     const pieces = ['data: 1', '23\n\n', 'data: 4\n\n']
     const { output } = await pass(pieces, async () => true)
     expect(output).toBe('data: 123\n\nevent: error\n\n')
+  })
+
+  it('words the farewell by all that was said, not only by the latest chunk', async () => {
+    const pieces = ['data: {"sequence_number":7}\n\n', ': heartbeat\n\n', 'data: late\n\n']
+    const { output } = await pass(
+      pieces,
+      async (ms) => ms >= 2_000,
+      (said) => `said ${JSON.stringify(said)}`,
+    )
+    expect(output).toBe(
+      `${pieces[0]}${pieces[1]}said ${JSON.stringify(`${pieces[0]}${pieces[1]}`)}`,
+    )
   })
 
   it('goes on when nobody can tell', async () => {

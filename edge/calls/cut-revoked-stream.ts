@@ -4,6 +4,7 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { formatFailedComment } from '../../shared/forward/usage-comment.ts'
 import type { ApiKeys } from '../keys/api-keys.ts'
 import type { EdgeMiddleware } from './context.ts'
+import { AnswerTail } from './relay/answer-tail.ts'
 
 /** Milliseconds between checks whether a running stream's key is still valid. */
 const intervalMs = 1_000
@@ -41,22 +42,25 @@ interface CutParts {
   readonly revoked: () => Promise<boolean>
   /** Milliseconds. */
   readonly now: () => number
-  /** @param said the last bytes that were passed on, as text */
+  /** @param said the end of what was passed on, as text */
   readonly farewell: (said: string) => string
 }
 
 /** Passes bytes on until `revoked`, then adds the farewell and ends; checks only between two events. */
 export function cutWhen(parts: CutParts): TransformStream<Uint8Array, Uint8Array> {
   let checkedAt = parts.now()
+  const tail = new AnswerTail()
   return new TransformStream({
     async transform(bytes, controller) {
       controller.enqueue(bytes)
+      // A copy: the memory of a chunk may be used for the next one.
+      tail.push(bytes.slice())
       const isBetweenEvents = bytes.at(-1) === newline && bytes.at(-2) === newline
       if (!isBetweenEvents || parts.now() - checkedAt < intervalMs) return
       checkedAt = parts.now()
       // A failing check cuts nothing off.
       if (!(await parts.revoked().catch(() => false))) return
-      controller.enqueue(new TextEncoder().encode(parts.farewell(new TextDecoder().decode(bytes))))
+      controller.enqueue(new TextEncoder().encode(parts.farewell(tail.text())))
       controller.terminate()
     },
   })

@@ -10,6 +10,12 @@ import type {
 import { affinityOf } from '../backends/hint.ts'
 import { isStranger } from '../backends/verdict.ts'
 import type { Granted } from '../limits/reservation.ts'
+import {
+  backendUnreachable,
+  certificateRefused,
+  clientGone,
+  deadlineExceeded,
+} from './call-errors.ts'
 import { timeLeft } from './call.ts'
 import type { EdgeContext, KeepAlive } from './context.ts'
 import { backendRequestHeaders } from './headers.ts'
@@ -118,8 +124,7 @@ function refuseBadReply({ answer, ended }: BackendReply, message: ForwardedMessa
   discardBody(answer)
   ended('left')
   if (bodyFailure !== undefined) throw bodyFailure
-  // The backend does not accept this edge's certificate, which no client can change.
-  throw new Error('The backend refused the client certificate')
+  throw certificateRefused()
 }
 
 function discardBody(answer: BackendAnswer): void {
@@ -136,12 +141,7 @@ function failureOf(
   const bodyFailure = message.bodyFailure?.()
   if (bodyFailure !== undefined) return bodyFailure
   if (cause instanceof ServiceError) return cause
-  if (deadline.expired) {
-    return new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
-  }
-  if (client.aborted) {
-    return new ServiceError('cancelled', 'The client left before the answer', { cause })
-  }
-  if (stopping.cut) return shuttingDown()
-  return new ServiceError('backend_unavailable', 'The model server cannot be reached', { cause })
+  if (deadline.expired) return deadlineExceeded(cause)
+  if (client.aborted) return clientGone(cause)
+  return stopping.cut ? shuttingDown() : backendUnreachable(cause)
 }

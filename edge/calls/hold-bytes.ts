@@ -22,8 +22,8 @@ export interface HoldParts {
 
 /**
  * Bounds the memory that requests occupy in this process: bodies that are read completely, images in transit, and
- * complete answers. It is counted before it is used, for all keys together and for each one; large bodies also count towards their key's
- * `concurrent_requests` until the meter counts them.
+ * complete answers. It is counted before it is used, for all keys together and for each one; large bodies also count
+ * towards their key's `concurrent_requests` until the meter counts them.
  * @param readsWhole the most bytes of a body that the route reads completely
  */
 export function holdBytes(

@@ -128,7 +128,7 @@ class Run {
       ? await this.#end('answered', { usage })
       : await this.#end('failed', { errorCode })
     this.#call.outcome = Promise.resolve({ ...outcome, bytes: bytes.byteLength })
-    return bytes.byteLength === 0 ? null : passOn(bytes, () => ended('whole'))
+    return passOn(bytes, () => ended('whole'))
   }
 
   #relay(

@@ -20,7 +20,7 @@ const requestHeaders = [
   '*',
 ].join(', ')
 
-/** What a page may read beside the few headers that it always may. */
+/** What a page may read in addition to the few headers that it always may. */
 const answerHeaders = [
   requestIdHeader,
   'retry-after',
@@ -30,7 +30,7 @@ const answerHeaders = [
   ...limitHeaderNames,
 ].join(', ')
 
-/** Seconds a browser may remember a preflight: Chromium forgets after two hours whatever it is allowed. */
+/** Seconds a browser may remember a preflight: Chromium's own limit is two hours. */
 const maxAgeSeconds = 7_200
 
 export interface CorsParts {

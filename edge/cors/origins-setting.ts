@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { listItems } from '../../shared/settings/list.ts'
 
 /** Stands for every origin. */
 export const anyOrigin = '*'
@@ -7,8 +8,7 @@ export const anyOrigin = '*'
 export const originsSetting = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((origin) => origin.trim()))
-  .transform((origins) => origins.filter((origin) => origin !== ''))
+  .transform(listItems)
   .refine((origins) => origins.every(isOrigin) && isAlone(origins), {
     error: 'expected origins, separated by commas, such as https://app.example.com, or *',
   })

@@ -24,7 +24,7 @@ export async function fingerprintOf(
 }
 
 /**
- * What lies before, between and after the delimiters of a multipart body, found as those who read its parts find them. Of a
+ * What lies before, between and after the delimiters of a multipart body, found as a parser of its parts finds them. Of a
  * body with more parts than a form may have, which is refused, the rest counts as one: it may have millions.
  */
 function partsOf(bytes: Uint8Array, boundary: string): Uint8Array[] {

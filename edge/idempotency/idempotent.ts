@@ -3,6 +3,7 @@ import { maxIdempotentBodyBytes, maxIdempotencyKeyChars } from '../../shared/api
 import { isVisibleAscii } from '../../shared/api/wire/visible-ascii.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { readClientBody } from '../body/client-body.ts'
+import { clientGone, deadlineExceeded } from '../calls/call-errors.ts'
 import type { EdgeContext, EdgeMiddleware, KeepAlive } from '../calls/context.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Claim, ClaimReply, IdempotencyStore, KeptAnswer } from './idempotency-store.ts'
@@ -92,7 +93,7 @@ async function claimOrWait(
         await pause(waitMs, c.var.call.signal)
     }
     if (parts.now() - c.var.call.arrivedAt > parts.deadlineMs) {
-      throw new ServiceError('deadline_exceeded', 'The request took longer than it may')
+      throw deadlineExceeded()
     }
   }
 }
@@ -112,7 +113,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = () => {
       clearTimeout(timer)
-      reject(new ServiceError('cancelled', 'The client left before the answer'))
+      reject(clientGone())
     }
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', leave)

@@ -32,7 +32,7 @@ type Log = (line: LogLine) => void
 
 /** Reads copies for an isolate. @param log called once for each kind of problem */
 export function copyReader(namespace: CopyNamespace, log: Log): ReadCopy {
-  const tell = onceForEachKind(log)
+  const report = onceForEachKind(log)
   return async (id, checkSecret) => {
     try {
       const late = `KV did not answer within ${readTimeoutMs} ms`
@@ -40,10 +40,10 @@ export function copyReader(namespace: CopyNamespace, log: Log): ReadCopy {
       const sealed = await withinTime(reading, readTimeoutMs, late)
       if (sealed === null) return undefined
       const copy = await openCopy(sealed, id, checkSecret)
-      if (copy === undefined) tell('is not genuine', id, null)
+      if (copy === undefined) report('is not genuine', id, null)
       return copy
     } catch (error) {
-      tell('cannot be read', id, String(error))
+      report('cannot be read', id, String(error))
       return undefined
     }
   }
@@ -61,13 +61,13 @@ interface WriterParts {
 /** Writes copies, for the authority. A failed write leaves an old copy or none, which is noticed on reading. */
 export class CopyWriter {
   readonly #parts: WriterParts
-  readonly #tell: Tell
+  readonly #report: Report
   /** When the copy of a key was last written. */
   readonly #writtenAt = new Map<string, number>()
 
   constructor(parts: WriterParts) {
     this.#parts = parts
-    this.#tell = onceForEachKind(parts.log)
+    this.#report = onceForEachKind(parts.log)
   }
 
   async write(record: KeyRecord, asOf: number): Promise<void> {
@@ -100,7 +100,7 @@ export class CopyWriter {
     try {
       await action()
     } catch (error) {
-      this.#tell('cannot be written', id, String(error))
+      this.#report('cannot be written', id, String(error))
     }
   }
 }
@@ -110,9 +110,9 @@ function nameOf(id: string): string {
 }
 
 type CopyProblem = 'cannot be read' | 'is not genuine' | 'cannot be written'
-type Tell = (problem: CopyProblem, keyId: string, detail: string | null) => void
+type Report = (problem: CopyProblem, keyId: string, detail: string | null) => void
 
-function onceForEachKind(log: Log): Tell {
+function onceForEachKind(log: Log): Report {
   const logged = new Set<CopyProblem>()
   return (problem, keyId, detail) => {
     if (logged.has(problem)) return

@@ -8,7 +8,7 @@ import type { KeyChanges, KeyStore, NewKey, SyncReply } from './key-store.ts'
  * Changes reported in one answer. An isolate further behind discards what it knows instead, which is cheaper for
  * both.
  */
-const maxToldChanges = 1_000
+const maxReportedChanges = 1_000
 
 /** Changes kept: days of administration, and a few hundred kilobytes at most. */
 const maxKeptChanges = 10_000
@@ -143,7 +143,7 @@ export class KeyRegistry implements KeyStore {
 
   #changedSince(asked: number): Pick<SyncReply, 'version' | 'since' | 'changed'> {
     const version = this.#lastVersion()
-    const earliest = Math.max(0, version - maxToldChanges)
+    const earliest = Math.max(0, version - maxReportedChanges)
     // Ahead of us: the store was restored to an earlier state.
     const since = asked > version ? earliest : Math.max(asked, earliest)
     const query = `SELECT id, max(version) AS version FROM key_changes WHERE version > ?

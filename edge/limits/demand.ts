@@ -28,9 +28,8 @@ const templateTokensPerMessage = 8
 /** The need of a request whose fields are known. Every token of the tokenizer is at least one byte of text. */
 export function knownNeed(fields: GenerateFields, images: number): Need {
   const textBytes = byteLength(fields.prompt) + byteLength(fields.system_prompt ?? '')
-  const answers = fields.n * (fields.max_tokens ?? assumedMaxTokens)
-  const most = textBytes + templateTokens + answers
-  return { tokens: { least: 1, most }, images: { least: images, most: images } }
+  const { n: choices, max_tokens: maxTokens } = fields
+  return conversationNeed({ textBytes, images, messages: 0, choices, maxTokens })
 }
 
 /** The need of an upload, which passes through unread: the most images allowed. */
@@ -39,9 +38,9 @@ export const uploadNeed: Need = {
   images: { least: 1, most: maxImages },
 }
 
-/** How much a conversation holds and asks for, as far as it can be seen from outside. */
+/** How much a conversation contains and asks for. */
 export interface Extent {
-  /** Bytes of all texts, those of images left out; more rather than less. */
+  /** Bytes of all texts, without those of images; rather too many than too few. */
   readonly textBytes: number
   readonly images: number
   readonly messages: number
@@ -49,7 +48,7 @@ export interface Extent {
   readonly maxTokens: number | undefined
 }
 
-/** What a conversation needs as far as it could be looked over, or may need where it could not. */
+/** What a conversation needs if its extent is known, or the most it may need. */
 export function conversationNeed(extent: Extent | undefined): Need {
   if (extent === undefined) return { ...uploadNeed, images: { ...uploadNeed.images, least: 0 } }
   const { textBytes, images, messages, choices, maxTokens = assumedMaxTokens } = extent

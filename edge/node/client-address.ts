@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import * as z from 'zod'
+import { listItems } from '../../shared/settings/list.ts'
 
 type Range = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
 
@@ -10,8 +11,7 @@ export type ProxyRanges = readonly Range[]
 export const proxiesSetting = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((part) => part.trim()))
-  .transform((parts) => parts.filter((part) => part !== '').map(rangeOf))
+  .transform((text) => listItems(text).map(rangeOf))
   .refine((ranges): ranges is Range[] => !ranges.includes(undefined), {
     error: 'expected addresses or networks, separated by commas, such as 127.0.0.1,10.0.0.0/8',
   })

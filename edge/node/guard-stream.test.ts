@@ -116,7 +116,7 @@ describe('guardStream()', () => {
     const stream = guarded()
     if (how === 'signal') stream.client.abort()
     else await stream.reader.cancel()
-    await vi.waitFor(() => expect(stream.isCancelled()).toBe(true))
+    await expect.poll(() => stream.isCancelled()).toBe(true)
     expect(stream.ends).toEqual(['left'])
   })
 })

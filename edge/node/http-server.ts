@@ -110,7 +110,7 @@ function refuseHosts(
   const requestId = requestIdFrom(undefined)
   const error = new ServiceError('malformed_request', 'The request has more than one Host header')
   log(lineOf(error, requestId, socket.remoteAddress))
-  const body = JSON.stringify(errorBody(error, requestId))
+  const body = bodyOf(error, requestId)
   outgoing.writeHead(error.status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
@@ -144,8 +144,13 @@ function refusalOf(code: string | undefined): ServiceError {
   return new ServiceError('malformed_request', 'The request is not valid HTTP')
 }
 
+/** The same text as in `jsonAnswer`. */
+function bodyOf(error: ServiceError, requestId: string): string {
+  return `${JSON.stringify(errorBody(error, requestId))}\n`
+}
+
 function rawAnswer(error: ServiceError, requestId: string): string {
-  const body = `${JSON.stringify(errorBody(error, requestId))}\n`
+  const body = bodyOf(error, requestId)
   const head = [
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
     'Connection: close',

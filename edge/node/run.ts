@@ -2,7 +2,6 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Hono } from 'hono'
 import { adminRoutes, probeRoutes } from '../../shared/api/routes.ts'
-import type { LogLine } from '../../shared/log/log-line.ts'
 import { CertificateWatch } from '../../shared/node/certificates/certificate-watch.ts'
 import {
   listenForMetrics,
@@ -13,7 +12,7 @@ import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
 import { exitAfter, sayError } from '../../shared/node/process/end-process.ts'
 import { ConfigError } from '../../shared/node/settings/environment.ts'
-import { createLog, type Log, openStandardOutput } from '../../shared/node/log/log.ts'
+import { createLog, lineWriter, type Log, openStandardOutput } from '../../shared/node/log/log.ts'
 import { openTracing } from '../../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../../shared/node/process/open-files.ts'
 import { isInTerminal } from '../../shared/node/process/terminal.ts'
@@ -40,16 +39,12 @@ async function start(): Promise<void> {
   // npm start has warned already.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
   for (const slip of slips) logger.warn(slip, 'a variable that nothing reads')
-  const { client, lookForCertificates, certificateIsValid } = await openClient(
-    config,
-    logger,
-    maxConnections,
-  )
+  const { look, ...backends } = await openClient(config, logger, maxConnections)
   const running = new RunningCalls()
-  const log = writer(logger)
+  const log = lineWriter(logger)
   const tracing = await openTracing(config.tracing, log)
   const metrics = createEdgeMetrics(tracing?.counts)
-  const parts = { config, client, running, certificateIsValid, log, metrics, tracing }
+  const parts = { config, ...backends, running, log, metrics, tracing }
   const app = createEdgeApp(createPlatform(parts))
   await serveMetrics(config, app, metrics, logger)
   const server = openServer(app, parts, maxConnections)
@@ -74,14 +69,10 @@ async function start(): Promise<void> {
     process.once('disconnect', () => void (running.begun || stop()))
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
-  process.on('SIGHUP', isInTerminal() ? stop : lookForCertificates)
+  process.on('SIGHUP', isInTerminal() ? stop : look)
 }
 
-function writer(logger: Log): (line: LogLine) => void {
-  return ({ level, message, ...fields }) => logger[level](fields, message)
-}
-
-/** The plain listener for what watches over this program, if one is asked for. */
+/** The plain listener for probes and scrapers of this machine, if one is configured. */
 async function serveMetrics(
   { metrics: { port, host } }: EdgeConfig,
   app: Hono<EdgeEnv>,
@@ -114,7 +105,7 @@ function openServer(
   return createHttpServer({ fetch }, parts.log, { maxConnections })
 }
 
-/** The client for the backends, which follows changes of its certificate files. */
+/** The client for the backends, which follows changes of its certificate files; `look` checks them at once. */
 async function openClient(config: EdgeConfig, logger: Log, maxConnections: number) {
   const identity = await readIdentity(config.tlsFiles)
   const client = new BackendClient(identity, maxConnections)
@@ -129,7 +120,7 @@ async function openClient(config: EdgeConfig, logger: Log, maxConnections: numbe
     },
     onProblem: (error) => logger.error({ detail: String(error) }, 'client certificate not usable'),
   })
-  return { client, lookForCertificates: look, certificateIsValid: () => expiry.isValid() }
+  return { look, client, certificateIsValid: () => expiry.isValid() }
 }
 
 /** Resolves once the last bytes of all answers are sent, or nobody takes them. */

@@ -1,10 +1,9 @@
 import type { Readable } from 'node:stream'
 
 /**
- * A Node stream as a web stream, at its reader's pace. Everything that arrived since the last piece is passed on as
- * one: each piece has a long way to go, and a burst of small events would go it event by event. Readable.toWeb() of
- * Node 20 throws outside any promise when its reader leaves, which kills the process; here every ending is reached
- * once and quietly.
+ * A Node stream as a web stream, at its reader's pace. Unlike with Readable.toWeb(), everything that arrived since the
+ * last piece is passed on as one: each piece passes through many layers, and a burst of small events would do so event
+ * by event.
  */
 export function toWebStream(source: Readable): ReadableStream<Uint8Array> {
   let ended = false

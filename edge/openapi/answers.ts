@@ -4,7 +4,7 @@ import type { AnswerUsage, ChoiceAnswer, GenerateAnswer, Timings } from '../../s
 import type { StreamEvents } from '../../shared/api/wire/sse.ts'
 import type { Health } from '../routes/health/ask-backend.ts'
 
-/** Answers as schemas, which nothing but the document needs; each is held to the type that the code answers with. */
+/** Schemas of answers, for the document alone; `satisfies` holds each to the type in the code. */
 
 const codes = Object.keys(errorKinds) as [ErrorCode, ...ErrorCode[]]
 const types = Object.values(errorKinds).map(({ type }) => type)
@@ -19,7 +19,7 @@ export const errorView = z.object({
   }),
 }) satisfies z.ZodType<ErrorBody>
 
-const count = z.int().min(0)
+export const count = z.int().min(0)
 const ms = z.number().min(0)
 
 const usage = z.object({
@@ -30,7 +30,7 @@ const usage = z.object({
   reasoning_tokens: z.exactOptional(count),
 }) satisfies z.ZodType<AnswerUsage>
 
-const timings = z.object({
+export const nativeTimings = z.object({
   prepare_ms: ms,
   queue_ms: ms,
   vision_ms: ms,
@@ -53,7 +53,7 @@ const choice = z.object({
 export const generateAnswer = choice.extend({
   outputs: z.exactOptional(z.array(choice)),
   usage,
-  timings,
+  timings: nativeTimings,
   request_id: z.string(),
 }) satisfies z.ZodType<GenerateAnswer>
 
@@ -77,7 +77,7 @@ export const streamEnd = z.object({
   finish_reason: finishReason,
   finish_reasons: z.exactOptional(z.array(finishReason)),
   usage,
-  timings,
+  timings: nativeTimings,
   request_id: z.string(),
 }) satisfies z.ZodType<StreamEvents['end']>
 

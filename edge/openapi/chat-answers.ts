@@ -1,8 +1,7 @@
 import * as z from 'zod'
+import { count, nativeTimings } from './answers.ts'
 
 /** Answers of the routes that OpenAI's clients call, as `shared/api/chat/render.ts` and the backend write them. */
-
-const count = z.int().min(0)
 
 const token = z.object({ token: z.string(), bytes: z.array(z.int()), logprob: z.number() })
 export const logprobToken = token.extend({ top_logprobs: z.array(token) })
@@ -27,16 +26,7 @@ const usage = z.object({
   completion_tokens_details: z.object({ reasoning_tokens: count }),
 })
 
-const ms = z.number().min(0)
-export const timings = z.object({
-  prepare_ms: ms,
-  queue_ms: ms,
-  vision_ms: ms,
-  prefill_ms: ms,
-  decode_ms: ms,
-  total_ms: ms,
-  ended_by: z.exactOptional(z.literal('timeout')),
-})
+export const timings = nativeTimings.extend({ ended_by: z.exactOptional(z.literal('timeout')) })
 
 const head = { id: z.string(), created: z.int(), model: z.string() }
 

@@ -17,7 +17,7 @@ export const mcpAnswer = z.object({
   result: z.record(z.string(), z.unknown()),
 })
 
-/** Of a request that failed before a tool ran. Without `data` where the protocol itself was not kept to. */
+/** Of a request that failed before a tool ran. Without `data` where the protocol itself was violated. */
 export const mcpError = z.object({
   jsonrpc: z.literal('2.0'),
   id: id.nullable(),

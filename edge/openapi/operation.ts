@@ -30,7 +30,7 @@ export function operationOf(name: EdgeRouteName) {
   }
 }
 
-/** No key lacks a scope where any will do. */
+/** Where any scope will do, no key lacks it. */
 function keyErrors(scope: string | readonly string[] | null): readonly ErrorCode[] {
   if (scope === null) return []
   return scopes.every((each) => scope.includes(each))
@@ -115,7 +115,7 @@ function answersOf({
   return Object.fromEntries([...responses, ...empty]) as Record<string, JsonSchema>
 }
 
-/** OpenAPI 3.1 has no word for the data of events, so that it stands in an extension. */
+/** OpenAPI 3.1 cannot describe the data of events, so it is in an extension. */
 function streamOf({ description, events }: NonNullable<RouteDoc['stream']>): JsonSchema {
   const data = Object.entries(events).map(([event, name]) => [event, refTo(name)])
   return {
@@ -140,7 +140,7 @@ function errorResponses(codes: readonly ErrorCode[], body: SchemaName): Record<s
   return Object.fromEntries(responses) as Record<string, JsonSchema>
 }
 
-/** What is refused before its path is known has the form that most routes have. */
+/** Requests refused before their path is known get the form that most routes have. */
 function errorSchema(codes: readonly ErrorCode[], body: SchemaName): JsonSchema {
   const isEarly = (code: ErrorCode) => (beforeRouting as readonly ErrorCode[]).includes(code)
   const bodies: SchemaName[] = codes.map((code) => (isEarly(code) ? 'Error' : body))

@@ -1,9 +1,8 @@
 import * as z from 'zod'
+import { count } from './answers.ts'
 import { logprobToken, timings } from './chat-answers.ts'
 
 /** Answers of responses and messages, as `shared/api/responses` and `shared/api/messages` write them. */
-
-const count = z.int().min(0)
 
 export const outputText = z.object({
   type: z.literal('output_text'),

@@ -11,7 +11,7 @@ export interface StreamDoc {
   readonly events: Readonly<Record<string, SchemaName>>
 }
 
-/** In the order in which people look for them. */
+/** In the order of the document. */
 export const routeTags = [
   'Ask',
   'OpenAI',
@@ -35,20 +35,20 @@ export interface RouteDoc {
   readonly answers: Readonly<Record<number, SchemaName>>
   /** Statuses of answers without a body. */
   readonly emptyAnswers?: readonly number[]
-  /** JSON unless it says. */
+  /** JSON unless given. */
   readonly answerType?: 'application/json' | 'text/plain' | 'text/html' | 'text/javascript'
   /** Other forms of a good answer. */
   readonly otherTypes?: Partial<Record<'text/html' | 'text/css', SchemaName>>
   readonly stream?: StreamDoc
-  /** Whether the headers `Idempotency-Key` and `x-describe-backend-hint` are looked at, and limits told. */
+  /** Whether it reads the headers `Idempotency-Key` and `x-describe-backend-hint`, and reports limits. */
   readonly asks?: boolean
-  /** Beside those of every route, and of every route with a key. */
+  /** In addition to those of every route, and of every route with a key. */
   readonly errors: readonly ErrorCode[]
   /** The body of errors where it has a form of its own. */
   readonly errorBody?: SchemaName
 }
 
-/** What the document says of some routes beside their methods, paths and scopes. */
+/** What the document says about some routes beyond their methods, paths and scopes. */
 export type RouteDocs<Name extends EdgeRouteName> = Readonly<Record<Name, RouteDoc>>
 
 /** For every body in JSON. */

@@ -7,7 +7,7 @@ import { nativeDocs } from './routes/native.ts'
 import { openaiDocs } from './routes/openai.ts'
 import { serviceDocs } from './routes/service.ts'
 
-/** What the document says of each route beside its method, path and scope. */
+/** What the document says about each route beyond its method, path and scope. */
 export const routeDocs: RouteDocs<EdgeRouteName> = {
   ...nativeDocs,
   ...openaiDocs,

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../shared/api/errors.ts'
 
 /** Errors by where they come from; a route lists the groups that it passes through. */
 
-/** What is no complete HTTP request reaches no route. */
+/** An incomplete HTTP request reaches no route. */
 export const beforeRouting = [
   'malformed_request',
   'request_timeout',
@@ -16,7 +16,7 @@ export const anywhere = [
   'internal',
 ] as const satisfies readonly ErrorCode[]
 
-/** Wherever a key is asked for. */
+/** Wherever a key is required. */
 export const keyed = [
   'missing_api_key',
   'invalid_api_key',
@@ -34,7 +34,7 @@ export const withBody = [
   'unsupported_media_type',
 ] as const satisfies readonly ErrorCode[]
 
-/** Whatever only a backend can answer. */
+/** Routes that only a backend can answer. */
 export const fromBackend = [
   'backend_unavailable',
   'model_loading',

@@ -3,7 +3,7 @@ import * as z from 'zod'
 /** A JSON schema of draft 2020-12, the dialect of OpenAPI 3.1. */
 export type JsonSchema = Record<string, unknown>
 
-/** What may be sent to pass `schema`. Checks that are functions do not show. */
+/** What a client may send for `schema`. Checks written as functions are not shown. */
 export function schemaOf(schema: z.core.$ZodType): JsonSchema {
   const json: JsonSchema = z.toJSONSchema(schema, {
     io: 'input',
@@ -20,13 +20,13 @@ function complete(schema: z.core.$ZodType, json: JsonSchema): void {
   referToShown(json)
 }
 
-/** zod states the range of exact integers with every one of them. */
+/** zod adds the range of safe integers to every integer. */
 function dropIntegerBounds(json: JsonSchema): void {
   if (json.maximum === Number.MAX_SAFE_INTEGER) delete json.maximum
   if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum
 }
 
-/** `atMost()` takes anything; what stands behind it says what is meant. */
+/** `atMost()` accepts anything; the schema after it describes the value. */
 function showWhatIsCounted(schema: z.core.$ZodType, json: JsonSchema): void {
   if (!('atMost' in json) || !(schema instanceof z.ZodPipe)) return
   const { out } = schema.def
@@ -44,7 +44,7 @@ function allowText(json: JsonSchema): void {
   replace(json, { anyOf: [{ type: 'string' }, listed] })
 }
 
-/** A schema that looks at little by itself names the one that says what may be sent. */
+/** A schema that checks little by itself names the one that documents it. */
 function referToShown(json: JsonSchema): void {
   const { shownAs } = json
   if (typeof shownAs === 'string') replace(json, { $ref: `#/components/schemas/${shownAs}` })

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { errorView } from './answers.ts'
+import { count, errorView } from './answers.ts'
 import { logprobToken, timings } from './chat-answers.ts'
 import {
   contentBlock,
@@ -13,8 +13,6 @@ import {
 } from './other-answers.ts'
 
 /** Events of streams of responses and messages, as `shared/api/responses` and `shared/api/messages` write them. */
-
-const count = z.int().min(0)
 
 /** Their numbers rise from 0. */
 const numbered = { sequence_number: count }

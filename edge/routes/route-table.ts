@@ -45,7 +45,7 @@ type ServedName = keyof typeof served
 
 export type ServedRoute = (typeof served)[ServedName] & Serving
 
-/** The public routes, each with a folder of its own here. A new one is an entry here and such a folder. */
+/** The public routes, each with a folder of its own. A new one is an entry here and a folder. */
 export function routeTable(parts: RouteParts): readonly ServedRoute[] {
   const probes = probeHandlers(parts)
   const conversation = (name: RouteName): Serving => ({

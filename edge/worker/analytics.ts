@@ -21,7 +21,7 @@ const phases: readonly CallPhase[] = [
 ]
 
 /**
- * Counts calls where an isolate's own counts would be true of nobody: as one point each in a dataset that all isolates
+ * Counts calls where the counts of one isolate would mean nothing: as one point each in a dataset that all isolates
  * write to. `docs/operations.md` lists its columns.
  * @param keyAgeMs how old this isolate's knowledge of keys is; infinite before it has asked for any
  */

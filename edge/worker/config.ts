@@ -50,7 +50,7 @@ const workerSettings = z.object({
   BACKEND_URL: backendUrlSetting.optional(),
   BACKENDS: backendUrlsSetting.optional(),
   BACKEND_AFFINITY: stickySetting,
-  /** Reaches the collector of traces, where the internet does not: a private network, or a certificate is asked for. */
+  /** Reaches a collector of traces that is in a private network, or requires a certificate. */
   OTLP_COLLECTOR: z.custom<MtlsFetcher>(isFetcher, 'expected a binding that fetches').optional(),
   /** Gets a point for each call, where there is one. */
   METRICS: z.custom<PointDataset>(isDataset, 'expected an Analytics Engine dataset').optional(),

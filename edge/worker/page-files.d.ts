@@ -1,5 +1,5 @@
 import type { PageFiles } from '../page/page-files.ts'
 
-/** What scripts/build/page.ts makes; wrangler.toml says where it is, for types tsconfig.worker.json. */
+/** Made by scripts/build/page.ts; wrangler.toml says where it is, and tsconfig.worker.json where its types are. */
 declare const page: PageFiles
 export default page

@@ -25,8 +25,9 @@ it('says how far a long installation is, until it has ended', () => {
   )
   expect(status).toBe(0)
   const lines = stderr.trim().split('\n')
-  expect(lines[0]).toBe('1 of many, 0 s')
-  expect(lines[1]).toBe('2 of many, 0 s')
+  // A busy machine may not let it run for longer than a second.
+  expect(lines[0]).toMatch(/^1 of many, \d s$/)
+  expect(lines[1]).toMatch(/^2 of many, \d s$/)
   expect(lines).toContain('installed')
 })
 

@@ -23,6 +23,23 @@ describe('findFreePorts()', () => {
     expect(first).not.toBe(second)
   })
 
+  it('finds none twice, nor one that is taken, nor one that the system gives to others', async () => {
+    const found = []
+    for (let count = 0; count < 20; count += 1) {
+      const [port = 0] = await findFreePorts([{ host, port: 0, setting: 'PORT' }])
+      found.push(port)
+      const next = createServer().listen(port + 1, host)
+      onTestFinished(() => void next.close())
+      // If it fails, then because somebody has it already.
+      await new Promise((resolve) => next.once('listening', resolve).once('error', resolve))
+    }
+    expect(new Set(found).size).toBe(20)
+    for (const port of found) {
+      expect(port).toBeLessThan(32_768)
+      expect(found).not.toContain(port + 1)
+    }
+  })
+
   it('names port and setting when it is taken', async () => {
     const port = await takenPort()
     await expect(findFreePorts([{ host, port, setting: 'BACKEND_PORT' }])).rejects.toThrow(

@@ -11,6 +11,18 @@ interface PortWanted {
 }
 
 /**
+ * Where free ports are looked for: below those that systems give to connections and listeners (32768 and above on Linux),
+ * so that no other program gets one by chance before ours listens on it.
+ */
+const [firstFree, freeCount] = [20_000, 12_000]
+
+/** Ports in a row that are looked at first by one process; the next process begins behind them. */
+const portsPerProcess = 8
+
+/** How many free ports this process has looked for. */
+let looked = 0
+
+/**
  * Checks that ports can be listened on by briefly listening on all of them.
  * @returns the ports, in the same order
  * @throws {StartError} naming the port and its setting
@@ -18,11 +30,23 @@ interface PortWanted {
 export async function findFreePorts(wanted: readonly PortWanted[]): Promise<number[]> {
   const servers: Server[] = []
   try {
-    for (const each of wanted) servers.push(await listen(each))
+    for (const each of wanted) servers.push(await (each.port === 0 ? findOne(each) : listen(each)))
     return servers.map((server) => (server.address() as AddressInfo).port)
   } finally {
     await Promise.all(servers.map((server) => once(server.close(), 'close')))
   }
+}
+
+/** Processes look in different places, since two that start at the same time would otherwise find the same port. */
+async function findOne(wanted: PortWanted): Promise<Server> {
+  for (let tried = 0; tried < freeCount; tried += 1) {
+    const port = firstFree + ((process.pid * portsPerProcess + looked++) % freeCount)
+    const server = await listen({ ...wanted, port }).catch((error: StartError) => {
+      if ((error.cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    })
+    if (server !== undefined) return server
+  }
+  return listen(wanted)
 }
 
 async function listen({ host, port, setting }: PortWanted): Promise<Server> {
@@ -31,7 +55,8 @@ async function listen({ host, port, setting }: PortWanted): Promise<Server> {
     await once(server.listen({ host, port }), 'listening')
     return server
   } catch (error) {
-    throw new StartError(explain((error as NodeJS.ErrnoException).code, host, port, setting))
+    const { code } = error as NodeJS.ErrnoException
+    throw new StartError(explain(code, host, port, setting), { cause: error })
   }
 }
 

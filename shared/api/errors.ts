@@ -1,4 +1,5 @@
 import { jsonAnswer } from './wire/json-answer.ts'
+import { requestIdHeader } from './wire/request-id.ts'
 
 /** How an OpenAI-compatible client groups errors. */
 type ErrorType =
@@ -143,7 +144,7 @@ export function errorResponse(
   requestId: string,
   body: (error: ServiceError, requestId: string) => object = errorBody,
 ): Response {
-  const headers = new Headers({ 'x-request-id': requestId })
+  const headers = new Headers({ [requestIdHeader]: requestId })
   if (error.retryAfterSeconds !== undefined) {
     headers.set('retry-after', String(Math.ceil(error.retryAfterSeconds)))
   }

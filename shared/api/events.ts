@@ -92,7 +92,7 @@ interface NativeToken {
   readonly logprob: number
 }
 
-/** A sampled token as the native routes tell it. */
+/** A sampled token as the native routes report it. */
 export interface NativeLogprob extends NativeToken {
   readonly top: readonly NativeToken[]
 }

@@ -33,7 +33,7 @@ const publicPaths = Object.values(routes).map(({ method, path }) => `${method} $
 /** Message of the error for any other path. */
 export const noSuchPath = `There is no such path. The paths are ${publicPaths.join(', ')}`
 
-/** For what watches over the programs; mounted on both sides. */
+/** For probes; mounted on both sides. */
 export const probeRoutes = {
   livez: { method: 'GET', path: '/livez', scope: null },
   readyz: { method: 'GET', path: '/readyz', scope: null },
@@ -52,7 +52,7 @@ export const adminRoutes = {
   metrics: { method: 'GET', path: '/metrics', scope: 'admin' },
 } as const satisfies Record<string, Route>
 
-/** Above all that the pages load. */
+/** Prefix of everything the pages load. */
 export const pageFolder = '/page'
 
 /** What the edge says about itself, to programs and to people. */

@@ -3,8 +3,6 @@ export interface Deadline {
   readonly signal: AbortSignal
   /** True when it was the time, and not another signal, that fired it. */
   readonly expired: boolean
-  /** Fires the signal now. */
-  abort(): void
   /** Stops the clock, but still follows the other signals. */
   stopClock(): void
   /** Stops the clock and detaches from the other signals: the work is done. */
@@ -24,11 +22,10 @@ export function startDeadline(ms: number, ...parents: readonly AbortSignal[]): D
     controller.abort(new DOMException('The deadline has passed', 'TimeoutError'))
   }, ms)
   const stopClock = () => clearTimeout(timer)
-  const abort = (reason?: unknown) => {
+  const follow = () => {
     stopClock()
-    controller.abort(reason)
+    controller.abort(parents.find(({ aborted }) => aborted)?.reason)
   }
-  const follow = () => abort(parents.find(({ aborted }) => aborted)?.reason)
   if (parents.some(({ aborted }) => aborted)) follow()
   else for (const parent of parents) parent.addEventListener('abort', follow, { once: true })
   return {
@@ -36,7 +33,6 @@ export function startDeadline(ms: number, ...parents: readonly AbortSignal[]): D
     get expired() {
       return expired
     },
-    abort: () => abort(),
     stopClock,
     release: () => {
       stopClock()

@@ -1,6 +1,6 @@
 import { ServiceError } from '../api/errors.ts'
 
-/** By default one tenant holds at most this fraction, which leaves room for the uploads of others. */
+/** One tenant holds at most this fraction, which leaves room for the uploads of others. */
 const mostOfOneTenant = 0.5
 
 /** Seconds after which a rejected upload may try again: most images decode in far less. */
@@ -13,13 +13,10 @@ export class BodyMemory {
   readonly #heldOf = new Map<string, number>()
   #held = 0
 
-  /**
-   * @param limitBytes of all bodies together
-   * @param ownLimitBytes of the bodies of one tenant
-   */
-  constructor(limitBytes: number, ownLimitBytes = limitBytes * mostOfOneTenant) {
+  /** @param limitBytes of all bodies together */
+  constructor(limitBytes: number) {
     this.#limitBytes = limitBytes
-    this.#ownLimitBytes = ownLimitBytes
+    this.#ownLimitBytes = limitBytes * mostOfOneTenant
   }
 
   /** Bytes of all bodies currently held. */

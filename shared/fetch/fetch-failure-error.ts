@@ -26,7 +26,10 @@ function describe(failure: FetchFailure): { code: FetchErrorCode; text: string }
     case 'redirect_refused':
       return { code: 'image_url_refused', text: 'it redirects to a URL that is not allowed' }
     case 'too_many_redirects':
-      return { code: 'image_fetch_failed', text: 'it redirects more than 3 times' }
+      return {
+        code: 'image_fetch_failed',
+        text: `it redirects more than ${failure.maxRedirects} times`,
+      }
     case 'redirect_without_location':
       return { code: 'image_fetch_failed', text: 'it redirects without saying where to' }
     case 'unreachable':

@@ -32,7 +32,7 @@ export interface FetchedImage {
 export type FetchFailure =
   | { readonly reason: 'url_refused'; readonly why: UrlRefusal | 'host_rules' }
   | { readonly reason: 'redirect_refused'; readonly why: UrlRefusal | 'host_rules' | 'downgrade' }
-  | { readonly reason: 'too_many_redirects' }
+  | { readonly reason: 'too_many_redirects'; readonly maxRedirects: number }
   | { readonly reason: 'redirect_without_location' }
   /** No connection. A name that resolves to a refused address looks the same. */
   | { readonly reason: 'unreachable'; readonly cause: unknown }
@@ -131,7 +131,7 @@ async function followRedirects(
     if ('failure' in target) return failed(target.failure)
     url = target.url
   }
-  return failed({ reason: 'too_many_redirects' })
+  return failed({ reason: 'too_many_redirects', maxRedirects })
 }
 
 function requestOnce(url: URL, transport: Transport, signal: AbortSignal): Promise<Response> {

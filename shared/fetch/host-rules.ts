@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { listItems } from '../settings/list.ts'
 
 /**
  * Which public hosts images may be fetched from. Names are compared as they stand in URLs; where they resolve to is
@@ -19,8 +20,7 @@ const hostText = /^(\[[\da-f:.]+\]|[^\s/?#@\\*%:[\]]+)$/i
 export const hostsSetting = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((host) => host.trim()))
-  .transform((hosts) => hosts.filter((host) => host !== '').map(normalHost))
+  .transform((text) => listItems(text).map(normalHost))
   .refine((hosts): hosts is string[] => !hosts.includes(undefined), {
     error: 'expected host names, separated by commas, such as images.example.com or *.example.com',
   })

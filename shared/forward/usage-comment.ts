@@ -1,15 +1,15 @@
 import type { Usage } from '../api/events.ts'
 
 /**
- * Comment lines in an event stream (WHATWG HTML section 9.2.6) by which the backend tells the edge what a stream has used
- * and how it ended, whatever its events look like. Each stands behind the event it belongs to, as an event of its own
+ * Comment lines in an event stream (WHATWG HTML section 9.2.6) with which the backend reports to the edge what a stream
+ * has used and how it ended, whatever its events look like. Each follows the event it belongs to, as an event of its own
  * without data. Clients ignore them.
  */
 const [soFar, end, failed] = [': usage', ': end', ': failed']
 
 /**
- * What the answer has used so far: the edge settles by it for a stream that never gets to its end. One a second is enough:
- * of the events that come after it, the edge counts a token each.
+ * What the answer has used so far, for the edge to settle by if the stream never reaches its end. One a second is enough:
+ * the edge counts a token for each event after it.
  */
 export function formatUsageComment(usage: Usage): string {
   return `${soFar} ${formatUsage(usage)}\n\n`
@@ -20,17 +20,17 @@ export function formatEndComment(usage: Usage): string {
   return `${end} ${formatUsage(usage)}\n\n`
 }
 
-/** That the stream ended with an error, and with which. */
+/** The code of the error that the stream ended with. */
 export function formatFailedComment(code: string): string {
   return `${failed} ${code}\n\n`
 }
 
-/** Prompt, image and completion tokens, as comments and the header of a whole answer tell them. */
+/** Prompt, image and completion tokens, as written in comments and in the header of a whole answer. */
 export function formatUsage(usage: Usage): string {
   return `${usage.prompt_tokens} ${usage.image_tokens} ${usage.completion_tokens}`
 }
 
-/** @returns undefined when it is none */
+/** @returns undefined for any other text */
 export function parseUsage(text: string): Usage | undefined {
   const counts = /^(\d{1,15}) (\d{1,15}) (\d{1,15})$/.exec(text)?.slice(1)
   if (counts === undefined) return undefined
@@ -38,7 +38,7 @@ export function parseUsage(text: string): Usage | undefined {
   return { prompt_tokens: prompt, image_tokens: image, completion_tokens: completion }
 }
 
-/** Bytes of the longest such comment: three numbers of 15 digits, or an error code, and some. */
+/** Bytes of the longest such comment: three numbers of 15 digits, or an error code, and some room. */
 export const maxCommentBytes = 64
 
 type StreamComment =

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 // needed at all once everything is in the cache.
 
 /**
- * Beside the packages: whoever can write there could change the programs too, unlike in a folder for temporary files.
+ * Beside the packages: unlike a folder for temporary files, only those who could change the programs can write there.
  */
 const besidePackages = fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url))
 

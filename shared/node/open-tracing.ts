@@ -7,9 +7,9 @@ import type { Tracing } from '../tracing/tracing.ts'
 /** Milliseconds that a program waits at its end for its last spans to be sent. */
 const lastSpansMs = 1_000
 
-/** Traces of a program that lives on, sent now and then. */
+/** Traces of a program that keeps running, sent at intervals. */
 export interface OpenTracing extends Tracing {
-  /** Sends the last spans, or gives up soon. */
+  /** Sends the last spans, or gives up after a second. */
   close(): Promise<void>
 }
 

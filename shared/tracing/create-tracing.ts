@@ -80,7 +80,7 @@ interface SpanBegin {
   readonly name: string
   readonly kind: SpanKind
   readonly at: number
-  /** What a time by the program's clock lacks to milliseconds since 1970. */
+  /** What to add to a time by the program's clock to get milliseconds since 1970. */
   readonly epochMs: number
 }
 

@@ -4,7 +4,7 @@ import type { TraceCounts } from './tracing.ts'
 /** Milliseconds between two lines about lost spans: a collector that is gone must not flood the log. */
 const reportEveryMs = 60_000
 
-/** Says now and then how many spans were lost since it last did. */
+/** Reports now and then how many spans were lost since the last report. */
 export class LossReport {
   #reported = 0
   #nextAt = 0

@@ -79,13 +79,13 @@ export interface TracingConfig {
   /** Milliseconds between two of them, in a program that lives on. */
   readonly delayMs: number
   readonly sampler: { readonly name: SamplerName; readonly share: number }
-  /** What all spans say of their program. */
+  /** Attributes of the program, the same in all its spans. */
   readonly resource: Readonly<Record<string, string>>
 }
 
 /**
  * @param serviceName of this program, unless configured
- * @returns undefined where no collector is configured: then nothing of it runs
+ * @returns undefined where no collector is configured, and nothing is traced
  */
 export function tracingConfigOf(
   settings: z.infer<typeof tracingSettings>,

@@ -2,7 +2,7 @@ import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
 import type { SendSpans } from './otlp-sender.ts'
 import type { TraceCounts } from './tracing.ts'
 
-/** Spans that wait; about a kilobyte each. As OpenTelemetry's own queue has it. */
+/** Spans that may wait, about a kilobyte each; the limit of OpenTelemetry's own queue. */
 const defaultLimit = 2_048
 
 /** Spans in one request to the collector; also OpenTelemetry's number. */

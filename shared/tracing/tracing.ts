@@ -5,11 +5,11 @@ export type SpanAttributes = Readonly<
 
 /** A part of a trace. Times are milliseconds by the clock of the program. */
 export interface TraceSpan {
-  /** Whether it will be seen by anybody; if not, nothing needs to be gathered for it. */
+  /** False when nobody will see it, so that nothing needs to be gathered for it. */
   readonly isRecorded: boolean
   /** Begins a part of it. @param kind `client`: the part is a call of another program */
   child(name: string, at: number, kind?: 'client'): TraceSpan
-  /** By which another program continues it (W3C Trace Context), whether or not it is recorded. */
+  /** Headers with which another program continues it (W3C Trace Context), whether or not it is recorded. */
   headers(): Readonly<Record<string, string>>
   /** A time in milliseconds since 1970, by the program's clock. */
   fromEpoch(ms: number): number
@@ -17,7 +17,7 @@ export interface TraceSpan {
 }
 
 export interface SpanResult {
-  /** What it was, where that was not known at its beginning. */
+  /** Its name, where that was not known at its beginning. */
   readonly name?: string
   readonly attributes?: SpanAttributes
   /** Code of the error with which it ended. */
@@ -40,7 +40,7 @@ export interface TraceCounts {
   readonly failed: number
 }
 
-/** Traces of requests, on their way to an OpenTelemetry collector. Nothing of it fails or waits for the collector. */
+/** Traces of requests, on their way to an OpenTelemetry collector. No method fails or waits for the collector. */
 export interface Tracing {
   /** Whether spans are sent at the end of each request, because nothing runs in between. */
   readonly flushesWithRequests: boolean

@@ -7,7 +7,7 @@ import { FakeEngine } from '../support/backends/test-backend.ts'
 
 const parts = {
   snapshot: () => ({ ...new FakeEngine().snapshot(), phases: noPhaseTimes }),
-  provider: 'cpu',
+  provider: { name: 'cpu', layers: { cpu: 4, gpu: 0 } },
   isReady: () => true,
   starts: () => 1,
   enginePid: () => undefined,

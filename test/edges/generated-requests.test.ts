@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { IssuedKeyView } from '../../shared/api/administration/keys.ts'
 import {
   type CertificateSet,
@@ -37,6 +37,7 @@ afterAll(() => nano.stop())
 describe('requests generated from the OpenAPI document', () => {
   it('are answered as it says, and never by a fault', { timeout: 3_600_000 }, async () => {
     const edge = await startTestEdge({ url: nano.url, certificates }, { rootKey, fetchPublic: web })
+    onTestFinished(() => edge.stop())
     const admin = async (body: object) => {
       const response = await fetch(`${edge.url}/admin/keys`, {
         method: 'POST',

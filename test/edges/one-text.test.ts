@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Anthropic } from '@anthropic-ai/sdk'
 import * as fc from 'fast-check'
 import { OpenAI } from 'openai'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { parseEvents } from '../../shared/api/wire/sse.ts'
 import {
   type CertificateSet,
@@ -200,8 +200,9 @@ function waysTo(url: string): Record<string, (asked: Question) => Promise<string
 
 describe('one request', () => {
   it('has one text through every door, whole and streamed', { timeout: 3_600_000 }, async () => {
-    const { url } = await startTestEdge({ url: nano.url, certificates }, { rootKey })
-    const ways = waysTo(url)
+    const edge = await startTestEdge({ url: nano.url, certificates }, { rootKey })
+    onTestFinished(() => edge.stop())
+    const ways = waysTo(edge.url)
     const texts = new Set<string>()
     for (const asked of fc.sample(question, { numRuns: requests, seed: 18 })) {
       const told: Record<string, string> = {}

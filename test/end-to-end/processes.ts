@@ -27,6 +27,15 @@ export function isRunning({ pid, command }: ProcessInfo): boolean {
   return readProcess(pid).some((now) => now.command === command)
 }
 
+/** How many files and sockets it has open; 0 once it has ended. */
+export function openFilesOf({ pid }: ProcessInfo): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
+  } catch {
+    return 0
+  }
+}
+
 function readProcess(pid: number): ProcessInfo[] {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()

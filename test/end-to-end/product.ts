@@ -41,6 +41,8 @@ export async function launch(
       TMPDIR: process.env['TMPDIR'],
       PORT: '0',
       BACKEND_PORT: '0',
+      // Two threads of so small a model mostly wait for each other.
+      THREADS: '1',
       STATE_DIR: stateDir,
       ...settings,
     },

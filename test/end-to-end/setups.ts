@@ -17,7 +17,8 @@ export interface RunningSetup {
 /** Starts the product, and an engine for it where it is to have none of its own: the same little model either way. */
 export async function startSetup({ edge: EDGE, engine: ENGINE }: Setup): Promise<RunningSetup> {
   if (ENGINE === 'own') {
-    const product = await startProduct({ EDGE })
+    // Here with as many threads as there are cores, unlike elsewhere.
+    const product = await startProduct({ EDGE, THREADS: '' })
     return { product, end: () => endLaunch(product) }
   }
   const apiKey = 'of-the-engine'

@@ -11,6 +11,7 @@ import {
   createCertificates,
   type CertificateSet,
 } from '../../shared/node/certificates/create-certificates.ts'
+import { findFreePorts } from '../../scripts/start/port.ts'
 import type { RunningEdge } from '../support/suites/edge-suite.ts'
 import { startNodeEdge } from '../support/edges/node-edge.ts'
 import { eventually } from './eventually.ts'
@@ -40,8 +41,9 @@ beforeAll(async () => {
   for (const [name, pem] of Object.entries({ ca, server, 'server-key': serverKey })) {
     await writeFile(join(folder, 'certs', `${name}.pem`), pem)
   }
+  const wanted = { host: '127.0.0.1', port: 0, setting: 'BACKEND_PORT' }
   // One after the other: the second one finds the model already converted.
-  for (let count = 0; count < 2; count++) backends.push(await startBackend())
+  for (const port of await findFreePorts([wanted, wanted])) backends.push(await startBackend(port))
   const urls = backends.map(({ url }) => url)
   edge = await startNodeEdge(
     { apiKey, backendUrl: urls[0]!, certificates },
@@ -59,9 +61,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function startBackend(port = 0): Promise<RealBackend> {
-  const ownPort = { BACKEND_PORT: String(port) }
-  const env = { STATE_DIR: folder, THREADS: '1', LOG_LEVEL: 'silent', ...ownPort }
+async function startBackend(port: number): Promise<RealBackend> {
+  const own = { STATE_DIR: folder, BACKEND_PORT: String(port) }
+  const env = { ...own, THREADS: '1', LOG_LEVEL: 'silent' }
   const child = fork('backend/main.mjs', [], { env })
   const [message] = (await once(child, 'message')) as [{ port: number }]
   return { child, url: `https://localhost:${message.port}` }

@@ -65,7 +65,7 @@ describe.each(modes)('$weights, deterministic: $deterministic', (mode) => {
       modelsDir,
       weights,
       slots: 4,
-      threads: 2,
+      threads: 1,
     })
   })
   afterAll(async () => {

@@ -53,10 +53,12 @@ export const deviceChecks: readonly DeviceCheck[] = [
     { name: `gives them with ${model}, one by one`, model, run: goldenAnswers('q8') },
     { name: `gives them with ${model}, several at once`, model, run: together },
   ]),
+  { name: 'gives them after layers on the CPU', model: 'divided', run: goldenAnswers('f32') },
+  { name: 'lets sequences join and leave there', model: 'divided', run: joinAndLeave },
   { name: 'reads long pieces of prompts as short ones', model: 'wide', run: readsLongPieces },
 ]
 
-function goldenAnswers(weights: WeightFormName): DeviceCheck['run'] {
+export function goldenAnswers(weights: WeightFormName): DeviceCheck['run'] {
   return async (model, cases) => {
     for (const golden of cases) {
       const { ids, logits } = await greedy(model, golden)
@@ -69,7 +71,7 @@ function goldenAnswers(weights: WeightFormName): DeviceCheck['run'] {
   }
 }
 
-async function together(model: Model): Promise<void> {
+export async function together(model: Model): Promise<void> {
   const ids = ['json', 'text-hello', 'two-images', 'text-color']
   const golden = await Promise.all(ids.map(goldenCase))
   const readers: Reader[] = []
@@ -104,11 +106,11 @@ export async function joinAndLeave(model: Model, cases: readonly GoldenCase[]): 
   }
 }
 
-async function drafts(model: Model): Promise<void> {
+export async function drafts(model: Model): Promise<void> {
   await verifiesDrafts(model, await goldenCase('text-story'), 1e-4)
 }
 
-async function restoresPrefixes(model: Model): Promise<void> {
+export async function restoresPrefixes(model: Model): Promise<void> {
   const caches = { kvTokens: cacheTokens, prefixTokens: Infinity }
   const engine = createEngine({ model, queueLimit: 9, caches })
   const golden = await goldenCase('describe-g06')
@@ -121,7 +123,7 @@ async function restoresPrefixes(model: Model): Promise<void> {
   await engine.close()
 }
 
-async function forks(model: Model): Promise<void> {
+export async function forks(model: Model): Promise<void> {
   const engine = createEngine({ model, queueLimit: 9 })
   const golden = await goldenCase('text-story')
   const job = { ...(await jobOf(golden)), choices: 3 }
@@ -133,7 +135,7 @@ async function forks(model: Model): Promise<void> {
   await engine.close()
 }
 
-async function cancels(model: Model): Promise<void> {
+export async function cancels(model: Model): Promise<void> {
   const engine = createEngine({ model, queueLimit: 9 })
   const golden = await goldenCase('text-story')
   const cancel = new AbortController()
@@ -150,7 +152,7 @@ async function cancels(model: Model): Promise<void> {
   for (const slot of slots) model.closeSlot(slot)
 }
 
-async function tellsLogprobs(model: Model): Promise<void> {
+export async function tellsLogprobs(model: Model): Promise<void> {
   const engine = createEngine({ model, queueLimit: 9 })
   const golden = await goldenCase('text-hello')
   const told: number[] = []

@@ -8,10 +8,17 @@ import { nano } from './golden-cases.ts'
 
 /**
  * Models that are run on a device: nano in float32 and in 8 bits, nanos that compute the same with outlier channels in every
- * part, in 8 bits, and one of random numbers whose heads are as wide as the full model's, so that
- * several tokens of one sequence can be one row, in float32.
+ * part, in 8 bits, nano in float32 with the first half of its layers on the CPU, and one of random numbers whose heads are as
+ * wide as the full model's, so that several tokens of one sequence can be one row, in float32.
  */
-export const deviceModels = ['f32', 'q8', 'outliers-16', 'outliers-1024', 'wide'] as const
+export const deviceModels = [
+  'f32',
+  'q8',
+  'outliers-16',
+  'outliers-1024',
+  'divided',
+  'wide',
+] as const
 export type DeviceModel = (typeof deviceModels)[number]
 
 /** Tokens of the device's cache: enough for the longest check, and small enough that leaks show. */
@@ -24,8 +31,8 @@ export async function openDeviceModel(
   modelsDir: string,
   slots = 4,
 ): Promise<Model> {
-  const weights = name === 'f32' || name === 'wide' ? 'f32' : 'q8'
-  const device = { accelerator, cacheTokens }
+  const weights = name === 'q8' || name.startsWith('outliers') ? 'q8' : 'f32'
+  const device = { accelerator, cacheTokens, cpuLayers: name === 'divided' ? 2 : 0 }
   const checkpointDir = await checkpointOf(name, modelsDir)
   return loadModel({ checkpointDir, modelsDir, weights, slots, threads: 1, device })
 }
@@ -35,6 +42,7 @@ async function checkpointOf(name: DeviceModel, modelsDir: string): Promise<strin
   switch (name) {
     case 'f32':
     case 'q8':
+    case 'divided':
       return nano
     case 'outliers-16':
     case 'outliers-1024': {

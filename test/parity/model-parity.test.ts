@@ -11,11 +11,8 @@ import { createPatchNormalizer } from '../../backend/model/moonvit/normalize-pat
 import { readPreprocessorConfig } from '../../backend/model/config/preprocessor-config.ts'
 import { PatchState } from '../../backend/model/moonvit/patch-state.ts'
 import { createSession } from '../../backend/model/sessions.ts'
-import {
-  mergedPatches,
-  visionPasses,
-  type OpenTower,
-} from '../../backend/model/moonvit/vision-passes.ts'
+import { mergedPatches } from '../../backend/model/moonvit/pass-inputs.ts'
+import { visionPasses, type OpenTower } from '../../backend/model/moonvit/vision-passes.ts'
 import { largestDifference, statistics } from './differences.ts'
 import {
   greedy,

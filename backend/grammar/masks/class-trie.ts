@@ -25,7 +25,7 @@ export class ClassTrie {
   readonly longest: number
 
   constructor(trie: TokenTrie, { classes, decoder }: PatternTables) {
-    const draft = new Draft()
+    const draft = new Draft(classes)
     follow(draft, trie, decoder.table, classes)
     const order = draft.inOrder()
     this.labels = Uint16Array.from(order.nodes, (node) => draft.labels[node]!)
@@ -73,6 +73,9 @@ function follow(draft: Draft, trie: TokenTrie, decoder: Int16Array, classes: num
   }
 }
 
+/** Of so many classes, each node has a table: found three times as fast, and small enough for a trie of all tokens. */
+const mostClassesInTables = 8
+
 /** A trie that grows. */
 class Draft {
   readonly labels = [0]
@@ -81,18 +84,37 @@ class Draft {
   readonly #parents = [-1]
   readonly #firstChild = [-1]
   readonly #nextSibling = [-1]
-  /** The child found last: neighbours in the tokens' trie mostly belong to the same class. */
-  readonly #latest = [-1]
-  /** A hash table of all nodes but the first, with open addressing: a map of numbers takes ten times as long. */
+  /** Labels below this one are looked up in tables, all others in the hash table. */
+  readonly #inTables: number
+  /** [nodes, labels] the child, or 0. */
+  #tables = new Int32Array(1024)
+  /** A hash table with open addressing: a map of numbers takes ten times as long. */
   #slots = new Int32Array(1024)
 
+  constructor(classes: number) {
+    this.#inTables = classes <= mostClassesInTables ? classes : 0
+  }
+
   child(node: number, label: number): number {
-    const latest = this.#latest[node]!
-    if (latest >= 0 && this.labels[latest] === label) return latest
+    return label < this.#inTables ? this.#inTable(node, label) : this.#hashed(node, label)
+  }
+
+  #inTable(node: number, label: number): number {
+    const cell = node * this.#inTables + label
+    const known = this.#tables[cell]!
+    if (known !== 0) return known
+    const child = this.#add(node, label)
+    this.#tables[cell] = child
+    return child
+  }
+
+  #hashed(node: number, label: number): number {
     const slot = this.#slotOf(node, label)
     const known = this.#slots[slot]!
-    const child = known === 0 ? this.#add(node, label, slot) : known
-    this.#latest[node] = child
+    if (known !== 0) return known
+    const child = this.#add(node, label)
+    this.#slots[slot] = child
+    if (2 * child > this.#slots.length) this.#growSlots()
     return child
   }
 
@@ -109,22 +131,21 @@ class Draft {
     }
   }
 
-  #add(node: number, label: number, slot: number): number {
+  #add(node: number, label: number): number {
     const child = this.labels.push(label) - 1
     this.#parents.push(node)
     this.#firstChild.push(-1)
-    this.#latest.push(-1)
     this.#nextSibling.push(this.#firstChild[node]!)
     this.#firstChild[node] = child
-    this.#slots[slot] = child
-    if (2 * child > this.#slots.length) this.#grow()
+    if ((child + 1) * this.#inTables > this.#tables.length) this.#tables = grown(this.#tables)
     return child
   }
 
-  #grow(): void {
+  #growSlots(): void {
     this.#slots = new Int32Array(4 * this.#slots.length)
     for (let child = 1; child < this.labels.length; child++) {
-      this.#slots[this.#slotOf(this.#parents[child]!, this.labels[child]!)] = child
+      const label = this.labels[child]!
+      if (label >= this.#inTables) this.#slots[this.#slotOf(this.#parents[child]!, label)] = child
     }
   }
 

@@ -1,3 +1,5 @@
+import { commonLength } from '../common-length.ts'
+
 /** Byte texts as a trie in byte order: a node's descendants directly follow it. */
 export class TokenTrie {
   /** By node. */
@@ -58,12 +60,6 @@ export class TokenTrie {
     }
     return longest
   }
-}
-
-function commonLength(a: Uint8Array, b: Uint8Array): number {
-  let length = 0
-  while (length < a.length && length < b.length && a[length] === b[length]) length += 1
-  return length
 }
 
 /** By node, the first one that is not a descendant; descendants directly follow their node. */

@@ -7,6 +7,7 @@ import {
 } from '../../../shared/api/readiness.ts'
 import { probeRoutes, routes } from '../../../shared/api/routes.ts'
 import type { EngineView } from '../../cluster/health/engine-entry.ts'
+import type { LayersByPlace } from '../../device/choose-provider.ts'
 import type { EngineSnapshot } from '../../engine/job.ts'
 import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
 import type { MemoryCheck } from '../../memory/memory-check.ts'
@@ -18,6 +19,13 @@ import { statusPath } from '../operator-paths.ts'
 /** Whether a request would be served now, or why not. */
 export type Readiness = 'ready' | 'model_loading' | 'engine_restarting' | 'shutting_down'
 
+interface ProviderView {
+  readonly name: string
+  readonly reason: string
+  /** The decoder's layers by place. */
+  readonly layers: LayersByPlace
+}
+
 export interface HealthParts {
   readonly readiness: () => Readiness
   readonly isLoaded: () => boolean
@@ -28,7 +36,7 @@ export interface HealthParts {
   /** Whether the model fits, as found before it was loaded; undefined with engines elsewhere, and until it is known. */
   readonly memory: () => MemoryCheck | undefined
   /** What runs the decoder, and why; undefined with engines elsewhere. */
-  readonly provider?: { readonly name: string; readonly reason: string } | undefined
+  readonly provider?: ProviderView | undefined
   /** Engines elsewhere; undefined with the one of this server. */
   readonly engines?: (() => readonly EngineView[]) | undefined
   /** Whether the server's own certificate, and an authority for its clients', is valid now. */

@@ -1,6 +1,7 @@
 import type { Report } from '../../../shared/progress/progress.ts'
 import { freeMemory, readFreeMemory } from '../../memory/free-memory.ts'
 import { checkMemory, memoryText } from '../../memory/memory-check.ts'
+import { hostCacheTokens } from '../../memory/memory-parts.ts'
 import type { TokenBytes } from '../../model/config/tokenizer-file.ts'
 import type { FormNeeds } from '../../model/host-needs.ts'
 import type { Model } from '../../model/model.ts'
@@ -87,7 +88,8 @@ async function serve(
 
 /** Tells the parent whether the model fits. @throws {Error} when it does not: the kernel would kill this process, or another */
 function requireMemory(needs: FormNeeds, { model, engine, memory }: InferenceInit): void {
-  const { kvTokens, imageBytes: imageCacheBytes } = engine.caches
+  const { imageBytes: imageCacheBytes, ...caches } = engine.caches
+  const kvTokens = hostCacheTokens(caches.kvTokens, model.card)
   const settings = { ...memory, slots: model.slots, kvTokens, imageCacheBytes }
   const check = checkMemory({ ...needs, settings, free: freeMemory(memory.limitBytes) })
   send({ type: 'memory', check })

@@ -6,13 +6,20 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
+import type { TextConfig } from '../config/model-config.ts'
 import type { DeviceGraphs } from '../deepseek/device/network/device-graph.ts'
 import type { CacheType } from '../deepseek/device/network/paged-attention.ts'
 import { embeddingTensor } from '../deepseek/embedding-table.ts'
-import { cutGraph, stageLayersFor, type StageGraph } from '../deepseek/stages/cut-graph.ts'
+import {
+  cutGraph,
+  isWhole,
+  stageLayersFor,
+  type Cut,
+  type StageGraph,
+} from '../deepseek/stages/cut-graph.ts'
 import type { Equalization } from '../equalize/find-outliers.ts'
 import type { DeviceVisionGraphs } from '../moonvit/device/device-vision-graphs.ts'
-import type { VisionParts } from '../moonvit/vision-graphs.ts'
+import type { VisionParts } from '../moonvit/network/vision-graphs.ts'
 import {
   balancedVision,
   buildGraphs,
@@ -40,8 +47,16 @@ export interface ModelFolderOptions extends GraphOptions {
   readonly threads: number
   /** Receives lines for the operator. */
   readonly onProgress?: Report
-  /** Layers of each of the decoder's stages on the CPU; unless given, as many stages as load fastest. */
+  /**
+   * Layers of each of the decoder's stages on the CPU; unless given, those of `cpuLayers` are one, and all layers as many
+   * stages as load fastest.
+   */
   readonly stageLayers?: readonly number[] | undefined
+  /**
+   * Layers, from the first on, that are on the CPU while the rest are on a device; each layout has its own then. Unless given,
+   * this one has all.
+   */
+  readonly cpuLayers?: number | undefined
   /** File descriptor for the progress of checking and loading; see `loading-line.ts`. */
   readonly loadingPipe?: number
   /** Aborts a conversion, which the next call continues. */
@@ -77,7 +92,7 @@ interface DeviceVisionFiles {
   readonly weightsFiles: VisionParts<string>
 }
 
-interface CpuDecoderFiles {
+export interface CpuDecoderFiles {
   readonly layout: 'cpu'
   /** Graph files. */
   readonly stages: readonly StageGraph<string>[]
@@ -195,23 +210,30 @@ async function decoderFiles(
     const { cacheType = defaultCacheType } = options
     return {
       layout: 'device',
-      graphs: deviceGraphs(config, checkpoint, { ...options, cacheType }, graph),
+      graphs: deviceGraphs(config, checkpoint, { ...options, cacheType }, graph, options.cpuLayers),
       cacheType,
       weightsFile: join(folder, weightsName),
     }
   }
-  const { slots, threads } = options
-  const stageLayers =
-    options.stageLayers ?? stageLayersFor(graph, config.num_hidden_layers, threads)
+  const { slots } = options
   const graphs = { forms: componentForms(options), lanes: slots }
   const stages: StageGraph<string>[] = []
-  for (const stage of cutGraph(config, checkpoint, graphs, stageLayers, graph)) {
+  for (const stage of cutGraph(config, checkpoint, graphs, cutOf(config, options, graph))) {
     const { layers } = stage
-    const part = stageLayers.length > 1 ? `-layers-${layers.from}-${layers.to - 1}` : ''
+    const part = isWhole(layers, config) ? '' : `-layers-${layers.from}-${layers.to - 1}`
     const file = join(folder, `decoder-${slots}-slots${part}.onnx`)
     stages.push({ layers, graph: await writeGraphFile(file, stage.graph, weightsName) })
   }
   return { layout: 'cpu', stages }
+}
+
+function cutOf(
+  { num_hidden_layers: all }: TextConfig,
+  { stageLayers, cpuLayers, threads }: ModelFolderOptions,
+  whole: BuiltGraph,
+): Cut {
+  const counts = cpuLayers === undefined ? stageLayersFor(whole, all, threads) : [cpuLayers]
+  return { counts: stageLayers ?? counts, end: cpuLayers ?? all, whole }
 }
 
 /** A converted model as found on disk. */

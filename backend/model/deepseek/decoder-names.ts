@@ -1,3 +1,12 @@
+/**
+ * The layer that a weight belongs to, in the graphs for the CPU and for a device; undefined for those before and behind all
+ * layers.
+ */
+export function layerOf(weightName: string): number | undefined {
+  const layer = /^\/layers\.(\d+)\//.exec(weightName)?.[1]
+  return layer === undefined ? undefined : Number(layer)
+}
+
 /** Names of the decoder graph's inputs and outputs. N = tokens of all lanes in this run. */
 export const decoderNames = {
   /** float32 [N, hidden]: input of the first stage */

@@ -9,7 +9,7 @@ interface DecoderParts {
   /** Run one after the other. */
   readonly stages: readonly Stage[]
   readonly config: TextConfig
-  readonly embeddings: EmbeddingTable
+  readonly embeddings: Pick<EmbeddingTable, 'lookUp'>
   /** Absorbed lanes of the graph. */
   readonly lanes: number
   readonly expandedFromTokens: number
@@ -22,20 +22,17 @@ export async function runDecoder(
 ): Promise<NextLogits[]> {
   const plan = planLanes(rows, parts)
   const ordered = [...plan.absorbed, plan.expanded].filter((row) => row !== undefined)
-  const logits = await runStages(parts, plan, ordered)
+  const next = await runStages(parts, plan, ordered)
   for (const stage of parts.stages) stage.commit()
-  return logitsInCallerOrder(rows, ordered, logits, parts.config.vocab_size).map((row) => ({
-    candidates: undefined,
-    row: () => Promise.resolve(row),
-  }))
+  return inCallerOrder(rows, ordered, next)
 }
 
-/** @returns logits [sampled rows, vocabulary] */
+/** @returns the logits of sampled rows */
 async function runStages(
   parts: DecoderParts,
   plan: LanePlan,
   ordered: readonly StepRow[],
-): Promise<Float32Array> {
+): Promise<readonly NextLogits[]> {
   const step = {
     lanes: [...plan.absorbed, plan.expanded].map(laneOf),
     sampleRows: sampledTokens(ordered),
@@ -43,7 +40,7 @@ async function runStages(
   let input: StageInput = { embeddings: embeddingsOf(parts, ordered) }
   for (const stage of parts.stages) {
     const output = await stage.run({ ...step, input })
-    if ('logits' in output) return output.logits
+    if ('next' in output) return output.next
     input = output
   }
   throw new RangeError('the last stage has no logits')
@@ -82,20 +79,13 @@ function embeddingsOf(
   return values
 }
 
-function logitsInCallerOrder(
+function inCallerOrder(
   rows: readonly StepRow[],
   ordered: readonly StepRow[],
-  logits: Float32Array,
-  vocabSize: number,
-): Float32Array[] {
-  const byRow = new Map<StepRow, Float32Array[]>()
+  next: readonly NextLogits[],
+): NextLogits[] {
+  const byRow = new Map<StepRow, readonly NextLogits[]>()
   let start = 0
-  for (const row of ordered) {
-    const own = Array.from({ length: wantedLogits(row) }, (_, i) =>
-      logits.subarray(start + i * vocabSize, start + (i + 1) * vocabSize),
-    )
-    byRow.set(row, own)
-    start += own.length * vocabSize
-  }
+  for (const row of ordered) byRow.set(row, next.slice(start, (start += wantedLogits(row))))
   return rows.flatMap((row) => byRow.get(row)!)
 }

@@ -10,6 +10,8 @@ import {
   randomTensors,
   writeCheckpoint,
 } from '../../../test/support/model/write-checkpoint.ts'
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { rowSize } from '../../graph/weight-source.ts'
 import { openModelSource, type ModelSource } from '../convert/source/model-source.ts'
 import { openModel } from '../load-model.ts'
 import { channelLinks } from './channel-links.ts'
@@ -89,5 +91,35 @@ describe('findOutliers()', () => {
     const shifts = Object.values(found).flatMap((link) => Object.values(link))
     expect(Math.min(...shifts)).toBeGreaterThanOrEqual(5)
     expect(Math.max(...shifts)).toBeLessThanOrEqual(9)
+  })
+
+  it('takes channels behind norms for larger than they seem where weights are small, and no others', async () => {
+    const { config, checkpoint } = await openModelSource(nano)
+    const [channel, power] = [9, 8]
+    const small =
+      /layers\.2\.(self_attn\.(q_proj|kv_a_proj_with_mqa|o_proj)|mlp\.experts\.3\.down_proj)\.weight$/
+    const reduced: Checkpoint = {
+      ...checkpoint,
+      tensor(name) {
+        const tensor = checkpoint.tensor(name)
+        if (!small.test(name)) return tensor
+        const width = rowSize(tensor)
+        return {
+          ...tensor,
+          async readRows(start, count) {
+            const values = await tensor.readRows(start, count)
+            for (let i = channel; i < values.length; i += width) values[i]! *= 2 ** -power
+            return values
+          },
+        }
+      },
+    }
+    const found = await findOutliers(channelLinks(config), reduced, signal)
+    await checkpoint.close()
+    const [link, ...others] = Object.entries(found)
+    expect(others).toEqual([])
+    const norm = 'language_model.model.layers.2.input_layernorm'
+    expect(link).toEqual([norm, { [channel]: expect.any(Number) as number }])
+    expect(Math.abs(found[norm]![channel]! - power / 2)).toBeLessThanOrEqual(1)
   })
 })

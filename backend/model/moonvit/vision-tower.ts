@@ -1,12 +1,13 @@
 import { SlicedRun, type SlicedRunOptions } from './image-run.ts'
 import type { VisionConfig } from '../config/model-config.ts'
 import type { ImageRun, PatchImage } from '../model.ts'
-import type { VisionParts } from './vision-graphs.ts'
+import type { VisionParts } from './network/vision-graphs.ts'
 import { createPatchNormalizer } from './normalize-patches.ts'
 import { PatchState } from './patch-state.ts'
 import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
 import { createSession } from '../sessions.ts'
-import { mergedPatches, patchValues, visionPasses } from './vision-passes.ts'
+import { mergedPatches, patchValues } from './pass-inputs.ts'
+import { visionPasses } from './vision-passes.ts'
 
 /** What is needed to open the vision tower anywhere. */
 export interface TowerSetup {

@@ -1,8 +1,6 @@
 import sharp from 'sharp'
 import type { PreprocessorConfig } from '../../model/config/preprocessor-config.ts'
-import { decodeImage, readImageHeader } from './decode-image.ts'
-import { planImage } from './image-size.ts'
-import { resizeBicubic } from './resize-bicubic.ts'
+import { readResized } from './read-resized.ts'
 
 /** An image file for an engine elsewhere. */
 export interface NormalizedImage {
@@ -24,13 +22,12 @@ const compressionLevel = 3
 export async function normalizeImage(
   file: Uint8Array,
   config: PreprocessorConfig,
-  mostTokens = Infinity,
+  mostTokens?: number,
 ): Promise<NormalizedImage> {
-  const header = await readImageHeader(file)
-  const inTokenLimit = Math.min(config.inTokenLimit, mostTokens * config.mergeSize ** 2)
-  const { resized, gridHw } = planImage(header.size, { ...config, inTokenLimit })
-  const { rgb, width, height } = resizeBicubic(await decodeImage(header), resized)
+  const { image, plan } = await readResized(file, config, mostTokens)
+  const { rgb, width, height } = image
   const raw = { width, height, channels: 3 } as const
   const png = await sharp(rgb, { raw }).png({ compressionLevel }).toBuffer()
-  return { png, tokens: (gridHw[0] * gridHw[1]) / config.mergeSize ** 2 }
+  const [rows, columns] = plan.gridHw
+  return { png, tokens: (rows * columns) / config.mergeSize ** 2 }
 }

@@ -23,55 +23,49 @@ beforeEach(() => {
 })
 afterEach(() => tasks.close())
 
-it("decodes a tenant's picture while those of another take long", async () => {
+/** Begins requests with pictures that take long. @returns what has ended, and a way to leave */
+function begin(requests: readonly { tenant: string; files: readonly Uint8Array[] }[]) {
   const abort = new AbortController()
   const ended: unknown[] = []
-  const hostile = { tenant: 'hostile', signal: abort.signal }
-  const long = [hugeWebp(), hugeWebp()].map((file) =>
-    tasks.prepareImage(file, hostile).then(
-      (outcome) => ended.push(outcome),
-      () => {},
-    ),
-  )
-  const other = { tenant: 'other', signal: never }
-  expect(await tasks.prepareImage(small(), other)).toMatchObject({ ok: true })
-  expect(ended).toEqual([])
-  abort.abort()
-  await Promise.all(long)
-}, 60_000)
+  const all = requests.flatMap(({ tenant, files }) => {
+    const caller = { tenant, signal: abort.signal }
+    return files.map((file) =>
+      tasks.prepareImage(file, caller).then(
+        (outcome) => ended.push(outcome),
+        () => {},
+      ),
+    )
+  })
+  const leave = async () => {
+    abort.abort()
+    await Promise.all(all)
+  }
+  return { ended, leave }
+}
 
-it("decodes a tenant's picture while those of three others take long", async () => {
-  const abort = new AbortController()
-  const ended: unknown[] = []
-  const long = ['a', 'b', 'c'].map((tenant) =>
-    tasks.prepareImage(mediumWebp(), { tenant, signal: abort.signal }).then(
-      (outcome) => ended.push(outcome),
-      () => {},
-    ),
-  )
-  const other = { tenant: 'other', signal: never }
-  expect(await tasks.prepareImage(small(), other)).toMatchObject({ ok: true })
-  expect(ended).toEqual([])
-  abort.abort()
-  await Promise.all(long)
-}, 60_000)
+it.each([
+  ['another', [{ tenant: 'hostile', files: [hugeWebp(), hugeWebp()] }]],
+  ['three others', ['a', 'b', 'c'].map((tenant) => ({ tenant, files: [mediumWebp()] }))],
+])(
+  "decodes a tenant's picture while those of %s take long",
+  async (_whose, requests) => {
+    const { ended, leave } = begin(requests)
+    const other = { tenant: 'other', signal: never }
+    expect(await tasks.prepareImage(small(), other)).toMatchObject({ ok: true })
+    expect(ended).toEqual([])
+    await leave()
+  },
+  60_000,
+)
 
 it('lets the requests of a tenant take turns, picture by picture', async () => {
-  const abort = new AbortController()
-  const ended: unknown[] = []
-  const first = { tenant: 'one', signal: abort.signal }
-  const long = Array.from({ length: 16 }, () =>
-    tasks.prepareImage(mediumWebp(), first).then(
-      (outcome) => ended.push(outcome),
-      () => {},
-    ),
-  )
+  const files = Array.from({ length: 16 }, mediumWebp)
+  const { ended, leave } = begin([{ tenant: 'one', files }])
   const second = { tenant: 'one', signal: never }
   expect(await tasks.prepareImage(small(), second)).toMatchObject({ ok: true })
   // One was running, and the next had its turn before the second request came.
   expect(ended.length).toBeLessThanOrEqual(2)
-  abort.abort()
-  await Promise.all(long)
+  await leave()
 }, 60_000)
 
 it('takes the place of a picture whose caller left, however long it would take', async () => {

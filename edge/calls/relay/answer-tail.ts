@@ -1,12 +1,12 @@
 import { joinChunks } from '../../../shared/bytes/join-chunks.ts'
 import { type AnswerEnd, StreamReading } from './stream-reading.ts'
 
-/** Bytes of a stream's end that are kept, for those who add an event to it. */
+/** Bytes of a stream's end that are kept: enough to add an event to it. */
 const tailBytes = 2_048
 
 const utf8 = new TextDecoder()
 
-/** What flowed by: what it said of itself, and its last bytes. Chunks are kept as they are; only their lines are looked at. */
+/** A stream that passes by: what it reports about itself, and its last bytes. Chunks are kept as they are. */
 export class AnswerTail {
   readonly #chunks: Uint8Array[] = []
   readonly #reading = new StreamReading()

@@ -76,7 +76,7 @@ function usageCounter(registry: Registry) {
   const registers = [registry]
   const tokens = new Counter({
     name: 'describe_edge_tokens_total',
-    help: 'Tokens that calls of keys have used: input has image among it',
+    help: 'Tokens that calls of keys have used: input includes image',
     labelNames: ['type'],
     registers,
   })

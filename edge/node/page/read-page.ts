@@ -27,7 +27,7 @@ export async function readPage(): Promise<PageFiles> {
   return { version, files, pages: { '/': place(texts['/']), '/docs': place(texts['/docs']) } }
 }
 
-/** A relative address in HTML: whatever a page loads has one. */
+/** A relative address in HTML: everything a page loads has one. */
 const relativeAddress = /(?<=\b(?:href|src)=")\.\/([\w./-]+)(?=")/g
 const importedModule = /(?:\bfrom|^import)\s*'(\.[^']+)'/gm
 
@@ -52,7 +52,7 @@ async function collect(path: string, files: Record<string, PageFile>): Promise<v
 
 function fileOf(path: string, source: string): PageFile {
   if (path.endsWith('.css')) return { type: 'text/css', text: source }
-  // Blanks take the place of types, at the ends of lines to no purpose.
+  // Types are replaced by blanks, which have no purpose at the ends of lines.
   const text = stripTypeScriptTypes(source).replaceAll(/[^\S\n]+$/gm, '')
   return { type: 'text/javascript', text }
 }

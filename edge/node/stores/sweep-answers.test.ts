@@ -4,8 +4,6 @@ import { sweepAnswers } from './sweep-answers.ts'
 beforeEach(() => vi.useFakeTimers({ toFake: ['setInterval'] }))
 afterEach(() => vi.useRealTimers())
 
-const settle = () => new Promise((resolve) => setTimeout(resolve, 20))
-
 describe('sweepAnswers()', () => {
   it('removes what has expired at once and every minute, without any request', async () => {
     let expired = 3
@@ -14,12 +12,10 @@ describe('sweepAnswers()', () => {
       return expired > 0
     }
     sweepAnswers({ removeExpired }, () => undefined)
-    await settle()
-    expect(expired).toBe(0)
+    await expect.poll(() => expired).toBe(0)
     expired = 5
     await vi.advanceTimersByTimeAsync(60_000)
-    await settle()
-    expect(expired).toBe(0)
+    await expect.poll(() => expired).toBe(0)
   })
 
   it('goes on after a failure, of which it tells', async () => {
@@ -31,7 +27,6 @@ describe('sweepAnswers()', () => {
     }
     sweepAnswers({ removeExpired }, (problem) => problems.push(problem))
     await vi.advanceTimersByTimeAsync(60_000)
-    await settle()
-    expect([tries, problems.length]).toEqual([2, 2])
+    await expect.poll(() => [tries, problems.length]).toEqual([2, 2])
   })
 })

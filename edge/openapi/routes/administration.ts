@@ -3,7 +3,12 @@ import { usageQuery } from '../../../shared/api/administration/usage.ts'
 import type { RouteDocs } from '../route-doc.ts'
 import { withBody } from '../route-errors.ts'
 
-/** The routes for whoever runs the service. */
+const tag = 'Administration'
+
+/** A request about one key, with nothing in its body. */
+const aboutOneKey = { tag, errors: ['invalid_field', 'not_found'] } as const
+
+/** The routes of administrators. */
 export const administrationDocs: RouteDocs<
   | 'createKey'
   | 'listKeys'
@@ -16,7 +21,7 @@ export const administrationDocs: RouteDocs<
   | 'metrics'
 > = {
   createKey: {
-    tag: 'Administration',
+    tag,
     summary: 'Make a key, which is shown this one time',
     body: { 'application/json': 'NewKey' },
     example: { note: 'the shop', scopes: ['image'], limits: { images_per_day: 1000 } },
@@ -24,20 +29,19 @@ export const administrationDocs: RouteDocs<
     errors: withBody,
   },
   listKeys: {
-    tag: 'Administration',
+    tag,
     summary: 'List keys, the oldest first',
     query: listKeysQuery,
     answers: { 200: 'KeyList' },
     errors: ['invalid_field'],
   },
   showKey: {
-    tag: 'Administration',
+    ...aboutOneKey,
     summary: 'Show a key',
     answers: { 200: 'Key' },
-    errors: ['invalid_field', 'not_found'],
   },
   changeKey: {
-    tag: 'Administration',
+    tag,
     summary: 'Change a key; `limits` are replaced as a whole',
     body: { 'application/json': 'KeyChanges' },
     example: { expires_at: '2027-01-01T00:00:00Z' },
@@ -45,19 +49,17 @@ export const administrationDocs: RouteDocs<
     errors: [...withBody, 'not_found'],
   },
   removeKey: {
-    tag: 'Administration',
+    ...aboutOneKey,
     summary: 'Remove a key',
     answers: { 200: 'RemovedKey' },
-    errors: ['invalid_field', 'not_found'],
   },
   revokeKey: {
-    tag: 'Administration',
+    ...aboutOneKey,
     summary: 'Revoke a key; doing so twice changes nothing',
     answers: { 200: 'Key' },
-    errors: ['invalid_field', 'not_found'],
   },
   rotateKey: {
-    tag: 'Administration',
+    tag,
     summary: 'Give a key a new secret, which is shown this one time',
     body: { 'application/json': 'KeyRotation' },
     bodyIsOptional: true,
@@ -66,14 +68,14 @@ export const administrationDocs: RouteDocs<
     errors: [...withBody, 'not_found', 'key_not_active'],
   },
   usage: {
-    tag: 'Administration',
+    tag,
     summary: 'What keys have used on each day (UTC)',
     query: usageQuery,
     answers: { 200: 'Usage' },
     errors: ['invalid_field', 'limits_unavailable'],
   },
   metrics: {
-    tag: 'Administration',
+    tag,
     summary: 'The counts of this edge, as Prometheus reads them; 404 where it runs as a Worker',
     answers: { 200: 'Metrics' },
     answerType: 'text/plain',

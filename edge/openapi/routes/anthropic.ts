@@ -16,6 +16,11 @@ const messagesStream: StreamDoc = {
   },
 }
 
+const countExample = {
+  model: 'kimi-vl',
+  messages: [{ role: 'user', content: 'What is the capital of France?' }],
+}
+
 /** Anthropic's routes. */
 export const anthropicDocs: RouteDocs<'messages' | 'messagesTokens'> = {
   messages: {
@@ -23,11 +28,7 @@ export const anthropicDocs: RouteDocs<'messages' | 'messagesTokens'> = {
     summary: 'Answer a conversation',
     description: `As Anthropic's messages. ${nullNote}`,
     body: { 'application/json': 'MessagesRequest' },
-    example: {
-      model: 'kimi-vl',
-      max_tokens: 500,
-      messages: [{ role: 'user', content: 'What is the capital of France?' }],
-    },
+    example: { ...countExample, max_tokens: 500 },
     answers: { 200: 'Message' },
     stream: messagesStream,
     asks: true,
@@ -38,10 +39,7 @@ export const anthropicDocs: RouteDocs<'messages' | 'messagesTokens'> = {
     tag: 'Anthropic',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'MessageTokensRequest' },
-    example: {
-      model: 'kimi-vl',
-      messages: [{ role: 'user', content: 'What is the capital of France?' }],
-    },
+    example: countExample,
     answers: { 200: 'MessageTokens' },
     errors: counting,
     errorBody: 'MessagesError',

@@ -13,7 +13,7 @@ const nativeStream: StreamDoc = {
   },
 }
 
-/** The routes of our own for questions. */
+/** Our own routes for questions. */
 export const nativeDocs: RouteDocs<'text' | 'image' | 'imageUrl'> = {
   text: {
     tag: 'Ask',

@@ -28,6 +28,11 @@ const responsesStream: StreamDoc = {
   },
 }
 
+const model = 'kimi-vl'
+const input = 'What is the capital of France?'
+const chatExample = { model, messages: [{ role: 'user', content: input }] }
+const responsesExample = { model, input }
+
 /** OpenAI's routes. */
 export const openaiDocs: RouteDocs<
   'chat' | 'chatTokens' | 'responses' | 'responsesTokens' | 'response' | 'models' | 'model'
@@ -37,10 +42,7 @@ export const openaiDocs: RouteDocs<
     summary: 'Answer a conversation',
     description: `As OpenAI's chat completions. ${nullNote}`,
     body: { 'application/json': 'ChatRequest' },
-    example: {
-      model: 'kimi-vl',
-      messages: [{ role: 'user', content: 'What is the capital of France?' }],
-    },
+    example: chatExample,
     answers: { 200: 'ChatCompletion' },
     stream: chatStream,
     asks: true,
@@ -50,10 +52,7 @@ export const openaiDocs: RouteDocs<
     tag: 'OpenAI',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'ChatRequest' },
-    example: {
-      model: 'kimi-vl',
-      messages: [{ role: 'user', content: 'What is the capital of France?' }],
-    },
+    example: chatExample,
     answers: { 200: 'InputTokens' },
     errors: counting,
   },
@@ -62,7 +61,7 @@ export const openaiDocs: RouteDocs<
     summary: 'Answer a conversation; nothing is stored',
     description: `As OpenAI's responses. ${nullNote}`,
     body: { 'application/json': 'ResponsesRequest' },
-    example: { model: 'kimi-vl', input: 'What is the capital of France?' },
+    example: responsesExample,
     answers: { 200: 'Response' },
     stream: responsesStream,
     asks: true,
@@ -72,7 +71,7 @@ export const openaiDocs: RouteDocs<
     tag: 'OpenAI',
     summary: 'Count the tokens of a conversation, without an answer',
     body: { 'application/json': 'ResponsesRequest' },
-    example: { model: 'kimi-vl', input: 'What is the capital of France?' },
+    example: responsesExample,
     answers: { 200: 'InputTokens' },
     errors: counting,
   },

@@ -1,6 +1,6 @@
 import type { RouteDocs } from '../route-doc.ts'
 
-/** What the service says of itself. */
+/** The routes on which the service reports about itself. */
 export const serviceDocs: RouteDocs<
   'health' | 'livez' | 'readyz' | 'index' | 'docs' | 'pageFile' | 'openapi'
 > = {

@@ -11,7 +11,7 @@ const contents = byId('contents', HTMLElement)
 // Beside the text there is room for them.
 byId('contents-fold', HTMLDetailsElement).open = matchMedia('(min-width: 60rem)').matches
 
-/** Draws the page from the document that programs read, too. */
+/** Draws the page from the document that programs also read. */
 function show(api: OpenApi): void {
   const { info, components } = api
   const sections = Array.from(routesByTag(api), ([tag, routes]) => {
@@ -69,7 +69,7 @@ function showFailure(): void {
   )
 }
 
-/** @returns undefined when it cannot be had */
+/** @returns undefined when it cannot be loaded */
 async function load(): Promise<OpenApi | undefined> {
   try {
     const response = await fetch('/openapi.json')

@@ -1,8 +1,6 @@
-import { maxUploadBytes } from '../../../shared/api/limits.ts'
-import { passClientBody, sendableBody } from '../../body/client-body.ts'
-import { mediaTypeOf } from '../../body/media-type.ts'
+import { passedOn } from '../../body/client-body.ts'
 import { conversationAffinity, peekConversation } from '../../body/peek-conversation.ts'
-import { peekHead } from '../../body/peek-head.ts'
+import { peekJsonBody } from '../../body/peek-head.ts'
 import type { WebBody } from '../../body/web-pieces.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
 import { conversationNeed, countingNeed } from '../../limits/demand.ts'
@@ -18,17 +16,14 @@ export interface ConversationParts {
  */
 export function readConversation(path: string, { webBody }: ConversationParts): ReadCall {
   return async (c) => {
-    mediaTypeOf(c.req.raw.headers, ['application/json'])
-    const { body, head, isWhole } = await peekHead(passClientBody(c, maxUploadBytes))
+    const { body, head, isWhole } = await peekJsonBody(c)
     const peek = isWhole ? peekConversation(head) : undefined
     return {
       need: conversationNeed(peek),
       message: () => ({
         path,
-        body: sendableBody(c, body, webBody),
-        contentLength: body.length,
+        ...passedOn(c, body, webBody),
         affinity: conversationAffinity(head, peek),
-        bodyFailure: body.failure,
       }),
     }
   }

@@ -21,7 +21,7 @@ export const unreachable = { status: 'unavailable', reason: 'backend_unreachable
 
 /** Whether a request would be answered now, according to the backend. Never rejects. */
 export async function askBackend(backend: CallBackend, requestId: string): Promise<Health> {
-  const deadline = startDeadline(probeTimeoutMs, new AbortController().signal)
+  const deadline = startDeadline(probeTimeoutMs)
   try {
     const { answer } = await backend(routes.health.path, {
       method: 'GET',

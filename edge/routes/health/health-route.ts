@@ -18,7 +18,7 @@ export interface HealthParts extends StoreParts {
 
 const stopped = { status: 'unavailable', reason: 'shutting_down' } as const
 
-/** What answers the three probes. None of them needs a key, so that what they ask is asked once a second at most. */
+/** Handlers of the three probes. None needs a key, so what they check is asked once a second at most. */
 export function probeHandlers(
   parts: HealthParts,
 ): Record<'health' | 'livez' | 'readyz', EdgeHandler> {

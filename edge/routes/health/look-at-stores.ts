@@ -25,6 +25,6 @@ export async function lookAtStores({ keyStore, meter, wallClock }: StoreParts) {
 }
 
 async function answers(ask: () => Promise<unknown>): Promise<boolean> {
-  // Slightly before those who wait for this check give up.
+  // Slightly before the callers of this check give up.
   return settlesWithin(ask(), probeTimeoutMs - 100).catch(() => false)
 }

@@ -1,5 +1,4 @@
 import { startDeadline } from '../../../shared/async/deadline.ts'
-import { ServiceError } from '../../../shared/api/errors.ts'
 import { withoutDefaults } from '../../../shared/api/request/preset.ts'
 import { imageUrlFields, parseFields } from '../../../shared/api/request/request.ts'
 import { routes } from '../../../shared/api/routes.ts'
@@ -10,6 +9,7 @@ import { imageAffinity } from '../../../shared/balance/affinity.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { readJson, readMultipartForm, readUrlForm } from '../../body/read-fields.ts'
 import { type Call, timeLeft } from '../../calls/call.ts'
+import { deadlineExceeded } from '../../calls/call-errors.ts'
 import type { EdgeContext } from '../../calls/context.ts'
 import { multipartBody } from '../../calls/multipart.ts'
 import type { ReadCall } from '../../calls/run-call.ts'
@@ -62,7 +62,7 @@ async function fetchInTime(
     return await fetchImages(urls, source, deadline.signal)
   } catch (cause) {
     if (!deadline.expired) throw cause
-    throw new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
+    throw deadlineExceeded(cause)
   } finally {
     deadline.release()
   }

@@ -2,7 +2,7 @@ import { ServiceError } from '../../../shared/api/errors.ts'
 import { maxUploadBytes } from '../../../shared/api/limits.ts'
 import { routes } from '../../../shared/api/routes.ts'
 import { boundaryOf } from '../../../shared/multipart/boundary.ts'
-import { passClientBody, sendableBody } from '../../body/client-body.ts'
+import { passClientBody, passedOn } from '../../body/client-body.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { peekUpload } from '../../body/peek-upload.ts'
 import type { WebBody } from '../../body/web-pieces.ts'
@@ -33,10 +33,8 @@ export function readImage({ webBody, stickyByContent }: ImageParts): ReadCall {
       need: uploadNeed,
       message: () => ({
         path: routes.image.path,
-        body: sendableBody(c, body, webBody),
-        contentLength: body.length,
+        ...passedOn(c, body, webBody),
         affinity,
-        bodyFailure: body.failure,
       }),
     }
   }

@@ -1,7 +1,8 @@
 import { startDeadline } from '../../../shared/async/deadline.ts'
-import { ServiceError } from '../../../shared/api/errors.ts'
 import { requestIdHeader } from '../../../shared/api/wire/request-id.ts'
 import type { CallBackend } from '../../backends/exchange.ts'
+import { isStranger } from '../../backends/verdict.ts'
+import { backendUnreachable, certificateRefused, clientGone } from '../../calls/call-errors.ts'
 import type { EdgeHandler } from '../../calls/context.ts'
 import { clientResponseHeaders } from '../../calls/headers.ts'
 
@@ -17,17 +18,18 @@ export function modelsRoute({ backend }: ModelsParts): EdgeHandler {
   return async (c) => {
     const { call } = c.var
     const deadline = startDeadline(timeoutMs, call.signal)
+    const asked = backend(new URL(c.req.url).pathname, {
+      method: 'GET',
+      headers: { [requestIdHeader]: call.requestId },
+      signal: deadline.signal,
+    })
     try {
-      const { answer } = await backend(new URL(c.req.url).pathname, {
-        method: 'GET',
-        headers: { [requestIdHeader]: call.requestId },
-        signal: deadline.signal,
+      const { answer } = await asked.catch((cause: unknown) => {
+        throw call.signal.aborted ? clientGone(cause) : backendUnreachable(cause)
       })
+      if (isStranger(answer)) throw certificateRefused()
       const headers = clientResponseHeaders(answer.headers)
       return new Response(await answer.arrayBuffer(), { status: answer.status, headers })
-    } catch (cause) {
-      const message = 'The model server cannot be reached'
-      throw new ServiceError('backend_unavailable', message, { cause })
     } finally {
       deadline.release()
     }

@@ -11,7 +11,7 @@ let modelsDir: string
 beforeAll(async () => {
   modelsDir = await mkdtemp(join(tmpdir(), 'soak-'))
   const checkpointDir = 'models/kimi-vl-nano'
-  const options = { weights: 'q8', slots: 4, threads: 2 } as const
+  const options = { weights: 'q8', slots: 4, threads: 1 } as const
   model = await loadModel({ checkpointDir, modelsDir, ...options })
 })
 afterAll(async () => {
@@ -19,7 +19,10 @@ afterAll(async () => {
   await rm(modelsDir, { recursive: true })
 })
 
-describe('mixed traffic on the real model', () => {
+/** Milliseconds: some thousand steps, on a machine that may be busy. */
+const timeout = 240_000
+
+describe('mixed traffic on the real model', { timeout }, () => {
   it.each([
     ['with all caches', { kvTokens: 2048, prefixTokens: Infinity, imageBytes: 40_000 }],
     ['with little memory', { kvTokens: 1024, prefixTokens: Infinity, imageBytes: 1e6 }],

@@ -1,6 +1,6 @@
 import type { GenerateJob } from '../../../backend/engine/job.ts'
-import { createRandom } from '../../../backend/engine/sampling/random.ts'
 import type { ModelInfo, PatchImage } from '../../../backend/model/model.ts'
+import { createDraws } from '../draws.ts'
 
 interface SoakRequest {
   readonly job: GenerateJob
@@ -30,10 +30,7 @@ const controlTokens = 256
  * beginnings or not, of several tenants, one in six of which is left by its client.
  */
 export function createTraffic(info: ModelInfo, seed: number): () => SoakRequest {
-  const random = createRandom(seed)
-  const below = (limit: number) => Math.floor(random() * limit)
-  const oneIn = (count: number) => below(count) === 0
-  const pick = <T>(values: readonly T[]) => values[below(values.length)]!
+  const { below, oneIn, pick } = createDraws(seed)
   const firstControlId = info.vocabSize - controlTokens
   const text = (tokens: number) => Array.from({ length: tokens }, () => below(firstControlId))
   const systems = systemTokens.map(text)

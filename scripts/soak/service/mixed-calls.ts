@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { FormData } from 'undici'
-import { createRandom } from '../../../backend/engine/sampling/random.ts'
 import { routes } from '../../../shared/api/routes.ts'
+import { createDraws } from '../draws.ts'
 import type { SoakCall } from './call.ts'
 
 /** Of a hundred requests: how many clients leave, and how many requests are wrong. */
@@ -33,10 +33,7 @@ type Fields = Readonly<Record<string, unknown>>
  * several choices or a schema; 10 % are left by their client, 5 % are wrong.
  */
 export function createMixedCalls(seed: number): () => SoakCall {
-  const random = createRandom(seed)
-  const below = (limit: number) => Math.floor(random() * limit)
-  const oneIn = (count: number) => below(count) === 0
-  const pick = <T>(values: readonly T[]) => values[below(values.length)]!
+  const { below, oneIn, pick } = createDraws(seed)
 
   const fields = () => ({
     temperature: pick([0, 0.5, 1]),

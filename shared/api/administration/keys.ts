@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { integerSetting } from '../../settings/integer.ts'
 import { daySeconds } from '../../time/day.ts'
 import { scopes } from './scopes.ts'
 
@@ -75,12 +76,7 @@ export const rotateKeyFields = z.strictObject({
 
 /** `GET /admin/keys` */
 export const listKeysQuery = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^\d+$/, 'expected a whole number')
-    .transform(Number)
-    .pipe(z.int().min(1).max(maxPageKeys))
-    .default(100),
+  limit: integerSetting(1, maxPageKeys).default(100),
   /** Id of the last key on the previous page. */
   after: z.string().max(64).optional(),
 })

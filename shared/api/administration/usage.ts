@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { integerSetting } from '../../settings/integer.ts'
 
 /** Keys on one page of usage: on Workers each key is a request to another object, and a request may make about 50. */
 const maxPageKeys = 40
@@ -9,12 +10,7 @@ export const usageQuery = z.strictObject({
   key_id: z.string().min(1).max(64).optional(),
   from: z.iso.date().optional(),
   to: z.iso.date().optional(),
-  limit: z
-    .string()
-    .regex(/^\d+$/, 'expected a whole number')
-    .transform(Number)
-    .pipe(z.int().min(1).max(maxPageKeys))
-    .default(maxPageKeys),
+  limit: integerSetting(1, maxPageKeys).default(maxPageKeys),
   /** `next` of the previous page. */
   after: z.string().max(64).optional(),
 })

@@ -4,6 +4,7 @@ import { atMost } from '../request/at-most.ts'
 import { checkPartCount, checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
+import { partsField } from '../doors/parts-field.ts'
 import type { Asking } from '../doors/renderer.ts'
 import { isKnownEffort, wishOfEffort } from '../doors/thought-wish.ts'
 import {
@@ -14,7 +15,7 @@ import {
   refuseUnsupported,
   unsupported,
 } from '../doors/unsupported.ts'
-import { maxParts, maxTurns } from '../limits.ts'
+import { maxTurns } from '../limits.ts'
 import { formatOf, responseFormat } from '../request/response-format.ts'
 import { topLogprobsNeedLogprobs } from '../request/sampling-fields.ts'
 import { chatRenderer } from './render.ts'
@@ -34,17 +35,10 @@ const imagePart = z.object({
 
 const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart])
 
-/** A text alone is one part; null stands in answers that called a tool. */
-const content = z
-  .preprocess(
-    (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : (value ?? [])),
-    atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
-  )
-  .meta({ alsoText: true })
-
 const message = z.object({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
-  content: content.optional(),
+  /** Null in answers that called a tool. */
+  content: partsField(part, 'text').nullish(),
   tool_calls: z.unknown().optional(),
   function_call: z.unknown().optional(),
   audio: z.unknown().optional(),

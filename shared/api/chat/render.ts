@@ -1,7 +1,7 @@
+import { doorTimings } from '../doors/door-timings.ts'
+import { openAiLogprobs } from '../doors/openai-logprobs.ts'
 import type { AnswerFacts, Renderer, WholeChoice } from '../doors/renderer.ts'
-import type { Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
-import type { AnswerUsage } from '../events.ts'
-import { LazyList } from '../wire/json-pieces.ts'
+import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob } from '../events.ts'
 import { heartbeatText } from '../wire/sse.ts'
 import { chatErrors } from './error-form.ts'
 
@@ -27,7 +27,7 @@ export function chatRenderer(options: ChatOptions): Renderer {
       choices: choices.map((choice, index) => wholeChoice(choice, index, withLogprobs)),
       usage: chatUsage(usage),
       service_tier: 'default',
-      timings: chatTimings(timings, choices),
+      timings: doorTimings(timings, choices),
       request_id: requestId,
     }),
     event: (event) =>
@@ -57,7 +57,7 @@ function wholeChoice(
   }
 }
 
-/** The chunks of one event, without their common beginning; a text is sent as it is. */
+/** The chunks of one event, without the fields they all begin with; a string is sent as it is. */
 function chunksOf(
   event: GenerationEvent,
   { choices, withUsage }: ChatOptions,
@@ -87,7 +87,7 @@ function chunksOf(
       const endings = event.endings.map((ending, index) =>
         chunk(index, {}, finishReason(ending), null),
       )
-      const timings = chatTimings(event.timings, event.endings)
+      const timings = doorTimings(event.timings, event.endings)
       const last = { ...endings.at(-1), timings }
       const usage = { object, choices: [], usage: chatUsage(event.usage) }
       return [...endings.slice(0, -1), last, ...(withUsage ? [usage] : []), 'data: [DONE]\n\n']
@@ -95,19 +95,13 @@ function chunksOf(
   }
 }
 
-/** OpenAI has no field for thoughts. Of the two that others have added, some clients read the one, some the other. */
+/** OpenAI has no field for thoughts. Others have added two, and each client reads only one of them. */
 function reasoningFields(text: string) {
   return { reasoning_content: text, reasoning: text }
 }
 
 function finishReason({ reason }: Ending): 'stop' | 'length' {
   return reason === 'stop' ? 'stop' : 'length'
-}
-
-/** Includes the one reason for ending that this API has no word for. */
-export function chatTimings(timings: Timings, endings: readonly Ending[]) {
-  const isLate = endings.some(({ reason }) => reason === 'timeout')
-  return isLate ? { ...timings, ended_by: 'timeout' } : timings
 }
 
 function chatUsage(usage: AnswerUsage) {
@@ -122,16 +116,4 @@ function chatUsage(usage: AnswerUsage) {
 
 function chatLogprobs(sampled: readonly SampledLogprob[]) {
   return { content: openAiLogprobs(sampled), refusal: null }
-}
-
-/** Log probabilities as both of OpenAI's APIs tell them. */
-export function openAiLogprobs(sampled: readonly SampledLogprob[]): LazyList<SampledLogprob> {
-  return new LazyList(sampled, ({ top, ...token }) => ({
-    ...tokenOf(token),
-    top_logprobs: top.map(tokenOf),
-  }))
-}
-
-function tokenOf({ token, logprob, bytes }: Omit<SampledLogprob, 'top'>) {
-  return { token, bytes: Array.from(bytes), logprob }
 }

@@ -13,10 +13,10 @@ export const doorFields = {
 
 export const tokenLimit = z.int().min(1).optional()
 
-/** Everything about a conversation except its turns and its length. */
-export function rulesOf(
-  fields: z.infer<z.ZodObject<typeof doorFields>>,
-): Omit<Asked, 'turns' | 'maxTokens'> {
+type RuleFields = Omit<z.infer<z.ZodObject<typeof doorFields>>, 'model' | 'stream'>
+
+/** Everything about a conversation except its turns, its format and its length. */
+export function rulesOf(fields: RuleFields): Omit<Asked, 'turns' | 'format' | 'maxTokens'> {
   return {
     sampling: samplingOf(fields),
     stop: fields.stop,

@@ -8,11 +8,20 @@ export type Ignorable = Readonly<Record<string, (value: unknown) => boolean>>
  * @throws {ServiceError} `unsupported_field`, naming the first such field
  */
 export function refuseUnsupported(body: unknown, ignorable: Ignorable, place = ''): void {
-  if (typeof body !== 'object' || body === null) return
   for (const [field, isHarmless] of Object.entries(ignorable)) {
-    const value = Object.hasOwn(body, field) ? body[field as keyof typeof body] : undefined
+    const value = fieldOf(body, field)
     if (value != null && !isHarmless(value)) throw unsupported(`${place}${field}`)
   }
+}
+
+/** The same for the fields of an object within the body. */
+export function refuseUnsupportedIn(body: unknown, field: string, ignorable: Ignorable): void {
+  refuseUnsupported(fieldOf(body, field), ignorable, `${field}.`)
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
+  return value[name as keyof typeof value]
 }
 
 export function unsupported(param: string, what = 'this is not supported here'): ServiceError {

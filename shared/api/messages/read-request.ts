@@ -4,6 +4,7 @@ import { atMost } from '../request/at-most.ts'
 import { checkPartCount, checkTurns, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
+import { partsField } from '../doors/parts-field.ts'
 import type { Asking } from '../doors/renderer.ts'
 import { isKnownThinking, wishOfThinking } from '../doors/thought-wish.ts'
 import {
@@ -12,8 +13,9 @@ import {
   isOneOf,
   never,
   refuseUnsupported,
+  refuseUnsupportedIn,
 } from '../doors/unsupported.ts'
-import { maxParts, maxTurns } from '../limits.ts'
+import { maxTurns } from '../limits.ts'
 import { answerSchema, schemaFormat } from '../request/response-format.ts'
 import { messagesRenderer } from './render.ts'
 
@@ -25,17 +27,12 @@ const imageBlock = z.object({
     z.object({ type: z.literal('url'), url: z.string().min(1) }),
   ]),
 })
-/** What a model thought before an answer; this one need not read it. */
+/** What a model thought before an earlier answer, which is not needed to continue. */
 const thoughtBlock = z.object({ type: z.enum(['thinking', 'redacted_thinking']) })
 
 const block = z.discriminatedUnion('type', [textBlock, imageBlock, thoughtBlock])
 
-const blocks = z
-  .preprocess(
-    (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : value),
-    atMost(maxParts, `at most ${maxParts} blocks are allowed in one message`).pipe(z.array(block)),
-  )
-  .meta({ alsoText: true })
+const blocks = partsField(block, 'text', 'blocks')
 
 const message = z.object({ role: z.enum(['user', 'assistant', 'system']), content: blocks })
 
@@ -85,12 +82,11 @@ export function readCountRequest(body: unknown): Asking {
 
 function asking(body: unknown, schema: typeof countFields | typeof messagesFields): Asking {
   refuseUnsupported(body, ignorable)
-  const sent = (body ?? {}) as Readonly<Record<string, unknown>>
-  const downsize = { oversized_image: isOneOf('downsize') }
-  refuseUnsupported(sent['transformations'], downsize, 'transformations.')
-  checkPartCount(sent, 'messages')
+  refuseUnsupportedIn(body, 'transformations', { oversized_image: isOneOf('downsize') })
+  checkPartCount(body, 'messages')
   const fields = parseDoorFields(schema, body)
   const { system } = fields
+  const { thinking } = body as { readonly thinking?: unknown }
   const wanted = fields.output_config?.format?.schema
   const opening: Turn[] =
     system === undefined ? [] : [{ role: 'system', parts: partsOf(system, 'system') }]
@@ -109,7 +105,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
     },
     stream: fields.stream,
     model: fields.model,
-    thoughtWish: wishOfThinking(typeOf(sent['thinking'])),
+    thoughtWish: wishOfThinking(typeOf(thinking)),
     renderer: messagesRenderer,
   }
 }

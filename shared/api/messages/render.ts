@@ -1,19 +1,20 @@
-import { chatTimings } from '../chat/render.ts'
-import type { AnswerFacts, Renderer } from '../doors/renderer.ts'
+import { doorTimings } from '../doors/door-timings.ts'
+import type { AnswerFacts, Renderer, WholeChoice } from '../doors/renderer.ts'
+import { saidParts } from '../doors/said-parts.ts'
 import type { AnswerUsage, Ending, GenerationEvent } from '../events.ts'
 import { messagesErrors } from './error-form.ts'
 
-/** Answers as Anthropic's messages give them. Events without a name would be dropped. */
+/** Answers in the form of Anthropic's messages. Its clients drop events without a name. */
 export function messagesRenderer(facts: AnswerFacts): Renderer {
   const { requestId } = facts
   const stream = new MessageStream(facts)
   return {
     headerDelayMs: 5_000,
     heartbeat: said({ type: 'ping' }),
-    whole: ({ choices: [{ text, reasoning, ...ending }], usage, timings }) => ({
-      ...messageOf(facts, blocksOf(reasoning, text), usageOf(usage)),
-      ...endOf(ending),
-      timings: chatTimings(timings, [ending]),
+    whole: ({ choices: [choice], usage, timings }) => ({
+      ...messageOf(facts, blocksOf(choice), usageOf(usage)),
+      ...endOf(choice),
+      timings: doorTimings(timings, [choice]),
       request_id: requestId,
     }),
     event: (event) => [stream.event(event)],
@@ -23,7 +24,7 @@ export function messagesRenderer(facts: AnswerFacts): Renderer {
 
 type BlockType = 'thinking' | 'text'
 
-/** What has been said of one message. */
+/** A message as far as it has been streamed. */
 class MessageStream {
   readonly #facts: AnswerFacts
   #index = 0
@@ -47,7 +48,7 @@ class MessageStream {
   }
 
   #begin({ position, ...event }: Extract<GenerationEvent, { type: 'queued' }>): string {
-    // How much of the prompt needs no reading is known at the end; the usage told there takes the place of this.
+    // How many tokens were cached is only known at the end; the usage reported there replaces this one.
     const usage = usageOf({
       prompt_tokens: event.promptTokens,
       image_tokens: event.imageTokens,
@@ -72,7 +73,7 @@ class MessageStream {
     const [ending] = event.endings
     const delta = { ...endOf(ending), container: null }
     const usage = usageOf(event.usage)
-    const timings = chatTimings(event.timings, [ending])
+    const timings = doorTimings(event.timings, [ending])
     return (
       (this.#open === undefined ? this.#enter('text') : '') +
       this.#leave() +
@@ -102,13 +103,13 @@ function said(data: { readonly type: string; readonly [field: string]: unknown }
   return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
-/** A text comes last, even if it is empty, except where the model got no further than its thought. */
-function blocksOf(reasoning: string, text: string): readonly object[] {
-  const thought = reasoning === '' ? [] : [thinkingBlock(reasoning)]
-  return reasoning !== '' && text === '' ? thought : [...thought, textBlock(text)]
+function blocksOf(choice: WholeChoice): readonly object[] {
+  return saidParts(choice).map(({ kind, text }) =>
+    kind === 'thought' ? thinkingBlock(text) : textBlock(text),
+  )
 }
 
-/** Its signature would prove who had the thought; nobody checks it here. */
+/** A signature would prove where the thought comes from; nobody checks it here. */
 function thinkingBlock(thinking: string) {
   return { type: 'thinking', thinking, signature: '' }
 }

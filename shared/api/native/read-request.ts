@@ -1,7 +1,7 @@
 import type { Asked, ImageSource, Part, Turn } from '../../conversation/conversation.ts'
+import { rulesOf } from '../doors/generation-fields.ts'
 import type { GenerateFields } from '../request/request.ts'
 import { formatOf } from '../request/response-format.ts'
-import { samplingOf } from '../request/sampling-fields.ts'
 
 /**
  * A request of the native routes as a conversation: the system prompt, then all images, then the prompt.
@@ -17,14 +17,9 @@ export function askedNatively(
   const user: Turn = { role: 'user', parts: [...looks, { type: 'text', text: prompt }] }
   return {
     turns: system === undefined ? [user] : [{ role: 'system', parts: [textPart(system)] }, user],
-    sampling: samplingOf(fields),
-    stop: fields.stop,
-    choices: fields.n,
+    ...rulesOf(fields),
     format: formatOf(fields.response_format),
-    topLogprobs: fields.logprobs ? (fields.top_logprobs ?? 0) : undefined,
     maxTokens: fields.max_tokens,
-    timeoutMs: fields.timeout_ms,
-    priority: fields.priority,
   }
 }
 

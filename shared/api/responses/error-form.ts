@@ -2,7 +2,7 @@ import type { ErrorForm } from '../doors/renderer.ts'
 import { errorBody, errorKinds, type ErrorCode, type ServiceError } from '../errors.ts'
 import { emptyResponse, formatResponseEvent } from './response-object.ts'
 
-/** Our codes that the API has a word for; the rest goes by type. */
+/** Our codes for which the API has one of its own; for all others the type decides. */
 const words: Partial<Record<ErrorCode, string>> = {
   invalid_image: 'invalid_image',
   empty_image: 'invalid_image',
@@ -12,23 +12,23 @@ const words: Partial<Record<ErrorCode, string>> = {
   image_fetch_timeout: 'failed_to_download_image',
 }
 
-/** Errors as clients of OpenAI's responses know them: some take no null for a parameter. */
+/** Errors in the form of OpenAI's responses. Some of its clients reject a parameter that is null. */
 export const responsesErrors: ErrorForm = {
   body: errorBodyOf,
   streamed(error, requestId, said) {
-    const told = [...said.matchAll(/"sequence_number":(\d+)/g)].at(-1)?.[1]
+    const last = [...said.matchAll(/"sequence_number":(\d+)/g)].at(-1)?.[1]
     const response = emptyResponse(requestId)
-    if (told !== undefined) return failedEvents(error, requestId, Number(told) + 1, response)
-    // Clients believe in nothing that was not created before.
+    if (last !== undefined) return failedEvents(error, requestId, Number(last) + 1, response)
+    // Clients ignore a response that was never created.
     const created = formatResponseEvent('response.created', 0, { response })
     return created + failedEvents(error, requestId, 1, response)
   },
 }
 
 /**
- * What a stream that failed ends with. Two events: of the official clients, some notice only the one, some only the other.
+ * The end of a failed stream: two events, because each official client notices only one of them.
  * @param next number of the first
- * @param response as it was told so far
+ * @param response as far as it was sent
  */
 export function failedEvents(
   error: ServiceError,

@@ -1,4 +1,4 @@
-import { openAiLogprobs } from '../chat/render.ts'
+import { openAiLogprobs } from '../doors/openai-logprobs.ts'
 import type { SampledLogprob } from '../events.ts'
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete'

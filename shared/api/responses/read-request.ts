@@ -4,6 +4,7 @@ import { atMost } from '../request/at-most.ts'
 import { checkTurns, detailOf, linkedImage } from '../doors/check-turns.ts'
 import { doorFields, rulesOf, tokenLimit } from '../doors/generation-fields.ts'
 import { parseDoorFields } from '../doors/parse-door-fields.ts'
+import { partsField } from '../doors/parts-field.ts'
 import type { Asking } from '../doors/renderer.ts'
 import { isKnownEffort, wishOfEffort } from '../doors/thought-wish.ts'
 import {
@@ -12,11 +13,13 @@ import {
   isOneOf,
   never,
   refuseUnsupported,
+  refuseUnsupportedIn,
   unsupported,
 } from '../doors/unsupported.ts'
-import { maxParts, maxTopLogprobs, maxTurns } from '../limits.ts'
+import { maxTopLogprobs, maxTurns } from '../limits.ts'
 import { type AnswerFormat, answerSchema, schemaFormat } from '../request/response-format.ts'
 import { responsesRenderer } from './render.ts'
+import type { ResponseEcho } from './response-object.ts'
 
 const textPart = z.object({ type: z.enum(['input_text', 'output_text']), text: z.string() })
 const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() })
@@ -29,27 +32,20 @@ const imagePart = z.object({
 
 const part = z.discriminatedUnion('type', [textPart, refusalPart, imagePart])
 
-const content = z
-  .preprocess(
-    (value) => (typeof value === 'string' ? [{ type: 'input_text', text: value }] : value),
-    atMost(maxParts, `at most ${maxParts} parts are allowed in one message`).pipe(z.array(part)),
-  )
-  .meta({ alsoText: true })
-
 const message = z.object({
   role: z.enum(['user', 'assistant', 'system', 'developer']),
-  content,
+  content: partsField(part, 'input_text'),
 })
 
 /** Entries of `metadata`, which is repeated in answers: as many as OpenAI allows. */
 const maxMetadata = 16
 
-/** Items of other types than `message` are looked at no further: they are ignored or refused. */
+/** Items other than messages are ignored or refused by their type alone. */
 const item = z
   .looseObject({ type: z.string().default('message') })
   .meta({ shownAs: 'ResponseInputItem' })
 
-/** Items that are not refused, for the OpenAPI document: the type decides, then a message is read by itself. */
+/** The items that are accepted, for the OpenAPI document. */
 export const inputItem = z.union([
   message.extend({ type: z.literal('message').default('message') }),
   z.object({ type: z.literal('reasoning') }),
@@ -107,9 +103,9 @@ const ignorable: Ignorable = {
 /** @throws {ServiceError} `invalid_field`, `unsupported_field`, `too_many_images` */
 export function readResponsesRequest(body: unknown): Asking {
   refuseUnsupported(body, ignorable)
-  refuseInside(body, 'reasoning', { effort: isKnownEffort })
+  refuseUnsupportedIn(body, 'reasoning', { effort: isKnownEffort })
   const fields = parseDoorFields(responsesFields, body)
-  const { instructions, input, include = [], top_logprobs: topLogprobs } = fields
+  const { instructions, input, include = [] } = fields
   const said = input.flatMap((each, index) => turnsOf(each, `input.${index}`))
   const opening: Turn[] =
     instructions === undefined
@@ -119,15 +115,6 @@ export function readResponsesRequest(body: unknown): Asking {
   checkTurns(turns, 'input')
   const logprobs = include.includes(logprobsIncluded)
   const { reasoning } = body as { readonly reasoning?: { readonly effort?: unknown } | null }
-  const echo = {
-    instructions: instructions ?? null,
-    max_output_tokens: fields.max_output_tokens ?? null,
-    metadata: fields.metadata ?? {},
-    temperature: fields.temperature,
-    top_p: fields.top_p,
-    top_logprobs: topLogprobs ?? 0,
-    text: { format: fields.text?.format ?? { type: 'text' } },
-  }
   return {
     asked: {
       turns,
@@ -138,16 +125,23 @@ export function readResponsesRequest(body: unknown): Asking {
     stream: fields.stream,
     model: fields.model,
     thoughtWish: wishOfEffort('reasoning.effort', reasoning?.effort),
-    renderer: (facts) => responsesRenderer({ ...facts, echo }),
+    renderer: (facts) => responsesRenderer({ ...facts, echo: echoOf(fields) }),
   }
 }
 
-function refuseInside(body: unknown, field: string, inside: Ignorable): void {
-  const value = typeof body === 'object' && body !== null && field in body ? body : undefined
-  if (value !== undefined) refuseUnsupported(value[field as never], inside, `${field}.`)
+function echoOf(fields: z.infer<typeof responsesFields>): ResponseEcho {
+  return {
+    instructions: fields.instructions ?? null,
+    max_output_tokens: fields.max_output_tokens ?? null,
+    metadata: fields.metadata ?? {},
+    temperature: fields.temperature,
+    top_p: fields.top_p,
+    top_logprobs: fields.top_logprobs ?? 0,
+    text: { format: fields.text?.format ?? { type: 'text' } },
+  }
 }
 
-/** Without a schema, any object: so some clients ask for JSON. */
+/** Without a schema, any object: that is how some clients ask for JSON. */
 function formatOf(format: z.infer<typeof textFormat> | null | undefined): AnswerFormat | undefined {
   if (format == null || format.type === 'text') return undefined
   const schema = format.type === 'json_schema' ? format.schema : undefined

@@ -1,5 +1,7 @@
-import { chatTimings, openAiLogprobs } from '../chat/render.ts'
-import type { AnswerFacts, Renderer } from '../doors/renderer.ts'
+import { doorTimings } from '../doors/door-timings.ts'
+import { openAiLogprobs } from '../doors/openai-logprobs.ts'
+import type { AnswerFacts, Renderer, WholeChoice } from '../doors/renderer.ts'
+import { saidParts } from '../doors/said-parts.ts'
 import type { AnswerUsage, Ending, GenerationEvent, SampledLogprob, Timings } from '../events.ts'
 import { heartbeatText } from '../wire/sse.ts'
 import { failedEvents } from './error-form.ts'
@@ -19,36 +21,35 @@ interface Said {
 
 type ItemType = OutputItem['type']
 
-/** Answers as OpenAI's responses give them: one message of one text, behind what the model thought, if it did. */
+/** Answers in the form of OpenAI's responses: what the model thought, if it did, then one message of one text. */
 export function responsesRenderer(options: ResponsesOptions): Renderer {
   const stream = new ResponseStream(options)
   return {
     headerDelayMs: 5_000,
     heartbeat: heartbeatText,
-    whole: ({ choices: [{ reasoning, text, logprobs, ...ending }], usage, timings }) => {
-      const items = itemsOf(reasoning, { type: 'message', text, logprobs })
-      return endedResponse(options, { ending, items, usage, timings })
-    },
+    whole: ({ choices: [choice], usage, timings }) =>
+      endedResponse(options, { ending: choice, items: itemsOf(choice), usage, timings }),
     event: (event) => stream.event(event),
     failure: (error) => stream.failure(error),
   }
 }
 
-/** There is a message, even if it is empty, except where the model got no further than its thought. */
-function itemsOf(reasoning: string, message: OutputItem): OutputItem[] {
-  if (reasoning === '') return [message]
-  const thought: OutputItem = { type: 'reasoning', text: reasoning, logprobs: [] }
-  return message.text === '' ? [thought] : [thought, message]
+function itemsOf(choice: WholeChoice): OutputItem[] {
+  return saidParts(choice).map(({ kind, text }) =>
+    kind === 'thought'
+      ? { type: 'reasoning', text, logprobs: [] }
+      : { type: 'message', text, logprobs: choice.logprobs },
+  )
 }
 
-/** An item that is being said. */
+/** The item being streamed. */
 interface OpenItem {
   readonly type: ItemType
   readonly texts: string[]
   readonly logprobs: SampledLogprob[]
 }
 
-/** What has been said of one response. */
+/** A response as far as it has been streamed. */
 class ResponseStream {
   readonly #options: ResponsesOptions
   #next = 0
@@ -135,7 +136,7 @@ class ResponseStream {
     this.#open = undefined
   }
 
-  /** Of the part that is being said. */
+  /** Of the part being streamed. */
   get #place(): object {
     const type = this.#open?.type ?? 'message'
     const { requestId } = this.#options
@@ -177,7 +178,7 @@ function endedResponse(options: ResponsesOptions, said: Said) {
       output_tokens_details: { reasoning_tokens: usage.reasoning_tokens ?? 0 },
       total_tokens: usage.prompt_tokens + usage.completion_tokens,
     },
-    timings: chatTimings(timings, [ending]),
+    timings: doorTimings(timings, [ending]),
   }
 }
 

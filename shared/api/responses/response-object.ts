@@ -1,6 +1,6 @@
 import { jsonPieces } from '../wire/json-pieces.ts'
 
-/** What was asked, as it is told back. */
+/** The fields of the request that a response repeats. */
 export interface ResponseEcho {
   readonly instructions: string | null
   readonly max_output_tokens: number | null
@@ -19,7 +19,7 @@ interface ResponseFacts {
   readonly echo: ResponseEcho
 }
 
-/** A response that has only begun. Every field is one that some client takes for granted. */
+/** A response that has only begun. Each field is expected by some client. */
 export function newResponse({ requestId, model, createdAt, echo }: ResponseFacts) {
   return {
     id: responseId(requestId),
@@ -48,7 +48,7 @@ export function newResponse({ requestId, model, createdAt, echo }: ResponseFacts
   }
 }
 
-/** For those who do not know what was asked, and have to end a stream nevertheless. */
+/** For ending a stream without knowing its request. */
 export function emptyResponse(requestId: string) {
   return newResponse({
     requestId,

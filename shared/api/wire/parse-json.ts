@@ -19,6 +19,15 @@ export function parseJsonBytes(bytes: Uint8Array): unknown {
   }
 }
 
+/** The value of a JSON body; undefined when it is not valid, for code that leaves judging it to others. */
+export function tryParseJson(bytes: Uint8Array): unknown {
+  try {
+    return parseJsonBytes(bytes)
+  } catch {
+    return undefined
+  }
+}
+
 function decodeUtf8(bytes: Uint8Array): string {
   try {
     return strictUtf8.decode(bytes)

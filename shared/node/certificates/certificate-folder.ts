@@ -136,8 +136,8 @@ export class CertificateFolder {
     const made = await exportAuthority(
       await createAuthority(commonName, validFor(days, this.#now())),
     )
-    const believed = { ...made, certificate: made.certificate + older }
-    await writeIdentity(this.#folder, authorityName, believed)
+    const trusted = { ...made, certificate: made.certificate + older }
+    await writeIdentity(this.#folder, authorityName, trusted)
   }
 
   async #authorities(): Promise<readonly string[]> {
@@ -162,7 +162,7 @@ export class CertificateFolder {
 function checkName(name: string): void {
   if (namePattern.test(name)) return
   throw new CertificateError(
-    `"${name}" cannot name a certificate: expected such as edge or eu.backend-1`,
+    `"${name}" cannot name a certificate: expected a name such as edge or eu.backend-1`,
   )
 }
 

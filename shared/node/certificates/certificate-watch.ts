@@ -64,7 +64,7 @@ export class CertificateWatch {
     })
   }
 
-  /** Whether the program's own certificate is valid now, and one of the authorities it believes. */
+  /** Whether the program's own certificate is valid now, and one of the authorities it trusts. */
   isValid(): boolean {
     const valid = this.#own.filter(
       ([, certificate]) => expiryOf(certificate, this.#parts.wallClock()).daysLeft >= 0,
@@ -73,7 +73,7 @@ export class CertificateWatch {
     return names.has(this.#parts.use) && names.has('authority')
   }
 
-  /** Warns about all that expire soon. */
+  /** Warns about every certificate that expires soon. */
   warn(): void {
     for (const [name, certificate] of this.#all()) this.#warnOf(name, certificate)
   }

@@ -78,7 +78,7 @@ export class LogSink {
     try {
       if (text !== '') writeSync(this.#fd, text)
     } catch {
-      // Nowhere is left to report it.
+      // There is nowhere left to report it.
     }
   }
 

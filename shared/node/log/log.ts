@@ -1,5 +1,6 @@
 import { pino, stdTimeFunctions, type Logger } from 'pino'
 import type { LogLevel } from '../../log/log-levels.ts'
+import type { LogLine } from '../../log/log-line.ts'
 import { LogSink } from './log-sink.ts'
 
 export type Log = Logger
@@ -29,4 +30,9 @@ export function createLog(level: LogLevel, sink: Pick<LogSink, 'write'>): Log {
     formatters: { level: (label: string) => ({ level: label }) },
   }
   return pino(options, sink)
+}
+
+/** Writes the lines of code that knows no logger. */
+export function lineWriter(log: Log): (line: LogLine) => void {
+  return ({ level, message, ...fields }) => log[level](fields, message)
 }

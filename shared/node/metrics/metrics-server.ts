@@ -7,10 +7,10 @@ import { ConfigError } from '../settings/environment.ts'
 /** Milliseconds in which the head of a request must have come. */
 const headersTimeoutMs = 5_000
 
-/** Milliseconds between two looks at connections that say nothing: probes must not wait for them. */
+/** Milliseconds between two checks for connections that send nothing: probes must not wait for them. */
 const checkMs = 1_000
 
-/** Scrapers and probes are few; more connections would be something else. */
+/** Scrapers and probes are few. */
 const maxConnections = 64
 
 /** What a path answers. */
@@ -23,7 +23,7 @@ export async function metricsAnswer(registry: Registry): Promise<Response> {
 }
 
 /**
- * A plain listener beside the service, for what watches over it on the same machine or network: no TLS, no keys, nothing
+ * A plain listener beside the service, for probes and scrapers on the same machine or network: no TLS, no keys, nothing
  * but `answers` by their paths.
  * @returns with the port, chosen by the system when `port` is 0. Rejects with a text for the operator
  */
@@ -49,7 +49,7 @@ export function listenForMetrics(
     (incoming, outgoing) => void listener(incoming, outgoing),
   )
   server.maxConnections = maxConnections
-  // What serves nobody keeps no process alive.
+  // It keeps no process alive.
   server.unref()
   return new Promise((resolve, reject) => {
     server.once('error', ({ message }) => {

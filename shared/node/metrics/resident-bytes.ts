@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 /** Bytes of a page in /proc: 4 KiB on the machines this runs on, x64 and arm64 alike as Linux distributions build them. */
 const pageBytes = 4096
 
-/** Memory that processes hold, in bytes. Those that are gone hold none; without Linux's /proc all are. */
+/** Bytes of memory that processes hold. One that has ended holds none, and without Linux's /proc none is known. */
 export function residentBytes(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + residentPages(pid) * pageBytes, 0)
 }

@@ -7,7 +7,7 @@ import { Command } from 'commander'
 export function answerArguments(name: string, description: string): void {
   new Command(name)
     .description(description)
-    .addHelpText('after', '\nSettings stand in the environment: see .env.example.')
+    .addHelpText('after', '\nSettings are read from the environment: see .env.example.')
     .showHelpAfterError()
     .allowExcessArguments(false)
     .parse()

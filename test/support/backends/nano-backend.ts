@@ -34,7 +34,7 @@ export async function startNanoBackend(
     modelsDir,
     weights: 'f32',
     slots: 4,
-    threads: 2,
+    threads: 1,
   })
   const processor = await createProcessor({ modelFolder: nano, tasks: createLocalTasks(nano) })
   const { tokenBytes, vocabSize } = await readTokenizerFile(nano)

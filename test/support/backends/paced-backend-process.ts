@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { programs } from '../../../scripts/support/programs.ts'
+import { findFreePorts } from '../../../scripts/start/port.ts'
 import type { CertificateSet } from '../../../shared/node/certificates/create-certificates.ts'
 
 /** A backend without a model that can be killed like a real one. */
@@ -14,14 +15,16 @@ export interface PacedBackend {
   kill(): Promise<void>
 }
 
-/** @param port the one it had before it was killed, or 0 for any */
+/** @param port the one it had before it was killed; otherwise one that it can have again */
 export async function startPacedBackend(
   name: string,
   certificates: CertificateSet,
-  port = 0,
+  port?: number,
 ): Promise<PacedBackend> {
+  const wanted = { host: '127.0.0.1', port: 0, setting: 'PORT' }
+  const [free] = port === undefined ? await findFreePorts([wanted]) : [port]
   const child = fork(programs.pacedBackend, {
-    env: { NAME: name, PORT: String(port), TLS_CERTIFICATES: JSON.stringify(certificates) },
+    env: { NAME: name, PORT: String(free), TLS_CERTIFICATES: JSON.stringify(certificates) },
   })
   const [ready] = (await once(child, 'message')) as [{ port: number }]
   return {

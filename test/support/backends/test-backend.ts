@@ -240,7 +240,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const log = pino({ level: 'trace' }, collectLines(logLines))
   const metrics = createBackendMetrics({
     snapshot: () => engine.snapshot(),
-    provider: 'cpu',
+    provider: { name: 'cpu', layers: { cpu: 4, gpu: 0 } },
     isReady: () => backend.readiness === 'ready',
     starts: () => 1,
     enginePid: () => undefined,
@@ -259,7 +259,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
       memory: () => undefined,
       startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined, loaded: undefined }),
       snapshot: () => engine.snapshot(),
-      provider: { name: 'cpu', reason: 'PROVIDER=cpu' },
+      provider: { name: 'cpu', reason: 'PROVIDER=cpu', layers: { cpu: 4, gpu: 0 } },
       certificatesAreValid: () => backend.certificatesAreValid,
       certificates: () => [],
     },

@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { onTestFinished } from 'vitest'
 import { createEdgeApp } from '../../../edge/app.ts'
 import { BackendPool } from '../../../edge/backends/pool.ts'
 import { BackendClient } from '../../../edge/node/backend-client.ts'
@@ -13,9 +12,10 @@ interface TestEdge {
   readonly url: string
   /** Replaces parts of the platform from the next request on, and all earlier replacements. */
   change(parts: Partial<Platform>): void
+  stop(): void
 }
 
-/** An edge on Node in this process, in front of a backend, until the running test is over. */
+/** An edge on Node in this process, in front of a backend. */
 export async function startTestEdge(
   { url, certificates }: { readonly url: string; readonly certificates: CertificateSet },
   parts: TestPlatformParts,
@@ -37,14 +37,14 @@ export async function startTestEdge(
   )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  onTestFinished(() => {
-    server.close()
-    server.closeAllConnections()
-  })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     change(changed) {
       app = createEdgeApp({ ...platform, ...changed })
+    },
+    stop() {
+      server.close()
+      server.closeAllConnections()
     },
   }
 }

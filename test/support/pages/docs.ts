@@ -40,7 +40,7 @@ export function describeDocs(stage: PageStage): void {
     it('says when there is nothing to show', async () => {
       const page = await stage.visits.open('/docs')
       await page.route('**/openapi.json', (route) => route.abort())
-      await page.reload({ waitUntil: 'networkidle' })
+      await page.reload()
       await page.getByRole('alert').waitFor()
       expect(await text(page, '#content [role=alert]')).toEqual([
         expect.stringContaining('could not be loaded'),

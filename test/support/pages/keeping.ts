@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { PageStage } from './page-stage.ts'
+import { reload } from './page-visits.ts'
 import { answered, apiKey, ask, enterKey, sample, stored, text } from './page-steps.ts'
 
 /** What the page keeps in the browser, and what it does not. */
@@ -14,7 +15,7 @@ export function describeKeeping(stage: PageStage): void {
       await answered(page)
       expect(await text(page, '.answer .text')).toEqual(['A red circle.'])
       expect(await stored(page)).not.toContain(apiKey)
-      await page.reload({ waitUntil: 'networkidle' })
+      await reload(page)
       expect(await text(page, '#key-state')).toEqual(['none'])
     })
 
@@ -25,7 +26,7 @@ export function describeKeeping(stage: PageStage): void {
       await page.check('#key-keep')
       await page.getByRole('button', { name: 'Use this key' }).click()
       expect(await stored(page)).toContain(apiKey)
-      await page.reload({ waitUntil: 'networkidle' })
+      await reload(page)
       expect(await text(page, '#key-state')).toEqual(['set'])
       await page.click('#key-open')
       await page.getByRole('button', { name: 'Forget it' }).click()
@@ -73,7 +74,7 @@ export function describeKeeping(stage: PageStage): void {
       await page.fill('#prompt', 'Kept')
       await ask(page)
       await page.locator('.entry').waitFor()
-      await page.reload({ waitUntil: 'networkidle' })
+      await reload(page)
       expect(await text(page, '.entry-prompt')).toEqual(['Kept'])
     })
   })
@@ -88,7 +89,7 @@ export function describeKeeping(stage: PageStage): void {
       await page.click('#settings > summary')
       await page.fill('#setting-seed-A', '7')
       await ask(page)
-      await page.reload({ waitUntil: 'networkidle' })
+      await reload(page)
       expect(await text(page, '.entry-prompt, .entry-answer')).toEqual([
         'What colour is it?',
         'A red circle.',
@@ -106,7 +107,7 @@ export function describeKeeping(stage: PageStage): void {
       await page.click('#history-clear')
       await page.locator('#history-confirm').getByRole('button', { name: 'Clear' }).click()
       await page.locator('#history-empty').waitFor()
-      await page.reload({ waitUntil: 'networkidle' })
+      await reload(page)
       expect(await page.locator('.entry').count()).toBe(0)
     })
   })

@@ -44,7 +44,8 @@ export class PageVisits {
         message.type() === 'error' && !message.text().startsWith('Failed to load resource')
       if (isFault) this.#faults.push(message.text())
     })
-    await page.goto(this.#origin + path, { waitUntil: 'networkidle' })
+    await page.goto(this.#origin + path)
+    await modulesHaveRun(page)
     return page
   }
 
@@ -54,6 +55,18 @@ export class PageVisits {
     const faults = this.#faults.splice(0)
     if (faults.length > 0) throw new Error(`A page did what it must not: ${faults.join(', ')}`)
   }
+}
+
+/** Loads the page again, and waits until its modules have run. */
+export async function reload(page: Page): Promise<void> {
+  await page.reload()
+  await modulesHaveRun(page)
+}
+
+/** Importing a module that the page has loaded waits for what it itself waits for, and runs nothing twice. */
+async function modulesHaveRun(page: Page): Promise<void> {
+  await page.evaluate(`Promise.all(Array.from(
+    document.querySelectorAll('script[type=module]'), ({ src }) => import(src))).then(() => null)`)
 }
 
 /**

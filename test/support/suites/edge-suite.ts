@@ -73,7 +73,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
       backend.answer = answerJson(200, { status: 'healthy' })
       const ready = async () => (await (await fetch(`${edge.url}/readyz`)).json()) as object
       await expect
-        .poll(ready, { timeout: 3_000 })
+        .poll(ready)
         .toMatchObject({ status: 'ready', checks: { backend: true, keys: true, limits: true } })
       const head = await fetch(`${edge.url}/readyz`, { method: 'HEAD' })
       expect([head.status, await head.text()]).toEqual([200, ''])

@@ -23,13 +23,38 @@ const bitsAt = valuesAt + 32 * 4 * mostWords
 const values = new Float32Array(buffer, valuesAt, 32 * mostWords)
 const bitsHere = new Int32Array(buffer, bitsAt, mostWords)
 
+/** Words between two that are looked at to see how many a set has something in. */
+const lookEvery = 16
+
 /**
- * Moves the logits whose bits are set to the front, in order. A copy to the module's memory and back takes less time than
- * JavaScript's loop: for 50,000 of 163,840.
+ * Moves the logits whose bits are set to the front, in order.
  * @param bits words of a set of ids, none of which is beyond the row
  * @returns their number
  */
 export function packRow(row: Float32Array, bits: Int32Array): number {
+  return isSparse(bits) ? packFew(row, bits) : packMany(row, bits)
+}
+
+/** Whether at most half of the words have anything in them, as far as it looks. */
+function isSparse(bits: Int32Array): boolean {
+  let used = 0
+  for (let word = 0; word < bits.length; word += lookEvery) if (bits[word] !== 0) used += 1
+  return 2 * lookEvery * used <= bits.length
+}
+
+/** At structure there are so few that copying the row would take most of the time. */
+function packFew(row: Float32Array, bits: Int32Array): number {
+  let count = 0
+  for (let word = 0; word < bits.length; word++) {
+    for (let rest = bits[word]!; rest !== 0; rest &= rest - 1) {
+      row[count++] = row[word * 32 + 31 - Math.clz32(rest & -rest)]!
+    }
+  }
+  return count
+}
+
+/** A copy to the module's memory and back takes less time than JavaScript's loop over 50,000 of 163,840. */
+function packMany(row: Float32Array, bits: Int32Array): number {
   let count = 0
   for (let from = 0; from < bits.length; from += mostWords) {
     const some = bits.subarray(from, from + mostWords)

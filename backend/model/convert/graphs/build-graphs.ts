@@ -4,7 +4,7 @@ import type { ModelConfig } from '../../config/model-config.ts'
 import { buildDecoderGraph } from '../../deepseek/decoder-graph.ts'
 import type { Equalization } from '../../equalize/find-outliers.ts'
 import type { CacheType } from '../../deepseek/device/network/paged-attention.ts'
-import { buildVisionGraphs, type VisionParts } from '../../moonvit/vision-graphs.ts'
+import { buildVisionGraphs, type VisionParts } from '../../moonvit/network/vision-graphs.ts'
 import { allExpertsGraph } from './device-graphs.ts'
 import { componentForms, type FormChoice } from './weight-forms.ts'
 

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
+import { placedAs } from '../../../graph/placed-graph.ts'
 import type { TextConfig, VisionConfig } from '../../config/model-config.ts'
 import { canChooseExperts } from '../../deepseek/device/network/chosen-experts.ts'
 import { buildDeviceGraph, type DeviceGraphs } from '../../deepseek/device/network/device-graph.ts'
@@ -24,20 +25,25 @@ export function allExpertsGraph(
   return buildDeviceGraph(config, checkpoint, { ...options, experts: 'all' })
 }
 
-/** @param allExperts as made by `allExpertsGraph` for the same choice */
+/**
+ * @param whole as made by `allExpertsGraph` for the same choice
+ * @param from the first layer that is on the device, as are all after it
+ */
 export function deviceGraphs(
   config: TextConfig,
   checkpoint: Checkpoint,
   choice: DeviceChoice,
-  allExperts: BuiltGraph,
+  whole: BuiltGraph,
+  from = 0,
 ): DeviceGraphs {
+  const layers = { from, to: config.num_hidden_layers }
   const forms = componentForms(choice)
+  const build = (experts: 'all' | 'chosen') =>
+    buildDeviceGraph(config, checkpoint, { forms, cacheType: choice.cacheType, experts, layers })
+  const allExperts = from === 0 ? whole : placedAs(whole, build('all'))
   const form = forms.experts
-  if (form.kind !== 'q8-blocks' || !canChooseExperts(config, form.blockSize)) {
-    return { allExperts, chosenExperts: undefined }
-  }
-  const options = { forms, cacheType: choice.cacheType, experts: 'chosen' } as const
-  return { allExperts, chosenExperts: buildDeviceGraph(config, checkpoint, options) }
+  const canChoose = form.kind === 'q8-blocks' && canChooseExperts(config, form.blockSize)
+  return { layers, allExperts, chosenExperts: canChoose ? build('chosen') : undefined }
 }
 
 export function deviceVisionGraphs(

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { listItems } from '../../../../shared/settings/list.ts'
 import {
   blockSizes,
   components,
@@ -12,7 +13,7 @@ const exactSetting = z
   .string()
   .default('')
   .transform((text, context) => {
-    const names = text.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
+    const names = listItems(text)
     const unknown = names.find((name) => !(components as readonly string[]).includes(name))
     if (unknown !== undefined) {
       context.addIssue({ code: 'custom', message: `knows ${components.join()}, not ${unknown}` })

@@ -3,8 +3,8 @@
  * T: tokens of the longest sequence, rounded up. P: rows of the cache.
  */
 export const deviceNames = {
-  /** float32 [B, S, hidden] */
-  embeddings: 'embeddings',
+  /** float32 [B, S, hidden]: the residual stream before the first layer here, which is embeddings before that of all */
+  stream: 'stream',
   /** float32 [F, hidden]: features of images, the first row zeros; they are added to embeddings, which are zeros then */
   features: 'features',
   /** int64 [N]: the row of each new token's feature, 0 for none */

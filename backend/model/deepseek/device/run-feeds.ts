@@ -17,8 +17,8 @@ export interface BatchFeeds {
   readonly tokens: number
   /** Tokens of every table after padding. */
   readonly tableTokens: number
-  /** [rows * tokens, hidden] */
-  readonly embeddings: Float32Array
+  /** [rows * tokens, hidden]: see `deviceNames.stream` */
+  readonly stream: Float32Array
   /** [rows * tokens]: where each token's features are in the device's memory */
   readonly featureRows: Int32Array
   /** Indices among all new tokens, at least one: the device has no empty tensors. */
@@ -28,7 +28,7 @@ export interface BatchFeeds {
 /** The inputs of the device graphs that are not weights or caches. See `deviceNames` for shapes. */
 export function runFeeds(
   config: TextConfig,
-  { rows, tokens, tableTokens, embeddings, featureRows, sampleRows }: BatchFeeds,
+  { rows, tokens, tableTokens, stream, featureRows, sampleRows }: BatchFeeds,
 ): Record<string, Tensor> {
   const [batch, count] = [rows.length, rows.length * tokens]
   const table = new Int64s(batch * tableTokens)
@@ -46,11 +46,7 @@ export function runFeeds(
   const lengths = rows.map((row) => row.table.length)
   const { num_attention_heads: heads, kv_lora_rank: latent, qk_rope_head_dim: rope } = config
   return {
-    [deviceNames.embeddings]: new Tensor('float32', embeddings, [
-      batch,
-      tokens,
-      config.hidden_size,
-    ]),
+    [deviceNames.stream]: new Tensor('float32', stream, [batch, tokens, config.hidden_size]),
     [deviceNames.featureRows]: features.tensor([count]),
     [deviceNames.positions]: positions.tensor([batch, tokens]),
     [deviceNames.table]: table.tensor([batch, tableTokens]),

@@ -3,6 +3,7 @@ import { externalsOf } from '../../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../../graph/graph-builder.ts'
 import { placedAs } from '../../../graph/placed-graph.ts'
 import type { TextConfig } from '../../config/model-config.ts'
+import { layerOf } from '../decoder-names.ts'
 import { buildDecoderGraph, type DecoderGraphOptions, type LayerRange } from '../decoder-graph.ts'
 
 /** A stage of the decoder: consecutive layers with a graph of their own. */
@@ -11,24 +12,35 @@ export interface StageGraph<Graph> {
   readonly graph: Graph
 }
 
+export interface Cut {
+  /** Layers of each stage, from the first on. */
+  readonly counts: readonly number[]
+  /** The layer after the last of them. */
+  readonly end: number
+  /** The graph of all layers, which is also that of a stage that has them all. */
+  readonly whole: BuiltGraph
+}
+
 /**
- * The decoder cut into stages that read the weights file of the whole.
- * @param counts layers of each stage, from the first on
- * @param whole the graph of all layers, which is also the only stage's
- * @throws {RangeError} when the stages do not hold exactly all layers, each at least one
+ * The decoder, or its first layers, cut into stages that read the weights file of the whole.
+ * @throws {RangeError} when the stages do not hold exactly the layers up to `end`, each at least one
  */
 export function cutGraph(
   config: TextConfig,
   checkpoint: Checkpoint,
   options: Omit<DecoderGraphOptions, 'layers'>,
-  counts: readonly number[],
-  whole: BuiltGraph,
+  { counts, end, whole }: Cut,
 ): StageGraph<BuiltGraph>[] {
-  return layerRanges(counts, config.num_hidden_layers).map((layers, _, { length }) => {
-    if (length === 1) return { layers, graph: whole }
+  return layerRanges(counts, end).map((layers) => {
+    if (isWhole(layers, config)) return { layers, graph: whole }
     const graph = buildDecoderGraph(config, checkpoint, { ...options, layers })
     return { layers, graph: placedAs(whole, graph) }
   })
+}
+
+/** Whether these are all layers of the decoder. */
+export function isWhole({ from, to }: LayerRange, config: TextConfig): boolean {
+  return from === 0 && to === config.num_hidden_layers
 }
 
 function layerRanges(counts: readonly number[], total: number): LayerRange[] {
@@ -65,8 +77,7 @@ export function stageLayersFor(whole: BuiltGraph, layers: number, threads: numbe
 function layerSizes({ spec }: BuiltGraph, layers: number): number[] {
   const sizes = Array.from({ length: layers }, () => 0)
   for (const { name, byteLength } of externalsOf(spec)) {
-    const layer = /^\/layers\.(\d+)\//.exec(name)?.[1]
-    sizes[layer === undefined ? layers - 1 : Number(layer)]! += byteLength
+    sizes[layerOf(name) ?? layers - 1]! += byteLength
   }
   return sizes
 }

@@ -1,5 +1,6 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node'
 import type { TextConfig } from '../../config/model-config.ts'
+import type { NextLogits } from '../../model.ts'
 import { createSession } from '../../sessions.ts'
 import type { LayerRange } from '../decoder-graph.ts'
 import { decoderNames } from '../decoder-names.ts'
@@ -63,7 +64,7 @@ export class LocalStage implements Stage {
       ...(isLast && { [decoderNames.sampleRows]: int64(sampleRows) }),
     })
     this.#uncommitted = { lanes, outputs }
-    if (isLast) return { logits: floats(outputs, decoderNames.logits) }
+    if (isLast) return { next: this.#logitsOf(outputs) }
     return {
       stream: floats(outputs, decoderNames.nextStream),
       branch: floats(outputs, decoderNames.nextBranch),
@@ -92,6 +93,15 @@ export class LocalStage implements Stage {
   async close(): Promise<void> {
     await this.#session.release()
     this.#cache.release()
+  }
+
+  #logitsOf(outputs: Tensors): NextLogits[] {
+    const { vocab_size: width } = this.#config
+    const logits = floats(outputs, decoderNames.logits)
+    return Array.from({ length: logits.length / width }, (_, i) => {
+      const row = logits.subarray(i * width, (i + 1) * width)
+      return { candidates: undefined, row: () => Promise.resolve(row) }
+    })
   }
 
   /** Token counts of each lane, and the tokens' positions in their sequences. */

@@ -1,4 +1,4 @@
-import type { RowsId, SlotId } from '../../model.ts'
+import type { NextLogits, RowsId, SlotId } from '../../model.ts'
 import type { KvCache } from '../kv-cache.ts'
 
 /** One sequence's part of a step. */
@@ -24,11 +24,11 @@ export interface StageStep {
   readonly input: StageInput
 }
 
-/** What a stage ends with: the next stage's input, or logits [sample rows, vocabulary] after the last. */
+/** What a stage ends with: the next stage's input, or the logits of each of the sample rows after the last, which is in this thread. */
 export type StageOutput =
-  Exclude<StageInput, { embeddings: Float32Array }> | { readonly logits: Float32Array }
+  Exclude<StageInput, { embeddings: Float32Array }> | { readonly next: readonly NextLogits[] }
 
-/** A change to the cache that is not a step. Ids are those that `KvCache` gives when all changes come in the same order. */
+/** A change to the cache that is not a step. Ids are those that any cache gives when all changes come in the same order. */
 export type CacheChange =
   | { readonly type: 'open' }
   | { readonly type: 'close'; readonly slot: SlotId }
@@ -38,7 +38,7 @@ export type CacheChange =
   | { readonly type: 'restore'; readonly slot: SlotId; readonly rows: RowsId }
   | { readonly type: 'drop'; readonly rows: RowsId }
 
-/** Consecutive layers of the decoder with the cache of these layers, in this thread or another. */
+/** Consecutive layers of the decoder with the cache of these layers, in this thread, another, or on a device. */
 export interface Stage {
   /** Takes effect before any later run. */
   change(change: CacheChange): void
@@ -49,7 +49,12 @@ export interface Stage {
   close(): Promise<void>
 }
 
-export function applyChange(cache: KvCache, change: CacheChange): void {
+type ChangedCache = Pick<
+  KvCache,
+  'open' | 'close' | 'fork' | 'truncate' | 'keep' | 'restore' | 'drop'
+>
+
+export function applyChange(cache: ChangedCache, change: CacheChange): void {
   switch (change.type) {
     case 'open':
       cache.open()

@@ -6,10 +6,10 @@ import type { VisionConfig } from '../../config/model-config.ts'
 import type { PatchImage } from '../../model.ts'
 import type { Pass } from '../image-run.ts'
 import type { NormalizePatches } from '../normalize-patches.ts'
-import { positionWeights } from '../position-weights.ts'
-import { mergeOrder, rope2d } from '../rope-2d.ts'
-import { mergedPatches, patchValues, visionWork } from '../vision-passes.ts'
+import { embeddingInputs, mergedPatches, rotaryInputs } from '../pass-inputs.ts'
+import { mergeOrder } from '../rope-2d.ts'
 import { visionNames } from '../vision-names.ts'
+import { stageWork, visionWork } from '../vision-work.ts'
 import type { DevicePatchState } from './device-patch-state.ts'
 import { deviceVisionNames as names } from './device-vision-names.ts'
 
@@ -46,27 +46,17 @@ export function devicePasses(
 
 function embeddingPass(
   { embedding, config, normalize }: DeviceTower,
-  { gridHw: [rows, columns], patches }: PatchImage,
+  image: PatchImage,
   state: DevicePatchState,
 ): Pass {
-  const [height, width] = [config.init_pos_emb_height, config.init_pos_emb_width]
-  const rowWeights = positionWeights(rows, height)
-  const columnWeights = floats(positionWeights(columns, width), [columns, width])
-  const values = patchValues(config)
+  const inputs = embeddingInputs(image, config, normalize)
   return {
-    unit: columns,
+    unit: image.gridHw[1],
     workPerPatch: visionWork.embedding,
     async run(from, to) {
       if (from === 0) await state.open()
-      const [firstRow, endRow] = [from / columns, to / columns]
-      const bytes = patches.subarray(from * values, to * values)
       await state.run(embedding, {
-        [visionNames.patches]: floats(normalize(bytes), [to - from, values]),
-        [visionNames.rowWeights]: floats(rowWeights.subarray(firstRow * height, endRow * height), [
-          endRow - firstRow,
-          height,
-        ]),
-        [visionNames.columnWeights]: columnWeights,
+        ...inputs(from, to),
         [names.writeRows]: int64s(range(from, to), [to - from, 1]),
       })
     },
@@ -75,27 +65,21 @@ function embeddingPass(
 
 function stagePasses(
   { stages, config }: DeviceTower,
-  { gridHw: [rows, columns] }: PatchImage,
+  image: PatchImage,
   state: DevicePatchState,
 ): Pass[] {
-  const { hidden_size: width, num_attention_heads: heads, num_hidden_layers: blocks } = config
-  const half = width / heads / 2
-  const { cos, sin } = rope2d(rows, columns, 2 * half)
-  const patches = rows * columns
-  const attending = visionWork.feedForward + patches * visionWork.perKey
-  const ofPatches = (table: Float32Array, from: number, to: number) =>
-    floats(table.subarray(from * half, to * half), [to - from, half])
+  const [rows, columns] = image.gridHw
+  const rotary = rotaryInputs(image, config)
   return stages.map((graph, stage) => ({
     unit: mergedPatches(config),
-    mostPatches: mostScoreBytes / (4 * heads * patches),
-    workPerPatch: (stage > 0 ? attending : 0) + (stage < blocks ? visionWork.project : 0),
+    mostPatches: mostScoreBytes / (4 * config.num_attention_heads * rows * columns),
+    workPerPatch: stageWork(image, config, stage),
     async run(from, to) {
       if (from === 0) state.nextBlock()
       await state.run(graph, {
         [names.rows]: int64s(range(from, to), [to - from]),
         [names.writeRows]: int64s(range(from, to), [to - from, 1]),
-        [visionNames.cos]: ofPatches(cos, from, to),
-        [visionNames.sin]: ofPatches(sin, from, to),
+        ...rotary(from, to),
       })
     },
   }))
@@ -146,8 +130,4 @@ function range(from: number, to: number): number[] {
 
 function int64s(values: ArrayLike<number>, dims: readonly number[]): Tensor {
   return new Tensor('int64', BigInt64Array.from(Array.from(values), BigInt), dims)
-}
-
-function floats(values: Float32Array, dims: readonly number[]): Tensor {
-  return new Tensor('float32', values, dims)
 }

@@ -9,9 +9,9 @@ import {
   uploadWeights,
   type OpenGraph,
 } from '../../accelerator/open-graph.ts'
-import { branchScope } from '../blocks-graph.ts'
+import { branchScope } from '../network/blocks-graph.ts'
 import { createPatchNormalizer } from '../normalize-patches.ts'
-import type { VisionParts } from '../vision-graphs.ts'
+import type { VisionParts } from '../network/vision-graphs.ts'
 import { beginRun, type TowerSetup, type VisionTower } from '../vision-tower.ts'
 import { DevicePatchState } from './device-patch-state.ts'
 import { devicePasses } from './device-tower.ts'

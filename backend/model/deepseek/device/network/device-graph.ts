@@ -3,6 +3,7 @@ import { GraphBuilder, type BuiltGraph, type Value } from '../../../../graph/gra
 import { linear, type BlockForm, type WeightForm } from '../../../../graph/layers.ts'
 import { add, gather, reshape } from '../../../../graph/operators.ts'
 import type { TextConfig } from '../../../config/model-config.ts'
+import type { LayerRange } from '../../decoder-graph.ts'
 import { denseMlp } from '../../experts/dense-mlp.ts'
 import { ResidualStream } from '../../residual-stream.ts'
 import { allExperts } from './all-experts.ts'
@@ -20,11 +21,14 @@ export interface DeviceGraphOptions {
    * graphs read the same weights.
    */
   readonly experts: 'all' | 'chosen'
+  /** The last layers, which are on the device; all of them unless given. */
+  readonly layers?: LayerRange | undefined
 }
 
 /** The decoder's graphs for a device. */
 export interface DeviceGraphs {
-  /** Its external weights are those of the weights file. */
+  readonly layers: LayerRange
+  /** Its external weights are in the weights file, which has those of all layers. */
   readonly allExperts: BuiltGraph
   /** Reads the same weights; undefined where single experts cannot be told apart. */
   readonly chosenExperts: BuiltGraph | undefined
@@ -40,23 +44,15 @@ export function buildDeviceGraph(
   checkpoint: Checkpoint,
   options: DeviceGraphOptions,
 ): BuiltGraph {
-  const { forms, cacheType } = options
+  const { forms, cacheType, layers = { from: 0, to: config.num_hidden_layers } } = options
   const g = new GraphBuilder('device_decoder')
-  const dims = ['batch', 'tokens', config.hidden_size]
-  const embeddings = g.input(deviceNames.embeddings, 'float32', dims)
+  const start = startOf(g, config, layers)
   const sampleRows = g.input(deviceNames.sampleRows, 'int64', ['samples'])
-  const features = gather(
-    g,
-    g.input(deviceNames.features, 'float32', ['features', config.hidden_size]),
-    g.input(deviceNames.featureRows, 'int64', ['rows']),
-    0,
-  )
   const tokens = pagedTokens(g, config)
   const feedForward = expertLayers(g, config, checkpoint, options)
 
-  const flat = reshape(g, embeddings, [-1, config.hidden_size])
-  const stream = new ResidualStream(g, add(g, flat, features), config.rms_norm_eps)
-  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+  const stream = new ResidualStream(g, start, config.rms_norm_eps)
+  for (let layer = layers.from; layer < layers.to; layer++) {
     const prefix = `language_model.model.layers.${layer}`
     const norm = (name: string) =>
       stream.normed(name, checkpoint.tensor(`${prefix}.${name}.weight`))
@@ -80,6 +76,20 @@ export function buildDeviceGraph(
   g.output(deviceNames.logits, logits, 'float32', ['samples', config.vocab_size])
   outputCandidates(g, logits, config.vocab_size)
   return g.build()
+}
+
+/** @returns the residual stream before the first of the layers, [N, hidden] */
+function startOf(
+  g: GraphBuilder,
+  { hidden_size: hidden }: TextConfig,
+  { from }: LayerRange,
+): Value {
+  const given = g.input(deviceNames.stream, 'float32', ['batch', 'tokens', hidden])
+  const flat = reshape(g, given, [-1, hidden])
+  if (from > 0) return flat
+  const features = g.input(deviceNames.features, 'float32', ['features', hidden])
+  const rows = g.input(deviceNames.featureRows, 'int64', ['rows'])
+  return add(g, flat, gather(g, features, rows, 0))
 }
 
 /** @returns the feed-forward part of a layer with experts, given the prefix of its weights and its input */

@@ -129,7 +129,7 @@ function problemBox(problem: Problem, { enterKey, askAgain }: PanelActions): HTM
   )
 }
 
-/** What is said aloud when an answer is there. */
+/** What screen readers say when an answer has ended. */
 export function spokenEnd({ problem, stopped, end }: AnswerRecord): string {
   if (problem !== undefined) return problem.title
   if (stopped) return 'Stopped'

@@ -43,8 +43,8 @@ export function createSettingsForm(parent: HTMLElement, onChange: () => void): S
     el(
       'select',
       attributes,
-      el('option', { value: 'server' }, 'This server’s'),
-      el('option', { value: 'model' }, 'The model’s'),
+      el('option', { value: 'server' }, 'Server’s'),
+      el('option', { value: 'model' }, 'Model’s'),
     ),
   )
   const numbers = numberFields.map(({ label, hint, min, max, whole }) =>

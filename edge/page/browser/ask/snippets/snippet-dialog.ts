@@ -3,7 +3,7 @@ import { copyFrom } from '../copy.ts'
 import { type Question, requestOf } from '../question.ts'
 import { languages } from './snippets.ts'
 
-/** The dialog that shows a question as code. @returns opens it */
+/** The dialog that shows a question as code. @returns a function that opens it */
 export function createSnippetDialog(): (question: Question) => void {
   const dialog = byId('code', HTMLDialogElement)
   const code = byId('code-text', HTMLElement)

@@ -1,6 +1,6 @@
-import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
-import type { GraphBuilder, Value } from '../../graph/graph-builder.ts'
-import { layerNorm, linear, type WeightForm } from '../../graph/layers.ts'
+import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
+import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
+import { layerNorm, linear, type WeightForm } from '../../../graph/layers.ts'
 import {
   add,
   gelu,
@@ -12,10 +12,10 @@ import {
   squeeze,
   transpose,
   unsqueeze,
-} from '../../graph/operators.ts'
-import type { VisionConfig } from '../config/model-config.ts'
-import { middleLink } from '../equalize/channel-links.ts'
-import type { Equalization } from '../equalize/find-outliers.ts'
+} from '../../../graph/operators.ts'
+import type { VisionConfig } from '../../config/model-config.ts'
+import { middleLink } from '../../equalize/channel-links.ts'
+import type { Equalization } from '../../equalize/find-outliers.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 
 /** What all blocks are built from. */

@@ -3,9 +3,9 @@ import {
   type BuiltGraph,
   type Value,
   type ValueType,
-} from '../../graph/graph-builder.ts'
-import { layerNorm } from '../../graph/layers.ts'
-import { equal, ifElse } from '../../graph/operators.ts'
+} from '../../../graph/graph-builder.ts'
+import { layerNorm } from '../../../graph/layers.ts'
+import { equal, ifElse } from '../../../graph/operators.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 import {
   attendAndFeedForward,
@@ -14,7 +14,7 @@ import {
   type PatchRope,
   type Projections,
 } from './encoder-block.ts'
-import { visionNames } from './vision-names.ts'
+import { visionNames } from '../vision-names.ts'
 
 /** The scope of the blocks' weights: they are declared where a stage runs. */
 export const branchScope = 'then'

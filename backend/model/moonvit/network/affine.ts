@@ -1,5 +1,5 @@
-import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
-import type { WeightSource } from '../../graph/weight-source.ts'
+import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
+import type { WeightSource } from '../../../graph/weight-source.ts'
 
 /** LayerNorm epsilon of tower and projector (kimi-vl reference code; not in config.json). */
 export const visionNormEpsilon = 1e-5

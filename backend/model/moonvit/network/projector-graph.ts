@@ -1,10 +1,10 @@
-import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
-import { GraphBuilder, type BuiltGraph, type Value } from '../../graph/graph-builder.ts'
-import { layerNorm, linear, type WeightForm } from '../../graph/layers.ts'
-import { gelu, reshape } from '../../graph/operators.ts'
-import type { VisionConfig } from '../config/model-config.ts'
+import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
+import { GraphBuilder, type BuiltGraph, type Value } from '../../../graph/graph-builder.ts'
+import { layerNorm, linear, type WeightForm } from '../../../graph/layers.ts'
+import { gelu, reshape } from '../../../graph/operators.ts'
+import type { VisionConfig } from '../../config/model-config.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
-import { visionNames } from './vision-names.ts'
+import { visionNames } from '../vision-names.ts'
 
 /** Never rounded: it is 2 % of the tower's work, and nothing can be balanced across its gelu. */
 const form: WeightForm = { kind: 'f32' }

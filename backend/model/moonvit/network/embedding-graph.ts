@@ -1,11 +1,11 @@
-import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
-import { GraphBuilder, type BuiltGraph, type Value } from '../../graph/graph-builder.ts'
-import { floatWeight, linear } from '../../graph/layers.ts'
-import { add, matMul, reshape } from '../../graph/operators.ts'
-import { reshaped } from '../../graph/weight-source.ts'
-import type { VisionConfig } from '../config/model-config.ts'
+import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
+import { GraphBuilder, type BuiltGraph, type Value } from '../../../graph/graph-builder.ts'
+import { floatWeight, linear } from '../../../graph/layers.ts'
+import { add, matMul, reshape } from '../../../graph/operators.ts'
+import { reshaped } from '../../../graph/weight-source.ts'
+import type { VisionConfig } from '../../config/model-config.ts'
 import { affine } from './affine.ts'
-import { visionNames } from './vision-names.ts'
+import { visionNames } from '../vision-names.ts'
 
 /**
  * Input of the blocks for some whole rows of patches: patch_embed + pos_emb(grid). The convolution is a plain product
