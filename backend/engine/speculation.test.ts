@@ -263,6 +263,9 @@ describe('steps with drafts', () => {
     const drafts = model.steps.slice(200).filter(([row]) => (row!.drafted ?? 0) > 0)
     expect(drafts.length).toBeGreaterThan(0)
     expect(drafts.length).toBeLessThan(20)
+    const ofFirst = engine.snapshot().speculation.draftedTokens
+    await read(engine, { ...job, id: 'again' })
+    expect(engine.snapshot().speculation.draftedTokens - ofFirst).toBeLessThan(ofFirst)
   })
 
   it('have none where each row costs as much as a step', async () => {

@@ -1,7 +1,7 @@
 import type { SlotId } from '../../model/model.ts'
 import type { SpeculationCounts } from '../job.ts'
 import { draftLengths } from './draft-lengths.ts'
-import { DraftRecord } from './draft-record.ts'
+import { DraftHistory, type DraftRecord } from './draft-record.ts'
 import { PromptLookup } from './prompt-lookup.ts'
 
 /**
@@ -45,6 +45,7 @@ export const noSpeculation: SpeculationCounts = { draftedTokens: 0, acceptedToke
 export class Speculation<Stream extends Drafted> {
   readonly #options: SpeculationOptions
   readonly #rows: number
+  readonly #history = new DraftHistory()
   readonly #known = new WeakMap<Stream, Known>()
   #counts = noSpeculation
 
@@ -116,7 +117,7 @@ export class Speculation<Stream extends Drafted> {
   #knownOf(stream: Stream): Known {
     let known = this.#known.get(stream)
     if (known === undefined) {
-      known = { lookup: new PromptLookup(), record: new DraftRecord() }
+      known = { lookup: new PromptLookup(), record: this.#history.open() }
       this.#known.set(stream, known)
     }
     return known
