@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
@@ -31,6 +32,9 @@ const longFiles = [
   'test/end-to-end/faults.test.ts',
   'test/end-to-end/failover.test.ts',
 ]
+
+const missing = longFiles.filter((file) => !existsSync(file))
+if (missing.length > 0) throw new Error(`test/longest-first.ts names no files: ${missing.join()}`)
 
 /** Begins with the files that take long. */
 export class LongestFirst extends BaseSequencer {

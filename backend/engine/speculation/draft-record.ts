@@ -38,7 +38,7 @@ class Acceptance {
 export class DraftHistory {
   readonly #acceptance = new Acceptance(firstAcceptance, latestWeightOfAll)
 
-  /** The record of a new sequence, of which as much is expected as the others have come to. */
+  /** The record of a new sequence, which starts from what the others have reached. */
   open(): DraftRecord {
     return new DraftRecord(this.#acceptance)
   }
