@@ -9,7 +9,7 @@ import { runProgram } from './bootstrap/run-program.mjs'
 const development = {
   bench: 'scripts/bench.ts',
   'bench-card': 'scripts/bench/card.ts',
-  'bench-convert': 'scripts/bench-convert.ts',
+  'bench-convert': 'scripts/bench/convert.ts',
   'bench-edge': 'scripts/bench/edge.ts',
   build: 'scripts/build/worker.ts',
   check: 'scripts/check.ts',

@@ -9,7 +9,7 @@ import { loadModel } from '../../backend/model/load-model.ts'
 import { streamLogits } from '../../backend/model/streamed/stream-logits.ts'
 import { LogitSums } from '../../backend/models/check/logit-sums.ts'
 import { successorDistance } from '../../backend/models/synthesise/random-tensor.ts'
-import { measureModels } from '../../scripts/bench-convert/measure-program.ts'
+import { measureModels } from '../../scripts/bench/convert/measure-program.ts'
 import { likeliest } from '../support/model/follow-answer.ts'
 import { writeTrueShapes } from '../support/model/true-shapes.ts'
 

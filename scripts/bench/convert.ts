@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { formatBytes } from '../shared/progress/amounts.ts'
-import { bytesIn, readingTime, writingTime } from './bench-convert/disk-speed.ts'
-import { measureModels, type Usage } from './bench-convert/measure-program.ts'
-import { markdownTable, writeSection } from './performance/document.ts'
+import { formatBytes } from '../../shared/progress/amounts.ts'
+import { bytesIn, readingTime, writingTime } from './convert/disk-speed.ts'
+import { measureModels, type Usage } from './convert/measure-program.ts'
+import { markdownTable, writeSection } from '../performance/document.ts'
 
 interface Options {
   readonly layers: string
