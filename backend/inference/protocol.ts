@@ -111,7 +111,7 @@ export type ToParent =
    * operator.
    */
   | { readonly type: 'fatal'; readonly text: string }
-  /** A call of the model begins that may block the process for up to `boundMs` milliseconds. */
+  /** A call of the model begins or goes on that may block the process for up to `boundMs` milliseconds. */
   | { readonly type: 'busy'; readonly boundMs: number }
   | { readonly type: 'pong' }
   /** A problem that no client may see in full; for the operator's log. */

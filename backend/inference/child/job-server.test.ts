@@ -67,6 +67,19 @@ describe('JobServer', () => {
     ])
   })
 
+  it('announces a call again when it answers during one: the rest may block it', async () => {
+    const step = Promise.withResolvers<void>()
+    const { server, sent } = start(new FakeModel({}, { onStep: () => step.promise }))
+    const job = server.generate(1, createJob())
+    await drain()
+    expect(server.answerPing()).toBeUndefined()
+    expect(sent.slice(-2)).toMatchObject([{ type: 'pong' }, { type: 'busy' }])
+    step.resolve()
+    await job
+    server.answerPing()
+    expect(sent.at(-1)).toEqual({ type: 'pong' })
+  })
+
   it('runs on when an announced job does not arrive', async () => {
     const { server, model } = start()
     server.expect(9)

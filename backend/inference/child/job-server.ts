@@ -45,7 +45,7 @@ interface RunningJob {
 /** Runs jobs that arrive as messages on one engine, and sends back their events. */
 export class JobServer {
   readonly #model: Model
-  readonly #send: (message: ToParent) => void
+  readonly #sendNow: (message: ToParent) => void
   readonly #engine
   readonly #outbox: Outbox
   readonly #now: () => number
@@ -63,7 +63,7 @@ export class JobServer {
       onLost: (error) => onLost(error.message),
     })
     this.#model = model
-    this.#send = send
+    this.#sendNow = send
     this.#now = now
     const { kvTokens, ...caches } = settings.caches
     const { cacheTokens } = model.info
@@ -75,7 +75,10 @@ export class JobServer {
       vocabulary: texts && loadVocabulary(texts, model.info.vocabSize),
       yieldToEvents: () => this.#yieldAndSend(),
     })
-    this.#outbox = new Outbox(send, () => this.#engine.snapshot())
+    this.#outbox = new Outbox(
+      (message) => this.#send(message),
+      () => this.#engine.snapshot(),
+    )
     send({ type: 'ready', snapshot: this.#engine.snapshot() })
   }
 
@@ -103,9 +106,11 @@ export class JobServer {
     }
   }
 
-  /** @returns what is stuck, for the operator; undefined while everything makes progress */
-  problem(): string | undefined {
-    return this.#watch.problem(this.#now())
+  /** Answers, unless something is stuck. @returns what that is, for the operator */
+  answerPing(): string | undefined {
+    const problem = this.#watch.problem(this.#now())
+    if (problem === undefined) this.#send({ type: 'pong' })
+    return problem
   }
 
   cancel(key: JobKey): void {
@@ -123,9 +128,17 @@ export class JobServer {
     await this.#model.close()
   }
 
-  /** The call may block this thread, so pending messages are sent first. */
   #announceCall(boundMs: number): void {
-    if (boundMs >= announcedFromMs) this.#send({ type: 'busy', boundMs })
+    if (boundMs >= announcedFromMs) this.#sendNow({ type: 'busy', boundMs })
+  }
+
+  /**
+   * While a call of the model is in another thread, this one can send something, which ends the announced time; the rest of the
+   * call may still block it.
+   */
+  #send(message: ToParent): void {
+    this.#sendNow(message)
+    this.#announceCall(this.#watch.callMsLeft(this.#now()))
   }
 
   /**

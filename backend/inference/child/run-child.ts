@@ -105,9 +105,8 @@ function freeWhenLoaded({ limitBytes }: MemoryLimits): number {
 
 /** A process whose work is stuck can only end itself. */
 function answerPing(server: JobServer | undefined): void {
-  const problem = server?.problem()
-  if (problem === undefined) send({ type: 'pong' })
-  else fail(problem)
+  const problem = server?.answerPing()
+  if (problem !== undefined) fail(problem)
 }
 
 /** Ends this process and reports the reason to its parent. */

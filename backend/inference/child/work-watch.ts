@@ -38,6 +38,11 @@ export class WorkWatch {
     this.#lastSignMs = now
   }
 
+  /** @returns milliseconds that the running call may still take; 0 without one */
+  callMsLeft(now: number): number {
+    return this.#call === undefined ? 0 : this.#call.startedMs + this.#call.boundMs - now
+  }
+
   jobBegins(now: number): void {
     if (this.#jobs === 0) this.#lastSignMs = now
     this.#jobs += 1
