@@ -23,11 +23,13 @@ import { idempotent } from './idempotency/idempotent.ts'
 import { AddressWindow } from './limits/address-window.ts'
 import { limitHeaders } from './limits/limit-headers.ts'
 import type { Platform } from './platform.ts'
+import { Refusals } from './routes/health/refusals.ts'
 import { routeTable } from './routes/route-table.ts'
 
 /** The edge, the same on every platform: request id, log, address guard, key, `Idempotency-Key`, then the route. */
 export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
-  const run = runCalls(platform)
+  const refusals = new Refusals()
+  const run = runCalls({ ...platform, backend: refusals.counted(platform.backend) })
   const receiving = new Receiving()
   const failures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
   const app = new Hono<EdgeEnv>()
@@ -48,7 +50,7 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     app.on(method, path, authenticate(platform, scope, failures))
     if (platform.revocationCutsStreams) app.on(method, path, cutRevokedStream(platform))
   }
-  for (const route of routeTable(platform)) {
+  for (const route of routeTable({ ...platform, refusals })) {
     const { method, path } = route
     if ('answer' in route) {
       app.on(method, path, route.answer)

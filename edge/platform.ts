@@ -19,7 +19,7 @@ import type { RouteParts } from './routes/route-table.ts'
  * create one.
  */
 export type Platform = RunParts &
-  RouteParts &
+  Omit<RouteParts, 'refusals'> &
   IdempotencyParts &
   KeyRouteParts &
   UsageParts &

@@ -16,6 +16,21 @@ describe('GET /health', () => {
     expect(calls).toHaveLength(2)
   })
 
+  it('asks again after a call that the backend refused, and after no other', async () => {
+    let status = 200
+    const { app, calls, post } = createTestEdge({
+      backend: async () => Response.json({ status: 'healthy', output: 'A cat.' }, { status }),
+    })
+    const probes = () => calls.filter(({ path }) => path === '/health').length
+    await app.request('/health')
+    await post('/generate/text', { prompt: 'Hi' })
+    expect([(await app.request('/health')).status, probes()]).toEqual([200, 1])
+    status = 503
+    await post('/generate/text', { prompt: 'Hi' })
+    expect([(await app.request('/health')).status, probes()]).toEqual([503, 2])
+    expect([(await app.request('/health')).status, probes()]).toEqual([503, 2])
+  })
+
   it('asks it once for all that want to know at the same time', async () => {
     const { app, calls } = createTestEdge({
       backend: async () => {

@@ -6,9 +6,12 @@ import type { Stopping } from '../../calls/stopping.ts'
 import { askBackend, unreachable } from './ask-backend.ts'
 import { lookAtStores, type StoreParts } from './look-at-stores.ts'
 import { oneLook } from './one-look.ts'
+import type { Refusals } from './refusals.ts'
 
 export interface HealthParts extends StoreParts {
   readonly backend: CallBackend
+  /** Those of all other calls. */
+  readonly refusals: Pick<Refusals, 'count'>
   readonly stopping: Stopping
   /** Whether the certificate that backends are called with is valid; undefined where the platform does not show it. */
   readonly certificateIsValid: (() => boolean) | undefined
@@ -18,12 +21,13 @@ export interface HealthParts extends StoreParts {
 
 const stopped = { status: 'unavailable', reason: 'shutting_down' } as const
 
-/** Handlers of the three probes. None needs a key, so what they check is asked once a second at most. */
+/** Handlers of the three probes. None needs a key, so what they check is asked once a second at most, and after a call that was refused. */
 export function probeHandlers(
   parts: HealthParts,
 ): Record<'health' | 'livez' | 'readyz', EdgeHandler> {
   const { stopping, now, certificateIsValid } = parts
-  const health = oneLook((requestId: string) => askBackend(parts.backend, requestId), now)
+  const ask = (requestId: string) => askBackend(parts.backend, requestId)
+  const health = oneLook(ask, now, () => parts.refusals.count)
   const stores = oneLook(() => lookAtStores(parts), now)
   return {
     livez: () => aliveAnswer(),

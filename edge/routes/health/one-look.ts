@@ -7,16 +7,20 @@ const cacheMs = 1_000
 /**
  * A check shared by all callers: however many ask, it runs once a second, and never twice at the same time.
  * @param now milliseconds
+ * @param version of what is looked at: when it changes, what was seen is out of date
  * @returns undefined when it takes too long
  */
 export function oneLook<Seen, Asked extends readonly unknown[]>(
   look: (...asked: Asked) => Promise<Seen>,
   now: () => number,
+  version: () => number = () => 0,
 ): (...asked: Asked) => Promise<Seen | undefined> {
-  let latest: { readonly seen: Promise<Seen>; readonly at: number } | undefined
+  let latest:
+    { readonly seen: Promise<Seen>; readonly at: number; readonly version: number } | undefined
   return (...asked) => {
-    if (latest === undefined || now() - latest.at >= cacheMs) {
-      latest = { seen: look(...asked), at: now() }
+    const [at, current] = [now(), version()]
+    if (latest === undefined || at - latest.at >= cacheMs || current !== latest.version) {
+      latest = { seen: look(...asked), at, version: current }
     }
     // A Worker may end the request that runs the check; the others do not wait longer for it than it may take.
     return orTimeout(latest.seen, probeTimeoutMs)

@@ -162,6 +162,9 @@ export function describeDrain(
       backend.answer = answerJson(200, { status: 'healthy' })
       await start(100)
       expect(await usage()).toMatchObject([{ requests: 2, errors: 2, unfinished_tokens: 74 }])
+      // Killed, it would leave workerd behind.
+      edge.kill('SIGTERM')
+      await once(edge, 'exit')
     })
 
     it('ends at once at the second signal', async () => {
@@ -172,6 +175,8 @@ export function describeDrain(
       await expect.poll(health).toBe(503)
       edge.kill('SIGTERM')
       expect(await once(edge, 'exit')).toEqual([1, null])
+      const listens = () => health().then(Boolean, () => false)
+      await expect.poll(listens).toBe(false)
     })
   })
 }
