@@ -14,7 +14,7 @@ import { Throughput } from './queue/throughput.ts'
 import { WaitingLine } from './queue/waiting-line.ts'
 import { checkLogitBias } from './sampling/token-penalties.ts'
 import { ThoughtFirst } from './sampling/thought-first.ts'
-import type { TokenRule } from './sampling/token-rule.ts'
+import { AnyText, type TokenRule } from './sampling/token-rule.ts'
 import { noSpeculation, Speculation } from './speculation/speculation.ts'
 import { Slots } from './turns/slots/slots.ts'
 import type { StepLimits } from './turns/step-plan.ts'
@@ -267,14 +267,15 @@ class StepEngine implements LocalEngine {
   }
 
   #ruleOf(job: GenerateJob): (() => TokenRule) | undefined {
-    const { format, stopIds, thought, controlIdsFrom } = job
-    if (format === undefined) return undefined
+    const { format, stopIds, thought: marks, thoughtTokens, controlIdsFrom } = job
+    if (format === undefined && marks === undefined) return undefined
     const constraints = this.#constraints
-    if (constraints === undefined) throw new RangeError('A format needs the texts of tokens')
-    const open = () => constraints.open(format, stopIds)
-    if (thought === undefined) return open
-    const { vocabulary } = constraints
-    return () => new ThoughtFirst({ marks: thought, vocabulary, answer: open(), controlIdsFrom })
+    if (constraints === undefined) throw new RangeError('A rule needs the texts of tokens')
+    const open = () =>
+      format === undefined ? new AnyText(job) : constraints.open(format, stopIds)
+    if (marks === undefined) return open
+    const parts = { marks, vocabulary: constraints.vocabulary, controlIdsFrom, thoughtTokens }
+    return () => new ThoughtFirst({ ...parts, answer: open() })
   }
 
   /** A sequence with a slot keeps it until the loop is between steps. */

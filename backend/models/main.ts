@@ -107,12 +107,15 @@ addFormOptions(program.command('convert'))
     const options = settings()
     const choice = chosenForm(options.choice, given)
     const source = await openModelSource(await checkpointOf(model, options))
+    // Loads ONNX Runtime, which most commands do not need.
+    const { measureChannels } = await import('../model/streamed/measure-channels.ts')
     try {
       const { embeddingFile } = await prepareModelFolder(source, {
         ...choice,
         modelsDir: options.modelsDir,
         slots: 1,
         threads: availableParallelism(),
+        measure: measureChannels,
         onProgress: report,
         signal,
       })
@@ -136,7 +139,6 @@ addFormOptions(program.command('check'))
     const options = settings()
     const choice = chosenForm({ ...options.choice, weights: 'q8' }, given)
     const checkpointDir = await checkpointOf(model, options)
-    // Only this command runs models: the others need not load ONNX Runtime.
     const { checkModel } = await import('./check/check-model.ts')
     const problems = await checkModel({
       checkpointDir,

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { measureChannels } from '../streamed/measure-channels.ts'
 import { prepareModelFolder } from './model-folder.ts'
 import { openModelSource } from './source/model-source.ts'
 
@@ -33,9 +34,13 @@ describe('prepareModelFolder()', () => {
     const prepare = async (slots = 1, signal = new AbortController().signal) => {
       const source = await openModelSource(checkpointDir)
       const onProgress = (text: string) => told.push(text)
-      const options = { modelsDir, weights: 'q8', slots, threads: 2, onProgress, signal } as const
+      const options = { modelsDir, weights: 'q8', slots, threads: 2, signal } as const
       try {
-        return await prepareModelFolder(source, options)
+        return await prepareModelFolder(source, {
+          ...options,
+          measure: measureChannels,
+          onProgress,
+        })
       } finally {
         await source.checkpoint.close()
       }

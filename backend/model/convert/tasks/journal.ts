@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FilePart } from '../../../graph/weights-file.ts'
 import type { Equalization } from '../../equalize/find-outliers.ts'
-import type { ConversionEvent, FillRef } from './conversion-task.ts'
+import type { ChannelMaxima } from '../../equalize/channel-maxima.ts'
+import type { ConversionEvent, FillRef, StoredMaxima } from './conversion-task.ts'
 import { findDamagedParts } from '../verify/verify-files.ts'
 
 /** In the folder of a conversion: what it is made from, then a line for everything that was done. */
@@ -13,6 +14,7 @@ export const journalFile = 'conversion.jsonl'
 export class Journal {
   readonly #file: number
   readonly #hashes = new Map<string, string>()
+  readonly #maxima = new Map<string, StoredMaxima>()
   readonly #shifts = new Map<string, Equalization>()
   readonly #fills = new Map<string, FillRef & { readonly parts: readonly FilePart[] }>()
 
@@ -58,6 +60,12 @@ export class Journal {
     return this.#hashes.get(name)
   }
 
+  /** What was measured of a part's channels. */
+  maximaOf(part: string): ChannelMaxima | undefined {
+    const stored = this.#maxima.get(part)
+    return stored && new Map(Object.entries(stored).map(([link, text]) => [link, floatsOf(text)]))
+  }
+
   shiftsOf(part: string): Equalization | undefined {
     return this.#shifts.get(part)
   }
@@ -83,6 +91,9 @@ export class Journal {
       case 'hashed':
         this.#hashes.set(event.name, event.sha256)
         return
+      case 'measured':
+        this.#maxima.set(event.part, event.maxima)
+        return
       case 'balanced':
         this.#shifts.set(event.part, event.shifts)
         return
@@ -94,6 +105,11 @@ export class Journal {
 
 function keyOf({ file, fill }: FillRef): string {
   return `${file} ${fill}`
+}
+
+/** @param base64 of float32 numbers */
+function floatsOf(base64: string): Float32Array {
+  return new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer)
 }
 
 /** Nothing for an empty line, or one that was cut off when the process was killed. */
