@@ -78,7 +78,7 @@ async function writeMissing(
   const missing = await missingSpace(folder, totalBytes - doneBefore)
   if (missing !== undefined) throw new CheckpointError(`cannot convert: ${missing}`)
   if (made.calibration !== undefined) {
-    await measureParts(source, journal, { measure, threads, report, signal })
+    await measureParts(folder, source, journal, { measure, threads, report, signal })
   }
   const isRounded = options.weights !== 'f32'
   const plan = { graphs, files: states.map(({ name }) => name), isRounded }

@@ -1,21 +1,29 @@
+import { createHash } from 'node:crypto'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
+import { bytesOf } from '../../graph/weight-source.ts'
 import type { TokenizerFile } from '../config/tokenizer-file.ts'
 import { channelLinks } from '../equalize/channel-links.ts'
 import type { ChannelMaxima } from '../equalize/channel-maxima.ts'
 import { fileNames } from './graphs/build-graphs.ts'
 import type { ModelSource } from './source/model-source.ts'
 import { partOf, type StoredMaxima } from './tasks/conversion-task.ts'
-import type { Journal } from './tasks/journal.ts'
+import { floatsOf, type Journal } from './tasks/journal.ts'
 
 /** Channels of a part of the model, as `partOf` names it. */
 export interface MeasuredPart {
   readonly part: string
   readonly maxima: ChannelMaxima
+  /** Hidden rows behind it, of a layer of the decoder: what is needed to go on from there. */
+  readonly rows?: Float32Array
 }
 
 interface MeasureOptions {
   /** Cores it may use. */
   readonly threads: number
+  /** Where to go on: an earlier layer, with its rows. From the beginning unless given. */
+  readonly after?: Required<Pick<MeasuredPart, 'part' | 'rows'>> | undefined
   readonly signal: AbortSignal
 }
 
@@ -29,13 +37,17 @@ export type MeasureChannels = (
   options: MeasureOptions,
 ) => AsyncGenerator<MeasuredPart, void>
 
-interface Measuring extends MeasureOptions {
+interface Measuring extends Omit<MeasureOptions, 'after'> {
   readonly measure: MeasureChannels
   readonly report: Report
 }
 
-/** Notes in the journal how large the channels of each part are, unless it knows. */
+/** In the folder of a conversion: the rows behind the latest layer that was measured. */
+const rowsFile = 'calibration.rows'
+
+/** Notes in the journal how large the channels of each part are, unless it knows. Goes on where it was interrupted. */
 export async function measureParts(
+  folder: string,
   source: ModelSource,
   journal: Journal,
   { measure, report, ...options }: Measuring,
@@ -46,18 +58,47 @@ export async function measureParts(
     partOf(name, fileNames.weights.decoder),
   )
   if (source.readTokens === undefined || parts.every(isKnown)) return
-  const bytesOf = partBytes(source)
+  const amounts = partBytes(source)
+  const bytes = (part: string) => amounts.get(part) ?? 0
+  const after = await readRows(folder, journal)
   const progress = new Progress({
     title: 'measuring channels',
-    totalBytes: [...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0),
+    totalBytes: sumOf([...amounts.values()]),
+    doneBefore:
+      after === undefined ? 0 : sumOf(parts.slice(0, parts.indexOf(after.part) + 1).map(bytes)),
     report,
     now: () => performance.now(),
   })
-  for await (const { part, maxima } of measure(source, await source.readTokens(), options)) {
-    if (!isKnown(part)) journal.add({ type: 'measured', part, maxima: stored(maxima) })
-    progress.add(bytesOf.get(part) ?? 0)
+  const tokens = await source.readTokens()
+  for await (const { part, maxima, rows } of measure(source, tokens, { ...options, after })) {
+    const sha256 = rows && (await saveRows(folder, rows))
+    if (!isKnown(part))
+      journal.add({ type: 'measured', part, maxima: stored(maxima), rows: sha256 })
+    progress.add(bytes(part))
   }
+  await rm(join(folder, rowsFile), { force: true })
   progress.end()
+}
+
+/** @returns SHA-256 of the rows, by which they are recognised */
+async function saveRows(folder: string, rows: Float32Array): Promise<string> {
+  const file = join(folder, rowsFile)
+  const content = bytesOf(rows)
+  await writeFile(`${file}.new`, content)
+  await rename(`${file}.new`, file)
+  return createHash('sha256').update(content).digest('hex')
+}
+
+/** @returns undefined unless the file has the rows of a layer that was measured */
+async function readRows(folder: string, journal: Journal) {
+  const content = await readFile(join(folder, rowsFile)).catch(() => undefined)
+  if (content === undefined) return undefined
+  const part = journal.partWithRows(createHash('sha256').update(content).digest('hex'))
+  return part === undefined ? undefined : { part, rows: floatsOf(content) }
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0)
 }
 
 /** Part -> bytes of its tensors, in float32: what has to be read to measure it. */

@@ -7,14 +7,15 @@ import {
   writeOutlierCheckpoint,
   type OutlierPart,
 } from '../../../test/support/model/outlier-checkpoint.ts'
-import { openModelSource } from '../convert/source/model-source.ts'
+import { openModelSource, type ModelSource } from '../convert/source/model-source.ts'
 import { channelLinks } from '../equalize/channel-links.ts'
 import type { ChannelMaxima } from '../equalize/channel-maxima.ts'
-import { measureAll } from './measure-channels.ts'
+import { measureAll, measureChannels } from './measure-channels.ts'
 
 /** Milliseconds: a model is run layer by layer. */
 const patience = 120_000
 const power = 5
+const { signal } = new AbortController()
 
 let root: string
 let usual: ChannelMaxima
@@ -27,10 +28,18 @@ afterAll(() => rm(root, { recursive: true }))
 async function measured(folder: string): Promise<ChannelMaxima> {
   const source = await openModelSource(folder)
   try {
-    return await measureAll(source, { threads: 1, signal: new AbortController().signal })
+    return await measureAll(source, { threads: 1, signal })
   } finally {
     await source.checkpoint.close()
   }
+}
+
+async function rowsBehind(source: ModelSource, wanted: string): Promise<Float32Array> {
+  const tokens = await source.readTokens!()
+  for await (const { part, rows } of measureChannels(source, tokens, { threads: 1, signal })) {
+    if (part === wanted) return rows!.slice()
+  }
+  throw new RangeError(`there is no ${wanted}`)
 }
 
 /** How many times as large channels are with outliers, by the places of those that are not as they were. */
@@ -82,9 +91,26 @@ describe('measureAll()', () => {
     patience,
   )
 
+  it('finds the same when it goes on after a layer', async () => {
+    const source = await openModelSource(nano)
+    const [tokens, options] = [await source.readTokens!(), { threads: 1, signal }]
+    const parts = []
+    for await (const part of measureChannels(source, tokens, options)) parts.push(part)
+    const at = parts.findIndex(({ part }) => part === 'layers.2')
+    // The rows go on being worked on.
+    const rows = await rowsBehind(source, 'layers.1')
+    const rest = []
+    const after = { part: 'layers.1', rows }
+    for await (const part of measureChannels(source, tokens, { ...options, after })) rest.push(part)
+    expect(rest.map(({ part, maxima }) => [part, maxima])).toEqual(
+      parts.slice(at).map(({ part, maxima }) => [part, maxima]),
+    )
+    await source.checkpoint.close()
+  })
+
   it('finds nothing where there are weights alone', async () => {
     const source = await openModelSource(nano)
-    const options = { threads: 1, signal: new AbortController().signal }
+    const options = { threads: 1, signal }
     expect(await measureAll({ ...source, readTokens: undefined }, options)).toEqual(new Map())
     await source.checkpoint.close()
   })

@@ -4,11 +4,13 @@ import type { MeasuredPart, MeasureChannels } from '../convert/measure-parts.ts'
 import type { ModelSource } from '../convert/source/model-source.ts'
 import { partOf } from '../convert/tasks/conversion-task.ts'
 import type { ChannelMaxima } from '../equalize/channel-maxima.ts'
-import { calibrationTexts } from '../calibration/calibration-texts.ts'
-import { embedTexts, layOut } from './given-text.ts'
+import { calibrationTexts, type EncodedText } from '../calibration/calibration-texts.ts'
+import { embedTexts, layOut, type TextLayout } from './given-text.ts'
 import { StreamedDecoder } from './streamed-decoder.ts'
 import { spansOfTexts } from './stream-logits.ts'
 import { streamVision } from './stream-vision.ts'
+
+const exact = componentForms({ weights: 'f32' })
 
 /** Nothing is rounded, so nothing has to be balanced. */
 const unbalanced = { shifts: {}, find: () => Promise.resolve({}), set() {} }
@@ -18,27 +20,38 @@ const unbalanced = { shifts: {}, find: () => Promise.resolve({}), set() {} }
  * checkpoint one piece at a time and forgotten, as in `streamLogits`.
  */
 export const measureChannels: MeasureChannels = async function* (source, tokens, options) {
-  const { config, checkpoint } = source
-  const { text_config: text } = config
+  const { text_config: config } = source.config
+  const texts = calibrationTexts(tokens, source.preprocessor)
+  const layout = layOut(texts)
   const maxima = new MaximaByPart()
   const running = { ...options, onProgress() {}, onMaxima: maxima.see }
-  const texts = calibrationTexts(tokens, source.preprocessor)
-  const forms = componentForms({ weights: 'f32' })
-  const images = texts.flatMap((each) => each.images)
-  const balance = { ...unbalanced, checkpoint }
-  const [features] = await streamVision(source, balance, [forms.vision], images, running)
+  const embedded = options.after?.rows ?? (await embed(source, texts, layout, running))
   yield* maxima.take()
-  const spans = spansOfTexts(texts, features!, config.media_placeholder_token_id, text.hidden_size)
-  const layout = layOut(texts)
-  const embedded = await embedTexts(layout, text, checkpoint, (index) => spans[index]!)
-  const decoderSource = { config: text, checkpoint }
-  const decoder = new StreamedDecoder(decoderSource, [forms], layout, [embedded], running)
-  for (let layer = 0; layer < text.num_hidden_layers; layer++) {
+  const decoderSource = { config, checkpoint: source.checkpoint }
+  const decoder = new StreamedDecoder(decoderSource, [exact], layout, [embedded], running)
+  const first = options.after === undefined ? 0 : Number(/\d+$/.exec(options.after.part)![0]) + 1
+  for (let layer = first; layer < config.num_hidden_layers; layer++) {
     await decoder.runLayer(layer)
-    yield* maxima.take()
+    for (const measured of maxima.take()) yield { ...measured, rows: decoder.rows }
   }
   await decoder.runLastNorm()
   yield* maxima.take()
+}
+
+/** The rows before the first layer, with the features of the pictures, for which the vision tower runs. */
+async function embed(
+  { preprocessor, config, checkpoint }: ModelSource,
+  texts: readonly EncodedText[],
+  layout: TextLayout,
+  options: Parameters<typeof streamVision>[4],
+): Promise<Float32Array> {
+  const { text_config: text, media_placeholder_token_id: placeholder } = config
+  const images = texts.flatMap((each) => each.images)
+  const balance = { ...unbalanced, checkpoint }
+  const tower = { config, preprocessor }
+  const [features] = await streamVision(tower, balance, [exact.vision], images, options)
+  const spans = spansOfTexts(texts, features!, placeholder, text.hidden_size)
+  return embedTexts(layout, text, checkpoint, (index) => spans[index]!)
 }
 
 /** The maxima of all parts, as a conversion would measure them; none where it would not. */

@@ -74,6 +74,11 @@ export class StreamedDecoder {
     }
   }
 
+  /** Hidden rows of all tokens behind the latest layer: [forms, rows, hidden]. */
+  get rows(): Float32Array {
+    return this.#hidden
+  }
+
   async runLayer(layer: number): Promise<void> {
     await this.#attention(layer)
     await this.#feedForward(layer)

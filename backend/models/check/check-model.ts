@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Report } from '../../../shared/progress/progress.ts'
+import { calibrationSetHash } from '../../model/calibration/calibration-set.ts'
 import { openModelSource, type ModelSource } from '../../model/convert/source/model-source.ts'
 import type { FormChoice } from '../../model/convert/graphs/weight-forms.ts'
 import { PartBalance } from '../../model/convert/graphs/part-balance.ts'
@@ -7,7 +8,7 @@ import { measureAll } from '../../model/streamed/measure-channels.ts'
 import type { PicturedText, StreamOptions } from '../../model/streamed/stream-logits.ts'
 import { createTokenizer } from '../../processor/text/tokenizer.ts'
 import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
-import { balanceLines } from '../balance-lines.ts'
+import { balanceLines, calibrationLine } from '../balance-lines.ts'
 import { compareAnswers } from './compare-answers.ts'
 import { compareForms, type Fidelity, type FormComparison } from './compare-forms.ts'
 import { compareFeatures } from './compare-features.ts'
@@ -101,6 +102,7 @@ async function checkForms(
   const stream = await streamOptions(source, options)
   const comparison = await compareForms(source, texts, choice, stream)
   report(checkSetLine(source.preprocessor.patchSize))
+  report(calibrationLine(source.readTokens && calibrationSetHash()))
   for (const line of balanceLines(stream.balance.shifts, source.config.text_config)) report(line)
   for (const line of comparisonLines(comparison)) report(line)
   const { agreeing, tokens } = comparison.rounded

@@ -32,7 +32,13 @@ export type StoredMaxima = Readonly<Record<string, string>>
 /** What has been done. */
 export type ConversionEvent =
   | { readonly type: 'hashed'; readonly name: string; readonly sha256: string }
-  | { readonly type: 'measured'; readonly part: string; readonly maxima: StoredMaxima }
+  | {
+      readonly type: 'measured'
+      readonly part: string
+      readonly maxima: StoredMaxima
+      /** SHA-256 of the hidden rows behind it. */
+      readonly rows?: string | undefined
+    }
   | { readonly type: 'balanced'; readonly part: string; readonly shifts: Equalization }
   | ({ readonly type: 'filled'; readonly parts: readonly FilePart[] } & FillRef)
 

@@ -15,6 +15,8 @@ export class Journal {
   readonly #file: number
   readonly #hashes = new Map<string, string>()
   readonly #maxima = new Map<string, StoredMaxima>()
+  /** SHA-256 of the rows behind a part -> the part. */
+  readonly #rows = new Map<string, string>()
   readonly #shifts = new Map<string, Equalization>()
   readonly #fills = new Map<string, FillRef & { readonly parts: readonly FilePart[] }>()
 
@@ -63,7 +65,17 @@ export class Journal {
   /** What was measured of a part's channels. */
   maximaOf(part: string): ChannelMaxima | undefined {
     const stored = this.#maxima.get(part)
-    return stored && new Map(Object.entries(stored).map(([link, text]) => [link, floatsOf(text)]))
+    return (
+      stored &&
+      new Map(
+        Object.entries(stored).map(([link, text]) => [link, floatsOf(Buffer.from(text, 'base64'))]),
+      )
+    )
+  }
+
+  /** The part that was measured with these rows behind it. @param sha256 of the rows */
+  partWithRows(sha256: string): string | undefined {
+    return this.#rows.get(sha256)
   }
 
   shiftsOf(part: string): Equalization | undefined {
@@ -93,6 +105,7 @@ export class Journal {
         return
       case 'measured':
         this.#maxima.set(event.part, event.maxima)
+        if (event.rows !== undefined) this.#rows.set(event.rows, event.part)
         return
       case 'balanced':
         this.#shifts.set(event.part, event.shifts)
@@ -107,9 +120,9 @@ function keyOf({ file, fill }: FillRef): string {
   return `${file} ${fill}`
 }
 
-/** @param base64 of float32 numbers */
-function floatsOf(base64: string): Float32Array {
-  return new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer)
+/** Bytes of float32 numbers as such. */
+export function floatsOf(bytes: Uint8Array): Float32Array {
+  return new Float32Array(Uint8Array.from(bytes).buffer)
 }
 
 /** Nothing for an empty line, or one that was cut off when the process was killed. */
