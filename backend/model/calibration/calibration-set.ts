@@ -94,7 +94,7 @@ export const calibrationSet: readonly CalibrationText[] = [
   {
     question: 'What time of day is it in this picture?',
     answer: 'It is night: the moon is up and there are stars above a dark hill.',
-    picture: { gridHw: [12, 16], painting: night },
+    picture: { gridHw: [8, 12], painting: night },
   },
   {
     question: 'What pattern is this?',
@@ -104,19 +104,19 @@ export const calibrationSet: readonly CalibrationText[] = [
   {
     question: 'Read the text in this picture.',
     answer: 'The lines are too small to be read.',
-    picture: { gridHw: [16, 12], painting: page },
+    picture: { gridHw: [12, 8], painting: page },
   },
   {
     question: 'What is in the picture?',
     answer: 'Sand dunes in low light.',
-    picture: { gridHw: [6, 14], painting: dunes },
+    picture: { gridHw: [6, 10], painting: dunes },
   },
 ]
 
-/** Pixels a side of a patch, to tell pictures apart in `calibrationSetHash`; every published model has it. */
-const hashedPatchSize = 14
+/** Pixels a side of a patch when pictures are hashed: few, because every start does that, and enough to tell them apart. */
+const hashedPatchSize = 3
 
-/** SHA-256 of all texts and pixels. */
+/** SHA-256 of all texts and of the pictures, painted small. */
 export function calibrationSetHash(): string {
   const hash = createHash('sha256')
   for (const { question, answer, picture } of calibrationSet) {

@@ -38,7 +38,7 @@ export function attentionGraph(
   form: WeightForm,
 ): BuiltGraph {
   const { hidden_size: hidden, kv_lora_rank: latent, qk_rope_head_dim: rotated } = config
-  const g = new GraphBuilder('attention')
+  const g = new GraphBuilder(`layers.${layer}`)
   const rows = g.input(pieceNames.rows, 'float32', ['tokens', hidden])
   const rope = ropeInputs(g, config)
   const lanes = laneInputs(g, 1)
@@ -56,7 +56,7 @@ export function attentionGraph(
 
 /** The norm before a layer's feed-forward part. */
 export function normGraph({ config, checkpoint }: DecoderSource, layer: number): BuiltGraph {
-  const g = new GraphBuilder('norm')
+  const g = new GraphBuilder(`layers.${layer}`)
   const rows = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
   const norm = checkpoint.tensor(`${layerPrefix(layer)}.post_attention_layernorm.weight`)
   const normed = rmsNorm(g, 'post_attention_layernorm', rows, norm, config.rms_norm_eps)
@@ -67,7 +67,7 @@ export function normGraph({ config, checkpoint }: DecoderSource, layer: number):
 
 /** Which experts normed rows choose, and their shares. */
 export function routerGraph({ config, checkpoint }: DecoderSource, layer: number): BuiltGraph {
-  const g = new GraphBuilder('router')
+  const g = new GraphBuilder(`layers.${layer}/router`)
   const rows = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
   const { indices, shares } = router(g, config, checkpoint, `${layerPrefix(layer)}.mlp`, rows)
   const dims = ['rows', config.num_experts_per_tok]
@@ -89,7 +89,7 @@ export function feedForwardGraph(
   { name, width }: FeedForward,
   form: WeightForm,
 ): BuiltGraph {
-  const g = new GraphBuilder('feed_forward')
+  const g = new GraphBuilder(`layers.${layer}/mlp${name}`)
   const x = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
   const prefix = `${layerPrefix(layer)}.mlp${name}`
   const result = swiGluMlp(g, checkpoint, prefix, { x, width, form })

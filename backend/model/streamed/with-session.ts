@@ -49,11 +49,17 @@ async function filledWeights(graph: BuiltGraph): Promise<Uint8Array<ArrayBuffer>
     ),
   )
   const data = new Uint8Array(graph.weightBytes)
-  for (const { run } of graph.fills) {
-    await run((tensor, at, bytes) => {
-      data.set(bytes, offsets.get(tensor)! + at)
-      return Promise.resolve()
-    })
+  const write = (tensor: string, at: number, bytes: Uint8Array) => {
+    data.set(bytes, offsets.get(tensor)! + at)
+    return Promise.resolve()
+  }
+  for (const { name, run } of graph.fills) {
+    try {
+      await run(write)
+    } catch (cause) {
+      const { message } = cause as Error
+      throw new Error(`Cannot read ${graph.spec.name}${name}: ${message}`, { cause })
+    }
   }
   return data
 }
