@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
+import { floatTypes, type FloatType } from '../../checkpoint/half-float.ts'
 import { bytesOf } from '../../graph/weight-source.ts'
 import type { TokenizerFile } from '../config/tokenizer-file.ts'
 import { channelLinks } from '../equalize/channel-links.ts'
@@ -44,48 +45,63 @@ interface Measuring extends Omit<MeasureOptions, 'after'> {
 
 /** In the folder of a conversion: the rows behind the latest layer that was measured. */
 const rowsFile = 'calibration.rows'
+const newRowsFile = `${rowsFile}.new`
 
 /** Notes in the journal how large the channels of each part are, unless it knows. Goes on where it was interrupted. */
 export async function measureParts(
   folder: string,
   source: ModelSource,
   journal: Journal,
-  { measure, report, ...options }: Measuring,
+  measuring: Measuring,
 ): Promise<void> {
   const isKnown = (part: string) =>
     journal.shiftsOf(part) !== undefined || journal.maximaOf(part) !== undefined
-  const parts = channelLinks(source.config).map(({ name }) =>
-    partOf(name, fileNames.weights.decoder),
-  )
-  if (source.readTokens === undefined || parts.every(isKnown)) return
-  const amounts = partBytes(source)
-  const bytes = (part: string) => amounts.get(part) ?? 0
-  const after = await readRows(folder, journal)
+  if (!partsWithLinks(source).every(isKnown)) {
+    const after = await readRows(folder, journal)
+    for await (const { part, maxima, rows } of measured(source, after, measuring)) {
+      const sha256 = rows && (await saveRows(folder, rows))
+      if (isKnown(part)) continue
+      journal.add({ type: 'measured', part, maxima: stored(maxima), rows: sha256 })
+    }
+  }
+  for (const name of [rowsFile, newRowsFile]) await rm(join(folder, name), { force: true })
+}
+
+/** The parts as they are measured, with reports of how far that is. */
+async function* measured(
+  source: ModelSource,
+  after: MeasureOptions['after'],
+  { measure, report, ...options }: Measuring,
+): AsyncGenerator<MeasuredPart, void> {
+  const bytes = partBytes(source)
+  const parts = partsWithLinks(source)
+  const done = after === undefined ? [] : parts.slice(0, parts.indexOf(after.part) + 1)
   const progress = new Progress({
     title: 'measuring channels',
-    totalBytes: sumOf([...amounts.values()]),
-    doneBefore:
-      after === undefined ? 0 : sumOf(parts.slice(0, parts.indexOf(after.part) + 1).map(bytes)),
+    totalBytes: sumOf([...bytes.values()]),
+    doneBefore: sumOf(done.map((part) => bytes.get(part) ?? 0)),
     report,
     now: () => performance.now(),
   })
-  const tokens = await source.readTokens()
-  for await (const { part, maxima, rows } of measure(source, tokens, { ...options, after })) {
-    const sha256 = rows && (await saveRows(folder, rows))
-    if (!isKnown(part))
-      journal.add({ type: 'measured', part, maxima: stored(maxima), rows: sha256 })
-    progress.add(bytes(part))
+  const tokens = await source.readTokens!()
+  for await (const each of measure(source, tokens, { ...options, after })) {
+    yield each
+    progress.add(bytes.get(each.part) ?? 0)
   }
-  await rm(join(folder, rowsFile), { force: true })
   progress.end()
+}
+
+/** In their order. */
+function partsWithLinks({ config }: ModelSource): string[] {
+  const parts = channelLinks(config).map(({ name }) => partOf(name, fileNames.weights.decoder))
+  return [...new Set(parts)]
 }
 
 /** @returns SHA-256 of the rows, by which they are recognised */
 async function saveRows(folder: string, rows: Float32Array): Promise<string> {
-  const file = join(folder, rowsFile)
   const content = bytesOf(rows)
-  await writeFile(`${file}.new`, content)
-  await rename(`${file}.new`, file)
+  await writeFile(join(folder, newRowsFile), content)
+  await rename(join(folder, newRowsFile), join(folder, rowsFile))
   return createHash('sha256').update(content).digest('hex')
 }
 
@@ -101,12 +117,13 @@ function sumOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0)
 }
 
-/** Part -> bytes of its tensors, in float32: what has to be read to measure it. */
+/** Part -> bytes of its tensors, which are read to measure it. */
 function partBytes({ checkpoint }: ModelSource): Map<string, number> {
   const bytes = new Map<string, number>()
   for (const [tensor, dims] of checkpoint.shapes) {
     const part = partOf(tensor, '')
-    const own = dims.reduce((product, size) => product * size, 4)
+    const type = checkpoint.types.get(tensor) as FloatType
+    const own = dims.reduce((product, size) => product * size, floatTypes[type])
     if (part !== '') bytes.set(part, (bytes.get(part) ?? 0) + own)
   }
   return bytes
