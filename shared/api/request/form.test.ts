@@ -68,6 +68,13 @@ describe('formToObject()', () => {
     },
   )
 
+  it('does not count a URL that was left empty', () => {
+    const url = 'https://a.org/1'
+    const form = ['', url, ''].map((value) => ['image_url', value] as const)
+    expect(formToObject(form)).toEqual({ image_url: url })
+    expect(formToObject([['image_url', '']])).toEqual({})
+  })
+
   it.each(['prompt[0]', 'image_url[a]', 'image_url[0][1]', 'ximage_url[0]'])(
     'leaves %s as it is',
     (name) => {

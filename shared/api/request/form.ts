@@ -95,8 +95,7 @@ export function formToObject(fields: Iterable<readonly [string, string]>): Recor
   const values = new Map<string, unknown>()
   for (const [sentName, text] of fields) {
     const name = fieldName(sentName)
-    if (text === '' && name !== 'prompt' && name !== 'system_prompt' && name !== 'image_url')
-      continue
+    if (text === '' && name !== 'prompt' && name !== 'system_prompt') continue
     const parse = Object.hasOwn(formValue, name)
       ? formValue[name as keyof ImageUrlFields]
       : undefined
