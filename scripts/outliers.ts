@@ -65,7 +65,7 @@ interface Questions {
 }
 
 /** What is equal in a model, in words, and whether that is enough. */
-interface Result {
+interface Outcome {
   readonly text: string
   readonly isEnough: boolean
 }
@@ -123,7 +123,7 @@ function isResidual(parts: readonly OutlierPart[]): boolean {
 }
 
 /** The likeliest tokens after those of given answers, in 8 bits and in float32: see `describe model check`. */
-async function compareTokens(checkpointDir: string, choice: FormChoice): Promise<Result> {
+async function compareTokens(checkpointDir: string, choice: FormChoice): Promise<Outcome> {
   const source = await openModelSource(checkpointDir)
   try {
     const { signal } = new AbortController()
@@ -151,7 +151,7 @@ async function compareWithNano(
   checkpoint: string,
   choice: FormChoice,
   questions: Questions,
-): Promise<Result> {
+): Promise<Outcome> {
   const right = await withModel(folder, checkpoint, choice, (model) => ask(model, questions))
   const { length } = questions.cases
   return {

@@ -271,8 +271,7 @@ class StepEngine implements LocalEngine {
     if (format === undefined && marks === undefined) return undefined
     const constraints = this.#constraints
     if (constraints === undefined) throw new RangeError('A rule needs the texts of tokens')
-    const open = () =>
-      format === undefined ? new AnyText(job) : constraints.open(format, stopIds)
+    const open = () => (format === undefined ? new AnyText(job) : constraints.open(format, stopIds))
     if (marks === undefined) return open
     const parts = { marks, vocabulary: constraints.vocabulary, controlIdsFrom, thoughtTokens }
     return () => new ThoughtFirst({ ...parts, answer: open() })

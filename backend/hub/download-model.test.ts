@@ -155,19 +155,21 @@ describe('downloadModel()', () => {
   it.each([
     ['before it answers', -1],
     ['with the header of its answer', 0],
-    ['in the middle of a file', 70_000],
-  ])(
-    'asks again when a server falls silent %s, and keeps what has come',
-    async (_, silentAfter) => {
-      const { options, folder } = setUp({ silenceMs: 300 })
-      hub.fault = firstTimes(1, { silentAfter }, /00001-of-00002/)
-      await downloadModel(name, options)
-      await expectWhole(folder)
-      const begins = hub.seen.flatMap(({ range }) => /^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? [])
-      // What came before the silence is not asked for again.
-      if (silentAfter > 0) expect(begins.some((at) => Number(at) % 100_000 > 0)).toBe(true)
-    },
-  )
+  ])('asks again when a server falls silent %s', async (_, silentAfter) => {
+    const { options, folder } = setUp({ silenceMs: 300 })
+    hub.fault = firstTimes(1, { silentAfter }, /00001-of-00002/)
+    await downloadModel(name, options)
+    await expectWhole(folder)
+  })
+
+  it('does not ask again for what came before a silence', async () => {
+    const { options, folder } = setUp({ silenceMs: 300 })
+    hub.fault = firstTimes(1, { silentAfter: 70_000 }, /00001-of-00002/)
+    await downloadModel(name, options)
+    await expectWhole(folder)
+    const begins = hub.seen.flatMap(({ range }) => /^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? [])
+    expect(begins.filter((at) => Number(at) % 100_000 > 0)).not.toEqual([])
+  })
 
   it('gives up a server that stays silent, and says that nothing came', async () => {
     const { options, folder } = setUp({ silenceMs: 100, retry: { ...retry, tries: 2 } })

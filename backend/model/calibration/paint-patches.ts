@@ -1,7 +1,7 @@
 import type { PatchImage } from '../model.ts'
 
 /** Red, green and blue in 0..255; fractions are cut off. */
-export type Color = readonly [number, number, number]
+type Color = readonly [number, number, number]
 
 /** The colour at a place, x and y in 0..1. */
 export type Painting = (x: number, y: number) => Color

@@ -47,9 +47,8 @@ async function run(before?: string): Promise<Parameters<MeasureChannels>[2]['aft
   const journal = await Journal.open(folder, 'of this test')
   try {
     const options = { measure, report() {}, threads: 1, signal }
-    await measureParts(folder, source, journal, options).catch((error: Error) => {
-      expect(error.message).toBe('killed')
-    })
+    const ending = measureParts(folder, source, journal, options)
+    await (before === undefined ? ending : expect(ending).rejects.toThrow('killed'))
   } finally {
     journal.close()
   }
