@@ -16,7 +16,7 @@ const nano = 'models/kimi-vl-nano'
 export interface OpenNano {
   readonly processor: Processor
   readonly engine: Engine
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export async function openNano(weights: 'f32' | 'q8'): Promise<OpenNano> {
