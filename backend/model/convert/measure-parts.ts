@@ -11,6 +11,7 @@ import { fileNames } from './graphs/build-graphs.ts'
 import type { ModelSource } from './source/model-source.ts'
 import { partOf, type StoredMaxima } from './tasks/conversion-task.ts'
 import { floatsOf, type Journal } from './tasks/journal.ts'
+import { leastParallelBytes } from './tasks/run-tasks.ts'
 
 /** Channels of a part of the model, as `partOf` names it. */
 export interface MeasuredPart {
@@ -76,15 +77,18 @@ async function* measured(
   const bytes = partBytes(source)
   const parts = partsWithLinks(source)
   const done = after === undefined ? [] : parts.slice(0, parts.indexOf(after.part) + 1)
+  const totalBytes = sumOf([...bytes.values()])
   const progress = new Progress({
     title: 'measuring channels',
-    totalBytes: sumOf([...bytes.values()]),
+    totalBytes,
     doneBefore: sumOf(done.map((part) => bytes.get(part) ?? 0)),
     report,
     now: () => performance.now(),
   })
   const tokens = await source.readTokens!()
-  for await (const each of measure(source, tokens, { ...options, after })) {
+  // Threads that wait for each other in every small run cost more than they bring.
+  const threads = totalBytes < leastParallelBytes ? 1 : options.threads
+  for await (const each of measure(source, tokens, { ...options, threads, after })) {
     yield each
     progress.add(bytes.get(each.part) ?? 0)
   }
