@@ -60,7 +60,7 @@ export function formNeeds(source: Shapes, options: HostForm): FormNeeds {
 function hostNeeds({ config, checkpoint, preprocessor }: Shapes, options: HostForm): HostNeeds {
   const { text_config: text } = config
   const isOnDevice = options.layout === 'device'
-  const all = Object.values(buildGraphs(config, checkpoint, options))
+  const all: readonly BuiltGraph[] = Object.values(buildGraphs(config, checkpoint, options))
   const layers = isOnDevice ? (options.cpuLayers ?? 0) : text.num_hidden_layers
   const kept = isOnDevice ? firstLayers(text, checkpoint, options, layers) : all
   const sizes = [...all, ...kept].flatMap(({ spec }) =>

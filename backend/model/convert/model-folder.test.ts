@@ -15,6 +15,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { externalsOf } from '../../graph/device-graph.ts'
+import { readManifest } from './manifest.ts'
 import { prepareModelFolder, type ModelFolderOptions } from './model-folder.ts'
 import { openModelSource } from './source/model-source.ts'
 
@@ -137,10 +139,15 @@ describe('prepareModelFolder()', () => {
     expect(told.at(-2)).toMatch(/decoder\.weights is damaged between .*: converting/)
 
     const device = { layout: 'device', cpuLayers: 2 } as const
-    await prepare(1, signal, device)
+    const { decoder } = await prepare(1, signal, device)
     const onDevice = join(dirname(converted), 'divided-onnx-device-q8', 'decoder.weights')
     const madeOnDevice = await written(onDevice)
-    await flip(onDevice, first)
+    const tensors = decoder.layout === 'device' ? externalsOf(decoder.graphs.allExperts.spec) : []
+    const { files } = (await readManifest(dirname(onDevice)))!
+    const unread = files['decoder.weights']!.parts.find(
+      (part) => !tensors.some(({ offset }) => offset === part.offset),
+    )
+    await flip(onDevice, () => unread!.offset)
     await prepare(1, signal, device)
     expect(await written(onDevice)).toBe(madeOnDevice)
     await flip(onDevice, last)

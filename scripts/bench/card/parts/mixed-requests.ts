@@ -5,7 +5,7 @@ import type { BenchRow } from '../../measure.ts'
 import type { UsedMemory } from '../used-memory.ts'
 
 /** Of a request, in tokens: [least, most]. */
-export interface RequestSizes {
+interface RequestSizes {
   readonly prompt: readonly [number, number]
   readonly answer: readonly [number, number]
 }

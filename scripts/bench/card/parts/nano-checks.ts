@@ -27,11 +27,13 @@ export function nanoChecks({ modelsDir, cases }: CheckOptions): Step[] {
     return checks.map(({ name, run }, i) => ({
       name,
       async *run() {
-        const isLast = i === checks.length - 1
         const some = (await cases()).slice(0, isNano(model) ? undefined : casesOfOthers)
-        const ms = await timed(async () => run(await opened.model(), some)).finally(() =>
-          isLast ? opened.close() : undefined,
-        )
+        let ms: number
+        try {
+          ms = await timed(async () => run(await opened.model(), some))
+        } finally {
+          if (i === checks.length - 1) await opened.close()
+        }
         const seconds = ms / 1000
         yield { name, value: `right in ${seconds.toFixed(1)} s`, ratio: '', data: { seconds } }
       },
