@@ -35,10 +35,10 @@ describe('the memory of a decoder that is divided', () => {
   it('is, on the machine, that of no picture on its way through a card: only of what comes back', async () => {
     const source = await openModelSource(nano)
     const { chosen } = formNeeds(source, { ...form, layout: 'device' })
-    const { hidden_size: width } = source.config.text_config
+    const { hidden_size: hidden } = source.config.text_config
     await source.checkpoint.close()
     const mostTokens = source.preprocessor.inTokenLimit / 4
-    expect(chosen.imageBytes).toBe(mostTokens * width * 4)
+    expect(chosen.imageBytes).toBe(mostTokens * hidden * 4)
     // One weight at a time passes through.
     expect(chosen.largestWeightBytes).toBeGreaterThan(0)
   })

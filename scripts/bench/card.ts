@@ -42,9 +42,9 @@ async function judgeCard(given: readonly string[], startedAt: number): Promise<n
   const keeper = createKeeper(options, environment)
   const results = await runParts({
     parts: parts.filter(({ name }) => options.only?.includes(name) ?? true),
-    start: (chosen) => {
+    start: (plan) => {
       const leftMs = endsAt - performance.now()
-      const init: PartsInit = { options, names: chosen, endsAt: Date.now() + leftMs }
+      const init: PartsInit = { options, plan, endsAt: Date.now() + leftMs }
       return forkChild(program, process.env, [JSON.stringify(init)])
     },
     endsAt,

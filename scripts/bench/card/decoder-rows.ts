@@ -7,7 +7,7 @@ import type { StepKind } from './profile-steps.ts'
 const usualContext = { hardware: 512, software: 4 }
 
 /** Timed steps of a row. */
-const steps = { hardware: 36, software: 2 }
+const steps = { hardware: 36, software: 1 }
 
 /** Rounds of prompts, besides one that warms up. */
 const rounds = { hardware: 3, software: 1 }

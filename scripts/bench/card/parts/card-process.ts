@@ -1,7 +1,7 @@
 /** Entry of the process that runs parts of the check. */
 import { createCardContext } from './card-context.ts'
 import type { CardCheckOptions } from './options.ts'
-import type { FromParts } from './part.ts'
+import type { FromParts, PartPlan } from './part.ts'
 import { parts } from './parts.ts'
 import { runSteps } from './run-steps.ts'
 import { beginningMs, limitOf } from './time-shares.ts'
@@ -9,18 +9,17 @@ import { beginningMs, limitOf } from './time-shares.ts'
 /** What the process is started with, as JSON. */
 export interface PartsInit {
   readonly options: CardCheckOptions
-  /** Of the parts, in their order. */
-  readonly names: readonly string[]
+  /** In their order, with their shares of the time. */
+  readonly plan: readonly PartPlan[]
   /** When everything has to be over, in milliseconds of `Date.now()`. */
   readonly endsAt: number
 }
 
-const { options, names, endsAt } = JSON.parse(process.argv[2]!) as PartsInit
+const { options, plan, endsAt } = JSON.parse(process.argv[2]!) as PartsInit
 const context = createCardContext(options)
-const own = parts.filter(({ name }) => names.includes(name))
 // The process that reads the results is gone.
 process.once('disconnect', () => process.exit())
-for (const [i, { name }] of own.entries()) {
+for (const [i, { name }] of plan.entries()) {
   tell({ type: 'begin', part: name })
   const { isLost, ...missing } = await runPart(i)
   tell({ type: 'end', missing })
@@ -30,8 +29,9 @@ await context.close().catch(() => {})
 process.disconnect()
 
 async function runPart(i: number) {
-  const until = performance.now() + beginningMs(limitOf(own.slice(i), endsAt - Date.now()))
-  const running = runSteps(own[i]!.steps(context), () => until - performance.now())
+  const until = performance.now() + beginningMs(limitOf(plan.slice(i), endsAt - Date.now()))
+  const part = parts.find(({ name }) => name === plan[i]!.name)!
+  const running = runSteps(part.steps(context), () => until - performance.now())
   for (;;) {
     const { done, value } = await running.next()
     if (done === true) return value

@@ -5,6 +5,8 @@ export interface PartPlan {
   readonly name: string
   /** Its share of the time, relative to those of the other parts: see `limitOf`. */
   readonly share: number
+  /** Whether it needs the full model's weights, which the first part that does puts on the card. */
+  readonly needsWeights?: boolean
 }
 
 /** One of the things that a part does. */

@@ -25,14 +25,14 @@ interface Part extends PartPlan {
 /** In the order in which they run: what says most with the least work first. Their shares are seconds of the 8 minutes. */
 export const parts: readonly Part[] = [
   { name: 'golden', share: 45, isGolden: true, steps: golden },
-  { name: 'load', share: 60, steps: load },
-  { name: 'decode', share: 75, steps: decode },
-  { name: 'picture', share: 50, steps: picture },
-  { name: 'streams', share: 35, steps: streams },
-  { name: 'prompts', share: 25, steps: prompts },
-  { name: 'operators', share: 40, steps: operators },
+  { name: 'load', share: 60, needsWeights: true, steps: load },
+  { name: 'decode', share: 75, needsWeights: true, steps: decode },
+  { name: 'picture', share: 50, needsWeights: true, steps: picture },
+  { name: 'streams', share: 35, needsWeights: true, steps: streams },
+  { name: 'prompts', share: 25, needsWeights: true, steps: prompts },
+  { name: 'operators', share: 40, needsWeights: true, steps: operators },
   { name: 'checks', share: 70, isGolden: true, steps: checks },
-  { name: 'requests', share: 60, steps: requests },
+  { name: 'requests', share: 60, needsWeights: true, steps: requests },
   { name: 'pictures', share: 20, steps: pictures },
 ]
 

@@ -17,8 +17,9 @@ class FakeProcess extends EventEmitter {
 
 /** Runs parts until one hangs or crashes. */
 function fakeStart(behaviours: Readonly<Record<string, Behaviour>>, started: string[][]) {
-  return (names: readonly string[]) => {
-    started.push([...names])
+  return (parts: readonly PartPlan[]) => {
+    const names = parts.map(({ name }) => name)
+    started.push(names)
     const process = new FakeProcess()
     const tell = (message: FromParts) => process.emit('message', message)
     setImmediate(() => {

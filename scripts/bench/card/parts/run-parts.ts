@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import type { BenchRow } from '../../measure.ts'
 import type { FromParts, Missing, PartPlan, PartResult } from './part.ts'
-import { limitOf } from './time-shares.ts'
+import { afterRestart, limitOf } from './time-shares.ts'
 
 interface PartsRun {
   readonly parts: readonly PartPlan[]
   /** Starts a process that runs these parts, in order, and reports by messages. It may end after any of them. */
-  readonly start: (names: readonly string[]) => ChildProcess
+  readonly start: (parts: readonly PartPlan[]) => ChildProcess
   /** When everything has to be over, in milliseconds of `performance.now()`. */
   readonly endsAt: number
   readonly onBegin: (part: string) => void
@@ -25,7 +25,8 @@ const leastMs = 2_000
 export async function runParts(run: PartsRun): Promise<PartResult[]> {
   const results: PartResult[] = []
   while (results.length < run.parts.length) {
-    const rest = run.parts.slice(results.length)
+    const left = run.parts.slice(results.length)
+    const rest = results.length === 0 ? left : afterRestart(left)
     if (run.endsAt - performance.now() < leastMs) {
       for (const { name } of rest) {
         const missing = { problem: undefined, leftOut: [name] }
@@ -45,7 +46,7 @@ function runProcess(
   parts: readonly PartPlan[],
   results: PartResult[],
 ): Promise<void> {
-  const child = run.start(parts.map(({ name }) => name))
+  const child = run.start(parts)
   const earlier = results.length
   let isRunning = false
   let rows: BenchRow[] = []

@@ -10,6 +10,9 @@ interface StepsEnd extends Missing {
 /** A step is begun when there is time for this many times the longest one before it: later ones are larger. */
 const stepRatio = 1.5
 
+/** That much time is enough to begin any. Milliseconds. */
+const enoughMs = 10_000
+
 /**
  * Runs steps one after the other while there is time for one more. One that fails does not keep the others from being run,
  * unless the card failed.
@@ -26,7 +29,7 @@ export async function* runSteps(
   })
   let longestMs = 0
   for (const [i, { name, run }] of steps.entries()) {
-    if (leftMs() < stepRatio * longestMs) return ended(false, steps.slice(i))
+    if (leftMs() < Math.min(enoughMs, stepRatio * longestMs)) return ended(false, steps.slice(i))
     const start = performance.now()
     try {
       yield* run(leftMs)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { beginningMs, limitOf } from './time-shares.ts'
+import { afterRestart, beginningMs, limitOf } from './time-shares.ts'
 
 const [a, b, c] = [
   { name: 'a', share: 10 },
@@ -23,4 +23,15 @@ describe('limitOf()', () => {
 
 it('ends a part early enough for what it has begun', () => {
   expect(beginningMs(100)).toBeLessThan(100)
+})
+
+it('gives the first part of a new process time to load the weights again', () => {
+  const [x, y] = [
+    { ...b, needsWeights: true },
+    { ...c, needsWeights: true },
+  ]
+  const shares = (parts: readonly (typeof a)[]) => afterRestart(parts).map(({ share }) => share)
+  expect(shares([a, x, y])).toEqual([10, expect.any(Number), 60])
+  expect(shares([a, x, y])[1]).toBeGreaterThan(30)
+  expect(shares([a, b])).toEqual([10, 30])
 })

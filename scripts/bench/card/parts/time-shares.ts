@@ -17,3 +17,12 @@ export function limitOf(rest: readonly PartPlan[], leftMs: number): number {
 export function beginningMs(limitMs: number): number {
   return (1 - lastShare) * limitMs
 }
+
+/** What loading the weights once more adds to a part's share. */
+const reloadShare = 50
+
+/** The parts for a new process after one that died: the first that needs the weights has to load them again. */
+export function afterRestart(rest: readonly PartPlan[]): PartPlan[] {
+  const first = rest.findIndex(({ needsWeights }) => needsWeights)
+  return rest.map((part, i) => (i === first ? { ...part, share: part.share + reloadShare } : part))
+}
