@@ -7,6 +7,7 @@ import { tensorOf } from './tensor-bytes.ts'
 import { namingNodes } from './unsupported-nodes.ts'
 import { furtherDrivers } from './driver-files.ts'
 import { forbidTelemetry } from '../no-telemetry.ts'
+import { errorText } from '../../../shared/log/error-text.ts'
 
 forbidTelemetry()
 // The loader reads them when the first session is made.
@@ -209,7 +210,7 @@ async function onlyDeviceErrors<Result>(work: Promise<Result>): Promise<Result> 
   try {
     return await work
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause)
+    const text = errorText(cause)
     throw new DeviceError(`The graphics card failed: ${text}`, { cause })
   }
 }

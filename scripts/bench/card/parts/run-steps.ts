@@ -1,4 +1,5 @@
 import { DeviceError } from '../../../../backend/model/accelerator/accelerator.ts'
+import { errorText } from '../../../../shared/log/error-text.ts'
 import type { BenchRow } from '../../measure.ts'
 import type { Missing, Step } from './part.ts'
 
@@ -34,7 +35,7 @@ export async function* runSteps(
     try {
       yield* run(leftMs)
     } catch (error) {
-      problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+      problems.push(`${name}: ${errorText(error)}`)
       if (error instanceof DeviceError) return ended(true, steps.slice(i + 1))
     }
     longestMs = Math.max(longestMs, performance.now() - start)
