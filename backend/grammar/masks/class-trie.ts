@@ -73,7 +73,7 @@ function follow(draft: Draft, trie: TokenTrie, decoder: Int16Array, classes: num
   }
 }
 
-/** Of so many classes, each node has a table: found three times as fast, and small enough for a trie of all tokens. */
+/** Up to this many classes, each node has a table: lookups are three times as fast, and it is small enough for a trie of all tokens. */
 const mostClassesInTables = 8
 
 /** A trie that grows. */
