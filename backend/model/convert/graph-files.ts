@@ -1,7 +1,8 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { externalsOf } from '../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
-import { encodeModel } from '../../graph/onnx-proto.ts'
+import { encodeModel, type ExternalInitializer } from '../../graph/onnx-proto.ts'
 import type { TextConfig } from '../config/model-config.ts'
 import type { DeviceGraphs } from '../deepseek/device/network/device-graph.ts'
 import type { CacheType } from '../deepseek/device/network/paged-attention.ts'
@@ -25,6 +26,7 @@ import {
 import { deviceGraphs, deviceVisionGraphs } from './graphs/device-graphs.ts'
 import { componentForms } from './graphs/weight-forms.ts'
 import type { ModelSource } from './source/model-source.ts'
+import type { ReadPlaces } from './verify/read-parts.ts'
 
 export interface GraphFileOptions extends GraphOptions {
   /** Cores that may be used. */
@@ -107,33 +109,54 @@ export async function visionFiles(
   }
 }
 
+interface OpenedDecoder {
+  readonly decoder: DecoderFiles
+  /** Tensors of the weights file that are read. */
+  readonly read: readonly ExternalInitializer[]
+}
+
 /** The same of the decoder. */
 export async function decoderFiles(
   folder: string,
   { config: { text_config: config }, checkpoint }: ModelSource,
   options: GraphFileOptions,
   graph: BuiltGraph,
-): Promise<DecoderFiles> {
+): Promise<OpenedDecoder> {
   const weightsName = fileNames.weights.decoder
   if (options.layout === 'device') {
-    const { cacheType = defaultCacheType } = options
-    return {
-      layout: 'device',
-      graphs: deviceGraphs(config, checkpoint, { ...options, cacheType }, graph, options.cpuLayers),
-      cacheType,
-      weightsFile: join(folder, weightsName),
-    }
+    const { cacheType = defaultCacheType, cpuLayers } = options
+    const choice = { ...options, cacheType }
+    const graphs = deviceGraphs(config, checkpoint, choice, graph, cpuLayers)
+    const weightsFile = join(folder, weightsName)
+    const read = externalsOf(graphs.allExperts.spec)
+    return { decoder: { layout: 'device', graphs, cacheType, weightsFile }, read }
   }
   const { slots } = options
   const graphs = { forms: componentForms(options), lanes: slots }
   const stages: StageGraph<string>[] = []
-  for (const stage of cutGraph(config, checkpoint, graphs, cutOf(config, options, graph))) {
+  const cut = cutGraph(config, checkpoint, graphs, cutOf(config, options, graph))
+  for (const stage of cut) {
     const { layers } = stage
     const part = isWhole(layers, config) ? '' : `-layers-${layers.from}-${layers.to - 1}`
     const file = join(folder, `decoder-${slots}-slots${part}.onnx`)
     stages.push({ layers, graph: await writeGraphFile(file, stage.graph, weightsName) })
   }
-  return { layout: 'cpu', stages }
+  const read = cut.flatMap((stage) => externalsOf(stage.graph.spec))
+  return { decoder: { layout: 'cpu', stages }, read }
+}
+
+/** Of layers that are on the CPU while the others are on a device, nothing but their own weights is read. */
+export function readOf(
+  { layout, cpuLayers }: GraphFileOptions,
+  decoder: OpenedDecoder['read'],
+): ReadPlaces {
+  const { decoder: decoderFile, ...vision } = fileNames.weights
+  const isPart = layout !== 'device' && cpuLayers !== undefined
+  const whole = isPart ? [] : [fileNames.embeddings, ...Object.values(vision)]
+  return {
+    ...Object.fromEntries(whole.map((name) => [name, 'all'])),
+    [decoderFile]: decoder,
+  }
 }
 
 function cutOf(

@@ -8,17 +8,19 @@ import { lockConversion } from './conversion-lock.ts'
 import { ensureConverted } from './converted-model.ts'
 import {
   decoderFiles,
+  readOf,
   visionFiles,
   type DecoderFiles,
   type GraphFileOptions,
   type VisionFiles,
 } from './graph-files.ts'
 import { buildGraphs, fileNames } from './graphs/build-graphs.ts'
-import { readManifest } from './manifest.ts'
+import { readManifest, type Manifest } from './manifest.ts'
 import type { MeasureChannels } from './measure-parts.ts'
 import { checkInventory, expectedTensors } from './source/inventory.ts'
 import type { ModelSource } from './source/model-source.ts'
 import { checkFiles } from './verify/check-files.ts'
+import { digestsRead } from './verify/read-parts.ts'
 
 export interface ModelFolderOptions extends GraphFileOptions {
   /** Folder of converted models; this one gets a subfolder named after its source. */
@@ -40,7 +42,7 @@ export interface ModelFolder {
   readonly embeddingFile: string
   readonly embeddingType: FloatType
   /**
-   * Compares all weights with what was written.
+   * Compares the weights that are read with what was written: where the decoder is divided, those of the layers in this layout.
    * @param loadedBytes memory that weights loaded at the same time will take; their progress is reported along
    * @returns the damage found, for the operator; undefined when there is none
    */
@@ -83,22 +85,24 @@ export async function findModelFolder(
   checkInventory(checkpoint.shapes, expectedTensors(config))
   const graphs = buildGraphs(config, checkpoint, options)
   const { folder, manifest } = await ensureConverted(source, graphs, { ...options, report, signal })
-  const { files, equalization } = manifest
+  const { equalization } = manifest
+  const { decoder, read } = await decoderFiles(folder, source, options, graphs.decoder)
+  const digests = ({ files }: Pick<Manifest, 'files'>) => digestsRead(files, readOf(options, read))
   return {
     vision: await visionFiles(folder, source, options, { graphs, equalization }),
-    decoder: await decoderFiles(folder, source, options, graphs.decoder),
+    decoder,
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
     async check(weightBytes) {
       const loading = pipe === undefined ? undefined : { pipe, weightBytes }
-      const damage = await checkFiles(folder, files, signal, loading)
+      const damage = await checkFiles(folder, digests(manifest), signal, loading)
       return damage === undefined ? undefined : join(folder, damage)
     },
     async discard(damage) {
       const lock = await lockConversion(folder, { report, signal })
       try {
         // Another process may have made it anew in the meantime.
-        const now = (await readManifest(folder))?.files ?? files
+        const now = digests((await readManifest(folder)) ?? manifest)
         if ((await checkFiles(folder, now, signal)) === undefined) return
         report(`${damage}: converting the checkpoint again`)
         await rm(folder, { recursive: true, force: true })
