@@ -150,7 +150,7 @@ describe('prepareModelFolder()', () => {
     expect(await written(weights)).toBe(made)
     await flip(weights, first)
     await prepare(1, signal, { cpuLayers: 2 })
-    expect(told.at(-2)).toMatch(/decoder\.weights is damaged between .*: converting/)
+    expect(told.at(-3)).toMatch(/decoder\.weights is damaged between .*: converting/)
 
     const device = { layout: 'device', cpuLayers: 2 } as const
     const { decoder } = await prepare(1, signal, device)
