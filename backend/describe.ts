@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { startDeadline, type Deadline } from '../shared/async/deadline.ts'
+import type { Deadline } from '../shared/async/deadline.ts'
 import type { GenerationEvent, Usage } from '../shared/api/events.ts'
 import type { Asked } from '../shared/conversation/conversation.ts'
-import { checkLogprobs, tooLate } from './answer-limits.ts'
-import { ChoiceTexts } from './choice-texts.ts'
+import { AnswerEvents } from './describe/answer-events.ts'
+import { checkLogprobs, inTime } from './describe/answer-limits.ts'
+import { ChoiceTexts } from './describe/choice-texts.ts'
 import type { Engine, EnginePhase, GenerateJob } from './engine/job.ts'
 import type { Grammar } from './grammar/grammar.ts'
 import type { FormatCompiler } from './processor/tasks/format-compiler.ts'
 import type { Message, PreparedPrompt, Processor } from './processor/processor.ts'
 import { withoutThoughts } from './processor/text/without-thoughts.ts'
-import { timingsOf } from './timings.ts'
 
 /** One conversation to continue, already validated, with its images. */
 export interface DescribeRequest extends Omit<Asked, 'turns'> {
@@ -70,94 +70,54 @@ export function createDescriber(parts: DescriberParts): Describer {
     return promptIds.length
   }
 
-  async function* describe(
-    request: DescribeRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<GenerationEvent> {
-    const deadline = startDeadline(request.timeoutMs, signal)
-    try {
-      yield* answer(request, deadline)
-    } catch (thrown) {
-      throw deadline.expired ? tooLate(request) : thrown
-    } finally {
-      deadline.release()
-    }
+  async function prepareAll(request: DescribeRequest, signal: AbortSignal): Promise<Prepared> {
+    checkLogprobs(request, parts.defaultMaxTokens)
+    const { tenant, messages, images } = request
+    const caller = { tenant, signal }
+    const format = request.format && (await formats.compile(request.format, caller))
+    return { ...(await prepare(messages, images, caller)), format }
   }
 
   async function* answer(
     request: DescribeRequest,
     deadline: Deadline,
   ): AsyncGenerator<GenerationEvent> {
-    const { signal } = deadline
     const startedAt = now()
+    const elapsedMs = () => now() - startedAt
     request.onPhase?.('prepare')
-    checkLogprobs(request, parts.defaultMaxTokens)
-    const { tenant, messages, images } = request
-    const caller = { tenant, signal }
-    const format = request.format && (await formats.compile(request.format, caller))
-    const prepared = await prepare(messages, images, caller)
-    const prepareMs = now() - startedAt
-    const leftMs = Math.max(1, request.timeoutMs - prepareMs)
-
-    const job = jobOf(request, { ...prepared, format }, leftMs, parts)
-    const texts = new ChoiceTexts(processor, {
-      choices: request.choices,
-      stops: request.stop,
-      withLogprobs: request.topLogprobs !== undefined,
-      maxTokens: job.maxTokens,
+    const prepared = await prepareAll(request, deadline.signal)
+    const prepareMs = elapsedMs()
+    const job = jobOf(request, prepared, Math.max(1, request.timeoutMs - prepareMs), parts)
+    const texts = textsOf(request, job, parts)
+    const events = new AnswerEvents(texts, request, {
+      promptTokens: prepared.promptIds.length,
+      imageTokens: prepared.imageTokens,
       reasons,
+      prepareMs,
+      elapsedMs,
     })
-    const promptUsage = {
-      prompt_tokens: prepared.promptIds.length,
-      image_tokens: prepared.imageTokens,
-    }
     request.onPhase?.('queue')
-    const generation = engine.generate(job, signal)
-    let sampledTokens = 0
+    const generation = engine.generate(job, deadline.signal)
     for await (const event of generation) {
-      switch (event.type) {
-        case 'queued':
-          yield {
-            ...event,
-            promptTokens: promptUsage.prompt_tokens,
-            imageTokens: promptUsage.image_tokens,
-          }
-          break
-        case 'phase':
-          request.onPhase?.(event.phase, event.epochMs)
-          break
-        case 'tokens':
-          // From here on there is an answer, which the engine ends in time.
-          deadline.stopClock()
-          sampledTokens += event.ids.length
-          request.onUsage?.({ ...promptUsage, completion_tokens: sampledTokens }, event.choice)
-          yield* texts.push(event)
-          if (texts.stopped(event.choice)) generation.stop(event.choice)
-          break
-        case 'end':
-          yield* texts.flush()
-          yield {
-            type: 'end',
-            endings: texts.endings(event.finishReasons),
-            usage: {
-              ...promptUsage,
-              completion_tokens: event.completionTokens - texts.ignoredTokens,
-              cached_tokens: event.cachedTokens,
-              ...(reasons && { reasoning_tokens: texts.thoughtTokens }),
-            },
-            timings: timingsOf(event.timings, prepareMs, now() - startedAt),
-          }
-          break
-      }
+      // From here on there is an answer, which the engine ends in time.
+      if (event.type === 'tokens') deadline.stopClock()
+      yield* events.take(event)
+      if (event.type === 'tokens' && texts.stopped(event.choice)) generation.stop(event.choice)
     }
   }
 
-  return { describe, count }
+  return {
+    describe: (request, signal) => inTime(request, signal, (deadline) => answer(request, deadline)),
+    count,
+  }
 }
+
+/** A prompt, and the grammar of what is to be answered. */
+type Prepared = PreparedPrompt & { readonly format: Grammar | undefined }
 
 function jobOf(
   request: DescribeRequest,
-  { promptIds, images, format }: PreparedPrompt & { readonly format: Grammar | undefined },
+  { promptIds, images, format }: Prepared,
   timeoutMs: number,
   { processor, randomSeed, defaultMaxTokens, reasons }: DescriberParts,
 ): GenerateJob {
@@ -180,4 +140,13 @@ function jobOf(
     // Without a format the model decides by itself whether it thinks.
     thought: reasons && format !== undefined ? processor.thoughtMarks : undefined,
   }
+}
+
+function textsOf(
+  { choices, stop: stops, topLogprobs }: DescribeRequest,
+  { maxTokens }: GenerateJob,
+  { processor, reasons }: DescriberParts,
+): ChoiceTexts {
+  const withLogprobs = topLogprobs !== undefined
+  return new ChoiceTexts(processor, { choices, stops, withLogprobs, maxTokens, reasons })
 }

@@ -7,10 +7,10 @@ import { misspelt } from '../shared/settings/misspelt.ts'
 import { backendSettingNames, parseConfig, type BackendConfig } from './config.ts'
 import type { ProviderChoice } from './device/choose-provider.ts'
 import { findProvider } from './device/find-provider.ts'
-import { findCheckpoint } from './find-checkpoint.ts'
+import { findCheckpoint } from './start/find-checkpoint.ts'
 import { inferenceEnvironment } from './inference/environment.ts'
 import { createInference, type Inference } from './inference/supervisor.ts'
-import { errorText } from './error-text.ts'
+import { errorText } from '../shared/log/error-text.ts'
 
 /** Milliseconds the inference process may take to end once all answers are done. */
 const inferenceCloseMs = 700

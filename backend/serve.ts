@@ -29,14 +29,14 @@ import { logRefusals } from './http/server/log-refusals.ts'
 import { createBackendServer, listen, renewIdentity, stopServer } from './http/server/server.ts'
 import type { Inference } from './inference/supervisor.ts'
 import { createBackendMetrics, type BackendMetrics } from './metrics/backend-metrics.ts'
-import { createPublicWeb } from './public-web.ts'
-import { readServedModel } from './served-model.ts'
+import { createPublicWeb } from './start/public-web.ts'
+import { readServedModel } from './start/served-model.ts'
 import { EnginesElsewhere } from './serving/engines-elsewhere.ts'
 import { OwnEngine } from './serving/own-engine.ts'
 import type { Serving } from './serving/serving.ts'
-import { onStopRequest } from './stop-request.ts'
+import { onStopRequest } from './start/stop-request.ts'
 import type { ProviderChoice } from './device/choose-provider.ts'
-import { errorText } from './error-text.ts'
+import { errorText } from '../shared/log/error-text.ts'
 
 const now = () => performance.now()
 

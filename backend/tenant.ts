@@ -10,5 +10,5 @@ export function tenantOfClient(certificateName: string): string {
   return `client:${certificateName}`
 }
 
-/** Whom the server's own test generation is for; no key and no certificate can be called so. */
+/** The tenant of the server's own test generation; no key and no certificate can have this name. */
 export const tenantOfServer = 'server:warm-up'

@@ -9,10 +9,10 @@ import {
   CertificateFolder,
 } from '../shared/node/certificates/certificate-folder.ts'
 import { expiryOf, warnBeforeDays } from '../shared/node/certificates/expiry.ts'
+import { certificateTable, listCertificates } from './certificate-list.ts'
 import { CliError } from './cli-error.ts'
 import type { CliParts } from './cli-parts.ts'
 import { parseCount } from './duration.ts'
-import { formatTable } from './table.ts'
 
 const authorityName = 'Describe Server authority'
 
@@ -20,23 +20,46 @@ interface FolderOptions {
   readonly dir: string
 }
 
-/** `describe certs`: a private authority, and the certificates of servers and clients that it signs. */
-export function certsCommand(parts: CliParts): Command {
-  const { print, now } = parts
-  const folderOf = ({ dir }: FolderOptions) => new CertificateFolder(dir, now)
-  const certs = new Command('certs').description('make and replace certificates for mutual TLS')
+interface IssueOptions extends FolderOptions {
+  readonly use: CertificateUse
+  readonly names?: readonly string[]
+  readonly days: number
+  readonly replace?: true
+}
 
+interface RotateOptions extends FolderOptions {
+  readonly all?: true
+  readonly within: number
+  readonly authority?: true
+}
+
+type CertsParts = Pick<CliParts, 'print' | 'now'>
+
+/** `describe certs`: a private authority, and the certificates of servers and clients that it signs. */
+export function certsCommand(parts: CertsParts): Command {
+  const certs = new Command('certs').description('make and replace certificates for mutual TLS')
+  addInit(certs, parts)
+  addIssue(certs, parts)
+  addList(certs, parts)
+  addRotate(certs, parts)
+  addRetire(certs, parts)
+  return certs
+}
+
+function addInit(certs: Command, { print, now }: CertsParts): void {
   withFolder(certs.command('init'))
     .description('make a private authority')
     .option('--days <count>', 'how long it is valid', parseDays, authorityDays)
     .action(
-      reportingFailures(async (options: FolderOptions & { readonly days: number }) => {
-        await folderOf(options).init(authorityName, options.days)
-        print(`The authority is in ${options.dir}. Anyone with ca-key.pem can make clients: keep it
+      reportingFailures(async ({ dir, days }: FolderOptions & { readonly days: number }) => {
+        await new CertificateFolder(dir, now).init(authorityName, days)
+        print(`The authority is in ${dir}. Anyone with ca-key.pem can make clients: keep it
 offline, and give the machines ca.pem and their own certificate and key only.`)
       }),
     )
+}
 
+function addIssue(certs: Command, { print, now }: CertsParts): void {
   withFolder(certs.command('issue'))
     .description('make a certificate and its key, signed by the authority')
     .argument('<name>', 'name of its files, and of the client')
@@ -51,23 +74,27 @@ offline, and give the machines ca.pem and their own certificate and key only.`)
     .action(
       reportingFailures(async (name: string, options: IssueOptions) => {
         const { use, names = [name], days, dir, replace } = options
-        const folder = folderOf(options)
+        const folder = new CertificateFolder(dir, now)
         if (replace) await folder.replace(name, use, names, days)
         else await folder.issue(name, use, names, days)
         print(`${dir}/${name}.pem and ${dir}/${name}-key.pem are good for ${names.join(', ')}`)
       }),
     )
+}
 
+function addList(certs: Command, { print, now }: CertsParts): void {
   withFolder(certs.command('list'))
     .description('show all certificates and when they expire')
     .option('--json', 'print JSON')
     .action(
-      reportingFailures(async (options: FolderOptions & { readonly json?: true }) => {
-        const rows = await listed(folderOf(options), now())
-        print(options.json ? JSON.stringify(rows, undefined, 2) : tableOf(rows))
+      reportingFailures(async ({ dir, json }: FolderOptions & { readonly json?: true }) => {
+        const rows = await listCertificates(new CertificateFolder(dir, now), now())
+        print(json ? JSON.stringify(rows, undefined, 2) : certificateTable(rows))
       }),
     )
+}
 
+function addRotate(certs: Command, { print, now }: CertsParts): void {
   withFolder(certs.command('rotate'))
     .description('replace certificates by new ones with the same names, and a new key')
     .argument(
@@ -84,7 +111,7 @@ offline, and give the machines ca.pem and their own certificate and key only.`)
     .option('--authority', 'first make a new authority; the old one stays trusted until `retire`')
     .action(
       reportingFailures(async (names: readonly string[], options: RotateOptions) => {
-        const folder = folderOf(options)
+        const folder = new CertificateFolder(options.dir, now)
         if (options.authority) {
           await folder.rotateAuthority(authorityName, authorityDays)
           print(
@@ -96,31 +123,19 @@ offline, and give the machines ca.pem and their own certificate and key only.`)
         print(rotated.length === 0 ? 'Nothing to replace' : `Replaced ${rotated.join(', ')}`)
       }),
     )
+}
 
+function addRetire(certs: Command, { print, now }: CertsParts): void {
   withFolder(certs.command('retire'))
     .description('stop trusting authorities that no certificate needs')
     .action(
-      reportingFailures(async (options: FolderOptions) => {
-        const left = await folderOf(options).retireAuthorities()
+      reportingFailures(async ({ dir }: FolderOptions) => {
+        const left = await new CertificateFolder(dir, now).retireAuthorities()
         print(
           `ca.pem holds ${left === 1 ? 'one authority' : `${left} authorities`}: copy it to all machines`,
         )
       }),
     )
-  return certs
-}
-
-interface IssueOptions extends FolderOptions {
-  readonly use: CertificateUse
-  readonly names?: readonly string[]
-  readonly days: number
-  readonly replace?: true
-}
-
-interface RotateOptions extends FolderOptions {
-  readonly all?: true
-  readonly within: number
-  readonly authority?: true
 }
 
 function withFolder(command: Command): Command {
@@ -160,43 +175,6 @@ async function rotate(
   })
   for (const { name, use, names } of due) await folder.replace(name, use, names, leafDays)
   return due.map(({ name }) => name)
-}
-
-interface Row {
-  readonly name: string
-  readonly use: string
-  readonly names: readonly string[]
-  readonly expires: string
-  readonly days_left: number
-  readonly note: string
-}
-
-async function listed(folder: CertificateFolder, now: number): Promise<readonly Row[]> {
-  const authorities = (await folder.authorities()).map((certificate, index) => {
-    const { expires, daysLeft, warn } = expiryOf(certificate, now)
-    const note = index > 0 ? 'older' : warn ? 'ends soon' : ''
-    return { name: 'ca', use: 'authority', names: [], expires, days_left: daysLeft, note }
-  })
-  const others = (await folder.list()).map(({ name, use, names, certificate, current }) => {
-    const { expires, daysLeft, warn } = expiryOf(certificate, now)
-    const note = warn ? 'expires soon' : current ? '' : 'from an older authority'
-    return { name, use, names, expires, days_left: daysLeft, note }
-  })
-  return [...authorities, ...others]
-}
-
-function tableOf(rows: readonly Row[]): string {
-  return formatTable(
-    ['name', 'use', 'good for', 'expires', 'days', 'note'],
-    rows.map(({ name, use, names, expires, days_left, note }) => [
-      name,
-      use,
-      names.join(','),
-      expires.slice(0, 10),
-      String(days_left),
-      note,
-    ]),
-  )
 }
 
 function parseDays(text: string): number {

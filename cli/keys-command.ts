@@ -32,20 +32,26 @@ interface OutputOptions {
   readonly json?: true
 }
 
+/** What the commands share. */
+interface Keys {
+  readonly client: AdminClient
+  readonly parts: CliParts
+}
+
 /** `describe keys`: manages API keys of the edge through its admin API. */
 export function keysCommand(parts: CliParts): Command {
-  const client = new AdminClient(parts)
-  const { print } = parts
-  const show = (key: KeyView, { json }: OutputOptions) => {
-    print(json ? JSON.stringify(key, undefined, 2) : formatPairs(pairsOf(key)))
-  }
-  const showIssued = (key: IssuedKeyView, options: OutputOptions) => {
-    show(key, options)
-    if (!options.json) print(`\n${key.key}\n\nThis is the only time the key is shown.`)
-  }
-  const keys = new Command('keys').description('create, show and revoke API keys')
+  const keys = { client: new AdminClient(parts), parts }
+  const command = new Command('keys').description('create, show and revoke API keys')
+  addCreate(command, keys)
+  addList(command, keys)
+  addOne(command, keys, adminRoutes.showKey, 'show', 'show one key')
+  addOne(command, keys, adminRoutes.revokeKey, 'revoke', 'revoke a key for good')
+  addRotate(command, keys)
+  return command.addCommand(usageCommand(parts))
+}
 
-  withLimits(keys.command('create').description('create a key'))
+function addCreate(command: Command, { client, parts }: Keys): void {
+  withLimits(command.command('create').description('create a key'))
     .option('--note <text>', 'what the key is for')
     .option('--scopes <list>', `what it may be used for: ${scopes.join(',')}`, parseScopes)
     .option('--expires <when>', 'when it expires: 30d, 2027-01-31 ...', (text) =>
@@ -55,39 +61,42 @@ export function keysCommand(parts: CliParts): Command {
     .action(async (options: CreateOptions) => {
       const { method, path } = adminRoutes.createKey
       const body = createBody(options)
-      showIssued(await client.ask({ method, path, body, answer: issuedKeyView }), options)
+      showIssued(parts, await client.ask({ method, path, body, answer: issuedKeyView }), options)
     })
+}
 
-  keys
+function addList(command: Command, { client, parts }: Keys): void {
+  command
     .command('list')
     .description('show all keys')
     .option('--json', 'print JSON')
     .action(async ({ json }: OutputOptions) => {
       const all = await listKeys(client)
-      print(json ? JSON.stringify(all, undefined, 2) : tableOf(all))
+      parts.print(json ? JSON.stringify(all, undefined, 2) : tableOf(all))
     })
+}
 
-  keys
-    .command('show')
-    .description('show one key')
+/** A command that needs nothing but the key's id. */
+function addOne(
+  command: Command,
+  { client, parts }: Keys,
+  { method, path }: typeof adminRoutes.showKey | typeof adminRoutes.revokeKey,
+  name: string,
+  description: string,
+): void {
+  command
+    .command(name)
+    .description(description)
     .argument('<id>')
     .option('--json', 'print JSON')
     .action(async (id: string, options: OutputOptions) => {
-      const { method, path } = adminRoutes.showKey
-      show(await client.ask({ method, path: pathOf(path, id), answer: keyView }), options)
+      const key = await client.ask({ method, path: pathOf(path, id), answer: keyView })
+      show(parts, key, options)
     })
+}
 
-  keys
-    .command('revoke')
-    .description('revoke a key for good')
-    .argument('<id>')
-    .option('--json', 'print JSON')
-    .action(async (id: string, options: OutputOptions) => {
-      const { method, path } = adminRoutes.revokeKey
-      show(await client.ask({ method, path: pathOf(path, id), answer: keyView }), options)
-    })
-
-  keys
+function addRotate(command: Command, { client, parts }: Keys): void {
+  command
     .command('rotate')
     .description('replace the secret of a key; the old one keeps working for a while')
     .argument('<id>')
@@ -97,9 +106,17 @@ export function keysCommand(parts: CliParts): Command {
       const { method, path } = adminRoutes.rotateKey
       const body = options.grace === undefined ? {} : { grace_seconds: options.grace }
       const request = { method, path: pathOf(path, id), body, answer: issuedKeyView }
-      showIssued(await client.ask(request), options)
+      showIssued(parts, await client.ask(request), options)
     })
-  return keys.addCommand(usageCommand(parts))
+}
+
+function show({ print }: CliParts, key: KeyView, { json }: OutputOptions): void {
+  print(json ? JSON.stringify(key, undefined, 2) : formatPairs(pairsOf(key)))
+}
+
+function showIssued(parts: CliParts, key: IssuedKeyView, options: OutputOptions): void {
+  show(parts, key, options)
+  if (!options.json) parts.print(`\n${key.key}\n\nThis is the only time the key is shown.`)
 }
 
 function withLimits(command: Command): Command {

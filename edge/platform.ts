@@ -1,4 +1,4 @@
-import type { KeyRouteParts } from './admin/key-routes.ts'
+import type { KeyAdministrationParts } from './admin/key-administration.ts'
 import type { MetricsParts } from './admin/metrics-route.ts'
 import type { UsageParts } from './admin/usage-route.ts'
 import type { CutRevokedParts } from './calls/cut-revoked-stream.ts'
@@ -21,7 +21,7 @@ import type { RouteParts } from './routes/route-table.ts'
 export type Platform = RunParts &
   Omit<RouteParts, 'refusals'> &
   IdempotencyParts &
-  KeyRouteParts &
+  KeyAdministrationParts &
   UsageParts &
   MetricsParts &
   GuardParts &

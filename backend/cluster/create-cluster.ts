@@ -136,7 +136,7 @@ function contextOf(engines: readonly EngineEntry[], modelTokens: number): number
   return Math.min(modelTokens, ...tokens)
 }
 
-/** A keyed hash for each tenant: engines, and whoever reads their logs, learn no names. */
+/** A keyed hash for each tenant, so that no names reach the engines or their logs. */
 function createSalts(secret = randomBytes(32).toString('hex')): (tenant: string) => string {
   return (tenant) => createHmac('sha256', secret).update(tenant).digest('base64url')
 }

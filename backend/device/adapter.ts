@@ -1,12 +1,12 @@
 /** A graphics card, or a driver that stands in for one, as the WebGPU provider sees it. */
 export interface Adapter {
-  /** As its driver calls it; undefined where the system does not tell. */
+  /** The name that its driver reports; undefined where the system reports none. */
   readonly name: string | undefined
   /** File name of its Vulkan driver; undefined on systems without Vulkan. */
   readonly driver: string | undefined
   /** `software`: the driver computes on the CPU, which is slower than the CPU form of the model. */
   readonly kind: 'hardware' | 'software'
-  /** Undefined where the system does not tell. */
+  /** Undefined where the system does not report it. */
   readonly memory: AdapterMemory | undefined
 }
 
@@ -15,7 +15,7 @@ export interface AdapterMemory {
   readonly freeBytes: number
 }
 
-/** What looking for a graphics card came to; the problem is for the operator. */
+/** The result of looking for a graphics card; `problem` is meant for the operator. */
 export type ProbeResult = { readonly adapter: Adapter } | { readonly problem: string }
 
 /** For the operator's log: name, driver and memory, as far as they are known. */

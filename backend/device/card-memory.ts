@@ -8,8 +8,8 @@ import type { AdapterMemory } from './adapter.ts'
 const patienceMs = 5_000
 
 /**
- * Memory of the machine's card: of the one with the most free memory, if it has several, since WebGPU does not say which
- * it chose. Known for NVIDIA's and AMD's own memory; a processor's graphics has none of its own.
+ * Memory of the machine's graphics card. With several cards, that of the one with the most free memory, since WebGPU
+ * does not say which it chose. Known for cards of NVIDIA and AMD; integrated graphics has no memory of its own.
  */
 export async function cardMemory(): Promise<AdapterMemory | undefined> {
   const known = [...(await nvidiaMemory()), ...(await amdMemory())]

@@ -46,9 +46,9 @@ export function onCpu(reason: string, layers: number): ProviderChoice {
 }
 
 /**
- * @param probed what looking for a card came to
+ * @param probed the result of looking for a card
  * @param readDemand called only when there is a card
- * @throws {ConfigError} when a card was asked for and cannot be used: what is missing, and how to go on
+ * @throws {ConfigError} when a card was asked for and cannot be used; it says what is missing, and what to do
  */
 export async function chooseProvider(
   request: CardRequest,

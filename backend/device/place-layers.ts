@@ -4,7 +4,7 @@ import type { DeviceNeeds } from '../model/device-needs.ts'
 export interface LayerPlan {
   /** Layers of the model. */
   readonly total: number
-  /** Layers of each stage on the CPU; undefined where they are not counted out. */
+  /** Layers of each stage on the CPU; undefined unless the operator sets them. */
   readonly stageLayers: readonly number[] | undefined
   /** Layers on the card; undefined where its memory decides. */
   readonly cardLayers: number | undefined
@@ -31,12 +31,12 @@ const usualTokensPerSlot = 8192
 /** However little memory is left, short requests must be served. */
 const leastTokens = 1024
 
-/** Bytes for what is computed on the way and for whatever else draws on the card. */
+/** Bytes for intermediate results, and for other programs that use the card. */
 const reservedBytes = 1e9
 
 /**
- * As many of the last layers as fit. For all of them, the cache may shrink; when some have to stay on the CPU anyway, one more
- * of them costs less than short conversations.
+ * As many of the last layers as fit. The cache may shrink to make room for all of them; but if some have to stay on the
+ * CPU anyway, keeping one more there costs less than conversations cut short.
  * @returns undefined when not one fits
  */
 export function mostOnCard(demand: CardDemand, freeBytes: number): CardShare | undefined {

@@ -1,5 +1,5 @@
 /** The program behind `describe engine ...`. */
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
 import { withDotEnv, type Environment } from '../../shared/node/settings/dot-env.ts'
 import { ConfigError, parseEnvironment } from '../../shared/node/settings/environment.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
@@ -7,13 +7,12 @@ import { EngineProblem } from '../cluster/engine/engine-problem.ts'
 import { findLocalModel } from '../hub/find-model.ts'
 import { HubError } from '../hub/hub-error.ts'
 import { checkModelFolder } from '../model/config/check-model-folder.ts'
+import { endingSignal, runCommands } from '../models/run-commands.ts'
 import { parseModelSettings } from '../models/settings.ts'
 import { verifySettings } from './settings.ts'
 import { verifyEngine } from './verify-engine.ts'
 
-const ending = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort())
-const { signal } = ending
+const signal = endingSignal()
 
 /** The folder that the backend would use; never downloads one. */
 async function folderOfModel(environment: Environment): Promise<string> {
@@ -50,14 +49,4 @@ program
     if (problems.length > 0) process.exitCode = 1
   })
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  const known = [CheckpointError, ConfigError, EngineProblem, HubError]
-  if (signal.aborted) process.exitCode = 130
-  else if (error instanceof CommanderError) process.exitCode = error.exitCode
-  else if (known.some((kind) => error instanceof kind)) {
-    process.stderr.write(`${(error as Error).message}\n`)
-    process.exitCode = 1
-  } else throw error
-}
+await runCommands(program, signal, [CheckpointError, ConfigError, EngineProblem, HubError])

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { tryLock } from '../../shared/node/files/file-lock.ts'
 import { TestHub, type Fault } from '../../test/support/model/test-hub.ts'
 import { randomValues } from '../../test/support/model/write-checkpoint.ts'
 import { downloadModel, readHubRecord, type DownloadModelOptions } from './download-model.ts'
@@ -329,9 +330,11 @@ describe('downloadModel()', () => {
       `Kimi-VL-Test: 8000 TB are needed in ${folder}.partial, and `,
     )
     hub.claimedBytes.clear()
-    await mkdir(`${folder}.partial`, { recursive: true })
-    await writeFile(join(`${folder}.partial`, 'download.lock'), 'another-host 1')
-    await expect(downloadModel(name, options)).rejects.toThrow('another process (another-host 1)')
+    const lock = tryLock(`${folder}.lock`)!
+    await expect(downloadModel(name, options)).rejects.toThrow('another process downloads into')
+    lock.release()
+    await downloadModel(name, options)
+    await expectWhole(folder, needed)
   })
 
   it.each([

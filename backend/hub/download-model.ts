@@ -1,11 +1,11 @@
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { tryLock } from '../../shared/node/files/file-lock.ts'
 import { missingSpace } from '../../shared/node/files/free-space.ts'
 import { formatBytes } from '../../shared/progress/amounts.ts'
 import { Progress, type Report } from '../../shared/progress/progress.ts'
 import { downloadFiles } from './download-files.ts'
-import { lockDownload } from './download-lock.ts'
 import { DownloadState } from './download-state.ts'
 import { HubClient } from './hub-client.ts'
 import { HubError } from './hub-error.ts'
@@ -75,13 +75,14 @@ export async function downloadModel(name: HubName, options: DownloadModelOptions
     }
     const partial = `${folder}.partial`
     await mkdir(partial, { recursive: true })
-    const unlock = await lockDownload(partial)
+    const lock = tryLock(`${folder}.lock`)
+    if (lock === undefined) throw new HubError(`another process downloads into ${partial}`)
     try {
       await bringFiles(partial, { client, model, retry, known: { folder, record }, ...options })
       await removeOthers(partial, model)
       await writeRecord(partial, { ...model, endpoint: client.endpoint, revision: name.revision })
     } finally {
-      await unlock()
+      lock.release()
     }
     await rm(folder, { recursive: true, force: true })
     await rename(partial, folder)

@@ -89,7 +89,7 @@ function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
   ]
 }
 
-/** What only an engine in this server tells. */
+/** What only an engine in this server reports. */
 function ownGaugesOf({ snapshot }: EngineMetricsParts): readonly Reading[] {
   return [
     {

@@ -92,7 +92,7 @@ describe('a checkpoint of other dimensions than nano', () => {
     const slot = f32.openSlot()
     const row = { slot, tokenIds: Int32Array.of(1), features: [], sample: true }
     await expect(f32.step([{ ...row, tokenIds: new Int32Array() }])).rejects.toThrow(RangeError)
-    await expect(f32.step([row, row])).rejects.toThrow('stands twice')
+    await expect(f32.step([row, row])).rejects.toThrow('occurs twice')
     await expect(f32.step([{ ...row, tokenIds: Int32Array.of(1280) }])).rejects.toThrow('1280')
     const image = { patches: new Uint8Array(10), gridHw: [2, 2] as const }
     expect(() => f32.beginImage(image)).toThrow('10 patch bytes')

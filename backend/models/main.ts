@@ -1,6 +1,6 @@
 /** The program behind `describe model ...`. */
 import { availableParallelism } from 'node:os'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { withDotEnv } from '../../shared/node/settings/dot-env.ts'
 import { ConfigError } from '../../shared/node/settings/environment.ts'
 import { formatBytes } from '../../shared/progress/amounts.ts'
@@ -17,6 +17,7 @@ import { formName } from '../model/convert/graphs/weight-forms.ts'
 import { addFormOptions, chosenForm, settingsOf } from './form-options.ts'
 import { listModels } from './list.ts'
 import { removeModel } from './remove.ts'
+import { endingSignal, runCommands } from './run-commands.ts'
 import { parseModelSettings, type ModelSettings } from './settings.ts'
 import { publishedSizes, type ModelSizes } from './synthesise/published-config.ts'
 import { synthesiseModel } from './synthesise/synthesise-model.ts'
@@ -28,10 +29,7 @@ const terminalIntervalMs = 250
 /** `process.resourceUsage()` has kilobytes. */
 const bytesPerMaxRss = 1024
 
-const ending = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort())
-
-const { signal } = ending
+const signal = endingSignal()
 const isTerminal = process.stdout.isTTY
 
 /** Prints lines; in a terminal, a passing one is overwritten by the next. */
@@ -189,14 +187,4 @@ program
     for (const folder of await removeModel(model, settings())) report(`removed ${folder}`)
   })
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  const known = [CheckpointError, ConfigError, HubError]
-  if (signal.aborted) process.exitCode = 130
-  else if (error instanceof CommanderError) process.exitCode = error.exitCode
-  else if (known.some((kind) => error instanceof kind)) {
-    process.stderr.write(`${(error as Error).message}\n`)
-    process.exitCode = 1
-  } else throw error
-}
+await runCommands(program, signal, [CheckpointError, ConfigError, HubError])

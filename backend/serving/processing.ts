@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { BackendConfig } from '../config.ts'
-import { errorText } from '../error-text.ts'
+import { errorText } from '../../shared/log/error-text.ts'
 import { createFormatCompiler, type FormatCompiler } from '../processor/tasks/format-compiler.ts'
 import { createTaskPool, type TaskPool } from '../processor/tasks/task-pool.ts'
 

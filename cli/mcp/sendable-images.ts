@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { maxImageBytes } from '../../shared/api/limits.ts'
+import { mayBeBase64 } from '../../shared/api/wire/base64-text.ts'
 import { detectImageType } from '../../shared/fetch/detect-image-type.ts'
 import { CliError } from '../cli-error.ts'
 
@@ -33,7 +34,7 @@ async function sendable(image: string): Promise<string> {
 
 /** Paths have dots, or are far shorter than the smallest picture. */
 function looksLikeBase64(text: string): boolean {
-  return text.length > 256 && /^[A-Za-z0-9+/\s]+=*\s*$/.test(text)
+  return text.length > 256 && mayBeBase64(text)
 }
 
 function pathOf(text: string): string {

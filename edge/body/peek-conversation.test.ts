@@ -18,3 +18,10 @@ it('counts messages, images and the bytes of all texts, those of images excepted
     maxTokens: undefined,
   })
 })
+
+it('looks at as many values as a conversation may have, and no more', () => {
+  const part = { type: 'text', text: 'a' }
+  const message = { role: 'user', content: Array.from({ length: 256 }, () => part) }
+  expect(peek({ messages: Array.from({ length: 32 }, () => message) })?.messages).toBe(32)
+  expect(peek({ messages: Array.from({ length: 160 }, () => message) })).toBeUndefined()
+})

@@ -10,7 +10,13 @@ export interface ConversationPeek extends Extent {
 
 type Counts = {
   -readonly [Name in 'textBytes' | 'images' | 'messages' | 'firstText']: ConversationPeek[Name]
+} & {
+  /** Number of values that may still be looked at; negative when there were more. */
+  left: number
 }
+
+/** Values of a request that are looked at, in 10 ms: conversations at all limits of the backend have half of it. */
+const maxValues = 100_000
 
 /** The types of parts that contain an image, in all APIs. */
 const imageTypes: ReadonlySet<unknown> = new Set(['image_url', 'input_image', 'image'])
@@ -29,13 +35,14 @@ const limitFields = ['max_completion_tokens', 'max_output_tokens', 'max_tokens']
 
 /**
  * Inspects a request without judging it: problems are reported by the backend.
- * @returns undefined when it cannot be understood
+ * @returns undefined when it cannot be understood, or has too many values
  */
 export function peekConversation(json: Uint8Array): ConversationPeek | undefined {
   const body = tryParseJson(json)
   if (typeof body !== 'object' || body === null) return undefined
-  const counts: Counts = { textBytes: 0, images: 0, messages: 0, firstText: undefined }
-  count(body, '', counts)
+  const counted = { textBytes: 0, images: 0, messages: 0, firstText: undefined }
+  const { left, ...counts } = count(body, '', { ...counted, left: maxValues })
+  if (left < 0) return undefined
   const fields = body as Readonly<Record<string, unknown>>
   const limits = limitFields.map((name) => countOf(fields[name]))
   return {
@@ -45,22 +52,25 @@ export function peekConversation(json: Uint8Array): ConversationPeek | undefined
   }
 }
 
-function count(value: unknown, field: string, counts: Counts): void {
-  if (typeof value === 'string') {
-    if (field === 'data' || value.startsWith('data:')) return
-    counts.textBytes += utf8Bytes(value)
-    if (textFields.has(field)) counts.firstText ??= value
-    return
-  }
-  if (typeof value !== 'object' || value === null) return
+function count(value: unknown, field: string, counts: Counts): Counts {
+  counts.left -= 1
+  if (typeof value === 'string') countText(value, field, counts)
+  if (typeof value !== 'object' || value === null || counts.left < 0) return counts
   if (Array.isArray(value)) {
     // Items of a list are treated like the list itself.
     for (const each of value) count(each, field, counts)
-    return
+    return counts
   }
   if ('role' in value) counts.messages += 1
   if ('type' in value && imageTypes.has(value.type)) counts.images += 1
   for (const name of Object.keys(value)) count(value[name as keyof typeof value], name, counts)
+  return counts
+}
+
+function countText(text: string, field: string, counts: Counts): void {
+  if (field === 'data' || text.startsWith('data:')) return
+  counts.textBytes += utf8Bytes(text)
+  if (textFields.has(field)) counts.firstText ??= text
 }
 
 /** An encoder takes many times as long for short texts, of which a body may have a hundred thousand. */

@@ -14,18 +14,11 @@ import type { KeyLimits } from '../keys/key-record.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { KeyMeter } from '../limits/key-meter.ts'
 import { localMeter } from '../limits/local-meter.ts'
+import { timings } from '../../test/support/answer-timings.ts'
 
 const noon = Date.UTC(2026, 10, 22, 12)
 const usage = { prompt_tokens: 30, image_tokens: 20, completion_tokens: 7 }
 const answerUsage = { ...usage, cached_tokens: 5 }
-const timings = {
-  prepare_ms: 1,
-  queue_ms: 0,
-  vision_ms: 0,
-  prefill_ms: 1,
-  decode_ms: 1,
-  total_ms: 3,
-}
 const rest = { finish_reason: 'stop', usage: answerUsage, timings, request_id: 'r' } as const
 const usageHeader = { 'x-usage': '30 20 7' }
 const whole = () => Response.json({ output: 'A cat.', ...rest }, { headers: usageHeader })

@@ -19,6 +19,7 @@ import { passOn } from './relay/pass-on.ts'
 import { shuttingDown } from './stopping.ts'
 import type { AnswerEnd } from './relay/stream-reading.ts'
 import type { StreamRelay } from './relay/stream-relay.ts'
+import { errorText } from '../../shared/log/error-text.ts'
 
 /** A route's plan for a request: what it may use, and what to send once it is admitted. */
 interface CallPlan {
@@ -190,7 +191,7 @@ class Run {
         ending,
         tokens: tokensOf(usage),
         images,
-        detail: cause instanceof Error ? cause.message : null,
+        detail: errorText(cause),
       })
     }
   }

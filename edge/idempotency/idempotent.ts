@@ -8,6 +8,7 @@ import type { EdgeContext, EdgeMiddleware, KeepAlive } from '../calls/context.ts
 import { fingerprintOf } from './fingerprint.ts'
 import type { Claim, ClaimReply, IdempotencyStore, KeptAnswer } from './idempotency-store.ts'
 import { maxKeptBytes, recordAnswer } from './record-answer.ts'
+import { errorText } from '../../shared/log/error-text.ts'
 
 export const idempotencyKeyHeader = 'idempotency-key'
 
@@ -146,7 +147,7 @@ async function logFailure(
       level: 'error',
       message: 'an answer was not kept',
       request_id: c.var.call.requestId,
-      detail: error instanceof Error ? error.message : 'unknown',
+      detail: errorText(error),
     })
   }
 }

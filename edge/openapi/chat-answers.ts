@@ -78,6 +78,11 @@ export const modelView = z.object({
   object: z.literal('model'),
   created: z.int(),
   owned_by: z.string(),
+  type: z.literal('model'),
+  display_name: z.string(),
+  created_at: z.string(),
+  max_input_tokens: count,
+  max_tokens: count,
   context_length: count,
   input_modalities: z.array(z.string()),
   max_images: count,
@@ -88,4 +93,10 @@ export const modelView = z.object({
   reasoning: z.boolean(),
 })
 
-export const modelListView = z.object({ object: z.literal('list'), data: z.array(modelView) })
+export const modelListView = z.object({
+  object: z.literal('list'),
+  data: z.array(modelView),
+  first_id: z.string(),
+  last_id: z.string(),
+  has_more: z.literal(false),
+})

@@ -20,7 +20,7 @@ function titleOf({ layers, visionLayers, slots, threads, provider }: BenchOption
   return `${layers} decoder layers, ${visionLayers} vision layers, ${slots} slots; ${machine}`
 }
 
-/** Each has a section of its own in docs/performance.md, if it has one. */
+/** Each may have a section of its own in docs/performance.md. */
 function nameOf({ layers, provider }: BenchOptions): string {
   return provider === 'cpu' ? `bench-${layers}` : `bench-card-${layers}`
 }

@@ -7,7 +7,7 @@ import { summary, timed, type BenchRow, type Measured } from './measure.ts'
 export interface TextBench {
   readonly model: Model
   readonly config: TextConfig
-  /** Bytes of weights that one step of so many sequences has to read. */
+  /** Bytes of weights that one step of this many sequences has to read. */
   readonly weightBytes: (sequences: number) => number
   readonly machine: MachineLimits
   readonly limits: Machine
@@ -31,7 +31,7 @@ async function read({ model, config }: TextBench, slot: SlotId, tokens: number):
   }
 }
 
-/** What decodes: so many sequences, each with `context` cached tokens, and with a draft of so many tokens; none unless given. */
+/** What decodes: `sequences`, each with `context` cached tokens and, if given, a draft of `drafted` tokens. */
 interface Decoding {
   readonly sequences: number
   readonly context: number
@@ -67,7 +67,7 @@ export async function benchDecode(
   const durations: number[] = []
   while (durations.length < steps) {
     bandwidth = Math.max(bandwidth, await limits.readBandwidth())
-    // The first step finds nothing of its own in the CPU's caches.
+    // The first step finds the CPU's caches cold.
     await step()
     for (let i = 0; i < stepsInARow; i++) durations.push(await timed(step))
   }

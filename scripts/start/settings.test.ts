@@ -45,15 +45,15 @@ describe('settingWarnings()', () => {
   it('names every unknown name in .env, with the one that may have been meant', () => {
     const dotEnv = { PORT: '1', PROT: '9999', MY_SECRET: 'secret', DESCRIBE_URL: 'http://a' }
     expect(settingWarnings(dotEnv, {})).toEqual([
-      'Warning: PROT in .env is no setting and has no effect; did you mean PORT?',
-      'Warning: MY_SECRET in .env is no setting and has no effect',
+      'Warning: PROT in .env is not a setting and has no effect; did you mean PORT?',
+      'Warning: MY_SECRET in .env is not a setting and has no effect',
     ])
   })
 
   it('names only near misses in the environment, which others use too', () => {
     const environment = { PATH: '/bin', HOME: '/root', HF_TOKEN: 'secret', SLOT: '8', SLOTS: '8' }
     expect(settingWarnings({}, environment)).toEqual([
-      'Warning: SLOT in the environment is no setting and has no effect; did you mean SLOTS?',
+      'Warning: SLOT in the environment is not a setting and has no effect; did you mean SLOTS?',
     ])
   })
 })

@@ -60,7 +60,7 @@ export function settingWarnings(dotEnv: Environment, environment: Environment): 
 
 function warningOf(where: string, name: string): string {
   const meant = nearestName(name, settingNames)
-  return `Warning: ${where} is no setting and has no effect${meant === undefined ? '' : `; did you mean ${meant}?`}`
+  return `Warning: ${where} is not a setting and has no effect${meant === undefined ? '' : `; did you mean ${meant}?`}`
 }
 
 /**

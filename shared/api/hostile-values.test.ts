@@ -4,6 +4,7 @@ import { checkUrl } from '../fetch/check-url.ts'
 import { boundaryOf } from '../multipart/boundary.ts'
 import { ServiceError } from './errors.ts'
 import { acceptsEvents } from './wire/accept.ts'
+import { mayBeBase64 } from './wire/base64-text.ts'
 import { formToObject, parseUrlForm } from './request/form.ts'
 import { isEventStream } from './wire/media-type.ts'
 import { parseJsonBytes } from './wire/parse-json.ts'
@@ -45,6 +46,7 @@ describe('hostile values', () => {
     ['media ranges', '', 'text/event-stream;q=0,', '', acceptsEvents],
     ['parameters of a media type', 'multipart/form-data', '; a="\\"', '', boundaryOf],
     ['blanks in a media type', 'text/event-stream', ' ', 'x', isEventStream],
+    ['blanks in base64', 'a', ' ', '!', mayBeBase64],
     ['a URL', 'http://', 'a.', '/', checkUrl],
     ['a scheme', '', 'a', '', checkUrl],
   ])('cost time in proportion to their length: %s', (_name, start, repeated, end, read) => {

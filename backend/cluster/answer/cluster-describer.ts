@@ -1,7 +1,5 @@
-import { startDeadline } from '../../../shared/async/deadline.ts'
-import type { GenerationEvent } from '../../../shared/api/events.ts'
-import { tooLate } from '../../answer-limits.ts'
-import type { CountRequest, DescribeRequest, Describer } from '../../describe.ts'
+import { inTime } from '../../describe/answer-limits.ts'
+import type { CountRequest, Describer } from '../../describe.ts'
 import { withoutThoughts } from '../../processor/text/without-thoughts.ts'
 import { ClusterAnswer, type AnswerParts } from './cluster-answer.ts'
 
@@ -15,19 +13,9 @@ export function createClusterDescriber(parts: AnswerParts): Describer {
     return promptTokens
   }
 
-  async function* describe(
-    request: DescribeRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<GenerationEvent> {
-    const deadline = startDeadline(request.timeoutMs, signal)
-    try {
-      yield* new ClusterAnswer(request, deadline, parts).events()
-    } catch (thrown) {
-      throw deadline.expired ? tooLate(request) : thrown
-    } finally {
-      deadline.release()
-    }
+  return {
+    describe: (request, signal) =>
+      inTime(request, signal, (deadline) => new ClusterAnswer(request, deadline, parts).events()),
+    count,
   }
-
-  return { describe, count }
 }

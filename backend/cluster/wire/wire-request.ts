@@ -3,7 +3,7 @@ import type { Sampling } from '../../../shared/api/request/sampling-fields.ts'
 import type { NormalizedPrompt } from '../../processor/create-normalizer.ts'
 import type { ContentPart } from '../../processor/processor.ts'
 import { dialects } from './dialect.ts'
-import type { EngineFacts } from '../engine/engine-facts.ts'
+import type { EngineFacts, EngineKind } from '../engine/engine-facts.ts'
 
 /** An answer to ask an engine for. */
 export interface WireAsk {
@@ -44,7 +44,7 @@ export function wireBody(ask: WireAsk, facts: EngineFacts): string {
     top_p: sampling.topP ?? 1,
     presence_penalty: sampling.presencePenalty ?? 0,
     frequency_penalty: sampling.frequencyPenalty ?? 0,
-    ...dialect.fields(sampling),
+    ...ruleFields(dialect.rules, sampling),
     ...seedOf(ask, facts),
     ...(sampling.logitBias?.length && { logit_bias: Object.fromEntries(sampling.logitBias) }),
     ...(stop.length > 0 && { stop }),
@@ -52,6 +52,10 @@ export function wireBody(ask: WireAsk, facts: EngineFacts): string {
     ...(format !== undefined && { response_format: wireFormat(format) }),
     ...dialect.isolation(salt),
   })
+}
+
+function ruleFields(rules: (typeof dialects)[EngineKind]['rules'], sampling: Sampling): object {
+  return Object.fromEntries(Object.values(rules).flatMap((rule) => Object.entries(rule(sampling))))
 }
 
 /**

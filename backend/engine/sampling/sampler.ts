@@ -4,8 +4,9 @@ import type { Settled } from '../../grammar/constraint.ts'
 import type { Candidates, ModelInfo } from '../../model/model.ts'
 import type { GenerateJob, SampledLogprobs, SamplingParams } from '../job.ts'
 import { contendersOf } from './contenders.ts'
+import { cutRules } from './cut-rules.ts'
 import { drawContender } from './draw-contender.ts'
-import { keepAll, LogitBins, stricter, type Cut } from './distribution/logit-bins.ts'
+import { keepAll, LogitBins, stricter } from './distribution/logit-bins.ts'
 import { rangeOf, type LogitRange } from './distribution/logit-range.ts'
 import { candidateLogprobs, modelLogprobs, type ModelLogprobs } from './logprobs.ts'
 import { choiceSeed, createRandom, type Random } from './random.ts'
@@ -42,7 +43,7 @@ export type SamplerJob = Pick<
  *
  * The stages, in order: the model's own log probabilities are read off; penalties and bias change single logits; all
  * tokens that may not be picked are left out; temperature 0 takes the largest logit, the lowest id among equals;
- * otherwise the logits are divided by the temperature, `cuts` say which tokens are left, and one of those is drawn by its
+ * otherwise the logits are divided by the temperature, `cutRules` say which tokens are left, and one of those is drawn by its
  * probability: the first at which the sum of probabilities, the largest first, exceeds a random number. The rule may put
  * another token in its stead.
  *
@@ -145,28 +146,6 @@ function finiteRangeOf(logits: Float32Array): LogitRange {
   throw new ServiceError('internal', 'The model computed a value that is not a number')
 }
 
-/**
- * A rule that narrows down the tokens that may be drawn.
- * @param left the cut made by the rules before it
- * @param top the largest logit
- */
-type CutRule = (bins: LogitBins, sampling: SamplingParams, left: Cut, top: number) => Cut
-
-/** In order of application. */
-const cuts: readonly CutRule[] = [cutTopK, cutTopP, cutMinP]
-
-function cutTopK(bins: LogitBins, { topK = 0 }: SamplingParams): Cut {
-  return topK === 0 ? keepAll : bins.cutAtCount(topK)
-}
-
-function cutTopP(bins: LogitBins, { topP = 1 }: SamplingParams, left: Cut): Cut {
-  return topP === 1 ? keepAll : bins.cutAtMass(topP * bins.massUpTo(left))
-}
-
-function cutMinP(_: LogitBins, { minP = 0, temperature }: SamplingParams, __: Cut, top: number) {
-  return minP === 0 ? keepAll : { logit: top + temperature * Math.log(minP), id: Infinity }
-}
-
 /** @param uniform from [0, 1) @returns an index of `logits` */
 function draw(
   bins: LogitBins,
@@ -177,6 +156,8 @@ function draw(
 ): number {
   bins.fill(logits, range, sampling.temperature)
   let left = keepAll
-  for (const cut of cuts) left = stricter(left, cut(bins, sampling, left, range.top))
+  for (const { applies, cut } of cutRules) {
+    if (applies(sampling)) left = stricter(left, cut(bins, sampling, left, range.top))
+  }
   return bins.draw(left, uniform)
 }

@@ -6,15 +6,15 @@ export interface Draftable {
   readonly acceptance: number
 }
 
-/** How many times as many tokens a second drafts must promise: step times are measured with some noise. */
+/** The speed-up that drafts must promise, because measured step times are noisy. */
 const leastGain = 1.05
 
-/** How much slower drafts may make any stream, its own or another one's. */
+/** How much slower drafts may make any stream. */
 const mostSlowdown = 1.1
 
 /**
- * How many tokens of each stream's draft the next step should verify, so that it gives the most tokens a second: one by one,
- * the likeliest first. With acceptance a, k drafted tokens give 1 + a + a² + ... + aᵏ on average (Leviathan et al., "Fast
+ * How many drafted tokens of each stream the next step should verify to produce the most tokens a second. They are added one
+ * by one, the likeliest first. With acceptance a, k drafted tokens give 1 + a + a² + ... + aᵏ on average (Leviathan et al., "Fast
  * Inference from Transformers via Speculative Decoding").
  * @param rows the most that the step may have, the streams' own tokens included
  * @param costOf time of a step with this many rows, relative to others of its kind; 0 while unknown

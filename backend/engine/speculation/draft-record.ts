@@ -1,14 +1,14 @@
-/** Acceptance that is assumed before any draft was verified: what recurs often goes on as before. */
+/** Acceptance assumed before any draft was verified: most texts that repeat themselves continue as before. */
 const firstAcceptance = 0.6
 
-/** The least that is assumed of a new sequence: enough for a short draft where rows cost little. */
+/** The least that is assumed for a new sequence: enough for a short draft where rows cost little. */
 const leastFirstAcceptance = 0.3
 
 /** Weight of the latest token in the running averages of one sequence, and of all of them. */
 const latestWeight = 0.15
 const latestWeightOfAll = 0.01
 
-/** Drafts that are passed over before one is verified whatever is expected of it, and how far that may go. */
+/** Drafts that are skipped before one is tried although it is not expected to pay: at first, and at most. */
 const leastPatience = 32
 const mostPatience = 1024
 
@@ -34,17 +34,17 @@ class Acceptance {
   }
 }
 
-/** What has become of the drafts of all sequences: callers ask for texts of one kind more often than not. */
+/** How the drafts of all sequences fared: callers mostly ask for texts of one kind. */
 export class DraftHistory {
   readonly #acceptance = new Acceptance(firstAcceptance, latestWeightOfAll)
 
-  /** The record of a new sequence, which starts from what the others have reached. */
+  /** The record of a new sequence, which starts from the acceptance of the others. */
   open(): DraftRecord {
     return new DraftRecord(this.#acceptance)
   }
 }
 
-/** What has become of the drafts of one sequence. */
+/** How the drafts of one sequence fared. */
 export class DraftRecord {
   readonly #all: Acceptance
   readonly #acceptance: Acceptance
@@ -66,14 +66,14 @@ export class DraftRecord {
     return this.#passedOver >= this.#patience
   }
 
-  /** There was a draft that is not expected to pay. */
+  /** Skips a draft that is not expected to pay. */
   passOver(): void {
     this.#passedOver += 1
   }
 
-  /** @param accepted the first tokens of the `drafted`, of which there is at least one; those behind a wrong one are unknown */
+  /** @param drafted at least 1 @param accepted how many of them, from the first on; nothing is known of those behind a wrong one */
   verified(drafted: number, accepted: number): void {
-    // Where a trial changes what is expected, the next draft is none.
+    // A draft that was expected to pay ends the series of trials.
     this.#patience = this.isDue ? Math.min(mostPatience, 2 * this.#patience) : leastPatience
     this.#passedOver = 0
     this.#acceptance.verified(drafted, accepted)

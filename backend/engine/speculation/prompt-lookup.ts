@@ -1,21 +1,21 @@
-/** Lengths of the runs of tokens that are looked up, the longest first: single tokens recur too often to say anything. */
+/** Lengths of the runs of tokens that are looked up, the longest first: single tokens recur too often to mean anything. */
 const runLengths = [3, 2] as const
 
-/** Runs with the same hash that are compared, so that no text takes long: chains have one or two, or the same run over and over. */
+/** How many runs with the same hash are compared, which bounds the time: chains hold one or two, or the same run many times. */
 const mostLooks = 8
 
 /** Tokens for which there is room at first. */
 const firstRoom = 256
 
 /**
- * Drafts how a text goes on: as it did where its last tokens came before (Saxena, "Prompt Lookup Decoding"). Adding a token
- * takes the same time however long the text is; memory is at most 40 bytes a token.
+ * Drafts the continuation of a text: what followed when its last tokens occurred before (Saxena, "Prompt Lookup Decoding").
+ * Adding a token takes the same time however long the text is, and at most 40 bytes.
  */
 export class PromptLookup {
   #ids = new Int32Array(firstRoom)
   #length = 0
   #indexes = runLengths.map((length) => new RunIndex(length, firstRoom))
-  /** Where the text went on after an earlier occurrence of its last tokens. */
+  /** Where the text continued after an earlier occurrence of its last tokens. */
   #earlier: number | undefined
 
   /** Tokens added so far. */
@@ -27,7 +27,7 @@ export class PromptLookup {
     for (const id of ids) this.#addOne(id)
   }
 
-  /** The next `most` tokens, if the text goes on as it did; none where its last tokens are new. */
+  /** The next `most` tokens, if the text continues as it did before; none if its last tokens are new. */
   next(most: number): Int32Array {
     const from = this.#earlier
     if (from === undefined || most < 1) return new Int32Array(0)
@@ -58,7 +58,7 @@ export class PromptLookup {
   }
 }
 
-/** Where each run of some length was before: a hash table of chains, the latest first (as in Deutsch, RFC 1951, 4). */
+/** Where each run of one length occurred before: a hash table of chains, the latest first (as in Deutsch, RFC 1951, 4). */
 class RunIndex {
   readonly #run: number
   /** By hash, the end of the latest run; 0 for none. */

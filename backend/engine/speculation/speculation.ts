@@ -39,8 +39,8 @@ interface Known {
 export const noSpeculation: SpeculationCounts = { draftedTokens: 0, acceptedTokens: 0 }
 
 /**
- * Drafts the next tokens of streams, as many as are expected to pay. A step verifies them: it gives the logits before each,
- * from which tokens are sampled as ever, one by one, until one differs from the draft.
+ * Drafts the next tokens of streams, as many as are expected to pay. A step verifies them: it computes the logits before
+ * each, from which tokens are sampled as always, one by one, until one differs from the draft.
  */
 export class Speculation<Stream extends Drafted> {
   readonly #options: SpeculationOptions

@@ -4,6 +4,7 @@ import { ServiceError } from '../../../shared/api/errors.ts'
 import type { GenerationEvent } from '../../../shared/api/events.ts'
 import { toolTimeoutMs } from '../../../shared/api/mcp/tool-limits.ts'
 import type { Seen, ToolQuestion } from '../../../shared/api/mcp/tools.ts'
+import { mayBeBase64 } from '../../../shared/api/wire/base64-text.ts'
 import type { Asked, ImageSource, Part } from '../../../shared/conversation/conversation.ts'
 import { type AnswerParts, continueConversation } from '../answer/answer-conversation.ts'
 import { checkScopes } from '../exchange/check-scopes.ts'
@@ -92,7 +93,7 @@ function sourceOf(text: string, param: string, lifted: LiftedJson['lifted']): Im
   if (/^https?:/i.test(text)) return { kind: 'url', url: text }
   const head = Buffer.from(lifted(text)?.[0]?.subarray(0, 5) ?? []).toString('latin1') || text
   if (/^data:/i.test(head)) return { kind: 'data_uri', text }
-  if (lifted(text) !== undefined || /^[A-Za-z0-9+/\s]+=*\s*$/.test(text)) {
+  if (lifted(text) !== undefined || mayBeBase64(text)) {
     return { kind: 'base64', text }
   }
   const message = `${param}: expected an http(s) URL, a data URI or base64; the server reads no files`

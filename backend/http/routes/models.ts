@@ -26,11 +26,13 @@ export interface ServedModel {
   readonly reasons: boolean
 }
 
-/** `GET /v1/models` and `GET /v1/models/{id}` in OpenAI's form, with additional fields of our own. */
+/** `GET /v1/models` and `GET /v1/models/{id}` in OpenAI's form and Anthropic's at once, with additional fields of our own. */
 export function mountModelRoutes(app: Hono<BackendEnv>, model: ServedModel): void {
   app.get(routes.models.path, () => {
-    const data = [model.id, ...model.aliases].map((name) => modelView(model, name))
-    return jsonAnswer({ object: 'list', data })
+    const names = [model.id, ...model.aliases]
+    const data = names.map((name) => modelView(model, name))
+    const page = { first_id: names[0], last_id: names.at(-1), has_more: false }
+    return jsonAnswer({ object: 'list', data, ...page })
   })
   app.get(routes.model.path, (c) => {
     const name = c.req.param('id')
@@ -61,6 +63,11 @@ export function modelView(model: ServedModel, name: string) {
     object: 'model',
     created: model.createdAt,
     owned_by: 'describe-server',
+    type: 'model',
+    display_name: name,
+    created_at: new Date(model.createdAt * 1_000).toISOString(),
+    max_input_tokens: model.contextTokens,
+    max_tokens: model.contextTokens,
     context_length: model.contextTokens,
     input_modalities: ['text', 'image'],
     max_images: maxImages,

@@ -7,6 +7,7 @@ import type { FormNeeds } from '../../model/host-needs.ts'
 import type { Model } from '../../model/model.ts'
 import { JobServer } from './job-server.ts'
 import type { InferenceInit, MemoryLimits, ToChild, ToParent } from '../protocol.ts'
+import { errorText } from '../../../shared/log/error-text.ts'
 
 /** Loads a model; `onProgress` gets texts for people, and numbers. What is half done when `signal` aborts is removed. */
 type LoadModel = (
@@ -81,7 +82,7 @@ async function serve(
       onLost: fail,
     })
   } catch (error) {
-    if (!signal.aborted) fail(error instanceof Error ? error.message : String(error))
+    if (!signal.aborted) fail(errorText(error))
     return undefined
   }
 }

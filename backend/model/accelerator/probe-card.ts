@@ -5,6 +5,7 @@ import { deviceForm } from '../../graph/device-graph.ts'
 import { tensorOf } from './tensor-bytes.ts'
 import type { Accelerator, Tensors } from './accelerator.ts'
 import { openWebGpuAccelerator } from './webgpu-accelerator.ts'
+import { errorText } from '../../../shared/log/error-text.ts'
 
 /** Sizes of the trial: [rows, inner] times [inner, columns]. */
 const size = { rows: 2, inner: 64, columns: 32 }
@@ -81,7 +82,7 @@ function trialGraph() {
 }
 
 function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = errorText(error)
   const adapter = /Failed to get a WebGPU adapter: (.*)/.exec(text)
   if (adapter !== null) return `there is no graphics driver for it (${adapter[1]!})`
   return text.split('\n')[0]!

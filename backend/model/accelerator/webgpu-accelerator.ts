@@ -6,6 +6,7 @@ import { DeviceError, type Accelerator, type Repeating, type Tensors } from './a
 import { tensorOf } from './tensor-bytes.ts'
 import { namingNodes } from './unsupported-nodes.ts'
 import { forbidTelemetry } from '../no-telemetry.ts'
+import { errorText } from '../../../shared/log/error-text.ts'
 
 forbidTelemetry()
 
@@ -206,7 +207,7 @@ async function onlyDeviceErrors<Result>(work: Promise<Result>): Promise<Result> 
   try {
     return await work
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause)
+    const text = errorText(cause)
     throw new DeviceError(`The graphics card failed: ${text}`, { cause })
   }
 }

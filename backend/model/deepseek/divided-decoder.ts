@@ -16,7 +16,7 @@ interface DividedDecoderSetup extends CpuStagesSetup {
 
 /**
  * The decoder divided between CPU and device: the first layers on the CPU, with embeddings and image features, and the last
- * on the device, with the head. What goes to the device is one row of the residual stream per token.
+ * on the device, with the head. One row of the residual stream per token is sent to the device.
  * @throws {Error} when a graph cannot be opened
  * @throws {DeviceError} when the device has too little memory
  */

@@ -26,7 +26,7 @@ describe('planLanes()', () => {
 
   it('refuses what cannot run', () => {
     expect(() => planLanes([row(0, 0)], limits)).toThrow('Slot 0 has no tokens')
-    expect(() => planLanes([row(1, 1), row(1, 2)], limits)).toThrow('Slot 1 stands twice')
+    expect(() => planLanes([row(1, 1), row(1, 2)], limits)).toThrow('Slot 1 occurs twice')
     const four = [0, 1, 2, 3].map((slot) => row(slot, 1))
     expect(() => planLanes(four, limits)).toThrow('4 sequences for 3 lanes')
   })

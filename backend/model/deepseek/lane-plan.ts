@@ -44,7 +44,7 @@ export function checkRows(rows: readonly StepRow[]): void {
   const slots = new Set<StepRow['slot']>()
   for (const { slot, tokenIds } of rows) {
     if (tokenIds.length === 0) throw new RangeError(`Slot ${slot} has no tokens`)
-    if (slots.has(slot)) throw new RangeError(`Slot ${slot} stands twice`)
+    if (slots.has(slot)) throw new RangeError(`Slot ${slot} occurs twice`)
     slots.add(slot)
   }
 }

@@ -26,8 +26,8 @@ export class ResidualStream {
   }
 
   /**
-   * The sum so far and the branch that is still to be added to it, for another graph that goes on with them. An addition
-   * of its own would round the next norm in another way than the operator that does both.
+   * The sum so far, and the branch still to be added to it, for the graph that continues. Adding them here would round
+   * the next norm differently than the operator that does both.
    */
   end(): { readonly sum: Value; readonly branch: Value } {
     const branch = this.#branch

@@ -65,44 +65,44 @@ type CacheMethods = Pick<
 >
 
 /**
- * The cache of all layers. Each stage has that of its own layers; a cache without layers counts the same tokens here, gives the ids,
- * and refuses what is wrong before any stage hears of it.
+ * The cache of all layers. Each stage holds the rows of its own layers. A cache without layers counts the same tokens
+ * here: it assigns ids, and rejects invalid calls before they reach any stage.
  */
 function cacheOf({ config, slots }: StagedDecoderSetup, stages: readonly Stage[]) {
   const maxTokens = config.max_position_embeddings
   const ledger = new KvCache({ slots, layerCount: 0, width: 1, maxTokens })
-  const tell = (change: CacheChange) => stages.forEach((stage) => stage.change(change))
+  const toAll = (change: CacheChange) => stages.forEach((stage) => stage.change(change))
   const change: CacheMethods = {
     openSlot(): SlotId {
       const slot = ledger.open()
-      tell({ type: 'open' })
+      toAll({ type: 'open' })
       return slot
     },
     closeSlot(slot) {
       ledger.close(slot)
-      tell({ type: 'close', slot })
+      toAll({ type: 'close', slot })
     },
     forkSlot(slot, tokens): SlotId {
       const fork = ledger.fork(slot, tokens)
-      tell({ type: 'fork', slot, tokens })
+      toAll({ type: 'fork', slot, tokens })
       return fork
     },
     truncateSlot(slot, tokens) {
       ledger.truncate(slot, tokens)
-      tell({ type: 'truncate', slot, tokens })
+      toAll({ type: 'truncate', slot, tokens })
     },
     keepRows(slot, from, to): RowsId {
       const rows = ledger.keep(slot, from, to)
-      tell({ type: 'keep', slot, from, to })
+      toAll({ type: 'keep', slot, from, to })
       return rows
     },
     restoreRows(slot, rows) {
       ledger.restore(slot, rows)
-      tell({ type: 'restore', slot, rows })
+      toAll({ type: 'restore', slot, rows })
     },
     dropRows(rows) {
       ledger.drop(rows)
-      tell({ type: 'drop', rows })
+      toAll({ type: 'drop', rows })
     },
   }
   const none = new Float32Array(0)

@@ -62,6 +62,8 @@ describe('pictures that others have trouble with', () => {
     ['tif_lab.tif', 'TIFF with CIE L*a*b* colours is not supported'],
     ['png_cgbi.png', "PNG in Apple's own form (CgBI) is not supported"],
     ['jpg12.jpg', 'JPEG with 12 bits a sample is not supported'],
+    ['jpg_arithmetic_noeoi.jpg', 'arithmetic JPEG without its end marker is not supported'],
+    ['avif_premultiplied.avif', 'AVIF with premultiplied transparency is not supported'],
   ])('says why %s is not read', async (name, message) => {
     await expect(readImageHeader(fileOf(name))).rejects.toMatchObject({
       code: 'unsupported_image',

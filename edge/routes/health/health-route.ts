@@ -10,7 +10,7 @@ import type { Refusals } from './refusals.ts'
 
 export interface HealthParts extends StoreParts {
   readonly backend: CallBackend
-  /** Those of all other calls. */
+  /** Of all other calls. */
   readonly refusals: Pick<Refusals, 'count'>
   readonly stopping: Stopping
   /** Whether the certificate that backends are called with is valid; undefined where the platform does not show it. */
@@ -21,7 +21,7 @@ export interface HealthParts extends StoreParts {
 
 const stopped = { status: 'unavailable', reason: 'shutting_down' } as const
 
-/** Handlers of the three probes. None needs a key, so what they check is asked once a second at most, and after a call that was refused. */
+/** Handlers of the three probes. None needs a key, so their checks run at most once a second, and after a call that was refused. */
 export function probeHandlers(
   parts: HealthParts,
 ): Record<'health' | 'livez' | 'readyz', EdgeHandler> {

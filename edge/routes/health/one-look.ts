@@ -1,13 +1,13 @@
 import { orTimeout } from '../../../shared/async/within-time.ts'
 import { probeTimeoutMs } from './ask-backend.ts'
 
-/** Milliseconds a result is reused: anybody may ask, and must not reach the checked parts with every request. */
+/** Milliseconds a result is reused: anybody may ask, and not every request may reach the parts that are checked. */
 const cacheMs = 1_000
 
 /**
  * A check shared by all callers: however many ask, it runs once a second, and never twice at the same time.
  * @param now milliseconds
- * @param version of what is looked at: when it changes, what was seen is out of date
+ * @param version of what is checked: when it changes, the last result is out of date
  * @returns undefined when it takes too long
  */
 export function oneLook<Seen, Asked extends readonly unknown[]>(

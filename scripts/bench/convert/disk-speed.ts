@@ -36,7 +36,7 @@ export function readingTime(folder: string): number {
   return (performance.now() - start) / 1000
 }
 
-/** Seconds in which one thread writes so many bytes to a new file and waits until the disk has them. */
+/** Seconds in which one thread writes this many bytes to a new file and waits until the disk has them. */
 export function writingTime(path: string, bytes: number): number {
   // Not zeros, which a file system may leave out.
   const buffer = Uint8Array.from({ length: bufferBytes }, (_, i) => (i * 7919) >> 8)

@@ -4,6 +4,7 @@ import type { Engine, EngineSnapshot } from '../../../backend/engine/job.ts'
 import type { Model } from '../../../backend/model/model.ts'
 import { createTraffic } from './traffic.ts'
 import { watchMemory } from './watch-memory.ts'
+import { errorText } from '../../../shared/log/error-text.ts'
 
 interface SoakOptions {
   /** Closed by the caller. */
@@ -31,7 +32,7 @@ interface SoakReport {
   readonly snapshot: EngineSnapshot
 }
 
-/** Sends mixed traffic through one engine, and reports what came of it. */
+/** Sends mixed traffic through one engine, and reports the outcome. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const { concurrency, requests, seed } = options
   const { model, peakTokens, tokens } = watchMemory(options.model)
@@ -53,7 +54,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
           counts.cachedTokens += cached
         }
       } catch (error) {
-        const text = error instanceof Error ? error.message : String(error)
+        const text = errorText(error)
         failures.set(text, (failures.get(text) ?? 0) + 1)
       }
       counts.ended += 1

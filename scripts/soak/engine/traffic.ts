@@ -27,7 +27,7 @@ const controlTokens = 256
 
 /**
  * Requests of all kinds in an order that `seed` decides: short and long, with and without pictures, that share
- * beginnings or not, of several tenants, one in six of which is left by its client.
+ * beginnings or not, of several tenants; in one of six the client leaves.
  */
 export function createTraffic(info: ModelInfo, seed: number): () => SoakRequest {
   const { below, oneIn, pick } = createDraws(seed)

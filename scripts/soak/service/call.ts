@@ -19,8 +19,8 @@ export interface SoakCall {
 }
 
 /**
- * Each kind of client has a key of its own, so that the books of those who stay can be compared to the last token; of
- * those who leave, only the server knows what they used.
+ * Each kind of client has a key of its own: the use of those who stay can be compared to the last token, while only the
+ * server knows what those who leave have used.
  */
 export const roles = ['stays', 'leaves', 'errs'] as const
 export type Role = (typeof roles)[number]

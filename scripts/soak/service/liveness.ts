@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { probeRoutes } from '../../../shared/api/routes.ts'
 
-/** Milliseconds between two questions. */
+/** Milliseconds between two requests. */
 const pollMs = 100
 
 /** How fast `/livez` of one program was in one phase; milliseconds. */
@@ -22,7 +22,7 @@ export interface LivenessWatch {
   stop(): Promise<readonly Liveness[]>
 }
 
-/** Asks the programs ten times a second whether they live, from their first answer on. @param ports of their plain listeners */
+/** Asks the programs ten times a second whether they are alive, from their first answer on. @param ports of their plain listeners */
 export function watchLiveness(ports: Readonly<Record<string, number>>): LivenessWatch {
   const stopping = new AbortController()
   let phase: Liveness['phase'] = 'loading'

@@ -30,7 +30,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 /**
  * Requests of all kinds in an order that `seed` decides: texts and pictures, whole and streamed, through three doors, with
- * several choices or a schema; 10 % are left by their client, 5 % are wrong.
+ * several choices or a schema; in 10 % the client leaves, 5 % are wrong.
  */
 export function createMixedCalls(seed: number): () => SoakCall {
   const { below, oneIn, pick } = createDraws(seed)

@@ -16,11 +16,11 @@ export interface SoakProduct {
   readonly url: string
   readonly keys: Readonly<Record<Role, string>>
   metrics(): Promise<Readonly<Record<'edge' | 'backend', Metrics>>>
-  /** What the edge has booked for each key. */
+  /** What the edge has recorded for each key. */
   usage(): Promise<Readonly<Record<Role, readonly DayUsage[]>>>
   /** Rejects when a program ends that should not. */
   readonly failed: Promise<never>
-  /** @returns how fast the programs told that they live, from their beginning on */
+  /** @returns how fast the programs answered `/livez`, from their start on */
   stop(): Promise<readonly Liveness[]>
 }
 

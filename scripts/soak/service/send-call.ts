@@ -3,13 +3,14 @@ import * as z from 'zod'
 import { startDeadline } from '../../../shared/async/deadline.ts'
 import type { SoakCall } from './call.ts'
 import { readStream, readWhole, type SoakAnswer } from './read-answer.ts'
+import { errorText } from '../../../shared/log/error-text.ts'
 
 /** How a request ended, as its client saw it. */
 export type Outcome =
   | ({ readonly type: 'answered' } & SoakAnswer)
   | { readonly type: 'left' }
   | { readonly type: 'refused'; readonly code: string }
-  /** Anything else: a connection or a stream that broke off, or something that is no answer. */
+  /** Anything else: a connection or stream that broke off, or something that is not an answer. */
   | { readonly type: 'broken'; readonly why: string }
 
 /** Anthropic's form has the code among the details. */
@@ -59,5 +60,5 @@ export async function sendCall(
 
 function whyOf(error: unknown): string {
   if (error instanceof undiciErrors.UndiciError) return `${error.code}: ${error.message}`
-  return error instanceof Error ? error.message : String(error)
+  return errorText(error)
 }

@@ -12,7 +12,7 @@ export interface Tally {
   left: number
   /** Answers, or choices of them, without any text. */
   empty: number
-  /** As the answers of clients that stayed tell it. */
+  /** As reported in the answers to clients that stayed. */
   readonly usage: { -readonly [Name in keyof Usage]: number }
   /** Requests refused as they had to be, by code. */
   readonly refused: Map<string, number>

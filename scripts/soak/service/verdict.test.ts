@@ -132,7 +132,7 @@ describe('verdict()', () => {
     [
       'tokens that the backend forgot',
       { backend: { 'describe_tokens_total{type="image"}': 29 } },
-      'the backend counted 29 image tokens, answers told 30',
+      'the backend counted 29 image tokens, answers reported 30',
     ],
     [
       'a restart of the engine',

@@ -7,7 +7,7 @@ import type { Tally } from './tally.ts'
 
 type BothMetrics = Readonly<Record<'edge' | 'backend', Metrics>>
 
-/** All the books of one soak. */
+/** Everything that was counted in one soak. */
 export interface Books {
   readonly tally: Tally
   /** Before the first request, and when the last one had ended. */
@@ -77,7 +77,7 @@ function filterRoute(metrics: Metrics, path: string): Metrics {
   return new Map([...metrics].filter(([series]) => series.includes(`route="${path}`)))
 }
 
-/** Tokens as answers tell them, as the edge bills them and as both programs count them. */
+/** Tokens as answers report them, as the edge bills them and as both programs count them. */
 function tokenProblems({ tally, before, after, usage }: Books): string[] {
   const billed = (role: Role, field: UsageField) => sum(usage[role].map((day) => day[field]))
   const counted = (side: 'edge' | 'backend', type: string) => {
@@ -107,7 +107,7 @@ function tokenProblems({ tally, before, after, usage }: Books): string[] {
         .filter(([type, count]) => counted(side, type) < count)
         .map(
           ([type, count]) =>
-            `the ${side} counted ${counted(side, type)} ${type} tokens, answers told ${count}`,
+            `the ${side} counted ${counted(side, type)} ${type} tokens, answers reported ${count}`,
         ),
     ),
     ...overcharge(both('backend') - stayed, left),
@@ -117,8 +117,8 @@ function tokenProblems({ tally, before, after, usage }: Books): string[] {
 type UsageField = 'prompt_tokens' | 'image_tokens' | 'completion_tokens' | 'unfinished_tokens'
 
 /**
- * Of a client that left, the backend counts what was computed until it noticed, and the edge bills what it had been told
- * by then: never more.
+ * For a client that left, the backend counts what it computed until it noticed. The edge bills what the backend had
+ * reported by then: never more.
  */
 function overcharge(counted: number, billed: number): string[] {
   if (billed <= counted) return []

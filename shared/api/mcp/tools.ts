@@ -24,12 +24,12 @@ export const seen = z.object({
 
 export type Seen = z.infer<typeof seen>
 
-export interface Tool<Schema extends z.ZodObject = z.ZodObject> {
+export interface Tool {
   readonly name: string
   readonly title: string
   readonly description: string
-  readonly input: Schema
-  readonly ask: (given: z.infer<Schema>) => ToolQuestion
+  readonly input: z.ZodObject
+  readonly ask: (given: Readonly<Record<string, unknown>>) => ToolQuestion
 }
 
 const lengths = {
@@ -38,17 +38,17 @@ const lengths = {
   long: 'in detail: its objects, people, text, colours, composition and setting',
 } as const
 
-/** The arguments that several tools have. */
-interface Arguments {
-  readonly image: z.ZodString
-  /** A list of `least` or more images. */
-  readonly images: (least: number) => z.ZodArray<z.ZodString>
-  readonly limit: (name: ToolName) => z.ZodOptional<z.ZodInt>
-  /** `max_tokens` where it is not given. */
-  readonly standard: (name: ToolName) => number
-}
-
 type ToolName = 'describe_image' | 'ask_about_image' | 'extract_text' | 'compare_images'
+
+/** What distinguishes one tool. */
+interface Definition<Fields extends z.ZodRawShape> {
+  readonly name: ToolName
+  readonly title: string
+  readonly description: string
+  /** Its arguments; all tools have `max_tokens` besides. */
+  readonly fields: Fields
+  readonly ask: (given: z.infer<z.ZodObject<Fields>>) => Omit<ToolQuestion, 'maxTokens'>
+}
 
 /**
  * The tools.
@@ -56,115 +56,109 @@ type ToolName = 'describe_image' | 'ask_about_image' | 'extract_text' | 'compare
  * @param reasons whether the model thinks before it answers; thoughts count towards the length, so it gets the highest one
  */
 export function tools(imageText: string, reasons = false): readonly Tool[] {
-  const shared = argumentsOf(imageText, reasons)
-  return [describeImage(shared), askAboutImage(shared), extractText(shared), compareImages(shared)]
-}
-
-function argumentsOf(imageText: string, reasons: boolean): Arguments {
   const image = z.string().min(1).describe(imageText)
-  const standard = (name: ToolName) => (reasons ? maxToolTokens : toolAnswerTokens(name))
-  return {
-    image,
-    images: (least) => z.array(image).min(least).max(maxToolImages),
-    // Optional rather than with a default: the server knows better than a program in front of it what is enough.
-    limit: (name) =>
-      z
-        .int()
-        .min(1)
-        .max(maxToolTokens)
-        .optional()
-        .meta({
-          default: standard(name),
-          description: 'Maximum length of the answer in tokens',
-        }),
-    standard,
-  }
+  return [
+    tool(describeImage(image), reasons),
+    tool(askAboutImage(image), reasons),
+    tool(extractText(image), reasons),
+    tool(compareImages(image), reasons),
+  ]
 }
 
-function describeImage({ image, limit, standard }: Arguments): Tool {
-  const name = 'describe_image'
-  return tool({
-    name,
+function describeImage(image: z.ZodString) {
+  return definition({
+    name: 'describe_image',
     title: 'Describe an image',
     description: 'Describes what an image shows.',
-    input: z.object({
+    fields: {
       image,
       detail: z.enum(['short', 'normal', 'long']).default('normal'),
       language: z.string().max(35).optional().describe('Language of the answer'),
-      max_tokens: limit(name),
-    }),
-    ask: ({ image: text, detail, language, max_tokens: maxTokens = standard(name) }) => ({
+    },
+    ask: ({ image: text, detail, language }) => ({
       images: [{ text, param: 'image' }],
       question: `Describe this image ${lengths[detail]}.${language === undefined ? '' : ` Answer in ${language}.`}`,
-      maxTokens,
     }),
   })
 }
 
-function askAboutImage({ images, limit, standard }: Arguments): Tool {
-  const name = 'ask_about_image'
-  return tool({
-    name,
+function askAboutImage(image: z.ZodString) {
+  return definition({
+    name: 'ask_about_image',
     title: 'Ask about images',
     description: 'Answers a question about one or several images.',
-    input: z.object({
-      images: images(1),
+    fields: {
+      images: z.array(image).min(1).max(maxToolImages),
       question: z.string().min(1).max(maxQuestionChars),
-      max_tokens: limit(name),
-    }),
-    ask: ({ images: texts, question, max_tokens: maxTokens = standard(name) }) => ({
-      images: numbered(texts),
-      question,
-      maxTokens,
-    }),
+    },
+    ask: ({ images, question }) => ({ images: numbered(images), question }),
   })
 }
 
-function extractText({ image, limit, standard }: Arguments): Tool {
-  const name = 'extract_text'
-  return tool({
-    name,
+function extractText(image: z.ZodString) {
+  return definition({
+    name: 'extract_text',
     title: 'Extract text',
     description: 'Reads the text in an image: a document, a sign, a screenshot.',
-    input: z.object({ image, max_tokens: limit(name) }),
-    ask: ({ image: text, max_tokens: maxTokens = standard(name) }) => ({
+    fields: { image },
+    ask: ({ image: text }) => ({
       images: [{ text, param: 'image' }],
       question:
         'Write down all text in this image exactly as it appears, line by line, and nothing else.',
-      maxTokens,
     }),
   })
 }
 
-function compareImages({ images, limit, standard }: Arguments): Tool {
-  const name = 'compare_images'
-  return tool({
-    name,
+function compareImages(image: z.ZodString) {
+  return definition({
+    name: 'compare_images',
     title: 'Compare images',
     description: 'Says what several images have in common and how they differ.',
-    input: z.object({
-      images: images(2),
+    fields: {
+      images: z.array(image).min(2).max(maxToolImages),
       question: z
         .string()
         .min(1)
         .max(maxQuestionChars)
         .optional()
         .describe('What to compare; by default everything'),
-      max_tokens: limit(name),
-    }),
-    ask: ({ images: texts, question, max_tokens: maxTokens = standard(name) }) => ({
-      images: numbered(texts),
-      question:
-        question ??
-        'Compare these images: what do they have in common, and how do they differ? Refer to them by their order.',
-      maxTokens,
-    }),
+    },
+    ask: ({
+      images,
+      question = 'Compare these images: what do they have in common, and how do they differ? Refer to them by their order.',
+    }) => ({ images: numbered(images), question }),
   })
 }
 
-/** Hides the type of the arguments, so that tools fit into one list; parsing restores it. */
-function tool<Schema extends z.ZodObject>(given: Tool<Schema>): Tool {
-  return { ...given, ask: (checked) => given.ask(given.input.parse(checked)) }
+/** Infers the types of the arguments. */
+function definition<Fields extends z.ZodRawShape>(given: Definition<Fields>): Definition<Fields> {
+  return given
+}
+
+function tool<Fields extends z.ZodRawShape>(
+  { name, title, description, fields, ask }: Definition<Fields>,
+  reasons: boolean,
+): Tool {
+  const standard = reasons ? maxToolTokens : toolAnswerTokens(name)
+  // Optional rather than with a default: the server knows better than a program in front of it what is enough.
+  const limit = z
+    .int()
+    .min(1)
+    .max(maxToolTokens)
+    .optional()
+    .meta({ default: standard, description: 'Maximum length of the answer in tokens' })
+  const own = z.object(fields)
+  return {
+    name,
+    title,
+    description,
+    input: z.object({ ...fields, max_tokens: limit }),
+    // Parsing restores the types that a list of tools hides.
+    ask: (checked) => ({
+      ...ask(own.parse(checked)),
+      maxTokens: limit.parse(checked['max_tokens']) ?? standard,
+    }),
+  }
 }
 
 function numbered(texts: readonly string[]): ToolQuestion['images'] {

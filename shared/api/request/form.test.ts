@@ -49,6 +49,17 @@ describe('formToObject()', () => {
     )
   })
 
+  it('does not parse more biases than are allowed', () => {
+    const nested = '['.repeat(50_000) + ']'.repeat(50_000)
+    expect(formToObject([['logit_bias', nested]])).toEqual({ logit_bias: nested })
+    const most = Object.fromEntries(
+      Array.from({ length: 1_024 }, (_, index) => [163_840 - index, -99.999999]),
+    )
+    expect(formToObject([['logit_bias', JSON.stringify(most, null, 2)]])).toEqual({
+      logit_bias: most,
+    })
+  })
+
   it.each(['image_url', 'image_url[]', 'image_url[0]', 'image_url[12]'])(
     'knows a list by %s',
     (name) => {
@@ -56,6 +67,13 @@ describe('formToObject()', () => {
       expect(formToObject(urls.map((url) => [name, url]))).toEqual({ image_url: urls })
     },
   )
+
+  it('does not count a URL that was left empty', () => {
+    const url = 'https://a.org/1'
+    const form = ['', url, ''].map((value) => ['image_url', value] as const)
+    expect(formToObject(form)).toEqual({ image_url: url })
+    expect(formToObject([['image_url', '']])).toEqual({})
+  })
 
   it.each(['prompt[0]', 'image_url[a]', 'image_url[0][1]', 'ximage_url[0]'])(
     'leaves %s as it is',

@@ -78,6 +78,15 @@ export function samplingOf({ logit_bias: biases = {}, ...fields }: Rules): Sampl
   }
 }
 
+/** The rules that differ from their defaults, by the names of the request's fields. */
+export function changedRules(sampling: Sampling): string[] {
+  const values: Readonly<Record<string, unknown>> = sampling
+  return Object.entries(samplingRules).flatMap(([name, schema]) => {
+    const value = values[camelCase(name)]
+    return value === undefined || value === schema.parse(undefined) ? [] : [name]
+  })
+}
+
 function camelCase(name: string): string {
   return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -8,6 +8,7 @@ describe('acceptedMediaType()', () => {
     ['application/json', null],
     ['Application/JSON ;charset=utf-8', 'Identity'],
     ['application/json;\tcharset=utf-8', 'identity'],
+    ['application/json', ''],
   ])('takes %j, encoded as %j', (type, encoding) => {
     expect(acceptedMediaType({ type, encoding }, accepted)).toBe('application/json')
   })

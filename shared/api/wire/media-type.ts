@@ -26,7 +26,7 @@ export function acceptedMediaType<Accepted extends string>(
   { type, encoding }: BodyHeaders,
   accepted: readonly Accepted[],
 ): Accepted {
-  if ((encoding ?? 'identity').toLowerCase() !== 'identity') {
+  if (!['', 'identity'].includes((encoding ?? '').trim().toLowerCase())) {
     throw new ServiceError('unsupported_media_type', 'Content-Encoding is not supported here')
   }
   if (hasControlCharacters(type ?? '')) {

@@ -39,6 +39,12 @@ export function describeDoors(platform: string, start: StartEdge): void {
         max_images: 16,
         image_tokens: 1_024,
       })
+      const named = await stand.anthropic.models.list()
+      expect(named.data).toMatchObject([
+        { type: 'model', id: 'kimi-vl-nano', display_name: 'kimi-vl-nano' },
+        { type: 'model', id: 'kimi-vl', max_input_tokens: 131_072 },
+      ])
+      expect(named.hasNextPage()).toBe(false)
       await expect(stand.openai.models.retrieve('gpt-4o')).rejects.toMatchObject({
         status: 404,
         code: 'model_not_found',

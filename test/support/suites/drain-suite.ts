@@ -12,18 +12,11 @@ import { findFreePorts } from '../../../scripts/start/port.ts'
 import { expectError } from '../expect-error.ts'
 import { tlsSettings, writeCertificates } from '../edges/node-edge.ts'
 import { answerJson, RecordingBackend } from '../backends/recording-backend.ts'
+import { timings } from '../answer-timings.ts'
 
 const rootKey = 'root-key-nobody-guesses-1'
 const used = { prompt_tokens: 30, image_tokens: 0, completion_tokens: 7 }
 const delta = formatEvent('delta', { text: 'A' }) + formatUsageComment(used)
-const timings = {
-  prepare_ms: 1,
-  queue_ms: 0,
-  vision_ms: 0,
-  prefill_ms: 1,
-  decode_ms: 1,
-  total_ms: 3,
-}
 const end = formatEvent('end', {
   finish_reason: 'stop',
   usage: { ...used, cached_tokens: 0 },

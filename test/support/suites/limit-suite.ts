@@ -16,21 +16,13 @@ import {
 import { createCertificates } from '../../../shared/node/certificates/create-certificates.ts'
 import { RecordingBackend } from '../backends/recording-backend.ts'
 import type { EdgeSettings, RunningEdge } from './edge-suite.ts'
+import { timings } from '../answer-timings.ts'
 
 /** Mixed calls whose usage is compared with the recorded usage; 2,000 of them take a minute on a busy machine. */
 const ledgerCalls = Number(process.env['LEDGER_CALLS'] ?? 300)
 
 /** Instructions for the backend, given in the prompt. */
 type Play = 'whole' | 'stream' | 'stall' | 'slow' | 'error'
-
-const timings = {
-  prepare_ms: 1,
-  queue_ms: 0,
-  vision_ms: 0,
-  prefill_ms: 1,
-  decode_ms: 1,
-  total_ms: 3,
-}
 
 /** Behaviour of limits and usage on every platform of the edge. */
 export function describeLimits(

@@ -32,11 +32,11 @@ interface DeviceLayersParts {
   readonly allExperts: OpenGraph
   /** For a single token, if the weights allow it. */
   readonly chosenExperts: OpenGraph | undefined
-  /** The one for a single token once more, if the device repeats runs. */
+  /** A second copy of the one for a single token, if the device can repeat recorded runs. */
   readonly repeated: RepeatedGraph | undefined
 }
 
-/** One sequence's share of a step: its next tokens, as they come to the layers on the device. */
+/** One sequence's part of a step: its next tokens, as the layers on the device receive them. */
 export interface DeviceRow {
   readonly slot: SlotId
   readonly tokens: number
@@ -71,7 +71,7 @@ export class DeviceLayers {
     this.#cacheTensors = parts.cacheTensors
   }
 
-  /** Whose cache rows are which. Steps append to it. */
+  /** Which cache rows belong to which slot. Steps append to it. */
   get cache(): RowCache {
     return this.#parts.cache
   }

@@ -71,8 +71,8 @@ function rowsOf({ lanes, sampleRows, input }: StageStep, hidden: number): Device
 }
 
 /**
- * [N, hidden]: both parts of what a stage on the CPU leaves, added up, so that half as much goes to the device. The device
- * rounds in other places anyway.
+ * [N, hidden]: both parts of what a stage on the CPU leaves, added up, so that half as much is sent to the device, whose rounding
+ * differs anyway.
  */
 function streamOf(input: StageInput): Float32Array {
   if ('embeddings' in input) throw new RangeError('a device’s stage begins after the first layer')

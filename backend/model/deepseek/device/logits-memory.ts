@@ -2,8 +2,8 @@ import type { Tensor } from 'onnxruntime-node'
 import type { Accelerator } from '../../accelerator/accelerator.ts'
 
 /**
- * The device's memory for the logits of one step, which stay there until the next. It is set aside as it is needed and then
- * used again; sizes are powers of two, so that there are few.
+ * The device's memory for the logits of one step, which stay there until the next. It is allocated when it is first needed
+ * and then reused. Sizes are powers of two, so that there are few of them.
  */
 export class LogitsMemory {
   readonly #accelerator: Accelerator
@@ -18,7 +18,7 @@ export class LogitsMemory {
     this.#vocabSize = vocabSize
   }
 
-  /** All logits of earlier steps are given up. */
+  /** Gives up the logits of all earlier steps. */
   beginStep(): void {
     this.#taken.clear()
   }

@@ -73,7 +73,7 @@ export function stageLayersFor(whole: BuiltGraph, layers: number, threads: numbe
   return [first, layers - first]
 }
 
-/** Bytes of weights by layer; what follows the last layer counts as its. */
+/** Bytes of weights by layer; whatever follows the last layer counts as part of it. */
 function layerSizes({ spec }: BuiltGraph, layers: number): number[] {
   const sizes = Array.from({ length: layers }, () => 0)
   for (const { name, byteLength } of externalsOf(spec)) {

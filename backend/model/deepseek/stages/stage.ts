@@ -24,11 +24,11 @@ export interface StageStep {
   readonly input: StageInput
 }
 
-/** What a stage ends with: the next stage's input, or the logits of each of the sample rows after the last, which is in this thread. */
+/** What a stage returns: the input of the next one, or, from the last one, which is in this thread, the logits of the sampled rows. */
 export type StageOutput =
   Exclude<StageInput, { embeddings: Float32Array }> | { readonly next: readonly NextLogits[] }
 
-/** A change to the cache that is not a step. Ids are those that any cache gives when all changes come in the same order. */
+/** A change to the cache other than a step. Every cache assigns the same ids if it gets all changes in the same order. */
 export type CacheChange =
   | { readonly type: 'open' }
   | { readonly type: 'close'; readonly slot: SlotId }
@@ -44,7 +44,7 @@ export interface Stage {
   change(change: CacheChange): void
   /** Calls must not overlap. */
   run(step: StageStep): Promise<StageOutput>
-  /** Appends the new tokens of the last run to the cache; without it they are forgotten. */
+  /** Appends the new tokens of the last run to the cache; without this call they are forgotten. */
   commit(): void
   close(): Promise<void>
 }

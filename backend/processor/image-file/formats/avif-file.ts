@@ -12,9 +12,11 @@ const compatibleAt = 16
 /**
  * How to decode an AVIF. An animation also contains its first picture as a still image, unless its brands say
  * otherwise. The decoder looks for that image when the main brand is that of still images.
- * @throws {ImageProblem} `unsupported_image` for an animation without a still picture
+ * @throws {ImageProblem} `unsupported_image` for an animation without a still picture, and for colours that the decoder
+ * would show too dark
  */
 export function readAvif(file: Uint8Array): ImageReading {
+  if (isPremultiplied(file)) throw unsupported('AVIF with premultiplied transparency')
   if (asciiAt(file, brandAt) !== 'avis') return { type: 'heif', bytes: file }
   if (!compatibleBrands(file).includes('avif'))
     throw unsupported('AVIF animation without a still picture')
@@ -26,25 +28,48 @@ export function readAvif(file: Uint8Array): ImageReading {
 /** The largest picture named by the file's item properties (`ispe`, ISO/IEC 23008-12); undefined when there is none. */
 export function largestAvifItem(file: Uint8Array): Size | undefined {
   let largest: Size | undefined
-  let boxes = 0
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
-  const walk = (start: number, end: number, path: readonly string[]) => {
-    for (let at = start; at + 8 <= end && ++boxes <= maxBoxes;) {
+  for (const { type, at, end } of boxesIn(file, ['meta', 'iprp', 'ipco'])) {
+    if (type !== 'ispe' || at + 20 > end) continue
+    const size = { width: view.getUint32(at + 12), height: view.getUint32(at + 16) }
+    if (largest === undefined || pixels(size) > pixels(largest)) largest = size
+  }
+  return largest
+}
+
+/** Whether the transparency is multiplied into the colours (a reference `prem`, ISO/IEC 23008-12, 6.10.1). */
+function isPremultiplied(file: Uint8Array): boolean {
+  return boxesIn(file, ['meta', 'iref']).some(({ type }) => type === 'prem')
+}
+
+interface Box {
+  readonly type: string
+  /** Position of its header. */
+  readonly at: number
+  readonly end: number
+}
+
+/** Boxes whose content follows four bytes of version and flags. */
+const versionedBoxes: ReadonlySet<string> = new Set(['meta', 'iref'])
+
+/** The boxes within all boxes at this path (ISO/IEC 14496-12, 4.2), as far as they follow each other. */
+function boxesIn(file: Uint8Array, path: readonly string[]): Box[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const found: Box[] = []
+  let looked = 0
+  const walk = (start: number, end: number, rest: readonly string[]) => {
+    for (let at = start; at + 8 <= end && ++looked <= maxBoxes;) {
       const length = view.getUint32(at)
       const boxEnd = length === 0 ? end : at + length
       if (length === 1 || boxEnd < at + 8 || boxEnd > end) return
       const type = asciiAt(file, at + 4)
-      if (type === 'ispe' && path.length === 0 && at + 20 <= boxEnd) {
-        const size = { width: view.getUint32(at + 12), height: view.getUint32(at + 16) }
-        if (largest === undefined || pixels(size) > pixels(largest)) largest = size
-      }
-      // A `meta` box has four bytes of version and flags before its content.
-      if (type === path[0]) walk(at + (type === 'meta' ? 12 : 8), boxEnd, path.slice(1))
+      if (rest.length === 0) found.push({ type, at, end: boxEnd })
+      if (type === rest[0]) walk(at + (versionedBoxes.has(type) ? 12 : 8), boxEnd, rest.slice(1))
       at = boxEnd
     }
   }
-  walk(0, file.length, ['meta', 'iprp', 'ipco'])
-  return largest
+  walk(0, file.length, path)
+  return found
 }
 
 function pixels({ width, height }: Size): number {

@@ -81,15 +81,23 @@ export function checkJpegScans(file: Uint8Array): JpegScans | undefined {
 export function readJpeg(file: Uint8Array): ImageReading {
   const scans = checkJpegScans(file)
   if (scans === undefined || scans.ended) return { type: 'jpeg', bytes: file }
+  // It omits trailing zeros, so that data missing there cannot be noticed.
+  if (scans.isArithmetic) throw unsupported('arithmetic JPEG without its end marker')
   if (!scans.complete) throw damaged()
   const end = Uint8Array.of(0xff, jpegMarkers.eoi)
-  // If an end marker was cut in half, one of its bytes is there.
-  const data = file.at(-1) === 0xff ? file.subarray(0, -1) : file
+  const data = withoutFill(file)
   return {
     type: 'jpeg',
     bytes: Buffer.concat([data, end]),
     alike: Buffer.concat([data, otherData(), end]),
   }
+}
+
+/** Without the first byte of an end marker that was cut in half, and the bytes that may fill the space before one. */
+function withoutFill(file: Uint8Array): Uint8Array {
+  let end = file.length
+  while (file[end - 1] === 0xff) end -= 1
+  return file.subarray(0, end)
 }
 
 function checkFrame({ marker, precision, components, height }: JpegFrame): void {

@@ -30,12 +30,12 @@ export class JpegScans {
     return this.#ended
   }
 
-  /**
-   * Whether the scans so far code every bit of every coefficient, without looking at the last scan's own data.
-   * Arithmetic coding omits trailing zeros, so data missing there cannot be detected.
-   */
+  get isArithmetic(): boolean {
+    return isArithmetic(this.#frame)
+  }
+
+  /** Whether the scans so far code every bit of every coefficient, without looking at the last scan's own data. */
   get complete(): boolean {
-    if (isArithmetic(this.#frame)) return false
     return this.#lowestBits.every((bits) => bits.every((bit) => bit === 0))
   }
 

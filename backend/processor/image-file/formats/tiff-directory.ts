@@ -18,16 +18,37 @@ interface Entry {
   readonly at: number
 }
 
+/** Where an integer of the file is. */
+interface Place {
+  readonly at: number
+  readonly bytes: number
+}
+
+/** An integer to be written over another one. */
+export interface Edit extends Place {
+  readonly value: number
+}
+
 /** The first directory of a TIFF or BigTIFF file: the values of its tags, as integers. */
 export class TiffDirectory {
+  readonly #file: Uint8Array
   readonly #view: DataView
   readonly #littleEndian: boolean
   readonly #entries: ReadonlyMap<number, Entry>
+  /** The position of the second directory, which is 0 when there is none; undefined when the file ends before it. */
+  readonly next: Place | undefined
 
-  private constructor(view: DataView, littleEndian: boolean, entries: ReadonlyMap<number, Entry>) {
-    this.#view = view
+  private constructor(
+    file: Uint8Array,
+    littleEndian: boolean,
+    entries: ReadonlyMap<number, Entry>,
+    next: Place,
+  ) {
+    this.#file = file
+    this.#view = new DataView(file.buffer, file.byteOffset, file.byteLength)
     this.#littleEndian = littleEndian
     this.#entries = entries
+    this.next = next.at + next.bytes <= file.length ? next : undefined
   }
 
   /** @returns undefined when the directory does not lie within the file */
@@ -60,18 +81,42 @@ export class TiffDirectory {
         at: isInline ? inline : word(inline, layout.inlineBytes),
       })
     }
-    return new TiffDirectory(view, littleEndian, entries)
+    const end = start + layout.countBytes + count * layout.entryBytes
+    const next = { at: end, bytes: layout.inlineBytes }
+    return new TiffDirectory(file, littleEndian, entries, next)
   }
 
   /** The tag's values, as far as they lie within the file; empty when it is absent. @param most values to read */
   numbers(tag: number, most: number): number[] {
+    return this.places(tag, most).map((place) => this.numberAt(place))
+  }
+
+  /** Where the tag's values are. Parameters as in `numbers` */
+  places(tag: number, most: number): Place[] {
     const entry = this.#entries.get(tag)
     if (entry === undefined) return []
-    const { at, bytesEach } = entry
-    const within = Math.max(0, Math.floor((this.#view.byteLength - at) / bytesEach))
-    return Array.from({ length: Math.min(entry.count, within, most) }, (_, index) =>
-      readUint(this.#view, at + index * bytesEach, bytesEach, this.#littleEndian),
-    )
+    const { at, bytesEach: bytes } = entry
+    const within = Math.max(0, Math.floor((this.#view.byteLength - at) / bytes))
+    return Array.from({ length: Math.min(entry.count, within, most) }, (_, index) => {
+      return { at: at + index * bytes, bytes }
+    })
+  }
+
+  numberAt({ at, bytes }: Place): number {
+    return readUint(this.#view, at, bytes, this.#littleEndian)
+  }
+
+  /** The file with these integers, each of at most 32 bits; the file itself when there are none. */
+  edited(edits: readonly Edit[]): Uint8Array {
+    if (edits.length === 0) return this.#file
+    const file = Uint8Array.from(this.#file)
+    for (const { at, bytes, value } of edits) {
+      for (let index = 0; index < bytes; index++) {
+        const place = this.#littleEndian ? index : bytes - 1 - index
+        file[at + place] = index < 4 ? (value >>> (8 * index)) & 0xff : 0
+      }
+    }
+    return file
   }
 
   /** The tag's first value. */

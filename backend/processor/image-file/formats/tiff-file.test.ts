@@ -57,6 +57,25 @@ describe('a TIFF', () => {
   })
 
   const rgb = [9, 80, 200]
+
+  it.each([
+    ['orientation', 274, 0],
+    ['orientation', 274, 9],
+    ['order of bits', 266, 0],
+    ['number of planes', 284, 0],
+    ['unit', 296, 0],
+    ['kind of numbers', 339, 0],
+    ['number of rows', 278, 0],
+  ])('with an impossible %s is read as without it', async (_, tag, value) => {
+    expect(await pixelOf(tiffFile({ pixel: rgb, tags: { [tag]: [value] } }))).toEqual(rgb)
+  })
+
+  it('whose second picture is beyond its end is read', async () => {
+    const file = tiffFile({ pixel: rgb })
+    new DataView(file.buffer, file.byteOffset).setUint32(file.length - 4, 0x7fff_fff0, true)
+    expect(await pixelOf(file)).toEqual(rgb)
+  })
+
   it.each([
     ['signed samples', { 339: [2, 2, 2] }, 'signed samples'],
     ['one signed sample among others', { 339: [1, 1, 2] }, 'signed samples'],

@@ -3,6 +3,7 @@ import { damaged, unsupported } from '../../image/image-problem.ts'
 import type { ExtraChannels, ImageReading } from '../image-reading.ts'
 import { checkJpegScans } from './jpeg-file.ts'
 import { TiffDirectory } from './tiff-directory.ts'
+import { repairTiff } from './tiff-repair.ts'
 
 /** Tag numbers (TIFF 6.0), under libtiff's names. */
 const tiffTags = {
@@ -109,17 +110,17 @@ interface TiffLayout {
  * `invalid_image`
  */
 export function readTiff(file: Uint8Array): ImageReading {
-  const reading = { type: 'tiff', bytes: file } as const
   const directory = TiffDirectory.of(file)
   const layout = directory && layoutOf(directory)
   // The decoder will report what is wrong.
-  if (directory === undefined || layout === undefined) return reading
+  if (directory === undefined || layout === undefined) return { type: 'tiff', bytes: file }
   checkCompression(layout)
   checkPlanes(layout, directory)
   checkSampleFormat(directory)
   checkColours(layout, directory)
   checkDepth(layout)
   if (layout.compression === jpegCompression) checkJpegs(file, directory)
+  const reading = { type: 'tiff', bytes: repairTiff(directory) } as const
   const extraChannels = extraChannelsOf(layout)
   return extraChannels === undefined ? reading : { ...reading, extraChannels }
 }
@@ -174,7 +175,7 @@ function checkSampleFormat(directory: TiffDirectory): void {
 }
 
 function checkColours(layout: TiffLayout, directory: TiffDirectory): void {
-  const { photometric: interpretation, compression, samples } = layout
+  const { photometric: interpretation, compression, samples, extras } = layout
   const colours = coloursOf.get(interpretation)
   if (colours === undefined) {
     const name = otherPhotometrics.get(interpretation) ?? `colours of kind ${interpretation}`
@@ -187,7 +188,9 @@ function checkColours(layout: TiffLayout, directory: TiffDirectory): void {
   if (isCmyk && (directory.number(tiffTags.inkSet) ?? 1) !== 1) {
     throw unsupported('TIFF with inks other than CMYK')
   }
-  const mostExtras = interpretation === photometric.palette ? 0 : maxSamples
+  // Three samples that are said to be grey may be colours: some writers forget to say so.
+  const isSaid = extras.length > 0 || colours !== 1
+  const mostExtras = interpretation === photometric.palette ? 0 : isSaid ? maxSamples : 1
   if (samples < colours || samples - colours > mostExtras) {
     throw unsupported(`TIFF with ${samples} samples a pixel for these colours`)
   }

@@ -1,7 +1,8 @@
 import { byId } from '../dom.ts'
 import type { Picture, Question, Settings } from './question.ts'
 import { createPictureList, type PictureList } from './pictures/picture-list.ts'
-import { createSettingsForm, type SettingsForm, summaryOf } from './settings/settings-form.ts'
+import { createSettingsForm, type SettingsForm } from './settings/settings-form.ts'
+import { summaryOf } from './settings/settings-summary.ts'
 
 export interface Composer {
   readonly form: HTMLFormElement

@@ -3,6 +3,7 @@ import { createCardContext } from './card-context.ts'
 import type { CardCheckOptions } from './options.ts'
 import type { FromParts } from './part.ts'
 import { parts } from './parts.ts'
+import { errorText } from '../../../../shared/log/error-text.ts'
 
 const [options, ...names] = process.argv.slice(2)
 const context = createCardContext(JSON.parse(options!) as CardCheckOptions)
@@ -20,7 +21,7 @@ async function problemOf(name: string): Promise<string | undefined> {
     }
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return errorText(error)
   }
 }
 

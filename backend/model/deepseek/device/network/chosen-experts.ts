@@ -23,7 +23,7 @@ import { expertCount, expertWeights } from './device-experts.ts'
 /** Added to the scores of shared experts, so that they are always chosen: scores and biases are near 1 at most. */
 const always = 1000
 
-/** Whether the weights of single experts can be told apart: blocks that share a scale must not span two of them. */
+/** Whether the weights of single experts can be separated: no block that shares a scale may span two experts. */
 export function canChooseExperts(config: TextConfig, blockSize: number): boolean {
   return config.moe_intermediate_size % blockSize === 0
 }

@@ -30,14 +30,14 @@ export interface DeviceGraphs {
   readonly layers: LayerRange
   /** Its external weights are in the weights file, which has those of all layers. */
   readonly allExperts: BuiltGraph
-  /** Reads the same weights; undefined where single experts cannot be told apart. */
+  /** Reads the same weights; undefined where the weights of single experts cannot be separated. */
   readonly chosenExperts: BuiltGraph | undefined
 }
 
 /**
- * The decoder for a device with memory of its own. All that the CPU's graph takes from run-time lengths (empty pieces,
- * splits by expert) has no counterpart there; instead every shape is given by the inputs' dimensions, and the cache stays
- * on the device, where it is updated in place.
+ * The decoder for a device with memory of its own. There is no counterpart to what the CPU's graph does with lengths that
+ * are only known at run time (empty pieces, splits by expert): every shape follows from the inputs' dimensions. The cache
+ * stays on the device, where it is updated in place.
  */
 export function buildDeviceGraph(
   config: TextConfig,

@@ -2,9 +2,9 @@ import { append, el } from '../../dom.ts'
 import { counted } from '../../format.ts'
 import { factsOf } from './answer-facts.ts'
 import { copyFrom } from '../copy.ts'
-import { type Problem, waitText } from '../problem.ts'
 import type { Question } from '../question.ts'
 import type { AnswerRecord } from '../history/record.ts'
+import { problemBox } from './problem-box.ts'
 
 export interface PanelActions {
   readonly showCode: (question: Question) => void
@@ -33,48 +33,35 @@ export function createAnswerPanel(actions: PanelActions): AnswerPanel {
   const header = el('header', {}, title, summary, state)
   const element = el('article', { class: 'answer' }, header, thinking, texts, after)
   let question: Question
-  let paragraphs: HTMLElement[] = []
-  let thoughts: HTMLElement[] = []
-
-  const paragraph = (index: number): HTMLElement => {
-    while (paragraphs.length <= index) {
-      const next = el('p', { class: 'text' })
-      paragraphs.push(next)
-      texts.append(next)
-    }
-    return paragraphs[index]!
-  }
-  const thought = (index: number): HTMLElement => {
-    while (thoughts.length <= index) {
-      const next = el('p')
-      const label = thoughts.length === 0 ? 'Thought' : `Thought ${thoughts.length + 1}`
-      thoughts.push(next)
-      thinking.append(el('details', {}, el('summary', {}, label), next))
-    }
-    return thoughts[index]!
-  }
+  const paragraphs = growing(texts, () => {
+    const text = el('p', { class: 'text' })
+    return { text, element: text }
+  })
+  const thoughts = growing(thinking, (index) => {
+    const text = el('p')
+    const label = index === 0 ? 'Thought' : `Thought ${index + 1}`
+    return { text, element: el('details', {}, el('summary', {}, label), text) }
+  })
   return {
     element,
     begin(asked, name, settings) {
       question = asked
       title.textContent = name === undefined ? 'Answer' : `Answer ${name}`
       summary.textContent = settings
-      paragraphs = []
-      thoughts = []
-      thinking.replaceChildren()
-      texts.replaceChildren()
+      paragraphs.clear()
+      thoughts.clear()
       after.replaceChildren()
       element.classList.add('running')
       element.setAttribute('aria-busy', 'true')
     },
     showState: (text) => (state.textContent = text),
-    addThought: (index, text) => thought(index).append(text),
-    addText: (index, text) => paragraph(index).append(text),
+    addThought: (index, text) => thoughts.at(index).append(text),
+    addText: (index, text) => paragraphs.at(index).append(text),
     showEnd(record) {
       element.classList.remove('running')
       element.removeAttribute('aria-busy')
-      record.thoughts?.forEach((text, index) => (thought(index).textContent = text))
-      record.texts.forEach((text, index) => (paragraph(index).textContent = text))
+      record.thoughts?.forEach((text, index) => (thoughts.at(index).textContent = text))
+      record.texts.forEach((text, index) => (paragraphs.at(index).textContent = text))
       state.textContent = stateOf(record)
       const { problem, end } = record
       const hasText = record.texts.some((text) => text !== '')
@@ -92,10 +79,38 @@ export function createAnswerPanel(actions: PanelActions): AnswerPanel {
   }
 }
 
+interface Growing {
+  /** The text with this index; it is made, with all before it, when it is first needed. */
+  readonly at: (index: number) => HTMLElement
+  readonly clear: () => void
+}
+
+/** Texts inside `parent`, one for each of several answers. @param make the text, and the element around it */
+function growing(
+  parent: HTMLElement,
+  make: (index: number) => { readonly text: HTMLElement; readonly element: HTMLElement },
+): Growing {
+  const made: HTMLElement[] = []
+  return {
+    at(index) {
+      while (made.length <= index) {
+        const { text, element } = make(made.length)
+        made.push(text)
+        parent.append(element)
+      }
+      return made[index]!
+    },
+    clear() {
+      made.length = 0
+      parent.replaceChildren()
+    },
+  }
+}
+
 function stateOf({ end, stopped, problem }: AnswerRecord): string {
   if (stopped) return 'Stopped'
   if (problem !== undefined) return ''
-  if (end?.reasons.includes('length') === true) return 'Ended at the longest length'
+  if (end?.reasons.includes('length') === true) return 'Ended at the maximum length'
   return end?.reasons.includes('timeout') === true ? 'Ended by the time limit' : ''
 }
 
@@ -107,26 +122,6 @@ function copyButton(source: HTMLElement): HTMLElement {
 
 function codeButton(show: () => void): HTMLElement {
   return el('button', { type: 'button', class: 'plain', onclick: show }, 'As code')
-}
-
-function problemBox(problem: Problem, { enterKey, askAgain }: PanelActions): HTMLElement {
-  const { title, detail, requestId, retryAfterSeconds, needsKey } = problem
-  const wait = retryAfterSeconds === undefined ? '' : `Ask again in ${waitText(retryAfterSeconds)}.`
-  return el(
-    'div',
-    { class: 'problem', role: 'alert' },
-    el('h3', {}, title),
-    el('p', {}, detail),
-    wait !== '' && el('p', {}, wait),
-    requestId !== undefined &&
-      el('p', { class: 'request-id' }, 'Request ', el('code', {}, requestId)),
-    el(
-      'div',
-      { class: 'actions' },
-      needsKey === true && el('button', { type: 'button', onclick: enterKey }, 'Enter a key'),
-      needsKey !== true && el('button', { type: 'button', onclick: askAgain }, 'Ask again'),
-    ),
-  )
 }
 
 /** What screen readers say when an answer has ended. */

@@ -1,4 +1,5 @@
-import { byId, el, icon } from '../../dom.ts'
+import { byId } from '../../dom.ts'
+import { historyItem } from './history-item.ts'
 import type { HistoryStore } from './history-store.ts'
 import type { HistoryEntry } from './record.ts'
 
@@ -29,25 +30,7 @@ export async function createHistoryView(
     next.focus()
   }
   const item = (entry: HistoryEntry) =>
-    el(
-      'li',
-      {},
-      el(
-        'button',
-        { type: 'button', class: 'entry', onclick: () => restore(entry) },
-        ...contentOf(entry),
-      ),
-      el(
-        'button',
-        {
-          type: 'button',
-          class: 'remove',
-          'aria-label': `Remove: ${entry.prompt}`,
-          onclick: () => void remove(entry.id),
-        },
-        icon('close'),
-      ),
-    )
+    historyItem(entry, { restore: () => restore(entry), remove: () => void remove(entry.id) })
   clear.addEventListener('click', () => dialog.showModal())
   dialog.addEventListener('close', () => {
     if (dialog.returnValue !== 'clear') return
@@ -61,27 +44,4 @@ export async function createHistoryView(
       await refresh()
     },
   }
-}
-
-function contentOf({ prompt, pictures, answers, at }: HistoryEntry): HTMLElement[] {
-  const [first] = pictures
-  const thumbnail = first?.kind === 'file' ? first.thumbnail : undefined
-  const text = answers[0]?.texts[0] ?? ''
-  const outcome = answers[0]?.problem?.title ?? (text === '' ? 'No answer' : text)
-  return [
-    thumbnail === undefined
-      ? el('span', { class: 'no-picture', 'aria-hidden': 'true' }, prompt.slice(0, 1))
-      : el('img', { src: thumbnail, alt: '' }),
-    el(
-      'span',
-      { class: 'entry-texts' },
-      el('span', { class: 'entry-prompt' }, prompt),
-      el('span', { class: 'entry-answer' }, outcome),
-      el('time', { datetime: new Date(at).toISOString() }, timeText(at)),
-    ),
-  ]
-}
-
-function timeText(at: number): string {
-  return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { FakeProcessor } from '../test/support/backends/test-backend.ts'
+import { FakeProcessor } from '../../test/support/backends/test-backend.ts'
 import { ChoiceText } from './choice-text.ts'
-import type { SampledLogprobs } from './engine/job.ts'
-import { createDetokenizer } from './processor/text/detokenizer.ts'
-import type { Processor } from './processor/processor.ts'
+import type { SampledLogprobs } from '../engine/job.ts'
+import { createDetokenizer } from '../processor/text/detokenizer.ts'
+import type { Processor } from '../processor/processor.ts'
 
 /** Each byte is a token; ids from 256 up are pairs of bytes: 256 + 256 * first + second. */
 class ByteProcessor extends FakeProcessor {

@@ -1,6 +1,6 @@
-import { exitAfter } from '../shared/node/process/end-process.ts'
-import type { LogSink } from '../shared/node/log/log-sink.ts'
-import { isInTerminal } from '../shared/node/process/terminal.ts'
+import { exitAfter } from '../../shared/node/process/end-process.ts'
+import type { LogSink } from '../../shared/node/log/log-sink.ts'
+import { isInTerminal } from '../../shared/node/process/terminal.ts'
 
 /**
  * Runs `stop` once and ends the program: on a signal, or when the program that started this one is gone. A second

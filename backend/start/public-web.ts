@@ -1,4 +1,4 @@
-import type { Transport } from '../shared/fetch/fetch-image.ts'
+import type { Transport } from '../../shared/fetch/fetch-image.ts'
 
 interface PublicWeb {
   readonly transport: Transport
@@ -9,7 +9,7 @@ interface PublicWeb {
 export function createPublicWeb(): PublicWeb {
   let loading: Promise<PublicWeb> | undefined
   const load = async () => {
-    const { createPublicTransport } = await import('../shared/node/public-agent.ts')
+    const { createPublicTransport } = await import('../../shared/node/public-agent.ts')
     return createPublicTransport()
   }
   return {

@@ -1,10 +1,10 @@
 import { basename } from 'node:path'
-import type { BackendConfig } from './config.ts'
-import type { ServedModel } from './http/routes/models.ts'
-import { readModelConfig } from './model/config/model-config.ts'
-import { readPreprocessorConfig } from './model/config/preprocessor-config.ts'
-import { readVariant } from './model/config/variant.ts'
-import { mostImageTokens } from './processor/image/image-size.ts'
+import type { BackendConfig } from '../config.ts'
+import type { ServedModel } from '../http/routes/models.ts'
+import { readModelConfig } from '../model/config/model-config.ts'
+import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
+import { readVariant } from '../model/config/variant.ts'
+import { mostImageTokens } from '../processor/image/image-size.ts'
 
 /**
  * What clients learn about the model.

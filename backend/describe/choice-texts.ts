@@ -1,7 +1,7 @@
-import type { Ending, FinishReason, GenerationEvent } from '../shared/api/events.ts'
+import type { Ending, FinishReason, GenerationEvent } from '../../shared/api/events.ts'
 import { ChoiceText, type TextPart } from './choice-text.ts'
-import type { EngineEvent } from './engine/job.ts'
-import type { Processor } from './processor/processor.ts'
+import type { EngineEvent } from '../engine/job.ts'
+import type { Processor } from '../processor/processor.ts'
 
 type TextEvent = Extract<GenerationEvent, { type: 'reasoning' | 'delta' }>
 

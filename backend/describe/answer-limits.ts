@@ -1,6 +1,8 @@
-import { ServiceError } from '../shared/api/errors.ts'
-import { maxLogprobs } from '../shared/api/limits.ts'
-import type { Asked } from '../shared/conversation/conversation.ts'
+import { ServiceError } from '../../shared/api/errors.ts'
+import { maxLogprobs } from '../../shared/api/limits.ts'
+import type { GenerationEvent } from '../../shared/api/events.ts'
+import { startDeadline, type Deadline } from '../../shared/async/deadline.ts'
+import type { Asked } from '../../shared/conversation/conversation.ts'
 
 /** @throws {ServiceError} `invalid_field` when the answer could be too large */
 export function checkLogprobs(
@@ -19,4 +21,23 @@ export function checkLogprobs(
 export function tooLate({ timeoutMs }: { readonly timeoutMs: number }): ServiceError {
   const message = `No answer could be begun within ${Math.round(timeoutMs)} ms`
   return new ServiceError('deadline_exceeded', message)
+}
+
+/**
+ * The events of an answer, which ends with what it has when time is up.
+ * @throws {ServiceError} `deadline_exceeded` when it has nothing by then
+ */
+export async function* inTime(
+  request: { readonly timeoutMs: number },
+  signal: AbortSignal,
+  answer: (deadline: Deadline) => AsyncIterable<GenerationEvent>,
+): AsyncGenerator<GenerationEvent> {
+  const deadline = startDeadline(request.timeoutMs, signal)
+  try {
+    yield* answer(deadline)
+  } catch (thrown) {
+    throw deadline.expired ? tooLate(request) : thrown
+  } finally {
+    deadline.release()
+  }
 }

@@ -1,8 +1,8 @@
-import type { SampledLogprob } from '../shared/api/events.ts'
-import type { SampledLogprobs } from './engine/job.ts'
-import type { Detokenizer, Processor } from './processor/processor.ts'
-import { StopMatcher } from './processor/text/stop-matcher.ts'
-import { ThoughtSplitter } from './processor/text/thought-splitter.ts'
+import type { SampledLogprob } from '../../shared/api/events.ts'
+import type { SampledLogprobs } from '../engine/job.ts'
+import type { Detokenizer, Processor } from '../processor/processor.ts'
+import { StopMatcher } from '../processor/text/stop-matcher.ts'
+import { ThoughtSplitter } from '../processor/text/thought-splitter.ts'
 
 /** A further part of an answer: text, and on request the log probabilities of the tokens that begin in it. */
 export interface TextPart {

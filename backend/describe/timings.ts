@@ -1,5 +1,5 @@
-import type { Timings } from '../shared/api/events.ts'
-import type { EngineTimings } from './engine/job.ts'
+import type { Timings } from '../../shared/api/events.ts'
+import type { EngineTimings } from '../engine/job.ts'
 
 /** An answer's times as its reader sees them. */
 export function timingsOf(engine: EngineTimings, prepareMs: number, totalMs: number): Timings {

@@ -1,0 +1,70 @@
+import type { RecommendedRules } from '../../../../../shared/api/request/preset.ts'
+import type { Settings } from '../question.ts'
+import {
+  checkSchema,
+  type ColumnFields,
+  readFields,
+  showStandards,
+  writeFields,
+} from './column-fields.ts'
+import type { Row, SettingsRows } from './settings-rows.ts'
+
+/** The fields of one setting, `A` or `B`. */
+export interface SettingsColumn {
+  readonly read: () => Settings
+  readonly write: (settings: Settings) => void
+  /** Whether it is seen and checked. */
+  readonly use: (isUsed: boolean) => void
+  /** Shows which fields count now. */
+  readonly show: () => void
+}
+
+/** @param recommended what the makers of the model recommend, if anything is known of that now */
+export function createColumn(
+  rows: SettingsRows,
+  index: number,
+  recommended: () => RecommendedRules | undefined,
+): SettingsColumn {
+  const fields = fieldsOf(rows, index)
+  let isUsed = true
+  const show = () => {
+    for (const field of [fields.system, ...fields.numbers, fields.format]) {
+      showField(field, isUsed)
+    }
+    showField(fields.preset, isUsed && recommended() !== undefined)
+    showStandards(fields, recommended())
+    showField(fields.schema, isUsed && fields.format.value === 'json_schema')
+    rows.schema.element.hidden = rows.schema.fields.every((field) => field.hidden)
+    checkSchema(fields.schema)
+  }
+  for (const choice of [fields.format, fields.preset]) choice.addEventListener('change', show)
+  fields.schema.addEventListener('input', show)
+  return {
+    read: () => readFields(fields),
+    write(settings) {
+      writeFields(fields, settings)
+      show()
+    },
+    use(isWanted) {
+      isUsed = isWanted
+      show()
+    },
+    show,
+  }
+}
+
+function fieldsOf(rows: SettingsRows, index: number): ColumnFields {
+  const field = ({ fields }: Row) => fields[index]!
+  return {
+    system: field(rows.system) as HTMLTextAreaElement,
+    preset: field(rows.preset) as HTMLSelectElement,
+    numbers: rows.numbers.map((row) => field(row) as HTMLInputElement),
+    format: field(rows.format) as HTMLSelectElement,
+    schema: field(rows.schema) as HTMLTextAreaElement,
+  }
+}
+
+/** A field that is not shown takes no part in the form's checks. */
+function showField(field: HTMLElement & { disabled: boolean }, isShown: boolean): void {
+  field.hidden = field.disabled = !isShown
+}
