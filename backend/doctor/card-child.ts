@@ -60,7 +60,7 @@ function chainGraph(): GraphSpec {
   return g.build().spec
 }
 
-/** Whether a tensor of so many bytes keeps what is written: a driver that cannot have as much may say nothing. */
+/** Whether a tensor of this size keeps what is written: a driver that cannot allocate as much may not say so. */
 async function keepsNumbers(
   accelerator: Accelerator,
   session: InferenceSession,

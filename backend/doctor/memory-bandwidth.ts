@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 
 const worker = new URL('./copy-worker.ts', import.meta.url)
 
-/** Bytes per second that so many threads can read and write together, right now. */
+/** Bytes per second that this many threads can read and write together, right now. */
 export async function memoryBandwidth(threads: number): Promise<number> {
   const workers = Array.from({ length: threads }, () => new Worker(worker))
   const rates = await Promise.all(

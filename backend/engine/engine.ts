@@ -12,9 +12,8 @@ import { CacheMemory } from './memory/cache-memory.ts'
 import { admit, answerTokensOf, tokenLimitOf } from './queue/admission.ts'
 import { Throughput } from './queue/throughput.ts'
 import { WaitingLine } from './queue/waiting-line.ts'
+import { ruleOf } from './sampling/rule-of.ts'
 import { checkLogitBias } from './sampling/token-penalties.ts'
-import { ThoughtFirst } from './sampling/thought-first.ts'
-import type { TokenRule } from './sampling/token-rule.ts'
 import { noSpeculation, Speculation } from './speculation/speculation.ts'
 import { Slots } from './turns/slots/slots.ts'
 import type { StepLimits } from './turns/step-plan.ts'
@@ -100,16 +99,7 @@ class StepEngine implements LocalEngine {
 
   constructor(options: EngineOptions) {
     const { model, caches = {}, deterministic = false, speculates = false } = options
-    const limits = {
-      stepTokenBudget: options.stepTokenBudget ?? defaultStepTokenBudget,
-      prefillChunkTokens: options.prefillChunkTokens ?? defaultPrefillChunkTokens,
-    }
-    if (limits.stepTokenBudget < model.info.slots) {
-      throw new RangeError('The step token budget is below the number of slots')
-    }
-    if (deterministic && speculates) {
-      throw new RangeError('Nothing can be drafted in the deterministic mode')
-    }
+    const limits = limitsOf(options)
     const fixedChunkTokens = deterministic ? deterministicChunkTokens : undefined
     this.#model = model
     this.#options = options
@@ -238,7 +228,7 @@ class StepEngine implements LocalEngine {
       answerTokens,
       info,
       now: this.#now,
-      openRule: this.#ruleOf(asked),
+      openRule: ruleOf(asked, this.#constraints),
     })
     const counts = {
       waiting: this.#waiting.size,
@@ -266,17 +256,6 @@ class StepEngine implements LocalEngine {
     }
   }
 
-  #ruleOf(job: GenerateJob): (() => TokenRule) | undefined {
-    const { format, stopIds, thought, controlIdsFrom } = job
-    if (format === undefined) return undefined
-    const constraints = this.#constraints
-    if (constraints === undefined) throw new RangeError('A format needs the texts of tokens')
-    const open = () => constraints.open(format, stopIds)
-    if (thought === undefined) return open
-    const { vocabulary } = constraints
-    return () => new ThoughtFirst({ marks: thought, vocabulary, answer: open(), controlIdsFrom })
-  }
-
   /** A sequence with a slot keeps it until the loop is between steps. */
   #cancel(job: ActiveJob, error: Error): void {
     job.fail(error)
@@ -301,4 +280,20 @@ class StepEngine implements LocalEngine {
     this.#vision.beforeTurn([])
     this.#loop = undefined
   }
+}
+
+function limitsOf({
+  model,
+  stepTokenBudget = defaultStepTokenBudget,
+  prefillChunkTokens = defaultPrefillChunkTokens,
+  deterministic = false,
+  speculates = false,
+}: EngineOptions): StepLimits {
+  if (stepTokenBudget < model.info.slots) {
+    throw new RangeError('The step token budget is below the number of slots')
+  }
+  if (deterministic && speculates) {
+    throw new RangeError('Nothing can be drafted in the deterministic mode')
+  }
+  return { stepTokenBudget, prefillChunkTokens }
 }

@@ -1,8 +1,5 @@
-import type { ServiceError } from '../../shared/api/errors.ts'
 import type { ProgressAmount } from '../../shared/progress/progress.ts'
-import { abortError } from '../engine/abort-error.ts'
-import { EventQueue } from '../engine/jobs/event-queue.ts'
-import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from '../engine/job.ts'
+import type { Engine, EngineSnapshot, GenerateJob, Generation } from '../engine/job.ts'
 import {
   notReadyError,
   restartedError,
@@ -12,14 +9,14 @@ import {
 import { idleSnapshot } from './supervisor/idle-snapshot.ts'
 import { InferenceProcess } from './supervisor/inference-process.ts'
 import { memoryText, type MemoryCheck } from '../memory/memory-check.ts'
-import type { InferenceInit, JobKey, JobUpdate, ToParent } from './protocol.ts'
+import type { InferenceInit, ToParent } from './protocol.ts'
 import {
   defaultRestartDelays,
   nextRestartDelay,
   type RestartDelays,
 } from './supervisor/restart-policy.ts'
+import { RunningJobs } from './supervisor/running-jobs.ts'
 import { defaultSilenceLimits, type SilenceLimits } from './watchdog.ts'
-import { fromWire } from './wire-error.ts'
 
 /** Milliseconds an inference process may take to end by itself: one step of a large model, and freeing its memory. */
 const defaultCloseTimeoutMs = 2_000
@@ -83,10 +80,14 @@ class Supervisor implements Inference {
   readonly #options: InferenceOptions
   readonly #delays: RestartDelays
   readonly #now: () => number
-  readonly #ready = createDeferred()
-  readonly #jobs = new Map<JobKey, EventQueue>()
+  readonly #ready = Promise.withResolvers<void>()
+  readonly #jobs = new RunningJobs({
+    checkReady: () => {
+      if (this.#state !== 'ready') throw notReadyError(this.#state)
+    },
+    send: (message) => this.#process?.send(message),
+  })
   #onReady: () => void = () => {}
-  #nextKey: JobKey = 0
   #state: InferenceState = 'loading'
   #snapshot: EngineSnapshot
   #process: InferenceProcess | undefined
@@ -108,6 +109,8 @@ class Supervisor implements Inference {
     this.#delays = options.restartDelays ?? defaultRestartDelays
     this.#now = options.now ?? (() => performance.now())
     this.#snapshot = idleSnapshot(options.init)
+    // A failure that nobody awaits is not an error.
+    this.#ready.promise.catch(() => {})
     this.#start()
   }
 
@@ -141,33 +144,7 @@ class Supervisor implements Inference {
   }
 
   generate(job: GenerateJob, signal: AbortSignal): Generation {
-    const key = this.#nextKey++
-    const events = this.#events(key, job, signal)
-    return { [Symbol.asyncIterator]: () => events, stop: (choice) => this.#stopChoice(key, choice) }
-  }
-
-  async *#events(
-    key: JobKey,
-    job: GenerateJob,
-    signal: AbortSignal,
-  ): AsyncGenerator<EngineEvent, void> {
-    if (signal.aborted) throw abortError(signal)
-    if (this.#state !== 'ready') throw notReadyError(this.#state)
-    const events = new EventQueue()
-    const onAbort = () => {
-      events.fail(abortError(signal))
-      this.#cancel(key)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#jobs.set(key, events)
-    try {
-      if (job.images.length > 0) this.#process?.send({ type: 'incoming', key })
-      this.#process?.send({ type: 'generate', key, job })
-      yield* events.read()
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-      this.#cancel(key)
-    }
+    return this.#jobs.generate(job, signal)
   }
 
   close(): Promise<void> {
@@ -179,7 +156,7 @@ class Supervisor implements Inference {
     this.#state = 'stopped'
     clearTimeout(this.#restart)
     this.#ready.reject(shuttingDownError())
-    this.#endJobs(shuttingDownError)
+    this.#jobs.endAll(shuttingDownError)
     this.#process?.send({ type: 'close' })
     const timeoutMs = this.#options.closeTimeoutMs ?? defaultCloseTimeoutMs
     const kill = setTimeout(() => this.#process?.kill(), timeoutMs)
@@ -240,7 +217,7 @@ class Supervisor implements Inference {
         return
       case 'update':
         this.#snapshot = message.snapshot ?? this.#snapshot
-        for (const update of message.jobs) this.#deliver(update)
+        for (const update of message.jobs) this.#jobs.deliver(update)
         return
       case 'busy':
       case 'pong':
@@ -248,33 +225,10 @@ class Supervisor implements Inference {
     }
   }
 
-  #deliver(update: JobUpdate): void {
-    const events = this.#jobs.get(update.key)
-    const last = 'error' in update || update.event.type === 'end'
-    if (last) this.#jobs.delete(update.key)
-    if ('error' in update) events?.fail(fromWire(update.error))
-    else events?.push(update.event)
-  }
-
-  /** Does nothing when the job has ended. */
-  #cancel(key: JobKey): void {
-    if (this.#jobs.delete(key)) this.#process?.send({ type: 'cancel', key })
-  }
-
-  /** Does nothing when the job has ended. */
-  #stopChoice(key: JobKey, choice: number): void {
-    if (this.#jobs.has(key)) this.#process?.send({ type: 'stop', key, choice })
-  }
-
-  #endJobs(createError: () => ServiceError): void {
-    for (const events of this.#jobs.values()) events.fail(createError())
-    this.#jobs.clear()
-  }
-
   /** Running work yields nothing more: it fails immediately, and nothing new is accepted. */
   #endWork(): void {
     this.#snapshot = idleSnapshot(this.#options.init)
-    this.#endJobs(restartedError)
+    this.#jobs.endAll(restartedError)
     if (this.#state === 'ready') this.#state = 'restarting'
   }
 
@@ -294,16 +248,4 @@ class Supervisor implements Inference {
     this.#options.log('error', `${problem}; it restarts in ${this.#delayMs} ms`)
     this.#restart = setTimeout(() => this.#start(), this.#delayMs)
   }
-}
-
-/** A promise settled from outside; a rejection that nobody awaits is not an error. */
-function createDeferred() {
-  let resolve!: () => void
-  let reject!: (error: Error) => void
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  promise.catch(() => {})
-  return { promise, resolve, reject }
 }

@@ -1,33 +1,14 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { isEventStream } from '../../shared/api/wire/media-type.ts'
-import { forwardHeaders } from '../../shared/forward/headers.ts'
-import { startDeadline } from '../../shared/async/deadline.ts'
-import { routes } from '../../shared/api/routes.ts'
-import {
-  afterFailure,
-  afterSuccess,
-  newBreaker,
-  shareOf,
-  type Breaker,
-  type Failure,
-} from '../../shared/balance/breaker.ts'
 import { chooseServer } from '../../shared/balance/choose.ts'
-import type {
-  BackendAnswer,
-  BackendInit,
-  BackendReply,
-  CallBackend,
-  StreamEnd,
-} from './exchange.ts'
+import { Backend, type BackendParts } from './backend.ts'
+import type { BackendInit, BackendReply, CallBackend, StreamEnd } from './exchange.ts'
 import { readWhole } from './read-whole.ts'
 import { NotConnectedError, type BackendTarget } from './target.ts'
-import { checkConnected, failureOf, wasTurnedAway } from './verdict.ts'
+import { checkConnected, wasTurnedAway } from './verdict.ts'
 
 /** How often one request is offered to backends. More would only delay the answer that none is available. */
 const maxAttempts = 3
-
-/** Milliseconds a probe may take. */
-const probeTimeoutMs = 800
 
 /**
  * Tokens of an image for a model that is not known yet: the most that any of the models makes of one. A limit of 16,384
@@ -36,35 +17,10 @@ const probeTimeoutMs = 800
  */
 const mostImageTokens = 4_464
 
-/** Milliseconds between probes of a healthy backend: failures in between are noticed by the requests themselves. */
-const probeIntervalMs = 5_000
-
-/**
- * Milliseconds for which an answer shows that a backend is alive: two probes, so that one may be late. A backend that does
- * not connect in time and has answered since then is on a busy machine; another one hangs.
- */
-const aliveMs = 2 * probeIntervalMs
-
-interface PoolParts {
+interface PoolParts extends BackendParts {
   readonly targets: readonly BackendTarget[]
-  /** Milliseconds. */
-  readonly now: () => number
   /** From 0 up to 1. */
   readonly random: () => number
-  /** Milliseconds no request exceeds: a request still counted after that was lost with its connection. */
-  readonly deadlineMs: number
-}
-
-interface Backend {
-  readonly target: BackendTarget
-  breaker: Breaker
-  /** The most tokens of an image, as its last answer stated; undefined before the first. */
-  imageTokens: number | undefined
-  /** When it last answered anything. */
-  answeredAt: number
-  nextProbeAt: number
-  /** For each request in progress, the time by which it must be over, in order of their start. */
-  readonly running: Set<{ readonly over: number }>
 }
 
 /**
@@ -78,14 +34,7 @@ export class BackendPool {
 
   constructor(parts: PoolParts) {
     this.#parts = parts
-    this.#backends = parts.targets.map((target) => ({
-      target,
-      breaker: newBreaker,
-      imageTokens: undefined,
-      answeredAt: -Infinity,
-      nextProbeAt: 0,
-      running: new Set(),
-    }))
+    this.#backends = parts.targets.map((target) => new Backend(target, parts))
   }
 
   /**
@@ -94,7 +43,7 @@ export class BackendPool {
    * to connect may be asked again, unless another one is better: it may be all that is left while others are restarted.
    */
   readonly call: CallBackend = async (path, init) => {
-    this.#probe(init)
+    this.#probe(init.background)
     const refused: Backend[] = []
     for (let attempts = 1; ; attempts += 1) {
       const backend = this.#choose(init.affinity, refused)
@@ -107,7 +56,8 @@ export class BackendPool {
         continue
       }
       if (!(outcome instanceof NotConnectedError)) return outcome
-      const isBusy = outcome.isSlow && this.#isAlive(backend)
+      // A single backend that keeps one waiting is not worth another attempt: its client may come again.
+      const isBusy = outcome.isSlow && this.#backends.length > 1 && backend.isAlive
       if (!mayRepeat || !(isBusy || hasOthers)) throw outcome
       if (!isBusy) refused.push(backend)
     }
@@ -130,35 +80,12 @@ export class BackendPool {
   }
 
   #choose(affinity: string | undefined, refused: readonly Backend[]): Backend {
-    const now = this.#parts.now()
     const candidates = this.#backends
       .filter((backend) => !refused.includes(backend))
-      .map((backend) => ({
-        backend,
-        id: backend.target.id,
-        available: backend.breaker.phase === 'closed',
-        silent: backend.breaker.phase === 'open' && backend.breaker.silent === true,
-        outstanding: this.#countRunning(backend),
-        share: shareOf(backend.breaker, now),
-      }))
+      .map((backend) => backend.candidate())
     const chosen = chooseServer(candidates, affinity, this.#parts.random())
     if (chosen === undefined) throw new TypeError('A pool needs a backend')
     return chosen.backend
-  }
-
-  /** Whether a backend that keeps one waiting is worth another attempt. A single one is not: its client may come again. */
-  #isAlive({ answeredAt }: Backend): boolean {
-    return this.#backends.length > 1 && this.#parts.now() - answeredAt < aliveMs
-  }
-
-  /** A request whose Worker was ended from outside is never reported as over, so its time limit decides. */
-  #countRunning({ running }: Backend): number {
-    const now = this.#parts.now()
-    for (const entry of running) {
-      if (entry.over > now) break
-      running.delete(entry)
-    }
-    return running.size
   }
 
   /** @param hasOthers whether a refusal is of no interest, because another backend may be asked */
@@ -168,26 +95,26 @@ export class BackendPool {
     init: BackendInit,
     hasOthers: boolean,
   ): Promise<BackendReply | NotConnectedError | 'refused'> {
-    const release = this.#take(backend)
+    const release = backend.take()
     try {
       const response = await backend.target.send(path, init)
       checkConnected(response)
       const backendId = backend.target.id
       if (isEventStream(response.headers.get('content-type'))) {
-        this.#noteAnswer(backend, response)
+        backend.noteAnswer(response)
         // Excludes the body, which would otherwise be held until the stream ends.
         const { signal, bodyFailure } = init
         const ended = (how: StreamEnd) => {
           release()
           if (how === 'broken' && !isBlameless({ signal, bodyFailure }))
-            this.#noteFailure(backend, 'unreachable')
+            backend.noteFailure('unreachable')
         }
         return { answer: response, backendId, ended }
       }
       // Read completely, so that a truncated answer can still become an error with a status.
       const { body, held } = await readWhole(response, init)
       release()
-      if (!isBlameless(init)) this.#noteAnswer(backend, response)
+      if (!isBlameless(init)) backend.noteAnswer(response)
       if (hasOthers && wasTurnedAway(response, body)) {
         held?.release()
         return 'refused'
@@ -199,79 +126,23 @@ export class BackendPool {
       release()
       if (isBlameless(init) || error instanceof ServiceError) throw error
       if (error instanceof NotConnectedError) {
-        this.#noteFailure(backend, error.isSlow ? 'silent' : 'unreachable')
+        backend.noteFailure(error.isSlow ? 'silent' : 'unreachable')
         return error
       }
       // A backend may answer early and close, so one broken upload proves nothing.
-      this.#noteFailure(backend, isReplayable(init) ? 'unreachable' : 'fault')
+      backend.noteFailure(isReplayable(init) ? 'unreachable' : 'fault')
       throw error
     }
   }
 
-  /** @returns a function to call when the request is over; calling it again does nothing */
-  #take({ running }: Backend): () => void {
-    const entry = { over: this.#parts.now() + this.#parts.deadlineMs }
-    running.add(entry)
-    return () => running.delete(entry)
-  }
-
-  #noteAnswer(backend: Backend, answer: BackendAnswer): void {
-    backend.imageTokens = statedTokens(answer) ?? backend.imageTokens
-    const now = this.#parts.now()
-    backend.answeredAt = now
-    const failure = failureOf(answer)
-    backend.breaker =
-      failure === undefined
-        ? afterSuccess(backend.breaker, now)
-        : afterFailure(backend.breaker, failure, now)
-    this.#planProbe(backend)
-  }
-
-  #noteFailure(backend: Backend, failure: Failure): void {
-    backend.breaker = afterFailure(backend.breaker, failure, this.#parts.now())
-    this.#planProbe(backend)
-  }
-
-  #planProbe(backend: Backend): void {
-    const { breaker } = backend
-    backend.nextProbeAt =
-      breaker.phase === 'open' ? breaker.until : this.#parts.now() + probeIntervalMs
-  }
-
   /** Probes the backends that are due. With a single one there is nothing to choose and nothing to probe. */
-  #probe({ background }: BackendInit): void {
+  #probe(background: BackendInit['background']): void {
     if (this.#backends.length < 2) return
-    const now = this.#parts.now()
-    for (const backend of this.#backends.filter(({ nextProbeAt }) => now >= nextProbeAt)) {
-      backend.nextProbeAt = now + probeIntervalMs
-      const probe = this.#ask(backend)
+    for (const backend of this.#backends.filter(({ isDueForProbe }) => isDueForProbe)) {
+      const probe = backend.probe()
       background?.(probe)
     }
   }
-
-  async #ask(backend: Backend): Promise<void> {
-    const deadline = startDeadline(probeTimeoutMs)
-    try {
-      const response = await backend.target.send(routes.health.path, {
-        method: 'GET',
-        headers: {},
-        signal: deadline.signal,
-      })
-      await response.arrayBuffer()
-      if (response.status === 200) this.#noteAnswer(backend, response)
-      else this.#noteFailure(backend, 'unreachable')
-    } catch (error) {
-      const isSlow = error instanceof NotConnectedError && error.isSlow
-      this.#noteFailure(backend, deadline.expired || isSlow ? 'silent' : 'unreachable')
-    } finally {
-      deadline.release()
-    }
-  }
-}
-
-function statedTokens({ headers }: BackendAnswer): number | undefined {
-  const stated = headers.get(forwardHeaders.imageTokens)
-  return stated !== null && /^[1-9]\d{0,5}$/.test(stated) ? Number(stated) : undefined
 }
 
 /** Whether the backend is not to blame: the call was ended from here, or the body broke at the client's end. */

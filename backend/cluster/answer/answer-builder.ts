@@ -195,7 +195,7 @@ export class AnswerBuilder {
   }
 }
 
-/** The log probabilities that can be told with a part: those of a thought never are. */
+/** The log probabilities that can be reported with a part: those of a thought never are. */
 function logprobsOf(choice: Choice, { thought, text, logprobs }: TextPart): SampledLogprobs[] {
   const { place } = choice.splitter
   const isThought = text === '' && thought !== ''

@@ -61,7 +61,7 @@ interface Waiting extends DispatchJob {
   readonly tried: Set<EngineEntry>
   /** Whether its turn has come. */
   started: boolean
-  /** Whoever waits for its engine; undefined while nobody does. */
+  /** Settles the wait for its engine; undefined while nobody waits. */
   turn: Turn | undefined
   /** Gives back the slots it holds. */
   free: () => void
@@ -73,8 +73,8 @@ interface Turn {
 }
 
 /**
- * Jobs out of turn: those that wait for a second engine, and those whose turn it is but for whom no engine has enough
- * free slots. So many that one which needs much does not leave all engines idle.
+ * Jobs taken out of the line that have no engine: those that wait for a second one, and those whose turn it is but for which
+ * no engine has enough free slots. More than one, so that a job that needs many slots does not leave all engines idle.
  */
 const mostHeld = 4
 

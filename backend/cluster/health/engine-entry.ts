@@ -92,7 +92,7 @@ export class EngineEntry {
     return shareOf(this.#breaker, this.#now())
   }
 
-  /** Whether so many more answers fit; more than it has slots only while it does nothing else. */
+  /** Whether this many more answers fit; more than it has slots only while it does nothing else. */
   hasRoomFor(answers: number): boolean {
     return this.#running === 0 || this.#running + answers <= this.slots
   }

@@ -7,7 +7,7 @@ import { placeAt, type Kept } from './kept-contenders.ts'
  * Draws one of the contenders by the rules of the sampler. Masses are relative to the best one's, e^((logit - top) /
  * temperature).
  * @param uniform from [0, 1)
- * @returns the place of the token that would be drawn from the whole row; undefined when that cannot be told
+ * @returns the place of the token that would be drawn from the whole row; undefined when contenders do not decide it
  */
 export function drawContender(
   contenders: Contenders,

@@ -19,7 +19,7 @@ export function warmUpMasks({ merger, words }: Vocabulary): void {
   }
 }
 
-/** Any string, in which ASCII is told from other characters. */
+/** Any string, in which ASCII is distinguished from other characters. */
 function anyText(): PatternTables {
   const table = Int32Array.of(0, 0)
   const free = Uint8Array.of(0)

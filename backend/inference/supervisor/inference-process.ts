@@ -16,11 +16,8 @@ interface InferenceProcessOptions {
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
   readonly onMessage: (message: ToParent) => void
-  /**
-   * Called, with a reason for the operator, when the process shows no sign of life and is being killed; no message
-   * follows.
-   */
-  readonly onHung: (reason: string) => void
+  /** Called when the process shows no sign of life and is being killed; no message follows. */
+  readonly onHung: () => void
 }
 
 /** One run of the inference program, from its start to its end, either its own or by SIGKILL once it hangs. */
@@ -79,6 +76,6 @@ export class InferenceProcess {
     clearInterval(this.#timer)
     this.#hungReason = `The inference process hangs: it gave no sign of life for ${Math.round(silentMs)} ms`
     this.kill()
-    this.#options.onHung(this.#hungReason)
+    this.#options.onHung()
   }
 }

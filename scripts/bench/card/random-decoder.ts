@@ -30,7 +30,7 @@ export interface RandomDecoder {
   readonly graphs: ReturnType<typeof deviceGraphs>
   /** Bytes of all weights on the card. */
   readonly weightBytes: number
-  /** Bytes that a step of so many tokens has to read. */
+  /** Bytes that a step of this many tokens has to read. */
   stepBytes(tokens: number): number
   /**
    * Makes the weights on the card. They are never on a disk, and the host holds a few hundred megabytes.
