@@ -1,6 +1,6 @@
 import type { BackendConfig } from '../config.ts'
 import { findModel } from '../hub/find-model.ts'
-import { checkModelFolder } from '../model/config/check-model-folder.ts'
+import { checkModelFolder, checkSmallFiles } from '../model/config/check-model-folder.ts'
 
 /** Events that abort a download: the signals that end the program, and the end of the program that started it. */
 const endings = ['SIGINT', 'SIGTERM', 'disconnect'] as const
@@ -31,6 +31,7 @@ export async function findCheckpoint(
       signal: ending.signal,
     })
     await checkModelFolder(folder)
+    await checkSmallFiles(folder)
     return folder
   } catch (cause) {
     if (ending.signal.aborted) return undefined

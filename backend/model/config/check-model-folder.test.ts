@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
-import { checkModelFolder } from './check-model-folder.ts'
+import { checkModelFolder, checkSmallFiles } from './check-model-folder.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -109,5 +109,18 @@ describe('checkModelFolder()', () => {
   it('recognises a Git LFS pointer', async () => {
     await writeFile(join(folder, 'config.json'), pointer)
     await expect(checkModelFolder(folder)).rejects.toThrow('config.json is a Git LFS pointer')
+  })
+})
+
+describe('checkSmallFiles()', () => {
+  it('names everything that a folder lacks', async () => {
+    await writeFile(join(folder, 'tokenizer_config.json'), '{}')
+    await expect(checkSmallFiles(folder)).rejects.toThrow(
+      'the folder lacks preprocessor_config.json, tiktoken.model: download or copy all files of the model',
+    )
+  })
+
+  it('lacks nothing in the folder of a model', async () => {
+    await expect(checkSmallFiles('models/kimi-vl-nano')).resolves.toBeUndefined()
   })
 })
