@@ -17,7 +17,6 @@ import {
 import { openTracing } from '../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../shared/node/process/open-files.ts'
 import { isInTerminal } from '../shared/node/process/terminal.ts'
-import type { Tracing } from '../shared/tracing/tracing.ts'
 import type { BackendConfig } from './config.ts'
 import { createBackendApp } from './http/app.ts'
 import { connectionLimit } from './http/server/connection-limit.ts'
@@ -65,9 +64,15 @@ export async function serve(parts: ServiceParts): Promise<void> {
   const web = createPublicWeb()
   const model = await readServedModel(parts.modelPath, config)
   const serving = servingOf(parts, model)
-  const health = healthOf(serving, { running, certificates, provider })
+  const health: HealthParts = {
+    readiness: () => (running.closing ? 'shutting_down' : serving.readiness()),
+    serving,
+    provider: provider && { name: provider.name, reason: provider.reason, layers: provider.layers },
+    certificates,
+  }
   const tracing = await openTracing(config.tracing, lineWriter(log))
-  const metrics = metricsOf(serving, { health, provider, tracing })
+  const isReady = () => health.readiness() === 'ready'
+  const metrics = createBackendMetrics({ serving, isReady, provider }, tracing?.counts)
   const app = createBackendApp({
     running,
     log,
@@ -117,60 +122,6 @@ function servingOf({ config, inference, log }: ServiceParts, model: ServedModel)
   return inference === undefined
     ? new EnginesElsewhere(config, model, log)
     : new OwnEngine(config, inference, model.reasons, log)
-}
-
-function healthOf(
-  serving: Serving,
-  {
-    running,
-    certificates,
-    provider,
-  }: Pick<ServiceParts, 'provider'> & {
-    readonly running: RunningExchanges
-    readonly certificates: CertificateWatch
-  },
-): HealthParts {
-  return {
-    readiness: () => (running.closing ? 'shutting_down' : serving.readiness()),
-    isLoaded: () => serving.isLoaded(),
-    isProven: () => serving.isProven(),
-    startUp: () => serving.startUp(),
-    snapshot: () => serving.snapshot(),
-    memory: () => serving.memory(),
-    provider: provider && {
-      name: provider.name,
-      reason: provider.reason,
-      layers: provider.layers,
-    },
-    engines: serving.engines,
-    certificatesAreValid: () => certificates.isValid(),
-    certificates: () => certificates.report(),
-  }
-}
-
-function metricsOf(
-  serving: Serving,
-  {
-    health,
-    provider,
-    tracing,
-  }: Pick<ServiceParts, 'provider'> & {
-    readonly health: HealthParts
-    readonly tracing: Tracing | undefined
-  },
-): BackendMetrics {
-  return createBackendMetrics(
-    {
-      snapshot: () => serving.snapshot(),
-      provider: provider && { name: provider.name, layers: provider.layers },
-      engines: serving.engines,
-      isReady: () => health.readiness() === 'ready',
-      starts: () => serving.startUp().starts,
-      enginePid: () => serving.enginePid(),
-      decodePids: () => serving.decodePids(),
-    },
-    tracing?.counts,
-  )
 }
 
 /** The model as clients see it: engines elsewhere may have less room than it could use. */

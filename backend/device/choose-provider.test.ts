@@ -25,6 +25,7 @@ const demand = {
   slots: 4,
   kvTokens: undefined,
 }
+type LimitedDemand = Omit<typeof demand, 'kvTokens'> & { kvTokens: number }
 const withFree = (freeBytes: number): Adapter => ({
   ...card,
   memory: { totalBytes: 24e9, freeBytes },
@@ -33,7 +34,7 @@ const withFree = (freeBytes: number): Adapter => ({
 const chooseProvider = (
   setting: Exclude<ProviderSetting, 'cpu'>,
   probed: ProbeResult,
-  needs: typeof demand | (Omit<typeof demand, 'kvTokens'> & { kvTokens: number }),
+  needs: typeof demand | LimitedDemand,
 ) => mapped(setting, 'auto', probed, needs)
 
 function mapped(
@@ -107,6 +108,25 @@ describe('what runs the decoder', async () => {
       /^DEVICE_MAP=cpu:9,gpu:18: its last 18 layers need 13\.7 GB of a card's memory: NVIDIA H200.* 12\.0 GB of 24\.0 GB free\..* or set DEVICE_MAP=auto/,
     )
     await expect(mapped('webgpu', 'gpu', probed)).rejects.toThrow(/the model needs 19\.0 GB/)
+  })
+
+  it('names what helps: a driver where there is none, and memory or fewer layers where they do not fit', async () => {
+    const messageOf = (map: string, probed: ProbeResult, needs: typeof demand | LimitedDemand) =>
+      mapped('webgpu', map, probed, needs).then(String, ({ message }: Error) => message)
+    expect(await messageOf('auto', { problem: 'this machine has none' }, demand)).toMatch(
+      /Install the card's driver .*, or set PROVIDER=auto or PROVIDER=cpu\.$/,
+    )
+    const small = { adapter: withFree(12e9) }
+    expect(await messageOf('cpu:9,gpu:18', small, demand)).toMatch(
+      /free\. Free some of the card's memory, set DEVICE_MAP=cpu:13,gpu:14, or set DEVICE_MAP=auto or DEVICE_MAP=cpu\.$/,
+    )
+    expect(await messageOf('auto', { adapter: withFree(2e9) }, demand)).toMatch(
+      /free\. Free some of the card's memory, or set PROVIDER=auto or PROVIDER=cpu\.$/,
+    )
+    const many = { ...demand, kvTokens: 1_000_000 }
+    expect(await messageOf('gpu', { adapter: withFree(30e9) }, many)).toMatch(
+      /free\. Free some of the card's memory, lower KV_CACHE_TOKENS, set DEVICE_MAP=cpu:12,gpu:15, or/,
+    )
   })
 
   it('is the CPU when not one layer fits', async () => {

@@ -56,28 +56,39 @@ export async function chooseProvider(
   readDemand: () => Promise<CardDemand>,
 ): Promise<ProviderChoice> {
   const found = await onCard(request, probed, readDemand)
-  if (typeof found !== 'string') return found
+  if (!('problem' in found)) return found
   const { setting, askedBy, plan } = request
-  if (setting === 'auto') return onCpu(found, plan.total)
+  if (setting === 'auto') return onCpu(found.problem, plan.total)
   const [name] = askedBy.split('=')
   throw new ConfigError(
-    `${askedBy}: ${found}. Install the card's driver and give this program access to it (docs/gpu.md), ` +
-      `or set ${name}=auto or ${name}=cpu.`,
+    `${askedBy}: ${found.problem}. ${found.remedy}, or set ${name}=auto or ${name}=cpu.`,
   )
 }
+
+/** Why a card is not used, and what would change that: for the operator. */
+interface Refusal {
+  readonly problem: string
+  readonly remedy: string
+}
+
+const accessRemedy = "Install the card's driver and give this program access to it (docs/gpu.md)"
 
 /** @returns the choice, or why the card is not used */
 async function onCard(
   { setting, plan }: CardRequest,
   probed: ProbeResult,
   readDemand: () => Promise<CardDemand>,
-): Promise<ProviderChoice | string> {
-  if ('problem' in probed) return `no graphics card can be used: ${probed.problem}`
+): Promise<ProviderChoice | Refusal> {
+  const inaccessible = (problem: string) => ({ problem, remedy: accessRemedy })
+  if ('problem' in probed) return inaccessible(`no graphics card can be used: ${probed.problem}`)
   const { adapter } = probed
   const named = describeAdapter(adapter)
-  if (setting === 'auto' && adapter.kind === 'software') return `${named} is a software driver`
+  if (setting === 'auto' && adapter.kind === 'software') {
+    return inaccessible(`${named} is a software driver`)
+  }
   if (setting === 'auto' && adapter.memory === undefined) {
-    return `${named}: its free memory is unknown (PROVIDER=webgpu takes it all the same)`
+    const problem = `${named}: its free memory is unknown (PROVIDER=webgpu takes it all the same)`
+    return inaccessible(problem)
   }
   const demand = await readDemand()
   const freeBytes = adapter.memory?.freeBytes ?? Infinity
@@ -86,7 +97,10 @@ async function onCard(
     cardLayers === undefined
       ? mostOnCard(demand, freeBytes)
       : shareOf(demand, cardLayers, freeBytes)
-  if (share === undefined) return `${needOf(demand, cardLayers ?? 1)} of a card's memory: ${named}`
+  if (share === undefined) {
+    const problem = `${needOf(demand, cardLayers ?? 1)} of a card's memory: ${named}`
+    return { problem, remedy: memoryRemedy(demand, plan, freeBytes) }
+  }
   const layers = { cpu: total - share.layers, gpu: share.layers }
   return {
     name: 'webgpu',
@@ -105,6 +119,18 @@ function divisionOf({ cpu, gpu }: LayersByPlace, { total, cardLayers }: LayerPla
   if (cpu === 0) return []
   const why = cardLayers === undefined ? 'as many as fit' : 'as DEVICE_MAP says'
   return [`${gpu} of ${total} layers there, ${why}, and the first ${cpu} on the CPU`]
+}
+
+/** What makes room for the layers that are to be on the card. */
+function memoryRemedy(
+  demand: CardDemand,
+  { total, cardLayers = 1 }: LayerPlan,
+  freeBytes: number,
+): string {
+  const fewer = cardLayers > 1 ? mostOnCard(demand, freeBytes)?.layers : undefined
+  const lowered = demand.kvTokens === undefined ? [] : ['lower KV_CACHE_TOKENS']
+  const map = fewer === undefined ? [] : [`set DEVICE_MAP=cpu:${total - fewer},gpu:${fewer}`]
+  return ["Free some of the card's memory", ...lowered, ...map].join(', ')
 }
 
 function needOf(demand: CardDemand, layers: number): string {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { ProbeResult } from './adapter.ts'
 import { cardMemory } from './card-memory.ts'
 import { mayHaveCard } from './device-files.ts'
+import { missingDriver } from '../model/accelerator/driver-files.ts'
 import { isSoftware, loaderLogSetting, readDriverLog } from './driver-log.ts'
 
 /** The trial process's only message. */
@@ -10,7 +11,7 @@ export type FromProbe =
   { readonly problem: string } | { readonly isOpen: true; readonly holdsCard: boolean }
 
 /** Milliseconds in which a driver must open: compiling the first shaders takes a second on a slow machine. */
-const patienceMs = 30_000
+const usualPatienceMs = 30_000
 
 /** Characters of the driver's log that are kept; what names the device comes early. */
 const keptLog = 1_000_000
@@ -20,6 +21,8 @@ interface ProbeOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Whether to try at all where nothing but a software driver can be found. */
   readonly triesSoftware: boolean
+  /** Milliseconds in which the driver must open; 30 seconds unless given. */
+  readonly patienceMs?: number
 }
 
 const entry = fileURLToPath(new URL('./probe-child.ts', import.meta.url))
@@ -28,13 +31,18 @@ const entry = fileURLToPath(new URL('./probe-child.ts', import.meta.url))
 export async function probeAdapter({
   environment,
   triesSoftware,
+  patienceMs = usualPatienceMs,
 }: ProbeOptions): Promise<ProbeResult> {
   if (!triesSoftware && !(await mayHaveCard())) return { problem: 'this machine has none' }
-  const { answer, log, ending } = await runTrial(environment)
+  const { answer, log, ending } = await runTrial(environment, patienceMs)
   if (answer === undefined) return { problem: `its driver failed (${ending})` }
-  if ('problem' in answer) return answer
+  if ('problem' in answer) {
+    const missing = missingDriver(environment)
+    return missing === undefined ? answer : { problem: `${answer.problem}: ${missing}` }
+  }
   const driver = readDriverLog(log)
-  const isReal = answer.holdsCard && (driver === undefined || !isSoftware(driver))
+  // A sandbox may hide the card's files.
+  const isReal = driver === undefined ? answer.holdsCard : !isSoftware(driver)
   return {
     adapter: {
       name: driver?.name,
@@ -52,7 +60,7 @@ interface Trial {
   readonly ending: string
 }
 
-function runTrial(environment: ProbeOptions['environment']): Promise<Trial> {
+function runTrial(environment: ProbeOptions['environment'], patienceMs: number): Promise<Trial> {
   return new Promise((resolve) => {
     const child = fork(entry, {
       env: { ...environment, ...loaderLogSetting },

@@ -123,7 +123,10 @@ export function judgeCardSpeed(facts: CardFacts, work: DeviceWork, before?: Spee
 /** @param name of the setting, as `NAME=value` @param choice or why the backend would not start */
 export function judgeProvider(name: string, choice: ProviderChoice | Error): Finding {
   if (choice instanceof Error) {
-    const problem = errorWith(choice.message, 'docs/gpu.md lists drivers by system')
+    const problem = errorWith(
+      choice.message,
+      'docs/gpu.md describes the settings, memory and drivers',
+    )
     return { name, value: 'the backend would not start', problem }
   }
   return { name, value: `${choice.name}: ${choice.reason}` }

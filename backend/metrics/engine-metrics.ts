@@ -1,35 +1,29 @@
 import type { Registry } from 'prom-client'
 import { residentBytes } from '../../shared/node/metrics/resident-bytes.ts'
-import type { EngineView } from '../cluster/health/engine-entry.ts'
 import type { LayersByPlace } from '../device/choose-provider.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
+import type { Serving } from '../serving/serving.ts'
 import { addClusterMetrics } from './cluster-metrics.ts'
 import { addCounters, addGauges, type Reading } from './reading.ts'
 
 export interface EngineMetricsParts {
-  readonly snapshot: () => EngineSnapshot
+  readonly serving: Pick<Serving, 'snapshot' | 'startUp' | 'enginePid' | 'decodePids' | 'engines'>
   readonly isReady: () => boolean
   /** What runs the decoder; undefined with engines elsewhere. */
   readonly provider: { readonly name: string; readonly layers: LayersByPlace } | undefined
-  /** Inference processes started so far. */
-  readonly starts: () => number
-  readonly enginePid: () => number | undefined
-  /** Of the processes that decode pictures. */
-  readonly decodePids: () => readonly number[]
-  /** Engines elsewhere; undefined with the one of this server. */
-  readonly engines?: (() => readonly EngineView[]) | undefined
 }
 
 /** What is read from the engine, or what is known of engines elsewhere. */
 export function addEngineMetrics(registry: Registry, parts: EngineMetricsParts): void {
+  const { engines } = parts.serving
   addGauges(registry, gaugesOf(parts))
-  if (parts.engines !== undefined) return addClusterMetrics(registry, parts.engines)
+  if (engines !== undefined) return addClusterMetrics(registry, engines)
   addGauges(registry, ownGaugesOf(parts))
   addCounters(registry, ownCountersOf(parts))
 }
 
 function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
-  const { snapshot, isReady, provider, enginePid, decodePids } = parts
+  const { serving, isReady, provider } = parts
   return [
     {
       name: 'describe_ready',
@@ -53,60 +47,60 @@ function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
       help: 'Requests that wait for a slot',
       label: 'priority',
       read: () => [
-        ['interactive', snapshot().queuedInteractive],
-        ['batch', snapshot().queuedBatch],
+        ['interactive', serving.snapshot().queuedInteractive],
+        ['batch', serving.snapshot().queuedBatch],
       ],
     },
     {
       name: 'describe_requests_waiting_limit',
       help: 'Most requests that may wait (QUEUE_LIMIT)',
-      read: () => snapshot().queueLimit,
+      read: () => serving.snapshot().queueLimit,
     },
     {
       name: 'describe_slots_running',
       help: 'Answers that are generated now',
-      read: () => snapshot().slotsInUse,
+      read: () => serving.snapshot().slotsInUse,
     },
     {
       name: 'describe_slots',
       help: 'Answers that can be generated at the same time (SLOTS)',
-      read: () => snapshot().slots,
+      read: () => serving.snapshot().slots,
     },
     {
       name: 'describe_decode_processes',
       help: 'Processes that decode pictures',
-      read: () => decodePids().length,
+      read: () => serving.decodePids().length,
     },
     {
       name: 'describe_child_resident_memory_bytes',
       help: 'Memory of the processes beside this one; 0 where the system has no /proc',
       label: 'process',
       read: () => [
-        ['engine', residentBytes([enginePid() ?? []].flat())],
-        ['decode', residentBytes(decodePids())],
+        ['engine', residentBytes([serving.enginePid() ?? []].flat())],
+        ['decode', residentBytes(serving.decodePids())],
       ],
     },
   ]
 }
 
 /** What only an engine in this server reports. */
-function ownGaugesOf({ snapshot }: EngineMetricsParts): readonly Reading[] {
+function ownGaugesOf({ serving }: EngineMetricsParts): readonly Reading[] {
   return [
     {
       name: 'describe_slots_paused',
       help: 'Answers that gave way to others and go on later',
-      read: () => snapshot().paused,
+      read: () => serving.snapshot().paused,
     },
     {
       name: 'describe_kv_cache_usage_ratio',
       help: 'Part of the KV cache that running answers and kept prefixes hold, 0 to 1',
       label: 'holder',
-      read: () => kvUsage(snapshot()),
+      read: () => kvUsage(serving.snapshot()),
     },
     {
       name: 'describe_image_cache_bytes',
       help: 'Features of pictures kept for those to come',
-      read: () => snapshot().memory.imageBytes,
+      read: () => serving.snapshot().memory.imageBytes,
     },
   ]
 }
@@ -120,31 +114,33 @@ function kvUsage({ memory }: EngineSnapshot) {
 }
 
 /** Those of the engine begin at 0 with each start of it, as counters may. */
-function ownCountersOf({ snapshot, starts }: EngineMetricsParts): readonly Reading[] {
+function ownCountersOf({ serving }: EngineMetricsParts): readonly Reading[] {
   return [
     {
       name: 'describe_engine_restarts_total',
       help: 'Times the inference process had to be started again',
-      read: () => Math.max(0, starts() - 1),
+      read: () => Math.max(0, serving.startUp().starts - 1),
     },
     {
       name: 'describe_engine_steps_total',
       help: 'Steps of the engine: of tokens (decode), of prompts (prefill), of both (mixed), pieces of pictures (vision)',
       label: 'phase',
-      read: () => Object.entries(snapshot().phases).map(([phase, { count }]) => [phase, count]),
+      read: () =>
+        Object.entries(serving.snapshot().phases).map(([phase, { count }]) => [phase, count]),
     },
     {
       name: 'describe_engine_step_seconds_total',
       help: 'Time these steps took',
       label: 'phase',
-      read: () => Object.entries(snapshot().phases).map(([phase, { ms }]) => [phase, ms / 1_000]),
+      read: () =>
+        Object.entries(serving.snapshot().phases).map(([phase, { ms }]) => [phase, ms / 1_000]),
     },
     {
       name: 'describe_engine_draft_tokens_total',
       help: 'Tokens of answers that were drafted and verified: accepted or rejected',
       label: 'outcome',
       read: () => {
-        const { draftedTokens, acceptedTokens } = snapshot().speculation
+        const { draftedTokens, acceptedTokens } = serving.snapshot().speculation
         return [
           ['accepted', acceptedTokens],
           ['rejected', draftedTokens - acceptedTokens],
@@ -154,7 +150,7 @@ function ownCountersOf({ snapshot, starts }: EngineMetricsParts): readonly Readi
     {
       name: 'describe_engine_images_total',
       help: 'Pictures looked at; the image cache spares the others',
-      read: () => snapshot().visionRuns,
+      read: () => serving.snapshot().visionRuns,
     },
   ]
 }

@@ -3,14 +3,15 @@ import { externalsOf } from '../graph/device-graph.ts'
 import { buildGraphs, type GraphOptions } from './convert/graphs/build-graphs.ts'
 import type { ModelSource } from './convert/source/model-source.ts'
 import { componentForms } from './convert/graphs/weight-forms.ts'
-import type { TextConfig } from './config/model-config.ts'
+import type { ModelConfig, TextConfig } from './config/model-config.ts'
 import { buildDecoderGraph } from './deepseek/decoder-graph.ts'
+import { mergedPatches } from './moonvit/pass-inputs.ts'
 
 /** Memory that the model takes of the machine itself, apart from that of a card. */
 export interface HostNeeds {
   /** Weights, in the order in which the CPU's kernels read them. */
   readonly weightBytes: number
-  /** The largest weight, which exists twice while it is put into that order. */
+  /** The largest weight: it exists twice while it is put into that order, and passes through this memory on its way to a card. */
   readonly largestWeightBytes: number
   /** Cache of a token, in the layers that are not on a card. */
   readonly cacheBytesPerToken: number
@@ -18,7 +19,7 @@ export interface HostNeeds {
   readonly stepBytesPerToken: number
   /** The most tokens one sequence may hold. */
   readonly contextTokens: number
-  /** What an image of the largest size takes while it is processed. */
+  /** What an image of the largest size takes while it is processed: on a card, its features alone. */
   readonly imageBytes: number
 }
 
@@ -57,23 +58,32 @@ export function formNeeds(source: Shapes, options: HostForm): FormNeeds {
 }
 
 function hostNeeds({ config, checkpoint, preprocessor }: Shapes, options: HostForm): HostNeeds {
-  const { text_config: text, vision_config: vision } = config
-  const { decoder, ...tower } = buildGraphs(config, checkpoint, options)
-  const layers = options.layout === 'device' ? (options.cpuLayers ?? 0) : text.num_hidden_layers
-  const graphs = [
-    ...Object.values(tower),
-    ...(options.layout === 'device' ? firstLayers(text, checkpoint, options, layers) : [decoder]),
-  ]
-  const sizes = graphs.flatMap((graph) => externalsOf(graph.spec).map((one) => one.byteLength))
+  const { text_config: text } = config
+  const isOnDevice = options.layout === 'device'
+  const all: readonly BuiltGraph[] = Object.values(buildGraphs(config, checkpoint, options))
+  const layers = isOnDevice ? (options.cpuLayers ?? 0) : text.num_hidden_layers
+  const kept = isOnDevice ? firstLayers(text, checkpoint, options, layers) : all
+  const sizes = [...all, ...kept].flatMap(({ spec }) =>
+    externalsOf(spec).map(({ byteLength }) => byteLength),
+  )
   const width = text.kv_lora_rank + text.qk_rope_head_dim
   return {
-    weightBytes: graphs.reduce((sum, graph) => sum + packedBytes(graph), 0),
+    weightBytes: kept.reduce((sum, graph) => sum + packedBytes(graph), 0),
     largestWeightBytes: Math.max(...sizes),
     cacheBytesPerToken: layers * width * floatBytes,
     stepBytesPerToken: layers === 0 ? 0 : stepBytesPerToken,
     contextTokens: text.max_position_embeddings,
-    imageBytes: patchTensors * preprocessor.inTokenLimit * vision.hidden_size * floatBytes,
+    imageBytes: floatBytes * preprocessor.inTokenLimit * numbersOfPatch(config, isOnDevice),
   }
+}
+
+/** Numbers that are kept on the machine for each patch of an image in progress. */
+function numbersOfPatch(
+  { text_config: text, vision_config: vision }: ModelConfig,
+  isOnDevice: boolean,
+): number {
+  if (isOnDevice) return text.hidden_size / mergedPatches(vision)
+  return patchTensors * vision.hidden_size
 }
 
 /** The graph of layers that are on the CPU while the others are on a device, if there are any. */

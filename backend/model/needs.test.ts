@@ -22,6 +22,7 @@ describe('the memory of a decoder that is divided', () => {
     const weights = bytes.map(({ weightBytes }) => weightBytes)
     expect(weights.toSorted((a, b) => a - b)).toEqual(weights)
     expect(new Set(weights).size).toBe(3)
+    expect(weights[0]).toBe(0)
     expect(bytes.map(({ cacheBytesPerToken }) => cacheBytesPerToken)).toEqual(
       [0, 2, 3].map((layers) => layers * width * 4),
     )
@@ -29,6 +30,17 @@ describe('the memory of a decoder that is divided', () => {
     const whole = needs('cpu')
     expect(whole.cacheBytesPerToken).toBe(4 * width * 4)
     expect(whole.weightBytes).toBeGreaterThan(weights[2]!)
+  })
+
+  it('is, on the machine, that of no picture on its way through a card: only of what comes back', async () => {
+    const source = await openModelSource(nano)
+    const { chosen } = formNeeds(source, { ...form, layout: 'device' })
+    const { hidden_size: hidden } = source.config.text_config
+    await source.checkpoint.close()
+    const mostTokens = source.preprocessor.inTokenLimit / 4
+    expect(chosen.imageBytes).toBe(mostTokens * hidden * 4)
+    // One weight at a time passes through.
+    expect(chosen.largestWeightBytes).toBeGreaterThan(0)
   })
 
   it('is, on a card, known layer by layer', async () => {

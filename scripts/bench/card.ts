@@ -1,16 +1,15 @@
-import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeAdapter, type Adapter } from '../../backend/device/adapter.ts'
 import { forkChild } from '../../backend/inference/supervisor/fork-child.ts'
 import { findAdapter, NoCardError } from './card/card-rows.ts'
-import { rowLine, tableOf } from './report.ts'
-import { parseCardOptions, type CardCheckOptions } from './card/parts/options.ts'
+import type { PartsInit } from './card/parts/card-process.ts'
+import { createKeeper, missingText } from './card/parts/keep-results.ts'
+import { parseCardOptions } from './card/parts/options.ts'
 import type { PartResult } from './card/parts/part.ts'
 import { parts } from './card/parts/parts.ts'
 import { runParts } from './card/parts/run-parts.ts'
-import { writeSection } from '../performance/document.ts'
+import { rowLine } from './report.ts'
 
 const program = fileURLToPath(new URL('card/parts/card-process.ts', import.meta.url))
 
@@ -32,27 +31,43 @@ export async function main(given: readonly string[]): Promise<number> {
 
 async function judgeCard(given: readonly string[], startedAt: number): Promise<number> {
   let adapter: Adapter | undefined
-  const options = await parseCardOptions(given, async () => {
+  const names = parts.map(({ name }) => name)
+  const options = await parseCardOptions(given, names, async () => {
     adapter = await findAdapter()
     return adapter.kind
   })
   const environment = environmentOf(adapter!)
   console.log(environment)
+  const endsAt = startedAt + options.minutes * 60_000
+  const keeper = createKeeper(options, environment)
   const results = await runParts({
     parts: parts.filter(({ name }) => options.only?.includes(name) ?? true),
-    start: (names) => forkChild(program, process.env, [JSON.stringify(options), ...names]),
-    endsAt: startedAt + options.minutes * 60_000,
+    start: (plan) => {
+      const leftMs = endsAt - performance.now()
+      const init: PartsInit = { options, plan, endsAt: Date.now() + leftMs }
+      return forkChild(program, process.env, [JSON.stringify(init)])
+    },
+    endsAt,
     onBegin: (part) => console.log(`\n${part} ...`),
-    onRow: (row) => console.log(rowLine(row)),
+    onRow: (row, soFar) => {
+      console.log(rowLine(row))
+      keeper.keep(soFar)
+    },
+    onEnd: (soFar) => {
+      console.log(missingText(soFar.at(-1)!.missing) ?? 'done')
+      keeper.keep(soFar)
+    },
   })
-  await keep(options, environment, results)
+  console.log(`\n${await keeper.finish(results)}`)
   return judge(results) ? 0 : 1
 }
 
-/** Says whether the answers were the reference's, if any were compared. @returns false when they were not */
+/** Says whether the answers were the reference's, as far as any were compared. @returns false when they were not */
 function judge(results: readonly PartResult[]): boolean {
-  const compared = results.filter(({ name }) => isGolden(name))
-  const isRight = compared.every(({ problem }) => problem === undefined)
+  const compared = results.filter(({ name, rows }) => isGolden(name) && rows.length > 0)
+  const isRight = results.every(
+    ({ name, missing }) => !isGolden(name) || missing.problem === undefined,
+  )
   const right = compared.length > 0 ? 'The answers are right.' : 'No answers were compared.'
   console.log(`\n${isRight ? right : 'THE ANSWERS ARE NOT RIGHT.'}`)
   return isRight
@@ -66,24 +81,4 @@ function environmentOf(adapter: Adapter): string {
   const host = `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? 'unknown'}`
   const software = adapter.kind === 'software' ? ', which computes on the CPU' : ''
   return `${describeAdapter(adapter)}${software}; ${host}, ${process.platform}, Node ${process.versions.node}`
-}
-
-async function keep(
-  options: CardCheckOptions,
-  environment: string,
-  results: readonly PartResult[],
-): Promise<void> {
-  const { layers, visionLayers, slots, dir } = options
-  const date = new Date().toISOString()
-  await mkdir(dir, { recursive: true })
-  const file = join(dir, 'card.json')
-  await writeFile(file, JSON.stringify({ date, environment, layers, slots, results }, null, 2))
-  const title = `${environment}; ${layers} decoder layers, ${visionLayers} vision layers, ${slots} slots; ${date.slice(0, 10)}`
-  const table = tableOf(results.flatMap(({ rows }) => rows))
-  const problems = results.flatMap(({ name, problem }) =>
-    problem === undefined ? [] : [`- **${name}**: ${problem}`],
-  )
-  const section = [title, table, ...(problems.length > 0 ? [problems.join('\n')] : [])].join('\n\n')
-  console.log(`\n${section}\n\nnumbers in ${file}`)
-  if (options.doc) await writeSection('card', section)
 }

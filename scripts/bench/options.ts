@@ -31,13 +31,18 @@ export function wholeNumber(text: string): number {
   return Number(text)
 }
 
+/** Parses a comma-separated list of known names. */
+export function listOf(known: readonly string[]): (text: string) => string[] {
+  return (text) => {
+    const names = text.split(',')
+    const unknown = names.find((name) => !known.includes(name))
+    if (unknown !== undefined) throw new InvalidArgumentError(`known are ${known.join()}`)
+    return names
+  }
+}
+
 export function parseOptions(): BenchOptions {
   const wholes = (text: string) => text.split(',').map(wholeNumber)
-  const list = (text: string) => {
-    const unknown = text.split(',').find((part) => !parts.includes(part))
-    if (unknown !== undefined) throw new InvalidArgumentError(`known are ${parts.join()}`)
-    return text.split(',')
-  }
   const given = new Command('npm run bench --')
     .description('Measures models of the real dimensions and random weights on this machine')
     .addOption(
@@ -51,7 +56,7 @@ export function parseOptions(): BenchOptions {
     .option('--slots <n>', 'concurrent sequences; 8, on a card 32', wholeNumber)
     .option('--threads <n>', 'cores to use', wholeNumber, availableParallelism())
     .option('--dir <folder>', 'where models are kept between runs', '.local/bench')
-    .option('--only <parts>', `comma-separated, of ${parts.join()}`, list, parts)
+    .option('--only <parts>', `comma-separated, of ${parts.join()}`, listOf(parts), parts)
     .option('--contexts <list>', 'cached tokens, for the part context', wholes)
     .option('--prompts <list>', 'tokens read, for the part prefill', wholes, [256, 1024, 4096])
     .option('--share-layers', 'on a card, equal layers are one set of weights', false)

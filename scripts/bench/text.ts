@@ -69,7 +69,7 @@ export async function benchDecode(
     bandwidth = Math.max(bandwidth, await limits.readBandwidth())
     // The first step finds the CPU's caches cold.
     await step()
-    for (let i = 0; i < stepsInARow; i++) durations.push(await timed(step))
+    for (let i = 0; i < Math.min(steps, stepsInARow); i++) durations.push(await timed(step))
   }
   const { bestMs, medianMs } = summary(durations)
   for (const slot of slots) model.closeSlot(slot)

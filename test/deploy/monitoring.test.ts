@@ -5,17 +5,17 @@ import { createBackendMetrics } from '../../backend/metrics/backend-metrics.ts'
 import { createEdgeMetrics } from '../../edge/node/metrics/edge-metrics.ts'
 import { FakeEngine } from '../support/backends/test-backend.ts'
 
-const parts = {
+const serving = {
   snapshot: () => ({ ...new FakeEngine().snapshot(), phases: noPhaseTimes }),
-  provider: { name: 'cpu', layers: { cpu: 4, gpu: 0 } },
-  isReady: () => true,
-  starts: () => 1,
+  startUp: () => ({ starts: 1, seconds: 1, converted: undefined, loaded: undefined }),
   enginePid: () => undefined,
   decodePids: () => [],
+  engines: undefined,
 }
+const parts = { provider: { name: 'cpu', layers: { cpu: 4, gpu: 0 } }, isReady: () => true }
 const registries = [
-  createBackendMetrics(parts).registry,
-  createBackendMetrics({ ...parts, engines: () => [] }).registry,
+  createBackendMetrics({ ...parts, serving }).registry,
+  createBackendMetrics({ ...parts, serving: { ...serving, engines: () => [] } }).registry,
   createEdgeMetrics().registry,
 ]
 

@@ -9,6 +9,7 @@ import type { WeightFormName } from '../../backend/model/convert/graphs/weight-f
 import type { Model } from '../../backend/model/model.ts'
 import { allLogits } from '../support/model/all-logits.ts'
 import { createJob, readAnswer } from '../support/inference/jobs.ts'
+import { inAnyCompany } from './device-company.ts'
 import { keepsFeatures, looks, looksAlike, looksInPieces } from './device-looks.ts'
 import { cacheTokens, type DeviceModel } from './device-models.ts'
 import { readsLongPieces } from './device-pieces.ts'
@@ -52,6 +53,8 @@ export const deviceChecks: readonly DeviceCheck[] = [
   ...(['outliers-16', 'outliers-1024'] as const).flatMap((model): DeviceCheck[] => [
     { name: `gives them with ${model}, one by one`, model, run: goldenAnswers('q8') },
     { name: `gives them with ${model}, several at once`, model, run: together },
+    { name: `gives logits with ${model} in any company`, model, run: inAnyCompany },
+    { name: `gives those of a draft with ${model}`, model, run: drafts },
   ]),
   { name: 'gives them after layers on the CPU', model: 'divided', run: goldenAnswers('f32') },
   { name: 'lets sequences join and leave there', model: 'divided', run: joinAndLeave },

@@ -31,7 +31,9 @@ interface Parting {
 }
 
 /** All about the tokens before answers part. */
-interface Comparison {
+export interface Comparison {
+  /** Pictures that were asked about. */
+  readonly scenes: number
   readonly partings: readonly Parting[]
   /** How much larger the logit of the likeliest token is than the next one's, in float32. */
   readonly leads: readonly number[]
@@ -43,12 +45,14 @@ interface SceneOptions {
   readonly modelsDir: string
   readonly scenes: number
   readonly seed: number
+  /** Whether there is time for another one; always unless given. */
+  readonly goesOn?: () => boolean
 }
 
 /** The 8-bit form for the CPU against the one for a device, which is closed afterwards. */
 export async function compareOnScenes(
   accelerator: Accelerator,
-  { modelsDir, scenes, seed }: SceneOptions,
+  { modelsDir, ...asked }: SceneOptions,
 ): Promise<Comparison> {
   const options = { checkpointDir: nano, modelsDir, slots: 1, threads: 1 } as const
   const device = { accelerator, cacheTokens: 1024 }
@@ -58,10 +62,16 @@ export async function compareOnScenes(
     exact: await loadModel({ ...options, weights: 'f32' }),
   }
   try {
-    return await compareForms(forms, scenes, seed)
+    return await compareForms(forms, asked)
   } finally {
     for (const model of Object.values(forms)) await model.close()
   }
+}
+
+/** Where forms part otherwise than at near ties. */
+export function widePartings(found: Comparison): Parting[] {
+  const limit = widestNearTie(found)
+  return found.partings.filter(({ leads: { exact } }) => Math.abs(exact) > limit)
 }
 
 /** The widest lead in float32 that rounding reverses now and then: it gets one lead in a hundred as wrong. */
@@ -72,13 +82,15 @@ export function widestNearTie({ errors }: Comparison): number {
 /** Lets all forms describe pictures of the kind nano was made for, at temperature 0. */
 async function compareForms(
   { first, second, exact }: Forms,
-  scenes: number,
-  seed: number,
+  { scenes, seed, goesOn = () => true }: Omit<SceneOptions, 'modelsDir'>,
 ): Promise<Comparison> {
   const partings: Parting[] = []
   const leads: number[] = []
   const errors = { first: [] as number[], second: [] as number[] }
+  let compared = 0
   for (const [scene, prompt] of (await promptsAbout(scenes, seed)).entries()) {
+    if (!goesOn()) break
+    compared += 1
     const ids: number[] = []
     const answered = await answerOf(first, prompt, ids)
     const others = [
@@ -98,7 +110,7 @@ async function compareForms(
       errors.second.push(Math.abs(lead.second - lead.exact))
     }
   }
-  return { partings, leads, errors }
+  return { scenes: compared, partings, leads, errors }
 }
 
 async function promptsAbout(scenes: number, seed: number): Promise<PicturedPrompt[]> {

@@ -6,18 +6,12 @@ import {
   type ReadinessChecks,
 } from '../../../shared/api/readiness.ts'
 import { probeRoutes, routes } from '../../../shared/api/routes.ts'
-import type { EngineView } from '../../cluster/health/engine-entry.ts'
 import type { LayersByPlace } from '../../device/choose-provider.ts'
-import type { EngineSnapshot } from '../../engine/job.ts'
-import type { CertificateStatus } from '../../../shared/node/certificates/certificate-watch.ts'
-import type { MemoryCheck } from '../../memory/memory-check.ts'
-import type { StartUp } from '../../inference/supervisor.ts'
+import type { CertificateWatch } from '../../../shared/node/certificates/certificate-watch.ts'
+import type { Serving } from '../../serving/serving.ts'
 import { modelView, type ServedModel } from './models.ts'
 import type { BackendEnv } from '../exchange/exchange.ts'
 import { statusPath } from '../operator-paths.ts'
-
-/** Whether a request would be served now, or why not. */
-export type Readiness = 'ready' | 'model_loading' | 'engine_restarting' | 'shutting_down'
 
 interface ProviderView {
   readonly name: string
@@ -27,21 +21,15 @@ interface ProviderView {
 }
 
 export interface HealthParts {
-  readonly readiness: () => Readiness
-  readonly isLoaded: () => boolean
-  /** Whether the engine that runs now has described a picture. */
-  readonly isProven: () => boolean
-  readonly startUp: () => StartUp
-  readonly snapshot: () => EngineSnapshot
-  /** Whether the model fits, as found before it was loaded; undefined with engines elsewhere, and until it is known. */
-  readonly memory: () => MemoryCheck | undefined
+  /** Whether a request would be served now, or why not. */
+  readonly readiness: Serving['readiness']
+  readonly serving: Pick<
+    Serving,
+    'isLoaded' | 'isProven' | 'startUp' | 'snapshot' | 'memory' | 'engines'
+  >
   /** What runs the decoder, and why; undefined with engines elsewhere. */
   readonly provider?: ProviderView | undefined
-  /** Engines elsewhere; undefined with the one of this server. */
-  readonly engines?: (() => readonly EngineView[]) | undefined
-  /** Whether the server's own certificate, and an authority for its clients', is valid now. */
-  readonly certificatesAreValid: () => boolean
-  readonly certificates: () => readonly CertificateStatus[]
+  readonly certificates: Pick<CertificateWatch, 'isValid' | 'report'>
 }
 
 export function mountHealthRoutes(
@@ -49,7 +37,7 @@ export function mountHealthRoutes(
   parts: HealthParts,
   model: ServedModel,
 ): void {
-  const { readiness, snapshot, memory, provider, engines, certificates } = parts
+  const { readiness, serving, provider, certificates } = parts
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
   app.get(routes.health.path, () => {
@@ -64,10 +52,10 @@ export function mountHealthRoutes(
       model: modelView(model, model.id),
       ...(provider !== undefined && { provider }),
       startup: startUpOf(parts),
-      modelMemory: memory(),
-      engine: snapshot(),
-      ...(engines !== undefined && { engines: engines() }),
-      certificates: certificates(),
+      modelMemory: serving.memory(),
+      engine: serving.snapshot(),
+      ...(serving.engines !== undefined && { engines: serving.engines() }),
+      certificates: certificates.report(),
     }),
   )
 }
@@ -79,18 +67,19 @@ export function readyzAnswer(parts: HealthParts): Response {
 
 /** What has to hold before requests may be sent here. */
 function checksOf(parts: HealthParts): ReadinessChecks {
-  const { queued, queueLimit, queuedWork, queueWorkLimit } = parts.snapshot()
+  const { readiness, serving, certificates } = parts
+  const { queued, queueLimit, queuedWork, queueWorkLimit } = serving.snapshot()
   return {
-    model_loaded: parts.isLoaded(),
-    test_generation: parts.isProven(),
+    model_loaded: serving.isLoaded(),
+    test_generation: serving.isProven(),
     queue: queued < queueLimit && queuedWork < queueWorkLimit,
-    certificates: parts.certificatesAreValid(),
-    not_draining: parts.readiness() !== 'shutting_down',
+    certificates: certificates.isValid(),
+    not_draining: readiness() !== 'shutting_down',
   }
 }
 
-function startUpOf(parts: HealthParts) {
-  const { starts, seconds, converted, loaded } = parts.startUp()
+function startUpOf({ serving }: HealthParts) {
+  const { starts, seconds, converted, loaded } = serving.startUp()
   return {
     engine_starts: starts,
     seconds_since_start: seconds,

@@ -5,10 +5,13 @@ import { encodeModel, type ElementType, type GraphSpec } from '../../graph/onnx-
 import { DeviceError, type Accelerator, type Repeating, type Tensors } from './accelerator.ts'
 import { tensorOf } from './tensor-bytes.ts'
 import { namingNodes } from './unsupported-nodes.ts'
+import { furtherDrivers } from './driver-files.ts'
 import { forbidTelemetry } from '../no-telemetry.ts'
 import { errorText } from '../../../shared/log/error-text.ts'
 
 forbidTelemetry()
+// The loader reads them when the first session is made.
+Object.assign(process.env, furtherDrivers(process.env))
 
 /** ONNX Runtime's log levels: 3 = errors only. */
 const logErrorsOnly = 3

@@ -15,7 +15,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { prepareModelFolder } from './model-folder.ts'
+import { externalsOf } from '../../graph/device-graph.ts'
+import { readManifest } from './manifest.ts'
+import { prepareModelFolder, type ModelFolderOptions } from './model-folder.ts'
 import { openModelSource } from './source/model-source.ts'
 
 let root: string
@@ -30,12 +32,16 @@ describe('prepareModelFolder()', () => {
     const modelsDir = join(root, `${name}-models`)
     await cp('models/kimi-vl-nano', checkpointDir, { recursive: true })
     const told: string[] = []
-    const prepare = async (slots = 1, signal = new AbortController().signal) => {
+    const prepare = async (
+      slots = 1,
+      signal = new AbortController().signal,
+      more: Partial<ModelFolderOptions> = {},
+    ) => {
       const source = await openModelSource(checkpointDir)
       const onProgress = (text: string) => told.push(text)
       const options = { modelsDir, weights: 'q8', slots, threads: 2, onProgress, signal } as const
       try {
-        return await prepareModelFolder(source, options)
+        return await prepareModelFolder(source, { ...options, ...more })
       } finally {
         await source.checkpoint.close()
       }
@@ -109,6 +115,44 @@ describe('prepareModelFolder()', () => {
     )
     expect(await written(weights)).toBe(first)
     expect(await readdir(modelsDir)).toEqual(['failing-onnx-q8'])
+  })
+
+  it('compares of a divided decoder no weights that the other side reads', async () => {
+    const { prepare, told, converted, weights } = await setUp('divided')
+    const { signal } = new AbortController()
+    const flip = async (file: string, at: (bytes: Buffer) => number) => {
+      const bytes = await readFile(file)
+      bytes[at(bytes)]! ^= 1
+      await writeFile(file, bytes)
+    }
+    const first = (bytes: Buffer) => bytes.findIndex((byte) => byte !== 0)
+    const last = (bytes: Buffer) => bytes.findLastIndex((byte) => byte !== 0)
+    await prepare()
+    const made = await written(weights)
+    await flip(join(converted, 'embeddings.weights'), first)
+    await flip(join(converted, 'vision-blocks.weights'), first)
+    await flip(weights, last)
+    await prepare(1, signal, { cpuLayers: 2 })
+    expect(await written(weights)).toBe(made)
+    await flip(weights, first)
+    await prepare(1, signal, { cpuLayers: 2 })
+    expect(told.at(-2)).toMatch(/decoder\.weights is damaged between .*: converting/)
+
+    const device = { layout: 'device', cpuLayers: 2 } as const
+    const { decoder } = await prepare(1, signal, device)
+    const onDevice = join(dirname(converted), 'divided-onnx-device-q8', 'decoder.weights')
+    const madeOnDevice = await written(onDevice)
+    const tensors = decoder.layout === 'device' ? externalsOf(decoder.graphs.allExperts.spec) : []
+    const { files } = (await readManifest(dirname(onDevice)))!
+    const unread = files['decoder.weights']!.parts.find(
+      (part) => !tensors.some(({ offset }) => offset === part.offset),
+    )
+    await flip(onDevice, () => unread!.offset)
+    await prepare(1, signal, device)
+    expect(await written(onDevice)).toBe(madeOnDevice)
+    await flip(onDevice, last)
+    await prepare(1, signal, device)
+    expect(await written(onDevice)).not.toBe(madeOnDevice)
   })
 
   it('names the field of config.json that is not supported', async () => {

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { FloatType } from '../../checkpoint/half-float.ts'
+import { externalsOf } from '../../graph/device-graph.ts'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
-import { encodeModel } from '../../graph/onnx-proto.ts'
+import { encodeModel, type ExternalInitializer } from '../../graph/onnx-proto.ts'
 import type { TextConfig } from '../config/model-config.ts'
 import type { DeviceGraphs } from '../deepseek/device/network/device-graph.ts'
 import type { CacheType } from '../deepseek/device/network/paged-attention.ts'
@@ -32,6 +33,7 @@ import {
   type GraphsByFile,
 } from './graphs/build-graphs.ts'
 import { checkFiles } from './verify/check-files.ts'
+import { digestsRead, type ReadPlaces } from './verify/read-parts.ts'
 import { lockConversion } from './conversion-lock.ts'
 import { deviceGraphs, deviceVisionGraphs } from './graphs/device-graphs.ts'
 import { checkInventory, expectedTensors } from './source/inventory.ts'
@@ -70,7 +72,7 @@ export interface ModelFolder {
   readonly embeddingFile: string
   readonly embeddingType: FloatType
   /**
-   * Compares all weights with what was written.
+   * Compares the weights that are read with what was written: where the decoder is divided, those of the layers in this layout.
    * @param loadedBytes memory that weights loaded at the same time will take; their progress is reported along
    * @returns the damage found, for the operator; undefined when there is none
    */
@@ -141,22 +143,24 @@ export async function findModelFolder(
   const graphs = buildGraphs(config, checkpoint, options)
   const folder = folderOf(source, options)
   const found = await findWeights(folder, source, { ...options, report, signal }, graphs)
-  const { files, equalization } = found
+  const { equalization } = found
+  const { decoder, read } = await decoderFiles(folder, source, options, graphs.decoder)
+  const digests = ({ files }: Pick<Manifest, 'files'>) => digestsRead(files, readOf(options, read))
   return {
     vision: await visionFiles(folder, source, options, { graphs, equalization }),
-    decoder: await decoderFiles(folder, source, options, graphs.decoder),
+    decoder,
     embeddingFile: join(folder, fileNames.embeddings),
     embeddingType: embeddingTensor(checkpoint).type,
     async check(weightBytes) {
       const loading = pipe === undefined ? undefined : { pipe, weightBytes }
-      const damage = await checkFiles(folder, files, signal, loading)
+      const damage = await checkFiles(folder, digests(found), signal, loading)
       return damage === undefined ? undefined : join(folder, damage)
     },
     async discard(damage) {
       const lock = await lockConversion(folder, { report, signal })
       try {
         // Another process may have made it anew in the meantime.
-        const now = (await readManifest(folder))?.files ?? files
+        const now = digests((await readManifest(folder)) ?? found)
         if ((await checkFiles(folder, now, signal)) === undefined) return
         report(`${damage}: converting the checkpoint again`)
         await rm(folder, { recursive: true, force: true })
@@ -199,32 +203,53 @@ async function visionFiles(
   }
 }
 
+interface OpenedDecoder {
+  readonly decoder: ModelFolder['decoder']
+  /** Tensors of the weights file that are read. */
+  readonly read: readonly ExternalInitializer[]
+}
+
 async function decoderFiles(
   folder: string,
   { config: { text_config: config }, checkpoint }: ModelSource,
   options: ModelFolderOptions,
   graph: BuiltGraph,
-): Promise<ModelFolder['decoder']> {
+): Promise<OpenedDecoder> {
   const weightsName = fileNames.weights.decoder
   if (options.layout === 'device') {
-    const { cacheType = defaultCacheType } = options
-    return {
-      layout: 'device',
-      graphs: deviceGraphs(config, checkpoint, { ...options, cacheType }, graph, options.cpuLayers),
-      cacheType,
-      weightsFile: join(folder, weightsName),
-    }
+    const { cacheType = defaultCacheType, cpuLayers } = options
+    const choice = { ...options, cacheType }
+    const graphs = deviceGraphs(config, checkpoint, choice, graph, cpuLayers)
+    const weightsFile = join(folder, weightsName)
+    const read = externalsOf(graphs.allExperts.spec)
+    return { decoder: { layout: 'device', graphs, cacheType, weightsFile }, read }
   }
   const { slots } = options
   const graphs = { forms: componentForms(options), lanes: slots }
   const stages: StageGraph<string>[] = []
-  for (const stage of cutGraph(config, checkpoint, graphs, cutOf(config, options, graph))) {
+  const cut = cutGraph(config, checkpoint, graphs, cutOf(config, options, graph))
+  for (const stage of cut) {
     const { layers } = stage
     const part = isWhole(layers, config) ? '' : `-layers-${layers.from}-${layers.to - 1}`
     const file = join(folder, `decoder-${slots}-slots${part}.onnx`)
     stages.push({ layers, graph: await writeGraphFile(file, stage.graph, weightsName) })
   }
-  return { layout: 'cpu', stages }
+  const read = cut.flatMap((stage) => externalsOf(stage.graph.spec))
+  return { decoder: { layout: 'cpu', stages }, read }
+}
+
+/** Of layers that are on the CPU while the others are on a device, nothing but their own weights is read. */
+function readOf(
+  { layout, cpuLayers }: ModelFolderOptions,
+  decoder: OpenedDecoder['read'],
+): ReadPlaces {
+  const { decoder: decoderFile, ...vision } = fileNames.weights
+  const isPart = layout !== 'device' && cpuLayers !== undefined
+  const whole = isPart ? [] : [fileNames.embeddings, ...Object.values(vision)]
+  return {
+    ...Object.fromEntries(whole.map((name) => [name, 'all'])),
+    [decoderFile]: decoder,
+  }
 }
 
 function cutOf(

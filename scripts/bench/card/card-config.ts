@@ -37,7 +37,13 @@ export function cardConfig({ layers, visionLayers, narrow }: CardSizes): ModelCo
   }
 }
 
-/** The same with a decoder of one layer: what it takes to see. */
-export function withOneLayer(config: ModelConfig): ModelConfig {
-  return { ...config, text_config: { ...config.text_config, num_hidden_layers: 1 } }
+/** The same with the smallest decoder that takes the same features. */
+export function withLeastDecoder(config: ModelConfig): ModelConfig {
+  const { vocab_size } = narrowText
+  const least = { num_hidden_layers: 1, intermediate_size: 128, vocab_size }
+  return {
+    ...config,
+    media_placeholder_token_id: vocab_size - 1,
+    text_config: { ...config.text_config, ...least },
+  }
 }

@@ -5,9 +5,10 @@ import { benchCallers } from '../engine.ts'
 import type { BenchRow } from '../measure.ts'
 import type { BenchOptions } from '../options.ts'
 import { cardConfig } from './card-config.ts'
-import { contextRows, decodeRows, prefillRows, stepRows } from './decoder-rows.ts'
-import { loadRow, machineRows, openCardBench } from './open-card-bench.ts'
+import { contextRows, decodeRow, decodings, prefillRows, profiledSteps } from './decoder-rows.ts'
+import { loadRows, machineRows, openCardBench } from './open-card-bench.ts'
 import { openVision } from './open-card.ts'
+import { benchStep } from './profile-steps.ts'
 import { firstTokenRow, visionRows } from './vision-rows.ts'
 
 /**
@@ -21,11 +22,15 @@ export async function* cardRows(options: BenchOptions): AsyncGenerator<BenchRow>
   const bench = await openCardBench({ ...options, config, isSoftware: adapter.kind === 'software' })
   const runs = (part: string) => options.only.includes(part)
   yield* machineRows(bench)
-  yield loadRow(bench)
-  if (runs('decode')) yield* decodeRows(bench)
+  yield* loadRows(bench)
+  for (const decoding of runs('decode') ? decodings(options.slots) : []) {
+    yield await decodeRow(bench, decoding)
+  }
   if (runs('context')) yield* contextRows(bench, options.contexts)
   if (runs('prefill')) yield* await prefillRows(bench, options.prompts)
-  if (runs('steps')) yield* stepRows(bench)
+  for (const kind of runs('steps') ? profiledSteps(bench) : []) {
+    yield* await benchStep(bench.card, kind)
+  }
   if (runs('engine')) yield await benchCallers(bench.model, options.slots)
   if (runs('vision')) {
     const vision = await openVision(config, options.dir)
@@ -41,10 +46,13 @@ export class NoCardError extends Error {
   override readonly name = 'NoCardError'
 }
 
+/** Milliseconds in which a driver must open: on a machine that was started for this, all of it is read for the first time. */
+const patienceMs = 90_000
+
 /** @throws {NoCardError} */
 export async function findAdapter(): Promise<Adapter> {
   const environment = inferenceEnvironment(process.env)
-  const probed = await probeAdapter({ environment, triesSoftware: true })
+  const probed = await probeAdapter({ environment, triesSoftware: true, patienceMs })
   if ('adapter' in probed) return probed.adapter
   throw new NoCardError(`There is no card to be measured: ${probed.problem}`)
 }

@@ -1,13 +1,13 @@
 import type { BenchRow } from '../measure.ts'
 import { benchDecode, benchPrefill } from '../text.ts'
 import type { CardBench } from './open-card-bench.ts'
-import { benchStep } from './profile-steps.ts'
+import type { StepKind } from './profile-steps.ts'
 
 /** Cached tokens of each sequence that decodes; fewer where reading them would take minutes. */
 const usualContext = { hardware: 512, software: 4 }
 
 /** Timed steps of a row. */
-const steps = { hardware: 36, software: 2 }
+const steps = { hardware: 36, software: 1 }
 
 /** Rounds of prompts, besides one that warms up. */
 const rounds = { hardware: 3, software: 1 }
@@ -23,13 +23,23 @@ const softwareChunk = 65
 
 const kindOf = ({ isSoftware }: CardBench) => (isSoftware ? 'software' : 'hardware')
 
-export async function* decodeRows(bench: CardBench): AsyncGenerator<BenchRow> {
+export interface Decoding {
+  readonly sequences: number
+  readonly drafted: number
+}
+
+/** What decodes: what says most comes first, where there may be no time for all. */
+export function decodings(slots: number): Decoding[] {
+  const plain = [1, slots, 8, 16, 4, 2, 32].filter((n) => n <= slots)
+  return [
+    ...[...new Set(plain)].map((sequences) => ({ sequences, drafted: 0 })),
+    { sequences: 1, drafted: mostDrafted },
+  ]
+}
+
+export function decodeRow(bench: CardBench, decoding: Decoding): Promise<BenchRow> {
   const kind = kindOf(bench)
-  for (const sequences of [1, 2, 4, 8, 16, 32].filter((n) => n <= bench.slots)) {
-    yield await benchDecode(bench, { sequences, context: usualContext[kind] }, steps[kind])
-  }
-  const drafting = { sequences: 1, context: usualContext[kind], drafted: mostDrafted }
-  yield await benchDecode(bench, drafting, steps[kind])
+  return benchDecode(bench, { ...decoding, context: usualContext[kind] }, steps[kind])
 }
 
 /** One sequence with more and more cached tokens. */
@@ -47,11 +57,15 @@ export function prefillRows(bench: CardBench, prompts: readonly number[]): Promi
   return benchPrefill(bench, alone, rounds[kindOf(bench)])
 }
 
-/** What steps of each kind are made of. */
-export async function* stepRows({ card, slots, isSoftware }: CardBench): AsyncGenerator<BenchRow> {
-  yield* await benchStep(card, { name: 'step of 1 sequence', sequences: 1, tokens: 1 })
-  yield* await benchStep(card, { name: `step of ${slots} sequences`, sequences: slots, tokens: 1 })
+/** Steps of each kind, whose launches and operators are looked at. */
+export function profiledSteps({
+  slots,
+  isSoftware,
+}: Pick<CardBench, 'slots' | 'isSoftware'>): StepKind[] {
   const tokens = isSoftware ? softwareChunk : chunkTokens
-  const chunk = { name: `${tokens} tokens of a prompt`, sequences: 1, tokens }
-  yield* await benchStep(card, chunk)
+  return [
+    { name: 'step of 1 sequence', sequences: 1, tokens: 1 },
+    { name: `step of ${slots} sequences`, sequences: slots, tokens: 1 },
+    { name: `${tokens} tokens of a prompt`, sequences: 1, tokens },
+  ]
 }

@@ -4,9 +4,10 @@ import type { BenchRow } from '../measure.ts'
 import { percent, type TextBench } from '../text.ts'
 import { cardSizes, openCardMachine, softwareSizes } from './card-machine.ts'
 import { openCard, type OpenCard } from './open-card.ts'
+import { usedMemory, type UsedMemory } from './used-memory.ts'
 
-/** Tokens of the cache for each sequence: the longest context that all of them have in a row of the table, and more. */
-const tokensPerSlot = 1024
+/** Tokens of the cache for each sequence: more than the longest context that all of them have in a row of the table. */
+const tokensPerSlot = 2048
 
 interface CardBenchOptions {
   readonly config: ModelConfig
@@ -19,6 +20,13 @@ interface CardBenchOptions {
   readonly isSoftware: boolean
 }
 
+/** Memory in use before the weights were made, and with weights and cache. */
+interface MemoryUse {
+  readonly kind: UsedMemory['kind']
+  readonly beforeBytes: number
+  readonly bytes: number
+}
+
 /** A model on a card, and what the card can do. */
 export interface CardBench extends TextBench {
   readonly card: OpenCard
@@ -27,6 +35,8 @@ export interface CardBench extends TextBench {
   /** 10^9 operations per second with 8-bit weights. */
   readonly eightBitGigaflops: number
   readonly loadSeconds: number
+  readonly cacheTokens: number
+  readonly memory: MemoryUse
   close(): Promise<void>
 }
 
@@ -41,8 +51,11 @@ export async function openCardBench(options: CardBenchOptions): Promise<CardBenc
   const eightBitGigaflops = await limits.eightBitGigaflops()
   const longest = Math.max(...options.contexts) + Math.max(...options.prompts)
   const cacheTokens = slots * tokensPerSlot + longest
+  const before = await usedMemory(isSoftware)
   const start = performance.now()
   const card = await openCard({ ...options, cacheTokens, sharesLayers: options.shareLayers })
+  const loadSeconds = (performance.now() - start) / 1000
+  const { kind, bytes } = await usedMemory(isSoftware)
   return {
     card,
     model: card.model,
@@ -53,7 +66,9 @@ export async function openCardBench(options: CardBenchOptions): Promise<CardBenc
     slots,
     isSoftware,
     eightBitGigaflops,
-    loadSeconds: (performance.now() - start) / 1000,
+    loadSeconds,
+    cacheTokens,
+    memory: { kind, bytes, beforeBytes: before.bytes },
     async close() {
       await card.model.close()
       await limits.close()
@@ -85,12 +100,22 @@ export function machineRows({ machine, eightBitGigaflops }: CardBench): BenchRow
   ]
 }
 
-export function loadRow({ card, loadSeconds }: CardBench): BenchRow {
+/** How fast weights reach the card, and what they and the cache take there. */
+export function loadRows({ card, loadSeconds, cacheTokens, memory }: CardBench): BenchRow[] {
   const { weightBytes } = card.decoder
-  return {
-    name: 'weights made on the host and uploaded',
-    value: `${loadSeconds.toFixed(1)} s, ${(weightBytes / 1e9).toFixed(2)} GB`,
-    ratio: `${(weightBytes / 1e9 / loadSeconds).toFixed(2)} GB/s`,
-    data: { loadSeconds, weightBytes },
-  }
+  const { kind, bytes, beforeBytes } = memory
+  return [
+    {
+      name: 'weights made on the host and uploaded',
+      value: `${loadSeconds.toFixed(1)} s, ${(weightBytes / 1e9).toFixed(2)} GB`,
+      ratio: `${(weightBytes / 1e9 / loadSeconds).toFixed(2)} GB/s`,
+      data: { loadSeconds, weightBytes },
+    },
+    {
+      name: `${kind} with them and a cache of ${cacheTokens} tokens`,
+      value: `${(bytes / 1e9).toFixed(2)} GB`,
+      ratio: `${(beforeBytes / 1e9).toFixed(2)} GB before`,
+      data: { cacheTokens, bytes, beforeBytes },
+    },
+  ]
 }

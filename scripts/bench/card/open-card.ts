@@ -4,7 +4,7 @@ import { openWebGpuAccelerator } from '../../../backend/model/accelerator/webgpu
 import type { ModelConfig } from '../../../backend/model/config/model-config.ts'
 import type { Model } from '../../../backend/model/model.ts'
 import { randomSource } from '../random-source.ts'
-import { withOneLayer } from './card-config.ts'
+import { withLeastDecoder } from './card-config.ts'
 import { randomDecoder, type RandomDecoder } from './random-decoder.ts'
 import {
   rememberingAccelerator,
@@ -48,9 +48,9 @@ export async function openCard(options: CardOptions): Promise<OpenCard> {
   return { decoder, model, memory }
 }
 
-/** The vision tower, as part of a model whose decoder has one layer. */
+/** The vision tower, as part of a model whose decoder is as small as can be. */
 export function openVision(config: ModelConfig, modelsDir: string): Promise<Model> {
-  return openModel(randomSource(withOneLayer(config)), {
+  return openModel(randomSource(withLeastDecoder(config)), {
     modelsDir,
     weights: 'q8',
     slots: 1,

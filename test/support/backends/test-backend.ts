@@ -16,7 +16,6 @@ import { noPhaseTimes } from '../../../backend/engine/turns/phase-times.ts'
 import { createBackendApp } from '../../../backend/http/app.ts'
 import { BodyMemory } from '../../../shared/bytes/body-memory.ts'
 import { RunningExchanges } from '../../../backend/http/exchange/exchange.ts'
-import type { Readiness } from '../../../backend/http/routes/health-route.ts'
 import { logRefusals } from '../../../backend/http/server/log-refusals.ts'
 import {
   createBackendServer,
@@ -26,6 +25,7 @@ import {
 } from '../../../backend/http/server/server.ts'
 import { after as realAfter, type After } from '../../../shared/async/timer.ts'
 import type { Message, Processor } from '../../../backend/processor/processor.ts'
+import type { Serving } from '../../../backend/serving/serving.ts'
 import { createCertificates } from '../../../shared/node/certificates/create-certificates.ts'
 import type { CertificateSet } from '../../../shared/node/certificates/create-certificates.ts'
 import { createTestFormats } from './test-formats.ts'
@@ -190,7 +190,7 @@ export interface TestBackend {
   readonly processor: FakeProcessor
   readonly engine: FakeEngine
   readonly logLines: Record<string, unknown>[]
-  readiness: Readiness
+  readiness: ReturnType<Serving['readiness']>
   certificatesAreValid: boolean
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** A TLS connection with the client certificate, for bytes that no HTTP client would send. */
@@ -238,14 +238,19 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     reasons: options.reasons ?? false,
   })
   const log = pino({ level: 'trace' }, collectLines(logLines))
-  const metrics = createBackendMetrics({
+  const serving = {
+    isLoaded: () => backend.readiness !== 'model_loading',
+    isProven: () => backend.readiness === 'ready',
+    memory: () => undefined,
+    startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined, loaded: undefined }),
     snapshot: () => engine.snapshot(),
-    provider: { name: 'cpu', layers: { cpu: 4, gpu: 0 } },
-    isReady: () => backend.readiness === 'ready',
-    starts: () => 1,
     enginePid: () => undefined,
     decodePids: () => [],
-  })
+    engines: undefined,
+  }
+  const provider = { name: 'cpu', reason: 'PROVIDER=cpu', layers: { cpu: 4, gpu: 0 } }
+  const isReady = () => backend.readiness === 'ready'
+  const metrics = createBackendMetrics({ serving, isReady, provider })
   const app = createBackendApp({
     running,
     log,
@@ -254,14 +259,9 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     allowedClients: options.allowedClients ?? ['edge'],
     health: {
       readiness: () => (running.closing ? 'shutting_down' : backend.readiness),
-      isLoaded: () => backend.readiness !== 'model_loading',
-      isProven: () => backend.readiness === 'ready',
-      memory: () => undefined,
-      startUp: () => ({ starts: 1, seconds: 0.5, converted: undefined, loaded: undefined }),
-      snapshot: () => engine.snapshot(),
-      provider: { name: 'cpu', reason: 'PROVIDER=cpu', layers: { cpu: 4, gpu: 0 } },
-      certificatesAreValid: () => backend.certificatesAreValid,
-      certificates: () => [],
+      serving,
+      provider,
+      certificates: { isValid: () => backend.certificatesAreValid, report: () => [] },
     },
     metrics,
     tracing: undefined,

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { Adapter } from '../../../../backend/device/adapter.ts'
-import { wholeNumber } from '../../options.ts'
+import { listOf, wholeNumber } from '../../options.ts'
 
 /** What the processes that run parts are given. */
 export interface CardCheckOptions {
@@ -24,8 +24,10 @@ const defaults = {
   software: { layers: 2, visionLayers: 2, narrow: true, slots: 4, requests: 24, doc: false },
 } as const
 
+/** @param partNames that `--only` may name */
 export function parseCardOptions(
   given: readonly string[],
+  partNames: readonly string[],
   findKind: () => Promise<Adapter['kind']>,
 ): Promise<CardCheckOptions> {
   const options = new Command('npm run bench:card --')
@@ -38,7 +40,7 @@ export function parseCardOptions(
     .option('--requests <n>', 'mixed requests; 1,000, without a card 24', wholeNumber)
     .option('--share-layers', 'equal layers are one set of weights: 27 layers in 2 GB', false)
     .option('--minutes <n>', 'after which what is not done is left out', wholeNumber, 8)
-    .option('--only <parts>', 'comma-separated names of parts', (text: string) => text.split(','))
+    .option('--only <parts>', `comma-separated, of ${partNames.join()}`, listOf(partNames))
     .option('--dir <folder>', 'where models and numbers are kept', '.local/bench-card')
     .option('--doc', 'write docs/performance.md, which is done anyway on a card')
     .allowExcessArguments(false)

@@ -1,10 +1,20 @@
 import type { BenchRow } from '../../measure.ts'
 
-/** A part of the check of a card, as its process runs it. */
+/** A part of the check of a card, as far as its time is concerned. */
 export interface PartPlan {
   readonly name: string
-  /** Milliseconds after which it counts as hung. */
-  readonly deadlineMs: number
+  /** Its share of the time, relative to those of the other parts: see `limitOf`. */
+  readonly share: number
+  /** Whether it needs the full model's weights, which the first part that does puts on the card. */
+  readonly needsWeights?: boolean
+}
+
+/** One of the things that a part does. */
+export interface Step {
+  /** What is said to be missing when it fails or there is no time for it. */
+  readonly name: string
+  /** @param leftMs milliseconds in which it should end; below 0 it should begin nothing more */
+  readonly run: (leftMs: () => number) => AsyncIterable<BenchRow>
 }
 
 /** What a part came to. */
@@ -12,12 +22,19 @@ export interface PartResult {
   readonly name: string
   readonly seconds: number
   readonly rows: readonly BenchRow[]
-  /** Why it failed, or was not run; undefined when it went well. */
+  readonly missing: Missing
+}
+
+/** What a part did not come to. */
+export interface Missing {
+  /** What failed, and why; undefined when nothing did. */
   readonly problem: string | undefined
+  /** Steps for which there was no time, or, for a part that was not begun, its own name. */
+  readonly leftOut: readonly string[]
 }
 
 /** Messages of the process that runs parts. Of each part `begin`, any number of rows, and `end`. */
 export type FromParts =
   | { readonly type: 'begin'; readonly part: string }
   | { readonly type: 'row'; readonly row: BenchRow }
-  | { readonly type: 'end'; readonly problem: string | undefined }
+  | { readonly type: 'end'; readonly missing: Missing }

@@ -1,53 +1,68 @@
 import { join } from 'node:path'
 import { openWebGpuAccelerator } from '../../../../backend/model/accelerator/webgpu-accelerator.ts'
-import { joinAndLeave } from '../../../../test/parity/device-checks.ts'
 import { openDeviceModel } from '../../../../test/parity/device-models.ts'
 import { greedy, readGoldenCases } from '../../../../test/parity/golden-cases.ts'
-import { decodeRows, prefillRows, stepRows } from '../decoder-rows.ts'
-import { loadRow, machineRows } from '../open-card-bench.ts'
+import { decodeRow, decodings, prefillRows, profiledSteps } from '../decoder-rows.ts'
+import { loadRows, machineRows } from '../open-card-bench.ts'
+import { benchStep } from '../profile-steps.ts'
+import { usedMemory } from '../used-memory.ts'
 import { firstTokenRow } from '../vision-rows.ts'
 import { benchCallers } from '../../engine.ts'
-import { timed, type BenchRow } from '../../measure.ts'
+import type { BenchRow } from '../../measure.ts'
 import type { CardContext } from './card-context.ts'
 import { mixedRequests } from './mixed-requests.ts'
-import type { PartPlan } from './part.ts'
+import { nanoChecks } from './nano-checks.ts'
+import type { PartPlan, Step } from './part.ts'
+import { pictureRows } from './picture-rows.ts'
 
-/** A part of the check: it yields what it measures, and throws when something is wrong. */
+/** A part of the check: its steps yield what they measure, and throw when something is wrong. */
 interface Part extends PartPlan {
   /** Whether answers are compared with the reference's: the check passes when all of these do. */
   readonly isGolden?: boolean
-  readonly run: (context: CardContext) => AsyncIterable<BenchRow>
+  readonly steps: (context: CardContext) => readonly Step[]
 }
 
-const second = 1000
-
-/** In the order in which they run: what says most with the least work first. Their deadlines make 8 minutes together. */
+/** In the order in which they run: what says most with the least work first. Their shares are seconds of the 8 minutes. */
 export const parts: readonly Part[] = [
-  { name: 'golden', deadlineMs: 70 * second, isGolden: true, run: golden },
-  { name: 'batching', deadlineMs: 50 * second, isGolden: true, run: batching },
-  { name: 'load', deadlineMs: 70 * second, run: load },
-  { name: 'table', deadlineMs: 120 * second, run: table },
-  { name: 'picture', deadlineMs: 50 * second, run: picture },
-  { name: 'streams', deadlineMs: 40 * second, run: streams },
-  { name: 'requests', deadlineMs: 80 * second, run: requests },
+  { name: 'golden', share: 45, isGolden: true, steps: golden },
+  { name: 'load', share: 60, needsWeights: true, steps: load },
+  { name: 'decode', share: 75, needsWeights: true, steps: decode },
+  { name: 'picture', share: 50, needsWeights: true, steps: picture },
+  { name: 'streams', share: 35, needsWeights: true, steps: streams },
+  { name: 'prompts', share: 25, needsWeights: true, steps: prompts },
+  { name: 'operators', share: 40, needsWeights: true, steps: operators },
+  { name: 'checks', share: 70, isGolden: true, steps: checks },
+  { name: 'requests', share: 60, needsWeights: true, steps: requests },
+  { name: 'pictures', share: 20, steps: pictures },
 ]
 
 /** Golden cases on a driver that computes on the CPU: one of each kind. */
 const fewCases = ['text-hello', 'text-count', 'describe-g03', 'two-images', 'multi-turn', 'json']
 
-/** Sequences that join and leave. */
-const batchingSlots = 8
+/** Ids of the full model's vocabulary from which on they control. */
+const controlIdsFrom = 163_584
+
+/** Tokens of the mixed requests. */
+const requestSizes = {
+  hardware: { prompt: [4, 300], answer: [1, 48] },
+  software: { prompt: [2, 24], answer: [1, 6] },
+} as const
 
 async function casesFor({ options }: CardContext) {
   const all = await readGoldenCases()
   return options.isSoftware ? all.filter(({ id }) => fewCases.includes(id)) : all
 }
 
+const nanoFolder = ({ options }: CardContext) => join(options.dir, 'nano')
+
 /** The included tiny model in 8 bits: the texts are the reference's. */
-async function* golden(context: CardContext): AsyncGenerator<BenchRow> {
+function golden(context: CardContext): Step[] {
+  return [{ name: 'golden answers in 8 bits', run: () => goldenRows(context) }]
+}
+
+async function* goldenRows(context: CardContext): AsyncGenerator<BenchRow> {
   const cases = await casesFor(context)
-  const modelsDir = join(context.options.dir, 'nano')
-  const model = await openDeviceModel('q8', openWebGpuAccelerator(), modelsDir)
+  const model = await openDeviceModel('q8', openWebGpuAccelerator(), nanoFolder(context))
   const wrong: string[] = []
   let furthest = 0
   for (const one of cases) {
@@ -67,46 +82,101 @@ async function* golden(context: CardContext): AsyncGenerator<BenchRow> {
   if (wrong.length > 0) throw new Error(`other texts than the reference's: ${wrong.join(', ')}`)
 }
 
-/** The same model in float32: sequences that join and leave between steps answer as if each were alone. */
-async function* batching(context: CardContext): AsyncGenerator<BenchRow> {
-  const cases = await casesFor(context)
-  const modelsDir = join(context.options.dir, 'nano')
-  const model = await openDeviceModel('f32', openWebGpuAccelerator(), modelsDir, batchingSlots)
-  const ms = await timed(() => joinAndLeave(model, cases))
-  await model.close()
-  yield {
-    name: `${batchingSlots} slots, sequences joining and leaving`,
-    value: `right in ${(ms / second).toFixed(1)} s`,
-    ratio: '',
-    data: { slots: batchingSlots, ms },
-  }
+/** The full model's dimensions, with random weights. */
+function load(context: CardContext): Step[] {
+  return [
+    {
+      name: 'weights and limits',
+      run: async function* () {
+        const bench = await context.bench()
+        yield* loadRows(bench)
+        yield* machineRows(bench)
+      },
+    },
+  ]
 }
 
-async function* load(context: CardContext): AsyncGenerator<BenchRow> {
-  yield loadRow(await context.bench())
+function decode(context: CardContext): Step[] {
+  return decodings(context.options.slots).map((decoding) => ({
+    name: decoding.drafted === 0 ? `${decoding.sequences} at once` : 'a draft',
+    run: async function* () {
+      yield await decodeRow(await context.bench(), decoding)
+    },
+  }))
 }
 
-async function* table(context: CardContext): AsyncGenerator<BenchRow> {
-  const bench = await context.bench()
-  yield* machineRows(bench)
-  yield* decodeRows(bench)
-  yield* stepRows(bench)
-  yield* await prefillRows(bench, context.prompts)
+function picture(context: CardContext): Step[] {
+  return [
+    {
+      name: 'first token',
+      run: async function* () {
+        yield await firstTokenRow(await context.bench(), await context.vision())
+      },
+    },
+  ]
 }
 
-async function* picture(context: CardContext): AsyncGenerator<BenchRow> {
-  yield firstTokenRow(await context.bench(), await context.vision())
+function streams(context: CardContext): Step[] {
+  const few = { prompt: 16, answer: 4 }
+  return [
+    {
+      name: 'requests at once',
+      run: async function* () {
+        const { model, slots, isSoftware } = await context.bench()
+        yield await benchCallers(model, slots, isSoftware ? few : undefined)
+      },
+    },
+  ]
 }
 
-async function* streams(context: CardContext): AsyncGenerator<BenchRow> {
-  const { model, slots } = await context.bench()
-  yield benchCallers(
-    model,
-    slots,
-    context.options.isSoftware ? { prompt: 16, answer: 4 } : undefined,
-  )
+/** What is right of the tiny model, in float32 above all: a failure says which operator to look at. */
+function checks(context: CardContext): Step[] {
+  return nanoChecks({ modelsDir: nanoFolder(context), cases: () => casesFor(context) })
 }
 
-async function* requests(context: CardContext): AsyncGenerator<BenchRow> {
-  yield* mixedRequests(await context.bench(), context.options)
+function prompts(context: CardContext): Step[] {
+  return [
+    {
+      name: 'prompts',
+      run: async function* () {
+        yield* await prefillRows(await context.bench(), context.prompts)
+      },
+    },
+  ]
+}
+
+function operators(context: CardContext): Step[] {
+  return profiledSteps(context.options).map((kind) => ({
+    name: kind.name,
+    run: async function* () {
+      yield* await benchStep((await context.bench()).card, kind)
+    },
+  }))
+}
+
+function requests(context: CardContext): Step[] {
+  const { requests: count, isSoftware } = context.options
+  return [
+    {
+      name: 'mixed requests',
+      run: async function* (leftMs) {
+        const { model, slots } = await context.bench()
+        yield* mixedRequests(model, {
+          requests: count,
+          slots,
+          sizes: requestSizes[isSoftware ? 'software' : 'hardware'],
+          controlIdsFrom,
+          usedMemory: () => usedMemory(isSoftware),
+          leftMs,
+        })
+      },
+    },
+  ]
+}
+
+/** The tiny model's answers about pictures that it has not seen, on the card and on the CPU. */
+function pictures(context: CardContext): Step[] {
+  const { isSoftware } = context.options
+  const options = { modelsDir: nanoFolder(context), scenes: isSoftware ? 4 : 100 }
+  return [{ name: 'drawn pictures', run: (leftMs) => pictureRows({ ...options, leftMs }) }]
 }

@@ -1,15 +1,18 @@
 import type { ChildProcess } from 'node:child_process'
 import type { BenchRow } from '../../measure.ts'
-import type { FromParts, PartPlan, PartResult } from './part.ts'
+import type { FromParts, Missing, PartPlan, PartResult } from './part.ts'
+import { afterRestart, limitOf } from './time-shares.ts'
 
 interface PartsRun {
   readonly parts: readonly PartPlan[]
-  /** Starts a process that runs these parts, in order, and reports by messages. */
-  readonly start: (names: readonly string[]) => ChildProcess
+  /** Starts a process that runs these parts, in order, and reports by messages. It may end after any of them. */
+  readonly start: (parts: readonly PartPlan[]) => ChildProcess
   /** When everything has to be over, in milliseconds of `performance.now()`. */
   readonly endsAt: number
   readonly onBegin: (part: string) => void
-  readonly onRow: (row: BenchRow) => void
+  /** @param results of all parts so far, the last of which may still be running */
+  readonly onRow: (row: BenchRow, results: readonly PartResult[]) => void
+  readonly onEnd: (results: readonly PartResult[]) => void
 }
 
 /** Less than this is not enough for any part. Milliseconds. */
@@ -22,35 +25,50 @@ const leastMs = 2_000
 export async function runParts(run: PartsRun): Promise<PartResult[]> {
   const results: PartResult[] = []
   while (results.length < run.parts.length) {
-    const rest = run.parts.slice(results.length)
+    const left = run.parts.slice(results.length)
+    const rest = results.length === 0 ? left : afterRestart(left)
     if (run.endsAt - performance.now() < leastMs) {
-      const problem = 'not run: no time was left'
-      return [...results, ...rest.map(({ name }) => ({ name, seconds: 0, rows: [], problem }))]
+      for (const { name } of rest) {
+        const missing = { problem: undefined, leftOut: [name] }
+        results.push({ name, seconds: 0, rows: [], missing })
+      }
+      run.onEnd(results)
+      return results
     }
-    results.push(...(await runProcess(run, rest)))
+    await runProcess(run, rest, results)
   }
   return results
 }
 
-/** @returns results of the parts that the process came to: at least one */
-function runProcess(run: PartsRun, parts: readonly PartPlan[]): Promise<PartResult[]> {
-  const child = run.start(parts.map(({ name }) => name))
-  const results: PartResult[] = []
+/** @param results receives those of the parts that the process came to: at least one */
+function runProcess(
+  run: PartsRun,
+  parts: readonly PartPlan[],
+  results: PartResult[],
+): Promise<void> {
+  const child = run.start(parts)
+  const earlier = results.length
+  let isRunning = false
   let rows: BenchRow[] = []
   let startedAt = performance.now()
   let killedFor: string | undefined
   let timer: NodeJS.Timeout | undefined
-  const end = (problem: string | undefined) => {
-    const { name } = parts[results.length]!
-    results.push({ name, seconds: (performance.now() - startedAt) / 1000, rows, problem })
+  const rest = () => parts.slice(results.length - earlier)
+  const resultOf = (missing: Missing): PartResult => {
+    return { name: rest()[0]!.name, seconds: (performance.now() - startedAt) / 1000, rows, missing }
+  }
+  const failed = (problem: string): Missing => ({ problem, leftOut: [] })
+  const end = (missing: Missing) => {
+    results.push(resultOf(missing))
+    run.onEnd(results)
+    isRunning = false
     rows = []
     startedAt = performance.now()
   }
   const watch = () => {
     clearTimeout(timer)
-    const next = parts[results.length]
-    if (next === undefined) return
-    const ms = Math.max(0, Math.min(next.deadlineMs, run.endsAt - performance.now()))
+    if (rest().length === 0) return
+    const ms = limitOf(rest(), run.endsAt - performance.now())
     timer = setTimeout(() => {
       killedFor = `not finished within ${Math.round(ms / 1000)} seconds`
       child.kill('SIGKILL')
@@ -60,22 +78,25 @@ function runProcess(run: PartsRun, parts: readonly PartPlan[]): Promise<PartResu
   child.on('message', (message: FromParts) => {
     switch (message.type) {
       case 'begin':
+        isRunning = true
         run.onBegin(message.part)
         return
       case 'row':
         rows.push(message.row)
-        run.onRow(message.row)
+        run.onRow(message.row, [...results, resultOf(failed('not finished'))])
         return
       case 'end':
-        end(message.problem)
+        end(message.missing)
         watch()
     }
   })
   return new Promise((resolve) => {
     const finish = (how: string) => {
       clearTimeout(timer)
-      if (results.length < parts.length) end(killedFor ?? `its process ended with ${how}`)
-      resolve(results)
+      // Between two parts it may end. One that comes to none at all would be started for ever.
+      const mayEnd = !isRunning && results.length > earlier && killedFor === undefined
+      if (rest().length > 0 && !mayEnd) end(failed(killedFor ?? `its process ended with ${how}`))
+      resolve()
     }
     child.on('error', (error) => finish(error.message))
     child.on('close', (code, signal) => finish(signal ?? `code ${code}`))

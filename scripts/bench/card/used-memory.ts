@@ -1,7 +1,7 @@
-import { cardMemory } from '../../../../backend/device/card-memory.ts'
+import { cardMemory } from '../../../backend/device/card-memory.ts'
 
 /** What is in use of the memory that a model on a card lives in. */
-interface UsedMemory {
+export interface UsedMemory {
   readonly kind: 'memory of the card' | 'memory of the process'
   readonly bytes: number
 }

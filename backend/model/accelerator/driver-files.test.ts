@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { furtherDrivers, missingDriver } from './driver-files.ts'
+
+/** A file system of these files. */
+function filesOf(...paths: string[]) {
+  return {
+    exists: (path: string) => paths.includes(path),
+    list: (folder: string) =>
+      paths
+        .filter((path) => path.startsWith(`${folder}/`))
+        .map((path) => path.slice(folder.length + 1)),
+  }
+}
+
+const mounted = '/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json'
+const registered = '/usr/share/vulkan/icd.d/lvp_icd.json'
+const loader = '/usr/lib/x86_64-linux-gnu/libvulkan.so.1'
+
+describe('furtherDrivers()', () => {
+  it('names drivers that the loader does not find by itself', () => {
+    const files = filesOf(mounted, registered)
+    expect(furtherDrivers({}, files, 'linux')).toEqual({ VK_ADD_DRIVER_FILES: mounted })
+    expect(furtherDrivers({}, filesOf(registered), 'linux')).toEqual({})
+    expect(furtherDrivers({}, files, 'win32')).toEqual({})
+  })
+
+  it('leaves it to an operator who says which drivers there are', () => {
+    const said = { VK_DRIVER_FILES: '/opt/icd.json' }
+    expect(furtherDrivers(said, filesOf(mounted), 'linux')).toEqual({})
+  })
+})
+
+describe('missingDriver()', () => {
+  it('is the loader, wherever it is looked for', () => {
+    expect(missingDriver({}, filesOf(registered), 'linux')).toContain('libvulkan.so.1')
+    const own = { LD_LIBRARY_PATH: ':/opt/lib' }
+    expect(missingDriver(own, filesOf(registered, '/opt/lib/libvulkan.so.1'), 'linux')).toBe(
+      undefined,
+    )
+  })
+
+  it('is any driver', () => {
+    expect(missingDriver({}, filesOf(loader), 'linux')).toContain('NVIDIA_DRIVER_CAPABILITIES')
+    expect(missingDriver({}, filesOf(loader, mounted), 'linux')).toBeUndefined()
+    expect(missingDriver({ VK_DRIVER_FILES: '/x.json' }, filesOf(loader), 'linux')).toBe(undefined)
+  })
+
+  it('is unknown on other systems', () => {
+    expect(missingDriver({}, filesOf(), 'darwin')).toBeUndefined()
+  })
+})

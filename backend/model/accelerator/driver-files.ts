@@ -1,0 +1,96 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Folders in which the Vulkan loader looks for drivers (LoaderDriverInterface.md of KhronosGroup/Vulkan-Loader). */
+const usualFolders = [
+  '/etc/vulkan/icd.d',
+  '/usr/local/etc/vulkan/icd.d',
+  '/usr/local/share/vulkan/icd.d',
+  '/usr/share/vulkan/icd.d',
+]
+
+/** Where container platforms and NixOS put drivers, which the loaders of other systems do not look into. */
+const furtherFolders = [
+  '/usr/local/nvidia/share/vulkan/icd.d',
+  '/run/opengl-driver/share/vulkan/icd.d',
+]
+
+/** Settings with which the operator says which drivers there are. */
+const driverSettings = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES']
+
+/** Folders of libraries, besides those of LD_LIBRARY_PATH. */
+const libraryFolders = [
+  '/lib',
+  '/lib64',
+  '/usr/lib',
+  '/usr/lib64',
+  '/usr/local/lib',
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/run/opengl-driver/lib',
+]
+
+const loader = 'libvulkan.so.1'
+
+/** What is asked about the file system, for tests. */
+interface Files {
+  readonly exists: (path: string) => boolean
+  readonly list: (folder: string) => readonly string[]
+}
+
+const realFiles: Files = {
+  exists: existsSync,
+  list(folder) {
+    try {
+      return readdirSync(folder)
+    } catch {
+      return []
+    }
+  },
+}
+
+/** Variables under which the loader also finds the drivers in places that it does not look into by itself; none on other systems than Linux. */
+export function furtherDrivers(
+  environment: Environment,
+  files: Files = realFiles,
+  platform: string = process.platform,
+): Readonly<Record<string, string>> {
+  if (platform !== 'linux' || isSaid(environment)) return {}
+  const found = furtherFolders.flatMap((folder) => manifestsIn(folder, files))
+  return found.length === 0 ? {} : { VK_ADD_DRIVER_FILES: found.join(':') }
+}
+
+/**
+ * What Linux lacks for any card to be found, and the remedy, for the operator; undefined when nothing is known to be missing.
+ * @param environment of the process that looks for one
+ */
+export function missingDriver(
+  environment: Environment,
+  files: Files = realFiles,
+  platform: string = process.platform,
+): string | undefined {
+  if (platform !== 'linux') return undefined
+  const folders = [...(environment['LD_LIBRARY_PATH'] ?? '').split(':'), ...libraryFolders]
+  if (!folders.some((folder) => folder !== '' && files.exists(join(folder, loader)))) {
+    return `${loader}, the Vulkan loader, is not installed (Debian and Ubuntu: libvulkan1)`
+  }
+  if (isSaid(environment)) return undefined
+  const known = [...usualFolders, ...furtherFolders].flatMap((folder) => manifestsIn(folder, files))
+  if (known.length > 0) return undefined
+  return (
+    `no Vulkan driver is registered in ${usualFolders.join(', ')}; ` +
+    "NVIDIA's containers have one with NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics"
+  )
+}
+
+function isSaid(environment: Environment): boolean {
+  return driverSettings.some((name) => (environment[name] ?? '') !== '')
+}
+
+function manifestsIn(folder: string, { list }: Files): string[] {
+  return list(folder)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => join(folder, name))
+}

@@ -1,0 +1,62 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeSection } from '../../../performance/document.ts'
+import { tableOf } from '../../report.ts'
+import type { CardCheckOptions } from './options.ts'
+import type { Missing, PartResult } from './part.ts'
+
+/** Writes down what the check of a card comes to. */
+interface Keeper {
+  /** Replaces what was written by what is known now, so that nothing measured is lost however the check ends. */
+  keep(results: readonly PartResult[]): void
+  /** Writes docs/performance.md too, if it should be. @returns the section, and where it is, for people */
+  finish(results: readonly PartResult[]): Promise<string>
+}
+
+/** @param environment card and machine, for people */
+export function createKeeper(
+  { layers, visionLayers, slots, dir, doc }: CardCheckOptions,
+  environment: string,
+): Keeper {
+  const date = new Date().toISOString()
+  const title = `${environment}; ${layers} decoder layers, ${visionLayers} vision layers, ${slots} slots; ${date.slice(0, 10)}`
+  const files = { numbers: join(dir, 'card.json'), section: join(dir, 'card.md') }
+  mkdirSync(dir, { recursive: true })
+  const keep = (results: readonly PartResult[]) => {
+    const numbers = { date, environment, layers, slots, results }
+    replace(files.numbers, JSON.stringify(numbers, null, 2))
+    replace(files.section, sectionOf(title, results))
+  }
+  return {
+    keep,
+    async finish(results) {
+      keep(results)
+      const section = sectionOf(title, results)
+      if (doc) await writeSection('card', section)
+      return `${section}\n\nwritten to ${files.section}, numbers to ${files.numbers}`
+    },
+  }
+}
+
+/** In Markdown: what was measured, and what is missing. */
+export function sectionOf(title: string, results: readonly PartResult[]): string {
+  const table = tableOf(results.flatMap(({ rows }) => rows))
+  const missing = results.flatMap((result) => {
+    const text = missingText(result.missing)
+    return text === undefined ? [] : [`- **${result.name}**: ${text}`]
+  })
+  return [title, table, ...(missing.length > 0 ? [missing.join('\n')] : [])].join('\n\n')
+}
+
+/** @returns undefined when nothing is missing */
+export function missingText({ problem, leftOut }: Missing): string | undefined {
+  const left = leftOut.length === 0 ? [] : [`no time was left for: ${leftOut.join(', ')}`]
+  const parts = [...(problem === undefined ? [] : [problem]), ...left]
+  return parts.length === 0 ? undefined : parts.join('; ')
+}
+
+/** A reader finds the old content or the new one, never half of it. */
+function replace(file: string, content: string): void {
+  writeFileSync(`${file}.new`, content)
+  renameSync(`${file}.new`, file)
+}
