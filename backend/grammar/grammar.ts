@@ -108,6 +108,8 @@ export interface PatternTables {
   readonly table: Int32Array
   /** [states] */
   readonly accepting: Uint8Array
+  /** [states] 1 where every character may follow, and behind it again: patterns that are not anchored have many such states. */
+  readonly free: Uint8Array
   /** [states] Bytes to the end of the string, including its quote. */
   readonly least: Int32Array
   readonly decoder: DecoderTables

@@ -72,7 +72,7 @@ program
   .argument('<model>', 'owner/name, or owner/name@revision')
   .action(async (model: string) => {
     const name = parseHubName(model)
-    if (name === undefined) throw new HubError(`${model} is no name on the hub: owner/name`)
+    if (name === undefined) throw new HubError(`${model} is not a name on the hub: owner/name`)
     const { hub, checkpointsDir } = settings()
     const check = checkModelFolder
     await downloadModel(name, { settings: hub, checkpointsDir, check, report, signal, ...pace })

@@ -5,8 +5,14 @@ import type { Piece, StringPiece } from '../pieces/piece.ts'
 import type { Automaton } from '../stacks/automaton.ts'
 import type { Head, Standing } from '../stacks/frames.ts'
 import { addBits, hasBit, setBit, wordsFor } from './bits.ts'
-import { ClassTrie } from './class-trie.ts'
-import { patternMask, type StringMask } from './pattern-mask.ts'
+import type { PatternTokens } from './class-merger.ts'
+import {
+  closingNumbers,
+  emptyInside,
+  insideMask,
+  type InsideMask,
+  type StringMask,
+} from './pattern-mask.ts'
 import type { TokenTrie } from './token-trie.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
@@ -22,7 +28,9 @@ interface Range {
 interface KeptMasks {
   readonly byState: Map<number, StringMask>
   /** The tokens as the piece's pattern sees them. */
-  trie?: ClassTrie
+  tokens?: PatternTokens
+  /** Of the pattern's latest state. */
+  latest?: InsideMask
 }
 
 /**
@@ -43,7 +51,7 @@ export class TokenMasks {
   constructor(vocabulary: Vocabulary, automaton: Automaton) {
     this.#vocabulary = vocabulary
     this.#automaton = automaton
-    this.#rests = new Int32Array(wordsFor(vocabulary.restCount))
+    this.#rests = new Int32Array(wordsFor(vocabulary.closing.restCount))
   }
 
   /** Bytes of cached masks. */
@@ -69,33 +77,36 @@ export class TokenMasks {
     if (!piece.isBetween(head.state)) return this.#fillString(head, piece, mask)
     const count = piece.countOf(head.state)
     const left = piece.max - count
-    addBits(mask, this.#vocabulary.insideUpTo(left))
+    const { free, closing } = this.#vocabulary
+    addBits(mask, free.insideUpTo(left))
     const allowed = this.#restsBehind(head, piece)
-    const { ids, characters, rests } = this.#vocabulary.closing
-    for (let index = 0; index < ids.length; index++) {
-      const length = characters[index]!
-      if (length <= left && count + length >= piece.min && hasBit(allowed, rests[index]!)) {
-        setBit(mask, ids[index]!)
+    for (let index = 0; index < free.closing.length; index++) {
+      const length = free.closingCharacters[index]!
+      const number = free.closing[index]!
+      if (
+        length <= left &&
+        count + length >= piece.min &&
+        hasBit(allowed, closing.restOf[number]!)
+      ) {
+        setBit(mask, closing.ids[number]!)
       }
     }
   }
 
   #fillString(head: Head, piece: StringPiece, mask: Int32Array): void {
-    const { inside, quotes } = this.#stringMask(piece, head.state)
+    const { inside, closing } = this.#stringMask(piece, head.state)
     addBits(mask, inside)
-    if (quotes.length === 0) return
+    if (closing.length === 0) return
+    const { ids, restOf } = this.#vocabulary.closing
     const allowed = this.#restsBehind(head, piece)
-    for (const node of quotes) {
-      const { ids, rests } = this.#vocabulary.closingAt(node)
-      for (let index = 0; index < ids.length; index++) {
-        if (hasBit(allowed, rests[index]!)) setBit(mask, ids[index]!)
-      }
+    for (const number of closing) {
+      if (hasBit(allowed, restOf[number]!)) setBit(mask, ids[number]!)
     }
   }
 
   /** The texts that may follow the closing quote within the same token. Valid until the next call. */
   #restsBehind(head: Head, piece: StringPiece): Int32Array {
-    const { rests, noRest } = this.#vocabulary
+    const { rests, noRest } = this.#vocabulary.closing
     this.#rests.fill(0)
     setBit(this.#rests, noRest)
     const behind = this.#automaton.behind(head, piece.closed)
@@ -112,19 +123,28 @@ export class TokenMasks {
     this.#kept.set(piece, kept)
     const isPattern = piece instanceof PatternString && piece.isBetween(state)
     const mask = isPattern
-      ? patternMask(this.#trieOf(piece, kept), piece, state, this.#vocabulary.words)
+      ? this.#makePatternMask(kept, piece, state)
       : this.#makeStringMask(piece, state)
     kept.byState.set(state, mask)
-    this.#keptBytes += mask.inside.byteLength
+    this.#keptBytes += mask.inside.byteLength + mask.closing.byteLength
     return mask
   }
 
-  #trieOf(piece: PatternString, kept: KeptMasks): ClassTrie {
-    if (kept.trie === undefined) {
-      kept.trie = new ClassTrie(this.#vocabulary.trie, piece.tables)
-      this.#keptBytes += kept.trie.bytes
+  #tokensOf({ tables }: PatternString, kept: KeptMasks): PatternTokens {
+    if (kept.tokens === undefined) {
+      kept.tokens = this.#vocabulary.merger.tokens(tables)
+      this.#keptBytes += kept.tokens.bytes
     }
-    return kept.trie
+    return kept.tokens
+  }
+
+  #makePatternMask(kept: KeptMasks, piece: PatternString, state: number): StringMask {
+    const { characters, words } = this.#vocabulary
+    const tokens = this.#tokensOf(piece, kept)
+    const closing = closingNumbers(characters.closing, tokens.reads, piece, state)
+    if (piece.isFree(state)) return { inside: characters.allStaying, closing }
+    kept.latest = insideMask(tokens, piece, state, kept.latest ?? emptyInside(tokens, words))
+    return { inside: kept.latest.mask, closing }
   }
 
   #forget(): void {
@@ -133,16 +153,17 @@ export class TokenMasks {
   }
 
   #makeStringMask(piece: StringPiece, state: number): StringMask {
-    const { bytes, depths, ids, skips, size } = this.#vocabulary.trie
-    const inside = new Int32Array(this.#vocabulary.words)
-    const quotes: number[] = []
+    const { trie, closing: closingTokens, words } = this.#vocabulary
+    const { bytes, depths, ids, skips, size } = trie
+    const inside = new Int32Array(words)
+    const closing: number[] = []
     const way = this.#way(0)
     way[0] = state
     for (let node = 0; node < size;) {
       const depth = depths[node]!
       const next = piece.step(way[depth]!, bytes[node]!)
       if (next < 0 || next === piece.closed) {
-        if (next >= 0) quotes.push(node)
+        if (next >= 0) closing.push(...closingTokens.at(node))
         node = skips[node]!
         continue
       }
@@ -150,7 +171,7 @@ export class TokenMasks {
       way[depth + 1] = next
       node += 1
     }
-    return { inside, quotes }
+    return { inside, closing: Int32Array.from(closing) }
   }
 
   /** @param nested traversals that contain this one */

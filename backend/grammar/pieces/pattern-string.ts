@@ -83,6 +83,11 @@ export class PatternString implements StringPiece {
     return state < this.closed && (state & ((1 << this.#bits) - 1)) === 0
   }
 
+  /** Whether every character may follow a state between two of them, and behind it again. */
+  isFree(state: number): boolean {
+    return this.tables.free[this.nodeOf(state)] === 1
+  }
+
   /** The node of the DFA in a state inside. */
   nodeOf(state: number): number {
     return state >> this.#bits

@@ -35,7 +35,9 @@ export function patternTables(dfa: CharacterDfa, lengths: Lengths): PatternTable
   if (counted.accepting.length * (decoder.table.length / 256) > maxStates) {
     throw new RangeError('a pattern that is too large together with its characters')
   }
-  return { kind: 'pattern', ...withoutDeadEnds(counted, costs, least), least, decoder }
+  const alive = withoutDeadEnds(counted, costs, least)
+  const free = freeStates(alive, found.classes.includes(-1))
+  return { kind: 'pattern', ...alive, free, least, decoder }
 }
 
 /**
@@ -104,6 +106,26 @@ function sourcesOf(table: Int32Array, classes: number, states: number): number[]
     if (table[cell]! >= 0) sources[table[cell]!]!.push(cell)
   }
   return sources
+}
+
+/** @param hasOthers whether there are characters of no class, which lead nowhere */
+function freeStates({ classes, table, accepting }: ClassDfa, hasOthers: boolean): Uint8Array {
+  if (hasOthers) return new Uint8Array(accepting.length)
+  const free = new Uint8Array(accepting.length).fill(1)
+  const sources = sourcesOf(table, classes, accepting.length)
+  const queue = [...free.keys()].filter((state) =>
+    table.subarray(state * classes, (state + 1) * classes).includes(-1),
+  )
+  for (const state of queue) free[state] = 0
+  // The list grows while it is read.
+  for (const state of queue) {
+    for (const cell of sources[state]!) {
+      const source = Math.floor(cell / classes)
+      if (free[source] === 1) queue.push(source)
+      free[source] = 0
+    }
+  }
+  return free
 }
 
 function withoutDeadEnds(dfa: ClassDfa, costs: Uint8Array, least: Int32Array): ClassDfa {

@@ -1,0 +1,151 @@
+import type { PatternTables } from '../grammar.ts'
+import type { CharacterTrie, LabelTrie } from './character-trie.ts'
+import { NodeValues } from './node-values.ts'
+import { skipsOf } from './token-trie.ts'
+
+/** The tokens as one pattern sees them. */
+export interface PatternTokens {
+  /** As `CharacterTrie.reads`. */
+  readonly reads: Int16Array
+  /** Those that may stay in its strings. */
+  readonly staying: LabelTrie
+  /** By label of this trie, what `reads` has by label of the characters' trie. */
+  readonly stayingReads: Int16Array
+  /** Of what is not shared with other patterns, and of what `insideMask` keeps. */
+  readonly bytes: number
+}
+
+/** Nodes times classes of a trie of classes. With more, merging takes longer than it saves: hardly any two tokens are the same then. */
+const mostCells = 2 ** 18
+
+/**
+ * Merges tokens that are the same sequence of a pattern's classes of characters: a state of the pattern has far fewer ways to
+ * follow then. What merging needs is kept for the next pattern, because the system takes longer to give memory than merging does
+ * to use it.
+ */
+export class ClassMerger {
+  readonly #characters: CharacterTrie
+  /** [nodes, classes] the child, or 0. */
+  readonly #children: Int32Array
+  readonly #ids: NodeValues
+
+  /** @param cells nodes times classes that there is room for */
+  constructor(characters: CharacterTrie, cells = mostCells) {
+    this.#characters = characters
+    this.#children = new Int32Array(cells)
+    this.#ids = new NodeValues(characters.staying.values.values.length)
+  }
+
+  tokens(tables: PatternTables): PatternTokens {
+    const { classes, decoder, free } = tables
+    const { staying } = this.#characters
+    const reads = this.#characters.reads(decoder)
+    // Where everything is free, no trie is traversed.
+    const merged = free.includes(0) ? this.#merge(reads, classes) : undefined
+    if (merged === undefined) {
+      const bytes = reads.byteLength + staying.labels.length
+      return { reads, staying, stayingReads: reads, bytes }
+    }
+    const states = decoder.table.length / 256
+    const stayingReads = Int16Array.from({ length: classes + states }, (_, label) =>
+      label < classes ? -2 - label : label - classes,
+    )
+    const bytes =
+      reads.byteLength + stayingReads.byteLength + bytesOf(merged) + merged.labels.length
+    return { reads, staying: merged, stayingReads, bytes }
+  }
+
+  /** @returns a trie whose labels are classes; and above them all, states of the decoder in a character just begun */
+  #merge(reads: Int16Array, classes: number): LabelTrie | undefined {
+    const { labels, depths, skips, values, longest } = this.#characters.staying
+    const draft = new Draft(this.#children, classes)
+    this.#ids.clear()
+    // By depth: the draft's node for the characters before.
+    const nodes = new Int32Array(longest + 2)
+    for (let at = 1; at < labels.length;) {
+      const read = reads[labels[at]!]!
+      if (read === -1) {
+        at = skips[at]!
+        continue
+      }
+      const depth = depths[at]!
+      const before = nodes[depth]!
+      const node = read < 0 ? draft.child(before, -2 - read) : draft.add(before, classes + read)
+      if (node < 0) return undefined
+      nodes[depth + 1] = node
+      const index = values.from[at]!
+      if (values.from[at + 1]! > index) this.#ids.add(node, values.values[index]!)
+      at += 1
+    }
+    return draft.finish(this.#ids)
+  }
+}
+
+function bytesOf({ labels, depths, skips, values }: LabelTrie): number {
+  const arrays = [labels, depths, skips, values.from, values.values]
+  return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
+}
+
+/** A trie that grows. */
+class Draft {
+  readonly #labels = [0]
+  readonly #depths = [0]
+  readonly #firstChild = [-1]
+  readonly #nextSibling = [-1]
+  readonly #classes: number
+  readonly #children: Int32Array
+
+  constructor(children: Int32Array, classes: number) {
+    this.#children = children.fill(0)
+    this.#classes = classes
+  }
+
+  /** The child behind a character of a class; -1 when there is no room for it. */
+  child(node: number, index: number): number {
+    const cell = node * this.#classes + index
+    const known = this.#children[cell]!
+    if (known !== 0) return known
+    const child = this.add(node, index)
+    if (child >= 0) this.#children[cell] = child
+    return child
+  }
+
+  /** A child of its own; -1 when there is no room for it. */
+  add(node: number, label: number): number {
+    const child = this.#labels.length
+    if ((child + 1) * this.#classes > this.#children.length) return -1
+    this.#labels.push(label)
+    this.#depths.push(this.#depths[node]! + 1)
+    this.#firstChild.push(-1)
+    this.#nextSibling.push(this.#firstChild[node]!)
+    this.#firstChild[node] = child
+    return child
+  }
+
+  /** Puts each node's descendants directly behind it. */
+  finish(ids: NodeValues): LabelTrie {
+    const { nodes, places } = this.#inOrder()
+    const depths = Uint16Array.from(nodes, (node) => this.#depths[node]!)
+    return {
+      labels: nodes.map((node) => this.#labels[node]!),
+      depths,
+      skips: skipsOf(depths),
+      values: ids.byPlace(places),
+      longest: depths.reduce((longest, depth) => Math.max(longest, depth), 0),
+    }
+  }
+
+  #inOrder(): { readonly nodes: Int32Array; readonly places: Int32Array } {
+    const nodes = new Int32Array(this.#labels.length)
+    const places = new Int32Array(this.#labels.length)
+    const open = [0]
+    for (let place = 0; place < nodes.length; place++) {
+      const node = open.pop()!
+      nodes[place] = node
+      places[node] = place
+      let child = this.#firstChild[node]!
+      for (; child >= 0; child = this.#nextSibling[child]!) open.push(child)
+    }
+    return { nodes, places }
+  }
+}
