@@ -27,6 +27,18 @@ describe('parseJsonBytes()', () => {
     }
   })
 
+  it('takes no more different names than any request has, however often each occurs', () => {
+    const named = (count: number) =>
+      Array.from({ length: count }, (_, index) => `"name ${index}" : "${index}"`)
+    const fields = Array.from({ length: 50_000 }, () => '{"type":"text","a\\"b":":"}').join(',')
+    for (const text of [`{${named(16_000).join(',')}}`, `[${fields}]`]) {
+      expect(parse(text)).toEqual(JSON.parse(text))
+    }
+    for (const text of [`{${named(20_000).join(',')}}`, `[{${named(20_000).join('},{')}}]`]) {
+      expect(() => parse(text)).toThrow(/more than 16384 different names/)
+    }
+  })
+
   it.each(['', '{"a":', '"\\', '{"a":NaN}'])('refuses %j', (text) => {
     expect(() => parse(text)).toThrow('The request body is not valid JSON')
   })
