@@ -30,9 +30,10 @@ describe('parseJsonBytes()', () => {
   it('takes no more different names than any request has, however often each occurs', () => {
     const named = (count: number) =>
       Array.from({ length: count }, (_, index) => `"name ${index}" : "${index}"`)
-    const fields = Array.from({ length: 50_000 }, () => '{"type":"text","a\\"b":":"}').join(',')
+    const fields = Array.from({ length: 20_000 }, () => '{"type":"text","a\\"b":":"}').join(',')
     for (const text of [`{${named(16_000).join(',')}}`, `[${fields}]`]) {
-      expect(parse(text)).toEqual(JSON.parse(text))
+      // Comparing the objects takes seconds.
+      expect(JSON.stringify(parse(text)) === JSON.stringify(JSON.parse(text))).toBe(true)
     }
     for (const text of [`{${named(20_000).join(',')}}`, `[{${named(20_000).join('},{')}}]`]) {
       expect(() => parse(text)).toThrow(/more than 16384 different names/)
