@@ -176,11 +176,19 @@ describe('describe()', () => {
     expect(events.at(-1)).not.toHaveProperty('usage.reasoning_tokens')
   })
 
-  it('has a model think before an answer of a required form only', async () => {
+  it('has a model think before an answer of a required form, or when its thought is limited', async () => {
     const { engine, ask } = setUp({ reasons: true })
     await ask({ format: { type: 'json_object' } })
     await ask({})
+    await ask({ thoughtTokens: 30 })
     const marks = { begin: [], end: [] }
-    expect(engine.jobs.map(({ thought }) => thought)).toEqual([marks, undefined])
+    expect(engine.jobs.map(({ thought }) => thought)).toEqual([marks, undefined, marks])
+    expect(engine.jobs.map((job) => job.thoughtTokens)).toEqual([undefined, undefined, 30])
+  })
+
+  it('has no model think that does not', async () => {
+    const { engine, ask } = setUp()
+    await ask({ thoughtTokens: 30 })
+    expect(engine.jobs.map(({ thought }) => thought)).toEqual([undefined])
   })
 })

@@ -121,6 +121,7 @@ function jobOf(
   timeoutMs: number,
   { processor, randomSeed, defaultMaxTokens, reasons }: DescriberParts,
 ): GenerateJob {
+  const isRuled = format !== undefined || request.thoughtTokens !== undefined
   return {
     id: randomUUID(),
     tenant: request.tenant,
@@ -137,8 +138,9 @@ function jobOf(
     topLogprobs: request.topLogprobs,
     reportsPhases: request.onPhase !== undefined,
     format,
-    // Without a format the model decides by itself whether it thinks.
-    thought: reasons && format !== undefined ? processor.thoughtMarks : undefined,
+    // Without a format or a limit the model decides by itself whether it thinks.
+    thought: reasons && isRuled ? processor.thoughtMarks : undefined,
+    thoughtTokens: request.thoughtTokens,
   }
 }
 

@@ -203,7 +203,7 @@ describe('model', () => {
     })
     expect(await run('errors', 'pull', 'one')).toMatchObject({
       code: 1,
-      stderr: 'one is no name on the hub: owner/name\n',
+      stderr: 'one is not a name on the hub: owner/name\n',
     })
     expect(await run('errors', 'verify', '/nowhere')).toMatchObject({
       code: 1,

@@ -28,7 +28,7 @@ function localUrl(): URL {
 async function readImage(file: string): Promise<ImageFile> {
   const bytes = new Uint8Array(await readFile(file))
   const type = detectImageType(bytes)
-  if (type === undefined) throw new Error(`${file} is no JPEG, PNG, GIF, WebP or AVIF file`)
+  if (type === undefined) throw new Error(`${file} is not a JPEG, PNG, GIF, WebP or AVIF file`)
   return { name: basename(file), type, bytes }
 }
 

@@ -2,8 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { readRanks, readTokenizerFile } from '../backend/model/config/tokenizer-file.ts'
+import { PartBalance } from '../backend/model/convert/graphs/part-balance.ts'
 import { readPreprocessorConfig } from '../backend/model/config/preprocessor-config.ts'
-import type { WeightFormName } from '../backend/model/convert/graphs/weight-forms.ts'
+import type { FormChoice } from '../backend/model/convert/graphs/weight-forms.ts'
+import { openModelSource } from '../backend/model/convert/source/model-source.ts'
+import { measureAll } from '../backend/model/streamed/measure-channels.ts'
+import { compareWithFloat } from '../backend/models/check/compare-forms.ts'
+import { checkSet } from '../backend/models/check/check-set.ts'
+import { chosenForm } from '../backend/models/form-options.ts'
+import { createTokenizer } from '../backend/processor/text/tokenizer.ts'
 import { loadModel } from '../backend/model/load-model.ts'
 import type { Model, PatchImage } from '../backend/model/model.ts'
 import { prepareImage } from '../backend/processor/image/prepare-image.ts'
@@ -18,11 +26,16 @@ import { lookAt } from '../test/support/model/look-at.ts'
 import {
   writeOutlierCheckpoint,
   type OutlierPart,
+  type Outliers,
 } from '../test/support/model/outlier-checkpoint.ts'
 import { drawScenes } from './outliers/scenes.ts'
 
 const sceneCount = 64
-const factors = [1, 16, 64, 256, 1024]
+
+/** Share of answers, or of tokens, that must be equal. */
+const leastEqual = 0.97
+
+/** Places where outliers change nothing, or nearly nothing, of what is computed: answers are compared with nano's. */
 const places: readonly (readonly OutlierPart[])[] = [
   ['text'],
   ['vision'],
@@ -30,6 +43,16 @@ const places: readonly (readonly OutlierPart[])[] = [
   ['middle'],
   ['text', 'vision', 'middle'],
 ]
+
+/** Places where they change what is computed: each model is compared with its own float32 form, token by token. */
+const residualPlaces: readonly (readonly OutlierPart[])[] = [['residual'], ['massive'], ['faint']]
+
+interface Options {
+  readonly seeds: string
+  readonly factors: string
+  readonly places: string
+  readonly block?: string
+}
 
 /** Questions for a model, and the right answers. */
 interface Questions {
@@ -41,36 +64,99 @@ interface Questions {
   readonly asked: GoldenCase
 }
 
+/** What is equal in a model, in words, and whether that is enough. */
+interface Outcome {
+  readonly text: string
+  readonly isEnough: boolean
+}
+
 /**
- * `npm run outliers`: compares nanos with outlier channels, which compute the same as nano, with the reference in 8
- * bits: the number of equal answers for each size and position of the outliers.
- * @returns the exit code: 1 when fewer than 97 % of the answers in a row of the table are equal
+ * `npm run outliers`: compares nanos with outlier channels in 8 bits with the reference, or with themselves in float32, for each
+ * size and position of the outliers.
+ * @returns the exit code: 1 when fewer than 97 % of the answers, or tokens, in a row of the table are equal
  */
 export async function main(given: readonly string[]): Promise<number> {
   const program = new Command('npm run outliers --')
     .description('Answers of models with outlier channels in 8 bits, against the reference')
-    .option('--seed <n>', 'which channels become outliers', Number, 1)
-    .option('--places <list>', 'only rows with outliers in one of these, such as middle')
+    .option('--seeds <list>', 'which channels become outliers, such as 1,2,3', '1')
+    .option('--factors <list>', 'powers of two, by which they are larger', '1,16,64,256,1024')
+    .option('--places <list>', 'only rows with outliers in one of these, such as middle', '')
+    .option('--block <size>', 'weights that share a scale')
     .parse([...given], { from: 'user' })
-  const { seed, places: only = '' } = program.opts<{ seed: number; places?: string }>()
+  const options = program.opts<Options>()
+  const choice = chosenForm({ weights: 'q8' }, options)
   const folder = await mkdtemp(join(tmpdir(), 'outliers-'))
   try {
     const questions = await prepareQuestions(folder)
     let failed = false
-    for (const parts of places.filter((all) => all.some((part) => only.includes(part)) || !only)) {
-      for (const factor of factors) {
-        const checkpoint = join(folder, `${parts.join('-')}-${factor}`)
-        await writeOutlierCheckpoint(checkpoint, nano, { parts, power: Math.log2(factor), seed })
-        const right = await withModel(folder, checkpoint, 'q8', (model) => ask(model, questions))
-        failed ||= right.cases < 0.97 * questions.cases.length || right.scenes < 0.97 * sceneCount
-        const counts = `${right.cases} of ${questions.cases.length} cases, ${right.scenes} of ${sceneCount} scenes`
-        console.log(`${parts.join(' and ')} times ${factor}: ${counts}`)
-        await rm(checkpoint, { recursive: true })
-      }
+    for (const outliers of rowsOf(options)) {
+      const checkpoint = join(folder, 'checkpoint')
+      await writeOutlierCheckpoint(checkpoint, nano, outliers)
+      const result = isResidual(outliers.parts)
+        ? await compareTokens(checkpoint, choice)
+        : await compareWithNano(folder, checkpoint, choice, questions)
+      failed ||= !result.isEnough
+      const { parts, power, seed } = outliers
+      console.log(`${parts.join(' and ')} times ${2 ** power}, seed ${seed}: ${result.text}`)
+      await rm(checkpoint, { recursive: true })
+      await rm(join(folder, 'models'), { recursive: true, force: true })
     }
     return failed ? 1 : 0
   } finally {
     await rm(folder, { recursive: true })
+  }
+}
+
+function rowsOf({ seeds, factors, places: only }: Options): Outliers[] {
+  const numbers = (list: string) => list.split(',').map(Number)
+  return [...places, ...residualPlaces]
+    .filter((parts) => only === '' || parts.some((part) => only.split(',').includes(part)))
+    .flatMap((parts) =>
+      numbers(seeds).flatMap((seed) =>
+        numbers(factors).map((factor) => ({ parts, power: Math.log2(factor), seed })),
+      ),
+    )
+}
+
+function isResidual(parts: readonly OutlierPart[]): boolean {
+  return residualPlaces.some((own) => own.join() === parts.join())
+}
+
+/** The likeliest tokens after those of given answers, in 8 bits and in float32: see `describe model check`. */
+async function compareTokens(checkpointDir: string, choice: FormChoice): Promise<Outcome> {
+  const source = await openModelSource(checkpointDir)
+  try {
+    const { signal } = new AbortController()
+    const { specialTokens } = await readTokenizerFile(checkpointDir)
+    const tokenizer = createTokenizer(await readRanks(checkpointDir))
+    const maxima = await measureAll(source, { threads: availableParallelism(), signal })
+    const balance = new PartBalance(source.checkpoint, source.config, { maxima })
+    const texts = checkSet({ tokenizer, specialTokens }, source)
+    const { tokens, agreeing, divergence } = await compareWithFloat(source, texts, choice, {
+      balance,
+      onProgress() {},
+      signal,
+    })
+    return {
+      text: `${agreeing} of ${tokens} tokens, ${divergence.toPrecision(2)} nats`,
+      isEnough: agreeing >= leastEqual * tokens,
+    }
+  } finally {
+    await source.checkpoint.close()
+  }
+}
+
+async function compareWithNano(
+  folder: string,
+  checkpoint: string,
+  choice: FormChoice,
+  questions: Questions,
+): Promise<Outcome> {
+  const right = await withModel(folder, checkpoint, choice, (model) => ask(model, questions))
+  const { length } = questions.cases
+  return {
+    text: `${right.cases} of ${length} cases, ${right.scenes} of ${sceneCount} scenes`,
+    isEnough: right.cases >= leastEqual * length && right.scenes >= leastEqual * sceneCount,
   }
 }
 
@@ -80,7 +166,7 @@ async function prepareQuestions(folder: string): Promise<Questions> {
   const config = await readPreprocessorConfig(nano)
   const drawn = await drawScenes(sceneCount, 1)
   const scenes = await Promise.all(drawn.map((bytes) => prepareImage(bytes, config)))
-  const sceneAnswers = await withModel(folder, nano, 'f32', (model) =>
+  const sceneAnswers = await withModel(folder, nano, { weights: 'f32' }, (model) =>
     describe(model, scenes, asked),
   )
   return { cases, scenes, sceneAnswers, asked }
@@ -89,12 +175,12 @@ async function prepareQuestions(folder: string): Promise<Questions> {
 async function withModel<Result>(
   folder: string,
   checkpointDir: string,
-  weights: WeightFormName,
+  choice: FormChoice,
   use: (model: Model) => Promise<Result>,
 ): Promise<Result> {
   const modelsDir = join(folder, 'models')
   const threads = availableParallelism()
-  const model = await loadModel({ checkpointDir, modelsDir, weights, slots: 1, threads })
+  const model = await loadModel({ ...choice, checkpointDir, modelsDir, slots: 1, threads })
   try {
     return await use(model)
   } finally {

@@ -19,7 +19,7 @@ export function checkLogprobs(
 
 /** The error when time is up and no answer has begun. */
 export function tooLate({ timeoutMs }: { readonly timeoutMs: number }): ServiceError {
-  const message = `No answer could be begun within ${Math.round(timeoutMs)} ms`
+  const message = `No answer could be started within ${Math.round(timeoutMs)} ms`
   return new ServiceError('deadline_exceeded', message)
 }
 

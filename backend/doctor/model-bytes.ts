@@ -1,4 +1,4 @@
-import type { ConvertedModel } from '../model/convert/model-folder.ts'
+import type { ConvertedModel } from '../model/convert/converted-model.ts'
 import type { TextConfig } from '../model/config/model-config.ts'
 import { layerOf } from '../model/deepseek/decoder-names.ts'
 

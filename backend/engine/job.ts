@@ -65,8 +65,10 @@ export interface GenerateJob {
   readonly reportsPhases?: boolean | undefined
   /** What the text of each answer has to be; anything unless given. */
   readonly format?: Grammar | undefined
-  /** If given, the model thinks between these marks before a text of that format. */
+  /** If given, the model thinks between these marks before its answer. */
   readonly thought?: ThoughtMarks | undefined
+  /** The most tokens that a thought may have, both marks counted; unlimited unless given. */
+  readonly thoughtTokens?: number | undefined
 }
 
 /** Milliseconds the engine spent on one job, by phase. */

@@ -20,10 +20,19 @@ export interface WeightFill {
   readonly run: (write: WriteBytes) => Promise<void>
 }
 
+/** What a graph computes on the way, and somebody may want to see: see `withMaxima`. */
+export interface Activation {
+  /** [rows, width] */
+  readonly value: Value
+  readonly width: number
+}
+
 export interface BuiltGraph {
   readonly spec: GraphSpec
   readonly fills: readonly WeightFill[]
   readonly weightBytes: number
+  /** By their names. */
+  readonly activations: ReadonlyMap<string, Activation>
 }
 
 /** Page size: ONNX Runtime maps the weights file, and mappings begin on page boundaries. */
@@ -53,6 +62,7 @@ export class GraphBuilder {
   #initializers: InitializerSpec[] = []
   readonly #externals: InitializerSpec[] = []
   readonly #fills: WeightFill[] = []
+  readonly #activations = new Map<string, Activation>()
   readonly #names = new Set<string>()
   #scope = ''
   #weightBytes = 0
@@ -100,6 +110,11 @@ export class GraphBuilder {
 
   uint8s(values: readonly number[], dims: readonly number[] = [values.length]): Value {
     return this.#small('uint8', dims, Uint8Array.from(values))
+  }
+
+  /** Gives an activation [rows, width] a name. The graph stays as it is. */
+  note(name: string, value: Value, width: number): void {
+    this.#activations.set(name, { value, width })
   }
 
   /** Declares an initializer of the weights file, all of whose bytes a fill must write. */
@@ -176,6 +191,7 @@ export class GraphBuilder {
       },
       fills: this.#fills,
       weightBytes: this.#weightBytes,
+      activations: this.#activations,
     }
   }
 

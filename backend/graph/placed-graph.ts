@@ -14,5 +14,5 @@ export function placedAs(whole: BuiltGraph, part: BuiltGraph): BuiltGraph {
     if (place?.byteLength === tensor.byteLength) return place
     throw new RangeError(`The whole graph has no weight ${tensor.name}`)
   })
-  return { spec: { ...part.spec, initializers }, fills: [], weightBytes: whole.weightBytes }
+  return { ...whole, spec: { ...part.spec, initializers }, fills: [] }
 }

@@ -154,6 +154,33 @@ describe('downloadModel()', () => {
   })
 
   it.each([
+    ['before it answers', -1],
+    ['with the header of its answer', 0],
+  ])('asks again when a server falls silent %s', async (_, silentAfter) => {
+    const { options, folder } = setUp({ silenceMs: 300 })
+    hub.fault = firstTimes(1, { silentAfter }, /00001-of-00002/)
+    await downloadModel(name, options)
+    await expectWhole(folder)
+  })
+
+  it('does not ask again for what came before a silence', async () => {
+    const { options, folder } = setUp({ silenceMs: 300 })
+    hub.fault = firstTimes(1, { silentAfter: 70_000 }, /00001-of-00002/)
+    await downloadModel(name, options)
+    await expectWhole(folder)
+    const begins = hub.seen.flatMap(({ range }) => /^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? [])
+    expect(begins.filter((at) => Number(at) % 100_000 > 0)).not.toEqual([])
+  })
+
+  it('gives up a server that stays silent, and says that nothing came', async () => {
+    const { options, folder } = setUp({ silenceMs: 100, retry: { ...retry, tries: 2 } })
+    hub.fault = ({ path: asked }) => (asked.endsWith(weights) ? { silentAfter: -1 } : undefined)
+    const failure = `^${weights}: 127\\.0\\.0\\.1:\\d+ cannot be reached \\(Headers Timeout Error\\)`
+    await expect(downloadModel(name, options)).rejects.toThrow(new RegExp(failure))
+    expect(existsSync(folder)).toBe(false)
+  })
+
+  it.each([
     [429, { 'retry-after': '0' }],
     [500, {}],
     [503, { 'retry-after': new Date().toUTCString() }],

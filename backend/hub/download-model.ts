@@ -46,6 +46,8 @@ export interface DownloadModelOptions {
   readonly retry?: RetryPolicy
   /** Bytes requested at once; set by tests. */
   readonly pieceBytes?: number
+  /** Milliseconds without a byte after which an exchange counts as broken; set by tests. */
+  readonly silenceMs?: number
 }
 
 /** @returns undefined when the folder was not downloaded, or not completely */
@@ -65,7 +67,7 @@ export async function downloadModel(name: HubName, options: DownloadModelOptions
   const { settings, checkpointsDir, report, signal, retry = defaultRetryPolicy } = options
   const { part = 'whole' } = options
   const folder = join(checkpointsDir, folderNameOf(name, part))
-  const client = new HubClient(settings)
+  const client = new HubClient(settings, options.silenceMs)
   try {
     const model = await listModel(client, name, { retry, signal, part })
     const record = await readHubRecord(folder)

@@ -52,7 +52,7 @@ export async function findModel(modelPath: string, options: FindOptions): Promis
   const local = await findLocalModel(modelPath, { checkpointsDir, cacheDir, part })
   if (local !== undefined) return local
   try {
-    if (offline) throw new HubError('HF_HUB_OFFLINE forbids to download it')
+    if (offline) throw new HubError('HF_HUB_OFFLINE forbids downloading it')
     const { downloadModel } = await hub()
     return await downloadModel(parseHubName(modelPath)!, options)
   } catch (cause) {

@@ -3,7 +3,7 @@ import { HubError } from './hub-error.ts'
 import type { HubSettings } from './hub-settings.ts'
 import { PassingError } from './retry.ts'
 
-/** Milliseconds without a byte after which an exchange counts as broken. */
+/** Longer than a hub or its storage pauses while it is well. */
 const silenceMs = 30_000
 const connectMs = 10_000
 
@@ -21,11 +21,12 @@ export class HubClient {
   readonly #settings: Pick<HubSettings, 'endpoint' | 'token'>
   readonly #dispatcher: Dispatcher
 
-  constructor(settings: Pick<HubSettings, 'endpoint' | 'token'>) {
+  /** @param patienceMs milliseconds without a byte after which an exchange counts as broken */
+  constructor(settings: Pick<HubSettings, 'endpoint' | 'token'>, patienceMs = silenceMs) {
     this.#settings = settings
     this.#dispatcher = new EnvHttpProxyAgent({
-      headersTimeout: silenceMs,
-      bodyTimeout: silenceMs,
+      headersTimeout: patienceMs,
+      bodyTimeout: patienceMs,
       connect: { timeout: connectMs },
     })
   }

@@ -91,7 +91,7 @@ async function listFilesOf(
   if (!commitPattern.test(sha)) throw new HubError(`${name.repo}: the hub names no commit`)
   const { model_type: type } = hubConfigSchema.parse(config ?? {})
   if (type !== undefined && type !== modelType) {
-    throw new HubError(`${name.repo} is a ${type} model, no Kimi-VL`)
+    throw new HubError(`${name.repo} is a ${type} model, not a Kimi-VL`)
   }
   const files: HubFile[] = []
   const others: string[] = []

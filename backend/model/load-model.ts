@@ -3,10 +3,10 @@ import { withWeightsFile } from '../graph/weight-reader.ts'
 import type { Accelerator } from './accelerator/accelerator.ts'
 import { FeatureMemory } from './accelerator/feature-memory.ts'
 import type { ModelConfig, TextConfig } from './config/model-config.ts'
+import type { CpuDecoderFiles } from './convert/graph-files.ts'
 import {
   findModelFolder,
   prepareModelFolder,
-  type CpuDecoderFiles,
   type ModelFolder,
   type ModelFolderOptions,
 } from './convert/model-folder.ts'
@@ -19,6 +19,7 @@ import { EmbeddingTable } from './deepseek/embedding-table.ts'
 import { formNeeds, type FormNeeds } from './host-needs.ts'
 import type { Model, ModelInfo } from './model.ts'
 import { openDeviceVision } from './moonvit/device/open-device-vision.ts'
+import { measureChannels } from './streamed/measure-channels.ts'
 import { openVisionTower, type VisionTower } from './moonvit/vision-tower.ts'
 
 /** Open slots for each sequence in a step: others wait with the tokens they have read. */
@@ -41,7 +42,7 @@ interface DeviceOptions {
 
 export interface OpenModelOptions extends Omit<
   ModelFolderOptions,
-  'layout' | 'cacheType' | 'cpuLayers'
+  'layout' | 'cacheType' | 'cpuLayers' | 'measure'
 > {
   /** Chunk length in tokens from which attention expands keys and values on the CPU; for tests and measurements. */
   readonly expandedFromTokens?: number
@@ -82,7 +83,7 @@ async function naming<Result>(checkpointDir: string, result: Promise<Result>): P
 
 /** Loads a model from any source; the source is not needed afterwards. */
 export async function openModel(source: ModelSource, options: OpenModelOptions): Promise<Model> {
-  const folderOptions = { ...options, ...layoutFor(options) }
+  const folderOptions = { ...options, ...layoutFor(options), measure: measureChannels }
   const needs = formNeeds(source, folderOptions)
   options.admit?.(needs)
   // A device can be opened only once, so its weights have to be known to be whole.
@@ -112,7 +113,8 @@ async function firstLayers(
 ): Promise<CpuDecoderFiles | undefined> {
   const cpuLayers = options.device?.cpuLayers ?? 0
   if (cpuLayers === 0) return undefined
-  const { decoder } = await prepareModelFolder(source, { ...options, layout: 'cpu', cpuLayers })
+  const onCpu = { ...options, layout: 'cpu', cpuLayers, measure: measureChannels } as const
+  const { decoder } = await prepareModelFolder(source, onCpu)
   if (decoder.layout === 'cpu') return decoder
   throw new RangeError('the first layers are laid out for a device')
 }

@@ -19,6 +19,9 @@ interface SessionOptions {
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[]
 }
 
+/** A graph that can be run. */
+export type OpenGraph = Pick<InferenceSession, 'run'>
+
 /**
  * Opens a graph, a file or its content, for the CPU. Between runs its threads sleep, since awake ones would keep a core busy
  * while idle.

@@ -6,7 +6,7 @@ import type { BuiltGraph } from '../graph/graph-builder.ts'
 import type { ExternalInitializer } from '../graph/onnx-proto.ts'
 import { maxLevel, zeroPoint } from '../graph/quantize.ts'
 import { rowCount, type WeightSource } from '../graph/weight-source.ts'
-import type { ConvertedModel } from '../model/convert/model-folder.ts'
+import type { ConvertedModel } from '../model/convert/converted-model.ts'
 
 export interface Comparison {
   /** Number of weights inspected, and number of their rows. */

@@ -72,7 +72,7 @@ program
   .argument('<model>', 'owner/name, or owner/name@revision')
   .action(async (model: string) => {
     const name = parseHubName(model)
-    if (name === undefined) throw new HubError(`${model} is no name on the hub: owner/name`)
+    if (name === undefined) throw new HubError(`${model} is not a name on the hub: owner/name`)
     const { hub, checkpointsDir } = settings()
     const check = checkModelFolder
     await downloadModel(name, { settings: hub, checkpointsDir, check, report, signal, ...pace })
@@ -105,12 +105,15 @@ addFormOptions(program.command('convert'))
     const options = settings()
     const choice = chosenForm(options.choice, given)
     const source = await openModelSource(await checkpointOf(model, options))
+    // Loads ONNX Runtime, which most commands do not need.
+    const { measureChannels } = await import('../model/streamed/measure-channels.ts')
     try {
       const { embeddingFile } = await prepareModelFolder(source, {
         ...choice,
         modelsDir: options.modelsDir,
         slots: 1,
         threads: availableParallelism(),
+        measure: measureChannels,
         onProgress: report,
         signal,
       })
@@ -134,7 +137,6 @@ addFormOptions(program.command('check'))
     const options = settings()
     const choice = chosenForm({ ...options.choice, weights: 'q8' }, given)
     const checkpointDir = await checkpointOf(model, options)
-    // Only this command runs models: the others need not load ONNX Runtime.
     const { checkModel } = await import('./check/check-model.ts')
     const problems = await checkModel({
       checkpointDir,

@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import type { Report } from '../../shared/progress/progress.ts'
 import { hashFile } from '../hub/file-hash.ts'
 import { readHubRecord } from '../hub/download-model.ts'
-import { findConverted } from '../model/convert/model-folder.ts'
+import { findConverted } from '../model/convert/converted-model.ts'
 import type { FormChoice } from '../model/convert/graphs/weight-forms.ts'
 import { checkInventory, expectedTensors } from '../model/convert/source/inventory.ts'
 import { openModelSource } from '../model/convert/source/model-source.ts'
 import { equalizedCheckpoint } from '../model/equalize/equalized-checkpoint.ts'
 import { findDamage } from '../model/convert/verify/verify-files.ts'
-import { balanceLines } from './balance-lines.ts'
+import { balanceLines, calibrationLine } from './balance-lines.ts'
 import { compareWeights, mostSteps } from './compare-weights.ts'
 import { checkpointFacts } from './facts.ts'
 
@@ -47,6 +47,7 @@ export async function verifyModel(options: VerifyOptions): Promise<string[]> {
     const damage = await findDamage(folder, manifest.files, options.signal)
     if (damage !== undefined) return [...problems, `${folder}: ${damage}; the next start mends it`]
     report(`${folder}: every byte is as it was written`)
+    report(`  ${calibrationLine(manifest.calibration)}`)
     const balanced = balanceLines(manifest.equalization, source.config.text_config)
     for (const line of balanced) report(`  ${line}`)
     const served = equalizedCheckpoint(source.checkpoint, source.config, manifest.equalization)

@@ -1,6 +1,7 @@
 import type { BackendConfig } from '../config.ts'
 import { findModel } from '../hub/find-model.ts'
-import { checkModelFolder, checkSmallFiles } from '../model/config/check-model-folder.ts'
+import { requiredFiles } from '../hub/list-model.ts'
+import { checkFilesPresent, checkModelFolder } from '../model/config/check-model-folder.ts'
 
 /** Events that abort a download: the signals that end the program, and the end of the program that started it. */
 const endings = ['SIGINT', 'SIGTERM', 'disconnect'] as const
@@ -31,7 +32,7 @@ export async function findCheckpoint(
       signal: ending.signal,
     })
     await checkModelFolder(folder)
-    await checkSmallFiles(folder)
+    await checkFilesPresent(folder, requiredFiles)
     return folder
   } catch (cause) {
     if (ending.signal.aborted) return undefined

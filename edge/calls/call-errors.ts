@@ -1,7 +1,7 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 
 export function deadlineExceeded(cause?: unknown): ServiceError {
-  return new ServiceError('deadline_exceeded', 'The request took longer than it may', { cause })
+  return new ServiceError('deadline_exceeded', 'The request took longer than allowed', { cause })
 }
 
 export function clientGone(cause?: unknown): ServiceError {

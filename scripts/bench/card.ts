@@ -62,15 +62,21 @@ async function judgeCard(given: readonly string[], startedAt: number): Promise<n
   return judge(results) ? 0 : 1
 }
 
-/** Says whether the answers were the reference's, as far as any were compared. @returns false when they were not */
+/**
+ * Says whether the answers were the reference's, as far as there was time to compare them.
+ * @returns false when they were not, or when a part that compares them came to nothing
+ */
 function judge(results: readonly PartResult[]): boolean {
-  const compared = results.filter(({ name, rows }) => isGolden(name) && rows.length > 0)
-  const isRight = results.every(
-    ({ name, missing }) => !isGolden(name) || missing.problem === undefined,
+  const comparing = results.filter(({ name }) => isGolden(name))
+  const isRight = comparing.every(({ missing }) => missing.problem === undefined)
+  const compared = comparing.filter(({ rows }) => rows.length > 0)
+  const isWhole = comparing.every(({ missing }) => missing.leftOut.length === 0)
+  const right = `The answers are right${isWhole ? '' : ', as far as there was time to compare them'}.`
+  const none = compared.length === 0
+  console.log(
+    `\n${isRight ? (none ? 'No answers were compared.' : right) : 'THE ANSWERS ARE NOT RIGHT.'}`,
   )
-  const right = compared.length > 0 ? 'The answers are right.' : 'No answers were compared.'
-  console.log(`\n${isRight ? right : 'THE ANSWERS ARE NOT RIGHT.'}`)
-  return isRight
+  return isRight && (!none || comparing.length === 0)
 }
 
 function isGolden(part: string): boolean {

@@ -24,6 +24,7 @@ export function randomSource(config: ModelConfig): ModelSource {
       mean: [0.5, 0.5, 0.5],
       std: [0.5, 0.5, 0.5],
     },
+    readTokens: undefined,
     checkpoint: randomCheckpoint(expectedTensors(config)),
     listFiles: () => Promise.resolve([]),
     filesUnchanged: () => Promise.resolve(true),

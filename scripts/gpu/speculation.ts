@@ -43,7 +43,7 @@ const model = await loadModel({
 })
 const exact = await loadModel({ ...options, weights: 'f32' })
 await compare('answers of all kinds', model, await draftedJobs())
-await compare('arrays of 200 tokens', model, await longArrays(12))
+await compare('arrays of 200 tokens', model, await longArrays())
 await exact.close()
 await model.close()
 await rm(modelsDir, { recursive: true })

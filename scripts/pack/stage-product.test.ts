@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../bootstrap/paths.mjs'
@@ -25,15 +26,30 @@ describe('what is packed', () => {
     expect(existsSync(join(folder, '.env'))).toBe(false)
   })
 
-  it('has everything that judges a graphics card', async () => {
-    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
-    const command = join(folder, 'describe-server')
-    const { stdout } = await promisify(execFile)(command, ['bench-card', '--help'], {
-      cwd: tmpdir(),
-      env: { PATH: '/usr/bin:/bin' },
-    })
-    expect(stdout).toContain('Judges a graphics card')
-    await rm(join(folder, 'node_modules'))
+  it('has everything that its programs import, with the packages of a production install', async () => {
+    await linkProductionPackages(join(folder, 'node_modules'))
+    const run = (...given: string[]) =>
+      promisify(execFile)(join(folder, 'describe-server'), given, {
+        cwd: tmpdir(),
+        env: { PATH: '/usr/bin:/bin' },
+      })
+    expect((await run('bench-card', '--help')).stdout).toContain('Judges a graphics card')
+    expect((await run('describe', '--help')).stdout).toContain('doctor')
+    for (const program of [
+      'scripts/bench/card/parts/parts.ts',
+      'scripts/start/launcher.ts',
+      'backend/serve.ts',
+      'backend/model/load-model.ts',
+      'backend/engine/engine.ts',
+      'edge/app.ts',
+    ]) {
+      await promisify(execFile)(process.execPath, [
+        '--input-type=module',
+        '--eval',
+        `await import(${JSON.stringify(pathToFileURL(join(folder, program)).href)})`,
+      ])
+    }
+    await rm(join(folder, 'node_modules'), { recursive: true })
   }, 90_000)
 
   it('runs its programs with its own Node, wherever it is called from', async () => {
@@ -48,3 +64,15 @@ describe('what is packed', () => {
     })
   })
 })
+
+/** As `npm ci --omit=dev` would have them, of the packages that are installed. */
+async function linkProductionPackages(target: string): Promise<void> {
+  const text = await readFile(join(root, 'package-lock.json'), 'utf8')
+  const { packages } = JSON.parse(text) as { packages: Record<string, { readonly dev?: boolean }> }
+  for (const [path, { dev }] of Object.entries(packages)) {
+    const name = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path)?.[1]
+    if (name === undefined || dev === true || !existsSync(join(root, path))) continue
+    await mkdir(dirname(join(target, name)), { recursive: true })
+    await symlink(join(root, path), join(target, name))
+  }
+}

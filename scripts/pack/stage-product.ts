@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
+import { promisify } from 'node:util'
 import { root } from '../bootstrap/paths.mjs'
 import { runNpm } from '../bootstrap/run-npm.mjs'
 
@@ -78,9 +80,19 @@ async function addRuntime(folder: string): Promise<void> {
   const node = join(folder, 'node/bin/node')
   await mkdir(dirname(node), { recursive: true })
   await cp(process.execPath, node)
+  await stripSymbols(node)
   const command = join(folder, 'describe-server')
   await writeFile(command, commandText(relative(folder, node)))
   await chmod(command, 0o755)
+}
+
+/** Names for debuggers are 18 MB of Node. They stay where binutils are not installed, and where programs are signed. */
+async function stripSymbols(file: string): Promise<void> {
+  if (process.platform !== 'linux') return
+  const names = ['--strip-unneeded', file]
+  await promisify(execFile)('strip', names).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
 }
 
 function commandText(node: string): string {

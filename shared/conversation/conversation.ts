@@ -16,6 +16,8 @@ export interface Asked {
   readonly topLogprobs: number | undefined
   /** For each answer; the server's own default unless given. */
   readonly maxTokens: number | undefined
+  /** The most tokens of a thought before the answer, of a model that thinks; unlimited unless given. */
+  readonly thoughtTokens?: number | undefined
   /** Milliseconds after which the answer ends with what it has. */
   readonly timeoutMs: number | undefined
   readonly priority: 'interactive' | 'batch'

@@ -18,9 +18,16 @@ import { nano, readGoldenCases, readGoldenImages, stopIds } from './golden-cases
 /** Jobs that are answered at the same time. */
 const atOnce = 3
 
+/** Long arrays, a third of each kind. */
+const arrays = 36
+
 /** Jobs of nano's own golden cases, by turns greedy, seeded, and held by a schema. */
 export async function draftedJobs(): Promise<GenerateJob[]> {
-  const format = arrayOf(3, 4)
+  const items = objectOf({
+    name: { type: 'string', maxLength: 8 },
+    colour: { enum: ['red', 'blue'] },
+  })
+  const format = formatOf({ type: 'array', minItems: 3, maxItems: 4, items })
   const kinds: readonly Partial<GenerateJob>[] = [
     {},
     { sampling: { temperature: 0.7, topP: 0.9, seed: 11 }, topLogprobs: 2 },
@@ -32,19 +39,21 @@ export async function draftedJobs(): Promise<GenerateJob[]> {
   return jobsOf((index) => ({ maxTokens: 40, ...kinds[index % kinds.length] }))
 }
 
-/** Arrays that a schema makes nano go on with, far from everything that it was trained on: near ties are many there. */
-export async function longArrays(count: number): Promise<GenerateJob[]> {
-  const format = arrayOf(40, 60)
-  const all = await jobsOf(() => ({ format, maxTokens: 200, topLogprobs: 20 }))
-  return all.slice(0, count)
+/** Arrays that schemas make nano go on with, far from everything that it was trained on: many of its tokens are near ties. */
+export async function longArrays(): Promise<GenerateJob[]> {
+  const name = { type: 'string', maxLength: 10 }
+  const formats = [
+    { type: 'array', minItems: 80, items: name },
+    { type: 'array', minItems: 90, items: { type: 'integer' } },
+    { type: 'array', minItems: 40, items: objectOf({ name, count: { type: 'integer' } }) },
+  ].map(formatOf)
+  const all = await jobsOf((index) => {
+    return { format: formats[index % formats.length], maxTokens: 200, topLogprobs: 20 }
+  })
+  return all.slice(0, arrays)
 }
 
-function arrayOf(minItems: number, maxItems: number) {
-  const items = objectOf({
-    name: { type: 'string', maxLength: 8 },
-    colour: { enum: ['red', 'blue'] },
-  })
-  const schema = { type: 'array', minItems, maxItems, items }
+function formatOf(schema: object) {
   return compileGrammar({ type: 'json_schema', schema: JSON.stringify(schema) })
 }
 

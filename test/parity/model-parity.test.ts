@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openModel } from '../../backend/model/load-model.ts'
 import { prepareModelFolder } from '../../backend/model/convert/model-folder.ts'
+import { measureChannels } from '../../backend/model/streamed/measure-channels.ts'
 import type { WeightFormName } from '../../backend/model/convert/graphs/weight-forms.ts'
 import { openModelSource } from '../../backend/model/convert/source/model-source.ts'
 import { visionNames } from '../../backend/model/moonvit/vision-names.ts'
@@ -38,25 +39,25 @@ async function openBoth(weights: WeightFormName) {
   const options = { modelsDir, weights, slots: 1, threads: 2 }
   const source = await openModelSource(nano)
   const model = await openModel(source, options)
-  const folder = await prepareModelFolder(source, options)
+  const folder = await prepareModelFolder(source, { ...options, measure: measureChannels })
   await source.checkpoint.close()
   if (folder.vision.layout !== 'cpu') throw new RangeError('it is laid out for the CPU')
   const { graphFiles } = folder.vision
   const open = (file: string) => createSession(file, { threads: 2 })
+  const sessions = {
+    embedding: await open(graphFiles.embedding),
+    blocks: await open(graphFiles.blocks),
+    projector: await open(graphFiles.projector),
+  }
   const vision: OpenTower = {
-    sessions: {
-      embedding: await open(graphFiles.embedding),
-      blocks: await open(graphFiles.blocks),
-      projector: await open(graphFiles.projector),
-    },
+    sessions,
     config: source.config.vision_config,
     normalize: createPatchNormalizer(await readPreprocessorConfig(nano)),
     featureWidth: model.info.hiddenSize,
   }
   const close = async () => {
     await model.close()
-    const { embedding, blocks, projector } = vision.sessions
-    for (const session of [embedding, blocks, projector]) await session.release()
+    for (const session of Object.values(sessions)) await session.release()
   }
   return { model, vision, close }
 }

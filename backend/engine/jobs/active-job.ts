@@ -175,7 +175,7 @@ export class ActiveJob {
   expire(): void {
     if (this.now() < this.#deadlineMs || this.ended) return
     if (this.#answer.completionTokens === 0) {
-      const message = `No answer could be begun within the ${Math.round(this.asked.timeoutMs ?? 0)} ms it was given`
+      const message = `No answer could be started within the ${Math.round(this.asked.timeoutMs ?? 0)} ms it was given`
       this.fail(new ServiceError('deadline_exceeded', message))
     } else {
       for (const choice of this.#choices) choice.end('timeout')

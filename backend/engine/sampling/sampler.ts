@@ -35,7 +35,7 @@ export interface Sampler {
 
 export type SamplerJob = Pick<
   GenerateJob,
-  'promptIds' | 'sampling' | 'stopIds' | 'controlIdsFrom' | 'topLogprobs' | 'format'
+  'promptIds' | 'sampling' | 'stopIds' | 'controlIdsFrom' | 'topLogprobs' | 'format' | 'thought'
 >
 
 /**
@@ -98,9 +98,10 @@ class ChoiceSampler implements Sampler {
   }
 
   pickFrom(candidates: Candidates, tokensLeft = Infinity): Sampled | undefined {
-    const { sampling, topLogprobs, format } = this.#job
+    const { sampling, topLogprobs, format, thought } = this.#job
     // An ending that takes a token's place need not be a candidate.
-    if (topLogprobs !== undefined && format !== undefined) return undefined
+    const mayReplace = format !== undefined || thought !== undefined
+    if (topLogprobs !== undefined && mayReplace) return undefined
     const model = topLogprobs === undefined ? undefined : candidateLogprobs(candidates, topLogprobs)
     if (topLogprobs !== undefined && model === undefined) return undefined
     const contenders = contendersOf(candidates, {

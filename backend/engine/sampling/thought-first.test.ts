@@ -8,7 +8,8 @@ import { readTokenizerFile } from '../../model/config/tokenizer-file.ts'
 import { thoughtMarks } from '../../model/config/variant.ts'
 import { createRandom } from './random.ts'
 import { createSampler } from './sampler.ts'
-import { ThoughtFirst } from './thought-first.ts'
+import { ThoughtFirst, type AnswerRule } from './thought-first.ts'
+import { AnyText } from './token-rule.ts'
 
 const { tokenBytes, vocabSize, baseVocabulary, specialTokens } =
   await readTokenizerFile('models/kimi-vl-nano')
@@ -25,9 +26,14 @@ const leastTokens = new Constraint(grammar, [stopId]).leastTokens
 type Wish = (tokens: number) => number | undefined
 
 /** An answer by a model that says anything but what it wants to say. */
-function answer(maxTokens: number, seed: number, wish: Wish = () => undefined) {
-  const constraint = new Constraint(grammar, [stopId])
-  const parts = { marks, vocabulary, answer: constraint, controlIdsFrom: baseVocabulary }
+function answer(
+  maxTokens: number,
+  seed: number,
+  wish: Wish = () => undefined,
+  more: { readonly thoughtTokens?: number; readonly rule?: AnswerRule } = {},
+) {
+  const { thoughtTokens, rule = new Constraint(grammar, [stopId]) } = more
+  const parts = { marks, vocabulary, answer: rule, controlIdsFrom: baseVocabulary, thoughtTokens }
   const job = {
     promptIds: new Int32Array(),
     stopIds: [stopId],
@@ -92,6 +98,23 @@ describe('ThoughtFirst', () => {
     const { json, tokens } = answer(marks.begin.length + 2, 3)
     expect(json).toBeUndefined()
     expect(tokens).toBe(marks.begin.length + 2)
+  })
+
+  it('ends a thought when its tokens are used up, before an answer of a form or of any text', () => {
+    const anyText = new AnyText({ stopIds: [stopId], controlIdsFrom: baseVocabulary })
+    for (const thoughtTokens of [1, marks.begin.length + marks.end.length + 3, 50]) {
+      const limited = answer(200, 5, undefined, { thoughtTokens })
+      expect(isValid(limited.json)).toBe(true)
+      const most = Math.max(thoughtTokens, marks.begin.length + marks.end.length)
+      const wish = (tokens: number) => (tokens < most ? undefined : stopId)
+      const free = answer(200, 5, wish, { thoughtTokens, rule: anyText })
+      expect([free.json, free.tokens]).toEqual(['', most])
+    }
+  })
+
+  it('leaves a thought alone that is shorter', () => {
+    const wish = writing('It is red. ◁/think▷\n{"colour":"red"}')
+    expect(answer(300, 1, wish, { thoughtTokens: 100 }).thought).toBe('It is red. ')
   })
 
   it('takes the mark in other tokens, such as single bytes', () => {

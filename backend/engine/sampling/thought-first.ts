@@ -9,16 +9,16 @@ export interface AnswerRule extends TokenRule {
   readonly leastTokens: number
 }
 
-interface ThoughtFirstParts extends Pick<GenerateJob, 'controlIdsFrom'> {
+interface ThoughtFirstParts extends Pick<GenerateJob, 'controlIdsFrom' | 'thoughtTokens'> {
   readonly marks: ThoughtMarks
   readonly vocabulary: Pick<Vocabulary, 'bytesOf' | 'tokensOf'>
   readonly answer: AnswerRule
 }
 
 /**
- * Has a model think before an answer of a required form: the mark that begins a thought, any text up to the mark that ends
- * it, and from there on what the answer's rule allows. No stop token can end the thought. Before tokens run out, it is ended
- * in time for a short answer, as long as one fits.
+ * Has a model think before an answer: the mark that begins a thought, any text up to the mark that ends it, and from there on
+ * what the answer's rule allows. No stop token can end the thought. It is ended when its own tokens are used up, and before all
+ * run out, in time for a short answer, as long as one fits.
  */
 export class ThoughtFirst implements TokenRule {
   readonly #vocabulary: ThoughtFirstParts['vocabulary']
@@ -31,10 +31,14 @@ export class ThoughtFirst implements TokenRule {
   readonly #forced: ForcedTokens
   /** The rule of the token that is being picked. */
   #rule: TokenRule
+  /** Tokens that the thought may still have. */
+  #thoughtLeft: number
   /** The latest bytes of the thought, in which the mark may have begun; undefined once it has ended. */
   #tail: string | undefined = ''
 
-  constructor({ marks, vocabulary, answer, controlIdsFrom }: ThoughtFirstParts) {
+  constructor(parts: ThoughtFirstParts) {
+    const { marks, vocabulary, answer, controlIdsFrom, thoughtTokens = Infinity } = parts
+    this.#thoughtLeft = thoughtTokens
     this.#vocabulary = vocabulary
     this.#answer = answer
     this.#leastTokens = answer.leastTokens
@@ -79,7 +83,8 @@ export class ThoughtFirst implements TokenRule {
   /** The picked token, or the first of those that are written in its place. */
   #chosen(picked: number, tokensLeft: number): Settled {
     // Where not even this many are left, no answer fits, and the thought may as well go on.
-    if (tokensLeft === this.#end.length + this.#leastTokens) return this.#forced.begin(this.#end)
+    const isLate = tokensLeft === this.#end.length + this.#leastTokens
+    if (isLate || this.#thoughtLeft <= this.#end.length) return this.#forced.begin(this.#end)
     const bytes = latin1(this.#vocabulary.bytesOf(picked))
     const rest = this.#restBehindMark(bytes)
     if (rest === undefined || isBlank(rest)) return { id: picked }
@@ -89,6 +94,7 @@ export class ThoughtFirst implements TokenRule {
   }
 
   #take(id: number): void {
+    this.#thoughtLeft -= 1
     const bytes = latin1(this.#vocabulary.bytesOf(id))
     if (this.#restBehindMark(bytes) !== undefined) this.#tail = undefined
     else this.#tail = (this.#tail + bytes).slice(1 - this.#endText.length)

@@ -24,6 +24,8 @@ export interface TokenRule {
 
 /** All text, and the control tokens that end an answer. */
 export class AnyText implements TokenRule {
+  /** Tokens of a short whole answer: an empty text is one. */
+  readonly leastTokens = 0
   readonly #controlIdsFrom: number
   /** In ascending order. */
   readonly #controlStops: readonly number[]

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
-import { checkModelFolder, checkSmallFiles } from './check-model-folder.ts'
+import { checkFilesPresent, checkModelFolder } from './check-model-folder.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -112,15 +112,16 @@ describe('checkModelFolder()', () => {
   })
 })
 
-describe('checkSmallFiles()', () => {
+describe('checkFilesPresent()', () => {
+  const required = ['config.json', 'preprocessor_config.json', 'tiktoken.model']
+
   it('names everything that a folder lacks', async () => {
-    await writeFile(join(folder, 'tokenizer_config.json'), '{}')
-    await expect(checkSmallFiles(folder)).rejects.toThrow(
+    await expect(checkFilesPresent(folder, required)).rejects.toThrow(
       'the folder lacks preprocessor_config.json, tiktoken.model: download or copy all files of the model',
     )
   })
 
-  it('lacks nothing in the folder of a model', async () => {
-    await expect(checkSmallFiles('models/kimi-vl-nano')).resolves.toBeUndefined()
+  it('finds everything in the folder of a model', async () => {
+    await expect(checkFilesPresent('models/kimi-vl-nano', required)).resolves.toBeUndefined()
   })
 })

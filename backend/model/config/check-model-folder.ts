@@ -31,18 +31,13 @@ export async function checkModelFolder(modelFolder: string): Promise<void> {
   await readModelConfig(modelFolder)
 }
 
-/** What is read besides the weights. */
-const smallFiles = [
-  modelConfigFile,
-  'preprocessor_config.json',
-  'tokenizer_config.json',
-  'tiktoken.model',
-] as const
-
-/** @throws {CheckpointError} when files are missing without which a model cannot be asked, naming all of them */
-export async function checkSmallFiles(modelFolder: string): Promise<void> {
+/** @throws {CheckpointError} when any of these files is missing, naming all that are */
+export async function checkFilesPresent(
+  modelFolder: string,
+  required: readonly string[],
+): Promise<void> {
   const names = await readdir(modelFolder)
-  const missing = smallFiles.filter((name) => !names.includes(name))
+  const missing = required.filter((name) => !names.includes(name))
   if (missing.length === 0) return
   throw new CheckpointError(
     `the folder lacks ${missing.join(', ')}: download or copy all files of the model`,

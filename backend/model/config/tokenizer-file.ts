@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { modelConfigFile, readModelConfig } from './model-config.ts'
 import { readModelJson, readModelText, unusableFile } from './read-model-file.ts'
 
-const ranksFile = 'tiktoken.model'
+export const ranksFile = 'tiktoken.model'
 const namesFile = 'tokenizer_config.json'
 
 /** The bytes of all base tokens, concatenated: token `id` is `bytes[starts[id]]` up to `bytes[starts[id + 1]]`. */

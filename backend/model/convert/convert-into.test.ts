@@ -8,6 +8,7 @@ import type { CheckpointTensor } from '../../checkpoint/checkpoint.ts'
 import { regionBytes } from '../../graph/kernels/kernels.ts'
 import { rowSize } from '../../graph/weight-source.ts'
 import { readModelConfig } from '../config/model-config.ts'
+import { measureChannels } from '../streamed/measure-channels.ts'
 import { convertInto } from './convert-into.ts'
 import { openModelSource } from './source/model-source.ts'
 
@@ -24,6 +25,7 @@ afterAll(() => rm(root, { recursive: true }))
 const conversion = {
   options: { weights: 'q8', slots: 1 },
   made: { weights: 'q8', layout: 'of this test' },
+  measure: measureChannels,
   threads: 1,
   signal: new AbortController().signal,
 } as const

@@ -16,7 +16,8 @@ import {
 } from './graphs/build-graphs.ts'
 import { fillsByPart } from './tasks/conversion-task.ts'
 import { Journal } from './tasks/journal.ts'
-import { converterVersion, writeManifest, type Manifest } from './manifest.ts'
+import { converterVersion, writeManifest, type MadeForm } from './manifest.ts'
+import { measureParts, type MeasureChannels } from './measure-parts.ts'
 import type { ModelSource } from './source/model-source.ts'
 import { planTasks } from './tasks/plan-tasks.ts'
 import { runTasks } from './tasks/run-tasks.ts'
@@ -26,7 +27,9 @@ export interface Conversion {
   readonly source: ModelSource
   readonly options: GraphOptions
   /** The form of the files, recorded in the manifest. */
-  readonly made: Pick<Manifest, 'weights' | 'layout'>
+  readonly made: MadeForm
+  /** Used where the form asks for it. */
+  readonly measure: MeasureChannels
   readonly threads: number
   readonly report: Report
   readonly signal: AbortSignal
@@ -66,30 +69,30 @@ interface Work {
 
 async function writeMissing(
   folder: string,
-  { source, options, threads, report, signal }: Conversion,
+  { made, measure, ...conversion }: Conversion,
   { graphs, states, journal }: Work,
 ): Promise<void> {
+  const { source, options, threads, report, signal } = conversion
   const totalBytes = bytesToWrite(source, graphs)
   const doneBefore = weightsFiles.reduce((sum, file) => sum + sizeOf(journal.partsOf(file)), 0)
   const missing = await missingSpace(folder, totalBytes - doneBefore)
   if (missing !== undefined) throw new CheckpointError(`cannot convert: ${missing}`)
+  if (made.calibration !== undefined) {
+    await measureParts(folder, source, journal, { measure, threads, report, signal })
+  }
+  const isRounded = options.weights !== 'f32'
+  const plan = { graphs, files: states.map(({ name }) => name), isRounded }
+  const tasks = planTasks(source, plan, journal)
+  const now = () => performance.now()
   const progress = new Progress({
     title: 'converting weights',
     totalBytes,
     doneBefore,
     report,
-    now: () => performance.now(),
+    now,
   })
-  const isRounded = options.weights !== 'f32'
-  const plan = { graphs, files: states.map(({ name }) => name), isRounded }
-  const tasks = planTasks(source, plan, journal)
-  for await (const event of runTasks(source, tasks, {
-    options,
-    folder,
-    threads,
-    totalBytes,
-    signal,
-  })) {
+  const events = runTasks(source, tasks, { options, folder, threads, totalBytes, signal })
+  for await (const event of events) {
     journal.add(event)
     if (event.type === 'filled') progress.add(sizeOf(event.parts))
   }

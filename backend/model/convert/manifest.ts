@@ -6,7 +6,7 @@ import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source/source-files.ts'
 
 /** Increased when the same checkpoint would give different weights files, or a different manifest. */
-export const converterVersion = 6
+export const converterVersion = 7
 
 const fileName = 'manifest.json'
 
@@ -24,6 +24,8 @@ const manifestSchema = z.object({
   weights: z.string(),
   /** SHA-256 of the names, types, shapes and positions of all external tensors. */
   layout: z.string(),
+  /** SHA-256 of the set that channels were measured with; undefined when they were estimated from weights alone. */
+  calibration: z.string().optional(),
   sources: z.array(sourceFileSchema),
   /** Channels rescaled before the weights were rounded: see `findOutliers`. */
   equalization: z.record(z.string(), z.record(z.string().regex(/^\d+$/), z.int())),
@@ -33,6 +35,9 @@ const manifestSchema = z.object({
 
 /** What a converted model was made from, and the content of its files. */
 export type Manifest = z.infer<typeof manifestSchema>
+
+/** The form of a converted model. */
+export type MadeForm = Pick<Manifest, 'weights' | 'layout' | 'calibration'>
 
 const storedSchema = manifestSchema.extend({ converterVersion: z.literal(converterVersion) })
 

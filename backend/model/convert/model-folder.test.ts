@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { measureChannels } from '../streamed/measure-channels.ts'
 import { externalsOf } from '../../graph/device-graph.ts'
 import { readManifest } from './manifest.ts'
 import { prepareModelFolder, type ModelFolderOptions } from './model-folder.ts'
@@ -25,6 +26,12 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'model-folder-'))
 })
 afterAll(() => rm(root, { recursive: true }))
+
+/** What is told of a whole conversion, but for lines that pass. */
+const linesOfConversion = [
+  expect.stringMatching(/^measuring channels: done, \d\.\d MB in \d+ s$/),
+  expect.stringMatching(/^converting weights: done, 4\.8 MB in \d+ s$/),
+]
 
 describe('prepareModelFolder()', () => {
   const setUp = async (name: string) => {
@@ -38,10 +45,17 @@ describe('prepareModelFolder()', () => {
       more: Partial<ModelFolderOptions> = {},
     ) => {
       const source = await openModelSource(checkpointDir)
-      const onProgress = (text: string) => told.push(text)
-      const options = { modelsDir, weights: 'q8', slots, threads: 2, onProgress, signal } as const
+      const onProgress = (text: string, passing = false) => {
+        if (!passing) told.push(text)
+      }
+      const options = { modelsDir, weights: 'q8', slots, threads: 2, signal } as const
       try {
-        return await prepareModelFolder(source, { ...options, ...more })
+        return await prepareModelFolder(source, {
+          ...options,
+          measure: measureChannels,
+          onProgress,
+          ...more,
+        })
       } finally {
         await source.checkpoint.close()
       }
@@ -55,7 +69,7 @@ describe('prepareModelFolder()', () => {
   it('converts once and reuses the weights, also for another number of slots', async () => {
     const { prepare, told, weights, modelsDir } = await setUp('reuse')
     await prepare(1)
-    expect(told).toEqual([expect.stringMatching(/^converting weights: done, 4\.8 MB in \d+ s$/)])
+    expect(told).toEqual(linesOfConversion)
     const first = await written(weights)
     await prepare(1)
     await prepare(3)
@@ -111,7 +125,7 @@ describe('prepareModelFolder()', () => {
     await writeFile(shard, bytes)
     await utimes(shard, new Date(), new Date(1000))
     await expect(prepare()).rejects.toThrow(
-      /cannot convert into .*failing-onnx-q8.*: Cannot write .*not a finite number/,
+      /cannot convert into .*failing-onnx-q8.*: Cannot read .*not a finite number/,
     )
     expect(await written(weights)).toBe(first)
     expect(await readdir(modelsDir)).toEqual(['failing-onnx-q8'])
@@ -136,7 +150,7 @@ describe('prepareModelFolder()', () => {
     expect(await written(weights)).toBe(made)
     await flip(weights, first)
     await prepare(1, signal, { cpuLayers: 2 })
-    expect(told.at(-2)).toMatch(/decoder\.weights is damaged between .*: converting/)
+    expect(told.at(-3)).toMatch(/decoder\.weights is damaged between .*: converting/)
 
     const device = { layout: 'device', cpuLayers: 2 } as const
     const { decoder } = await prepare(1, signal, device)
@@ -220,7 +234,8 @@ describe('prepareModelFolder()', () => {
     expect(await readdir(modelsDir)).toEqual(['ended-onnx-q8.partial'])
     told.length = 0
     await prepare()
-    expect(told).toEqual([expect.stringMatching(/^converting weights: done, 4\.8 MB in \d+ s$/)])
+    // All was measured before it was ended.
+    expect(told).toEqual(linesOfConversion.slice(1))
     expect((await contents()).map((bytes, i) => bytes.equals(whole[i]!))).not.toContain(false)
     expect(await readdir(modelsDir)).toEqual(['ended-onnx-q8'])
   })

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readAll, reshaped, rowCount, rowSize } from '../../graph/weight-source.ts'
 import { fileNames } from './graphs/build-graphs.ts'
-import { findConverted, prepareModelFolder } from './model-folder.ts'
+import { measureChannels } from '../streamed/measure-channels.ts'
+import { findConverted } from './converted-model.ts'
+import { prepareModelFolder } from './model-folder.ts'
 import { openModelSource } from './source/model-source.ts'
 
 const nano = 'models/kimi-vl-nano'
@@ -44,7 +46,7 @@ describe('an 8-bit form', () => {
   it('has router, projector and patch embedding as the checkpoint has them, to the last bit', async () => {
     const source = await openModelSource(nano)
     const options = { modelsDir: root, weights: 'q8', slots: 1, threads: 1 } as const
-    await prepareModelFolder(source, options)
+    await prepareModelFolder(source, { ...options, measure: measureChannels })
     const { folder, graphs } = await findConverted(source, options)
     for (const [file, name, original] of kept) {
       const stored = graphs[file]!.spec.initializers.find((tensor) => tensor.name === name)

@@ -2,6 +2,8 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { readAll, sliceRows, transposed } from '../../graph/weight-source.ts'
 import { balance, type Shifts } from './balance.ts'
 import type { ChannelLink, Taker } from './channel-links.ts'
+import { combineMagnitudes } from './combine-magnitudes.ts'
+import type { ChannelMaxima } from './channel-maxima.ts'
 import { scanWeight, type WeightScan } from './scan-weight.ts'
 
 /** Link -> its channels that are moved. Links without any are left out. */
@@ -16,9 +18,10 @@ export async function findOutliers(
   links: readonly ChannelLink[],
   checkpoint: Checkpoint,
   signal: AbortSignal,
+  maxima: ChannelMaxima = new Map(),
 ): Promise<Equalization> {
   const found: Record<string, Shifts> = {}
-  const finder = new Finder(checkpoint, signal)
+  const finder = new Finder(checkpoint, signal, maxima)
   for (const link of links) {
     const shifts = await finder.shiftsOf(link)
     if (Object.keys(shifts).length > 0) found[link.name] = shifts
@@ -33,18 +36,18 @@ function isScanned({ inFloat }: Taker): boolean {
 class Finder {
   readonly #checkpoint: Checkpoint
   readonly #signal: AbortSignal
-  /** Magnitudes of links, and scans of their consumers, from which later links are derived. */
-  readonly #channels = new Map<string, Float64Array>()
+  readonly #maxima: ChannelMaxima
+  /** Scans of consumers, from which later links are derived. */
   readonly #scans = new Map<string, WeightScan>()
 
-  constructor(checkpoint: Checkpoint, signal: AbortSignal) {
+  constructor(checkpoint: Checkpoint, signal: AbortSignal, maxima: ChannelMaxima) {
     this.#checkpoint = checkpoint
     this.#signal = signal
+    this.#maxima = maxima
   }
 
   async shiftsOf(link: ChannelLink): Promise<Shifts> {
-    const channels = await this.#magnitudes(link)
-    this.#channels.set(link.name, channels)
+    const channels = await this.#channelsOf(link)
     const weights = new Float64Array(link.channels)
     for (const taker of link.takers.filter(isScanned)) {
       const { columns } = await this.#scan(taker, channels)
@@ -53,7 +56,15 @@ class Finder {
       })
     }
     // A norm's weight says nothing about channels that are large before the norm.
-    return balance(channels, weights, link.maker.kind === 'norm')
+    return balance(channels, weights, link.maker.kind === 'norm' && !this.#maxima.has(link.name))
+  }
+
+  async #channelsOf(link: ChannelLink): Promise<Float64Array> {
+    const measured = this.#maxima.get(link.name)
+    if (measured === undefined) return this.#magnitudes(link)
+    const isGated = link.maker.kind === 'product' && link.maker.gate !== undefined
+    if (!isGated) return Float64Array.from(measured)
+    return combineMagnitudes(await this.#magnitudes(link), measured)
   }
 
   /**

@@ -24,21 +24,23 @@ function start(weightBytes: number | undefined) {
 }
 
 describe('LoadingProgress', () => {
-  it('is as far as the slower of checking and loading', () => {
+  it('moves with checking and with loading, whichever is ahead', () => {
     const { progress, look } = start(2_000)
     progress.addChecked(600)
-    expect(look(900)).toBe(
-      'checking and loading weights: 20 %, 200 bytes of 1.0 kB, 200 bytes/s, 4 s left',
+    expect(look(500)).toBe(
+      'checking and loading weights: 30 %, 300 bytes of 1.0 kB, 300 bytes/s, 2 s left',
     )
-    expect(look(2_100)).toContain(': 60 %, 600 bytes of 1.0 kB, 300 bytes/s, 1 s left')
+    expect(look(900)).toContain(': 40 %, 400 bytes of 1.0 kB, 200 bytes/s, 3 s left')
     progress.addChecked(400)
-    expect(look(2_100)).toContain(': 80 %, 800 bytes of 1.0 kB')
+    expect(look(900)).toContain(': 60 %, 600 bytes of 1.0 kB')
+    expect(look(2_100)).toContain(': 90 %, 900 bytes of 1.0 kB')
   })
 
-  it('never passes the end, nor does it begin below nothing', () => {
+  it('is at its end when both are, and never before the beginning or behind the end', () => {
     const { progress, look } = start(2_000)
-    progress.addChecked(1_000)
     expect(look(100)).toContain(': 0 %, 0 bytes of 1.0 kB')
+    expect(look(9_000)).toContain(': 50 %, 500 bytes of 1.0 kB')
+    progress.addChecked(1_000)
     expect(look(9_000)).toContain(': 100 %, 1.0 kB of 1.0 kB')
   })
 

@@ -15,7 +15,8 @@ interface LoadingProgressOptions {
 
 /**
  * Progress of weights that are checked and loaded side by side. ONNX Runtime does not say how far it is, but the memory of the
- * process grows by what it has loaded. What counts is the slower of the two.
+ * process grows by what it has loaded. A byte counts half when it is checked, and half when it is loaded: either may be far
+ * ahead of the other, and the end is where both are done.
  */
 export class LoadingProgress {
   readonly #options: LoadingProgressOptions
@@ -44,7 +45,7 @@ export class LoadingProgress {
 
   /** To be called now and then. */
   look(): void {
-    const done = Math.min(this.#checked, this.#loaded)
+    const done = Math.floor((this.#checked + this.#loaded) / 2)
     this.#progress.add(done - this.#reported)
     this.#reported = done
   }
@@ -52,7 +53,7 @@ export class LoadingProgress {
   /** In bytes of the files. */
   get #loaded(): number {
     const { fileBytes, weightBytes, resident } = this.#options
-    if (weightBytes === undefined) return fileBytes
+    if (weightBytes === undefined) return this.#checked
     const grown = Math.max(0, resident() - this.#residentBefore)
     return Math.floor(fileBytes * Math.min(1, grown / weightBytes))
   }

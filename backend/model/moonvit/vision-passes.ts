@@ -2,6 +2,7 @@ import { Tensor, type InferenceSession } from 'onnxruntime-node'
 import type { Pass } from './image-run.ts'
 import type { VisionConfig } from '../config/model-config.ts'
 import type { PatchImage } from '../model.ts'
+import type { OpenGraph } from '../sessions.ts'
 import { embeddingInputs, floats, mergedPatches, rotaryInputs } from './pass-inputs.ts'
 import { stageOutputs } from './network/blocks-graph.ts'
 import { mergeOrder } from './rope-2d.ts'
@@ -13,7 +14,7 @@ import { stageWork, visionWork } from './vision-work.ts'
 
 /** The vision tower's opened parts. */
 export interface OpenTower {
-  readonly sessions: VisionParts<InferenceSession>
+  readonly sessions: VisionParts<OpenGraph>
   readonly config: VisionConfig
   readonly normalize: NormalizePatches
   /** Width of image features. */

@@ -1,7 +1,7 @@
-import type { InferenceSession } from 'onnxruntime-node'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import type { PreprocessorConfig } from '../config/preprocessor-config.ts'
 import type { PatchImage } from '../model.ts'
+import type { OpenGraph } from '../sessions.ts'
 import { buildStageGraph } from './network/blocks-graph.ts'
 import { buildEmbeddingGraph } from './network/embedding-graph.ts'
 import type { Encoder } from './network/encoder-block.ts'
@@ -14,7 +14,7 @@ import { visionPasses } from './vision-passes.ts'
 /** A part of the tower that all images pass before the next is opened. */
 interface VisionPiece {
   readonly build: () => BuiltGraph
-  readonly run: (session: InferenceSession) => Promise<void>
+  readonly run: (session: OpenGraph) => Promise<void>
 }
 
 /** Images on their way through the pieces of a tower. */

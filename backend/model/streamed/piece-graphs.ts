@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
-import { GraphBuilder, type BuiltGraph } from '../../graph/graph-builder.ts'
+import { GraphBuilder, type BuiltGraph, type Value } from '../../graph/graph-builder.ts'
 import { linear, rmsNorm, type WeightForm } from '../../graph/layers.ts'
 import { add } from '../../graph/operators.ts'
 import { rowCount, sliceRows } from '../../graph/weight-source.ts'
@@ -38,12 +38,13 @@ export function attentionGraph(
   form: WeightForm,
 ): BuiltGraph {
   const { hidden_size: hidden, kv_lora_rank: latent, qk_rope_head_dim: rotated } = config
-  const g = new GraphBuilder('attention')
+  const g = new GraphBuilder(`layers.${layer}`)
   const rows = g.input(pieceNames.rows, 'float32', ['tokens', hidden])
   const rope = ropeInputs(g, config)
   const lanes = laneInputs(g, 1)
   const norm = checkpoint.tensor(`${layerPrefix(layer)}.input_layernorm.weight`)
   const x = rmsNorm(g, 'input_layernorm', rows, norm, config.rms_norm_eps)
+  g.note(`${layerPrefix(layer)}.input_layernorm`, x, hidden)
   const inputs = { x, rope, lanes, form }
   const { output, present } = g.scope('attention', () =>
     latentAttention(g, config, checkpoint, layer, inputs),
@@ -55,17 +56,18 @@ export function attentionGraph(
 
 /** The norm before a layer's feed-forward part. */
 export function normGraph({ config, checkpoint }: DecoderSource, layer: number): BuiltGraph {
-  const g = new GraphBuilder('norm')
+  const g = new GraphBuilder(`layers.${layer}`)
   const rows = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
   const norm = checkpoint.tensor(`${layerPrefix(layer)}.post_attention_layernorm.weight`)
   const normed = rmsNorm(g, 'post_attention_layernorm', rows, norm, config.rms_norm_eps)
+  g.note(`${layerPrefix(layer)}.post_attention_layernorm`, normed, config.hidden_size)
   g.output(pieceNames.normed, normed, 'float32', ['rows', config.hidden_size])
   return g.build()
 }
 
 /** Which experts normed rows choose, and their shares. */
 export function routerGraph({ config, checkpoint }: DecoderSource, layer: number): BuiltGraph {
-  const g = new GraphBuilder('router')
+  const g = new GraphBuilder(`layers.${layer}/router`)
   const rows = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
   const { indices, shares } = router(g, config, checkpoint, `${layerPrefix(layer)}.mlp`, rows)
   const dims = ['rows', config.num_experts_per_tok]
@@ -87,7 +89,7 @@ export function feedForwardGraph(
   { name, width }: FeedForward,
   form: WeightForm,
 ): BuiltGraph {
-  const g = new GraphBuilder('feed_forward')
+  const g = new GraphBuilder(`layers.${layer}/mlp${name}`)
   const x = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
   const prefix = `${layerPrefix(layer)}.mlp${name}`
   const result = swiGluMlp(g, checkpoint, prefix, { x, width, form })
@@ -95,17 +97,31 @@ export function feedForwardGraph(
   return g.build()
 }
 
+/** The norm before the head. */
+export function lastNormGraph(source: DecoderSource): BuiltGraph {
+  const g = new GraphBuilder('last_norm')
+  g.output(pieceNames.result, lastNorm(g, source), 'float32', ['rows', source.config.hidden_size])
+  return g.build()
+}
+
+function lastNorm(g: GraphBuilder, { config, checkpoint }: DecoderSource): Value {
+  const name = 'language_model.model.norm'
+  const rows = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
+  const weight = checkpoint.tensor(`${name}.weight`)
+  const normed = rmsNorm(g, 'norm', rows, weight, config.rms_norm_eps)
+  g.note(name, normed, config.hidden_size)
+  return normed
+}
+
 /** Logits of `count` tokens of the vocabulary, from `firstId` on. */
 export function headGraph(
-  { config, checkpoint }: DecoderSource,
+  source: DecoderSource,
   { firstId, count }: { readonly firstId: number; readonly count: number },
   form: WeightForm,
 ): BuiltGraph {
   const g = new GraphBuilder('head')
-  const rows = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
-  const norm = checkpoint.tensor('language_model.model.norm.weight')
-  const normed = rmsNorm(g, 'norm', rows, norm, config.rms_norm_eps)
-  const head = sliceRows(checkpoint.tensor('language_model.lm_head.weight'), firstId, count)
+  const normed = lastNorm(g, source)
+  const head = sliceRows(source.checkpoint.tensor('language_model.lm_head.weight'), firstId, count)
   const logits = linear(g, 'lm_head', normed, head, form)
   g.output(pieceNames.result, logits, 'float32', ['rows', rowCount(head)])
   return g.build()

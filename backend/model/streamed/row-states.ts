@@ -1,4 +1,5 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node'
+import type { OpenGraph } from '../sessions.ts'
 
 /** Rows per run of a product: bounds the memory of what is between its layers. */
 const rowsPerRun = 512
@@ -20,7 +21,7 @@ export function range(start: number, count: number): number[] {
  * @param use receives the outputs for rows `indices`
  */
 export async function runByRows(
-  session: InferenceSession,
+  session: OpenGraph,
   input: string,
   { matrix, width, indices }: RowsOf,
   use: (outputs: InferenceSession.OnnxValueMapType, indices: readonly number[]) => void,

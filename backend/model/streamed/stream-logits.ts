@@ -60,7 +60,7 @@ export async function* streamLogits(
 }
 
 /** Where each text's features go: at the first of each image's run of placeholders. */
-function spansOfTexts(
+export function spansOfTexts(
   texts: readonly PicturedText[],
   features: readonly Float32Array[],
   placeholder: number,

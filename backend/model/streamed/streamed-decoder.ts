@@ -1,7 +1,7 @@
-import type { InferenceSession } from 'onnxruntime-node'
 import type { WeightForm } from '../../graph/layers.ts'
 import type { PartBalance } from '../convert/graphs/part-balance.ts'
 import type { ComponentForms } from '../convert/graphs/weight-forms.ts'
+import type { OpenGraph } from '../sessions.ts'
 import { decoderNames } from '../deepseek/decoder-names.ts'
 import { defaultExpandedFromTokens } from '../deepseek/lane-plan.ts'
 import type { Chunk, TextLayout } from './given-text.ts'
@@ -9,6 +9,7 @@ import {
   attentionGraph,
   feedForwardGraph,
   headGraph,
+  lastNormGraph,
   normGraph,
   pieceNames,
   routerGraph,
@@ -69,9 +70,25 @@ export class StreamedDecoder {
     for (let layer = 0; layer < layers; layer++) {
       onProgress(`decoder: layer ${layer + 1} of ${layers}`)
       balance.set(await balance.find(`layers.${layer}`, signal))
-      await this.#attention(layer)
-      await this.#feedForward(layer)
+      await this.runLayer(layer)
     }
+  }
+
+  /** Hidden rows of all tokens behind the latest layer: [forms, rows, hidden]. */
+  get rows(): Float32Array {
+    return this.#hidden
+  }
+
+  async runLayer(layer: number): Promise<void> {
+    await this.#attention(layer)
+    await this.#feedForward(layer)
+  }
+
+  /** Runs the norm before the head alone, for those who want to see what it gives. */
+  async runLastNorm(): Promise<void> {
+    await withSession(lastNormGraph(this.#source), this.#options, (session) =>
+      this.#logitsOf(session, 0, this.#source.config.hidden_size),
+    )
   }
 
   /** Yields the logits of all forms and all rows that are asked for, for some tokens of the vocabulary at a time. */
@@ -96,7 +113,7 @@ export class StreamedDecoder {
   }
 
   /** @returns [asked, count] */
-  async #logitsOf(session: InferenceSession, member: number, count: number): Promise<Float32Array> {
+  async #logitsOf(session: OpenGraph, member: number, count: number): Promise<Float32Array> {
     const { rows, asked } = this.#layout
     const result = new Float32Array(asked.length * count)
     const indices = asked.map((row) => member * rows + row)
@@ -133,7 +150,7 @@ export class StreamedDecoder {
     }
   }
 
-  async #attend(session: InferenceSession, layer: number, member: number): Promise<void> {
+  async #attend(session: OpenGraph, layer: number, member: number): Promise<void> {
     const { hidden_size: hidden } = this.#source.config
     let past: Float32Array = new Float32Array(0)
     for (const chunk of this.#layout.chunks) {

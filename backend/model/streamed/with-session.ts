@@ -1,8 +1,9 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import type { BuiltGraph } from '../../graph/graph-builder.ts'
 import { encodeModel } from '../../graph/onnx-proto.ts'
+import { withMaxima } from '../../graph/with-maxima.ts'
 import { releaseMemory } from '../release-memory.ts'
-import { createSession } from '../sessions.ts'
+import { createSession, type OpenGraph } from '../sessions.ts'
 
 /** What the graph calls its weights; there is no file of that name. */
 const weightsName = 'weights'
@@ -11,6 +12,8 @@ export interface SessionOptions {
   /** Cores it may use. */
   readonly threads: number
   readonly signal: AbortSignal
+  /** Sees the largest magnitude of each activation of every run. */
+  readonly onMaxima?: ((name: string, maxima: Float32Array) => void) | undefined
 }
 
 /**
@@ -19,17 +22,18 @@ export interface SessionOptions {
  */
 export async function withSession<Result>(
   graph: BuiltGraph,
-  { threads, signal }: SessionOptions,
-  use: (session: InferenceSession) => Promise<Result>,
+  { threads, signal, onMaxima }: SessionOptions,
+  use: (session: OpenGraph) => Promise<Result>,
 ): Promise<Result> {
   signal.throwIfAborted()
   const data = await filledWeights(graph)
   try {
-    const model = encodeModel(graph.spec, weightsName)
+    const { spec } = onMaxima === undefined ? graph : withMaxima(graph)
+    const model = encodeModel(spec, weightsName)
     const externalData = [{ path: weightsName, data }]
     const session = await createSession(model, { threads, externalData })
     try {
-      return await use(session)
+      return await use(onMaxima === undefined ? session : watched(session, graph, onMaxima))
     } finally {
       await session.release()
     }
@@ -45,11 +49,33 @@ async function filledWeights(graph: BuiltGraph): Promise<Uint8Array<ArrayBuffer>
     ),
   )
   const data = new Uint8Array(graph.weightBytes)
-  for (const { run } of graph.fills) {
-    await run((tensor, at, bytes) => {
-      data.set(bytes, offsets.get(tensor)! + at)
-      return Promise.resolve()
-    })
+  const write = (tensor: string, at: number, bytes: Uint8Array) => {
+    data.set(bytes, offsets.get(tensor)! + at)
+    return Promise.resolve()
+  }
+  for (const { name, run } of graph.fills) {
+    try {
+      await run(write)
+    } catch (cause) {
+      const { message } = cause as Error
+      throw new Error(`Cannot read ${graph.spec.name}${name}: ${message}`, { cause })
+    }
   }
   return data
+}
+
+/** Runs a graph `withMaxima`, and passes these on. */
+function watched(
+  session: OpenGraph,
+  { activations, spec }: BuiltGraph,
+  onMaxima: NonNullable<SessionOptions['onMaxima']>,
+): OpenGraph {
+  const own = spec.outputs.map(({ name }) => name)
+  const run = async (feeds: InferenceSession.FeedsType, fetches: readonly string[] = own) => {
+    const outputs = await session.run(feeds, [...fetches, ...activations.keys()])
+    for (const name of activations.keys()) onMaxima(name, outputs[name]!.data as Float32Array)
+    return outputs
+  }
+  // Pieces name the outputs that they want, or want all; they have no options.
+  return { run: run as InferenceSession['run'] }
 }

@@ -54,9 +54,10 @@ describe('checkModel()', () => {
     async () => {
       const { lines, problems } = await check()
       expect(problems).toEqual([])
-      const [tokenizer, set, outliers, all, ...rest] = lines
+      const [tokenizer, set, measured, outliers, all, ...rest] = lines
       expect(tokenizer).toMatch(/^tokenizer: not that of Kimi-VL-A3B/)
       expect(set).toMatch(/^compared on 6 texts and 4 pictures with answers, sha256 [\da-f]{64}$/)
+      expect(measured).toMatch(/^channels measured with the calibration set, sha256 [\da-f]{64}$/)
       expect(outliers).toBe('outliers: no channel is out of balance')
       const [, agreeing, tokens] =
         /^against float32: divergence \S+ nats a token, (\d+) of (\d+) likeliest/.exec(all!)!

@@ -1,11 +1,14 @@
+import { availableParallelism } from 'node:os'
 import type { Report } from '../../../shared/progress/progress.ts'
+import { calibrationSetHash } from '../../model/calibration/calibration-set.ts'
 import { openModelSource, type ModelSource } from '../../model/convert/source/model-source.ts'
 import type { FormChoice } from '../../model/convert/graphs/weight-forms.ts'
 import { PartBalance } from '../../model/convert/graphs/part-balance.ts'
+import { measureAll } from '../../model/streamed/measure-channels.ts'
 import type { PicturedText, StreamOptions } from '../../model/streamed/stream-logits.ts'
 import { createTokenizer } from '../../processor/text/tokenizer.ts'
 import { readRanks, readTokenizerFile } from '../../model/config/tokenizer-file.ts'
-import { balanceLines } from '../balance-lines.ts'
+import { balanceLines, calibrationLine } from '../balance-lines.ts'
 import { compareAnswers } from './compare-answers.ts'
 import { compareForms, type Fidelity, type FormComparison } from './compare-forms.ts'
 import { compareFeatures } from './compare-features.ts'
@@ -76,7 +79,7 @@ async function checkFeatures(
   options: CheckOptions,
 ): Promise<readonly string[]> {
   const { choice, report } = options
-  const compared = await compareFeatures(source, file, choice, streamOptions(source, options))
+  const compared = await compareFeatures(source, file, choice, await streamOptions(source, options))
   const [exact, served] = [compared.exact, compared.served].map((part) => percent(part))
   report(
     `against ${file}: features of ${compared.tokens} image tokens differ by ${exact} in float32, by ${served} in the served form`,
@@ -96,9 +99,10 @@ async function checkForms(
   options: CheckOptions,
 ): Promise<readonly string[]> {
   const { choice, report } = options
-  const stream = streamOptions(source, options)
+  const stream = await streamOptions(source, options)
   const comparison = await compareForms(source, texts, choice, stream)
   report(checkSetLine(source.preprocessor.patchSize))
+  report(calibrationLine(source.readTokens && calibrationSetHash()))
   for (const line of balanceLines(stream.balance.shifts, source.config.text_config)) report(line)
   for (const line of comparisonLines(comparison)) report(line)
   const { agreeing, tokens } = comparison.rounded
@@ -106,11 +110,14 @@ async function checkForms(
   return [`8 bits change ${tokens - agreeing} of ${tokens} tokens: ${advice(comparison)}`]
 }
 
-function streamOptions(
-  { checkpoint, config }: ModelSource,
+/** Measures the channels, as a conversion does before it balances them. */
+async function streamOptions(
+  source: ModelSource,
   { report, signal }: CheckOptions,
-): StreamOptions {
-  const balance = new PartBalance(checkpoint, config)
+): Promise<StreamOptions> {
+  report('measuring channels', true)
+  const maxima = await measureAll(source, { threads: availableParallelism(), signal })
+  const balance = new PartBalance(source.checkpoint, source.config, { maxima })
   return { balance, onProgress: (line) => report(line, true), signal }
 }
 
@@ -146,7 +153,7 @@ async function checkAnswers(
   options: CheckOptions,
 ): Promise<readonly string[]> {
   const { choice, report } = options
-  const compared = await compareAnswers(source, against, choice, streamOptions(source, options))
+  const compared = await compareAnswers(source, against, choice, await streamOptions(source, options))
   const { cases, tokens, agreeing, differing, meanDifference } = compared
   report(
     `against ${against}: ${agreeing} of ${tokens} likeliest tokens the same in ${cases} answers, log-probabilities ${meanDifference.toPrecision(2)} apart on average`,

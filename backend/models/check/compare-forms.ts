@@ -40,15 +40,33 @@ export async function compareForms(
 ): Promise<FormComparison> {
   const finer = components.filter((component) => choice.exact?.includes(component) !== true)
   const choices: FormChoice[] = [
-    { weights: 'f32' },
     choice,
     ...finer.map((component) => ({ ...choice, exact: [...(choice.exact ?? []), component] })),
   ]
+  const [rounded, ...rest] = await fidelities(source, texts, choices, options)
+  return { rounded: rounded!, finer: new Map(finer.map((component, i) => [component, rest[i]!])) }
+}
+
+/** The same for one form alone. */
+export async function compareWithFloat(
+  source: ModelSource,
+  texts: readonly PicturedText[],
+  choice: FormChoice,
+  options: StreamOptions,
+): Promise<Fidelity> {
+  const [only] = await fidelities(source, texts, [choice], options)
+  return only!
+}
+
+async function fidelities(
+  source: ModelSource,
+  texts: readonly PicturedText[],
+  choices: readonly FormChoice[],
+  options: StreamOptions,
+): Promise<Fidelity[]> {
   const tokens = texts.reduce((sum, { answerIds }) => sum + answerIds.length, 0)
-  const sums = choices
-    .slice(1)
-    .map(() => Array.from({ length: tokens }, () => new DivergenceSums()))
-  const forms = choices.map(componentForms)
+  const sums = choices.map(() => Array.from({ length: tokens }, () => new DivergenceSums()))
+  const forms = [{ weights: 'f32' } as const, ...choices].map(componentForms)
   for await (const { firstId, count, logits } of streamLogits(source, texts, forms, options)) {
     const [exact, ...others] = logits
     const row = (all: Float32Array, i: number) => all.subarray(i * count, (i + 1) * count)
@@ -56,8 +74,7 @@ export async function compareForms(
       sums[form]!.forEach((sum, i) => sum.add(firstId, row(exact!, i), row(other, i))),
     )
   }
-  const [rounded, ...rest] = sums.map(fidelityOf)
-  return { rounded: rounded!, finer: new Map(finer.map((component, i) => [component, rest[i]!])) }
+  return sums.map(fidelityOf)
 }
 
 function fidelityOf(sums: readonly DivergenceSums[]): Fidelity {

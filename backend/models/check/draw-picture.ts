@@ -1,6 +1,5 @@
+import { paintPatches, type Painting } from '../../model/calibration/paint-patches.ts'
 import type { PatchImage } from '../../model/model.ts'
-
-type Color = readonly [number, number, number]
 
 /** Patches a side; both even, and not equal, so that swapped rows and columns show. */
 const gridHw = [8, 6] as const
@@ -15,22 +14,9 @@ const pictures = {
     const grey = Math.abs(Math.sin(x * 1271 + y * 3117) * 43_758) % 1
     return [255 * grey, 255 * grey, 255 * grey]
   },
-} as const satisfies Record<string, (x: number, y: number) => Color>
+} as const satisfies Record<string, Painting>
 export type Picture = keyof typeof pictures
 
-/** A picture as the vision tower takes it: channel before row before column inside each patch. */
 export function drawPicture(picture: Picture, patchSize: number): PatchImage {
-  const [rows, columns] = gridHw
-  const patches = new Uint8Array(rows * columns * 3 * patchSize ** 2)
-  for (let y = 0; y < rows * patchSize; y++) {
-    for (let x = 0; x < columns * patchSize; x++) {
-      const color: Color = pictures[picture](x / (columns * patchSize), y / (rows * patchSize))
-      const patch = Math.floor(y / patchSize) * columns + Math.floor(x / patchSize)
-      color.forEach((value, channel) => {
-        const row = (patch * 3 + channel) * patchSize + (y % patchSize)
-        patches[row * patchSize + (x % patchSize)] = Math.floor(value)
-      })
-    }
-  }
-  return { patches, gridHw }
+  return paintPatches(gridHw, patchSize, pictures[picture])
 }

@@ -19,7 +19,7 @@ export function wishOfEffort(param: string, effort: unknown): ThoughtWish | unde
   return { param, wanted: effort !== 'none' }
 }
 
-/** Types of Anthropic's `thinking` that some model satisfies. How many tokens it may take cannot be set. */
+/** Types of Anthropic's `thinking` that some model satisfies. */
 export const isKnownThinking = isOneOf('enabled', 'adaptive', 'disabled')
 
 /** @param type undefined where nothing is said */

@@ -51,6 +51,7 @@ export const countFields = z.object({
   system: blocks.optional(),
   stop_sequences: stop,
   output_config: z.object({ format: outputFormat.nullish() }).optional(),
+  thinking: z.object({ budget_tokens: z.int().min(1).nullish() }).nullish(),
 })
 
 /** `POST /v1/messages`: the same, and how long the answer may be. */
@@ -87,6 +88,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
   const fields = parseDoorFields(schema, body)
   const { system } = fields
   const { thinking } = body as { readonly thinking?: unknown }
+  const thoughtTokens = fields.thinking?.budget_tokens ?? undefined
   const wanted = fields.output_config?.format?.schema
   const opening: Turn[] =
     system === undefined ? [] : [{ role: 'system', parts: partsOf(system, 'system') }]
@@ -102,6 +104,7 @@ function asking(body: unknown, schema: typeof countFields | typeof messagesField
       ...rulesOf({ ...fields, stop: fields.stop_sequences, n: 1, logprobs: false }),
       format: wanted === undefined ? undefined : schemaFormat(wanted, schemaField),
       maxTokens: fields.max_tokens,
+      ...(thoughtTokens !== undefined && { thoughtTokens }),
     },
     stream: fields.stream,
     model: fields.model,

@@ -1,9 +1,12 @@
+import { copyFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { openModelSource } from '../../../backend/model/convert/source/model-source.ts'
 import type { ModelConfig } from '../../../backend/model/config/model-config.ts'
 import { readAll } from '../../../backend/graph/weight-source.ts'
 import { writeCheckpoint, type TestTensor } from './write-checkpoint.ts'
 
-export type OutlierPart = 'text' | 'vision' | 'middle'
+/** Places of outliers: see `writeOutlierCheckpoint`. */
+export type OutlierPart = 'text' | 'vision' | 'middle' | 'residual' | 'massive' | 'faint'
 
 export interface Outliers {
   readonly parts: readonly OutlierPart[]
@@ -20,6 +23,10 @@ const channelsEach = 2
  * Writes a checkpoint that computes exactly the same as `original`, with some activation channels 2^power times
  * larger, as occurs naturally in large models: after every norm, between up and down, values and output, queries and
  * keys. The part `middle` is what a gelu produces, in the vision tower and the projector: there, nearly the same is computed.
+ *
+ * Three parts are of the residual streams, where another function is computed, because norms divide by what is larger or smaller
+ * now. `residual` enlarges channels, and reduces the weights of all products that take them; `massive` reduces the weights of
+ * norms instead; `faint` reduces channels, and enlarges the weights of norms.
  */
 export async function writeOutlierCheckpoint(
   folder: string,
@@ -37,7 +44,13 @@ export async function writeOutlierCheckpoint(
     if (parts.includes('text')) growText(grower, config)
     if (parts.includes('vision')) growVision(grower, config)
     if (parts.includes('middle')) growMiddle(grower, config)
+    if (parts.includes('residual')) growResidual(grower, config, 'products', 1)
+    if (parts.includes('massive')) growResidual(grower, config, 'norms', 1)
+    if (parts.includes('faint')) growResidual(grower, config, 'norms', -1)
     await writeCheckpoint(folder, config, tensors)
+    for (const name of ['tiktoken.model', 'tokenizer_config.json']) {
+      await copyFile(join(original, name), join(folder, name))
+    }
   } finally {
     await checkpoint.close()
   }
@@ -66,7 +79,7 @@ function growText(grower: Grower, { text_config: text }: ModelConfig): void {
     }
     const normed = grower.pick(text.hidden_size)
     grower.rows(`${prefix}.post_attention_layernorm.weight`, normed)
-    grower.columnsOf(new RegExp(`^${prefix}\\.mlp\\..*(gate|gate_proj|up_proj)\\.weight$`), normed)
+    grower.allColumns(new RegExp(`^${prefix}\\.mlp\\..*(gate|gate_proj|up_proj)\\.weight$`), normed)
     grower.inner(new RegExp(`^${prefix}\\.mlp\\.(.*\\.)?up_proj\\.weight$`))
   }
   const last = grower.pick(text.hidden_size)
@@ -109,6 +122,32 @@ function growMiddle(grower: Grower, { vision_config: vision }: ModelConfig): voi
   grower.opposites('multi_modal_projector.linear_1', 'multi_modal_projector.linear_2')
 }
 
+/** @param sign 1 to enlarge channels, -1 to reduce them @param undoing what takes the factor back */
+function growResidual(
+  grower: Grower,
+  { text_config: text, vision_config: vision }: ModelConfig,
+  undoing: 'products' | 'norms',
+  sign: number,
+): void {
+  const words = grower.pick(text.hidden_size)
+  grower.allColumns(/embed_tokens\.weight$/, words, sign)
+  grower.allRows(/^language_model\..*\.(o_proj|down_proj)\.weight$/, words, sign)
+  grower.allRows(/linear_2\.(weight|bias)$/, words, sign)
+  const patches = grower.pick(vision.hidden_size)
+  grower.allColumns(/patch_embed\.pos_emb\.weight$/, patches, sign)
+  grower.allRows(/patch_embed\.proj\.(weight|bias)$|\.(wo|fc1)\.(weight|bias)$/, patches, sign)
+  if (undoing === 'norms') {
+    grower.allRows(/(input_layernorm|post_attention_layernorm|model\.norm)\.weight$/, words, -sign)
+    grower.allRows(/vision_tower\..*norm\d?\.weight$/, patches, -sign)
+    return
+  }
+  const takers = /(q_proj|kv_a_proj_with_mqa|mlp\.gate|gate_proj|up_proj|lm_head)\.weight$/
+  grower.allColumns(takers, words, -sign)
+  grower.allColumns(/\.(wqkv|fc0)\.weight$/, patches, -sign)
+  grower.allRows(/\.norm\d\.bias$/, patches, sign)
+  grower.allRows(/final_layernorm\.weight$/, patches, -sign)
+}
+
 function shifted(indices: readonly number[], by: number): number[] {
   return indices.map((index) => index + by)
 }
@@ -141,16 +180,21 @@ class Grower {
     }
   }
 
-  /** Reduced by the same factor. */
-  columns(name: string, columns: readonly number[]): void {
-    const { values, width } = this.#matrix(name)
+  /** Reduced by the same factor unless given. */
+  columns(name: string, columns: readonly number[], sign = -1): void {
+    const { values, dims } = this.#tensors.get(name)!
+    const width = dims.at(-1)!
     for (const column of columns) {
-      for (let i = column; i < values.length; i += width) values[i]! *= 2 ** -this.#power
+      for (let i = column; i < values.length; i += width) values[i]! *= 2 ** (sign * this.#power)
     }
   }
 
-  columnsOf(names: RegExp, columns: readonly number[]): void {
-    for (const name of this.#matching(names)) this.columns(name, columns)
+  allColumns(names: RegExp, columns: readonly number[], sign = -1): void {
+    for (const name of this.#matching(names)) this.columns(name, columns, sign)
+  }
+
+  allRows(names: RegExp, rows: readonly number[], sign: number): void {
+    for (const name of this.#matching(names)) this.rows(name, rows, sign)
   }
 
   /** Separate channels between each `up` and its `down`. */

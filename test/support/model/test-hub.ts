@@ -9,6 +9,8 @@ export interface Fault {
   readonly headers?: Readonly<Record<string, string>>
   /** The connection breaks after this many bytes of the body. */
   readonly cutAfter?: number
+  /** Nothing more comes after this many bytes of the body, and the connection stays open; -1: not even an answer. */
+  readonly silentAfter?: number
   /** The whole answer in place of the right one. */
   readonly text?: string
   /** What the answer says of the part that it is. */
@@ -86,6 +88,7 @@ export class TestHub {
     const seen = { server, path, authorization, range }
     this.seen.push(seen)
     const fault = this.fault(seen)
+    if (fault?.silentAfter === -1) return
     if (fault?.status !== undefined) {
       response.writeHead(fault.status, fault.headers).end(fault.text ?? 'no')
       return
@@ -162,13 +165,14 @@ export class TestHub {
       'content-length': body.length,
       ...(asked && { 'content-range': contentRange }),
     })
-    const end = Math.min(body.length, fault?.cutAfter ?? Infinity)
+    const end = Math.min(body.length, fault?.cutAfter ?? Infinity, fault?.silentAfter ?? Infinity)
     for (let at = 0; at < end; at += 65_536) {
       if (this.pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.pauseMs))
       const piece = body.subarray(at, Math.min(end, at + 65_536))
       await new Promise((resolve) => response.write(piece, resolve))
     }
-    if (end < body.length) response.destroy()
+    if (fault?.silentAfter !== undefined) response.flushHeaders()
+    else if (end < body.length) response.destroy()
     else response.end()
   }
 }

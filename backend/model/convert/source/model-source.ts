@@ -1,10 +1,12 @@
-import { basename, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { openCheckpoint, type Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import { readModelConfig, type ModelConfig } from '../../config/model-config.ts'
 import {
   readPreprocessorConfig,
   type PreprocessorConfig,
 } from '../../config/preprocessor-config.ts'
+import { ranksFile, readTokenizerFile, type TokenizerFile } from '../../config/tokenizer-file.ts'
 import { listSources, sourcesUnchanged, type FileState, type SourceFile } from './source-files.ts'
 
 /** Where a model comes from: a checkpoint folder, or a generator of weights for benchmarks. */
@@ -16,6 +18,8 @@ export interface ModelSource {
   readonly config: ModelConfig
   readonly preprocessor: PreprocessorConfig
   readonly checkpoint: Checkpoint
+  /** Reads the vocabulary; undefined where there is none: of a generator, or of weights alone. */
+  readonly readTokens: (() => Promise<TokenizerFile>) | undefined
   /** What a conversion is made from, so that it can be recognised as outdated later. */
   listFiles(): Promise<FileState[]>
   filesUnchanged(files: readonly SourceFile[]): Promise<boolean>
@@ -26,12 +30,14 @@ export interface ModelSource {
  * @throws {CheckpointError} when its files are missing, malformed or of another architecture
  */
 export async function openModelSource(checkpointDir: string): Promise<ModelSource> {
+  const hasTokens = existsSync(join(checkpointDir, ranksFile))
   return {
     name: nameOf(resolve(checkpointDir)),
     folder: checkpointDir,
     config: await readModelConfig(checkpointDir),
     preprocessor: await readPreprocessorConfig(checkpointDir),
     checkpoint: await openCheckpoint(checkpointDir),
+    readTokens: hasTokens ? () => readTokenizerFile(checkpointDir) : undefined,
     listFiles: () => listSources(checkpointDir),
     filesUnchanged: (files) => sourcesUnchanged(checkpointDir, files),
   }

@@ -1,4 +1,5 @@
 import type { FilePart } from '../../../graph/weights-file.ts'
+import type { ChannelMaxima } from '../../equalize/channel-maxima.ts'
 import type { Equalization } from '../../equalize/find-outliers.ts'
 import { fileNames, type GraphsByFile } from '../graphs/build-graphs.ts'
 
@@ -20,12 +21,24 @@ export type ConversionTask =
       readonly fills: readonly FillRef[]
       /** Shifts of the part's channels; undefined when they have to be found first. */
       readonly shifts: Equalization | undefined
+      /** What was measured of them. */
+      readonly maxima: ChannelMaxima
     }
   | { readonly type: 'embeddings' }
+
+/** Link -> Base64 of the largest magnitude of each of its channels, as float32. */
+export type StoredMaxima = Readonly<Record<string, string>>
 
 /** What has been done. */
 export type ConversionEvent =
   | { readonly type: 'hashed'; readonly name: string; readonly sha256: string }
+  | {
+      readonly type: 'measured'
+      readonly part: string
+      readonly maxima: StoredMaxima
+      /** SHA-256 of the hidden rows behind it. */
+      readonly rows?: string | undefined
+    }
   | { readonly type: 'balanced'; readonly part: string; readonly shifts: Equalization }
   | ({ readonly type: 'filled'; readonly parts: readonly FilePart[] } & FillRef)
 

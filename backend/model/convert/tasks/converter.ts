@@ -21,6 +21,7 @@ import { sha256OfFile } from '../source/source-files.ts'
 /** Does the tasks of a conversion, in one thread. Several can work on the same folder. */
 export class Converter {
   readonly #source: ModelSource
+  readonly #maxima = new Map<string, Float32Array>()
   readonly #balance: PartBalance
   readonly #graphs: GraphsByFile
   readonly #folder: string
@@ -30,7 +31,10 @@ export class Converter {
   constructor(source: ModelSource, options: GraphOptions, folder: string) {
     this.#source = source
     this.#folder = folder
-    this.#balance = new PartBalance(source.checkpoint, source.config, options.layout)
+    this.#balance = new PartBalance(source.checkpoint, source.config, {
+      layout: options.layout,
+      maxima: this.#maxima,
+    })
     const { checkpoint } = this.#balance
     this.#graphs = byFileName(buildGraphs(source.config, checkpoint, options))
   }
@@ -50,6 +54,7 @@ export class Converter {
         return
       }
       case 'part': {
+        for (const [link, values] of task.maxima) this.#maxima.set(link, values)
         const shifts = task.shifts ?? (await this.#balance.find(task.part, signal))
         this.#balance.set(shifts)
         if (task.shifts === undefined) yield { type: 'balanced', part: task.part, shifts }

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FilePart } from '../../../graph/weights-file.ts'
 import type { Equalization } from '../../equalize/find-outliers.ts'
-import type { ConversionEvent, FillRef } from './conversion-task.ts'
+import type { ChannelMaxima } from '../../equalize/channel-maxima.ts'
+import type { ConversionEvent, FillRef, StoredMaxima } from './conversion-task.ts'
 import { findDamagedParts } from '../verify/verify-files.ts'
 
 /** In the folder of a conversion: what it is made from, then a line for everything that was done. */
@@ -13,6 +14,9 @@ export const journalFile = 'conversion.jsonl'
 export class Journal {
   readonly #file: number
   readonly #hashes = new Map<string, string>()
+  readonly #maxima = new Map<string, StoredMaxima>()
+  /** SHA-256 of the rows behind a part -> the part. */
+  readonly #rows = new Map<string, string>()
   readonly #shifts = new Map<string, Equalization>()
   readonly #fills = new Map<string, FillRef & { readonly parts: readonly FilePart[] }>()
 
@@ -58,6 +62,22 @@ export class Journal {
     return this.#hashes.get(name)
   }
 
+  /** What was measured of a part's channels. */
+  maximaOf(part: string): ChannelMaxima | undefined {
+    const stored = this.#maxima.get(part)
+    return (
+      stored &&
+      new Map(
+        Object.entries(stored).map(([link, text]) => [link, floatsOf(Buffer.from(text, 'base64'))]),
+      )
+    )
+  }
+
+  /** The part that was measured with these rows behind it. @param sha256 of the rows */
+  partWithRows(sha256: string): string | undefined {
+    return this.#rows.get(sha256)
+  }
+
   shiftsOf(part: string): Equalization | undefined {
     return this.#shifts.get(part)
   }
@@ -83,6 +103,10 @@ export class Journal {
       case 'hashed':
         this.#hashes.set(event.name, event.sha256)
         return
+      case 'measured':
+        this.#maxima.set(event.part, event.maxima)
+        if (event.rows !== undefined) this.#rows.set(event.rows, event.part)
+        return
       case 'balanced':
         this.#shifts.set(event.part, event.shifts)
         return
@@ -94,6 +118,11 @@ export class Journal {
 
 function keyOf({ file, fill }: FillRef): string {
   return `${file} ${fill}`
+}
+
+/** Bytes of float32 numbers as such. */
+export function floatsOf(bytes: Uint8Array): Float32Array {
+  return new Float32Array(Uint8Array.from(bytes).buffer)
 }
 
 /** Nothing for an empty line, or one that was cut off when the process was killed. */

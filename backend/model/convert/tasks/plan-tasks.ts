@@ -24,7 +24,8 @@ export function planTasks(
   const parts = [...fillsByPart(graphs)].flatMap(([part, all]): PartTask[] => {
     const fills = all.filter((ref) => !journal.isFilled(ref))
     const shifts = isRounded ? journal.shiftsOf(part) : {}
-    return fills.length === 0 && shifts !== undefined ? [] : [{ type: 'part', part, fills, shifts }]
+    if (fills.length === 0 && shifts !== undefined) return []
+    return [{ type: 'part', part, fills, shifts, maxima: journal.maximaOf(part) ?? new Map() }]
   })
   const partsOf = (file: string | undefined) =>
     parts.filter(({ part }) => fileOfPart.get(part) === file)

@@ -9,7 +9,7 @@ import type { ModelSource } from '../source/model-source.ts'
 const workerFile = new URL('./conversion-worker.ts', import.meta.url)
 
 /** Threads with a fifth of a second each to start pay off from here. */
-const leastParallelBytes = 256 * 1024 * 1024
+export const leastParallelBytes = 256 * 1024 * 1024
 
 interface RunOptions {
   readonly options: GraphOptions

@@ -47,8 +47,8 @@ export function latentAttention(
 ): { output: Value; present: Value } {
   const { num_attention_heads: heads, kv_lora_rank: latent, v_head_dim: value } = config
   const { qk_nope_head_dim: nope, qk_rope_head_dim: rotated } = config
-  const weight = (name: string) =>
-    checkpoint.tensor(`language_model.model.layers.${layer}.self_attn.${name}.weight`)
+  const prefix = `language_model.model.layers.${layer}.self_attn`
+  const weight = (name: string) => checkpoint.tensor(`${prefix}.${name}.weight`)
 
   const projection = stackRows([weight('q_proj'), weight('kv_a_proj_with_mqa')])
   const projected = linear(g, 'q_kv_a_proj', x, projection, form)
@@ -57,6 +57,7 @@ export function latentAttention(
 
   const norm = weight('kv_a_layernorm')
   const c = rmsNorm(g, 'kv_a_layernorm', rawLatent, norm, latentNormEpsilon)
+  g.note(`${prefix}.kv_a_layernorm`, c, latent)
   const key = rotaryEmbedding(g, unsqueeze(g, rawKey, 0), rope.positions, rope.table, 1)
   const present = concat(g, [c, squeeze(g, key, 0)], -1)
 
@@ -71,6 +72,7 @@ export function latentAttention(
   ]
   const byToken = transpose(g, concat(g, contexts, 1), [1, 0, 2])
   const merged = reshape(g, byToken, [-1, heads * value])
+  g.note(`${prefix}.values`, merged, heads * value)
   return { output: linear(g, 'o_proj', merged, weight('o_proj'), form), present }
 }
 

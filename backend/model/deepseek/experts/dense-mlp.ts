@@ -25,5 +25,7 @@ export function swiGluMlp(
 ): Value {
   const weight = (name: string) => checkpoint.tensor(`${prefix}.${name}.weight`)
   const gateUp = linear(g, 'gate_up', x, stackRows([weight('gate_proj'), weight('up_proj')]), form)
-  return linear(g, 'down', swiGlu(g, gateUp, width), weight('down_proj'), form)
+  const inner = swiGlu(g, gateUp, width)
+  g.note(`${prefix}.inner`, inner, width)
+  return linear(g, 'down', inner, weight('down_proj'), form)
 }

@@ -16,7 +16,7 @@ function graphOf(layers: readonly number[], head: number): BuiltGraph {
     weight('/lm_head/weight', head),
   ]
   const spec = { name: 'decoder', nodes: [], inputs: [], outputs: [], initializers }
-  return { spec, fills: [], weightBytes: 0 }
+  return { spec, fills: [], weightBytes: 0, activations: new Map() }
 }
 
 describe('stageLayersFor()', () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DeviceError } from '../../accelerator/accelerator.ts'
 import { findModelFolder } from '../../convert/model-folder.ts'
 import { openModelSource } from '../../convert/source/model-source.ts'
+import { measureChannels } from '../../streamed/measure-channels.ts'
 import type { SlotId } from '../../model.ts'
 import type { StageSetup } from './local-stage.ts'
 import { openThreadedStage } from './threaded-stage.ts'
@@ -15,7 +16,7 @@ beforeAll(async () => {
   modelsDir = await mkdtemp(join(tmpdir(), 'threads-'))
   const source = await openModelSource('models/kimi-vl-nano')
   const options = { modelsDir, weights: 'q8', slots: 1, threads: 1, stageLayers: [2, 2] } as const
-  const { decoder } = await findModelFolder(source, options)
+  const { decoder } = await findModelFolder(source, { ...options, measure: measureChannels })
   await source.checkpoint.close()
   if (decoder.layout !== 'cpu') throw new Error('expected the form for the CPU')
   setup = { ...decoder.stages[0]!, config: source.config.text_config, threads: 1, slots: 2 }

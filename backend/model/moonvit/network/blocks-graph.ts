@@ -52,7 +52,7 @@ export function buildBlocksGraph(encoder: Encoder): BuiltGraph {
 
 /** A single stage as a graph of its own, with the same inputs and outputs. */
 export function buildStageGraph(encoder: Encoder, stage: number): BuiltGraph {
-  const g = new GraphBuilder('vision_stage')
+  const g = new GraphBuilder('vision')
   const results = buildStage(g, encoder, stage, stageInputs(g, encoder))
   addOutputs(g, stage, results, stageTypes(encoder, stage))
   return g.build()

@@ -72,6 +72,7 @@ export function projectRows(
   const { hidden_size: size, num_attention_heads: heads } = config
   const weights = (name: string) => blockWeights(checkpoint, block, name)
   const normed = layerNorm(g, 'norm0', hidden, weights('norm0'), visionNormEpsilon)
+  g.note(`${blockPrefix(block)}.norm0`, normed, size)
   const qkv = linear(g, 'wqkv', normed, weights('wqkv').weight, form, weights('wqkv').bias)
   const [q, k, v] = split(g, unsqueeze(g, qkv, 0), [size, size, size], -1)
   const turned = (x: Value) => rotaryEmbedding(g, x, g.int64s([0]), rope, heads)
@@ -113,9 +114,12 @@ export function feedForward(
   const weights = (name: string) => blockWeights(checkpoint, block, name)
   const dense = (name: string, x: Value) =>
     linear(g, name, x, weights(name).weight, form, weights(name).bias)
+  g.note(`${blockPrefix(block)}.values`, mixed, config.hidden_size)
   const attended = add(g, hidden, dense('wo', mixed))
   const normed = layerNorm(g, 'norm1', attended, weights('norm1'), visionNormEpsilon)
+  g.note(`${blockPrefix(block)}.norm1`, normed, config.hidden_size)
   const middle = gelu(g, dense('mlp.fc0', normed), 'tanh')
+  g.note(middleLink(block), middle, config.intermediate_size)
   const balanced = balancedChannels(g, middle, config, equalization[middleLink(block)])
   return add(g, attended, dense('mlp.fc1', balanced))
 }
@@ -132,8 +136,12 @@ function balancedChannels(
   return mul(g, x, g.float32s(factors))
 }
 
+function blockPrefix(block: number): string {
+  return `vision_tower.encoder.blocks.${block}`
+}
+
 function blockWeights(checkpoint: Checkpoint, block: number, name: string) {
-  return affine(checkpoint, `vision_tower.encoder.blocks.${block}.${name}`)
+  return affine(checkpoint, `${blockPrefix(block)}.${name}`)
 }
 
 /** [..., patches, hidden] -> [heads, patches, headDim] */

@@ -78,9 +78,10 @@ describe('runParts()', () => {
     expect(results.map(({ missing }) => missing.problem)).toEqual([
       'its process ended with SIGSEGV',
       undefined,
-      'not finished within 0 seconds',
+      undefined,
       undefined,
     ])
+    expect(results[2]!.missing.leftOut).toEqual(['what was not finished within 0 seconds'])
     expect(results[2]!.rows).toEqual([row('c')])
   })
 

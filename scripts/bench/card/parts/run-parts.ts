@@ -51,13 +51,17 @@ function runProcess(
   let isRunning = false
   let rows: BenchRow[] = []
   let startedAt = performance.now()
-  let killedFor: string | undefined
+  let lateAfterMs: number | undefined
   let timer: NodeJS.Timeout | undefined
   const rest = () => parts.slice(results.length - earlier)
   const resultOf = (missing: Missing): PartResult => {
     return { name: rest()[0]!.name, seconds: (performance.now() - startedAt) / 1000, rows, missing }
   }
   const failed = (problem: string): Missing => ({ problem, leftOut: [] })
+  const late = (ms: number): Missing => ({
+    problem: undefined,
+    leftOut: [`what was not finished within ${Math.round(ms / 1000)} seconds`],
+  })
   const end = (missing: Missing) => {
     results.push(resultOf(missing))
     run.onEnd(results)
@@ -70,7 +74,7 @@ function runProcess(
     if (rest().length === 0) return
     const ms = limitOf(rest(), run.endsAt - performance.now())
     timer = setTimeout(() => {
-      killedFor = `not finished within ${Math.round(ms / 1000)} seconds`
+      lateAfterMs = ms
       child.kill('SIGKILL')
     }, ms)
   }
@@ -94,8 +98,10 @@ function runProcess(
     const finish = (how: string) => {
       clearTimeout(timer)
       // Between two parts it may end. One that comes to none at all would be started for ever.
-      const mayEnd = !isRunning && results.length > earlier && killedFor === undefined
-      if (rest().length > 0 && !mayEnd) end(failed(killedFor ?? `its process ended with ${how}`))
+      const mayEnd = !isRunning && results.length > earlier && lateAfterMs === undefined
+      if (rest().length > 0 && !mayEnd) {
+        end(lateAfterMs === undefined ? failed(`its process ended with ${how}`) : late(lateAfterMs))
+      }
       resolve()
     }
     child.on('error', (error) => finish(error.message))
