@@ -27,6 +27,19 @@ describe('parseJsonBytes()', () => {
     }
   })
 
+  it('takes no more different names than any request has, however often each occurs', () => {
+    const named = (count: number) =>
+      Array.from({ length: count }, (_, index) => `"name ${index}" : "${index}"`)
+    const fields = Array.from({ length: 20_000 }, () => '{"type":"text","a\\"b":":"}').join(',')
+    for (const text of [`{${named(16_000).join(',')}}`, `[${fields}]`]) {
+      // Comparing the objects takes seconds.
+      expect(JSON.stringify(parse(text)) === JSON.stringify(JSON.parse(text))).toBe(true)
+    }
+    for (const text of [`{${named(20_000).join(',')}}`, `[{${named(20_000).join('},{')}}]`]) {
+      expect(() => parse(text)).toThrow(/more than 16384 different names/)
+    }
+  })
+
   it.each(['', '{"a":', '"\\', '{"a":NaN}'])('refuses %j', (text) => {
     expect(() => parse(text)).toThrow('The request body is not valid JSON')
   })
