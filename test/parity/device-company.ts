@@ -11,7 +11,7 @@ import { readGoldenCases } from './golden-cases.ts'
 const companies = [[1], [1, 1, 1], [7], [30, 1], [63], [70], [200, 1]]
 
 /** Largest difference of a logit: activations are not rounded, so only sums are in another order. */
-const tolerance = 0.01
+export const companyTolerance = 0.01
 
 /** A token's logits are the same whatever else is in its step. */
 export async function inAnyCompany(model: Model): Promise<void> {
@@ -34,7 +34,7 @@ export async function inAnyCompany(model: Model): Promise<void> {
     const [together] = await allLogits(model.step([last, ...others]))
     for (const other of others) model.closeSlot(other.slot)
     const difference = largestDifference(together!, alone!)
-    assert.ok(difference < tolerance, `beside ${company.join(' and ')}: ${difference} off`)
+    assert.ok(difference < companyTolerance, `beside ${company.join(' and ')}: ${difference} off`)
   }
   model.closeSlot(slot)
 }

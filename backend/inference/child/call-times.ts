@@ -8,6 +8,12 @@ const patience = 10
 export const mostCallMs = 300_000
 
 /**
+ * Milliseconds that the first call of a size may always take, however quick others are: on a graphics card its kernels are
+ * compiled then, which took more than 6 s with a software driver.
+ */
+const firstCallMs = 60_000
+
+/**
  * Fraction of the recorded maximum that is kept at the next call of that size: an outlier is forgotten within some
  * hundred calls.
  */
@@ -29,7 +35,9 @@ export class CallTimes {
 
   /** @returns milliseconds after which a call of this size counts as hung */
   boundFor(size: number): number {
-    return Math.min(patience * this.#expected(powerOf(size)), mostCallMs)
+    const power = powerOf(size)
+    const leastMs = this.#longest.has(power) ? 0 : firstCallMs
+    return Math.min(Math.max(leastMs, patience * this.#expected(power)), mostCallMs)
   }
 
   /** The time taken by calls of that size, or by slightly larger ones, or extrapolated from smaller ones. */

@@ -18,16 +18,24 @@ describe('how long a call may take', () => {
 
   it('grows with the size where only smaller ones were measured', () => {
     const times = new CallTimes()
-    times.measured(1, 100)
-    expect(times.boundFor(8)).toBe(8_000)
+    times.measured(1, 1_000)
+    expect(times.boundFor(8)).toBe(80_000)
     expect(times.boundFor(512)).toBe(mostCallMs)
     expect(times.boundFor(Infinity)).toBe(mostCallMs)
   })
 
   it('is that of larger ones where only those were measured: a piece of an image has a least size', () => {
     const times = new CallTimes()
-    times.measured(4_000, 5_000)
-    expect(times.boundFor(1)).toBe(50_000)
+    times.measured(4_000, 7_000)
+    expect(times.boundFor(1)).toBe(70_000)
+  })
+
+  it('is never less than kernels may take to compile where that size was not measured', () => {
+    const times = new CallTimes()
+    times.measured(4, 10)
+    expect(times.boundFor(4)).toBe(100)
+    expect(times.boundFor(1)).toBe(60_000)
+    expect(times.boundFor(64)).toBe(60_000)
   })
 
   it('forgets an exception in time', () => {
@@ -45,12 +53,21 @@ describe('WorkWatch', () => {
     watch.callBegins('look', 1, 0)
     watch.callEnded('look', 1, 9_000)
     watch.callBegins('step', 1, 10_000)
-    watch.callEnded('step', 1, 10_100)
-    expect(watch.callBegins('step', 1, 20_000)).toBe(1_000)
-    expect(watch.problem(21_000)).toBeUndefined()
-    expect(watch.problem(21_001)).toContain('more than 1000 ms')
-    watch.callEnded('step', 1, 21_002)
-    expect(watch.problem(21_002)).toBeUndefined()
+    watch.callEnded('step', 1, 10_800)
+    expect(watch.callBegins('step', 1, 20_000)).toBe(8_000)
+    expect(watch.problem(28_000)).toBeUndefined()
+    expect(watch.problem(28_001)).toContain('more than 8000 ms')
+    watch.callEnded('step', 1, 28_002)
+    expect(watch.problem(28_002)).toBeUndefined()
+  })
+
+  it('bears with quick calls for as long as with silence: others may have all cores of the machine', () => {
+    const watch = new WorkWatch()
+    watch.callBegins('step', 1, 0)
+    watch.callEnded('step', 1, 100)
+    expect(watch.callBegins('step', 1, 200)).toBe(1_000)
+    expect(watch.problem(6_200)).toBeUndefined()
+    expect(watch.problem(6_201)).toContain('more than 6000 ms')
   })
 
   it('learns nothing from a call that failed', () => {

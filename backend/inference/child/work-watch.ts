@@ -1,3 +1,4 @@
+import { defaultSilenceLimits } from '../watchdog.ts'
 import { CallTimes } from './call-times.ts'
 
 /** Calls of the model: a step of the decoder, or a piece of image processing. */
@@ -5,6 +6,12 @@ export type CallKind = 'step' | 'look'
 
 /** Milliseconds within which waiting or running jobs must see a call of the model: planning takes far less than one. */
 const mostPauseMs = 60_000
+
+/**
+ * Milliseconds that a call may always take, as long as a process may be silent: a machine with more to do than it has cores
+ * leaves a process without one for seconds.
+ */
+const leastCallMs = defaultSilenceLimits.servingMs
 
 /**
  * Checks, inside the inference process, that its work makes progress. The parent process separately checks for any
@@ -55,7 +62,8 @@ export class WorkWatch {
   /** @returns what is stuck, for the operator */
   problem(now: number): string | undefined {
     if (this.#call !== undefined) {
-      const { startedMs, boundMs } = this.#call
+      const { startedMs } = this.#call
+      const boundMs = Math.max(this.#call.boundMs, leastCallMs)
       if (now - startedMs <= boundMs) return undefined
       return `A call of the model takes more than ${Math.round(boundMs)} ms`
     }

@@ -83,13 +83,14 @@ export function describeForms({ apiKey, edge, backend, post, postJson }: FormSui
     expect(backend().seen).toHaveLength(0)
   })
 
-  it('POST /generate/text refuses too many biases', async () => {
-    const biases = Object.fromEntries(Array.from({ length: 150_000 }, (_, id) => [id, 1] as const))
+  it.each([
+    [15_000, 'invalid_field', 'logit_bias: at most 1024 token ids are allowed'],
+    [150_000, 'invalid_json', 'The request body has more than 16384 different names of fields'],
+  ])('POST /generate/text refuses %d biases', async (length, code, message) => {
+    const biases = Object.fromEntries(Array.from({ length }, (_, id) => [id, 1] as const))
     const response = await postJson('/generate/text', { prompt: 'a', logit_bias: biases })
     expect(response.status).toBe(400)
-    expect(await response.json()).toMatchObject({
-      error: { code: 'invalid_field', message: 'logit_bias: at most 1024 token ids are allowed' },
-    })
+    expect(await response.json()).toMatchObject({ error: { code, message } })
   })
 
   it('refuses a number of 2 MB in a form', async () => {
