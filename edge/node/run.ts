@@ -20,6 +20,7 @@ import { openTracing } from '../../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../../shared/node/process/open-files.ts'
 import { isInTerminal } from '../../shared/node/process/terminal.ts'
 import { closeAfterAnswers, untilQuiet } from '../../shared/node/process/until-quiet.ts'
+import { errorText } from '../../shared/log/error-text.ts'
 import { misspelt } from '../../shared/settings/misspelt.ts'
 import { createEdgeApp } from '../app.ts'
 import type { EdgeEnv } from '../calls/context.ts'
@@ -127,7 +128,8 @@ async function openClient(config: EdgeConfig, logger: Log, maxConnections: numbe
       client.renew(renewed)
       logger.info('client certificate replaced')
     },
-    onProblem: (error) => logger.error({ detail: String(error) }, 'client certificate not usable'),
+    onProblem: (error) =>
+      logger.error({ detail: errorText(error) }, 'client certificate not usable'),
   })
   return { look, client, certificateIsValid: () => expiry.isValid() }
 }
