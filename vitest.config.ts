@@ -43,8 +43,8 @@ export default defineConfig({
           name: 'end-to-end',
           pool: 'forks',
           include: ['test/end-to-end/**/*.test.ts'],
-          // Each file runs the whole product, so they run one after the other once the CPU is free.
-          maxWorkers: 1,
+          // Each file runs the whole product, so only two run at a time, once nothing else does. Much of a file is waiting.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -1,4 +1,5 @@
 import type { Server } from 'node:https'
+import type { Socket } from 'node:net'
 import { heartbeatMs } from '../shared/api/limits.ts'
 import { aliveAnswer } from '../shared/api/readiness.ts'
 import { probeRoutes } from '../shared/api/routes.ts'
@@ -15,6 +16,9 @@ import {
   type PlainAnswer,
 } from '../shared/node/metrics/metrics-server.ts'
 import { openTracing } from '../shared/node/open-tracing.ts'
+import { ConnectionShare } from '../shared/node/connections/connection-share.ts'
+import { shareConnections } from '../shared/node/connections/share-connections.ts'
+import { addConnectionMetrics } from '../shared/node/metrics/connection-metrics.ts'
 import { openFilesLimit } from '../shared/node/process/open-files.ts'
 import { isInTerminal } from '../shared/node/process/terminal.ts'
 import type { BackendConfig } from './config.ts'
@@ -57,7 +61,7 @@ interface ServiceParts {
 /** Server and what answers behind it: listens at once, and serves once the model is loaded and has described a picture. */
 export async function serve(parts: ServiceParts): Promise<void> {
   const { config, provider, tls, log, output } = parts
-  const maxConnections = connectionLimit(openFilesLimit(), config.model.threads)
+  const share = new ConnectionShare<Socket>(connectionLimit(openFilesLimit(), config.model.threads))
   const wallClock = () => Date.now()
   const certificates = new CertificateWatch({ use: 'server', identity: tls, log, wallClock })
   const running = new RunningExchanges(new BodyMemory(config.uploadMemoryBytes))
@@ -73,6 +77,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
   const tracing = await openTracing(config.tracing, lineWriter(log))
   const isReady = () => health.readiness() === 'ready'
   const metrics = createBackendMetrics({ serving, isReady, provider }, tracing?.counts)
+  addConnectionMetrics(metrics.registry, 'describe', () => share.counts)
   const app = createBackendApp({
     running,
     log,
@@ -96,7 +101,7 @@ export async function serve(parts: ServiceParts): Promise<void> {
     model: servedBy(serving, model),
   })
   const server = createBackendServer(app, tls)
-  server.maxConnections = maxConnections
+  shareConnections(server, { share, standingOf: () => 'many', log: lineWriter(log), now })
   logRefusals(server, log, now)
   followCertificates(server, parts, certificates)
   const port = await listen(server, config.port, config.host)

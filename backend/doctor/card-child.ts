@@ -3,7 +3,8 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import { deviceForm } from '../graph/device-graph.ts'
 import { GraphBuilder, type Value } from '../graph/graph-builder.ts'
 import type { GraphSpec } from '../graph/onnx-proto.ts'
-import { expand, neg } from '../graph/operators.ts'
+import { neg } from '../graph/operators/arithmetic.ts'
+import { expand } from '../graph/operators/shapes.ts'
 import type { Accelerator } from '../model/accelerator/accelerator.ts'
 import {
   cardCopy,

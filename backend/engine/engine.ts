@@ -1,13 +1,12 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises'
 import { ServiceError } from '../../shared/api/errors.ts'
 import { Constraints } from '../grammar/constraints.ts'
-import type { Vocabulary } from '../grammar/masks/vocabulary.ts'
 import type { Model } from '../model/model.ts'
 import { abortError } from './abort-error.ts'
+import { type EngineOptions, limitsOf } from './engine-options.ts'
 import type { Engine, EngineEvent, EngineSnapshot, GenerateJob, Generation } from './job.ts'
 import { ActiveJob } from './jobs/active-job.ts'
 import type { Sequence } from './jobs/sequence.ts'
-import type { CacheLimits } from './memory/cache-limits.ts'
 import { CacheMemory } from './memory/cache-memory.ts'
 import { admit, answerTokensOf, tokenLimitOf } from './queue/admission.ts'
 import { Throughput } from './queue/throughput.ts'
@@ -16,52 +15,15 @@ import { ruleOf } from './sampling/rule-of.ts'
 import { checkLogitBias } from './sampling/token-penalties.ts'
 import { noSpeculation, Speculation } from './speculation/speculation.ts'
 import { Slots } from './turns/slots/slots.ts'
-import type { StepLimits } from './turns/step-plan.ts'
 import { StepRunner } from './turns/step-runner.ts'
 import { TurnRunner } from './turns/turn-runner.ts'
 import { VisionStage } from './turns/vision-stage.ts'
-
-/**
- * Next to streams the pace allows fewer. Without streams, 512 tokens use the matrix kernels well, and more would only
- * delay new arrivals.
- */
-const defaultStepTokenBudget = 512
-const defaultPrefillChunkTokens = 512
 
 /**
  * Chunk size of the deterministic mode. Chunk boundaries decide the order in which attention sums up, so in this mode
  * they must depend on the prompt alone. Small, because streams pause for a whole chunk.
  */
 const deterministicChunkTokens = 64
-
-interface EngineOptions extends Partial<StepLimits> {
-  /** From here on only the engine may call it. */
-  readonly model: Model
-  /** The texts of tokens, for jobs with a format; without it there can be none. */
-  readonly vocabulary?: Vocabulary | undefined
-  /** The most jobs that may wait for a slot. */
-  readonly queueLimit: number
-  /** Without it nothing is limited or cached. */
-  readonly caches?: CacheLimits
-  /** The most estimated work that may wait, in prompt tokens. Unlimited unless given. */
-  readonly queueWorkLimit?: number
-  /** Weights of tenants, more than 0; 1 for those not named. */
-  readonly tenantWeights?: ReadonlyMap<string, number>
-  /**
-   * Makes answers independent of what else runs, bit for bit; in exchange, streams pause longer while prompts are
-   * read.
-   */
-  readonly deterministic?: boolean
-  /**
-   * Whether tokens of streams are drafted and verified, where that pays. Not in the deterministic mode: the last bits of logits
-   * depend on what was drafted.
-   */
-  readonly speculates?: boolean
-  /** Milliseconds of a monotonic clock. */
-  readonly now?: () => number
-  /** Gives arrivals, cancellations and readers their turn between steps. */
-  readonly yieldToEvents?: () => Promise<unknown>
-}
 
 /** An engine in this process. */
 interface LocalEngine extends Engine {
@@ -280,20 +242,4 @@ class StepEngine implements LocalEngine {
     this.#vision.beforeTurn([])
     this.#loop = undefined
   }
-}
-
-function limitsOf({
-  model,
-  stepTokenBudget = defaultStepTokenBudget,
-  prefillChunkTokens = defaultPrefillChunkTokens,
-  deterministic = false,
-  speculates = false,
-}: EngineOptions): StepLimits {
-  if (stepTokenBudget < model.info.slots) {
-    throw new RangeError('The step token budget is below the number of slots')
-  }
-  if (deterministic && speculates) {
-    throw new RangeError('Nothing can be drafted in the deterministic mode')
-  }
-  return { stepTokenBudget, prefillChunkTokens }
 }

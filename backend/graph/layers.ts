@@ -1,15 +1,8 @@
 import type { GraphBuilder, Value } from './graph-builder.ts'
-import {
-  add,
-  gemm,
-  layerNormalization,
-  matMul,
-  matMulNBits,
-  mul,
-  silu,
-  simplifiedLayerNormalization,
-  split,
-} from './operators.ts'
+import { add, mul, silu } from './operators/arithmetic.ts'
+import { gemm, matMul, matMulNBits } from './operators/matrix-products.ts'
+import { layerNormalization, simplifiedLayerNormalization } from './operators/normalization.ts'
+import { split } from './operators/shapes.ts'
 import { blocksPerRow, quantizeBlocks } from './quantize.ts'
 import { headProduct, quantizeActivations, rowProduct } from './row-product.ts'
 import {

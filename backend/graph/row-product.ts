@@ -1,15 +1,8 @@
 import type { GraphBuilder, Value } from './graph-builder.ts'
-import {
-  div,
-  matMulIntegerToFloat,
-  max,
-  mul,
-  neg,
-  quantizeLinear,
-  reduceMax,
-  reduceMin,
-  reshape,
-} from './operators.ts'
+import { div, max, mul, neg } from './operators/arithmetic.ts'
+import { matMulIntegerToFloat, quantizeLinear } from './operators/matrix-products.ts'
+import { reduceMax, reduceMin } from './operators/reductions.ts'
+import { reshape } from './operators/shapes.ts'
 import { maxLevel, quantizeBlocks, zeroPoint } from './quantize.ts'
 import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 

@@ -1,12 +1,9 @@
-import ipaddr from 'ipaddr.js'
+import { networkOf } from '../../shared/network/client-network.ts'
 
 /**
  * Addresses counted in one window: no flood comes from more than this, and counting them would take too much memory.
  */
 const maxAddresses = 100_000
-
-/** Groups of an IPv6 address that identify one customer: networks assign at least 64 bits. */
-const networkGroups = 4
 
 /** Counts by client address, in memory: coarse, and far cheaper than what it guards. */
 export class AddressWindow {
@@ -38,20 +35,4 @@ export class AddressWindow {
   msLeft(nowMs: number): number {
     return Math.max(0, this.#startedAt + this.#windowMs - nowMs)
   }
-}
-
-/** What counts as one client: an IPv4 address, or an IPv6 network. */
-export function networkOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address
-  const parsed = ipaddr.process(address)
-  if (parsed instanceof ipaddr.IPv4) return parsed.toString()
-  return `${parsed.parts
-    .slice(0, networkGroups)
-    .map((part) => part.toString(16))
-    .join(':')}::`
-}
-
-/** True for this machine itself: its operator, or a reverse proxy with guards of its own. */
-export function isLoopback(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
 }

@@ -1,5 +1,6 @@
 import type { KeyLimits } from '../keys/key-record.ts'
 import type { Sql } from '../storage/sql.ts'
+import { DayLedger, ledgerEntry, lostCall } from './day-ledger.ts'
 import { type Counts, decide } from './decide.ts'
 import type { DayUsage } from '../../shared/api/administration/usage.ts'
 import {
@@ -14,8 +15,8 @@ import { lastSecondOutside, secondOf } from './sliding-window.ts'
 import { utcDayOf } from './utc-day.ts'
 
 /**
- * What each key has running (`calls`), and has used in the last minute (`seconds`) and on each day (`days`). A call
- * with `expired_ms` was considered crashed at that time and counts as an error in `days`; if it is settled after all,
+ * What each key has running (`calls`), and has used in the last minute (`seconds`); what it used on each day is in the ledger. A
+ * call with `expired_ms` was considered crashed at that time and counts as an error in the ledger; if it is settled after all,
  * within a day, that is corrected.
  */
 const schema = [
@@ -24,11 +25,6 @@ const schema = [
     owner TEXT, expired_ms INTEGER, PRIMARY KEY (key_id, call_id)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS seconds (
     key_id TEXT, second INTEGER, requests INTEGER, tokens INTEGER, PRIMARY KEY (key_id, second)) WITHOUT ROWID`,
-  `CREATE TABLE IF NOT EXISTS days (
-    key_id TEXT, day TEXT, requests INTEGER DEFAULT 0, errors INTEGER DEFAULT 0, cancelled INTEGER DEFAULT 0,
-    images INTEGER DEFAULT 0, prompt_tokens INTEGER DEFAULT 0, image_tokens INTEGER DEFAULT 0,
-    completion_tokens INTEGER DEFAULT 0, unfinished_tokens INTEGER DEFAULT 0, ms INTEGER DEFAULT 0,
-    PRIMARY KEY (key_id, day)) WITHOUT ROWID`,
 ]
 
 /** Milliseconds an expired call is remembered, in case its settlement is merely late. */
@@ -45,6 +41,7 @@ const maxTidiedKeys = 10_000
  */
 export class KeyMeter {
   readonly #sql: Sql
+  readonly #ledger: DayLedger
   readonly #owner: string
   /** When each key was last tidied, milliseconds since 1970. */
   readonly #tidiedMs = new Map<string, number>()
@@ -52,6 +49,7 @@ export class KeyMeter {
   /** @param owner identifies this process among those that share the database */
   constructor(sql: Sql, owner = '') {
     this.#sql = sql
+    this.#ledger = new DayLedger(sql)
     this.#owner = owner
     for (const statement of schema) sql.all(statement)
   }
@@ -98,8 +96,8 @@ export class KeyMeter {
         settlement.callId,
       )
       if (call === undefined) return
-      if (call.expired_ms !== null) this.#addToDay(keyId, call.day, { requests: -1, errors: -1 })
-      this.#addToDay(keyId, call.day, ledgerEntry(settlement))
+      if (call.expired_ms !== null) this.#ledger.add(keyId, call.day, { requests: -1, errors: -1 })
+      this.#ledger.add(keyId, call.day, ledgerEntry(settlement))
       this.#sql.all(
         'UPDATE seconds SET tokens = tokens + ? WHERE key_id = ? AND second = ?',
         tokensOf(settlement.usage),
@@ -109,15 +107,8 @@ export class KeyMeter {
     })
   }
 
-  usage(keyId: string, { from, to }: DayRange): DayUsage[] {
-    return this.#sql
-      .all<Omit<DayUsage, 'seconds'> & { ms: number }>(
-        'SELECT * FROM days WHERE key_id = ? AND day BETWEEN ? AND ? ORDER BY day',
-        keyId,
-        from,
-        to,
-      )
-      .map(({ ms, ...day }) => ({ ...day, seconds: ms / 1_000 }))
+  usage(keyId: string, range: DayRange): DayUsage[] {
+    return this.#ledger.usage(keyId, range)
   }
 
   /** Gives up the running calls of processes that are gone, for all keys. */
@@ -136,7 +127,7 @@ export class KeyMeter {
       nowMs,
       owner,
     )
-    for (const { key_id: keyId, day } of running) this.#addToDay(keyId, day, lostCall)
+    for (const { key_id: keyId, day } of running) this.#ledger.add(keyId, day, lostCall)
   }
 
   #counts(keyId: string, limits: KeyLimits, nowMs: number): Counts {
@@ -158,12 +149,7 @@ export class KeyMeter {
     )
     const day = utcDayOf(nowMs)
     const today = running.filter((call) => call.day === day)
-    const [ledger] = this.#sql.all<{ tokens: number; images: number }>(
-      `SELECT prompt_tokens + completion_tokens + unfinished_tokens AS tokens, images
-       FROM days WHERE key_id = ? AND day = ?`,
-      keyId,
-      day,
-    )
+    const used = this.#ledger.usedOn(keyId, day)
     const reserved = running
       .map((call) => ({ second: secondOf(call.admitted_ms), amount: call.tokens }))
       .filter(({ second }) => second > outside)
@@ -171,8 +157,8 @@ export class KeyMeter {
       requests: seconds.map(({ second, requests }) => ({ second, amount: requests })),
       tokens: [...seconds.map(({ second, tokens }) => ({ second, amount: tokens })), ...reserved],
       running: running.length,
-      tokensToday: today.reduce((sum, call) => sum + call.tokens, ledger?.tokens ?? 0),
-      imagesToday: today.reduce((sum, call) => sum + call.images, ledger?.images ?? 0),
+      tokensToday: today.reduce((sum, call) => sum + call.tokens, used.tokens),
+      imagesToday: today.reduce((sum, call) => sum + call.images, used.images),
     }
   }
 
@@ -217,7 +203,7 @@ export class KeyMeter {
       keyId,
       nowMs,
     )
-    for (const { day } of lost) this.#addToDay(keyId, day, lostCall)
+    for (const { day } of lost) this.#ledger.add(keyId, day, lostCall)
     this.#sql.all('DELETE FROM calls WHERE key_id = ? AND expired_ms <= ?', keyId, nowMs - lateMs)
   }
 
@@ -231,29 +217,7 @@ export class KeyMeter {
       tokens,
     )
   }
-
-  #addToDay(keyId: string, day: string, entry: LedgerEntry): void {
-    const values = ledgerColumns.map((column) => entry[column] ?? 0)
-    this.#sql.all(addToDay, keyId, day, ...values)
-  }
 }
-
-const ledgerColumns = [
-  'requests',
-  'errors',
-  'cancelled',
-  'images',
-  'prompt_tokens',
-  'image_tokens',
-  'completion_tokens',
-  'unfinished_tokens',
-  'ms',
-] as const
-type LedgerEntry = Partial<Record<(typeof ledgerColumns)[number], number>>
-
-const addToDay = `INSERT INTO days (key_id, day, ${ledgerColumns.join(', ')})
-  VALUES (?, ?, ${ledgerColumns.map(() => '?').join(', ')})
-  ON CONFLICT DO UPDATE SET ${ledgerColumns.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`
 
 /** Enough to judge by when nothing is limited. */
 const nothingCounted: Counts = {
@@ -264,21 +228,6 @@ const nothingCounted: Counts = {
   imagesToday: 0,
 }
 
-/** A call whose end was never reported. */
-const lostCall = { requests: 1, errors: 1 } as const
-
 function hasWindow(limits: KeyLimits): boolean {
   return limits.requestsPerMinute !== undefined || limits.tokensPerMinute !== undefined
-}
-
-function ledgerEntry(settlement: Settlement): LedgerEntry {
-  const { ending, usage, images, ms } = settlement
-  return {
-    requests: 1,
-    errors: ending === 'failed' ? 1 : 0,
-    cancelled: ending === 'cancelled' ? 1 : 0,
-    images,
-    ms: Math.max(0, Math.round(ms)),
-    ...(ending === 'answered' ? usage : { unfinished_tokens: tokensOf(usage) }),
-  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clientAddress, proxiesSetting } from './client-address.ts'
+import { clientAddress, peerStanding, proxiesSetting } from './client-address.ts'
 
 const trusted = proxiesSetting.parse('127.0.0.1, ::1,10.0.0.0/8')
 
@@ -35,6 +35,18 @@ describe('clientAddress()', () => {
     expect(clientAddress('127.0.0.1', '198.51.100.7', proxiesSetting.parse(undefined))).toBe(
       '127.0.0.1',
     )
+  })
+})
+
+describe('peerStanding()', () => {
+  it.each([
+    ['192.0.2.1', 'client'],
+    ['10.1.2.3', 'proxy'],
+    ['::ffff:10.1.2.3', 'proxy'],
+    ['::ffff:127.0.0.1', 'proxy'],
+    ['127.0.0.2', 'many'],
+  ])('of %s is %s', (address, standing) => {
+    expect(peerStanding(address, trusted)).toBe(standing)
   })
 })
 

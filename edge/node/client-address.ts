@@ -1,5 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import * as z from 'zod'
+import { isLoopback } from '../../shared/network/client-network.ts'
+import type { Standing } from '../../shared/node/connections/connection-share.ts'
 import { listItems } from '../../shared/settings/list.ts'
 
 type Range = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
@@ -36,6 +38,15 @@ export function clientAddress(
     address = next
   }
   return address
+}
+
+/**
+ * What the other end of a connection stands for. A loopback address may be a proxy on this machine that nobody named:
+ * it is not held to the share of one client, but neither can it keep its idle connections from others.
+ */
+export function peerStanding(address: string, trusted: ProxyRanges): Standing {
+  if (isTrusted(address, trusted)) return 'proxy'
+  return isLoopback(address) ? 'many' : 'client'
 }
 
 function rangeOf(text: string): Range | undefined {

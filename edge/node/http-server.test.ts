@@ -102,22 +102,4 @@ describe('createHttpServer()', () => {
     const heard = await answerTo(good, {}, 'hello\r\n\r\n')
     expect(heard.endsWith('\r\n\r\nab')).toBe(true)
   })
-
-  it('logs that it refuses connections, once for many', async () => {
-    const messages: string[] = []
-    const app = new Hono<EdgeEnv>().get('/', (c) => c.text('abcd'))
-    const log = ({ message }: LogLine) => messages.push(message)
-    server = createHttpServer(app, log, { maxConnections: 1 })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    const first = connect(port, '127.0.0.1')
-    await once(first, 'connect')
-    for (let more = 0; more < 3; more += 1) {
-      const refused = connect(port, '127.0.0.1').on('error', () => undefined)
-      await once(refused, 'close')
-    }
-    expect(messages).toEqual(['connection refused: 1 are open already'])
-    first.destroy()
-  })
 })

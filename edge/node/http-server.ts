@@ -18,9 +18,6 @@ import type { RequestLine } from '../../shared/log/request-line.ts'
 /** Milliseconds within which a request's headers must arrive: no client needs long for them. */
 const headersTimeoutMs = 10_000
 
-/** Milliseconds between two lines about refused connections. */
-const repeatMs = 60_000
-
 interface App {
   readonly fetch: Parameters<typeof getRequestListener>[0]
 }
@@ -32,7 +29,7 @@ interface App {
 export function createHttpServer(
   { fetch }: App,
   log: (line: LogLine) => void,
-  options: ServerOptions & { readonly maxConnections?: number } = {},
+  options: ServerOptions = {},
 ): Server {
   const errorHandler = (cause: unknown): Response => {
     const requestId = requestIdFrom(undefined)
@@ -45,25 +42,12 @@ export function createHttpServer(
     if (namesSeveralHosts(incoming)) refuseHosts(incoming, outgoing, log)
     else void answer(incoming, outgoing)
   }
-  const { maxConnections, ...others } = options
-  const settings = { headersTimeout: headersTimeoutMs, ...others, requireHostHeader: false }
+  const settings = { headersTimeout: headersTimeoutMs, ...options, requireHostHeader: false }
   const server = createServer(settings, listener)
-  if (maxConnections !== undefined) limitConnections(server, maxConnections, log)
   // An unknown expectation is answered normally, as RFC 9110 allows.
   server.on('checkExpectation', listener)
   answerMalformed(server, log)
   return server
-}
-
-/** Connections beyond the limit are closed without a word to their clients, so the log says it, at most once a minute. */
-function limitConnections(server: Server, most: number, log: (line: LogLine) => void): void {
-  server.maxConnections = most
-  let loggedAt = -Infinity
-  server.on('drop', () => {
-    if (performance.now() - loggedAt < repeatMs) return
-    loggedAt = performance.now()
-    log({ level: 'warn', message: `connection refused: ${most} are open already` })
-  })
 }
 
 /**

@@ -1,7 +1,10 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Hono } from 'hono'
 import { adminRoutes, probeRoutes } from '../../shared/api/routes.ts'
+import { ConnectionShare } from '../../shared/node/connections/connection-share.ts'
+import { shareConnections } from '../../shared/node/connections/share-connections.ts'
+import { addConnectionMetrics } from '../../shared/node/metrics/connection-metrics.ts'
 import { CertificateWatch } from '../../shared/node/certificates/certificate-watch.ts'
 import {
   listenForMetrics,
@@ -17,10 +20,12 @@ import { openTracing } from '../../shared/node/open-tracing.ts'
 import { openFilesLimit } from '../../shared/node/process/open-files.ts'
 import { isInTerminal } from '../../shared/node/process/terminal.ts'
 import { closeAfterAnswers, untilQuiet } from '../../shared/node/process/until-quiet.ts'
+import { errorText } from '../../shared/log/error-text.ts'
 import { misspelt } from '../../shared/settings/misspelt.ts'
 import { createEdgeApp } from '../app.ts'
 import type { EdgeEnv } from '../calls/context.ts'
 import { BackendClient } from './backend-client.ts'
+import { peerStanding } from './client-address.ts'
 import { edgeSettingNames, type EdgeConfig, parseEdgeConfig } from './config.ts'
 import { connectionLimit } from './connection-limit.ts'
 import { createPlatform, type NodeParts } from './create-platform.ts'
@@ -43,11 +48,13 @@ async function start(): Promise<void> {
   const running = new RunningCalls()
   const log = lineWriter(logger)
   const tracing = await openTracing(config.tracing, log)
+  const share = new ConnectionShare<Socket>(maxConnections)
   const metrics = createEdgeMetrics(tracing?.counts)
+  addConnectionMetrics(metrics.registry, 'describe_edge', () => share.counts)
   const parts = { config, ...backends, running, log, metrics, tracing }
   const app = createEdgeApp(createPlatform(parts))
   await serveMetrics(config, app, metrics, logger)
-  const server = openServer(app, parts, maxConnections)
+  const server = openServer(app, parts, share)
   server.once('error', (error: NodeJS.ErrnoException) => {
     const taken = error.code === 'EADDRINUSE'
     stopWith(taken ? `Port ${config.port} on ${config.host} is already in use` : error.message)
@@ -94,15 +101,18 @@ async function serveMetrics(
 /** Not listening yet. */
 function openServer(
   app: Hono<EdgeEnv>,
-  parts: Pick<NodeParts, 'running' | 'log'>,
-  maxConnections: number,
+  { config, running, log }: Pick<NodeParts, 'config' | 'running' | 'log'>,
+  share: ConnectionShare<Socket>,
 ): Server {
   const fetch = (request: Request, env: unknown) => {
     const answer = Promise.resolve(app.fetch(request, env as EdgeEnv['Bindings']))
-    parts.running.hold(answer)
+    running.hold(answer)
     return answer
   }
-  return createHttpServer({ fetch }, parts.log, { maxConnections })
+  const server = createHttpServer({ fetch }, log)
+  const standingOf = (address: string) => peerStanding(address, config.trustedProxies)
+  shareConnections(server, { share, standingOf, log, now: () => performance.now() })
+  return server
 }
 
 /** The client for the backends, which follows changes of its certificate files; `look` checks them at once. */
@@ -118,7 +128,8 @@ async function openClient(config: EdgeConfig, logger: Log, maxConnections: numbe
       client.renew(renewed)
       logger.info('client certificate replaced')
     },
-    onProblem: (error) => logger.error({ detail: String(error) }, 'client certificate not usable'),
+    onProblem: (error) =>
+      logger.error({ detail: errorText(error) }, 'client certificate not usable'),
   })
   return { look, client, certificateIsValid: () => expiry.isValid() }
 }

@@ -1,11 +1,12 @@
 import page from 'page-files'
 import { BodyMemory } from '../../shared/bytes/body-memory.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
+import { networkOf } from '../../shared/network/client-network.ts'
+import { steadyClock } from '../../shared/time/steady-clock.ts'
 import { BackendPool } from '../backends/pool.ts'
 import { createApiKeys } from '../keys/api-keys.ts'
 import { copyReader } from '../keys/key-copies.ts'
 import { SyncedKeySource } from '../keys/synced-key-source.ts'
-import { networkOf } from '../limits/address-window.ts'
 import type { Platform } from '../platform.ts'
 import { pointMeasure } from './analytics.ts'
 import { openTracing } from './open-tracing.ts'
@@ -28,7 +29,8 @@ const isolateMemoryBytes = 96 * 1024 * 1024
 
 /** What the app needs, in a Worker: Durable Objects, bindings with a client certificate, an isolate among many. */
 export function createPlatform(config: WorkerConfig, running: RunningRequests): Platform {
-  const now = () => Date.now()
+  // Isolates have no monotonic clock.
+  const now = steadyClock(Date.now)
   const pool = new BackendPool({
     targets: config.backends.map(boundTarget),
     now,

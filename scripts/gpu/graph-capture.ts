@@ -6,7 +6,7 @@ import { InferenceSession } from 'onnxruntime-node'
 import { captureProblem } from '../../backend/model/accelerator/can-capture.ts'
 import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
 import { encodeModel } from '../../backend/graph/onnx-proto.ts'
-import { copied } from '../../backend/graph/operators.ts'
+import { copied } from '../../backend/graph/operators/arithmetic.ts'
 import { forbidTelemetry } from '../../backend/model/no-telemetry.ts'
 
 forbidTelemetry()

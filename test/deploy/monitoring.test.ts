@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { noPhaseTimes } from '../../backend/engine/turns/phase-times.ts'
 import { createBackendMetrics } from '../../backend/metrics/backend-metrics.ts'
 import { createEdgeMetrics } from '../../edge/node/metrics/edge-metrics.ts'
+import { addConnectionMetrics } from '../../shared/node/metrics/connection-metrics.ts'
 import { FakeEngine } from '../support/backends/test-backend.ts'
 
 const serving = {
@@ -18,6 +19,13 @@ const registries = [
   createBackendMetrics({ ...parts, serving: { ...serving, engines: () => [] } }).registry,
   createEdgeMetrics().registry,
 ]
+
+for (const [index, prefix] of [
+  [0, 'describe'],
+  [2, 'describe_edge'],
+] as const) {
+  addConnectionMetrics(registries[index]!, prefix, () => ({ open: 0, refused: 0, displaced: 0 }))
+}
 
 /** Every series there is, histograms with theirs; `up` is Prometheus' own. */
 async function knownSeries(): Promise<ReadonlySet<string>> {

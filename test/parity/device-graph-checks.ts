@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { deviceForm } from '../../backend/graph/device-graph.ts'
 import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
-import { copied } from '../../backend/graph/operators.ts'
+import { copied } from '../../backend/graph/operators/arithmetic.ts'
 import { captureProblem } from '../../backend/model/accelerator/can-capture.ts'
 import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
 import type { Model } from '../../backend/model/model.ts'

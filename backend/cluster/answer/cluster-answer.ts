@@ -12,10 +12,11 @@ import { AnswerBuilder } from './answer-builder.ts'
 import type { AnswerPart } from '../wire/answer-reader.ts'
 import { askWithRetries, type Asking } from './ask-with-retries.ts'
 import { dialects, lackOf } from '../wire/dialect.ts'
-import type { DispatchJob, Dispatcher, Ticket } from './dispatcher.ts'
+import type { Dispatcher, Ticket } from './dispatcher.ts'
 import type { EngineRequest } from '../wire/engine-client.ts'
 import type { EngineFacts } from '../engine/engine-facts.ts'
 import { actualWork, affinityOf, tokenLimits, type TokenLimits } from './job-size.ts'
+import type { DispatchJob } from './waiting-job.ts'
 import { wireBody } from '../wire/wire-request.ts'
 
 export interface AnswerParts extends Pick<Asking, 'limits' | 'onProblem'> {

@@ -7,21 +7,7 @@ import { admit } from '../../engine/queue/admission.ts'
 import { Throughput } from '../../engine/queue/throughput.ts'
 import { WaitingLine } from '../../engine/queue/waiting-line.ts'
 import type { EngineEntry } from '../health/engine-entry.ts'
-import type { EngineFacts } from '../engine/engine-facts.ts'
-
-/** What is to be done, as far as its turn and its place depend on it. */
-export interface DispatchJob {
-  readonly tenant: string
-  readonly priority: JobPriority
-  /** In prompt tokens; see `engine/queue/work.ts`. */
-  readonly estimatedWork: number
-  /** Answers, each of which takes a slot of the engine. */
-  readonly answers: number
-  /** Jobs with equal values go to the same engine as long as its load allows. */
-  readonly affinity: string | undefined
-  /** The first field of the request that an engine cannot do. */
-  readonly lackOf: (facts: EngineFacts) => string | undefined
-}
+import { type Assignment, type DispatchJob, WaitingJob } from './waiting-job.ts'
 
 interface DispatcherOptions {
   readonly engines: readonly EngineEntry[]
@@ -32,12 +18,6 @@ interface DispatcherOptions {
   readonly now: () => number
   /** From 0 up to 1. */
   readonly random: () => number
-}
-
-/** The engine that a job got, as it was known then. */
-export interface Assignment {
-  readonly engine: EngineEntry
-  readonly facts: EngineFacts
 }
 
 /** A job's place in the line. */
@@ -57,21 +37,6 @@ export interface Ticket {
   leave(work: number): void
 }
 
-interface Waiting extends DispatchJob {
-  readonly tried: Set<EngineEntry>
-  /** Whether its turn has come. */
-  started: boolean
-  /** Settles the wait for its engine; undefined while nobody waits. */
-  turn: Turn | undefined
-  /** Gives back the slots it holds. */
-  free: () => void
-}
-
-interface Turn {
-  readonly resolve: (assignment?: Assignment) => void
-  readonly reject: (error: Error) => void
-}
-
 /**
  * Jobs taken out of the line that have no engine: those that wait for a second one, and those whose turn it is but for which
  * no engine has enough free slots. More than one, so that a job that needs many slots does not leave all engines idle.
@@ -81,8 +46,8 @@ const mostHeld = 4
 /** Decides which job is next, and which engine it gets: fairly among tenants, and never more than the engines hold. */
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  readonly #line: WaitingLine<Waiting>
-  readonly #held: Waiting[] = []
+  readonly #line: WaitingLine<WaitingJob>
+  readonly #held: WaitingJob[] = []
   readonly #throughput = new Throughput()
   #running = 0
   #busySince = 0
@@ -115,13 +80,7 @@ export class Dispatcher {
     this.#checkEngines(job)
     this.#admit(job)
     const before = this.#held.length + this.#line.before(job)
-    const waiting: Waiting = {
-      ...job,
-      tried: new Set(),
-      started: false,
-      turn: undefined,
-      free: () => undefined,
-    }
+    const waiting = new WaitingJob(job)
     const first = this.#turnOf(waiting, signal)
     // It may be rejected before anybody waits for it.
     first.catch(() => undefined)
@@ -129,9 +88,9 @@ export class Dispatcher {
     this.#drain()
     let next: Promise<Assignment | undefined> | undefined = first
     return {
-      position: waiting.turn === undefined ? 0 : Math.max(1, before),
+      position: waiting.waitsForTurn ? Math.max(1, before) : 0,
       get engine() {
-        return [...waiting.tried].at(-1)
+        return waiting.engine
       },
       next: () => {
         const turn = next ?? this.#again(waiting, signal)
@@ -171,34 +130,15 @@ export class Dispatcher {
     admit(counts, (amount) => this.#throughput.secondsFor(amount))
   }
 
-  /** Settles when the job gets an engine, cannot get one, or `signal` is aborted. */
-  #turnOf(job: Waiting, signal: AbortSignal): Promise<Assignment | undefined> {
-    return new Promise((resolve, reject) => {
-      const giveUp = () => {
-        this.#forget(job)
-        job.turn?.reject(abortError(signal))
-        this.#drain()
-      }
-      const done = () => {
-        signal.removeEventListener('abort', giveUp)
-        job.turn = undefined
-      }
-      job.turn = {
-        resolve: (assignment) => {
-          done()
-          resolve(assignment)
-        },
-        reject: (error) => {
-          done()
-          reject(error)
-        },
-      }
-      signal.addEventListener('abort', giveUp, { once: true })
+  #turnOf(job: WaitingJob, signal: AbortSignal): Promise<Assignment | undefined> {
+    return job.waitForTurn(signal, () => {
+      this.#forget(job)
+      this.#drain()
     })
   }
 
   /** Another engine for a job that has its turn already. */
-  #again(job: Waiting, signal: AbortSignal): Promise<Assignment | undefined> {
+  #again(job: WaitingJob, signal: AbortSignal): Promise<Assignment | undefined> {
     if (signal.aborted) return Promise.reject(abortError(signal))
     job.free()
     const turn = this.#turnOf(job, signal)
@@ -207,7 +147,7 @@ export class Dispatcher {
     return turn
   }
 
-  #leave(job: Waiting, work: number): void {
+  #leave(job: WaitingJob, work: number): void {
     this.#forget(job)
     job.free()
     if (job.started) {
@@ -221,7 +161,7 @@ export class Dispatcher {
     this.#drain()
   }
 
-  #forget(job: Waiting): void {
+  #forget(job: WaitingJob): void {
     this.#line.remove(job)
     const index = this.#held.indexOf(job)
     if (index >= 0) this.#held.splice(index, 1)
@@ -248,21 +188,19 @@ export class Dispatcher {
   }
 
   /** Lets a held job go when there is an engine for it, or can be none. */
-  #offer(job: Waiting): void {
+  #offer(job: WaitingJob): void {
     const able = this.#options.engines.filter(
       (engine) =>
-        engine.isReady && !job.tried.has(engine) && job.lackOf(engine.facts!) === undefined,
+        engine.isReady && !job.hasTried(engine) && job.lackOf(engine.facts!) === undefined,
     )
     const engine = this.#choose(able, job)
     if (engine === undefined && able.length > 0) return
     this.#forget(job)
-    if (engine === undefined) return job.turn?.resolve()
-    job.tried.add(engine)
-    job.free = engine.take(job.answers)
-    job.turn?.resolve({ engine, facts: engine.facts! })
+    if (engine === undefined) job.endWithoutEngine()
+    else job.assign(engine)
   }
 
-  #choose(able: readonly EngineEntry[], job: Waiting): EngineEntry | undefined {
+  #choose(able: readonly EngineEntry[], job: WaitingJob): EngineEntry | undefined {
     const candidates = able
       .filter((engine) => engine.hasRoomFor(job.answers))
       .map((engine) => ({
@@ -278,7 +216,7 @@ export class Dispatcher {
   #failAll(): void {
     for (const job of [...this.#line, ...this.#held]) {
       this.#forget(job)
-      job.turn?.reject(unavailable())
+      job.fail(unavailable())
     }
   }
 }

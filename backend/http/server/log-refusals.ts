@@ -2,12 +2,10 @@ import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Log } from '../../../shared/node/log/log.ts'
+import { Seldom } from '../../../shared/node/log/seldom.ts'
 
 /** Milliseconds between two lines about the same problem from the same address. */
 const repeatMs = 60_000
-
-/** Addresses remembered for that; beyond this number the oldest is forgotten. */
-const maxRemembered = 1_000
 
 /** Explanations, by OpenSSL's code, for operators. All other problems of a chain mean a different authority. */
 const certificateProblems: Readonly<Record<string, string>> = {
@@ -24,27 +22,17 @@ const handshakeProblems: Readonly<Record<string, string>> = {
 
 /**
  * Logs, at most once a minute per address, why clients do not get as far as a request: certificates rejected by
- * either side, and connections beyond the limit. Other failed handshakes are the network's.
+ * either side. Other failed handshakes are the network's.
  * @param now milliseconds of a monotonic clock
  */
 export function logRefusals(server: Server, log: Log, now: () => number): void {
   const pending = new PendingHandshakes(server)
-  const loggedAt = new Map<string, number>()
-  const warn = (address: string | undefined, message: string) => {
-    const what = `${address} ${message}`
-    if (now() - (loggedAt.get(what) ?? -Infinity) < repeatMs) return
-    loggedAt.delete(what)
-    loggedAt.set(what, now())
-    if (loggedAt.size > maxRemembered) loggedAt.delete(loggedAt.keys().next().value!)
-    log.warn({ address: address ?? null }, message)
-  }
+  const seldom = new Seldom(repeatMs, now)
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const address = pending.addressOf(socket)
     const problem = problemOf(error, socket)
-    if (problem !== undefined) warn(address, `client refused: ${problem}`)
-  })
-  server.on('drop', (dropped?: { readonly remoteAddress?: string }) => {
-    warn(dropped?.remoteAddress, `connection refused: ${server.maxConnections} are open already`)
+    if (problem === undefined || !seldom.allows(`${address} ${problem}`)) return
+    log.warn({ address: address ?? null }, `client refused: ${problem}`)
   })
 }
 

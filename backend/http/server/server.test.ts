@@ -111,13 +111,34 @@ describe('refused clients', () => {
     ])
   })
 
-  it('because there are too many connections are logged', async () => {
+  it('because there are too many connections with requests are logged', async () => {
     backend = await startTestBackend({ certificates, logRefusals: true, maxConnections: 1 })
+    backend.engine.beforeBatch = () => new Promise(() => {})
     const first = await backend.open()
+    first.write(postJson('/generate/text', '{"prompt":"a"}'))
+    await until(() => backend.engine.running.size === 1)
     await expect(backend.open()).rejects.toThrow(/reset|disconnected|hang up/)
     await until(() => backend.logLines.length > 0)
     expect(refusals()).toEqual([['connection refused: 1 are open already', '127.0.0.1']])
     first.destroy()
+  })
+})
+
+describe('an idle connection', () => {
+  it('gives way to a new one when all are open', async () => {
+    backend = await startTestBackend({ certificates, maxConnections: 1 })
+    const first = await backend.open()
+    const heard = listenTo(first)
+    first.write(healthRequest)
+    await until(() => heard.text.includes('healthy'))
+    const second = await backend.open()
+    const heardNow = listenTo(second)
+    second.write(healthRequest)
+    await until(() => heardNow.text.includes('healthy') && heard.ended)
+    expect(backend.logLines.map(({ msg }) => msg)).toContain(
+      'idle connection closed for a new one: 1 are open',
+    )
+    second.destroy()
   })
 })
 

@@ -1,7 +1,7 @@
 import { deviceForm } from '../../graph/device-graph.ts'
 import { GraphBuilder } from '../../graph/graph-builder.ts'
 import type { GraphSpec } from '../../graph/onnx-proto.ts'
-import { neg } from '../../graph/operators.ts'
+import { neg } from '../../graph/operators/arithmetic.ts'
 import { tensorOf } from './tensor-bytes.ts'
 import { openWebGpuAccelerator } from './webgpu-accelerator.ts'
 

@@ -1,7 +1,7 @@
 import { deviceForm } from '../../graph/device-graph.ts'
 import { GraphBuilder } from '../../graph/graph-builder.ts'
 import type { GraphSpec } from '../../graph/onnx-proto.ts'
-import { neg } from '../../graph/operators.ts'
+import { neg } from '../../graph/operators/arithmetic.ts'
 import type { Accelerator } from './accelerator.ts'
 
 /** float32 numbers that are copied: 512 MiB, more than any card's caches hold. */

@@ -1,5 +1,7 @@
 import { GraphBuilder } from '../../graph/graph-builder.ts'
-import { copied, matMulNBits, scatterRows } from '../../graph/operators.ts'
+import { copied } from '../../graph/operators/arithmetic.ts'
+import { matMulNBits } from '../../graph/operators/matrix-products.ts'
+import { scatterRows } from '../../graph/operators/selection.ts'
 import { zeroPoint } from '../../graph/quantize.ts'
 import { deviceForm } from '../../graph/device-graph.ts'
 import { tensorOf } from './tensor-bytes.ts'

@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { GraphBuilder, type BuiltGraph } from '../../graph/graph-builder.ts'
 import { linear, type WeightForm } from '../../graph/layers.ts'
-import { gather } from '../../graph/operators.ts'
+import { gather } from '../../graph/operators/selection.ts'
 import type { TextConfig } from '../config/model-config.ts'
 import { latentAttention } from './attention/latent-attention.ts'
 import { decoderNames } from './decoder-names.ts'

@@ -3,7 +3,7 @@ import { floatWeight } from '../../graph/layers.ts'
 import {
   simplifiedLayerNormalization,
   skipSimplifiedLayerNormalization,
-} from '../../graph/operators.ts'
+} from '../../graph/operators/normalization.ts'
 
 /** The residual stream: the operator that computes the next norm also adds the branch's result. */
 export class ResidualStream {

@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts'
 import { GraphBuilder, type BuiltGraph, type Value } from '../../graph/graph-builder.ts'
 import { linear, rmsNorm, type WeightForm } from '../../graph/layers.ts'
-import { add } from '../../graph/operators.ts'
+import { add } from '../../graph/operators/arithmetic.ts'
 import { rowCount, sliceRows } from '../../graph/weight-source.ts'
 import type { TextConfig } from '../config/model-config.ts'
 import { decoderNames } from '../deepseek/decoder-names.ts'

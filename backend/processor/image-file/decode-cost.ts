@@ -7,7 +7,7 @@ import {
   estimatedMsPerPixel,
   resultBytesPerPixel,
 } from './decode-limits.ts'
-import { firstFrame, screenOf } from './formats/gif-file.ts'
+import { placeFirstFrame } from './formats/gif-file.ts'
 import { imageType, type ImageType } from './image-type.ts'
 import { readJpegHead } from './formats/jpeg-file.ts'
 import { readPngHeader } from './formats/png-file.ts'
@@ -86,12 +86,7 @@ function pngDemand(file: Uint8Array): Demand | undefined {
 }
 
 function gifDemand(file: Uint8Array): Demand | undefined {
-  const frame = firstFrame(file, maxGifBlocks)
-  if (frame === undefined) return undefined
-  const { width, height } = screenOf(file)
-  const reach = { width: frame.left + frame.width, height: frame.top + frame.height }
-  const whole = { width: Math.max(width, reach.width), height: Math.max(height, reach.height) }
-  return perPixel(whole, decoderBytesPerPixel.gif)
+  return perPixel(placeFirstFrame(file, maxGifBlocks)?.picture, decoderBytesPerPixel.gif)
 }
 
 /** Strips and tiles are decoded as a whole, and a single one may be the entire picture. */

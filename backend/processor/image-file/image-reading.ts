@@ -1,6 +1,7 @@
+import type { Size } from '../image/image-size.ts'
 import type { ImageType } from './image-type.ts'
 
-/** A rectangle of pixels, which may extend beyond the picture. */
+/** A rectangle of pixels. */
 export interface Area {
   readonly left: number
   readonly top: number
@@ -17,8 +18,14 @@ export interface ImageReading {
   readonly alike?: Uint8Array
   /** The meaning of the channels after the colours, unless they are a single transparency channel. */
   readonly extraChannels?: ExtraChannels
-  /** The part of the picture that has pixels; the rest is white. */
-  readonly covered?: Area
+  /** Where the pixels lie on a picture that may be larger; the rest of it is white. */
+  readonly placement?: Placement
+}
+
+/** An area of a picture. The decoder reports the picture from its upper left corner to at least the area's end. */
+export interface Placement {
+  readonly picture: Size
+  readonly area: Area
 }
 
 export interface ExtraChannels {

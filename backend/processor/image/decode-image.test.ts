@@ -172,6 +172,42 @@ describe('readImageHeader()', () => {
   })
 })
 
+describe('a PNG with a critical chunk of an extension', () => {
+  const withChunk = (at: number, chunk: Buffer) =>
+    Buffer.concat([png.subarray(0, at), chunk, png.subarray(at)])
+  const [start, afterHeader] = [8, 33]
+
+  it.each([
+    ['CgBI, first', start, 'CgBI', "PNG in Apple's own form (CgBI) is not supported"],
+    [
+      'CgBI after its header',
+      afterHeader,
+      'CgBI',
+      "PNG in Apple's own form (CgBI) is not supported",
+    ],
+    ['another one', afterHeader, 'XtRA', 'PNG with the critical chunk XtRA is not supported'],
+  ])('is refused by its name: %s', async (_, at, type, message) => {
+    const file = withChunk(at, pngChunk(type, Buffer.of(0x50, 0, 0x20, 2)))
+    await expect(readImageHeader(file)).rejects.toMatchObject({
+      code: 'unsupported_image',
+      message,
+    })
+  })
+
+  it('is damaged when the checksum of that chunk is wrong', async () => {
+    const chunk = pngChunk('XtRA', Buffer.of(1))
+    chunk[chunk.length - 1]! ^= 1
+    await expect(readImageHeader(withChunk(afterHeader, chunk))).rejects.toMatchObject({
+      code: 'invalid_image',
+    })
+  })
+
+  it('is read when that chunk follows the pixels', async () => {
+    const { rgb } = await decode(withChunk(png.length - 12, pngChunk('XtRA', Buffer.of(1))))
+    expect(Buffer.from(rgb).equals(Buffer.from((await decode(png)).rgb))).toBe(true)
+  })
+})
+
 describe('decodeImage()', () => {
   const picture = () => sharp(png).resize(140, 100)
   it.each([
@@ -357,6 +393,27 @@ describe('decodeImage()', () => {
       const { rgb } = await decode(file)
       expect(new Set(rgb)).toEqual(new Set([200, 30, 10]))
     })
+  })
+
+  // As Pillow 12.3 and Chromium show them.
+  it.each([
+    ['reaches beyond its screen', [8, 6], [4, 2, 6, 3], [10, 6]],
+    ['is wider than its screen', [8, 6], [0, 0, 12, 3], [12, 6]],
+    ['is larger than its screen', [8, 6], [3, 2, 12, 9], [15, 11]],
+    ['lies outside of its screen', [8, 6], [10, 8, 3, 3], [13, 11]],
+    ['has no screen', [0, 0], [3, 2, 12, 9], [15, 11]],
+    ['has a screen of a common size', [640, 480], [100, 50, 12, 9], [640, 480]],
+    ['has a very wide screen', [2049, 10], [3, 4, 12, 5], [2049, 10]],
+  ] as const)('shows all of a GIF that %s', async (_, screen, frame, [width, height]) => {
+    const image = await decode(gifFile({ screen, frame }))
+    expect([image.width, image.height]).toEqual([width, height])
+    const [left, top, frameWidth, frameHeight] = frame
+    const isInFrame = (x: number, y: number) =>
+      x >= left && x < left + frameWidth && y >= top && y < top + frameHeight
+    const expected = Array.from({ length: width * height }, (_pixel, i) =>
+      isInFrame(i % width, Math.floor(i / width)) ? [200, 30, 10] : [255, 255, 255],
+    )
+    expect(Buffer.from(image.rgb).equals(Buffer.from(expected.flat()))).toBe(true)
   })
 
   it.each([

@@ -4,7 +4,7 @@ import { ImageProblem, damaged } from './image-problem.ts'
 import type { ImageReading } from '../image-file/image-reading.ts'
 import { notAnImage, readImageFile } from '../image-file/read-image-file.ts'
 import type { Size } from './image-size.ts'
-import { coloursOnWhite, whiteOutside } from './lay-on-white.ts'
+import { coloursOnWhite, placeOnWhite } from './lay-on-white.ts'
 import type { RgbImage } from './resize-bicubic.ts'
 
 /** What is known about an image file before its pixels are decoded. */
@@ -33,7 +33,7 @@ export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
   const reading = readImageFile(file)
   const header = await orDamaged(sharp(reading.bytes, readOptions).metadata())
   if (header.format !== reading.type) throw notAnImage()
-  const size = header.autoOrient
+  const size = reading.placement?.picture ?? header.autoOrient
   if (size.width * size.height > maxImagePixels) {
     throw new ImageProblem(
       'image_too_large',
@@ -54,16 +54,24 @@ export async function decodeImage({ size, colours, reading }: ImageHeader): Prom
     const other = await pixelsOf(reading.alike, colours, reading)
     if (!data.equals(other.data)) throw damaged()
   }
-  const { width, height } = size
-  if (info.width !== width || info.height !== height) throw damaged()
+  const { width, height } = info
+  if (!isExpected(info, size, reading)) throw damaged()
   const alpha = reading.extraChannels?.alpha
   const rgb = alpha === undefined ? data : coloursOnWhite(data, info.channels, 3 + alpha)
   if (rgb.length !== width * height * 3) {
     throw new TypeError(`Expected 3 channels, got ${info.channels}`)
   }
   const image = { width, height, rgb }
-  if (reading.covered !== undefined) whiteOutside(reading.covered, image)
-  return image
+  return reading.placement === undefined ? image : placeOnWhite(image, reading.placement)
+}
+
+/** Whether the decoder reported a picture of the header's size, or the part of it that has pixels. */
+function isExpected(decoded: Size, size: Size, { placement }: ImageReading): boolean {
+  const { width, height } = decoded
+  if (placement === undefined) return width === size.width && height === size.height
+  const { left, top, ...area } = placement.area
+  const isWithin = width <= size.width && height <= size.height
+  return isWithin && width >= left + area.width && height >= top + area.height
 }
 
 function pixelsOf(bytes: Uint8Array, colours: ImageHeader['colours'], reading: ImageReading) {

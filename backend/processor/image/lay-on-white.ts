@@ -1,4 +1,5 @@
-import type { Area } from '../image-file/image-reading.ts'
+import type { Area, Placement } from '../image-file/image-reading.ts'
+import type { Size } from './image-size.ts'
 import type { RgbImage } from './resize-bicubic.ts'
 
 /**
@@ -18,14 +19,31 @@ export function coloursOnWhite(pixels: Uint8Array, channels: number, alpha: numb
   return rgb
 }
 
-/** Makes everything outside of the area white, in place. */
-export function whiteOutside(area: Area, { width, height, rgb }: RgbImage): void {
-  const left = Math.min(area.left, width)
-  const right = Math.min(area.left + area.width, width)
+/** The decoded picture with the size it should have, white outside of the area that has pixels; changes its pixels. */
+export function placeOnWhite(decoded: RgbImage, { picture, area }: Placement): RgbImage {
+  const image = isOfSize(decoded, picture) ? decoded : enlarge(decoded, picture)
+  whiteOutside(area, image)
+  return image
+}
+
+function isOfSize({ width, height }: Size, size: Size): boolean {
+  return width === size.width && height === size.height
+}
+
+/** The picture as the upper left corner of a larger one. */
+function enlarge({ width, height, rgb }: RgbImage, size: Size): RgbImage {
+  const larger = new Uint8Array(size.width * size.height * 3)
+  for (let y = 0; y < height; y++) {
+    larger.set(rgb.subarray(y * width * 3, (y + 1) * width * 3), y * size.width * 3)
+  }
+  return { ...size, rgb: larger }
+}
+
+function whiteOutside(area: Area, { width, height, rgb }: RgbImage): void {
   for (let y = 0; y < height; y++) {
     const row = y * width * 3
     const isBeside = y < area.top || y >= area.top + area.height
-    const [from, to] = isBeside ? [width, width] : [left, right]
+    const [from, to] = isBeside ? [width, width] : [area.left, area.left + area.width]
     rgb.fill(255, row, row + from * 3)
     rgb.fill(255, row + to * 3, row + width * 3)
   }

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openSqlite, type SqliteFile } from './sqlite.ts'
 
 let folder: string
@@ -11,6 +11,7 @@ beforeEach(() => {
   files = []
 })
 afterEach(() => {
+  vi.restoreAllMocks()
   for (const file of files) file.close()
   rmSync(folder, { recursive: true })
 })
@@ -53,6 +54,23 @@ describe('openSqlite()', () => {
     expect(reader.all('SELECT * FROM t')).toEqual([])
     writer.all('INSERT INTO t VALUES (1)')
     expect(reader.all('SELECT * FROM t')).toEqual([{ a: 1 }])
+  })
+
+  it('says within a second that its file was removed or replaced, and goes on once it is back', () => {
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const sql = open()
+    sql.all('CREATE TABLE t (a INTEGER)')
+    const [path, away] = [join(folder, 'edge', 'test.db'), join(folder, 'away.db')]
+    renameSync(path, away)
+    now += 1_000
+    const removed = `${path} was removed while in use`
+    expect(() => sql.all('SELECT * FROM t')).toThrow(removed)
+    expect(() => sql.transaction(() => 0)).toThrow(removed)
+    copyFileSync(away, path)
+    expect(() => sql.all('SELECT * FROM t')).toThrow(`${path} was replaced while in use`)
+    renameSync(away, path)
+    expect(sql.all('INSERT INTO t VALUES (1) RETURNING a')).toEqual([{ a: 1 }])
   })
 
   it('makes files only their owner can read', () => {

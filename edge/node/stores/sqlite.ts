@@ -1,10 +1,13 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Sql, SqlValue } from '../../storage/sql.ts'
 
 /** Milliseconds a statement waits while another process writes; changes take far less than one. */
 const busyTimeoutMs = 5_000
+
+/** Milliseconds between two looks at whether a file is still there: a look takes microseconds. */
+const lookMs = 1_000
 
 /** A database file of the edge. */
 export interface SqliteFile extends Sql {
@@ -14,6 +17,9 @@ export interface SqliteFile extends Sql {
 /**
  * Opens the database `name`.db in `folder`, creating both if missing, readable by their owner only. Several processes
  * may have it open: what one has written, every later statement of the others sees.
+ *
+ * Statements fail once the file was removed or another one is in its place: SQLite would go on with the one that nobody
+ * can find any more, and everything written to it would be lost without a word.
  */
 export function openSqlite(folder: string, name: string): SqliteFile {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -25,14 +31,30 @@ export function openSqlite(folder: string, name: string): SqliteFile {
   database.exec('PRAGMA journal_mode = WAL')
   database.exec('PRAGMA synchronous = NORMAL')
   return {
-    ...sqlOf(database),
+    ...sqlOf(database, placeGuard(path)),
     close: () => {
       database.close()
     },
   }
 }
 
-function sqlOf(database: DatabaseSync): Sql {
+/** Throws, within a second, when the file at `path` is another one than now. */
+function placeGuard(path: string): () => void {
+  const inodeNow = () => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
+  const inode = inodeNow()
+  let lookedAt = performance.now()
+  return () => {
+    if (performance.now() - lookedAt < lookMs) return
+    const found = inodeNow()
+    if (found !== inode) {
+      const what = found === undefined ? 'removed' : 'replaced'
+      throw new Error(`${path} was ${what} while in use; put it back, or start the edge again`)
+    }
+    lookedAt = performance.now()
+  }
+}
+
+function sqlOf(database: DatabaseSync, checkPlace: () => void): Sql {
   // Preparing costs more than running. There are a few dozen queries, all literals in this program.
   const statements = new Map<string, StatementSync>()
   const prepared = (query: string) => {
@@ -46,12 +68,14 @@ function sqlOf(database: DatabaseSync): Sql {
   }
   return {
     all<Row extends Record<string, SqlValue>>(query: string, ...parameters: SqlValue[]): Row[] {
+      checkPlace()
       const statement = prepared(query)
       if (statement.columns().length > 0) return statement.all(...parameters) as Row[]
       statement.run(...parameters)
       return []
     },
     transaction(action) {
+      checkPlace()
       prepared('BEGIN IMMEDIATE').run()
       try {
         const result = action()

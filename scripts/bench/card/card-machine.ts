@@ -9,7 +9,7 @@ import {
 import { deviceForm } from '../../../backend/graph/device-graph.ts'
 import { GraphBuilder } from '../../../backend/graph/graph-builder.ts'
 import type { GraphSpec } from '../../../backend/graph/onnx-proto.ts'
-import { matMul, matMulNBits } from '../../../backend/graph/operators.ts'
+import { matMul, matMulNBits } from '../../../backend/graph/operators/matrix-products.ts'
 import { bytesOf } from '../../../backend/graph/weight-source.ts'
 import type { Machine } from '../machine.ts'
 import { randomBytes, randomFloats } from './noise.ts'

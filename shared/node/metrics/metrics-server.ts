@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Registry } from 'prom-client'
+import { ConnectionShare } from '../connections/connection-share.ts'
+import { shareConnections } from '../connections/share-connections.ts'
 import { ConfigError } from '../settings/environment.ts'
 
 /** Milliseconds in which the head of a request must have come. */
@@ -48,7 +50,14 @@ export function listenForMetrics(
     },
     (incoming, outgoing) => void listener(incoming, outgoing),
   )
-  server.maxConnections = maxConnections
+  const share = new ConnectionShare<Socket>(maxConnections)
+  // Probes get in however many connections others hold. Who scrapes is the operator, who sees it there.
+  shareConnections(server, {
+    share,
+    standingOf: () => 'many',
+    log: () => undefined,
+    now: () => performance.now(),
+  })
   // It keeps no process alive.
   server.unref()
   return new Promise((resolve, reject) => {

@@ -28,6 +28,9 @@ import type { Message, Processor } from '../../../backend/processor/processor.ts
 import type { Serving } from '../../../backend/serving/serving.ts'
 import { createCertificates } from '../../../shared/node/certificates/create-certificates.ts'
 import type { CertificateSet } from '../../../shared/node/certificates/create-certificates.ts'
+import { ConnectionShare } from '../../../shared/node/connections/connection-share.ts'
+import { shareConnections } from '../../../shared/node/connections/share-connections.ts'
+import { lineWriter } from '../../../shared/node/log/log.ts'
 import { createTestFormats } from './test-formats.ts'
 import { defaultDeadlineMs } from '../../../shared/api/limits.ts'
 import { ServiceError } from '../../../shared/api/errors.ts'
@@ -294,7 +297,12 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
   const { ca, server: cert, serverKey: key } = certificates
   const server = createBackendServer(app, { ca, cert, key })
   if (options.logRefusals === true) logRefusals(server, log, () => performance.now())
-  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections
+  shareConnections(server, {
+    share: new ConnectionShare(options.maxConnections ?? Infinity),
+    standingOf: () => 'many',
+    log: lineWriter(log),
+    now: () => performance.now(),
+  })
   const port = await listen(server, 0, '127.0.0.1')
   const identity = { ca, cert: certificates.client, key: certificates.clientKey }
   const agent = new Agent({ connect: identity })

@@ -5,8 +5,8 @@ interface TiffOptions {
   /** Samples per pixel, 8 bits each; all pixels are equal. */
   readonly pixel: readonly number[]
   readonly side?: number
-  /** Further tags, and values that differ from plain RGB. */
-  readonly tags?: Entries
+  /** Further tags, and values that differ from plain RGB; undefined leaves a tag out. */
+  readonly tags?: Readonly<Record<number, readonly number[] | undefined>>
   /** Bytes of the one strip, in place of raw pixels. */
   readonly strip?: Uint8Array
   /** Number of strips, all at the same position. */
@@ -23,7 +23,7 @@ export function tiffFile({
 }: TiffOptions): Uint8Array {
   const pixels =
     strip ?? Uint8Array.from(Array.from({ length: side * side }, () => [...pixel]).flat())
-  const entries: Entries = {
+  const entries = {
     256: [side],
     257: [side],
     258: pixel.map(() => 8),
@@ -35,7 +35,8 @@ export function tiffFile({
     279: Array.from({ length: strips }, () => pixels.length),
     ...tags,
   }
-  return assemble(pixels, entries)
+  const present = Object.entries(entries).filter(([, values]) => values !== undefined)
+  return assemble(pixels, Object.fromEntries(present) as Entries)
 }
 
 /** Pixels follow the header, then values that need more than four bytes, then the directory. */

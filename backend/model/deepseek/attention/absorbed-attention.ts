@@ -1,14 +1,10 @@
 import type { GraphBuilder, Value, ValueType } from '../../../graph/graph-builder.ts'
 import { headLinear, type WeightForm } from '../../../graph/layers.ts'
-import {
-  add,
-  concat,
-  fusedMatMul,
-  ifElse,
-  matMul,
-  softmax,
-  split,
-} from '../../../graph/operators.ts'
+import { add } from '../../../graph/operators/arithmetic.ts'
+import { ifElse } from '../../../graph/operators/if-else.ts'
+import { fusedMatMul, matMul } from '../../../graph/operators/matrix-products.ts'
+import { softmax } from '../../../graph/operators/reductions.ts'
+import { concat, split } from '../../../graph/operators/shapes.ts'
 import { sliceRows, transposed, type WeightSource } from '../../../graph/weight-source.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import { decoderNames } from '../decoder-names.ts'

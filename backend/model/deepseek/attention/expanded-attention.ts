@@ -1,14 +1,8 @@
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
 import { linears, type WeightForm } from '../../../graph/layers.ts'
-import {
-  concat,
-  gemm,
-  matMul,
-  softmax,
-  split,
-  squeeze,
-  unsqueeze,
-} from '../../../graph/operators.ts'
+import { gemm, matMul } from '../../../graph/operators/matrix-products.ts'
+import { softmax } from '../../../graph/operators/reductions.ts'
+import { concat, split, squeeze, unsqueeze } from '../../../graph/operators/shapes.ts'
 import { sliceRows, type WeightSource } from '../../../graph/weight-source.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import { decoderNames } from '../decoder-names.ts'

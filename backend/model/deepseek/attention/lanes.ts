@@ -1,13 +1,8 @@
 import type { GraphBuilder, Value, ValueType } from '../../../graph/graph-builder.ts'
-import {
-  aboveDiagonal,
-  concat,
-  expand,
-  greater,
-  ifElse,
-  reduceSum,
-  split,
-} from '../../../graph/operators.ts'
+import { greater } from '../../../graph/operators/arithmetic.ts'
+import { ifElse } from '../../../graph/operators/if-else.ts'
+import { reduceSum } from '../../../graph/operators/reductions.ts'
+import { aboveDiagonal, concat, expand, split } from '../../../graph/operators/shapes.ts'
 import { decoderNames } from '../decoder-names.ts'
 
 /** Masks out a score: far below any real one, and finite so that a fully masked row is still defined. */

@@ -1,15 +1,15 @@
 import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
 import { linear, rmsNorm, type WeightForm } from '../../../graph/layers.ts'
+import { rotaryEmbedding } from '../../../graph/operators/attention.ts'
 import {
   concat,
   reshape,
-  rotaryEmbedding,
   split,
   squeeze,
   transpose,
   unsqueeze,
-} from '../../../graph/operators.ts'
+} from '../../../graph/operators/shapes.ts'
 import { stackRows } from '../../../graph/weight-source.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import { absorbedAttention } from './absorbed-attention.ts'

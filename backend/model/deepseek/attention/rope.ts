@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
 import { floatWeight } from '../../../graph/layers.ts'
-import { concat, expand, shapeOf, split } from '../../../graph/operators.ts'
+import { concat, expand, shapeOf, split } from '../../../graph/operators/shapes.ts'
 import { rowSize, type WeightSource } from '../../../graph/weight-source.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import { decoderNames } from '../decoder-names.ts'

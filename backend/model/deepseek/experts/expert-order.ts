@@ -1,14 +1,8 @@
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
-import {
-  ascendingOrder,
-  cumSumExclusive,
-  div,
-  expand,
-  mul,
-  reduceSum,
-  reshape,
-  scatterElements,
-} from '../../../graph/operators.ts'
+import { div, mul } from '../../../graph/operators/arithmetic.ts'
+import { cumSumExclusive, reduceSum } from '../../../graph/operators/reductions.ts'
+import { ascendingOrder, scatterElements } from '../../../graph/operators/selection.ts'
+import { expand, reshape } from '../../../graph/operators/shapes.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 
 /** All pairs of a token and an expert it chose, R = N * expertsPerToken, token by token: the same in every layer. */

@@ -1,15 +1,10 @@
 import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
 import { linear, swiGlu, type WeightForm } from '../../../graph/layers.ts'
-import {
-  add,
-  concat,
-  fusedMatMul,
-  gather,
-  split,
-  squeeze,
-  unsqueeze,
-} from '../../../graph/operators.ts'
+import { add } from '../../../graph/operators/arithmetic.ts'
+import { fusedMatMul } from '../../../graph/operators/matrix-products.ts'
+import { gather } from '../../../graph/operators/selection.ts'
+import { concat, split, squeeze, unsqueeze } from '../../../graph/operators/shapes.ts'
 import { stackRows } from '../../../graph/weight-source.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 import { swiGluMlp } from './dense-mlp.ts'

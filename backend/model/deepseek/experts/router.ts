@@ -1,7 +1,9 @@
 import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
 import { floatWeight, linear } from '../../../graph/layers.ts'
-import { add, gatherElements, shareOfSum, sigmoid, topKIndices } from '../../../graph/operators.ts'
+import { add, sigmoid } from '../../../graph/operators/arithmetic.ts'
+import { shareOfSum } from '../../../graph/operators/reductions.ts'
+import { gatherElements, topKIndices } from '../../../graph/operators/selection.ts'
 import type { TextConfig } from '../../config/model-config.ts'
 
 export interface Routing {

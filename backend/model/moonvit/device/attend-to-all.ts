@@ -1,5 +1,8 @@
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
-import { matMul, mul, reshape, softmax, transpose } from '../../../graph/operators.ts'
+import { mul } from '../../../graph/operators/arithmetic.ts'
+import { matMul } from '../../../graph/operators/matrix-products.ts'
+import { softmax } from '../../../graph/operators/reductions.ts'
+import { reshape, transpose } from '../../../graph/operators/shapes.ts'
 import type { VisionConfig } from '../../config/model-config.ts'
 
 interface Attended {

@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import { GraphBuilder, type BuiltGraph, type Value } from '../../../graph/graph-builder.ts'
 import type { WeightForm } from '../../../graph/layers.ts'
-import { gather, scatterRows } from '../../../graph/operators.ts'
+import { gather, scatterRows } from '../../../graph/operators/selection.ts'
 import type { VisionConfig } from '../../config/model-config.ts'
 import { embedPatches } from '../network/embedding-graph.ts'
 import { featureWidth, outputFeatures, projectCells } from '../network/projector-graph.ts'

@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
-import { leading, scatterRows } from '../../../graph/operators.ts'
+import { scatterRows } from '../../../graph/operators/selection.ts'
+import { leading } from '../../../graph/operators/shapes.ts'
 import { deviceVisionNames } from './device-vision-names.ts'
 
 /** What is kept of all patches of an image, as inputs and outputs of a graph that takes some of them. */

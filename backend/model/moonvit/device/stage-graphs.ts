@@ -1,6 +1,6 @@
 import { GraphBuilder, type BuiltGraph, type Value } from '../../../graph/graph-builder.ts'
 import { layerNorm } from '../../../graph/layers.ts'
-import { gather } from '../../../graph/operators.ts'
+import { gather } from '../../../graph/operators/selection.ts'
 import { affine, visionNormEpsilon } from '../network/affine.ts'
 import { feedForward, projectRows, type Encoder } from '../network/encoder-block.ts'
 import { visionNames } from '../vision-names.ts'

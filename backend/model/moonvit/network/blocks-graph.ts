@@ -5,7 +5,8 @@ import {
   type ValueType,
 } from '../../../graph/graph-builder.ts'
 import { layerNorm } from '../../../graph/layers.ts'
-import { equal, ifElse } from '../../../graph/operators.ts'
+import { equal } from '../../../graph/operators/arithmetic.ts'
+import { ifElse } from '../../../graph/operators/if-else.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 import {
   attendAndFeedForward,

@@ -1,18 +1,9 @@
 import type { Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../../graph/graph-builder.ts'
 import { layerNorm, linear, type WeightForm } from '../../../graph/layers.ts'
-import {
-  add,
-  gelu,
-  mul,
-  multiHeadAttention,
-  reshape,
-  rotaryEmbedding,
-  split,
-  squeeze,
-  transpose,
-  unsqueeze,
-} from '../../../graph/operators.ts'
+import { add, gelu, mul } from '../../../graph/operators/arithmetic.ts'
+import { multiHeadAttention, rotaryEmbedding } from '../../../graph/operators/attention.ts'
+import { reshape, split, squeeze, transpose, unsqueeze } from '../../../graph/operators/shapes.ts'
 import type { VisionConfig } from '../../config/model-config.ts'
 import { middleLink } from '../../equalize/channel-links.ts'
 import type { Equalization } from '../../equalize/find-outliers.ts'

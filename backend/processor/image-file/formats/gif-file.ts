@@ -1,5 +1,4 @@
-import type { Size } from '../../image/image-size.ts'
-import type { Area, ImageReading } from '../image-reading.ts'
+import type { Area, ImageReading, Placement } from '../image-reading.ts'
 
 const blocks = { extension: 0x21, image: 0x2c } as const
 
@@ -9,19 +8,30 @@ const descriptorBytes = 10
 
 /**
  * How to decode a GIF's first frame. The part of the screen it does not cover is transparent, which the decoder does
- * not report.
+ * not report; and of a screen that was a common display's size, it reports only the part up to the frame's end.
  */
 export function readGif(file: Uint8Array): ImageReading {
-  const covered = firstFrame(file, file.length)
-  return { type: 'gif', bytes: file, ...(covered && { covered }) }
+  const placement = placeFirstFrame(file, file.length)
+  return { type: 'gif', bytes: file, ...(placement && { placement }) }
 }
 
-export function screenOf(file: Uint8Array): Size {
-  return { width: wordAt(file, 6), height: wordAt(file, 8) }
+/**
+ * Where the first frame lies; undefined when none is found. GIF89a wants frames within the screen (section 20); where
+ * one is not, the screen grows to hold it, as in Chromium and Pillow. (Firefox and Safari show only the part within
+ * the screen, unless the frame is also larger than that.)
+ * @param maxBlocks data blocks to inspect
+ */
+export function placeFirstFrame(file: Uint8Array, maxBlocks: number): Placement | undefined {
+  const area = firstFrame(file, maxBlocks)
+  if (area === undefined) return undefined
+  const picture = {
+    width: Math.max(wordAt(file, 6), area.left + area.width),
+    height: Math.max(wordAt(file, 8), area.top + area.height),
+  }
+  return { picture, area }
 }
 
-/** Position of the first frame on the screen; undefined when none is found. @param maxBlocks data blocks to inspect */
-export function firstFrame(file: Uint8Array, maxBlocks: number): Area | undefined {
+function firstFrame(file: Uint8Array, maxBlocks: number): Area | undefined {
   let at = headBytes + colourTableBytes(file[10] ?? 0)
   for (let block = 0; block < maxBlocks; block++) {
     if (file[at] === blocks.image) return areaAt(file, at + 1)

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { unsupported } from '../../image/image-problem.ts'
 import type { Size } from '../../image/image-size.ts'
 import type { ImageReading } from '../image-reading.ts'
@@ -21,13 +22,29 @@ interface PngHeader extends Size {
   readonly bytesPerPixel: number
 }
 
+/** Chunks without which the pixels cannot be understood have a capital first letter (PNG, 5.4); these are known. */
+const knownCritical: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND'])
+const criticalName = /^[A-Z][A-Za-z]{3}$/
+
 /**
- * How to decode a PNG. @throws {ImageProblem} `unsupported_image` for Apple's own variant, which most programs do not
- * accept as PNG
+ * How to decode a PNG. @throws {ImageProblem} `unsupported_image` for one that says it can only be read with an
+ * extension of PNG, such as Apple's own
  */
 export function readPng(file: Uint8Array): ImageReading {
-  if (firstChunk(file) === 'CgBI') throw unsupported("PNG in Apple's own form (CgBI)")
+  const extension = extensionOf(file)
+  if (extension === 'CgBI') throw unsupported("PNG in Apple's own form (CgBI)")
+  if (extension !== undefined) throw unsupported(`PNG with the critical chunk ${extension}`)
   return { type: 'png', bytes: withExifFirst(file) }
+}
+
+/** The first unknown critical chunk before the pixels, unless its name is the result of damage. */
+function extensionOf(file: Uint8Array): string | undefined {
+  for (const chunk of chunksOf(file)) {
+    if (chunk.type === 'IDAT') return undefined
+    const isUnknown = criticalName.test(chunk.type) && !knownCritical.has(chunk.type)
+    if (isUnknown && hasValidChecksum(file, chunk)) return chunk.type
+  }
+  return undefined
 }
 
 /**
@@ -71,6 +88,11 @@ export function readPngHeader(file: Uint8Array): PngHeader | undefined {
     interlaced: file[headerAt + 12] === 1,
     bytesPerPixel: samples * (file[headerAt + 8] === 16 ? 2 : 1),
   }
+}
+
+function hasValidChecksum(file: Uint8Array, { at, end }: PngChunk): boolean {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  return view.getUint32(end - 4) === crc32(file.subarray(at + 4, end - 4))
 }
 
 function firstChunk(file: Uint8Array): string {

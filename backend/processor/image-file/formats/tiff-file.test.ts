@@ -100,6 +100,25 @@ describe('a TIFF', () => {
     })
   })
 
+  it('of three grey samples is refused, as they may be colours', async () => {
+    const grey = { 262: [1] }
+    await expect(readImageHeader(tiffFile({ pixel: rgb, tags: grey }))).rejects.toMatchObject({
+      code: 'unsupported_image',
+      message: 'TIFF with 3 samples a pixel for these colours is not supported',
+    })
+    const said = { ...grey, [extraSamples]: [0, 0] }
+    expect(await pixelOf(tiffFile({ pixel: [77, 1, 2], tags: said }))).toEqual([77, 77, 77])
+  })
+
+  it.each([1, 3, 4])('of %i samples without a meaning is refused', async (samples) => {
+    const pixel = rgb.concat(0).slice(0, samples)
+    const file = tiffFile({ pixel, tags: { 262: undefined } })
+    await expect(readImageHeader(file)).rejects.toMatchObject({
+      code: 'unsupported_image',
+      message: 'TIFF without PhotometricInterpretation is not supported',
+    })
+  })
+
   it('has the pixels of its directory, whatever lies behind', async () => {
     const pages = await sharp(Buffer.alloc(8 * 16 * 3, 9), {
       raw: { width: 8, height: 16, channels: 3, pageHeight: 8 },

@@ -111,9 +111,11 @@ interface TiffLayout {
  */
 export function readTiff(file: Uint8Array): ImageReading {
   const directory = TiffDirectory.of(file)
-  const layout = directory && layoutOf(directory)
   // The decoder will report what is wrong.
-  if (directory === undefined || layout === undefined) return { type: 'tiff', bytes: file }
+  if (directory === undefined || sizeOf(directory) === undefined)
+    return { type: 'tiff', bytes: file }
+  const layout = layoutOf(directory)
+  if (layout === undefined) throw unsupported('TIFF without PhotometricInterpretation')
   checkCompression(layout)
   checkPlanes(layout, directory)
   checkSampleFormat(directory)
@@ -131,12 +133,18 @@ export function readTiffHeader(
 ): (Size & { readonly bytesPerPixel: number }) | undefined {
   const directory = TiffDirectory.of(file)
   const layout = directory && layoutOf(directory)
-  const width = directory?.number(tiffTags.width)
-  const height = directory?.number(tiffTags.height)
-  if (layout === undefined || width === undefined || height === undefined) return undefined
-  return { width, height, bytesPerPixel: layout.samples * Math.ceil(layout.bits[0]! / 8) }
+  const size = directory && sizeOf(directory)
+  if (layout === undefined || size === undefined) return undefined
+  return { ...size, bytesPerPixel: layout.samples * Math.ceil(layout.bits[0]! / 8) }
 }
 
+function sizeOf(directory: TiffDirectory): Size | undefined {
+  const width = directory.number(tiffTags.width)
+  const height = directory.number(tiffTags.height)
+  return width === undefined || height === undefined ? undefined : { width, height }
+}
+
+/** @returns undefined without the photometric interpretation, which has no default (TIFF 6.0, section 8) */
 function layoutOf(directory: TiffDirectory): TiffLayout | undefined {
   const interpretation = directory.number(tiffTags.photometric)
   if (interpretation === undefined) return undefined

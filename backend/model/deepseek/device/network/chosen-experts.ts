@@ -1,20 +1,11 @@
 import type { Checkpoint } from '../../../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../../../graph/graph-builder.ts'
 import { floatWeight, linear, quantizedWeight, type BlockForm } from '../../../../graph/layers.ts'
-import {
-  add,
-  concat,
-  gather,
-  gatherElements,
-  matMulNBits,
-  mul,
-  reshape,
-  shareOfSum,
-  sigmoid,
-  silu,
-  topKIndicesSorted,
-  unsqueeze,
-} from '../../../../graph/operators.ts'
+import { add, mul, sigmoid, silu } from '../../../../graph/operators/arithmetic.ts'
+import { matMulNBits } from '../../../../graph/operators/matrix-products.ts'
+import { shareOfSum } from '../../../../graph/operators/reductions.ts'
+import { gather, gatherElements, topKIndicesSorted } from '../../../../graph/operators/selection.ts'
+import { concat, reshape, unsqueeze } from '../../../../graph/operators/shapes.ts'
 import { blocksPerRow } from '../../../../graph/quantize.ts'
 import { rowCount, rowSize, type WeightSource } from '../../../../graph/weight-source.ts'
 import type { TextConfig } from '../../../config/model-config.ts'

@@ -1,12 +1,7 @@
 import type { GraphBuilder, Value } from '../../../../graph/graph-builder.ts'
-import {
-  expand,
-  gatherElements,
-  padEnd,
-  reduceLogSumExp,
-  reshape,
-  topK,
-} from '../../../../graph/operators.ts'
+import { reduceLogSumExp } from '../../../../graph/operators/reductions.ts'
+import { gatherElements, topK } from '../../../../graph/operators/selection.ts'
+import { expand, padEnd, reshape } from '../../../../graph/operators/shapes.ts'
 import { candidateCount } from '../../../model.ts'
 import { deviceNames } from '../device-names.ts'
 

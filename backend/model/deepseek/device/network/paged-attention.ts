@@ -1,19 +1,17 @@
 import type { Checkpoint } from '../../../../checkpoint/checkpoint.ts'
 import type { GraphBuilder, Value } from '../../../../graph/graph-builder.ts'
 import { linear, rmsNorm, type WeightForm } from '../../../../graph/layers.ts'
+import { cast } from '../../../../graph/operators/arithmetic.ts'
+import { attendToPast, rotaryEmbedding } from '../../../../graph/operators/attention.ts'
+import { gather, scatterRows } from '../../../../graph/operators/selection.ts'
 import {
-  attendToPast,
-  cast,
   concat,
-  gather,
   leading,
   reshape,
   reshapeTo,
-  rotaryEmbedding,
-  scatterRows,
   split,
   unsqueeze,
-} from '../../../../graph/operators.ts'
+} from '../../../../graph/operators/shapes.ts'
 import type { TextConfig } from '../../../config/model-config.ts'
 import { latentNormEpsilon } from '../../attention/latent-attention.ts'
 import { ropeTable, type Rope } from '../../attention/rope.ts'

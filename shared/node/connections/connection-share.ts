@@ -1,0 +1,147 @@
+import { IdleRanking } from './idle-ranking.ts'
+
+/** Part of all connections that one client may hold: four have to conspire to hold all, and no browser needs as many. */
+const shareOfOne = 1 / 4
+
+/** Connections that a client may hold in any case: a browser opens six to one host. */
+const leastOfOne = 8
+
+/**
+ * What an address stands for:
+ * - `client`: one client. It may hold a share of all connections.
+ * - `many`: possibly many clients, such as a proxy on this machine or an edge. It may hold all connections while nobody
+ *   else comes.
+ * - `proxy`: certainly many, some of which may be about to ask something: none of its connections is closed for others.
+ */
+export type Standing = 'client' | 'many' | 'proxy'
+
+/** The other end of a connection. */
+export interface Peer {
+  /** What counts as one client. */
+  readonly network: string
+  readonly standing: Standing
+}
+
+/** Which limit a connection ran into: that of all, or that of one client. */
+export type Limit = 'all' | 'client'
+
+/** Whether a connection may stay, and which idle one has to be closed for it. */
+export interface Admission<Connection> {
+  readonly isAdmitted: boolean
+  readonly closed?: Connection
+  /** Why something is closed: the connection itself, or the idle one. */
+  readonly limit?: Limit
+}
+
+interface Holder<Connection> {
+  readonly standing: Standing
+  readonly network: string
+  open: number
+  readonly idle: Set<Connection>
+}
+
+interface Entry<Connection> {
+  readonly holder: Holder<Connection>
+  requests: number
+}
+
+/**
+ * Shares a limited number of connections among clients. When all are open, a new one takes the place of the one that
+ * has been idle for longest, of the client with the most idle ones; connections with a request are never closed. So
+ * nobody who merely holds connections keeps others out, and whoever opens more of them displaces their own.
+ *
+ * Decides only; every step takes the same time, however many connections there are.
+ */
+export class ConnectionShare<Connection> {
+  readonly most: number
+  readonly mostOfOne: number
+  readonly #entries = new Map<Connection, Entry<Connection>>()
+  readonly #holders = new Map<string, Holder<Connection>>()
+  readonly #ranking = new IdleRanking<Connection, Holder<Connection>>()
+  #refused = 0
+  #displaced = 0
+
+  /** @param most connections at once */
+  constructor(most: number) {
+    this.most = most
+    this.mostOfOne = Math.max(leastOfOne, Math.floor(most * shareOfOne))
+  }
+
+  /** Connections that are open, and how many were refused and closed for others so far. */
+  get counts() {
+    return { open: this.#entries.size, refused: this.#refused, displaced: this.#displaced }
+  }
+
+  /** @returns whether the connection was admitted; it counts as idle, and `closed` as gone */
+  admit(connection: Connection, peer: Peer): Admission<Connection> {
+    const holder = this.#holders.get(peer.network) ?? { ...peer, open: 0, idle: new Set() }
+    const limit = this.#limitOf(holder)
+    if (limit === undefined) {
+      this.#add(connection, holder)
+      return { isAdmitted: true }
+    }
+    const closed = limit === 'client' ? oldestOf(holder) : this.#displacedFor(holder)
+    if (closed === undefined) {
+      this.#refused += 1
+      return { isAdmitted: false, limit }
+    }
+    this.#displaced += 1
+    this.remove(closed)
+    this.#add(connection, holder)
+    return { isAdmitted: true, closed, limit }
+  }
+
+  /** A request has begun on a connection. */
+  begin(connection: Connection): void {
+    const entry = this.#entries.get(connection)
+    if (entry === undefined) return
+    entry.requests += 1
+    this.#ranking.remove(entry.holder, connection)
+  }
+
+  /** The answer to a request is sent. */
+  end(connection: Connection): void {
+    const entry = this.#entries.get(connection)
+    if (entry === undefined) return
+    entry.requests -= 1
+    if (entry.requests === 0) this.#becomesIdle(connection, entry.holder)
+  }
+
+  /** A connection is gone. Does nothing when it is not known. */
+  remove(connection: Connection): void {
+    const holder = this.#entries.get(connection)?.holder
+    if (holder === undefined) return
+    this.#entries.delete(connection)
+    this.#ranking.remove(holder, connection)
+    holder.open -= 1
+    if (holder.open === 0) this.#holders.delete(holder.network)
+  }
+
+  #limitOf({ standing, open }: Holder<Connection>): Limit | undefined {
+    if (standing === 'client' && open >= this.mostOfOne) return 'client'
+    return this.#entries.size >= this.most ? 'all' : undefined
+  }
+
+  /** Nobody is displaced for a client that holds more than they do. */
+  #displacedFor({ standing, open }: Holder<Connection>): Connection | undefined {
+    const first = this.#ranking.first
+    if (first === undefined || (standing !== 'proxy' && first.open < open)) return undefined
+    return oldestOf(first)
+  }
+
+  #add(connection: Connection, holder: Holder<Connection>): void {
+    // The holder may just have lost its only connection.
+    this.#holders.set(holder.network, holder)
+    holder.open += 1
+    this.#entries.set(connection, { holder, requests: 0 })
+    this.#becomesIdle(connection, holder)
+  }
+
+  #becomesIdle(connection: Connection, holder: Holder<Connection>): void {
+    if (holder.standing !== 'proxy') this.#ranking.add(holder, connection)
+  }
+}
+
+function oldestOf<Connection>({ idle }: Holder<Connection>): Connection | undefined {
+  return idle.values().next().value
+}
