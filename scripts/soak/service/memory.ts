@@ -1,8 +1,8 @@
 import { sumOf, type Metrics } from '../../../shared/metrics/read-metrics.ts'
 import { slope } from '../slope.ts'
 
-/** Resident megabytes of each process, at one moment. */
-export type MemorySample = Readonly<Record<'seconds' | SoakProcess, number>>
+/** Resident megabytes of each process, at one moment; of image processes together, of which there are `decodeProcesses`. */
+export type MemorySample = Readonly<Record<'seconds' | 'decodeProcesses' | SoakProcess, number>>
 
 export const soakProcesses = ['edge', 'backend', 'engine', 'decode'] as const
 type SoakProcess = (typeof soakProcesses)[number]
@@ -20,6 +20,7 @@ export function memorySample(
     backend: megabytes(backend, 'process_resident_memory_bytes'),
     engine: child('engine'),
     decode: child('decode'),
+    decodeProcesses: Number(backend.get('describe_decode_processes')),
   }
 }
 
@@ -34,7 +35,7 @@ export interface MemoryGrowth {
 
 /** How much the memory of each process, and of all together, grew over the second half: the first warms caches and compilers. */
 export function memoryGrowth(samples: readonly MemorySample[]): readonly MemoryGrowth[] {
-  const settled = samples.slice(Math.floor(samples.length / 2))
+  const settled = withSteadyCount(samples.slice(Math.floor(samples.length / 2)))
   const seconds = (settled.at(-1)?.seconds ?? 0) - (settled[0]?.seconds ?? 0)
   const growthOf = (name: string, read: (sample: MemorySample) => number): MemoryGrowth => {
     const megabytes = settled.reduce((sum, one) => sum + read(one), 0) / settled.length
@@ -47,6 +48,22 @@ export function memoryGrowth(samples: readonly MemorySample[]): readonly MemoryG
     ...soakProcesses.map((name) => growthOf(name, (sample) => sample[name])),
     growthOf('all', total),
   ]
+}
+
+/**
+ * Each client that leaves may end an image process, and a new one takes its place, which is a tenth of all memory that comes
+ * and goes by chance. What each of them holds must stay, so it is taken as if there had always been the mean number of them.
+ */
+function withSteadyCount(samples: readonly MemorySample[]): readonly MemorySample[] {
+  const counted = samples.reduce((sum, one) => sum + one.decodeProcesses, 0) / samples.length
+  return samples.map((one) => ({ ...one, decode: (one.decode / one.decodeProcesses) * counted }))
+}
+
+/** By how many the number of image processes grew over the second half. */
+export function processGrowth(samples: readonly MemorySample[]): number {
+  const settled = samples.slice(Math.floor(samples.length / 2))
+  const seconds = (settled.at(-1)?.seconds ?? 0) - (settled[0]?.seconds ?? 0)
+  return slope(settled.map((one) => ({ x: one.seconds, y: one.decodeProcesses }))) * seconds
 }
 
 /** Runs of all processes that must be the same at the end: start times, and starts of the engine. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DayUsage } from '../../../shared/api/administration/usage.ts'
-import { memoryGrowth, type MemorySample } from './memory.ts'
+import { memoryGrowth, processGrowth, type MemorySample } from './memory.ts'
 import { createTally } from './tally.ts'
 import { verdict, type Books } from './verdict.ts'
 
@@ -53,11 +53,15 @@ interface Changes {
   readonly leaves?: Partial<DayUsage>
   readonly tally?: Partial<ReturnType<typeof createTally>>
   readonly lastMegabytes?: number
+  /** At the end, of image processes. */
+  readonly lastDecode?: Partial<MemorySample>
 }
 
 function books(changes: Changes = {}): Books {
   const metrics = (values: Readonly<Record<string, number>>) => new Map(Object.entries(values))
   const usage = { prompt_tokens: 100, image_tokens: 30, completion_tokens: 50 }
+  const engine = [1, 2, 3, changes.lastMegabytes ?? 3]
+  const samples = [...engine.map(memoryAt), { ...memoryAt(engine[3]!, 4), ...changes.lastDecode }]
   return {
     tally: {
       ...createTally(),
@@ -82,18 +86,29 @@ function books(changes: Changes = {}): Books {
       ],
       errs: [noUsage],
     },
-    growth: memoryGrowth([1, 2, 3, changes.lastMegabytes ?? 3].map(memoryAt)),
+    growth: memoryGrowth(samples),
+    moreProcesses: processGrowth(samples),
     maxGrowthPercent: 1,
   }
 }
 
 function memoryAt(engine: number, index: number): MemorySample {
-  return { seconds: index, edge: 10, backend: 10, engine, decode: 10 }
+  return { seconds: index, edge: 10, backend: 10, engine, decode: 10, decodeProcesses: 2 }
 }
 
 describe('verdict()', () => {
   it('finds nothing when everything adds up', () => {
     expect(verdict(books())).toEqual([])
+  })
+
+  it('accepts one image process more, or less, of the same size', () => {
+    for (const [decode, decodeProcesses] of [
+      [15, 3],
+      [5, 1],
+    ] as const) {
+      const problems = verdict(books({ lastDecode: { decode, decodeProcesses } }))
+      expect(problems.filter((problem) => problem.startsWith('memory'))).toEqual([])
+    }
   })
 
   it('accepts that a client left before its request had arrived', () => {
@@ -147,7 +162,17 @@ describe('verdict()', () => {
     [
       'memory that grows',
       { lastMegabytes: 4 },
-      'memory (engine) grew by 1.00 MB, more than 1 % of 33.5 MB',
+      'memory (engine) grew by 1.00 MB, more than 1 % of 33.7 MB',
+    ],
+    [
+      'image processes that grow',
+      { lastDecode: { decode: 18, decodeProcesses: 3 } },
+      'memory (decode) grew by 2.33 MB, more than 1 % of 35.4 MB',
+    ],
+    [
+      'more and more image processes',
+      { lastDecode: { decode: 15, decodeProcesses: 3 } },
+      'the number of image processes grew by 1.0',
     ],
   ])('finds %s', (_, changes, problem) => {
     expect(verdict(books(changes))).toContain(problem)

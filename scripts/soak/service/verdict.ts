@@ -15,6 +15,8 @@ export interface Books {
   readonly after: BothMetrics
   readonly usage: Readonly<Record<Role, readonly DayUsage[]>>
   readonly growth: readonly MemoryGrowth[]
+  /** By how many the number of image processes grew. */
+  readonly moreProcesses: number
   /** Percent that memory may have grown by. */
   readonly maxGrowthPercent: number
 }
@@ -136,15 +138,17 @@ function remainders({ edge, backend }: BothMetrics): string[] {
 }
 
 /** A process that grows must not hide behind others that shrink: each may grow by the same share of the whole. */
-function memoryProblems({ growth, maxGrowthPercent }: Books): string[] {
+function memoryProblems({ growth, moreProcesses, maxGrowthPercent }: Books): string[] {
   const whole = growth.find(({ name }) => name === 'all')?.megabytes ?? NaN
   const mayGrow = (maxGrowthPercent / 100) * whole
-  return growth
+  const grown = growth
     .filter(({ grownMegabytes }) => !(grownMegabytes <= mayGrow))
     .map(
       ({ name, grownMegabytes }) =>
         `memory (${name}) grew by ${grownMegabytes.toFixed(2)} MB, more than ${maxGrowthPercent} % of ${whole.toFixed(1)} MB`,
     )
+  if (moreProcesses < 1) return grown
+  return [...grown, `the number of image processes grew by ${moreProcesses.toFixed(1)}`]
 }
 
 function differs(what: string, is: number, expected: number): string[] {
