@@ -36,6 +36,28 @@ interface Decoding {
   readonly sequences: number
   readonly context: number
   readonly drafted?: number
+  /** Whether all have the same context, which is read once: right where a step reads all experts anyway. */
+  readonly sharesContext?: boolean
+}
+
+/** @returns slots whose contexts have been read */
+async function openSequences(
+  bench: TextBench,
+  { sequences, context, sharesContext = false }: Decoding,
+): Promise<SlotId[]> {
+  const { model } = bench
+  const slots: SlotId[] = []
+  while (slots.length < sequences) {
+    const [first] = slots
+    if (sharesContext && first !== undefined) {
+      slots.push(model.forkSlot(first, context))
+      continue
+    }
+    const slot = model.openSlot()
+    slots.push(slot)
+    await read(bench, slot, context)
+  }
+  return slots
 }
 
 /**
@@ -44,12 +66,12 @@ interface Decoding {
  */
 export async function benchDecode(
   bench: TextBench,
-  { sequences, context, drafted = 0 }: Decoding,
+  decoding: Decoding,
   steps: number,
 ): Promise<BenchRow> {
   const { model, config, weightBytes, limits } = bench
-  const slots = Array.from({ length: sequences }, () => model.openSlot())
-  for (const slot of slots) await read(bench, slot, context)
+  const { sequences, context, drafted = 0 } = decoding
+  const slots = await openSequences(bench, decoding)
   const step = async () => {
     await model.step(
       slots.map((slot) => ({

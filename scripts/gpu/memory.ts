@@ -29,7 +29,7 @@ const flatWithin = 0.02
 const controlIdsFrom = 1024
 
 /** Of a mixed request, in tokens. */
-const sizes = { prompt: [4, 150], answer: [1, 24] } as const
+const sizes = { prompt: [4, 100], answer: [1, 12] } as const
 
 const [steps = 10_000, requests = 1_000] = process.argv.slice(2).map(Number)
 const probed = await probeAdapter({ environment: process.env, triesSoftware: true })

@@ -1,6 +1,7 @@
 /**
- * `node scripts/gpu/speculation.ts [map] [weights]`: lets nano answer with drafted tokens and without, its layers placed as
- * DEVICE_MAP would have it, in `f32` or `q8`, and shows where and how narrowly answers part.
+ * `node scripts/gpu/speculation.ts [map] [weights] [answers]`: lets nano answer with drafted tokens and without, its layers
+ * placed as DEVICE_MAP would have it, in `f32` or `q8`, and shows where and how narrowly answers part; at most so many answers
+ * of each kind.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,7 +24,7 @@ import { follow } from '../../test/support/model/follow-answer.ts'
 const layers = 4
 const cacheTokens = 4096
 
-const [text = 'gpu', weights = 'q8'] = process.argv.slice(2)
+const [text = 'gpu', weights = 'q8', most = '100'] = process.argv.slice(2)
 if (weights !== 'q8' && weights !== 'f32') throw new Error('weights are q8 or f32')
 const map = parseDeviceMap(text)
 if (map === 'auto' || 'problem' in map) throw new Error('a map is one such as cpu:2,gpu:2')
@@ -42,8 +43,9 @@ const model = await loadModel({
   ...(layers > cardLayers && { stageLayers }),
 })
 const exact = await loadModel({ ...options, weights: 'f32' })
-await compare('answers of all kinds', model, await draftedJobs())
-await compare('arrays of 200 tokens', model, await longArrays())
+const some = (jobs: readonly GenerateJob[]) => jobs.slice(0, Number(most))
+await compare('answers of all kinds', model, some(await draftedJobs()))
+await compare('arrays of 200 tokens', model, some(await longArrays()))
 await exact.close()
 await model.close()
 await rm(modelsDir, { recursive: true })

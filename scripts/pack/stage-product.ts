@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { root } from '../bootstrap/paths.mjs'
 import { runNpm } from '../bootstrap/run-npm.mjs'
+import { isLeftOut } from './package-files.ts'
 
 /** What the product consists of, and what explains it. */
 const parts = [
@@ -29,11 +30,8 @@ const parts = [
   'tsconfig.json',
 ]
 
-/** Vocabularies of other models: 16 MB that only `npm run bench` reads. */
-const otherVocabularies = 'node_modules/tiktoken/encoders'
-
-/** Files of packages that only help their developers. */
-const forDevelopers = /\.(map|d\.ts|d\.mts|d\.cts)$/
+/** As `isLeftOut` knows it. */
+export const thisPlatform = `${process.platform}/${process.arch}`
 
 /** Puts everything that runs the product on a machine of this kind into a folder. */
 export async function stageProduct(folder: string): Promise<void> {
@@ -41,9 +39,7 @@ export async function stageProduct(folder: string): Promise<void> {
   await runNpm(['ci', '--omit=dev', '--ignore-scripts', '--loglevel=error', '--no-audit'], folder, {
     state: () => 'installing production packages',
   })
-  await keepThisPlatform(join(folder, 'node_modules/onnxruntime-node/bin/napi-v6'))
-  await rm(join(folder, otherVocabularies), { recursive: true })
-  await removeFiles(join(folder, 'node_modules'), forDevelopers)
+  await leaveOut(join(folder, 'node_modules'))
 }
 
 /** Everything but the packages. */
@@ -58,20 +54,13 @@ export async function stageFiles(folder: string): Promise<void> {
   await addRuntime(folder)
 }
 
-/** ONNX Runtime's package has the libraries of all platforms. */
-async function keepThisPlatform(libraries: string): Promise<void> {
-  for (const platform of await readdir(libraries)) {
-    for (const architecture of await readdir(join(libraries, platform))) {
-      const isThis = platform === process.platform && architecture === process.arch
-      if (!isThis) await rm(join(libraries, platform, architecture), { recursive: true })
+/** Removes what an archive for this platform does not need of its packages. */
+async function leaveOut(packages: string): Promise<void> {
+  for (const path of await readdir(packages, { recursive: true })) {
+    // What is in a folder that was left out is gone already.
+    if (isLeftOut(path, thisPlatform)) {
+      await rm(join(packages, path), { recursive: true, force: true })
     }
-  }
-}
-
-async function removeFiles(folder: string, unwanted: RegExp): Promise<void> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  for (const entry of entries) {
-    if (entry.isFile() && unwanted.test(entry.name)) await rm(join(entry.parentPath, entry.name))
   }
 }
 

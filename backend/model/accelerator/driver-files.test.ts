@@ -41,8 +41,18 @@ describe('missingDriver()', () => {
 
   it('is any driver', () => {
     expect(missingDriver({}, filesOf(loader), 'linux')).toContain('NVIDIA_DRIVER_CAPABILITIES')
-    expect(missingDriver({}, filesOf(loader, mounted), 'linux')).toBeUndefined()
+    expect(missingDriver({}, filesOf(loader, registered), 'linux')).toBeUndefined()
     expect(missingDriver({ VK_DRIVER_FILES: '/x.json' }, filesOf(loader), 'linux')).toBe(undefined)
+  })
+
+  it('is what NVIDIA’s driver loads, which images of containers lack', () => {
+    const loaded = ['libEGL.so.1', 'libX11.so.6', 'libXext.so.6'].map(
+      (name) => `/usr/lib64/${name}`,
+    )
+    expect(missingDriver({}, filesOf(loader, mounted, ...loaded.slice(1)), 'linux')).toBe(
+      "NVIDIA's driver needs libEGL.so.1 (Debian and Ubuntu: libegl1)",
+    )
+    expect(missingDriver({}, filesOf(loader, mounted, ...loaded), 'linux')).toBeUndefined()
   })
 
   it('is unknown on other systems', () => {

@@ -34,6 +34,13 @@ const libraryFolders = [
 
 const loader = 'libvulkan.so.1'
 
+/** Libraries of the system that NVIDIA's driver loads, with or without a display, and Debian's packages of them. */
+const neededByNvidia = [
+  ['libEGL.so.1', 'libegl1'],
+  ['libX11.so.6', 'libx11-6'],
+  ['libXext.so.6', 'libxext6'],
+] as const
+
 /** What is asked about the file system, for tests. */
 interface Files {
   readonly exists: (path: string) => boolean
@@ -73,16 +80,27 @@ export function missingDriver(
 ): string | undefined {
   if (platform !== 'linux') return undefined
   const folders = [...(environment['LD_LIBRARY_PATH'] ?? '').split(':'), ...libraryFolders]
-  if (!folders.some((folder) => folder !== '' && files.exists(join(folder, loader)))) {
+  const isInstalled = (library: string) =>
+    folders.some((folder) => folder !== '' && files.exists(join(folder, library)))
+  if (!isInstalled(loader)) {
     return `${loader}, the Vulkan loader, is not installed (Debian and Ubuntu: libvulkan1)`
   }
   if (isSaid(environment)) return undefined
   const known = [...usualFolders, ...furtherFolders].flatMap((folder) => manifestsIn(folder, files))
+  if (known.some((manifest) => manifest.includes('nvidia'))) return missingForNvidia(isInstalled)
   if (known.length > 0) return undefined
   return (
     `no Vulkan driver is registered in ${usualFolders.join(', ')}; ` +
     "NVIDIA's containers have one with NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics"
   )
+}
+
+function missingForNvidia(isInstalled: (library: string) => boolean): string | undefined {
+  const missing = neededByNvidia.filter(([library]) => !isInstalled(library))
+  if (missing.length === 0) return undefined
+  const libraries = missing.map(([library]) => library).join(', ')
+  const packages = missing.map(([, name]) => name).join(' ')
+  return `NVIDIA's driver needs ${libraries} (Debian and Ubuntu: ${packages})`
 }
 
 function isSaid(environment: Environment): boolean {

@@ -27,7 +27,7 @@ export async function* cardRows(options: BenchOptions): AsyncGenerator<BenchRow>
     yield await decodeRow(bench, decoding)
   }
   if (runs('context')) yield* contextRows(bench, options.contexts)
-  if (runs('prefill')) yield* await prefillRows(bench, options.prompts)
+  if (runs('prefill')) yield* await prefillRows(bench, options.prompts, bench.isSoftware ? 1 : 3)
   for (const kind of runs('steps') ? profiledSteps(bench) : []) {
     yield* await benchStep(bench.card, kind)
   }

@@ -9,9 +9,6 @@ const usualContext = { hardware: 512, software: 4 }
 /** Timed steps of a row. */
 const steps = { hardware: 36, software: 1 }
 
-/** Rounds of prompts, besides one that warms up. */
-const rounds = { hardware: 3, software: 1 }
-
 /** The longest draft that the engine has verified (speculation.ts). */
 const mostDrafted = 7
 
@@ -39,7 +36,8 @@ export function decodings(slots: number): Decoding[] {
 
 export function decodeRow(bench: CardBench, decoding: Decoding): Promise<BenchRow> {
   const kind = kindOf(bench)
-  return benchDecode(bench, { ...decoding, context: usualContext[kind] }, steps[kind])
+  const read = { context: usualContext[kind], sharesContext: true }
+  return benchDecode(bench, { ...decoding, ...read }, steps[kind])
 }
 
 /** One sequence with more and more cached tokens. */
@@ -52,9 +50,14 @@ export async function* contextRows(
   }
 }
 
-export function prefillRows(bench: CardBench, prompts: readonly number[]): Promise<BenchRow[]> {
+/** @param rounds besides one that warms up */
+export function prefillRows(
+  bench: CardBench,
+  prompts: readonly number[],
+  rounds: number,
+): Promise<BenchRow[]> {
   const alone = prompts.map((tokens) => ({ tokens, past: 0 }))
-  return benchPrefill(bench, alone, rounds[kindOf(bench)])
+  return benchPrefill(bench, alone, rounds)
 }
 
 /** Steps of each kind, whose launches and operators are looked at. */

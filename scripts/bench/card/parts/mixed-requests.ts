@@ -5,10 +5,15 @@ import type { BenchRow } from '../../measure.ts'
 import type { UsedMemory } from '../used-memory.ts'
 
 /** Of a request, in tokens: [least, most]. */
-interface RequestSizes {
+export interface RequestSizes {
   readonly prompt: readonly [number, number]
   readonly answer: readonly [number, number]
+  /** Tokens of every fiftieth prompt; as those of others unless given. */
+  readonly longPrompt?: number
 }
+
+/** Of so many requests, one has a long prompt. */
+export const longEvery = 50
 
 interface MixOptions {
   readonly requests: number
@@ -98,11 +103,12 @@ function growthOf(samples: readonly Sample[], requests: number): number {
 
 function mixedJob(
   index: number,
-  { sizes: { prompt, answer }, controlIdsFrom }: MixOptions,
+  { sizes: { prompt, answer, longPrompt }, controlIdsFrom }: MixOptions,
 ): GenerateJob {
   const between = ([least, most]: readonly [number, number], step: number) =>
     least + ((index * step) % (most - least + 1))
-  const length = between(prompt, 37)
+  const isLong = longPrompt !== undefined && index % longEvery === longEvery - 1
+  const length = isLong ? longPrompt : between(prompt, 37)
   // Every third prompt begins like others, so that there is something to be found in the prefix cache.
   const first = index % 3 === 0 ? 7 : index
   const ids = Math.min(100_000, controlIdsFrom)

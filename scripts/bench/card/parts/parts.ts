@@ -3,12 +3,13 @@ import { openWebGpuAccelerator } from '../../../../backend/model/accelerator/web
 import { openDeviceModel } from '../../../../test/parity/device-models.ts'
 import { greedy, readGoldenCases } from '../../../../test/parity/golden-cases.ts'
 import { decodeRow, decodings, prefillRows, profiledSteps } from '../decoder-rows.ts'
-import { loadRows, machineRows } from '../open-card-bench.ts'
+import { loadRows, machineRows, type CardBench } from '../open-card-bench.ts'
 import { benchStep } from '../profile-steps.ts'
 import { usedMemory } from '../used-memory.ts'
 import { firstTokenRow } from '../vision-rows.ts'
 import { benchCallers } from '../../engine.ts'
 import type { BenchRow } from '../../measure.ts'
+import { callerSizes, mixedSizes, promptRounds } from './affordable-tokens.ts'
 import type { CardContext } from './card-context.ts'
 import { mixedRequests } from './mixed-requests.ts'
 import { nanoChecks } from './nano-checks.ts'
@@ -26,14 +27,14 @@ interface Part extends PartPlan {
 export const parts: readonly Part[] = [
   { name: 'golden', share: 45, isGolden: true, steps: golden },
   { name: 'load', share: 60, needsWeights: true, steps: load },
-  { name: 'decode', share: 75, needsWeights: true, steps: decode },
-  { name: 'picture', share: 50, needsWeights: true, steps: picture },
-  { name: 'streams', share: 35, needsWeights: true, steps: streams },
+  { name: 'decode', share: 65, needsWeights: true, steps: decode },
+  { name: 'picture', share: 45, needsWeights: true, steps: picture },
+  { name: 'streams', share: 45, needsWeights: true, steps: streams },
   { name: 'prompts', share: 25, needsWeights: true, steps: prompts },
   { name: 'operators', share: 40, needsWeights: true, steps: operators },
-  { name: 'checks', share: 70, isGolden: true, steps: checks },
-  { name: 'requests', share: 60, needsWeights: true, steps: requests },
-  { name: 'pictures', share: 20, steps: pictures },
+  { name: 'checks', share: 65, isGolden: true, steps: checks },
+  { name: 'requests', share: 65, needsWeights: true, steps: requests },
+  { name: 'pictures', share: 25, steps: pictures },
 ]
 
 /** Golden cases on a driver that computes on the CPU: one of each kind. */
@@ -42,11 +43,13 @@ const fewCases = ['text-hello', 'text-count', 'describe-g03', 'two-images', 'mul
 /** Ids of the full model's vocabulary from which on they control. */
 const controlIdsFrom = 163_584
 
-/** Tokens of the mixed requests. */
-const requestSizes = {
-  hardware: { prompt: [4, 300], answer: [1, 48] },
-  software: { prompt: [2, 24], answer: [1, 6] },
+/** Tokens of requests to a driver that computes on the CPU. */
+const softwareSizes = {
+  atOnce: { prompt: 16, answer: 4 },
+  mixed: { prompt: [2, 24], answer: [1, 6] },
 } as const
+
+const softwarePrompts = { prompts: [8], rounds: 1 } as const
 
 async function casesFor({ options }: CardContext) {
   const all = await readGoldenCases()
@@ -117,17 +120,23 @@ function picture(context: CardContext): Step[] {
 }
 
 function streams(context: CardContext): Step[] {
-  const few = { prompt: 16, answer: 4 }
   return [
     {
       name: 'requests at once',
       run: async function* () {
-        const { model, slots, isSoftware } = await context.bench()
-        yield await benchCallers(model, slots, isSoftware ? few : undefined)
+        const bench = await context.bench()
+        const { model, slots, isSoftware } = bench
+        const sizes = isSoftware ? softwareSizes.atOnce : callerSizes(rateOf(bench), slots)
+        yield await benchCallers(model, slots, sizes)
       },
     },
   ]
 }
+
+const rateOf = ({ eightBitGigaflops, card }: CardBench) => ({
+  eightBitGigaflops,
+  weightBytes: card.decoder.weightBytes,
+})
 
 /** What is right of the tiny model, in float32 above all: a failure says which operator to look at. */
 function checks(context: CardContext): Step[] {
@@ -139,7 +148,9 @@ function prompts(context: CardContext): Step[] {
     {
       name: 'prompts',
       run: async function* () {
-        yield* await prefillRows(await context.bench(), context.prompts)
+        const bench = await context.bench()
+        const asked = bench.isSoftware ? softwarePrompts : promptRounds(rateOf(bench))
+        yield* await prefillRows(bench, asked.prompts, asked.rounds)
       },
     },
   ]
@@ -160,11 +171,12 @@ function requests(context: CardContext): Step[] {
     {
       name: 'mixed requests',
       run: async function* (leftMs) {
-        const { model, slots } = await context.bench()
+        const bench = await context.bench()
+        const { model, slots } = bench
         yield* mixedRequests(model, {
           requests: count,
           slots,
-          sizes: requestSizes[isSoftware ? 'software' : 'hardware'],
+          sizes: isSoftware ? softwareSizes.mixed : mixedSizes(rateOf(bench), count),
           controlIdsFrom,
           usedMemory: () => usedMemory(isSoftware),
           leftMs,
