@@ -2,7 +2,7 @@ import type { TextConfig } from '../model/config/model-config.ts'
 import { components, type Component } from '../model/convert/graphs/weight-forms.ts'
 import type { Equalization } from '../model/equalize/find-outliers.ts'
 
-/** Which channels were balanced, as lines for the operator: in all, and in each component that has some. */
+/** Which channels were balanced, as lines for the operator: in total, and in each component that has any. */
 export function balanceLines(equalization: Equalization, config: TextConfig): string[] {
   const places = Object.entries(equalization).map(([link, shifts]) => ({
     component: componentOf(link, config),

@@ -16,7 +16,7 @@ interface WaitOptions {
 }
 
 /**
- * Makes this process the only one that converts into `folder`, whoever else shares the disk. Waits for another one
+ * Makes this process the only one that converts into `folder`, even if others share the disk. Waits for another one
  * that does; if that one dies, its lock is free.
  * @throws {CheckpointError} when the folder's parent cannot be written
  */
