@@ -20,14 +20,14 @@ export function balanceLines(equalization: Equalization, config: TextConfig): st
   ]
 }
 
-/** How it was found out which. @param calibration SHA-256 of the set that channels were measured with, if they were */
+/** How these were determined. @param calibration SHA-256 of the set that channels were measured with, if they were */
 export function calibrationLine(calibration: string | undefined): string {
   if (calibration === undefined) return 'channels estimated from weights alone'
   return `channels measured with the calibration set, sha256 ${calibration}`
 }
 
 interface Place {
-  /** Whether it is behind a gelu, where the graph multiplies the channels. */
+  /** Whether it is after a GELU, where the graph multiplies the channels. */
   readonly isMultiplied: boolean
   readonly shifts: readonly number[]
 }

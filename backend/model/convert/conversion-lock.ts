@@ -7,7 +7,7 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 /** Milliseconds between two attempts. */
 const retryMs = 500
 
-/** Milliseconds between two lines about the wait: often enough to be no silence, for people and for the watchdog. */
+/** Milliseconds between two lines about the wait: often enough that neither people nor the watchdog notice silence. */
 const reportMs = 60_000
 
 interface WaitOptions {
