@@ -1,13 +1,13 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeFolder } from '../../../shared/node/files/make-folder.ts'
 import { tryLock, type FileLock } from '../../../shared/node/files/file-lock.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 
 /** Milliseconds between two attempts. */
 const retryMs = 500
 
-/** Milliseconds between two lines about the wait: often enough to be no silence, for people and for the watchdog. */
+/** Milliseconds between two lines about the wait: often enough that neither people nor the watchdog notice silence. */
 const reportMs = 60_000
 
 interface WaitOptions {
@@ -16,7 +16,7 @@ interface WaitOptions {
 }
 
 /**
- * Makes this process the only one that converts into `folder`, whoever else shares the disk. Waits for another one
+ * Makes this process the only one that converts into `folder`, even if others share the disk. Waits for another one
  * that does; if that one dies, its lock is free.
  * @throws {CheckpointError} when the folder's parent cannot be written
  */
@@ -24,7 +24,7 @@ export async function lockConversion(
   folder: string,
   { report, signal }: WaitOptions,
 ): Promise<FileLock> {
-  await orUnwritable(folder, () => mkdir(dirname(folder), { recursive: true }))
+  await orUnwritable(folder, () => makeFolder(dirname(folder)))
   let reportedAt = -Infinity
   for (;;) {
     const lock = await orUnwritable(folder, () => tryLock(`${folder}.lock`))

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../../shared/node/files/make-folder.ts'
 import { missingSpace } from '../../../shared/node/files/free-space.ts'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -52,7 +53,7 @@ function planned(
 
 /**
  * Writes a checkpoint with the names, types, shapes and files of Kimi-VL-A3B and seeded random weights, for tests of
- * everything around the weights. Goes on where it was interrupted; the folder appears when it is complete.
+ * everything around the weights. Resumes where it was interrupted; the folder appears when it is complete.
  * @throws {CheckpointError} when the folder exists or there is not enough space
  */
 export async function synthesiseModel(
@@ -61,7 +62,7 @@ export async function synthesiseModel(
 ): Promise<void> {
   if (existsSync(folder)) throw new CheckpointError(`${folder} already exists`)
   const partial = `${folder}.partial`
-  await mkdir(partial, { recursive: true })
+  makeFolder(partial)
   const shards = planShards(publishedTensors(sizes))
   const missing = shards.filter(({ fileName }) => !existsSync(join(partial, fileName)))
   const [totalBytes, bytesLeft] = [bytesOf(shards), bytesOf(missing)]
