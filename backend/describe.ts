@@ -28,7 +28,7 @@ export interface DescribeRequest extends Omit<Asked, 'turns'> {
   readonly onPhase?: ((phase: DescribePhase, epochMs?: number) => void) | undefined
 }
 
-/** What happens to a request: texts and images are prepared, then the engine has it. */
+/** The phases of a request: its texts and images are prepared, then the engine works on it. */
 export type DescribePhase = 'prepare' | EnginePhase
 
 interface DescriberParts {
@@ -99,7 +99,7 @@ export function createDescriber(parts: DescriberParts): Describer {
     request.onPhase?.('queue')
     const generation = engine.generate(job, deadline.signal)
     for await (const event of generation) {
-      // From here on there is an answer, which the engine ends in time.
+      // From here on there is an answer, which the engine ends on time.
       if (event.type === 'tokens') deadline.stopClock()
       yield* events.take(event)
       if (event.type === 'tokens' && texts.stopped(event.choice)) generation.stop(event.choice)

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { maxChoices } from '../../shared/api/limits.ts'
 import { integerSetting } from '../../shared/settings/integer.ts'
 
-/** Answers that one engine is given at a time: as many as `docs/cluster.md` starts vLLM with. */
+/** Answers that one engine is given at a time: the number with which `docs/cluster.md` starts vLLM. */
 const defaultSlots = 32
 
 const engineUrl = z

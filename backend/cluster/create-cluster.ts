@@ -18,7 +18,7 @@ import type { TimeLimits } from './engine/time-limits.ts'
 
 /**
  * Milliseconds that an unused connection is kept: uvicorn, in which vLLM and SGLang run, closes its own after 5 s, and
- * a request on its way then is lost.
+ * a request on its way at that moment is lost.
  */
 const keepAliveMs = 2_000
 
@@ -48,7 +48,7 @@ export interface Cluster {
   isReady(): boolean
   /** Settles when one is for the first time. */
   readonly readyOnce: Promise<void>
-  /** Tokens of prompt and answer together that every engine that is ready can hold. */
+  /** Tokens of prompt and answer together that every ready engine can hold. */
   contextTokens(): number
   snapshot(): EngineSnapshot
   views(): readonly EngineView[]
@@ -129,7 +129,7 @@ function targetsOf({ urls, apiKey }: ClusterSettings, { connectMs }: TimeLimits)
   }))
 }
 
-/** What all of the engines that are ready can hold; the model's own context while none is. */
+/** What all ready engines can hold; the model's own context while none is ready. */
 function contextOf(engines: readonly EngineEntry[], modelTokens: number): number {
   const ready = engines.filter(({ isReady }) => isReady)
   const tokens = ready.map(({ facts }) => facts?.contextTokens ?? modelTokens)
@@ -141,7 +141,7 @@ function createSalts(secret = randomBytes(32).toString('hex')): (tenant: string)
   return (tenant) => createHmac('sha256', secret).update(tenant).digest('base64url')
 }
 
-/** What makes it doubtful that an engine serves the model of MODEL_PATH, and serves it well. */
+/** Reasons to doubt that an engine serves the model of MODEL_PATH, and serves it well. */
 function doubtOf(
   { kind, version = '' }: EngineFacts,
   counted: number | undefined,

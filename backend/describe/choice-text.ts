@@ -6,7 +6,7 @@ import { ThoughtSplitter } from '../processor/text/thought-splitter.ts'
 
 /** A further part of an answer: text, and on request the log probabilities of the tokens that begin in it. */
 export interface TextPart {
-  /** More of what the model thinks before it answers, if there is more. */
+  /** More of what the model thinks before it answers, if anything. */
   readonly thought?: string
   readonly text: string
   readonly logprobs: readonly SampledLogprob[]
@@ -103,8 +103,8 @@ export class ChoiceText {
   }
 
   /**
-   * The latest tokens belong to the thought if the text has not got beyond it. Behind its end, a token without text may be
-   * the beginning of the answer's first character.
+   * The latest tokens belong to the thought if the text has not got beyond it. After its end, a token without text may
+   * be the beginning of the answer's first character.
    * @param decoded what the latest token added
    */
   #leaveOutThought(decoded: string): void {

@@ -62,7 +62,7 @@ export class ChoiceTexts {
     }) as [Ending, ...Ending[]]
   }
 
-  /** Tokens that end inside a character, a mark or a stop string may add no text yet; then there is no event. */
+  /** Tokens that end inside a character, a marker or a stop string may add no text yet; then there is no event. */
   #eventsOf(index: number, { thought, text, logprobs }: TextPart): TextEvent[] {
     const events: TextEvent[] =
       thought === undefined ? [] : [{ type: 'reasoning', index, text: thought }]

@@ -65,9 +65,9 @@ export interface GenerateJob {
   readonly reportsPhases?: boolean | undefined
   /** What the text of each answer has to be; anything unless given. */
   readonly format?: Grammar | undefined
-  /** If given, the model thinks between these marks before its answer. */
+  /** If given, the model thinks between these markers before its answer. */
   readonly thought?: ThoughtMarks | undefined
-  /** The most tokens that a thought may have, both marks counted; unlimited unless given. */
+  /** The most tokens that a thought may have, both markers included; unlimited unless given. */
   readonly thoughtTokens?: number | undefined
 }
 
@@ -79,7 +79,7 @@ export interface EngineTimings {
   readonly decodeMs: number
 }
 
-/** What happens to a job: it waits, its images are looked at, its prompt is read, its answers are generated. */
+/** The phases of a job: it waits, its images are processed, its prompt is read, its answers are generated. */
 export type EnginePhase = 'queue' | 'vision' | 'prefill' | 'decode'
 
 export type EngineEvent =
@@ -126,8 +126,8 @@ interface PhaseTime {
 }
 
 /**
- * The engine's work, by what it was: steps of streams (`decode`), of prompts (`prefill`) and of both (`mixed`), and looks at
- * pieces of pictures (`vision`).
+ * The engine's work by kind: steps of streams (`decode`), of prompts (`prefill`) and of both (`mixed`), and pieces of
+ * pictures (`vision`).
  */
 export type PhaseTimes = Readonly<Record<'decode' | 'prefill' | 'mixed' | 'vision', PhaseTime>>
 

@@ -20,7 +20,7 @@ export interface WeightFill {
   readonly run: (write: WriteBytes) => Promise<void>
 }
 
-/** What a graph computes on the way, and somebody may want to see: see `withMaxima`. */
+/** An intermediate result of a graph that can be made visible: see `withMaxima`. */
 export interface Activation {
   /** [rows, width] */
   readonly value: Value

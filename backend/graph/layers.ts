@@ -31,7 +31,7 @@ export type WeightForm =
 
 export type BlockForm = Extract<WeightForm, { kind: 'q8-blocks' }>
 
-/** Products of the same x with several weights; what they need of x is computed once. */
+/** Products of the same x with several weights; what they share is computed once. */
 export function linears(
   g: GraphBuilder,
   x: Value,

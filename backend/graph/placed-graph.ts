@@ -3,7 +3,7 @@ import { externalsOf } from './device-graph.ts'
 
 /**
  * A part of a graph with its weights where the whole has them, so that it can read the whole's weights file. Weights of
- * both are recognised by their names.
+ * both are matched by their names.
  * @throws {RangeError} when the whole lacks one
  */
 export function placedAs(whole: BuiltGraph, part: BuiltGraph): BuiltGraph {

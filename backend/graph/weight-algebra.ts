@@ -1,4 +1,4 @@
-/** Matrices computed from others while they are read, by rows, so that none is held in memory whole. */
+/** Matrices computed from others while they are read, by rows, so that none is held in memory as a whole. */
 import { readAll, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
 /** Every value times a factor. */

@@ -33,8 +33,8 @@ interface Place {
 }
 
 /**
- * A file in which every tensor has its place, so that several writers can fill it in any order, each with a handle of
- * its own.
+ * A file in which every tensor has a fixed place, so that several writers, each with its own handle, can fill it in any
+ * order.
  */
 export class WeightsFile {
   readonly #handle: FileHandle

@@ -45,7 +45,7 @@ interface CardSettings {
 
 /** Memory that is not the engine's to give. */
 export interface MemoryLimits extends Pick<MemorySettings, 'uploadBytes' | 'decodeBytes'> {
-  /** What all programs may take together, as the operator says; undefined for what is free. */
+  /** Memory that all programs may take together, if set by the operator; undefined for what is free. */
   readonly limitBytes: number | undefined
 }
 

@@ -14,7 +14,7 @@ export interface SilenceLimits {
   readonly servingMs: number
   /**
    * While it is in an announced call and uses no processor time: it is stopped or waits for itself, however long the
-   * call may take. A call that works for so long without a tick of the clock does not exist.
+   * call may take. No call works for that long without a tick of processor time.
    */
   readonly idleMs: number
 }
@@ -28,10 +28,7 @@ export const defaultSilenceLimits: SilenceLimits = {
 /** Milliseconds between two checks of the clock, and between two pings. */
 export const tickMs = 1_000
 
-/**
- * The most that counts of the time between two checks: if it was longer, this process itself was held up, not the
- * other.
- */
+/** The most that the time between two checks counts for: if it was longer, this process was held up, not the other. */
 const mostTickMs = 2 * tickMs
 
 /** Decides whether an inference process hangs, by the messages from it and their times. Has no clock and no process. */
@@ -69,7 +66,7 @@ export class Watchdog {
 
   /**
    * To be called every `tickMs`.
-   * @param work how much the process has worked so far, in any unit; undefined where nobody can tell
+   * @param work how much the process has worked so far, in any unit; undefined where that is unknown
    * @returns how many milliseconds a hung process has been silent
    */
   tick(now: number, work?: number): number | undefined {

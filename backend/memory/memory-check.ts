@@ -9,7 +9,7 @@ import { memoryParts, sumOf, type MemoryParts, type MemorySettings } from './mem
 export type MemoryCheck = MemoryNumbers &
   (
     | {
-        /** Undefined where nobody knows what is free. */
+        /** Undefined where the free memory is unknown. */
         readonly fits: true | undefined
         /** For the operator: what should be changed nevertheless. */
         readonly remedy?: string | undefined
@@ -31,7 +31,7 @@ interface MemoryNumbers {
 
 interface CheckOptions extends FormNeeds {
   readonly settings: MemorySettings
-  /** Undefined where nobody knows. */
+  /** Undefined where unknown. */
   readonly free: FreeMemory | undefined
 }
 

@@ -55,7 +55,7 @@ export function cacheTokensOf(
 }
 
 /**
- * The cache's size as far as it is the machine's own.
+ * The part of the cache that is in the machine's own memory.
  * @param card how the decoder uses one: the layers on the CPU keep the tokens that those on the card keep
  */
 export function hostCacheTokens(

@@ -7,7 +7,7 @@ import type { ModelConfig, TextConfig } from './config/model-config.ts'
 import { buildDecoderGraph } from './deepseek/decoder-graph.ts'
 import { mergedPatches } from './moonvit/pass-inputs.ts'
 
-/** Memory that the model takes of the machine itself, apart from that of a card. */
+/** Memory that the model takes on the machine itself, not on a card. */
 export interface HostNeeds {
   /** Weights, in the order in which the CPU's kernels read them. */
   readonly weightBytes: number
@@ -19,7 +19,7 @@ export interface HostNeeds {
   readonly stepBytesPerToken: number
   /** The most tokens one sequence may hold. */
   readonly contextTokens: number
-  /** What an image of the largest size takes while it is processed: on a card, its features alone. */
+  /** What an image of the largest size takes while it is processed; with a card, only its features. */
   readonly imageBytes: number
 }
 

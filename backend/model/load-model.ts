@@ -48,7 +48,7 @@ export interface OpenModelOptions extends Omit<
   readonly expandedFromTokens?: number
   /** The model closes it, also when it cannot be opened. */
   readonly device?: DeviceOptions | undefined
-  /** Called before anything is converted or loaded. What it throws ends the loading. */
+  /** Called before anything is converted or loaded. If it throws, loading ends. */
   readonly admit?: (needs: FormNeeds) => void
 }
 
@@ -86,13 +86,13 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   const folderOptions = { ...options, ...layoutFor(options), measure: measureChannels }
   const needs = formNeeds(source, folderOptions)
   options.admit?.(needs)
-  // A device can be opened only once, so its weights have to be known to be whole.
+  // A device can be opened only once, so its weights must be verified first.
   if (options.device !== undefined) {
     const folder = await prepareModelFolder(source, folderOptions)
     return openFolder(folder, source, options, await firstLayers(source, options))
   }
   const folder = await findModelFolder(source, folderOptions)
-  // Both read the same files; nothing is served before all of them are known to be whole.
+  // Both read the same files; nothing is served before all of them are verified.
   const [checked, opened] = await Promise.allSettled([
     folder.check(needs.chosen.weightBytes),
     openFolder(folder, source, options),
@@ -106,7 +106,10 @@ export async function openModel(source: ModelSource, options: OpenModelOptions):
   return openFolder(await prepareModelFolder(source, folderOptions), source, options)
 }
 
-/** The layers that stay on the CPU while the others are on a device, in the form for the CPU: no map of layers needs another conversion. */
+/**
+ * The layers that stay on the CPU while the others are on a device, in the form for the CPU: no other map of layers
+ * needs a new conversion.
+ */
 async function firstLayers(
   source: ModelSource,
   options: OpenModelOptions,
@@ -179,7 +182,7 @@ interface OpenedOptions extends Omit<OpenModelOptions, 'device'> {
   readonly device: (DeviceOptions & { readonly features: FeatureMemory | undefined }) | undefined
 }
 
-/** @param tokens that there is memory for; undefined where features come to the host */
+/** @param tokens for which there is memory; undefined where features come to the host */
 async function withFeatureMemory(
   device: DeviceOptions,
   { hidden_size: width }: TextConfig,

@@ -70,7 +70,7 @@ export const logSumError = 1e-5
 
 /** The logits after the last token of a row. */
 export interface NextLogits {
-  /** Undefined where all logits are at hand, so that nothing is gained by choosing some. */
+  /** Undefined where all logits are available, so that nothing is gained by choosing some. */
   readonly candidates: Candidates | undefined
   /**
    * All of them, [vocabSize]; the caller may modify them. A call of the model like any other, possible until its next
@@ -101,7 +101,7 @@ export interface ModelInfo {
   readonly cacheTokens: number | undefined
 }
 
-/** An image on its way through the vision tower. It advances on request and waits in between. */
+/** An image being processed by the vision tower. It advances on request and waits in between. */
 export interface ImageRun {
   /** [gh * gw / mergeSize^2, hiddenSize], row-major; undefined until everything is done. */
   readonly features: ImageFeatures | undefined

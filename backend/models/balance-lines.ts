@@ -2,7 +2,7 @@ import type { TextConfig } from '../model/config/model-config.ts'
 import { components, type Component } from '../model/convert/graphs/weight-forms.ts'
 import type { Equalization } from '../model/equalize/find-outliers.ts'
 
-/** Which channels were balanced, as lines for the operator: in all, and in each component that has some. */
+/** Which channels were balanced, as lines for the operator: in total, and in each component that has any. */
 export function balanceLines(equalization: Equalization, config: TextConfig): string[] {
   const places = Object.entries(equalization).map(([link, shifts]) => ({
     component: componentOf(link, config),
@@ -20,14 +20,14 @@ export function balanceLines(equalization: Equalization, config: TextConfig): st
   ]
 }
 
-/** How it was found out which. @param calibration SHA-256 of the set that channels were measured with, if they were */
+/** How these were determined. @param calibration SHA-256 of the set that channels were measured with, if they were */
 export function calibrationLine(calibration: string | undefined): string {
   if (calibration === undefined) return 'channels estimated from weights alone'
   return `channels measured with the calibration set, sha256 ${calibration}`
 }
 
 interface Place {
-  /** Whether it is behind a gelu, where the graph multiplies the channels. */
+  /** Whether it is after a GELU, where the graph multiplies the channels. */
   readonly isMultiplied: boolean
   readonly shifts: readonly number[]
 }

@@ -32,7 +32,7 @@ const tokenNames = [
   '<|media_pad|>',
 ]
 
-/** What no file of a checkpoint settles, and how this server does it. */
+/** What no file of a checkpoint settles, and how this server handles it. */
 const decidedHere = [
   `kv_a_layernorm has an epsilon of ${latentNormEpsilon}, as in the makers' code; other ports take rms_norm_eps`,
   'pictures become RGB before they are resized, transparency on white',

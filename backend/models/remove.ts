@@ -5,8 +5,8 @@ import { folderNameOf, parseHubName } from '../hub/hub-name.ts'
 import type { ModelSettings } from './settings.ts'
 
 /**
- * Removes what this server made of a model: its download, complete or not, and its converted forms. The operator's
- * own checkpoints and the cache of the hub's tools are left alone.
+ * Removes what this server has stored of a model: its download, complete or not, and its converted forms. The
+ * operator's own checkpoints and the cache of the hub's tools are left alone.
  * @param model as `list` shows it, or a name on the hub
  * @returns the folders removed
  * @throws {HubError} when there is nothing of that name

@@ -19,7 +19,7 @@ interface ModelTraits {
   readonly reasons: boolean
 }
 
-/** Engines that other programs run, such as vLLM. Here requests are only prepared, put in order and given to them. */
+/** Engines that other programs run, such as vLLM. Here requests are only prepared, queued and passed to them. */
 export class EnginesElsewhere implements Serving {
   readonly #config: BackendConfig
   readonly #model: ModelTraits

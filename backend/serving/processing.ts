@@ -13,7 +13,7 @@ const imageProcess = fileURLToPath(
   new URL('../processor/image-process/image-process.ts', import.meta.url),
 )
 
-/** What prepares requests outside of this thread, for whichever engine. */
+/** What prepares requests outside of this thread, for either kind of engine. */
 export interface Processing {
   readonly tasks: TaskPool
   readonly formats: FormatCompiler

@@ -4,7 +4,7 @@ import type { EngineSnapshot } from '../engine/job.ts'
 import type { MemoryCheck } from '../memory/memory-check.ts'
 import type { StartUp } from '../inference/supervisor.ts'
 
-/** What answers requests, as the program around it sees it: the engine of this server, or engines elsewhere. */
+/** What answers requests, as the rest of the program sees it: the engine of this server, or engines elsewhere. */
 export interface Serving {
   /** @throws {ServiceError} `model_loading` until there is one */
   describer(): Describer
@@ -23,11 +23,11 @@ export interface Serving {
   decodePids(): readonly number[]
   /** Undefined with the engine of this server. */
   readonly engines: (() => readonly EngineView[]) | undefined
-  /** Tokens of prompt and answer together, where that is not for the model alone to say. */
+  /** Tokens of prompt and answer together, where the model alone does not determine them. */
   readonly contextTokens: (() => number) | undefined
   /**
    * Settles when it is ready for the first time, or `stopping` is aborted.
-   * @throws {Error} for the operator, when it cannot become so
+   * @throws {Error} for the operator, when it cannot become ready
    */
   start(stopping: AbortSignal): Promise<void>
   /** Answers have ended: stops everything that was started. */

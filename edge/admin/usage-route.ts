@@ -11,7 +11,7 @@ import { utcDayOf } from '../limits/utc-day.ts'
 import type { EdgeEnv } from '../calls/context.ts'
 import { check, noSuchPage } from './check.ts'
 
-/** Milliseconds before its last day at which a range without a first day begins: thirty days in all. */
+/** Milliseconds before its last day at which a range without a first day begins: thirty days in total. */
 const defaultRangeMs = 29 * dayMs
 
 export interface UsageParts {

@@ -2,7 +2,7 @@ import { ByteBudget } from '../../shared/bytes/byte-budget.ts'
 import { readLimited } from '../../shared/bytes/read-limited.ts'
 import type { BackendAnswer, BackendInit, HeldAnswer } from './exchange.ts'
 
-/** Bytes up to which an answer is not worth counting: sockets hold as much. */
+/** Bytes up to which an answer is not worth counting: socket buffers hold as much. */
 const uncountedBytes = 64 * 1024
 
 interface WholeAnswer {

@@ -11,7 +11,7 @@ export interface BackendTarget {
 /** No connection was made: nothing was sent, so the same request may go elsewhere. */
 export class NotConnectedError extends Error {
   override readonly name = 'NotConnectedError'
-  /** Whether it only took too long, so that another attempt may succeed. */
+  /** Whether it merely took too long, so that another attempt may succeed. */
   readonly isSlow: boolean
 
   constructor(

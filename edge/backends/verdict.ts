@@ -33,7 +33,7 @@ const errorAnswer = z.object({
 export function checkConnected(answer: Pick<BackendAnswer, 'status' | 'body'>): void {
   const { status } = answer
   if (!notConnected.has(status)) return
-  // Its stream is made by asking for it, after which the body cannot be read as a whole any more.
+  // Asking for its stream creates it, after which the body can no longer be read as a whole.
   answer.body?.cancel().catch(() => undefined)
   throw new NotConnectedError(`Status ${status}`, { isSlow: status === connectTimedOut })
 }

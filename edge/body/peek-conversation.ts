@@ -11,14 +11,17 @@ export interface ConversationPeek extends Extent {
 type Counts = {
   -readonly [Name in 'textBytes' | 'images' | 'messages' | 'firstText']: ConversationPeek[Name]
 } & {
-  /** Number of values that may still be looked at; negative when there were more. */
+  /** Number of values that may still be visited; negative when there were more. */
   left: number
 }
 
-/** Values of a request that are looked at, in 10 ms: conversations at all limits of the backend have half of it. */
+/**
+ * Values of a request that are visited, which takes 10 ms: a conversation at all limits of the backend has half as
+ * many.
+ */
 const maxValues = 100_000
 
-/** The types of parts that contain an image, in all APIs. */
+/** The types of parts that contain an image, in any of the APIs. */
 const imageTypes: ReadonlySet<unknown> = new Set(['image_url', 'input_image', 'image'])
 
 /** The fields that contain the text of a message. */

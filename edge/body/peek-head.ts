@@ -36,7 +36,7 @@ export async function peekHead(body: ClientBody): Promise<PeekedBody> {
   return { body: { ...body, stream: withHead(head, stream) }, head, isWhole: false }
 }
 
-/** Looks at no more of a body that is held than of one that passes: to parse 16 MB takes seconds. */
+/** Inspects no more of a body that is held than of one that passes through: parsing 16 MB takes seconds. */
 function peekHeld(body: ClientBody, bytes: Uint8Array): PeekedBody {
   if (bytes.byteLength <= smallBodyBytes) return { body, head: bytes, isWhole: true }
   return { body, head: bytes.subarray(0, peekedBytes), isWhole: false }

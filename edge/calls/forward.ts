@@ -41,7 +41,7 @@ export interface ForwardParts {
   readonly backend: CallBackend
   /** Whether equal prompts and images should go to the same backend, for the sake of its caches. */
   readonly stickyByContent: boolean
-  /** Milliseconds one request may take in all. */
+  /** Milliseconds that one request may take in total. */
   readonly deadlineMs: number
   /** Milliseconds, for measuring time spans. */
   readonly now: () => number

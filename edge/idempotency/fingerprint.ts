@@ -24,8 +24,9 @@ export async function fingerprintOf(
 }
 
 /**
- * What lies before, between and after the delimiters of a multipart body, found as a parser of its parts finds them. Of a
- * body with more parts than a form may have, which is refused, the rest counts as one: it may have millions.
+ * What lies before, between and after the delimiters of a multipart body, found as the parser of its parts finds them.
+ * If there are more parts than a form may have, the form will be refused, and the rest counts as one part: there may be
+ * millions.
  */
 function partsOf(bytes: Uint8Array, boundary: string): Uint8Array[] {
   const finder = new DelimiterFinder(boundary)

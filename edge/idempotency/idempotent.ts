@@ -22,7 +22,7 @@ const leaseGraceMs = 10_000
 export interface IdempotencyParts {
   /** Keeps answers to requests with an `Idempotency-Key`. */
   readonly answers: IdempotencyStore
-  /** Milliseconds one request may take in all. */
+  /** Milliseconds that one request may take in total. */
   readonly deadlineMs: number
   /** Milliseconds, for measuring time spans. */
   readonly now: () => number

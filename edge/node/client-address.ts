@@ -41,7 +41,7 @@ export function clientAddress(
 }
 
 /**
- * What the other end of a connection stands for. A loopback address may be a proxy on this machine that nobody named:
+ * What the other end of a connection represents. A loopback address may be a proxy on this machine that nobody named:
  * it is not held to the share of one client, but neither can it keep its idle connections from others.
  */
 export function peerStanding(address: string, trusted: ProxyRanges): Standing {

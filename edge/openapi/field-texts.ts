@@ -15,7 +15,7 @@ export const fieldTexts: Readonly<Record<string, string>> = {
   logit_bias: 'added to the logits of these tokens',
   seed: 'the same request with the same seed draws the same way; where two tokens are almost equally likely the answer may still differ, unless the server runs with `DETERMINISTIC=1`',
   preset:
-    '`model` draws by what the makers of the model recommend, wherever the request states no rule of its own; see below',
+    "`model` uses the sampling settings recommended by the model's authors where the request does not set its own; see below",
   n: 'number of answers',
   stop: 'the answer ends just before it',
   logprobs: 'reports the probability of each token of the answer',

@@ -14,8 +14,8 @@ import { rowLine } from './report.ts'
 const program = fileURLToPath(new URL('card/parts/card-process.ts', import.meta.url))
 
 /**
- * `npm run bench:card`: everything there is to know of a graphics card, in at most 8 minutes: whether its answers are
- * right, how fast it is, and whether its memory stays as it is.
+ * `npm run bench:card`: judges a graphics card in at most 8 minutes: whether its answers are right, how fast it is, and
+ * whether its memory use stays constant.
  * @returns the exit code: 0 when all answers were the reference's, 1 when they were not or there is no card
  */
 export async function main(given: readonly string[]): Promise<number> {

@@ -18,7 +18,7 @@ interface Options {
   readonly doc?: boolean
 }
 
-/** A conversion, with what the disk alone would have taken for its bytes right before it. Times in seconds. */
+/** A conversion, and the time that the disk alone took for as many bytes right before it. Times in seconds. */
 interface Conversion {
   readonly code: string
   readonly usage: Usage

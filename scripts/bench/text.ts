@@ -31,7 +31,7 @@ async function read({ model, config }: TextBench, slot: SlotId, tokens: number):
   }
 }
 
-/** What decodes: `sequences`, each with `context` cached tokens and, if given, a draft of `drafted` tokens. */
+/** What is decoded: `sequences`, each with `context` cached tokens and, if given, a draft of `drafted` tokens. */
 interface Decoding {
   readonly sequences: number
   readonly context: number

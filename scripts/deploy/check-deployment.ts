@@ -24,7 +24,7 @@ const deployment = environment.extend({
   env: z.record(z.string(), environment).default({}),
 })
 
-/** In the repository it stands in for the id that wrangler prints when a certificate or namespace is created. */
+/** Placeholder in the repository for the id that wrangler prints when a certificate or namespace is created. */
 const placeholderId = /^[0-]+$/
 
 /** Host names that RFC 2606 reserves for examples. */

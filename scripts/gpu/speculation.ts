@@ -1,7 +1,7 @@
 /**
- * `node scripts/gpu/speculation.ts [map] [weights] [answers]`: lets nano answer with drafted tokens and without, its layers
- * placed as DEVICE_MAP would have it, in `f32` or `q8`, and shows where and how narrowly answers part; at most so many answers
- * of each kind.
+ * `node scripts/gpu/speculation.ts [map] [weights] [answers]`: lets nano answer with drafted tokens and without, its
+ * layers placed as DEVICE_MAP would have it, in `f32` or `q8`, and shows where and how narrowly answers part; `answers`
+ * limits their number of each kind.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

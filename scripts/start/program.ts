@@ -25,8 +25,8 @@ export interface ProgramOptions {
 
 /**
  * One running program of the product. It leads its own process group, so Ctrl-C reaches only the launcher, which then
- * ends all programs in order, and everything the program started can be ended with it. Its IPC channel closes
- * when the launcher dies for any reason, which tells it to end.
+ * ends all programs in order, and everything the program started can be ended with it. Its IPC channel closes when the
+ * launcher dies for any reason, which makes it end.
  */
 export class Program {
   readonly name: string

@@ -21,7 +21,7 @@ export const errorKinds = {
   malformed_request: { status: 400, type: 'invalid_request_error', retryable: false },
   invalid_json: { status: 400, type: 'invalid_request_error', retryable: false },
   invalid_field: { status: 400, type: 'invalid_request_error', retryable: false },
-  /** Of an answer's format: not valid, with something that is not supported, or too large. */
+  /** Of an answer's format: invalid, unsupported in part, or too large. */
   invalid_schema: { status: 400, type: 'invalid_request_error', retryable: false },
   invalid_multipart: { status: 400, type: 'invalid_request_error', retryable: false },
   missing_images: { status: 400, type: 'invalid_request_error', retryable: false },

@@ -7,7 +7,7 @@ export type FinishReason = 'stop' | 'length' | 'timeout'
 /** How one choice ended. */
 export interface Ending {
   readonly reason: FinishReason
-  /** The stop text that came, if that was it. */
+  /** The stop text that ended it, if one did. */
   readonly stopText?: string | undefined
   /** Whether `length` means that the context, not `max_tokens`, was full. */
   readonly contextFull?: boolean | undefined
@@ -100,7 +100,7 @@ export interface NativeLogprob extends NativeToken {
 /** One choice of a whole answer of the native routes. */
 export interface ChoiceAnswer {
   readonly output: string
-  /** What the model thought before it, if it did. */
+  /** What the model thought before it, if anything. */
   readonly reasoning?: string
   readonly finish_reason: FinishReason
   /** When asked for, one per token of `output`. */

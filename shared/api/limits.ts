@@ -54,7 +54,7 @@ export const largestHeldBytes = maxFormFieldBytes + maxFetchedTotalBytes
 /** Milliseconds between heartbeats of an idle stream: below the 30 s after which proxies commonly cut a connection. */
 export const heartbeatMs = 10_000
 
-/** Milliseconds one request may take in all, unless configured: 4,000 tokens at a slow 9 tokens/s take 445 s. */
+/** Milliseconds that one request may take in total, unless configured: 4,000 tokens at a slow 9 tokens/s take 445 s. */
 export const defaultDeadlineMs = 600_000
 
 /** The largest configurable deadline, in milliseconds: a day. */

@@ -11,7 +11,7 @@ const plainEncodings: ReadonlySet<string> = new Set([
   'aws-chunked',
 ])
 
-/** Whether a body may have to be decompressed. A body with a merely odd label is judged by its bytes. */
+/** Whether a body may have to be decompressed. A body with an odd label is judged by its bytes. */
 export function isCompressed(contentEncoding: string | null): boolean {
   const encodings = (contentEncoding ?? '').split(',')
   return !encodings.every((encoding) => plainEncodings.has(encoding.trim().toLowerCase()))

@@ -22,6 +22,6 @@ export const forwardHeaders = {
   keyScopes: 'x-key-scopes',
   /** Of a whole answer: the prompt, image and completion tokens it took. */
   usage: 'x-usage',
-  /** Of an error answer: its code, which stands in the body in the form of the client's door. */
+  /** Of an error answer: its code, which the body gives in the form of the client's door. */
   errorCode: 'x-error-code',
 } as const

@@ -79,7 +79,7 @@ export interface TracingConfig {
   /** Milliseconds between two of them, in a program that lives on. */
   readonly delayMs: number
   readonly sampler: { readonly name: SamplerName; readonly share: number }
-  /** Attributes of the program, the same in all its spans. */
+  /** Attributes of the program, which all its spans share. */
   readonly resource: Readonly<Record<string, string>>
 }
 

@@ -19,11 +19,11 @@ interface BuilderOptions {
   readonly choices: number
   readonly stops: readonly string[]
   readonly withLogprobs: boolean
-  /** Whether the model thinks before it answers, which an engine may tell in the text. */
+  /** Whether the model thinks before it answers, in which case its thought may be part of the engine's text. */
   readonly reasons: boolean
   /** Of each choice. */
   readonly maxTokens: number
-  /** Whether `maxTokens` is what the context has room for, rather than what was asked. */
+  /** Whether `maxTokens` is what the context has room for, rather than what was requested. */
   readonly contextBound: boolean
   /** As this server counts them. */
   readonly prompt: { readonly promptTokens: number; readonly imageTokens: number }
@@ -36,17 +36,17 @@ interface Choice {
   text: string
   /** Of text that may still be a thought. */
   logprobs: SampledLogprobs[]
-  /** As the engine counts them, or else one for each of its parts. */
+  /** As counted by the engine, or else one for each of its parts. */
   tokens: number
   isCounted: boolean
   ending: WireEnding | undefined
 }
 
-/** Makes of an engine's parts what the reader of the answer sees, and adds up what it used. */
+/** Turns the parts of an engine's answer into what its reader sees, and adds up the usage. */
 export class AnswerBuilder {
   readonly #options: BuilderOptions
   readonly #choices: readonly Choice[]
-  /** The latest, of which the prompt's part is that of the whole answer. */
+  /** The latest; its prompt tokens are those of the whole answer. */
   #usage: WireUsage | undefined
   /** Tokens of all choices. */
   #total: number | undefined
@@ -94,7 +94,10 @@ export class AnswerBuilder {
     return this.#eventsOf(part.choice, choice, part.thought + split.thought, text, logprobs)
   }
 
-  /** What the engine's end has not released, because there was none. Call once, when no more parts follow. */
+  /**
+   * Text that was held back and not released, because the engine did not report its end. Call once, when no more parts
+   * follow.
+   */
   flush(): TextEvent[] {
     return this.#choices.flatMap((choice, index) => {
       if (choice.ending !== undefined) return []
@@ -113,7 +116,7 @@ export class AnswerBuilder {
     }
   }
 
-  /** The same at the end, by the engine's own counts; undefined when it gave none that can be true. */
+  /** The same at the end, by the engine's own counts; undefined without plausible ones. */
   get countedUsage(): AnswerUsage | undefined {
     const { choices, maxTokens } = this.#options
     const cached_tokens = this.#usage?.prompt_tokens_details?.cached_tokens ?? 0
@@ -160,7 +163,7 @@ export class AnswerBuilder {
     choice.ending ??= ending
   }
 
-  /** Of all choices. The engine's last word counts, if it is about all of them. */
+  /** Of all choices. The engine's last report counts, if it covers all of them. */
   #totalTokens(): number | undefined {
     if (this.#total !== undefined) return this.#total
     const areCounted = this.#choices.every(({ isCounted }) => isCounted)
@@ -195,7 +198,7 @@ export class AnswerBuilder {
   }
 }
 
-/** The log probabilities that can be reported with a part: those of a thought never are. */
+/** The log probabilities to report with a part; those of a thought are never reported. */
 function logprobsOf(choice: Choice, { thought, text, logprobs }: TextPart): SampledLogprobs[] {
   const { place } = choice.splitter
   const isThought = text === '' && thought !== ''

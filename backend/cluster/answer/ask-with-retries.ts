@@ -7,23 +7,24 @@ import type { EngineFacts } from '../engine/engine-facts.ts'
 import { EngineProblem } from '../engine/engine-problem.ts'
 import type { TimeLimits } from '../engine/time-limits.ts'
 
-/** Engines that one request is offered to. More would only delay the answer that none takes it. */
+/** Engines that one request is offered to. More would only delay the answer that none is available. */
 const maxAttempts = 3
 
-/** Engines that may fail at one request: it may be the request that makes them fail. */
+/** Engines that may fail on one request: the request itself may be the cause. */
 const maxFaults = 2
 
 export interface Asking {
   readonly ticket: Ticket
   readonly requestFor: (facts: EngineFacts) => EngineRequest
   readonly limits: TimeLimits
-  /** For the operator; and whether the engine may be used has possibly changed. */
+  /** For the operator. Whether the engine may be used has possibly changed. */
   readonly onProblem: (engine: EngineEntry, problem: EngineProblem) => void
 }
 
 /**
- * The answer of the first engine that begins one. Another engine is only tried before that: when there was no
- * connection, it took no more, or it failed without a word. The one before has been left by then, so nothing runs twice.
+ * The answer of the first engine that begins one. Another engine is tried only before that: if there was no connection,
+ * it took no more requests, or it failed without sending anything. The previous one has been abandoned by then, so
+ * nothing runs twice.
  * @throws {ServiceError}
  */
 export async function* askWithRetries(

@@ -1,11 +1,11 @@
 import { ServiceError } from '../../../shared/api/errors.ts'
 import type { EngineProblem, Refusal } from '../engine/engine-problem.ts'
 
-/** Bounds of the seconds that a client is asked to wait, as for this server's own queue. */
+/** Bounds of the seconds that a client is asked to wait; the same as for this server's own queue. */
 const leastRetrySeconds = 1
 const mostRetrySeconds = 120
 
-/** What a client learns about engines' problems: the codes of the table, and nothing of an engine's words. */
+/** What a client learns about engines' problems: codes from our table, and nothing in an engine's own words. */
 export function failureOf(problems: readonly EngineProblem[]): ServiceError {
   const cause = problems.at(-1)
   const failed = problems.find(({ kind }) => kind === 'broken' || kind === 'fault')

@@ -30,7 +30,7 @@ export interface AnswerParts extends Pick<Asking, 'limits' | 'onProblem'> {
   readonly reasons: boolean
   /** Tokens of prompt and answer together. */
   readonly contextTokens: () => number
-  /** What stands for a tenant in the engines' caches. */
+  /** What identifies a tenant in the engines' caches. */
   readonly saltOf: (tenant: string) => string
 }
 
@@ -134,7 +134,7 @@ export class ClusterAnswer {
 
   async *#generate(asking: Asking, builder: AnswerBuilder): AsyncGenerator<GenerationEvent> {
     const leftMs = Math.max(1, this.#request.timeoutMs - this.#elapsedMs())
-    // Ends an answer that has begun with what there is; the deadline ends one that has not, with an error.
+    // Ends an answer that has begun with what there is; one that has not begun ends with an error at the deadline.
     const ending = startDeadline(leftMs, this.#deadline.signal)
     try {
       for await (const part of askWithRetries(asking, ending.signal)) {
@@ -173,7 +173,7 @@ export class ClusterAnswer {
     return { ...usage, reasoning_tokens: Math.min(tokens, usage.completion_tokens) }
   }
 
-  /** For an engine that does not say, or cannot truly have used what it says. */
+  /** For an engine that does not report its usage, or reports an impossible one. */
   async #ownCount(builder: AnswerBuilder, ticket: Ticket): Promise<AnswerUsage> {
     const { usage, texts, thoughts } = builder
     if (!builder.isStopped) ticket.engine?.noteUncounted()

@@ -8,7 +8,7 @@ import type { NormalizedPrompt } from '../../processor/create-normalizer.ts'
 /** How long each choice of an answer may be. */
 export interface TokenLimits {
   readonly maxTokens: number
-  /** Whether that is what the context has room for, rather than what was asked. */
+  /** Whether that is what the context has room for, rather than what was requested. */
   readonly contextBound: boolean
 }
 
@@ -19,8 +19,8 @@ interface LimitOptions {
 }
 
 /**
- * What was asked, within the context and what is granted to all choices together. An engine takes one limit for all of
- * them, so that each gets an equal part of the grant.
+ * What was requested, within the context and what is granted to all choices together. An engine takes a single limit
+ * for all of them, so each gets an equal part of the grant.
  * @throws {ServiceError} `context_length_exceeded`, `quota_exceeded`
  */
 export function tokenLimits(
@@ -43,7 +43,7 @@ export function actualWork(
   return promptTokens + workPerImageToken * imageTokens + workPerSampledToken * completionTokens
 }
 
-/** Jobs about the same picture, or else with the same system prompt, go where it is in the caches. */
+/** Jobs about the same picture, or else with the same system prompt, go to the engine that has it in its caches. */
 export function affinityOf({ pictures, messages }: NormalizedPrompt): string | undefined {
   const [picture] = pictures
   if (picture !== undefined) return `image:${createHash('sha256').update(picture).digest('base64')}`

@@ -3,7 +3,7 @@ import type { JobPriority } from '../../engine/job.ts'
 import type { EngineFacts } from '../engine/engine-facts.ts'
 import type { EngineEntry } from '../health/engine-entry.ts'
 
-/** What is to be done, as far as its turn and its place depend on it. */
+/** The facts about a job that its turn and its engine depend on. */
 export interface DispatchJob {
   readonly tenant: string
   readonly priority: JobPriority

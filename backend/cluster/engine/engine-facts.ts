@@ -7,11 +7,11 @@ export interface EngineFacts {
   readonly version: string | undefined
   /** The name by which it knows the model. */
   readonly model: string
-  /** All names that it has: asked by one, vLLM answers by the first. */
+  /** All its names: asked by one of them, vLLM answers with the first. */
   readonly names: readonly string[]
-  /** Tokens of prompt and answer together; undefined where it does not say. */
+  /** Tokens of prompt and answer together; undefined if it does not say. */
   readonly contextTokens: number | undefined
-  /** Answers that it generates at a time; undefined where it does not say. */
+  /** Answers that it generates at a time; undefined if it does not say. */
   readonly slots: number | undefined
   /** Whether the same seed gives the same answer. */
   readonly keepsSeeds: boolean

@@ -8,7 +8,7 @@
  */
 export type ProblemKind = 'unreachable' | 'busy' | 'fault' | 'broken' | 'refused'
 
-/** What an engine refuses, as far as it can be known without its own words. */
+/** What an engine refuses, as far as that is known without quoting it. */
 export type Refusal = 'context' | 'format' | 'other'
 
 interface ProblemDetails {

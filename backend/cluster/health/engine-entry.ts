@@ -29,7 +29,7 @@ export interface EngineView {
   /** What the engine itself says about its load, all its clients together. */
   readonly load: EngineLoad | null
   readonly failures: number
-  /** Answers that did not say, or not truly, what they used: this server counted it. */
+  /** Answers without a plausible report of their usage, which this server counted itself. */
   readonly uncounted: number
   readonly last_problem: string | null
 }
@@ -81,7 +81,7 @@ export class EngineEntry {
     return this.isReady ? Math.max(0, this.slots - this.#running) : 0
   }
 
-  /** Requests in it, with those of other servers as of its last report. */
+  /** Requests in it, including those of other servers as of its last report. */
   get outstanding(): number {
     const { running = 0, waiting = 0 } = this.#load ?? {}
     return this.#running + Math.max(0, running + waiting - this.#runningAtLoad)
@@ -125,7 +125,7 @@ export class EngineEntry {
     this.#runningAtLoad = this.#running
   }
 
-  /** A failed request or probe. What cannot be reached may be another engine when it is back. */
+  /** A failed request or probe. An engine that could not be reached may be a different one when it is back. */
   noteProblem({ kind, message }: EngineProblem): void {
     if (kind === 'busy' || kind === 'refused') return
     this.#failures += 1

@@ -5,7 +5,7 @@ import { EngineProblem } from '../engine/engine-problem.ts'
 import { readLoad } from './engine-load.ts'
 import type { TimeLimits } from '../engine/time-limits.ts'
 
-/** Milliseconds between two looks at an engine: its load is of use for about as long as an answer takes. */
+/** Milliseconds between two checks of an engine: its load remains useful for about as long as an answer takes. */
 const lookMs = 2_000
 
 /** Milliseconds after which an engine that has not described a picture is asked again. */

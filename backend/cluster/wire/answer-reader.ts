@@ -23,7 +23,7 @@ export interface Expected {
 export interface TextPart {
   readonly type: 'text'
   readonly choice: number
-  /** What the model thinks, where the engine keeps it apart from the text. */
+  /** What the model thinks, if the engine separates it from the text. */
   readonly thought: string
   readonly text: string
   readonly logprobs: readonly SampledLogprobs[]
@@ -157,7 +157,7 @@ function endingOf({
   // Some engines send an empty text until there is a reason.
   if (finish_reason == null || finish_reason === '') return undefined
   if (finish_reason !== 'stop' && finish_reason !== 'length') {
-    // Such as abort, error, content_filter and tool_calls: an answer that is none.
+    // Such as abort, error, content_filter and tool_calls: not an answer.
     throw new EngineProblem('broken', 'a choice that ended neither by itself nor at its limit')
   }
   const stop = stop_reason ?? matched_stop

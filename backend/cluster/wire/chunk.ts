@@ -35,7 +35,7 @@ const choice = z.object({
   delta: z
     .object({
       content: z.string().nullish(),
-      /** What a model thinks before it answers, where the engine keeps that apart. */
+      /** What a model thinks before it answers, if the engine separates it. */
       reasoning: z.string().nullish(),
       reasoning_content: z.string().nullish(),
     })

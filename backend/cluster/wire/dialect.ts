@@ -12,7 +12,9 @@ interface Dialect {
    * engine's own defaults differ from ours. Any other rule is refused where it would matter.
    */
   readonly rules: Readonly<Record<string, (sampling: Sampling) => Readonly<Record<string, number>>>>
-  /** Fields that keep tenants' cached prompts apart, so that nobody learns by its speed what others have sent. */
+  /**
+   * Fields that separate tenants' cached prompts, so that nobody can infer from response times what others have sent.
+   */
   readonly isolation: (salt: string) => object
   /** Whether it can count tokens as they come. */
   readonly countsAsItGoes: boolean
@@ -61,7 +63,7 @@ export const dialects: Readonly<Record<EngineKind, Dialect>> = {
     rules: {
       top_k: ({ topK = 0 }) => ({ top_k: topK }),
       min_p: minP,
-      // Of the whole context, as ours; its own default is the last 64 tokens.
+      // For the whole context, as ours; its own default is the last 64 tokens.
       repetition_penalty: ({ repetitionPenalty = 1 }) => ({
         repeat_penalty: repetitionPenalty,
         repeat_last_n: -1,
@@ -90,7 +92,7 @@ export function lackOf(
   // The most likely tokens are the same for every seed.
   const isDrawn = sampling.temperature > 0
   if (sampling.seed !== undefined && isDrawn && !keepsSeeds) return 'seed'
-  // SGLang gives all choices the same seed, where it keeps seeds.
+  // Where it honours seeds, SGLang gives all choices the same one.
   if (kind === 'sglang' && keepsSeeds && choices > 1 && isDrawn) return 'n'
   const lacked = changedRules(sampling).find(
     (rule) => !commonRules.has(rule) && !Object.hasOwn(rules, rule),

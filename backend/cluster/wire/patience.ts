@@ -8,8 +8,8 @@ const limitOf = { headers: 'headersMs', first_token: 'firstTokenMs', gap: 'gapMs
 const nameOf = { headers: 'no head', first_token: 'no token', gap: 'no further token' } as const
 
 /**
- * The end of waiting for an engine. Only waiting counts: a reader that takes its time is not the engine's fault. And
- * only progress ends it, so bytes without any, such as comments, gain an engine nothing.
+ * The end of waiting for an engine. Only waiting counts: a slow reader is not the engine's fault. And only progress
+ * ends the wait, so bytes without any, such as comments, gain an engine nothing.
  */
 export class Patience {
   readonly #limits: TimeLimits
@@ -26,7 +26,7 @@ export class Patience {
     else caller.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  /** Fires when time is up, when the caller's does, and at the end. */
+  /** Fires when time is up, when the caller's signal does, and at the end. */
   get signal(): AbortSignal {
     return this.#controller.signal
   }

@@ -11,7 +11,7 @@ const maxErrorMs = 2_000
 const said = z.object({ message: z.string().catch(''), type: z.string().catch('') })
 const answered = z.union([z.object({ error: said }).transform(({ error }) => error), said])
 
-/** What an answer without the status 200 says. Its words are read for what they mean, and never passed on. */
+/** What an answer with a status other than 200 means. Its text is interpreted, and never passed on. */
 export async function problemOf(response: Dispatcher.ResponseData): Promise<EngineProblem> {
   const { statusCode, headers } = response
   const text = await textOf(response.body)

@@ -1,14 +1,14 @@
 import { EngineProblem } from '../engine/engine-problem.ts'
 
 /**
- * Bytes of one event: a step of 64 tokens, each with 20 alternatives of 120 bytes, is 160 kB. More is no answer of a
- * language model.
+ * Bytes of one event: a step of 64 tokens, each with 20 alternatives of 120 bytes, is 160 kB. Nothing larger comes from
+ * a language model.
  */
 const maxEventBytes = 2 ** 20
 
 /**
- * The data of each server-sent event, strictly: what is no field of an event ends the answer, and so does an event
- * without end. Comments and other fields are passed over.
+ * The data of each server-sent event, parsed strictly: anything that is not a field of an event ends the answer, and so
+ * does an unfinished event. Comments and other fields are ignored.
  * @throws {EngineProblem} `broken`
  */
 export async function* readEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

@@ -17,11 +17,11 @@ export interface WireAsk {
   readonly maxTokens: number
   /** Stands for the tenant in the engine's caches. */
   readonly salt: string
-  /** For an engine that would otherwise use the same seed for everybody. */
+  /** For an engine that would otherwise give all requests the same seed. */
   readonly randomSeed: () => number
 }
 
-/** llama-server's seeds have 32 bits, of which the largest stands for a random one. */
+/** llama-server's seeds have 32 bits, the largest of which means a random one. */
 const llamaSeeds = 2 ** 32 - 1
 
 /** The body of `POST /v1/chat/completions` for an engine. Pictures travel in it: an engine is never given a URL. */
@@ -69,7 +69,7 @@ function greedyApart(sampling: Sampling, choices: number, hasTopK: boolean): Sam
 
 function seedOf({ sampling: { seed }, randomSeed }: WireAsk, { kind, keepsSeeds }: EngineFacts) {
   if (kind === 'llama-server') return seed === undefined ? {} : { seed: seed % llamaSeeds }
-  // Where it keeps seeds, SGLang gives the same one to all who send none.
+  // Where it honours seeds, SGLang gives the same one to all requests without a seed.
   if (kind === 'sglang' && keepsSeeds) return { seed: seed ?? randomSeed() }
   return seed === undefined ? {} : { seed }
 }

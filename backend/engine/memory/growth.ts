@@ -7,7 +7,7 @@ export interface Share {
 }
 
 /**
- * Whether every sequence can still finish with `limit` tokens of memory in all, even if each grew to its full claim:
+ * Whether every sequence can still finish with `limit` tokens of memory in total, even if each grew to its full claim:
  * there must be an order in which each has enough room once those before it are done. If memory is only granted while
  * this holds, no sequence waits forever. (The banker's algorithm for one resource; E. W. Dijkstra, EWD 108.)
  */

@@ -21,7 +21,7 @@ export class PrefixCache {
     return this.#blocks.size * blockTokens
   }
 
-  /** How many leading tokens it has of those that `keys` stand for. */
+  /** How many of the leading tokens behind `keys` it holds. */
   tokensOf(keys: readonly string[]): number {
     return this.#present(keys) * blockTokens
   }

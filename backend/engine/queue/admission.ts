@@ -45,7 +45,7 @@ export interface QueueCounts {
   readonly waitingWork: number
   /** Waiting jobs of the job's own tenant. */
   readonly waitingOfTenant: number
-  /** Free slots: as many of the waiting jobs are as good as started. */
+  /** Free slots: this many of the waiting jobs are as good as started. */
   readonly freeSlots: number
   /** The most jobs, and the most work, that may wait in addition to those that are certain of a free slot. */
   readonly queueLimit: number

@@ -54,6 +54,6 @@ function massBeyond({ logits, logSum }: Candidates): number {
   const [top, floor] = [logits[0]!, logits.at(-1)!]
   const known = logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0)
   const left = Math.exp(logSum + logSumError - top) - known
-  // Where nothing can be left, the range may be too wide for its exponential.
+  // If nothing can be left, the range may be too wide for its exponential.
   return left <= 0 ? 0 : left * Math.exp(top - floor)
 }

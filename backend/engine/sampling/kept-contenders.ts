@@ -1,6 +1,6 @@
 /**
- * How far sums over a whole row may be off (`LogitBins`), with a margin: where a limit is this close to a token's end, only
- * the row tells on which side it is.
+ * How far sums over a whole row may be off (`LogitBins`), with a margin: where a limit is this close to a token's end,
+ * only the row shows on which side it is.
  */
 const slack = 1e-7
 

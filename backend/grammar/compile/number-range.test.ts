@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../engine/sampling/random.ts'
 import { NumberText } from '../pieces/number-text.ts'
-import { numberTables, type NumberBounds } from './number-range.ts'
+import { holdsNumbers, numberTables, type NumberBounds } from './number-range.ts'
 
 /** Says of texts whether they are numbers within bounds. */
 function taker(bounds: NumberBounds): (text: string) => boolean {
@@ -87,6 +87,22 @@ describe('numberTables()', () => {
     { whole: false, minimum: 0.123_456_789_012_345_68, maximum: 0.123_456_789_012_345_68 },
   ])('has nothing for %o', (bounds) => {
     expect(numberTables(bounds)).toBeUndefined()
+  })
+
+  it.each<[NumberBounds, boolean]>([
+    [{ whole: true, minimum: 5, maximum: 3 }, false],
+    [{ whole: true, minimum: 0.2, maximum: 0.8 }, false],
+    [{ whole: true, exclusiveMinimum: 3, exclusiveMaximum: 4 }, false],
+    [{ whole: true, exclusiveMinimum: 3, maximum: 4 }, true],
+    [{ whole: true, minimum: 9_007_199_254_740_990 }, true],
+    [{ whole: false, exclusiveMinimum: 1, exclusiveMaximum: 1 }, false],
+    [{ whole: false, exclusiveMinimum: 1, maximum: 1 }, false],
+    [{ whole: false, minimum: 1, exclusiveMaximum: 1 }, false],
+    [{ whole: false, minimum: 1, maximum: 1 }, true],
+    [{ whole: false, minimum: 1e20, maximum: 1e22 }, true],
+    [{ whole: false }, true],
+  ])('knows whether any number is within %o: %s', (bounds, holds) => {
+    expect(holdsNumbers(bounds)).toBe(holds)
   })
 
   it('always comes to an end, within any bounds', () => {

@@ -14,7 +14,9 @@ export interface NumberBounds {
   readonly exclusiveMaximum?: number | undefined
 }
 
-const maxDigits = 15
+/** Doubles can distinguish all numbers of so many digits. */
+export const maxDigits = 15
+
 const [minus, point, symbols] = [10, 11, 12]
 
 /** Allowed multiples of 10^-places, both included; `low` > `high` when there are none. */
@@ -34,7 +36,19 @@ interface Beginning {
   readonly value: number
 }
 
-/** @returns undefined when no number is within the bounds */
+/** Whether any number is within the bounds, with however many digits. */
+export function holdsNumbers(bounds: NumberBounds): boolean {
+  const { whole, minimum = -Infinity, maximum = Infinity } = bounds
+  const { exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = bounds
+  const low = Math.max(minimum, exclusiveMinimum)
+  const isLowExcluded = exclusiveMinimum >= minimum
+  const least = whole ? (isLowExcluded ? Math.floor(low) + 1 : Math.ceil(low)) : low
+  if (least > maximum || least > exclusiveMaximum) return false
+  if (least === exclusiveMaximum) return false
+  return whole || !isLowExcluded || (low < maximum && low < exclusiveMaximum)
+}
+
+/** @returns undefined when no number of at most 15 digits is within the bounds */
 export function numberTables(bounds: NumberBounds): NumberTables | undefined {
   return new NumberBuilder(bounds).build()
 }

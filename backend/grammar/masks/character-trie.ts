@@ -3,7 +3,7 @@ import type { DecoderTables } from '../grammar.ts'
 import { setBit } from './bits.ts'
 import type { ClosingTokens } from './closing-tokens.ts'
 import { NodeValues, type ValuesByNode } from './node-values.ts'
-import { skipsOf, TokenTrie } from './token-trie.ts'
+import { heightsOf, skipsOf, TokenTrie } from './token-trie.ts'
 
 const quote = 0x22
 
@@ -18,6 +18,8 @@ export interface LabelTrie {
   readonly depths: Uint16Array
   /** The first node that is not a descendant. */
   readonly skips: Int32Array
+  /** Labels from here to the deepest descendant. */
+  readonly heights: Uint16Array
   readonly values: ValuesByNode
   /** The greatest depth. */
   readonly longest: number
@@ -159,6 +161,7 @@ class Draft {
       labels: Int32Array.from(this.#labels),
       depths,
       skips: skipsOf(depths),
+      heights: heightsOf(depths),
       values: this.#values.byPlace(Int32Array.from(this.#labels.keys())),
       longest: depths.reduce((longest, depth) => Math.max(longest, depth), 0),
     }

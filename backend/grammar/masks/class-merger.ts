@@ -1,7 +1,8 @@
 import type { PatternTables } from '../grammar.ts'
 import type { CharacterTrie, LabelTrie } from './character-trie.ts'
 import { NodeValues } from './node-values.ts'
-import { skipsOf } from './token-trie.ts'
+import { StateBlocks } from './state-blocks.ts'
+import { heightsOf, skipsOf } from './token-trie.ts'
 
 /** The tokens as one pattern sees them. */
 export interface PatternTokens {
@@ -11,7 +12,8 @@ export interface PatternTokens {
   readonly staying: LabelTrie
   /** By label of this trie, what `reads` has by label of the characters' trie. */
   readonly stayingReads: Int16Array
-  /** Of what is not shared with other patterns, and of what `insideMask` keeps. */
+  readonly blocks: StateBlocks
+  /** Of what is not shared with other patterns. */
   readonly bytes: number
 }
 
@@ -42,17 +44,17 @@ export class ClassMerger {
     const reads = this.#characters.reads(decoder)
     // Where everything is free, no trie is traversed.
     const merged = free.includes(0) ? this.#merge(reads, classes) : undefined
+    const blocks = new StateBlocks(tables)
     if (merged === undefined) {
-      const bytes = reads.byteLength + staying.labels.length
-      return { reads, staying, stayingReads: reads, bytes }
+      const bytes = reads.byteLength + blocks.bytes
+      return { reads, staying, stayingReads: reads, blocks, bytes }
     }
     const states = decoder.table.length / 256
     const stayingReads = Int16Array.from({ length: classes + states }, (_, label) =>
       label < classes ? -2 - label : label - classes,
     )
-    const bytes =
-      reads.byteLength + stayingReads.byteLength + bytesOf(merged) + merged.labels.length
-    return { reads, staying: merged, stayingReads, bytes }
+    const bytes = reads.byteLength + stayingReads.byteLength + bytesOf(merged) + blocks.bytes
+    return { reads, staying: merged, stayingReads, blocks, bytes }
   }
 
   /** @returns a trie whose labels are classes; and above them all, states of the decoder in a character just begun */
@@ -81,8 +83,8 @@ export class ClassMerger {
   }
 }
 
-function bytesOf({ labels, depths, skips, values }: LabelTrie): number {
-  const arrays = [labels, depths, skips, values.from, values.values]
+function bytesOf({ labels, depths, skips, heights, values }: LabelTrie): number {
+  const arrays = [labels, depths, skips, heights, values.from, values.values]
   return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
@@ -130,6 +132,7 @@ class Draft {
       labels: nodes.map((node) => this.#labels[node]!),
       depths,
       skips: skipsOf(depths),
+      heights: heightsOf(depths),
       values: ids.byPlace(places),
       longest: depths.reduce((longest, depth) => Math.max(longest, depth), 0),
     }

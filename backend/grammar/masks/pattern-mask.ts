@@ -1,5 +1,5 @@
 import type { PatternString } from '../pieces/pattern-string.ts'
-import { clearBit, setBit } from './bits.ts'
+import { toggleBits } from './bits.ts'
 import type { LabelTrie } from './character-trie.ts'
 import type { PatternTokens } from './class-merger.ts'
 
@@ -11,17 +11,19 @@ export interface StringMask {
   readonly closing: Int32Array
 }
 
-/** The tokens that may stay in a string of one pattern. */
+/** The tokens that may stay in a string of one pattern in one state. */
 export interface InsideMask {
-  /** 1 for each node of the tokens' trie whose tokens are among them. */
-  readonly reached: Uint8Array
+  /** The node of the DFA; -1: none, so no tokens. */
+  readonly node: number
   readonly mask: Int32Array
 }
 
 /** @param words of a mask */
-export function emptyInside({ staying }: PatternTokens, words: number): InsideMask {
-  return { reached: new Uint8Array(staying.labels.length), mask: new Int32Array(words) }
+export function emptyInside(words: number): InsideMask {
+  return { node: nowhere, mask: new Int32Array(words) }
 }
+
+const nowhere = -1
 
 /**
  * The tokens that may stay in a string in some state, made from those of another one: the states of a pattern that counts
@@ -35,44 +37,52 @@ export function insideMask(
   state: number,
   other: InsideMask,
 ): InsideMask {
-  const { values, from } = tokens.staying.values
-  const reached = reachedNodes(tokens, piece, state)
-  let mask = other.mask
-  for (let node = 0; node < reached.length; node++) {
-    if (reached[node] === other.reached[node] || from[node] === from[node + 1]) continue
-    if (mask === other.mask) mask = mask.slice()
-    const change = reached[node] === 1 ? setBit : clearBit
-    for (let index = from[node]!; index < from[node + 1]!; index++) change(mask, values[index]!)
-  }
-  return { reached, mask }
+  const mask = other.mask.slice()
+  const node = piece.nodeOf(state)
+  toggleDifferences(tokens, piece, { one: other.node, other: node }, mask)
+  return { node, mask }
 }
 
-/** Traverses the tokens along with the pattern's DFA. */
-function reachedNodes(
-  { staying, stayingReads: reads }: PatternTokens,
+/** Traverses the tokens along with the pattern's DFA from two of its nodes, except where that cannot make a difference. */
+function toggleDifferences(
+  { staying, stayingReads: reads, blocks }: PatternTokens,
   piece: PatternString,
-  state: number,
-): Uint8Array {
-  const { labels, depths, skips, longest } = staying
-  const { classes, table, free } = piece.tables
-  const reached = new Uint8Array(labels.length)
-  // By depth: the node of the DFA before it.
-  const way = new Int32Array(longest + 2)
-  way[1] = piece.nodeOf(state)
-  for (let node = 1; node < labels.length;) {
-    const depth = depths[node]!
-    const read = reads[labels[node]!]!
-    const before = way[depth]!
-    const next = read < -1 ? table[before * classes - 2 - read]! : before
-    if (next < 0 || read === -1 || (read >= 0 && !piece.mayBecome(before, read))) {
-      node = skips[node]!
+  from: { readonly one: number; readonly other: number },
+  mask: Int32Array,
+): void {
+  const { labels, depths, skips, heights, values, longest } = staying
+  const { free } = piece.tables
+  // By depth: the nodes of the DFA before it.
+  const [ones, others] = [new Int32Array(longest + 2), new Int32Array(longest + 2)]
+  ones[1] = from.one
+  others[1] = from.other
+  for (let at = 1; at < labels.length;) {
+    const depth = depths[at]!
+    const read = reads[labels[at]!]!
+    const one = nodeBehind(piece, ones[depth]!, read)
+    const other = nodeBehind(piece, others[depth]!, read)
+    const isOneOnly = one === nowhere || other === nowhere
+    if (one === other || (!isOneOnly && blocks.agree(one, other, heights[at]!))) {
+      at = skips[at]!
       continue
     }
-    const end = read < -1 && free[next] === 1 ? skips[node]! : node + 1
-    way[depth + 1] = next
-    while (node < end) reached[node++] = 1
+    const end = isOneOnly && free[Math.max(one, other)] === 1 ? skips[at]! : at + 1
+    if (isOneOnly) toggleBits(mask, values.values, values.from[at]!, values.from[end]!)
+    ones[depth + 1] = one
+    others[depth + 1] = other
+    at = end
   }
-  return reached
+}
+
+/**
+ * Where a node of the DFA leads.
+ * @param read a character as -2 - its class, or a state of the decoder in the beginning of one, behind which no token goes on;
+ * -1: not allowed
+ */
+function nodeBehind(piece: PatternString, node: number, read: number): number {
+  if (node === nowhere || read === -1) return nowhere
+  if (read >= 0) return piece.mayBecome(node, read) ? node : nowhere
+  return piece.tables.table[node * piece.tables.classes - 2 - read]!
 }
 
 /**

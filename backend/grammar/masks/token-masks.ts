@@ -143,7 +143,7 @@ export class TokenMasks {
     const tokens = this.#tokensOf(piece, kept)
     const closing = closingNumbers(characters.closing, tokens.reads, piece, state)
     if (piece.isFree(state)) return { inside: characters.allStaying, closing }
-    kept.latest = insideMask(tokens, piece, state, kept.latest ?? emptyInside(tokens, words))
+    kept.latest = insideMask(tokens, piece, state, kept.latest ?? emptyInside(words))
     return { inside: kept.latest.mask, closing }
   }
 

@@ -62,6 +62,21 @@ export class TokenTrie {
   }
 }
 
+/** By node, how much deeper its deepest descendant lies; descendants directly follow their node. */
+export function heightsOf(depths: Uint16Array): Uint16Array {
+  const heights = new Uint16Array(depths.length)
+  // By depth: the deepest node below those met since the latest node above.
+  const deepest: number[] = []
+  for (let node = depths.length - 1; node >= 0; node--) {
+    const depth = depths[node]!
+    const below = Math.max(depth, deepest[depth + 1] ?? 0)
+    heights[node] = below - depth
+    deepest[depth] = Math.max(deepest[depth] ?? 0, below)
+    deepest[depth + 1] = 0
+  }
+  return heights
+}
+
 /** By node, the first one that is not a descendant; descendants directly follow their node. */
 export function skipsOf(depths: Uint16Array): Int32Array {
   const skips = new Int32Array(depths.length)

@@ -1,21 +1,27 @@
 import { decoderOf } from '../compile/patterns/byte-decoder.ts'
 import type { PatternTables } from '../grammar.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
-import { emptyInside, insideMask } from './pattern-mask.ts'
+import { closingNumbers, emptyInside, insideMask } from './pattern-mask.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 /** After these, the loops are compiled. */
-const rounds = 3
+const rounds = 4
 
 /**
  * Lets the loops over all tokens be compiled, so that this does not delay the first answer that has a pattern: there they
  * would take three times as long. Takes some hundredths of a second.
  */
-export function warmUpMasks({ merger, words }: Vocabulary): void {
-  const piece = new PatternString(anyText())
+export function warmUpMasks({ merger, characters, words }: Vocabulary): void {
   for (let round = 0; round < rounds; round++) {
-    const tokens = merger.tokens(piece.tables)
-    insideMask(tokens, piece, 0, emptyInside(tokens, words))
+    for (const piece of [new PatternString(fewWords()), new PatternString(anyText())]) {
+      const tokens = merger.tokens(piece.tables)
+      let latest = emptyInside(words)
+      for (let node = 0; node < piece.tables.accepting.length; node++) {
+        const state = piece.stateOf(node)
+        latest = insideMask(tokens, piece, state, latest)
+        closingNumbers(characters.closing, tokens.reads, piece, state)
+      }
+    }
   }
 }
 
@@ -27,4 +33,34 @@ function anyText(): PatternTables {
   const decoder = decoderOf({ count: 2, ...classes, table })
   const [accepting, least] = [Uint8Array.of(1), Int32Array.of(1)]
   return { kind: 'pattern', classes: 2, table, accepting, free, least, decoder }
+}
+
+/**
+ * Six words of ASCII letters without a space behind the last: whatever code is not entered in warming up is compiled without
+ * knowing it, and thrown away when it is entered, so this also has characters that are not allowed, ends, and states that differ.
+ */
+function fewWords(): PatternTables {
+  // States are the beginning of a word and its rest, six times; classes are letters and the space.
+  const table = Int32Array.from({ length: 24 }, (_, cell) => {
+    const [state, isSpace] = [cell >> 1, cell % 2 === 1]
+    if (!isSpace) return state | 1
+    return state % 2 === 0 || state === 11 ? -1 : state + 1
+  })
+  const classes = {
+    starts: Int32Array.of(0, 0x20, 0x21, 0x41, 0x5b, 0x61, 0x7b),
+    classes: Int32Array.of(-1, 1, -1, 0, -1, 0, -1),
+  }
+  const decoder = decoderOf({ count: 2, ...classes, table })
+  const accepting = Uint8Array.from({ length: 12 }, (_, state) => state & 1)
+  const least = accepting.map((accepts) => 2 - accepts)
+  const free = new Uint8Array(12)
+  return {
+    kind: 'pattern',
+    classes: 2,
+    table,
+    accepting,
+    free,
+    least: Int32Array.from(least),
+    decoder,
+  }
 }

@@ -93,6 +93,11 @@ export class PatternString implements StringPiece {
     return state >> this.#bits
   }
 
+  /** The state between two characters at a node of the DFA. */
+  stateOf(node: number): number {
+    return node << this.#bits
+  }
+
   least(state: number): number {
     const { classes, table, least, decoder } = this.tables
     if (state === this.closed) return 0

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * The loops over weights that a conversion spends its time in, compiled from `assembly/kernels.ts`. They work on the memory of a
- * WebAssembly module, one for each thread. What is not in it is copied there; `lendFloats` lends memory that is.
+ * The loops over weights that a conversion spends its time in, compiled from `assembly/kernels.ts`. They work on the
+ * memory of a WebAssembly module, one for each thread. Values outside of it are copied there; `lendFloats` lends memory
+ * inside of it.
  */
 
 /** What `npm run kernels` makes. */

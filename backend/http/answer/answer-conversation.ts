@@ -93,7 +93,7 @@ function gapMeter({ streaming: { now }, onTokenGap }: AnswerParts): (choice: num
   }
 }
 
-/** Undefined for a request that nobody traces: then the engine reports no phases. */
+/** Undefined for a request that is not traced: then the engine reports no phases. */
 function phaseRecorder({ span, phases }: Exchange, now: () => number): DescribeRequest['onPhase'] {
   if (span === undefined || !span.isRecorded) return undefined
   return (phase, epochMs) =>

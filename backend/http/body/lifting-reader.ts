@@ -9,7 +9,7 @@ const liftedBytes = 16 * 1024
 
 /** Where images stand in a JSON text. */
 export interface ImagePlaces {
-  /** What stands right before an image, its opening quote included. */
+  /** What comes right before an image, its opening quote included. */
   readonly before: RegExp
   /** Whether that may be a list's bracket or comma. */
   readonly inLists: boolean
@@ -91,7 +91,7 @@ export class LiftingReader {
   }
 
   /**
-   * A string that is no image, wherever it stands: bodies may consist of them.
+   * A string that is not an image, wherever it is: bodies may consist of them.
    * @returns the index behind it; -1 for a longer one, or one that goes on in the next chunk
    */
   #endOfShortString(chunk: Uint8Array, open: number): number {

@@ -4,7 +4,9 @@ import type { BackendMetrics } from '../../metrics/backend-metrics.ts'
 import type { BackendEnv } from './exchange.ts'
 import { knownPathOf, statusOf } from './log-exchange.ts'
 
-/** Counts each request, when its answer is sent or its client is gone. A count that goes wrong is logged and harms nobody. */
+/**
+ * Counts each request, when its answer is sent or its client is gone. A failure to count is logged and does no harm.
+ */
 export function countExchange(
   { count }: Pick<BackendMetrics, 'count'>,
   log: Pick<Log, 'error'>,

@@ -4,7 +4,7 @@ import type { SpanAttributes, TraceSpan, Tracing } from '../../../shared/tracing
 import type { BackendEnv, Exchange, ExchangePhase } from './exchange.ts'
 import { isProbePath, knownPathOf, statusOf } from './log-exchange.ts'
 
-/** What traces say of the model, beside what they say of each request. */
+/** What traces say about the model, in addition to each request. */
 interface TraceOptions {
   readonly tracing: Tracing
   readonly modelId: string

@@ -11,15 +11,15 @@ export function trackExchange(running: RunningExchanges): MiddlewareHandler<Back
     watchClient(exchange, c.env)
     c.set('exchange', exchange)
     await next()
-    // An answer that began before says nothing of the kind, so its connection stays open for another request.
+    // An answer that began earlier has no such header, so its connection stays open for another request.
     if (running.closing) c.env.outgoing.shouldKeepAlive = false
     c.res.headers.set(requestIdHeader, exchange.requestId)
   }
 }
 
 /**
- * Ends the exchange when its answer is sent or its socket is gone. It watches the socket rather than the request or
- * the answer, because of several pipelined requests only the first one's answer would notice that a client left.
+ * Ends the exchange when its answer is sent or its socket is gone. It watches the socket rather than the request or the
+ * answer, because with several pipelined requests, only the first one's answer would notice that a client left.
  */
 function watchClient(exchange: Exchange, { incoming: { socket }, outgoing }: HttpBindings): void {
   const leave = () => {

@@ -61,7 +61,7 @@ export function mountMcpRoute(
       maxSubscriptions: 0,
     })
     const headers = new Headers(c.req.raw.headers)
-    // Required by the protocol, and forgotten by simple clients. They get what all get.
+    // Required by the protocol, and forgotten by simple clients, which get the usual answer.
     headers.set('accept', 'application/json, text/event-stream')
     const request = new Request(c.req.url, { method: 'POST', headers, signal: exchange.signal })
     const answer = await handler.fetch(request, { parsedBody: value })
@@ -74,7 +74,7 @@ export function mountMcpRoute(
 
 /**
  * Clients of the earlier protocol cancel by a message of its own and keep the stream open. Every client counts its
- * request ids from 0, so the session, of which nothing but the name exists, tells clients apart.
+ * request ids from 0, so clients are told apart by the session, of which only the name exists.
  */
 function cancelNamed(
   { cancels }: McpMessage,

@@ -94,7 +94,7 @@ async function readAsking(
   return { ...asking, lifted }
 }
 
-/** The engine calls all that is asked the prompt; a door's clients know it by another name. */
+/** The engine calls the whole input the prompt; a door's clients know it by another name. */
 function withParam(error: unknown, turns: string): unknown {
   if (!(error instanceof ServiceError) || error.param !== 'prompt') return error
   return new ServiceError(error.code, error.message, { param: turns, cause: error })

@@ -60,7 +60,7 @@ export function mountHealthRoutes(
   )
 }
 
-/** Whether requests may be sent here: each check by its name, and how far the start is. */
+/** Whether requests may be sent here: each check by its name, and the progress of the start. */
 export function readyzAnswer(parts: HealthParts): Response {
   return readinessAnswer(checksOf(parts), { startup: startUpOf(parts) })
 }

@@ -20,7 +20,7 @@ export interface ServedModel {
   readonly imageTokens: number
   /** The most tokens of one image: padding comes after scaling. */
   readonly mostImageTokens: number
-  /** What its makers recommend, for requests with `preset: "model"`. */
+  /** What its authors recommend, for requests with `preset: "model"`. */
   readonly recommended: RecommendedRules
   /** Whether it thinks before it answers. */
   readonly reasons: boolean

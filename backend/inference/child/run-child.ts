@@ -9,7 +9,7 @@ import { JobServer } from './job-server.ts'
 import type { InferenceInit, MemoryLimits, ToChild, ToParent } from '../protocol.ts'
 import { errorText } from '../../../shared/log/error-text.ts'
 
-/** Loads a model; `onProgress` gets texts for people, and numbers. What is half done when `signal` aborts is removed. */
+/** Loads a model; `onProgress` gets texts for people, and numbers. Unfinished work is removed when `signal` aborts. */
 type LoadModel = (
   options: InferenceInit['model'] & {
     onProgress: Report

@@ -13,8 +13,8 @@ interface ModelWatch {
 }
 
 /**
- * The model, with every long call observed by `watch`. A call that fails with its device never settles: nothing can be
- * done with this model any more, and jobs are to learn of the restart that follows, not of one failed step.
+ * The model, with every long call observed by `watch`. A call that fails with its device never settles: this model can
+ * no longer be used, and jobs should be told of the restart that follows, not of one failed step.
  */
 export function watchModel(model: Model, { watch, now, onCall, onLost }: ModelWatch): Model {
   const watched = async <Result>(

@@ -9,7 +9,7 @@ import { openWebGpuAccelerator } from './webgpu-accelerator.ts'
 const runs = 5
 
 /**
- * Tries whether this version of onnxruntime-node records a run and repeats it, with what is then in its memory.
+ * Tests whether this version of onnxruntime-node records a run and repeats it with the current content of its memory.
  * @returns why it cannot be used, for the operator; undefined when it can
  */
 export async function captureProblem(): Promise<string | undefined> {

@@ -10,7 +10,7 @@ export const cardCopy = 2 ** 27
 /** For a driver that computes on the CPU: 4 MiB. */
 export const softwareCopy = 2 ** 20
 
-/** Runs in a row, so that waiting for the last one hardly counts. */
+/** Consecutive runs, so that waiting for the last one hardly counts. */
 const runsInARow = 8
 
 /** Measurements, of which the best counts. */
@@ -19,7 +19,7 @@ const rounds = 3
 type Run = () => Promise<unknown>
 
 /**
- * What a device's memory gives: it reads and writes `count` float32 numbers.
+ * The bandwidth of a device's memory, measured by reading and writing `count` float32 numbers.
  * @returns bytes per second, read and written ones counted, whenever it is called
  * @throws {DeviceError} when the device has too little memory
  */
@@ -43,7 +43,7 @@ export async function openWaiter(accelerator: Accelerator): Promise<Run> {
   return () => accelerator.readRow(x, 0)
 }
 
-/** Milliseconds of one of several runs in a row, less what a single run and waiting for it take. */
+/** Milliseconds of one of several consecutive runs, without the overhead of a single run and of waiting for it. */
 export async function msPerRun(run: Run, settle: Run): Promise<number> {
   const take = async (count: number) => {
     const start = performance.now()

@@ -17,7 +17,7 @@ const furtherFolders = [
   '/run/opengl-driver/share/vulkan/icd.d',
 ]
 
-/** Settings with which the operator says which drivers there are. */
+/** Settings with which the operator names drivers. */
 const driverSettings = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES']
 
 /** Folders of libraries, besides those of LD_LIBRARY_PATH. */
@@ -58,7 +58,10 @@ const realFiles: Files = {
   },
 }
 
-/** Variables under which the loader also finds the drivers in places that it does not look into by itself; none on other systems than Linux. */
+/**
+ * Variables with which the loader also finds drivers in places where it does not look by itself; none on systems other
+ * than Linux.
+ */
 export function furtherDrivers(
   environment: Environment,
   files: Files = realFiles,
@@ -70,7 +73,7 @@ export function furtherDrivers(
 }
 
 /**
- * What Linux lacks for any card to be found, and the remedy, for the operator; undefined when nothing is known to be missing.
+ * What Linux lacks to find any card, and the remedy, for the operator; undefined when nothing is known to be missing.
  * @param environment of the process that looks for one
  */
 export function missingDriver(

@@ -11,7 +11,7 @@ export class FeatureMemory {
   readonly #width: number
   /** The last is the next to be used. */
   readonly #free: number[]
-  /** Rows are free again when nothing refers to the features in them. */
+  /** Rows are free again when nothing refers to their features. */
   readonly #owners = new FinalizationRegistry<Int32Array>((rows) => this.#free.push(...rows))
   /** [rows, width], and its next version when an update has made one */
   tensor: Tensor
@@ -24,7 +24,7 @@ export class FeatureMemory {
     this.tensor = tensor
   }
 
-  /** @param tokens that there is memory for @param width numbers of a token's features */
+  /** @param tokens for which there is memory @param width numbers of a token's features */
   static async open(accelerator: Accelerator, tokens: number, width: number) {
     return new FeatureMemory(accelerator, await accelerator.zeros('float32', [tokens + 1, width]))
   }

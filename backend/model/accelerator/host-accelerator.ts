@@ -11,8 +11,8 @@ forbidTelemetry()
 const logErrorsOnly = 3
 
 /**
- * The CPU in the place of a device, with the same graphs: slow, since every run copies what a device updates in place. It
- * shows on any machine that the graphs compute the right thing.
+ * The CPU in place of a device, with the same graphs: slow, since every run copies what a device updates in place. It
+ * shows on any machine that the graphs compute the right results.
  */
 export function openHostAccelerator(threads: number): Accelerator {
   const sessions: InferenceSession[] = []

@@ -13,8 +13,8 @@ import { errorText } from '../../../shared/log/error-text.ts'
 const size = { rows: 2, inner: 64, columns: 32 }
 
 /**
- * Opens the graphics card and has it do, once, what the decoder is made of: a product with 8-bit weights, whose rows are
- * written into memory that stays on the card.
+ * Opens the graphics card and runs the decoder's main operations on it once: a product with 8-bit weights, whose rows
+ * are written into memory that stays on the card.
  * @returns why the card cannot be used, for the operator; undefined when it can
  */
 export async function probeCard(): Promise<string | undefined> {

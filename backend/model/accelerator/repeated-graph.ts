@@ -16,7 +16,7 @@ interface RepeatedGraphParts {
   readonly accelerator: Accelerator
   readonly repeating: Repeating
   readonly graph: OpenGraph
-  /** Opens the graph once more, in the form whose runs are repeated. */
+  /** Opens the graph again, in the form whose runs are repeated. */
   readonly open: () => Promise<InferenceSession>
 }
 

@@ -13,8 +13,8 @@ const patienceMs = 60_000
 const entry = fileURLToPath(new URL('./placements-child.ts', import.meta.url))
 
 /**
- * Says which nodes of a graph the card has no implementation for. ONNX Runtime tells that only in its log, so the graph is
- * opened once more, in a process whose log can be read.
+ * Says which nodes of a graph the card has no implementation for. ONNX Runtime reports that only in its log, so the
+ * graph is opened once more, in a process whose log can be read.
  * @param error with which the graph could not be opened
  * @param model the graph's file
  * @returns an error for the operator; the given one when it is about something else

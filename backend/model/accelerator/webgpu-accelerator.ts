@@ -154,7 +154,7 @@ class WebGpuAccelerator implements Accelerator {
     return Object.fromEntries(names.map((name, i) => [name, outputs[`y${i}`]!]))
   }
 
-  /** A session for copying tensors like these; where from and to, its runs say. */
+  /** A session for copying tensors like these; each run names source and target. */
   #copier(tensors: readonly Tensor[], way: string): Promise<InferenceSession> {
     const kinds = tensors.map(({ type, dims }) => ({
       type: type as ElementType,

@@ -52,8 +52,8 @@ const dunes: Painting = (x, y) => {
 }
 
 /**
- * What models are calibrated on: conversations of the kinds that people have with them, in several languages and notations,
- * and pictures of several kinds, small, wide and tall. Whoever changes it raises `converterVersion`.
+ * What models are calibrated on: typical conversations in several languages and notations, and pictures of several
+ * kinds, small, wide and tall. When this changes, `converterVersion` must be increased.
  */
 export const calibrationSet: readonly CalibrationText[] = [
   {
@@ -113,7 +113,10 @@ export const calibrationSet: readonly CalibrationText[] = [
   },
 ]
 
-/** Pixels a side of a patch when pictures are hashed: few, because every start does that, and enough to tell them apart. */
+/**
+ * Pixels per side of a patch when pictures are hashed: few, because every start does that, but enough to distinguish
+ * them.
+ */
 const hashedPatchSize = 3
 
 /** SHA-256 of all texts and of the pictures, painted small. */

@@ -4,8 +4,8 @@ import type { TokenBytes } from '../config/tokenizer-file.ts'
 const longestToken = 24
 
 /**
- * Encodes text by taking the longest token each time. That is not always what the tokenizer does, but made of the same tokens,
- * which suffices to see how large activations are.
+ * Encodes text by taking the longest token each time. The tokenizer may divide text differently, but into tokens of the
+ * same vocabulary, which suffices to see how large activations are.
  */
 export function roughEncoder({ bytes, starts }: TokenBytes): (text: string) => number[] {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -5,7 +5,7 @@ import { readOptionalModelJson, unusableFile } from './read-model-file.ts'
 
 const generationConfigFile = 'generation_config.json'
 
-/** What the makers of a checkpoint say about generating with it. */
+/** What a checkpoint's authors recommend for generating with it. */
 export interface GenerationConfig {
   /** Ids that end an answer, beside those of the chat template. */
   readonly stopIds: readonly number[]

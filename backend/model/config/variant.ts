@@ -7,14 +7,14 @@ import { readModelConfig } from './model-config.ts'
 /** The texts between which a model thinks before it answers. They are ordinary text, not control tokens. */
 export const thoughtMarks = { begin: '◁think▷', end: '◁/think▷' } as const
 
-/** What differs between checkpoints of the same architecture, beside their sizes. */
+/** What differs between checkpoints of the same architecture, apart from their sizes. */
 export interface Variant {
   readonly recommended: RecommendedRules
   /** Whether it thinks before it answers. */
   readonly reasons: boolean
 }
 
-/** What the cards of the published variants say, and none of their files. The first name that occurs counts. */
+/** What only the model cards of the published variants say, not their files. The first name that matches counts. */
 const published: readonly (readonly [name: RegExp, variant: Variant])[] = [
   [/kimi-vl-a3b-thinking-2506/i, { recommended: { temperature: 0.8 }, reasons: true }],
   [/kimi-vl-a3b-thinking/i, { recommended: { temperature: 0.6 }, reasons: true }],
@@ -27,7 +27,7 @@ const templateFiles = ['chat_template.jinja', 'tokenizer_config.json']
 interface VariantOptions {
   /** What it is called: its path, or its name on the hub. */
   readonly name: string
-  /** Whether it thinks; `auto` finds out by its names and its template. */
+  /** Whether it thinks; `auto` goes by its names and its template. */
   readonly reasoning: 'auto' | 'on' | 'off'
 }
 

@@ -7,7 +7,7 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 /** Milliseconds between two attempts. */
 const retryMs = 500
 
-/** Milliseconds between two lines about the wait: often enough to be no silence, for people and for the watchdog. */
+/** Milliseconds between two lines about the wait: often enough that neither people nor the watchdog notice silence. */
 const reportMs = 60_000
 
 interface WaitOptions {
@@ -16,7 +16,7 @@ interface WaitOptions {
 }
 
 /**
- * Makes this process the only one that converts into `folder`, whoever else shares the disk. Waits for another one
+ * Makes this process the only one that converts into `folder`, even if others share the disk. Waits for another one
  * that does; if that one dies, its lock is free.
  * @throws {CheckpointError} when the folder's parent cannot be written
  */

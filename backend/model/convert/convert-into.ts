@@ -36,8 +36,8 @@ export interface Conversion {
 }
 
 /**
- * Writes the weights of a model, and the manifest when all of them are there. In a folder where this was interrupted it goes on,
- * and the result is the same.
+ * Writes the weights of a model, and the manifest when all of them are there. It resumes in a folder where it was
+ * interrupted, with the same result.
  * @throws {CheckpointError} when there is not enough space
  * @throws {Error} when weights or files are unusable
  */

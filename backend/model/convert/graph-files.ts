@@ -145,7 +145,7 @@ export async function decoderFiles(
   return { decoder: { layout: 'cpu', stages }, read }
 }
 
-/** Of layers that are on the CPU while the others are on a device, nothing but their own weights is read. */
+/** For layers that are on the CPU while the others are on a device, only their own weights are read. */
 export function readOf(
   { layout, cpuLayers }: GraphFileOptions,
   decoder: OpenedDecoder['read'],
@@ -168,7 +168,7 @@ function cutOf(
   return { counts: stageLayers ?? counts, end: cpuLayers ?? all, whole }
 }
 
-/** Leaves a file alone that is as it should be, so that a converted model may be on a read-only disk. */
+/** Leaves a file that is up to date alone, so that a converted model may be on a read-only disk. */
 async function writeGraphFile(
   file: string,
   { spec }: BuiltGraph,

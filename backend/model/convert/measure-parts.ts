@@ -17,21 +17,21 @@ import { leastParallelBytes } from './tasks/run-tasks.ts'
 export interface MeasuredPart {
   readonly part: string
   readonly maxima: ChannelMaxima
-  /** Hidden rows behind it, of a layer of the decoder: what is needed to go on from there. */
+  /** Hidden rows after a layer of the decoder, which are needed to continue from there. */
   readonly rows?: Float32Array
 }
 
 interface MeasureOptions {
   /** Cores it may use. */
   readonly threads: number
-  /** Where to go on: an earlier layer, with its rows. From the beginning unless given. */
+  /** Where to continue: an earlier layer, with its rows. From the beginning unless given. */
   readonly after?: Required<Pick<MeasuredPart, 'part' | 'rows'>> | undefined
   readonly signal: AbortSignal
 }
 
 /**
- * Runs the calibration set through a model in float32. Yields the parts in their order. Converting does not know how to run
- * a model, so this is given to it: `measureChannels`.
+ * Runs the calibration set through a model in float32. Yields the parts in their order. Passed in, since the converter
+ * does not know how to run a model: `measureChannels`.
  */
 export type MeasureChannels = (
   source: ModelSource,
@@ -44,11 +44,14 @@ interface Measuring extends Omit<MeasureOptions, 'after'> {
   readonly report: Report
 }
 
-/** In the folder of a conversion: the rows behind the latest layer that was measured. */
+/** In the folder of a conversion: the rows after the latest layer that was measured. */
 const rowsFile = 'calibration.rows'
 const newRowsFile = `${rowsFile}.new`
 
-/** Notes in the journal how large the channels of each part are, unless it knows. Goes on where it was interrupted. */
+/**
+ * Records in the journal how large the channels of each part are, unless it has them already. Resumes where it was
+ * interrupted.
+ */
 export async function measureParts(
   folder: string,
   source: ModelSource,
@@ -68,7 +71,7 @@ export async function measureParts(
   for (const name of [rowsFile, newRowsFile]) await rm(join(folder, name), { force: true })
 }
 
-/** The parts as they are measured, with reports of how far that is. */
+/** The parts as they are measured, with progress reports. */
 async function* measured(
   source: ModelSource,
   after: MeasureOptions['after'],
@@ -86,7 +89,7 @@ async function* measured(
     now: () => performance.now(),
   })
   const tokens = await source.readTokens!()
-  // Threads that wait for each other in every small run cost more than they bring.
+  // Threads that wait for each other in every small run cost more than they gain.
   const threads = totalBytes < leastParallelBytes ? 1 : options.threads
   for await (const each of measure(source, tokens, { ...options, threads, after })) {
     yield each

@@ -47,7 +47,7 @@ export interface ModelFolder {
    * @returns the damage found, for the operator; undefined when there is none
    */
   check(loadedBytes?: number): Promise<string | undefined>
-  /** Removes the folder because of that damage, unless another process has made it anew. */
+  /** Removes the folder because of that damage, unless another process has recreated it. */
   discard(damage: string): Promise<void>
 }
 

@@ -39,7 +39,7 @@ export async function writeModel(
   }
 }
 
-/** A full disk is an interruption. Other problems would only come again, and nothing is kept for them. */
+/** A full disk is an interruption. Other problems would only occur again, so nothing is kept. */
 async function problemOf({ message }: Error, partial: string): Promise<string> {
   if (message.includes('ENOSPC')) {
     return 'the disk is full; the next start goes on from here'

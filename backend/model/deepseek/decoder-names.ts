@@ -1,6 +1,6 @@
 /**
- * The layer that a weight belongs to, in the graphs for the CPU and for a device; undefined for those before and behind all
- * layers.
+ * The layer that a weight belongs to, in the graphs for the CPU and for a device; undefined for those before and after
+ * all layers.
  */
 export function layerOf(weightName: string): number | undefined {
   const layer = /^\/layers\.(\d+)\//.exec(weightName)?.[1]

@@ -1,10 +1,10 @@
 import type { ModelConfig, TextConfig, VisionConfig } from '../config/model-config.ts'
 
 /**
- * The channels of one activation, between what produces them and the 8-bit products that consume them. There is
- * nothing but sums in between: a channel may be made 2^k times smaller and its weights in every consumer 2^k times
- * larger without changing the result. What a gelu produces cannot be made smaller by its weights; there, the graph
- * multiplies the channels, in links that have any to move.
+ * The channels of one activation, between what produces them and the 8-bit products that consume them. Only sums lie in
+ * between: a channel may be made 2^k times smaller and its weights in every consumer 2^k times larger without changing
+ * the result. The output of a GELU cannot be made smaller by weights; there, the graph multiplies the channels, in
+ * links that have any to move.
  */
 export interface ChannelLink {
   /** Name of the activation, such as `language_model.model.layers.3.mlp.experts.7.inner`. */

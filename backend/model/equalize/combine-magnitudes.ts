@@ -1,5 +1,5 @@
 /**
- * Powers of two by which a measurement may differ from an estimate without meaning anything. A product of two numbers is
+ * Powers of two by which a measurement may differ from an estimate without significance. A product of two numbers is
  * largest for few of the hundreds of tokens that are measured, or the few of them that choose an expert: in nano, which
  * has no outliers, measurements differ from estimates by up to 4.4.
  */

@@ -13,7 +13,7 @@ interface TensorShifts {
 /**
  * A checkpoint that computes the same with the channels of `equalization` moved. Multiplying by powers of two rounds
  * nothing, so in float32 the results are identical to the last bit.
- * @param equalization consulted when a tensor is first read; what concerns that tensor must not change afterwards
+ * @param equalization consulted when a tensor is first read; its entries for that tensor must not change afterwards
  */
 export function equalizedCheckpoint(
   checkpoint: Checkpoint,

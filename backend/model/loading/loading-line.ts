@@ -20,7 +20,7 @@ export function writeLoadingLine(descriptor: number, line: LoadingLine): void {
   try {
     writeSync(descriptor, `${JSON.stringify(line)}\n`)
   } catch {
-    // Nobody reads any more: a parent that is gone ends this process by other means.
+    // There is no reader left: a parent that is gone ends this process by other means.
   }
 }
 

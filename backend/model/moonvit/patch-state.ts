@@ -33,7 +33,7 @@ export class PatchState {
     this.#projected = { keys: numbers(), values: numbers() }
   }
 
-  /** All patches have passed a block: what was projected is what they attend to next. */
+  /** All patches have passed a block: the new projections are what they attend to next. */
   nextBlock(): void {
     const attended = this.#attended
     this.#attended = this.#projected

@@ -24,7 +24,7 @@ export interface Chunk {
   readonly isPrompt: boolean
 }
 
-/** Texts, laid out one after the other. The last token of an answer is left out: nothing is asked after it. */
+/** Texts, laid out one after the other. The last token of an answer is left out: nothing follows it. */
 export interface TextLayout {
   readonly texts: readonly GivenText[]
   readonly rows: number

@@ -16,8 +16,8 @@ const exact = componentForms({ weights: 'f32' })
 const unbalanced = { shifts: {}, find: () => Promise.resolve({}), set() {} }
 
 /**
- * Runs the calibration set through a model in float32 and keeps the largest magnitude of each channel. Weights are read from the
- * checkpoint one piece at a time and forgotten, as in `streamLogits`.
+ * Runs the calibration set through a model in float32 and keeps the largest magnitude of each channel. Weights are read
+ * from the checkpoint one piece at a time and dropped, as in `streamLogits`.
  */
 export const measureChannels: MeasureChannels = async function* (source, tokens, options) {
   const { text_config: config } = source.config
@@ -54,7 +54,7 @@ async function embed(
   return embedTexts(layout, text, checkpoint, (index) => spans[index]!)
 }
 
-/** The maxima of all parts, as a conversion would measure them; none where it would not. */
+/** The maxima of all parts, as a conversion would measure them; empty if it would not. */
 export async function measureAll(
   source: ModelSource,
   options: Parameters<MeasureChannels>[2],

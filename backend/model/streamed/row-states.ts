@@ -1,7 +1,7 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node'
 import type { OpenGraph } from '../sessions.ts'
 
-/** Rows per run of a product: bounds the memory of what is between its layers. */
+/** Rows per run of a product: bounds the memory of intermediate results. */
 const rowsPerRun = 512
 
 /** Rows `indices` of a matrix [rows, width], which may be any. */

@@ -14,15 +14,15 @@ export interface PicturedText extends GivenText {
 }
 
 export interface StreamOptions {
-  /** Of the source; what the parts of the model are balanced by is known to it afterwards. */
+  /** Of the source. Afterwards it knows how the parts of the model are balanced. */
   readonly balance: PartBalance
   readonly onProgress: (line: string) => void
   readonly signal: AbortSignal
 }
 
 /**
- * Logits of a model in several forms, before each token of answers that are given. The model is not loaded: weights are read from
- * the checkpoint one piece at a time and forgotten, so that memory holds a piece and what the texts have become.
+ * Logits of a model in several forms, before each token of prescribed answers. The model is not loaded: weights are
+ * read from the checkpoint one piece at a time and dropped, so that memory holds one piece and the state of all texts.
  * @param forms as a conversion would make them
  * @returns pieces with all rows that precede a token of an answer, in the order of texts and tokens
  */

@@ -33,9 +33,10 @@ interface Assignment {
 }
 
 /**
- * Runs a decoder in several forms at once, layer by layer, for texts that are known in full. Only one piece of the weights is in
- * memory at a time (a layer's attention, an expert, a part of the head), in each form that is asked for; the hidden rows of
- * all tokens are. So each weight is read once, and memory does not depend on the number of layers.
+ * Runs a decoder in several forms at once, layer by layer, for texts that are known in full. Only one piece of the
+ * weights is in memory at a time (a layer's attention, an expert, a part of the head), in each requested form; the
+ * hidden rows of all tokens stay in memory. So each weight is read once, and memory does not depend on the number of
+ * layers.
  */
 export class StreamedDecoder {
   readonly #source: DecoderSource
@@ -74,7 +75,7 @@ export class StreamedDecoder {
     }
   }
 
-  /** Hidden rows of all tokens behind the latest layer: [forms, rows, hidden]. */
+  /** Hidden rows of all tokens after the latest layer: [forms, rows, hidden]. */
   get rows(): Float32Array {
     return this.#hidden
   }
@@ -84,14 +85,14 @@ export class StreamedDecoder {
     await this.#feedForward(layer)
   }
 
-  /** Runs the norm before the head alone, for those who want to see what it gives. */
+  /** Runs only the norm before the head, to expose its result. */
   async runLastNorm(): Promise<void> {
     await withSession(lastNormGraph(this.#source), this.#options, (session) =>
       this.#logitsOf(session, 0, this.#source.config.hidden_size),
     )
   }
 
-  /** Yields the logits of all forms and all rows that are asked for, for some tokens of the vocabulary at a time. */
+  /** Yields the logits of all forms and all requested rows, for some tokens of the vocabulary at a time. */
   async *logits(): AsyncGenerator<LogitPiece, void> {
     const { vocab_size: vocabulary } = this.#source.config
     for (let firstId = 0; firstId < vocabulary; firstId += headRows) {
@@ -126,7 +127,7 @@ export class StreamedDecoder {
     return result
   }
 
-  /** Forms that a component has, each with the indices of those of `forms` that have it. */
+  /** The distinct forms of a component, each with the indices of the `forms` that use it. */
   #byForm(component: keyof ComponentForms): { form: WeightForm; members: number[] }[] {
     const groups = Map.groupBy(this.#forms.keys(), (member) =>
       JSON.stringify(this.#forms[member]![component]),

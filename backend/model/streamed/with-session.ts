@@ -5,7 +5,7 @@ import { withMaxima } from '../../graph/with-maxima.ts'
 import { releaseMemory } from '../release-memory.ts'
 import { createSession, type OpenGraph } from '../sessions.ts'
 
-/** What the graph calls its weights; there is no file of that name. */
+/** Name of the weights file in the graph; there is no such file. */
 const weightsName = 'weights'
 
 export interface SessionOptions {
@@ -76,6 +76,6 @@ function watched(
     for (const name of activations.keys()) onMaxima(name, outputs[name]!.data as Float32Array)
     return outputs
   }
-  // Pieces name the outputs that they want, or want all; they have no options.
+  // Pieces name the outputs they want, or get all; they have no options.
   return { run: run as InferenceSession['run'] }
 }

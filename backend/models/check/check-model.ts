@@ -24,7 +24,7 @@ const leastAgreement = 0.97
  */
 const mostFeatureDistance = 0.1
 
-/** Nats a token below which a divergence changes no answer that anybody would notice. */
+/** Nats per token below which a divergence does not noticeably change answers. */
 const littleDivergence = 0.01
 
 export interface CheckOptions {
@@ -33,7 +33,7 @@ export interface CheckOptions {
   readonly choice: FormChoice
   /** File with answers of another implementation; forms of this one are compared unless given. */
   readonly against?: string
-  /** File with an image and the features that another implementation gives it. */
+  /** File with an image and another implementation's features for it. */
   readonly features?: string
   readonly report: Report
   readonly signal: AbortSignal

@@ -5,7 +5,7 @@ import type { ModelSource } from '../../model/convert/source/model-source.ts'
 import { chatIds, type ChatTokens } from './chat-ids.ts'
 import { drawPicture, type Picture } from './draw-picture.ts'
 
-/** Questions, and answers whose every token forms of a model are compared on. */
+/** Questions and answers; forms of a model are compared on every token of the answers. */
 const texts: readonly (readonly [question: string, answer: string])[] = [
   ['What is the capital of France?', 'The capital of France is Paris.'],
   ['Count from 1 to 20.', '1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20'],
@@ -35,8 +35,8 @@ const pictured: readonly (readonly [Picture, question: string, answer: string])[
 ]
 
 /**
- * What forms are compared on: texts and pictures of this program's own, in the chat of the checkpoint. The answers are given, so
- * that nothing has to be generated: all tokens pass each layer at once.
+ * The texts and pictures on which forms are compared, in the chat template of the checkpoint. The answers are
+ * prescribed, so that nothing has to be generated: all tokens pass each layer at once.
  */
 export function checkSet(tokens: ChatTokens, source: ModelSource): PicturedText[] {
   const end = tokens.specialTokens.get('<|im_end|>')!
@@ -58,7 +58,7 @@ export function checkSet(tokens: ChatTokens, source: ModelSource): PicturedText[
 }
 
 /**
- * What the set consists of, with a SHA-256 of all texts and pixels: results can be compared where it is the same.
+ * What the set consists of, with a SHA-256 of all texts and pixels: results are comparable where it is the same.
  * @param patchSize of the model, on which the pictures' sizes depend
  */
 export function checkSetLine(patchSize: number): string {

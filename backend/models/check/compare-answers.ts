@@ -13,7 +13,7 @@ import {
 import { prepareImage } from '../../processor/image/prepare-image.ts'
 import { LogitSums } from './logit-sums.ts'
 
-/** Answers of another implementation, token by token. Pictures lie in `images/` beside the file. */
+/** Answers of another implementation, token by token. Pictures are in `images/` beside the file. */
 const referenceSchema = z
   .array(
     z.object({

@@ -12,7 +12,7 @@ import { planImage } from '../../processor/image/image-size.ts'
 import { patchify } from '../../processor/image/patchify.ts'
 import { resizeBicubic } from '../../processor/image/resize-bicubic.ts'
 
-/** An image, and the features that another implementation gives it: a row for each token. */
+/** An image, and another implementation's features for it: a row for each token. */
 const referenceSchema = z.object({
   image: z.object({
     w: z.int().min(1),
@@ -24,7 +24,9 @@ const referenceSchema = z.object({
 })
 type ReferenceImage = z.infer<typeof referenceSchema>['image']
 
-/** How far features are from the reference's: the length of the difference, relative to the length of the reference's. */
+/**
+ * Distance of features from the reference's: the length of the difference, relative to the length of the reference's.
+ */
 export interface FeatureComparison {
   readonly tokens: number
   readonly exact: number

@@ -22,7 +22,7 @@ export class LogitSums {
     return this.#bestId
   }
 
-  /** ln of the sum of exp(logit): what a logit has to be reduced by to be a log-probability. */
+  /** ln of the sum of exp(logit), which is subtracted from a logit to get a log probability. */
   get logOfSum(): number {
     return this.#highest + Math.log(this.#sum)
   }

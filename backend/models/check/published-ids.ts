@@ -1,6 +1,6 @@
 import { chatIds, type ChatTokens } from './chat-ids.ts'
 
-/** Texts of which others have published the ids that the tokenizer of moonshotai/Kimi-VL-A3B makes of them. */
+/** Texts with published ids from the tokenizer of moonshotai/Kimi-VL-A3B. */
 const texts: readonly (readonly [text: string, ids: readonly number[]])[] = [
   ['What is in the picture?', [5376, 387, 306, 276, 8968, 30]],
   ['A disc on a gradient.', [32, 2846, 418, 261, 36192, 13]],
@@ -26,7 +26,7 @@ const chat = {
   ].flat(),
 }
 
-/** Questions of which the number of tokens in the default chat is published. */
+/** Questions whose number of tokens in the default chat is published. */
 const totals: readonly (readonly [question: string, tokens: number])[] = [
   ['Reply with exactly one short word: hello', 24],
   ['Viết đúng một từ: chào', 29],
@@ -41,7 +41,7 @@ export interface PublishedIds {
   readonly problems: readonly string[]
 }
 
-/** @returns undefined for another tokenizer, of which nothing is published; otherwise what is not as published */
+/** @returns undefined for another tokenizer, for which nothing is published; otherwise the differences */
 export function comparePublishedIds(
   tokens: ChatTokens,
   baseVocabulary: number,

@@ -33,8 +33,8 @@ function toBfloat16(values: Float32Array): Uint16Array {
 }
 
 /**
- * Fills `target` with bfloat16 values of rows `start` and following. A row depends on nothing but its seed and number,
- * so any part of a tensor can be made by itself.
+ * Fills `target` with bfloat16 values of rows `start` and following. A row depends only on its seed and number, so any
+ * part of a tensor can be made separately.
  */
 export function fillRows(
   target: Uint16Array,

@@ -3,7 +3,7 @@ import { fillRows, seedOf, type Distribution } from './random-rows.ts'
 const embeddings = 'language_model.model.embed_tokens.weight'
 const head = 'language_model.lm_head.weight'
 
-/** What the head answers to a token: the token as many ids later. Without common factors with 163,840. */
+/** The head answers a token with the one this many ids later. Has no common factor with 163,840. */
 export const successorDistance = 40_507
 
 /** How much of a layer's output is added to the residual stream; of a sum of 54, the token itself must remain visible. */

@@ -52,7 +52,7 @@ function planned(
 
 /**
  * Writes a checkpoint with the names, types, shapes and files of Kimi-VL-A3B and seeded random weights, for tests of
- * everything around the weights. Goes on where it was interrupted; the folder appears when it is complete.
+ * everything around the weights. Resumes where it was interrupted; the folder appears when it is complete.
  * @throws {CheckpointError} when the folder exists or there is not enough space
  */
 export async function synthesiseModel(

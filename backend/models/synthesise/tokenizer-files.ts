@@ -1,6 +1,6 @@
 import { publishedSpecialTokens, publishedVocabulary } from './published-config.ts'
 
-/** Ids that others have published, of tokens that are words or begin with a space. */
+/** Published ids of tokens that are words or begin with a space. */
 const publishedTokens: Readonly<Record<number, string>> = {
   261: ' a',
   276: ' the',

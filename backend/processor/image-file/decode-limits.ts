@@ -15,7 +15,7 @@ export const smallJpegScanSamples = 200_000_000
 /** Milliseconds of a core after which decoding is abandoned: an AVIF of 100 million pixels may take 25 s. */
 export const maxDecodeMs = 60_000
 
-/** Milliseconds after which it is abandoned however little of a core it had: long pictures give precedence. */
+/** Milliseconds after which it is abandoned, however little processor time it got: long pictures give way to others. */
 export const maxDecodeElapsedMs = 300_000
 
 /** Bytes needed per pixel of the result: its RGB, a second copy while it is being rotated, and buffers. */

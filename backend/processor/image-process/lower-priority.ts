@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 
-/** A core that is shared with others of normal priority is theirs for nine tenths. */
+/** Processes of normal priority get nine tenths of a core that they share with it. */
 const lowered = constants.priority.PRIORITY_BELOW_NORMAL
 
 /**
- * Gives everything else precedence over a process of ours. Where that is not possible, it goes on as before; one that is
- * gone does not matter.
+ * Gives everything else precedence over a process of ours. If that is not possible, it continues as before; a process
+ * that is gone does not matter.
  */
 export function lowerPriority(pid: number): void {
   for (const thread of threadsOf(pid)) {
@@ -18,7 +18,7 @@ export function lowerPriority(pid: number): void {
   }
 }
 
-/** On Linux each thread has a priority of its own, which those it starts later take over. */
+/** On Linux each thread has its own priority, which threads that it starts later inherit. */
 function threadsOf(pid: number): readonly number[] {
   if (process.platform !== 'linux') return [pid]
   try {

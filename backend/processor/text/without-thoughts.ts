@@ -10,7 +10,7 @@ export function withoutThoughts(messages: readonly Message[]): readonly Message[
   })
 }
 
-/** What follows the thought in all that a model wrote. */
+/** What follows the thought in a model's whole text. */
 export function answerIn(written: string): string {
   return new ThoughtSplitter(true).push(written).answer
 }

@@ -21,12 +21,12 @@ export class AnswerTail {
     }
   }
 
-  /** A character cut in two at the front becomes U+FFFD. */
+  /** A character cut off at the beginning becomes U+FFFD. */
   text(): string {
     return utf8.decode(joinChunks(this.#chunks))
   }
 
-  /** What the answer says about its own end, as far as it arrived. */
+  /** What the answer has said about its own end so far. */
   end(): AnswerEnd {
     return this.#reading.end()
   }

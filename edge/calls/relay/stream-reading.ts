@@ -79,7 +79,8 @@ export class StreamReading {
         return
       case 'failed':
         this.#errorCode = comment.code
-        // What was used stands before the error; the events since then are the error, one or two depending on the door.
+        // The usage comes before the error; the events since then are the error itself, one or two depending on the
+        // door.
         this.#eventsSince = 0
     }
   }

@@ -12,9 +12,7 @@ export interface StoreParts {
   readonly wallClock: () => number
 }
 
-/**
- * Which stores answer a request that changes nothing. On a Worker the root key's meter stands for those of all keys.
- */
+/** Which stores answer a request that changes nothing. On a Worker the root key's meter serves as a sample of all. */
 export async function lookAtStores({ keyStore, meter, wallClock }: StoreParts) {
   const today = utcDayOf(wallClock())
   const [keys, limits] = await Promise.all([

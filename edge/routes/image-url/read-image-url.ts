@@ -20,7 +20,7 @@ export interface ImageUrlParts {
   readonly fetchPublic: Transport
   /** Hosts from which images may be fetched. */
   readonly imageHosts: HostRules
-  /** Milliseconds one request may take in all. */
+  /** Milliseconds that one request may take in total. */
   readonly deadlineMs: number
   /** Milliseconds, for measuring time spans. */
   readonly now: () => number

@@ -7,7 +7,7 @@ import {
 interface CardSizes {
   readonly layers: number
   readonly visionLayers: number
-  /** Whether layers are narrow: a machine without a card shows in seconds that everything works. */
+  /** Whether layers are narrow: then a machine without a card shows in seconds that everything works. */
   readonly narrow: boolean
 }
 

@@ -41,12 +41,15 @@ export async function* cardRows(options: BenchOptions): AsyncGenerator<BenchRow>
   await bench.close()
 }
 
-/** There is neither a card nor a driver in its place; the message says why. */
+/** There is neither a card nor a driver that replaces one; the message says why. */
 export class NoCardError extends Error {
   override readonly name = 'NoCardError'
 }
 
-/** Milliseconds in which a driver must open: on a machine that was started for this, all of it is read for the first time. */
+/**
+ * Milliseconds in which a driver must open: on a freshly started machine, all of it is read from disk for the first
+ * time.
+ */
 const patienceMs = 90_000
 
 /** @throws {NoCardError} */

@@ -25,7 +25,7 @@ export interface Decoding {
   readonly drafted: number
 }
 
-/** What decodes: what says most comes first, where there may be no time for all. */
+/** The decode measurements, the most informative first, since there may not be time for all. */
 export function decodings(slots: number): Decoding[] {
   const plain = [1, slots, 8, 16, 4, 2, 32].filter((n) => n <= slots)
   return [
@@ -60,7 +60,7 @@ export function prefillRows(
   return benchPrefill(bench, alone, rounds)
 }
 
-/** Steps of each kind, whose launches and operators are looked at. */
+/** Steps of each kind whose launches and operators are profiled. */
 export function profiledSteps({
   slots,
   isSoftware,

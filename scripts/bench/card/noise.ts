@@ -1,4 +1,7 @@
-/** Random 32-bit numbers (xorshift32): their quality does not matter, but a hundred million of them have to be quick. */
+/**
+ * Random 32-bit numbers (xorshift32): their quality does not matter, but a hundred million of them must be made
+ * quickly.
+ */
 export function createNoise(): () => number {
   let state = 2_463_534_242
   return () => {

@@ -16,7 +16,7 @@ interface CardBenchOptions {
   readonly contexts: readonly number[]
   readonly prompts: readonly number[]
   readonly shareLayers: boolean
-  /** Whether the driver computes on the CPU: it is asked for less. */
+  /** Whether the driver computes on the CPU, in which case less is measured. */
   readonly isSoftware: boolean
 }
 
@@ -100,7 +100,7 @@ export function machineRows({ machine, eightBitGigaflops }: CardBench): BenchRow
   ]
 }
 
-/** How fast weights reach the card, and what they and the cache take there. */
+/** How fast weights reach the card, and how much memory they and the cache take there. */
 export function loadRows({ card, loadSeconds, cacheTokens, memory }: CardBench): BenchRow[] {
   const { weightBytes } = card.decoder
   const { kind, bytes, beforeBytes } = memory

@@ -59,7 +59,7 @@ export function openVision(config: ModelConfig, modelsDir: string): Promise<Mode
   })
 }
 
-/** A model that sees with another one's eyes. Both have to be closed. */
+/** A model that uses another one's vision tower. Both have to be closed. */
 export function withVision(model: Model, vision: Model): Model {
   return { ...model, beginImage: (image) => vision.beginImage(image) }
 }

@@ -75,7 +75,7 @@ async function runSteps(decoder: Decoder, { sequences, tokens }: StepKind): Prom
   }
 }
 
-/** What a step is made of: its launches, what recording them takes, and where the card's time goes. */
+/** What a step consists of: its launches, the time to record them, and where the card's time goes. */
 export async function benchStep(
   card: Pick<OpenCard, 'decoder' | 'memory'>,
   kind: StepKind,

@@ -66,7 +66,9 @@ export function randomDecoder(options: RandomDecoderOptions): RandomDecoder {
   }
 }
 
-/** Rows of a table that is not there: each token's begins somewhere else in one stretch of random numbers. */
+/**
+ * Rows of a table that is never stored: each token's row begins at a different place in one stretch of random numbers.
+ */
 function randomEmbeddings(config: TextConfig): (ids: Int32Array, target: Float32Array) => void {
   const hidden = config.hidden_size
   const noise = createNoise()

@@ -20,10 +20,12 @@ export function sharingAccelerator(inner: Accelerator): Accelerator {
   }
 }
 
-/** An accelerator on which tensors of one type and size, asked for once more in the same order, are the same memory. */
+/**
+ * An accelerator on which tensors of one type and size share memory when they are requested again in the same order.
+ */
 export interface RememberingAccelerator {
   readonly accelerator: Accelerator
-  /** The same memory once more, for graphs that another accelerator of the same device opens. */
+  /** The same memory again, for graphs that another accelerator of the same device opens. */
   again(opener: Pick<Accelerator, 'open'>): Accelerator
 }
 

@@ -1,14 +1,14 @@
 import { cardMemory } from '../../../backend/device/card-memory.ts'
 
-/** What is in use of the memory that a model on a card lives in. */
+/** How much of the memory that holds a model on a card is in use. */
 export interface UsedMemory {
   readonly kind: 'memory of the card' | 'memory of the process'
   readonly bytes: number
 }
 
 /**
- * The card's, where its driver tells; all programs on it count. Else the process's, which a driver that computes on the CPU
- * uses too.
+ * The card's, where its driver reports it; all programs on it count. Otherwise the process's, which a driver that
+ * computes on the CPU uses too.
  */
 export async function usedMemory(isSoftware: boolean): Promise<UsedMemory> {
   const card = isSoftware ? undefined : await cardMemory()

@@ -24,7 +24,7 @@ function filesIn(folder: string): string[] {
   })
 }
 
-/** Seconds in which one thread reads all files of a folder and does nothing with them. */
+/** Seconds that one thread takes to read all files of a folder without processing them. */
 export function readingTime(folder: string): number {
   const buffer = new Uint8Array(bufferBytes)
   const start = performance.now()
@@ -36,7 +36,7 @@ export function readingTime(folder: string): number {
   return (performance.now() - start) / 1000
 }
 
-/** Seconds in which one thread writes this many bytes to a new file and waits until the disk has them. */
+/** Seconds that one thread takes to write this many bytes to a new file and flush them to disk. */
 export function writingTime(path: string, bytes: number): number {
   // Not zeros, which a file system may leave out.
   const buffer = Uint8Array.from({ length: bufferBytes }, (_, i) => (i * 7919) >> 8)

@@ -74,8 +74,8 @@ function standInTokens(): TokenBytes {
 }
 
 /**
- * What keeping to a schema costs for each token, with masks as warm as they are after a start. The slowest token is mostly
- * the first one in a pattern.
+ * What keeping to a schema costs per token, with masks as warm as after a start. The slowest token is mostly the first
+ * one in a pattern.
  */
 export function benchConstrained(): BenchRow[] {
   const vocabulary = new Vocabulary(standInTokens(), vocabSize)

@@ -29,7 +29,7 @@ const pieceBytes = 64 * 1024
 /** Milliseconds between two readings of the process's memory. */
 const lookMs = 10
 
-/** Uploads as much as is allowed, with and without a stated length. */
+/** Uploads of the largest allowed size, with and without a stated length. */
 export async function measureUploads(edge: Way, bare: Way): Promise<readonly UploadRow[]> {
   const rows: UploadRow[] = []
   for (const form of ['with a length', 'chunked'] as const) {

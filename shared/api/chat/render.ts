@@ -14,7 +14,9 @@ interface ChatOptions extends AnswerFacts {
   readonly withUsage: boolean
 }
 
-/** Answers in the form of OpenAI's chat completions. Our own additions are in objects, where no client minds them. */
+/**
+ * Answers in the form of OpenAI's chat completions. Our own additions are inside objects, where clients ignore them.
+ */
 export function chatRenderer(options: ChatOptions): Renderer {
   const { requestId, model, createdAt, withLogprobs } = options
   const head = { id: `chatcmpl-${requestId}`, created: createdAt, model }

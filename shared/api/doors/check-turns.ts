@@ -9,10 +9,9 @@ import { maxImages, maxPartsInAll } from '../limits.ts'
 import { unsupported } from './unsupported.ts'
 
 /**
- * Rules for every conversation, in all APIs.
+ * Rules for every conversation, in each of the APIs.
  * @param param the field that held its messages
- * @throws {ServiceError} `too_many_images`, `unsupported_field` for an answer that should be continued,
- * `invalid_field`
+ * @throws {ServiceError} `too_many_images`, `unsupported_field` for an answer that should be continued, `invalid_field`
  */
 export function checkTurns(turns: readonly Turn[], param: string): void {
   const images = imagesOf(turns)

@@ -5,7 +5,7 @@ import { nativeErrors } from '../native/error-form.ts'
 import { responsesErrors } from '../responses/error-form.ts'
 import type { ErrorForm } from './renderer.ts'
 
-/** The first that a path begins with decides. */
+/** The first one that is a prefix of the path decides. */
 const formsByPrefix: readonly (readonly [prefix: string, form: ErrorForm])[] = [
   ['/v1/messages', messagesErrors],
   ['/v1/responses', responsesErrors],
@@ -13,7 +13,7 @@ const formsByPrefix: readonly (readonly [prefix: string, form: ErrorForm])[] = [
   ['/mcp', mcpErrors],
 ]
 
-/** How errors of a path are worded, whether there is something at it or not. */
+/** The form of errors for a path, whether it exists or not. */
 export function errorFormOf(path: string): ErrorForm {
   return formsByPrefix.find(([prefix]) => path.startsWith(prefix))?.[1] ?? nativeErrors
 }

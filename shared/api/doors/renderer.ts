@@ -60,7 +60,7 @@ export interface Renderer {
 /** How an API formats errors where there is no answer yet, as in the edge. */
 export interface ErrorForm {
   readonly body: (error: ServiceError, requestId: string) => object
-  /** The last words of a stream. @param said the end of what the stream sent so far, as far as it is known */
+  /** The last words of a stream. @param said the end of what the stream has sent so far, if known */
   readonly streamed: (error: ServiceError, requestId: string, said: string) => string
   /** Header in which the door's clients look for the request id, beside our own. */
   readonly idHeader?: string

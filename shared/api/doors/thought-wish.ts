@@ -1,6 +1,9 @@
 import { isOneOf, unsupported } from './unsupported.ts'
 
-/** What a request says about thoughts before the answer. A model always has them or never, whatever it is asked for. */
+/**
+ * What a request says about thoughts before the answer. A model either always thinks or never does, whatever the
+ * request says.
+ */
 export interface ThoughtWish {
   /** The field that says it. */
   readonly param: string

@@ -1,6 +1,6 @@
 import { maxToolImages, toolAnswerTokens } from './tool-limits.ts'
 
-/** What a message of JSON-RPC is about, as far as it can be seen without judging it. */
+/** What a JSON-RPC message is about, without validating it. */
 export interface McpMessage {
   readonly method: string | undefined
   /** Only of a request: notifications have none. */

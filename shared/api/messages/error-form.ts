@@ -1,7 +1,7 @@
 import type { ErrorForm } from '../doors/renderer.ts'
 import { errorKinds, type ServiceError } from '../errors.ts'
 
-/** Errors as clients of Anthropic's messages know them. */
+/** Errors as clients of Anthropic's messages expect them. */
 export const messagesErrors: ErrorForm = {
   body: errorBodyOf,
   streamed: (error, requestId) =>

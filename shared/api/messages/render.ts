@@ -24,7 +24,7 @@ export function messagesRenderer(facts: AnswerFacts): Renderer {
 
 type BlockType = 'thinking' | 'text'
 
-/** A message as far as it has been streamed. */
+/** The part of a message that has been streamed. */
 class MessageStream {
   readonly #facts: AnswerFacts
   #index = 0

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts'
 import { samplingRules } from './sampling-fields.ts'
 
-/** Rules that a model's makers recommend, by the names of the request's fields; those that are absent are left open. */
+/** Rules that a model's authors recommend, by the names of the request's fields. Absent ones have no recommendation. */
 export type RecommendedRules = Readonly<
   Partial<
     Record<'temperature' | 'top_p' | 'top_k' | 'min_p' | 'repetition_penalty', number | undefined>

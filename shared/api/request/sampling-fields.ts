@@ -40,7 +40,7 @@ export const samplingRules = {
 /** Fields of every generating request: how the answer is drawn, and what is reported about it. */
 export const samplingFields = {
   ...samplingRules,
-  /** Where rules come from that the request does not state: this server's defaults, or what the model's makers recommend. */
+  /** Where the rules that a request leaves out come from: this server's defaults, or the model's authors. */
   preset: z.enum(['server', 'model']).default('server'),
   n: z.int().min(1).max(maxChoices).default(1),
   stop: z

@@ -28,7 +28,7 @@ export const responsesErrors: ErrorForm = {
 /**
  * The end of a failed stream: two events, because each official client notices only one of them.
  * @param next number of the first
- * @param response as far as it was sent
+ * @param response the part of it that was sent
  */
 export function failedEvents(
   error: ServiceError,

@@ -3,7 +3,7 @@ import type { SampledLogprob } from '../events.ts'
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete'
 
-/** One item of a response's output as far as it is known: what the model thought, or what it answered. */
+/** One item of a response's output, possibly incomplete: what the model thought, or what it answered. */
 export interface OutputItem {
   readonly type: 'reasoning' | 'message'
   readonly text: string

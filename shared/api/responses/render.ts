@@ -49,7 +49,7 @@ interface OpenItem {
   readonly logprobs: SampledLogprob[]
 }
 
-/** A response as far as it has been streamed. */
+/** The part of a response that has been streamed. */
 class ResponseStream {
   readonly #options: ResponsesOptions
   #next = 0

@@ -1,16 +1,18 @@
 import { IdleRanking } from './idle-ranking.ts'
 
-/** Part of all connections that one client may hold: four have to conspire to hold all, and no browser needs as many. */
+/**
+ * Share of all connections that one client may hold: it takes four of them to hold all, and no browser needs as many.
+ */
 const shareOfOne = 1 / 4
 
 /** Connections that a client may hold in any case: a browser opens six to one host. */
 const leastOfOne = 8
 
 /**
- * What an address stands for:
+ * What an address represents:
  * - `client`: one client. It may hold a share of all connections.
- * - `many`: possibly many clients, such as a proxy on this machine or an edge. It may hold all connections while nobody
- *   else comes.
+ * - `many`: possibly many clients, such as a proxy on this machine or an edge. It may hold all connections as long as
+ * nobody else needs one.
  * - `proxy`: certainly many, some of which may be about to ask something: none of its connections is closed for others.
  */
 export type Standing = 'client' | 'many' | 'proxy'
@@ -48,7 +50,7 @@ interface Entry<Connection> {
 /**
  * Shares a limited number of connections among clients. When all are open, a new one takes the place of the one that
  * has been idle for longest, of the client with the most idle ones; connections with a request are never closed. So
- * nobody who merely holds connections keeps others out, and whoever opens more of them displaces their own.
+ * nobody can keep others out by merely holding connections, and a client that opens more of them displaces its own.
  *
  * Decides only; every step takes the same time, however many connections there are.
  */
@@ -107,7 +109,7 @@ export class ConnectionShare<Connection> {
     if (entry.requests === 0) this.#becomesIdle(connection, entry.holder)
   }
 
-  /** A connection is gone. Does nothing when it is not known. */
+  /** A connection is gone. Does nothing if it is unknown. */
   remove(connection: Connection): void {
     const holder = this.#entries.get(connection)?.holder
     if (holder === undefined) return

@@ -18,8 +18,8 @@ interface SharingParts {
 }
 
 /**
- * Has a server of `node:http` or `node:https` share its connections among its clients. Those that are refused or closed
- * hear no word of it, so the log says it, at most once a minute for each limit.
+ * Has a server of `node:http` or `node:https` share its connections among its clients. Refused and closed clients get
+ * no explanation, so the log has it, at most once a minute for each limit.
  */
 export function shareConnections(server: Server, parts: SharingParts): void {
   const { share, standingOf } = parts

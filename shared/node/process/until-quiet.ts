@@ -23,8 +23,8 @@ export function closeAfterAnswers(server: Server): void {
 }
 
 /**
- * Refuses new connections, which tells their clients for certain that nothing was sent, and resolves once no request has
- * come on those there are for a while, nobody is connected any more, or `signal` aborts.
+ * Refuses new connections, which shows their clients for certain that nothing was sent, and resolves once no request
+ * has come on those there are for a while, nobody is connected any more, or `signal` aborts.
  * @param server of `node:http` or `node:https`
  */
 export async function untilQuiet(server: Server, signal?: AbortSignal): Promise<void> {

@@ -109,6 +109,12 @@ describe('a schema is refused by the keyword at fault', () => {
       '/patternProperties',
     ],
     ['keys that might repeat', { type: 'object', minProperties: 2 }, '/minProperties'],
+    ['numbers of too many digits', { type: 'number', minimum: 1e20 }, '/minimum'],
+    [
+      'whole numbers of too many digits',
+      inA({ type: 'integer', exclusiveMinimum: 1e15, maximum: 1e16 }),
+      '/properties/a/exclusiveMinimum',
+    ],
     ['nullable that is a text', { type: 'string', nullable: 'yes' }, '/nullable'],
   ])('%s', (_, schema, pointer) => {
     expect(refusalOf(schema)).toMatchObject({ pointer })

@@ -1,4 +1,5 @@
 import type { PlanId } from '../../grammar.ts'
+import { holdsNumbers, maxDigits } from '../number-range.ts'
 import { nothing, type Draft, type Drafts } from '../drafts.ts'
 import { formatPatterns } from './formats.ts'
 import {
@@ -56,8 +57,16 @@ export function readNumber(node: SchemaNode, drafts: Drafts, whole: boolean): Dr
   const exclusiveMinimum = numberOf(node, 'exclusiveMinimum')
   const exclusiveMaximum = numberOf(node, 'exclusiveMaximum')
   const bounds = { whole, minimum, maximum, exclusiveMinimum, exclusiveMaximum }
-  return pieceOrNothing(usable(node.pointer, () => drafts.number(bounds)))
+  const piece = usable(node.pointer, () => drafts.number(bounds))
+  if (piece === undefined && holdsNumbers(bounds)) {
+    const keyword = boundKeywords.find((one) => one in node.schema) ?? ''
+    const message = `answers have numbers of at most ${maxDigits} digits, without exponents: none is within these bounds`
+    throw new SchemaProblem(below(node.pointer, keyword), message)
+  }
+  return pieceOrNothing(piece)
 }
+
+const boundKeywords = ['minimum', 'exclusiveMinimum', 'maximum', 'exclusiveMaximum'] as const
 
 /**
  * @param planOf of a schema

@@ -34,7 +34,7 @@ export const fileNames = {
 
 export const weightsFiles = [fileNames.embeddings, ...Object.values(fileNames.weights)]
 
-/** The graphs as far as their weights are concerned: what was balanced is missing (see `balancedVision`). */
+/** The graphs with all their weights, but without the operators for balanced channels (see `balancedVision`). */
 export function buildGraphs(
   config: ModelConfig,
   checkpoint: Checkpoint,

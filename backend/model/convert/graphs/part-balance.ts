@@ -9,7 +9,7 @@ import { partOf } from '../tasks/conversion-task.ts'
 import type { FormChoice } from './weight-forms.ts'
 
 interface BalanceOptions {
-  /** Activations are not rounded on a device, and its graphs balance nothing behind a gelu. */
+  /** Activations are not rounded on a device, and its graphs balance nothing after a GELU. */
   readonly layout?: FormChoice['layout']
   /** What was measured; channels of other links are estimated. Consulted when a part is balanced. */
   readonly maxima?: ChannelMaxima
@@ -17,7 +17,7 @@ interface BalanceOptions {
 
 /** A checkpoint whose channels are balanced one part of the model after the other. */
 export class PartBalance {
-  /** Balanced, as far as the parts that were `set`; a part's tensors must not be read before. */
+  /** Balanced for the parts that were `set`; a part's tensors must not be read before that. */
   readonly checkpoint: Checkpoint
   readonly #original: Checkpoint
   readonly #maxima: ChannelMaxima

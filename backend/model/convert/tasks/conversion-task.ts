@@ -13,7 +13,7 @@ export const embeddingsFill: FillRef = { file: fileNames.embeddings, fill: 0 }
 
 /** What one thread does at a time. */
 export type ConversionTask =
-  /** Hashes a file of the source, which then lies in the page cache for what is made from it. */
+  /** Hashes a file of the source, which then is in the page cache for the tasks that read it. */
   | { readonly type: 'hash'; readonly name: string }
   | {
       readonly type: 'part'

@@ -40,7 +40,7 @@ export class Journal {
     return journal
   }
 
-  /** Forgets what is not in the files as it was written: after a power failure, they may lack what the journal has. */
+  /** Drops entries that do not match the files: after a power failure, these may lack what the journal has. */
   async compareWithFiles(folder: string, signal: AbortSignal): Promise<void> {
     for (const file of new Set([...this.#fills.values()].map((fill) => fill.file))) {
       const damaged = await findDamagedParts(join(folder, file), this.partsOf(file), signal)
@@ -73,7 +73,7 @@ export class Journal {
     )
   }
 
-  /** The part that was measured with these rows behind it. @param sha256 of the rows */
+  /** The measured part after which the rows are these. @param sha256 of the rows */
   partWithRows(sha256: string): string | undefined {
     return this.#rows.get(sha256)
   }

@@ -12,8 +12,8 @@ interface Plan {
 }
 
 /**
- * What is left to do, in an order in which weights are read soon after the file they are in was hashed: then they still lie
- * in the page cache, and the disk is read only once. What a single thread takes longest for comes first.
+ * The remaining tasks, in an order in which weights are read soon after their file was hashed: then they are still in
+ * the page cache, and the disk is read only once. Tasks that take a single thread longest come first.
  */
 export function planTasks(
   { checkpoint }: Pick<ModelSource, 'checkpoint'>,

@@ -6,7 +6,7 @@ interface Place {
   readonly byteLength: number
 }
 
-/** What is read of each weights file: the whole of it, or some tensors. Of files that are not named, nothing is. */
+/** What is read of each weights file: all of it, or some tensors. Files that are not listed are not read. */
 export type ReadPlaces = Readonly<Record<string, 'all' | readonly Place[]>>
 
 /** Of all digests of weights files, those of what is read. */

@@ -14,8 +14,8 @@ interface Attended {
 }
 
 /**
- * softmax(q k^T / sqrt(headDim)) v, in products of its own: the provider's operator for all of it takes a kernel that is
- * wrong by 0.4 for 32 or more queries on Mesa's software driver, and another one on each kind of card.
+ * softmax(q k^T / sqrt(headDim)) v, in products of its own: the provider's operator for all of it takes a kernel that
+ * is off by 0.4 for 32 or more queries on Mesa's software driver, and different kernels on each kind of card.
  * @returns [n, hidden]
  */
 export function attendToAll(

@@ -33,7 +33,7 @@ export class DevicePatchState {
     }
   }
 
-  /** All patches have passed a block: what was projected is what they attend to next. */
+  /** All patches have passed a block: the new projections are what they attend to next. */
   nextBlock(): void {
     const { keys, values, projectedKeys, projectedValues } = names
     const from = this.#tensors
@@ -46,7 +46,10 @@ export class DevicePatchState {
     }
   }
 
-  /** Runs a part of the tower, and keeps what it says about patches. @param others what else it makes new versions of @returns its outputs */
+  /**
+   * Runs a part of the tower, and keeps its results for the patches. @param others further tensors of which it makes
+   * new versions @returns its outputs
+   */
   async run(graph: OpenGraph, feeds: Tensors, others: Tensors = {}): Promise<Tensors> {
     const made = nextVersions.filter(([output]) => graph.session.outputNames.includes(output))
     const updated = made.map(([output, input]) => [output, this.#tensors[input]!])

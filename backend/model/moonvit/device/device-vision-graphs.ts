@@ -25,7 +25,7 @@ export function buildDeviceVisionGraphs(
   form: WeightForm,
 ): DeviceVisionGraphs {
   const stage = (kind: StageKind) =>
-    // Activations are not rounded on a device, so that nothing is balanced across a gelu.
+    // Activations are not rounded on a device, so that nothing is balanced across a GELU.
     buildStageGraph({ config, checkpoint, form, equalization: {} }, kind)
   return {
     embedding: buildEmbedding(config, checkpoint),

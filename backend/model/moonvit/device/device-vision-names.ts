@@ -1,6 +1,7 @@
 /**
- * Names of the inputs and outputs of the vision tower's device graphs. N patches of an image, of which a run takes n through
- * one part. What lies between two parts stays on the device; outputs `next_...` are fed and fetched as the same buffer.
+ * Names of the inputs and outputs of the vision tower's device graphs. N patches of an image, of which a run takes n
+ * through one part. Data passed between two parts stays on the device; outputs `next_...` are fed and fetched as the
+ * same buffer.
  */
 export const deviceVisionNames = {
   /** int64 [n]: which patches a run takes */
@@ -26,6 +27,6 @@ export const deviceVisionNames = {
   nextFeatures: 'next_features',
   /** int64 [n / merge^2, 1]: rows for the features of a run */
   featureRows: 'feature_rows',
-  /** float32 [1, 1]: read by the host, so that a run has ended when it says so */
+  /** float32 [1, 1]: read by the host to know that a run has ended */
   done: 'done',
 } as const

@@ -21,7 +21,7 @@ import { namedBlocks, type StageKind } from './stage-graphs.ts'
 interface DeviceVisionSetup extends TowerSetup {
   /** Stays open when the tower is closed. */
   readonly accelerator: Accelerator
-  /** Where features stay, as far as there is room. Otherwise, and without it, they come to the host. */
+  /** Where features stay while there is room. Otherwise, and without it, they come to the host. */
   readonly memory: FeatureMemory | undefined
   readonly graphs: DeviceVisionGraphs
   /** What the weights files were written for. */
@@ -83,7 +83,7 @@ async function openStages(
   return stages
 }
 
-/** What a weight of a stage's graph is called where all blocks have names. */
+/** Name of a stage's weight among the weights of all blocks. */
 function nameInStage(name: string, stage: number): string {
   const blocks = new Map([
     [`/blocks.${namedBlocks.ended}/`, `/blocks.${stage - 1}/`],

@@ -3,7 +3,7 @@ import { scatterRows } from '../../../graph/operators/selection.ts'
 import { leading } from '../../../graph/operators/shapes.ts'
 import { deviceVisionNames } from './device-vision-names.ts'
 
-/** What is kept of all patches of an image, as inputs and outputs of a graph that takes some of them. */
+/** State of all patches of an image, as inputs and outputs of a graph that processes some of them. */
 export interface PatchRows {
   /** Declares an input [N, hidden]. */
   input(name: string): Value

@@ -7,7 +7,7 @@ import type { VisionConfig } from '../../config/model-config.ts'
 import { affine, visionNormEpsilon } from './affine.ts'
 import { visionNames } from '../vision-names.ts'
 
-/** Never rounded: it is 2 % of the tower's work, and nothing can be balanced across its gelu. */
+/** Never rounded: it is 2 % of the tower's work, and nothing can be balanced across its GELU. */
 const form: WeightForm = { kind: 'f32' }
 
 /**

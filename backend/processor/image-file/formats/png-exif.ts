@@ -16,13 +16,13 @@ export interface PngChunk {
 const profileName = 'Raw profile type exif'
 const profileText = /^\s*exif\s+(\d{1,6})\s([\da-f\s]+)$/i
 
-/** Before the TIFF structure that is EXIF, where it was copied from a JPEG. */
+/** Precedes the TIFF structure of EXIF if it was copied from a JPEG. */
 const jpegPrefix = 'Exif\0\0'
 
 /** Characters of the text: two for each byte of the 64 KiB that a JPEG can hold, and line breaks. */
 const maxProfileChars = 192 * 1024
 
-/** @returns a chunk of EXIF with the content of a text chunk; undefined when the text is something else */
+/** @returns an EXIF chunk with the content of a text chunk; undefined when the text is something else */
 export function exifChunkOf({ type, content }: PngChunk): Uint8Array | undefined {
   const text = profileIn(type, content)
   if (text === undefined) return undefined
@@ -42,7 +42,7 @@ function profileIn(type: string, content: Uint8Array): string | undefined {
   const text = bytes.subarray(profileName.length + 1)
   if (type === 'tEXt') return text.length > maxProfileChars ? undefined : text.toString('latin1')
   try {
-    // One byte says that it is zlib's compression, the only one there is.
+    // The first byte names the compression method, of which zlib's is the only one.
     return inflateSync(text.subarray(1), { maxOutputLength: maxProfileChars }).toString('latin1')
   } catch {
     return undefined

@@ -1,6 +1,6 @@
 import type { Edit, TiffDirectory } from './tiff-directory.ts'
 
-/** The range of a tag's values, and the one that holds without the tag (TIFF 6.0). */
+/** The range of a tag's values, and its default (TIFF 6.0). */
 interface Rule {
   readonly least: number
   readonly most: number
@@ -20,9 +20,9 @@ const rules: ReadonlyMap<number, Rule> = new Map([
 const maxValues = 64
 
 /**
- * A TIFF that decodes as readers show it which are more lenient than ours: values that no reader knows are those that
- * hold without their tag (scanners write an orientation of 0), and the first picture is the only one, as the others may
- * be anywhere, also beyond the end of a file.
+ * A TIFF that our decoder reads like more lenient ones: unknown values are replaced by the default of their tag
+ * (scanners write an orientation of 0), and the first picture becomes the only one, since the others may be anywhere,
+ * even beyond the end of the file.
  */
 export function repairTiff(directory: TiffDirectory): Uint8Array {
   const edits: Edit[] = []

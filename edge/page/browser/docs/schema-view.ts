@@ -41,7 +41,7 @@ function fieldItem(
   )
 }
 
-/** The objects that a value may be or hold, with what tells them apart. */
+/** The objects that a value may be or contain, with what distinguishes them. */
 function innerObjects(schema: Schema, schemas: Schemas): { title: string; object: Schema }[] {
   const whole = resolved(schema, schemas)
   if (whole.properties !== undefined) return [{ title: titleOf(whole), object: whole }]

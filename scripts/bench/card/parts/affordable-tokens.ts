@@ -8,10 +8,10 @@ interface CardRate {
   readonly weightBytes: number
 }
 
-/** Share of that rate that steps reach: they have smaller products, attention and launches, too. */
+/** Share of that rate that steps reach: they also have smaller products, attention and launches. */
 const reachedShare = 0.6
 
-/** Seconds that parts plan for, well below their shares of the time: the rate may be further off. */
+/** Seconds that parts plan for, well below their shares of the time, since the rate may be further off. */
 const planned = { streams: 30, prompts: 20, requests: 40 } as const
 
 const usualPrompts = [256, 1024] as const
@@ -21,7 +21,7 @@ export const longestPrompt = Math.max(...usualPrompts)
 const usualRequest = { prompt: 256, answer: 64 } as const
 
 /**
- * Tokens of prompts, and of answers that run beside others, that a card comes to in the time of a part. Each byte of
+ * Tokens of prompts, and of answers that run beside others, that a card can process in the time of a part. Each byte of
  * weights is a multiplication and an addition, or a little less because of the scales.
  */
 function affordableTokens(
@@ -31,13 +31,13 @@ function affordableTokens(
   return (reachedShare * planned[part] * eightBitGigaflops * 1e9) / (2 * weightBytes)
 }
 
-/** Tokens of each of so many requests at once: the usual ones, or shorter prompts. */
+/** Tokens of each request when this many run at once: the usual number, or shorter prompts. */
 export function callerSizes(rate: CardRate, callers: number) {
   const each = affordableTokens(rate, 'streams') / callers
   return { ...usualRequest, prompt: within(16, each - usualRequest.answer, usualRequest.prompt) }
 }
 
-/** Prompts that are read in turns, and how often, besides a round that warms up. */
+/** Prompts that are read in turns, and how often, in addition to a warm-up round. */
 export function promptRounds(rate: CardRate): { prompts: readonly number[]; rounds: number } {
   const affordable = affordableTokens(rate, 'prompts')
   const all = usualPrompts.reduce((sum, tokens) => sum + tokens, 0)
@@ -45,7 +45,10 @@ export function promptRounds(rate: CardRate): { prompts: readonly number[]; roun
   return { prompts, rounds: within(1, affordable / all - 1, 3) }
 }
 
-/** Mixed requests of which the card answers so many: on a slow one they are short, except that some prompts take runs of their own. */
+/**
+ * The mixed requests, and how many of them the card can answer: on a slow one they are short, except that some prompts
+ * take runs of their own.
+ */
 export function mixedSizes(rate: CardRate, requests: number): RequestSizes {
   const each = affordableTokens(rate, 'requests') / requests
   return {

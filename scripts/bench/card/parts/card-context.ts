@@ -5,7 +5,7 @@ import type { Model } from '../../../../backend/model/model.ts'
 import { longestPrompt } from './affordable-tokens.ts'
 import type { CardCheckOptions } from './options.ts'
 
-/** What parts of the check share within a process, opened by the first that needs it. */
+/** What parts of the check share within a process, opened by the first one that needs it. */
 export interface CardContext {
   readonly options: CardCheckOptions
   bench(): Promise<CardBench>

@@ -7,9 +7,9 @@ import type { Missing, PartResult } from './part.ts'
 
 /** Writes down what the check of a card comes to. */
 interface Keeper {
-  /** Replaces what was written by what is known now, so that nothing measured is lost however the check ends. */
+  /** Replaces the written results by the current ones, so that nothing measured is lost, however the check ends. */
   keep(results: readonly PartResult[]): void
-  /** Writes docs/performance.md too, if it should be. @returns the section, and where it is, for people */
+  /** Writes docs/performance.md too, if requested. @returns the section, and where it is, for people */
   finish(results: readonly PartResult[]): Promise<string>
 }
 
@@ -55,7 +55,7 @@ export function missingText({ problem, leftOut }: Missing): string | undefined {
   return parts.length === 0 ? undefined : parts.join('; ')
 }
 
-/** A reader finds the old content or the new one, never half of it. */
+/** A reader finds the old content or the new one, never a mixture. */
 function replace(file: string, content: string): void {
   writeFileSync(`${file}.new`, content)
   renameSync(`${file}.new`, file)

@@ -12,7 +12,7 @@ export interface RequestSizes {
   readonly longPrompt?: number
 }
 
-/** Of so many requests, one has a long prompt. */
+/** One in this many requests has a long prompt. */
 export const longEvery = 50
 
 interface MixOptions {
@@ -39,7 +39,7 @@ const fewestJudged = 200
 /**
  * Requests of all sizes, some with two answers and some that are given up, from more callers than there are slots.
  * Memory must not grow once it has seen all kinds.
- * @throws {Error} when it does, and the requests were enough to tell
+ * @throws {Error} when it does, if there were enough requests to judge
  */
 export async function* mixedRequests(model: Model, options: MixOptions): AsyncGenerator<BenchRow> {
   const { requests, slots, usedMemory, leftMs } = options
@@ -84,7 +84,7 @@ export async function* mixedRequests(model: Model, options: MixOptions): AsyncGe
   if (growth > flatWithin) throw new Error(`${kind} grew by ${(100 * growth).toFixed(1)} %`)
 }
 
-/** Memory in use when so many requests were answered. */
+/** Memory in use after this many requests. */
 interface Sample {
   readonly done: number
   readonly bytes: number

@@ -19,7 +19,7 @@ interface CheckOptions {
   readonly cases: () => Promise<readonly GoldenCase[]>
 }
 
-/** All that the device form of the tiny model must do, as `npm test` has it done on a software driver. */
+/** Everything that the device form of the tiny model must do; `npm test` checks the same on a software driver. */
 export function nanoChecks({ modelsDir, cases }: CheckOptions): Step[] {
   return deviceModels.flatMap((model) => {
     const opened = openedOnce(() => openDeviceModel(model, openWebGpuAccelerator(), modelsDir))

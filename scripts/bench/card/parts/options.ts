@@ -18,7 +18,9 @@ export interface CardCheckOptions {
   readonly doc: boolean
 }
 
-/** What a card is asked for; a driver that computes on the CPU shows in as many minutes that the script works. */
+/**
+ * What is measured on a card; a driver that computes on the CPU shows within the same minutes that the script works.
+ */
 const defaults = {
   hardware: { layers: 27, visionLayers: 27, narrow: false, slots: 32, requests: 1000, doc: true },
   software: { layers: 2, visionLayers: 2, narrow: true, slots: 4, requests: 24, doc: false },

@@ -1,6 +1,6 @@
 import type { BenchRow } from '../../measure.ts'
 
-/** A part of the check of a card, as far as its time is concerned. */
+/** The time of one part of the check of a card. */
 export interface PartPlan {
   readonly name: string
   /** Its share of the time, relative to those of the other parts: see `limitOf`. */
@@ -11,7 +11,7 @@ export interface PartPlan {
 
 /** One of the things that a part does. */
 export interface Step {
-  /** What is said to be missing when it fails or there is no time for it. */
+  /** What is reported as missing when it fails or there is no time for it. */
   readonly name: string
   /** @param leftMs milliseconds in which it should end; below 0 it should begin nothing more */
   readonly run: (leftMs: () => number) => AsyncIterable<BenchRow>

@@ -23,7 +23,10 @@ interface Part extends PartPlan {
   readonly steps: (context: CardContext) => readonly Step[]
 }
 
-/** In the order in which they run: what says most with the least work first. Their shares are seconds of the 8 minutes. */
+/**
+ * In the order in which they run: the most informative for the least work first. Their shares are seconds of the 8
+ * minutes.
+ */
 export const parts: readonly Part[] = [
   { name: 'golden', share: 45, isGolden: true, steps: golden },
   { name: 'load', share: 60, needsWeights: true, steps: load },
@@ -138,7 +141,7 @@ const rateOf = ({ eightBitGigaflops, card }: CardBench) => ({
   weightBytes: card.decoder.weightBytes,
 })
 
-/** What is right of the tiny model, in float32 above all: a failure says which operator to look at. */
+/** Checks of the tiny model, mainly in float32: a failure shows which operator to look at. */
 function checks(context: CardContext): Step[] {
   return nanoChecks({ modelsDir: nanoFolder(context), cases: () => casesFor(context) })
 }

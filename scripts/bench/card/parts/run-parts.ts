@@ -19,8 +19,8 @@ interface PartsRun {
 const leastMs = 2_000
 
 /**
- * Runs parts in a process of their own, one after the other. A part that fails, hangs or takes the process with it is
- * recorded, and the rest goes on, in a new process if need be.
+ * Runs parts in a process of their own, one after the other. A part that fails, hangs or crashes the process is
+ * recorded, and the rest continues, in a new process if necessary.
  */
 export async function runParts(run: PartsRun): Promise<PartResult[]> {
   const results: PartResult[] = []
@@ -40,7 +40,7 @@ export async function runParts(run: PartsRun): Promise<PartResult[]> {
   return results
 }
 
-/** @param results receives those of the parts that the process came to: at least one */
+/** @param results receives those of the parts that the process reached: at least one */
 function runProcess(
   run: PartsRun,
   parts: readonly PartPlan[],
@@ -97,7 +97,7 @@ function runProcess(
   return new Promise((resolve) => {
     const finish = (how: string) => {
       clearTimeout(timer)
-      // Between two parts it may end. One that comes to none at all would be started for ever.
+      // It may end between two parts. A process that reaches none would be started again forever.
       const mayEnd = !isRunning && results.length > earlier && lateAfterMs === undefined
       if (rest().length > 0 && !mayEnd) {
         end(lateAfterMs === undefined ? failed(`its process ended with ${how}`) : late(lateAfterMs))

@@ -15,8 +15,8 @@ const stepRatio = 1.5
 const enoughMs = 10_000
 
 /**
- * Runs steps one after the other while there is time for one more. One that fails does not keep the others from being run,
- * unless the card failed.
+ * Runs steps one after the other while there is time for one more. If one fails, the others are still run, unless the
+ * card failed.
  */
 export async function* runSteps(
   steps: readonly Step[],

@@ -2,7 +2,7 @@ import type { AnswerUsage, FinishReason, Timings } from '../../../../../shared/a
 import type { Problem } from '../problem.ts'
 import type { Settings } from '../question.ts'
 
-/** One answer as far as it came. */
+/** One answer, which may be incomplete. */
 export interface AnswerRecord {
   readonly settings: Settings
   /** One for each of `n`. */

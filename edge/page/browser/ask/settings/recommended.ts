@@ -6,7 +6,7 @@ interface ModelList {
 }
 
 /**
- * What the makers of the model that runs recommend for it.
+ * What the authors of the running model recommend for it.
  * @returns undefined where they recommend nothing, or where the server does not say
  */
 export async function fetchRecommended(key: string): Promise<RecommendedRules | undefined> {

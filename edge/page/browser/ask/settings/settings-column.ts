@@ -19,7 +19,7 @@ export interface SettingsColumn {
   readonly show: () => void
 }
 
-/** @param recommended what the makers of the model recommend, if anything is known of that now */
+/** @param recommended what the model's authors recommend, if it is known */
 export function createColumn(
   rows: SettingsRows,
   index: number,
