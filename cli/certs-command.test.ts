@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
@@ -137,6 +137,16 @@ describe('certs', () => {
 
   it('says where there is no authority', async () => {
     await expect(certs('list')).rejects.toThrow(`Cannot read ${join(dir, 'ca.pem')}`)
+  })
+
+  it.each([
+    ['edge.pem', ['list'], 'edge.pem holds no certificate'],
+    ['ca.pem', ['list'], 'ca.pem holds no certificate'],
+    ['ca-key.pem', ['rotate', 'edge'], 'hold no certificate and key of an authority'],
+  ])('names a damaged %s', async (file, commandArguments, message) => {
+    await makeBoth()
+    await writeFile(join(dir, file), 'junk')
+    await expect(certs(...commandArguments)).rejects.toThrow(message)
   })
 
   it('replaces what ends soon, with a new key and the same names', async () => {

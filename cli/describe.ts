@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
+import { fileErrorText } from '../shared/node/files/file-error.ts'
 import { withDotEnv } from '../shared/node/settings/dot-env.ts'
 import { certsCommand } from './certs-command.ts'
 import { CliError } from './cli-error.ts'
@@ -37,7 +38,9 @@ Settings (environment or .env):
 try {
   await program.parseAsync()
 } catch (error) {
-  if (!(error instanceof CliError || error instanceof CommanderError)) throw error
-  process.stderr.write(`${error.message}\n`)
+  const isKnown = error instanceof CliError || error instanceof CommanderError
+  const text = isKnown ? error.message : fileErrorText(error)
+  if (text === undefined) throw error
+  process.stderr.write(`${text}\n`)
   process.exitCode = 1
 }

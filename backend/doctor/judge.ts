@@ -79,6 +79,15 @@ export function judgeDisk(folder: string, room: Room | undefined): Finding {
   return { name, value, problem }
 }
 
+/** @param why the folder for converted models cannot be used */
+export function judgeNoFolder(why: string): Finding {
+  const problem = errorWith(
+    'the converted model has no place',
+    'set STATE_DIR to a folder that this user may write to',
+  )
+  return { name: 'disk', value: why, problem }
+}
+
 export function judgeCard(probed: ProbeResult): Finding {
   const name = 'graphics card'
   if ('problem' in probed) return { name, value: `none: ${probed.problem}` }

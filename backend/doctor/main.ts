@@ -1,7 +1,9 @@
 /** The program behind `describe doctor`: what this machine has, what it lacks, and what the backend would do with it. */
-import { mkdir, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Command } from 'commander'
+import { fileErrorText } from '../../shared/node/files/file-error.ts'
+import { makeFolder } from '../../shared/node/files/make-folder.ts'
 import { withDotEnv } from '../../shared/node/settings/dot-env.ts'
 import { ConfigError } from '../../shared/node/settings/environment.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
@@ -27,6 +29,7 @@ import {
   judgeCardSpeed,
   judgeDisk,
   judgeMemory,
+  judgeNoFolder,
   judgeNode,
   judgeProcessor,
   judgeProvider,
@@ -122,7 +125,13 @@ async function examineDisk(
 ): Promise<Finding> {
   const missing = needed.filter(({ manifest }) => manifest === undefined)
   if (missing.length === 0) return judgeDisk(model.modelsDir, undefined)
-  await mkdir(model.modelsDir, { recursive: true })
+  try {
+    makeFolder(model.modelsDir)
+  } catch (error) {
+    const why = fileErrorText(error)
+    if (why === undefined) throw error
+    return judgeNoFolder(why)
+  }
   const { bavail, bsize } = await statfs(model.modelsDir)
   return judgeDisk(model.modelsDir, {
     freeBytes: bavail * bsize,

@@ -1,6 +1,7 @@
-import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { makeFolder } from '../../shared/node/files/make-folder.ts'
 import { tryLock } from '../../shared/node/files/file-lock.ts'
 import { missingSpace } from '../../shared/node/files/free-space.ts'
 import { formatBytes } from '../../shared/progress/amounts.ts'
@@ -76,7 +77,7 @@ export async function downloadModel(name: HubName, options: DownloadModelOptions
       return folder
     }
     const partial = `${folder}.partial`
-    await mkdir(partial, { recursive: true })
+    makeFolder(partial)
     const lock = tryLock(`${folder}.lock`)
     if (lock === undefined) throw new HubError(`another process downloads into ${partial}`)
     try {

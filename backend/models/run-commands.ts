@@ -1,4 +1,5 @@
 import { type Command, CommanderError } from 'commander'
+import { fileErrorText } from '../../shared/node/files/file-error.ts'
 
 /** Aborted when this program is asked to end. */
 export function endingSignal(): AbortSignal {
@@ -21,9 +22,12 @@ export async function runCommands(
   } catch (error) {
     if (signal.aborted) process.exitCode = 130
     else if (error instanceof CommanderError) process.exitCode = error.exitCode
-    else if (known.some((kind) => error instanceof kind)) {
-      process.stderr.write(`${(error as Error).message}\n`)
+    else {
+      const isKnown = known.some((kind) => error instanceof kind)
+      const text = isKnown ? (error as Error).message : fileErrorText(error)
+      if (text === undefined) throw error
+      process.stderr.write(`${text}\n`)
       process.exitCode = 1
-    } else throw error
+    }
   }
 }

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeFolder } from '../../shared/node/files/make-folder.ts'
 import type { Environment } from '../../shared/node/settings/dot-env.ts'
 import { buildWorker } from '../build/worker.ts'
 import { programs } from '../support/programs.ts'
@@ -74,7 +74,7 @@ export class Launcher {
   }
 
   async #startWith(settings: StartSettings): Promise<ReadyProduct> {
-    await mkdir(settings.stateDir, { recursive: true })
+    makeFolder(settings.stateDir)
     this.#lock = await lockState(settings.stateDir)
     if (settings.edgeKind === 'worker') await checkTemporaryFolder()
     const bundle = settings.edgeKind === 'worker' ? buildWorker() : undefined

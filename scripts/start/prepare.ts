@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../shared/node/files/make-folder.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { ensureApiKey } from './state/api-key.ts'
 import { ensureCertificates } from './state/certificates.ts'
@@ -26,7 +26,7 @@ export async function prepare(settings: StartSettings): Promise<Prepared> {
   ])
   const logsDir = join(stateDir, 'logs')
   const apiKeyFile = join(stateDir, 'api-key')
-  await mkdir(logsDir, { recursive: true })
+  makeFolder(logsDir)
   const names = { server: serverNames(backend.host), client: edgeName }
   const [certificates, apiKey] = await Promise.all([
     ensureCertificates(join(stateDir, 'certs'), names, Date.now()),

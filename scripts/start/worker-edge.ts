@@ -1,13 +1,15 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Miniflare } from 'miniflare'
 import { parse } from 'smol-toml'
 import * as z from 'zod'
+import { makeFolder } from '../../shared/node/files/make-folder.ts'
 import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { tracingSettings } from '../../shared/tracing/settings.ts'
 import { backendBinding } from './backend-binding.ts'
+import { endGroupWithThisProcess } from './group-guard.ts'
 
 // The edge as a Worker in workerd on this machine: the bundle a deployment would upload, with a real client
 // certificate behind its BACKEND binding (which `wrangler dev` does not support locally).
@@ -38,9 +40,11 @@ const tracingVariables = Object.fromEntries(
 )
 
 const stateFolder = join(config.stateDir, 'edge-worker')
-await mkdir(stateFolder, { recursive: true, mode: 0o700 })
+makeFolder(stateFolder, 0o700)
 
 let stopping = false
+
+endGroupWithThisProcess()
 
 const miniflare = new Miniflare({
   // Otherwise a sample of request.cf would be fetched from the internet.

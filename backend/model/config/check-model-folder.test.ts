@@ -22,7 +22,7 @@ describe('checkModelFolder()', () => {
   it.each([
     ['/nowhere/at/all', /^there is no folder \/nowhere\/at\/all$/],
     ['README.md', /^README.md is not a folder$/],
-    ['docs', /^config.json: cannot be read$/],
+    ['docs', /^docs is no model folder: it holds no config.json$/],
   ])('refuses %s', async (name, message) => {
     await expect(checkModelFolder(name)).rejects.toThrow(message)
   })

@@ -27,7 +27,10 @@ export async function checkModelFolder(modelFolder: string): Promise<void> {
     throw new CheckpointError(`${modelFolder} ${is} a folder`)
   }
   const names = await readdir(modelFolder)
-  if (!names.includes(modelConfigFile)) await refuseOtherKinds(modelFolder, names)
+  if (!names.includes(modelConfigFile)) {
+    await refuseOtherKinds(modelFolder, names)
+    throw new CheckpointError(`${modelFolder} is no model folder: it holds no ${modelConfigFile}`)
+  }
   await readModelConfig(modelFolder)
 }
 

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeFolder } from '../../../shared/node/files/make-folder.ts'
 import { tryLock, type FileLock } from '../../../shared/node/files/file-lock.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 
@@ -24,7 +24,7 @@ export async function lockConversion(
   folder: string,
   { report, signal }: WaitOptions,
 ): Promise<FileLock> {
-  await orUnwritable(folder, () => mkdir(dirname(folder), { recursive: true }))
+  await orUnwritable(folder, () => makeFolder(dirname(folder)))
   let reportedAt = -Infinity
   for (;;) {
     const lock = await orUnwritable(folder, () => tryLock(`${folder}.lock`))

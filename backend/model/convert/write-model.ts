@@ -1,5 +1,6 @@
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../../shared/node/files/make-folder.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { lockConversion } from './conversion-lock.ts'
 import { convertInto, type Conversion } from './convert-into.ts'
@@ -24,7 +25,7 @@ export async function writeModel(
       await rm(partial, { recursive: true, force: true })
       return
     }
-    await mkdir(partial, { recursive: true })
+    makeFolder(partial)
     await convertInto(partial, conversion)
     await rm(folder, { recursive: true, force: true })
     await rename(partial, folder)

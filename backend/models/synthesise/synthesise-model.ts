@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../../shared/node/files/make-folder.ts'
 import { missingSpace } from '../../../shared/node/files/free-space.ts'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
@@ -61,7 +62,7 @@ export async function synthesiseModel(
 ): Promise<void> {
   if (existsSync(folder)) throw new CheckpointError(`${folder} already exists`)
   const partial = `${folder}.partial`
-  await mkdir(partial, { recursive: true })
+  makeFolder(partial)
   const shards = planShards(publishedTensors(sizes))
   const missing = shards.filter(({ fileName }) => !existsSync(join(partial, fileName)))
   const [totalBytes, bytesLeft] = [bytesOf(shards), bytesOf(missing)]

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeFolder } from '../../../shared/node/files/make-folder.ts'
 
 /**
  * Marks this process as running, visible to all others on the same state folder, by a lock on a file. The system
@@ -16,7 +17,7 @@ export class ProcessMark {
   /** @param folder created if missing */
   constructor(folder: string) {
     this.#folder = folder
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder, 0o700)
     const unlocked = `${this.#pathOf(this.id)}.new`
     this.#file = new DatabaseSync(unlocked)
     this.#file.exec('BEGIN EXCLUSIVE')

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { makeFolder } from '../../../shared/node/files/make-folder.ts'
 import type { Sql, SqlValue } from '../../storage/sql.ts'
 
 /** Milliseconds a statement waits while another process writes; changes take far less than one. */
@@ -22,7 +23,7 @@ export interface SqliteFile extends Sql {
  * can find any more, and everything written to it would be lost without a word.
  */
 export function openSqlite(folder: string, name: string): SqliteFile {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder, 0o700)
   const path = join(folder, `${name}.db`)
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs })
   chmodSync(path, 0o600)

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
 import { relative, resolve } from 'node:path'
+import { fileErrorText } from '../../../shared/node/files/file-error.ts'
 import { stateFolderAdvice } from '../../../shared/node/files/state-folder.ts'
 import { StartError } from '../start-error.ts'
 
@@ -12,7 +13,14 @@ export const temporaryFolderAdvice =
  */
 export function explainFileProblem(error: unknown, stateDir: string): unknown {
   const { code, path } = error as NodeJS.ErrnoException
-  if (typeof path !== 'string' || code === undefined) return error
+  if (code === undefined) return error
+  if (path === undefined) {
+    // The failure of a write does not say where.
+    const text = isDiskFull(code) ? fileErrorText(error) : undefined
+    return text === undefined
+      ? error
+      : new StartError(`${text}. STATE_DIR is ${stateDir}; TMPDIR is ${tmpdir()}`, { cause: error })
+  }
   const advices = [
     [stateDir, stateFolderAdvice],
     [
@@ -24,6 +32,10 @@ export function explainFileProblem(error: unknown, stateDir: string): unknown {
   const advice = advices.find(([folder]) => isWithin(folder, path))?.[1]
   if (advice === undefined) return error
   return new StartError(`Cannot use ${path} (${code}). ${advice}`, { cause: error })
+}
+
+function isDiskFull(code: string): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT'
 }
 
 function isWithin(folder: string, path: string): boolean {

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { lstat, mkdir, readdir, readFile } from 'node:fs/promises'
+import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   createAuthority,
@@ -7,10 +7,12 @@ import {
   issueCertificate,
   loadAuthority,
   validFor,
+  type Authority,
   type CertificateUse,
 } from './authority.ts'
 import { authorityFile, filesOf, writeCertificates, writeIdentity } from './certificate-files.ts'
-import { parseCertificates, splitPem } from './expiry.ts'
+import { makeFolder } from '../files/make-folder.ts'
+import { splitPem } from './expiry.ts'
 
 /** A request that cannot be carried out; the message is meant for the caller. */
 export class CertificateError extends Error {
@@ -55,7 +57,7 @@ export class CertificateFolder {
     const present = await readFile(this.#path(authorityFile)).catch(() => undefined)
     if (present !== undefined)
       throw new CertificateError(`${this.#folder} holds an authority already`)
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+    makeFolder(this.#folder, 0o700)
     await this.#makeAuthority(commonName, days, '')
   }
 
@@ -89,30 +91,30 @@ export class CertificateFolder {
     days: number,
   ): Promise<void> {
     checkName(name)
-    const authority = await loadAuthority({
-      certificate: (await this.#authorities())[0]!,
-      key: await this.#read(filesOf(authorityName).key),
-    })
+    const authority = await this.#authority()
     const issued = await issueCertificate(authority, validFor(days, this.#now()), names, use)
     await writeIdentity(this.#folder, name, issued)
   }
 
   /** All certificates except the authorities', by name. */
   async list(): Promise<readonly FiledCertificate[]> {
-    const [newest] = parseCertificates(await this.#read(authorityFile))
+    const [newest] = await this.authorities()
     const files = (await readdir(this.#folder)).filter((file) => file.endsWith('.pem'))
     const names = files.map((file) => file.slice(0, -'.pem'.length)).toSorted()
     const filed = await Promise.all(
       names
         .filter((name) => namePattern.test(name))
-        .map(async (name) => fileOf(name, await this.#read(`${name}.pem`), newest!)),
+        .map(async (name) => {
+          const file = `${name}.pem`
+          return fileOf(name, this.#certificate(file, await this.#read(file)), newest!)
+        }),
     )
     return filed
   }
 
   /** The trusted authorities, the newest first. */
   async authorities(): Promise<readonly X509Certificate[]> {
-    return (await this.#authorities()).map((pem) => new X509Certificate(pem))
+    return (await this.#authorities()).map((pem) => this.#certificate(authorityFile, pem))
   }
 
   /** Makes a new authority. The earlier ones stay trusted until nothing they signed is left. */
@@ -125,7 +127,7 @@ export class CertificateFolder {
     const [newest, ...older] = await this.#authorities()
     const signed = await this.list()
     const needed = older.filter((pem) => {
-      const { publicKey } = new X509Certificate(pem)
+      const { publicKey } = this.#certificate(authorityFile, pem)
       return signed.some(({ certificate }) => certificate.verify(publicKey))
     })
     await writeCertificates(this.#path(authorityFile), [newest, ...needed].join(''))
@@ -140,6 +142,27 @@ export class CertificateFolder {
     await writeIdentity(this.#folder, authorityName, trusted)
   }
 
+  /** The newest authority, with its key. */
+  async #authority(): Promise<Authority> {
+    const [certificate] = await this.#authorities()
+    const { key: keyFile } = filesOf(authorityName)
+    const key = await this.#read(keyFile)
+    try {
+      return await loadAuthority({ certificate: certificate!, key })
+    } catch (cause) {
+      const files = `${this.#path(authorityFile)} and ${this.#path(keyFile)}`
+      throw new CertificateError(`${files} hold no certificate and key of an authority`, { cause })
+    }
+  }
+
+  #certificate(file: string, pem: string): X509Certificate {
+    try {
+      return new X509Certificate(pem)
+    } catch (cause) {
+      throw new CertificateError(`${this.#path(file)} holds no certificate`, { cause })
+    }
+  }
+
   async #authorities(): Promise<readonly string[]> {
     const authorities = splitPem(await this.#read(authorityFile))
     if (authorities.length > 0) return authorities
@@ -150,7 +173,10 @@ export class CertificateFolder {
     try {
       return await readFile(this.#path(file), 'utf8')
     } catch (cause) {
-      throw new CertificateError(`Cannot read ${this.#path(file)}`, { cause })
+      const { code } = cause as NodeJS.ErrnoException
+      const why =
+        code === 'ENOENT' ? 'it is not there; `describe certs init` makes an authority' : code
+      throw new CertificateError(`Cannot read ${this.#path(file)}: ${why}`, { cause })
     }
   }
 
@@ -166,8 +192,11 @@ function checkName(name: string): void {
   )
 }
 
-function fileOf(name: string, pem: string, authority: X509Certificate): FiledCertificate {
-  const certificate = new X509Certificate(pem)
+function fileOf(
+  name: string,
+  certificate: X509Certificate,
+  authority: X509Certificate,
+): FiledCertificate {
   const names = (certificate.subjectAltName ?? '').split(', ').map((entry) => {
     return entry.replace(/^(DNS|IP Address):/, '')
   })
