@@ -8,6 +8,7 @@ import {
   randomSchemas,
   usualSchemas,
 } from '../../test/support/grammar/grammar-schemas.ts'
+import { oddSchemas } from '../../test/support/grammar/odd-schemas.ts'
 import { prepare, walkMany } from '../../test/support/grammar/grammar-walks.ts'
 import { validatorOf } from '../../test/support/test-ajv.ts'
 import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
@@ -18,7 +19,7 @@ const { tokenBytes, vocabSize } = await readTokenizerFile('models/kimi-vl-nano')
 const vocabulary = new Vocabulary(tokenBytes, vocabSize)
 
 describe(`${walks} random walks end in valid texts`, () => {
-  it.each([...keywordSchemas, ...usualSchemas])(
+  it.each([...keywordSchemas, ...usualSchemas, ...oddSchemas])(
     'for %s',
     (_, schema) => {
       expect(walkMany(prepare(schema, vocabulary), validatorOf(schema), walks, 5)).toEqual([])

@@ -86,7 +86,7 @@ function workCounter(registry: Registry) {
   const registers = [registry]
   const tokens = new Counter({
     name: 'describe_tokens_total',
-    help: 'Tokens of requests as their usage tells them: input has image and cached among it',
+    help: 'Tokens of requests, as in their usage: input includes image and cached',
     labelNames: ['type'],
     registers,
   })

@@ -149,7 +149,7 @@ function ownCountersOf({ serving }: EngineMetricsParts): readonly Reading[] {
     },
     {
       name: 'describe_engine_images_total',
-      help: 'Pictures looked at; the image cache spares the others',
+      help: 'Pictures processed by the vision tower; the others were in the image cache',
       read: () => serving.snapshot().visionRuns,
     },
   ]

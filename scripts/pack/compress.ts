@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { run } from '../support/run-command.ts'
 
 /** Most of an archive is programs of this machine: with addresses as numbers from the start, x86's are 5 % smaller. */
-const filters = process.arch === 'x64' ? '--x86 --lzma2=preset=9e' : '-9e'
+const filters = process.arch === 'x64' ? '--x86 --lzma2=preset=6' : '-6'
 
 /**
  * Writes a folder as .tar.xz, as small as xz makes it.

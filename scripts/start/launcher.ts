@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { makeFolder } from '../../shared/node/files/make-folder.ts'
 import type { Environment } from '../../shared/node/settings/dot-env.ts'
+import { openFilesLimit } from '../../shared/node/process/open-files.ts'
 import { buildWorker } from '../build/worker.ts'
 import { programs } from '../support/programs.ts'
+import { checkOpenFiles } from './check-open-files.ts'
 import { explainFileProblem } from './state/file-problem.ts'
 import { isLoopback } from './hosts.ts'
 import { prepare } from './prepare.ts'
@@ -66,6 +68,7 @@ export class Launcher {
    */
   async start(): Promise<ReadyProduct> {
     const settings = parseStartSettings(this.#parts.environment)
+    checkOpenFiles(openFilesLimit(), settings)
     try {
       return await this.#startWith(settings)
     } catch (error) {

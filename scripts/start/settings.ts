@@ -84,7 +84,7 @@ export function parseStartSettings(environment: Environment) {
     stateDir: own.STATE_DIR,
     edgeKind: own.EDGE,
     presetApiKey: own.API_KEY,
-    backend: { host: backend.host, port: backend.port },
+    backend: { host: backend.host, port: backend.port, threads: backend.model.threads },
     edge: { host: edge.host, port: edge.port },
     logLevel: edge.logLevel,
     drainMs: environment['DRAIN_TIMEOUT_MS'] ? backend.drainMs : startDrainMs,

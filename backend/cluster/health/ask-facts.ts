@@ -1,6 +1,8 @@
 import { request } from 'undici'
 import * as z from 'zod'
 import type { EngineFacts, EngineKind } from '../engine/engine-facts.ts'
+import { ByteBudget } from '../../../shared/bytes/byte-budget.ts'
+import { readLimited } from '../../../shared/bytes/read-limited.ts'
 import { EngineProblem } from '../engine/engine-problem.ts'
 import { headersOf, type EngineTarget } from '../engine/engine-target.ts'
 
@@ -110,14 +112,13 @@ export async function textAt(
       body.on('error', () => {}).destroy()
       throw new EngineProblem('unreachable', `${path}: status ${statusCode}`)
     }
-    const chunks: Uint8Array[] = []
-    let bytes = 0
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length
-      if (bytes > maxBytes) throw new EngineProblem('unreachable', `${path}: too long an answer`)
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks).toString()
+    const bytes = await readLimited(
+      body as AsyncIterable<Uint8Array>,
+      new ByteBudget(maxBytes),
+      signal,
+    )
+    if (bytes === undefined) throw new EngineProblem('unreachable', `${path}: too long an answer`)
+    return Buffer.from(bytes).toString()
   } catch (cause) {
     if (cause instanceof EngineProblem) throw cause
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'

@@ -131,7 +131,7 @@ export class Sequence {
   /** The next image to process. @throws {RangeError} when there is none */
   get nextImage(): KeyedImage {
     const image = this.job.images.next(this.cachedTokens)
-    if (image === undefined) throw new RangeError('All images are looked at')
+    if (image === undefined) throw new RangeError('All images are processed')
     return image
   }
 

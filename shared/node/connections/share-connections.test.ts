@@ -8,6 +8,9 @@ import { shareConnections } from './share-connections.ts'
 
 const most = 40
 
+/** More than the system holds for a client that reads nothing. */
+const large = Buffer.alloc(32 * 2 ** 20)
+
 let server: Server
 let share: ConnectionShare<Socket>
 let lines: LogLine[]
@@ -21,6 +24,7 @@ beforeEach(async () => {
   share = new ConnectionShare<Socket>(most)
   server = createServer((incoming, outgoing) => {
     if (incoming.url === '/held') held.push(outgoing)
+    else if (incoming.url === '/large') outgoing.end(large)
     else outgoing.end('served')
   })
   // The system calls all of 127.0.0.0/8 this machine; here each is a client of its own.
@@ -29,6 +33,7 @@ beforeEach(async () => {
     standingOf: (address) => (address === '127.0.0.2' ? 'client' : 'many'),
     log: (line) => lines.push(line),
     now: () => 0,
+    takeMs: 200,
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -50,8 +55,9 @@ async function open(localAddress: string) {
   socket.on('error', () => undefined)
   socket.on('close', () => (heard.ended = true))
   await once(socket, 'connect')
+  const stopReading = () => socket.pause()
   const ask = (path: string) => socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
-  return { heard, ask }
+  return { heard, ask, stopReading }
 }
 
 async function openMany(localAddress: string, count: number) {
@@ -87,6 +93,25 @@ describe('shareConnections()', () => {
     other.ask('/')
     await expect.poll(() => other.heard.text).toMatch(/served$/)
     expect(share.counts).toMatchObject({ refused: 3, displaced: 1 })
+  })
+
+  it('closes those of clients that do not take their answers', async () => {
+    const lazy = await openMany('127.0.0.3', most)
+    for (const { ask, stopReading } of lazy) {
+      stopReading()
+      ask('/large')
+    }
+    await expect
+      .poll(
+        async () => {
+          const other = await open('127.0.0.1')
+          other.ask('/')
+          await expect.poll(() => other.heard.ended || other.heard.text !== '').toBe(true)
+          return other.heard.text
+        },
+        { timeout: 20_000 },
+      )
+      .toMatch(/served$/)
   })
 
   it('holds one client to its share', async () => {

@@ -9,12 +9,20 @@ import type { ConnectionShare, Limit, Standing } from './connection-share.ts'
 /** Milliseconds between two lines about the same limit. */
 const repeatMs = 60_000
 
+/**
+ * Milliseconds in which a client takes the rest of an answer that is written as a whole: the longest page at 100 kbit/s.
+ * After that its connection counts as idle, or whoever reads nothing would hold it for ever.
+ */
+const defaultTakeMs = 30_000
+
 interface SharingParts {
   readonly share: ConnectionShare<Socket>
   readonly standingOf: (address: string) => Standing
   readonly log: (line: LogLine) => void
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
+  /** Milliseconds in which a client takes the rest of an answer; set by tests. */
+  readonly takeMs?: number
 }
 
 /**
@@ -22,7 +30,7 @@ interface SharingParts {
  * no explanation, so the log has it, at most once a minute for each limit.
  */
 export function shareConnections(server: Server, parts: SharingParts): void {
-  const { share, standingOf } = parts
+  const { share, standingOf, takeMs = defaultTakeMs } = parts
   const tell = refusalLog(parts)
   const plainOf = plainSockets(server)
   server.on('connection', (socket: Socket) => {
@@ -39,9 +47,27 @@ export function shareConnections(server: Server, parts: SharingParts): void {
   const begin = ({ socket }: IncomingMessage, outgoing: ServerResponse) => {
     const plain = plainOf(socket)
     share.begin(plain)
-    outgoing.once('close', () => share.end(plain))
+    onceTaken(outgoing, takeMs, () => share.end(plain))
   }
   for (const event of ['request', 'checkExpectation']) server.prependListener(event, begin)
+}
+
+/** Calls `then` once an answer is sent, its connection is gone, or its client has had the time to take it. */
+function onceTaken(outgoing: ServerResponse, takeMs: number, then: () => void): void {
+  let timer: NodeJS.Timeout | undefined
+  let isOver = false
+  const end = () => {
+    clearTimeout(timer)
+    if (!isOver) then()
+    isOver = true
+  }
+  outgoing.once('close', end)
+  outgoing.once('prefinish', () => {
+    // Usually the system has taken all of it by now.
+    if (outgoing.writableLength > 0 || (outgoing.socket?.writableLength ?? 0) > 0) {
+      timer = setTimeout(end, takeMs).unref()
+    }
+  })
 }
 
 function refusalLog({ share, log, now }: SharingParts) {

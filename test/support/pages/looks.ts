@@ -35,7 +35,7 @@ export function describeLooks(stage: PageStage): void {
     })
   })
 
-  it.each([360, 768, 1440])('fits a window of %i pixels', async (width) => {
+  it.each([320, 360, 768, 1440])('fits a window of %i pixels', async (width) => {
     stage.scripted()
     for (const path of ['/', '/docs']) {
       const page = await stage.visits.open(path, { viewport: { width, height: 800 } })

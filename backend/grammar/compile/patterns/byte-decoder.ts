@@ -167,7 +167,7 @@ class DecoderBuilder {
     const known = this.#known.get(name)
     if (known !== undefined) return known
     if (this.#rows.length === maxRows)
-      throw new RangeError('a pattern that tells too many characters apart')
+      throw new RangeError('a pattern that distinguishes too many characters')
     const number = this.#rows.push(row) - 1
     this.#known.set(name, number)
     return number

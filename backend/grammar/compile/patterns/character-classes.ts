@@ -18,7 +18,7 @@ const maxSteps = 4_000_000
 export function classesOf(dfa: CharacterDfa): CharacterClasses {
   const starts = intervalStarts(dfa)
   if (starts.length * dfa.length > maxSteps) {
-    throw new RangeError('a pattern that tells too many characters apart in too many places')
+    throw new RangeError('a pattern that distinguishes too many characters in too many places')
   }
   const classes = refine(dfa, starts)
   return { starts, ...number(dfa, starts, classes) }

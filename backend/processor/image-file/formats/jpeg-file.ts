@@ -107,7 +107,7 @@ function checkFrame({ marker, precision, components, height }: JpegFrame): void 
   if (![1, 3, 4].includes(components.length)) {
     throw unsupported(`JPEG with ${components.length} components`)
   }
-  if (height === 0) throw unsupported('JPEG that tells its height after its pixels')
+  if (height === 0) throw unsupported('JPEG that gives its height after its pixels')
 }
 
 /**

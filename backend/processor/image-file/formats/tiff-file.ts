@@ -4,89 +4,16 @@ import type { ExtraChannels, ImageReading } from '../image-reading.ts'
 import { checkJpegScans } from './jpeg-file.ts'
 import { TiffDirectory } from './tiff-directory.ts'
 import { repairTiff } from './tiff-repair.ts'
-
-/** Tag numbers (TIFF 6.0), under libtiff's names. */
-const tiffTags = {
-  width: 256,
-  height: 257,
-  bitsPerSample: 258,
-  compression: 259,
-  photometric: 262,
-  stripOffsets: 273,
-  samplesPerPixel: 277,
-  stripByteCounts: 279,
-  planarConfiguration: 284,
-  inkSet: 332,
-  tileOffsets: 324,
-  tileByteCounts: 325,
-  extraSamples: 338,
-  sampleFormat: 339,
-} as const
-
-/** Supported compressions. */
-const jpegCompression = 7
-const compressions: ReadonlySet<number> = new Set([
-  1, // none
-  2, // CCITT, run lengths
-  3, // fax, group 3
-  4, // fax, group 4
-  5, // LZW
+import {
+  coloursOf,
+  compressions,
   jpegCompression,
-  8, // deflate
-  32773, // PackBits
-  32946, // deflate, by its older number
-])
-
-/** Unsupported compressions, as far as they have a name. */
-const otherCompressions: ReadonlyMap<number, string> = new Map([
-  [6, 'old-style JPEG'],
-  [34676, 'SGI LogLuv'],
-  [34677, 'SGI LogLuv'],
-  [34712, 'JPEG 2000'],
-  [34887, 'LERC'],
-  [34925, 'LZMA'],
-  [50000, 'Zstandard'],
-  [50001, 'WebP'],
-  [50002, 'JPEG XL'],
-  [52546, 'JPEG XL'],
-])
-
-/** Colour samples per pixel, by the number of the photometric interpretation. */
-const photometric = {
-  whiteIsZero: 0,
-  blackIsZero: 1,
-  rgb: 2,
-  palette: 3,
-  cmyk: 5,
-  ycbcr: 6,
-} as const
-const coloursOf: ReadonlyMap<number, number> = new Map([
-  [photometric.whiteIsZero, 1],
-  [photometric.blackIsZero, 1],
-  [photometric.rgb, 3],
-  [photometric.palette, 1],
-  [photometric.cmyk, 4],
-  [photometric.ycbcr, 3],
-])
-
-/** Unsupported interpretations, as far as they have a name. */
-const otherPhotometrics: ReadonlyMap<number, string> = new Map([
-  [4, 'a transparency mask'],
-  [8, 'CIE L*a*b* colours'],
-  [9, 'ICC L*a*b* colours'],
-  [10, 'ITU L*a*b* colours'],
-  [32803, 'raw sensor data'],
-  [32844, 'logarithmic luminance'],
-  [32845, 'logarithmic LUV colours'],
-  [34892, 'linear raw sensor data'],
-])
-
-const sampleFormats: ReadonlyMap<number, string> = new Map([
-  [2, 'signed'],
-  [3, 'floating-point'],
-  [5, 'complex'],
-  [6, 'complex floating-point'],
-])
+  otherCompressions,
+  otherPhotometrics,
+  photometric,
+  sampleFormats,
+  tiffTags,
+} from './tiff-values.ts'
 
 /** Samples per pixel that are inspected; no picture has this many. */
 const maxSamples = 64
