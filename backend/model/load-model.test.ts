@@ -10,6 +10,7 @@ import {
   randomValues,
   writeCheckpoint,
 } from '../../test/support/model/write-checkpoint.ts'
+import { openHostAccelerator } from './accelerator/host-accelerator.ts'
 import { loadModel, type LoadModelOptions } from './load-model.ts'
 import type { Model } from './model.ts'
 
@@ -114,6 +115,28 @@ describe('a checkpoint of other dimensions than nano', () => {
 })
 
 describe('loadModel()', () => {
+  it.each([1, 2])('looks on a device as on the CPU with %i layers of vision', async (layers) => {
+    const odd = await oddConfig()
+    const config = { ...odd, vision_config: { ...odd.vision_config, num_hidden_layers: layers } }
+    const options = {
+      checkpointDir: join(root, `vision-${layers}`),
+      modelsDir: join(root, 'models'),
+      weights: 'f32',
+      slots: 1,
+      threads: 1,
+    } as const
+    await writeCheckpoint(options.checkpointDir, config, randomTensors(config))
+    const patches = Uint8Array.from(randomValues(24 * 588, 3), (value) => 128 + 127 * value)
+    const image = { patches, gridHw: [4, 6] } as const
+    const cpu = await loadModel(options)
+    const expected = await lookAt(cpu, image)
+    await cpu.close()
+    const device = { accelerator: openHostAccelerator(1), cacheTokens: 64, cpuLayers: 0 }
+    const model = await loadModel({ ...options, device })
+    expect(relativeDifference(await lookAt(model, image), expected)).toBeLessThan(1e-5)
+    await model.close()
+  })
+
   it.each(['decoder.weights', 'embeddings.weights'])(
     'serves nothing from a damaged %s, and makes it anew',
     async (name) => {

@@ -87,6 +87,27 @@ describe('ConnectionShare', () => {
     expect(new ConnectionShare(16).mostOfOne).toBe(8)
   })
 
+  it('displaces those of a client itself where others hold less than it does', () => {
+    const scene = new Scene(10)
+    scene.open('a', upTo(7), 'many')
+    scene.busy('a1', 'a2', 'a3', 'a4', 'a5')
+    scene.open('b', upTo(3))
+    expect(scene.open('a', [8, 9], 'many')).toEqual([
+      'admitted, a6 closed by all',
+      'admitted, a7 closed by all',
+    ])
+  })
+
+  it('tells a proxy from a client in its network', () => {
+    const scene = new Scene(40)
+    scene.open('a', [1])
+    expect(scene.open('a', upTo(12).slice(1), 'proxy')).toEqual(Array(11).fill('admitted'))
+    expect(scene.open('a', [13])).toEqual(['admitted'])
+    scene.busy('a1', 'a13')
+    expect(scene.open('a', upTo(21).slice(13))).toEqual(Array(8).fill('admitted'))
+    expect(scene.share.counts).toMatchObject({ refused: 0, displaced: 0 })
+  })
+
   it('neither bounds a proxy nor closes its connections', () => {
     const scene = new Scene(12)
     scene.open('p', upTo(11), 'proxy')

@@ -35,9 +35,7 @@ export interface Admission<Connection> {
   readonly limit?: Limit
 }
 
-interface Holder<Connection> {
-  readonly standing: Standing
-  readonly network: string
+interface Holder<Connection> extends Peer {
   open: number
   readonly idle: Set<Connection>
 }
@@ -58,6 +56,7 @@ export class ConnectionShare<Connection> {
   readonly most: number
   readonly mostOfOne: number
   readonly #entries = new Map<Connection, Entry<Connection>>()
+  /** By standing and network: a proxy may have the network of clients. */
   readonly #holders = new Map<string, Holder<Connection>>()
   readonly #ranking = new IdleRanking<Connection, Holder<Connection>>()
   #refused = 0
@@ -76,7 +75,7 @@ export class ConnectionShare<Connection> {
 
   /** @returns whether the connection was admitted; it counts as idle, and `closed` as gone */
   admit(connection: Connection, peer: Peer): Admission<Connection> {
-    const holder = this.#holders.get(peer.network) ?? { ...peer, open: 0, idle: new Set() }
+    const holder = this.#holders.get(nameOf(peer)) ?? { ...peer, open: 0, idle: new Set() }
     const limit = this.#limitOf(holder)
     if (limit === undefined) {
       this.#add(connection, holder)
@@ -116,7 +115,7 @@ export class ConnectionShare<Connection> {
     this.#entries.delete(connection)
     this.#ranking.remove(holder, connection)
     holder.open -= 1
-    if (holder.open === 0) this.#holders.delete(holder.network)
+    if (holder.open === 0) this.#holders.delete(nameOf(holder))
   }
 
   #limitOf({ standing, open }: Holder<Connection>): Limit | undefined {
@@ -124,16 +123,17 @@ export class ConnectionShare<Connection> {
     return this.#entries.size >= this.most ? 'all' : undefined
   }
 
-  /** Nobody is displaced for a client that holds more than they do. */
-  #displacedFor({ standing, open }: Holder<Connection>): Connection | undefined {
+  /** Nobody else is displaced for a client that holds more than they do. */
+  #displacedFor(holder: Holder<Connection>): Connection | undefined {
     const first = this.#ranking.first
-    if (first === undefined || (standing !== 'proxy' && first.open < open)) return undefined
-    return oldestOf(first)
+    if (first === undefined) return undefined
+    const holdsMore = holder.standing !== 'proxy' && holder.open > first.open
+    return oldestOf(holdsMore ? holder : first)
   }
 
   #add(connection: Connection, holder: Holder<Connection>): void {
     // The holder may just have lost its only connection.
-    this.#holders.set(holder.network, holder)
+    this.#holders.set(nameOf(holder), holder)
     holder.open += 1
     this.#entries.set(connection, { holder, requests: 0 })
     this.#becomesIdle(connection, holder)
@@ -142,6 +142,10 @@ export class ConnectionShare<Connection> {
   #becomesIdle(connection: Connection, holder: Holder<Connection>): void {
     if (holder.standing !== 'proxy') this.#ranking.add(holder, connection)
   }
+}
+
+function nameOf({ standing, network }: Peer): string {
+  return `${standing} ${network}`
 }
 
 function oldestOf<Connection>({ idle }: Holder<Connection>): Connection | undefined {

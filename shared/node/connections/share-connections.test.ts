@@ -56,8 +56,9 @@ async function open(localAddress: string) {
   socket.on('close', () => (heard.ended = true))
   await once(socket, 'connect')
   const stopReading = () => socket.pause()
-  const ask = (path: string) => socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
-  return { heard, ask, stopReading }
+  const send = (text: string) => socket.write(text)
+  const ask = (path: string) => send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
+  return { heard, send, ask, stopReading }
 }
 
 async function openMany(localAddress: string, count: number) {
@@ -120,6 +121,12 @@ describe('shareConnections()', () => {
     expect(messages()).toEqual([
       ['idle connection closed for a new one: 10 of its address are open', '127.0.0.2'],
     ])
+  })
+
+  it('leaves the answer to an unknown expectation to Node, as without it', async () => {
+    const { heard, send } = await open('127.0.0.1')
+    send('GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n')
+    await expect.poll(() => heard.text).toMatch(/^HTTP\/1\.1 417 /)
   })
 
   it('forgets connections that their clients close', async () => {

@@ -26,7 +26,7 @@ interface SharingParts {
 }
 
 /**
- * Has a server of `node:http` or `node:https` share its connections among its clients. Refused and closed clients get
+ * Has a server of `node:http` or `node:https`, which has its listeners already, share its connections among its clients. Refused and closed clients get
  * no explanation, so the log has it, at most once a minute for each limit.
  */
 export function shareConnections(server: Server, parts: SharingParts): void {
@@ -49,7 +49,10 @@ export function shareConnections(server: Server, parts: SharingParts): void {
     share.begin(plain)
     onceTaken(outgoing, takeMs, () => share.end(plain))
   }
-  for (const event of ['request', 'checkExpectation']) server.prependListener(event, begin)
+  for (const event of ['request', 'checkExpectation']) {
+    // Node itself answers an expectation that nobody listens for.
+    if (server.listenerCount(event) > 0) server.prependListener(event, begin)
+  }
 }
 
 /** Calls `then` once an answer is sent, its connection is gone, or its client has had the time to take it. */
@@ -89,7 +92,10 @@ function plainSockets(server: Server): (socket: Socket) => Socket {
   server.on('connection', (socket: Socket) => {
     const name = nameOf(socket)
     handshakes.set(name, socket)
-    socket.once('close', () => handshakes.delete(name))
+    socket.once('close', () => {
+      // Another one may have its name by now.
+      if (handshakes.get(name) === socket) handshakes.delete(name)
+    })
   })
   server.on('secureConnection', (secure: TLSSocket) => {
     const below = handshakes.get(nameOf(secure))

@@ -11,7 +11,10 @@ import { outputDone, patchRows, type PatchRows } from './patch-rows.ts'
 /** The beginning of the first block; the end of a block and the beginning of the next; the end of the last. */
 export type StageKind = 'first' | 'middle' | 'last'
 
-/** The blocks that stages are built for. All have the same shapes, and the weights of others can be fed in their place. */
+/**
+ * The blocks that name the weights of stages. All blocks have the same shapes, and the weights of others can be fed in their
+ * place: a tower with a single block has no second one.
+ */
 export const namedBlocks = { ended: 0, begun: 1 } as const
 
 /** A part of the tower that ends with attention or begins after it: see `buildBlocksGraph`, `deviceVisionNames`. */
@@ -54,8 +57,9 @@ function beginBlock(
   const { hidden_size: width, num_attention_heads: heads } = encoder.config
   const table = (name: string) => g.input(name, 'float32', ['patches', width / heads / 2])
   const rope = { cos: table(visionNames.cos), sin: table(visionNames.sin) }
+  const block = Math.min(namedBlocks.begun, encoder.config.num_hidden_layers - 1)
   const next = g.scope(`blocks.${namedBlocks.begun}`, () =>
-    projectRows(g, encoder, namedBlocks.begun, hidden, rope),
+    projectRows(g, encoder, block, hidden, rope),
   )
   all.update(names.nextQueries, queries, next.queries)
   all.update(names.nextKeys, all.input(names.projectedKeys), next.keys)
