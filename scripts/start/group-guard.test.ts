@@ -5,10 +5,12 @@ import { expect, it } from 'vitest'
 
 /** A program that guards its group, starts another one that never ends by itself, and says which. */
 const program = `
-  import { spawn } from 'node:child_process'
+  import { execFileSync, spawn } from 'node:child_process'
   import { endGroupWithThisProcess } from '${new URL('./group-guard.ts', import.meta.url).href}'
   endGroupWithThisProcess()
-  const { pid } = spawn('sleep', ['1000'], { stdio: 'ignore' })
+  // Meanwhile the guard has begun.
+  for (let run = 0; run < 10; run += 1) execFileSync('/bin/sh', ['-c', ':'])
+  const { pid } = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' })
   console.log(pid)
 `
 
@@ -21,9 +23,10 @@ function isThere(pid: number): boolean {
   }
 }
 
-it('ends what a killed program has started', async () => {
+it('ends what a killed program has started, and nothing before, with the shell alone', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     detached: true,
+    env: { PATH: '/nowhere' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 
-/** Reads until the other end is gone, then ends the process group named by its first argument, itself included. */
-const script = 'cat >/dev/null; kill -KILL "-$1"'
+/** Waits until the other end is gone, then ends the process group named by its first argument, itself included. */
+const script = 'read -r end; kill -KILL "-$1"'
 
 /**
  * From now on this process's group ends with it, even when it is killed together with the launcher, which otherwise

@@ -46,7 +46,8 @@ export async function* mixedRequests(model: Model, options: MixOptions): AsyncGe
   const caches = { kvTokens: model.info.cacheTokens!, prefixTokens: 4096 }
   const engine = createEngine({ model, queueLimit: 4 * slots, caches, speculates: true })
   const samples: Sample[] = []
-  const every = Math.max(1, Math.floor(requests / 40))
+  // So that there are several in the first quarter of however many are judged.
+  const every = Math.max(1, Math.floor(Math.min(requests / 40, fewestJudged / 8)))
   const start = performance.now()
   let tokens = 0
   let next = 0
