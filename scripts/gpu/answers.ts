@@ -109,7 +109,8 @@ function leadsOf(cpu: Answer, card: Answer) {
   if (token < 0 && cpu.message.content === card.message.content) return undefined
   const leadIn = (tokens: typeof x) => {
     const logprob = (of: typeof x) =>
-      tokens[token]?.top_logprobs.find((one) => one.token === of[token]?.token)?.logprob ?? -Infinity
+      tokens[token]?.top_logprobs.find((one) => one.token === of[token]?.token)?.logprob ??
+      -Infinity
     return logprob(x) - logprob(y)
   }
   return { token, cpu: leadIn(x), card: leadIn(y) }
