@@ -137,7 +137,7 @@ describe('ConnectionShare', () => {
       const action = world.draw(32)
       if (action < 8) {
         const network = 'abcde'[world.draw(5)]!
-        const longest = world.longestIdleOfMost()
+        const longest = world.givingWayTo(network)
         const made = share.admit(`${network}-${step}`, { network, standing: 'many' })
         if (made.closed !== undefined) {
           closed.push(world.open.size === most && longest.includes(made.closed))
@@ -189,13 +189,23 @@ class World {
     if (isBusy) this.add(name)
     return isBusy
   }
-  /** The longest idle connection of each client with the most idle ones. */
-  longestIdleOfMost(): string[] {
+  /**
+   * Which connections may be closed for a client's new one: the longest idle one of each client with the most idle ones,
+   * or its own longest idle one where it holds more than such a client.
+   */
+  givingWayTo(client: string): string[] {
     const idle = [...this.open].filter(([, since]) => since !== undefined)
-    const clients = Map.groupBy(idle, ([name]) => name[0])
+    const clients = Map.groupBy(idle, ([name]) => name[0]!)
     const mostIdle = Math.max(0, ...[...clients.values()].map(({ length }) => length))
-    return [...clients.values()]
-      .filter(({ length }) => length === mostIdle)
-      .map((its) => its.toSorted(([, one], [, other]) => one! - other!)[0]![0])
+    return [...clients]
+      .flatMap(([other, others]) => {
+        if (others.length < mostIdle) return []
+        const its = this.#held(client) > this.#held(other) ? (clients.get(client) ?? []) : others
+        return its.toSorted(([, one], [, another]) => one! - another!).slice(0, 1)
+      })
+      .map(([name]) => name)
+  }
+  #held(client: string): number {
+    return [...this.open.keys()].filter((name) => name.startsWith(client)).length
   }
 }
