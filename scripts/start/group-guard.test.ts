@@ -29,8 +29,9 @@ it('ends what a killed program has started, and nothing before, with the shell a
     env: { PATH: '/nowhere' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  const started = Number(line.toString())
+  const line = once(child.stdout, 'data')
+  const [said] = (await Promise.race([line, once(child, 'exit')])) as unknown[]
+  const started = Number(String(said))
   expect(isThere(started)).toBe(true)
   child.kill('SIGKILL')
   await expect.poll(() => isThere(started), { timeout: 20_000 }).toBe(false)
