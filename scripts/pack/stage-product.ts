@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { root } from '../bootstrap/paths.mjs'
 import { runNpm } from '../bootstrap/run-npm.mjs'
@@ -48,7 +48,8 @@ export async function stageFiles(folder: string): Promise<void> {
     await mkdir(dirname(join(folder, part)), { recursive: true })
     await cp(join(root, part), join(folder, part), {
       recursive: true,
-      filter: (source) => !source.endsWith('.test.ts'),
+      // Packages lie below a part where Node was fetched: see scripts/bootstrap/runtime.
+      filter: (source) => !source.endsWith('.test.ts') && basename(source) !== 'node_modules',
     })
   }
   await addRuntime(folder)
