@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { cutWhen } from './cut-revoked-stream.ts'
 
-/** Writes the pieces one by one, one second apart. @returns what comes out, and whether the source was left */
+/** Writes the pieces one by one, one second apart. @returns what comes out, and whether the source was cancelled */
 async function pass(
   pieces: readonly string[],
   revoked: (atMs: number) => Promise<boolean>,

@@ -93,7 +93,7 @@ describe('runCalls(), for a key with limits', () => {
     open.close()
     await running.text()
     await (await upload()).text()
-    // An upload whose backend does not say so counts as one image.
+    // An upload counts as one image if the backend does not report the number.
     expect(sent.at(-1)).toEqual([String(500 - 2 * 37), '2'])
     expect(await ledger()).toMatchObject([{ requests: 3, prompt_tokens: 90 }])
   })

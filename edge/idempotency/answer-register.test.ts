@@ -122,7 +122,7 @@ describe('AnswerRegister', () => {
     expect(parts).toBeGreaterThan(1)
     for (const key of keys) run({ key })
     expect(register.claim({ ...claim, scope: 'key-2' }).kind).toBe('answered')
-    // A run of the key that was under way leaves nothing either.
+    // A run of the key that was in progress leaves nothing behind either.
     register.settle({ ...claim, key: 'order-40' }, running, answered)
     run({ key: 'order-40' })
   })

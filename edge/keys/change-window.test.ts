@@ -23,7 +23,7 @@ describe('ChangeWindow', () => {
     const trusted = (id: string) =>
       [99, 100, 104, 105, 109, 110].filter((version) => changes.isCurrent(id, version))
     expect(trusted('a')).toEqual([105, 109])
-    // Its last change may be any up to 100.
+    // Its last change may have any version up to 100.
     expect(trusted('b')).toEqual([100, 104, 105, 109])
   })
 

@@ -86,7 +86,7 @@ describe('equalText()', () => {
 })
 
 describe('equalText()', () => {
-  /** Counts how often it is looked at. */
+  /** Counts how often it is accessed. */
   class WatchedText {
     reads = 0
     readonly #text: string

@@ -35,7 +35,7 @@ describe('GET /metrics of the edge', () => {
     for (const phase of ['authenticate', 'read', 'reserve', 'backend', 'relay']) {
       expect(seen.get(`describe_edge_phase_duration_seconds_count{phase="${phase}"}`)).toBe(3)
     }
-    // The one that asks.
+    // The request that reads the metrics.
     expect(seen.get('describe_edge_requests_running')).toBe(1)
   })
 

@@ -12,7 +12,7 @@ function newFolder(): string {
   return folder
 }
 
-/** A process that marks itself, says so, and stays. */
+/** A process that marks itself, reports that, and keeps running. */
 const program = `
   import { ProcessMark } from '${new URL('./process-mark.ts', import.meta.url).href}'
   const mark = new ProcessMark(process.argv[2])
