@@ -3,7 +3,7 @@ import { createRandom } from '../../engine/sampling/random.ts'
 import { NumberText } from '../pieces/number-text.ts'
 import { holdsNumbers, numberTables, type NumberBounds } from './number-range.ts'
 
-/** Says of texts whether they are numbers within bounds. */
+/** Returns a function that says whether a text is a number within the bounds. */
 function taker(bounds: NumberBounds): (text: string) => boolean {
   const piece = new NumberText(numberTables(bounds)!)
   return (text) => {
