@@ -97,7 +97,7 @@ describe('certs', () => {
     await expect(certs('init')).rejects.toThrow('holds an authority already')
   })
 
-  it('replaces no certificate unless told to', async () => {
+  it('replaces no certificate unless asked to', async () => {
     await makeBoth()
     const read = () => Promise.all(['edge.pem', 'edge-key.pem'].map(pem))
     const before = await read()

@@ -415,7 +415,7 @@ describe('downloadModel()', () => {
     await expectWhole(folder)
   })
 
-  it('ends when it is told to, and keeps what has come', async () => {
+  it('ends when aborted, and keeps what has arrived', async () => {
     const ending = new AbortController()
     const { options, folder, lines } = setUp({ signal: ending.signal, reportIntervalMs: 0 })
     const report = (line: string) => {

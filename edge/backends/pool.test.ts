@@ -90,7 +90,7 @@ describe('BackendPool', () => {
     expect(imageTokens()).toBe(2_000)
   })
 
-  it('tells which backend answered', async () => {
+  it('names the backend that answered', async () => {
     const { call } = createPool({ a: refuses, b: healthyOr(answers) })
     expect(await call()).toMatchObject({ answer: { status: 200 }, backendId: 'b' })
   })

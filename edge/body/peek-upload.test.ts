@@ -90,7 +90,7 @@ describe('peekUpload()', () => {
     expect([affinity, body.length]).toEqual([await affinityOf(whole), whole.length])
   })
 
-  it('tells why an upload broke', async () => {
+  it('reports why an upload broke', async () => {
     const failure = new ServiceError('cancelled', 'The client left')
     const stream = (async function* () {
       yield bytes('--b1\r\n')

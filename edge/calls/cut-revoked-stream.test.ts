@@ -71,7 +71,7 @@ describe('cutWhen()', () => {
     )
   })
 
-  it('goes on when nobody can tell', async () => {
+  it('goes on when nobody knows', async () => {
     const pieces = ['a\n\n', 'b\n\n']
     const { output } = await pass(pieces, () => Promise.reject(new Error('away')))
     expect(output).toBe('a\n\nb\n\n')

@@ -62,7 +62,7 @@ describe('createApiKeys()', () => {
     expect(seen.lookups).toBe(0)
   })
 
-  it('tells whose key it is, what it may and what its limits are', async () => {
+  it('says whose key it is, what it may do and what its limits are', async () => {
     const { keys, make } = setUp()
     const { id, text } = await make({ scopes: ['image'], limits: { imagesPerDay: 3 } })
     expect(await keys.verify(text)).toEqual({

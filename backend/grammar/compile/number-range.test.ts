@@ -72,7 +72,7 @@ describe('numberTables()', () => {
     expect(taker({ whole: false })(text)).toBe(false)
   })
 
-  it('tells neighbours apart at the end of 15 digits', () => {
+  it('distinguishes neighbours at the end of 15 digits', () => {
     const takes = taker({ whole: false, exclusiveMinimum: 0.1, exclusiveMaximum: 0.1000000000001 })
     expect(takes('0.1')).toBe(false)
     expect(takes('0.10000000000001')).toBe(true)

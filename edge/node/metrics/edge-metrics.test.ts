@@ -56,7 +56,7 @@ describe('GET /metrics of the edge', () => {
     expect(sumOf(seen, 'describe_edge_tokens_total')).toBe(0)
   })
 
-  it('counts refusals of a backend by the code it tells, which clients do not see', async () => {
+  it('counts refusals of a backend by its code, which clients do not see', async () => {
     const { post, read } = setUp({
       backend: () =>
         Response.json({ error: {} }, { status: 400, headers: { 'x-error-code': 'invalid_image' } }),

@@ -20,7 +20,7 @@ const program = `
   setInterval(() => undefined, 1_000)
 `
 
-it('tells a process that runs from one that was killed', async () => {
+it('distinguishes a running process from one that was killed', async () => {
   const folder = newFolder()
   const script = join(folder, 'program.mjs')
   writeFileSync(script, program)

@@ -82,7 +82,7 @@ describe('sendQuestion()', () => {
     expect((await eventsOf()).at(-1)).toBe(title)
   })
 
-  it('tells that there is no network', async () => {
+  it('reports that there is no network', async () => {
     stubFetch(() => Promise.reject(new TypeError('Failed to fetch')))
     vi.stubGlobal('navigator', { onLine: false })
     expect(await eventsOf()).toEqual(['You are offline'])
