@@ -33,7 +33,7 @@ describe('parseConfig()', () => {
     )
   })
 
-  it('drafts tokens as it is told, but never where answers are to be the same to the last bit', () => {
+  it('drafts tokens as configured, but never where answers must be identical to the last bit', () => {
     expect(parseConfig({}).speculation).toBe('auto')
     expect(parseConfig({ SPECULATION: 'on' }).speculation).toBe('on')
     expect(() => parseConfig({ SPECULATION: 'on', DETERMINISTIC: 'true' })).toThrow(

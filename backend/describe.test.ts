@@ -84,7 +84,7 @@ describe('describe()', () => {
     expect(processor.prepared).toEqual([{ images, messages }])
   })
 
-  it('tells what ended each choice: a stop string, its length or the context', async () => {
+  it('reports what ended each choice: a stop string, its length or the context', async () => {
     const { engine, ask } = setUp()
     const endOf = async (change: Partial<DescribeRequest>) => {
       const end = (await ask(change)).at(-1)

@@ -147,7 +147,7 @@ describe('the backend program', () => {
     await dispatcher.destroy()
   })
 
-  it('tells metrics and probes on a plain listener, if it has a port for that', async () => {
+  it('serves metrics and probes on a plain listener, if it has a port for that', async () => {
     const { child, output, ended } = start({ BACKEND_METRICS_PORT: '0' })
     const ready = readyOf(child)
     await until(() => output.stdout.includes('metrics and probes'))

@@ -2,7 +2,7 @@ import type { CertificateFolder } from '../shared/node/certificates/certificate-
 import { expiryOf } from '../shared/node/certificates/expiry.ts'
 import { formatTable } from './table.ts'
 
-/** As `describe certs list --json` prints it. */
+/** A certificate as `describe certs list --json` prints it. */
 interface Row {
   readonly name: string
   readonly use: string

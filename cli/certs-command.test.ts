@@ -39,7 +39,7 @@ async function certs(...commandArguments: string[]): Promise<string> {
   return lines.join('\n')
 }
 
-/** @returns whether a client and a server with what lies in the folder let each other in */
+/** @returns whether a client and a server with the files in the folder accept each other */
 async function fitTogether(ca: string): Promise<boolean> {
   const server = createServer({
     ca,
@@ -97,7 +97,7 @@ describe('certs', () => {
     await expect(certs('init')).rejects.toThrow('holds an authority already')
   })
 
-  it('replaces no certificate unless told to', async () => {
+  it('replaces no certificate unless asked to', async () => {
     await makeBoth()
     const read = () => Promise.all(['edge.pem', 'edge-key.pem'].map(pem))
     const before = await read()

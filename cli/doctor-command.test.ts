@@ -23,7 +23,7 @@ async function doctor(settings: Record<string, string>): Promise<{ output: strin
   }
 }
 
-/** Milliseconds: it tries the graphics driver and measures the memory. */
+/** Milliseconds: the command tries the graphics driver and measures the memory. */
 const patience = 120_000
 
 describe('the command doctor', () => {

@@ -26,7 +26,7 @@ async function verify(url: string, settings: Readonly<Record<string, string>> = 
   return { code, ...output }
 }
 
-/** Thinks for 80 tokens, and leaves the marks in the text. */
+/** Thinks for 80 tokens, and leaves the markers in the text. */
 const thoughtful: AnswerSource = async function* ({ n, max_tokens: maxTokens }) {
   const thought = ['◁think▷', ...Array.from({ length: 78 }, () => 'Hm. '), '◁/think▷']
   const said = [...thought, 'A red circle', ' on white.'].slice(0, maxTokens)
@@ -64,7 +64,7 @@ describe('engine verify', () => {
     const engine = await startEngineStandIn({ kind: 'sglang' })
     started.push(engine)
     const { code, stdout } = await verify(engine.url)
-    // The stand-in sees a red circle everywhere.
+    // The mock engine sees a red circle everywhere.
     expect(stdout).toMatch(/^wrong +a blue square on white: the answer lacks blue, square: /m)
     expect(stdout).toMatch(/^wrong +tokens of a prompt: 11 there, 27 by MODEL_PATH$/m)
     expect(stdout).toMatch(/^missing +seed: /m)

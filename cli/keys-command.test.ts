@@ -134,7 +134,7 @@ describe('keysCommand()', () => {
     expect(await run('show', id)).toMatch(/^status +revoked$/m)
   })
 
-  it('tells what the server refused', async () => {
+  it('reports what the server refused', async () => {
     const { run } = setUp()
     await expect(run('show', '../../x')).rejects.toThrow('There is no key ../../x (not_found)')
   })

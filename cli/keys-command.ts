@@ -32,7 +32,7 @@ interface OutputOptions {
   readonly json?: true
 }
 
-/** What the commands share. */
+/** What the commands have in common. */
 interface Keys {
   readonly client: AdminClient
   readonly parts: CliParts

@@ -18,7 +18,7 @@ const other = 'test/golden/images/g02.png'
 let nano: NanoBackend
 let edge: RunningEdge
 let folder: string
-/** Those that find the server by the state folder, by their mode: starting one takes a second. */
+/** Agents that find the server by the state folder, by their mode: starting one takes a second. */
 const agents: Partial<Record<'legacy' | 'auto', Promise<Client>>> = {}
 const clients: Client[] = []
 beforeAll(async () => {

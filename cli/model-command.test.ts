@@ -51,7 +51,7 @@ async function run(stateDir: string, ...given: string[]) {
   return { code, ...output }
 }
 
-/** Zeros in the place of a tensor's first 100 bytes. */
+/** Zeros in place of a tensor's first 100 bytes. */
 async function clearRow(folder: string, tensor: string): Promise<void> {
   const index = await readFile(join(folder, 'model.safetensors.index.json'), 'utf8')
   const { weight_map } = JSON.parse(index) as { weight_map: Record<string, string> }
@@ -229,7 +229,7 @@ describe('model', () => {
         timeout: 60_000,
       })
       .toBe(2)
-    // Holds for both of them, and for a third process that is this one.
+    // Applies to both of them, and to this process as a third one.
     expect(await readdir(models)).toEqual(['kimi-vl-nano-onnx-q8.lock'])
     lock!.release()
     expect(await Promise.all(both.map(({ ended }) => ended))).toEqual([0, 0])

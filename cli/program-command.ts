@@ -34,7 +34,7 @@ export function programCommand(name: keyof typeof programs): Command {
     })
 }
 
-/** Runs the program in this terminal. Ctrl-C reaches both; how to react is left to the program. */
+/** Runs the program in this terminal. Ctrl-C reaches both; the program decides how to react. */
 async function run(program: string, given: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, program, ...given], {
     stdio: 'inherit',

@@ -26,7 +26,7 @@ import type { Platform } from './platform.ts'
 import { Refusals } from './routes/health/refusals.ts'
 import { routeTable } from './routes/route-table.ts'
 
-/** The edge, the same on every platform: request id, log, address guard, key, `Idempotency-Key`, then the route. */
+/** The edge, identical on every platform: request id, log, address guard, key, `Idempotency-Key`, then the route. */
 export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
   const refusals = new Refusals()
   const run = runCalls({ ...platform, backend: refusals.counted(platform.backend) })

@@ -32,7 +32,7 @@ export type Platform = RunParts &
   TraceParts & {
     readonly keys: ApiKeys
     readonly meter: Meter
-    /** Whether streams end soon after their key was revoked. */
+    /** Whether streams end soon after their key is revoked. */
     readonly revocationCutsStreams: boolean
     /** The address a request came from, even behind proxies; undefined when unknown. */
     readonly clientAddress: (c: EdgeContext) => string | undefined

@@ -19,7 +19,7 @@ async function deploy(...commandArguments: string[]) {
 }
 
 describe('npm run deploy', () => {
-  it('--dry-run builds a small bundle and tells what is still missing', async () => {
+  it('--dry-run builds a small bundle and reports what is still missing', async () => {
     const { code, output } = await deploy('production', '--dry-run')
     expect([code, output]).toEqual([0, expect.stringMatching(/^The bundle for production is/)])
     expect(output).toContain('A real deployment would stop here')

@@ -13,7 +13,7 @@ it.each(kernels)(
     const folder = await mkdtemp(join(tmpdir(), 'kernels-'))
     const file = join(folder, 'kernel.wasm')
     expect(await compileKernel(kernel, file)).toBe(true)
-    // After a change of the source: `npm run kernels`.
+    // After changing the source, run `npm run kernels`.
     const committed = await readFile(kernel.module)
     expect(Buffer.compare(await readFile(file), committed)).toBe(0)
     await rm(folder, { recursive: true })

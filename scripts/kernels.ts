@@ -3,11 +3,11 @@ import { runTool } from './support/run-command.ts'
 
 /** A WebAssembly module of ours. */
 export interface Kernel {
-  /** In AssemblyScript. */
+  /** Its source in AssemblyScript. */
   readonly source: string
-  /** Part of the repository. */
+  /** Its binary, which is part of the repository. */
   readonly module: string
-  /** Pages of 64 KiB, which the file beside the module divides. */
+  /** Pages of 64 KiB, whose layout is defined by the TypeScript file next to the module. */
   readonly memoryPages: number
 }
 

@@ -35,7 +35,7 @@ const sceneCount = 64
 /** Share of answers, or of tokens, that must be equal. */
 const leastEqual = 0.97
 
-/** Places where outliers change nothing, or nearly nothing, of what is computed: answers are compared with nano's. */
+/** Places where outliers change nothing, or almost nothing, about the result: answers are compared with nano's. */
 const places: readonly (readonly OutlierPart[])[] = [
   ['text'],
   ['vision'],
@@ -44,7 +44,7 @@ const places: readonly (readonly OutlierPart[])[] = [
   ['text', 'vision', 'middle'],
 ]
 
-/** Places where they change what is computed: each model is compared with its own float32 form, token by token. */
+/** Places where they change the result: each model is compared with its own float32 form, token by token. */
 const residualPlaces: readonly (readonly OutlierPart[])[] = [['residual'], ['massive'], ['faint']]
 
 interface Options {
@@ -64,15 +64,15 @@ interface Questions {
   readonly asked: GoldenCase
 }
 
-/** What is equal in a model, in words, and whether that is enough. */
+/** How much of a model's output is equal, in words, and whether that is enough. */
 interface Outcome {
   readonly text: string
   readonly isEnough: boolean
 }
 
 /**
- * `npm run outliers`: compares nanos with outlier channels in 8 bits with the reference, or with themselves in float32, for each
- * size and position of the outliers.
+ * `npm run outliers`: compares nano models with outlier channels, in 8 bits, with the reference or with themselves in
+ * float32, for each size and position of the outliers.
  * @returns the exit code: 1 when fewer than 97 % of the answers, or tokens, in a row of the table are equal
  */
 export async function main(given: readonly string[]): Promise<number> {

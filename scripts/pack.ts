@@ -7,7 +7,7 @@ import { formatBytes } from '../shared/progress/amounts.ts'
 import { compress } from './pack/compress.ts'
 import { stageProduct } from './pack/stage-product.ts'
 
-/** Name of the archive and of the one folder in it. */
+/** Name of the archive and of the only folder in it. */
 const archiveName = `${packageJson.name}-${packageJson.version}-${process.platform}-${process.arch}`
 
 /**

@@ -3,8 +3,8 @@ import { engineSoak } from './soak/engine-soak.ts'
 import { serviceSoak } from './soak/service-soak.ts'
 
 /**
- * `npm run soak`: mixed load on the nano model for a long time; ends with a verdict.
- * @returns the exit code: 1 when something failed, memory grew or something is left
+ * `npm run soak`: a long run of mixed load on the nano model, ending with a verdict.
+ * @returns the exit code: 1 if anything failed, memory grew or anything is left over
  */
 export async function main(given: readonly string[]): Promise<number> {
   let isWell = false

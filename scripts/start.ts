@@ -43,14 +43,14 @@ export async function main(given: readonly string[]): Promise<number> {
   }
 }
 
-/** Where lines are shown. The product continues when nobody reads them any more, as in `npm start | head`. */
+/** Where lines are shown. The product keeps running when nobody reads them any more, as in `npm start | head`. */
 function openTerminal(): LogSink {
   return new LogSink({ fd: 1, lossLine: (lost) => `(${lost} lines could not be shown)` })
 }
 
 /**
- * Resolves with the first signal to terminate, or when the process that runs this one on another Node is gone. Later
- * signals are ignored, because npm repeats the terminal's Ctrl-C.
+ * Resolves with the first signal to terminate, or when the process on another Node version that started this one is
+ * gone. Later signals are ignored, because npm repeats the terminal's Ctrl-C.
  */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
@@ -59,7 +59,7 @@ function nextSignal(): Promise<string> {
   })
 }
 
-/** There are no options. Arguments given anyway are an error, so that none is silently ignored. */
+/** There are no options. Any arguments are an error, so that none is silently ignored. */
 function parseArguments(given: readonly string[]): void {
   new Command('npm start')
     .description('Runs backend and edge on this machine, until Ctrl-C')

@@ -134,7 +134,7 @@ describe('a request to an engine', () => {
     },
   )
 
-  it('tells which stop text ended it', async () => {
+  it('names the stop text that ended it', async () => {
     const cluster = await clusterOf([await engineOf({ kind: 'sglang' })])
     const { texts, end } = await ask(cluster, { stop: [' circle', 'zzz'] })
     expect(texts).toEqual(['A red'])

@@ -116,7 +116,7 @@ it.each(tolerated)('gives the whole answer in spite of %s', async (wrong) => {
   await expectService()
 })
 
-it('tells when a busy engine may be asked again', async () => {
+it('reports when a busy engine may be asked again', async () => {
   engine.wrong = 'status_429'
   const answer = readDescription(cluster.describer.describe(question(), never))
   await expect(answer).rejects.toMatchObject({ code: 'queue_full', retryAfterSeconds: 7 })

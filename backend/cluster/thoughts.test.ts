@@ -112,7 +112,7 @@ describe('thoughts of an engine elsewhere', () => {
     expect(told).toEqual(ids)
   })
 
-  it('are not searched for stop texts, which the engine is not told', async () => {
+  it('are not searched for stop texts, which the engine does not get', async () => {
     const stop = ['red', 'ed']
     for (const parts of [apart, inText]) {
       const { thoughts, texts, end, body } = await answerOf(saying(parts), { reasons: true, stop })

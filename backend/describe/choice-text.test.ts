@@ -79,7 +79,7 @@ describe('ChoiceText', () => {
     expect(parts.at(-1)!.text).toBe('EN')
   })
 
-  it('tells log probabilities with the text they belong to', () => {
+  it('returns log probabilities with the text they belong to', () => {
     const choice = new ChoiceText(processor, ['END'])
     const parts = ['a', 'E', 'N', 'x', 'E'].map((text) => {
       const ids = bytesOf(text)
@@ -96,14 +96,14 @@ describe('ChoiceText', () => {
     expect(choice.flush()).toMatchObject({ text: 'E', logprobs: [{ token: 'E' }] })
   })
 
-  it('tells no log probabilities of tokens that are cut off whole', () => {
+  it('returns no log probabilities of tokens that are cut off completely', () => {
     const ids = [...bytesOf('ab'), 256 + 256 * 99 + 69, ...bytesOf('NDx')]
     const { text, told } = run(ids, ['END'])
     expect(text).toBe('abc')
     expect(told).toEqual(ids.slice(0, 3))
   })
 
-  it('tells log probabilities of all tokens of a character', () => {
+  it('returns log probabilities of all tokens of a character', () => {
     const ids = bytesOf('é🔴')
     for (const size of [1, 2, 3, 9]) expect(run(ids, [], size).told).toEqual(ids)
   })
@@ -120,7 +120,7 @@ describe('ChoiceText', () => {
       }
     })
 
-    it('tells tokens and log probabilities of thought and answer apart', () => {
+    it('separates tokens and log probabilities of thought and answer', () => {
       const [own, ids] = [bytesOf(thinking), bytesOf(answer)]
       for (const size of [1, 2, 3, 90]) {
         const { told, thoughtTokens } = run([...own, ...ids], [], size, true)
@@ -129,7 +129,7 @@ describe('ChoiceText', () => {
       }
     })
 
-    it('tells them of an answer without a thought, even if it begins like one', () => {
+    it('returns them for an answer without a thought, even if it begins like one', () => {
       const ids = bytesOf('◁this END')
       const { text, told, thoughtTokens } = run(ids, ['END'], 1, true)
       expect(text).toBe('◁this ')

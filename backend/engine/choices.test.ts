@@ -189,7 +189,7 @@ describe('granted tokens', () => {
 })
 
 describe('sampling rules in the engine', () => {
-  it('tell log probabilities of every token, however slowly they are read', async () => {
+  it('include log probabilities of every token, however slowly they are read', async () => {
     const job = createJob({ stopIds: [], maxTokens: 10, choices: 2, topLogprobs: 3, sampling })
     const events = start().engine.generate(job, never)
     const told: EngineEvent[] = []

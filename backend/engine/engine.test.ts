@@ -106,7 +106,7 @@ describe('generate()', () => {
     expect(end.completionTokens).toBe(ids.length)
   })
 
-  it('tells its phases on request, in order', async () => {
+  it('reports its phases on request, in order', async () => {
     const job = createJob({ ...imagePrompt([2, 2]), reportsPhases: true })
     const phases: string[] = []
     const before = Date.now()

@@ -125,7 +125,7 @@ describe('priorities', () => {
 })
 
 describe('a full queue', () => {
-  it('tells when to come back by the measured speed, and is right', async () => {
+  it('estimates when to retry from the measured speed, correctly', async () => {
     const { engine, clock, ask, reach } = start({ slots: 1, queueLimit: 4 })
     const jobs = { tenant: 'a', maxTokens: 50, promptIds: new Int32Array(60).fill(1) }
     // Learns that answers take all the tokens they may.

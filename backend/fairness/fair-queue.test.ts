@@ -135,12 +135,12 @@ describe('FairQueue', () => {
     expect([queue.size, queue.work]).toEqual([0, 0])
   })
 
-  it('tells how many go before a newcomer', () => {
+  it('reports how many go before a newcomer', () => {
     const queue = queueOf([...many('a', 5, 10), ...many('b', 2, 20)])
     expect(['a', 'b', 'c'].map((tenant) => queue.before(tenant))).toEqual([7, 6, 0])
   })
 
-  it('agrees with what it tells, in a random mix', () => {
+  it('keeps to what it reports, in a random mix', () => {
     let state = 1
     const random = (below: number) => (state = (state * 48_271) % 2_147_483_647) % below
     for (let round = 0; round < 200; round++) {

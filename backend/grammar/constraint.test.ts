@@ -28,7 +28,7 @@ interface Answer {
   readonly tokens: number
 }
 
-/** An answer by a model that says anything. @param candidates picked from first, if given */
+/** An answer by a model that picks random tokens. @param candidates picked from first, if given */
 function answer(
   grammar: PreparedGrammar,
   maxTokens: number,

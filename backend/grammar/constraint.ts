@@ -31,7 +31,7 @@ export class PreparedGrammar {
 export interface Settled {
   /** The token itself, or the one that replaces it. */
   readonly id: number
-  /** Whether the text may or must end after it; otherwise it continues. */
+  /** Whether the text may or must end after it; otherwise the text continues. */
   readonly end?: 'may' | 'must' | undefined
 }
 
@@ -41,7 +41,7 @@ export class Constraint {
   readonly #stopIds: readonly number[]
   readonly #mask: Int32Array
   #standing: Standing
-  /** Whether logits stay where they are, so that positions are ids. */
+  /** Whether logits keep their positions, so that indices are ids. */
   #inPlace = false
   /** The rest of an ending that is being written because tokens run out. */
   #closing: number[] = []
@@ -54,13 +54,13 @@ export class Constraint {
     this.#standing = grammar.automaton.start
   }
 
-  /** Tokens of a short ending from where the answer stands. */
+  /** Tokens of a short ending from the answer's current position. */
   get leastTokens(): number {
     return this.#endingOf(this.#standing).length
   }
 
   /**
-   * Leaves the allowed logits, in the order of their ids: a few are moved to the front of the row; where almost all are
+   * Keeps the allowed logits, in the order of their ids: a few are moved to the front of the row; if almost all are
    * allowed, as within strings, it is faster to make the others too small to be drawn.
    * @returns the part of the row that holds them, never empty
    */
@@ -74,7 +74,7 @@ export class Constraint {
     return logits.subarray(0, packRow(logits, this.#mask))
   }
 
-  /** Says of single tokens whether they are allowed next. */
+  /** Returns a function that says whether a single token is allowed next. */
   filter(): (id: number) => boolean {
     this.#fill()
     return (id) => hasBit(this.#mask, id)
@@ -94,7 +94,7 @@ export class Constraint {
    * Accepts the picked token; or, if the text could no longer be ended in time after it, returns the first token of a
    * short ending, which is written from then on.
    * @param picked one of those that `pack` allowed
-   * @param tokensLeft that the answer may still have, including this one
+   * @param tokensLeft the answer may still have, including this one
    */
   settle(picked: number, tokensLeft: number): Settled {
     if (this.#stopIds.includes(picked)) return { id: picked, end: 'must' }

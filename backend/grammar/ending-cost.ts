@@ -1,5 +1,5 @@
 /**
- * Bytes of the ending that is written when tokens run out: the least that the still required text takes, in the
+ * Bytes of the ending that is written when tokens run out: the fewest that the still required text takes, in the
  * required order. It is a short ending, but not always the shortest.
  */
 import type { ArrayPlan, EitherPlan, ObjectPlan, PlanId } from './grammar.ts'

@@ -1,7 +1,6 @@
 /**
- * A JSON grammar as plain data: compiled in a thread next to the HTTP process and sent with each job. Plans describe
- * what a value consists of and refer to each other by number; pieces are the tables of the automata that read its
- * bytes.
+ * A JSON grammar as plain data: compiled in a thread of the HTTP process and sent with each job. Plans describe what a
+ * value consists of and refer to each other by index; pieces are the tables of the automata that read its bytes.
  */
 export interface Grammar {
   /** A digest of its source: equal keys mean equal grammars. */
@@ -85,7 +84,7 @@ export interface KeyTables extends TrieTables {
   readonly kind: 'keys'
   /** [nodes] Bytes from the root. */
   readonly depth: Int32Array
-  /** [nodes + 1] and all of them: the numbers of the properties at or below each node, in ascending order. */
+  /** [nodes + 1] and the list it indexes: the properties at or below each node, in ascending order. */
   readonly firstBelow: Int32Array
   readonly below: Int32Array
 }
@@ -108,7 +107,10 @@ export interface PatternTables {
   readonly table: Int32Array
   /** [states] */
   readonly accepting: Uint8Array
-  /** [states] 1 where every character may follow, and behind it again: patterns that are not anchored have many such states. */
+  /**
+   * [states] 1 where every character may follow, and every character after that: unanchored patterns have many such
+   * states.
+   */
   readonly free: Uint8Array
   /** [states] Bytes to the end of the string, including its quote. */
   readonly least: Int32Array

@@ -1,9 +1,9 @@
-/** Limits of schemas and of what is compiled from them. Each is defined once, here, with its unit and its reason. */
+/** Limits on schemas and on what is compiled from them. Each is defined once, here, with its unit and reason. */
 
 /** Characters of a schema as JSON: 5,000 properties with descriptions. */
 export const maxSchemaChars = 256 * 1024
 
-/** Nesting depth of schemas: tools write 10 to 20. References may go further, even in circles. */
+/** Nesting depth of schemas: tools generate 10 to 20. References may go deeper, even in circles. */
 export const maxSchemaDepth = 64
 
 /** Values of all `enum` together: the largest closed vocabularies for pictures have 10,000 labels. */
@@ -56,7 +56,8 @@ export const maxFreeDepth = 32
 export const maxCompileMs = 5_000
 
 /**
- * Alternatives that are followed at once. Further ones are dropped, which narrows answers but never gets them stuck.
+ * Alternatives that are followed at the same time. Further ones are dropped, which restricts answers but never gets
+ * them stuck.
  */
 export const maxHeads = 64
 export const maxFrames = 64

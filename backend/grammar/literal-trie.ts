@@ -6,7 +6,7 @@ interface Nodes {
   readonly count: number
   readonly parents: Int32Array
   readonly bytes: Uint8Array
-  /** The number of the text that ends at a node, or -1. */
+  /** The index of the text that ends at a node, or -1. */
   readonly numbers: Int32Array
 }
 
@@ -74,7 +74,7 @@ function leastOf({ count, parents, numbers }: Nodes): Int32Array {
   return least
 }
 
-/** Texts are added by ascending number to the list of each node they pass, so that lists need no sorting. */
+/** Texts are added in ascending order to the list of each node on their path, so lists need no sorting. */
 function numbersBelow(
   { count, parents, numbers }: Nodes,
   texts: number,

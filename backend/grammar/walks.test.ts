@@ -1,6 +1,6 @@
 /**
- * Random walks: whatever tokens are taken, the text ends, and it is valid. `GRAMMAR_WALKS` says how many for each schema;
- * 1,000 take some minutes.
+ * Random walks: whatever tokens are taken, the text ends and is valid. `GRAMMAR_WALKS` sets how many for each schema;
+ * 1,000 take a few minutes.
  */
 import { describe, expect, it } from 'vitest'
 import {

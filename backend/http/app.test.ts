@@ -69,7 +69,7 @@ describe('POST /generate/text', () => {
     })
   })
 
-  it('tells the edge the code of an error beside its body, whatever form that has', async () => {
+  it('gives the edge the code of an error outside its body, whatever form that has', async () => {
     for (const path of ['/generate/text', '/v1/messages']) {
       const response = await post(path, { max_tokens: -1 })
       expect(response.status).toBe(400)
@@ -146,7 +146,7 @@ describe('choices, stop strings and log probabilities', () => {
     return { whole, deltas, end }
   }
 
-  it('tells every choice, whole and streamed alike', async () => {
+  it('returns every choice, complete and streamed alike', async () => {
     const { whole, deltas, end } = await both({ n: 3, logprobs: true, top_logprobs: 1 })
     expect(whole.outputs).toHaveLength(3)
     expect(whole).toMatchObject(whole.outputs![0]!)
@@ -178,7 +178,7 @@ describe('choices, stop strings and log probabilities', () => {
     expect(deltas.map(({ text }) => text)).toEqual(['A re'])
   })
 
-  it('tells empty log probabilities of an empty answer', async () => {
+  it('returns empty log probabilities for an empty answer', async () => {
     const { whole, deltas } = await both({ stop: 'A', logprobs: true })
     expect(whole).toMatchObject({ output: '', finish_reason: 'stop', logprobs: [] })
     expect(deltas).toEqual([])
@@ -270,7 +270,7 @@ describe('GET /health', () => {
     expect([response.status, await response.json()]).toEqual([200, { status: 'healthy' }])
   })
 
-  it.each(['model_loading', 'engine_restarting'] as const)('tells %s', async (state) => {
+  it.each(['model_loading', 'engine_restarting'] as const)('reports %s', async (state) => {
     backend.readiness = state
     const response = await backend.fetch('/health')
     expect([response.status, await response.json()]).toEqual([
@@ -306,7 +306,7 @@ describe('GET /readyz', () => {
     return [response.status, status, checks]
   }
 
-  it('is ready when every check holds, and tells the start in numbers', async () => {
+  it('is ready when every check passes, and reports the start in numbers', async () => {
     const response = await backend.fetch('/readyz')
     expect([response.status, await response.json()]).toEqual([
       200,

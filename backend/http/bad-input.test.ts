@@ -305,7 +305,7 @@ describe('bad input', () => {
   })
 
   it.each([true, false])(
-    'turns the unknown into internal and tells no more (stream: %s)',
+    'turns the unknown into internal and reveals no more (stream: %s)',
     async (stream) => {
       backend.processor.failure = new Error('libvips: /secret/path is broken')
       const response = await post('/generate/text', { prompt: 'a', stream })

@@ -247,7 +247,7 @@ describe('the deadline', () => {
     expect(engine.running.size).toBe(0)
   })
 
-  it('is told by an error event after the headers', async () => {
+  it('is reported by an error event after the headers', async () => {
     const engine = await start()
     engine.beforeBatch = (index) => (index === 1 ? never() : Promise.resolve())
     const reader = readerOf(await ask(true, { deadlineMs: 1234 }))

@@ -5,7 +5,7 @@ import type { HubModel } from './list-model.ts'
 import type { PartialFile, Piece } from './partial-file.ts'
 import { PassingError, Retries, type RetryPolicy } from './retry.ts'
 
-/** Simultaneous exchanges: the storage limits a single one to a tenth of a fast line. */
+/** Simultaneous exchanges: the storage limits a single one to a tenth of a fast connection. */
 const parallelExchanges = 8
 
 /** How many times a file may turn out to have changed, or to be damaged, before that becomes an error. */

@@ -72,7 +72,7 @@ async function expectWhole(folder: string, files: ReadonlyMap<string, Uint8Array
   }
 }
 
-/** Goes wrong in the given way, the first `times` times for each path. */
+/** Fails in the given way the first `times` times for each path. */
 function firstTimes(times: number, fault: Fault, where: RegExp) {
   const counts = new Map<string, number>()
   return ({ path: asked }: { readonly path: string }) => {
@@ -326,7 +326,7 @@ describe('downloadModel()', () => {
     let asked = 0
     hub.fault = ({ server, path: file }) => {
       if (server === 'hub' || !file.endsWith(weights)) return undefined
-      // After some exchanges, the storage has another content under the same address.
+      // After some exchanges, the storage has different content at the same address.
       if (++asked === 4) hub.swapped.clear()
       return { cutAfter: 60_000 }
     }
@@ -396,13 +396,13 @@ describe('downloadModel()', () => {
     await expectWhole(folder)
   })
 
-  // Linux has a file that is always full.
+  // Linux has a device that is always full.
   it.skipIf(!existsSync('/dev/full'))('says that the disk is full, and goes on later', async () => {
     const { options, folder } = setUp()
     const partial = `${folder}.partial`
     await mkdir(partial, { recursive: true })
     await symlink('/dev/full', join(partial, `${weights}.partial`))
-    // Nor can the state be saved.
+    // The state cannot be saved either.
     await mkdir(join(partial, 'download.json'))
     await expect(downloadModel(name, options)).rejects.toThrow(
       `cannot write ${partial}/${weights}.partial: the disk is full; what has come is kept, and the next try goes on from there`,
@@ -415,7 +415,7 @@ describe('downloadModel()', () => {
     await expectWhole(folder)
   })
 
-  it('ends when it is told to, and keeps what has come', async () => {
+  it('ends when aborted, and keeps what has arrived', async () => {
     const ending = new AbortController()
     const { options, folder, lines } = setUp({ signal: ending.signal, reportIntervalMs: 0 })
     const report = (line: string) => {

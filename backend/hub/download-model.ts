@@ -16,7 +16,7 @@ import { hubFileSchema, isWeights, listModel, type HubModel } from './list-model
 import { PartialFile } from './partial-file.ts'
 import { defaultRetryPolicy, PassingError, type RetryPolicy } from './retry.ts'
 
-/** Milliseconds between two saves of the download's state: what a crash can cost. */
+/** Milliseconds between two saves of the download's state: the most progress a crash can cost. */
 const saveIntervalMs = 1_000
 
 const recordFile = 'hub.json'
@@ -37,7 +37,10 @@ export interface DownloadModelOptions {
   readonly checkpointsDir: string
   /** `whole` unless given. */
   readonly part?: ModelPart
-  /** Called with the folder when all but the weights is there; what it throws ends the download before they are fetched. */
+  /**
+   * Called with the folder when everything but the weights is there; an error it throws ends the download before they
+   * are fetched.
+   */
   readonly check?: (folder: string) => Promise<void>
   /** Receives lines for the operator. */
   readonly report: Report
@@ -100,7 +103,7 @@ export async function downloadModel(name: HubName, options: DownloadModelOptions
   }
 }
 
-/** Of what may go well another time; undefined for anything else. */
+/** The message of an error that may not occur again; undefined for any other. */
 function problemOf(error: unknown, checkpointsDir: string): string | undefined {
   if (error instanceof PassingError) return error.message
   const isFull = (error as NodeJS.ErrnoException).code === 'ENOSPC'
@@ -192,13 +195,13 @@ function saveRepeatedly(state: DownloadState): { readonly end: () => Promise<voi
   return {
     async end() {
       clearInterval(timer)
-      // On a full disk the download has failed already, and the state that was saved last is not far behind.
+      // On a full disk the download has already failed, and the last saved state is recent enough.
       await save().catch(() => {})
     },
   }
 }
 
-/** Removes what an earlier attempt left of another commit, and the state of the download. */
+/** Removes what an earlier attempt left behind from another commit, and the state of the download. */
 async function removeOthers(folder: string, { files }: HubModel): Promise<void> {
   const own = new Set(files.map((file) => file.path))
   for (const name of await readdir(folder)) {

@@ -6,7 +6,7 @@ import { HubError } from './hub-error.ts'
 import { folderNameOf, parseHubName, type ModelPart } from './hub-name.ts'
 import type { HubSettings } from './hub-settings.ts'
 
-/** What downloads, with its HTTP client, is loaded only for a name on the hub. */
+/** The download code, with its HTTP client, is loaded only for a name on the hub. */
 const hub = () => import('./download-model.ts')
 
 interface FindOptions extends DownloadModelOptions {
@@ -16,7 +16,7 @@ interface FindOptions extends DownloadModelOptions {
 interface LocalFolders {
   readonly checkpointsDir: string
   readonly cacheDir: string
-  /** What of the model is wanted, all of it unless given. */
+  /** Which part of the model is wanted; all of it by default. */
   readonly part?: ModelPart
 }
 
@@ -30,11 +30,11 @@ export async function findLocalModel(
   { checkpointsDir, cacheDir, part = 'whole' }: LocalFolders,
 ): Promise<string | undefined> {
   const name = parseHubName(modelPath)
-  // `models/misspelt` beside a folder `models` is a path, not a model of an owner of that name.
+  // `models/misspelt` next to a folder `models` is a path, not a model of an owner of that name.
   const isPath = existsSync(modelPath) || existsSync(dirname(modelPath))
   if (name === undefined || isPath) return modelPath
   const { readHubRecord } = await hub()
-  // A whole model serves also where a part is enough.
+  // A complete model also serves if a part is enough.
   for (const enough of new Set<ModelPart>(['whole', part])) {
     const own = join(checkpointsDir, folderNameOf(name, enough))
     if ((await readHubRecord(own)) !== undefined) return own

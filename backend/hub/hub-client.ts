@@ -3,11 +3,11 @@ import { HubError } from './hub-error.ts'
 import type { HubSettings } from './hub-settings.ts'
 import { PassingError } from './retry.ts'
 
-/** Longer than a hub or its storage pauses while it is well. */
+/** Longer than a working hub or its storage ever pauses. */
 const silenceMs = 30_000
 const connectMs = 10_000
 
-/** The hub answers a download with a redirect to its storage, and an old name of a model with another one. */
+/** The hub answers a download with a redirect to its storage, and a model's old name with a redirect to its new one. */
 const maxRedirects = 5
 
 /** Characters shown of the text of an error response. */

@@ -22,7 +22,7 @@ describe('parseHubName()', () => {
 })
 
 describe('folderNameOf()', () => {
-  it('tells revisions apart', () => {
+  it('distinguishes revisions', () => {
     expect(folderNameOf({ repo: 'a/b', revision: 'main' })).toBe('a--b')
     expect(folderNameOf({ repo: 'a/b', revision: 'refs/pr/1' })).toBe('a--b@refs--pr--1')
   })

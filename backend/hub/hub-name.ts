@@ -17,7 +17,10 @@ export function parseHubName(text: string): HubName | undefined {
   return match === null ? undefined : { repo: match[1]!, revision: match[2] ?? 'main' }
 }
 
-/** What of a model is wanted: all that this server reads, or what it reads of one that others run. */
+/**
+ * Which part of a model is wanted: everything this server reads, or only what it reads of a model that external engines
+ * run.
+ */
 export type ModelPart = 'whole' | 'small'
 
 /**

@@ -38,7 +38,7 @@ export const requiredFiles = [
 
 const modelType = 'kimi_vl'
 
-/** What the hub repeats of config.json, where there is one. */
+/** The hub's excerpt of config.json, if there is one. */
 const hubConfigSchema = z.object({ model_type: z.string().optional() }).catch({})
 
 const commitPattern = /^[\da-f]{40}$/
@@ -56,7 +56,7 @@ export async function listModel(
     (cause: unknown): never => {
       options.signal.throwIfAborted()
       if (cause instanceof HubError || cause instanceof PassingError) throw cause
-      // The hub's library takes for granted that what answers is a hub.
+      // The hub's library assumes that whatever answers is a hub.
       const problem = `what ${client.endpoint} answers is not understood: is it a hub?`
       throw new HubError(`${name.repo}: ${problem}`, { cause })
     },
@@ -72,7 +72,7 @@ export async function listModel(
   return { repo: name.repo, commit, files: wanted }
 }
 
-/** Files that are read, and the names of others. */
+/** Files that are read, and the names of all others. */
 async function listFilesOf(
   client: HubClient,
   name: HubName,
@@ -103,7 +103,7 @@ async function listFilesOf(
   return { commit: sha, files, others }
 }
 
-/** What a model that lacks files seems to be, by those it has instead. */
+/** What kind of model it seems to be if required files are missing, judging by the files it has. */
 function kindOf(others: readonly string[]): string {
   if (others.some((path) => path.endsWith('.gguf')))
     return 'a model in the form of llama.cpp (GGUF)'
@@ -111,7 +111,7 @@ function kindOf(others: readonly string[]): string {
   return 'no Kimi-VL in its original form'
 }
 
-/** Or their index. */
+/** Whether a file is part of the weights, or their index. */
 export function isWeights({ path }: HubFile): boolean {
   return path.includes('.safetensors')
 }

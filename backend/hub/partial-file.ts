@@ -79,7 +79,7 @@ export class PartialFile {
     return { from, to: this.#ranged ? Math.min(bytes, (index + 1) * this.#pieceBytes) : bytes }
   }
 
-  /** Appends to a piece. @throws {HubError} when the disk refuses, {PassingError} when the piece is full */
+  /** Appends to a piece. @throws {HubError} when writing fails, {PassingError} when the piece is full */
   async write(piece: Piece, bytes: Uint8Array): Promise<void> {
     const { from, to } = this.rangeOf(piece)
     if (bytes.length > to - from) throw new PassingError(`${this.hub.path}: the answer is too long`)
@@ -141,7 +141,7 @@ export class PartialFile {
     await handle?.close()
   }
 
-  /** The state may claim more than exists, if somebody removed a file. */
+  /** The state may claim more than exists if somebody removed a file. */
   async check(): Promise<void> {
     if (this.finished) {
       if (existsSync(join(this.#folder, this.hub.path))) return

@@ -289,7 +289,7 @@ describe('loading', () => {
     await expect(answer(inference, createJob())).rejects.toMatchObject({ code: 'model_loading' })
   })
 
-  it('that fails is final, and ready() tells why', async () => {
+  it('that fails is final, and ready() says why', async () => {
     const { inference, pids } = start({ load: 'fail' })
     await expect(inference.ready()).rejects.toThrow(
       'Cannot load the model: model.safetensors is missing',

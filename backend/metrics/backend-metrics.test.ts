@@ -78,7 +78,7 @@ describe('GET /metrics of the backend', () => {
       seen.get('describe_requests_total{route="/generate/text",status="200",code="none"}'),
     ).toBe(3)
     expect(seen.get('gen_ai_server_time_to_first_token_seconds_count')).toBe(4)
-    // As the fake engine has it: 1 ms queue, 2 ms vision and 3 ms prefill for each, and preparing.
+    // As in the fake engine: 1 ms queue, 2 ms vision and 3 ms prefill for each, plus preparation.
     expect(seen.get('gen_ai_server_time_to_first_token_seconds_sum')).toBeGreaterThanOrEqual(0.024)
   })
 
@@ -142,7 +142,7 @@ describe('GET /metrics of the backend', () => {
 
   it('survives a count that goes wrong, and says so', async () => {
     backend.engine.batches = ['A red circle stop']
-    // The fake counts one token where its text has more: with what is cut off, less than none.
+    // The fake engine counts one token although its text has more: minus what is cut off, that would be less than none.
     const { usage } = (await (await postText({ stop: [' circle'] })).json()) as { usage: Usage }
     expect(usage.completion_tokens).toBeLessThan(0)
     await expect.poll(() => JSON.stringify(backend.logLines)).toContain('request not counted')

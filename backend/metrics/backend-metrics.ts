@@ -6,26 +6,29 @@ import { addTraceMetrics } from '../../shared/node/metrics/trace-metrics.ts'
 import type { TraceCounts } from '../../shared/tracing/tracing.ts'
 import { addEngineMetrics, type EngineMetricsParts } from './engine-metrics.ts'
 
-/** A request that has ended, for the counts. No client can make up a value: labels stay as few as the tables they are from. */
+/**
+ * A completed request, as it is counted. Clients cannot invent values, so there are only as many labels as in the
+ * tables they come from.
+ */
 interface CountedExchange {
-  /** As the route table has it; null for any other path. */
+  /** The path as in the route table; null for any other. */
   readonly route: string | null
   readonly status: number
   readonly errorCode: ErrorCode | undefined
-  /** From its head to the last byte of its answer. */
+  /** From its headers to the last byte of its answer. */
   readonly ms: number
   readonly images: number
   readonly choices: number
-  /** What it used, also when it did not end well. */
+  /** What it used, even if it failed. */
   readonly usage: (Usage & Partial<AnswerUsage>) | undefined
-  /** Of a whole answer only. */
+  /** Only for a complete answer. */
   readonly timings: Timings | undefined
 }
 
 export interface BackendMetrics {
   readonly registry: Registry
   count(exchange: CountedExchange): void
-  /** Two arrivals of tokens of one answer. */
+  /** Two consecutive arrivals of tokens of one answer. */
   readonly countGap: (ms: number) => void
 }
 

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client'
 import type { EngineView } from '../cluster/health/engine-entry.ts'
 import { addCounters, addGauges } from './reading.ts'
 
-/** Metrics of each engine elsewhere, by its host and port. */
+/** Metrics of each external engine, by its host and port. */
 export function addClusterMetrics(registry: Registry, engines: () => readonly EngineView[]): void {
   const ofEach = (read: (engine: EngineView) => number | undefined) => () =>
     engines().flatMap((engine) => {

@@ -9,11 +9,11 @@ import { addCounters, addGauges, type Reading } from './reading.ts'
 export interface EngineMetricsParts {
   readonly serving: Pick<Serving, 'snapshot' | 'startUp' | 'enginePid' | 'decodePids' | 'engines'>
   readonly isReady: () => boolean
-  /** What runs the decoder; undefined with engines elsewhere. */
+  /** What runs the decoder; undefined with external engines. */
   readonly provider: { readonly name: string; readonly layers: LayersByPlace } | undefined
 }
 
-/** What is read from the engine, or what is known of engines elsewhere. */
+/** What is read from the engine, or what is known about external engines. */
 export function addEngineMetrics(registry: Registry, parts: EngineMetricsParts): void {
   const { engines } = parts.serving
   addGauges(registry, gaugesOf(parts))
@@ -83,7 +83,7 @@ function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
   ]
 }
 
-/** What only an engine in this server reports. */
+/** What only this server's own engine reports. */
 function ownGaugesOf({ serving }: EngineMetricsParts): readonly Reading[] {
   return [
     {
@@ -113,7 +113,7 @@ function kvUsage({ memory }: EngineSnapshot) {
   ] as const
 }
 
-/** Those of the engine begin at 0 with each start of it, as counters may. */
+/** The engine's counters restart at 0 each time it starts, as counters may. */
 function ownCountersOf({ serving }: EngineMetricsParts): readonly Reading[] {
   return [
     {

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
-/** A metric that is read when somebody asks; until then it costs nothing. */
+/** A metric that is read only when requested; until then it costs nothing. */
 export interface Reading {
   readonly name: string
   readonly help: string
@@ -36,7 +36,7 @@ function counterOf({ read, ...options }: Reading): Counter {
   })
 }
 
-/** prom-client would register what names no registry with one of the whole process. */
+/** prom-client registers metrics without an explicit registry in a process-wide one. */
 function metricOptions({ name, help, label }: Omit<Reading, 'read'>) {
   return { name, help, labelNames: label === undefined ? [] : [label], registers: [] }
 }

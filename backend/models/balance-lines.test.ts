@@ -3,7 +3,7 @@ import { channelLinks } from '../model/equalize/channel-links.ts'
 import { readModelConfig } from '../model/config/model-config.ts'
 import { balanceLines } from './balance-lines.ts'
 
-it('tells for each component how many channels are balanced, where, and by how much', async () => {
+it('reports for each component how many channels are balanced, where, and by how much', async () => {
   const config = await readModelConfig('models/kimi-vl-nano')
   const { text_config: text, vision_config: vision } = config
   const places = (name: RegExp) => channelLinks(config).filter((link) => name.test(link.name))

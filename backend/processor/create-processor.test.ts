@@ -101,7 +101,7 @@ describe.each([
     expect(detokenizer.push([...promptIds]) + detokenizer.flush()).toContain(text)
   })
 
-  it('tells which image is at fault, and why', async () => {
+  it('names the image at fault, and the reason', async () => {
     const good = () => imageFile('g01.png')
     const prepare = (file: Uint8Array) => processor.prepare(ask(2), [good(), file], caller)
 
@@ -173,7 +173,7 @@ describe.each([
 })
 
 describe('createTaskPool()', () => {
-  it('refuses work after it was closed, and tells running work that it ended', async () => {
+  it('refuses work after it was closed, and fails running work', async () => {
     const processor = await createProcessor({ modelFolder, tasks: startPool() })
     const running = processor.prepare(ask(1), [imageFile('p06.png')], caller)
     const failure = running.catch((error: unknown) => error)

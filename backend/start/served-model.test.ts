@@ -30,7 +30,7 @@ describe('readServedModel()', () => {
     ['Thinking', 4_096, { temperature: 0.6 }, true, 1_024, 1_338],
     ['Thinking-2506', 16_384, { temperature: 0.8 }, true, 4_096, 4_464],
   ])(
-    'tells what %s is, by its own files',
+    'reports what %s is, from its own files',
     async (name, limit, recommended, reasons, tokens, most) => {
       await variant(limit)
       const config = {

@@ -6,7 +6,7 @@ import { isEventStream } from '../../shared/api/wire/media-type.ts'
 
 interface Server {
   readonly fetch: typeof fetch
-  /** Of its route `/mcp`. */
+  /** The URL of its route `/mcp`. */
   readonly url: URL
   readonly key: string
 }

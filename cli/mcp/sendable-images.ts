@@ -6,7 +6,7 @@ import { mayBeBase64 } from '../../shared/api/wire/base64-text.ts'
 import { detectImageType } from '../../shared/fetch/detect-image-type.ts'
 import { CliError } from '../cli-error.ts'
 
-/** Longest text that is taken for a path, in characters. */
+/** Longest text that is treated as a path, in characters. */
 const maxPathChars = 4_096
 
 /**
@@ -32,7 +32,7 @@ async function sendable(image: string): Promise<string> {
   return isPath && !looksLikeBase64(image) ? readImage(pathOf(image)) : image
 }
 
-/** Paths have dots, or are far shorter than the smallest picture. */
+/** Paths contain dots, or are far shorter than the smallest picture. */
 function looksLikeBase64(text: string): boolean {
   return text.length > 256 && mayBeBase64(text)
 }

@@ -25,7 +25,7 @@ export interface KeyAdministrationParts {
   readonly answers: Pick<IdempotencyStore, 'forget'>
 }
 
-/** A key that was just made, with its text, which is shown this once. */
+/** A newly created key, with its text, which is shown only this once. */
 export interface IssuedKey {
   readonly text: string
   readonly view: KeyView
@@ -130,7 +130,7 @@ export class KeyAdministration {
   async #forgetAnswers({ requestId }: Call, id: string): Promise<void> {
     const { answers, log } = this.#parts
     try {
-      // On Node a part at a time, so that other requests get their turn.
+      // On Node one part at a time, so that other requests get their turn.
       while (await answers.forget(id)) await new Promise((resolve) => setTimeout(resolve, 0))
     } catch (error) {
       log({

@@ -29,7 +29,7 @@ const aliveMs = 2 * probeIntervalMs
 export interface BackendParts {
   /** Milliseconds. */
   readonly now: () => number
-  /** Milliseconds no request exceeds: a request still counted after that was lost with its connection. */
+  /** Milliseconds that no request exceeds: one still counted after that was lost with its connection. */
   readonly deadlineMs: number
 }
 
@@ -63,7 +63,7 @@ export class Backend {
     return this.#parts.now() >= this.#nextProbeAt
   }
 
-  /** What the choice between backends goes by. */
+  /** What the choice between backends is based on. */
   candidate(): Candidate & { readonly backend: Backend } {
     return {
       backend: this,

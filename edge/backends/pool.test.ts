@@ -19,7 +19,7 @@ const isSlow: Answer = () => Promise.reject(new NotConnectedError('timeout', { i
 const fails = (status: number, code: string) => (): Response =>
   Response.json({ error: { code } }, { status })
 
-/** A pool on backends that answer as told, and the ids of those that were asked. */
+/** A pool of backends with given answers, and the ids of those that were called. */
 function createPool(answersById: Record<string, Answer>) {
   const clock = { ms: 0 }
   const asked: string[] = []
@@ -53,7 +53,10 @@ function createPool(answersById: Record<string, Answer>) {
   return { call, askedBy, clock, table, imageTokens: pool.imageTokens }
 }
 
-/** Lets probes, which nobody waits for, come to their end: turns of the event loop, which a busy machine does not shorten. */
+/**
+ * Lets probes, which nobody waits for, finish: counted in turns of the event loop, of which a busy machine does not
+ * take fewer.
+ */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await nextTurn()
 }
@@ -87,7 +90,7 @@ describe('BackendPool', () => {
     expect(imageTokens()).toBe(2_000)
   })
 
-  it('tells which backend answered', async () => {
+  it('names the backend that answered', async () => {
     const { call } = createPool({ a: refuses, b: healthyOr(answers) })
     expect(await call()).toMatchObject({ answer: { status: 200 }, backendId: 'b' })
   })
@@ -128,7 +131,7 @@ describe('BackendPool', () => {
     const { call, askedBy, table, clock } = createPool({ a: stopping, b: healthyOr(answers) })
     await call()
     await settle()
-    // What the machine is busy with delays probes too.
+    // Whatever keeps the machine busy delays probes too.
     table['b'] = (path, init) => {
       if (path === '/health') return isSlow(path, init)
       table['b'] = answers

@@ -56,7 +56,7 @@ export class BackendPool {
         continue
       }
       if (!(outcome instanceof NotConnectedError)) return outcome
-      // A single backend that keeps one waiting is not worth another attempt: its client may come again.
+      // A single backend that is slow to connect is not worth another attempt: the client may retry.
       const isBusy = outcome.isSlow && this.#backends.length > 1 && backend.isAlive
       if (!mayRepeat || !(isBusy || hasOthers)) throw outcome
       if (!isBusy) refused.push(backend)

@@ -9,7 +9,7 @@ it('counts messages, images and the bytes of all texts, those of images excepted
   const parts = texts.map((text) => ({ text }))
   const image = { type: 'image', source: { data: 'AAAA', url: 'data:image/png;base64,AAAA' } }
   expect(peek({ messages: [{ role: '', content: [...parts, image] }, { role: '' }] })).toEqual({
-    // The part's type is a text as well.
+    // The part's type counts as text too.
     textBytes: bytes + 'image'.length,
     images: 1,
     messages: 2,

@@ -4,14 +4,14 @@ import type { Extent } from '../limits/demand.ts'
 import { peekedBytes } from './peek-head.ts'
 
 export interface ConversationPeek extends Extent {
-  /** The text it begins with. */
+  /** The text at its beginning. */
   readonly firstText: string | undefined
 }
 
 type Counts = {
   -readonly [Name in 'textBytes' | 'images' | 'messages' | 'firstText']: ConversationPeek[Name]
 } & {
-  /** Number of values that may still be visited; negative when there were more. */
+  /** Number of values that may still be visited; negative if there were more. */
   left: number
 }
 
@@ -76,7 +76,7 @@ function countText(text: string, field: string, counts: Counts): void {
   if (textFields.has(field)) counts.firstText ??= text
 }
 
-/** An encoder takes many times as long for short texts, of which a body may have a hundred thousand. */
+/** For short texts, of which a body may have a hundred thousand, an encoder takes many times as long. */
 function utf8Bytes(text: string): number {
   if (text.length > shortChars) return encoder.encode(text).byteLength
   let bytes = 0

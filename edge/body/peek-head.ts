@@ -7,7 +7,7 @@ import { mediaTypeOf } from './media-type.ts'
 /** Bytes up to which a body is read completely before it is sent on: it can then go to another backend if one fails. */
 export const smallBodyBytes = 1024 * 1024
 
-/** The least that is read of a larger one, in whole pieces, to see what it contains; the rest passes through. */
+/** How much of a larger one is read at least, in whole pieces, to see what it contains; the rest passes through. */
 export const peekedBytes = 64 * 1024
 
 export interface PeekedBody {

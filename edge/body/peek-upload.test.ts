@@ -6,7 +6,7 @@ import { peekUpload } from './peek-upload.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** A form with a prompt and one picture; its parts are told apart by `boundary`. */
+/** A form with a prompt and one picture; its parts are separated by `boundary`. */
 function upload(picture: Uint8Array, { boundary = 'b1', prompt = 'What is it?' } = {}): Uint8Array {
   return joinChunks([
     bytes(`--${boundary}\r\ncontent-disposition: form-data; name="prompt"\r\n\r\n${prompt}\r\n`),
@@ -35,7 +35,7 @@ async function read({ stream }: ClientBody): Promise<Uint8Array> {
 
 const picture = (size: number, seed: number) =>
   Uint8Array.from({ length: size }, (_, at) => (at * 31 + seed) % 256)
-/** What stands behind the dashes of the first line. */
+/** What follows the dashes of the first line. */
 const boundaryIn = (whole: Uint8Array) =>
   new TextDecoder().decode(whole.subarray(2, whole.indexOf(0x0d)))
 const affinityOf = async (whole: Uint8Array, size?: number) =>
@@ -90,7 +90,7 @@ describe('peekUpload()', () => {
     expect([affinity, body.length]).toEqual([await affinityOf(whole), whole.length])
   })
 
-  it('tells why an upload broke', async () => {
+  it('reports why an upload broke', async () => {
     const failure = new ServiceError('cancelled', 'The client left')
     const stream = (async function* () {
       yield bytes('--b1\r\n')

@@ -10,7 +10,7 @@ export async function readJson(c: EdgeContext): Promise<unknown> {
   return parseJsonBytes(await readClientBody(c, maxJsonBytes))
 }
 
-/** A URL-encoded form, as the object a JSON client would have sent. */
+/** A URL-encoded form as the object that a JSON client would have sent. */
 export async function readUrlForm(c: EdgeContext): Promise<Record<string, unknown>> {
   return formToObject(parseUrlForm(await readClientBody(c, maxJsonBytes)))
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { joinChunks } from '../../shared/bytes/join-chunks.ts'
 import { piecesOf } from './web-pieces.ts'
 
-/** A byte stream that gives out `whole` in chunks of `size`, and knows whether it was cancelled. */
+/** A byte stream that delivers `whole` in chunks of `size` and records whether it was cancelled. */
 function streamOf(whole: Uint8Array, size: number) {
   const seen = { cancelled: false }
   let at = 0

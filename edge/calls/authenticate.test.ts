@@ -40,7 +40,7 @@ describe('keys that are not valid', () => {
     expect(statuses.slice(-3)).toEqual([401, 429, 429])
   })
 
-  it('are told without counting where there is no address', async () => {
+  it('are refused without counting where there is no address', async () => {
     const { app } = createTestEdge()
     const headers = { 'x-api-key': 'wrong' }
     const ask = async () => (await app.request('/admin/keys', { headers })).status

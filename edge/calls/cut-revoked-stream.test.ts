@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { cutWhen } from './cut-revoked-stream.ts'
 
-/** Writes the pieces one by one, one second apart. @returns what comes out, and whether the source was left */
+/** Writes the pieces one by one, one second apart. @returns what comes out, and whether the source was cancelled */
 async function pass(
   pieces: readonly string[],
   revoked: (atMs: number) => Promise<boolean>,
@@ -71,7 +71,7 @@ describe('cutWhen()', () => {
     )
   })
 
-  it('goes on when nobody can tell', async () => {
+  it('goes on when nobody knows', async () => {
     const pieces = ['a\n\n', 'b\n\n']
     const { output } = await pass(pieces, () => Promise.reject(new Error('away')))
     expect(output).toBe('a\n\nb\n\n')

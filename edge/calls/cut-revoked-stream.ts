@@ -42,7 +42,7 @@ interface CutParts {
   readonly revoked: () => Promise<boolean>
   /** Milliseconds. */
   readonly now: () => number
-  /** @param said the end of what was passed on, as text */
+  /** @param said the end of what has been passed on, as text */
   readonly farewell: (said: string) => string
 }
 

@@ -118,7 +118,7 @@ function releasedAtEnd(reply: BackendReply, deadline: Deadline): BackendReply {
 }
 
 function refuseBadReply({ answer, ended }: BackendReply, message: ForwardedMessage): void {
-  // workerd ends a broken chunked body as if it were complete; what the backend says about that part does not matter.
+  // workerd ends a broken chunked body as if it were complete; the backend's response to that part does not matter.
   const bodyFailure = message.bodyFailure?.()
   if (bodyFailure === undefined && !isStranger(answer)) return
   discardBody(answer)

@@ -11,7 +11,7 @@ import {
 } from '../../test/support/edges/metered-edge.ts'
 
 describe('runCalls(), for a key with limits', () => {
-  it('tells where the key stands, and refuses what is over its limits', async () => {
+  it('reports the state of the key, and refuses what is over its limits', async () => {
     const { post, clock, ledger } = meteredEdge({ requestsPerMinute: 2, tokensPerDay: 10_000 })
     const first = await post()
     expect(Object.fromEntries(first.headers)).toMatchObject({
@@ -93,7 +93,7 @@ describe('runCalls(), for a key with limits', () => {
     open.close()
     await running.text()
     await (await upload()).text()
-    // An upload whose backend does not say so counts as one image.
+    // An upload counts as one image if the backend does not report the number.
     expect(sent.at(-1)).toEqual([String(500 - 2 * 37), '2'])
     expect(await ledger()).toMatchObject([{ requests: 3, prompt_tokens: 90 }])
   })
@@ -134,7 +134,7 @@ describe('runCalls(), for a key with limits', () => {
     expect(new Set(statuses)).toEqual(new Set([200, 429]))
   })
 
-  it('tells what is left after a whole answer or a failure, and what is reserved for a stream', async () => {
+  it('reports what is left after a complete answer or a failure, and what is reserved for a stream', async () => {
     const open = openStream()
     const answers = [whole, () => new Response('{}', { status: 500 }), () => eventStream(open.body)]
     const clock = { tick: (): void => undefined }
@@ -160,7 +160,7 @@ describe('runCalls(), for a key with limits', () => {
     open.close()
   })
 
-  it('counts the images of an upload as the backend tells, and refunds those of a failure', async () => {
+  it('counts the images of an upload as the backend reports them, and refunds those of a failure', async () => {
     const answers = [
       () => new Response(whole().body, { headers: { ...usageHeader, 'x-image-count': '3' } }),
       () => new Response('{"error":{}}', { status: 400, headers: { 'x-image-count': '3' } }),

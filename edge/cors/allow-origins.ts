@@ -7,7 +7,7 @@ import { limitHeaderNames } from '../limits/limit-headers.ts'
 import { anyOrigin } from './origins-setting.ts'
 
 /**
- * What a page may send. `*` stands for headers that the official clients add and nobody reads; it does not include
+ * What a page may send. `*` covers headers that the official clients add and the server ignores; it does not include
  * `Authorization`.
  */
 const requestHeaders = [
@@ -20,7 +20,7 @@ const requestHeaders = [
   '*',
 ].join(', ')
 
-/** What a page may read in addition to the few headers that it always may. */
+/** What a page may read, in addition to the few headers that it always may read. */
 const answerHeaders = [
   requestIdHeader,
   'retry-after',
@@ -34,13 +34,14 @@ const answerHeaders = [
 const maxAgeSeconds = 7_200
 
 export interface CorsParts {
-  /** Origins whose pages may read answers; `*` alone stands for all. */
+  /** Origins whose pages may read answers; `*` alone means all. */
   readonly corsOrigins: readonly string[]
 }
 
 /**
- * Lets pages of the allowed origins read answers, errors included (Fetch standard, section 3.3). A preflight is what
- * `OPTIONS` answers anyway, whose `Allow` names the path's methods. Cookies play no part, so credentials are never allowed.
+ * Lets pages of the allowed origins read answers, errors included (Fetch standard, section 3.3). A preflight gets the
+ * same answer as any `OPTIONS`, whose `Allow` lists the path's methods. Cookies are not used, so credentials are never
+ * allowed.
  */
 export function allowOrigins({ corsOrigins }: CorsParts): EdgeMiddleware {
   const allowsAny = corsOrigins.includes(anyOrigin)

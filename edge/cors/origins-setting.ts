@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { listItems } from '../../shared/settings/list.ts'
 
-/** Stands for every origin. */
+/** Means every origin. */
 export const anyOrigin = '*'
 
 /** Origins of web pages as browsers send them (`https://app.example.com`), separated by commas, or `*`. */
@@ -13,7 +13,7 @@ export const originsSetting = z
     error: 'expected origins, separated by commas, such as https://app.example.com, or *',
   })
 
-/** An origin is a scheme, a host in lower case, and a port where it is not the scheme's own. */
+/** An origin is a scheme, a host in lower case, and a port unless it is the scheme's default. */
 function isOrigin(text: string): boolean {
   if (text === anyOrigin) return true
   return /^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text

@@ -4,8 +4,9 @@ import type { CorsParts } from './allow-origins.ts'
 import { anyOrigin } from './origins-setting.ts'
 
 /**
- * Refuses requests of web pages whose origin is not allowed, as the Model Context Protocol demands against DNS rebinding
- * (streamable HTTP, security warning). Comparing with the host of the request would not help: the attacker's name is in both.
+ * Refuses requests from web pages whose origin is not allowed, as the Model Context Protocol requires against DNS
+ * rebinding (streamable HTTP, security warning). Comparing the origin with the request's host would not help, because
+ * the attacker's name is in both.
  * @throws {ServiceError} `forbidden_origin`
  */
 export function refuseOrigins({ corsOrigins }: CorsParts): EdgeMiddleware {

@@ -28,7 +28,7 @@ describe('AnswerRegister', () => {
     expect(register.claim(claim)).toEqual({ kind: 'answered', answer })
   })
 
-  it('tells another request with the same key apart, at any time', () => {
+  it('recognises a different request with the same key, at any time', () => {
     const { register, run } = createRegister()
     const first = run()
     const other = { ...claim, fingerprint: 'f2' }
@@ -58,7 +58,7 @@ describe('AnswerRegister', () => {
     run()
   })
 
-  it('gives up a run that tells no outcome, and does not believe it afterwards', () => {
+  it('gives up a run that reports no outcome, and does not trust it afterwards', () => {
     const { register, clock, run } = createRegister()
     const lost = run()
     clock.ms += claim.leaseMs
@@ -122,12 +122,12 @@ describe('AnswerRegister', () => {
     expect(parts).toBeGreaterThan(1)
     for (const key of keys) run({ key })
     expect(register.claim({ ...claim, scope: 'key-2' }).kind).toBe('answered')
-    // A run of the key that was under way leaves nothing either.
+    // A run of the key that was in progress leaves nothing behind either.
     register.settle({ ...claim, key: 'order-40' }, running, answered)
     run({ key: 'order-40' })
   })
 
-  it('removes what is past its time, whoever it belongs to, and tells when that is', () => {
+  it('removes what has expired, regardless of its owner, and reports when that happens', () => {
     const { register, clock, run } = createRegister()
     expect(register.nextExpiry()).toBeUndefined()
     for (const scope of ['key-1', 'key-2', 'key-3']) {

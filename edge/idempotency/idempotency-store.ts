@@ -20,7 +20,7 @@ export interface Claim {
 }
 
 export type ClaimReply =
-  /** Nobody has run it: the caller must, and must report the outcome under this name of the run. */
+  /** It has not been run: the caller must run it, and report the outcome under this name of the run. */
   | { readonly kind: 'run'; readonly run: string }
   | { readonly kind: 'running' }
   | { readonly kind: 'answered'; readonly answer: KeptAnswer }

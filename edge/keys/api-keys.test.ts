@@ -62,7 +62,7 @@ describe('createApiKeys()', () => {
     expect(seen.lookups).toBe(0)
   })
 
-  it('tells whose key it is, what it may and what its limits are', async () => {
+  it('says whose key it is, what it may do and what its limits are', async () => {
     const { keys, make } = setUp()
     const { id, text } = await make({ scopes: ['image'], limits: { imagesPerDay: 3 } })
     expect(await keys.verify(text)).toEqual({
@@ -159,7 +159,7 @@ describe('createApiKeys()', () => {
       expect(await keys.verify(presented)).toEqual({ refused: 'unknown' })
       return done.join()
     }
-    // The root key is hashed once.
+    // The root key is hashed only once.
     await keys.verify('')
     const secretAt = text.indexOf('_', text.indexOf('_') + 1) + 1
     const wrongAt = (at: number) =>
@@ -172,7 +172,7 @@ describe('createApiKeys()', () => {
       expect([known, work.size]).toEqual([known, 1])
       expect(await keys.verify(text)).toMatchObject({ key: { id } })
     }
-    // Made here, and never stored: what is compared with the record is a hash.
+    // Issued here but never stored: only its hash is compared with the record.
     const others = await Promise.all(Array.from({ length: 5 }, () => keys.issue(id)))
     const work = new Set<string>()
     for (const other of others) work.add(await workFor(other.text))

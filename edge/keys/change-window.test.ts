@@ -17,17 +17,17 @@ describe('ChangeWindow', () => {
     expect(changes.version).toBe(0)
   })
 
-  it('trusts a version from the last change of the key to the latest one told', () => {
+  it('trusts a version from the last change of the key to the latest one reported', () => {
     const changes = new ChangeWindow()
     expect(changes.learn(reply(100, 109, { a: 105 }), 0)).toBeUndefined()
     const trusted = (id: string) =>
       [99, 100, 104, 105, 109, 110].filter((version) => changes.isCurrent(id, version))
     expect(trusted('a')).toEqual([105, 109])
-    // Its last change may be any up to 100.
+    // Its last change may have any version up to 100.
     expect(trusted('b')).toEqual([100, 104, 105, 109])
   })
 
-  it('adds what is told later, whatever the order of answers', () => {
+  it('adds what is reported later, whatever the order of answers', () => {
     const changes = new ChangeWindow()
     changes.learn(reply(0, 5, { a: 5 }), 0)
     expect(changes.learn(reply(5, 8, { a: 8 }), 5)).toEqual(['a'])

@@ -20,7 +20,7 @@ const record: KeyRecord = {
   previous: null,
 }
 
-/** A namespace in memory, whose failures are the test's. */
+/** A namespace in memory whose failures the test controls. */
 function setUp() {
   const clock = { ms: 1_000_000 }
   const texts = new Map<string, string>()

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { equalText, hasGoodCheck, hashKey, makeKey, parseKey } from './key-format.ts'
 
 describe('makeKey()', () => {
-  it('makes keys that can be told apart, recognised and checked', async () => {
+  it('makes keys that can be distinguished, recognised and checked', async () => {
     const made = await Promise.all(Array.from({ length: 50 }, () => makeKey('secret')))
     expect(new Set(made.map(({ id }) => id)).size).toBe(50)
     expect(new Set(made.map(({ text }) => text)).size).toBe(50)
@@ -86,7 +86,7 @@ describe('equalText()', () => {
 })
 
 describe('equalText()', () => {
-  /** Counts how often it is looked at. */
+  /** Counts how often it is accessed. */
   class WatchedText {
     reads = 0
     readonly #text: string

@@ -85,7 +85,7 @@ describe('KeyRegistry', () => {
     expect(registry.sync(0, 'a')).toMatchObject({ version: 0, changed: [], record: undefined })
   })
 
-  it('tells what changed since, whatever the change was', () => {
+  it('reports what changed since, whatever the change was', () => {
     const { registry } = setUp()
     for (const id of ['a', 'b', 'c', 'd']) registry.create(newKey(id))
     const { version } = registry.sync(0, 'a')
@@ -105,7 +105,7 @@ describe('KeyRegistry', () => {
     expect(registry.sync(reply.version, 'd')).toMatchObject({ changed: [], record: undefined })
   })
 
-  it('tells the latest changes when asked from too far back, or from ahead of it', () => {
+  it('reports the latest changes when asked from too far back, or from ahead of it', () => {
     const { registry } = setUp()
     registry.create(newKey('a'))
     for (let index = 0; index < 1_000; index += 1) registry.update('a', { note: String(index) })

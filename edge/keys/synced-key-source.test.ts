@@ -7,12 +7,12 @@ import { SyncedKeySource } from './synced-key-source.ts'
 
 afterEach(() => vi.useRealTimers())
 
-/** One isolate and the authority; the network between them is the test's. */
+/** One isolate and the authority; the test controls the network between them. */
 function setUp(options: { maxStaleMs?: number; graceMs?: number } = {}) {
   const clock = { ms: 1_000_000 }
   const registry = new KeyRegistry(testSqlite(), () => clock.ms)
   const network = { down: false, questions: 0, hold: undefined as Promise<void> | undefined }
-  /** Questions of isolates that looked for a copy in vain. */
+  /** Requests from isolates that looked for a copy and found none. */
   const lacking: string[] = []
   const copies = { of: new Map<string, KeyCopy>(), hold: undefined as Promise<void> | undefined }
   const sync = async (version: number, id: string, lacksCopy = false): Promise<SyncReply> => {

@@ -20,7 +20,7 @@ const columns = [
   'ms',
 ] as const
 
-/** What is added to a day; what is absent stays as it is. */
+/** What is added to a day; absent fields are left unchanged. */
 export type LedgerEntry = Partial<Record<(typeof columns)[number], number>>
 
 const addToDay = `INSERT INTO days (key_id, day, ${columns.join(', ')})

@@ -35,14 +35,14 @@ interface Gauge {
   readonly used: number
   /** Milliseconds until `amount` of what is used is free again. */
   readonly wait: (amount: number) => number
-  /** Milliseconds until the limit is whole again, after the call was admitted or refused. */
+  /** Milliseconds until the limit is fully available again, after the call was admitted or refused. */
   readonly reset: (granted: boolean) => number | undefined
 }
 
 /**
  * Whether a call fits into all limits of its key. It fits if the least it needs is left; it then reserves the most it
- * can use, or all that is left if that is less. So calls together never exceed a limit, however many run in parallel,
- * except by what one uses beyond what was left for it.
+ * can use, or all that is left if that is less. So together, calls never exceed a limit, however many run in parallel,
+ * except by what one of them uses beyond what was left for it.
  */
 export function decide(limits: KeyLimits, counts: Counts, demand: Demand, nowMs: number): Decision {
   const gauges = gaugesOf(limits, counts, nowMs)

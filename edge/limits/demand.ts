@@ -17,7 +17,7 @@ export function demandOf({ tokens, images }: Need, imageTokens: number): Demand 
 
 /**
  * Tokens reserved for an answer whose request states no `max_tokens`, or is not read here. A key with a token limit
- * gets no more for it, whatever the backend would allow.
+ * gets no more than that for the answer, whatever the backend would allow.
  */
 const assumedMaxTokens = 4_000
 
@@ -25,22 +25,22 @@ const assumedMaxTokens = 4_000
 const templateTokens = 64
 const templateTokensPerMessage = 8
 
-/** The need of a request whose fields are known. Every token of the tokenizer is at least one byte of text. */
+/** The demand of a request whose fields are known. Every token of the tokenizer is at least one byte of text. */
 export function knownNeed(fields: GenerateFields, images: number): Need {
   const textBytes = byteLength(fields.prompt) + byteLength(fields.system_prompt ?? '')
   const { n: choices, max_tokens: maxTokens } = fields
   return conversationNeed({ textBytes, images, messages: 0, choices, maxTokens })
 }
 
-/** The need of an upload, which passes through unread: the most images allowed. */
+/** The demand of an upload, which passes through unread: the most images allowed. */
 export const uploadNeed: Need = {
   tokens: { least: 1, most: templateTokens + assumedMaxTokens },
   images: { least: 1, most: maxImages },
 }
 
-/** How much a conversation contains and asks for. */
+/** How much a conversation contains and requests. */
 export interface Extent {
-  /** Bytes of all texts, without those of images; rather too many than too few. */
+  /** Bytes of all texts, without those of images; an upper estimate. */
   readonly textBytes: number
   readonly images: number
   readonly messages: number
@@ -48,7 +48,7 @@ export interface Extent {
   readonly maxTokens: number | undefined
 }
 
-/** What a conversation needs if its extent is known, or the most it may need. */
+/** What a conversation needs if its size is known, or otherwise the most it may need. */
 export function conversationNeed(extent: Extent | undefined): Need {
   if (extent === undefined) return { ...uploadNeed, images: { ...uploadNeed.images, least: 0 } }
   const { textBytes, images, messages, choices, maxTokens = assumedMaxTokens } = extent
@@ -63,7 +63,9 @@ export const countingNeed: Need = {
   images: { least: 0, most: 0 },
 }
 
-/** What a message of the Model Context Protocol needs: nothing unless it calls a tool; undefined may be anything. */
+/**
+ * What a message of the Model Context Protocol needs: nothing unless it calls a tool; an undefined one may be anything.
+ */
 export function toolNeed(message: McpMessage | undefined): Need {
   if (message === undefined) return conversationNeed(undefined)
   const { call } = message

@@ -267,7 +267,7 @@ describe('KeyMeter', () => {
   })
 })
 
-/** False when the store failed. */
+/** False if the store failed. */
 function succeeds(attempt: () => void): boolean {
   try {
     attempt()

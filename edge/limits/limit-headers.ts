@@ -18,8 +18,8 @@ const spelling: Record<LimitName, { readonly header: string; readonly words: str
 }
 
 /**
- * The state of a key's limits once a call's reservation is replaced by its usage. The call itself still counts among
- * the requests, and what others did in the meantime is not known here.
+ * The state of a key's limits once a call's reservation is replaced by its usage. The call itself still counts as a
+ * request, and what other calls did in the meantime is not known here.
  * @param ms since the reservation
  */
 export function standingsAfter(

@@ -37,7 +37,7 @@ export interface Standing {
   readonly limit: number
   /** Reservations of running calls count as used. */
   readonly remaining: number
-  /** Milliseconds until the limit is whole again; undefined when unknowable. */
+  /** Milliseconds until the limit is fully available again; undefined if that cannot be known. */
   readonly resetMs: number | undefined
 }
 
@@ -45,7 +45,7 @@ export interface Refusal {
   readonly name: LimitName
   readonly limit: number
   readonly used: number
-  /** The least that the call needs. */
+  /** The least the call needs. */
   readonly needed: number
   /** Milliseconds after which the limit has room even if no running call gives anything back; undefined: never. */
   readonly waitMs: number | undefined

@@ -17,10 +17,10 @@ import {
 /** Milliseconds beyond its deadline after which an unsettled call counts as crashed. */
 const leaseGraceMs = 30_000
 
-/** Milliseconds before each further attempt to settle; a settlement that arrives twice counts once. */
+/** Milliseconds before each further attempt to settle; a settlement that arrives twice is counted once. */
 const retryMs = [100, 1_000]
 
-/** The most a call may use, where its key has a limit. */
+/** The most a call may use, if its key has a limit. */
 export type Granted = Partial<Amounts>
 
 interface Admission {
@@ -76,7 +76,7 @@ export class Reservation {
     return { standings, refusal: undefined }
   }
 
-  /** To be sent along with the call. */
+  /** Sent along with the call. */
   get granted(): Granted {
     const grant = this.#grant
     if (grant === undefined) return {}

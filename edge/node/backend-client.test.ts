@@ -39,7 +39,7 @@ describe('BackendClient', () => {
     expect(stub.seen).toHaveLength(1)
   })
 
-  it('tells a missing connection from one that breaks', async () => {
+  it('distinguishes a missing connection from one that breaks', async () => {
     const client = new BackendClient(identityOf(certificates), 100)
     await expect(client.target('https://localhost:1').send('/', init())).rejects.toThrow(
       NotConnectedError,

@@ -31,7 +31,7 @@ describe('clientAddress()', () => {
     expect(clientAddress(peer, forwardedFor, trusted)).toBe(expected)
   })
 
-  it('believes nobody unless told', () => {
+  it('trusts nobody unless configured to', () => {
     expect(clientAddress('127.0.0.1', '198.51.100.7', proxiesSetting.parse(undefined))).toBe(
       '127.0.0.1',
     )

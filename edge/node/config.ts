@@ -15,7 +15,7 @@ import { proxiesSetting } from './client-address.ts'
 import { originsSetting } from '../cors/origins-setting.ts'
 import { backendUrlSetting, backendUrlsSetting, stickySetting } from '../backends/backend-urls.ts'
 
-/** Requests one client address may send in ten seconds: far more than any regular client sends. */
+/** Requests one client address may send in ten seconds: far more than any normal client sends. */
 const defaultAddressLimit = 1_000
 
 /** MiB: sixteen of the largest bodies with an `Idempotency-Key`, with their copies. */

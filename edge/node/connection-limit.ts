@@ -3,7 +3,7 @@ import { ConfigError } from '../../shared/node/settings/environment.ts'
 /** Simultaneous connections of clients: one with a request takes about 50 KB, so these take 0.2 GB. */
 const mostConnections = 4_096
 
-/** With fewer, not even a single client could work. */
+/** With fewer, not even a single client could be served. */
 const leastConnections = 16
 
 /** Files an edge has open in addition to its connections: databases, certificates, log, fetches of image URLs. */

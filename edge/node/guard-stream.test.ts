@@ -6,7 +6,7 @@ import { guardStream } from './guard-stream.ts'
 
 const encoder = new TextEncoder()
 
-/** A guarded stream whose source the test writes. */
+/** A guarded stream whose source is written by the test. */
 function guarded(stopping: Stopping = neverStopping) {
   const client = new AbortController()
   const ends: StreamEnd[] = []
@@ -76,7 +76,7 @@ describe('guardStream()', () => {
     stream.close()
     expect((await rest).length).toBe(64 * pieces + 2)
     expect(stream.ends).toEqual(['whole'])
-    // Copying all that came with each chunk takes much longer.
+    // Copying everything received so far with each chunk would take much longer.
   }, 15_000)
 
   it('ends with the last words, and without half an event, when the backend breaks off', async () => {

@@ -3,7 +3,7 @@ import type { StreamEnd } from '../backends/exchange.ts'
 import type { StreamRelay } from '../calls/relay/stream-relay.ts'
 import { UnfinishedEvent } from '../calls/relay/unfinished-event.ts'
 
-/** Relays chunk by chunk, at the reader's pace, and never a torn event. */
+/** Relays chunk by chunk, at the reader's pace, and never part of an event. */
 export const guardStream: StreamRelay = (
   source,
   { signal, stopping, idleMs, lastWords, onEnd },
@@ -68,8 +68,8 @@ interface IdleTimer {
 }
 
 /**
- * One timer for a whole stream: instead of being restarted with each chunk, it checks when due whether the stream was
- * quiet.
+ * One timer for the whole stream: instead of being restarted with each chunk, it checks when due whether the stream has
+ * been quiet.
  */
 function startIdleTimer(idleMs: number, onIdle: () => void): IdleTimer {
   let quiet = true

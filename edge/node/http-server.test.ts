@@ -10,7 +10,7 @@ import { createHttpServer } from './http-server.ts'
 let server: Server
 afterEach(() => server.close())
 
-/** What a client that sends `text`, and later `more`, is answered until the connection ends. */
+/** Everything a client that sends `text`, and later `more`, receives until the connection ends. */
 async function answerTo(text: string, options: ServerOptions = {}, more = ''): Promise<string> {
   const app = new Hono<EdgeEnv>()
   app.get('/', (c) => {

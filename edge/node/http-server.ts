@@ -60,7 +60,7 @@ function answerMalformed(server: Server, log: (line: LogLine) => void): void {
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
     const { incoming, outgoing } = latest.get(socket) ?? {}
     const hasBegun = outgoing?.headersSent === true
-    // In the middle of an answer, a second one would be taken for its rest.
+    // In the middle of an answer, a second one would be mistaken for the rest of it.
     const midAnswer = hasBegun && !outgoing.writableEnded
     if (cause.code === 'ECONNRESET' || !socket.writable || midAnswer) return void socket.destroy()
     // The rest of a body whose request was answered early.

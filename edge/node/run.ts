@@ -41,7 +41,7 @@ async function start(): Promise<void> {
   const maxConnections = connectionLimit(openFilesLimit())
   const sink = openStandardOutput()
   const logger = createLog(config.logLevel, sink)
-  // npm start has warned already.
+  // npm start has already warned about it.
   const slips = process.connected ? [] : misspelt(Object.keys(process.env), edgeSettingNames)
   for (const slip of slips) logger.warn(slip, 'a variable that nothing reads')
   const { look, ...backends } = await openClient(config, logger, maxConnections)
@@ -134,7 +134,7 @@ async function openClient(config: EdgeConfig, logger: Log, maxConnections: numbe
   return { look, client, certificateIsValid: () => expiry.isValid() }
 }
 
-/** Resolves once the last bytes of all answers are sent, or nobody takes them. */
+/** Resolves once the last bytes of all answers are sent, or if nobody takes them. */
 async function close(server: Server): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve))
   server.closeIdleConnections()

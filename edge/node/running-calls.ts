@@ -28,8 +28,8 @@ export class RunningCalls implements Stopping {
   }
 
   /**
-   * Refuses new requests and lets running ones finish, for at most `drainMs`; the rest is cut.
-   * Resolves once nothing runs any more, or waiting has no point.
+   * Refuses new requests and lets running ones finish, for at most `drainMs`; the rest is cut. Resolves once nothing
+   * runs any more, or waiting is pointless.
    * @returns whether all finished in time
    */
   async drain(drainMs: number): Promise<boolean> {

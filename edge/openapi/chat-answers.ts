@@ -11,7 +11,7 @@ const logprobs = z
     refusal: z.null(),
   })
   .nullable()
-/** What a model thought before it answered, under the two names that clients read. */
+/** What a model thought before it answered, under the two names that clients use. */
 const reasoning = {
   reasoning_content: z.exactOptional(z.string()),
   reasoning: z.exactOptional(z.string()),

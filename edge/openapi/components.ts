@@ -20,7 +20,7 @@ import { fieldTexts } from './field-texts.ts'
 import * as mcp from './mcp-messages.ts'
 import { type JsonSchema, schemaOf } from './schema-of.ts'
 
-/** The schemas of the document by name: of requests the ones that check them. */
+/** The schemas of the document by name; those of requests are the ones that validate them. */
 export const schemas = {
   Error: answers.errorView,
   TextRequest: generateFields,
@@ -76,7 +76,7 @@ export const schemas = {
   Usage: usageView,
 }
 
-/** What has no schema: texts, and the document itself. */
+/** Content that has no schema: texts, and the document itself. */
 const plainSchemas = {
   OpenApi: { type: 'object' },
   Metrics: { type: 'string' },
@@ -101,7 +101,7 @@ function explain({ properties }: JsonSchema): void {
   }
 }
 
-/** The fields of a question, and the files, which no schema reads. */
+/** The fields of a question, and the files, which no schema covers. */
 function withImages(fields: JsonSchema): JsonSchema {
   const { properties, required } = fields as { properties: JsonSchema; required: string[] }
   const file = { type: 'string', contentMediaType: 'application/octet-stream' }

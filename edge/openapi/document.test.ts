@@ -197,7 +197,7 @@ describe.each([
     expect(schema.parse(written)).toEqual(written)
   }
 
-  /** Every event that the document names has come, each exactly in its form. */
+  /** Asserts that every event in the document occurred, each exactly in its documented form. */
   function expectDocumented(route: 'responses' | 'messages', seen: readonly Json[]) {
     const documented = routeDocs[route].stream!.events as Record<string, keyof typeof schemas>
     for (const event of seen) expectExactly(schemas[documented[String(event['type'])]!], event)

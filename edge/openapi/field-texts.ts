@@ -1,4 +1,4 @@
-/** What the fields of a question mean, as docs/api.md says it; a test compares them. */
+/** What the fields of a question mean, in the words of docs/api.md; a test compares them. */
 export const fieldTexts: Readonly<Record<string, string>> = {
   prompt: 'the question',
   system_prompt: 'instructions for the answer',

@@ -30,7 +30,7 @@ export function operationOf(name: EdgeRouteName) {
   }
 }
 
-/** Where any scope will do, no key lacks it. */
+/** If any scope is sufficient, no key lacks it. */
 function keyErrors(scope: string | readonly string[] | null): readonly ErrorCode[] {
   if (scope === null) return []
   return scopes.every((each) => scope.includes(each))

@@ -109,7 +109,7 @@ export const messageUsage = z.object({
   image_tokens: count,
 })
 
-/** How a message ended; all null in one that has only begun. */
+/** How a message ended; all null in one that has only just begun. */
 export const messageEnd = {
   stop_reason: z
     .enum(['end_turn', 'stop_sequence', 'max_tokens', 'model_context_window_exceeded'])

@@ -44,7 +44,7 @@ export const fromBackend = [
 export const asking = [
   ...withBody,
   ...fromBackend,
-  // By a backend that is called without an edge.
+  // From a backend that is called without an edge.
   'client_not_allowed',
   'invalid_schema',
   'context_length_exceeded',

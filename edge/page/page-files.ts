@@ -1,4 +1,4 @@
-/** The pages that the edge shows to people, by the path where they are. */
+/** The web pages that the edge serves, by path. */
 export type PagePath = '/' | '/docs'
 
 export interface PageFile {
@@ -6,9 +6,9 @@ export interface PageFile {
   readonly text: string
 }
 
-/** The pages and what they load. Browsers run the modules as they are: no bundle, types taken out. */
+/** The pages and what they load. Browsers run the modules unbundled, with only their types stripped. */
 export interface PageFiles {
-  /** Changes with any of the files; part of the addresses of what the pages load. */
+  /** Changes with any of the files, and is part of the addresses of everything the pages load. */
   readonly version: string
   readonly pages: Readonly<Record<PagePath, string>>
   /** By path in this project, so that modules find each other by the imports of their sources. */

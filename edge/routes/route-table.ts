@@ -27,8 +27,8 @@ export type RouteParts = HealthParts &
   PageParts
 
 /**
- * How a route is served: as a call, which is metered, forwarded and relayed in the same way for all of them; or by
- * itself.
+ * How a route is served: either as a call, all of which are metered, forwarded and relayed in the same way, or by its
+ * own handler.
  */
 type Serving =
   | {
@@ -80,7 +80,7 @@ export function routeTable(parts: RouteParts): readonly ServedRoute[] {
     },
     messages: conversation('messages'),
     messagesTokens: counting('messagesTokens'),
-    // Clients of MCP send no `Idempotency-Key`, and answers of its streams name the request they answer.
+    // MCP clients send no `Idempotency-Key`, and the answers in its streams contain the id of their request.
     mcp: { read: readMcp(parts), keepsAnswers: false, readsWhole: smallBodyBytes },
     models: { answer: modelsRoute(parts) },
     model: { answer: modelsRoute(parts) },

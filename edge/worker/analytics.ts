@@ -2,7 +2,7 @@ import { edgeRoutes } from '../../shared/api/routes.ts'
 import type { CallMeasure, MeasuredCall } from '../calls/observe/measure-call.ts'
 import type { CallPhase } from '../calls/call.ts'
 
-/** A binding of Workers Analytics Engine. Writing takes no time of a request, and never fails. */
+/** A binding of Workers Analytics Engine. Writing does not delay a request and never fails. */
 export interface PointDataset {
   writeDataPoint(point: {
     readonly indexes: string[]

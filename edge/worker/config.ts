@@ -52,7 +52,7 @@ const workerSettings = z.object({
   BACKEND_AFFINITY: stickySetting,
   /** Reaches a collector of traces that is in a private network, or requires a certificate. */
   OTLP_COLLECTOR: z.custom<MtlsFetcher>(isFetcher, 'expected a binding that fetches').optional(),
-  /** Gets a point for each call, where there is one. */
+  /** Receives a data point for each call, if configured. */
   METRICS: z.custom<PointDataset>(isDataset, 'expected an Analytics Engine dataset').optional(),
   API_KEY: apiKeySetting,
   KEY_AUTHORITY: z.custom<KeyNamespace>(isNamespace),

@@ -37,7 +37,7 @@ export default {
 
 /**
  * Called by the launcher of a workerd on this machine to let this isolate end; no deployment routes anything here.
- * `?ms=` says how long running requests may take. Answers once nothing runs any more.
+ * `?ms=` sets how long running requests may take. Answers once nothing runs any more.
  */
 export class Stop extends WorkerEntrypoint<{ readonly API_KEY: string }> {
   override async fetch(request: Request): Promise<Response> {

@@ -7,7 +7,9 @@ import { UnfinishedEvent } from '../calls/relay/unfinished-event.ts'
 /** The most bytes passed on at once: about two hundred events. */
 const pieceBytes = 16 * 1024
 
-/** Milliseconds allowed for passing on what has arrived once nothing more will: a client that left takes nothing. */
+/**
+ * Milliseconds allowed for passing on what has arrived once nothing more will arrive: a client that left takes nothing.
+ */
 const lastWriteMs = 1_000
 
 /**

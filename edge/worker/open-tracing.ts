@@ -9,7 +9,7 @@ import type { WorkerConfig } from './config.ts'
 /** Requests of one isolate to the collector at the same time: while it hangs, more would only pile up. */
 const concurrency = 4
 
-/** Traces of an isolate, which sends them at the end of each request: in between nothing of it runs. */
+/** Traces of an isolate, which sends them at the end of each request, because in between none of its code runs. */
 export function openTracing(
   settings: WorkerConfig,
   log: (line: LogLine) => void,

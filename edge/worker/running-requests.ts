@@ -34,7 +34,7 @@ export class RunningRequests implements Stopping {
 
   /**
    * Refuses new requests and lets running ones finish, for at most `drainMs`; the rest is cut.
-   * @returns once nothing runs any more, or waiting has no point
+   * @returns once nothing runs any more, or waiting is pointless
    */
   async drain(drainMs: number): Promise<void> {
     this.#begun = true

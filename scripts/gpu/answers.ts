@@ -1,7 +1,8 @@
 /**
- * `node scripts/gpu/answers.ts [pictures] [seed] [map]`: asks the whole service about drawn pictures at temperature 0, on the
- * CPU and on the graphics card, and shows where and how narrowly answers part. `map` places layers as DEVICE_MAP does; without
- * it, PROVIDER=webgpu decides. WEIGHTS applies to both. Exits with 1 where answers part otherwise than at near ties.
+ * `node scripts/gpu/answers.ts [pictures] [seed] [map]`: asks the whole service about drawn pictures at temperature 0,
+ * on the CPU and on the graphics card, and shows where and how narrowly answers diverge. `map` places layers as
+ * DEVICE_MAP does; without it, PROVIDER=webgpu applies. WEIGHTS applies to both. Exits with 1 if answers diverge
+ * anywhere but at near ties.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +12,7 @@ import { nano } from '../../test/parity/golden-cases.ts'
 import { Launcher } from '../start/launcher.ts'
 import { drawScenes } from '../outliers/scenes.ts'
 
-/** In 8 bits, one lead in a hundred is off by this much on the CPU (docs/gpu.md). */
+/** In 8 bits, one lead in a hundred deviates by this much on the CPU (docs/gpu.md). */
 const widestNearTie = 0.5
 
 const answerSchema = z.object({
@@ -102,7 +103,10 @@ async function ask(url: string, key: string, scene: Uint8Array): Promise<Answer>
   return answerSchema.parse(await response.json()).choices[0]
 }
 
-/** How much likelier, as natural logarithm, the CPU's token is than the card's, in each; undefined where answers are equal. */
+/**
+ * How much likelier, as a natural logarithm, the CPU's token is than the card's, on each device; undefined where
+ * answers are equal.
+ */
 function leadsOf(cpu: Answer, card: Answer) {
   const [x, y] = [cpu.logprobs.content, card.logprobs.content]
   const token = x.findIndex((one, i) => one.token !== y[i]?.token)

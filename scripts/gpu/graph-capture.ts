@@ -1,6 +1,6 @@
 /**
- * `node scripts/gpu/graph-capture.ts`: what this version of onnxruntime-node says to WebGPU's graph capture, in each of the
- * places where the option could go. The smallest program that shows what is missing upstream.
+ * `node scripts/gpu/graph-capture.ts`: how this version of onnxruntime-node responds to WebGPU's graph capture option,
+ * in each of the places where it could be set. The smallest program that shows what is missing upstream.
  */
 import { InferenceSession } from 'onnxruntime-node'
 import { captureProblem } from '../../backend/model/accelerator/can-capture.ts'
@@ -11,7 +11,7 @@ import { forbidTelemetry } from '../../backend/model/no-telemetry.ts'
 
 forbidTelemetry()
 
-/** The provider's own name of the option, as its sessions' settings have it. */
+/** The provider's own name for the option, as used in its session settings. */
 const settingName = 'ep.webgpuexecutionprovider.enableGraphCapture'
 
 /** y = x + 0 on the device. */
@@ -43,7 +43,7 @@ await attempt(`extra setting ${settingName}`, {
   executionProviders: ['webgpu'],
   extra: { [settingName]: '1' },
 })
-// The provider refuses a value like this, when it comes to read it.
+// The provider rejects a value like this if it reads the option at all.
 await attempt('extra setting with a value that there is not', {
   executionProviders: ['webgpu'],
   extra: { [settingName]: 'nonsense' },

@@ -1,6 +1,6 @@
 /**
- * `node scripts/gpu/memory.ts [steps] [requests]`: runs nano on the graphics card for 10,000 decode steps and 1,000 mixed
- * requests, and shows the memory in use as it goes. Exits with 1 where it grows by 2 % after the first quarter.
+ * `node scripts/gpu/memory.ts [steps] [requests]`: runs nano on the graphics card for 10,000 decode steps and 1,000
+ * mixed requests, and shows the memory in use as it runs. Exits with 1 if it grows by 2 % after the first quarter.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,10 +13,10 @@ import { mixedRequests } from '../bench/card/parts/mixed-requests.ts'
 import { rowLine } from '../bench/report.ts'
 import { usedMemory } from '../bench/card/used-memory.ts'
 
-/** Sequences that decode; each step has some of them, so that all numbers of rows take turns. */
+/** Sequences that decode; each step has some of them, so that every number of rows occurs. */
 const sequences = 4
 
-/** Tokens after which a sequence makes room for another one. */
+/** Tokens after which a sequence makes way for another one. */
 const longest = 300
 
 /** Readings of the memory. */
@@ -25,10 +25,10 @@ const readings = 20
 /** Growth that is not a leak. */
 const flatWithin = 0.02
 
-/** Ids of nano from which on they control. */
+/** Ids from which on nano's tokens are control tokens. */
 const controlIdsFrom = 1024
 
-/** Of a mixed request, in tokens. */
+/** Lengths of a mixed request, in tokens. */
 const sizes = { prompt: [4, 100], answer: [1, 12] } as const
 
 const [steps = 10_000, requests = 1_000] = process.argv.slice(2).map(Number)

@@ -1,6 +1,7 @@
 /**
- * `node scripts/gpu/near-ties.ts [pictures] [seed]`: lets nano describe drawn pictures in 8 bits on the graphics card and on
- * the CPU, and shows where and how narrowly their answers part. Exits with 1 where they part otherwise than at near ties.
+ * `node scripts/gpu/near-ties.ts [pictures] [seed]`: lets nano describe drawn pictures in 8 bits on the graphics card
+ * and on the CPU, and shows where and how narrowly their answers diverge. Exits with 1 if they diverge anywhere but at
+ * near ties.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

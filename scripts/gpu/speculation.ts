@@ -1,7 +1,7 @@
 /**
- * `node scripts/gpu/speculation.ts [map] [weights] [answers]`: lets nano answer with drafted tokens and without, its
- * layers placed as DEVICE_MAP would have it, in `f32` or `q8`, and shows where and how narrowly answers part; `answers`
- * limits their number of each kind.
+ * `node scripts/gpu/speculation.ts [map] [weights] [answers]`: lets nano answer with and without drafted tokens, its
+ * layers placed as by DEVICE_MAP, in `f32` or `q8`, and shows where and how narrowly answers diverge; `answers` limits
+ * their number of each kind.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -88,7 +88,7 @@ function partingOf(a: ReadAnswer, b: ReadAnswer): number | undefined {
   return place < 0 ? undefined : place
 }
 
-/** By how much the lead of the likeliest token over the next differs, before answers part. */
+/** By how much the lead of the likeliest token over the next differs before answers diverge. */
 function differences(a: ReadAnswer, b: ReadAnswer, place = a.ids.length): number[] {
   return a.logprobs.slice(0, place).flatMap(({ top }, i) => {
     const [first, second] = top
@@ -100,7 +100,7 @@ function differences(a: ReadAnswer, b: ReadAnswer, place = a.ids.length): number
   })
 }
 
-/** How much likelier, as natural logarithm, a's token is than b's, as one of them has it. */
+/** How much likelier, as a natural logarithm, a's token is than b's, according to one of them. */
 function lead(a: ReadAnswer, b: ReadAnswer, place: number, of: ReadAnswer): string {
   const told = of.logprobs[place]
   const logprob = (id: number | undefined) =>

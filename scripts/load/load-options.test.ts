@@ -10,7 +10,7 @@ const parse = (...given: readonly string[]) =>
   )
 
 describe('parseLoadOptions()', () => {
-  it('leaves the server open unless told which', () => {
+  it('leaves the server open unless one is given', () => {
     const { url, ...options } = parse()
     expect(url).toBeUndefined()
     expect(options).toMatchObject({ api: 'native', requests: 64, image: [], json: false })

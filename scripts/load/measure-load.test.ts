@@ -161,7 +161,7 @@ describe('measureLoad()', () => {
     const { url, calls } = await startStub((response, { body }) => {
       if (body.includes('Request 1"')) return stream(response, nativeStream(4))
       response.writeHead(200).write('event: delta\ndata: {"text":"a"}\n\n')
-      // The first has been answered when both lanes hang.
+      // The first has been answered by the time both lanes hang.
       if (calls.length === 3) ended.abort()
       return undefined
     })

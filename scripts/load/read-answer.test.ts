@@ -39,7 +39,7 @@ data: [DONE]
 
 `
 
-/** The stream in two chunks, cut before the byte `at`. */
+/** The stream in two chunks, split before the byte `at`. */
 async function* cut(bytes: Uint8Array, at: number): AsyncGenerator<Uint8Array> {
   yield bytes.slice(0, at)
   yield await Promise.resolve(bytes.slice(at))

@@ -71,7 +71,7 @@ describe('summarise()', () => {
     expect(summarise([broken, whole])).toMatchObject({ outputTokens: 8, tokensFrom: source })
   })
 
-  it('tells of nothing when nothing was measured', () => {
+  it('reports nothing when nothing was measured', () => {
     expect(summarise([])).toMatchObject({
       ok: 0,
       seconds: 0,

@@ -7,7 +7,7 @@ const colors = ['red', 'green', 'blue', 'yellow', 'orange', 'purple', 'black', '
 const backgrounds = ['white', 'black', 'gray', 'pink', 'cyan', 'brown'] as const
 
 /**
- * Pictures of the kind nano was made for, one to three shapes on a plain background; the same seed gives the same
+ * Pictures of the kind nano was trained on, one to three shapes on a plain background; the same seed gives the same
  * pictures.
  */
 export async function drawScenes(count: number, seed: number): Promise<Uint8Array[]> {

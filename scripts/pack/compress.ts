@@ -2,7 +2,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { run } from '../support/run-command.ts'
 
-/** Most of an archive is programs of this machine: with addresses as numbers from the start, x86's are 5 % smaller. */
+/** Most of an archive is native programs: with absolute addresses, those for x86 are 5 % smaller when compressed. */
 const filters = process.arch === 'x64' ? '--x86 --lzma2=preset=6' : '-6'
 
 /**

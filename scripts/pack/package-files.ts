@@ -1,14 +1,14 @@
-/** Where ONNX Runtime's package has the libraries of every platform. */
+/** Where ONNX Runtime's package keeps the libraries of all platforms. */
 const libraries = 'onnxruntime-node/bin/napi-v6'
 
 /** Parts of packages that nothing here loads, although others might. */
 const neverLoaded = [
-  // Vocabularies of other models, and the module that contains them once more: `tiktoken/lite` has neither.
+  // Vocabularies of other models, and the module that contains them a second time: `tiktoken/lite` needs neither.
   'tiktoken/encoders',
   'tiktoken/tiktoken_bg.wasm',
 ]
 
-/** Node runs no TypeScript of packages. */
+/** Node does not run TypeScript from packages. */
 const forCompilers = /\.(map|ts|mts|cts)$/
 
 /** Folders at the root of a package, its own or one inside another's `node_modules`. */
@@ -16,7 +16,7 @@ const forDevelopers =
   /(^|\/node_modules\/)(@[^/]+\/)?[^@/][^/]*\/(tests?|benchmarks?|examples?|docs?|\.github)(\/|$)/
 
 /**
- * Says what an archive leaves out of the installed packages.
+ * Returns a function that says what an archive omits from the installed packages.
  * @param path of a file or folder, relative to `node_modules`
  * @param platform that the archive is for, such as `linux/x64`
  */

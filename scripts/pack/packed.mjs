@@ -1,4 +1,4 @@
-// The command `describe-server` of an archive made by `npm run pack`: Node and packages are next to it, so that nothing is
+// The command `describe-server` of an archive made by `npm run pack`: Node and packages are next to it, so nothing is
 // checked or fetched.
 import { root } from '../bootstrap/paths.mjs'
 import { runProgram } from '../bootstrap/run-program.mjs'

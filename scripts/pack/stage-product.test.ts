@@ -10,7 +10,7 @@ import { root } from '../bootstrap/paths.mjs'
 import { isLeftOut } from './package-files.ts'
 import { stageFiles, thisPlatform } from './stage-product.ts'
 
-/** All that is run from an archive. */
+/** Everything that is run from an archive. */
 const programs = [
   'scripts/bench/card/parts/parts.ts',
   'scripts/start/launcher.ts',
@@ -70,7 +70,8 @@ describe('what is packed', () => {
     }
   })
 
-  // An archive may have 60 MiB, of which Node takes 26. Whether it does is known after a minute of xz; this grows before.
+  // An archive may be up to 60 MiB, of which Node takes 26. Checking that takes a minute of xz; this notices growth
+  // earlier.
   it.runIf(thisPlatform === 'linux/x64')('is as much as fits into the archive', async () => {
     const bytes = (part: string) => bytesOf(join(folder, part))
     const packages = await bytes('node_modules')
@@ -91,7 +92,7 @@ describe('what is packed', () => {
   })
 })
 
-/** As `stageProduct` leaves them, of the packages that are installed. */
+/** The installed packages that `stageProduct` keeps. */
 async function copyKeptPackages(target: string): Promise<void> {
   const text = await readFile(join(root, 'package-lock.json'), 'utf8')
   const { packages } = JSON.parse(text) as { packages: Record<string, { readonly dev?: boolean }> }

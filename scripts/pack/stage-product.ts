@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { root } from '../bootstrap/paths.mjs'
 import { runNpm } from '../bootstrap/run-npm.mjs'
 import { isLeftOut } from './package-files.ts'
 
-/** What the product consists of, and what explains it. */
+/** The product's files and its documentation. */
 const parts = [
   'backend',
   'cli',
@@ -16,7 +16,7 @@ const parts = [
   'models/kimi-vl-nano',
   'scripts',
   'shared',
-  // What `bench-card` compares a card's answers with.
+  // The answers that `bench-card` compares a card's with.
   'test/golden',
   'test/parity',
   'test/support',
@@ -30,10 +30,10 @@ const parts = [
   'tsconfig.json',
 ]
 
-/** As `isLeftOut` knows it. */
+/** As `isLeftOut` expects it. */
 export const thisPlatform = `${process.platform}/${process.arch}`
 
-/** Puts everything that runs the product on a machine of this kind into a folder. */
+/** Copies everything needed to run the product on a machine of this kind into a folder. */
 export async function stageProduct(folder: string): Promise<void> {
   await stageFiles(folder)
   await runNpm(['ci', '--omit=dev', '--ignore-scripts', '--loglevel=error', '--no-audit'], folder, {
@@ -48,16 +48,17 @@ export async function stageFiles(folder: string): Promise<void> {
     await mkdir(dirname(join(folder, part)), { recursive: true })
     await cp(join(root, part), join(folder, part), {
       recursive: true,
-      filter: (source) => !source.endsWith('.test.ts'),
+      // Packages lie below a part where Node was fetched: see scripts/bootstrap/runtime.
+      filter: (source) => !source.endsWith('.test.ts') && basename(source) !== 'node_modules',
     })
   }
   await addRuntime(folder)
 }
 
-/** Removes what an archive for this platform does not need of its packages. */
+/** Removes the parts of the packages that an archive for this platform does not need. */
 async function leaveOut(packages: string): Promise<void> {
   for (const path of await readdir(packages, { recursive: true })) {
-    // What is in a folder that was left out is gone already.
+    // The content of a folder that was removed is already gone.
     if (isLeftOut(path, thisPlatform)) {
       await rm(join(packages, path), { recursive: true, force: true })
     }
@@ -75,7 +76,10 @@ async function addRuntime(folder: string): Promise<void> {
   await chmod(command, 0o755)
 }
 
-/** Names for debuggers are 18 MB of Node. They stay where binutils are not installed, and where programs are signed. */
+/**
+ * Debug symbols make up 18 MB of Node. They are kept where binutils is not installed, and on platforms that sign
+ * programs.
+ */
 async function stripSymbols(file: string): Promise<void> {
   if (process.platform !== 'linux') return
   const names = ['--strip-unneeded', file]

@@ -1,4 +1,4 @@
-/** A measured value, or the span of several runs. */
+/** A measured value, or the range over several runs. */
 export type Measured = number | readonly [low: number, high: number]
 
 export interface BarChart {

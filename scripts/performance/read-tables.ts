@@ -1,5 +1,5 @@
 export interface Table {
-  /** Heading of the section it is in. */
+  /** Heading of the section that contains it. */
   readonly heading: string
   readonly header: readonly string[]
   readonly rows: readonly (readonly string[])[]

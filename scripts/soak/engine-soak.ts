@@ -6,10 +6,10 @@ import { slope } from './slope.ts'
 const requestsPerSample = 100
 const requestsPerLine = 1_000
 
-/** Tight on purpose, so that growth waits and blocks are evicted all the time. */
+/** Deliberately tight, so that sequences constantly wait to grow and blocks are evicted all the time. */
 const caches = { kvTokens: 4096, prefixTokens: Infinity, imageBytes: 1_000_000 }
 
-/** Mixed requests through the engine alone. @returns whether nothing failed, was exceeded or is left */
+/** Mixed requests through the engine alone. @returns whether nothing failed, was exceeded or is left over */
 export async function engineSoak(requests: number): Promise<boolean> {
   const model = await loadModel({
     checkpointDir: 'models/kimi-vl-nano',

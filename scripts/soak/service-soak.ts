@@ -15,7 +15,7 @@ export interface ServiceSoakOptions {
 /** "Memory stays" means that the line through the second half rises by no more than this, in percent. */
 const maxGrowthPercent = 1
 
-/** At least this many samples, and no more than one in ten seconds. */
+/** At least this many samples, but no more than one every ten seconds. */
 const samplesAtLeast = 60
 const secondsPerSample = 10
 

@@ -1,4 +1,4 @@
-/** Slope of the straight line that fits best (least squares); 0 for fewer than two points. */
+/** Slope of the best-fitting straight line (least squares); 0 for fewer than two points. */
 export function slope(points: readonly { readonly x: number; readonly y: number }[]): number {
   const mean = (values: readonly number[]) =>
     values.reduce((sum, value) => sum + value, 0) / values.length

@@ -1,8 +1,8 @@
 import type { TlsIdentity } from '../../shared/node/certificates/watch-identity.ts'
 
 /**
- * Stands in for an mTLS certificate binding in local workerd: requests carry the identity's certificate, and only its
- * CA is trusted.
+ * Replaces an mTLS certificate binding in local workerd: requests carry the identity's certificate, and only its CA is
+ * trusted.
  */
 export function backendBinding({ ca, cert, key }: TlsIdentity) {
   return {

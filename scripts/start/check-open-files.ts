@@ -4,7 +4,7 @@ import type { StartSettings } from './settings.ts'
 
 /**
  * Makes sure that the programs may have as many files open as they need: they inherit the limit of this process, which
- * itself fails with less, and not as clearly.
+ * would itself fail with fewer, and less clearly.
  * @param openFiles undefined when unknown
  * @throws {ConfigError} naming the limit and what is needed
  */

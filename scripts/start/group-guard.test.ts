@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 
-/** A program that guards its group, starts another one that never ends by itself, and says which. */
+/** A program that guards its group, starts another one that never ends by itself, and prints its id. */
 const program = `
   import { execFileSync, spawn } from 'node:child_process'
   import { endGroupWithThisProcess } from '${new URL('./group-guard.ts', import.meta.url).href}'
@@ -14,7 +14,7 @@ const program = `
   console.log(pid)
 `
 
-/** A process that has ended and that nobody has asked about yet counts as gone. */
+/** A process that has ended but has not been reaped yet counts as gone. */
 function isThere(pid: number): boolean {
   try {
     return !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))

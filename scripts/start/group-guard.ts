@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 
-/** Waits until the other end is gone, then ends the process group named by its first argument, itself included. */
+/** Waits until the other end is gone, then ends the process group given by its first argument, including itself. */
 const script = 'read -r end; kill -KILL "-$1"'
 
 /**
@@ -14,7 +14,7 @@ export function endGroupWithThisProcess(): void {
   const guard = spawn('/bin/sh', ['-c', script, 'sh', String(process.pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
-  // Without a shell there is no guard; and it keeps this process from nothing.
+  // Without a shell there is no guard, and that must not stop this process.
   guard.on('error', () => undefined)
   const pipe = guard.stdin as Socket
   pipe.on('error', () => undefined)

@@ -21,10 +21,10 @@ interface LauncherParts {
   readonly print: (line: string) => void
 }
 
-/** Milliseconds without output after which a line says what is being waited for. */
+/** Milliseconds without output after which a line says what the launcher is waiting for. */
 const silenceMs = 10_000
 
-/** The running product, as its first user needs to know it. */
+/** What the first user needs to know about the running product. */
 export interface ReadyProduct {
   readonly url: string
   readonly backendUrl: string

@@ -30,7 +30,7 @@ describe('findFreePorts()', () => {
       found.push(port)
       const next = createServer().listen(port + 1, host)
       onTestFinished(() => void next.close())
-      // If it fails, then because somebody has it already.
+      // If this fails, the port is already taken.
       await new Promise((resolve) => next.once('listening', resolve).once('error', resolve))
     }
     expect(new Set(found).size).toBe(20)

@@ -11,15 +11,15 @@ interface PortWanted {
 }
 
 /**
- * Where free ports are looked for: below those that systems give to connections and listeners (32768 and above on Linux),
- * so that no other program gets one by chance before ours listens on it.
+ * Where free ports are searched: below those that systems assign to connections and listeners (32768 and above on
+ * Linux), so that no other program gets one by chance before ours listens on it.
  */
 const [firstFree, freeCount] = [20_000, 12_000]
 
-/** Ports in a row that are looked at first by one process; the next process begins behind them. */
+/** Consecutive ports that one process tries first; the next process begins after them. */
 const portsPerProcess = 8
 
-/** How many free ports this process has looked for. */
+/** How many free ports this process has searched for. */
 let looked = 0
 
 /**
@@ -37,7 +37,7 @@ export async function findFreePorts(wanted: readonly PortWanted[]): Promise<numb
   }
 }
 
-/** Processes look in different places, since two that start at the same time would otherwise find the same port. */
+/** Processes search in different places, because two that start at the same time would otherwise find the same port. */
 async function findOne(wanted: PortWanted): Promise<Server> {
   for (let tried = 0; tried < freeCount; tried += 1) {
     const port = firstFree + ((process.pid * portsPerProcess + looked++) % freeCount)

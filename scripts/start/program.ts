@@ -6,7 +6,7 @@ import type { LogLevel } from '../../shared/log/log-levels.ts'
 import { LogFile } from './log/log-file.ts'
 import { isWanted, readLogLine } from './log/log-line.ts'
 
-/** Milliseconds a program may take to exit after the time for its answers is over. */
+/** Milliseconds a program may take to exit once the time for its answers is over. */
 const endMs = 1_500
 
 export interface ProgramOptions {

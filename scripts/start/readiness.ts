@@ -12,7 +12,9 @@ export const proofIdPrefix = 'npm-start-'
 /** Milliseconds between two polls: short compared with the start, and nobody else sends requests yet. */
 const pollMs = 50
 
-/** Milliseconds one readiness request may take: generous, because a big model reads its weights during the first. */
+/**
+ * Milliseconds one readiness request may take: generous, because a big model reads its weights during the first one.
+ */
 const proofTimeoutMs = 120_000
 
 /** The picture described by a first request, relative to the project folder. */
@@ -20,7 +22,7 @@ export const samplePicture = 'docs/sample.png'
 
 /**
  * Resolves once the backend reports that it is healthy, when called directly with the client certificate.
- * @param onLook is called with what it reports until then
+ * @param onLook called with what it reports until then
  * @throws {StartError} when it answers anything other than that it is not ready
  */
 export async function waitForBackend(

@@ -85,7 +85,7 @@ const miniflare = new Miniflare({
           { className: class_name, useSQLite: true },
         ]),
       ),
-      // Copies are not kept across restarts; they are made again when needed.
+      // Copies are not kept across restarts; they are recreated when needed.
       kvNamespaces: deployment.kv_namespaces.map(({ binding }) => binding),
       ratelimits: Object.fromEntries(
         deployment.ratelimits.map(({ name, namespace_id, simple }) => [
@@ -95,12 +95,12 @@ const miniflare = new Miniflare({
       ),
       serviceBindings: {
         BACKEND: backendBinding(identity),
-        // The collector is the operator's, and mostly on this machine or its network.
+        // The collector belongs to the operator, and is usually on this machine or its network.
         ...(config.tracing && {
           OTLP_COLLECTOR: { network: { allow: ['local', 'private', 'public'] } },
         }),
       },
-      // As in a deployment, a client's URL never leads to this machine or its network.
+      // As in a deployment, a URL from a client never leads to this machine or its network.
       outboundService: { network: { allow: ['public'] } },
       // Bypasses Miniflare's own front door, whose error pages show stack traces and which answers paths of its own.
       unsafeDirectSockets: [

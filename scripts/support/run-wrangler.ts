@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 
-/** Keeps wrangler from contacting anyone, the registry included, which it would ask for a newer version. */
+/** Keeps wrangler from contacting anyone, including the registry, which it would ask for a newer version. */
 const offlineWrangler = {
   CI: '1',
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
@@ -13,7 +13,7 @@ const offlineWrangler = {
 
 /**
  * @returns what it printed as its result
- * @throws {Error} with all it printed when it fails
+ * @throws {Error} with everything it printed, if it fails
  */
 export function runWrangler(commandArguments: readonly string[]): Promise<string> {
   const wrangler = resolve('node_modules/wrangler/bin/wrangler.js')

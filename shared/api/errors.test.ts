@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { errorKinds } from './errors.ts'
 
 describe('docs/api.md', () => {
-  it('tells of every error a client can see, with its status', () => {
+  it('lists every error a client can see, with its status', () => {
     const rows = readFileSync('docs/api.md', 'utf8').matchAll(/^\| (`[^|]+`) +\| (\d{3}) +\|/gm)
     const told = [...rows].flatMap(([, codes, status]) =>
       codes!.match(/\w+/g)!.map((code) => [code, Number(status)] as const),

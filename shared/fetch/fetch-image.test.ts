@@ -186,7 +186,7 @@ describe('fetchImage()', () => {
     },
   )
 
-  it('tells an answer that broke off from one that never came', async () => {
+  it('distinguishes an answer that broke off from one that never came', async () => {
     const broken = new ReadableStream<Uint8Array>({
       pull(controller) {
         controller.error(new TypeError('terminated'))

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { LossReport } from './loss-report.ts'
 
-it('tells of lost spans at most once a minute, and each only once', () => {
+it('reports lost spans at most once a minute, and each only once', () => {
   const losses = new LossReport()
   const line = (dropped: number, failed: number, now: number) =>
     losses.line({ sent: 1, dropped, failed }, now)?.['spans']

@@ -33,7 +33,7 @@ for (const kind of [nginx, caddy]) {
   const unpacked = await unpackProxy(kind)
   const reason = 'problem' in unpacked ? ` (skipped: ${unpacked.problem})` : ''
   it.skipIf('problem' in unpacked)(
-    `${kind.name} ends TLS, tells the client’s address and holds back no event${reason}`,
+    `${kind.name} ends TLS, passes on the client’s address and holds back no event${reason}`,
     async () => {
       if ('problem' in unpacked) return
       await using edge = await startEdge()

@@ -36,7 +36,7 @@ describe('the Node edge', () => {
     expect(output).not.toMatch(/ at |node_modules|received undefined/)
   })
 
-  it('tells metrics and probes on a plain listener, if it has a port for that', async () => {
+  it('serves metrics and probes on a plain listener, if it has a port for that', async () => {
     const certificates = await createCertificates(
       { server: ['localhost'], client: 'edge' },
       Date.now(),

@@ -48,7 +48,7 @@ describe('pointMeasure()', () => {
     ])
   })
 
-  it('tells refusals by their code, what has no route, and knowledge that is not there', () => {
+  it('records refusals by their code, paths without a route, and missing knowledge', () => {
     const refused = { ...call, route: undefined, status: 404, errorCode: 'not_found' as const }
     const [point] = pointsOf([{ ...refused, usage: undefined, images: 0, phases: [] }], Infinity)
     expect(point!.blobs).toEqual(['other', '404', 'not_found'])

@@ -277,7 +277,7 @@ describe.each(setups)('bad input with EDGE=$edge and ENGINE=$engine', (setup) =>
       },
     )
 
-    it('tells both numbers when a prompt is over the context', async () => {
+    it('names both numbers when a prompt exceeds the context', async () => {
       const response = await product[way](
         '/generate/text',
         json({ prompt: 'one two three '.repeat(20_000) }),

@@ -108,7 +108,7 @@ describe.each(['worker', 'node'] as const)('two backends behind EDGE=%s', (platf
     expect(await upload(5_000_000)).toMatchObject({ status: 200 })
   })
 
-  it('lose one under load: its streams are told, new requests go to the other', async () => {
+  it('lose one under load: its streams end with an error, new requests go to the other', async () => {
     const victim = stubs[0]!
     const streams = Array.from({ length: 24 }, (_, index) => slowStream(`Stream ${index}`))
     const whole = Array.from({ length: 12 }, async (_, index) => {

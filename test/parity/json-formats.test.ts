@@ -117,7 +117,7 @@ describe('a format', () => {
     expect(found).toEqual(Array.from({ length: 3 }, () => [true, 'stop']))
   })
 
-  it('tells the log probabilities of every token of its text', async () => {
+  it('returns the log probabilities of every token of its text', async () => {
     const { output, logprobs } = await ask({
       logprobs: true,
       response_format: formatOf(objectOf({ a: { type: 'integer' } })),

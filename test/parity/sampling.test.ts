@@ -153,7 +153,7 @@ describe('sampling with the real model', () => {
     )
   })
 
-  it('tells the log probabilities of the model, whatever the rules', async () => {
+  it('returns the log probabilities of the model, whatever the rules', async () => {
     const greedy = await ask({ topLogprobs: 3 })
     for (const { id, logprob, top } of greedy.logprobs[0]!) {
       expect(top[0]).toMatchObject({ id, logprob })

@@ -22,7 +22,7 @@ describe('readLoad()', () => {
     expect(readLoad('llama-server', llama)).toEqual({ running: 1, waiting: 4 })
   })
 
-  it('knows nothing of an engine that does not tell it', () => {
+  it('knows nothing of an engine that does not report it', () => {
     expect(readLoad('sglang', '')).toBeUndefined()
     expect(
       readLoad('vllm', 'vllm:num_requests_running NaN\nvllm:num_requests_waiting 1\n'),

@@ -96,16 +96,16 @@ describe('admit()', () => {
     expect(refusal({ ...full, waitingOfTenant: 0, waiting: 6 })).toBeDefined()
   })
 
-  it('tells to retry when one job will have left the queue', () => {
+  it('suggests a retry when one job will have left the queue', () => {
     expect(refusal({ waiting: 3, waitingWork: 90 })).toMatchObject({ retryAfterSeconds: 3 })
     expect(refusal({ waiting: 4, waitingWork: 422 })).toMatchObject({ retryAfterSeconds: 11 })
   })
 
-  it('tells to retry when the work in excess will be done', () => {
+  it('suggests a retry when the excess work will be done', () => {
     expect(refusal({ waitingWork: 950 })).toMatchObject({ retryAfterSeconds: 5 })
   })
 
-  it('tells at least one second and at most two minutes', () => {
+  it('suggests at least one second and at most two minutes', () => {
     expect(refusal({ waiting: 3, waitingWork: 3 })).toMatchObject({ retryAfterSeconds: 1 })
     expect(refusal({ waitingWork: 9_000_000 })).toMatchObject({ retryAfterSeconds: 120 })
   })

@@ -36,7 +36,7 @@ describe('WaitingLine', () => {
     expect(line.take()!.name).toBe('x1')
   })
 
-  it('tells sizes, work and how many go before a newcomer', () => {
+  it('reports sizes, work and how many go before a newcomer', () => {
     const line = lineOf([
       job('i1', 'interactive'),
       job('b1', 'batch'),

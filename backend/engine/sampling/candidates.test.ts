@@ -77,7 +77,7 @@ function expectSame(actual: readonly Sampled[], expected: readonly Sampled[]): v
 }
 
 describe('pickFrom()', () => {
-  it('picks what the whole row would, by any rules, or says that it cannot tell', () => {
+  it('picks what the whole row would, by any rules, or reports that it cannot know', () => {
     const random = createRandom(4)
     let [decided, all] = [0, 0]
     for (let round = 0; round < 120; round++) {

@@ -333,7 +333,7 @@ describe('createSampler() with penalties and bias', () => {
   })
 })
 
-describe('createSampler() tells log probabilities', () => {
+describe('createSampler() returns log probabilities', () => {
   it('of the model itself, whatever the rules', () => {
     const random = createRandom(12)
     for (const size of [30, 1_000, 50_000]) {

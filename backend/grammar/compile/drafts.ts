@@ -36,7 +36,7 @@ export class Drafts {
   #patterns = 0
   #ranges = 0
 
-  /** Reserves room for a plan that is made later. */
+  /** Reserves an index for a plan that is created later. */
   reserve(): PlanId {
     return this.plans.push(nothing) - 1
   }

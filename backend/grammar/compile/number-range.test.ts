@@ -3,7 +3,7 @@ import { createRandom } from '../../engine/sampling/random.ts'
 import { NumberText } from '../pieces/number-text.ts'
 import { holdsNumbers, numberTables, type NumberBounds } from './number-range.ts'
 
-/** Says of texts whether they are numbers within bounds. */
+/** Returns a function that says whether a text is a number within the bounds. */
 function taker(bounds: NumberBounds): (text: string) => boolean {
   const piece = new NumberText(numberTables(bounds)!)
   return (text) => {
@@ -72,7 +72,7 @@ describe('numberTables()', () => {
     expect(taker({ whole: false })(text)).toBe(false)
   })
 
-  it('tells neighbours apart at the end of 15 digits', () => {
+  it('distinguishes neighbours at the end of 15 digits', () => {
     const takes = taker({ whole: false, exclusiveMinimum: 0.1, exclusiveMaximum: 0.1000000000001 })
     expect(takes('0.1')).toBe(false)
     expect(takes('0.10000000000001')).toBe(true)

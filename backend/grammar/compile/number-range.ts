@@ -14,7 +14,7 @@ export interface NumberBounds {
   readonly exclusiveMaximum?: number | undefined
 }
 
-/** Doubles can distinguish all numbers of so many digits. */
+/** Doubles can distinguish all numbers with this many digits. */
 export const maxDigits = 15
 
 const [minus, point, symbols] = [10, 11, 12]
@@ -36,7 +36,7 @@ interface Beginning {
   readonly value: number
 }
 
-/** Whether any number is within the bounds, with however many digits. */
+/** Whether any number is within the bounds, regardless of its digits. */
 export function holdsNumbers(bounds: NumberBounds): boolean {
   const { whole, minimum = -Infinity, maximum = Infinity } = bounds
   const { exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = bounds
@@ -191,7 +191,7 @@ class NumberBuilder {
   }
 }
 
-/** The range of what digits may become when `room` more follow. */
+/** The range of what the digits may become if `room` more follow. */
 function blockOf(value: number, room: number): Range {
   return { low: value * 10 ** room, high: (value + 1) * 10 ** room - 1 }
 }

@@ -58,20 +58,20 @@ export function positionOf(bits: Int32Array, id: number): number {
   return position + countIn(bits[id >> 5]! & ((1 << (id & 31)) - 1))
 }
 
-/** The smallest value of a row. In no distribution it has a chance beside a logit of a model. */
+/** The smallest value of a row. In no distribution does it have a chance next to a model's logit. */
 const smallest = -3.4028234663852886e38
 
-/** Words between two that `isDense` looks at: which words are full cannot be predicted, so looking takes time. */
+/** Words between two that `isDense` samples: which words are full cannot be predicted, so checking each takes time. */
 const lookEvery = 16
 
-/** Whether at least a quarter of the words, as far as it looks, are full: then few of the bits are clear, in sets of tokens. */
+/** Whether at least a quarter of the sampled words are full: in sets of tokens, few bits are clear then. */
 export function isDense(bits: Int32Array): boolean {
   let full = 0
   for (let word = 0; word < bits.length; word += lookEvery) if (bits[word] === -1) full += 1
   return 4 * lookEvery * full >= bits.length
 }
 
-/** Makes the logits whose bits are not set so small that they are never drawn. For sets that are dense. */
+/** Makes the logits whose bits are not set so small that they are never drawn. For dense sets. */
 export function excludeFrom(row: Float32Array, bits: Int32Array): void {
   for (let word = 0; word < bits.length; word++) {
     for (let rest = ~bits[word]!; rest !== 0; rest &= rest - 1) {

@@ -26,16 +26,16 @@ export interface LabelTrie {
 }
 
 /**
- * The tokens as they may stand in strings with a pattern, seen from between two characters: with a label for each character,
- * and one for each beginning of a character at a token's end. Made once for all patterns, each of which looks at some 10,000
- * labels instead of at all bytes of all tokens.
+ * The tokens as they may occur in strings with a pattern, beginning between two characters: with a label for each
+ * character, and one for each partial character at a token's end. Created once for all patterns, each of which inspects
+ * some 10,000 labels instead of all bytes of all tokens.
  */
 export class CharacterTrie {
   /** The ids of tokens that stay in the string. */
   readonly staying: LabelTrie
-  /** All of these, as a mask. */
+  /** All of these as a mask. */
   readonly allStaying: Int32Array
-  /** Those that close it, as numbers in `ClosingTokens`, by what precedes the quote. */
+  /** Those that close it, as indices in `ClosingTokens`, by what precedes the quote. */
   readonly closing: LabelTrie
   /** The bytes of each label. */
   readonly #texts: TokenTrie
@@ -56,8 +56,8 @@ export class CharacterTrie {
   }
 
   /**
-   * By label, what a decoder makes of its bytes: a character as -2 - its class, or its own state in the beginning of one; -1:
-   * not allowed.
+   * By label, what a decoder makes of its bytes: -2 - class for a character, or the decoder's state within a partial
+   * one; -1: not allowed.
    */
   reads({ table }: DecoderTables): Int16Array {
     const { bytes, depths, ids, skips, size, longest } = this.#texts
@@ -92,8 +92,8 @@ function follow(
 ): ReadonlyMap<string, number> {
   const decoder = decoderOf(anyCharacter).table
   const labels = new Labels()
-  // By depth: the bytes and the labels so far, how many labels these are, where the latest character begins, and the decoder's
-  // state in it.
+  // By depth: the bytes and labels so far, the number of labels, where the latest character begins, and the decoder's
+  // state within it.
   const text = new Uint8Array(longest)
   const path = new Int32Array(longest)
   const lengths = new Int32Array(longest + 1)
@@ -138,7 +138,7 @@ class Draft {
   readonly #labels = [0]
   readonly #depths = [0]
   readonly #values = new NodeValues()
-  /** The latest sequence: its labels, and the node behind each. */
+  /** The latest sequence: its labels, and the node after each. */
   readonly #path: number[] = []
   readonly #nodes: number[] = [0]
 

@@ -55,7 +55,7 @@ it.each([
     (node) => insideMask(tokens, piece, piece.stateOf(node), emptyInside(words)).mask,
   )
   let latest = emptyInside(words)
-  // Steps of 1, 2, 3 and so on: near and far.
+  // Steps of 1, 2, 3 and so on: both near and far.
   for (let [at, step] = [0, 1]; step < 3 * nodes; at = (at + step++) % nodes) {
     latest = insideMask(tokens, piece, piece.stateOf(at), latest)
     expect({ at, mask: latest.mask }).toEqual({ at, mask: alone[at] })

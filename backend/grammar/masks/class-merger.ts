@@ -10,20 +10,23 @@ export interface PatternTokens {
   readonly reads: Int16Array
   /** Those that may stay in its strings. */
   readonly staying: LabelTrie
-  /** By label of this trie, what `reads` has by label of the characters' trie. */
+  /** The same as `reads`, but by label of this trie instead of the characters' trie. */
   readonly stayingReads: Int16Array
   readonly blocks: StateBlocks
-  /** Of what is not shared with other patterns. */
+  /** Size of what is not shared with other patterns. */
   readonly bytes: number
 }
 
-/** Nodes times classes of a trie of classes. With more, merging takes longer than it saves: hardly any two tokens are the same then. */
+/**
+ * Nodes times classes of a trie of classes. Beyond that, merging takes longer than it saves, because hardly any two
+ * tokens are the same.
+ */
 const mostCells = 2 ** 18
 
 /**
- * Merges tokens that are the same sequence of a pattern's classes of characters: a state of the pattern has far fewer ways to
- * follow then. What merging needs is kept for the next pattern, because the system takes longer to give memory than merging does
- * to use it.
+ * Merges tokens that are the same sequence of a pattern's character classes, which leaves far fewer paths to follow
+ * from a state of the pattern. The memory for merging is kept for the next pattern, because allocating it takes longer
+ * than merging itself.
  */
 export class ClassMerger {
   readonly #characters: CharacterTrie
@@ -31,7 +34,7 @@ export class ClassMerger {
   readonly #children: Int32Array
   readonly #ids: NodeValues
 
-  /** @param cells nodes times classes that there is room for */
+  /** @param cells nodes times classes to allocate room for */
   constructor(characters: CharacterTrie, cells = mostCells) {
     this.#characters = characters
     this.#children = new Int32Array(cells)
@@ -57,7 +60,9 @@ export class ClassMerger {
     return { reads, staying: merged, stayingReads, blocks, bytes }
   }
 
-  /** @returns a trie whose labels are classes; and above them all, states of the decoder in a character just begun */
+  /**
+   * @returns a trie whose labels are classes and, numbered above them, states of the decoder within a partial character
+   */
   #merge(reads: Int16Array, classes: number): LabelTrie | undefined {
     const { labels, depths, skips, values, longest } = this.#characters.staying
     const draft = new Draft(this.#children, classes)
@@ -102,7 +107,7 @@ class Draft {
     this.#classes = classes
   }
 
-  /** The child behind a character of a class; -1 when there is no room for it. */
+  /** The child for a character of a class; -1 if there is no room for it. */
   child(node: number, index: number): number {
     const cell = node * this.#classes + index
     const known = this.#children[cell]!
@@ -112,7 +117,7 @@ class Draft {
     return child
   }
 
-  /** A child of its own; -1 when there is no room for it. */
+  /** A new, separate child; -1 if there is no room for it. */
   add(node: number, label: number): number {
     const child = this.#labels.length
     if ((child + 1) * this.#classes > this.#children.length) return -1
@@ -124,7 +129,7 @@ class Draft {
     return child
   }
 
-  /** Puts each node's descendants directly behind it. */
+  /** Reorders nodes so that each node's descendants directly follow it. */
   finish(ids: NodeValues): LabelTrie {
     const { nodes, places } = this.#inOrder()
     const depths = Uint16Array.from(nodes, (node) => this.#depths[node]!)

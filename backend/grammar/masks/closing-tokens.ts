@@ -2,21 +2,21 @@ import { TokenTrie } from './token-trie.ts'
 
 const quote = 0x22
 
-/** Numbers of those tokens. */
+/** Indices of those tokens. */
 type Numbers = readonly number[]
 
 /**
- * Tokens that close a string, and what follows the quote in them: numbers from 0 on, one for each quote in each token. Which
- * of them close a string depends on where in it they begin.
+ * Tokens that close a string, and what follows the quote in them: indexed from 0 on, with one index for each quote in
+ * each token. Which of them close a string depends on where in it they begin.
  */
 export class ClosingTokens {
-  /** By number. */
+  /** By index. */
   readonly ids: Int32Array
-  /** By number: the text behind the quote, as in `rests`. */
+  /** By index: the text after the quote, as in `rests`. */
   readonly restOf: Int32Array
-  /** Texts behind quotes, except the empty one. */
+  /** Texts after quotes, except the empty one. */
   readonly rests: TokenTrie
-  /** Of the empty text. */
+  /** For the empty text. */
   readonly noRest = 0
   readonly restCount: number
   /** By node of the tokens' trie. */
@@ -46,7 +46,7 @@ export class ClosingTokens {
     )
   }
 
-  /** Those that pass through a quote in the tokens' trie, or end there. */
+  /** Those whose path in the tokens' trie passes through the quote at this node or ends there. */
   at(node: number): Numbers {
     return this.#numbers.get(node) ?? []
   }

@@ -3,9 +3,9 @@ import { addBits, setBit } from './bits.ts'
 import type { ClosingTokens } from './closing-tokens.ts'
 import type { TokenTrie } from './token-trie.ts'
 
-/** Tokens as they may stand in any string, seen from between two of its characters. */
+/** Tokens as they may occur in any string, beginning between two of its characters. */
 export class FreeTokens {
-  /** Those that close it, as numbers in `ClosingTokens`. */
+  /** Those that close it, as indices in `ClosingTokens`. */
   readonly closing: Int32Array
   /** Characters of each of those before its quote. */
   readonly closingCharacters: Int32Array

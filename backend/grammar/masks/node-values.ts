@@ -4,7 +4,7 @@ export class NodeValues {
   #values: Int32Array
   #count = 0
 
-  /** @param expected their number; more are possible */
+  /** @param expected expected number of values; there may be more */
   constructor(expected = 1024) {
     this.#nodes = new Int32Array(expected)
     this.#values = new Int32Array(expected)
@@ -24,8 +24,8 @@ export class NodeValues {
   }
 
   /**
-   * @param places a new number for each node
-   * @returns the values by those numbers; those of one node are in the order in which they were added
+   * @param places a new index for each node
+   * @returns the values by those indices; those of one node are in the order in which they were added
    */
   byPlace(places: Int32Array): ValuesByNode {
     const from = new Int32Array(places.length + 1)

@@ -7,7 +7,7 @@ import type { PatternTokens } from './class-merger.ts'
 export interface StringMask {
   /** Tokens that stay in the string. */
   readonly inside: Int32Array
-  /** Those that close it, as numbers in `ClosingTokens`. */
+  /** Those that close it, as indices in `ClosingTokens`. */
   readonly closing: Int32Array
 }
 
@@ -26,8 +26,8 @@ export function emptyInside(words: number): InsideMask {
 const nowhere = -1
 
 /**
- * The tokens that may stay in a string in some state, made from those of another one: the states of a pattern that counts
- * characters hardly differ.
+ * The tokens that may stay in a string in a given state, derived from those of another state: the states of a pattern
+ * that counts characters hardly differ.
  * @param state of the piece, between two characters
  * @param other of the same pattern; empty at first
  */
@@ -43,7 +43,7 @@ export function insideMask(
   return { node, mask }
 }
 
-/** Traverses the tokens along with the pattern's DFA from two of its nodes, except where that cannot make a difference. */
+/** Traverses the tokens along with the pattern's DFA from two of its nodes, skipping parts where they cannot differ. */
 function toggleDifferences(
   { staying, stayingReads: reads, blocks }: PatternTokens,
   piece: PatternString,
@@ -76,8 +76,8 @@ function toggleDifferences(
 
 /**
  * Where a node of the DFA leads.
- * @param read a character as -2 - its class, or a state of the decoder in the beginning of one, behind which no token goes on;
- * -1: not allowed
+ * @param read -2 - class for a character, or the decoder's state within a partial one, after which no token continues;
+ *   -1: not allowed
  */
 function nodeBehind(piece: PatternString, node: number, read: number): number {
   if (node === nowhere || read === -1) return nowhere
@@ -86,7 +86,7 @@ function nodeBehind(piece: PatternString, node: number, read: number): number {
 }
 
 /**
- * The tokens that close a string in some state.
+ * The tokens that close a string in a given state.
  * @param reads by label, as `CharacterTrie.reads`
  */
 export function closingNumbers(
@@ -98,7 +98,7 @@ export function closingNumbers(
   const { classes, table, accepting } = piece.tables
   const closing = new Int32Array(values.values.length)
   let count = 0
-  // By depth: the node of the DFA behind it.
+  // By depth: the node of the DFA after it.
   const way = new Int32Array(longest + 1)
   way[0] = piece.nodeOf(state)
   for (let node = 0; node < labels.length;) {

@@ -9,7 +9,7 @@ function tablesOf(pattern: string, more: object = {}): PatternTables {
   return pieces.find((piece) => piece.kind === 'pattern')!
 }
 
-/** All texts of at most so many classes of characters that a state allows, one by one. */
+/** All texts of at most this many character classes that a state allows, one by one. */
 function textsFrom({ classes, table }: PatternTables, state: number, characters: number): string[] {
   if (characters === 0) return ['']
   const one = [...Array(classes).keys()].flatMap((index) => {

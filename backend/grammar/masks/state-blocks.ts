@@ -1,20 +1,20 @@
 import type { PatternTables } from '../grammar.ts'
 
-/** Characters up to which states are compared: hardly any token has more that are not one word of letters. */
+/** Characters up to which states are compared: apart from words of letters, hardly any token is longer. */
 const mostCharacters = 8
 
 /** States times classes of a pattern that is compared: one or two milliseconds. */
 const mostCells = 8_192
 
 /**
- * Which states of a pattern allow the same texts of some characters (Moore 1956): the masks of states that count characters
- * differ only in tokens that are longer than what is left, so that most of the tokens need not be looked at.
+ * Which states of a pattern allow the same texts up to some length (Moore 1956): the masks of states that count
+ * characters differ only in tokens that are longer than the remaining length, so most tokens need not be inspected.
  */
 export class StateBlocks {
-  /** At most that many. */
+  /** Up to that length. */
   readonly bytes: number
   readonly #tables: PatternTables
-  /** Made when they are needed: patterns are often left after one state. */
+  /** Computed when needed: patterns are often left after one state. */
   #made: Blocks | undefined
 
   constructor(tables: PatternTables) {
@@ -22,7 +22,7 @@ export class StateBlocks {
     this.bytes = isSmall(tables) ? 2 * mostCharacters * tables.accepting.length : 0
   }
 
-  /** Whether two states certainly allow the same texts of at most so many characters. */
+  /** Whether two states are known to allow the same texts of at most this many characters. */
   agree(one: number, other: number, characters: number): boolean {
     if (one === other || characters === 0) return true
     const { upTo, isFinal } = (this.#made ??= blocksOf(this.#tables))

@@ -34,10 +34,10 @@ interface KeptMasks {
 }
 
 /**
- * Which tokens may come next in texts of one grammar. The tokens' trie is traversed along with the automaton and left
- * at the first byte that is not allowed, which for structure is immediate. Within strings most tokens are allowed,
- * most of them regardless of what follows the string; these masks are computed once, and for patterns from the tokens'
- * sequences of classes of characters.
+ * Which tokens may come next in texts of one grammar. The tokens' trie is traversed along with the automaton and
+ * abandoned at the first byte that is not allowed, which for structure is immediate. Within strings most tokens are
+ * allowed, most of them regardless of what follows the string; these masks are computed once, for patterns from the
+ * tokens' sequences of character classes.
  */
 export class TokenMasks {
   readonly #vocabulary: Vocabulary
@@ -59,7 +59,7 @@ export class TokenMasks {
     return this.#keptBytes
   }
 
-  /** @param mask set to the text tokens all of whose bytes are allowed, in order */
+  /** @param mask receives the text tokens all of whose bytes are allowed, in order */
   fill({ heads }: Standing, mask: Int32Array): void {
     mask.fill(0)
     const { trie } = this.#vocabulary

@@ -12,7 +12,7 @@ export class TokenTrie {
   /** Bytes of the longest text. */
   readonly longest: number
 
-  /** @param texts not empty; of equal ones the last counts */
+  /** @param texts not empty; of equal ones, the last counts */
   constructor(texts: readonly { readonly id: number; readonly bytes: Uint8Array }[]) {
     const sorted = texts.filter(({ bytes }) => bytes.length > 0)
     sorted.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
@@ -62,10 +62,10 @@ export class TokenTrie {
   }
 }
 
-/** By node, how much deeper its deepest descendant lies; descendants directly follow their node. */
+/** By node, the number of levels down to its deepest descendant; descendants directly follow their node. */
 export function heightsOf(depths: Uint16Array): Uint16Array {
   const heights = new Uint16Array(depths.length)
-  // By depth: the deepest node below those met since the latest node above.
+  // By depth: the deepest level found below the nodes visited since the latest node above.
   const deepest: number[] = []
   for (let node = depths.length - 1; node >= 0; node--) {
     const depth = depths[node]!

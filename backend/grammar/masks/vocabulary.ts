@@ -39,7 +39,7 @@ export class Vocabulary {
     return id < starts.length - 1 ? bytes.subarray(starts[id], starts[id + 1]) : new Uint8Array()
   }
 
-  /** Splits bytes into tokens, the longest first. */
+  /** Splits bytes into tokens, always taking the longest. */
   tokensOf(text: Uint8Array): number[] {
     const ids: number[] = []
     for (let at = 0; at < text.length;) {

@@ -4,12 +4,12 @@ import { PatternString } from '../pieces/pattern-string.ts'
 import { closingNumbers, emptyInside, insideMask } from './pattern-mask.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
-/** After these, the loops are compiled. */
+/** Rounds after which the loops are compiled. */
 const rounds = 4
 
 /**
- * Lets the loops over all tokens be compiled, so that this does not delay the first answer that has a pattern: there they
- * would take three times as long. Takes some hundredths of a second.
+ * Has the loops over all tokens compiled, so that they do not delay the first answer with a pattern, where they would
+ * otherwise take three times as long. Takes a few hundredths of a second.
  */
 export function warmUpMasks({ merger, characters, words }: Vocabulary): void {
   for (let round = 0; round < rounds; round++) {
@@ -25,7 +25,7 @@ export function warmUpMasks({ merger, characters, words }: Vocabulary): void {
   }
 }
 
-/** Any string, in which ASCII is distinguished from other characters. */
+/** Any string; ASCII is distinguished from other characters. */
 function anyText(): PatternTables {
   const table = Int32Array.of(0, 0)
   const free = Uint8Array.of(0)
@@ -36,8 +36,9 @@ function anyText(): PatternTables {
 }
 
 /**
- * Six words of ASCII letters without a space behind the last: whatever code is not entered in warming up is compiled without
- * knowing it, and thrown away when it is entered, so this also has characters that are not allowed, ends, and states that differ.
+ * Six words of ASCII letters without a space after the last. V8 compiles loops without the branches that were not taken
+ * during the warm-up, and discards the result when one is taken, so this also has characters that are not allowed,
+ * ends, and states that differ.
  */
 function fewWords(): PatternTables {
   // States are the beginning of a word and its rest, six times; classes are letters and the space.

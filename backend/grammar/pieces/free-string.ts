@@ -59,7 +59,7 @@ export class FreeString implements StringPiece {
     return (state & stateMask) === betweenCharacters
   }
 
-  /** Characters begun, as far as they are counted. */
+  /** Characters begun, up to the number that is counted. */
   countOf(state: number): number {
     return state >> stateBits
   }

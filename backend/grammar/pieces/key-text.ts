@@ -42,7 +42,7 @@ export class KeyText implements Piece {
     return state % 2 === 0
   }
 
-  /** The number of a property whose key may still come, which is the only one once the key is complete. */
+  /** The index of a property whose key may still come; the only one once the key is complete. */
   propertyOf(state: number): number {
     return this.#firstBelow(state >> 1)
   }
@@ -52,7 +52,7 @@ export class KeyText implements Piece {
     return this.#properties[this.propertyOf(state)]!.keyBytes - this.#tables.depth[state >> 1]!
   }
 
-  /** The first of the keys at or below a node; more than `to` when there is none. */
+  /** The first of the keys at or below a node; greater than `to` if there is none. */
   #firstBelow(node: number): number {
     const { firstBelow, below } = this.#tables
     let low = firstBelow[node]!

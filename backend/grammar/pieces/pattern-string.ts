@@ -4,8 +4,8 @@ import type { StringPiece } from './piece.ts'
 const quote = 0x22
 
 /**
- * A string accepted by a DFA. A state is a node of the DFA, with a state of the decoder in the lower bits. Building a mask
- * steps through hundreds of thousands of bytes, hence the shifts and the bit sets.
+ * A string accepted by a DFA. A state is a node of the DFA, with a state of the decoder in its lower bits. Building a
+ * mask steps through hundreds of thousands of bytes, hence the shifts and bit sets.
  */
 export class PatternString implements StringPiece {
   readonly start: number
@@ -16,7 +16,9 @@ export class PatternString implements StringPiece {
   readonly #decoder: Int16Array
   /** Bits of the decoder's state. */
   readonly #bits: number
-  /** [nodes, words] the classes that lead on, and [decoder states, words] those a character may still become. */
+  /**
+   * [nodes, words] the classes with a transition, and [decoder states, words] those a character may still belong to.
+   */
   readonly #live: Int32Array
   readonly #open: Int32Array
   readonly #words: number
@@ -55,8 +57,8 @@ export class PatternString implements StringPiece {
   }
 
   /**
-   * Whether some character leads on from a node.
-   * @param within the decoder's state in the beginning of the character
+   * Whether any character has a transition from a node.
+   * @param within the decoder's state after the character's first bytes
    */
   mayBecome(node: number, within: number): boolean {
     const words = this.#words
@@ -83,12 +85,12 @@ export class PatternString implements StringPiece {
     return state < this.closed && (state & ((1 << this.#bits) - 1)) === 0
   }
 
-  /** Whether every character may follow a state between two of them, and behind it again. */
+  /** Whether every character may follow a state between two characters, and every character after that. */
   isFree(state: number): boolean {
     return this.tables.free[this.nodeOf(state)] === 1
   }
 
-  /** The node of the DFA in a state inside. */
+  /** The node of the DFA in a state between the quotes. */
   nodeOf(state: number): number {
     return state >> this.#bits
   }
@@ -115,7 +117,7 @@ export class PatternString implements StringPiece {
   }
 }
 
-/** [rows, words]: the columns of each row for which `has` says so. */
+/** [rows, words]: the columns of each row for which `has` returns true. */
 function bitsOf(columns: number, rows: number, has: (cell: number) => boolean): Int32Array {
   const words = Math.ceil(columns / 32)
   const bits = new Int32Array(rows * words)

@@ -11,10 +11,7 @@ export interface Piece {
   least(state: number): number
 }
 
-/**
- * A piece that is a string: the content between its quotes is the same for many tokens, which masks take advantage
- * of.
- */
+/** A piece that is a string: many tokens are equivalent between its quotes, which masks take advantage of. */
 export interface StringPiece extends Piece {
   /** The state after the closing quote. */
   readonly closed: number

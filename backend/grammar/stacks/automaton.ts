@@ -1,7 +1,7 @@
 /**
  * Reads JSON text of a grammar byte by byte. The position in a text is a list of heads: each is a piece that reads
  * bytes, together with everything that may follow it. Followers are shared (a graph-structured stack, Tomita 1985):
- * where alternatives begin alike, one head stands for all of them. Every head can reach an end, so there is always an
+ * where alternatives begin alike, one head represents all of them. Every head can reach an end, so there is always an
  * allowed byte.
  */
 import { itemOf } from '../ending-cost.ts'

@@ -205,7 +205,7 @@ function leastUp(up: Surroundings): number {
   return up.reduce((least: number, frame: Surrounding) => Math.min(least, frame.least), Infinity)
 }
 
-/** The declared property that an ending writes after a comma; undefined when only others may come. */
+/** The declared property that an ending writes after a comma; undefined if only other properties may come. */
 function nextProperty({ plan, at, count }: Members): number | undefined {
   const { from, to } = turnOf(plan, at, count)
   return from <= to ? to : undefined

@@ -54,7 +54,7 @@ export interface Head {
   readonly frames: Frames
 }
 
-/** The position in a text. Immutable, so keeping one means being able to return to it. */
+/** The position in a text. Immutable, so a saved position can be returned to. */
 export interface Standing {
   readonly heads: readonly Head[]
   /** Whether the text may end here. */

@@ -3,7 +3,7 @@ import type { ObjectPlan } from '../grammar.ts'
 /** What may come next in an object. */
 export interface ObjectTurn {
   readonly mayClose: boolean
-  /** Numbers of the declared properties that may come, both included; `from` > `to` when there are none. */
+  /** Range of the declared properties that may come, both included; `from` > `to` if there are none. */
   readonly from: number
   readonly to: number
   readonly mayHaveExtra: boolean
@@ -24,7 +24,7 @@ export function turnOf(
   ).length
   const mayHaveMore = count + 1 + stillRequired <= max
   const isLast = required < 0
-  // A property that is left out must not be needed to reach `min`.
+  // A property may be skipped only if it is not needed to reach `min`.
   const skippable = extra === undefined ? count + properties.length - min : properties.length - 1
   return {
     mayClose: isLast && count >= min,

@@ -13,7 +13,7 @@ export const openArray = punctuation('[')
 export const closeArray = punctuation(']')
 export const openObject = punctuation('{')
 export const closeObject = punctuation('}')
-/** One space may follow, because models are used to it; more could go on endlessly. */
+/** One space may follow, because models are used to it; more could go on forever. */
 export const comma = punctuation(',', ', ')
 export const colon = punctuation(':', ': ')
 

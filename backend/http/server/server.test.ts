@@ -93,12 +93,12 @@ describe('refused clients', () => {
     expect((await backend.fetch('/health')).status).toBe(200)
   })
 
-  it('are told apart by what is wrong', async () => {
+  it('get errors that say what is wrong', async () => {
     backend = await startTestBackend({ certificates, logRefusals: true })
     expect(await refusedWith({})).toEqual([['client refused: it has no certificate', '127.0.0.1']])
   })
 
-  it('are told apart: an expired certificate', async () => {
+  it('get an error of their own: an expired certificate', async () => {
     const old = await createCertificates(
       { server: ['localhost'], client: 'edge' },
       Date.now() - 400 * 86_400_000,
@@ -356,7 +356,7 @@ describe('the server', () => {
     })
   })
 
-  it('when stopping tells an answer that takes too long', async () => {
+  it('when stopping ends an answer that takes too long with an error', async () => {
     backend = await startTestBackend({ certificates })
     backend.engine.beforeBatch = (index) =>
       index === 1 ? new Promise(() => {}) : Promise.resolve()
@@ -369,7 +369,7 @@ describe('the server', () => {
     expect(backend.engine.running.size).toBe(0)
   })
 
-  it('when told to hurry ends what runs at once', async () => {
+  it('when hurried ends what runs at once', async () => {
     backend = await startTestBackend({ certificates })
     backend.engine.beforeBatch = (index) =>
       index === 1 ? new Promise(() => {}) : Promise.resolve()

@@ -52,7 +52,7 @@ describe('createImageProcesses()', () => {
     expect(processes.pids).not.toContain(atWork)
   })
 
-  it('tells that a process ended by itself, and goes on', async () => {
+  it('reports that a process ended by itself, and goes on', async () => {
     const running = processes.run(order(hugeWebp()), late, never)
     process.kill(processes.pids[0]!, 'SIGSEGV')
     await expect(running).rejects.toThrow('An image process ended: SIGSEGV')

@@ -11,7 +11,7 @@ export interface LogParts {
   /** Milliseconds, by the clock that `arrivedAt` was read from. */
   readonly now: () => number
   readonly keepAlive: KeepAlive
-  /** Undefined where there are no counts. */
+  /** Undefined where calls are not counted. */
   readonly measure: CallMeasure | undefined
 }
 

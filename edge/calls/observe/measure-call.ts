@@ -4,7 +4,7 @@ import type { EdgeRouteName } from '../../../shared/api/routes.ts'
 import type { Phase } from '../../../shared/tracing/phases.ts'
 import type { Call, CallOutcome, CallPhase } from '../call.ts'
 
-/** A call that has ended, for the counts. No client can choose any of its values freely. */
+/** A completed call, as it is counted. No client can choose any of its values freely. */
 export interface MeasuredCall {
   /** Undefined for a path that does not exist. */
   readonly route: EdgeRouteName | undefined

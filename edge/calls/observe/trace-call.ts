@@ -13,7 +13,7 @@ export interface TraceParts {
   readonly keepAlive: KeepAlive
 }
 
-/** Paths that are asked every second or so, and would bury the rest. */
+/** Paths that are requested every second or so and would bury the rest. */
 const untraced: ReadonlySet<string> = new Set([
   routes.health.path,
   ...Object.values(probeRoutes).map(({ path }) => path),

@@ -29,7 +29,7 @@ describe('AnswerTail', () => {
   it.each([1, 7, 100, 5_000, 100_000])('finds the usage of a stream in chunks of %i', (size) => {
     const deltas = formatEvent('delta', { text: '\u{1F600}' }).repeat(900)
     expect(tailOf(deltas + formatEndComment(usage), size).end()).toEqual({ usage })
-    // Some doors repeat the whole text in their last event.
+    // Some APIs repeat the whole text in their last event.
     const long = `event: end\ndata: ${JSON.stringify({ text: 'é'.repeat(20_000) })}\n\n`
     expect(tailOf(long + formatEndComment(usage), size).end()).toEqual({ usage })
   })
@@ -67,7 +67,7 @@ describe('AnswerTail', () => {
       const beating = ': heartbeat\n\n'
       const stream = delta.repeat(9) + formatUsageComment(usage) + delta + beating + delta
       expect(tailOf(stream, size).end()).toEqual(usageAt(2))
-      // The third has not come whole.
+      // The third has not arrived completely.
       expect(tailOf(stream + delta.slice(0, -2), size).end()).toEqual(usageAt(2))
     },
   )

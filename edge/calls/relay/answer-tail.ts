@@ -6,7 +6,7 @@ const tailBytes = 2_048
 
 const utf8 = new TextDecoder()
 
-/** A stream that passes by: what it reports about itself, and its last bytes. Chunks are kept as they are. */
+/** Observes a stream passing by: what it reports about itself, and its last bytes. Chunks are kept as they are. */
 export class AnswerTail {
   readonly #chunks: Uint8Array[] = []
   readonly #reading = new StreamReading()

@@ -80,7 +80,7 @@ export class StreamReading {
       case 'failed':
         this.#errorCode = comment.code
         // The usage comes before the error; the events since then are the error itself, one or two depending on the
-        // door.
+        // API.
         this.#eventsSince = 0
     }
   }

@@ -19,7 +19,8 @@ export interface StreamWatch {
 
 /**
  * Relays a stream of server-sent events unchanged and watches its end. When the backend breaks off, falls silent or
- * ends within an event, or this edge must stop, the client reads that in the last words instead of a cut connection.
+ * ends within an event, or this edge must stop, the client reads that in a final event instead of seeing a cut
+ * connection.
  */
 export type StreamRelay = (
   source: ReadableStream<Uint8Array>,

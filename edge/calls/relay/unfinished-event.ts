@@ -1,11 +1,13 @@
 import { joinChunks } from '../../../shared/bytes/join-chunks.ts'
 
-/** Bytes an unfinished event may have; no event of ours comes near it. */
+/** Bytes an unfinished event may have; none of our events comes near that. */
 const maxEventBytes = 4 * 1024 * 1024
 
 const newline = 0x0a
 
-/** Keeps back the part of an event whose end has not come yet. Each byte is looked at once, and copied twice at most. */
+/**
+ * Holds back the part of an event whose end has not arrived yet. Each byte is inspected once and copied at most twice.
+ */
 export class UnfinishedEvent {
   readonly #chunks: Uint8Array[] = []
   #size = 0

@@ -35,7 +35,7 @@ describe('GET /metrics of the edge', () => {
     for (const phase of ['authenticate', 'read', 'reserve', 'backend', 'relay']) {
       expect(seen.get(`describe_edge_phase_duration_seconds_count{phase="${phase}"}`)).toBe(3)
     }
-    // The one that asks.
+    // The request that reads the metrics.
     expect(seen.get('describe_edge_requests_running')).toBe(1)
   })
 
@@ -56,7 +56,7 @@ describe('GET /metrics of the edge', () => {
     expect(sumOf(seen, 'describe_edge_tokens_total')).toBe(0)
   })
 
-  it('counts refusals of a backend by the code it tells, which clients do not see', async () => {
+  it('counts refusals of a backend by its code, which clients do not see', async () => {
     const { post, read } = setUp({
       backend: () =>
         Response.json({ error: {} }, { status: 400, headers: { 'x-error-code': 'invalid_image' } }),

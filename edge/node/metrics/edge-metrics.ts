@@ -20,7 +20,7 @@ export function createEdgeMetrics(traceCounts?: () => TraceCounts): EdgeMetrics 
     help: 'Requests under way',
     registers: [registry],
   })
-  // Every key is looked up in the store itself, where a revocation is known at once.
+  // Every key is looked up in the store itself, so a revocation takes effect at once.
   new Gauge({
     name: 'describe_edge_revocation_age_seconds',
     help: 'For how long a revocation may have gone unnoticed: 0, because each request asks the store',

@@ -12,7 +12,7 @@ const sources = { '/': 'ask.html', '/docs': 'docs.html' } as const satisfies Rec
   string
 >
 
-/** Reads the pages, and the modules and styles that they load, from their sources. */
+/** Reads the pages, and the modules and styles they load, from their sources. */
 export async function readPage(): Promise<PageFiles> {
   const texts = {
     '/': await read(folder, sources['/']),
@@ -27,7 +27,7 @@ export async function readPage(): Promise<PageFiles> {
   return { version, files, pages: { '/': place(texts['/']), '/docs': place(texts['/docs']) } }
 }
 
-/** A relative address in HTML: everything a page loads has one. */
+/** A relative URL in HTML, which everything a page loads has. */
 const relativeAddress = /(?<=\b(?:href|src)=")\.\/([\w./-]+)(?=")/g
 const importedModule = /(?:\bfrom|^import)\s*'(\.[^']+)'/gm
 
@@ -42,7 +42,7 @@ function importsOf(path: string, { type, text }: PageFile): string[] {
   )
 }
 
-/** Adds the file, and all that it imports. */
+/** Adds the file and everything it imports. */
 async function collect(path: string, files: Record<string, PageFile>): Promise<void> {
   if (Object.hasOwn(files, path)) return
   const file = fileOf(path, await read(path))
@@ -52,7 +52,7 @@ async function collect(path: string, files: Record<string, PageFile>): Promise<v
 
 function fileOf(path: string, source: string): PageFile {
   if (path.endsWith('.css')) return { type: 'text/css', text: source }
-  // Types are replaced by blanks, which have no purpose at the ends of lines.
+  // Types are replaced by blanks, which serve no purpose at the ends of lines.
   const text = stripTypeScriptTypes(source).replaceAll(/[^\S\n]+$/gm, '')
   return { type: 'text/javascript', text }
 }
@@ -62,7 +62,7 @@ function versionOf(content: unknown): string {
 }
 
 /**
- * The HTML with the addresses at which its files are served. It also names every module, so that browsers do not find
+ * The HTML with the URLs at which its files are served. It also lists every module, so that browsers need not discover
  * them one after the other.
  */
 function withAddresses(html: string, base: string, files: PageFiles['files']): string {

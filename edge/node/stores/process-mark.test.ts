@@ -12,7 +12,7 @@ function newFolder(): string {
   return folder
 }
 
-/** A process that marks itself, says so, and stays. */
+/** A process that marks itself, reports that, and keeps running. */
 const program = `
   import { ProcessMark } from '${new URL('./process-mark.ts', import.meta.url).href}'
   const mark = new ProcessMark(process.argv[2])
@@ -20,7 +20,7 @@ const program = `
   setInterval(() => undefined, 1_000)
 `
 
-it('tells a process that runs from one that was killed', async () => {
+it('distinguishes a running process from one that was killed', async () => {
   const folder = newFolder()
   const script = join(folder, 'program.mjs')
   writeFileSync(script, program)

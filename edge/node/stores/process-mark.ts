@@ -21,7 +21,7 @@ export class ProcessMark {
     const unlocked = `${this.#pathOf(this.id)}.new`
     this.#file = new DatabaseSync(unlocked)
     this.#file.exec('BEGIN EXCLUSIVE')
-    // Under its final name the file is never without its lock.
+    // The file never exists under its final name without its lock.
     renameSync(unlocked, this.#pathOf(this.id))
   }
 

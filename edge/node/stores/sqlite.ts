@@ -7,7 +7,7 @@ import type { Sql, SqlValue } from '../../storage/sql.ts'
 /** Milliseconds a statement waits while another process writes; changes take far less than one. */
 const busyTimeoutMs = 5_000
 
-/** Milliseconds between two looks at whether a file is still there: a look takes microseconds. */
+/** Milliseconds between two checks whether a file still exists: a check takes microseconds. */
 const lookMs = 1_000
 
 /** A database file of the edge. */
@@ -17,10 +17,10 @@ export interface SqliteFile extends Sql {
 
 /**
  * Opens the database `name`.db in `folder`, creating both if missing, readable by their owner only. Several processes
- * may have it open: what one has written, every later statement of the others sees.
+ * may have it open: what one has written is seen by every later statement of the others.
  *
- * Statements fail once the file was removed or another one is in its place: SQLite would go on with the one that nobody
- * can find any more, and everything written to it would be lost without a word.
+ * Statements fail once the file has been removed or replaced: SQLite would continue with the old one, which nobody can
+ * find any more, and everything written to it would be silently lost.
  */
 export function openSqlite(folder: string, name: string): SqliteFile {
   makeFolder(folder, 0o700)
@@ -39,7 +39,7 @@ export function openSqlite(folder: string, name: string): SqliteFile {
   }
 }
 
-/** Throws, within a second, when the file at `path` is another one than now. */
+/** Returns a function that throws, within a second, once the file at `path` is no longer the current one. */
 function placeGuard(path: string): () => void {
   const inodeNow = () => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino
   const inode = inodeNow()
@@ -56,7 +56,7 @@ function placeGuard(path: string): () => void {
 }
 
 function sqlOf(database: DatabaseSync, checkPlace: () => void): Sql {
-  // Preparing costs more than running. There are a few dozen queries, all literals in this program.
+  // Preparing a query costs more than running it. There are a few dozen queries, all literals in this program.
   const statements = new Map<string, StatementSync>()
   const prepared = (query: string) => {
     if (!database.isOpen) throw new Error('The database is closed')

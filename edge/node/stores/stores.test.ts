@@ -11,7 +11,7 @@ function newStateDir(): string {
   return folder
 }
 
-/** What an attempt to open the stores says. */
+/** The message of an attempt to open the stores. */
 function problemOf(stateDir: string): string {
   try {
     openStores(stateDir, Date.now)

@@ -15,7 +15,7 @@ const contents = {
   answers: 'the answers kept for an Idempotency-Key',
 }
 
-/** SQLite's codes for a damaged file: SQLITE_CORRUPT, and SQLITE_NOTADB for one that is something else. */
+/** SQLite's codes for a damaged file: SQLITE_CORRUPT, and SQLITE_NOTADB for one that is not a database. */
 const damaged: readonly unknown[] = [11, 26]
 
 /**

@@ -18,7 +18,7 @@ describe('sweepAnswers()', () => {
     await expect.poll(() => expired).toBe(0)
   })
 
-  it('goes on after a failure, of which it tells', async () => {
+  it('goes on after a failure, which it reports', async () => {
     const problems: unknown[] = []
     let tries = 0
     const removeExpired = () => {

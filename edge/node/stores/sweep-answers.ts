@@ -17,6 +17,6 @@ export function sweepAnswers(
     }
   }
   void sweep()
-  // This timer keeps no process alive.
+  // This timer must not keep the process alive.
   setInterval(() => void sweep(), everyMs).unref()
 }

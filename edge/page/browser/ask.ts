@@ -33,7 +33,7 @@ const history = await createHistoryView(await openHistory(), restore)
 
 let running: AbortController | undefined
 
-/** Asks the question as it stands, one or two times at once. */
+/** Asks the current question, once or, to compare settings, twice at the same time. */
 async function ask(): Promise<void> {
   if (running !== undefined || !composer.form.reportValidity()) return
   if (keyDialog.key() === undefined && !(await keyDialog.open())) return
@@ -54,7 +54,7 @@ async function ask(): Promise<void> {
   }
 }
 
-/** The browser may have no room left, or none for this origin. */
+/** The browser may have no storage left, or none for this origin. */
 async function keep(entry: HistoryEntry): Promise<void> {
   try {
     await history.add(entry)
@@ -84,14 +84,17 @@ function showPanels(questions: readonly Question[]): void {
   }
 }
 
-/** What the model that runs is best asked with matters to those who look at the settings, and only a key can ask. */
+/**
+ * The running model's recommended settings matter only to users who open the settings, and requesting them requires a
+ * key.
+ */
 async function learnDefaults(): Promise<void> {
   const key = keyDialog.key()
   if (settingsView.open && key !== undefined) composer.recommend(await fetchRecommended(key))
 }
 
 function showRunning(isRunning: boolean): void {
-  // Hiding the button that has the focus would lose it.
+  // Hiding the focused button would lose the focus.
   const isFocused = [askButton, stopButton].includes(document.activeElement as HTMLButtonElement)
   askButton.hidden = isRunning
   stopButton.hidden = !isRunning
@@ -105,12 +108,12 @@ function entryOf({ prompt, pictures }: Question, records: readonly AnswerRecord[
       ? picture
       : { kind: 'file', name: picture.file.name, thumbnail: picture.thumbnail },
   )
-  // Not crypto.randomUUID(), which pages without TLS lack.
+  // Not crypto.randomUUID(), which is missing on pages without TLS.
   const id = `${Date.now()}-${Math.random()}`
   return { id, at: Date.now(), prompt, pictures: kept, answers: records }
 }
 
-/** Shows an earlier question with its answers. Its files are not kept, only its addresses are. */
+/** Shows an earlier question with its answers. Of its pictures only URLs are kept, not files. */
 function restore({ prompt, pictures, answers: records }: HistoryEntry): void {
   if (running !== undefined) return
   const urls = pictures.filter(

@@ -8,10 +8,10 @@ byId('incomplete', HTMLElement).remove()
 startTheme()
 const content = byId('content', HTMLElement)
 const contents = byId('contents', HTMLElement)
-// Beside the text there is room for them.
+// There is room for them next to the text.
 byId('contents-fold', HTMLDetailsElement).open = matchMedia('(min-width: 60rem)').matches
 
-/** Draws the page from the document that programs also read. */
+/** Renders the page from the same document that programs read. */
 function show(api: OpenApi): void {
   const { info, components } = api
   const sections = Array.from(routesByTag(api), ([tag, routes]) => {
@@ -51,7 +51,7 @@ function show(api: OpenApi): void {
   byId('about', HTMLElement).replaceChildren(...richText(info.description ?? ''))
   contents.replaceChildren(...links)
   content.replaceChildren(...sections)
-  // What the address names was not there when the page was opened.
+  // The element named by the URL's fragment did not exist yet when the page was opened.
   if (location.hash !== '') document.getElementById(location.hash.slice(1))?.scrollIntoView()
 }
 

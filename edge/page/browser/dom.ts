@@ -2,8 +2,8 @@ type Child = Node | string | false | null | undefined
 type Property = string | number | boolean | undefined | ((event: Event) => void)
 
 /**
- * An element. Texts and numbers become attributes, true an empty one, and functions listeners of the event after `on`;
- * false and undefined count as absent.
+ * Creates an element. Strings and numbers become attributes, true becomes an empty one, and functions become listeners
+ * of the event named after `on`; false and undefined count as absent.
  */
 export function el<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
@@ -34,7 +34,7 @@ export function byId<Type extends HTMLElement>(id: string, type: new () => Type)
   throw new TypeError(`The page has no ${type.name} #${id}`)
 }
 
-/** The parts of the HTML that are written for reuse. */
+/** The HTML's templates. */
 export function icon(name: string): SVGSVGElement {
   const namespace = 'http://www.w3.org/2000/svg'
   const svg = document.createElementNS(namespace, 'svg')

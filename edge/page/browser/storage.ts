@@ -1,4 +1,4 @@
-/** An item of this origin's storage in the browser, which may be switched off. */
+/** An item of this origin's storage in the browser, which may be disabled. */
 export function readItem(name: string): string | undefined {
   try {
     return localStorage.getItem(name) ?? undefined

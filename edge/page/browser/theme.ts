@@ -6,7 +6,7 @@ type Theme = (typeof themes)[number]
 
 const item = 'describe.theme'
 
-/** The button that goes through the themes. The choice is remembered in this browser. */
+/** The button that cycles through the themes. The choice is remembered in this browser. */
 export function startTheme(): void {
   const button = byId('theme', HTMLButtonElement)
   const show = (theme: Theme) => {

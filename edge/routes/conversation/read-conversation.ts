@@ -12,7 +12,7 @@ export interface ConversationParts {
 
 /**
  * A conversation as JSON, for any of the APIs: bytes pass through unchanged and are parsed and validated once, by the
- * backend. Here its need, and the most suitable backend, are only estimated.
+ * backend. Here its demand and the most suitable backend are only estimated.
  */
 export function readConversation(path: string, { webBody }: ConversationParts): ReadCall {
   return async (c) => {
@@ -29,7 +29,7 @@ export function readConversation(path: string, { webBody }: ConversationParts): 
   }
 }
 
-/** The same for a conversation whose tokens are only counted: that is a request like others, and uses up nothing else. */
+/** The same for a conversation whose tokens are only counted: it counts as a request and uses up nothing else. */
 export function readCounting(path: string, parts: ConversationParts): ReadCall {
   const read = readConversation(path, parts)
   return async (c) => ({ ...(await read(c)), need: countingNeed })

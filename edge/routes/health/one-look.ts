@@ -1,7 +1,7 @@
 import { orTimeout } from '../../../shared/async/within-time.ts'
 import { probeTimeoutMs } from './ask-backend.ts'
 
-/** Milliseconds a result is reused: anybody may ask, and not every request may reach the parts that are checked. */
+/** Milliseconds a result is reused: anybody may ask, and not every request must reach the parts that are checked. */
 const cacheMs = 1_000
 
 /**

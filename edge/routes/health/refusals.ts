@@ -1,6 +1,6 @@
 import type { CallBackend } from '../../backends/exchange.ts'
 
-/** Counts the calls that no backend accepted: what a probe found before such a call is out of date. */
+/** Counts the calls that no backend accepted: a probe's result from before such a call is out of date. */
 export class Refusals {
   #count = 0
 
@@ -8,7 +8,7 @@ export class Refusals {
     return this.#count
   }
 
-  /** The same function, which counts them. A call that its own client ended does not count. */
+  /** Wraps the function so that it counts them. A call ended by its own client does not count. */
   counted(backend: CallBackend): CallBackend {
     return async (path, init) => {
       try {

@@ -4,9 +4,7 @@ import { aboutRoutes, probeRoutes, routes } from '../../../shared/api/routes.ts'
 import type { EdgeHandler } from '../../calls/context.ts'
 import { type PageParts, pageRoute } from '../page/page-routes.ts'
 
-/**
- * `GET /`: a page for people, whose browsers ask for HTML, and for programs what this is and what it answers.
- */
+/** `GET /`: a web page for browsers, which request HTML; for programs, what this server is and which routes it has. */
 export function indexRoute(parts: PageParts): EdgeHandler {
   const showPage = pageRoute(parts, '/')
   return async (c, next) => {
@@ -18,7 +16,7 @@ export function indexRoute(parts: PageParts): EdgeHandler {
 }
 
 function listRoutes(): Response {
-  // What the pages load is their own affair.
+  // The files that the pages load are not listed.
   const { pageFile: _, ...about } = aboutRoutes
   return jsonAnswer({
     name: 'Describe Server',

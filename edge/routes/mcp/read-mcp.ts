@@ -19,7 +19,7 @@ export function readMcp({ webBody }: ConversationParts): ReadCall {
         path: c.req.path,
         ...passedOn(c, body, webBody),
         affinity: conversationAffinity(head, undefined),
-        // Only one backend runs the call that is cancelled, and the edge does not know which.
+        // Only one backend runs the call being cancelled, and the edge does not know which.
         forAll: message?.cancels !== undefined,
       }),
     }

@@ -7,7 +7,7 @@ export interface PageParts {
   readonly page: () => PageFiles | Promise<PageFiles>
 }
 
-/** The pages load and call nothing but this server. A picture is shown from memory: as a blob, or as data. */
+/** The pages load from and call only this server. Pictures are shown from memory, as a blob or data URL. */
 const contentPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -28,11 +28,11 @@ const pageHeaders = {
   'permissions-policy': 'camera=(self), geolocation=(), microphone=()',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
-  // Small, and asked for again each time: it names the version of all the rest.
+  // Small, and revalidated each time, because it contains the version of everything else.
   'cache-control': 'no-cache',
 }
 
-/** A year in seconds, as long as caches keep anything: the address changes with the content. */
+/** A year in seconds, the longest that caches keep anything: the URL changes with the content. */
 const fileCaching = 'public, max-age=31536000, immutable'
 
 /** `GET /docs`, and what browsers get at `/`. */
@@ -47,7 +47,7 @@ export function pageRoute({ page }: PageParts, path: PagePath): EdgeHandler {
   }
 }
 
-/** `GET /page/{version}/{file}`: a module or a style of the pages. Other versions than the current one are gone. */
+/** `GET /page/{version}/{file}`: a module or a style of the pages. Versions other than the current one are gone. */
 export function pageFileRoute({ page }: PageParts): EdgeHandler {
   return async (c) => {
     const { version, files } = await page()

@@ -8,7 +8,7 @@ import type {
 } from '../../idempotency/idempotency-store.ts'
 import { objectSql } from './object-sql.ts'
 
-/** The least milliseconds between two alarms, so that ten thousand answers do not cause as many. */
+/** Minimum milliseconds between two alarms, so that ten thousand answers do not cause as many alarms. */
 const leastAlarmMs = 60_000
 
 /**

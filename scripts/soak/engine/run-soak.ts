@@ -11,7 +11,7 @@ interface SoakOptions {
   readonly model: Model
   readonly caches: CacheLimits
   readonly requests: number
-  /** Requests that are under way at the same time. */
+  /** Requests that are in progress at the same time. */
   readonly concurrency: number
   readonly seed: number
   /** Called when a request has ended, however it did. */
@@ -25,9 +25,9 @@ interface SoakReport {
   readonly failures: ReadonlyMap<string, number>
   readonly promptTokens: number
   readonly cachedTokens: number
-  /** Most tokens the model's caches ever held, as counted outside the engine. */
+  /** The most tokens the model's caches ever held, as counted outside the engine. */
   readonly peakTokens: number
-  /** What they hold when all is over, the prefix cache included. */
+  /** The tokens they hold in the end, including the prefix cache. */
   readonly heldTokens: number
   readonly snapshot: EngineSnapshot
 }

@@ -19,7 +19,7 @@ afterAll(async () => {
   await rm(modelsDir, { recursive: true })
 })
 
-/** Milliseconds: some thousand steps, on a machine that may be busy. */
+/** Milliseconds: about a thousand steps, on a machine that may be busy. */
 const timeout = 240_000
 
 describe('mixed traffic on the real model', { timeout }, () => {

@@ -4,14 +4,14 @@ import { createDraws } from '../draws.ts'
 
 interface SoakRequest {
   readonly job: GenerateJob
-  /** Events after which the client leaves, if it does; 0: before the first. */
+  /** Events after which the client leaves, if it does; 0 means before the first. */
   readonly leavesAfter: number | undefined
 }
 
 const tenants = ['a', 'b', 'c']
-/** Tokens of the texts requests begin with. */
+/** Tokens of the texts that requests begin with. */
 const systemTokens = [0, 20, 70, 100, 150]
-/** Sides in patches of the pictures that come again and again. */
+/** Sides, in patches, of the pictures that recur. */
 const grids = [
   [4, 4],
   [6, 8],
@@ -22,12 +22,12 @@ const grids = [
 const longestTail = 120
 const longestPrompt = 500
 const longestAnswer = 40
-/** Ids below the vocabulary's last that are left to control tokens. */
+/** Ids at the end of the vocabulary that are left to control tokens. */
 const controlTokens = 256
 
 /**
- * Requests of all kinds in an order that `seed` decides: short and long, with and without pictures, that share
- * beginnings or not, of several tenants; in one of six the client leaves.
+ * Requests of all kinds, in an order determined by `seed`: short and long, with and without pictures, with and without
+ * shared prefixes, from several tenants; in one of six the client leaves.
  */
 export function createTraffic(info: ModelInfo, seed: number): () => SoakRequest {
   const { below, oneIn, pick } = createDraws(seed)

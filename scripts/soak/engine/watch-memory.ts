@@ -1,15 +1,15 @@
 import type { Model, RowsId, SlotId } from '../../../backend/model/model.ts'
 
-/** A model, and what its caches really hold; the engine's own counters are what is to be checked. */
+/** A model and what its caches really hold, to check the engine's own counters against. */
 interface WatchedModel {
   readonly model: Model
   /** Tokens of memory in open slots and kept rows now. */
   readonly tokens: () => number
-  /** The most there ever were after a step or a copy. */
+  /** The most there have been after any step or copy. */
   readonly peakTokens: () => number
 }
 
-/** Passes all calls on to `model`, and counts the memory they take and give back. */
+/** Passes all calls on to `model` and counts the memory they take and release. */
 export function watchMemory(model: Model): WatchedModel {
   const open = new Set<SlotId>()
   const kept = new Map<RowsId, number>()

@@ -1,7 +1,7 @@
 import type { FormData } from 'undici'
 import type { ErrorCode } from '../../../shared/api/errors.ts'
 
-/** How an answer is written, which decides how it is read. */
+/** The format of an answer, which determines how it is read. */
 export type AnswerKind = 'native' | 'chat' | 'messages'
 
 /** One request of the mixed load. */
@@ -12,15 +12,15 @@ export interface SoakCall {
   readonly stream: boolean
   /** Whose key it carries. */
   readonly role: Role
-  /** Milliseconds after which the client leaves; undefined: it stays. */
+  /** Milliseconds after which the client leaves; undefined if it stays. */
   readonly leavesAfterMs?: number
-  /** The error that it has to be refused with; undefined: it has to be answered. */
+  /** The error with which it must be refused; undefined if it must be answered. */
   readonly refusal?: ErrorCode
 }
 
 /**
- * Each kind of client has a key of its own: the use of those who stay can be compared to the last token, while only the
- * server knows what those who leave have used.
+ * Each kind of client has its own key: the usage of clients that stay can be compared down to the last token, while
+ * only the server knows what clients that leave have used.
  */
 export const roles = ['stays', 'leaves', 'errs'] as const
 export type Role = (typeof roles)[number]

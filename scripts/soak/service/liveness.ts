@@ -4,7 +4,7 @@ import { probeRoutes } from '../../../shared/api/routes.ts'
 /** Milliseconds between two requests. */
 const pollMs = 100
 
-/** How fast `/livez` of one program was in one phase; milliseconds. */
+/** How fast `/livez` of one program was in one phase, in milliseconds. */
 export interface Liveness {
   readonly program: string
   readonly phase: 'loading' | 'load'
@@ -22,7 +22,10 @@ export interface LivenessWatch {
   stop(): Promise<readonly Liveness[]>
 }
 
-/** Asks the programs ten times a second whether they are alive, from their first answer on. @param ports of their plain listeners */
+/**
+ * Asks the programs ten times a second whether they are alive, starting with their first answer.
+ * @param ports of their plain listeners
+ */
 export function watchLiveness(ports: Readonly<Record<string, number>>): LivenessWatch {
   const stopping = new AbortController()
   let phase: Liveness['phase'] = 'loading'

@@ -1,7 +1,10 @@
 import { sumOf, type Metrics } from '../../../shared/metrics/read-metrics.ts'
 import { slope } from '../slope.ts'
 
-/** Resident megabytes of each process, at one moment; of image processes together, of which there are `decodeProcesses`. */
+/**
+ * Resident megabytes of each process at one moment; the image processes, of which there are `decodeProcesses`, are
+ * taken together.
+ */
 export type MemorySample = Readonly<Record<'seconds' | 'decodeProcesses' | SoakProcess, number>>
 
 export const soakProcesses = ['edge', 'backend', 'engine', 'decode'] as const
@@ -28,12 +31,15 @@ export interface MemoryGrowth {
   readonly name: string
   /** Mean over the second half. */
   readonly megabytes: number
-  /** What the straight line through the second half rises by from its beginning to its end. */
+  /** By how much the straight line through the second half rises from its beginning to its end. */
   readonly grownMegabytes: number
   readonly grownPercent: number
 }
 
-/** How much the memory of each process, and of all together, grew over the second half: the first warms caches and compilers. */
+/**
+ * How much the memory of each process, and of all together, grew over the second half; the first half warms caches and
+ * compilers.
+ */
 export function memoryGrowth(samples: readonly MemorySample[]): readonly MemoryGrowth[] {
   const settled = withSteadyCount(samples.slice(Math.floor(samples.length / 2)))
   const seconds = (settled.at(-1)?.seconds ?? 0) - (settled[0]?.seconds ?? 0)
@@ -51,8 +57,9 @@ export function memoryGrowth(samples: readonly MemorySample[]): readonly MemoryG
 }
 
 /**
- * Each client that leaves may end an image process, and a new one takes its place, which is a tenth of all memory that comes
- * and goes by chance. What each of them holds must stay, so it is taken as if there had always been the mean number of them.
+ * A client that leaves may end an image process, which is then replaced by a new one, so a tenth of all memory comes
+ * and goes at random. What each of them holds must not grow, so memory is computed as if there had always been the mean
+ * number of them.
  */
 function withSteadyCount(samples: readonly MemorySample[]): readonly MemorySample[] {
   const counted = samples.reduce((sum, one) => sum + one.decodeProcesses, 0) / samples.length
@@ -66,7 +73,7 @@ export function processGrowth(samples: readonly MemorySample[]): number {
   return slope(settled.map((one) => ({ x: one.seconds, y: one.decodeProcesses }))) * seconds
 }
 
-/** Runs of all processes that must be the same at the end: start times, and starts of the engine. */
+/** Identifies the runs of all processes, which must be the same at the end: start times, and starts of the engine. */
 export function runsOf({ edge, backend }: Readonly<Record<'edge' | 'backend', Metrics>>): string {
   const started = 'process_start_time_seconds'
   const restarts = sumOf(backend, 'describe_engine_restarts_total')

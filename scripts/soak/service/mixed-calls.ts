@@ -4,11 +4,14 @@ import { routes } from '../../../shared/api/routes.ts'
 import { createDraws } from '../draws.ts'
 import type { SoakCall } from './call.ts'
 
-/** Of a hundred requests: how many clients leave, and how many requests are wrong. */
+/** Out of a hundred requests: how many clients leave, and how many requests are invalid. */
 const percentLeaving = 10
 const percentWrong = 5
 
-/** Milliseconds after which the last client that leaves has left: an answer of the nano model takes about a second. */
+/**
+ * Milliseconds after which clients that leave have left at the latest: an answer from the nano model takes about a
+ * second.
+ */
 const longestStayMs = 1_500
 
 const pictures = ['g01.png', 'g02.png', 'g04.png', 'g09.jpg', 'g10.lossy.webp', 'g14.webp'].map(
@@ -29,8 +32,8 @@ const schema = {
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Requests of all kinds in an order that `seed` decides: texts and pictures, whole and streamed, through three doors, with
- * several choices or a schema; in 10 % the client leaves, 5 % are wrong.
+ * Requests of all kinds, in an order determined by `seed`: texts and pictures, complete and streamed, through three
+ * APIs, with several choices or a schema; in 10 % the client leaves, 5 % are invalid.
  */
 export function createMixedCalls(seed: number): () => SoakCall {
   const { below, oneIn, pick } = createDraws(seed)
@@ -118,7 +121,7 @@ function dataUri(picture: Picture): string {
   return `data:${mediaType(picture)};base64,${Buffer.from(picture.bytes).toString('base64')}`
 }
 
-/** What clients get wrong, each with the error that says so. */
+/** Mistakes that clients make, each with the error that reports it. */
 function wrongCalls(): readonly Omit<SoakCall, 'role'>[] {
   const native = { answer: 'native', stream: false } as const
   const hello = { prompt: 'Hello!' }

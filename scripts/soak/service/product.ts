@@ -11,22 +11,22 @@ import { roles, type Role } from './call.ts'
 import { watchLiveness, type Liveness } from './liveness.ts'
 import { readMetrics, type Metrics } from '../../../shared/metrics/read-metrics.ts'
 
-/** The whole service with the nano model, in processes of its own as `npm start` has them. */
+/** The whole service with the nano model, in separate processes as under `npm start`. */
 export interface SoakProduct {
   readonly url: string
   readonly keys: Readonly<Record<Role, string>>
   metrics(): Promise<Readonly<Record<'edge' | 'backend', Metrics>>>
   /** What the edge has recorded for each key. */
   usage(): Promise<Readonly<Record<Role, readonly DayUsage[]>>>
-  /** Rejects when a program ends that should not. */
+  /** Rejects when a program ends unexpectedly. */
   readonly failed: Promise<never>
-  /** @returns how fast the programs answered `/livez`, from their start on */
+  /** @returns how fast the programs answered `/livez` since they started */
   stop(): Promise<readonly Liveness[]>
 }
 
 const host = '127.0.0.1'
 
-/** @param settings of the programs, beside those the soak needs */
+/** @param settings of the programs, in addition to those the soak needs */
 export async function startSoakProduct(
   settings: Readonly<Record<string, string>>,
   print: (line: string) => void,

@@ -3,7 +3,7 @@ import type { Usage } from '../../../shared/api/events.ts'
 import { parseEvents } from '../../../shared/api/wire/sse.ts'
 import type { AnswerKind } from './call.ts'
 
-/** A whole answer, whatever its form was. */
+/** A complete answer, whatever its format was. */
 export interface SoakAnswer {
   /** Of each choice. */
   readonly texts: readonly string[]
@@ -35,7 +35,7 @@ const chatAnswer = z.object({
   choices: z.array(z.object({ message: z.object({ content: z.string() }) })),
   usage: chatUsage,
 })
-/** A text, or what the model thought before it. */
+/** A text, or the thought before it. */
 const messagesBlock = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text: z.string() }),
   z.object({ type: z.literal('thinking'), thinking: z.string() }),
@@ -49,7 +49,7 @@ const messagesAnswer = z.object({
   usage: messagesUsage,
 })
 
-/** @throws when it is not an answer of that form */
+/** @throws when it is not an answer in that format */
 export function readWhole(kind: AnswerKind, body: unknown): SoakAnswer {
   switch (kind) {
     case 'native': {
@@ -84,7 +84,7 @@ function ofMessages(usage: z.infer<typeof messagesUsage>): Usage {
   }
 }
 
-/** Reads of one event what matters here. */
+/** Reads the relevant parts of one event. */
 interface StreamPart {
   readonly index?: number | undefined
   readonly text?: string | undefined
@@ -131,7 +131,7 @@ const chatChunk = z.object({
   usage: chatUsage.nullish(),
 })
 
-/** @throws when it breaks off, ends with an error or is not a stream of that form */
+/** @throws when it breaks off, ends with an error or is not a stream in that format */
 export async function readStream(
   kind: AnswerKind,
   body: AsyncIterable<Uint8Array>,

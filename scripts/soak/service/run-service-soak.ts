@@ -10,7 +10,7 @@ import type { Books } from './verdict.ts'
 export interface ServiceSoak {
   readonly product: SoakProduct
   readonly seconds: number
-  /** Clients at the same time. */
+  /** Number of concurrent clients. */
   readonly concurrency: number
   /** Milliseconds a client waits after an answer. */
   readonly pauseMs: number
@@ -23,7 +23,7 @@ export interface ServiceSoak {
 /** Milliseconds the service gets to notice that the last client has left. */
 const settleMs = 5_000
 
-/** Sends mixed load for a time, and looks at memory meanwhile. @throws when a program of the service ends */
+/** Sends mixed load for a given time and samples memory meanwhile. @throws when a program of the service ends */
 export async function runServiceSoak(options: ServiceSoak): Promise<Books> {
   const { product, maxGrowthPercent } = options
   const before = await product.metrics()
@@ -49,8 +49,8 @@ async function runClients(options: ServiceSoak, tally: Tally): Promise<void> {
   const { product, seconds, pauseMs, seed, concurrency } = options
   const endsAt = performance.now() + seconds * 1_000
   const nextCall = createMixedCalls(seed)
-  // Deadlines of the service are the only clocks.
-  // A connection each: one that is reused may be closed by the server at the very moment.
+  // The service's deadlines are the only clocks. One connection per request: a reused one may be closed by the server
+  // at that very moment.
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 })
   const client = async () => {
     while (performance.now() < endsAt) {

@@ -5,7 +5,7 @@ import type { SoakCall } from './call.ts'
 import { readStream, readWhole, type SoakAnswer } from './read-answer.ts'
 import { errorText } from '../../../shared/log/error-text.ts'
 
-/** How a request ended, as its client saw it. */
+/** How a request ended from the client's point of view. */
 export type Outcome =
   | ({ readonly type: 'answered' } & SoakAnswer)
   | { readonly type: 'left' }
@@ -13,7 +13,7 @@ export type Outcome =
   /** Anything else: a connection or stream that broke off, or something that is not an answer. */
   | { readonly type: 'broken'; readonly why: string }
 
-/** Anthropic's form has the code among the details. */
+/** Anthropic's format has the code among the details. */
 const refusal = z.object({
   error: z.union([
     z.object({ code: z.string() }).transform(({ code }) => code),

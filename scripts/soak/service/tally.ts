@@ -5,16 +5,16 @@ import type { Outcome } from './send-call.ts'
 /** What the clients saw. */
 export interface Tally {
   sent: number
-  /** Answers, of clients that stayed. */
+  /** Answers to clients that stayed. */
   answered: number
   /** Answers that ended before their client was about to leave. */
   answeredEarly: number
   left: number
-  /** Answers, or choices of them, without any text. */
+  /** Answers, or choices in them, without any text. */
   empty: number
   /** As reported in the answers to clients that stayed. */
   readonly usage: { -readonly [Name in keyof Usage]: number }
-  /** Requests refused as they had to be, by code. */
+  /** Correctly refused requests, by code. */
   readonly refused: Map<string, number>
   /** Anything that should not have happened, and how often. */
   readonly unexpected: Map<string, number>
@@ -33,7 +33,7 @@ export function createTally(): Tally {
   }
 }
 
-/** Enters one request that has ended. */
+/** Records one completed request. */
 export function tallyUp(tally: Tally, call: SoakCall, outcome: Outcome): void {
   tally.sent += 1
   const unexpected = (what: string) => increment(tally.unexpected, `${call.path}: ${what}`)

@@ -45,7 +45,9 @@ const backendAfter = {
   describe_slots_paused: 0,
 }
 
-/** Changes to books in which everything adds up: nine answers, one of them early, and one client that left too late. */
+/**
+ * Changes to records in which everything adds up: nine answers, one of them early, and one client that left too late.
+ */
 interface Changes {
   readonly edge?: Readonly<Record<string, number>>
   readonly backend?: Readonly<Record<string, number>>
@@ -53,7 +55,7 @@ interface Changes {
   readonly leaves?: Partial<DayUsage>
   readonly tally?: Partial<ReturnType<typeof createTally>>
   readonly lastMegabytes?: number
-  /** At the end, of image processes. */
+  /** Number of image processes at the end. */
   readonly lastDecode?: Partial<MemorySample>
 }
 

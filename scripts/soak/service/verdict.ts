@@ -10,7 +10,7 @@ type BothMetrics = Readonly<Record<'edge' | 'backend', Metrics>>
 /** Everything that was counted in one soak. */
 export interface Books {
   readonly tally: Tally
-  /** Before the first request, and when the last one had ended. */
+  /** Before the first request, and after the last one ended. */
   readonly before: BothMetrics
   readonly after: BothMetrics
   readonly usage: Readonly<Record<Role, readonly DayUsage[]>>
@@ -21,7 +21,7 @@ export interface Books {
   readonly maxGrowthPercent: number
 }
 
-/** @returns what is wrong, a line each; none when all is well */
+/** @returns the problems, one line each; none if all is well */
 export function verdict(books: Books): readonly string[] {
   return [
     ...answerProblems(books.tally),
@@ -40,7 +40,7 @@ function answerProblems({ empty, unexpected }: Tally): string[] {
   ]
 }
 
-/** Clients' counts of requests against those of the edge. */
+/** Compares the clients' counts of requests with the edge's. */
 function requestProblems({ tally, before, after }: Books): string[] {
   const { answered, answeredEarly, left, refused } = tally
   const counted = (label: string) => {
@@ -49,7 +49,7 @@ function requestProblems({ tally, before, after }: Books): string[] {
   }
   const ended = counted('code="none"')
   const endedOrLeft = ended + counted('code="cancelled"')
-  // An answer may have been sent whole to a client that was about to leave.
+  // An answer may have been sent completely to a client that was about to leave.
   const least = answered + answeredEarly
   // A client may leave before its request has arrived.
   const unseen = Math.min(Math.max(0, tally.sent - counted('')), left)
@@ -79,7 +79,7 @@ function filterRoute(metrics: Metrics, path: string): Metrics {
   return new Map([...metrics].filter(([series]) => series.includes(`route="${path}`)))
 }
 
-/** Tokens as answers report them, as the edge bills them and as both programs count them. */
+/** Compares tokens as answers report them, as the edge bills them and as both programs count them. */
 function tokenProblems({ tally, before, after, usage }: Books): string[] {
   const billed = (role: Role, field: UsageField) => sum(usage[role].map((day) => day[field]))
   const counted = (side: 'edge' | 'backend', type: string) => {
@@ -127,7 +127,7 @@ function overcharge(counted: number, billed: number): string[] {
   return [`clients that left were billed ${billed} tokens, the backend counted ${counted}`]
 }
 
-/** Nothing runs or waits any more. */
+/** Checks that nothing runs or waits any more. */
 function remainders({ edge, backend }: BothMetrics): string[] {
   return [
     ...differs('requests running at the edge', sumOf(edge, 'describe_edge_requests_running'), 0),
@@ -137,7 +137,7 @@ function remainders({ edge, backend }: BothMetrics): string[] {
   ]
 }
 
-/** A process that grows must not hide behind others that shrink: each may grow by the same share of the whole. */
+/** A process that grows must not be hidden by others that shrink: each may grow by the same share of the whole. */
 function memoryProblems({ growth, moreProcesses, maxGrowthPercent }: Books): string[] {
   const whole = growth.find(({ name }) => name === 'all')?.megabytes ?? NaN
   const mayGrow = (maxGrowthPercent / 100) * whole

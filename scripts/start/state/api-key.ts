@@ -8,8 +8,8 @@ import { StartError } from '../start-error.ts'
 const keyBytes = 32
 
 /**
- * The API key of this installation, kept in `path`: the preset one, else the one made earlier, else a new one. Only
- * the owner can read the file.
+ * The API key of this installation, kept in `path`: the preset one if there is one, else the one made earlier, else a
+ * new one. Only the owner can read the file.
  * @throws {StartError} when the one made earlier can be guessed
  */
 export async function ensureApiKey(path: string, preset: string | undefined): Promise<string> {

@@ -26,7 +26,7 @@ const fileNames = {
 type PemName = keyof CertificateSet
 
 /**
- * Paths of the certificates for mutual TLS between edge and backend. They are made anew when one is missing, does not
+ * Paths of the certificates for mutual TLS between edge and backend. All are recreated when one is missing, does not
  * match the others or `names`, or expires soon. Only the owner can read keys.
  * @param folder created when missing
  * @param now milliseconds since 1970

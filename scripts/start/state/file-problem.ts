@@ -8,14 +8,14 @@ export const temporaryFolderAdvice =
   'Set TMPDIR to a folder with free space that this user may write to.'
 
 /**
- * What a failure of the file system means for the operator.
- * @returns a {StartError} that names the file and says what to do, or the error itself when it is another one
+ * What a file system error means for the operator.
+ * @returns a {StartError} that names the file and says what to do, or the error itself if it is of another kind
  */
 export function explainFileProblem(error: unknown, stateDir: string): unknown {
   const { code, path } = error as NodeJS.ErrnoException
   if (code === undefined) return error
   if (path === undefined) {
-    // The failure of a write does not say where.
+    // A write error does not include the path.
     const text = isDiskFull(code) ? fileErrorText(error) : undefined
     return text === undefined
       ? error

@@ -12,7 +12,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-it('lets one in, tells the next where it runs, and lets go', async () => {
+it('admits one, shows the next where it runs, and lets go', async () => {
   const lock = await lockState(folder)
   await expect(lockState(folder)).rejects.toThrow(/is being started by another .* STATE_DIR/)
   await lock.publish('http://127.0.0.1:9999')

@@ -9,7 +9,7 @@ import { StartError } from '../start-error.ts'
 const neededBytes = 8 * 1024 * 1024
 
 /**
- * Makes sure that workerd can be started, which otherwise ends with a stack trace that does not say why.
+ * Makes sure that workerd can start: otherwise it ends with a stack trace that does not say why.
  * @throws {StartError} when there is not enough space
  * @throws a system error when the folder cannot be written
  */

@@ -56,7 +56,7 @@ describe('readIdentity()', () => {
 })
 
 describe('watchIdentity()', () => {
-  it('tells of new files once', async () => {
+  it('reports new files once', async () => {
     await write(await createCertificates(names, now))
     const { changes } = await watch()
     const renewed = await createCertificates(names, now)
@@ -67,7 +67,7 @@ describe('watchIdentity()', () => {
     expect(changes).toHaveLength(seen)
   })
 
-  it('looks when told to, though it is not time', async () => {
+  it('checks on request, even before it is due', async () => {
     await write(await createCertificates(names, now))
     const { changes } = await watch(3_600_000)
     const renewed = await createCertificates(names, now)

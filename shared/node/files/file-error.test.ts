@@ -28,7 +28,7 @@ describe('fileErrorText()', () => {
     expect(making('/nowhere/a')).toBe('Cannot use /nowhere/a: no folder can be made there (ENOENT)')
   })
 
-  it('says what little the failure of a write tells', () => {
+  it('reports what little is known about a failed write', () => {
     const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
       code: 'ENOSPC',
     })

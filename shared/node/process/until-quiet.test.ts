@@ -83,7 +83,7 @@ describe('a server that stops', () => {
     expect(asked).toBe(1)
   })
 
-  it('tells its clients that each answer is the last on its connection', async () => {
+  it('announces to its clients that each answer is the last on its connection', async () => {
     expect((await ask()).connection).toBe('keep-alive')
     closeAfterAnswers(server)
     expect(await ask()).toEqual({ connection: 'close', body: 'told' })

@@ -51,7 +51,7 @@ export function describeCors(platform: string, start: StartEdge): void {
       expect(response.headers.get('access-control-expose-headers')).toContain('x-request-id')
     })
 
-    it('are told nothing when they are not on the list', async () => {
+    it('learn nothing when they are not on the list', async () => {
       const headers = { origin: 'https://evil.example.com' }
       const response = await fetch(`${edge.url}/livez`, { headers })
       expect(response.headers.get('access-control-allow-origin')).toBeNull()

@@ -58,7 +58,7 @@ export function describeEdge(platform: string, start: StartEdge): void {
     const postJson = (path: string, value: unknown, headers: Record<string, string> = {}) =>
       post(path, JSON.stringify(value), { 'content-type': 'application/json', ...headers })
 
-    it('GET /health tells the backend is healthy, without a key', async () => {
+    it('GET /health reports that the backend is healthy, without a key', async () => {
       backend.answer = answerJson(200, { status: 'healthy' })
       const response = await fetch(`${edge.url}/health`)
       expect(response.status).toBe(200)

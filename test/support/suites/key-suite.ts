@@ -138,7 +138,7 @@ export function describeKeys(platform: string, start: StartEdge): void {
       })
     })
 
-    it('takes a key as X-API-Key and as bearer token, and tells the backend its id', async () => {
+    it('accepts a key as X-API-Key and as bearer token, and gives the backend its id', async () => {
       const { id, key } = await admin('POST', '', {})
       for (const headers of [{ 'x-api-key': key }, { authorization: `Bearer ${key}` }]) {
         backend.reset()

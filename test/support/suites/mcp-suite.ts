@@ -105,7 +105,7 @@ export function describeMcp(
         }
       })
 
-      it('tell progress to a client that asks for it', async () => {
+      it('report progress to a client that asks for it', async () => {
         nano.script = new FakeEngine()
         const told: unknown[] = []
         const client = await connect(mode)
@@ -116,7 +116,7 @@ export function describeMcp(
         expect(told[0]).toMatchObject({ total: 300 })
       })
 
-      it('tell what is wrong as a result, with our code', async () => {
+      it('report what is wrong as a result, with our code', async () => {
         const client = await connect(mode)
         const failing = async (image: unknown, more: object = {}) => {
           const given = { image, ...more }
@@ -151,7 +151,7 @@ export function describeMcp(
         expect(script.running.size).toBe(0)
       })
 
-      it('tell a client whose call is torn', async () => {
+      it('notify a client whose call is torn', async () => {
         const script = new FakeEngine()
         nano.script = script
         script.beforeBatch = async (index) => {

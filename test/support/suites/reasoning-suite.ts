@@ -100,7 +100,7 @@ export function describeReasoning(
       })
     })
 
-    it('tells OpenAI’s client in chat completions, under the names that clients read', async () => {
+    it('reaches OpenAI’s client in chat completions, under the names that clients read', async () => {
       const whole = await openai.chat.completions.create({ ...asked, n: 2 })
       for (const { message } of whole.choices) {
         expect(message).toMatchObject({
@@ -126,7 +126,7 @@ export function describeReasoning(
       expect(texts).toEqual({ content: answer, reasoning_content: thought, reasoning: thought })
     })
 
-    it('tells OpenAI’s client in responses, as an item of its own', async () => {
+    it('reaches OpenAI’s client in responses, as an item of its own', async () => {
       const whole = await openai.responses.create({ model: 'kimi-vl', input })
       const output = [
         {
@@ -168,7 +168,7 @@ export function describeReasoning(
       expect(await stream.finalResponse()).toMatchObject({ output, output_text: answer })
     })
 
-    it('tells Anthropic’s client, in a block of its own', async () => {
+    it('reaches Anthropic’s client, in a block of its own', async () => {
       const whole = await anthropic.messages.create({
         ...sent,
         thinking: { type: 'enabled', budget_tokens: 1_024 },
@@ -197,7 +197,7 @@ export function describeReasoning(
       'open-responses': () =>
         createOpenResponses({ name: 'd', apiKey, url: `${edge.url}/v1/responses` })('kimi-vl'),
     }
-    it.each(Object.entries(providers))('tells the ai SDK through %s', async (_name, provide) => {
+    it.each(Object.entries(providers))('reaches the ai SDK through %s', async (_name, provide) => {
       const settings = { model: provide(), prompt: input, maxRetries: 0 }
       const streamed = streamText(settings)
       expect(await streamed.text).toBe(answer)
@@ -278,7 +278,7 @@ export function describeReasoning(
       expect(content).toEqual([{ type: 'text', text: answer, citations: null }])
     })
 
-    it('stops at a text in the answer, not in the thought, and tells its tokens only', async () => {
+    it('stops at a text in the answer, not in the thought, and returns only its tokens', async () => {
       const { choices } = await openai.chat.completions.create({
         ...asked,
         stop: ['circle'],

@@ -3,7 +3,7 @@ import { DFA, JS, NFA, type ReadonlyCharMap } from 'refa'
 import { maxDfaNodes, maxNfaNodes, maxPatternChars } from '../../limits.ts'
 import { splitPattern, type PatternPart } from './split-pattern.ts'
 
-/** Where the code points `from` to `to`, both included, lead. */
+/** The transition for the code points `from` to `to`, both included. */
 interface Edge {
   readonly from: number
   readonly to: number
@@ -53,7 +53,7 @@ function checkSyntax(pattern: string): void {
   }
 }
 
-/** Where a pattern is not anchored, anything may precede or follow. */
+/** At an end that is not anchored, anything may precede or follow. */
 function wholeSource({ source, fromStart, toEnd }: PatternPart): string {
   return `${fromStart ? '' : '[^]*'}(?:${source})${toEnd ? '' : '[^]*'}`
 }

@@ -4,7 +4,7 @@ import { PatternString } from '../../pieces/pattern-string.ts'
 import { createNodeBudget, dfaOfOthers, dfaOfPattern, type CharacterDfa } from './character-dfa.ts'
 import { patternTables } from './pattern-tables.ts'
 
-/** Says of texts without halves of surrogate pairs whether their JSON may be written. */
+/** Returns a function that says whether the JSON of a text without lone surrogates may be written. */
 function taker(dfa: CharacterDfa, min = 0, max = Infinity): (text: string) => boolean {
   const piece = new PatternString(patternTables(dfa, { min, max })!)
   return (text) => {

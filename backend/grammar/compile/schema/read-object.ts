@@ -115,7 +115,7 @@ export class ObjectReader {
     })
   }
 
-  /** Other properties; next to `properties` there are none unless they are requested. */
+  /** Other properties; next to `properties`, there are none unless requested. */
   #extraOf(node: SchemaNode, names: readonly string[]): ObjectPlan['extra'] {
     const { schema } = node
     if ('patternProperties' in schema) return this.#ofPattern(node, names)

@@ -16,7 +16,7 @@ function refusalOf(schema: unknown): { pointer: string; message: string } {
 const int = { type: 'integer' }
 const inA = (schema: unknown) => objectOf({ a: schema })
 
-/** Schemas within each other; not by JSON.stringify, which recurses. */
+/** Nested schemas; not made by JSON.stringify, which recurses. */
 function nested(depth: number, before: string, inner: string, behind: string): unknown {
   return JSON.parse(before.repeat(depth) + inner + behind.repeat(depth))
 }

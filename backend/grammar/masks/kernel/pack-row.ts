@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-/** What `npm run kernels` makes. */
+/** Written by `npm run kernels`. */
 const moduleFile = new URL('./pack-values.wasm', import.meta.url)
 
-/** Of the module; numbers are addresses unless they count something. */
+/** The module's exports; numbers are addresses unless they count something. */
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer }
   packValues(values: number, bits: number, words: number): number
@@ -14,16 +14,16 @@ const kernel = exports as unknown as Exports
 /** Never grows, so that views of it stay valid. */
 const { buffer } = kernel.memory
 
-/** Words of a set that are packed at once, in the megabyte that the module has: enough for 204,800 tokens. */
+/** Words of a set that can be packed in one call, in the module's megabyte of memory: enough for 204,800 tokens. */
 const mostWords = 6_400
 
-/** In bytes; the module itself has those before. */
+/** In bytes; the module itself uses the memory before it. */
 const valuesAt = 64 * 1024
 const bitsAt = valuesAt + 32 * 4 * mostWords
 const values = new Float32Array(buffer, valuesAt, 32 * mostWords)
 const bitsHere = new Int32Array(buffer, bitsAt, mostWords)
 
-/** Words between two that are looked at to see how many a set has something in. */
+/** Words between two samples, when estimating how many words of a set are not empty. */
 const lookEvery = 16
 
 /**
@@ -35,14 +35,14 @@ export function packRow(row: Float32Array, bits: Int32Array): number {
   return isSparse(bits) ? packFew(row, bits) : packMany(row, bits)
 }
 
-/** Whether at most half of the words have anything in them, as far as it looks. */
+/** Whether at most half of the sampled words are not empty. */
 function isSparse(bits: Int32Array): boolean {
   let used = 0
   for (let word = 0; word < bits.length; word += lookEvery) if (bits[word] !== 0) used += 1
   return 2 * lookEvery * used <= bits.length
 }
 
-/** At structure there are so few that copying the row would take most of the time. */
+/** For structure, there are so few that copying the row would take most of the time. */
 function packFew(row: Float32Array, bits: Int32Array): number {
   let count = 0
   for (let word = 0; word < bits.length; word++) {
@@ -53,7 +53,7 @@ function packFew(row: Float32Array, bits: Int32Array): number {
   return count
 }
 
-/** A copy to the module's memory and back takes less time than JavaScript's loop over 50,000 of 163,840. */
+/** Copying to the module's memory and back takes less time than a JavaScript loop over 50,000 of 163,840. */
 function packMany(row: Float32Array, bits: Int32Array): number {
   let count = 0
   for (let from = 0; from < bits.length; from += mostWords) {

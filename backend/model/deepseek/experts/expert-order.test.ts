@@ -27,7 +27,7 @@ async function order(chosen: readonly (readonly [number, number])[]) {
 }
 
 describe('sortByExpert() in ONNX Runtime', () => {
-  it('lists tokens expert by expert, and tells where each pair stands', async () => {
+  it('lists tokens expert by expert, and says where each pair is', async () => {
     const sorted = await order([
       [3, 1],
       [1, 0],

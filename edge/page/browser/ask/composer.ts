@@ -6,7 +6,7 @@ import { summaryOf } from './settings/settings-summary.ts'
 
 export interface Composer {
   readonly form: HTMLFormElement
-  /** The question as it stands, once for each setting that is compared. */
+  /** The current question, once for each setting being compared. */
   readonly questions: () => readonly [Question, ...Question[]]
   readonly write: (
     prompt: string,
@@ -14,7 +14,7 @@ export interface Composer {
     settings: readonly Settings[],
   ) => void
   readonly pictures: PictureList
-  /** Offers what is recommended for the model. */
+  /** Offers the settings recommended for the model. */
   readonly recommend: SettingsForm['recommend']
 }
 

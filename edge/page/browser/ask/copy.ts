@@ -1,10 +1,10 @@
-/** Copies an element's text, and has the button say so. */
+/** Copies an element's text, and confirms that on the button. */
 export async function copyFrom(source: HTMLElement, button: HTMLButtonElement): Promise<void> {
   try {
     await navigator.clipboard.writeText(source.textContent)
     button.textContent = 'Copied'
   } catch {
-    // Not allowed, or not there: pages without TLS have no clipboard.
+    // Not allowed, or not available: pages without TLS have no clipboard.
     getSelection()?.selectAllChildren(source)
     button.textContent = 'Selected: press Ctrl C'
   }

@@ -4,14 +4,14 @@ import { readItem, writeItem } from '../storage.ts'
 const item = 'describe.api-key'
 
 export interface KeyDialog {
-  /** The key to ask with; undefined while there is none. */
+  /** The key to send; undefined while there is none. */
   readonly key: () => string | undefined
   /** @returns whether a key was entered */
   readonly open: () => Promise<boolean>
 }
 
 /**
- * The API key: in memory, and in this browser's storage only where the user asks for that.
+ * The API key, kept in memory, and in this browser's storage only if the user asks for that.
  * @param onChange called when a key was entered or forgotten
  */
 export function createKeyDialog(onChange: () => void): KeyDialog {
@@ -30,7 +30,7 @@ export function createKeyDialog(onChange: () => void): KeyDialog {
   }
   const use = (value: string) => {
     key = value === '' ? undefined : value
-    // The browser may have no room left, or none for this origin.
+    // The browser may have no storage left, or none for this origin.
     show(writeItem(item, keep.checked ? key : undefined))
     onChange()
   }

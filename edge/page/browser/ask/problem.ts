@@ -1,9 +1,9 @@
 import type { ErrorBody, ErrorCode } from '../../../../shared/api/errors.ts'
 
-/** Why there is no answer, in words for people. */
+/** Why there is no answer, in words for users. */
 export interface Problem {
   readonly title: string
-  /** What the server says, or what may help. */
+  /** The server's message, or what may help. */
   readonly detail: string
   readonly requestId?: string | undefined
   /** Seconds after which the same question may be asked again. */
@@ -63,7 +63,7 @@ export function problemOf({ error }: ErrorBody, retryAfter: string | null = null
   }
 }
 
-/** An answer that is not from the API: of a proxy in between, mostly. */
+/** An answer that does not come from the API but usually from a proxy in between. */
 export function foreignProblem(status: number): Problem {
   if (status === 413) {
     const detail = 'Something between this page and the server limits how much can be sent at once.'

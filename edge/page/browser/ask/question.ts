@@ -12,10 +12,10 @@ export type ResponseFormat =
       readonly json_schema: { readonly name: string; readonly schema: unknown }
     }
 
-/** How an answer is made, by the names of the API; what is absent is left to the server. */
+/** How an answer is generated, by the API's field names; absent fields are left to the server. */
 export interface Settings {
   readonly system_prompt?: string
-  /** Where numbers come from that are left out. */
+  /** Where the values of omitted numbers come from. */
   readonly preset?: 'model'
   readonly temperature?: number
   readonly top_p?: number

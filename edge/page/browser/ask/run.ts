@@ -5,7 +5,7 @@ import { type Question, requestOf } from './question.ts'
 import type { AnswerEnd, AnswerRecord } from './history/record.ts'
 import { sendQuestion } from './send.ts'
 
-/** Asks, shows the answer as it comes, and returns what there was of it. Aborting counts as stopping. */
+/** Asks, shows the answer as it arrives, and returns what arrived of it. Aborting counts as stopping. */
 export async function runQuestion(
   question: Question,
   key: string | undefined,

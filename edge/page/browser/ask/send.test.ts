@@ -18,7 +18,7 @@ const delta = ': usage 9 0 1\n\n' + formatEvent('delta', { text: 'Hello' })
 
 afterEach(() => vi.unstubAllGlobals())
 
-/** Answers with what `answer` returns. @returns what was fetched */
+/** Answers every fetch with what `answer` returns. @returns what was fetched */
 function stubFetch(answer: () => Response | Promise<Response>) {
   const fetched = vi.fn<typeof fetch>(async () => answer())
   vi.stubGlobal('fetch', fetched)
@@ -82,7 +82,7 @@ describe('sendQuestion()', () => {
     expect((await eventsOf()).at(-1)).toBe(title)
   })
 
-  it('tells that there is no network', async () => {
+  it('reports that there is no network', async () => {
     stubFetch(() => Promise.reject(new TypeError('Failed to fetch')))
     vi.stubGlobal('navigator', { onLine: false })
     expect(await eventsOf()).toEqual(['You are offline'])

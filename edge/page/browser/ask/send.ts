@@ -5,13 +5,13 @@ import { type AskRequest, formValue } from './question.ts'
 
 type AnswerEventName = Exclude<keyof StreamEvents, 'error'>
 
-/** The events of a streamed answer, as the API names them. */
+/** The events of a streamed answer, by the API's names. */
 export type AnswerEvent = {
   [Name in AnswerEventName]: { readonly type: Name; readonly data: StreamEvents[Name] }
 }[AnswerEventName]
 
 /**
- * Sends a question and yields its answer as it comes; `end` is the last event.
+ * Sends a question and yields its answer as it arrives; `end` is the last event.
  * @throws {AskFailure} when there is no answer, or no complete one
  * @throws {DOMException} `AbortError` once the signal aborts
  */
@@ -22,7 +22,7 @@ export async function* sendQuestion(
 ): AsyncGenerator<AnswerEvent> {
   const response = await post(request, key, signal)
   if (!response.ok || response.body === null) throw new AskFailure(await problemIn(response))
-  // What comes after the end is read, too: a client that leaves before it looks as if it had cancelled.
+  // Read past the last event: to the server, a client that stops earlier looks as if it had cancelled.
   let isComplete = false
   try {
     for await (const { event, data } of parseEvents(piecesOf(response.body))) {
@@ -32,7 +32,7 @@ export async function* sendQuestion(
       isComplete = event === 'end'
     }
   } catch (error) {
-    // The stream's own failures have types that differ between browsers.
+    // The types of a stream's own failures differ between browsers.
     if (error instanceof AskFailure || signal.aborted) throw error
   }
   if (!isComplete) throw new AskFailure(brokenOff)

@@ -1,9 +1,9 @@
 import { alternativesOf, nameOf, resolved, type Schema, type Schemas } from './openapi.ts'
 
-/** Lists and objects within each other that are still filled. */
+/** Nesting depth up to which lists and objects are filled. */
 const maxDepth = 12
 
-/** A value that fits the schema: with all that is required, or, of answers, with all there is. */
+/** A value that matches the schema: with all required fields, or, for answers, with all fields. */
 export function exampleOf(schema: Schema, schemas: Schemas, wantsAll: boolean, depth = 0): unknown {
   const { const: constant, default: standard, enum: values } = schema
   if (nameOf(schema) !== undefined)

@@ -1,6 +1,8 @@
 import { append, el } from '../dom.ts'
 
-/** A part that is folded, and only made when it is first unfolded: all of them together are thousands of elements. */
+/**
+ * A collapsed part that is only created when first expanded, because all of them together are thousands of elements.
+ */
 export function foldedPart(
   title: string,
   make: () => readonly (HTMLElement | undefined)[],

@@ -83,7 +83,7 @@ export function routesByTag({ paths, tags = [] }: OpenApi): ReadonlyMap<string, 
   return groups
 }
 
-/** The schema itself, where there is a reference to it. */
+/** The schema itself, following a reference. */
 export function resolved(schema: Schema, schemas: Schemas): Schema {
   const name = nameOf(schema)
   return name === undefined ? schema : (schemas[name] ?? {})

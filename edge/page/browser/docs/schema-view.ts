@@ -4,10 +4,10 @@ import { alternativesOf, resolved, type Schema, type Schemas } from './openapi.t
 import { richText } from './rich-text.ts'
 import { typeText } from './type-text.ts'
 
-/** Objects within each other that are still shown. */
+/** Nesting depth up to which objects are shown. */
 const maxDepth = 8
 
-/** The fields of an object, those of objects in it folded below them. */
+/** The fields of an object, with those of nested objects collapsed below them. */
 export function fieldList(schema: Schema, schemas: Schemas, depth = 0): HTMLElement | undefined {
   const { properties, required = [] } = resolved(schema, schemas)
   if (properties === undefined || depth > maxDepth) return undefined
@@ -41,7 +41,7 @@ function fieldItem(
   )
 }
 
-/** The objects that a value may be or contain, with what distinguishes them. */
+/** The objects that a value may be or contain, with the label that distinguishes them. */
 function innerObjects(schema: Schema, schemas: Schemas): { title: string; object: Schema }[] {
   const whole = resolved(schema, schemas)
   if (whole.properties !== undefined) return [{ title: titleOf(whole), object: whole }]

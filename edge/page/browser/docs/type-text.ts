@@ -1,6 +1,6 @@
 import { alternativesOf, nameOf, type Schema } from './openapi.ts'
 
-/** What a value may be, in a few words: `integer, 1 to 8`, `list of text, up to 16`. */
+/** A short text of what a value may be: `integer, 1 to 8`, `list of text, up to 16`. */
 export function typeText(schema: Schema): string {
   const name = nameOf(schema)
   if (name !== undefined) return name
@@ -38,7 +38,7 @@ function rangeText(schema: Schema): string {
   return [span(minimum, maximum, '', true), characters, items].filter(Boolean).join(', ')
 }
 
-/** @param hasZero whether 0 as the least is worth saying */
+/** @param hasZero whether a minimum of 0 is worth mentioning */
 function span(
   least: number | undefined,
   most: number | undefined,

@@ -91,7 +91,7 @@ describe('runParts()', () => {
     expect(results.map(({ missing }) => missing.problem)).toEqual([undefined, undefined])
   })
 
-  it('tells what there is so far with each row and at the end of each part', async () => {
+  it('reports what there is so far with each row and at the end of each part', async () => {
     const { seen } = await runThese({ a: 'right', b: 'crashes' })
     expect(seen).toEqual(['row a of 1', 'end of 1', 'row b of 2', 'end of 2'])
   })

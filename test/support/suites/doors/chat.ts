@@ -167,7 +167,7 @@ export function describeChat(stand: DoorStand): void {
       expect(ignored.status).toBe(200)
     })
 
-    it('tell errors as the client knows them, and when a retry is in vain', async () => {
+    it('return errors as the client knows them, and say when a retry is pointless', async () => {
       const refused = async (change: object) =>
         stand.openai.chat.completions
           .create({ ...asked, ...change })

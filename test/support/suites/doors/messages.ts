@@ -54,7 +54,7 @@ export function describeMessages(stand: DoorStand): void {
       expect(stopped).toMatchObject({ stop_reason: 'stop_sequence', stop_sequence: stop })
     })
 
-    it('take the key in the older header, and tell the request id in theirs', async () => {
+    it('accept the key in the older header, and return the request id in theirs', async () => {
       const response = await stand.post(
         '/v1/messages',
         { ...greedy, max_tokens: 1 },
@@ -64,7 +64,7 @@ export function describeMessages(stand: DoorStand): void {
       expect(response.headers.get('request-id')).toBe(response.headers.get('x-request-id'))
     })
 
-    it('tell errors in their own form', async () => {
+    it('return errors in their own form', async () => {
       const refused = await stand.post('/v1/messages', { ...greedy, tools: [{ name: 'a' }] })
       expect([refused.status, await refused.json()]).toMatchObject([
         400,

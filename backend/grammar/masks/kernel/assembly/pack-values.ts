@@ -3,7 +3,7 @@
  * it to `pack-values.wasm`. `usize` is an address in the module's memory.
  */
 
-/** For each set of four lanes: where the bytes of those in it are, in order. */
+/** For each set of four lanes: the positions of its lanes' bytes, in order. */
 const lanes = memory.data<u8>([
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4,
   5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 8, 9,
@@ -32,7 +32,7 @@ export function packValues(values: usize, bits: usize, words: u32): u32 {
       for (let offset: usize = 0; offset < 128; offset += 16) {
         const four = set & 15
         const order = v128.load(lanes + ((<usize>four) << 4))
-        // What is overwritten beyond those that count has been read already.
+        // Anything overwritten beyond the valid values has already been read.
         v128.store(to, i8x16.swizzle(v128.load(from + offset), order))
         to += (<usize>popcnt(four)) << 2
         set >>= 4

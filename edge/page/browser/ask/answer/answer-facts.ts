@@ -48,7 +48,7 @@ export function factsOf({ usage, timings, requestId }: AnswerEnd): HTMLElement {
   )
 }
 
-/** The phases as parts of a line; the list below it has the same numbers. */
+/** The phases as segments of a bar; the list below it has the same numbers. */
 function phaseBar(timings: AnswerEnd['timings']): HTMLElement {
   const bar = el('div', { class: 'bar-of-phases', 'aria-hidden': 'true' })
   for (const [name] of phases) {

@@ -14,7 +14,7 @@ export interface PanelActions {
 
 export interface AnswerPanel {
   readonly element: HTMLElement
-  /** @param name `A` or `B`, undefined where there is one answer @param summary of its settings */
+  /** @param name `A` or `B`; undefined if there is only one answer @param summary of its settings */
   readonly begin: (question: Question, name: string | undefined, summary: string) => void
   readonly showState: (text: string) => void
   readonly addThought: (index: number, text: string) => void
@@ -22,7 +22,7 @@ export interface AnswerPanel {
   readonly showEnd: (record: AnswerRecord) => void
 }
 
-/** Where one answer is shown as it comes. */
+/** Shows one answer as it arrives. */
 export function createAnswerPanel(actions: PanelActions): AnswerPanel {
   const title = el('h2')
   const summary = el('span', { class: 'summary' })
@@ -80,7 +80,7 @@ export function createAnswerPanel(actions: PanelActions): AnswerPanel {
 }
 
 interface Growing {
-  /** The text with this index; it is made, with all before it, when it is first needed. */
+  /** The text with this index; it is created, with all those before it, when first needed. */
   readonly at: (index: number) => HTMLElement
   readonly clear: () => void
 }
@@ -124,7 +124,7 @@ function codeButton(show: () => void): HTMLElement {
   return el('button', { type: 'button', class: 'plain', onclick: show }, 'As code')
 }
 
-/** What screen readers say when an answer has ended. */
+/** What screen readers announce when an answer has ended. */
 export function spokenEnd({ problem, stopped, end }: AnswerRecord): string {
   if (problem !== undefined) return problem.title
   if (stopped) return 'Stopped'

@@ -1,6 +1,6 @@
 import type { HistoryEntry } from './record.ts'
 
-/** Entries that are kept: with thumbnails a few megabytes. */
+/** Entries that are kept: a few megabytes, including thumbnails. */
 const maxEntries = 100
 
 export interface HistoryStore {
@@ -70,7 +70,7 @@ function resultOf<Result>(request: IDBRequest<Result>): Promise<Result> {
   })
 }
 
-/** Only then is it kept: what a request did may still find no room. */
+/** Resolves when the change is stored: even after its request succeeded there may be no space left for it. */
 function committed(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.addEventListener('complete', () => resolve())

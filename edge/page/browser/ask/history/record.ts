@@ -22,7 +22,7 @@ export interface AnswerEnd {
   readonly requestId: string
 }
 
-/** A question with its answers, as the history keeps it. Of pictures only small copies are kept. */
+/** A question with its answers, as kept in the history. Only small copies of its pictures are kept. */
 export interface HistoryEntry {
   readonly id: string
   /** Milliseconds since 1970. */

@@ -1,6 +1,9 @@
 import { byId } from '../../dom.ts'
 
-/** Asks for a photo: with a view of the camera where the page may use it, else with what the device offers for it. */
+/**
+ * Asks for a photo: with a live camera view if the page may use the camera, otherwise with the device's own camera app
+ * or file dialog.
+ */
 export async function choosePhoto(): Promise<File | undefined> {
   const video = byId('camera-view', HTMLVideoElement)
   const stream = await openCamera()
@@ -22,7 +25,7 @@ async function openCamera(): Promise<MediaStream | undefined> {
   try {
     return await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' } })
   } catch {
-    // No camera, no permission, or a page without TLS, where there is not even the interface.
+    // No camera, no permission, or a page without TLS, where the API itself is missing.
     return undefined
   }
 }

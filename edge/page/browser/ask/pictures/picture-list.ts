@@ -8,11 +8,11 @@ import { thumbnailOf } from './thumbnail.ts'
 export interface PictureList {
   readonly pictures: () => readonly Picture[]
   readonly replace: (pictures: readonly Picture[]) => void
-  /** Says something about the pictures, until one is added or removed. */
+  /** Shows a message about the pictures until one is added or removed. */
   readonly note: (text: string) => void
 }
 
-/** The pictures of the question, and all ways to add some. */
+/** The pictures of the question, and all the ways to add more. */
 export function createPictureList(say: (text: string) => void): PictureList {
   const list = byId('pictures', HTMLUListElement)
   const notice = byId('pictures-note', HTMLElement)

@@ -4,7 +4,7 @@ import { samplePicture } from './thumbnail.ts'
 
 type AddFiles = (files: Iterable<File>) => Promise<void>
 
-/** All ways to add files: the buttons, dropping and pasting. */
+/** All the ways to add files: the buttons, dropping and pasting. */
 export function acceptFiles(area: HTMLElement, addFiles: AddFiles): void {
   const files = byId('picture-files', HTMLInputElement)
   onClick('add-files', () => files.click())
@@ -20,7 +20,7 @@ export function acceptFiles(area: HTMLElement, addFiles: AddFiles): void {
   })
 }
 
-/** Adds the address that is typed, on Enter or by the button. @param add returns whether it was accepted */
+/** Adds the typed URL on Enter or when the button is pressed. @param add returns whether it was accepted */
 export function acceptUrl(add: (url: string) => boolean): void {
   const url = byId('picture-url', HTMLInputElement)
   const addUrl = () => {
@@ -38,7 +38,7 @@ function onClick(id: string, action: () => void): void {
   byId(id, HTMLButtonElement).addEventListener('click', action)
 }
 
-/** The whole window takes drops: one that misses would leave the page. */
+/** The whole window accepts drops, because one that missed would navigate away from the page. */
 function acceptDrops(area: HTMLElement, addFiles: AddFiles): void {
   addEventListener('dragover', (event) => {
     event.preventDefault()

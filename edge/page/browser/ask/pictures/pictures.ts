@@ -2,7 +2,7 @@ import { maxImageBytes, maxImages, maxUploadBytes } from '../../../../../shared/
 import type { Picture } from '../question.ts'
 
 /**
- * Why a picture cannot be added to those that are there already.
+ * Why a picture cannot be added to the existing ones.
  * @returns undefined when it can
  */
 export function refusalOf(picture: Picture, present: readonly Picture[]): string | undefined {

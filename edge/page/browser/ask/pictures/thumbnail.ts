@@ -1,7 +1,7 @@
 /** Pixels of the longer side: sharp at the size of the list, and a few kilobytes in the history. */
 const side = 240
 
-/** A small copy as a data URL; undefined where this browser cannot read the file, which the server may. */
+/** A small copy as a data URL; undefined if this browser cannot read the file, although the server may be able to. */
 export async function thumbnailOf(file: Blob): Promise<string | undefined> {
   try {
     const picture = await createImageBitmap(file)
@@ -21,7 +21,7 @@ export async function thumbnailOf(file: Blob): Promise<string | undefined> {
   }
 }
 
-/** A picture to begin with, of the coloured shapes that even the smallest model knows. */
+/** A sample picture with the kind of coloured shapes that even the smallest model recognises. */
 export async function samplePicture(): Promise<File> {
   const canvas = document.createElement('canvas')
   canvas.width = 640

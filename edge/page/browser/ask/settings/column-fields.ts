@@ -4,10 +4,10 @@ import { numberFields } from './settings-fields.ts'
 
 type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] }
 
-/** The fields of one column. Those that are hidden do not count. */
+/** The fields of one column. Hidden ones are ignored. */
 export interface ColumnFields {
   readonly system: HTMLTextAreaElement
-  /** Whose rules apply where a field is empty: `server` or `model`. */
+  /** Whose defaults apply where a field is empty: `server` or `model`. */
   readonly preset: HTMLSelectElement
   /** In the order of `numberFields`. */
   readonly numbers: readonly HTMLInputElement[]
@@ -42,7 +42,7 @@ export function writeFields(fields: ColumnFields, settings: Settings): void {
   }
 }
 
-/** Shows what applies where a number is left out. */
+/** Shows which values apply where numbers are omitted. */
 export function showStandards(
   { preset, numbers }: ColumnFields,
   recommended: RecommendedRules | undefined,
@@ -54,7 +54,7 @@ export function showStandards(
   }
 }
 
-/** The form is not sent while this field is not valid. */
+/** The form is not sent while this field is invalid. */
 export function checkSchema(field: HTMLTextAreaElement): void {
   const isRight = field.value.trim() !== '' && parsed(field.value) !== undefined
   field.setCustomValidity(isRight ? '' : 'This is not JSON.')

@@ -6,8 +6,8 @@ interface ModelList {
 }
 
 /**
- * What the authors of the running model recommend for it.
- * @returns undefined where they recommend nothing, or where the server does not say
+ * The settings that the authors of the running model recommend.
+ * @returns undefined if they recommend none, or if the server does not report any
  */
 export async function fetchRecommended(key: string): Promise<RecommendedRules | undefined> {
   try {
@@ -20,7 +20,7 @@ export async function fetchRecommended(key: string): Promise<RecommendedRules | 
   }
 }
 
-/** In the words of the API: `temperature 0.2, top_p 0.9`. */
+/** By the API's field names: `temperature 0.2, top_p 0.9`. */
 export function rulesText(rules: RecommendedRules): string {
   return Object.entries(rules)
     .map(([name, value]) => `${name} ${value}`)

@@ -13,13 +13,13 @@ import type { Row, SettingsRows } from './settings-rows.ts'
 export interface SettingsColumn {
   readonly read: () => Settings
   readonly write: (settings: Settings) => void
-  /** Whether it is seen and checked. */
+  /** Whether it is visible and validated. */
   readonly use: (isUsed: boolean) => void
-  /** Shows which fields count now. */
+  /** Shows the fields that are currently in effect. */
   readonly show: () => void
 }
 
-/** @param recommended what the model's authors recommend, if it is known */
+/** @param recommended what the model's authors recommend, if known */
 export function createColumn(
   rows: SettingsRows,
   index: number,
@@ -64,7 +64,7 @@ function fieldsOf(rows: SettingsRows, index: number): ColumnFields {
   }
 }
 
-/** A field that is not shown takes no part in the form's checks. */
+/** A hidden field is not validated. */
 function showField(field: HTMLElement & { disabled: boolean }, isShown: boolean): void {
   field.hidden = field.disabled = !isShown
 }

@@ -7,13 +7,13 @@ const { properties } = z.toJSONSchema(generateFields, { io: 'input', unrepresent
   properties: Record<string, Record<string, unknown>>
 }
 
-/** An input has no minimum that it excludes; the server says the rest. */
+/** An input cannot express an exclusive minimum; the server checks the rest. */
 const leastAbove = 0.001
 
 describe('numberFields', () => {
   it.each(numberFields)('have the range of the API: $name', ({ name, ...range }) => {
     const field = properties[name]!
-    // zod states the range of exact integers with every one of them; a seed may have all of it.
+    // zod gives every integer the range of safe integers; a seed may use all of it.
     const isBound = field['maximum'] !== Number.MAX_SAFE_INTEGER || name === 'seed'
     expect(range).toMatchObject({
       min: field['exclusiveMinimum'] === undefined ? field['minimum'] : leastAbove,
@@ -24,5 +24,5 @@ describe('numberFields', () => {
   })
 })
 
-/** Of fields without a default. */
+/** Names of fields without a default. */
 const standards: Readonly<Record<string, string>> = { max_tokens: 'server’s', seed: 'random' }

@@ -1,4 +1,4 @@
-/** A setting that is a number, by its name in the API. A test compares the ranges with those of the API. */
+/** A numeric setting, by its name in the API. A test compares the ranges with those of the API. */
 export interface NumberField {
   readonly name: 'temperature' | 'top_p' | 'max_tokens' | 'seed' | 'n'
   readonly label: string

@@ -4,7 +4,7 @@ import { createColumn, type SettingsColumn } from './settings-column.ts'
 import { type Column, settingsRows } from './settings-rows.ts'
 
 export interface SettingsForm extends Readonly<Record<Column, SettingsColumn>> {
-  /** Offers what is recommended for the model; undefined: nothing is. */
+  /** Offers the settings recommended for the model; undefined if there are none. */
   readonly recommend: (rules: RecommendedRules | undefined) => void
 }
 

@@ -1,7 +1,7 @@
 import type { Settings } from '../question.ts'
 import { numberFields } from './settings-fields.ts'
 
-/** What differs from the defaults, in a few words. */
+/** A short text of what differs from the defaults. */
 export function summaryOf(settings: Settings): string {
   const numbers = numberFields
     .filter(({ name }) => settings[name] !== undefined)

@@ -31,7 +31,7 @@ function formArguments({ fields, files }: AskRequest & { kind: 'form' }): string
   return [`    data=${literal(texts, '    ')},`, `    files=[`, ...pictures, `    ],`]
 }
 
-/** A JSON value as Python writes it. @param indent of the line where it begins */
+/** A JSON value as a Python literal. @param indent of the line where it begins */
 function literal(value: unknown, indent = ''): string {
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'

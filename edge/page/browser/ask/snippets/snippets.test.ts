@@ -42,7 +42,7 @@ const missing: Record<string, string | undefined> = {
 interface Asked {
   readonly path: string
   readonly key: string | undefined
-  /** JSON as it is; of forms, names and values, files as `name: content`. */
+  /** JSON unchanged; forms as names and values, with files as `name: content`. */
   readonly body: unknown
 }
 
@@ -103,7 +103,7 @@ describe.each(languages)('a question for $name', ({ name, write }) => {
       path: '/generate/image',
       key: apiKey,
       body: [
-        // Forms have line ends of their own.
+        // Forms use their own line endings.
         ['prompt', hard.replaceAll('\n', name === 'TypeScript' ? '\r\n' : '\n')],
         ['system_prompt', settings.system_prompt],
         ['temperature', '0'],

@@ -5,12 +5,12 @@ import { typescriptSnippet } from './typescript.ts'
 
 interface Language {
   readonly name: string
-  /** What the program needs beside the key and the files. */
+  /** What the program needs besides the key and the files. */
   readonly note: string
   readonly write: (request: AskRequest, origin: string) => string
 }
 
-/** A question as programs that ask it, and print the answer. */
+/** A question as programs that ask it and print the answer. */
 export const languages: readonly Language[] = [
   { name: 'curl', note: 'For any shell.', write: curlSnippet },
   {
