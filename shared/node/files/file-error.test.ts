@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { fileErrorText } from './file-error.ts'
 
@@ -38,5 +40,12 @@ describe('fileErrorText()', () => {
   it('has nothing to say of other errors', () => {
     const others = [new Error('x'), 'x', Object.assign(new Error('x'), { code: 'ECONNREFUSED' })]
     expect(others.map(fileErrorText)).toEqual([undefined, undefined, undefined])
+  })
+
+  it('takes no address for a file', async () => {
+    const server = createServer().listen('/nowhere/a')
+    const [failure] = (await once(server, 'error')) as [NodeJS.ErrnoException]
+    expect(failure.code).toBe('EACCES')
+    expect(fileErrorText(failure)).toBeUndefined()
   })
 })

@@ -19,6 +19,9 @@ const reasonsOfMaking: Readonly<Record<string, string>> = {
   EEXIST: 'it is there already, and no folder',
 }
 
+/** Calls that fail with the same codes, but not because of a file. */
+const otherCalls: ReadonlySet<string | undefined> = new Set(['bind', 'connect', 'kill', 'listen'])
+
 /**
  * One sentence about a failure of the file system.
  * @returns undefined for any other error
@@ -26,6 +29,7 @@ const reasonsOfMaking: Readonly<Record<string, string>> = {
 export function fileErrorText(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
   const { code = '', path, syscall } = error as NodeJS.ErrnoException
+  if (otherCalls.has(syscall)) return undefined
   const reason = (syscall === 'mkdir' ? reasonsOfMaking[code] : undefined) ?? reasons[code]
   if (reason === undefined) return undefined
   // The failure of a write does not say where.
