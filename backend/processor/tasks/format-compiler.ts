@@ -1,6 +1,7 @@
 import { FixedQueue, Piscina } from 'piscina'
 import { ServiceError } from '../../../shared/api/errors.ts'
 import type { AnswerFormat } from '../../../shared/api/request/response-format.ts'
+import { startDeadline } from '../../../shared/async/deadline.ts'
 import type { CompileOutcome } from '../../grammar/compile/compile-worker.ts'
 import type { FormatSource } from '../../grammar/compile/compile-grammar.ts'
 import type { Grammar } from '../../grammar/grammar.ts'
@@ -82,17 +83,19 @@ export function createFormatCompiler({
   }
 
   async function run(format: AnswerFormat): Promise<CompileOutcome> {
-    const tooLate = AbortSignal.timeout(maxCompileMs)
+    const deadline = startDeadline(maxCompileMs)
     try {
-      return await threads.run(format, { signal: tooLate })
+      return await threads.run(format, { signal: deadline.signal })
     } catch (cause) {
       if (closed) throw new ServiceError('shutting_down', 'The server is shutting down', { cause })
-      if (!tooLate.aborted) throw cause
+      if (!deadline.expired) throw cause
       return {
         ok: false,
         pointer: '',
         message: `this takes longer than ${maxCompileMs / 1000} s to compile`,
       }
+    } finally {
+      deadline.release()
     }
   }
 }

@@ -1,5 +1,6 @@
 import { FixedQueue, Piscina } from 'piscina'
 import { ServiceError } from '../../../shared/api/errors.ts'
+import { startDeadline } from '../../../shared/async/deadline.ts'
 import { estimateDecode, type DecodeCost } from '../image-file/decode-cost.ts'
 import { maxDecodeElapsedMs } from '../image-file/decode-limits.ts'
 import {
@@ -160,13 +161,15 @@ async function decodeInTime<Task extends ImageTask>(
   { order, estimatedMs }: { readonly order: ImageOrder<Task>; readonly estimatedMs: number },
   signal: AbortSignal,
 ): Promise<ImageOutcomes[Task]> {
-  const tooLate = AbortSignal.timeout(maxDecodeElapsedMs)
+  const deadline = startDeadline(maxDecodeElapsedMs, signal)
   try {
-    return await images.run(order, estimatedMs, AbortSignal.any([signal, tooLate]))
+    return await images.run(order, estimatedMs, deadline.signal)
   } catch (cause) {
-    if (signal.aborted || !tooLate.aborted) throw cause
+    if (signal.aborted || !deadline.expired) throw cause
     const message = `decoding takes longer than ${maxDecodeElapsedMs / 1000} s`
     return { ok: false, code: 'image_too_large', message } as ImageOutcomes[Task]
+  } finally {
+    deadline.release()
   }
 }
 
