@@ -29,8 +29,8 @@ export async function runTasks<Image>(
   const images = placed(files, messages)
   const failed = new AbortController()
   const either = { tenant, signal: AbortSignal.any([signal, failed.signal]) }
-  // Each image adds a listener.
-  setMaxListeners(maxImages + 1, either.signal)
+  // Each image adds two listeners: the one that waits for it, and its time limit.
+  setMaxListeners(2 * maxImages + 1, either.signal)
   try {
     const [textIds, prepared] = await Promise.all([
       tasks.encodeTexts(texts, either),
