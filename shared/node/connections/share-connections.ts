@@ -26,8 +26,8 @@ interface SharingParts {
 }
 
 /**
- * Has a server of `node:http` or `node:https`, which has its listeners already, share its connections among its clients. Refused and closed clients get
- * no explanation, so the log has it, at most once a minute for each limit.
+ * Has a server of `node:http` or `node:https`, which has its listeners already, share its connections among its
+ * clients. Refused and closed clients get no explanation, so the log has it, at most once a minute for each limit.
  */
 export function shareConnections(server: Server, parts: SharingParts): void {
   const { share, standingOf, takeMs = defaultTakeMs } = parts
