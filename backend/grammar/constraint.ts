@@ -50,7 +50,7 @@ export class Constraint {
   readonly #stopIds: readonly number[]
   readonly #mask: Int32Array
   /** Of the packed row, as `packRow` fills them. */
-  readonly #ends: Int32Array
+  readonly #ends: Int32Array<ArrayBuffer>
   #standing: Standing
   /** Whether logits keep their positions, so that indices are ids. */
   #inPlace = false

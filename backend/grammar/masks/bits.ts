@@ -31,6 +31,10 @@ export function toggleBits(bits: Int32Array, ids: Int32Array, from: number, to: 
   }
 }
 
+export function toggleWords(bits: Int32Array, others: Int32Array): void {
+  for (let word = 0; word < bits.length; word++) bits[word]! ^= others[word]!
+}
+
 export function addBits(bits: Int32Array, more: Int32Array): void {
   for (let word = 0; word < bits.length; word++) bits[word]! |= more[word]!
 }

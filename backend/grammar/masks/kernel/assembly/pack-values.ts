@@ -48,8 +48,6 @@ export function packValues(values: usize, bits: usize, words: u32): u32 {
  * @param lane the first of four
  * @param before the bits of all lanes before it
  */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function packFour(from: usize, lane: usize, to: usize, set: u32, before: u32): void {
   const four = (set >> (<u32>lane)) & 15
   const order = v128.load(lanes + ((<usize>four) << 4))
