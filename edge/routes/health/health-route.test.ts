@@ -120,8 +120,8 @@ describe('GET /livez and /readyz', () => {
 
   it.each([
     ['backend', { backend: async () => Response.json({}, { status: 503 }) }],
-    ['keys', { keyStore: { checkSecret: broken } }],
-    ['limits', { meter: { usage: broken } }],
+    ['keys', { keyStore: { get: broken } }],
+    ['limits', { meter: { check: broken } }],
     ['certificate', { certificateIsValid: () => false }],
     ['not_draining', { stopping: { begun: true, cut: false, signal: undefined } }],
   ])('is not ready when %s fails', async (check, parts) => {
@@ -142,9 +142,9 @@ describe('GET /livez and /readyz', () => {
   it('asks backend and stores once for all probes at a time, of /health too', async () => {
     let asked = 0
     const keyStore = {
-      checkSecret() {
+      get() {
         asked += 1
-        return 'secret'
+        return undefined
       },
     } as unknown as TestPlatformParts['keyStore']
     const { app, calls, clock } = createTestEdge({
@@ -156,12 +156,29 @@ describe('GET /livez and /readyz', () => {
     expect([calls.length, asked]).toEqual([1, 1])
     clock.ms = 50
     await app.request('/readyz')
-    expect([calls.length, asked]).toEqual([2, 2])
+    expect([calls.length, asked]).toEqual([2, 1])
+    clock.ms = 1_000
+    await app.request('/readyz')
+    expect([calls.length, asked]).toEqual([3, 2])
+  })
+
+  it('looks at the stores again after a call that one of them failed', async () => {
+    const full = () => Promise.reject(new Error('database or disk is full'))
+    let check: () => Promise<void> = async () => undefined
+    const meter = { reserve: full, settle: full, check: () => check() }
+    const { app, post } = createTestEdge({ backend: healthy, ...({ meter } as object) })
+    expect((await app.request('/readyz')).status).toBe(200)
+    check = full
+    expect((await app.request('/readyz')).status).toBe(200)
+    await (await post('/generate/text', { prompt: 'Hi' })).text()
+    await expect.poll(async () => (await app.request('/readyz')).status).toBe(503)
+    const { checks } = (await (await app.request('/readyz')).json()) as { checks: object }
+    expect(checks).toEqual({ ...allHold, limits: false })
   })
 
   it('does not wait long for a store that is silent', async () => {
     vi.useFakeTimers()
-    const silent = { usage: () => new Promise(() => {}) } as unknown as TestPlatformParts['meter']
+    const silent = { check: () => new Promise(() => {}) } as unknown as TestPlatformParts['meter']
     const { app } = createTestEdge({ backend: healthy, ...(silent && { meter: silent }) })
     const pending = app.request('/readyz')
     await vi.advanceTimersByTimeAsync(800)
