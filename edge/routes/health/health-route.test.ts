@@ -5,15 +5,34 @@ import { createTestEdge, untilAborted } from '../../../test/support/edges/test-e
 afterEach(() => vi.useRealTimers())
 
 describe('GET /health', () => {
-  it('asks the backend once a second at most', async () => {
-    const { app, calls, clock } = createTestEdge()
+  it('tells what a request would meet now, and asks the backend twenty times a second at most', async () => {
+    let status = 200
+    const { app, calls, clock } = createTestEdge({
+      backend: async () => Response.json({ status: 'healthy' }, { status }),
+    })
     await app.request('/health')
-    clock.ms = 999
-    await app.request('/health')
+    status = 503
+    clock.ms = 49
+    expect((await app.request('/health')).status).toBe(200)
     expect(calls).toHaveLength(1)
-    clock.ms = 1_000
-    await app.request('/health')
+    clock.ms = 50
+    expect((await app.request('/health')).status).toBe(503)
     expect(calls).toHaveLength(2)
+  })
+
+  it('asks a backend that does not answer only once at a time', async () => {
+    vi.useFakeTimers()
+    const { app, calls, clock } = createTestEdge({
+      backend: (_path, { signal }) => untilAborted(signal),
+    })
+    const first = app.request('/health')
+    await vi.advanceTimersByTimeAsync(700)
+    clock.ms = 700
+    const second = app.request('/health')
+    await vi.advanceTimersByTimeAsync(100)
+    expect((await first).status).toBe(503)
+    expect((await second).status).toBe(503)
+    expect(calls).toHaveLength(1)
   })
 
   it('asks again after a call that the backend refused, and after no other', async () => {
@@ -120,7 +139,7 @@ describe('GET /livez and /readyz', () => {
     expect(checks).not.toHaveProperty('certificate')
   })
 
-  it('asks backend and stores once for all probes of a second, of /health too', async () => {
+  it('asks backend and stores once for all probes at a time, of /health too', async () => {
     let asked = 0
     const keyStore = {
       checkSecret() {
@@ -135,7 +154,7 @@ describe('GET /livez and /readyz', () => {
     const probe = (path: string) => Array.from({ length: 50 }, async () => app.request(path))
     await Promise.all([...probe('/readyz'), ...probe('/health')])
     expect([calls.length, asked]).toEqual([1, 1])
-    clock.ms = 1_000
+    clock.ms = 50
     await app.request('/readyz')
     expect([calls.length, asked]).toEqual([2, 2])
   })

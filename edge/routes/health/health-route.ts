@@ -21,7 +21,7 @@ export interface HealthParts extends StoreParts {
 
 const stopped = { status: 'unavailable', reason: 'shutting_down' } as const
 
-/** Handlers of the three probes. None needs a key, so their checks run at most once a second, and after a call that was refused. */
+/** Handlers of the three probes. None needs a key, so their checks are shared by all who ask at nearly the same time. */
 export function probeHandlers(
   parts: HealthParts,
 ): Record<'health' | 'livez' | 'readyz', EdgeHandler> {
