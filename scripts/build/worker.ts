@@ -46,8 +46,8 @@ async function removeAbandoned(before: number): Promise<void> {
   const names = (await readdir('dist')).filter((name) => name.startsWith('worker-'))
   for (const path of names.map((name) => join('dist', name))) {
     const found = await stat(path).catch(() => undefined)
-    if (found !== undefined && found.mtimeMs < before)
-      await rm(path, { recursive: true, force: true })
+    const isAbandoned = found !== undefined && found.mtimeMs < before
+    if (isAbandoned) await rm(path, { recursive: true, force: true })
   }
 }
 

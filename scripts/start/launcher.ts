@@ -47,7 +47,7 @@ export class Launcher {
   readonly #parts: LauncherParts
   readonly #programs = new Set<Program>()
   #isUp = false
-  /** Settles when nothing is being bundled. An earlier failure than its result is asked for is not an unhandled one. */
+  /** Settles when nothing is being bundled. Also keeps a failure that nobody awaits yet from counting as unhandled. */
   #bundled: Promise<unknown> = Promise.resolve()
   #lock: StateLock | undefined
   #printedAt = performance.now()
