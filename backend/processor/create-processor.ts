@@ -1,7 +1,7 @@
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import type { PreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { readGenerationConfig } from '../model/config/generation-config.ts'
-import { unusableFile } from '../model/config/read-model-file.ts'
+import { CheckpointError, copyAgain } from '../checkpoint/checkpoint-error.ts'
 import { thoughtMarks } from '../model/config/variant.ts'
 import { controlTokens } from './text/chat-template.ts'
 import type { ControlToken } from './text/chat-template.ts'
@@ -94,7 +94,9 @@ export function controlIdsOf(
 function idOf(specialTokens: TokenizerFile['specialTokens'], name: string): number {
   const id = specialTokens.get(name)
   if (id === undefined) {
-    throw unusableFile('tokenizer_config.json', `added_tokens_decoder: names no token ${name}`)
+    throw new CheckpointError(
+      `tokenizer_config.json: added_tokens_decoder: names no token ${name}; ${copyAgain}`,
+    )
   }
   return id
 }
