@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { copyAgain } from '../../checkpoint/checkpoint-error.ts'
+import { CheckpointError, copyAgain } from '../../checkpoint/checkpoint-error.ts'
 import { modelConfigFile, readModelConfig } from './model-config.ts'
 import { readModelJson, readModelText, unusableFile } from './read-model-file.ts'
 
@@ -30,6 +30,12 @@ const namesSchema = z.object({
     z.object({ content: z.string().min(1) }),
   ),
 })
+
+/** The problem of a checkpoint in which no token has a name that its chat template needs. */
+export function unnamedToken(name: string): Error {
+  const problem = `added_tokens_decoder: names no token ${name}; ${copyAgain}`
+  return new CheckpointError(`${namesFile}: ${problem}`)
+}
 
 /** The rank file as text: one line per token with the base64 of its bytes, a space and its id. */
 export function readRanks(modelFolder: string): Promise<string> {
