@@ -11,25 +11,20 @@ export function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return address
   const parsed = ipaddr.process(address)
   if (parsed instanceof ipaddr.IPv4) return parsed.toString()
-  const [, first = 0, second = 0] = parsed.parts
-  const [last = 0, veryLast = 0] = parsed.parts.slice(-2)
-  switch (parsed.range()) {
-    case 'linkLocal':
-      // With its zone: neighbours on two links may have the same one.
-      return parsed.toNormalizedString()
-    case 'rfc6145':
-      return ipv4Of(last, veryLast)
-    case 'rfc6052':
-      // In the network for local use (RFC 8215), each translator has its own place for the IPv4 address.
-      return second === 0 ? ipv4Of(last, veryLast) : parsed.toNormalizedString()
-    case '6to4':
-      return ipv4Of(first, second)
-    case 'teredo':
-      // The last 32 bits are the client's address with every bit inverted (RFC 4380).
-      return ipv4Of(last ^ 0xffff, veryLast ^ 0xffff)
-    default:
-      return networkText(parsed.parts)
-  }
+  return networkByRange[parsed.range()]?.(parsed) ?? networkText(parsed.parts)
+}
+
+/** What counts as one client where a network does not. */
+const networkByRange: Partial<Record<string, (address: ipaddr.IPv6) => string>> = {
+  // With its zone: neighbours on two links may have the same one.
+  linkLocal: (address) => address.toNormalizedString(),
+  rfc6145: (address) => ipv4At(address, 6),
+  // In the network for local use (RFC 8215), each translator has its own place for the IPv4 address.
+  rfc6052: (address) =>
+    address.parts[2] === 0 ? ipv4At(address, 6) : address.toNormalizedString(),
+  '6to4': (address) => ipv4At(address, 1),
+  // The client's address with every bit inverted (RFC 4380).
+  teredo: (address) => ipv4At(address, 6, 0xffff),
 }
 
 /** True for this machine itself: its operator, or a reverse proxy with guards of its own. */
@@ -37,9 +32,10 @@ export function isLoopback(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
 }
 
-/** @param high and @param low 16 bits each */
-function ipv4Of(high: number, low: number): string {
-  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
+/** The IPv4 address in two groups of an IPv6 address. @param inverted the bits of each group that are */
+function ipv4At({ parts }: ipaddr.IPv6, group: number, inverted = 0): string {
+  const groups = parts.slice(group, group + 2).map((part) => part ^ inverted)
+  return groups.flatMap((part) => [part >> 8, part & 0xff]).join('.')
 }
 
 function networkText(groups: readonly number[]): string {
