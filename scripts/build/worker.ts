@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runWrangler } from '../support/run-wrangler.ts'
+import { takeNoArguments } from '../support/take-no-arguments.ts'
 import { writeAtomically } from './write-atomically.ts'
 
 /** Files that determine the content of the Worker bundle. */
@@ -9,7 +10,8 @@ const workerInputs = ['edge', 'shared', 'wrangler.toml', 'tsconfig.json', 'packa
 const workerBundle = 'dist/worker/worker.js'
 
 /** `npm run build`: bundles the Worker into dist/. @returns the exit code */
-export async function main(): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
+  takeNoArguments('npm run build', 'Bundles the Worker', given)
   console.log(await buildWorker())
   return 0
 }
