@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
+import { endWithOutput } from '../shared/node/process/end-with-output.ts'
 import { fileErrorText } from '../shared/node/files/file-error.ts'
 import { withDotEnv } from '../shared/node/settings/dot-env.ts'
 import { certsCommand } from './certs-command.ts'
@@ -9,6 +10,8 @@ import type { CliParts } from './cli-parts.ts'
 import { keysCommand } from './keys-command.ts'
 import { mcpCommand } from './mcp/mcp-command.ts'
 import { programCommand } from './program-command.ts'
+
+endWithOutput()
 
 const parts: CliParts = {
   environment: withDotEnv(process.env, '.env'),
@@ -26,7 +29,8 @@ const program = new Command('describe')
     `
 Settings (environment or .env):
   DESCRIBE_URL      address of the edge; default: where npm start runs here
-  DESCRIBE_API_KEY  a key with the scope admin, for mcp with image and image_url; default: the one in STATE_DIR/api-key`,
+  DESCRIBE_API_KEY  a key with the scope admin, or for mcp with image and
+                    image_url; default: the one in STATE_DIR/api-key`,
   )
   .addCommand(keysCommand(parts))
   .addCommand(certsCommand(parts))

@@ -111,8 +111,9 @@ describe('the command mcp', () => {
     )
     expect(await textOf(client, folder)).toBe(`invalid_field: ${folder} is not a file`)
     expect(await textOf(client, '/nowhere/a.png')).toBe(
-      'invalid_field: Cannot read /nowhere/a.png: ENOENT',
+      'invalid_field: Cannot use /nowhere/a.png: there is no such file or folder (ENOENT)',
     )
+    expect(await textOf(client, 'a.png')).toContain(`Cannot use ${resolve('a.png')}: `)
     const large = join(folder, 'large.png')
     await writeFile(large, Buffer.alloc(21 * 1024 * 1024))
     expect(await textOf(client, large)).toContain('over the limit of 20971520')

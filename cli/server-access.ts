@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { readRunningAddress } from '../shared/node/running-address.ts'
 import { CliError } from './cli-error.ts'
 import type { CliParts } from './cli-parts.ts'
@@ -19,9 +19,11 @@ export function serverUrl({ environment }: Settings): URL {
 export async function serverKey({ environment }: Settings): Promise<string> {
   const { DESCRIBE_API_KEY, STATE_DIR } = environment
   if (DESCRIBE_API_KEY) return DESCRIBE_API_KEY
-  const file = join(STATE_DIR || '.local', 'api-key')
+  const file = resolve(STATE_DIR || '.local', 'api-key')
   const text = await readFile(file, 'utf8').catch(() => '')
   const key = text.trim()
   if (key !== '') return key
-  throw new CliError(`No API key: set DESCRIBE_API_KEY, or have one in ${file}`)
+  throw new CliError(
+    `There is no API key in ${file}: set DESCRIBE_API_KEY, run this in the folder where npm start runs, or set STATE_DIR`,
+  )
 }

@@ -1,4 +1,5 @@
 import { runTool } from './support/run-command.ts'
+import { takeNoArguments } from './support/take-no-arguments.ts'
 
 /** Tools and their arguments. Those of one line follow each other; the two lines run side by side, a core each. */
 const lines = [
@@ -12,7 +13,8 @@ const lines = [
 ] as const
 
 /** `npm run check`: types and lint, format and unused code; a failure ends its line. @returns the exit code */
-export async function main(): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
+  takeNoArguments('npm run check', 'Checks types, lint, format and unused code', given)
   const outcomes = await Promise.all(lines.map(runInTurn))
   return outcomes.every(Boolean) ? 0 : 1
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { runTool } from './support/run-command.ts'
+import { takeNoArguments } from './support/take-no-arguments.ts'
 
 /** A WebAssembly module of ours. */
 export interface Kernel {
@@ -22,7 +23,8 @@ function kernelOf(folder: string, name: string, memoryPages: number): Kernel {
 }
 
 /** `npm run kernels`: compiles all of them. @returns the exit code */
-export async function main(): Promise<number> {
+export async function main(given: readonly string[]): Promise<number> {
+  takeNoArguments('npm run kernels', 'Compiles the WebAssembly kernels', given)
   for (const kernel of kernels) if (!(await compileKernel(kernel, kernel.module))) return 1
   return 0
 }

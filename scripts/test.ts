@@ -11,7 +11,7 @@ import { countTests, summaryLine } from './test/test-counts.ts'
  * @returns the exit code
  */
 export async function main(vitestArguments: readonly string[]): Promise<number> {
-  const checked = vitestArguments.length > 0 || (await check()) === 0
+  const checked = vitestArguments.length > 0 || (await check([])) === 0
   const folder = await mkdtemp(join(tmpdir(), 'describe-tests-'))
   try {
     const reportFile = join(folder, 'report.json')

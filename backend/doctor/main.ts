@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { Command } from 'commander'
 import { fileErrorText } from '../../shared/node/files/file-error.ts'
 import { makeFolder } from '../../shared/node/files/make-folder.ts'
+import { endWithOutput } from '../../shared/node/process/end-with-output.ts'
 import { withDotEnv } from '../../shared/node/settings/dot-env.ts'
 import { ConfigError } from '../../shared/node/settings/environment.ts'
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts'
@@ -194,6 +195,7 @@ new Command('describe doctor')
   .allowExcessArguments(false)
   .parse()
 
+endWithOutput()
 try {
   const findings = await examine(parseConfig(withDotEnv(process.env, '.env')))
   for (const line of reportLines(findings)) process.stdout.write(`${line}\n`)

@@ -185,9 +185,10 @@ describe('downloadModel()', () => {
     [500, {}],
     [503, { 'retry-after': new Date().toUTCString() }],
   ])('tries again after %d', async (status, headers) => {
-    const { options, folder } = setUp()
+    const { options, lines, folder } = setUp()
     hub.fault = firstTimes(2, { status, headers }, /./)
     await downloadModel(name, options)
+    expect(lines[0]).toMatch(new RegExp(`answers ${status}.*; trying again in \\d+ s$`))
     await expectWhole(folder)
   })
 

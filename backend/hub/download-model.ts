@@ -73,7 +73,7 @@ export async function downloadModel(name: HubName, options: DownloadModelOptions
   const folder = join(checkpointsDir, folderNameOf(name, part))
   const client = new HubClient(settings, options.silenceMs)
   try {
-    const model = await listModel(client, name, { retry, signal, part })
+    const model = await listModel(client, name, { retry, report, signal, part })
     const record = await readHubRecord(folder)
     if (record?.commit === model.commit) {
       report(`${name.repo} is here already, at commit ${model.commit}: ${folder}`)

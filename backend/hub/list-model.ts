@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { Report } from '../../shared/progress/progress.ts'
 import type { HubClient } from './hub-client.ts'
 import { HubError } from './hub-error.ts'
 import type { HubName, ModelPart } from './hub-name.ts'
@@ -43,6 +44,13 @@ const hubConfigSchema = z.object({ model_type: z.string().optional() }).catch({}
 
 const commitPattern = /^[\da-f]{40}$/
 
+interface Asking {
+  readonly retry: RetryPolicy
+  /** Receives why the hub is asked again, and when. */
+  readonly report: Report
+  readonly signal: AbortSignal
+}
+
 /**
  * Lists what the hub has under a name.
  * @throws {HubError} when there is no such model, or when required files are missing
@@ -50,7 +58,7 @@ const commitPattern = /^[\da-f]{40}$/
 export async function listModel(
   client: HubClient,
   name: HubName,
-  options: { readonly retry: RetryPolicy; readonly signal: AbortSignal; readonly part: ModelPart },
+  options: Asking & { readonly part: ModelPart },
 ): Promise<HubModel> {
   const { commit, files, others } = await listFilesOf(client, name, options).catch(
     (cause: unknown): never => {
@@ -76,7 +84,7 @@ export async function listModel(
 async function listFilesOf(
   client: HubClient,
   name: HubName,
-  options: { readonly retry: RetryPolicy; readonly signal: AbortSignal },
+  options: Asking,
 ): Promise<Omit<HubModel, 'repo'> & { readonly others: readonly string[] }> {
   // Loaded lazily: only downloads need it, and it takes as long to load as the rest of a command.
   const { listFiles, modelInfo } = await import('@huggingface/hub')
@@ -137,10 +145,10 @@ function hubFile({ path, size, oid, lfs }: Entry): HubFile {
 function fetchFor(
   client: HubClient,
   { repo, revision }: HubName,
-  { retry, signal }: { readonly retry: RetryPolicy; readonly signal: AbortSignal },
+  { retry, report, signal }: Asking,
 ): typeof fetch {
   return async (input) => {
-    const retries = new Retries(retry)
+    const retries = new Retries(retry, report)
     for (;;) {
       try {
         const what = `${repo}@${revision}`

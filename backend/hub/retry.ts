@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { formatSeconds } from '../../shared/progress/amounts.ts'
+import type { Report } from '../../shared/progress/progress.ts'
 
 /** A failure that may go away when the action is retried. */
 export class PassingError extends Error {
@@ -32,10 +34,13 @@ export const defaultRetryPolicy: RetryPolicy = {
 /** Counts attempts without progress and waits between them. */
 export class Retries {
   readonly #policy: RetryPolicy
+  readonly #report: Report
   #failed = 0
 
-  constructor(policy: RetryPolicy) {
+  /** @param report receives why there is a pause, and how long it is */
+  constructor(policy: RetryPolicy, report: Report = () => {}) {
     this.#policy = policy
+    this.#report = report
   }
 
   /** There was progress: the next failure counts as the first. */
@@ -55,6 +60,8 @@ export class Retries {
     if ((retryAfterMs ?? 0) > longestRetryAfterMs) throw error
     const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failed - 1))
     // Clients that failed together should not return together.
-    await delay(retryAfterMs ?? pause * (0.5 + Math.random() / 2), undefined, { signal })
+    const ms = retryAfterMs ?? pause * (0.5 + Math.random() / 2)
+    this.#report(`${error.message}; trying again in ${formatSeconds(Math.ceil(ms / 1_000))}`)
+    await delay(ms, undefined, { signal })
   }
 }

@@ -1,5 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { fileErrorText } from '../../shared/node/files/file-error.ts'
+import { endWithOutput } from '../../shared/node/process/end-with-output.ts'
 
 /** Aborted when this program is asked to end. */
 export function endingSignal(): AbortSignal {
@@ -17,6 +18,7 @@ export async function runCommands(
   signal: AbortSignal,
   known: readonly (new (...given: never[]) => Error)[],
 ): Promise<void> {
+  endWithOutput()
   try {
     await program.parseAsync()
   } catch (error) {

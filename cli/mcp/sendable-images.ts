@@ -1,9 +1,11 @@
 import { open } from 'node:fs/promises'
 import { homedir } from 'node:os'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { maxImageBytes } from '../../shared/api/limits.ts'
 import { mayBeBase64 } from '../../shared/api/wire/base64-text.ts'
 import { detectImageType } from '../../shared/fetch/detect-image-type.ts'
+import { fileErrorText } from '../../shared/node/files/file-error.ts'
 import { CliError } from '../cli-error.ts'
 
 /** Longest text that is treated as a path, in characters. */
@@ -50,10 +52,10 @@ function pathOf(text: string): string {
 
 /** Only pictures leave this machine, even if a prompt injection makes an agent ask for other files. */
 async function readImage(path: string): Promise<string> {
-  const bytes = await readBounded(path).catch((cause: unknown) => {
+  const bytes = await readBounded(resolve(path)).catch((cause: unknown) => {
     if (cause instanceof CliError) throw cause
     const { code = 'unknown' } = cause as NodeJS.ErrnoException
-    throw new CliError(`Cannot read ${path}: ${code}`, { cause })
+    throw new CliError(fileErrorText(cause) ?? `Cannot read ${path}: ${code}`, { cause })
   })
   const type = detectImageType(bytes)
   if (type === undefined) throw new CliError(`${path} is not a picture of a known kind`)

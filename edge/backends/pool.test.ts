@@ -44,13 +44,15 @@ function createPool(answersById: Record<string, Answer>) {
       signal: new AbortController().signal,
       ...parts,
     })
+  const ask = (path: string) =>
+    pool.call(path, { method: 'GET', headers: {}, signal: new AbortController().signal })
   /** @returns the backends asked meanwhile */
   const askedBy = async (run: () => Promise<unknown>) => {
     asked.length = 0
     await run()
     return [...asked]
   }
-  return { call, askedBy, clock, table, imageTokens: pool.imageTokens }
+  return { call, ask, askedBy, clock, table, imageTokens: pool.imageTokens }
 }
 
 /**
@@ -187,6 +189,21 @@ describe('BackendPool', () => {
     const { answer } = await call()
     expect(JSON.parse(new TextDecoder().decode(await answer.arrayBuffer()))).toEqual({
       error: { code: 'shutting_down' },
+    })
+  })
+
+  it('is healthy as long as one of its backends is, whichever is asked first', async () => {
+    const loading: Answer = () =>
+      Response.json({ status: 'unavailable', reason: 'engine_restarting' }, { status: 503 })
+    const healthy: Answer = () => Response.json({ status: 'healthy' })
+    const { ask, table } = createPool({ a: loading, b: healthy })
+    expect((await ask('/health')).answer.status).toBe(200)
+    table['b'] = loading
+    const { answer } = await ask('/health')
+    expect(answer.status).toBe(503)
+    expect(JSON.parse(Buffer.from(await answer.arrayBuffer()).toString())).toEqual({
+      status: 'unavailable',
+      reason: 'engine_restarting',
     })
   })
 

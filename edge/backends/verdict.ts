@@ -26,6 +26,9 @@ const errorAnswer = z.object({
   ]),
 })
 
+/** What `/health` says instead of an error. */
+const healthAnswer = z.object({ status: z.literal('unavailable') })
+
 /**
  * Cloudflare answers in place of an unreachable backend; on other platforms the call fails.
  * @throws {NotConnectedError}
@@ -63,7 +66,9 @@ export function wasTurnedAway(
   const { status } = answer
   if (status !== 503 && status !== 429) return false
   try {
-    const { error } = errorAnswer.parse(JSON.parse(new TextDecoder().decode(body)))
+    const reported: unknown = JSON.parse(new TextDecoder().decode(body))
+    if (healthAnswer.safeParse(reported).success) return true
+    const { error } = errorAnswer.parse(reported)
     const code = 'code' in error ? error.code : error.details.error_code
     return turnedAway.has(code as ErrorCode)
   } catch {

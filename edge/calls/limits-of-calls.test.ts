@@ -199,6 +199,7 @@ describe('runCalls(), for a key with limits', () => {
     const meter = {
       reserve: () => Promise.reject(new Error('disk full at /secret')),
       settle: () => Promise.reject(new Error('disk full at /secret')),
+      check: () => Promise.reject(new Error('disk full at /secret')),
       usage: () => Promise.reject(new Error('disk full at /secret')),
     }
     const limited = meteredEdge({ requestsPerMinute: 5 }, { meter })
@@ -208,12 +209,19 @@ describe('runCalls(), for a key with limits', () => {
     const usageAnswer = await limited.app.request('/admin/usage', { headers: { 'x-api-key': 'a' } })
     expect(await errorOf(usageAnswer)).toEqual([503, 'limits_unavailable', '2'])
 
-    const { post, lines } = meteredEdge({}, { meter })
+    let unrecorded = 0
+    const measure = {
+      began: () => undefined,
+      ended: () => undefined,
+      unrecorded: () => (unrecorded += 1),
+    }
+    const { post, lines } = meteredEdge({}, { meter, measure })
     const answer = await post()
     expect(answer.status).toBe(200)
     await answer.text()
     await expect
       .poll(() => lines.find(({ message }) => message === 'usage was not recorded'))
       .toMatchObject({ level: 'error', key_id: 'shop', tokens: 37 })
+    expect(unrecorded).toBe(1)
   })
 })

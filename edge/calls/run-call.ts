@@ -17,6 +17,7 @@ import { forward, type ForwardedMessage, type ForwardParts } from './forward.ts'
 import { clientResponseHeaders } from './headers.ts'
 import { passOn } from './relay/pass-on.ts'
 import { shuttingDown } from './stopping.ts'
+import type { CallMeasure } from './observe/measure-call.ts'
 import type { AnswerEnd } from './relay/stream-reading.ts'
 import type { StreamRelay } from './relay/stream-relay.ts'
 import { errorText } from '../../shared/log/error-text.ts'
@@ -38,6 +39,8 @@ export interface RunParts extends ForwardParts {
   /** Passes streams on. */
   readonly relay: StreamRelay
   readonly log: (line: LogLine) => void
+  /** Undefined where calls are not counted. */
+  readonly measure: Pick<CallMeasure, 'unrecorded'> | undefined
 }
 
 /**
@@ -183,6 +186,7 @@ class Run {
     try {
       await this.#reservation.settle(settled)
     } catch (cause) {
+      this.#parts.measure?.unrecorded()
       this.#parts.log({
         level: 'error',
         message: 'usage was not recorded',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { testKeys } from '../../test/support/edges/test-keys.ts'
 import { createApiKeys } from './api-keys.ts'
+import { localKeySource } from './key-source.ts'
 import { hashKey, makeKey } from './key-format.ts'
 import type { NewKey } from './key-store.ts'
 
@@ -53,6 +54,21 @@ describe('createApiKeys()', () => {
     const { keys, seen } = brokenSource()
     expect(await keys.verify(garbage)).toEqual({ refused: 'unknown' })
     expect(seen.lookups).toBe(0)
+  })
+
+  it('says so when its own store cannot be read, and lets the root key pass', async () => {
+    const registry = {
+      checkSecret: () => 'the real secret',
+      get() {
+        throw new Error('keys.db was removed while in use')
+      },
+    }
+    const source = localKeySource(registry)
+    const keys = createApiKeys({ rootKey: 'root-key', source, wallClock: () => 0 })
+    const { id, text } = await makeKey('the real secret')
+    await expect(keys.verify(text)).rejects.toMatchObject({ code: 'keys_unavailable', status: 503 })
+    await expect(keys.isRevoked(id)).rejects.toMatchObject({ code: 'keys_unavailable' })
+    expect(await keys.verify('root-key')).toMatchObject({ key: { id: 'default' } })
   })
 
   it('refuses a key nobody here made without looking it up', async () => {

@@ -1,3 +1,4 @@
+import { ServiceError } from '../../shared/api/errors.ts'
 import type { KeyRecord } from './key-record.ts'
 import type { KeyRegistry } from './key-registry.ts'
 
@@ -12,10 +13,21 @@ export interface KeySource {
 }
 
 /** Reads the store itself each time, so every change is effective at once, for all processes on the same file. */
-export function localKeySource(registry: KeyRegistry): KeySource {
+export function localKeySource(registry: Pick<KeyRegistry, 'checkSecret' | 'get'>): KeySource {
   return {
     checkSecret: async () => registry.checkSecret(),
-    find: async (id) => registry.get(id),
+    async find(id) {
+      try {
+        return registry.get(id)
+      } catch (cause) {
+        throw keysUnavailable(cause)
+      }
+    },
     noteChange: () => undefined,
   }
+}
+
+/** The store of the keys does not answer. @param cause for the log */
+export function keysUnavailable(cause: unknown): ServiceError {
+  return new ServiceError('keys_unavailable', 'API keys cannot be checked at the moment', { cause })
 }

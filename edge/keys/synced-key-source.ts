@@ -1,8 +1,7 @@
-import { ServiceError } from '../../shared/api/errors.ts'
 import { ChangeWindow } from './change-window.ts'
 import type { ReadCopy } from './key-copies.ts'
 import type { KeyRecord } from './key-record.ts'
-import type { KeySource } from './key-source.ts'
+import { type KeySource, keysUnavailable } from './key-source.ts'
 import type { KeyStore, SyncReply } from './key-store.ts'
 import { withinTime } from '../../shared/async/within-time.ts'
 
@@ -129,8 +128,7 @@ export class SyncedKeySource implements KeySource {
       return reply
     } catch (cause) {
       this.#retryAt = this.#options.now() + retryPauseMs
-      const message = 'API keys cannot be checked at the moment'
-      throw new ServiceError('keys_unavailable', message, { cause })
+      throw keysUnavailable(cause)
     }
   }
 

@@ -286,3 +286,14 @@ function generator(seed: number): () => number {
     return state / 4_294_967_296
   }
 }
+
+describe('check()', () => {
+  it('finds a database that is read but cannot be written to, and changes nothing that is counted', () => {
+    meter.check(noon)
+    meter.check(noon + 1)
+    expect(meter.usage('a', today)).toEqual([])
+    sql.all('PRAGMA query_only = ON')
+    expect(meter.usage('a', today)).toEqual([])
+    expect(() => meter.check(noon + 2)).toThrow('readonly')
+  })
+})

@@ -17,7 +17,7 @@ import { utcDayOf } from './utc-day.ts'
 /**
  * What each key has running (`calls`), and has used in the last minute (`seconds`); what it used on each day is in the ledger. A
  * call with `expired_ms` was considered crashed at that time and counts as an error in the ledger; if it is settled after all,
- * within a day, that is corrected.
+ * within a day, that is corrected. `checks` holds nothing but the time of the latest check.
  */
 const schema = [
   `CREATE TABLE IF NOT EXISTS calls (
@@ -25,6 +25,7 @@ const schema = [
     owner TEXT, expired_ms INTEGER, PRIMARY KEY (key_id, call_id)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS seconds (
     key_id TEXT, second INTEGER, requests INTEGER, tokens INTEGER, PRIMARY KEY (key_id, second)) WITHOUT ROWID`,
+  'CREATE TABLE IF NOT EXISTS checks (checked_ms INTEGER)',
 ]
 
 /** Milliseconds an expired call is remembered, in case its settlement is merely late. */
@@ -105,6 +106,11 @@ export class KeyMeter {
         secondOf(call.admitted_ms),
       )
     })
+  }
+
+  /** Writes, as a call does: a disk that is full still reads well. @throws {Error} when that fails */
+  check(nowMs: number): void {
+    this.#sql.all('INSERT OR REPLACE INTO checks (rowid, checked_ms) VALUES (1, ?)', nowMs)
   }
 
   usage(keyId: string, range: DayRange): DayUsage[] {

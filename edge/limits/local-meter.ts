@@ -6,6 +6,7 @@ export function localMeter(meter: KeyMeter, wallClock: () => number): Meter {
   return {
     reserve: async (keyId, request) => meter.reserve(keyId, request, wallClock()),
     settle: async (keyId, settlement) => meter.settle(keyId, settlement),
+    check: async () => meter.check(wallClock()),
     usage: async (keyId, range) => meter.usage(keyId, range),
   }
 }

@@ -103,6 +103,8 @@ export interface Meter {
   reserve(keyId: string, request: ReserveRequest): Promise<Decision>
   /** Gives back what was reserved and records what was used. Only the first settlement of a call counts. */
   settle(keyId: string, settlement: Settlement): Promise<void>
+  /** Rejects unless a call of the key could be counted now: writes, but changes nothing that is counted. */
+  check(keyId: string): Promise<void>
   /** Days with at least one call, oldest first. */
   usage(keyId: string, range: DayRange): Promise<DayUsage[]>
 }

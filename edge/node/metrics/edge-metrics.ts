@@ -26,6 +26,11 @@ export function createEdgeMetrics(traceCounts?: () => TraceCounts): EdgeMetrics 
     help: 'For how long a revocation may have gone unnoticed: 0, because each request asks the store',
     registers: [registry],
   }).set(0)
+  const unrecorded = new Counter({
+    name: 'describe_edge_usage_unrecorded_total',
+    help: 'Calls whose usage could not be recorded, and does not count towards limits',
+    registers: [registry],
+  })
   const countRequest = requestCounter(registry)
   const countUsage = usageCounter(registry)
   return {
@@ -37,6 +42,7 @@ export function createEdgeMetrics(traceCounts?: () => TraceCounts): EdgeMetrics 
         countRequest(call)
         countUsage(call)
       },
+      unrecorded: () => unrecorded.inc(),
     },
   }
 }

@@ -5,15 +5,34 @@ import { createTestEdge, untilAborted } from '../../../test/support/edges/test-e
 afterEach(() => vi.useRealTimers())
 
 describe('GET /health', () => {
-  it('asks the backend once a second at most', async () => {
-    const { app, calls, clock } = createTestEdge()
+  it('tells what a request would meet now, and asks the backend twenty times a second at most', async () => {
+    let status = 200
+    const { app, calls, clock } = createTestEdge({
+      backend: async () => Response.json({ status: 'healthy' }, { status }),
+    })
     await app.request('/health')
-    clock.ms = 999
-    await app.request('/health')
+    status = 503
+    clock.ms = 49
+    expect((await app.request('/health')).status).toBe(200)
     expect(calls).toHaveLength(1)
-    clock.ms = 1_000
-    await app.request('/health')
+    clock.ms = 50
+    expect((await app.request('/health')).status).toBe(503)
     expect(calls).toHaveLength(2)
+  })
+
+  it('asks a backend that does not answer only once at a time', async () => {
+    vi.useFakeTimers()
+    const { app, calls, clock } = createTestEdge({
+      backend: (_path, { signal }) => untilAborted(signal),
+    })
+    const first = app.request('/health')
+    await vi.advanceTimersByTimeAsync(700)
+    clock.ms = 700
+    const second = app.request('/health')
+    await vi.advanceTimersByTimeAsync(100)
+    expect((await first).status).toBe(503)
+    expect((await second).status).toBe(503)
+    expect(calls).toHaveLength(1)
   })
 
   it('asks again after a call that the backend refused, and after no other', async () => {
@@ -101,8 +120,8 @@ describe('GET /livez and /readyz', () => {
 
   it.each([
     ['backend', { backend: async () => Response.json({}, { status: 503 }) }],
-    ['keys', { keyStore: { checkSecret: broken } }],
-    ['limits', { meter: { usage: broken } }],
+    ['keys', { keyStore: { get: broken } }],
+    ['limits', { meter: { check: broken } }],
     ['certificate', { certificateIsValid: () => false }],
     ['not_draining', { stopping: { begun: true, cut: false, signal: undefined } }],
   ])('is not ready when %s fails', async (check, parts) => {
@@ -120,12 +139,12 @@ describe('GET /livez and /readyz', () => {
     expect(checks).not.toHaveProperty('certificate')
   })
 
-  it('asks backend and stores once for all probes of a second, of /health too', async () => {
+  it('asks backend and stores once for all probes at a time, of /health too', async () => {
     let asked = 0
     const keyStore = {
-      checkSecret() {
+      get() {
         asked += 1
-        return 'secret'
+        return undefined
       },
     } as unknown as TestPlatformParts['keyStore']
     const { app, calls, clock } = createTestEdge({
@@ -135,14 +154,31 @@ describe('GET /livez and /readyz', () => {
     const probe = (path: string) => Array.from({ length: 50 }, async () => app.request(path))
     await Promise.all([...probe('/readyz'), ...probe('/health')])
     expect([calls.length, asked]).toEqual([1, 1])
+    clock.ms = 50
+    await app.request('/readyz')
+    expect([calls.length, asked]).toEqual([2, 1])
     clock.ms = 1_000
     await app.request('/readyz')
-    expect([calls.length, asked]).toEqual([2, 2])
+    expect([calls.length, asked]).toEqual([3, 2])
+  })
+
+  it('looks at the stores again after a call that one of them failed', async () => {
+    const full = () => Promise.reject(new Error('database or disk is full'))
+    let check: () => Promise<void> = async () => undefined
+    const meter = { reserve: full, settle: full, check: () => check() }
+    const { app, post } = createTestEdge({ backend: healthy, ...({ meter } as object) })
+    expect((await app.request('/readyz')).status).toBe(200)
+    check = full
+    expect((await app.request('/readyz')).status).toBe(200)
+    await (await post('/generate/text', { prompt: 'Hi' })).text()
+    await expect.poll(async () => (await app.request('/readyz')).status).toBe(503)
+    const { checks } = (await (await app.request('/readyz')).json()) as { checks: object }
+    expect(checks).toEqual({ ...allHold, limits: false })
   })
 
   it('does not wait long for a store that is silent', async () => {
     vi.useFakeTimers()
-    const silent = { usage: () => new Promise(() => {}) } as unknown as TestPlatformParts['meter']
+    const silent = { check: () => new Promise(() => {}) } as unknown as TestPlatformParts['meter']
     const { app } = createTestEdge({ backend: healthy, ...(silent && { meter: silent }) })
     const pending = app.request('/readyz')
     await vi.advanceTimersByTimeAsync(800)

@@ -7,11 +7,13 @@ import { askBackend, unreachable } from './ask-backend.ts'
 import { lookAtStores, type StoreParts } from './look-at-stores.ts'
 import { oneLook } from './one-look.ts'
 import type { Refusals } from './refusals.ts'
+import type { StoreFailures } from './store-failures.ts'
 
 export interface HealthParts extends StoreParts {
   readonly backend: CallBackend
   /** Of all other calls. */
   readonly refusals: Pick<Refusals, 'count'>
+  readonly storeFailures: Pick<StoreFailures, 'count'>
   readonly stopping: Stopping
   /** Whether the certificate that backends are called with is valid; undefined where the platform does not show it. */
   readonly certificateIsValid: (() => boolean) | undefined
@@ -19,16 +21,29 @@ export interface HealthParts extends StoreParts {
   readonly now: () => number
 }
 
+/**
+ * Milliseconds for which the state of the backends is reused: less than the time between two probes, so that each sees what
+ * a request would meet now, and enough to keep a flood of probes from the backends.
+ */
+const backendCacheMs = 50
+
+/** That of the stores: to find out whether they can be written to, the check writes. */
+const storesCacheMs = 1_000
+
 const stopped = { status: 'unavailable', reason: 'shutting_down' } as const
 
-/** Handlers of the three probes. None needs a key, so their checks run at most once a second, and after a call that was refused. */
+/** Handlers of the three probes. None needs a key, so their checks are shared by all who ask at nearly the same time. */
 export function probeHandlers(
   parts: HealthParts,
 ): Record<'health' | 'livez' | 'readyz', EdgeHandler> {
   const { stopping, now, certificateIsValid } = parts
   const ask = (requestId: string) => askBackend(parts.backend, requestId)
-  const health = oneLook(ask, now, () => parts.refusals.count)
-  const stores = oneLook(() => lookAtStores(parts), now)
+  const health = oneLook(ask, { now, version: () => parts.refusals.count, cacheMs: backendCacheMs })
+  const stores = oneLook(() => lookAtStores(parts), {
+    now,
+    version: () => parts.storeFailures.count,
+    cacheMs: storesCacheMs,
+  })
   return {
     livez: () => aliveAnswer(),
     async health(c) {

@@ -1,28 +1,48 @@
 import { orTimeout } from '../../../shared/async/within-time.ts'
 import { probeTimeoutMs } from './ask-backend.ts'
 
-/** Milliseconds a result is reused: anybody may ask, and not every request must reach the parts that are checked. */
-const cacheMs = 1_000
+interface Look<Seen> {
+  readonly seen: Promise<Seen>
+  readonly at: number
+  readonly version: number
+  isOver: boolean
+}
+
+interface LookParts {
+  /** Milliseconds. */
+  readonly now: () => number
+  /** Of what is checked: when it changes, the last result is out of date. */
+  readonly version: () => number
+  /** Milliseconds from the start of a check for which its result is reused. */
+  readonly cacheMs: number
+}
 
 /**
- * A check shared by all callers: however many ask, it runs once a second, and never twice at the same time.
- * @param now milliseconds
- * @param version of what is checked: when it changes, the last result is out of date
+ * A check shared by all callers: however many ask, it starts again `cacheMs` after its last start at the earliest, and
+ * not before it is over.
  * @returns undefined when it takes too long
  */
 export function oneLook<Seen, Asked extends readonly unknown[]>(
   look: (...asked: Asked) => Promise<Seen>,
-  now: () => number,
-  version: () => number = () => 0,
+  { now, version, cacheMs }: LookParts,
 ): (...asked: Asked) => Promise<Seen | undefined> {
-  let latest:
-    { readonly seen: Promise<Seen>; readonly at: number; readonly version: number } | undefined
+  let latest: Look<Seen> | undefined
   return (...asked) => {
     const [at, current] = [now(), version()]
-    if (latest === undefined || at - latest.at >= cacheMs || current !== latest.version) {
-      latest = { seen: look(...asked), at, version: current }
+    // A Worker may end the request that runs a check, which is then never over.
+    const lifeMs = latest?.isOver === false ? probeTimeoutMs : cacheMs
+    if (latest === undefined || current !== latest.version || at - latest.at >= lifeMs) {
+      latest = begin(look(...asked), at, current)
     }
-    // A Worker may end the request that runs the check; the others do not wait longer for it than it may take.
     return orTimeout(latest.seen, probeTimeoutMs)
   }
+}
+
+function begin<Seen>(seen: Promise<Seen>, at: number, version: number): Look<Seen> {
+  const look = { seen, at, version, isOver: false }
+  const end = () => {
+    look.isOver = true
+  }
+  seen.then(end, end)
+  return look
 }

@@ -20,6 +20,9 @@ export class KeyMeterObject extends DurableObject<unknown> implements Meter {
   settle(keyId: string, settlement: Settlement): Promise<void> {
     return this.#meter.settle(keyId, settlement)
   }
+  check(keyId: string): Promise<void> {
+    return this.#meter.check(keyId)
+  }
   usage(keyId: string, range: DayRange): Promise<DayUsage[]> {
     return this.#meter.usage(keyId, range)
   }

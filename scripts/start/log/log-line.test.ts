@@ -71,11 +71,17 @@ describe('readLogLine()', () => {
     })
   })
 
+  it('shows what goes wrong in workerd, but not the addresses in its stack', () => {
+    const stack = 'stack: /a folder/bin/workerd@52400b4 /a folder/bin/workerd@523f285'
+    expect(readLogLine('edge', stack, now)).toMatchObject({ whole: stack, shownFrom: 'debug' })
+    expect(readLogLine('edge', 'workerd: error: e', now).shownFrom).toBe('error')
+  })
+
   it('shortens long lines of the log for the terminal only', () => {
     const line = JSON.stringify({ level: 'info', msg: 'x'.repeat(500) })
     const { whole, brief } = readLogLine('backend', line, now)
     expect(whole).toContain('x'.repeat(500))
-    expect(brief).toHaveLength(160)
+    expect(brief).toHaveLength(400)
   })
 
   it('leaves the reason why a program ends as long as it is', () => {

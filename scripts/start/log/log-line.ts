@@ -30,8 +30,8 @@ const shownFields = [
   'detail',
 ]
 
-/** Characters of one log line in the terminal. */
-const maxLineLength = 160
+/** Characters of one log line in the terminal: room for the longest request line with its id, and for what a model needs. */
+const maxLineLength = 400
 
 /**
  * Characters of any other line: long enough for the reason why a program ends, but not for everything a crash prints.
@@ -58,7 +58,12 @@ export function readLogLine(program: string, line: string, now: Date): LogLine {
   const entry = parseEntry(line)
   if (entry === undefined) {
     const brief = shorten(`${program}: ${line}`, maxPlainLength)
-    return { level: 'error', shownFrom: 'error', whole: line, brief }
+    return {
+      level: 'error',
+      shownFrom: isStackOfWorkerd(line) ? 'debug' : 'error',
+      whole: line,
+      brief,
+    }
   }
   const time = entry['time'] === undefined ? now : new Date(entry['time'] as number | string)
   const whole =
@@ -81,6 +86,11 @@ function isSaidElsewhere(program: string, entry: Record<string, unknown>): boole
   if (messageOf(entry) !== 'request') return false
   const isProof = typeof id === 'string' && id.startsWith(proofIdPrefix)
   return isProof || (program === 'backend' && client === edgeName)
+}
+
+/** A line of bare addresses, which follows the one that says what went wrong. */
+function isStackOfWorkerd(line: string): boolean {
+  return /^stack: \/.*\/workerd@/.test(line)
 }
 
 function messageOf(entry: Record<string, unknown>): string {

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { HttpOptions_Style, Miniflare, type Request, type Response } from 'miniflare'
 import { parse } from 'smol-toml'
 import type { CopyNamespace } from '../../../edge/keys/key-copies.ts'
+import { publicInternet } from '../../../scripts/start/networks.ts'
 import { authorityName, breakableAuthority } from './breakable-authority.ts'
 import type { EdgeSettings, RunningEdge } from '../suites/edge-suite.ts'
 
@@ -145,6 +146,6 @@ function workerOptions(
 
 function internetBehind(proxy: string | undefined) {
   return proxy === undefined
-    ? { network: { allow: ['public'] } }
+    ? publicInternet
     : { external: { address: proxy, http: { style: HttpOptions_Style.PROXY } } }
 }
