@@ -76,7 +76,7 @@ export class CertificateFolder {
       )
       if (!isFree) {
         throw new CertificateError(
-          `${path} is there already: rotate ${name} renews it, --replace puts another in its place`,
+          `${path} already exists: rotate ${name} renews it, --replace replaces it`,
         )
       }
     }
