@@ -94,7 +94,7 @@ describe('certs', () => {
 
   it('does not overwrite an authority', async () => {
     await certs('init')
-    await expect(certs('init')).rejects.toThrow('holds an authority already')
+    await expect(certs('init')).rejects.toThrow('already holds an authority')
   })
 
   it('replaces no certificate unless asked to', async () => {
