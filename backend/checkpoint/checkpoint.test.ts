@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -114,6 +114,14 @@ describe('openCheckpoint()', () => {
   it('refuses a shard outside the folder', async () => {
     await writeIndex({ a: '../one.safetensors' })
     await expect(openCheckpoint(folder)).rejects.toThrow('index.json is missing or malformed')
+  })
+
+  it('names a shard that is a folder', async () => {
+    await mkdir(join(folder, 'one.safetensors'))
+    await writeIndex({ a: 'one.safetensors' })
+    await expect(openCheckpoint(folder)).rejects.toThrow(
+      `${join(folder, 'one.safetensors')} is not a file: download or copy it again`,
+    )
   })
 
   it('names a missing shard', async () => {

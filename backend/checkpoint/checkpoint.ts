@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { open, readFile, type FileHandle } from 'node:fs/promises'
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { halvesMemory } from '../graph/kernels/kernels.ts'
 import type { WeightSource } from '../graph/weight-source.ts'
-import { CheckpointError } from './checkpoint-error.ts'
+import { CheckpointError, copyAgain, remedyOf } from './checkpoint-error.ts'
 import { floatTypes, toFloat32, type FloatType } from './half-float.ts'
 import { fillExactly, readSafetensorsHeader, type TensorLocation } from './safetensors.ts'
 
@@ -50,7 +50,7 @@ async function readIndex(folder: string): Promise<Record<string, string> | undef
   try {
     return indexSchema.parse(JSON.parse(await readFile(indexFile, 'utf8'))).weight_map
   } catch (cause) {
-    throw new CheckpointError(`${indexFileName} is missing or malformed`, { cause })
+    throw new CheckpointError(`${indexFile} is missing or malformed: ${copyAgain}`, { cause })
   }
 }
 
@@ -69,10 +69,11 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     for (const fileName of await weightFileNames(folder)) {
       const file = await openWeightFile(folder, fileName)
       files.push(file)
-      for (const [name, location] of await readSafetensorsHeader(file, fileName)) {
+      const path = join(folder, fileName)
+      for (const [name, location] of await readSafetensorsHeader(file, path)) {
         if (weightMap !== undefined && weightMap[name] !== fileName) {
           throw new CheckpointError(
-            `${fileName} holds ${name}, which ${indexFileName} does not place there`,
+            `${path} holds ${name}, which ${indexFileName} does not place there: download or copy both again`,
           )
         }
         tensors.set(name, { ...location, file, fileName })
@@ -81,7 +82,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     const missing = Object.keys(weightMap ?? {}).find((name) => !tensors.has(name))
     if (missing !== undefined) {
       throw new CheckpointError(
-        `${weightMap?.[missing]} lacks ${missing}, which ${indexFileName} places there`,
+        `${join(folder, weightMap?.[missing] ?? '')} lacks ${missing}, which ${indexFileName} places there: download or copy both again`,
       )
     }
     return checkpointOf(tensors, closeAll)
@@ -92,11 +93,15 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 }
 
 async function openWeightFile(folder: string, fileName: string): Promise<FileHandle> {
+  const path = join(folder, fileName)
   try {
-    return await open(join(folder, fileName), 'r')
+    if ((await stat(path)).isFile()) return await open(path, 'r')
   } catch (cause) {
-    throw new CheckpointError(`the weight file ${fileName} cannot be opened`, { cause })
+    const reason = cause as NodeJS.ErrnoException
+    const problem = `cannot be opened (${reason.code}): ${remedyOf(reason)}`
+    throw new CheckpointError(`the weight file ${path} ${problem}`, { cause })
   }
+  throw new CheckpointError(`the weight file ${path} is not a file: ${copyAgain}`)
 }
 
 function checkpointOf(

@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import * as z from 'zod'
-import { CheckpointError } from './checkpoint-error.ts'
+import { CheckpointError, copyAgain } from './checkpoint-error.ts'
 import { lfsPointerProblem, lfsPointerStart } from './lfs-pointer.ts'
 
 /** Where one tensor is stored in its file. */
@@ -46,7 +46,7 @@ export async function readSafetensorsHeader(
   const headerBytes = Number(new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true))
   if (headerBytes > maxHeaderBytes || 8 + headerBytes > size) {
     throw new CheckpointError(
-      `${name} is not a safetensors file: its header claims ${headerBytes} bytes`,
+      `${name} is not a safetensors file, since its header claims ${headerBytes} bytes: ${copyAgain}`,
     )
   }
   const header = parseHeader(await readExactly(file, 8, headerBytes, name), name)
@@ -69,11 +69,16 @@ function parseHeader(bytes: Uint8Array, name: string): object {
     const header: unknown = JSON.parse(new TextDecoder().decode(bytes))
     if (typeof header === 'object' && header !== null) return header
   } catch (cause) {
-    throw new CheckpointError(`${name} is not a safetensors file: its header is not JSON`, {
-      cause,
-    })
+    throw new CheckpointError(
+      `${name} is not a safetensors file, since its header is not JSON: ${copyAgain}`,
+      {
+        cause,
+      },
+    )
   }
-  throw new CheckpointError(`${name} is not a safetensors file: its header is not an object`)
+  throw new CheckpointError(
+    `${name} is not a safetensors file, since its header is not an object: ${copyAgain}`,
+  )
 }
 
 function locate(
@@ -83,14 +88,14 @@ function locate(
 ): TensorLocation {
   const entry = entrySchema.safeParse(value)
   if (!entry.success)
-    throw new CheckpointError(`${file}: the header entry of ${tensor} is malformed`)
+    throw new CheckpointError(`${file}: the header entry of ${tensor} is malformed: ${copyAgain}`)
   const { dtype, shape, data_offsets } = entry.data
   const byteLength = data_offsets[1] - data_offsets[0]
   const elementBytes = bytesPerElement[dtype]
   const expected = shape.reduce((product, n) => product * n, elementBytes ?? NaN)
   if (elementBytes === undefined || byteLength !== expected || dataStart + data_offsets[1] > size) {
     throw new CheckpointError(
-      `${file}: ${tensor} of type ${dtype} and shape [${shape.join()}] does not fit its ${byteLength} bytes`,
+      `${file}: ${tensor} of type ${dtype} and shape [${shape.join()}] does not fit its ${byteLength} bytes: ${copyAgain}`,
     )
   }
   return { type: dtype, dims: shape, offset: dataStart + data_offsets[0], byteLength }
@@ -107,7 +112,8 @@ export async function readExactly(
   let done = 0
   while (done < length) {
     const { bytesRead } = await file.read(bytes, done, length - done, position + done)
-    if (bytesRead === 0) throw new CheckpointError(`${name} ends early, at byte ${position + done}`)
+    if (bytesRead === 0)
+      throw new CheckpointError(`${name} ends early, at byte ${position + done}: ${copyAgain}`)
     done += bytesRead
   }
   return bytes
@@ -122,7 +128,8 @@ export function fillExactly(
 ): Uint8Array {
   for (let done = 0; done < bytes.length;) {
     const read = readSync(fd, bytes, done, bytes.length - done, position + done)
-    if (read === 0) throw new CheckpointError(`${name} ends early, at byte ${position + done}`)
+    if (read === 0)
+      throw new CheckpointError(`${name} ends early, at byte ${position + done}: ${copyAgain}`)
     done += read
   }
   return bytes

@@ -1,7 +1,6 @@
 import { readPreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import type { PreprocessorConfig } from '../model/config/preprocessor-config.ts'
 import { readGenerationConfig } from '../model/config/generation-config.ts'
-import { unusableFile } from '../model/config/read-model-file.ts'
 import { thoughtMarks } from '../model/config/variant.ts'
 import { controlTokens } from './text/chat-template.ts'
 import type { ControlToken } from './text/chat-template.ts'
@@ -10,7 +9,7 @@ import type { PreparedPrompt, Processor } from './processor.ts'
 import type { ProcessorTasks } from './tasks/processor-tasks.ts'
 import { joinPromptIds } from './text/prompt-ids.ts'
 import { runTasks } from './tasks/run-tasks.ts'
-import { readTokenizerFile } from '../model/config/tokenizer-file.ts'
+import { readTokenizerFile, unnamedToken } from '../model/config/tokenizer-file.ts'
 import type { TokenizerFile } from '../model/config/tokenizer-file.ts'
 
 interface ProcessorOptions {
@@ -94,7 +93,7 @@ export function controlIdsOf(
 function idOf(specialTokens: TokenizerFile['specialTokens'], name: string): number {
   const id = specialTokens.get(name)
   if (id === undefined) {
-    throw unusableFile('tokenizer_config.json', `added_tokens_decoder: names no token ${name}`)
+    throw unnamedToken(name)
   }
   return id
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runWrangler } from '../support/run-wrangler.ts'
 import { takeNoArguments } from '../support/take-no-arguments.ts'
@@ -16,19 +16,24 @@ export async function main(given: readonly string[]): Promise<number> {
   return 0
 }
 
+/** Milliseconds after which a bundle is not being made any more: that takes seconds. */
+const abandonedMs = 10 * 60_000
+
 /**
  * Bundles the Worker exactly as a deployment would, unless the existing bundle was made from the same inputs.
+ * @param signal ends it
  * @returns path of the bundle
  * @throws {Error} with wrangler's output when it fails
  */
-export async function buildWorker(): Promise<string> {
+export async function buildWorker(signal?: AbortSignal): Promise<string> {
   const stamp = `\n// built from ${await hashOf(workerInputs)}\n`
   const present = await readFile(workerBundle, 'utf8').catch(() => '')
   if (present.endsWith(stamp)) return workerBundle
   await makeFolder('dist')
+  await removeAbandoned(Date.now() - abandonedMs)
   const folder = await mkdtemp('dist/worker-')
   try {
-    await runWrangler(['deploy', '--dry-run', '--env=', '--outdir', folder])
+    await runWrangler(['deploy', '--dry-run', '--env=', '--outdir', folder], signal)
     await writeAtomically(`${workerBundle}.map`, await readFile(join(folder, 'main.js.map')))
     const bundle = await readFile(join(folder, 'main.js'), 'utf8')
     await writeAtomically(workerBundle, bundle + stamp)
@@ -36,6 +41,16 @@ export async function buildWorker(): Promise<string> {
     await rm(folder, { recursive: true, force: true })
   }
   return workerBundle
+}
+
+/** Removes what builds that were killed have left in dist/. @param before milliseconds since 1970 */
+async function removeAbandoned(before: number): Promise<void> {
+  const names = (await readdir('dist')).filter((name) => name.startsWith('worker-'))
+  for (const path of names.map((name) => join('dist', name))) {
+    const found = await stat(path).catch(() => undefined)
+    const isAbandoned = found !== undefined && found.mtimeMs < before
+    if (isAbandoned) await rm(path, { recursive: true, force: true })
+  }
 }
 
 /** Unlike a recursive `mkdir`, names the reason where the parent is read-only. */

@@ -47,6 +47,8 @@ export class Launcher {
   readonly #parts: LauncherParts
   readonly #programs = new Set<Program>()
   #isUp = false
+  /** Settles when nothing is being bundled. Also keeps a failure that nobody awaits yet from counting as unhandled. */
+  #bundled: Promise<unknown> = Promise.resolve()
   #lock: StateLock | undefined
   #printedAt = performance.now()
   readonly #stopping = new AbortController()
@@ -80,9 +82,9 @@ export class Launcher {
     makeFolder(settings.stateDir)
     this.#lock = await lockState(settings.stateDir)
     if (settings.edgeKind === 'worker') await checkTemporaryFolder()
-    const bundle = settings.edgeKind === 'worker' ? buildWorker() : undefined
-    // Awaited later; an earlier failure must not end the process as an unhandled rejection.
-    bundle?.catch(() => undefined)
+    const { signal } = this.#stopping
+    const bundle = settings.edgeKind === 'worker' ? buildWorker(signal) : undefined
+    this.#bundled = Promise.allSettled([bundle])
 
     const { edge, backend, certificates, apiKey, apiKeyFile, logsDir } = await prepare(settings)
     const run = (name: string, script: string, changes: Environment) => {
@@ -98,7 +100,6 @@ export class Launcher {
       PORT: String(edge.port),
       WORKER_BUNDLE: await bundle,
     })
-    const { signal } = this.#stopping
     await waitForBackend(backend.url, certificates, signal, (state) => this.#tellWait(state))
     await proveReadiness(edge.url, apiKey, signal)
     await this.#lock.publish(edge.url)
@@ -146,7 +147,7 @@ export class Launcher {
   /** Ends all programs, by force if they take too long. Nothing can be started afterwards. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await Promise.all([...this.#programs].map((program) => program.stop()))
+    await Promise.all([this.#bundled, ...[...this.#programs].map((program) => program.stop())])
     await this.#lock?.release()
   }
 }

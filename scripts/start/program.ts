@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LogLevel } from '../../shared/log/log-levels.ts'
 import { LogFile } from './log/log-file.ts'
+import { killGroup } from '../support/kill-group.ts'
 import { isWanted, readLogLine } from './log/log-line.ts'
 
 /** Milliseconds a program may take to exit once the time for its answers is over. */
@@ -62,7 +63,7 @@ export class Program {
 
   async #waitForEnd(): Promise<string> {
     const [code, signal] = (await once(this.#child, 'exit')) as [number | null, string | null]
-    this.#killGroup()
+    killGroup(this.#child.pid)
     return signal === null ? `exit code ${code}` : `signal ${signal}`
   }
 
@@ -75,17 +76,8 @@ export class Program {
       delay(this.#drainMs + endMs, undefined, { signal: timeout.signal }).catch(() => undefined),
     ])
     timeout.abort()
-    this.#killGroup()
+    killGroup(this.#child.pid)
     await this.ended
     await this.#log.close()
-  }
-
-  #killGroup(): void {
-    if (this.#child.pid === undefined) return
-    try {
-      process.kill(-this.#child.pid, 'SIGKILL')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-    }
   }
 }

@@ -1,4 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Miniflare } from 'miniflare'
@@ -9,7 +11,7 @@ import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { tracingSettings } from '../../shared/tracing/settings.ts'
 import { backendBinding } from './backend-binding.ts'
-import { endGroupWithThisProcess } from './group-guard.ts'
+import { endGroupWithThisProcess } from '../support/group-guard.ts'
 import { collectorNetwork, publicInternet } from './networks.ts'
 
 // The edge as a Worker in workerd on this machine: the bundle a deployment would upload, with a real client
@@ -42,6 +44,11 @@ const tracingVariables = Object.fromEntries(
 
 const stateFolder = join(config.stateDir, 'edge-worker')
 makeFolder(stateFolder, 0o700)
+
+// Miniflare leaves files of its own behind, even when it is asked to end.
+const temporary = mkdtempSync(join(tmpdir(), 'describe-edge-'))
+process.env['TMPDIR'] = temporary
+process.on('exit', () => rmSync(temporary, { recursive: true, force: true }))
 
 let stopping = false
 

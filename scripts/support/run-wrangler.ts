@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
+import { endWithThisProcess } from './group-guard.ts'
+import { killGroup } from './kill-group.ts'
 
 /** Keeps wrangler from contacting anyone, including the registry, which it would ask for a newer version. */
 const offlineWrangler = {
@@ -12,15 +14,23 @@ const offlineWrangler = {
 }
 
 /**
+ * Runs wrangler, which ends with this process, and so does everything it starts.
+ * @param signal ends it before
  * @returns what it printed as its result
- * @throws {Error} with everything it printed, if it fails
+ * @throws {Error} with everything it printed, if it fails or is ended
  */
-export function runWrangler(commandArguments: readonly string[]): Promise<string> {
+export function runWrangler(
+  commandArguments: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> {
   const wrangler = resolve('node_modules/wrangler/bin/wrangler.js')
   const child = spawn(process.execPath, [wrangler, ...commandArguments], {
     env: { ...process.env, ...offlineWrangler },
+    // It leads a group, by which all that it starts can be ended.
+    detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const release = boundGroup(child.pid, signal)
   let output = ''
   let result = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (result += text))
@@ -30,8 +40,22 @@ export function runWrangler(commandArguments: readonly string[]): Promise<string
   return new Promise((done, fail) => {
     child.on('error', fail)
     child.on('close', (code) => {
+      release()
       if (code === 0) done(result)
       else fail(new Error(`wrangler ${commandArguments[0]} failed:\n${output.trim()}`))
     })
   })
+}
+
+/** @returns a function to call once the group has ended */
+function boundGroup(leader: number | undefined, signal: AbortSignal | undefined): () => void {
+  if (leader === undefined) return () => undefined
+  const giveUpGuard = endWithThisProcess(leader)
+  const kill = () => killGroup(leader)
+  if (signal?.aborted === true) kill()
+  signal?.addEventListener('abort', kill)
+  return () => {
+    signal?.removeEventListener('abort', kill)
+    giveUpGuard()
+  }
 }

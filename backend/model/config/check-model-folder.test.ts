@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -104,6 +104,36 @@ describe('checkModelFolder()', () => {
     const text = { ...config.text_config, n_group: 8, hidden_size: 'wide' }
     await writeFile(file, JSON.stringify({ ...config, text_config: text }))
     await expect(checkModelFolder(folder)).rejects.toThrow(/hidden_size: .*; .*n_group: /)
+  })
+
+  it.each([
+    ['is no JSON', 'hello', 'is not valid JSON: download or copy it again'],
+    ['is empty', '', 'is not valid JSON, but empty: download'],
+    ['is cut off', '{"model_type":', 'is not valid JSON: download'],
+    [
+      'has a byte order mark',
+      '\uFEFF{}',
+      'is not valid JSON, because it begins with a byte order mark: download',
+    ],
+    [
+      'is not UTF-8',
+      Buffer.from('{}', 'utf16le').fill(0xff, 0, 1),
+      'is not valid JSON, because it is not UTF-8: ',
+    ],
+    ['is a list', '[1]', 'content: Invalid input: expected object, received array. Put the file'],
+  ])('names file and remedy when config.json %s', async (_how, content, problem) => {
+    const file = join(folder, 'config.json')
+    await writeFile(file, content)
+    await expect(checkModelFolder(folder)).rejects.toThrow(`${file}: ${problem}`)
+  })
+
+  it('names file and remedy when config.json is a folder', async () => {
+    const file = join(folder, 'config.json')
+    await rm(file)
+    await mkdir(file)
+    await expect(checkModelFolder(folder)).rejects.toThrow(
+      `${file}: cannot be read (EISDIR): download or copy it again`,
+    )
   })
 
   it('recognises a Git LFS pointer', async () => {

@@ -44,7 +44,7 @@ export async function readGenerationConfig(
   const unknown = stopIds.find((id) => id >= vocabSize)
   if (unknown !== undefined) {
     const problem = `eos_token_id: the model has no token ${unknown}, only ${vocabSize}`
-    throw unusableFile(generationConfigFile, problem)
+    throw unusableFile(modelFolder, generationConfigFile, problem)
   }
   if (isDrawn === false) return { stopIds, recommended: { temperature: 0 } }
   const known = Object.entries(recommended).filter(([, value]) => value != null)

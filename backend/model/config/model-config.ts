@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import * as z from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { checkModelJson, readModelJson } from './read-model-file.ts'
@@ -96,7 +97,7 @@ export function parseModelConfig(content: unknown): ModelConfig {
 export async function readModelConfig(checkpointDir: string): Promise<ModelConfig> {
   const content = await readModelJson(checkpointDir, modelConfigFile, typeSchema)
   refuseOthers(content)
-  return checkModelJson(modelConfigFile, content, configSchema)
+  return checkModelJson(join(checkpointDir, modelConfigFile), content, configSchema)
 }
 
 function refuseOthers(content: z.infer<typeof typeSchema>): void {

@@ -1,13 +1,18 @@
-import { existsSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
-import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
+import { CheckpointError, copyAgain, remedyOf } from '../../checkpoint/checkpoint-error.ts'
 import { lfsPointerProblem, lfsPointerStart } from '../../checkpoint/lfs-pointer.ts'
 
-/** An error for the operator, naming the file of the checkpoint and its problem. */
-export function unusableFile(file: string, problem: string, options?: ErrorOptions): Error {
-  return new CheckpointError(`${file}: ${problem}`, options)
+/** An error for the operator, naming the file of the checkpoint, its problem and what to do. */
+export function unusableFile(
+  modelFolder: string,
+  file: string,
+  problem: string,
+  options?: ErrorOptions,
+): Error {
+  return new CheckpointError(`${join(modelFolder, file)}: ${problem}`, options)
 }
 
 /** @throws {CheckpointError} when the file cannot be read */
@@ -16,9 +21,13 @@ export async function readModelText(modelFolder: string, file: string): Promise<
   try {
     text = await readFile(join(modelFolder, file), 'utf8')
   } catch (cause) {
-    throw unusableFile(file, 'cannot be read', { cause })
+    const reason = cause as NodeJS.ErrnoException
+    const problem = `cannot be read (${reason.code}): ${remedyOf(reason)}`
+    throw unusableFile(modelFolder, file, problem, { cause })
   }
-  if (text.startsWith(lfsPointerStart)) throw new CheckpointError(`${file} ${lfsPointerProblem}`)
+  if (text.startsWith(lfsPointerStart)) {
+    throw new CheckpointError(`${join(modelFolder, file)} ${lfsPointerProblem}`)
+  }
   return text
 }
 
@@ -30,7 +39,8 @@ export async function readModelJson<Schema extends z.ZodType>(
   file: string,
   schema: Schema,
 ): Promise<z.infer<Schema>> {
-  return checkModelJson(file, parseJson(file, await readModelText(modelFolder, file)), schema)
+  const content = parseJson(modelFolder, file, await readModelText(modelFolder, file))
+  return checkModelJson(join(modelFolder, file), content, schema)
 }
 
 /** The same for a file that need not be there. @returns undefined when it is not */
@@ -39,13 +49,14 @@ export async function readOptionalModelJson<Schema extends z.ZodType>(
   file: string,
   schema: Schema,
 ): Promise<z.infer<Schema> | undefined> {
-  const isThere = existsSync(join(modelFolder, file))
-  return isThere ? readModelJson(modelFolder, file, schema) : undefined
+  // A link that leads nowhere is a broken file, not an absent one.
+  const found = lstatSync(join(modelFolder, file), { throwIfNoEntry: false })
+  return found && readModelJson(modelFolder, file, schema)
 }
 
-/** @throws {CheckpointError} naming every bad field */
+/** @param path of the file @throws {CheckpointError} naming every bad field */
 export function checkModelJson<Schema extends z.ZodType>(
-  file: string,
+  path: string,
   content: unknown,
   schema: Schema,
 ): z.infer<Schema> {
@@ -54,13 +65,22 @@ export function checkModelJson<Schema extends z.ZodType>(
   const problems = result.error.issues.map(
     (issue) => `${issue.path.join('.') || 'content'}: ${issue.message}`,
   )
-  throw unusableFile(file, problems.join('; '))
+  throw new CheckpointError(
+    `${path}: ${problems.join('; ')}. Put the file that was published with the model in its place`,
+  )
 }
 
-function parseJson(file: string, text: string): unknown {
+function parseJson(modelFolder: string, file: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw unusableFile(file, 'is not valid JSON', { cause })
+    const problem = `is not valid JSON${whyNotJson(text)}: ${copyAgain}`
+    throw unusableFile(modelFolder, file, problem, { cause })
   }
+}
+
+function whyNotJson(text: string): string {
+  if (text.trim() === '') return ', but empty'
+  if (text.startsWith('\uFEFF')) return ', because it begins with a byte order mark'
+  return text.includes('\uFFFD') ? ', because it is not UTF-8' : ''
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { CheckpointError, copyAgain } from '../../checkpoint/checkpoint-error.ts'
 import { modelConfigFile, readModelConfig } from './model-config.ts'
 import { readModelJson, readModelText, unusableFile } from './read-model-file.ts'
 
@@ -30,6 +31,12 @@ const namesSchema = z.object({
   ),
 })
 
+/** The problem of a checkpoint in which no token has a name that its chat template needs. */
+export function unnamedToken(name: string): Error {
+  const problem = `added_tokens_decoder: names no token ${name}; ${copyAgain}`
+  return new CheckpointError(`${namesFile}: ${problem}`)
+}
+
 /** The rank file as text: one line per token with the base64 of its bytes, a space and its id. */
 export function readRanks(modelFolder: string): Promise<string> {
   return readModelText(modelFolder, ranksFile)
@@ -45,12 +52,17 @@ export async function readTokenizerFile(modelFolder: string): Promise<TokenizerF
     readModelJson(modelFolder, namesFile, namesSchema),
     readModelConfig(modelFolder),
   ])
-  const tokenBytes = parseRanks(ranks)
+  const tokenBytes = parseRanks(modelFolder, ranks)
   const baseVocabulary = tokenBytes.starts.length - 1
   const vocabSize = model.text_config.vocab_size
-  const specialTokens = nameSpecialTokens(names.added_tokens_decoder, baseVocabulary, vocabSize)
+  const specialTokens = nameSpecialTokens(modelFolder, {
+    named: names.added_tokens_decoder,
+    baseVocabulary,
+    vocabSize,
+  })
   if (specialTokens.get('<|media_pad|>') !== model.media_placeholder_token_id) {
     throw unusableFile(
+      modelFolder,
       modelConfigFile,
       `media_placeholder_token_id: ${model.media_placeholder_token_id} is not the id of <|media_pad|> in ${namesFile}`,
     )
@@ -61,7 +73,7 @@ export async function readTokenizerFile(modelFolder: string): Promise<TokenizerF
 const rankLine = /^([A-Za-z0-9+/]+={0,2}) (\d+)$/
 
 /** Checks every line: ids count up from 0 without a gap, and each single byte is a token. */
-function parseRanks(text: string): TokenBytes {
+function parseRanks(modelFolder: string, text: string): TokenBytes {
   const lines = text.split('\n').filter((line) => line !== '')
   const starts = new Uint32Array(lines.length + 1)
   // Base64 is never shorter than the bytes it encodes.
@@ -70,7 +82,8 @@ function parseRanks(text: string): TokenBytes {
   for (const [id, line] of lines.entries()) {
     const match = rankLine.exec(line.trimEnd())
     if (match === null || Number(match[2]) !== id) {
-      throw unusableFile(ranksFile, `line ${id + 1}: expected base64 and the id ${id}`)
+      const problem = `line ${id + 1}: expected base64 and the id ${id}; ${copyAgain}`
+      throw unusableFile(modelFolder, ranksFile, problem)
     }
     const token = Buffer.from(match[1]!, 'base64')
     bytes.set(token, starts[id])
@@ -78,19 +91,26 @@ function parseRanks(text: string): TokenBytes {
     if (token.length === 1) singleBytes.add(token[0]!)
   }
   if (singleBytes.size !== 256) {
-    throw unusableFile(ranksFile, `has ${singleBytes.size} of the 256 single bytes as tokens`)
+    const problem = `has ${singleBytes.size} of the 256 single bytes as tokens; ${copyAgain}`
+    throw unusableFile(modelFolder, ranksFile, problem)
   }
   return { bytes: bytes.slice(0, starts[lines.length]), starts }
 }
 
+interface NamedTokens {
+  readonly named: Readonly<Record<string, { readonly content: string }>>
+  readonly baseVocabulary: number
+  readonly vocabSize: number
+}
+
 /** Ids above the base vocabulary are special; those without a name in the file are reserved. */
 function nameSpecialTokens(
-  named: Readonly<Record<string, { readonly content: string }>>,
-  baseVocabulary: number,
-  vocabSize: number,
+  modelFolder: string,
+  { named, baseVocabulary, vocabSize }: NamedTokens,
 ): ReadonlyMap<string, number> {
   if (vocabSize <= baseVocabulary) {
     throw unusableFile(
+      modelFolder,
       modelConfigFile,
       `text_config.vocab_size: ${vocabSize} leaves no special tokens above the ${baseVocabulary} of ${ranksFile}`,
     )
@@ -98,6 +118,7 @@ function nameSpecialTokens(
   for (const id of Object.keys(named)) {
     if (Number(id) >= baseVocabulary && Number(id) < vocabSize) continue
     throw unusableFile(
+      modelFolder,
       namesFile,
       `added_tokens_decoder.${id}: is not between ${baseVocabulary} and ${vocabSize - 1}`,
     )
@@ -106,7 +127,8 @@ function nameSpecialTokens(
   for (let id = baseVocabulary; id < vocabSize; id++) {
     const name = named[id]?.content ?? `<|reserved_token_${id}|>`
     if (tokens.has(name)) {
-      throw unusableFile(namesFile, `added_tokens_decoder.${id}: a second token is named ${name}`)
+      const problem = `added_tokens_decoder.${id}: a second token is named ${name}`
+      throw unusableFile(modelFolder, namesFile, problem)
     }
     tokens.set(name, id)
   }

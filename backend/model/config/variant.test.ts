@@ -70,9 +70,9 @@ describe('readGenerationConfig()', () => {
   })
 
   it.each([
-    [{ temperature: 3 }, /^generation_config.json: temperature: .*<=2/],
-    [{ top_p: 'high', top_k: -1 }, /^generation_config.json: top_p: .*; top_k: /],
-    [{ eos_token_id: 1280 }, /^generation_config.json: eos_token_id: the model has no token 1280/],
+    [{ temperature: 3 }, /\/generation_config.json: temperature: .*<=2/],
+    [{ top_p: 'high', top_k: -1 }, /\/generation_config.json: top_p: .*; top_k: /],
+    [{ eos_token_id: 1280 }, /\/generation_config.json: eos_token_id: the model has no token 1280/],
   ])('refuses %j', async (content, message) => {
     await generation(content)
     await expect(read()).rejects.toThrow(message)

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import { digestPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source/source-files.ts'
 
@@ -41,11 +42,19 @@ export type MadeForm = Pick<Manifest, 'weights' | 'layout' | 'calibration'>
 
 const storedSchema = manifestSchema.extend({ converterVersion: z.literal(converterVersion) })
 
-/** @returns undefined when there is no readable manifest of this version: the folder is treated as missing */
+/**
+ * @returns undefined when there is no readable manifest of this version: the folder is treated as missing
+ * @throws {CheckpointError} when it cannot be read
+ */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
   const file = join(folder, fileName)
   if (!existsSync(file)) return undefined
-  const text = await readFile(file, 'utf8')
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new CheckpointError(
+      `${file} cannot be read (${cause.code}): remove ${folder}, and the next start converts the model again`,
+      { cause },
+    )
+  })
   try {
     return storedSchema.safeParse(JSON.parse(text)).data
   } catch (error) {

@@ -1,4 +1,12 @@
-import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -71,6 +79,43 @@ describe('openSqlite()', () => {
     expect(() => sql.all('SELECT * FROM t')).toThrow(`${path} was replaced while in use`)
     renameSync(away, path)
     expect(sql.all('INSERT INTO t VALUES (1) RETURNING a')).toEqual([{ a: 1 }])
+  })
+
+  it('says within a second that another database, or anything else, was written into its file', () => {
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const path = join(folder, 'edge', 'test.db')
+    const sql = open()
+    sql.all('CREATE TABLE t (a INTEGER)')
+    const other = openSqlite(join(folder, 'other'), 'test')
+    other.all('CREATE TABLE t (a INTEGER)')
+    other.close()
+    const own = readFileSync(path)
+    for (const content of [
+      readFileSync(join(folder, 'other', 'test.db')),
+      Buffer.alloc(8_192),
+      '',
+    ]) {
+      now += 1_000
+      expect(sql.all('SELECT * FROM t')).toEqual([])
+      writeFileSync(path, content)
+      now += 1_000
+      expect(() => sql.all('SELECT * FROM t')).toThrow(`${path} was overwritten while in use`)
+      writeFileSync(path, own)
+    }
+  })
+
+  it('is recognised by all processes, and when it is opened again', () => {
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const [first, second] = [open(), open()]
+    first.all('CREATE TABLE t (a INTEGER)')
+    now += 1_000
+    expect([first.all('SELECT * FROM t'), second.all('SELECT * FROM t')]).toEqual([[], []])
+    for (const file of files.splice(0)) file.close()
+    const again = open()
+    now += 1_000
+    expect(again.all('SELECT * FROM t')).toEqual([])
   })
 
   it('makes files only their owner can read', () => {

@@ -23,6 +23,20 @@ function isThere(pid: number): boolean {
   }
 }
 
+/** A program that starts another one as the leader of a group, which starts a third one and prints the ids of both. */
+const parent = `
+  import { spawn } from 'node:child_process'
+  import { endWithThisProcess } from '${new URL('./group-guard.ts', import.meta.url).href}'
+  const leader = \`
+    const { pid } = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'])
+    console.log(process.pid, pid)
+    setInterval(() => {}, 1e6)
+  \`
+  const child = spawn(process.execPath, ['-e', leader], { detached: true, stdio: ['ignore', 'inherit', 'inherit'] })
+  endWithThisProcess(child.pid)
+  setInterval(() => {}, 1e6)
+`
+
 it('ends what a killed program has started, and nothing before, with the shell alone', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     detached: true,
@@ -35,4 +49,16 @@ it('ends what a killed program has started, and nothing before, with the shell a
   expect(isThere(started)).toBe(true)
   child.kill('SIGKILL')
   await expect.poll(() => isThere(started), { timeout: 20_000 }).toBe(false)
+})
+
+it('ends the group of another process with this one, when that is killed', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', parent], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const line = once(child.stdout, 'data')
+  const [said] = (await Promise.race([line, once(child, 'exit')])) as unknown[]
+  const started = String(said).trim().split(' ').map(Number)
+  expect(started.map(isThere)).toEqual([true, true])
+  child.kill('SIGKILL')
+  await expect.poll(() => started.some(isThere), { timeout: 20_000 }).toBe(false)
 })

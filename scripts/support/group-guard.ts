@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 
-/** Waits until the other end is gone, then ends the process group given by its first argument, including itself. */
+/** Waits until the other end is gone, then ends the process group given by its first argument. */
 const script = 'read -r end; kill -KILL "-$1"'
 
 /**
@@ -11,7 +11,21 @@ const script = 'read -r end; kill -KILL "-$1"'
  * Has no effect unless this process leads its group, as the launcher's programs do.
  */
 export function endGroupWithThisProcess(): void {
-  const guard = spawn('/bin/sh', ['-c', script, 'sh', String(process.pid)], {
+  guardGroup(process.pid, false)
+}
+
+/**
+ * From now on the group that another process leads ends with this process, however that happens.
+ * @returns a function to call once that group has ended, because its number may be used again
+ */
+export function endWithThisProcess(leader: number): () => void {
+  // In a group of its own, or Ctrl-C in a terminal would end it with this process.
+  return guardGroup(leader, true)
+}
+
+function guardGroup(leader: number, detached: boolean): () => void {
+  const guard = spawn('/bin/sh', ['-c', script, 'sh', String(leader)], {
+    detached,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   // Without a shell there is no guard, and that must not stop this process.
@@ -20,4 +34,5 @@ export function endGroupWithThisProcess(): void {
   pipe.on('error', () => undefined)
   pipe.unref()
   guard.unref()
+  return () => void guard.kill('SIGKILL')
 }
