@@ -55,7 +55,7 @@ function listIn(value: unknown, field: string): readonly unknown[] {
 
 /** The content of an image link: where to fetch it, or the image itself. */
 export function linkedImage(link: string): ImageSource {
-  return /^https?:/i.test(link) ? { kind: 'url', url: link } : { kind: 'data_uri', text: link }
+  return /^\s*https?:/i.test(link) ? { kind: 'url', url: link } : { kind: 'data_uri', text: link }
 }
 
 /** `auto` and `original` mean the same as `high`: there is nothing in between. */
