@@ -10,10 +10,10 @@ const pieceBytes = 256 * 1024
 /** Characters of a data URI before its data: media types and their parameters take about 60. */
 const maxHeadChars = 256
 
-/** A JSON escape that may continue in the next piece. */
-const openEscape = /\\(?:u[0-9a-f]{0,3})?$/i
+/** An escape of JSON or of URLs that may continue in the next piece. */
+const openEscape = /(?:\\(?:u[0-9a-f]{0,3})?|%[0-9a-f]?)$/i
 
-const escapeOrSpace = /\\(?:u([0-9a-f]{4})|(.))|\s+/gi
+const escapeOrSpace = /\\(?:u([0-9a-f]{4})|(.))|%([0-9a-f]{2})|\s+/gi
 
 const base64 = /^[A-Za-z0-9+/]*$/
 
@@ -24,13 +24,14 @@ interface Options {
 }
 
 /**
- * Decodes the file in a base64 data URI (RFC 2397), given as raw JSON string content. White space is skipped, as in
- * browsers; the media type is ignored.
+ * Decodes the file in a base64 data URI (RFC 2397), given as raw JSON string content. As in browsers, white space is
+ * skipped, and characters may be percent-encoded; the media type is ignored.
  * @throws {ServiceError} `invalid_field` when it is not one; `empty_image`; `body_too_large`
  */
 export async function decodeDataUri(text: LiftedString, options: Options): Promise<Uint8Array> {
   const head = Buffer.concat(text.slice(0, 8)).toString('latin1', 0, maxHeadChars)
-  const [, start] = /^(data:[^,]*;\s*base64\s*,)/i.exec(head.replaceAll('\\/', '/')) ?? []
+  const [, start] =
+    /^(?:\s|\\[nrt])*(data:[^,]*;\s*base64\s*,)/i.exec(head.replaceAll('\\/', '/')) ?? []
   if (start === undefined) {
     throw refusal(options, 'expected an http(s) URL, or a data URI in base64')
   }
@@ -79,10 +80,11 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 
-/** Some clients escape the slashes of base64, and others its plus signs. */
+/** Some clients escape the slashes of base64, and others its plus signs, for JSON or as in a URL. */
 function unescape(text: string): string {
-  if (!/[\\\s]/.test(text)) return text
-  return text.replaceAll(escapeOrSpace, (_all, code?: string, character?: string) => {
+  if (!/[\\%\s]/.test(text)) return text
+  return text.replaceAll(escapeOrSpace, (_all, json?: string, character?: string, url?: string) => {
+    const code = json ?? url
     if (code !== undefined) return String.fromCharCode(Number.parseInt(code, 16)).trim()
     if (character === undefined) return ''
     return 'nrt'.includes(character) ? '' : character

@@ -84,6 +84,9 @@ describe('decodeDataUri()', () => {
     ['line breaks', `${tiny}${base64.replaceAll(/.{76}/g, '$&\\r\\n')}`],
     ['spaces and capitals', `DATA:;charset=x; BASE64, ${base64}`],
     ['no padding', `${tiny}${base64.replaceAll('=', '')}`],
+    ['white space before it', ` \\n\\t ${tiny}${base64}`],
+    ['characters escaped as in a URL', `${tiny}${encodeURIComponent(base64)}`],
+    ['line breaks escaped as in a URL', `${tiny}${base64.replaceAll(/.{76}/g, '$&%0a')}`],
   ])('takes %s', async (_what, raw) => {
     for (const size of [3, 1_000, 1e6]) {
       const pieces = Buffer.from(raw)
@@ -103,6 +106,7 @@ describe('decodeDataUri()', () => {
     ['data after its padding', `${tiny}YQ==YQ==`],
     ['too much padding', `${tiny}YQ===`],
     ['URL-safe base64', `${tiny}ab-_`],
+    ['a percent sign alone', `${tiny}ab%cd%2`],
   ])('refuses %s', async (_what, text) => {
     await expect(decodeDataUri(rawOf(text), place)).rejects.toMatchObject({
       code: 'invalid_field',

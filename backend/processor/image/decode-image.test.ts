@@ -156,12 +156,15 @@ describe('readImageHeader()', () => {
     await expect(readImageHeader(file)).rejects.toMatchObject({ code: 'unsupported_image' })
   })
 
-  it('refuses too many pixels by the header alone', async () => {
-    await expect(readImageHeader(pngOfSize(40_000, 40_000))).rejects.toMatchObject({
-      code: 'image_too_large',
-      message: '40000 x 40000 pixels are over the limit of 100000000 pixels',
-    })
-  })
+  it.each([40_000, 2 ** 31 - 1])(
+    'refuses too many pixels by the header alone: %i',
+    async (side) => {
+      await expect(readImageHeader(pngOfSize(side, side))).rejects.toMatchObject({
+        code: 'image_too_large',
+        message: `${side} x ${side} pixels are over the limit of 100000000 pixels`,
+      })
+    },
+  )
 
   it.each([
     ['a JPEG signature and nothing else', jpeg.subarray(0, 3)],
@@ -290,6 +293,13 @@ describe('decodeImage()', () => {
       const turned = await decode(await withText(chunk))
       expect(turned).toMatchObject({ width: across, height: down })
       expect(turned.rgb).toEqual((await decode(await storedAs(6))).rgb)
+    })
+
+    it('is left as it lies when the first such text is broken, so that only one is expanded', async () => {
+      const file = await withText((exif) =>
+        Buffer.concat([compressed('\nexif\n 4\nzzzz\n'), compressed(textOf(exif))]),
+      )
+      expect(await decode(file)).toMatchObject({ width: down, height: across })
     })
 
     it.each([

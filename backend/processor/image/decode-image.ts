@@ -1,9 +1,8 @@
 import sharp, { type Sharp } from 'sharp'
-import { maxImagePixels } from '../../../shared/api/limits.ts'
-import { ImageProblem, damaged } from './image-problem.ts'
+import { damaged } from './image-problem.ts'
 import type { ImageReading } from '../image-file/image-reading.ts'
 import { notAnImage, readImageFile } from '../image-file/read-image-file.ts'
-import type { Size } from './image-size.ts'
+import { checkPixels, type Size } from './image-size.ts'
 import { coloursOnWhite, placeOnWhite } from './lay-on-white.ts'
 import type { RgbImage } from './resize-bicubic.ts'
 
@@ -34,12 +33,7 @@ export async function readImageHeader(file: Uint8Array): Promise<ImageHeader> {
   const header = await orDamaged(sharp(reading.bytes, readOptions).metadata())
   if (header.format !== reading.type) throw notAnImage()
   const size = reading.placement?.picture ?? header.autoOrient
-  if (size.width * size.height > maxImagePixels) {
-    throw new ImageProblem(
-      'image_too_large',
-      `${size.width} x ${size.height} pixels are over the limit of ${maxImagePixels} pixels`,
-    )
-  }
+  checkPixels(size)
   return { size, colours: header.space === 'cmyk' ? 'cmyk' : 'other', reading }
 }
 

@@ -1,3 +1,4 @@
+import { maxImagePixels } from '../../../shared/api/limits.ts'
 import type { PreprocessorConfig } from '../../model/config/preprocessor-config.ts'
 import { ImageProblem } from './image-problem.ts'
 
@@ -5,6 +6,15 @@ import { ImageProblem } from './image-problem.ts'
 export interface Size {
   readonly width: number
   readonly height: number
+}
+
+/** @throws {ImageProblem} `image_too_large` above the limit of pixels */
+export function checkPixels({ width, height }: Size): void {
+  if (width * height <= maxImagePixels) return
+  throw new ImageProblem(
+    'image_too_large',
+    `${width} x ${height} pixels are over the limit of ${maxImagePixels} pixels`,
+  )
 }
 
 /** What is done to an image before it is cut into patches. */

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { readChatRequest } from '../chat/read-request.ts'
 import { ServiceError } from '../errors.ts'
 import { readMessagesRequest } from '../messages/read-request.ts'
+import { linkedImage } from './check-turns.ts'
 
 it.each([
   ['chat', readChatRequest],
@@ -29,4 +30,12 @@ it.each([
   for (const body of [null, 5, {}, { messages: null }, { messages: [null, 5, { content: {} }] }]) {
     expect(() => read(body)).toThrow(ServiceError)
   }
+})
+
+it.each([
+  'https://example.org/a.png',
+  ' https://example.org/a.png',
+  '\n\tHTTP://example.org/a.png',
+])('takes %j for an address', (link) => {
+  expect(linkedImage(link)).toEqual({ kind: 'url', url: link })
 })

@@ -22,7 +22,7 @@ export function checkTurns(turns: readonly Turn[], param: string): void {
   for (const { role, parts } of turns) {
     const image = parts.find((part) => part.type === 'image')
     if (image === undefined || role === 'user') continue
-    const message = `${image.param}: images are looked at in messages of the user only`
+    const message = `${image.param}: images are only supported in messages of the role user`
     throw new ServiceError('invalid_field', message, { param: image.param })
   }
   if (turns.at(-1)?.role === 'assistant') {
@@ -55,7 +55,7 @@ function listIn(value: unknown, field: string): readonly unknown[] {
 
 /** The content of an image link: where to fetch it, or the image itself. */
 export function linkedImage(link: string): ImageSource {
-  return /^https?:/i.test(link) ? { kind: 'url', url: link } : { kind: 'data_uri', text: link }
+  return /^\s*https?:/i.test(link) ? { kind: 'url', url: link } : { kind: 'data_uri', text: link }
 }
 
 /** `auto` and `original` mean the same as `high`: there is nothing in between. */

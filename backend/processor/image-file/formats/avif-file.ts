@@ -13,10 +13,11 @@ const compatibleAt = 16
  * How to decode an AVIF. An animation also contains its first picture as a still image, unless its brands say
  * otherwise. The decoder looks for that image when the main brand is that of still images.
  * @throws {ImageProblem} `unsupported_image` for an animation without a still picture, and for colours that the decoder
- * would show too dark
+ * would show too dark or too pale
  */
 export function readAvif(file: Uint8Array): ImageReading {
   if (isPremultiplied(file)) throw unsupported('AVIF with premultiplied transparency')
+  if (isNarrowGrey(file)) throw unsupported('AVIF in grey with limited range')
   if (asciiAt(file, brandAt) !== 'avis') return { type: 'heif', bytes: file }
   if (!compatibleBrands(file).includes('avif'))
     throw unsupported('AVIF animation without a still picture')
@@ -40,6 +41,24 @@ export function largestAvifItem(file: Uint8Array): Size | undefined {
 /** Whether the transparency is multiplied into the colours (a reference `prem`, ISO/IEC 23008-12, 6.10.1). */
 function isPremultiplied(file: Uint8Array): boolean {
   return boxesIn(file, ['meta', 'iref']).some(({ type }) => type === 'prem')
+}
+
+/**
+ * Whether all pictures are grey and black is 16, white 235, according to the codec's configuration (`av1C`, AV1-ISOBMFF
+ * 2.3.3) and the colours (`colr`, ISO/IEC 14496-12, 12.1.5). The decoder widens the range of coloured pictures only.
+ */
+function isNarrowGrey(file: Uint8Array): boolean {
+  const properties = boxesIn(file, ['meta', 'iprp', 'ipco'])
+  const configurations = properties.filter(({ type }) => type === 'av1C')
+  const isGrey = configurations.every(({ at }) => (file[at + 10]! & 0x10) !== 0)
+  const isNarrow = properties.some(
+    ({ type, at, end }) =>
+      type === 'colr' &&
+      asciiAt(file, at + 8) === 'nclx' &&
+      at + 19 <= end &&
+      (file[at + 18]! & 0x80) === 0,
+  )
+  return configurations.length > 0 && isGrey && isNarrow
 }
 
 interface Box {

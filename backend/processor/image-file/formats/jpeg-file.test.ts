@@ -38,6 +38,18 @@ describe('readJpeg()', () => {
     expect(readJpeg(jpegOfScans({ side: 1_000, emptyScans: 150 }))).toBeDefined()
   })
 
+  it.each([
+    [65_535, 1, 'a side of 65535 pixels is over the limit of 65500 for JPEG'],
+    [1, 65_501, 'a side of 65501 pixels is over the limit of 65500 for JPEG'],
+    [65_535, 65_535, '65535 x 65535 pixels are over the limit of 100000000 pixels'],
+  ])('refuses %i x %i pixels for their number', async (width, height, message) => {
+    const file = Buffer.from(photo)
+    const frame = file.indexOf(Buffer.of(0xff, 0xc0))
+    file.writeUInt16BE(height, frame + 5)
+    file.writeUInt16BE(width, frame + 7)
+    await expect(readImageHeader(file)).rejects.toMatchObject({ ...tooLarge, message })
+  })
+
   it('does not read behind the end', () => {
     const file = Buffer.concat([photo, jpegOfScans({ side: 64, emptyScans: 300 }).subarray(2)])
     expect(readJpeg(file).bytes).toBe(file)

@@ -1,4 +1,5 @@
 import { ImageProblem, damaged, unsupported } from '../../image/image-problem.ts'
+import { checkPixels } from '../../image/image-size.ts'
 import type { ImageReading } from '../image-reading.ts'
 import { isFrameHeader, isProgressive, readFrame, type JpegFrame } from './jpeg-frame.ts'
 import { JpegScans } from './jpeg-scans.ts'
@@ -53,7 +54,7 @@ export function readJpegHead(file: Uint8Array): JpegHead | undefined {
 /**
  * Judges the frame and the scans in one pass over the file, before anything is decoded. Returns undefined when there
  * is no frame, for example for TIFF's table-only streams.
- * @throws {ImageProblem} `unsupported_image`; `image_too_large` for too much work in its scans
+ * @throws {ImageProblem} `unsupported_image`; `image_too_large` for its size, or too much work in its scans
  */
 export function checkJpegScans(file: Uint8Array): JpegScans | undefined {
   let scans: JpegScans | undefined
@@ -100,7 +101,10 @@ function withoutFill(file: Uint8Array): Uint8Array {
   return file.subarray(0, end)
 }
 
-function checkFrame({ marker, precision, components, height }: JpegFrame): void {
+/** The longest side that the decoder reads; JPEG itself ends at 65,535 (T.81, B.2.2). */
+const maxJpegSide = 65_500
+
+function checkFrame({ marker, precision, components, width, height }: JpegFrame): void {
   const process = unreadProcesses.get(marker)
   if (process !== undefined) throw unsupported(`${process} JPEG`)
   if (precision !== 8) throw unsupported(`JPEG with ${precision} bits a sample`)
@@ -108,6 +112,11 @@ function checkFrame({ marker, precision, components, height }: JpegFrame): void 
     throw unsupported(`JPEG with ${components.length} components`)
   }
   if (height === 0) throw unsupported('JPEG that gives its height after its pixels')
+  checkPixels({ width, height })
+  const side = Math.max(width, height)
+  if (side <= maxJpegSide) return
+  const message = `a side of ${side} pixels is over the limit of ${maxJpegSide} for JPEG`
+  throw new ImageProblem('image_too_large', message)
 }
 
 /**

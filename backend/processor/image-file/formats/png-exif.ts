@@ -22,7 +22,14 @@ const jpegPrefix = 'Exif\0\0'
 /** Characters of the text: two for each byte of the 64 KiB that a JPEG can hold, and line breaks. */
 const maxProfileChars = 192 * 1024
 
-/** @returns an EXIF chunk with the content of a text chunk; undefined when the text is something else */
+/** Whether a chunk with plain (tEXt) or compressed text (zTXt) has our name. */
+export function isExifText({ type, content }: PngChunk): boolean {
+  if (type !== 'tEXt' && type !== 'zTXt') return false
+  const name = content.subarray(0, profileName.length + 1)
+  return Buffer.from(name).toString('latin1') === `${profileName}\0`
+}
+
+/** @returns an EXIF chunk with the content of such a text chunk; undefined when its text is something else */
 export function exifChunkOf({ type, content }: PngChunk): Uint8Array | undefined {
   const text = profileIn(type, content)
   if (text === undefined) return undefined
@@ -34,11 +41,8 @@ export function exifChunkOf({ type, content }: PngChunk): Uint8Array | undefined
   return chunkOf('eXIf', hasPrefix ? bytes.subarray(jpegPrefix.length) : bytes)
 }
 
-/** The text under our name of a chunk with plain (tEXt) or compressed text (zTXt). */
 function profileIn(type: string, content: Uint8Array): string | undefined {
-  if (type !== 'tEXt' && type !== 'zTXt') return undefined
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
-  if (bytes.toString('latin1', 0, profileName.length + 1) !== `${profileName}\0`) return undefined
   const text = bytes.subarray(profileName.length + 1)
   if (type === 'tEXt') return text.length > maxProfileChars ? undefined : text.toString('latin1')
   try {

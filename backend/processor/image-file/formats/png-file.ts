@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
 import { unsupported } from '../../image/image-problem.ts'
-import type { Size } from '../../image/image-size.ts'
+import { checkPixels, type Size } from '../../image/image-size.ts'
 import type { ImageReading } from '../image-reading.ts'
-import { exifChunkOf, type PngChunk } from './png-exif.ts'
+import { exifChunkOf, isExifText, type PngChunk } from './png-exif.ts'
 
 /** Position of IHDR's content, after the signature and its own length and name (PNG, 11.2.1). */
 const headerAt = 16
@@ -26,11 +26,16 @@ interface PngHeader extends Size {
 const knownCritical: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND'])
 const criticalName = /^[A-Z][A-Za-z]{3}$/
 
+/** The largest width and height of a PNG (PNG, 11.2.1). */
+const maxSide = 2 ** 31 - 1
+
 /**
  * How to decode a PNG. @throws {ImageProblem} `unsupported_image` for one that says it can only be read with an
- * extension of PNG, such as Apple's own
+ * extension of PNG, such as Apple's own; `image_too_large`
  */
 export function readPng(file: Uint8Array): ImageReading {
+  const header = readPngHeader(file)
+  if (header !== undefined && Math.max(header.width, header.height) <= maxSide) checkPixels(header)
   const extension = extensionOf(file)
   if (extension === 'CgBI') throw unsupported("PNG in Apple's own form (CgBI)")
   if (extension !== undefined) throw unsupported(`PNG with the critical chunk ${extension}`)
@@ -55,14 +60,16 @@ function withExifFirst(file: Uint8Array): Uint8Array {
   const insert = (chunk: Uint8Array) =>
     Buffer.concat([file.subarray(0, firstChunkEnd), chunk, file.subarray(firstChunkEnd)])
   let hasPixels = false
-  let fromText: Uint8Array | undefined
+  let text: PngChunk | undefined
   for (const chunk of chunksOf(file)) {
     if (chunk.type === 'IDAT') hasPixels = true
     if (chunk.type === 'eXIf') {
       return hasPixels ? insert(file.subarray(chunk.at, chunk.end)) : file
     }
-    fromText ??= exifChunkOf(chunk)
+    // Only the first is expanded: a file has room for many thousands.
+    if (text === undefined && isExifText(chunk)) text = chunk
   }
+  const fromText = text && exifChunkOf(text)
   return fromText === undefined ? file : insert(fromText)
 }
 

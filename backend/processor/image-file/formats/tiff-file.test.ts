@@ -138,6 +138,22 @@ describe('a TIFF', () => {
     )
   })
 
+  it('is damaged when its JPEG breaks off', () => {
+    const tags = { 259: [7], 262: [1] }
+    const strip = jpegOfScans({ side: 64, emptyScans: 3 })
+    const cut = tiffFile({ pixel: [0], side: 64, tags, strip: strip.subarray(0, -2) })
+    expect(() => readTiff(cut)).toThrow(expect.objectContaining({ code: 'invalid_image' }))
+  })
+
+  it.each([
+    ['no', undefined],
+    ['too few', 767],
+  ])('is damaged with %s colours in its palette', (_, count) => {
+    const colourMap = count === undefined ? undefined : Array.from({ length: count }, () => 257)
+    const file = tiffFile({ pixel: [1], tags: { 262: [3], 320: colourMap } })
+    expect(() => readTiff(file)).toThrow(expect.objectContaining({ code: 'invalid_image' }))
+  })
+
   it('is looked at once, however many strips lie in one place', () => {
     const strip = jpegOfScans({ side: 64, emptyScans: 190 })
     const file = tiffFile({

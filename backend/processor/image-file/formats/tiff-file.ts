@@ -48,6 +48,7 @@ export function readTiff(file: Uint8Array): ImageReading {
   checkSampleFormat(directory)
   checkColours(layout, directory)
   checkDepth(layout)
+  checkPalette(layout, directory)
   if (layout.compression === jpegCompression) checkJpegs(file, directory)
   const reading = { type: 'tiff', bytes: repairTiff(directory) } as const
   const extraChannels = extraChannelsOf(layout)
@@ -142,6 +143,13 @@ function checkDepth({ bits, samples, photometric: interpretation }: TiffLayout):
   throw unsupported(`TIFF with ${depth} bits a sample`)
 }
 
+/** Red, green and blue of each value (TIFF 6.0, section 5). Decoders take values without them for grey. */
+function checkPalette(layout: TiffLayout, directory: TiffDirectory): void {
+  if (layout.photometric !== photometric.palette) return
+  const colours = 3 * 2 ** layout.bits[0]!
+  if (directory.places(tiffTags.colourMap, colours).length < colours) throw damaged()
+}
+
 /** The channels after the colours. A single transparency channel needs no entry: the decoder assumes one anyway. */
 function extraChannelsOf({
   photometric: interpretation,
@@ -160,7 +168,10 @@ function extraChannelsOf({
   return { alpha: firstAlpha }
 }
 
-/** A strip or tile may hold a JPEG with any number of scans. Those at the same position are inspected once. */
+/**
+ * A strip or tile may hold a JPEG with any number of scans. Those at the same position are inspected once. The decoder
+ * does not report it when one ends too early.
+ */
 function checkJpegs(file: Uint8Array, directory: TiffDirectory): void {
   const all = (...tags: readonly number[]) =>
     tags.map((tag) => directory.numbers(tag, file.length)).find(({ length }) => length > 0) ?? []
@@ -176,6 +187,6 @@ function checkJpegs(file: Uint8Array, directory: TiffDirectory): void {
     const jpeg = file.subarray(offset, end)
     looked += jpeg.length
     if (looked > 2 * file.length) throw damaged()
-    checkJpegScans(jpeg)
+    if (checkJpegScans(jpeg)?.ended === false) throw damaged()
   }
 }

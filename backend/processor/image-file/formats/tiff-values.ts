@@ -9,6 +9,7 @@ export const tiffTags = {
   samplesPerPixel: 277,
   stripByteCounts: 279,
   planarConfiguration: 284,
+  colourMap: 320,
   inkSet: 332,
   tileOffsets: 324,
   tileByteCounts: 325,
