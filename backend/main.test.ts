@@ -309,7 +309,7 @@ describe('the backend program', () => {
       hub.pauseMs = 0
       const { child, output, ended } = start(settings())
       await readyOf(child)
-      expect(output.stdout).toContain('of them are here')
+      expect(output.stdout).toContain('of it already here')
       child.kill('SIGTERM')
       expect(await ended).toEqual([0, null])
     })

@@ -94,7 +94,7 @@ describe('certs', () => {
 
   it('does not overwrite an authority', async () => {
     await certs('init')
-    await expect(certs('init')).rejects.toThrow('holds an authority already')
+    await expect(certs('init')).rejects.toThrow('already holds an authority')
   })
 
   it('replaces no certificate unless asked to', async () => {
@@ -103,9 +103,7 @@ describe('certs', () => {
     const before = await read()
     const again = certs('issue', 'edge', '--use', 'server', '--names', 'elsewhere')
     const file = join(dir, 'edge.pem')
-    await expect(again).rejects.toThrow(
-      `${file} is there already: rotate edge renews it, --replace`,
-    )
+    await expect(again).rejects.toThrow(`${file} already exists: rotate edge renews it, --replace`)
     expect(await read()).toEqual(before)
 
     await certs('issue', 'edge', '--use', 'client', '--names', 'edge,eu.edge', '--replace')
@@ -118,7 +116,7 @@ describe('certs', () => {
     await rm(join(dir, 'edge.pem'))
     const key = await pem('edge-key.pem')
     const again = certs('issue', 'edge', '--use', 'client')
-    await expect(again).rejects.toThrow(`${join(dir, 'edge-key.pem')} is there already`)
+    await expect(again).rejects.toThrow(`${join(dir, 'edge-key.pem')} already exists`)
     expect(await pem('edge-key.pem')).toBe(key)
   })
 

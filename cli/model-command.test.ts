@@ -85,7 +85,7 @@ describe('model', () => {
 
     const verified = await run('all', 'verify', name)
     expect(verified).toMatchObject({ code: 0, stderr: '' })
-    expect(verified.stdout).toContain('every file has the hash the hub gives it')
+    expect(verified.stdout).toContain('every file has the hash that the hub states')
     expect(verified.stdout).toContain('all tensors are there')
     expect(verified.stdout).toMatch(/\[PAD\] 1278, \[UNK\] 1279/)
     expect(verified.stdout).toContain('outliers: no channel is out of balance')
@@ -193,7 +193,7 @@ describe('model', () => {
     hub.pauseMs = 0
     expect(existsSync(join(partial, 'download.json'))).toBe(true)
     const again = await run('interrupted', 'pull', name)
-    expect(again.stdout).toMatch(/, [\d.]+ \w+ of them are here\n/)
+    expect(again.stdout).toMatch(/, [\d.]+ \w+ of it already here\n/)
   })
 
   it('says what is wrong in one line', { timeout: 120_000 }, async () => {
@@ -203,7 +203,7 @@ describe('model', () => {
     })
     expect(await run('errors', 'pull', 'one')).toMatchObject({
       code: 1,
-      stderr: 'one is not a name on the hub: owner/name\n',
+      stderr: 'one is not the name of a model on the hub: expected owner/name\n',
     })
     expect(await run('errors', 'verify', '/nowhere')).toMatchObject({
       code: 1,
@@ -211,7 +211,8 @@ describe('model', () => {
     })
     expect(await run('errors', 'verify', 'moonshotai/None')).toMatchObject({
       code: 1,
-      stderr: 'moonshotai/None is not on this machine: describe model pull moonshotai/None\n',
+      stderr:
+        'moonshotai/None is not on this machine; to download it: describe model pull moonshotai/None\n',
     })
     const help = await run('errors', '--help')
     expect(help).toMatchObject({ code: 0, stderr: '' })

@@ -14,7 +14,7 @@ export interface Kernel {
 
 export const kernels: readonly Kernel[] = [
   kernelOf('backend/graph/kernels', 'kernels', 256),
-  kernelOf('backend/grammar/masks/kernel', 'pack-values', 16),
+  kernelOf('backend/grammar/masks/kernel', 'pack-values', 2),
 ]
 
 function kernelOf(folder: string, name: string, memoryPages: number): Kernel {

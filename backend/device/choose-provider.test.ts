@@ -155,7 +155,7 @@ describe('what runs the decoder', async () => {
     expect(reasons.map(({ reason }) => reason)).toEqual([
       'no graphics card can be used: this machine has none',
       'llvmpipe (LLVM 15.0.6, 256 bits), driver libvulkan_lvp.so is a software driver',
-      'NVIDIA H200, driver libGLX_nvidia.so.0: its free memory is unknown (PROVIDER=webgpu takes it all the same)',
+      'NVIDIA H200, driver libGLX_nvidia.so.0: its free memory is unknown (PROVIDER=webgpu uses it anyway)',
     ])
   })
 

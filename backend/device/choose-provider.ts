@@ -87,7 +87,7 @@ async function onCard(
     return inaccessible(`${named} is a software driver`)
   }
   if (setting === 'auto' && adapter.memory === undefined) {
-    const problem = `${named}: its free memory is unknown (PROVIDER=webgpu takes it all the same)`
+    const problem = `${named}: its free memory is unknown (PROVIDER=webgpu uses it anyway)`
     return inaccessible(problem)
   }
   const demand = await readDemand()

@@ -43,7 +43,7 @@ export function judgeProcessor({ model, cores, architecture, features }: Process
     return { name, value }
   }
   const problem = warningWith(
-    `it lacks ${sets.needed}, without which 8-bit products are many times slower`,
+    `it lacks ${sets.needed}, without which 8-bit multiplications are many times slower`,
     'use a newer processor; a virtual machine needs the host’s processor type',
   )
   return { name, value, problem }
@@ -82,7 +82,7 @@ export function judgeDisk(folder: string, room: Room | undefined): Finding {
 /** @param why the folder for converted models cannot be used */
 export function judgeNoFolder(why: string): Finding {
   const problem = errorWith(
-    'the converted model has no place',
+    'the converted model cannot be written',
     'set STATE_DIR to a folder that this user may write to',
   )
   return { name: 'disk', value: why, problem }

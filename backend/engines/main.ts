@@ -25,12 +25,14 @@ async function folderOfModel(environment: Environment): Promise<string> {
 }
 
 const program = new Command('describe engine')
-  .description('Examine engines that this server is to stand in front of')
+  .description('Examine engines that the backend is to use')
   .exitOverride()
 
 program
   .command('verify')
-  .description('ask an engine about pictures and for everything that requests may ask for')
+  .description(
+    'check an engine: ask it about pictures, and for everything that requests may contain',
+  )
   .argument('<url>', 'address of an engine, as in ENGINE_URLS')
   .addHelpText('after', '\nENGINE_API_KEY, ENGINE_MODEL and MODEL_PATH are used as by the backend.')
   .action(async (url: string) => {

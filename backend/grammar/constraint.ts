@@ -1,6 +1,15 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
-import { clearBit, excludeFrom, hasBit, idAt, isDense, positionOf, setBit } from './masks/bits.ts'
+import {
+  blocksFor,
+  clearBit,
+  excludeFrom,
+  hasBit,
+  idAt,
+  isDense,
+  positionOf,
+  setBit,
+} from './masks/bits.ts'
 import { packRow } from './masks/kernel/pack-row.ts'
 import { TokenMasks } from './masks/token-masks.ts'
 import type { Vocabulary } from './masks/vocabulary.ts'
@@ -40,6 +49,8 @@ export class Constraint {
   readonly #grammar: PreparedGrammar
   readonly #stopIds: readonly number[]
   readonly #mask: Int32Array
+  /** Of the packed row, as `packRow` fills them. */
+  readonly #ends: Int32Array<ArrayBuffer>
   #standing: Standing
   /** Whether logits keep their positions, so that indices are ids. */
   #inPlace = false
@@ -51,6 +62,7 @@ export class Constraint {
     this.#grammar = grammar
     this.#stopIds = stopIds
     this.#mask = new Int32Array(grammar.vocabulary.words)
+    this.#ends = new Int32Array(blocksFor(grammar.vocabulary.words))
     this.#standing = grammar.automaton.start
   }
 
@@ -71,7 +83,7 @@ export class Constraint {
       excludeFrom(logits, this.#mask)
       return logits
     }
-    return logits.subarray(0, packRow(logits, this.#mask))
+    return logits.subarray(0, packRow(logits, this.#mask, this.#ends))
   }
 
   /** Returns a function that says whether a single token is allowed next. */
@@ -82,7 +94,7 @@ export class Constraint {
 
   /** The id at an index of the packed row. */
   idAt(position: number): number {
-    return this.#inPlace ? position : idAt(this.#mask, position)
+    return this.#inPlace ? position : idAt(this.#mask, position, this.#ends)
   }
 
   /** The index in the packed row of an allowed id. */

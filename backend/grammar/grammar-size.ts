@@ -7,7 +7,8 @@ const planBytes = 200
 export function sizeOf({ pieces, plans }: Grammar): number {
   let bytes = 0
   for (const piece of pieces) {
-    bytes += tableBytes(piece) + (piece.kind === 'pattern' ? tableBytes(piece.decoder) : 0)
+    bytes += tableBytes(piece)
+    if (piece.kind === 'pattern') bytes += tableBytes(piece.decoder) + tableBytes(piece.regions)
   }
   for (const plan of plans) {
     bytes += planBytes * (1 + (plan.kind === 'object' ? plan.properties.length : 0))

@@ -115,6 +115,15 @@ export interface PatternTables {
   /** [states] Bytes to the end of the string, including its quote. */
   readonly least: Int32Array
   readonly decoder: DecoderTables
+  readonly regions: RegionTables
+}
+
+/** States of a pattern from which the same classes of characters differ. */
+export interface RegionTables {
+  /** [states] */
+  readonly ofState: Uint16Array
+  /** [regions, classes]: a smaller numbering of classes; -1 for those that lead nowhere. */
+  readonly classes: Int16Array
 }
 
 /** Decodes bytes within a string to classes of characters. State 0 is between two characters. */

@@ -62,8 +62,13 @@ export const maxCompileMs = 5_000
 export const maxHeads = 64
 export const maxFrames = 64
 
-/** Bytes of cached masks of one grammar, and of all cached grammars. */
+/** Bytes of cached masks of one grammar. */
 export const maxMaskBytes = 8 * 1024 * 1024
+
+/** Bytes of merged tokens of one grammar: a union of 32 patterns needs all of them for each of its tokens. */
+export const maxPatternTokenBytes = 32 * 1024 * 1024
+
+/** Bytes of all cached grammars. */
 export const maxGrammarBytes = 64 * 1024 * 1024
 
 /** Compiled schemas that are cached for the next request with the same one. */

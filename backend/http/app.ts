@@ -83,7 +83,7 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
 function methodNotAllowed(allow: string): Handler<BackendEnv> {
   return (c) => {
     const exchange = c.get('exchange')
-    const message = `This address answers ${allow} only`
+    const message = `This path answers ${allow} only`
     const error = exchange.noteFailure(new ServiceError('method_not_allowed', message))
     const response = refusal(error, exchange.requestId, c.req.path)
     response.headers.set('allow', allow)

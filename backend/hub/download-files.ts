@@ -97,7 +97,7 @@ class Download {
     } catch (cause) {
       this.#options.signal.throwIfAborted()
       if (cause instanceof HubError || cause instanceof PassingError) throw cause
-      const reason = `the connection broke off (${reasonOf(cause)})`
+      const reason = `the connection was lost (${reasonOf(cause)})`
       throw new PassingError(`${file.hub.path}: ${reason}`, { cause })
     }
     if (file.isWanted(piece)) throw new PassingError(`${file.hub.path}: the answer is too short`)
@@ -125,10 +125,12 @@ class Download {
     if (changed) this.#beginAnew(file, true, 'keeps changing on the server')
     else if (response.status === 206) {
       if (!response.headers.get('content-range')?.startsWith(`bytes ${from}-${to - 1}/`)) {
-        throw new PassingError(`${file.hub.path}: another part came than was asked for`)
+        throw new PassingError(
+          `${file.hub.path}: the server sent a different part than was requested`,
+        )
       }
     } else if (from > 0 || to < file.hub.bytes) {
-      this.#beginAnew(file, false, 'comes whole or in parts, as the server pleases')
+      this.#beginAnew(file, false, 'is sent sometimes whole and sometimes in parts')
       return false
     }
     file.etag ??= tag
@@ -142,7 +144,7 @@ class Download {
     if (file.finished) return
     this.#checked.delete(file)
     const { algorithm, value } = file.hub.hash
-    this.#beginAnew(file, file.ranged, `has the ${algorithm} ${hash}, and the hub says ${value}`)
+    this.#beginAnew(file, file.ranged, `has the ${algorithm} ${hash}, but the hub says ${value}`)
   }
 
   #beginAnew(file: PartialFile, ranged: boolean, problem: string): void {

@@ -142,7 +142,9 @@ describe('downloadModel()', () => {
     const { options, folder } = setUp()
     hub.fault = ({ path: asked }) => (asked.endsWith(weights) ? { cutAfter: 0 } : undefined)
     await expect(downloadModel(name, options)).rejects.toThrow(
-      new RegExp(`^${weights}: .*\\. What has come is kept, and the next try goes on from there$`),
+      new RegExp(
+        `^${weights}: .*\\. What was downloaded is kept, and the next attempt continues from there$`,
+      ),
     )
     expect(existsSync(folder)).toBe(false)
     hub.fault = () => undefined
@@ -206,7 +208,7 @@ describe('downloadModel()', () => {
     [401, /HF_TOKEN is not valid/],
     [403, /account of HF_TOKEN may not read it/],
     [404, /Check the name and the revision/],
-    [418, /does not want to be asked this way/],
+    [418, /does not accept this request/],
   ])('says what %d means', async (status, message) => {
     for (const where of [/revision/, /resolve.*config.json/]) {
       const { options, folder } = setUp()
@@ -245,14 +247,14 @@ describe('downloadModel()', () => {
   })
 
   it.each([info, /resolve.*safetensors/])(
-    'gives up what redirects in circles: %s',
+    'gives up what redirects in a loop: %s',
     async (where) => {
       const { options } = setUp()
       hub.fault = (request) =>
         where.test(request.path)
           ? { status: 302, headers: { location: `${hub.endpoint}${request.path}` } }
           : undefined
-      await expect(downloadModel(name, options)).rejects.toThrow('redirects in circles')
+      await expect(downloadModel(name, options)).rejects.toThrow('redirects in a loop')
     },
   )
 
@@ -260,12 +262,16 @@ describe('downloadModel()', () => {
     const { options } = setUp()
     const settings = { ...options.settings, endpoint: 'http://127.0.0.1:9' }
     await expect(downloadModel(name, { ...options, settings })).rejects.toThrow(
-      /^moonshotai\/Kimi-VL-Test@main: 127\.0\.0\.1:9 cannot be reached \(.*\)\. What has come is kept/,
+      /^moonshotai\/Kimi-VL-Test@main: 127\.0\.0\.1:9 cannot be reached \(.*\)\. What was downloaded is kept/,
     )
   })
 
   it.each([
-    ['another part', { contentRange: 'bytes 7-8/9' }, 'another part came than was asked for'],
+    [
+      'another part',
+      { contentRange: 'bytes 7-8/9' },
+      'the server sent a different part than was requested',
+    ],
     ['fewer bytes', { missing: 10 }, 'the answer is too short'],
     ['more bytes', { missing: -10 }, 'the answer is too long'],
   ])('takes no part of which the storage sends %s', async (_what, fault, message) => {
@@ -308,7 +314,7 @@ describe('downloadModel()', () => {
     wrong[500_000]! ^= 1
     hub.swapped.set(weights, wrong)
     await expect(downloadModel(name, options)).rejects.toThrow(
-      new RegExp(`${weights} has the sha256 [\\da-f]{64}, and the hub says [\\da-f]{64}`),
+      new RegExp(`${weights} has the sha256 [\\da-f]{64}, but the hub says [\\da-f]{64}`),
     )
     expect(existsSync(join(`${folder}.partial`, weights))).toBe(false)
     hub.swapped.clear()
@@ -359,7 +365,9 @@ describe('downloadModel()', () => {
     )
     hub.claimedBytes.clear()
     const lock = tryLock(`${folder}.lock`)!
-    await expect(downloadModel(name, options)).rejects.toThrow('another process downloads into')
+    await expect(downloadModel(name, options)).rejects.toThrow(
+      'another process is downloading into',
+    )
     lock.release()
     await downloadModel(name, options)
     await expectWhole(folder, needed)
@@ -370,7 +378,7 @@ describe('downloadModel()', () => {
     [
       'a model in the form of llama.cpp',
       { files: new Map([['Kimi-VL-Q8_0.gguf', bytes(9, 1)]]) },
-      'has no config.json: it is a model in the form of llama.cpp (GGUF)',
+      "has no config.json: it is a model in llama.cpp's format (GGUF)",
     ],
     [
       'an adapter',
@@ -406,7 +414,7 @@ describe('downloadModel()', () => {
     // The state cannot be saved either.
     await mkdir(join(partial, 'download.json'))
     await expect(downloadModel(name, options)).rejects.toThrow(
-      `cannot write ${partial}/${weights}.partial: the disk is full; what has come is kept, and the next try goes on from there`,
+      `cannot write ${partial}/${weights}.partial: the disk is full; what was downloaded is kept, and the next attempt continues from there`,
     )
     expect(existsSync(folder)).toBe(false)
     expect(existsSync(join(partial, weights))).toBe(false)
@@ -428,7 +436,7 @@ describe('downloadModel()', () => {
     expect(existsSync(folder)).toBe(false)
     await downloadModel(name, { ...options, signal: new AbortController().signal })
     await expectWhole(folder)
-    expect(lines.some((line) => /, \d.* of them are here$/.test(line))).toBe(true)
+    expect(lines.some((line) => /, \d.* of it already here$/.test(line))).toBe(true)
   })
 })
 

@@ -76,13 +76,13 @@ export async function downloadModel(name: HubName, options: DownloadModelOptions
     const model = await listModel(client, name, { retry, report, signal, part })
     const record = await readHubRecord(folder)
     if (record?.commit === model.commit) {
-      report(`${name.repo} is here already, at commit ${model.commit}: ${folder}`)
+      report(`${name.repo} is already here, at commit ${model.commit}: ${folder}`)
       return folder
     }
     const partial = `${folder}.partial`
     makeFolder(partial)
     const lock = tryLock(`${folder}.lock`)
-    if (lock === undefined) throw new HubError(`another process downloads into ${partial}`)
+    if (lock === undefined) throw new HubError(`another process is downloading into ${partial}`)
     try {
       await bringFiles(partial, { client, model, retry, known: { folder, record }, ...options })
       await removeOthers(partial, model)
@@ -96,7 +96,7 @@ export async function downloadModel(name: HubName, options: DownloadModelOptions
   } catch (cause) {
     const problem = problemOf(cause, checkpointsDir)
     if (problem === undefined) throw cause
-    const advice = 'What has come is kept, and the next try goes on from there'
+    const advice = 'What was downloaded is kept, and the next attempt continues from there'
     throw new HubError(`${problem}. ${advice}`, { cause })
   } finally {
     await client.close()
@@ -148,7 +148,7 @@ async function fillFiles(files: readonly PartialFile[], filling: Filling): Promi
   if (missing !== undefined) throw new HubError(`cannot download ${model.repo}: ${missing}`)
   report(
     `downloading ${model.repo} at commit ${model.commit}: ${formatBytes(totalBytes)}` +
-      (doneBefore > 0 ? `, ${formatBytes(doneBefore)} of them are here` : ''),
+      (doneBefore > 0 ? `, ${formatBytes(doneBefore)} of it already here` : ''),
   )
   const progress = new Progress({
     title: 'downloading',

@@ -57,7 +57,7 @@ export class HubClient {
       await response.body?.cancel()
       url = new URL(location, url)
     }
-    throw new HubError(`${what}: ${this.endpoint} redirects in circles`)
+    throw new HubError(`${what}: ${this.endpoint} redirects in a loop`)
   }
 
   close(): Promise<void> {
@@ -112,12 +112,12 @@ export class HubClient {
           : 'There is no such model, or HF_TOKEN is not valid for it'
       case 403:
         return token === undefined
-          ? 'Its owner asks for consent: give it on the page of the model, and set HF_TOKEN'
-          : 'The account of HF_TOKEN may not read it: its owner may ask for consent on the page of the model'
+          ? "Its owner requires consent: give it on the model's page, and set HF_TOKEN"
+          : 'The account of HF_TOKEN may not read it: its owner may require consent, given on its page'
       case 404:
         return 'Check the name and the revision'
       default:
-        return 'The hub does not want to be asked this way'
+        return 'The hub does not accept this request'
     }
   }
 }

@@ -65,7 +65,7 @@ export async function listModel(
       options.signal.throwIfAborted()
       if (cause instanceof HubError || cause instanceof PassingError) throw cause
       // The hub's library assumes that whatever answers is a hub.
-      const problem = `what ${client.endpoint} answers is not understood: is it a hub?`
+      const problem = `the answer of ${client.endpoint} is not understood: is it a hub?`
       throw new HubError(`${name.repo}: ${problem}`, { cause })
     },
   )
@@ -113,8 +113,7 @@ async function listFilesOf(
 
 /** What kind of model it seems to be if required files are missing, judging by the files it has. */
 function kindOf(others: readonly string[]): string {
-  if (others.some((path) => path.endsWith('.gguf')))
-    return 'a model in the form of llama.cpp (GGUF)'
+  if (others.some((path) => path.endsWith('.gguf'))) return "a model in llama.cpp's format (GGUF)"
   if (others.includes('adapter_config.json')) return 'an adapter for another model'
   return 'no Kimi-VL in its original form'
 }
@@ -138,7 +137,7 @@ function hubFile({ path, size, oid, lfs }: Entry): HubFile {
       : { algorithm: 'sha256', value: lfs.oid }
   const file = hubFileSchema.safeParse({ path, bytes: size, hash })
   if (file.success) return file.data
-  throw new HubError(`the hub describes ${path} in a way that is not understood`)
+  throw new HubError(`the hub's description of ${path} is not understood`)
 }
 
 /** The client as a `fetch` function for the hub's library; retries temporary failures, including truncated answers. */
@@ -158,7 +157,7 @@ function fetchFor(
           { what, signal },
         )
         const text = await answer.text().catch((cause: unknown) => {
-          throw new PassingError(`${what}: the answer broke off`, { cause })
+          throw new PassingError(`${what}: the answer was cut off`, { cause })
         })
         return new Response(text, { headers: [...answer.headers] })
       } catch (error) {

@@ -91,7 +91,7 @@ export class PartialFile {
       }
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException
-      const advice = 'what has come is kept, and the next try goes on from there'
+      const advice = 'what was downloaded is kept, and the next attempt continues from there'
       const problem = code === 'ENOSPC' ? `the disk is full; ${advice}` : message
       throw new HubError(`cannot write ${this.#partial}: ${problem}`, { cause })
     }

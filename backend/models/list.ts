@@ -40,7 +40,7 @@ async function describeEach(
 async function describeCheckpoint(folder: string): Promise<string> {
   const size = formatBytes(await sizeOf(folder))
   const record = await readHubRecord(folder)
-  if (record === undefined) return `${size} on disk, not whole: pull it again`
+  if (record === undefined) return `${size} on disk, incomplete: pull it again`
   return `${size}, ${record.repo} at commit ${record.commit}`
 }
 

@@ -54,7 +54,7 @@ async function checkpointOf(model: string | undefined, options: ModelSettings): 
   const name = model ?? modelPath
   const folder = await findLocalModel(name, { checkpointsDir, cacheDir: hub.cacheDir })
   if (folder === undefined) {
-    throw new HubError(`${name} is not on this machine: describe model pull ${name}`)
+    throw new HubError(`${name} is not on this machine; to download it: describe model pull ${name}`)
   }
   await checkModelFolder(folder)
   return folder
@@ -67,12 +67,12 @@ const program = new Command('describe model')
 program
   .command('pull')
   .description(
-    'download a model from Hugging Face, or bring it up to date; goes on where it was interrupted',
+    'download a model from Hugging Face, or bring it up to date; continues where it was interrupted',
   )
   .argument('<model>', 'owner/name, or owner/name@revision')
   .action(async (model: string) => {
     const name = parseHubName(model)
-    if (name === undefined) throw new HubError(`${model} is not a name on the hub: owner/name`)
+    if (name === undefined) throw new HubError(`${model} is not the name of a model on the hub: expected owner/name`)
     const { hub, checkpointsDir } = settings()
     const check = checkModelFolder
     await downloadModel(name, { settings: hub, checkpointsDir, check, report, signal, ...pace })
@@ -81,7 +81,7 @@ program
 
 program
   .command('list')
-  .description('show what of models is on this machine')
+  .description('show the models on this machine')
   .action(async () => {
     for (const line of await listModels(settings())) report(line)
   })
@@ -99,7 +99,7 @@ program
   })
 
 addFormOptions(program.command('convert'))
-  .description('make the form that is served, as the first start would')
+  .description('convert a model to the form that is served, as the first start would')
   .argument('[model]', 'a folder, or a name that was downloaded; MODEL_PATH unless given')
   .action(async (model: string | undefined, given: Parameters<typeof chosenForm>[1]) => {
     const options = settings()
@@ -128,7 +128,7 @@ addFormOptions(program.command('convert'))
 
 addFormOptions(program.command('check'))
   .description(
-    'measure how near the 8-bit form is to float32, or to answers of another implementation',
+    'measure how close the 8-bit form is to float32, or to answers of another implementation',
   )
   .argument('[model]', 'a folder, or a name that was downloaded; MODEL_PATH unless given')
   .option('--against <file>', 'answers of another implementation, as in test/golden/model.json')

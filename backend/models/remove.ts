@@ -25,7 +25,7 @@ export async function removeModel(
     ...(await foldersOf(modelsDir, isConverted)),
   ]
   if (folders.length === 0) {
-    throw new HubError(`nothing in ${checkpointsDir} or ${modelsDir} is of a model ${model}`)
+    throw new HubError(`there is no model ${model} in ${checkpointsDir} or ${modelsDir}`)
   }
   for (const folder of folders) await rm(folder, { recursive: true })
   return folders

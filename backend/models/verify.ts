@@ -45,7 +45,7 @@ export async function verifyModel(options: VerifyOptions): Promise<string[]> {
       return problems
     }
     const damage = await findDamage(folder, manifest.files, options.signal)
-    if (damage !== undefined) return [...problems, `${folder}: ${damage}; the next start mends it`]
+    if (damage !== undefined) return [...problems, `${folder}: ${damage}; the next start repairs it`]
     report(`${folder}: every byte is as it was written`)
     report(`  ${calibrationLine(manifest.calibration)}`)
     const balanced = balanceLines(manifest.equalization, source.config.text_config)
@@ -73,6 +73,6 @@ async function verifyDownload({ checkpointDir, report, signal }: VerifyOptions):
     if (hash === file.hash.value) continue
     problems.push(`${join(checkpointDir, file.path)} is not what the hub has: pull it again`)
   }
-  if (problems.length === 0) report(`${checkpointDir}: every file has the hash the hub gives it`)
+  if (problems.length === 0) report(`${checkpointDir}: every file has the hash that the hub states`)
   return problems
 }

@@ -135,7 +135,7 @@ export class KeyAdministration {
     } catch (error) {
       log({
         level: 'error',
-        message: 'answers of a key that has ended were not removed',
+        message: 'kept answers of a key that no longer works were not removed',
         request_id: requestId,
         key_id: id,
         detail: errorText(error),

@@ -13,7 +13,7 @@ export function metricsRoute({ metrics }: MetricsParts): Hono<EdgeEnv> {
   return new Hono<EdgeEnv>().get(adminRoutes.metrics.path, () => {
     if (metrics !== undefined) return metrics()
     const message =
-      'A Worker runs as many isolates, none of which knows the counts of all; the dataset bound as METRICS has them, and its log lines'
+      'A Worker runs as many isolates, none of which has the counts of all: see the dataset bound as METRICS, or the log lines'
     throw new ServiceError('not_found', message)
   })
 }

@@ -67,7 +67,7 @@ function brakeOr(
   failures: AddressWindow,
 ): ServiceError {
   if (address === undefined || failures.admit(address, now)) return failure
-  const message = `More than ${maxKeyFailures} keys that are not valid came from this address within a minute`
+  const message = `This address has sent more than ${maxKeyFailures} invalid API keys within a minute`
   const retryAfterSeconds = failures.msLeft(now) / 1_000
   return new ServiceError('rate_limited', message, { retryAfterSeconds })
 }

@@ -19,7 +19,7 @@ export interface GuardParts {
 export function guardAddress({ admitAddress }: GuardParts): EdgeMiddleware {
   return async (c, next) => {
     if (!(await admitAddress(c))) {
-      const message = 'Cannot take the request: too many requests come from this address'
+      const message = 'Cannot accept the request: too many requests come from this address'
       throw new ServiceError('rate_limited', message, { retryAfterSeconds })
     }
     await next()

@@ -101,7 +101,7 @@ export class Receiving {
     const count = (this.#counts.get(id) ?? 0) + 1
     const limit = limits.concurrentRequests ?? Infinity
     if (count > limit) {
-      const message = `Cannot take the request: concurrent_requests is ${limit}, and as many are being received`
+      const message = `Cannot accept the request: concurrent_requests is ${limit}, and that many are already being received`
       throw new ServiceError('rate_limited', message, { retryAfterSeconds })
     }
     this.#counts.set(id, count)

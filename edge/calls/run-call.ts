@@ -214,6 +214,6 @@ function endingOf(how: StreamEnd, { usage }: AnswerEnd): Settlement['ending'] {
 }
 
 function brokenOff(): ServiceError {
-  const message = 'The model server broke off before the answer was complete'
+  const message = 'The connection to the model server was lost before the answer was complete'
   return new ServiceError('backend_unavailable', message)
 }

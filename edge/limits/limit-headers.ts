@@ -62,12 +62,12 @@ export function limitHeaders(standings: readonly Standing[]): Readonly<Record<st
 export function refusalError({ name, limit, used, needed, waitMs }: Refusal): ServiceError {
   const { words } = spelling[name]
   if (waitMs === undefined) {
-    const message = `Cannot take the request: it needs ${needed} of ${limit} ${words}`
+    const message = `Cannot accept the request: it needs ${needed} ${words}, over the limit of ${limit}`
     return new ServiceError('quota_exceeded', message)
   }
   const ofDay = name === 'tokensPerDay' || name === 'imagesPerDay'
   const wanted = needed > 1 ? `, and it needs ${needed}` : ''
-  const message = `Cannot take the request: ${used} of ${limit} ${words} are used or reserved${wanted}`
+  const message = `Cannot accept the request: ${used} of ${limit} ${words} are used or reserved${wanted}`
   return new ServiceError(ofDay ? 'quota_exceeded' : 'rate_limited', message, {
     retryAfterSeconds: Math.ceil(waitMs / 1_000),
   })

@@ -9,7 +9,7 @@ describe('BodyMemory', () => {
       expect.objectContaining({
         code: 'queue_full',
         retryAfterSeconds: 2,
-        message: 'All requests together wait with 1001 bytes of bodies, over the limit of 1000',
+        message: 'All requests together hold 1001 bytes of bodies, over the limit of 1000',
       }) as Error,
     )
     expect(memory.held).toBe(1_000)
@@ -19,7 +19,7 @@ describe('BodyMemory', () => {
     const memory = new BodyMemory(1_000)
     memory.hold('a', 300)
     memory.hold('a', 200)
-    expect(() => memory.hold('a', 1)).toThrow('Your requests together wait with 501 bytes')
+    expect(() => memory.hold('a', 1)).toThrow('Your requests together hold 501 bytes')
     memory.hold('b', 400)
   })
 

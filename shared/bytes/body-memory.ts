@@ -46,6 +46,6 @@ export class BodyMemory {
 }
 
 function tooMuch(who: string, bytes: number, limitBytes: number): ServiceError {
-  const message = `${who} together wait with ${bytes} bytes of bodies, over the limit of ${limitBytes}`
+  const message = `${who} together hold ${bytes} bytes of bodies, over the limit of ${limitBytes}`
   return new ServiceError('queue_full', message, { retryAfterSeconds })
 }

@@ -35,7 +35,7 @@ function describe(failure: FetchFailure): { code: FetchErrorCode; text: string }
     case 'unreachable':
       return { code: 'image_fetch_failed', text: 'its server cannot be reached' }
     case 'broken_off':
-      return { code: 'image_fetch_failed', text: 'its server broke off the answer' }
+      return { code: 'image_fetch_failed', text: 'its server ended the answer too early' }
     case 'status':
       return { code: 'image_fetch_failed', text: `its server answered status ${failure.status}` }
     case 'compressed':

@@ -16,6 +16,6 @@ export class LossReport {
     const spans = lost - this.#reported
     this.#reported = lost
     this.#nextAt = now + reportEveryMs
-    return { level: 'warn', message: 'spans lost, the collector does not take them', spans }
+    return { level: 'warn', message: 'spans lost: the collector does not accept them', spans }
   }
 }

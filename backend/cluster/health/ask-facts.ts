@@ -117,7 +117,8 @@ export async function textAt(
       new ByteBudget(maxBytes),
       signal,
     )
-    if (bytes === undefined) throw new EngineProblem('unreachable', `${path}: too long an answer`)
+    if (bytes === undefined)
+      throw new EngineProblem('unreachable', `${path}: the answer is too long`)
     return Buffer.from(bytes).toString()
   } catch (cause) {
     if (cause instanceof EngineProblem) throw cause
@@ -137,7 +138,9 @@ function parsed<Schema extends z.ZodType>(
   try {
     return schema.parse(JSON.parse(text))
   } catch (cause) {
-    throw new EngineProblem('unreachable', `${path}: not what an engine answers`, { cause })
+    throw new EngineProblem('unreachable', `${path}: this is not the answer of an engine`, {
+      cause,
+    })
   }
 }
 

@@ -66,7 +66,7 @@ export async function* readAnswer(
     if (data === doneMark) {
       const open = choices.filter(({ ended }) => !ended).length
       if (open === 0) return
-      throw new EngineProblem('broken', `the end without that of ${open} choices`)
+      throw new EngineProblem('broken', `the answer ended before ${open} of its choices`)
     }
     const chunk = parseChunk(data)
     if (chunk.model != null && !expected.names.includes(chunk.model)) {
@@ -75,7 +75,7 @@ export async function* readAnswer(
     for (const choice of chunk.choices) {
       const check = choices[choice.index]
       if (check === undefined) {
-        throw new EngineProblem('broken', `a choice ${choice.index} that nobody asked for`)
+        throw new EngineProblem('broken', `choice ${choice.index} was not requested`)
       }
       const part = check.take(choice, chunk.usage ?? undefined)
       if (part !== undefined) yield part
@@ -129,7 +129,7 @@ class ChoiceCheck {
   #logprobsOf({ top_logprobs: top, ...sampled }: WireLogprob): SampledLogprobs {
     const { logprobs } = this.#expected
     if (logprobs === undefined) {
-      throw new EngineProblem('broken', 'log probabilities that nobody asked for')
+      throw new EngineProblem('broken', 'log probabilities that were not requested')
     }
     const idOf = (token: WireToken) => {
       const id = logprobs.tokenId(token)
@@ -144,7 +144,7 @@ class ChoiceCheck {
     this.#chunks += 1
     this.#chars += chars
     if (this.#chunks > this.#maxChunks || this.#chars > this.#maxChars) {
-      throw new EngineProblem('broken', 'more text than was asked for')
+      throw new EngineProblem('broken', 'more text than was requested')
     }
   }
 }

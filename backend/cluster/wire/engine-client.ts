@@ -80,7 +80,7 @@ function checkType({ headers }: Dispatcher.ResponseData): void {
     .trim()
     .toLowerCase()
   if (type === 'text/event-stream') return
-  throw new EngineProblem('fault', 'an answer that is no stream of events')
+  throw new EngineProblem('fault', 'the answer is not a stream of events')
 }
 
 async function* withPatience(

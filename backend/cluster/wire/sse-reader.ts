@@ -56,5 +56,5 @@ function dataOf(line: string): string | undefined {
   const data = /^data: ?(.*)$/s.exec(line)?.[1]
   if (data !== undefined) return data === '' ? undefined : data
   if (/^(:|(event|id|retry)(:|$))/.test(line)) return undefined
-  throw new EngineProblem('broken', 'the answer is no stream of events')
+  throw new EngineProblem('broken', 'the answer is not a stream of events')
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../engine/sampling/random.ts'
 import {
+  blocksFor,
   clearBit,
   excludeFrom,
   hasBit,
@@ -36,21 +37,28 @@ describe('a set of bits', () => {
     const ids = Array.from({ length: size }, (__, id) => id).filter(has)
     for (const id of ids) setBit(bits, id)
     const row = Float32Array.from({ length: size }, (__, id) => id / 8)
-    const count = packRow(row, bits)
+    const ends = new Int32Array(1)
+    const count = packRow(row, bits, ends)
+    expect([...ends]).toEqual([count])
     expect([...row.subarray(0, count)]).toEqual(ids.map((id) => id / 8))
     expect(ids.map((___, place) => idAt(bits, place))).toEqual(ids)
     expect(ids.map((id) => positionOf(bits, id))).toEqual([...ids.keys()])
   })
 
-  it('packs rows of which only a part is packed at once', () => {
+  it('packs rows that take several blocks', () => {
     const many = 450_000
     const bits = new Int32Array(wordsFor(many))
     const random = createRandom(2)
     const ids = Array.from({ length: many }, (_, id) => id).filter(() => random() < 0.3)
     for (const id of ids) setBit(bits, id)
     const row = Float32Array.from({ length: many }, (_, id) => id)
-    const count = packRow(row, bits)
+    const ends = new Int32Array(blocksFor(bits.length))
+    const count = packRow(row, bits, ends)
     expect(count).toBe(ids.length)
+    for (let place = 0; place < count; place += 997) {
+      expect(idAt(bits, place, ends)).toBe(ids[place])
+    }
+    expect(() => idAt(bits, count, ends)).toThrow(RangeError)
     expect(ids.findIndex((id, place) => row[place] !== id)).toBe(-1)
   })
 

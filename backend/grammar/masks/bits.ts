@@ -4,6 +4,13 @@ export function wordsFor(size: number): number {
   return Math.ceil(size / 32)
 }
 
+/** Words of a block, of which the number of bits before it may be known: 4,096 logits take 16 KiB. */
+export const blockWords = 128
+
+export function blocksFor(words: number): number {
+  return Math.ceil(words / blockWords)
+}
+
 export function setBit(bits: Int32Array, id: number): void {
   bits[id >> 5]! |= 1 << (id & 31)
 }
@@ -24,6 +31,10 @@ export function toggleBits(bits: Int32Array, ids: Int32Array, from: number, to: 
   }
 }
 
+export function toggleWords(bits: Int32Array, others: Int32Array): void {
+  for (let word = 0; word < bits.length; word++) bits[word]! ^= others[word]!
+}
+
 export function addBits(bits: Int32Array, more: Int32Array): void {
   for (let word = 0; word < bits.length; word++) bits[word]! |= more[word]!
 }
@@ -35,10 +46,16 @@ function countIn(word: number): number {
   return (((count + (count >>> 4)) & 0x0f0f_0f0f) * 0x0101_0101) >>> 24
 }
 
-/** The id of the bit that has `position` set bits before it. @throws {RangeError} when there is none */
-export function idAt(bits: Int32Array, position: number): number {
-  let left = position
-  for (let word = 0; word < bits.length; word++) {
+/**
+ * The id of the bit that has `position` set bits before it.
+ * @param ends for each block, the number of set bits up to its end; saves counting those of the blocks before
+ * @throws {RangeError} when there is none
+ */
+export function idAt(bits: Int32Array, position: number, ends?: Int32Array): number {
+  const block = ends?.findIndex((end) => end > position) ?? 0
+  if (block < 0) throw new RangeError('No token at this position')
+  let left = position - (ends?.[block - 1] ?? 0)
+  for (let word = block * blockWords; word < bits.length; word++) {
     const count = countIn(bits[word]!)
     if (left >= count) {
       left -= count

@@ -1,96 +1,108 @@
 import type { PatternTables } from '../grammar.ts'
-import type { CharacterTrie, LabelTrie } from './character-trie.ts'
+import type { LabelTrie } from './character-trie.ts'
 import { NodeValues } from './node-values.ts'
-import { StateBlocks } from './state-blocks.ts'
 import { heightsOf, skipsOf } from './token-trie.ts'
 
-/** The tokens as one pattern sees them. */
-export interface PatternTokens {
-  /** As `CharacterTrie.reads`. */
+/** Tokens that may stay in strings of a pattern, merged as far as one of its regions allows. */
+export interface MergedTokens {
+  readonly trie: LabelTrie
+  /** By label of the trie, as `CharacterTrie.reads`; of several that are the same here, one. */
   readonly reads: Int16Array
-  /** Those that may stay in its strings. */
-  readonly staying: LabelTrie
-  /** The same as `reads`, but by label of this trie instead of the characters' trie. */
-  readonly stayingReads: Int16Array
-  readonly blocks: StateBlocks
-  /** Size of what is not shared with other patterns. */
-  readonly bytes: number
 }
 
 /**
- * Nodes times classes of a trie of classes. Beyond that, merging takes longer than it saves, because hardly any two
+ * Nodes times labels of a merged trie. Beyond that, merging takes longer than it saves, because hardly any two
  * tokens are the same.
  */
 const mostCells = 2 ** 18
 
 /**
- * Merges tokens that are the same sequence of a pattern's character classes, which leaves far fewer paths to follow
- * from a state of the pattern. The memory for merging is kept for the next pattern, because allocating it takes longer
- * than merging itself.
+ * Merges tokens that are the same sequence of character classes, which leaves far fewer paths to follow from a state of
+ * a pattern. The memory for merging is kept for the next time, because allocating it takes longer than merging itself.
  */
 export class ClassMerger {
-  readonly #characters: CharacterTrie
-  /** [nodes, classes] the child, or 0. */
+  /** [nodes, labels] the child, or 0, which is everywhere unless something is being merged. */
   readonly #children: Int32Array
-  readonly #ids: NodeValues
+  readonly #values: NodeValues
 
-  /** @param cells nodes times classes to allocate room for */
-  constructor(characters: CharacterTrie, cells = mostCells) {
-    this.#characters = characters
+  /**
+   * @param expected number of tokens
+   * @param cells nodes times labels to allocate room for
+   */
+  constructor(expected: number, cells = mostCells) {
     this.#children = new Int32Array(cells)
-    this.#ids = new NodeValues(characters.staying.values.values.length)
-  }
-
-  tokens(tables: PatternTables): PatternTokens {
-    const { classes, decoder, free } = tables
-    const { staying } = this.#characters
-    const reads = this.#characters.reads(decoder)
-    // Where everything is free, no trie is traversed.
-    const merged = free.includes(0) ? this.#merge(reads, classes) : undefined
-    const blocks = new StateBlocks(tables)
-    if (merged === undefined) {
-      const bytes = reads.byteLength + blocks.bytes
-      return { reads, staying, stayingReads: reads, blocks, bytes }
-    }
-    const states = decoder.table.length / 256
-    const stayingReads = Int16Array.from({ length: classes + states }, (_, label) =>
-      label < classes ? -2 - label : label - classes,
-    )
-    const bytes = reads.byteLength + stayingReads.byteLength + bytesOf(merged) + blocks.bytes
-    return { reads, staying: merged, stayingReads, blocks, bytes }
+    this.#values = new NodeValues(expected)
   }
 
   /**
-   * @returns a trie whose labels are classes and, numbered above them, states of the decoder within a partial character
+   * @param source of the same pattern, which tells apart whatever the region does
+   * @returns undefined when there is no room
    */
-  #merge(reads: Int16Array, classes: number): LabelTrie | undefined {
-    const { labels, depths, skips, values, longest } = this.#characters.staying
-    const draft = new Draft(this.#children, classes)
-    this.#ids.clear()
-    // By depth: the draft's node for the characters before.
+  merge(source: MergedTokens, tables: PatternTables, region: number): MergedTokens | undefined {
+    const { labelOf, reads } = labelsOf(source.reads, tables, region)
+    const { labels, depths, skips, values, longest } = source.trie
+    const draft = new Draft(this.#children, reads.length)
+    this.#values.clear()
+    // By depth: the draft's node for the labels before.
     const nodes = new Int32Array(longest + 2)
     for (let at = 1; at < labels.length;) {
-      const read = reads[labels[at]!]!
-      if (read === -1) {
+      const label = labelOf[labels[at]!]!
+      if (label < 0) {
         at = skips[at]!
         continue
       }
       const depth = depths[at]!
-      const before = nodes[depth]!
-      const node = read < 0 ? draft.child(before, -2 - read) : draft.add(before, classes + read)
-      if (node < 0) return undefined
+      const node = draft.child(nodes[depth]!, label)
+      if (node < 0) {
+        draft.clear()
+        return undefined
+      }
       nodes[depth + 1] = node
-      const index = values.from[at]!
-      if (values.from[at + 1]! > index) this.#ids.add(node, values.values[index]!)
+      const end = values.from[at + 1]!
+      for (let index = values.from[at]!; index < end; index++)
+        this.#values.add(node, values.values[index]!)
       at += 1
     }
-    return draft.finish(this.#ids)
+    return { trie: draft.finish(this.#values), reads }
   }
 }
 
-function bytesOf({ labels, depths, skips, heights, values }: LabelTrie): number {
-  const arrays = [labels, depths, skips, heights, values.from, values.values]
-  return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
+/**
+ * Numbers what a region tells apart: classes of characters, and partial characters by the classes they may still be of.
+ * @returns for each label of the source, a new one; -1 where nothing is allowed
+ */
+function labelsOf(
+  source: Int16Array,
+  { classes, decoder, regions }: PatternTables,
+  region: number,
+) {
+  const numbering = regions.classes.subarray(region * classes, (region + 1) * classes)
+  const known = new Map<string, number>()
+  const reads: number[] = []
+  const numberOf = (name: string, read: number) => {
+    const number = known.get(name) ?? reads.length
+    if (number === reads.length) reads.push(read)
+    known.set(name, number)
+    return number
+  }
+  const byRead = new Map<number, number>([[-1, -1]])
+  const labelOf = source.map((read) => {
+    let label = byRead.get(read)
+    if (label !== undefined) return label
+    const open = read < 0 ? numbering.subarray(-2 - read, -1 - read) : openTo(read)
+    const name = [...new Set(open)]
+      .filter((number) => number >= 0)
+      .toSorted((a, b) => a - b)
+      .join()
+    label = name === '' ? -1 : numberOf(read < 0 ? name : `(${name})`, read)
+    byRead.set(read, label)
+    return label
+  })
+  /** Which of the region's classes a partial character may become. */
+  function openTo(within: number): Int16Array {
+    return numbering.filter((_, index) => decoder.least[within * classes + index]! < 255)
+  }
+  return { labelOf, reads: Int16Array.from(reads) }
 }
 
 /** A trie that grows. */
@@ -99,38 +111,39 @@ class Draft {
   readonly #depths = [0]
   readonly #firstChild = [-1]
   readonly #nextSibling = [-1]
-  readonly #classes: number
+  readonly #different: number
   readonly #children: Int32Array
 
-  constructor(children: Int32Array, classes: number) {
-    this.#children = children.fill(0)
-    this.#classes = classes
+  /** @param different number of labels */
+  constructor(children: Int32Array, different: number) {
+    this.#children = children
+    this.#different = different
   }
 
-  /** The child for a character of a class; -1 if there is no room for it. */
-  child(node: number, index: number): number {
-    const cell = node * this.#classes + index
+  /** The child for a label; -1 if there is no room for it. */
+  child(node: number, label: number): number {
+    const cell = node * this.#different + label
     const known = this.#children[cell]!
     if (known !== 0) return known
-    const child = this.add(node, index)
-    if (child >= 0) this.#children[cell] = child
-    return child
-  }
-
-  /** A new, separate child; -1 if there is no room for it. */
-  add(node: number, label: number): number {
     const child = this.#labels.length
-    if ((child + 1) * this.#classes > this.#children.length) return -1
+    if ((child + 1) * this.#different > this.#children.length) return -1
     this.#labels.push(label)
     this.#depths.push(this.#depths[node]! + 1)
     this.#firstChild.push(-1)
     this.#nextSibling.push(this.#firstChild[node]!)
     this.#firstChild[node] = child
+    this.#children[cell] = child
     return child
+  }
+
+  /** Leaves the memory for children as empty as it was. */
+  clear(): void {
+    this.#children.fill(0, 0, this.#labels.length * this.#different)
   }
 
   /** Reorders nodes so that each node's descendants directly follow it. */
   finish(ids: NodeValues): LabelTrie {
+    this.clear()
     const { nodes, places } = this.#inOrder()
     const depths = Uint16Array.from(nodes, (node) => this.#depths[node]!)
     return {

@@ -1,102 +1,143 @@
 import type { PatternString } from '../pieces/pattern-string.ts'
-import { toggleBits } from './bits.ts'
-import type { LabelTrie } from './character-trie.ts'
-import type { PatternTokens } from './class-merger.ts'
-
-/** The tokens allowed within a string, regardless of what follows it. */
-export interface StringMask {
-  /** Tokens that stay in the string. */
-  readonly inside: Int32Array
-  /** Those that close it, as indices in `ClosingTokens`. */
-  readonly closing: Int32Array
-}
-
-/** The tokens that may stay in a string of one pattern in one state. */
-export interface InsideMask {
-  /** The node of the DFA; -1: none, so no tokens. */
-  readonly node: number
-  readonly mask: Int32Array
-}
-
-/** @param words of a mask */
-export function emptyInside(words: number): InsideMask {
-  return { node: nowhere, mask: new Int32Array(words) }
-}
+import { setBit, toggleBits, toggleWords } from './bits.ts'
+import type { MergedTokens } from './class-merger.ts'
+import type { StateBlocks } from './state-blocks.ts'
 
 const nowhere = -1
 
-/**
- * The tokens that may stay in a string in a given state, derived from those of another state: the states of a pattern
- * that counts characters hardly differ.
- * @param state of the piece, between two characters
- * @param other of the same pattern; empty at first
- */
-export function insideMask(
-  tokens: PatternTokens,
-  piece: PatternString,
-  state: number,
-  other: InsideMask,
-): InsideMask {
-  const mask = other.mask.slice()
-  const node = piece.nodeOf(state)
-  toggleDifferences(tokens, piece, { one: other.node, other: node }, mask)
-  return { node, mask }
-}
+/** Values of a node from which on a set of bits is kept for them: toggling as many bits takes longer than all words. */
+const manyValues = 4_096
 
-/** Traverses the tokens along with the pattern's DFA from two of its nodes, skipping parts where they cannot differ. */
-function toggleDifferences(
-  { staying, stayingReads: reads, blocks }: PatternTokens,
-  piece: PatternString,
-  from: { readonly one: number; readonly other: number },
-  mask: Int32Array,
-): void {
-  const { labels, depths, skips, heights, values, longest } = staying
-  const { free } = piece.tables
-  // By depth: the nodes of the DFA before it.
-  const [ones, others] = [new Int32Array(longest + 2), new Int32Array(longest + 2)]
-  ones[1] = from.one
-  others[1] = from.other
-  for (let at = 1; at < labels.length;) {
-    const depth = depths[at]!
-    const read = reads[labels[at]!]!
-    const one = nodeBehind(piece, ones[depth]!, read)
-    const other = nodeBehind(piece, others[depth]!, read)
-    const isOneOnly = one === nowhere || other === nowhere
-    if (one === other || (!isOneOnly && blocks.agree(one, other, heights[at]!))) {
-      at = skips[at]!
-      continue
-    }
-    const end = isOneOnly && free[Math.max(one, other)] === 1 ? skips[at]! : at + 1
-    if (isOneOnly) toggleBits(mask, values.values, values.from[at]!, values.from[end]!)
-    ones[depth + 1] = one
-    others[depth + 1] = other
-    at = end
+/** Nodes of a trie from which on comparing states takes less time than visiting all nodes. */
+const manyNodes = 2_048
+
+/**
+ * Makes masks of the tokens that stay in a string, each from the one before: the states of a pattern that counts
+ * characters hardly differ.
+ */
+export class InsideMasks {
+  readonly tokens: MergedTokens
+  readonly #piece: PatternString
+  readonly #blocks: StateBlocks | undefined
+  /** The latest node of the DFA, and its mask. */
+  #node = nowhere
+  #mask: Int32Array
+  /** Sets of many values, by the first and the one after the last. */
+  readonly #sets = new Map<number, Int32Array>()
+  /** By depth: the nodes of the DFA before it, from the latest node and from the next one. */
+  readonly #ones: Int32Array
+  readonly #others: Int32Array
+
+  /**
+   * @param blocks of the pattern
+   * @param words of a mask
+   */
+  constructor(tokens: MergedTokens, piece: PatternString, blocks: StateBlocks, words: number) {
+    this.tokens = tokens
+    this.#blocks = tokens.trie.labels.length > manyNodes ? blocks : undefined
+    this.#piece = piece
+    this.#mask = new Int32Array(words)
+    this.#ones = new Int32Array(tokens.trie.longest + 2)
+    this.#others = new Int32Array(tokens.trie.longest + 2)
   }
-}
 
-/**
- * Where a node of the DFA leads.
- * @param read -2 - class for a character, or the decoder's state within a partial one, after which no token continues;
- *   -1: not allowed
- */
-function nodeBehind(piece: PatternString, node: number, read: number): number {
-  if (node === nowhere || read === -1) return nowhere
-  if (read >= 0) return piece.mayBecome(node, read) ? node : nowhere
-  return piece.tables.table[node * piece.tables.classes - 2 - read]!
+  /** Nodes of the tokens' trie. */
+  get size(): number {
+    return this.tokens.trie.labels.length
+  }
+
+  get bytes(): number {
+    const { trie, reads } = this.tokens
+    const { labels, depths, skips, heights, values } = trie
+    const arrays = [labels, depths, skips, heights, values.from, values.values, reads]
+    const bytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    return bytes + this.#sets.size * this.#mask.byteLength
+  }
+
+  of(node: number): Int32Array
+  /** @param nodes of the trie that it may visit at most; undefined when there are more */
+  of(node: number, nodes: number): Int32Array | undefined
+  of(node: number, nodes = Infinity): Int32Array | undefined {
+    const mask = this.#mask.slice()
+    if (!this.#toggleDifferences(node, mask, nodes)) return undefined
+    this.#node = node
+    this.#mask = mask
+    return mask
+  }
+
+  /**
+   * Traverses the tokens along with the pattern's DFA from two of its nodes, skipping parts where they cannot differ.
+   * @returns whether that visited at most so many nodes
+   */
+  #toggleDifferences(node: number, mask: Int32Array, most: number): boolean {
+    const { labels, depths, skips, heights } = this.tokens.trie
+    const { reads } = this.tokens
+    const [ones, others] = [this.#ones, this.#others]
+    const { free } = this.#piece.tables
+    ones[1] = this.#node
+    others[1] = node
+    let visited = 0
+    for (let at = 1; at < labels.length; visited++) {
+      if (visited === most) return false
+      const depth = depths[at]!
+      const read = reads[labels[at]!]!
+      const one = this.#behind(ones[depth]!, read)
+      const other = this.#behind(others[depth]!, read)
+      const isOneOnly = one === nowhere || other === nowhere
+      if (one === other || (!isOneOnly && this.#blocks?.agree(one, other, heights[at]!))) {
+        at = skips[at]!
+        continue
+      }
+      const end = isOneOnly && free[Math.max(one, other)] === 1 ? skips[at]! : at + 1
+      if (isOneOnly) this.#toggle(mask, at, end)
+      ones[depth + 1] = one
+      others[depth + 1] = other
+      at = end
+    }
+    return true
+  }
+
+  /**
+   * Where a node of the DFA leads.
+   * @param read -2 - class for a character, or the decoder's state within a partial one, after which no token
+   *   continues; -1: not allowed
+   */
+  #behind(node: number, read: number): number {
+    if (node === nowhere || read === -1) return nowhere
+    const piece = this.#piece
+    if (read >= 0) return piece.mayBecome(node, read) ? 0 : nowhere
+    return piece.tables.table[node * piece.tables.classes - 2 - read]!
+  }
+
+  /** Toggles the values of the trie's nodes up to `end`. */
+  #toggle(mask: Int32Array, at: number, end: number): void {
+    const { values, from } = this.tokens.trie.values
+    const [first, last] = [from[at]!, from[end]!]
+    if (last - first < manyValues) return toggleBits(mask, values, first, last)
+    const name = first * (values.length + 1) + last
+    let set = this.#sets.get(name)
+    if (set === undefined) {
+      set = new Int32Array(mask.length)
+      for (const id of values.subarray(first, last)) setBit(set, id)
+      this.#sets.set(name, set)
+    }
+    toggleWords(mask, set)
+  }
 }
 
 /**
  * The tokens that close a string in a given state.
  * @param reads by label, as `CharacterTrie.reads`
+ * @param closing has room for all of the trie's values
  */
 export function closingNumbers(
-  { labels, depths, skips, values, longest }: LabelTrie,
-  reads: Int16Array,
+  { trie, reads }: MergedTokens,
   piece: PatternString,
   state: number,
+  closing: Int32Array,
 ): Int32Array {
+  const { labels, depths, skips, values, longest } = trie
   const { classes, table, accepting } = piece.tables
-  const closing = new Int32Array(values.values.length)
   let count = 0
   // By depth: the node of the DFA after it.
   const way = new Int32Array(longest + 1)
@@ -113,9 +154,10 @@ export function closingNumbers(
       way[depth] = next
     }
     if (accepting[way[depth]!] === 1) {
-      const found = values.values.subarray(values.from[node], values.from[node + 1])
-      closing.set(found, count)
-      count += found.length
+      const end = values.from[node + 1]!
+      for (let index = values.from[node]!; index < end; index++) {
+        closing[count++] = values.values[index]!
+      }
     }
     node += 1
   }

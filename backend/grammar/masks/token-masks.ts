@@ -1,18 +1,11 @@
-import { maxMaskBytes } from '../limits.ts'
+import { maxMaskBytes, maxPatternTokenBytes } from '../limits.ts'
 import { FreeString } from '../pieces/free-string.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
 import type { Piece, StringPiece } from '../pieces/piece.ts'
 import type { Automaton } from '../stacks/automaton.ts'
-import type { Head, Standing } from '../stacks/frames.ts'
+import type { Frames, Head, Standing } from '../stacks/frames.ts'
 import { addBits, hasBit, setBit, wordsFor } from './bits.ts'
-import type { PatternTokens } from './class-merger.ts'
-import {
-  closingNumbers,
-  emptyInside,
-  insideMask,
-  type InsideMask,
-  type StringMask,
-} from './pattern-mask.ts'
+import { PatternTokens, type StringMask } from './pattern-tokens.ts'
 import type { TokenTrie } from './token-trie.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
@@ -24,15 +17,6 @@ interface Range {
   readonly depth: number
 }
 
-/** Of one piece. */
-interface KeptMasks {
-  readonly byState: Map<number, StringMask>
-  /** The tokens as the piece's pattern sees them. */
-  tokens?: PatternTokens
-  /** Of the pattern's latest state. */
-  latest?: InsideMask
-}
-
 /**
  * Which tokens may come next in texts of one grammar. The tokens' trie is traversed along with the automaton and
  * abandoned at the first byte that is not allowed, which for structure is immediate. Within strings most tokens are
@@ -42,21 +26,24 @@ interface KeptMasks {
 export class TokenMasks {
   readonly #vocabulary: Vocabulary
   readonly #automaton: Automaton
-  readonly #kept = new Map<Piece, KeptMasks>()
+  /** Of strings, by their pieces and states. */
+  readonly #kept = new Map<Piece, Map<number, StringMask>>()
   #keptBytes = 0
-  readonly #rests: Int32Array
+  /** The tokens as patterns see them. */
+  readonly #tokens = new Map<PatternString, PatternTokens>()
+  /** The texts that may follow a closing quote within the same token, by what surrounds the string. */
+  readonly #rests = new WeakMap<Frames, Map<Piece, Int32Array>>()
   /** States along a traversal, by depth of nested traversals. */
   readonly #ways: Int32Array[] = []
 
   constructor(vocabulary: Vocabulary, automaton: Automaton) {
     this.#vocabulary = vocabulary
     this.#automaton = automaton
-    this.#rests = new Int32Array(wordsFor(vocabulary.closing.restCount))
   }
 
   /** Bytes of cached masks. */
   get bytes(): number {
-    return this.#keptBytes
+    return this.#keptBytes + this.#tokenBytes
   }
 
   /** @param mask receives the text tokens all of whose bytes are allowed, in order */
@@ -104,52 +91,56 @@ export class TokenMasks {
     }
   }
 
-  /** The texts that may follow the closing quote within the same token. Valid until the next call. */
+  /** The texts that may follow the closing quote within the same token. */
   #restsBehind(head: Head, piece: StringPiece): Int32Array {
-    const { rests, noRest } = this.#vocabulary.closing
-    this.#rests.fill(0)
-    setBit(this.#rests, noRest)
-    const behind = this.#automaton.behind(head, piece.closed)
-    for (const next of behind.heads)
-      this.#walk(rests, next, { from: 0, to: rests.size, depth: 0 }, this.#rests)
-    return this.#rests
+    const byPiece = this.#rests.get(head.frames) ?? new Map<Piece, Int32Array>()
+    this.#rests.set(head.frames, byPiece)
+    const known = byPiece.get(piece)
+    if (known !== undefined) return known
+    const { rests, noRest, restCount } = this.#vocabulary.closing
+    const found = new Int32Array(wordsFor(restCount))
+    setBit(found, noRest)
+    for (const next of this.#automaton.behind(head, piece.closed).heads)
+      this.#walk(rests, next, { from: 0, to: rests.size, depth: 0 }, found)
+    byPiece.set(piece, found)
+    return found
   }
 
   #stringMask(piece: StringPiece, state: number): StringMask {
-    const known = this.#kept.get(piece)?.byState.get(state)
+    const known = this.#kept.get(piece)?.get(state)
     if (known !== undefined) return known
-    if (this.#keptBytes > maxMaskBytes) this.#forget()
-    const kept = this.#kept.get(piece) ?? { byState: new Map() }
-    this.#kept.set(piece, kept)
     const isPattern = piece instanceof PatternString && piece.isBetween(state)
     const mask = isPattern
-      ? this.#makePatternMask(kept, piece, state)
+      ? this.#tokensOf(piece).maskOf(state)
       : this.#makeStringMask(piece, state)
-    kept.byState.set(state, mask)
-    this.#keptBytes += mask.inside.byteLength + mask.closing.byteLength
+    this.#keep(piece, state, mask)
     return mask
   }
 
-  #tokensOf({ tables }: PatternString, kept: KeptMasks): PatternTokens {
-    if (kept.tokens === undefined) {
-      kept.tokens = this.#vocabulary.merger.tokens(tables)
-      this.#keptBytes += kept.tokens.bytes
+  #keep(piece: StringPiece, state: number, mask: StringMask): void {
+    const bytes = mask.inside.byteLength + mask.closing.byteLength
+    if (this.#keptBytes + bytes > maxMaskBytes) {
+      this.#kept.clear()
+      this.#keptBytes = 0
     }
-    return kept.tokens
+    this.#keptBytes += bytes
+    const byState = this.#kept.get(piece) ?? new Map<number, StringMask>()
+    this.#kept.set(piece, byState.set(state, mask))
   }
 
-  #makePatternMask(kept: KeptMasks, piece: PatternString, state: number): StringMask {
-    const { characters, words } = this.#vocabulary
-    const tokens = this.#tokensOf(piece, kept)
-    const closing = closingNumbers(characters.closing, tokens.reads, piece, state)
-    if (piece.isFree(state)) return { inside: characters.allStaying, closing }
-    kept.latest = insideMask(tokens, piece, state, kept.latest ?? emptyInside(words))
-    return { inside: kept.latest.mask, closing }
+  #tokensOf(piece: PatternString): PatternTokens {
+    const known = this.#tokens.get(piece)
+    if (known !== undefined) return known
+    if (this.#tokenBytes > maxPatternTokenBytes) this.#tokens.clear()
+    const tokens = new PatternTokens(piece, this.#vocabulary)
+    this.#tokens.set(piece, tokens)
+    return tokens
   }
 
-  #forget(): void {
-    this.#kept.clear()
-    this.#keptBytes = 0
+  get #tokenBytes(): number {
+    let bytes = 0
+    for (const tokens of this.#tokens.values()) bytes += tokens.bytes
+    return bytes
   }
 
   #makeStringMask(piece: StringPiece, state: number): StringMask {

@@ -30,7 +30,7 @@ export class Vocabulary {
     this.closing = new ClosingTokens(this.trie, (id) => this.bytesOf(id))
     this.free = new FreeTokens(this.trie, this.closing, this.words)
     this.characters = new CharacterTrie(this.trie, this.closing, this.words)
-    this.merger = new ClassMerger(this.characters)
+    this.merger = new ClassMerger(this.characters.staying.values.values.length)
   }
 
   /** The bytes of a text token; empty for others. */

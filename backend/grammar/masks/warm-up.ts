@@ -1,7 +1,8 @@
 import { decoderOf } from '../compile/patterns/byte-decoder.ts'
+import { regionsOf } from '../compile/patterns/regions.ts'
 import type { PatternTables } from '../grammar.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
-import { closingNumbers, emptyInside, insideMask } from './pattern-mask.ts'
+import { PatternTokens } from './pattern-tokens.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 /** Rounds after which the loops are compiled. */
@@ -11,16 +12,11 @@ const rounds = 4
  * Has the loops over all tokens compiled, so that they do not delay the first answer with a pattern, where they would
  * otherwise take three times as long. Takes a few hundredths of a second.
  */
-export function warmUpMasks({ merger, characters, words }: Vocabulary): void {
+export function warmUpMasks(vocabulary: Vocabulary): void {
   for (let round = 0; round < rounds; round++) {
     for (const piece of [new PatternString(fewWords()), new PatternString(anyText())]) {
-      const tokens = merger.tokens(piece.tables)
-      let latest = emptyInside(words)
-      for (let node = 0; node < piece.tables.accepting.length; node++) {
-        const state = piece.stateOf(node)
-        latest = insideMask(tokens, piece, state, latest)
-        closingNumbers(characters.closing, tokens.reads, piece, state)
-      }
+      const tokens = new PatternTokens(piece, vocabulary)
+      for (const node of piece.tables.accepting.keys()) tokens.maskOf(piece.stateOf(node))
     }
   }
 }
@@ -32,7 +28,8 @@ function anyText(): PatternTables {
   const classes = { starts: Int32Array.of(0, 0x80), classes: Int32Array.of(0, 1) }
   const decoder = decoderOf({ count: 2, ...classes, table })
   const [accepting, least] = [Uint8Array.of(1), Int32Array.of(1)]
-  return { kind: 'pattern', classes: 2, table, accepting, free, least, decoder }
+  const regions = regionsOf({ classes: 2, table })
+  return { kind: 'pattern', classes: 2, table, accepting, free, least, decoder, regions }
 }
 
 /**
@@ -63,5 +60,6 @@ function fewWords(): PatternTables {
     free,
     least: Int32Array.from(least),
     decoder,
+    regions: regionsOf({ classes: 2, table }),
   }
 }

@@ -24,8 +24,8 @@ export class PatternString implements StringPiece {
   readonly #words: number
 
   constructor(tables: PatternTables) {
-    const { classes, table, accepting, decoder } = tables
-    this.tables = tables
+    this.tables = copyOf(tables)
+    const { classes, table, accepting, decoder } = this.tables
     this.#classes = classes
     this.#nodes = table
     this.#decoder = decoder.table
@@ -114,6 +114,24 @@ export class PatternString implements StringPiece {
       if (target >= 0 && bytes < 255) fewest = Math.min(fewest, bytes + least[target]!)
     }
     return fewest
+  }
+}
+
+/**
+ * The same arrays in an object of the same hidden class, whether it was received from another process or not: V8 discards
+ * loops that were compiled for another one, so the warm-up would be in vain.
+ */
+function copyOf(tables: PatternTables): PatternTables {
+  const { classes, table, accepting, free, least, decoder, regions } = tables
+  return {
+    kind: 'pattern',
+    classes,
+    table,
+    accepting,
+    free,
+    least,
+    decoder: { table: decoder.table, least: decoder.least },
+    regions: { ofState: regions.ofState, classes: regions.classes },
   }
 }
 

@@ -25,6 +25,6 @@ export function grantOf(request: { header(name: string): string | undefined }): 
 /** @throws {ServiceError} `quota_exceeded` when a request has more images than were granted */
 export function checkImages(count: number, { images = Infinity }: Grant, param: string): void {
   if (count <= images) return
-  const message = `Cannot look at ${count} images: ${images} are left of the key's limit of images`
+  const message = `Cannot accept ${count} images: ${images} are left of the key's limit`
   throw new ServiceError('quota_exceeded', message, { param })
 }

@@ -102,5 +102,5 @@ function sessionOf(c: Context<BackendEnv>): string | undefined {
 }
 
 function oneMessageOnly(): ServiceError {
-  return new ServiceError('invalid_json', 'One message of JSON-RPC is expected, not a list of them')
+  return new ServiceError('invalid_json', 'Expected a single JSON-RPC message, received a list')
 }

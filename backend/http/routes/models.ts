@@ -52,7 +52,7 @@ export function stateImageTokens({ mostImageTokens }: ServedModel): MiddlewareHa
 /** @throws {ServiceError} `model_not_found` for a name that the model does not have */
 export function checkModel({ id, aliases }: ServedModel, name: string): void {
   if (name === id || aliases.includes(name)) return
-  const message = `There is no model of this name here; GET ${routes.models.path} lists those there are`
+  const message = `There is no model of this name here; GET ${routes.models.path} lists the models`
   throw new ServiceError('model_not_found', message, { param: 'model' })
 }
 

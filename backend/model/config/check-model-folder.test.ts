@@ -22,7 +22,7 @@ describe('checkModelFolder()', () => {
   it.each([
     ['/nowhere/at/all', /^there is no folder \/nowhere\/at\/all$/],
     ['README.md', /^README.md is not a folder$/],
-    ['docs', /^docs is no model folder: it holds no config.json$/],
+    ['docs', /^docs is not a model folder: it has no config.json$/],
   ])('refuses %s', async (name, message) => {
     await expect(checkModelFolder(name)).rejects.toThrow(message)
   })
@@ -81,7 +81,7 @@ describe('checkModelFolder()', () => {
     await writeFile(join(folder, 'adapter_config.json'), JSON.stringify(adapter))
     await expect(checkModelFolder(folder)).rejects.toThrow(
       new CheckpointError(
-        `${folder} holds an adapter for moonshotai/Kimi-VL-A3B-Instruct, no model: merge the two, and name the merged model`,
+        `${folder} holds an adapter for moonshotai/Kimi-VL-A3B-Instruct, not a model: merge the two, and set MODEL_PATH to the merged model`,
       ),
     )
   })
@@ -91,7 +91,7 @@ describe('checkModelFolder()', () => {
     const file = join(folder, 'Kimi-VL-Q8_0.gguf')
     await writeFile(file, 'GGUF')
     await expect(checkModelFolder(folder)).rejects.toThrow(
-      `${folder} holds Kimi-VL-Q8_0.gguf, a model in the form of llama.cpp; only the original form works`,
+      `${folder} holds Kimi-VL-Q8_0.gguf, a model in llama.cpp's format; only the original format works`,
     )
     await expect(checkModelFolder(file)).rejects.toThrow(
       `${file} is a GGUF file; only the original form works, which is a folder`,

@@ -29,7 +29,7 @@ export async function checkModelFolder(modelFolder: string): Promise<void> {
   const names = await readdir(modelFolder)
   if (!names.includes(modelConfigFile)) {
     await refuseOtherKinds(modelFolder, names)
-    throw new CheckpointError(`${modelFolder} is no model folder: it holds no ${modelConfigFile}`)
+    throw new CheckpointError(`${modelFolder} is not a model folder: it has no ${modelConfigFile}`)
   }
   await readModelConfig(modelFolder)
 }
@@ -56,13 +56,13 @@ async function refuseOtherKinds(modelFolder: string, names: readonly string[]): 
       adapterSchema,
     )
     throw new CheckpointError(
-      `${modelFolder} holds an adapter for ${base}, no model: merge the two, and name the merged model`,
+      `${modelFolder} holds an adapter for ${base}, not a model: merge the two, and set MODEL_PATH to the merged model`,
     )
   }
   const gguf = names.find(isGguf)
   if (gguf === undefined) return
   throw new CheckpointError(
-    `${modelFolder} holds ${gguf}, a model in the form of llama.cpp; only the original form works`,
+    `${modelFolder} holds ${gguf}, a model in llama.cpp's format; only the original format works`,
   )
 }
 

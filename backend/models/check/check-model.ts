@@ -67,7 +67,7 @@ export async function checkModel(options: CheckOptions): Promise<string[]> {
 
 function tokenizerLine(published: PublishedIds | undefined): string {
   if (published === undefined) {
-    return 'tokenizer: not that of Kimi-VL-A3B, of which ids are published'
+    return "tokenizer: not compared, because token ids are published only for Kimi-VL-A3B's"
   }
   const { compared, problems } = published
   return `tokenizer: ${compared - problems.length} of ${compared} texts and chats are as published`

@@ -16,7 +16,7 @@ export async function ensureApiKey(path: string, preset: string | undefined): Pr
   const kept = await readKey(path)
   if (preset === undefined && kept !== undefined && !isStrongApiKey(kept)) {
     throw new StartError(
-      `The API key in ${path} is too weak (${apiKeyAdvice}). Put such a one there or into API_KEY, or delete the file: the next start then makes one`,
+      `The API key in ${path} is too weak (${apiKeyAdvice}). Put a stronger one there or into API_KEY, or delete the file: the next start then makes one`,
     )
   }
   const key = preset ?? kept ?? `dsk_${randomBytes(keyBytes).toString('base64url')}`

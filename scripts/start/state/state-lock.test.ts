@@ -17,7 +17,7 @@ it('admits one, shows the next where it runs, and lets go', async () => {
   await expect(lockState(folder)).rejects.toThrow(/is being started by another .* STATE_DIR/)
   await lock.publish('http://127.0.0.1:9999')
   expect(readRunningAddress(folder)).toEqual({ url: 'http://127.0.0.1:9999', pid: process.pid })
-  await expect(lockState(folder)).rejects.toThrow('runs already at http://127.0.0.1:9999')
+  await expect(lockState(folder)).rejects.toThrow('is already running at http://127.0.0.1:9999')
   await lock.release()
   expect(existsSync(runningFile(folder))).toBe(false)
   await (await lockState(folder)).release()

@@ -36,6 +36,6 @@ function takenMessage(stateDir: string): string {
   const where =
     other === undefined
       ? 'is being started by another npm start'
-      : `runs already at ${other.url} (process ${other.pid})`
+      : `is already running at ${other.url} (process ${other.pid})`
   return `Describe Server ${where}, with the state folder ${stateDir}. To run a second one, set STATE_DIR, PORT and BACKEND_PORT`
 }

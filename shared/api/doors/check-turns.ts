@@ -22,7 +22,7 @@ export function checkTurns(turns: readonly Turn[], param: string): void {
   for (const { role, parts } of turns) {
     const image = parts.find((part) => part.type === 'image')
     if (image === undefined || role === 'user') continue
-    const message = `${image.param}: images are looked at in messages of the user only`
+    const message = `${image.param}: images are only supported in messages of the role user`
     throw new ServiceError('invalid_field', message, { param: image.param })
   }
   if (turns.at(-1)?.role === 'assistant') {

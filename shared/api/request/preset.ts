@@ -17,7 +17,7 @@ export function withPreset(sent: unknown, recommended: RecommendedRules): unknow
   if (!asksForPreset(sent)) return sent
   if (Object.keys(recommended).length === 0) {
     const message =
-      'preset: nothing is recommended for the model that runs here, only "server" is possible'
+      'preset: expected "server", because this model comes without recommended settings'
     throw new ServiceError('invalid_field', message, { param: 'preset' })
   }
   const stated = Object.entries(sent).filter(([, value]) => value !== null)

@@ -15,11 +15,11 @@ const maxJsonNames = 16_384
 export function parseJsonBytes(bytes: Uint8Array): unknown {
   const text = decodeUtf8(bytes)
   if (isDeeperThan(maxJsonDepth, bytes)) {
-    const message = `The request body nests lists and objects more than ${maxJsonDepth} deep`
+    const message = `The request body nests lists and objects more than ${maxJsonDepth} levels deep`
     throw new ServiceError('invalid_json', message)
   }
   if (hasMoreNamesThan(maxJsonNames, bytes)) {
-    const message = `The request body has more than ${maxJsonNames} different names of fields`
+    const message = `The request body has more than ${maxJsonNames} different field names`
     throw new ServiceError('invalid_json', message)
   }
   try {

@@ -56,7 +56,7 @@ export class CertificateFolder {
   async init(commonName: string, days: number): Promise<void> {
     const present = await readFile(this.#path(authorityFile)).catch(() => undefined)
     if (present !== undefined)
-      throw new CertificateError(`${this.#folder} holds an authority already`)
+      throw new CertificateError(`${this.#folder} already holds an authority`)
     makeFolder(this.#folder, 0o700)
     await this.#makeAuthority(commonName, days, '')
   }
@@ -76,7 +76,7 @@ export class CertificateFolder {
       )
       if (!isFree) {
         throw new CertificateError(
-          `${path} is there already: rotate ${name} renews it, --replace puts another in its place`,
+          `${path} already exists: rotate ${name} renews it, --replace replaces it`,
         )
       }
     }

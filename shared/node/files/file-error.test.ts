@@ -16,7 +16,7 @@ describe('fileErrorText()', () => {
   it.each([
     ['/nowhere/a', 'Cannot use /nowhere/a: there is no such file or folder (ENOENT)'],
     ['/', undefined],
-    ['/dev/null/a', 'Cannot use /dev/null/a: a part of it is no folder (ENOTDIR)'],
+    ['/dev/null/a', 'Cannot use /dev/null/a: a part of its path is not a folder (ENOTDIR)'],
   ])('says what is wrong with %s', (path, text) => {
     const said = fileErrorText(thrownBy(() => readFileSync(path)))
     expect(said).toBe(text ?? 'Cannot use a file: it is a folder (EISDIR)')
@@ -25,7 +25,7 @@ describe('fileErrorText()', () => {
   it('says that no folder can be made', () => {
     const making = (path: string) => fileErrorText(thrownBy(() => mkdirSync(path)))
     expect(making('/dev/null')).toBe(
-      'Cannot use /dev/null: it is there already, and no folder (EEXIST)',
+      'Cannot use /dev/null: it already exists and is not a folder (EEXIST)',
     )
     expect(making('/nowhere/a')).toBe('Cannot use /nowhere/a: no folder can be made there (ENOENT)')
   })

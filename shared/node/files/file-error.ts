@@ -4,10 +4,10 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: 'this user may not use it',
   EROFS: 'its disk is read-only',
   ENOENT: 'there is no such file or folder',
-  EEXIST: 'it is there already',
-  ENOTDIR: 'a part of it is no folder',
+  EEXIST: 'it already exists',
+  ENOTDIR: 'a part of its path is not a folder',
   EISDIR: 'it is a folder',
-  ELOOP: 'its links lead in a circle',
+  ELOOP: 'its symbolic links form a loop',
   ENAMETOOLONG: 'its name is too long',
   ENOSPC: 'its disk is full',
   EDQUOT: "this user's share of its disk is used up",
@@ -16,7 +16,7 @@ const reasons: Readonly<Record<string, string>> = {
 /** What the same codes mean where a folder was to be made. */
 const reasonsOfMaking: Readonly<Record<string, string>> = {
   ENOENT: 'no folder can be made there',
-  EEXIST: 'it is there already, and no folder',
+  EEXIST: 'it already exists and is not a folder',
 }
 
 /** Calls that fail with the same codes, but not because of a file. */

@@ -85,7 +85,7 @@ export function describeForms({ apiKey, edge, backend, post, postJson }: FormSui
 
   it.each([
     [15_000, 'invalid_field', 'logit_bias: at most 1024 token ids are allowed'],
-    [150_000, 'invalid_json', 'The request body has more than 16384 different names of fields'],
+    [150_000, 'invalid_json', 'The request body has more than 16384 different field names'],
   ])('POST /generate/text refuses %d biases', async (length, code, message) => {
     const biases = Object.fromEntries(Array.from({ length }, (_, id) => [id, 1] as const))
     const response = await postJson('/generate/text', { prompt: 'a', logit_bias: biases })

@@ -3,6 +3,7 @@ import { maxPatternCells } from '../../limits.ts'
 import { decoderOf } from './byte-decoder.ts'
 import { classesOf } from './character-classes.ts'
 import type { CharacterDfa } from './character-dfa.ts'
+import { regionsOf } from './regions.ts'
 
 /** The fewest and the most characters (code points) of a string. */
 interface Lengths {
@@ -37,7 +38,7 @@ export function patternTables(dfa: CharacterDfa, lengths: Lengths): PatternTable
   }
   const alive = withoutDeadEnds(counted, costs, least)
   const free = freeStates(alive, found.classes.includes(-1))
-  return { kind: 'pattern', ...alive, free, least, decoder }
+  return { kind: 'pattern', ...alive, free, least, decoder, regions: regionsOf(alive) }
 }
 
 /**

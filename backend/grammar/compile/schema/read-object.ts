@@ -155,7 +155,7 @@ function requiredOf(node: SchemaNode): { readonly name: string; readonly pointer
   const { value, pointer } = child(node, 'required')
   if (value === undefined) return []
   if (!Array.isArray(value) || !value.every((name) => typeof name === 'string')) {
-    throw new SchemaProblem(pointer, '"required" has to be a list of names')
+    throw new SchemaProblem(pointer, '"required" must be a list of names')
   }
   return value.map((name, index) => ({ name, pointer: below(pointer, index) }))
 }

@@ -172,8 +172,8 @@ describe('a schema that is too much is refused', () => {
   })
 
   it.each<[string, unknown, string]>([
-    ['objects too deep', nested(400, '{"properties":{"a":', '{}', '}}'), '64 deep'],
-    ['lists too deep', nested(900, '{"items":', '{}', '}'), '64 deep'],
+    ['objects too deep', nested(400, '{"properties":{"a":', '{}', '}}'), '64 levels deep'],
+    ['lists too deep', nested(900, '{"items":', '{}', '}'), '64 levels deep'],
     [
       'too many properties',
       {

@@ -63,7 +63,7 @@ class SchemaReader {
     if (!isObject(value))
       throw new SchemaProblem(pointer, 'expected a schema: an object, true or false')
     if (depth > maxSchemaDepth) {
-      throw new SchemaProblem(pointer, `schemas may lie ${maxSchemaDepth} deep within each other`)
+      throw new SchemaProblem(pointer, `schemas may be nested ${maxSchemaDepth} levels deep`)
     }
     const known = this.#plans.get(value)
     if (known !== undefined) return known
@@ -145,7 +145,7 @@ class SchemaReader {
     if (!Array.isArray(values) || values.length === 0) {
       throw new SchemaProblem(
         below(pointer, 'enum'),
-        '"enum" has to be a list with at least one value',
+        '"enum" must be a list with at least one value',
       )
     }
     this.#enumValues += values.length
@@ -219,12 +219,12 @@ function typeListOf(node: SchemaNode): JsonType[] {
   const { value, pointer } = child(node, 'type')
   const types = [value].flat()
   if (types.length === 0 || !types.every(isJsonType)) {
-    const message = `"type" has to be one of ${Object.keys(keywordsOfType).join(', ')}, or a list of them`
+    const message = `"type" must be one of ${Object.keys(keywordsOfType).join(', ')}, or a list of them`
     throw new SchemaProblem(pointer, message)
   }
   const { nullable } = node.schema
   if (nullable !== undefined && typeof nullable !== 'boolean') {
-    throw new SchemaProblem(below(node.pointer, 'nullable'), '"nullable" has to be true or false')
+    throw new SchemaProblem(below(node.pointer, 'nullable'), '"nullable" must be true or false')
   }
   return [...new Set(nullable === true ? [...types, 'null' as const] : types)]
 }

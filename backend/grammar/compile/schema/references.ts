@@ -16,8 +16,7 @@ export interface Target {
  */
 export function resolve(root: unknown, reference: unknown, pointer: string): Target {
   if (typeof reference !== 'string' || !/^#(\/|$)/.test(reference)) {
-    const message =
-      '"$ref" has to be # or begin with #/: only places in the same schema can be referred to'
+    const message = '"$ref" must be # or begin with #/: it can only refer to the same schema'
     throw new SchemaProblem(pointer, message)
   }
   const path = decode(reference.slice(1), pointer)
@@ -25,7 +24,7 @@ export function resolve(root: unknown, reference: unknown, pointer: string): Tar
   for (const step of path.split('/').slice(1)) {
     value = memberOf(value, step.replaceAll('~1', '/').replaceAll('~0', '~'))
   }
-  if (value === undefined) throw new SchemaProblem(pointer, '"$ref" leads nowhere')
+  if (value === undefined) throw new SchemaProblem(pointer, '"$ref" refers to nothing')
   return { value, pointer: path }
 }
 

@@ -28,7 +28,7 @@ export function child({ schema, pointer, depth }: SchemaNode, keyword: string): 
 export function childrenOf(node: SchemaNode, keyword: string): Unread[] {
   const { value, pointer, depth } = child(node, keyword)
   if (!Array.isArray(value) || value.length === 0) {
-    throw new SchemaProblem(pointer, `"${keyword}" has to be a list with at least one schema`)
+    throw new SchemaProblem(pointer, `"${keyword}" must be a list with at least one schema`)
   }
   return value.map((one: unknown, index) => ({ value: one, pointer: below(pointer, index), depth }))
 }
@@ -37,7 +37,7 @@ export function childrenOf(node: SchemaNode, keyword: string): Unread[] {
 export function membersOf(node: SchemaNode, keyword: string): [name: string, schema: Unread][] {
   const { value, pointer, depth } = child(node, keyword)
   if (value === undefined) return []
-  if (!isObject(value)) throw new SchemaProblem(pointer, `"${keyword}" has to be an object`)
+  if (!isObject(value)) throw new SchemaProblem(pointer, `"${keyword}" must be an object`)
   return Object.entries(value).map(([name, one]) => [
     name,
     { value: one, pointer: below(pointer, name), depth: depth + 1 },
@@ -61,17 +61,17 @@ function countOf({ schema, pointer }: SchemaNode, keyword: string): number | und
   const value = schema[keyword]
   if (value === undefined) return undefined
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value
-  throw new SchemaProblem(below(pointer, keyword), `"${keyword}" has to be a whole number from 0`)
+  throw new SchemaProblem(below(pointer, keyword), `"${keyword}" must be a whole number from 0`)
 }
 
 export function numberOf({ schema, pointer }: SchemaNode, keyword: string): number | undefined {
   const value = schema[keyword]
   if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) return value
-  throw new SchemaProblem(below(pointer, keyword), `"${keyword}" has to be a number`)
+  throw new SchemaProblem(below(pointer, keyword), `"${keyword}" must be a number`)
 }
 
 export function textOf({ schema, pointer }: SchemaNode, keyword: string): string | undefined {
   const value = schema[keyword]
   if (value === undefined || typeof value === 'string') return value
-  throw new SchemaProblem(below(pointer, keyword), `"${keyword}" has to be a text`)
+  throw new SchemaProblem(below(pointer, keyword), `"${keyword}" must be a string`)
 }

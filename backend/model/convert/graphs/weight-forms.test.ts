@@ -32,7 +32,7 @@ describe('weight forms', () => {
     const problem = z.prettifyError(
       weightSettingsSchema.safeParse({ EXACT_WEIGHTS: 'head,eyes' }).error!,
     )
-    expect(problem).toContain('vision,attention,dense,experts,head, not eyes')
+    expect(problem).toContain('vision,attention,dense,experts,head, received eyes')
     expect(weightSettingsSchema.safeParse({ WEIGHTS_BLOCK: '48' }).success).toBe(false)
   })
 })

@@ -16,7 +16,10 @@ const exactSetting = z
     const names = listItems(text)
     const unknown = names.find((name) => !(components as readonly string[]).includes(name))
     if (unknown !== undefined) {
-      context.addIssue({ code: 'custom', message: `knows ${components.join()}, not ${unknown}` })
+      context.addIssue({
+        code: 'custom',
+        message: `expected some of ${components.join()}, received ${unknown}`,
+      })
       return z.NEVER
     }
     return names as Component[]

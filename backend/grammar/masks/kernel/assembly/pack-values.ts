@@ -27,18 +27,33 @@ export function packValues(values: usize, bits: usize, words: u32): u32 {
   let from = values
   let to = values
   for (let at = bits; at < end; at += 4) {
-    let set = load<u32>(at)
+    const set = load<u32>(at)
     if (set != 0) {
-      for (let offset: usize = 0; offset < 128; offset += 16) {
-        const four = set & 15
-        const order = v128.load(lanes + ((<usize>four) << 4))
-        // Anything overwritten beyond the valid values has already been read.
-        v128.store(to, i8x16.swizzle(v128.load(from + offset), order))
-        to += (<usize>popcnt(four)) << 2
-        set >>= 4
-      }
+      packFour(from, 0, to, set, 0)
+      packFour(from, 4, to, set, 0xf)
+      packFour(from, 8, to, set, 0xff)
+      packFour(from, 12, to, set, 0xfff)
+      packFour(from, 16, to, set, 0xffff)
+      packFour(from, 20, to, set, 0xf_ffff)
+      packFour(from, 24, to, set, 0xff_ffff)
+      packFour(from, 28, to, set, 0xfff_ffff)
+      to += (<usize>popcnt(set)) << 2
     }
     from += 128
   }
   return <u32>((to - values) >> 2)
+}
+
+/**
+ * @param lane the first of four
+ * @param before the bits of all lanes before it
+ */
+function packFour(from: usize, lane: usize, to: usize, set: u32, before: u32): void {
+  const four = (set >> (<u32>lane)) & 15
+  const order = v128.load(lanes + ((<usize>four) << 4))
+  // Anything overwritten beyond the valid values has already been read.
+  v128.store(
+    to + ((<usize>popcnt(set & before)) << 2),
+    i8x16.swizzle(v128.load(from + (lane << 2)), order),
+  )
 }
