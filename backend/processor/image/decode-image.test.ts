@@ -67,6 +67,13 @@ function storedAs(orientation: number): Promise<Buffer> {
     .toBuffer()
 }
 
+/** Numbers of 32 bits, big-endian, and what follows them. */
+function numbers(values: readonly number[], rest: Uint8Array = new Uint8Array()): Buffer {
+  const bytes = Buffer.alloc(4 * values.length)
+  for (const [index, value] of values.entries()) bytes.writeUInt32BE(value, 4 * index)
+  return Buffer.concat([bytes, rest])
+}
+
 interface GifOptions {
   readonly screen: readonly [width: number, height: number]
   readonly frame: readonly [left: number, top: number, width: number, height: number]
@@ -438,6 +445,37 @@ describe('decodeImage()', () => {
     const { width, height, rgb } = await decode(await encode(sharp(frames, { raw })).toBuffer())
     expect([width, height]).toEqual([4, 4])
     for (const value of rgb) expect(value).toBeGreaterThan(240)
+  })
+
+  it('reads the first of 1,000 frames of an animated PNG', async () => {
+    const side = 4
+    const [first, later] = await Promise.all([
+      oneColour(3, { r: 9, g: 8, b: 7 }).resize(side, side).png().toBuffer(),
+      oneColour(3, { r: 250, g: 0, b: 0 }).resize(side, side).png().toBuffer(),
+    ])
+    const dataOf = (file: Buffer) => {
+      const at = file.indexOf('IDAT')
+      return file.subarray(at + 4, at + 4 + file.readUInt32BE(at - 4))
+    }
+    // Sequence number, size, place and duration; see the PNG specification, 11.3.6.
+    const control = (sequence: number) =>
+      pngChunk('fcTL', numbers([sequence, side, side, 0, 0], Buffer.of(0, 1, 0, 10, 0, 0)))
+    const frames = Array.from({ length: 999 }, (_, index) => [
+      control(2 * index + 1),
+      pngChunk('fdAT', numbers([2 * index + 2], dataOf(later))),
+    ])
+    const head = first.subarray(0, 33)
+    const file = Buffer.concat([
+      head,
+      pngChunk('acTL', numbers([1_000, 0])),
+      control(0),
+      first.subarray(33, -12),
+      ...frames.flat(),
+      first.subarray(-12),
+    ])
+    const { width, height, rgb } = await decode(file)
+    expect([width, height]).toEqual([side, side])
+    expect(Array.from(rgb.subarray(0, 3))).toEqual([9, 8, 7])
   })
 
   it.each([

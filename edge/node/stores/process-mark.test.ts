@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
@@ -32,6 +32,29 @@ it('distinguishes a running process from one that was killed', async () => {
   await once(child, 'exit')
   expect([mark.isGone(id), mark.isGone(id)]).toEqual([true, true])
   expect(readdirSync(folder).filter((name) => name.endsWith('.lock'))).toEqual([`${mark.id}.lock`])
+  mark.remove()
+})
+
+it('removes what processes that were killed have left, and nothing of others', async () => {
+  const folder = newFolder()
+  const script = join(folder, 'program.mjs')
+  writeFileSync(script, program)
+  const marks = join(folder, 'marks')
+  const start = async () => {
+    const child = fork(script, [marks])
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const [id] = (await once(child, 'message')) as [string]
+    return { child, id }
+  }
+  const [killed, running] = [await start(), await start()]
+  killed.child.kill('SIGKILL')
+  await once(killed.child, 'exit')
+  const [half, young] = [0, 1].map(() => `${crypto.randomUUID()}.lock.new`) as [string, string]
+  for (const name of [half, young]) writeFileSync(join(marks, name), '')
+  utimesSync(join(marks, half), 0, 0)
+  const mark = new ProcessMark(marks)
+  const expected = [`${running.id}.lock`, `${mark.id}.lock`, young]
+  expect(readdirSync(marks).toSorted()).toEqual(expected.toSorted())
   mark.remove()
 })
 

@@ -1,7 +1,12 @@
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { makeFolder } from '../../../shared/node/files/make-folder.ts'
+
+const markName = /^([\da-f-]{36})\.lock$/
+
+/** Milliseconds after which a file that is not a mark yet will not become one: that takes microseconds. */
+const abandonedMs = 60_000
 
 /**
  * Marks this process as running, visible to all others on the same state folder, by a lock on a file. The system
@@ -14,22 +19,24 @@ export class ProcessMark {
   /** Holds the lock. */
   readonly #file: DatabaseSync
 
-  /** @param folder created if missing */
+  /** @param folder created if missing; marks of processes that have ended are removed from it */
   constructor(folder: string) {
     this.#folder = folder
     makeFolder(folder, 0o700)
     const unlocked = `${this.#pathOf(this.id)}.new`
     this.#file = new DatabaseSync(unlocked)
-    this.#file.exec('BEGIN EXCLUSIVE')
+    // A journal on disk would be a second file.
+    this.#file.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     // The file never exists under its final name without its lock.
     renameSync(unlocked, this.#pathOf(this.id))
+    this.#sweep()
   }
 
   /** Whether the process with this mark has ended. */
   isGone(id: string): boolean {
     if (id === this.id) return false
     const path = this.#pathOf(id)
-    if (!/^[\da-f-]{36}$/.test(id) || !existsSync(path)) return true
+    if (!markName.test(`${id}.lock`) || !existsSync(path)) return true
     const file = new DatabaseSync(path, { timeout: 0 })
     try {
       file.exec('BEGIN EXCLUSIVE')
@@ -48,7 +55,21 @@ export class ProcessMark {
     rmSync(this.#pathOf(this.id), { force: true })
   }
 
+  #sweep(): void {
+    for (const name of readdirSync(this.#folder)) {
+      const id = markName.exec(name)?.[1]
+      if (id !== undefined) this.isGone(id)
+      else removeAbandoned(join(this.#folder, name))
+    }
+  }
+
   #pathOf(id: string): string {
     return join(this.#folder, `${id}.lock`)
   }
+}
+
+/** Removes what a process left that was killed while it made its mark. */
+function removeAbandoned(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found !== undefined && Date.now() - found.mtimeMs > abandonedMs) rmSync(path, { force: true })
 }
