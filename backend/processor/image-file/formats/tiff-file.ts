@@ -50,6 +50,7 @@ export function readTiff(file: Uint8Array): ImageReading {
   checkColours(layout, directory)
   checkDepth(layout)
   checkPalette(layout, directory)
+  checkTileData(file, directory)
   if (layout.compression === jpegCompression) checkJpegs(file, directory)
   const reading = { type: 'tiff', bytes: repairTiff(directory) } as const
   const extraChannels = extraChannelsOf(layout)
@@ -175,6 +176,13 @@ function extraChannelsOf({
     throw unsupported('TIFF with CMYK colours, transparency and further channels')
   }
   return { alpha: firstAlpha }
+}
+
+/** The decoder does not report tiles that it cannot read, as in a file that was cut off, but leaves them black. */
+function checkTileData(file: Uint8Array, directory: TiffDirectory): void {
+  const sizes = directory.numbers(tiffTags.tileByteCounts, file.length)
+  const offsets = directory.numbers(tiffTags.tileOffsets, file.length)
+  if (offsets.some((offset, index) => offset + (sizes[index] ?? 0) > file.length)) throw damaged()
 }
 
 /**
