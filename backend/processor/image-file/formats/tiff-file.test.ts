@@ -159,6 +159,17 @@ describe('a TIFF', () => {
     await expect(pixelOf(tiled(10_000, 768))).rejects.toMatchObject({ code: 'invalid_image' })
   })
 
+  it('is damaged when a tile cannot be decoded', async () => {
+    const noise = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i) % 251))
+    const file = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+      .tiff({ compression: 'deflate', tile: true, tileWidth: 16, tileHeight: 16 })
+      .toBuffer()
+    expect(await pixelOf(file)).toEqual([...noise.subarray(0, 3)])
+    // The first tile follows the header.
+    const broken = Buffer.from(file).fill(0xff, 40, 80)
+    await expect(pixelOf(broken)).rejects.toMatchObject({ code: 'invalid_image' })
+  })
+
   it.each([
     ['no', undefined],
     ['too few', 767],
