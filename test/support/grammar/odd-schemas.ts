@@ -4,6 +4,45 @@ import type { NamedSchema } from './grammar-schemas.ts'
 export const oddSchemas: readonly NamedSchema[] = [
   ['format email + lengths', { type: 'string', format: 'email', minLength: 10, maxLength: 14 }],
   ['ipv4 + minLength 15', { type: 'string', format: 'ipv4', minLength: 15 }],
+  ['URL of pydantic', { type: 'string', format: 'uri', minLength: 1, maxLength: 2_083 }],
+  [
+    'inherited names',
+    {
+      type: 'object',
+      properties: {
+        toString: { type: 'integer' },
+        a: { type: 'integer' },
+        constructor: { type: 'string', maxLength: 3 },
+      },
+      additionalProperties: { type: 'string' },
+    },
+  ],
+  [
+    'inherited names in allOf',
+    {
+      allOf: [
+        { properties: { valueOf: { type: 'integer' } } },
+        { properties: { a: { type: 'null' } } },
+      ],
+    },
+  ],
+  [
+    'a property __proto__',
+    JSON.parse(
+      '{"type":"object","properties":{"__proto__":{"type":"integer"},"a":{"type":"null"}}}',
+    ),
+  ],
+  [
+    'oneOf with discriminator',
+    {
+      discriminator: { propertyName: 'kind', mapping: { a: '#/$defs/a' } },
+      oneOf: [{ $ref: '#/$defs/a' }, { $ref: '#/$defs/b' }],
+      $defs: {
+        a: { type: 'object', properties: { kind: { const: 'a' } }, required: ['kind'] },
+        b: { type: 'object', properties: { kind: { const: 'b' } }, required: ['kind'] },
+      },
+    },
+  ],
   ['hostname exact', { type: 'string', format: 'hostname', minLength: 6, maxLength: 6 }],
   ['date-time + maxLength 20', { type: 'string', format: 'date-time', maxLength: 20 }],
   [

@@ -4,20 +4,7 @@ import { decoderOf } from './byte-decoder.ts'
 import { classesOf } from './character-classes.ts'
 import type { CharacterDfa } from './character-dfa.ts'
 import { regionsOf } from './regions.ts'
-
-/** The fewest and the most characters (code points) of a string. */
-interface Lengths {
-  readonly min: number
-  /** Infinity: no limit. */
-  readonly max: number
-}
-
-/** A DFA over classes of characters: [states, classes], and which states accept. */
-interface ClassDfa {
-  readonly classes: number
-  readonly table: Int32Array
-  readonly accepting: Uint8Array
-}
+import { restricting, type ClassDfa, type Lengths } from './text-lengths.ts'
 
 /**
  * Strings that a DFA accepts and that have an allowed length.
@@ -29,7 +16,8 @@ export function patternTables(dfa: CharacterDfa, lengths: Lengths): PatternTable
   if (found.table.length > maxPatternCells) throw new RangeError('a pattern that is too large')
   const decoder = decoderOf({ count: classes, ...found })
   const accepting = Uint8Array.from(dfa, (node) => (node.accepting ? 1 : 0))
-  const counted = withLengths({ classes, table: found.table, accepting }, lengths)
+  const uncounted = { classes, table: found.table, accepting }
+  const counted = withLengths(uncounted, restricting(uncounted, lengths))
   const costs = decoder.least.subarray(0, classes)
   const least = leastOf(counted, costs)
   if (least[0] === unreachable) return undefined

@@ -21,7 +21,7 @@ export const keywordsOfType: Readonly<Record<JsonType, readonly string[]>> = {
 /** Each of these defines the value by itself; no other restriction is allowed next to it. */
 const wholeKeywords = ['$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const']
 
-/** These have no effect in the standard either. */
+/** These have no effect in the standard either; `discriminator` is OpenAPI's, and tools write it beside `oneOf`. */
 const annotations = [
   '$schema',
   '$comment',
@@ -34,6 +34,7 @@ const annotations = [
   'deprecated',
   'readOnly',
   'writeOnly',
+  'discriminator',
 ]
 
 const limiting = [...new Set(Object.values(keywordsOfType).flat())]

@@ -43,7 +43,11 @@ export class ObjectReader {
         '"required" names a property that "properties" does not have',
       )
     }
-    const requiredNames = new Set(required.map(({ name }) => name))
+    checkProto(node, declared)
+    const requiredNames = new Set([
+      ...required.map(({ name }) => name),
+      ...names.filter(isInherited),
+    ])
     const properties = this.#propertiesOf(node, declared, requiredNames)
     const extra = this.#extraOf(node, names)
     if (extra !== undefined && min > Math.max(1, requiredNames.size)) {
@@ -78,7 +82,11 @@ export class ObjectReader {
         '"required" names a property that no part of "allOf" has',
       )
     }
-    const properties = this.#propertiesOf(node, declared, new Set(required.map(({ name }) => name)))
+    const properties = this.#propertiesOf(
+      node,
+      declared,
+      new Set([...required.map(({ name }) => name), ...[...names].filter(isInherited)]),
+    )
     return { kind: 'object', properties, extra: undefined, min: 0, max: Infinity }
   }
 
@@ -148,6 +156,28 @@ export class ObjectReader {
     const key = usable(value.pointer, () => this.#drafts.pattern(pattern, 0, Infinity))
     return key === undefined ? undefined : { key, value: this.#around.planOf(value) }
   }
+}
+
+/**
+ * Whether every object in JavaScript has such a property. Validators there take it for one of the answer's own where that has
+ * none, so it is always written.
+ */
+function isInherited(name: string): boolean {
+  return name in Object.prototype && name !== proto
+}
+
+const proto = '__proto__'
+
+/** @throws {SchemaProblem} for a property that validators in JavaScript take for an additional one */
+function checkProto(
+  { schema }: SchemaNode,
+  declared: readonly (readonly [name: string, schema: Unread])[],
+): void {
+  const { additionalProperties: additional } = schema
+  const found = declared.find(([name]) => name === proto)
+  if (found === undefined || additional === undefined || additional === true) return
+  const message = `a property "${proto}" is not supported beside "additionalProperties": validators in JavaScript do not see that it is declared`
+  throw new SchemaProblem(found[1].pointer, message)
 }
 
 /** The names, and the position of each. */

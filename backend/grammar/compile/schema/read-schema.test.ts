@@ -74,6 +74,11 @@ describe('a schema is refused by the keyword at fault', () => {
       { ...objectOf({ a: int }), required: ['a', 'b'] },
       '/required/1',
     ],
+    [
+      '__proto__ beside additionalProperties',
+      JSON.parse('{"properties":{"__proto__":{}},"additionalProperties":false}'),
+      '/properties/__proto__',
+    ],
     ['an unknown format', inA({ type: 'string', format: 'duration' }), '/properties/a/format'],
     ['a pattern beside a format', { type: 'string', format: 'date', pattern: 'a' }, '/pattern'],
     ['a pattern that is not valid', inA({ type: 'string', pattern: '(' }), '/properties/a/pattern'],
