@@ -75,7 +75,7 @@ describe('generateFields', () => {
     ['temperature', { temperature: -0.001 }],
     ['temperature', { temperature: 2.001 }],
     ['temperature', { temperature: NaN }],
-    ['temperature', { temperature: 1e309 }],
+    ['temperature', { temperature: JSON.parse('1e309') as number }],
     ['temperature', { temperature: '0.7' }],
     ['top_p', { top_p: 0 }],
     ['top_p', { top_p: 1.0001 }],
