@@ -93,6 +93,7 @@ describe('a TIFF', () => {
     ['JPEG 2000', { 259: [34_712] }, 'JPEG 2000'],
     ['a compression nobody knows', { 259: [999] }, 'compression 999'],
     ['separate tiles', { 284: [2], 324: [8] }, 'tiles of separate planes'],
+    ['huge tiles', { 322: [512], 323: [256] }, 'tiles of 512 x 256 pixels for 8 x 8'],
   ])('of %s is refused by name', async (_, tags, kind) => {
     await expect(readImageHeader(tiffFile({ pixel: rgb, tags }))).rejects.toMatchObject({
       code: 'unsupported_image',
@@ -143,6 +144,30 @@ describe('a TIFF', () => {
     const strip = jpegOfScans({ side: 64, emptyScans: 3 })
     const cut = tiffFile({ pixel: [0], side: 64, tags, strip: strip.subarray(0, -2) })
     expect(() => readTiff(cut)).toThrow(expect.objectContaining({ code: 'invalid_image' }))
+  })
+
+  it('is damaged when a tile extends beyond its end', async () => {
+    const noStrips = { 273: undefined, 278: undefined, 279: undefined }
+    const tiled = (offset: number, bytes: number) => {
+      const tags = { ...noStrips, 322: [16], 323: [16], 324: [offset], 325: [bytes] }
+      return tiffFile({ pixel: rgb, side: 16, tags })
+    }
+    expect(await pixelOf(tiled(8, 16 * 16 * 3))).toEqual(rgb)
+    // Without a position, a tile is empty (as GDAL writes them).
+    expect(await pixelOf(tiled(0, 0))).toEqual([0, 0, 0])
+    await expect(pixelOf(tiled(8, 10_000))).rejects.toMatchObject({ code: 'invalid_image' })
+    await expect(pixelOf(tiled(10_000, 768))).rejects.toMatchObject({ code: 'invalid_image' })
+  })
+
+  it('is damaged when a tile cannot be decoded', async () => {
+    const noise = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i) % 251))
+    const file = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+      .tiff({ compression: 'deflate', tile: true, tileWidth: 16, tileHeight: 16 })
+      .toBuffer()
+    expect(await pixelOf(file)).toEqual([...noise.subarray(0, 3)])
+    // The first tile follows the header.
+    const broken = Buffer.from(file).fill(0xff, 40, 80)
+    await expect(pixelOf(broken)).rejects.toMatchObject({ code: 'invalid_image' })
   })
 
   it.each([

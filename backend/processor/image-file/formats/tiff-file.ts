@@ -38,19 +38,22 @@ interface TiffLayout {
  */
 export function readTiff(file: Uint8Array): ImageReading {
   const directory = TiffDirectory.of(file)
+  const size = directory && sizeOf(directory)
   // The decoder will report what is wrong.
-  if (directory === undefined || sizeOf(directory) === undefined)
-    return { type: 'tiff', bytes: file }
+  if (directory === undefined || size === undefined) return { type: 'tiff', bytes: file }
   const layout = layoutOf(directory)
   if (layout === undefined) throw unsupported('TIFF without PhotometricInterpretation')
   checkCompression(layout)
   checkPlanes(layout, directory)
+  checkTiles(size, directory)
   checkSampleFormat(directory)
   checkColours(layout, directory)
   checkDepth(layout)
   checkPalette(layout, directory)
+  checkTileData(file, directory)
   if (layout.compression === jpegCompression) checkJpegs(file, directory)
-  const reading = { type: 'tiff', bytes: repairTiff(directory) } as const
+  const bytes = repairTiff(directory)
+  const reading = { type: 'tiff', bytes, heedsWarnings: hasFullTiles(file, directory) } as const
   const extraChannels = extraChannelsOf(layout)
   return extraChannels === undefined ? reading : { ...reading, extraChannels }
 }
@@ -101,6 +104,14 @@ function checkPlanes({ samples }: TiffLayout, directory: TiffDirectory): void {
   const isTiled = directory.number(tiffTags.tileOffsets) !== undefined
   if (isTiled) throw unsupported('TIFF with tiles of separate planes')
   if (!planesRead.has(samples)) throw unsupported(`TIFF with ${samples} separate planes`)
+}
+
+/** Tiles may be a little larger than the picture (observed with libvips 8.18, as is the limit of their sides). */
+function checkTiles({ width, height }: Size, directory: TiffDirectory): void {
+  const longest = Math.min(8192, 256 * Math.ceil(Math.max(width, height) / 128))
+  const sides = [tiffTags.tileWidth, tiffTags.tileHeight].map((tag) => directory.number(tag) ?? 0)
+  if (Math.max(...sides) <= longest) return
+  throw unsupported(`TIFF with tiles of ${sides.join(' x ')} pixels for ${width} x ${height}`)
 }
 
 function checkSampleFormat(directory: TiffDirectory): void {
@@ -166,6 +177,19 @@ function extraChannelsOf({
     throw unsupported('TIFF with CMYK colours, transparency and further channels')
   }
   return { alpha: firstAlpha }
+}
+
+/** Tiles beyond the end of a file that was cut off; unless it is asked for warnings, the decoder leaves them black. */
+function checkTileData(file: Uint8Array, directory: TiffDirectory): void {
+  const sizes = directory.numbers(tiffTags.tileByteCounts, file.length)
+  const offsets = directory.numbers(tiffTags.tileOffsets, file.length)
+  if (offsets.some((offset, index) => offset + (sizes[index] ?? 0) > file.length)) throw damaged()
+}
+
+/** Whether it has tiles, none of them empty: GDAL leaves those out, and with warnings they would be errors. */
+function hasFullTiles(file: Uint8Array, directory: TiffDirectory): boolean {
+  const sizes = directory.numbers(tiffTags.tileByteCounts, file.length)
+  return sizes.length > 0 && !sizes.includes(0)
 }
 
 /**
