@@ -1,5 +1,9 @@
+import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { decodeImage, readImageHeader } from '../../image/decode-image.ts'
 import { readAvif } from './avif-file.ts'
+
+const decode = async (file: Uint8Array) => decodeImage(await readImageHeader(file))
 
 function box(type: string, ...content: readonly Uint8Array[]): Buffer {
   const head = Buffer.alloc(8)
@@ -24,6 +28,18 @@ function avifHead(pictures: readonly number[], range: number): Buffer {
 }
 
 describe('readAvif()', () => {
+  it('reads pictures that name their brand only once', async () => {
+    const file = await sharp({
+      create: { width: 16, height: 16, channels: 3, background: '#408020' },
+    })
+      .avif({ effort: 0 })
+      .toBuffer()
+    const only = Buffer.from(file)
+    for (let at = 16; at < only.readUInt32BE(0); at += 4) only.write('miaf', at, 'latin1')
+    const [plain, other] = await Promise.all([decode(file), decode(only)])
+    expect(Buffer.compare(other.rgb, plain.rgb)).toBe(0)
+  })
+
   it.each([
     ['grey', [grey]],
     ['grey with transparency', [grey, grey]],

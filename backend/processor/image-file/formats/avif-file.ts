@@ -11,19 +11,30 @@ const compatibleAt = 16
 
 /**
  * How to decode an AVIF. An animation also contains its first picture as a still image, unless its brands say
- * otherwise. The decoder looks for that image when the main brand is that of still images.
+ * otherwise. The decoder looks for that image when the main brand is that of still images, and insists that this brand,
+ * or the one of all HEIF images, is also among the compatible ones.
  * @throws {ImageProblem} `unsupported_image` for an animation without a still picture, and for colours that the decoder
  * would show too dark or too pale
  */
 export function readAvif(file: Uint8Array): ImageReading {
   if (isPremultiplied(file)) throw unsupported('AVIF with premultiplied transparency')
   if (isNarrowGrey(file)) throw unsupported('AVIF in grey with limited range')
-  if (asciiAt(file, brandAt) !== 'avis') return { type: 'heif', bytes: file }
-  if (!compatibleBrands(file).includes('avif'))
-    throw unsupported('AVIF animation without a still picture')
+  const others = compatibleBrands(file)
+  switch (asciiAt(file, brandAt)) {
+    case 'avis':
+      if (others.includes('avif')) return { type: 'heif', bytes: withAvifAt(brandAt, file) }
+      throw unsupported('AVIF animation without a still picture')
+    case 'avif':
+      if (others.length === 0 || others.includes('avif') || others.includes('mif1')) break
+      return { type: 'heif', bytes: withAvifAt(compatibleAt, file) }
+  }
+  return { type: 'heif', bytes: file }
+}
+
+function withAvifAt(at: number, file: Uint8Array): Uint8Array {
   const bytes = Buffer.from(file)
-  bytes.write('avif', brandAt, 'latin1')
-  return { type: 'heif', bytes }
+  bytes.write('avif', at, 'latin1')
+  return bytes
 }
 
 /** The largest picture named by the file's item properties (`ispe`, ISO/IEC 23008-12); undefined when there is none. */

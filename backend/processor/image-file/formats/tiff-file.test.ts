@@ -93,6 +93,7 @@ describe('a TIFF', () => {
     ['JPEG 2000', { 259: [34_712] }, 'JPEG 2000'],
     ['a compression nobody knows', { 259: [999] }, 'compression 999'],
     ['separate tiles', { 284: [2], 324: [8] }, 'tiles of separate planes'],
+    ['huge tiles', { 322: [512], 323: [256] }, 'tiles of 512 x 256 pixels for 8 x 8'],
   ])('of %s is refused by name', async (_, tags, kind) => {
     await expect(readImageHeader(tiffFile({ pixel: rgb, tags }))).rejects.toMatchObject({
       code: 'unsupported_image',

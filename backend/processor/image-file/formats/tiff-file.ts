@@ -39,12 +39,13 @@ interface TiffLayout {
 export function readTiff(file: Uint8Array): ImageReading {
   const directory = TiffDirectory.of(file)
   // The decoder will report what is wrong.
-  if (directory === undefined || sizeOf(directory) === undefined)
-    return { type: 'tiff', bytes: file }
+  const size = directory && sizeOf(directory)
+  if (directory === undefined || size === undefined) return { type: 'tiff', bytes: file }
   const layout = layoutOf(directory)
   if (layout === undefined) throw unsupported('TIFF without PhotometricInterpretation')
   checkCompression(layout)
   checkPlanes(layout, directory)
+  checkTiles(size, directory)
   checkSampleFormat(directory)
   checkColours(layout, directory)
   checkDepth(layout)
@@ -101,6 +102,14 @@ function checkPlanes({ samples }: TiffLayout, directory: TiffDirectory): void {
   const isTiled = directory.number(tiffTags.tileOffsets) !== undefined
   if (isTiled) throw unsupported('TIFF with tiles of separate planes')
   if (!planesRead.has(samples)) throw unsupported(`TIFF with ${samples} separate planes`)
+}
+
+/** Tiles may be a little larger than the picture (observed with libvips 8.18, as is the limit of their sides). */
+function checkTiles({ width, height }: Size, directory: TiffDirectory): void {
+  const longest = Math.min(8192, 256 * Math.ceil(Math.max(width, height) / 128))
+  const sides = [tiffTags.tileWidth, tiffTags.tileHeight].map((tag) => directory.number(tag) ?? 0)
+  if (Math.max(...sides) <= longest) return
+  throw unsupported(`TIFF with tiles of ${sides.join(' x ')} pixels for ${width} x ${height}`)
 }
 
 function checkSampleFormat(directory: TiffDirectory): void {

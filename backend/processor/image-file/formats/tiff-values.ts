@@ -11,6 +11,8 @@ export const tiffTags = {
   planarConfiguration: 284,
   colourMap: 320,
   inkSet: 332,
+  tileWidth: 322,
+  tileHeight: 323,
   tileOffsets: 324,
   tileByteCounts: 325,
   extraSamples: 338,
