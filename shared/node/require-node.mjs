@@ -7,8 +7,8 @@ const leastNode = 24
  */
 export function requireNode(version = process.versions.node) {
   if (Number(version.split('.')[0]) >= leastNode) return
-  console.error(
-    `This is Node ${version}; Describe Server runs on Node ${leastNode} or newer. Install it from https://nodejs.org, or use npm run backend and npm run edge, which fetch it.`,
+  process.stderr.write(
+    `This is Node ${version}; Describe Server runs on Node ${leastNode} or newer. Install it from https://nodejs.org, or use npm run backend and npm run edge, which fetch it.\n`,
   )
   process.exit(1)
 }
