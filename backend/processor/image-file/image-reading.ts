@@ -16,6 +16,8 @@ export interface ImageReading {
   readonly bytes: Uint8Array
   /** A second version, which decodes to the same pixels unless some are missing. */
   readonly alike?: Uint8Array
+  /** Whether the decoder reports pixels that it cannot read only together with mere warnings. */
+  readonly heedsWarnings?: boolean
   /** The meaning of the channels after the colours, unless they are a single transparency channel. */
   readonly extraChannels?: ExtraChannels
   /** Where the pixels lie on a picture that may be larger; the rest of it is white. */

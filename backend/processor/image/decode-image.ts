@@ -68,14 +68,26 @@ function isExpected(decoded: Size, size: Size, { placement }: ImageReading): boo
   return isWithin && width >= left + area.width && height >= top + area.height
 }
 
-function pixelsOf(bytes: Uint8Array, colours: ImageHeader['colours'], reading: ImageReading) {
-  const image = sharp(bytes, { ...readOptions, ignoreIcc: colours !== 'cmyk' }).autoOrient()
-  return orDamaged(
-    laidOnWhite(image, reading)
+async function pixelsOf(bytes: Uint8Array, colours: ImageHeader['colours'], reading: ImageReading) {
+  const decoded = (failOn: 'error' | 'warning') => {
+    const options = { ...readOptions, failOn, ignoreIcc: colours !== 'cmyk' }
+    return laidOnWhite(sharp(bytes, options).autoOrient(), reading)
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true }),
-  )
+      .toBuffer({ resolveWithObject: true })
+  }
+  if (reading.heedsWarnings !== true) return orDamaged(decoded('error'))
+  try {
+    return await decoded('warning')
+  } catch (cause) {
+    if (!isWarning(cause)) throw damaged(cause)
+    return orDamaged(decoded('error'))
+  }
+}
+
+/** What sharp says when nothing but warnings made it fail. */
+function isWarning(cause: unknown): boolean {
+  return cause instanceof Error && cause.message.startsWith('Warning treated as error')
 }
 
 /** Drops the channels after the colours, or keeps them all where transparency is accompanied by others. */

@@ -21,6 +21,13 @@ describe('generateFields', () => {
   })
 
   it.each([
+    { temperature: 0 },
+    { temperature: 2 },
+    { top_p: 0.0001 },
+    { top_p: 1 },
+    { max_tokens: 1 },
+    // The context ends the answer.
+    { max_tokens: 1e9 },
     { top_k: 0 },
     { top_k: 163_840 },
     { min_p: 1 },
@@ -65,6 +72,16 @@ describe('generateFields', () => {
   })
 
   it.each<[string, Record<string, unknown>]>([
+    ['temperature', { temperature: -0.001 }],
+    ['temperature', { temperature: 2.001 }],
+    ['temperature', { temperature: NaN }],
+    ['temperature', { temperature: JSON.parse('1e309') as number }],
+    ['temperature', { temperature: '0.7' }],
+    ['top_p', { top_p: 0 }],
+    ['top_p', { top_p: 1.0001 }],
+    ['max_tokens', { max_tokens: 0 }],
+    ['max_tokens', { max_tokens: -1 }],
+    ['max_tokens', { max_tokens: 1.5 }],
     ['top_k', { top_k: -1 }],
     ['top_k', { top_k: 1.5 }],
     ['min_p', { min_p: 1.01 }],

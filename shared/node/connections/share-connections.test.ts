@@ -61,6 +61,10 @@ async function open(localAddress: string) {
   return { heard, send, ask, stopReading }
 }
 
+function connectionsOf(of: Server): Promise<number> {
+  return new Promise((resolve) => of.getConnections((_error, count) => resolve(count)))
+}
+
 async function openMany(localAddress: string, count: number) {
   const opened = []
   for (let index = 0; index < count; index += 1) opened.push(await open(localAddress))
@@ -134,5 +138,27 @@ describe('shareConnections()', () => {
     await expect.poll(() => share.counts.open).toBe(5)
     for (const socket of sockets) socket.end()
     await expect.poll(() => share.counts.open).toBe(0)
+  })
+
+  it('forgets a thousand clients that leave at any moment, in good order or not', async () => {
+    const upload = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc'
+    const moments: ((client: Awaited<ReturnType<typeof open>>) => void)[] = [
+      () => undefined,
+      ({ send }) => send('GET / HT'),
+      ({ send }) => send(upload),
+      ({ ask }) => ask('/held'),
+      ({ ask }) => ask('/large'),
+    ]
+    for (let index = 0; index < 1_000; index += 1) {
+      moments[index % moments.length]!(await open('127.0.0.3'))
+      const socket = sockets.pop()!
+      if (index % 2 === 0) socket.destroy()
+      else socket.resetAndDestroy()
+    }
+    await expect.poll(() => share.counts.open).toBe(0)
+    await expect.poll(() => connectionsOf(server)).toBe(0)
+    const other = await open('127.0.0.1')
+    other.ask('/')
+    await expect.poll(() => other.heard.text).toMatch(/served$/)
   })
 })

@@ -146,6 +146,30 @@ describe('a TIFF', () => {
     expect(() => readTiff(cut)).toThrow(expect.objectContaining({ code: 'invalid_image' }))
   })
 
+  it('is damaged when a tile extends beyond its end', async () => {
+    const noStrips = { 273: undefined, 278: undefined, 279: undefined }
+    const tiled = (offset: number, bytes: number) => {
+      const tags = { ...noStrips, 322: [16], 323: [16], 324: [offset], 325: [bytes] }
+      return tiffFile({ pixel: rgb, side: 16, tags })
+    }
+    expect(await pixelOf(tiled(8, 16 * 16 * 3))).toEqual(rgb)
+    // Without a position, a tile is empty (as GDAL writes them).
+    expect(await pixelOf(tiled(0, 0))).toEqual([0, 0, 0])
+    await expect(pixelOf(tiled(8, 10_000))).rejects.toMatchObject({ code: 'invalid_image' })
+    await expect(pixelOf(tiled(10_000, 768))).rejects.toMatchObject({ code: 'invalid_image' })
+  })
+
+  it('is damaged when a tile cannot be decoded', async () => {
+    const noise = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i) % 251))
+    const file = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+      .tiff({ compression: 'deflate', tile: true, tileWidth: 16, tileHeight: 16 })
+      .toBuffer()
+    expect(await pixelOf(file)).toEqual([...noise.subarray(0, 3)])
+    // The first tile follows the header.
+    const broken = Buffer.from(file).fill(0xff, 40, 80)
+    await expect(pixelOf(broken)).rejects.toMatchObject({ code: 'invalid_image' })
+  })
+
   it.each([
     ['no', undefined],
     ['too few', 767],

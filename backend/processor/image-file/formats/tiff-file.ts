@@ -38,8 +38,8 @@ interface TiffLayout {
  */
 export function readTiff(file: Uint8Array): ImageReading {
   const directory = TiffDirectory.of(file)
-  // The decoder will report what is wrong.
   const size = directory && sizeOf(directory)
+  // The decoder will report what is wrong.
   if (directory === undefined || size === undefined) return { type: 'tiff', bytes: file }
   const layout = layoutOf(directory)
   if (layout === undefined) throw unsupported('TIFF without PhotometricInterpretation')
@@ -50,8 +50,10 @@ export function readTiff(file: Uint8Array): ImageReading {
   checkColours(layout, directory)
   checkDepth(layout)
   checkPalette(layout, directory)
+  checkTileData(file, directory)
   if (layout.compression === jpegCompression) checkJpegs(file, directory)
-  const reading = { type: 'tiff', bytes: repairTiff(directory) } as const
+  const bytes = repairTiff(directory)
+  const reading = { type: 'tiff', bytes, heedsWarnings: hasFullTiles(file, directory) } as const
   const extraChannels = extraChannelsOf(layout)
   return extraChannels === undefined ? reading : { ...reading, extraChannels }
 }
@@ -175,6 +177,19 @@ function extraChannelsOf({
     throw unsupported('TIFF with CMYK colours, transparency and further channels')
   }
   return { alpha: firstAlpha }
+}
+
+/** Tiles beyond the end of a file that was cut off; unless it is asked for warnings, the decoder leaves them black. */
+function checkTileData(file: Uint8Array, directory: TiffDirectory): void {
+  const sizes = directory.numbers(tiffTags.tileByteCounts, file.length)
+  const offsets = directory.numbers(tiffTags.tileOffsets, file.length)
+  if (offsets.some((offset, index) => offset + (sizes[index] ?? 0) > file.length)) throw damaged()
+}
+
+/** Whether it has tiles, none of them empty: GDAL leaves those out, and with warnings they would be errors. */
+function hasFullTiles(file: Uint8Array, directory: TiffDirectory): boolean {
+  const sizes = directory.numbers(tiffTags.tileByteCounts, file.length)
+  return sizes.length > 0 && !sizes.includes(0)
 }
 
 /**
