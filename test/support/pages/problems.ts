@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { ServiceError } from '../../../shared/api/errors.ts'
 import { maxImageBytes } from '../../../shared/api/limits.ts'
+import { formatEvent } from '../../../shared/api/wire/sse.ts'
 import type { PageStage } from './page-stage.ts'
-import { apiKey, ask, enterKey, text } from './page-steps.ts'
+import { answered, apiKey, ask, enterKey, text } from './page-steps.ts'
 
 /** Answers that do not come, or only in part. */
 export function describeProblems(stage: PageStage): void {
@@ -71,6 +72,31 @@ export function describeProblems(stage: PageStage): void {
       await ask(page)
       expect(await text(page, '.answer .text')).toEqual(['A red'])
       expect((await problem(page)).at(0)).toBe('The model was restarted while it answered')
+    })
+
+    it('in one of two answers leaves the other one alone', async () => {
+      stage.scripted()
+      const page = await stage.visits.open('/')
+      await enterKey(page)
+      await page.click('#settings > summary')
+      await page.check('#compare')
+      await page.fill('#setting-temperature-A', '0')
+      await page.fill('#setting-temperature-B', '1.5')
+      const cut = formatEvent('delta', { text: 'A blue' })
+      await page.route('**/generate/text', (route) =>
+        route.request().postData()?.includes('1.5') === true
+          ? route.fulfill({ headers: { 'x-request-id': `req_${'0'.repeat(32)}` }, body: cut })
+          : route.fallback(),
+      )
+      await ask(page)
+      expect(await text(page, '.answer .text')).toEqual(['A red circle.', 'A blue'])
+      expect((await problem(page)).at(0)).toBe('The answer broke off')
+      expect(await text(page, '.problem .request-id')).toEqual([requestId])
+      await page.unroute('**/generate/text')
+      await page.getByRole('button', { name: 'Ask again' }).click()
+      await answered(page)
+      expect(await text(page, '.answer .text')).toEqual(['A red circle.', 'A red circle.'])
+      expect(await problem(page)).toEqual([])
     })
 
     it('with size names the limit, before anything is sent', async () => {

@@ -82,6 +82,15 @@ describe('sendQuestion()', () => {
     expect((await eventsOf()).at(-1)).toBe(title)
   })
 
+  it('names the request of an answer that broke off', async () => {
+    stubFetch(() => new Response(queued + delta, { headers: { 'x-request-id': 'req_1' } }))
+    const last = sendQuestion(requestOf(question), undefined, never)
+    const all = async () => {
+      for await (const _ of last);
+    }
+    await expect(all()).rejects.toMatchObject({ problem: { requestId: 'req_1' } })
+  })
+
   it('reports that there is no network', async () => {
     stubFetch(() => Promise.reject(new TypeError('Failed to fetch')))
     vi.stubGlobal('navigator', { onLine: false })

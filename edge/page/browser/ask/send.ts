@@ -1,4 +1,5 @@
 import type { ErrorBody } from '../../../../shared/api/errors.ts'
+import { requestIdHeader } from '../../../../shared/api/wire/request-id.ts'
 import { parseEvents, type StreamEvents } from '../../../../shared/api/wire/sse.ts'
 import { AskFailure, brokenOff, foreignProblem, problemOf, unreachable } from './problem.ts'
 import { type AskRequest, formValue } from './question.ts'
@@ -35,7 +36,7 @@ export async function* sendQuestion(
     // The types of a stream's own failures differ between browsers.
     if (error instanceof AskFailure || signal.aborted) throw error
   }
-  if (!isComplete) throw new AskFailure(brokenOff)
+  if (!isComplete) throw new AskFailure({ ...brokenOff, requestId: requestIdOf(response) })
 }
 
 async function post(
@@ -70,8 +71,13 @@ async function problemIn(response: Response) {
     const body = (await response.json()) as ErrorBody
     return problemOf(body, response.headers.get('retry-after'))
   } catch {
-    return foreignProblem(response.status)
+    return { ...foreignProblem(response.status), requestId: requestIdOf(response) }
   }
+}
+
+/** Undefined where the answer does not come from the API. */
+function requestIdOf({ headers }: Response): string | undefined {
+  return headers.get(requestIdHeader) ?? undefined
 }
 
 /** Not every browser can iterate over a body. */
