@@ -1,6 +1,8 @@
 // The backend's program. Imports are compiled before the file that has them runs, so the cache has to be opened in a file of its own.
-import { keepCompiledCode } from '../shared/node/compile-cache.mjs'
+import { requireNode } from '../shared/node/require-node.mjs'
 
+requireNode()
+const { keepCompiledCode } = await import('../shared/node/compile-cache.mjs')
 keepCompiledCode()
 if (process.argv.length > 2) {
   const { answerArguments } = await import('../shared/node/process/program-arguments.ts')

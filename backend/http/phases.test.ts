@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterEach(() => backend.stop())
 
-/** A place where whoever comes waits until it is opened. */
+/** A gate at which every caller waits until it is opened. */
 function createGate() {
   let open = (): void => {}
   let reached = false

@@ -2,7 +2,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * What the C library, Node, ONNX Runtime and graphics drivers read; everything else that the inference process needs
- * comes by message.
+ * arrives by message.
  */
 const read =
   /^(PATH|HOME|TMPDIR|TZ|LANG|GLIBC_TUNABLES|XDG_CACHE_HOME|XDG_RUNTIME_DIR|(LC|LD|DYLD|MALLOC|NODE|OMP|ORT|CUDA|NVIDIA|VK|MESA|LP|DRI)_.+)$/

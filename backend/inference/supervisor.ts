@@ -190,7 +190,7 @@ class Supervisor implements Inference {
         this.#options.log('info', message.text)
         return
       case 'loading':
-        // It comes by another way than `ready`, and may be late.
+        // It arrives on another pipe than `ready`, and may be late.
         if (this.#readySince !== undefined) return
         this.#loaded = message.amount
         this.#options.log('info', message.text)

@@ -19,7 +19,7 @@ COPY shared shared
 COPY backend backend
 COPY models models
 COPY deploy/docker/probe.mjs deploy/docker/probe.mjs
-# What the volume is made from: it has to belong to the user that writes there.
+# The volume is created from this folder, so it must belong to the user that writes there.
 RUN mkdir -p /state/models /state/checkpoints /state/cache && chown -R node:node /state
 # The container toolkit passes on Vulkan only with `graphics`. Drivers keep compiled kernels in XDG_CACHE_HOME.
 ENV NODE_ENV=production \

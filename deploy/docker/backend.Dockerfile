@@ -12,7 +12,7 @@ COPY shared shared
 COPY backend backend
 COPY models models
 COPY deploy/docker/probe.mjs deploy/docker/probe.mjs
-# What the volume is made from: it has to belong to the user that writes there.
+# The volume is created from this folder, so it must belong to the user that writes there.
 RUN mkdir -p /state/models /state/checkpoints && chown -R node:node /state
 ENV NODE_ENV=production \
     STATE_DIR=/state \

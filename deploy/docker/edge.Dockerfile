@@ -13,7 +13,7 @@ COPY package.json ./
 COPY shared shared
 COPY edge edge
 COPY deploy/docker/probe.mjs deploy/docker/probe.mjs
-# What the volume is made from: it has to belong to the user that writes there.
+# The volume is created from this folder, so it must belong to the user that writes there.
 RUN mkdir /state && chown node:node /state
 ENV NODE_ENV=production \
     STATE_DIR=/state \

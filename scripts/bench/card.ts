@@ -64,7 +64,7 @@ async function judgeCard(given: readonly string[], startedAt: number): Promise<n
 
 /**
  * Says whether the answers were the reference's, as far as there was time to compare them.
- * @returns false when they were not, or when a part that compares them came to nothing
+ * @returns false when they were not, or when a part that compares them failed
  */
 function judge(results: readonly PartResult[]): boolean {
   const comparing = results.filter(({ name }) => isGolden(name))

@@ -49,7 +49,7 @@ it('passes a signal on to npm, waits until it has cleaned up, and ends with it',
   let interrupted = false
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text
-    // Once: a second one might come when npm has ended, and nobody is there any more who waits for it.
+    // Once: a second one might come when npm has ended, and nobody is waiting for it any more.
     if (!said.includes('begun') || interrupted) return
     interrupted = true
     child.kill('SIGINT')

@@ -13,7 +13,7 @@ const pinned = JSON.parse(readFileSync('scripts/bootstrap/runtime/package-lock.j
 const isForHere = (path: string) => path.endsWith(`${process.platform}-${process.arch}`)
 const packagePath = Object.keys(pinned.packages).find(isForHere)
 
-/** Plays npm: notes how it was called, and does to the current folder what `behaviour` says. */
+/** Stands in for npm: records how it was called, and changes the current folder as `behaviour` says. */
 const playNpm = (behaviour: Behaviour, folder: string) => `
 const { appendFileSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs')
 appendFileSync(${JSON.stringify(join(folder, 'calls'))}, process.argv.slice(2).join(' ') + '\\n')
@@ -39,7 +39,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** Runs the copy's `installRuntime()` with an npm that behaves so. */
+/** Runs the copy's `installRuntime()` with an npm of that behaviour. */
 function install(behaviour: Behaviour) {
   const npm = join(folder, 'npm-cli.js')
   writeFileSync(npm, playNpm(behaviour, folder))
@@ -75,7 +75,7 @@ describe.skipIf(packagePath === undefined)('installRuntime()', () => {
       expect(said).toMatch(
         /^Cannot fetch \S+ from the npm registry\. Try again, or install Node 24/,
       )
-      // Nor the next time, though a program lies there.
+      // Nor the next time, although the program is there.
       expect(existsSync(programFile())).toBe(true)
       expect(install(behaviour).status).toBe(1)
       expect(install('installs')).toEqual({ status: 0, said: programFile() })

@@ -88,11 +88,15 @@ export function isDense(bits: Int32Array): boolean {
   return 4 * lookEvery * full >= bits.length
 }
 
-/** Makes the logits whose bits are not set so small that they are never drawn. For dense sets. */
-export function excludeFrom(row: Float32Array, bits: Int32Array): void {
+/**
+ * Makes the logits whose bits are not set so small that they are never drawn. For dense sets.
+ * @returns the number of logits
+ */
+export function excludeFrom(row: Float32Array, bits: Int32Array): number {
   for (let word = 0; word < bits.length; word++) {
     for (let rest = ~bits[word]!; rest !== 0; rest &= rest - 1) {
       row[word * 32 + 31 - Math.clz32(rest & -rest)] = smallest
     }
   }
+  return row.length
 }

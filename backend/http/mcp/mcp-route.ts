@@ -74,7 +74,7 @@ export function mountMcpRoute(
 
 /**
  * Clients of the earlier protocol cancel by a message of its own and keep the stream open. Every client counts its
- * request ids from 0, so clients are told apart by the session, of which only the name exists.
+ * request ids from 0, so clients are distinguished by the session, of which only the name exists.
  */
 function cancelNamed(
   { cancels }: McpMessage,

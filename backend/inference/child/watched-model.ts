@@ -14,7 +14,7 @@ interface ModelWatch {
 
 /**
  * The model, with every long call observed by `watch`. A call that fails with its device never settles: this model can
- * no longer be used, and jobs should be told of the restart that follows, not of one failed step.
+ * no longer be used, and jobs should end with the restart that follows, not with one failed step.
  */
 export function watchModel(model: Model, { watch, now, onCall, onLost }: ModelWatch): Model {
   const watched = async <Result>(

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLab, type Lab } from './lab.ts'
 import { runStorm } from './storm.ts'
 
-/** A storm that can be had again (mulberry32). */
+/** Makes a storm repeatable (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed
   return () => {

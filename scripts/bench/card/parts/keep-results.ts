@@ -5,7 +5,7 @@ import { tableOf } from '../../report.ts'
 import type { CardCheckOptions } from './options.ts'
 import type { Missing, PartResult } from './part.ts'
 
-/** Writes down what the check of a card comes to. */
+/** Records the results of a card's check. */
 interface Keeper {
   /** Replaces the written results by the current ones, so that nothing measured is lost, however the check ends. */
   keep(results: readonly PartResult[]): void

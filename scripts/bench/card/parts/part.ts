@@ -17,7 +17,7 @@ export interface Step {
   readonly run: (leftMs: () => number) => AsyncIterable<BenchRow>
 }
 
-/** What a part came to. */
+/** The outcome of a part. */
 export interface PartResult {
   readonly name: string
   readonly seconds: number
@@ -25,7 +25,7 @@ export interface PartResult {
   readonly missing: Missing
 }
 
-/** What a part did not come to. */
+/** What is missing from a part. */
 export interface Missing {
   /** What failed, and why; undefined when nothing did. */
   readonly problem: string | undefined
