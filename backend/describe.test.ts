@@ -90,6 +90,10 @@ describe('describe()', () => {
       const end = (await ask(change)).at(-1)
       return end?.type === 'end' ? end.endings : undefined
     }
+    const promptTokens = async () => {
+      await ask({})
+      return engine.jobs.at(-1)!.promptIds.length
+    }
     const stop = ['circle']
     expect(await endOf({ stop })).toEqual([{ reason: 'stop', stopText: 'circle' }])
     engine.finishReason = 'length'
@@ -98,6 +102,17 @@ describe('describe()', () => {
       { reason: 'length', contextFull: true },
       { reason: 'length', contextFull: true },
     ])
+    // What the caller's limits leave for prompt and answers.
+    const granted = (await promptTokens()) + 2 * 13
+    const twoOf = { maxTokens: 14, choices: 2 }
+    expect(await endOf({ ...twoOf, grantedTokens: granted })).toEqual([
+      { reason: 'length' },
+      { reason: 'length' },
+    ])
+    expect(await endOf({ ...twoOf, grantedTokens: granted + 1 })).toContainEqual({
+      reason: 'length',
+      contextFull: true,
+    })
   })
 
   it('fills in the default length and a random seed', async () => {

@@ -146,9 +146,16 @@ function jobOf(
 
 function textsOf(
   { choices, stop: stops, topLogprobs }: DescribeRequest,
-  { maxTokens }: GenerateJob,
+  { maxTokens, promptIds, grantedTokens = Infinity }: GenerateJob,
   { processor, reasons }: DescriberParts,
 ): ChoiceTexts {
   const withLogprobs = topLogprobs !== undefined
-  return new ChoiceTexts(processor, { choices, stops, withLogprobs, maxTokens, reasons })
+  return new ChoiceTexts(processor, {
+    choices,
+    stops,
+    withLogprobs,
+    maxTokens,
+    grantedTokens: grantedTokens - promptIds.length,
+    reasons,
+  })
 }

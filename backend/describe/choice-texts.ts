@@ -11,6 +11,8 @@ interface ChoiceTextsOptions {
   readonly withLogprobs: boolean
   /** For each choice. */
   readonly maxTokens: number
+  /** For all choices together: what the caller's limits leave for them. */
+  readonly grantedTokens: number
   /** Whether the model thinks before it answers. */
   readonly reasons: boolean
 }
@@ -20,12 +22,14 @@ export class ChoiceTexts {
   readonly #texts: readonly ChoiceText[]
   readonly #withLogprobs: boolean
   readonly #maxTokens: number
+  readonly #grantedTokens: number
 
   constructor(processor: Processor, options: ChoiceTextsOptions) {
-    const { choices, stops, withLogprobs, maxTokens, reasons } = options
+    const { choices, stops, withLogprobs, maxTokens, grantedTokens, reasons } = options
     this.#texts = Array.from({ length: choices }, () => new ChoiceText(processor, stops, reasons))
     this.#withLogprobs = withLogprobs
     this.#maxTokens = maxTokens
+    this.#grantedTokens = grantedTokens
   }
 
   /** Tokens received after those that completed a stop string. */
@@ -54,11 +58,12 @@ export class ChoiceTexts {
 
   /** The engine's reasons, except `stop` wherever a stop string was found, even if only in the very last token. */
   endings(reasons: readonly FinishReason[]): [Ending, ...Ending[]] {
+    const inAll = this.#texts.reduce((sum, { tokens }) => sum + tokens, 0)
     return this.#texts.map(({ stoppedBy, tokens }, choice): Ending => {
       if (stoppedBy !== undefined) return { reason: 'stop', stopText: stoppedBy }
       const reason = reasons[choice]!
-      const isFull = reason === 'length' && tokens < this.#maxTokens
-      return isFull ? { reason, contextFull: true } : { reason }
+      const isFull = tokens < this.#maxTokens && inAll < this.#grantedTokens
+      return reason === 'length' && isFull ? { reason, contextFull: true } : { reason }
     }) as [Ending, ...Ending[]]
   }
 
