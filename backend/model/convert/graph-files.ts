@@ -26,7 +26,7 @@ import {
 import { deviceGraphs, deviceVisionGraphs } from './graphs/device-graphs.ts'
 import { componentForms } from './graphs/weight-forms.ts'
 import type { ModelSource } from './source/model-source.ts'
-import type { ReadPlaces } from './verify/read-parts.ts'
+import { readSideBySide, type ReadPlaces } from './verify/read-parts.ts'
 
 export interface GraphFileOptions extends GraphOptions {
   /** Cores that may be used. */
@@ -111,7 +111,7 @@ export async function visionFiles(
 
 interface OpenedDecoder {
   readonly decoder: DecoderFiles
-  /** Tensors of the weights file that are read. */
+  /** Tensors of the weights file that are read, in about the order in which they are loaded. */
   readonly read: readonly ExternalInitializer[]
 }
 
@@ -141,7 +141,7 @@ export async function decoderFiles(
     const file = join(folder, `decoder-${slots}-slots${part}.onnx`)
     stages.push({ layers, graph: await writeGraphFile(file, stage.graph, weightsName) })
   }
-  const read = cut.flatMap((stage) => externalsOf(stage.graph.spec))
+  const read = readSideBySide(cut.map((stage) => externalsOf(stage.graph.spec)))
   return { decoder: { layout: 'cpu', stages }, read }
 }
 

@@ -45,13 +45,18 @@ export class LoadingProgress {
 
   /** To be called now and then. */
   look(): void {
-    const done = Math.floor((this.#checked + this.#loaded) / 2)
+    const done = Math.floor((this.#checked + this.loadedBytes) / 2)
     this.#progress.add(done - this.#reported)
     this.#reported = done
   }
 
-  /** In bytes of the files. */
-  get #loaded(): number {
+  /** Bytes of files found to be whole. */
+  get checkedBytes(): number {
+    return this.#checked
+  }
+
+  /** Bytes of files that were loaded, estimated; those checked where nothing is loaded meanwhile. */
+  get loadedBytes(): number {
     const { fileBytes, weightBytes, resident } = this.#options
     if (weightBytes === undefined) return this.#checked
     const grown = Math.max(0, resident() - this.#residentBefore)

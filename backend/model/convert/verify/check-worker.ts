@@ -1,6 +1,7 @@
 /** A thread that compares files with their digests, and reports how far it and the loading beside it are. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FileDigest } from '../../../graph/weights-file.ts'
+import { keepPace } from '../../loading/keep-pace.ts'
 import { writeLoadingLine } from '../../loading/loading-line.ts'
 import { LoadingProgress } from '../../loading/loading-progress.ts'
 import { findDamage } from './verify-files.ts'
@@ -28,7 +29,11 @@ const { folder, files, report } = workerData as CheckInit
 const { signal } = new AbortController()
 const port = parentPort!
 const progress = report && progressOf(report)
-port.postMessage(await findDamage(folder, files, signal, (bytes) => progress?.addChecked(bytes)))
+const steps = progress && {
+  before: () => keepPace(progress, () => performance.now()),
+  onChecked: (bytes: number) => progress.addChecked(bytes),
+}
+port.postMessage(await findDamage(folder, files, signal, steps))
 
 /** The main thread ends this one when the weights are loaded as well. */
 function progressOf({ pipe, weightBytes }: LoadingReport): LoadingProgress {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { digestPartBytes } from '../../../graph/weights-file.ts'
-import { digestsRead } from './read-parts.ts'
+import { digestsRead, readSideBySide } from './read-parts.ts'
 
 const part = (offset: number, bytes: number) => ({ offset, bytes, sha256: '0'.repeat(64) })
 const [small, large] = [4096, 2 * digestPartBytes + 5]
@@ -24,11 +24,43 @@ describe('digestsRead()', () => {
     })
   })
 
+  it('has parts in the order in which tensors are read', () => {
+    const read = {
+      decoder: [
+        { offset: small + large, byteLength: small },
+        { offset: 0, byteLength: small },
+      ],
+    }
+    expect(digestsRead({ decoder, embeddings }, read)['decoder']?.parts).toEqual([
+      decoder.parts[4],
+      decoder.parts[0],
+    ])
+  })
+
   it('has files that are read whole', () => {
     const read = { decoder: [], embeddings: 'all' } as const
     expect(digestsRead({ decoder, embeddings }, read)).toEqual({
       decoder: { bytes: decoder.bytes, parts: [] },
       embeddings,
     })
+  })
+})
+
+describe('readSideBySide()', () => {
+  it('takes from each list as much as it has read of all, in its order', () => {
+    const list = (name: string, ...lengths: number[]) =>
+      lengths.map((byteLength, offset) => ({ name, offset, byteLength }))
+    const order = readSideBySide([list('a', 10, 10, 10, 10), list('b', 1, 9)])
+    expect(order.map(({ name, offset }) => name + offset).join(' ')).toBe('b0 a0 a1 a2 a3 b1')
+  })
+
+  it('leaves one list as it is', () => {
+    const places = [
+      { offset: 5, byteLength: 1 },
+      { offset: 0, byteLength: 0 },
+      { offset: 9, byteLength: 7 },
+    ]
+    expect(readSideBySide([places])).toEqual(places)
+    expect(readSideBySide([[], []])).toEqual([])
   })
 })

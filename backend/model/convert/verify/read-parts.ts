@@ -6,7 +6,7 @@ interface Place {
   readonly byteLength: number
 }
 
-/** What is read of each weights file: all of it, or some tensors. Files that are not listed are not read. */
+/** What is read of each weights file: all of it, or some tensors, in this order. Files that are not listed are not read. */
 export type ReadPlaces = Readonly<Record<string, 'all' | readonly Place[]>>
 
 /** Of all digests of weights files, those of what is read. */
@@ -25,13 +25,25 @@ export function digestsRead(
 /** Each tensor has parts of its own, the first of which begins where it does. */
 function digestRead(file: FileDigest, places: ReadPlaces[string]): FileDigest {
   if (places === 'all') return file
-  const starts = new Set(
-    places.flatMap(({ offset, byteLength }) =>
-      Array.from(
-        { length: Math.ceil(byteLength / digestPartBytes) },
-        (_, part) => offset + part * digestPartBytes,
-      ),
+  const byOffset = new Map(file.parts.map((part) => [part.offset, part]))
+  const offsets = places.flatMap(({ offset, byteLength }) =>
+    Array.from(
+      { length: Math.ceil(byteLength / digestPartBytes) },
+      (_, part) => offset + part * digestPartBytes,
     ),
   )
-  return { ...file, parts: file.parts.filter(({ offset }) => starts.has(offset)) }
+  const parts = [...new Set(offsets)].map((offset) => byOffset.get(offset))
+  return { ...file, parts: parts.filter((part) => part !== undefined) }
+}
+
+/**
+ * One list of what is read side by side, in the order in which all of it is read if each list takes equally long.
+ */
+export function readSideBySide<Read extends Place>(lists: readonly (readonly Read[])[]): Read[] {
+  const timed = lists.flatMap((list) => {
+    const total = list.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    let done = 0
+    return list.map((place) => ({ place, at: (done += place.byteLength) / total }))
+  })
+  return timed.toSorted((a, b) => a.at - b.at).map(({ place }) => place)
 }

@@ -6,20 +6,27 @@ import type { FileDigest, FilePart } from '../../../graph/weights-file.ts'
 /** Parts read and digested at the same time: as many as Node has threads for it. Each takes up to 16 MB. */
 const partsAtOnce = 4
 
+/** What happens around each part that is compared. */
+export interface CheckSteps {
+  /** Awaited before a part is read. */
+  readonly before?: () => Promise<void>
+  /** Called with the bytes of each part that was compared. */
+  readonly onChecked?: (bytes: number) => void
+}
+
 /**
  * Compares files with their digests, in parallel in Node's threads. What is read here stays in the page cache, so
- * loading the files afterwards does not read from the disk again if memory suffices.
- * @param onChecked called with the bytes of each part that was compared
+ * loading the files meanwhile or afterwards does not read from the disk again if memory suffices.
  * @returns a description of the first damage found, for the operator; undefined when every byte is as it was written
  */
 export async function findDamage(
   folder: string,
   files: Readonly<Record<string, FileDigest>>,
   signal: AbortSignal,
-  onChecked: (bytes: number) => void = () => {},
+  steps: CheckSteps = {},
 ): Promise<string | undefined> {
   for (const [name, digest] of Object.entries(files)) {
-    const damage = await damageOf(join(folder, name), digest, { signal, onChecked })
+    const damage = await damageOf(join(folder, name), digest, { signal, steps })
     if (damage !== undefined) return `${name} ${damage}`
   }
   return undefined
@@ -28,14 +35,14 @@ export async function findDamage(
 async function damageOf(
   file: string,
   { bytes, parts }: FileDigest,
-  { signal, onChecked }: Pick<CheckOptions, 'signal' | 'onChecked'>,
+  { signal, steps }: Omit<CheckOptions, 'most'>,
 ): Promise<string | undefined> {
   try {
     const handle = await open(file, 'r')
     try {
       const { size } = await handle.stat()
       if (size !== bytes) return `has ${size} bytes instead of ${bytes}`
-      const [first] = await damagedParts(handle, parts, { most: 1, signal, onChecked })
+      const [first] = await damagedParts(handle, parts, { most: 1, signal, steps })
       if (first === undefined) return undefined
       return `is damaged between byte ${first.offset} and ${first.offset + first.bytes}`
     } finally {
@@ -56,7 +63,7 @@ export async function findDamagedParts(
   const handle = await open(file, 'r').catch(() => undefined)
   if (handle === undefined) return parts
   try {
-    return await damagedParts(handle, parts, { most: Infinity, signal, onChecked: () => {} })
+    return await damagedParts(handle, parts, { most: Infinity, signal, steps: {} })
   } finally {
     await handle.close()
   }
@@ -66,14 +73,13 @@ interface CheckOptions {
   /** Stops after so many damaged parts. */
   readonly most: number
   readonly signal: AbortSignal
-  /** Called with the bytes of each part that was compared. */
-  readonly onChecked: (bytes: number) => void
+  readonly steps: CheckSteps
 }
 
 async function damagedParts(
   file: FileHandle,
   parts: readonly FilePart[],
-  { most, signal, onChecked }: CheckOptions,
+  { most, signal, steps }: CheckOptions,
 ): Promise<readonly FilePart[]> {
   const damaged: FilePart[] = []
   const largest = parts.reduce((size, { bytes }) => Math.max(size, bytes), 0)
@@ -83,8 +89,9 @@ async function damagedParts(
     while (next < parts.length && damaged.length < most) {
       signal.throwIfAborted()
       const part = parts[next++]!
+      await steps.before?.()
       if (!(await isWhole(file, part, buffer))) damaged.push(part)
-      onChecked(part.bytes)
+      steps.onChecked?.(part.bytes)
     }
   }
   // Wait for all of them: none may still be reading when the file is closed.
