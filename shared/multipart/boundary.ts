@@ -1,7 +1,7 @@
 import { parseParameters } from '../api/wire/parameters.ts'
 
 /** RFC 2046 allows 70, but some clients use more. */
-const maxBoundaryChars = 256
+export const maxBoundaryChars = 256
 
 const sendable = /^[\x20-\x7e]+$/
 

@@ -1,7 +1,7 @@
 import { ServiceError } from '../../../shared/api/errors.ts'
 import { maxUploadBytes } from '../../../shared/api/limits.ts'
 import { routes } from '../../../shared/api/routes.ts'
-import { boundaryOf } from '../../../shared/multipart/boundary.ts'
+import { boundaryOf, maxBoundaryChars } from '../../../shared/multipart/boundary.ts'
 import { passClientBody, passedOn } from '../../body/client-body.ts'
 import { mediaTypeOf } from '../../body/media-type.ts'
 import { peekUpload } from '../../body/peek-upload.ts'
@@ -22,7 +22,7 @@ export function readImage({ webBody, stickyByContent }: ImageParts): ReadCall {
     mediaTypeOf(c.req.raw.headers, ['multipart/form-data'])
     const boundary = boundaryOf(c.req.header('content-type'))
     if (boundary === undefined) {
-      const message = 'Content-Type multipart/form-data must name a boundary'
+      const message = `Content-Type multipart/form-data must name a boundary of 1 to ${maxBoundaryChars} printable ASCII characters`
       throw new ServiceError('unsupported_media_type', message)
     }
     const upload = passClientBody(c, maxUploadBytes)
