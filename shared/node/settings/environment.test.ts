@@ -7,6 +7,12 @@ const schema = z.object({
   PORT: z.string().regex(/^\d+$/, 'expected a whole number').optional(),
   API_KEY: z.string().min(24, 'expected at least 24 characters').optional(),
   MIRROR: z.url('expected an address').optional(),
+  LIST: z
+    .preprocess(
+      (text) => String(text).split(','),
+      z.array(z.string().min(2, 'expected two characters')),
+    )
+    .optional(),
   NAME: z.string(),
 })
 const problemsWith = (environment: Record<string, string>) => () =>
@@ -18,6 +24,12 @@ describe('parseEnvironment()', () => {
       'These settings are not valid:\n  PORT: expected a whole number, received "abc"',
     )
     expect(problemsWith({ MAX_TOKENS: 'many' })).toThrow('received "many"')
+  })
+
+  it('names the item of a list', () => {
+    expect(problemsWith({ LIST: 'ab,c' })).toThrow(
+      'LIST.1: expected two characters, received "ab,c"',
+    )
   })
 
   it('does not repeat what may be secret', () => {

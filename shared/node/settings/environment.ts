@@ -17,9 +17,9 @@ export function parseEnvironment<Schema extends z.ZodType>(
   const result = schema.safeParse(given)
   if (result.success) return Object.freeze(result.data as object) as Readonly<z.infer<Schema>>
   const problems = result.error.issues.map(({ path, message }) => {
-    const name = path.join('.')
+    const [name = ''] = path.map(String)
     const value = given[name]
-    return `  ${name}: ${value === undefined ? 'is required' : message + received(name, value)}`
+    return `  ${path.join('.')}: ${value === undefined ? 'is required' : message + received(name, value)}`
   })
   throw new ConfigError(`These settings are not valid:\n${problems.join('\n')}`)
 }
