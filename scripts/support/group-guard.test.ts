@@ -23,7 +23,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** A program that starts another one as the leader of a group, which starts a third one and prints the ids of both. */
+/** A program that starts another one as the leader of a group, which starts a third one, and prints the ids of both. */
 const parent = `
   import { spawn } from 'node:child_process'
   import { endWithThisProcess } from '${new URL('./group-guard.ts', import.meta.url).href}'
@@ -32,8 +32,10 @@ const parent = `
     console.log(process.pid, pid)
     setInterval(() => {}, 1e6)
   \`
-  const child = spawn(process.execPath, ['-e', leader], { detached: true, stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = spawn(process.execPath, ['-e', leader], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
   endWithThisProcess(child.pid)
+  // Not by itself: it might do so before this process has called the function.
+  child.stdout.pipe(process.stdout)
   setInterval(() => {}, 1e6)
 `
 

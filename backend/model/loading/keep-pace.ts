@@ -10,20 +10,35 @@ const aheadBytes = 2e9
 /** Milliseconds between two looks. */
 const lookMs = 20
 
-/** Milliseconds after which loading that does not move is not waited for: it may have ended, or have another obstacle. */
-const stillMs = 500
+/**
+ * Milliseconds after which loading that does not move is no longer waited for: it may have ended or failed, or its
+ * memory may have been swapped out.
+ */
+const stillMs = 3_000
 
-/** Waits while checking is too far ahead of loading, as long as loading moves. */
-export async function keepPace(
+/** Bytes that loading has to grow by to count as moving: the memory of a process always grows a little. */
+const leastMove = 16e6
+
+/**
+ * Returns a function that waits while checking is too far ahead of loading, as long as loading moves. Loading that stands
+ * still is waited for once, not at each call.
+ */
+export function pacedBy(
   progress: Pick<LoadingProgress, 'checkedBytes' | 'loadedBytes'>,
   now: () => number,
-): Promise<void> {
+): () => Promise<void> {
   let seen = progress.loadedBytes
   let since = now()
-  while (progress.checkedBytes - seen > aheadBytes && now() - since < stillMs) {
-    await delay(lookMs)
-    const loaded = progress.loadedBytes
-    if (loaded > seen) since = now()
-    seen = Math.max(seen, loaded)
+  return async () => {
+    for (;;) {
+      const loaded = progress.loadedBytes
+      if (loaded >= seen + leastMove) {
+        seen = loaded
+        since = now()
+      }
+      const isNear = progress.checkedBytes - Math.max(seen, loaded) <= aheadBytes
+      if (isNear || now() - since >= stillMs) return
+      await delay(lookMs)
+    }
   }
 }

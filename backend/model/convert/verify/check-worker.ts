@@ -1,7 +1,7 @@
 /** A thread that compares files with their digests, and reports how far it and the loading beside it are. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FileDigest } from '../../../graph/weights-file.ts'
-import { keepPace } from '../../loading/keep-pace.ts'
+import { pacedBy } from '../../loading/keep-pace.ts'
 import { writeLoadingLine } from '../../loading/loading-line.ts'
 import { LoadingProgress } from '../../loading/loading-progress.ts'
 import { findDamage } from './verify-files.ts'
@@ -30,7 +30,7 @@ const { signal } = new AbortController()
 const port = parentPort!
 const progress = report && progressOf(report)
 const steps = progress && {
-  before: () => keepPace(progress, () => performance.now()),
+  before: pacedBy(progress, () => performance.now()),
   onChecked: (bytes: number) => progress.addChecked(bytes),
 }
 port.postMessage(await findDamage(folder, files, signal, steps))
