@@ -108,10 +108,9 @@ describe('openSqlite()', () => {
 
   it('can be opened when the log of changes cannot be written back, as on a full disk', () => {
     open().all('CREATE TABLE t (a INTEGER)')
-    const exec = DatabaseSync.prototype.exec
     vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
       if (sql.includes('wal_checkpoint')) throw new Error('database or disk is full')
-      exec.call(this, sql)
+      this.prepare(sql).all()
     })
     expect(open().all('SELECT * FROM t')).toEqual([])
   })
