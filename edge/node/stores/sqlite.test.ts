@@ -9,6 +9,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openSqlite, type SqliteFile } from './sqlite.ts'
 
@@ -103,6 +104,15 @@ describe('openSqlite()', () => {
       expect(() => sql.all('SELECT * FROM t')).toThrow(`${path} was overwritten while in use`)
       writeFileSync(path, own)
     }
+  })
+
+  it('can be opened when the log of changes cannot be written back, as on a full disk', () => {
+    open().all('CREATE TABLE t (a INTEGER)')
+    vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
+      if (sql.includes('wal_checkpoint')) throw new Error('database or disk is full')
+      this.prepare(sql).all()
+    })
+    expect(open().all('SELECT * FROM t')).toEqual([])
   })
 
   it('is recognised by all processes, and when it is opened again', () => {

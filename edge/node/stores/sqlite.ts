@@ -59,8 +59,12 @@ function markOf(database: DatabaseSync): number {
   database.exec('BEGIN IMMEDIATE')
   if (read() === 0) database.exec(`PRAGMA application_id = ${randomInt(1, largestMark)}`)
   database.exec('COMMIT')
-  // Until then it is only in the log of changes.
-  database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+  try {
+    // Until then it is only in the log of changes.
+    database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+  } catch {
+    // On a full disk everything can still be read, so this is left for later.
+  }
   return read()
 }
 
