@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DayUsage } from '../../../shared/api/administration/usage.ts'
+import { probeRoutes } from '../../../shared/api/routes.ts'
 import { formatEvent } from '../../../shared/api/wire/sse.ts'
 import { formatUsageComment } from '../../../shared/forward/usage-comment.ts'
 import { createCertificates } from '../../../shared/node/certificates/create-certificates.ts'
@@ -17,6 +18,7 @@ import { timings } from '../answer-timings.ts'
 const rootKey = 'root-key-nobody-guesses-1'
 const used = { prompt_tokens: 30, image_tokens: 0, completion_tokens: 7 }
 const delta = formatEvent('delta', { text: 'A' }) + formatUsageComment(used)
+const healthy = answerJson(200, { status: 'healthy' })
 const end = formatEvent('end', {
   finish_reason: 'stop',
   usage: { ...used, cached_tokens: 0 },
@@ -83,7 +85,9 @@ export function describeDrain(
     /** A stream that has begun; `answer` is the backend's end of it. */
     const openStream = async () => {
       let answer!: ServerResponse
-      backend.answer = (_seen, response) => {
+      backend.answer = (seen, response) => {
+        // Probes of the edge reach it as well.
+        if (seen.path === probeRoutes.health.path) return healthy(seen, response)
         answer = response
         response.writeHead(200, { 'content-type': 'text/event-stream' })
         response.write(delta)
@@ -125,7 +129,8 @@ export function describeDrain(
     it('lets fifty streams end whole, takes no new one meanwhile, and ends', async () => {
       await start(30_000)
       const answers: ServerResponse[] = []
-      backend.answer = (_seen, response) => {
+      backend.answer = (seen, response) => {
+        if (seen.path === probeRoutes.health.path) return healthy(seen, response)
         response.writeHead(200, { 'content-type': 'text/event-stream' })
         response.write(delta)
         answers.push(response)
@@ -152,7 +157,7 @@ export function describeDrain(
         expect(await rest()).toMatch(last)
       }
       expect(await once(edge, 'exit')).toEqual([0, null])
-      backend.answer = answerJson(200, { status: 'healthy' })
+      backend.answer = healthy
       await start(100)
       expect(await usage()).toMatchObject([{ requests: 2, errors: 2, unfinished_tokens: 74 }])
       // Killed, it would leave workerd behind.
