@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DayUsage } from '../../../shared/api/administration/usage.ts'
-import { probeRoutes } from '../../../shared/api/routes.ts'
+import { routes } from '../../../shared/api/routes.ts'
 import { formatEvent } from '../../../shared/api/wire/sse.ts'
 import { formatUsageComment } from '../../../shared/forward/usage-comment.ts'
 import { createCertificates } from '../../../shared/node/certificates/create-certificates.ts'
@@ -87,7 +87,7 @@ export function describeDrain(
       let answer!: ServerResponse
       backend.answer = (seen, response) => {
         // Probes of the edge reach it as well.
-        if (seen.path === probeRoutes.health.path) return healthy(seen, response)
+        if (seen.path === routes.health.path) return healthy(seen, response)
         answer = response
         response.writeHead(200, { 'content-type': 'text/event-stream' })
         response.write(delta)
@@ -130,7 +130,7 @@ export function describeDrain(
       await start(30_000)
       const answers: ServerResponse[] = []
       backend.answer = (seen, response) => {
-        if (seen.path === probeRoutes.health.path) return healthy(seen, response)
+        if (seen.path === routes.health.path) return healthy(seen, response)
         response.writeHead(200, { 'content-type': 'text/event-stream' })
         response.write(delta)
         answers.push(response)
