@@ -26,12 +26,6 @@ export interface SoakProduct {
 
 const host = '127.0.0.1'
 
-/**
- * With huge pages, which are worth it for large weights only, the kernel fills the memory that malloc has in reserve, 128 MiB, by
- * and by: that would look like a leak.
- */
-const smallPages = 'glibc.malloc.hugetlb=0'
-
 /** @param settings of the programs, in addition to those the soak needs */
 export async function startSoakProduct(
   settings: Readonly<Record<string, string>>,
@@ -50,7 +44,6 @@ export async function startSoakProduct(
       METRICS_PORT: String(edgePort),
       BACKEND_METRICS_PORT: String(backendPort),
       LOG_LEVEL: 'error',
-      GLIBC_TUNABLES: smallPages,
       ...settings,
     },
     print,
