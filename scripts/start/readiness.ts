@@ -76,9 +76,9 @@ function reasonIn(body: string): string {
 }
 
 /**
- * Sends a real text request and a real picture through the edge.
+ * Sends a real text request and a real picture through the edge, and asks what it says of itself.
  * @param url of the edge, which may not be listening yet
- * @throws {StartError} when either is not answered with text
+ * @throws {StartError} when either is not answered with text, or when the edge does not call itself ready
  */
 export async function proveReadiness(
   url: string,
@@ -98,6 +98,12 @@ export async function proveReadiness(
     headers: proof,
     body: form,
   })
+  const { status, checks } = (await (await fetch(new URL(routes.readyz.path, url), { signal })).json()) as {
+    status?: unknown
+    checks?: unknown
+  }
+  if (status === 'ready') return
+  throw new StartError(`The edge answers requests but is not ready: ${JSON.stringify(checks)}`)
 }
 
 async function prove(
