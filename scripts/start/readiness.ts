@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
-import { routes } from '../../shared/api/routes.ts'
+import { probeRoutes, routes } from '../../shared/api/routes.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { StartError } from './start-error.ts'
 
@@ -98,12 +98,9 @@ export async function proveReadiness(
     headers: proof,
     body: form,
   })
-  const { status, checks } = (await (await fetch(new URL(routes.readyz.path, url), { signal })).json()) as {
-    status?: unknown
-    checks?: unknown
-  }
-  if (status === 'ready') return
-  throw new StartError(`The edge answers requests but is not ready: ${JSON.stringify(checks)}`)
+  const response = await fetch(new URL(probeRoutes.readyz.path, url), { signal })
+  if (response.ok) return
+  throw new StartError(`The edge answers requests but is not ready: ${await response.text()}`)
 }
 
 async function prove(
