@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from './config.ts'
 
@@ -39,6 +43,18 @@ describe('parseConfig()', () => {
     expect(() => parseConfig({ SPECULATION: 'on', DETERMINISTIC: 'true' })).toThrow(
       'DETERMINISTIC: not possible with SPECULATION=on',
     )
+  })
+
+  it('means the included model and the state of the project, wherever it is started', async () => {
+    const config = new URL('config.ts', import.meta.url).href
+    const code = `const { parseConfig } = await import(${JSON.stringify(config)})
+      const { checkpointDir, modelsDir } = parseConfig({}).model
+      console.log(JSON.stringify([checkpointDir, modelsDir]))`
+    const given = ['--input-type=module', '--eval', code]
+    const { stdout } = await promisify(execFile)(process.execPath, given, { cwd: tmpdir() })
+    const project = join(import.meta.dirname, '..')
+    const folders = [join(project, 'models/kimi-vl-nano'), join(project, '.local/models')]
+    expect(JSON.parse(stdout)).toEqual(folders)
   })
 
   it.each([

@@ -5,6 +5,7 @@ import { hostsSetting } from '../shared/fetch/host-rules.ts'
 import { formChoiceOf, weightSettingsSchema } from './model/convert/graphs/weight-settings.ts'
 import { hubSettingsOf, hubSettingsSchema } from './hub/hub-settings.ts'
 import { logLevels } from '../shared/log/log-levels.ts'
+import { defaultModelPath, defaultStateDir } from '../shared/node/settings/default-folders.ts'
 import { parseEnvironment } from '../shared/node/settings/environment.ts'
 import { booleanSetting } from '../shared/settings/boolean.ts'
 import { deadlineSetting } from '../shared/settings/deadline.ts'
@@ -44,8 +45,8 @@ const fields = z.object({
   BACKEND_HOST: z.string().default('127.0.0.1'),
   BACKEND_METRICS_PORT: portSetting.optional(),
   BACKEND_METRICS_HOST: z.string().default('127.0.0.1'),
-  STATE_DIR: z.string().default('.local'),
-  MODEL_PATH: z.string().default('models/kimi-vl-nano'),
+  STATE_DIR: z.string().default(defaultStateDir),
+  MODEL_PATH: z.string().default(defaultModelPath),
   ...hubSettingsSchema.shape,
   ...clusterSettingsSchema.shape,
   MAX_TOKENS: integerSetting(1, 1_000_000).default(4000),

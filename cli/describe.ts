@@ -28,7 +28,7 @@ const program = new Command('describe')
     'after',
     `
 Settings (environment or .env):
-  DESCRIBE_URL      address of the edge; default: where npm start runs here
+  DESCRIBE_URL      address of the edge; default: that of npm start
   DESCRIBE_API_KEY  a key with the scope admin, or for mcp with image and
                     image_url; default: the one in STATE_DIR/api-key`,
   )

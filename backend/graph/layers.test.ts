@@ -10,7 +10,7 @@ import { greater, mul } from './operators/arithmetic.ts'
 import { ifElse } from './operators/if-else.ts'
 import { reshape } from './operators/shapes.ts'
 import { encodeModel } from './onnx-proto.ts'
-import { constantSource } from './weight-source.ts'
+import { constantSource } from '../../test/support/model/constant-source.ts'
 import { writeWeights } from './weights-file.ts'
 
 let folder: string

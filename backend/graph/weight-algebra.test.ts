@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { constantSource } from '../../test/support/model/constant-source.ts'
 import { matrixProduct, scaled, sideBySide, sliceColumns, zeros } from './weight-algebra.ts'
-import { constantSource, readAll, type WeightSource } from './weight-source.ts'
+import { readAll, type WeightSource } from './weight-source.ts'
 
 const matrix = (rows: number[][]) =>
   constantSource([rows.length, rows[0]!.length], Float32Array.from(rows.flat()))

@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  constantSource,
-  readAll,
-  reshaped,
-  sliceRows,
-  stackRows,
-  transposed,
-} from './weight-source.ts'
+import { constantSource } from '../../test/support/model/constant-source.ts'
+import { readAll, reshaped, sliceRows, stackRows, transposed } from './weight-source.ts'
 
 /** [rows, columns] holding 0, 1, 2 ... plus `from`. */
 const counting = (rows: number, columns: number, from = 0) =>

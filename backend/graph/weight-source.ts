@@ -154,13 +154,3 @@ export function transposed(source: WeightSource): WeightSource {
     },
   }
 }
-
-/** Values computed in memory, such as a table of cosines. */
-export function constantSource(dims: readonly number[], values: Float32Array): WeightSource {
-  const source: WeightSource = {
-    dims,
-    readRows: (start, count) =>
-      Promise.resolve(values.slice(start * rowSize(source), (start + count) * rowSize(source))),
-  }
-  return source
-}

@@ -1,6 +1,7 @@
 import { ServiceError } from '../../shared/api/errors.ts'
 import { maxIdempotentBodyBytes, maxIdempotencyKeyChars } from '../../shared/api/limits.ts'
 import { isVisibleAscii } from '../../shared/api/wire/visible-ascii.ts'
+import { whenAborted } from '../../shared/async/when-aborted.ts'
 import type { LogLine } from '../../shared/log/log-line.ts'
 import { readClientBody } from '../body/client-body.ts'
 import { clientGone, deadlineExceeded } from '../calls/call-errors.ts'
@@ -112,16 +113,14 @@ async function askStore(parts: IdempotencyParts, claim: Claim): Promise<ClaimRep
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const leave = () => {
-      clearTimeout(timer)
-      reject(clientGone())
-    }
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', leave)
+      stopListening()
       resolve()
     }, ms)
-    if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave, { once: true })
+    const stopListening = whenAborted(signal, () => {
+      clearTimeout(timer)
+      reject(clientGone())
+    })
   })
 }
 

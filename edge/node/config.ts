@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { largestHeldBytes } from '../../shared/api/limits.ts'
 import { hostsSetting } from '../../shared/fetch/host-rules.ts'
 import { logLevels } from '../../shared/log/log-levels.ts'
+import { defaultStateDir } from '../../shared/node/settings/default-folders.ts'
 import { parseEnvironment } from '../../shared/node/settings/environment.ts'
 import { apiKeySetting } from '../../shared/settings/api-key.ts'
 import { booleanSetting } from '../../shared/settings/boolean.ts'
@@ -45,7 +46,7 @@ const edgeSettings = z.object({
   CORS_ORIGINS: originsSetting,
   DRAIN_TIMEOUT_MS: drainTimeoutSetting,
   DEADLINE_MS: deadlineSetting,
-  STATE_DIR: z.string().default('.local'),
+  STATE_DIR: z.string().default(defaultStateDir),
   TLS_CA: z.string().optional(),
   TLS_CERT: z.string().optional(),
   TLS_KEY: z.string().optional(),

@@ -1,65 +1,81 @@
-import { AnswerTail } from '../calls/relay/answer-tail.ts'
+import { whenAborted } from '../../shared/async/when-aborted.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
-import type { StreamRelay } from '../calls/relay/stream-relay.ts'
+import { AnswerTail } from '../calls/relay/answer-tail.ts'
+import type { StreamRelay, StreamWatch } from '../calls/relay/stream-relay.ts'
 import { UnfinishedEvent } from '../calls/relay/unfinished-event.ts'
 
 /** Relays chunk by chunk, at the reader's pace, and never part of an event. */
-export const guardStream: StreamRelay = (
-  source,
-  { signal, stopping, idleMs, lastWords, onEnd },
-) => {
-  const reader = source.getReader()
-  const unfinished = new UnfinishedEvent()
-  const tail = new AnswerTail()
-  let bytes = 0
-  let ending: Promise<StreamEnd> | undefined
-  /** @returns how it ended: the first of several reasons counts */
-  const end = (how: StreamEnd): Promise<StreamEnd> => {
-    ending ??= finish(how)
-    return ending
-  }
-  const finish = async (how: StreamEnd): Promise<StreamEnd> => {
-    idle.stop()
-    signal.removeEventListener('abort', leave)
-    stopping.signal?.removeEventListener('abort', cut)
-    if (how !== 'whole') reader.cancel().catch(() => undefined)
-    await onEnd(how, tail, bytes)
-    return how
-  }
-  const leave = () => void end('left')
-  // Cancelling also ends the pending read.
-  const idle = startIdleTimer(idleMs, () => void end('broken'))
-  if (signal.aborted) leave()
-  else signal.addEventListener('abort', leave, { once: true })
-  const cut = () => void end('cut')
-  if (stopping.cut) cut()
-  else stopping.signal?.addEventListener('abort', cut, { once: true })
-
-  /** @returns undefined at the end */
-  const nextEvents = async (): Promise<Uint8Array | undefined> => {
-    for (;;) {
-      const { done, value } = await reader.read()
-      idle.reset()
-      if (done) return undefined
-      bytes += value.byteLength
-      tail.push(value)
-      const whole = unfinished.push(value)
-      if (whole !== undefined) return whole
-    }
-  }
+export const guardStream: StreamRelay = (source, watch) => {
+  const relay = new Relay(source.getReader(), watch)
   return new ReadableStream<Uint8Array>(
     {
-      async pull(controller) {
-        const events = await nextEvents().catch(() => 'broken' as const)
-        if (events instanceof Uint8Array) return controller.enqueue(events)
-        const how = await end(events === 'broken' || !unfinished.isEmpty ? 'broken' : 'whole')
-        if (how === 'broken' || how === 'cut') controller.enqueue(lastWords(how, tail))
-        controller.close()
-      },
-      cancel: async () => void (await end('left')),
+      pull: (controller) => relay.passOn(controller),
+      cancel: async () => void (await relay.end('left')),
     },
     { highWaterMark: 0 },
   )
+}
+
+class Relay {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>
+  readonly #watch: StreamWatch
+  readonly #idle: IdleTimer
+  readonly #unfinished = new UnfinishedEvent()
+  readonly #tail = new AnswerTail()
+  #bytes = 0
+  #ending: Promise<StreamEnd> | undefined
+  #stopListening: readonly (() => void)[] = []
+
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array>, watch: StreamWatch) {
+    const { signal, stopping, idleMs } = watch
+    this.#reader = reader
+    this.#watch = watch
+    this.#idle = startIdleTimer(idleMs, () => void this.end('broken'))
+    const cut = () => void this.end('cut')
+    this.#stopListening = [
+      whenAborted(signal, () => void this.end('left')),
+      ...(stopping.signal === undefined ? [] : [whenAborted(stopping.signal, cut)]),
+    ]
+  }
+
+  async passOn(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const events = await this.#nextEvents().catch(() => 'broken' as const)
+    if (events instanceof Uint8Array) return controller.enqueue(events)
+    const isBroken = events === 'broken' || !this.#unfinished.isEmpty
+    const how = await this.end(isBroken ? 'broken' : 'whole')
+    if (how === 'broken' || how === 'cut') {
+      controller.enqueue(this.#watch.lastWords(how, this.#tail))
+    }
+    controller.close()
+  }
+
+  /** @returns how it ended: the first of several reasons counts */
+  end(how: StreamEnd): Promise<StreamEnd> {
+    this.#ending ??= this.#finish(how)
+    return this.#ending
+  }
+
+  /** @returns undefined at the end */
+  async #nextEvents(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const { done, value } = await this.#reader.read()
+      this.#idle.reset()
+      if (done) return undefined
+      this.#bytes += value.byteLength
+      this.#tail.push(value)
+      const whole = this.#unfinished.push(value)
+      if (whole !== undefined) return whole
+    }
+  }
+
+  async #finish(how: StreamEnd): Promise<StreamEnd> {
+    this.#idle.stop()
+    for (const stop of this.#stopListening) stop()
+    // Also ends the pending read.
+    if (how !== 'whole') this.#reader.cancel().catch(() => undefined)
+    await this.#watch.onEnd(how, this.#tail, this.#bytes)
+    return how
+  }
 }
 
 interface IdleTimer {

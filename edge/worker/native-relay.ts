@@ -1,3 +1,4 @@
+import { whenAborted } from '../../shared/async/when-aborted.ts'
 import { readFull } from '../body/web-pieces.ts'
 import { AnswerTail } from '../calls/relay/answer-tail.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
@@ -59,9 +60,7 @@ class Relay {
 
   async run(): Promise<void> {
     const { signal, onEnd } = this.#watch
-    const leave = () => this.#stop()
-    if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave, { once: true })
+    const stopListening = whenAborted(signal, () => this.#stop())
     const came = this.#readAhead()
     const passed = this.#passOn()
     try {
@@ -73,7 +72,7 @@ class Relay {
     } catch {
       // The client is gone, so there is nobody left to inform.
     } finally {
-      signal.removeEventListener('abort', leave)
+      stopListening()
     }
   }
 

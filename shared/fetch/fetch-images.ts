@@ -1,4 +1,5 @@
 import { maxFetchedTotalBytes } from '../api/limits.ts'
+import { whenAborted } from '../async/when-aborted.ts'
 import { fetchFailureError } from './fetch-failure-error.ts'
 import { fetchImage, type FetchedImage, type FetchOptions } from './fetch-image.ts'
 import { ByteBudget } from '../bytes/byte-budget.ts'
@@ -22,9 +23,7 @@ export async function fetchImages(
 ): Promise<FetchedImage[]> {
   const { hold, ...options } = source
   const stop = new AbortController()
-  const onAbort = () => stop.abort(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
+  const stopListening = whenAborted(signal, () => stop.abort(signal.reason))
   const total = new ByteBudget(maxFetchedTotalBytes, undefined, hold)
   const images: FetchedImage[] = []
   const pending = urls.entries()
@@ -40,7 +39,7 @@ export async function fetchImages(
     return images
   } finally {
     stop.abort(new DOMException('Another image could not be fetched', 'AbortError'))
-    signal.removeEventListener('abort', onAbort)
+    stopListening()
   }
 }
 

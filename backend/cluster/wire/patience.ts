@@ -1,3 +1,4 @@
+import { whenAborted } from '../../../shared/async/when-aborted.ts'
 import { EngineProblem } from '../engine/engine-problem.ts'
 import type { TimeLimits } from '../engine/time-limits.ts'
 
@@ -14,16 +15,13 @@ const nameOf = { headers: 'no head', first_token: 'no token', gap: 'no further t
 export class Patience {
   readonly #limits: TimeLimits
   readonly #controller = new AbortController()
-  readonly #caller: AbortSignal
-  readonly #onAbort = () => this.#controller.abort(this.#caller.reason)
+  readonly #stopListening: () => void
   #timer: NodeJS.Timeout | undefined
   #problem: EngineProblem | undefined
 
   constructor(limits: TimeLimits, caller: AbortSignal) {
     this.#limits = limits
-    this.#caller = caller
-    if (caller.aborted) this.#onAbort()
-    else caller.addEventListener('abort', this.#onAbort, { once: true })
+    this.#stopListening = whenAborted(caller, () => this.#controller.abort(caller.reason))
   }
 
   /** Fires when time is up, when the caller's signal does, and at the end. */
@@ -53,7 +51,7 @@ export class Patience {
   /** The work is over: whatever of it is still under way ends. */
   end(): void {
     this.rest()
-    this.#caller.removeEventListener('abort', this.#onAbort)
+    this.#stopListening()
     this.#controller.abort()
   }
 }

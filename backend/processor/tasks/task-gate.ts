@@ -1,10 +1,6 @@
 import { unlessAborted } from '../../../shared/async/unless-aborted.ts'
-import { FairQueue, type Queueable } from '../../fairness/fair-queue.ts'
-
-/** What a task is expected to take: milliseconds (`estimatedWork`), and memory while it runs. */
-export interface GateTask extends Queueable {
-  readonly memoryBytes: number
-}
+import { FairQueue } from '../../fairness/fair-queue.ts'
+import { type GateTask, type Room, type RunningTask, RunningTasks } from './running-tasks.ts'
 
 /**
  * Runs `start` when its turn comes. Rejects with the signal's reason on abort, even while the work is still ending.
@@ -16,37 +12,19 @@ export type TaskGate = <Result>(
   signal: AbortSignal,
 ) => Promise<Result>
 
-interface TaskGateOptions {
-  /** The most tasks running at a time. */
-  readonly limit: number
-  /**
-   * Tasks beyond the limit, for tenants that have none running. When long tasks of others take all places, a short
-   * one still begins at once and shares the CPU with them.
-   */
-  readonly spare: number
-  /** Bytes that running tasks may take together; a task that needs more by itself takes them alone. */
-  readonly memoryBytes: number
-  /**
-   * Bytes beyond them for tenants that have none running, so that a small task does not wait for the large ones of others.
-   */
-  readonly keptBytes: number
+interface TaskGateOptions extends Room {
   /** Weights of tenants; see `FairQueue`. */
   readonly weights: ReadonlyMap<string, number>
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
 }
 
-/** Fraction of all memory that a tenant's second and further tasks leave to others. */
-const partLeftToOthers = 0.5
-
 /** How often others that fit may overtake a task waiting for memory; after that they wait for it. */
 const mostPassed = 64
 
-interface Waiting extends GateTask {
+interface Waiting extends RunningTask {
   readonly admit: () => void
   passed: number
-  /** Whether it takes memory that is kept for tenants with nothing running. */
-  isKept: boolean
 }
 
 /**
@@ -55,55 +33,31 @@ interface Waiting extends GateTask {
  * tasks of a group run in order of arrival. An aborted task is dropped if it waits; if it runs, it keeps its place
  * until its work has ended.
  */
-export function createTaskGate({
-  limit,
-  spare,
-  memoryBytes,
-  keptBytes,
-  weights,
-  now,
-}: TaskGateOptions): TaskGate {
+export function createTaskGate(options: TaskGateOptions): TaskGate {
+  const { weights, now } = options
   const queue = new FairQueue<Waiting>(weights)
-  const startedMs = new Map<Waiting, number>()
+  const running = new RunningTasks<Waiting>(options)
 
   function admitNext(): void {
-    for (const [task, started] of startedMs) queue.recharge(task, now() - started)
+    for (const [task, started] of running.startedMs) queue.recharge(task, now() - started)
     for (;;) {
       const passed: Waiting[] = []
-      const next = queue.take((task) => hasPlace(task) && hasMemory(task, passed))
+      const next = queue.take((task) => running.hasPlace(task) && hasMemory(task, passed))
       if (next === undefined) return
       // Those that wait lose nothing to one that takes other memory.
       if (!next.isKept) for (const task of passed) task.passed += 1
-      startedMs.set(next, now())
+      running.startedMs.set(next, now())
       next.admit()
     }
-  }
-
-  function hasPlace({ tenant }: Waiting): boolean {
-    const running = startedMs.size
-    return running < limit || (running < limit + spare && memoryOf(isOf(tenant)) === undefined)
   }
 
   /** @param passed earlier tasks that wait for memory; this one is added if it has to wait */
   function hasMemory(task: Waiting, passed: Waiting[]): boolean {
     const isHeldUp = passed.some((other) => other.passed >= mostPassed)
-    const own = memoryOf(isOf(task.tenant))
-    const common = memoryOf(({ isKept }) => !isKept)
-    const mostOwn = (memoryBytes + keptBytes) * (1 - partLeftToOthers)
-    const fits =
-      (common === undefined || common + task.memoryBytes <= memoryBytes) &&
-      (own === undefined || own + task.memoryBytes <= mostOwn)
-    if (fits && !isHeldUp) return true
-    const kept = memoryOf(({ isKept }) => isKept) ?? 0
-    task.isKept = own === undefined && kept + task.memoryBytes <= keptBytes
+    if (!isHeldUp && running.fitsCommon(task)) return true
+    task.isKept = running.fitsKept(task)
     if (!task.isKept) passed.push(task)
     return task.isKept
-  }
-
-  /** Memory of some of the running tasks; undefined when none of them runs. */
-  function memoryOf(counts: (task: Waiting) => boolean): number | undefined {
-    const bytes = [...startedMs.keys()].filter(counts).map((task) => task.memoryBytes)
-    return bytes.length === 0 ? undefined : bytes.reduce((sum, each) => sum + each)
   }
 
   function enter(task: GateTask, signal: AbortSignal): Promise<Waiting> {
@@ -125,8 +79,8 @@ export function createTaskGate({
   }
 
   function leave(task: Waiting): void {
-    queue.settle(task, now() - startedMs.get(task)!)
-    startedMs.delete(task)
+    queue.settle(task, now() - running.startedMs.get(task)!)
+    running.startedMs.delete(task)
     admitNext()
   }
 
@@ -136,8 +90,4 @@ export function createTaskGate({
     const work = start().finally(() => leave(entered))
     return await unlessAborted(work, signal)
   }
-}
-
-function isOf(tenant: string): (task: GateTask) => boolean {
-  return (task) => task.tenant === tenant
 }

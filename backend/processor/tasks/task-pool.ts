@@ -11,7 +11,8 @@ import {
 } from '../image-process/image-processes.ts'
 import { lowersAfterMs } from '../image-process/lowers-after.ts'
 import type { ImageOutcomes, ProcessorTasks, TaskCaller } from './processor-tasks.ts'
-import { createTaskGate, type GateTask } from './task-gate.ts'
+import type { GateTask } from './running-tasks.ts'
+import { createTaskGate } from './task-gate.ts'
 
 /** Milliseconds an extra thread or process stays after its last task: loading a large vocabulary again takes 0.6 s. */
 const idleMs = 60_000
