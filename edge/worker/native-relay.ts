@@ -85,7 +85,7 @@ class Relay {
     if (typeof first === 'object' && !this.#watch.signal.aborted) {
       return { how: 'whole', progress: first }
     }
-    const how = await Promise.race([passed, after(lastWriteMs).then(() => 'broken' as const)])
+    const how = await Promise.race([passed, wait(lastWriteMs).then(() => 'broken' as const)])
     return { how, progress: this.#passed }
   }
 
@@ -170,7 +170,7 @@ function keep(progress: Progress, piece: Uint8Array): void {
   progress.bytes += piece.byteLength
 }
 
-function after(ms: number): Promise<void> {
+function wait(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms)
   })

@@ -90,26 +90,21 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
     async run(order, estimatedMs, signal) {
       signal.throwIfAborted()
       const child = takeIdle() ?? start()
-      let lowered = false
-      const lower = () => {
-        lowered = true
-        if (child.pid !== undefined) lowerPriority(child.pid)
-      }
-      const timer = setTimeout(lower, options.lowersAfterMs(estimatedMs))
+      const lowering = lowerAfter(options.lowersAfterMs(estimatedMs), child)
       try {
         // Starting takes 150 ms on an idle CPU and seconds on a busy one, which the next image should not have to
         // wait for.
         if (idle.size === 0) rest(start())
         const outcome = await ask(child, order, signal)
         // A lowered priority cannot be raised again.
-        if (lowered) end(child)
+        if (lowering.isDone) end(child)
         else rest(child)
         return outcome
       } catch (cause) {
         end(child)
         throw cause
       } finally {
-        clearTimeout(timer)
+        lowering.stop()
       }
     },
     get pids() {
@@ -118,6 +113,21 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
     close() {
       for (const child of children) end(child)
     },
+  }
+}
+
+/** Lowers the priority of a process that takes long. */
+function lowerAfter(ms: number, { pid }: ChildProcess) {
+  let isDone = false
+  const timer = setTimeout(() => {
+    isDone = true
+    if (pid !== undefined) lowerPriority(pid)
+  }, ms)
+  return {
+    get isDone() {
+      return isDone
+    },
+    stop: () => clearTimeout(timer),
   }
 }
 

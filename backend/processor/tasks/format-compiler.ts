@@ -47,14 +47,14 @@ export function createFormatCompiler({
     taskQueue: new FixedQueue(),
     recordTiming: false,
   })
-  const kept = new Map<string, Grammar>()
+  const kept = new RecentGrammars()
   let closed = false
 
   return {
     async compile(format, { tenant, signal }) {
       const name = format.type === 'json_schema' ? format.schema : format.type
       const known = kept.get(name)
-      if (known !== undefined) return keep(name, known)
+      if (known !== undefined) return known
       checkSize(format)
       const task = {
         tenant,
@@ -62,24 +62,14 @@ export function createFormatCompiler({
         memoryBytes: 0,
       }
       const outcome = await gate(() => run(format), task, signal)
-      if (outcome.ok) return keep(name, outcome.grammar)
-      throw invalidSchema(format, outcome)
+      if (!outcome.ok) throw invalidSchema(format, outcome)
+      kept.add(name, outcome.grammar)
+      return outcome.grammar
     },
     async close() {
       closed = true
       await threads.destroy()
     },
-  }
-
-  /** The least recently used is dropped first. */
-  function keep(name: string, grammar: Grammar): Grammar {
-    kept.delete(name)
-    kept.set(name, grammar)
-    for (const oldest of kept.keys()) {
-      if (kept.size <= maxKeptSchemas) break
-      kept.delete(oldest)
-    }
-    return grammar
   }
 
   async function run(format: AnswerFormat): Promise<CompileOutcome> {
@@ -96,6 +86,26 @@ export function createFormatCompiler({
       }
     } finally {
       deadline.release()
+    }
+  }
+}
+
+/** The grammars of formats, by their text; the least recently used is dropped first. */
+class RecentGrammars {
+  readonly #kept = new Map<string, Grammar>()
+
+  get(name: string): Grammar | undefined {
+    const grammar = this.#kept.get(name)
+    if (grammar !== undefined) this.add(name, grammar)
+    return grammar
+  }
+
+  add(name: string, grammar: Grammar): void {
+    this.#kept.delete(name)
+    this.#kept.set(name, grammar)
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= maxKeptSchemas) break
+      this.#kept.delete(oldest)
     }
   }
 }

@@ -64,9 +64,8 @@ interface TaskPoolOptions {
  * time fairly.
  */
 export function createTaskPool(options: TaskPoolOptions): TaskPool {
-  const { threads, modelFolder, tenantWeights: weights } = options
-  const now = () => performance.now()
-  const textThreads = Math.min(maxTextThreads, threads)
+  const { modelFolder } = options
+  const textThreads = Math.min(maxTextThreads, options.threads)
   const texts = startThreads(textThreads, options)
   const images = createImageProcesses({
     entry: options.imageProcess,
@@ -74,23 +73,7 @@ export function createTaskPool(options: TaskPoolOptions): TaskPool {
     idleMs,
     lowersAfterMs,
   })
-  const textGate = createTaskGate({
-    limit: textThreads,
-    spare: 0,
-    memoryBytes: 0,
-    keptBytes: 0,
-    weights,
-    now,
-  })
-  const keptBytes = options.decodeMemoryBytes * keptMemory
-  const imageGate = createTaskGate({
-    limit: threads,
-    spare: spareImages,
-    memoryBytes: options.decodeMemoryBytes - keptBytes,
-    keptBytes,
-    weights,
-    now,
-  })
+  const { textGate, imageGate } = createGates(textThreads, options)
   let closed = false
 
   /** Neither pool may be used after it was closed. */
@@ -130,6 +113,21 @@ export function createTaskPool(options: TaskPoolOptions): TaskPool {
       images.close()
       await texts.destroy()
     },
+  }
+}
+
+function createGates(
+  textThreads: number,
+  { threads, decodeMemoryBytes, tenantWeights: weights }: TaskPoolOptions,
+) {
+  const now = () => performance.now()
+  const none = { spare: 0, memoryBytes: 0, keptBytes: 0 }
+  const keptBytes = decodeMemoryBytes * keptMemory
+  const memoryBytes = decodeMemoryBytes - keptBytes
+  const images = { limit: threads, spare: spareImages, memoryBytes, keptBytes }
+  return {
+    textGate: createTaskGate({ ...none, limit: textThreads, weights, now }),
+    imageGate: createTaskGate({ ...images, weights, now }),
   }
 }
 

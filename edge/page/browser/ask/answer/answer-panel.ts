@@ -65,15 +65,12 @@ export function createAnswerPanel(actions: PanelActions): AnswerPanel {
       state.textContent = stateOf(record)
       const { problem, end } = record
       const hasText = record.texts.some((text) => text !== '')
+      const copy = hasText && copyButton(texts)
+      const code = codeButton(() => actions.showCode(question))
       append(after, [
         problem && problemBox(problem, actions),
         end && factsOf(end),
-        el(
-          'div',
-          { class: 'actions' },
-          hasText && copyButton(texts),
-          codeButton(() => actions.showCode(question)),
-        ),
+        el('div', { class: 'actions' }, copy, code),
       ])
     },
   }
