@@ -12,11 +12,12 @@ function newFolder(): string {
   return folder
 }
 
-/** A process that marks itself, reports that, and keeps running. */
+/** A process that marks itself, collects its garbage, reports the mark, and keeps running. */
 const program = `
   import { ProcessMark } from '${new URL('./process-mark.ts', import.meta.url).href}'
-  const mark = new ProcessMark(process.argv[2])
-  process.send(mark.id)
+  const { id } = new ProcessMark(process.argv[2])
+  gc()
+  setTimeout(() => process.send(id), 50)
   setInterval(() => undefined, 1_000)
 `
 
@@ -24,7 +25,8 @@ it('distinguishes a running process from one that was killed', async () => {
   const folder = newFolder()
   const script = join(folder, 'program.mjs')
   writeFileSync(script, program)
-  const child = fork(script, [folder])
+  const child = fork(script, [folder], { execArgv: ['--expose-gc'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
   const [id] = (await once(child, 'message')) as [string]
   const mark = new ProcessMark(folder)
   expect([mark.isGone(id), mark.isGone(id), mark.isGone(mark.id)]).toEqual([false, false, false])
@@ -41,7 +43,7 @@ it('removes what processes that were killed have left, and nothing of others', a
   writeFileSync(script, program)
   const marks = join(folder, 'marks')
   const start = async () => {
-    const child = fork(script, [marks])
+    const child = fork(script, [marks], { execArgv: ['--expose-gc'] })
     onTestFinished(() => void child.kill('SIGKILL'))
     const [id] = (await once(child, 'message')) as [string]
     return { child, id }

@@ -8,6 +8,9 @@ const markName = /^([\da-f-]{36})\.lock$/
 /** Milliseconds after which a file that is not a mark yet will not become one: that takes microseconds. */
 const abandonedMs = 60_000
 
+/** Marks of this process. Without a place here, the lock of one that nobody uses any more would end with its garbage. */
+const held = new Set<ProcessMark>()
+
 /**
  * Marks this process as running, visible to all others on the same state folder, by a lock on a file. The system
  * releases the lock when the process ends, however that happens. Process ids would not do: containers that share a
@@ -29,6 +32,7 @@ export class ProcessMark {
     this.#file.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     // The file never exists under its final name without its lock.
     renameSync(unlocked, this.#pathOf(this.id))
+    held.add(this)
     this.#sweep()
   }
 
@@ -51,6 +55,7 @@ export class ProcessMark {
 
   /** From now on others consider this process gone. */
   remove(): void {
+    held.delete(this)
     this.#file.close()
     rmSync(this.#pathOf(this.id), { force: true })
   }
