@@ -52,6 +52,8 @@ export class Constraint {
   /** Of the packed row, as `packRow` fills them. */
   readonly #ends: Int32Array<ArrayBuffer>
   #standing: Standing
+  /** Whether the mask is that of the next token. */
+  #isPrepared = false
   /** Whether logits keep their positions, so that indices are ids. */
   #inPlace = false
   /** The rest of an ending that is being written because tokens run out. */
@@ -71,13 +73,20 @@ export class Constraint {
     return this.#endingOf(this.#standing).length
   }
 
+  /** Makes the mask of the next token, unless it is made: before its logits are there, if there is time. */
+  prepare(): void {
+    if (this.#isPrepared) return
+    this.#fill()
+    this.#isPrepared = true
+  }
+
   /**
    * Keeps the allowed logits, in the order of their ids: a few are moved to the front of the row; if almost all are
    * allowed, as within strings, it is faster to make the others too small to be drawn.
    * @returns the part of the row that holds them, never empty
    */
   pack(logits: Float32Array): Float32Array {
-    this.#fill()
+    this.prepare()
     this.#inPlace = isDense(this.#mask)
     // Called through a variable, V8 does not inline the loops: it would keep them in code that takes twice as long.
     const keep = this.#inPlace ? excludeFrom : packRow
@@ -86,7 +95,7 @@ export class Constraint {
 
   /** Returns a function that says whether a single token is allowed next. */
   filter(): (id: number) => boolean {
-    this.#fill()
+    this.prepare()
     return (id) => hasBit(this.#mask, id)
   }
 
@@ -107,6 +116,7 @@ export class Constraint {
    * @param tokensLeft the answer may still have, including this one
    */
   settle(picked: number, tokensLeft: number): Settled {
+    this.#isPrepared = false
     if (this.#stopIds.includes(picked)) return { id: picked, end: 'must' }
     const next = this.#after(picked)
     if (this.#closing.length > 0) {
