@@ -3,12 +3,18 @@ import type { Grammar, ObjectPlan, PieceTables, Plan, PlanId } from '../grammar.
 import { maxAlternatives, maxAlternativesInAll } from '../limits.ts'
 import type { Draft, Drafts } from './drafts.ts'
 import { arrayCost, eitherCost, objectCost } from '../ending-cost.ts'
+import { reasonToWrite } from './schema/inherited-names.ts'
 import { SchemaProblem } from './schema/schema-problem.ts'
 
 /** @throws {SchemaProblem} when no text matches, or a union has too many alternatives */
 export function finish(drafts: Drafts, root: PlanId): Omit<Grammar, 'key'> {
   flattenUnions(drafts)
   const least = leastOf(drafts)
+  const endless = drafts.forced.find(({ value }) => least[value] === Infinity)
+  if (endless !== undefined) {
+    const message = `no value fits this property, or none that ever ends, and ${reasonToWrite(endless.name)}`
+    throw new SchemaProblem(endless.pointer, message)
+  }
   if (least[root] === Infinity) {
     throw new SchemaProblem('', 'no value fits this schema, or none that ever ends')
   }
