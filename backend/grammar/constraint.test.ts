@@ -140,6 +140,19 @@ describe('Constraint', () => {
     },
   )
 
+  it('does not cut endings of any length into tokens to see whether they fit', () => {
+    const many = { type: 'array', items: { type: 'string', minLength: 100_000 }, minItems: 100_000 }
+    const grammar = prepare(many, vocabulary)
+    const text = vi.spyOn(grammar.automaton.endings, 'text')
+    const constraint = new Constraint(grammar, [stopId])
+    expect(constraint.leastTokens).toBeGreaterThan(1e10)
+    for (const character of '["abc') {
+      const [id] = vocabulary.tokensOf(Buffer.from(character))
+      expect(constraint.settle(id!, 1e9)).toEqual({ id })
+    }
+    expect(text).not.toHaveBeenCalled()
+  })
+
   it('makes one mask for each token, whoever asks first', () => {
     const grammar = prepare({ type: 'integer', minimum: 1, maximum: 99 }, vocabulary)
     const fill = vi.spyOn(grammar.masks, 'fill')

@@ -1,5 +1,6 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
+import { maxEndingBytes } from './limits.ts'
 import {
   blocksFor,
   clearBit,
@@ -68,9 +69,10 @@ export class Constraint {
     this.#standing = grammar.automaton.start
   }
 
-  /** Tokens of a short ending from the answer's current position. */
+  /** Tokens of a short ending from the answer's current position; at least as many if it is long. */
   get leastTokens(): number {
-    return this.#endingOf(this.#standing).length
+    const bytes = this.#grammar.automaton.endings.least(this.#standing)
+    return bytes > maxEndingBytes ? bytes : this.#endingOf(this.#standing).length
   }
 
   /** Makes the mask of the next token, unless it is made: before its logits are there, if there is time. */
@@ -171,6 +173,7 @@ export class Constraint {
     const { automaton, vocabulary } = this.#grammar
     const bytes = automaton.endings.least(standing)
     if (bytes <= tokens) return true
+    if (bytes > maxEndingBytes) return false
     return bytes <= tokens * vocabulary.longest && this.#endingOf(standing).length <= tokens
   }
 

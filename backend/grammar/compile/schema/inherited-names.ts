@@ -1,4 +1,5 @@
 /** Names that every object has in JavaScript, and what validators there, such as ajv, make of them. */
+import { maxSchemaDepth } from '../../limits.ts'
 import { isObject, type Unread } from './schema-node.ts'
 import { SchemaProblem } from './schema-problem.ts'
 
@@ -34,18 +35,20 @@ export function checkDeclared(
 }
 
 /** @throws {SchemaProblem} for a constant that validators find different from itself, or fail to compare */
-export function checkConstant(constant: unknown, pointer: string): void {
-  const parts = [constant]
-  // The list grows while it is read: constants may be nested deeply.
-  for (const part of parts) {
-    if (Array.isArray(part)) for (const item of part as unknown[]) parts.push(item)
-    if (!isObject(part)) continue
-    for (const [name, value] of Object.entries(part)) {
-      parts.push(value)
-      if (isComparable(name, value)) continue
+export function checkConstant(constant: unknown, pointer: string, depth = 0): void {
+  if (depth > maxSchemaDepth) {
+    throw new SchemaProblem(pointer, `constants may be nested ${maxSchemaDepth} levels deep`)
+  }
+  if (Array.isArray(constant)) {
+    for (const item of constant as unknown[]) checkConstant(item, pointer, depth + 1)
+  }
+  if (!isObject(constant)) return
+  for (const [name, value] of Object.entries(constant)) {
+    if (!isComparable(name, value)) {
       const message = `a constant with a property "${name}" is not supported: validators in JavaScript cannot compare it`
       throw new SchemaProblem(pointer, message)
     }
+    checkConstant(value, pointer, depth + 1)
   }
 }
 

@@ -204,8 +204,20 @@ describe('a schema that is too much is refused', () => {
     $ref: `#/$defs/d${length - 1}`,
   })
 
+  const references = (length: number) => ({
+    $defs: Object.fromEntries(
+      Array.from({ length }, (_, index) => [
+        `d${index}`,
+        index === 0 ? int : { $ref: `#/$defs/d${index - 1}` },
+      ]),
+    ),
+    $ref: `#/$defs/d${length - 1}`,
+  })
+
   it.each<[string, unknown, string]>([
     ['objects too deep', nested(400, '{"properties":{"a":', '{}', '}}'), '64 levels deep'],
+    ['constants too deep', { const: nested(900, '[', '', ']') }, '64 levels deep'],
+    ['a long chain of references', references(3_000), 'too long'],
     ['lists too deep', nested(900, '{"items":', '{}', '}'), '64 levels deep'],
     [
       'too many properties',
