@@ -14,7 +14,10 @@ import type { GenerateJob } from './job.ts'
 const never = new AbortController().signal
 const { tokenBytes, vocabSize } = await readTokenizerFile('models/kimi-vl-nano')
 const vocabulary = new Vocabulary(tokenBytes, vocabSize)
-const item = objectOf({ colour: { enum: ['red', 'green'] }, name: { type: 'string', maxLength: 9 } })
+const item = objectOf({
+  colour: { enum: ['red', 'green'] },
+  name: { type: 'string', maxLength: 9 },
+})
 const schema = JSON.stringify({ type: 'array', items: item, minItems: 2, maxItems: 4 })
 
 /** Event-loop turns of a step that computes elsewhere: enough for all masks. */
@@ -65,7 +68,10 @@ describe('masks', () => {
       readAnswer(engine.generate(formatJob({ sampling: { temperature: 0, seed: 1 } }), never)),
       readAnswer(engine.generate(createJob({ maxTokens: 4, controlIdsFrom: 1024 }), never)),
     ])
-    const steps = order.join(' ').split(/ ?step of /).slice(1)
+    const steps = order
+      .join(' ')
+      .split(/ ?step of /)
+      .slice(1)
     expect(steps.slice(0, 3)).toEqual([
       '3 mask mask logits',
       '3 mask mask logits',
@@ -100,7 +106,7 @@ describe('masks', () => {
           cancel.abort()
         }
       })(),
-    ).rejects.toThrow()
+    ).rejects.toMatchObject({ name: 'AbortError' })
     await other
     expect(order.slice(0, 4)).toEqual(['mask', 'logits', 'step of 1', 'mask'])
   })

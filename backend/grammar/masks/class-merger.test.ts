@@ -63,7 +63,24 @@ it('merges tokens to far fewer sequences, further where less differs', () => {
 /** Every byte, and some texts. */
 function smallVocabulary(): Vocabulary {
   const bytes = Array.from({ length: 256 }, (_, byte) => Buffer.of(byte))
-  const texts = ['é', 'ü', 'éa', 'Ü', 'λ', 'Λx', '一', '丁', 'ab', 'a1', ' B', '.-', 'ba', '2b', 'a\\n', '\\t']
+  const texts = [
+    'é',
+    'ü',
+    'éa',
+    'Ü',
+    'λ',
+    'Λx',
+    '一',
+    '丁',
+    'ab',
+    'a1',
+    ' B',
+    '.-',
+    'ba',
+    '2b',
+    'a\\n',
+    '\\t',
+  ]
   const tokens = [...bytes, ...texts.map((text) => Buffer.from(text))]
   const starts = Uint32Array.from({ length: tokens.length + 1 })
   for (const [id, { length }] of tokens.entries()) starts[id + 1] = starts[id]! + length

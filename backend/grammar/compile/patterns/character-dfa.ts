@@ -1,11 +1,6 @@
 /** Patterns as DFAs over code points. `refa` reads the regular expression and makes it deterministic. */
-import { DFA, JS, NFA, type Expression, type ReadonlyCharMap } from 'refa'
-import {
-  maxCharacterProperties,
-  maxDfaNodes,
-  maxNfaNodes,
-  maxPatternChars,
-} from '../../limits.ts'
+import { DFA, JS, NFA, type ReadonlyCharMap } from 'refa'
+import { maxCharacterProperties, maxDfaNodes, maxNfaNodes, maxPatternChars } from '../../limits.ts'
 import { splitPattern, type PatternPart } from './split-pattern.ts'
 import { leaveOutDisputed, propertiesOf } from './unicode-properties.ts'
 
@@ -74,7 +69,7 @@ function wholeSource({ source, fromStart, toEnd }: PatternPart): string {
 
 function dfaOf(source: string, properties: readonly string[], budget: NodeBudget): CharacterDfa {
   const { expression, maxCharacter } = parse(source)
-  if (properties.length > 0) leaveOutDisputed(expression as Expression, properties)
+  if (properties.length > 0) leaveOutDisputed(expression, properties)
   try {
     const nfa = NFA.fromRegex(expression, { maxCharacter }, {}, budget.nfa)
     const dfa = DFA.fromFA(nfa, budget.dfa)

@@ -40,7 +40,7 @@ function disputedOf(property: string): CharSet {
 function setOfRefa(property: string): CharSet {
   const { expression } = JS.Parser.fromLiteral({ source: property, flags: 'u' }).parse()
   let set = CharSet.empty(maximum)
-  visitAst(expression as Expression, {
+  visitAst(expression, {
     onCharacterClassEnter({ characters }) {
       set = characters
     },
