@@ -106,7 +106,7 @@ describe('masks', () => {
           cancel.abort()
         }
       })(),
-    ).rejects.toMatchObject({ name: 'AbortError' })
+    ).rejects.toMatchObject({ code: 'cancelled' })
     await other
     expect(order.slice(0, 4)).toEqual(['mask', 'logits', 'step of 1', 'mask'])
   })
