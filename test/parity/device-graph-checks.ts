@@ -25,6 +25,7 @@ export const graphChecks: readonly GraphCheck[] = [
   { name: 'answers alike when single tokens always use the same memory', run: repeatsRuns },
   { name: 'says whether runs can be recorded', run: tellsOfCapture },
   { name: 'runs two layers of true dimensions in 6 GB', run: runsTrueLayers },
+  { name: 'says what there was no room for', run: namesWhatIsTooLarge },
 ]
 
 /** Layers of the real model, the first without experts. */
@@ -129,4 +130,15 @@ async function logitsOf(model: Model, firstIds: readonly number[]): Promise<Floa
   for (const next of await model.step(rows)) logits.push(await next.row())
   for (const slot of slots) model.closeSlot(slot)
   return logits
+}
+
+/** A terabyte. */
+async function namesWhatIsTooLarge(): Promise<void> {
+  const accelerator = openWebGpuAccelerator()
+  const expected = {
+    name: 'DeviceError',
+    message: /could not make a tensor float32 \[268435456,1024\]/,
+  }
+  await assert.rejects(accelerator.zeros('float32', [2 ** 28, 1024]), expected)
+  await accelerator.close()
 }

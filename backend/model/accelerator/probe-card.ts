@@ -86,6 +86,6 @@ function trialGraph() {
 function firstLine(error: unknown): string {
   const text = errorText(error)
   const adapter = /Failed to get a WebGPU adapter: (.*)/.exec(text)
-  if (adapter !== null) return `there is no graphics driver for it (${adapter[1]!})`
+  if (adapter !== null) return `no driver offers one (${adapter[1]!})`
   return text.split('\n')[0]!
 }

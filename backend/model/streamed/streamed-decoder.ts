@@ -3,8 +3,9 @@ import type { PartBalance } from '../convert/graphs/part-balance.ts'
 import type { ComponentForms } from '../convert/graphs/weight-forms.ts'
 import type { OpenGraph } from '../sessions.ts'
 import { decoderNames } from '../deepseek/decoder-names.ts'
-import { defaultExpandedFromTokens } from '../deepseek/lane-plan.ts'
-import type { Chunk, TextLayout } from './given-text.ts'
+import { attentionFeeds } from './attention-feeds.ts'
+import { chooseExperts, type Assignment } from './choose-experts.ts'
+import type { TextLayout } from './given-text.ts'
 import {
   attentionGraph,
   feedForwardGraph,
@@ -12,11 +13,10 @@ import {
   lastNormGraph,
   normGraph,
   pieceNames,
-  routerGraph,
   type DecoderSource,
   type FeedForward,
 } from './piece-graphs.ts'
-import { floatsOf, floatTensor, int64Tensor, range, runByRows } from './row-states.ts'
+import { floatsOf, range, runByRows } from './row-states.ts'
 import { SharedSession } from './shared-session.ts'
 import { withSession, type SessionOptions } from './with-session.ts'
 
@@ -25,12 +25,6 @@ const headRows = 8192
 
 interface StreamedDecoderOptions extends SessionOptions {
   readonly onProgress: (line: string) => void
-}
-
-/** A normed row that a feed-forward network works on, and what its result is multiplied with. */
-interface Assignment {
-  readonly row: number
-  readonly share: number
 }
 
 /**
@@ -165,31 +159,11 @@ export class StreamedDecoder {
       if (chunk.isPrompt) past = new Float32Array(0)
       const start = (member * this.#layout.rows + chunk.firstRow) * hidden
       const rows = this.#hidden.subarray(start, start + chunk.count * hidden)
-      const outputs = await session.run(this.#attentionFeeds(layer, chunk, rows, past))
+      const outputs = await session.run(
+        attentionFeeds(this.#source.config, layer, chunk, rows, past),
+      )
       past = floatsOf(outputs, decoderNames.present(layer))
       rows.set(floatsOf(outputs, pieceNames.result))
-    }
-  }
-
-  /** As `runDecoder` feeds a single sequence. */
-  #attentionFeeds(layer: number, chunk: Chunk, rows: Float32Array, past: Float32Array) {
-    const {
-      hidden_size: hidden,
-      kv_lora_rank: latent,
-      qk_rope_head_dim: rotated,
-    } = this.#source.config
-    const { position, count, isPrompt } = chunk
-    const isExpanded = isPrompt && count >= defaultExpandedFromTokens
-    const inLanes = (value: number) => int64Tensor(isExpanded ? [0, value] : [value, 0])
-    const none = floatTensor(new Float32Array(0), [0, latent + rotated])
-    const cached = floatTensor(past, [position, latent + rotated])
-    return {
-      [pieceNames.rows]: floatTensor(rows, [count, hidden]),
-      [decoderNames.positions]: int64Tensor(range(position, count), [1, count]),
-      [decoderNames.counts]: inLanes(count),
-      [decoderNames.pastLengths]: inLanes(position),
-      [decoderNames.past(layer, 0)]: isExpanded ? none : cached,
-      [decoderNames.expandedPast(layer)]: isExpanded ? cached : none,
     }
   }
 
@@ -203,7 +177,7 @@ export class StreamedDecoder {
       return
     }
     const { moe_intermediate_size: width } = config
-    const chosen = await this.#route(layer, normed)
+    const chosen = await chooseExperts(this.#source, layer, normed, this.#options)
     for (const [expert, assignments] of chosen.entries()) {
       const network = { name: `.experts.${expert}`, width }
       await this.#addNetwork(layer, network, 'experts', normed, assignments)
@@ -223,25 +197,6 @@ export class StreamedDecoder {
         result.set(floatsOf(outputs, pieceNames.normed), first! * hidden),
       )
       return result
-    })
-  }
-
-  /** @returns for each expert, the rows that chose it */
-  #route(layer: number, normed: Float32Array): Promise<Assignment[][]> {
-    const { n_routed_experts, num_experts_per_tok, hidden_size, routed_scaling_factor } =
-      this.#source.config
-    return withSession(routerGraph(this.#source, layer), this.#options, async (session) => {
-      const chosen: Assignment[][] = Array.from({ length: n_routed_experts }, () => [])
-      const rows = this.#rowsOf(normed, range(0, normed.length / hidden_size))
-      await runByRows(session, pieceNames.rows, rows, (outputs, indices) => {
-        const experts = outputs[pieceNames.experts]!.data as BigInt64Array
-        const shares = floatsOf(outputs, pieceNames.shares)
-        experts.forEach((expert, i) => {
-          const row = indices[Math.floor(i / num_experts_per_tok)]!
-          chosen[Number(expert)]!.push({ row, share: shares[i]! * routed_scaling_factor })
-        })
-      })
-      return chosen
     })
   }
 
