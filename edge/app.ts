@@ -23,26 +23,15 @@ import { idempotent } from './idempotency/idempotent.ts'
 import { AddressWindow } from './limits/address-window.ts'
 import { limitHeaders } from './limits/limit-headers.ts'
 import type { Platform } from './platform.ts'
-import { Refusals } from './routes/health/refusals.ts'
-import { StoreFailures } from './routes/health/store-failures.ts'
+import { countFailures } from './routes/health/count-failures.ts'
 import { routeTable } from './routes/route-table.ts'
 
 /** The edge, identical on every platform: request id, log, address guard, key, `Idempotency-Key`, then the route. */
 export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
-  const refusals = new Refusals()
-  const storeFailures = new StoreFailures()
-  const { keys, meter } = platform
-  const run = runCalls({
-    ...platform,
-    backend: refusals.counted(platform.backend),
-    meter: {
-      reserve: storeFailures.counted((id, request) => meter.reserve(id, request)),
-      settle: storeFailures.counted((id, settlement) => meter.settle(id, settlement)),
-    },
-  })
-  const verify = storeFailures.counted((presented: string) => keys.verify(presented))
+  const counted = { ...platform, ...countFailures(platform) }
+  const run = runCalls(counted)
   const receiving = new Receiving()
-  const failures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
+  const keyFailures = new AddressWindow(maxKeyFailures, keyFailureWindowMs)
   const app = new Hono<EdgeEnv>()
   app.use(begin(platform))
   if (platform.tracing !== undefined) app.use(traceCalls(platform.tracing, platform))
@@ -58,10 +47,10 @@ export function createEdgeApp(platform: Platform): Hono<EdgeEnv> {
     if (scope === null) continue
     app.on(method, path, turnAwayWhen(platform.stopping))
     if (scope === 'admin') app.on(method, path, auditRefusals(platform))
-    app.on(method, path, authenticate({ ...platform, keys: { verify } }, scope, failures))
+    app.on(method, path, authenticate(counted, scope, keyFailures))
     if (platform.revocationCutsStreams) app.on(method, path, cutRevokedStream(platform))
   }
-  for (const route of routeTable({ ...platform, refusals, storeFailures })) {
+  for (const route of routeTable({ ...platform, failures: counted.failures })) {
     const { method, path } = route
     if ('answer' in route) {
       app.on(method, path, route.answer)

@@ -19,7 +19,7 @@ import type { RouteParts } from './routes/route-table.ts'
  * create one.
  */
 export type Platform = RunParts &
-  Omit<RouteParts, 'refusals' | 'storeFailures'> &
+  Omit<RouteParts, 'failures'> &
   IdempotencyParts &
   KeyAdministrationParts &
   UsageParts &

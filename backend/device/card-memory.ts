@@ -8,12 +8,27 @@ import type { AdapterMemory } from './adapter.ts'
 const patienceMs = 5_000
 
 /**
- * Memory of the machine's graphics card. With several cards, that of the one with the most free memory, since WebGPU
- * does not say which it chose. Known for cards of NVIDIA and AMD; integrated graphics has no memory of its own.
+ * Memory of the card that a driver opened. Known for those of NVIDIA and AMD; integrated graphics has no memory of its own.
+ * @param driver file name of its library, if that is known
  */
-export async function cardMemory(): Promise<AdapterMemory | undefined> {
-  const known = [...(await nvidiaMemory()), ...(await amdMemory())]
-  return known.toSorted((a, b) => b.freeBytes - a.freeBytes)[0]
+export async function cardMemory(driver?: string): Promise<AdapterMemory | undefined> {
+  return memoryBehind(driver, { nvidia: await nvidiaMemory(), amd: await amdMemory() })
+}
+
+/**
+ * Which of the machine's cards was opened is not reported. WebGPU asks for the fastest, and Vulkan's loader lists discrete
+ * cards before integrated ones, and the first on the PCI bus before others, as nvidia-smi does.
+ */
+export function memoryBehind(
+  driver: string | undefined,
+  { nvidia, amd }: Readonly<Record<'nvidia' | 'amd', readonly AdapterMemory[]>>,
+): AdapterMemory | undefined {
+  const first = nvidia[0]
+  // Integrated graphics has far less.
+  const largest = amd.toSorted((a, b) => b.totalBytes - a.totalBytes)[0]
+  if (driver === undefined) return first ?? largest
+  if (/nvidia/i.test(driver)) return first
+  return /radeon|amd/i.test(driver) ? largest : undefined
 }
 
 async function nvidiaMemory(): Promise<AdapterMemory[]> {

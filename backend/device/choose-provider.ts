@@ -118,7 +118,8 @@ async function onCard(
 function divisionOf({ cpu, gpu }: LayersByPlace, { total, cardLayers }: LayerPlan): string[] {
   if (cpu === 0) return []
   const why = cardLayers === undefined ? 'as many as fit' : 'as DEVICE_MAP says'
-  return [`${gpu} of ${total} layers there, ${why}, and the first ${cpu} on the CPU`]
+  const first = cpu === 1 ? 'the first' : `the first ${cpu}`
+  return [`${gpu} of ${total} layers there, ${why}, and ${first} on the CPU`]
 }
 
 /** What makes room for the layers that are to be on the card. */

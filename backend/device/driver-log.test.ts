@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { readNvidiaMemory } from './card-memory.ts'
 import { isSoftware, readDriverLog } from './driver-log.ts'
 
 describe('what drivers say about themselves', () => {
@@ -28,12 +27,5 @@ describe('what drivers say about themselves', () => {
     ['AMD Radeon RX 7900 XTX (RADV NAVI31)', 'libvulkan_radeon.so', false],
   ])('%s computes on the CPU: %s, %s', (name, library, software) => {
     expect(isSoftware({ name, library })).toBe(software)
-  })
-
-  it('reads the memory of each NVIDIA card in MiB', () => {
-    expect(readNvidiaMemory('143771, 143167\n24564, 1024\n[N/A], [N/A]\n')).toEqual([
-      { totalBytes: 143_771 * 2 ** 20, freeBytes: 143_167 * 2 ** 20 },
-      { totalBytes: 24_564 * 2 ** 20, freeBytes: 2 ** 30 },
-    ])
   })
 })

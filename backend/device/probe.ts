@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { ProbeResult } from './adapter.ts'
 import { cardMemory } from './card-memory.ts'
-import { mayHaveCard } from './device-files.ts'
+import { missingCard } from './device-files.ts'
 import { missingDriver } from '../model/accelerator/driver-files.ts'
 import { isSoftware, loaderLogSetting, readDriverLog } from './driver-log.ts'
 
@@ -33,12 +33,13 @@ export async function probeAdapter({
   triesSoftware,
   patienceMs = usualPatienceMs,
 }: ProbeOptions): Promise<ProbeResult> {
-  if (!triesSoftware && !(await mayHaveCard())) return { problem: 'this machine has none' }
+  const inaccessible = await missingCard()
+  if (!triesSoftware && inaccessible !== undefined) return { problem: inaccessible }
   const { answer, log, ending } = await runTrial(environment, patienceMs)
   if (answer === undefined) return { problem: `its driver failed (${ending})` }
   if ('problem' in answer) {
-    const missing = missingDriver(environment)
-    return missing === undefined ? answer : { problem: `${answer.problem}: ${missing}` }
+    const causes = [inaccessible, missingDriver(environment)].filter((one) => one !== undefined)
+    return { problem: [answer.problem, ...causes].join('; ') }
   }
   const driver = readDriverLog(log)
   // A sandbox may hide the card's files.
@@ -48,7 +49,7 @@ export async function probeAdapter({
       name: driver?.name,
       driver: driver?.library,
       kind: isReal ? 'hardware' : 'software',
-      memory: isReal ? await cardMemory() : undefined,
+      memory: isReal ? await cardMemory(driver?.library) : undefined,
     },
   }
 }

@@ -1,26 +1,26 @@
-import { createHash, type Hash } from 'node:crypto'
 import { constants, writeSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
+import { Checksum } from './checksum.ts'
 import type { BuiltGraph, Value } from './graph-builder.ts'
 
 /**
- * The most bytes that share one digest. Parts are verified in parallel on all cores, and a damaged part shows where
- * the damage is.
+ * The most bytes that share one checksum: they are read into memory to be verified, and a damaged part shows where the damage
+ * is.
  */
-export const digestPartBytes = 16 * 1024 * 1024
+export const checksumPartBytes = 16 * 1024 * 1024
 
 /** Expected content of a piece of a file. */
 export interface FilePart {
   /** Position of its first byte. */
   readonly offset: number
   readonly bytes: number
-  /** In hexadecimal. */
-  readonly sha256: string
+  /** See `checksum.ts`. */
+  readonly checksum: string
 }
 
 /** Expected content of a file. What lies between parts is never read. */
-export interface FileDigest {
+export interface FileChecksums {
   readonly bytes: number
   readonly parts: readonly FilePart[]
 }
@@ -54,13 +54,13 @@ export class WeightsFile {
   }
 
   /**
-   * Runs a fill. Memory use is bounded by what the fill holds. The digests are those of the intended content, not of
+   * Runs a fill. Memory use is bounded by what the fill holds. The checksums are those of the intended content, not of
    * what the disk stored.
-   * @returns digests of all that it wrote
+   * @returns checksums of all that it wrote
    * @throws {RangeError} when it writes too much, too little or in the wrong place
    */
   async run(fill: BuiltGraph['fills'][number], signal?: AbortSignal): Promise<FilePart[]> {
-    const written = new Map<Value, TensorDigest>()
+    const written = new Map<Value, TensorChecksums>()
     let sincePause = 0
     try {
       await fill.run(async (tensor, at, bytes) => {
@@ -69,16 +69,16 @@ export class WeightsFile {
         if (place === undefined || at + bytes.length > place.byteLength) {
           throw new RangeError(`${bytes.length} bytes at ${at} do not belong to ${tensor}`)
         }
-        const digest = written.get(tensor) ?? new TensorDigest(place)
-        written.set(tensor, digest)
-        digest.add(at, bytes)
+        const checksums = written.get(tensor) ?? new TensorChecksums(place)
+        written.set(tensor, checksums)
+        checksums.add(at, bytes)
         writeAllNow(this.#handle, place.offset + at, bytes)
         sincePause += bytes.length
         if (sincePause < bytesBetweenPauses) return
         sincePause = 0
         await setImmediate()
       })
-      return [...written.values()].flatMap((digest) => digest.finish())
+      return [...written.values()].flatMap((checksums) => checksums.finish())
     } catch (cause) {
       signal?.throwIfAborted()
       throw new Error(`Cannot write ${fill.name}: ${(cause as Error).message}`, { cause })
@@ -90,11 +90,11 @@ export class WeightsFile {
   }
 }
 
-/** Digests bytes that arrive in order. */
-class TensorDigest {
+/** Checksums of bytes that arrive in order. */
+class TensorChecksums {
   readonly #place: Place
   readonly #parts: FilePart[] = []
-  #hash: Hash = createHash('sha256')
+  #checksum = new Checksum()
   #partStart = 0
   #position = 0
 
@@ -107,9 +107,9 @@ class TensorDigest {
       throw new RangeError(`Byte ${at} of ${this.#place.name} comes after ${this.#position}`)
     }
     for (let from = 0; from < bytes.length;) {
-      const left = this.#partStart + digestPartBytes - this.#position
+      const left = this.#partStart + checksumPartBytes - this.#position
       const piece = bytes.subarray(from, from + left)
-      this.#hash.update(piece)
+      this.#checksum.add(piece)
       this.#position += piece.length
       from += piece.length
       if (piece.length === left) this.#endPart()
@@ -129,9 +129,9 @@ class TensorDigest {
     this.#parts.push({
       offset: this.#place.offset + this.#partStart,
       bytes: this.#position - this.#partStart,
-      sha256: this.#hash.digest('hex'),
+      checksum: this.#checksum.end(),
     })
-    this.#hash = createHash('sha256')
+    this.#checksum = new Checksum()
     this.#partStart = this.#position
   }
 }

@@ -1,4 +1,3 @@
-import type { ProgressAmount } from '../../shared/progress/progress.ts'
 import type { Engine, EngineSnapshot, GenerateJob, Generation } from '../engine/job.ts'
 import {
   notReadyError,
@@ -16,6 +15,7 @@ import {
   type RestartDelays,
 } from './supervisor/restart-policy.ts'
 import { RunningJobs } from './supervisor/running-jobs.ts'
+import { StartProgress, type StartUp } from './supervisor/start-progress.ts'
 import { defaultSilenceLimits, type SilenceLimits } from './watchdog.ts'
 
 /** Milliseconds an inference process may take to end by itself: one step of a large model, and freeing its memory. */
@@ -26,18 +26,6 @@ const defaultCloseTimeoutMs = 2_000
  * pattern.
  */
 const maxFirstLoads = 3
-
-/** One start of the inference process, in numbers. */
-export interface StartUp {
-  /** Processes started so far, this one included. */
-  readonly starts: number
-  /** Since this one was started. */
-  readonly seconds: number
-  /** What it is converting; undefined while there is nothing to convert. */
-  readonly converted: ProgressAmount | undefined
-  /** What it is checking and loading; undefined until that takes long enough to be reported. */
-  readonly loaded: ProgressAmount | undefined
-}
 
 /** The engine in a separate process: whatever happens to it, this process lives on. */
 export interface Inference extends Engine {
@@ -80,6 +68,7 @@ class Supervisor implements Inference {
   readonly #options: InferenceOptions
   readonly #delays: RestartDelays
   readonly #now: () => number
+  readonly #progress: StartProgress
   readonly #ready = Promise.withResolvers<void>()
   readonly #jobs = new RunningJobs({
     checkReady: () => {
@@ -93,13 +82,8 @@ class Supervisor implements Inference {
   #process: InferenceProcess | undefined
   /** Settles when the current process is gone and its end has been handled. */
   #gone: Promise<void> = Promise.resolve()
-  #loads = 0
-  #startedAt = 0
-  #converted: ProgressAmount | undefined
-  #loaded: ProgressAmount | undefined
   #memory: MemoryCheck | undefined
   #fatalError: string | undefined
-  #readySince: number | undefined
   #delayMs: number | undefined
   #restart: NodeJS.Timeout | undefined
   #closed: Promise<void> | undefined
@@ -108,6 +92,7 @@ class Supervisor implements Inference {
     this.#options = options
     this.#delays = options.restartDelays ?? defaultRestartDelays
     this.#now = options.now ?? (() => performance.now())
+    this.#progress = new StartProgress(this.#now)
     this.#snapshot = idleSnapshot(options.init)
     // A failure that nobody awaits is not an error.
     this.#ready.promise.catch(() => {})
@@ -123,8 +108,7 @@ class Supervisor implements Inference {
   }
 
   startUp(): StartUp {
-    const seconds = Math.round((this.#now() - this.#startedAt) / 100) / 10
-    return { starts: this.#loads, seconds, converted: this.#converted, loaded: this.#loaded }
+    return this.#progress.report()
   }
 
   memory(): MemoryCheck | undefined {
@@ -166,10 +150,7 @@ class Supervisor implements Inference {
 
   #start(): void {
     const { entry, environment, init } = this.#options
-    this.#loads += 1
-    this.#startedAt = this.#now()
-    this.#converted = undefined
-    this.#loaded = undefined
+    this.#progress.begin()
     this.#fatalError = undefined
     this.#process = new InferenceProcess({
       entry,
@@ -186,14 +167,11 @@ class Supervisor implements Inference {
   #receive(message: ToParent): void {
     switch (message.type) {
       case 'progress':
-        this.#converted = message.amount ?? this.#converted
+        this.#progress.converting(message.amount)
         this.#options.log('info', message.text)
         return
       case 'loading':
-        // It arrives on another pipe than `ready`, and may be late.
-        if (this.#readySince !== undefined) return
-        this.#loaded = message.amount
-        this.#options.log('info', message.text)
+        if (this.#progress.loading(message.amount)) this.#options.log('info', message.text)
         return
       case 'memory':
         this.#memory = message.check
@@ -210,8 +188,7 @@ class Supervisor implements Inference {
         this.#snapshot = message.snapshot
         if (this.#state === 'stopped') return
         this.#state = 'ready'
-        this.#readySince = this.#now()
-        this.#loaded = this.#loaded && { ...this.#loaded, doneBytes: this.#loaded.totalBytes }
+        this.#progress.ready()
         this.#ready.resolve()
         this.#onReady()
         return
@@ -236,10 +213,12 @@ class Supervisor implements Inference {
     this.#process = undefined
     this.#endWork()
     if (this.#state === 'stopped') return
-    const readyForMs = this.#readySince === undefined ? 0 : this.#now() - this.#readySince
-    this.#readySince = undefined
+    const readyForMs = this.#progress.end()
     const problem = this.#fatalError ?? ending
-    if (this.#state === 'loading' && (this.#fatalError || this.#loads >= maxFirstLoads)) {
+    if (
+      this.#state === 'loading' &&
+      (this.#fatalError || this.#progress.report().starts >= maxFirstLoads)
+    ) {
       this.#state = 'failed'
       this.#ready.reject(new Error(`Cannot load the model: ${problem}`))
       return

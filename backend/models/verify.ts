@@ -22,7 +22,7 @@ interface VerifyOptions {
 
 /**
  * Checks everything about a model that can be checked: downloaded files against the hub's hashes, tensors against the
- * configuration, converted weights against their digests and against the checkpoint. Changes nothing.
+ * configuration, converted weights against their checksums and against the checkpoint. Changes nothing.
  * @returns the problems found; empty when all is well
  * @throws {CheckpointError} when the checkpoint cannot be read at all
  */
@@ -41,7 +41,7 @@ export async function verifyModel(options: VerifyOptions): Promise<string[]> {
     })
     const { folder, manifest } = converted
     if (manifest === undefined) {
-      report(`${folder}: not converted yet, or from other files; the next start converts it`)
+      report(`${folder}: not converted yet, or from other files or by another version; the next start converts it`)
       return problems
     }
     const damage = await findDamage(folder, manifest.files, options.signal)

@@ -2,7 +2,7 @@ import type { EngineView } from '../cluster/health/engine-entry.ts'
 import type { Describer } from '../describe.ts'
 import type { EngineSnapshot } from '../engine/job.ts'
 import type { MemoryCheck } from '../memory/memory-check.ts'
-import type { StartUp } from '../inference/supervisor.ts'
+import type { StartUp } from '../inference/supervisor/start-progress.ts'
 
 /** What answers requests, as the rest of the program sees it: the engine of this server, or engines elsewhere. */
 export interface Serving {

@@ -2,7 +2,13 @@ import { ServiceError } from '../../shared/api/errors.ts'
 import { isEventStream } from '../../shared/api/wire/media-type.ts'
 import { chooseServer } from '../../shared/balance/choose.ts'
 import { Backend, type BackendParts } from './backend.ts'
-import type { BackendInit, BackendReply, CallBackend, StreamEnd } from './exchange.ts'
+import type {
+  BackendAnswer,
+  BackendInit,
+  BackendReply,
+  CallBackend,
+  StreamEnd,
+} from './exchange.ts'
 import { readWhole } from './read-whole.ts'
 import { NotConnectedError, type BackendTarget } from './target.ts'
 import { checkConnected, wasTurnedAway } from './verdict.ts'
@@ -99,29 +105,9 @@ export class BackendPool {
     try {
       const response = await backend.target.send(path, init)
       checkConnected(response)
-      const backendId = backend.target.id
-      if (isEventStream(response.headers.get('content-type'))) {
-        backend.noteAnswer(response)
-        // Excludes the body, which would otherwise be held until the stream ends.
-        const { signal, bodyFailure } = init
-        const ended = (how: StreamEnd) => {
-          release()
-          if (how === 'broken' && !isBlameless({ signal, bodyFailure }))
-            backend.noteFailure('unreachable')
-        }
-        return { answer: response, backendId, ended }
-      }
-      // Read completely, so that a truncated answer can still become an error with a status.
-      const { body, held } = await readWhole(response, init)
-      release()
-      if (!isBlameless(init)) backend.noteAnswer(response)
-      if (hasOthers && wasTurnedAway(response, body)) {
-        held?.release()
-        return 'refused'
-      }
-      const { status, headers } = response
-      const answer = { status, headers, body: null, arrayBuffer: async () => body }
-      return { answer, backendId, ended: () => held?.release() }
+      return isEventStream(response.headers.get('content-type'))
+        ? streamedReply(backend, response, init, release)
+        : await wholeReply(backend, response, init, release, hasOthers)
     } catch (error) {
       release()
       if (isBlameless(init) || error instanceof ServiceError) throw error
@@ -143,6 +129,43 @@ export class BackendPool {
       background?.(probe)
     }
   }
+}
+
+/** A stream occupies its backend until it ends. */
+function streamedReply(
+  backend: Backend,
+  response: BackendAnswer,
+  // Excludes the body, which would otherwise be held until the stream ends.
+  { signal, bodyFailure }: BackendInit,
+  release: () => void,
+): BackendReply {
+  backend.noteAnswer(response)
+  const ended = (how: StreamEnd) => {
+    release()
+    if (how === 'broken' && !isBlameless({ signal, bodyFailure }))
+      backend.noteFailure('unreachable')
+  }
+  return { answer: response, backendId: backend.target.id, ended }
+}
+
+/** Read completely, so that a truncated answer can still become an error with a status. */
+async function wholeReply(
+  backend: Backend,
+  response: BackendAnswer,
+  init: BackendInit,
+  release: () => void,
+  hasOthers: boolean,
+): Promise<BackendReply | 'refused'> {
+  const { body, held } = await readWhole(response, init)
+  release()
+  if (!isBlameless(init)) backend.noteAnswer(response)
+  if (hasOthers && wasTurnedAway(response, body)) {
+    held?.release()
+    return 'refused'
+  }
+  const { status, headers } = response
+  const answer = { status, headers, body: null, arrayBuffer: async () => body }
+  return { answer, backendId: backend.target.id, ended: () => held?.release() }
 }
 
 /** Whether the backend is not to blame: the call was ended from here, or the body broke at the client's end. */

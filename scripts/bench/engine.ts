@@ -1,60 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createEngine } from '../../backend/engine/engine.ts'
-import type { Engine, EngineEvent, GenerateJob } from '../../backend/engine/job.ts'
-import type { Model, PatchImage, SlotId } from '../../backend/model/model.ts'
+import type { Model } from '../../backend/model/model.ts'
+import { instantModel } from './engine/instant-model.ts'
+import { imageJob, job, never, tokenTimes } from './engine/jobs.ts'
+import { gapsBeside, gapsRow } from './engine/stream-gaps.ts'
 import { timed, type BenchRow } from './measure.ts'
 import { percent } from './text.ts'
-
-let jobs = 0
-
-function job(prompt: number, maxTokens: number, images: readonly PatchImage[] = []): GenerateJob {
-  jobs += 1
-  return {
-    id: `bench-${jobs}`,
-    tenant: 'bench',
-    priority: 'interactive',
-    promptIds: Int32Array.from({ length: prompt }, () => Math.floor(Math.random() * 100_000)),
-    images,
-    maxTokens,
-    stopIds: [],
-    controlIdsFrom: 163_584,
-    sampling: { temperature: 0, topP: 1, seed: 1 },
-  }
-}
-
-/** Arrival times of a stream's tokens, in milliseconds. */
-async function tokenTimes(events: AsyncIterable<EngineEvent>): Promise<number[]> {
-  const times: number[] = []
-  for await (const event of events) if (event.type === 'tokens') times.push(performance.now())
-  return times
-}
-
-/** The same for a stream that continues until `leave` fires. @throws {Error} when it ends by itself first */
-async function tokenTimesUntil(engine: Engine, leave: AbortSignal): Promise<number[]> {
-  const times: number[] = []
-  try {
-    for await (const event of engine.generate(job(40, mostStreamed), leave)) {
-      if (event.type === 'tokens') times.push(performance.now())
-    }
-  } catch (error) {
-    if (leave.aborted) return times
-    throw error
-  }
-  throw new Error('A stream ended before the work it was to run beside')
-}
-
-const never = () => new AbortController().signal
-
-/** One token about an image with a short question around it. Images of different shades are different images. */
-function imageJob(model: Model, gridHw: readonly [number, number], shade: number): GenerateJob {
-  const { mergeSize, patchSize, imageTokenId } = model.info
-  const patchCount = gridHw[0] * gridHw[1]
-  const patches = new Uint8Array(patchCount * 3 * patchSize ** 2).fill(shade)
-  const base = job(30, 1, [{ patches, gridHw }])
-  const pads = new Int32Array(patchCount / mergeSize ** 2).fill(imageTokenId)
-  const ids = [...base.promptIds.subarray(0, 15), ...pads, ...base.promptIds.subarray(15)]
-  return { ...base, promptIds: Int32Array.from(ids) }
-}
 
 /** Time to the first token of one image with a short question, compared with the sum of its parts. */
 export async function benchFirstToken(
@@ -76,75 +26,6 @@ export async function benchFirstToken(
     value: `${firstMs.toFixed(0)} ms`,
     ratio: `${percent(firstMs / parts)} of vision + prefill`,
     data: { firstMs, parts },
-  }
-}
-
-/** Median and tail of gaps, in milliseconds. */
-interface Quantiles {
-  readonly p50: number
-  readonly p99: number
-}
-
-interface StreamGaps {
-  /** Duration of the disturbance, from submission to completion. */
-  readonly ms: number
-  readonly alone: Quantiles
-  readonly during: Quantiles
-}
-
-/** Tokens of a stream: more than can arrive during any measurement. */
-const mostStreamed = 8_000
-
-/** How long streams run alone before and after a disturbance: enough for a 99th percentile, and to see drift. */
-const aloneMs = 8_000
-
-/** Gaps of two streams, with and without `disturb` running. */
-async function gapsBeside(model: Model, disturb: GenerateJob): Promise<StreamGaps> {
-  const engine = createEngine({ model, queueLimit: 8 })
-  const done = new AbortController()
-  const streams = [1, 2].map(() => tokenTimesUntil(engine, done.signal))
-  await sleep(aloneMs)
-  const from = performance.now()
-  const [until] = await tokenTimes(engine.generate(disturb, never()))
-  await sleep(aloneMs)
-  done.abort()
-  const gaps = (await Promise.all(streams)).flatMap((times) =>
-    times.slice(1).map((time, i) => ({ at: time, ms: time - times[i]! })),
-  )
-  await engine.close()
-  const isDuring = ({ at }: { at: number }) => at > from && at < until!
-  return {
-    ms: until! - from,
-    alone: quantiles(gaps.filter((gap) => !isDuring(gap))),
-    during: quantiles(gaps.filter(isDuring)),
-  }
-}
-
-function quantiles(gaps: readonly { readonly ms: number }[]): Quantiles {
-  const sorted = gaps.map(({ ms }) => ms).toSorted((a, b) => a - b)
-  const at = (q: number) => sorted[Math.floor(sorted.length * q)] ?? Number.NaN
-  return { p50: at(0.5), p99: at(0.99) }
-}
-
-function gapsRow(
-  name: string,
-  { alone, during, ms }: StreamGaps,
-  readingAloneMs: number,
-): BenchRow {
-  const format = ({ p50, p99 }: Quantiles) => `${p50.toFixed(0)}, ${p99.toFixed(0)} ms`
-  const times = (value: number, of: number) => `${(value / of).toFixed(2)} x`
-  return {
-    name,
-    value: `p50, p99: ${format(during)}; alone ${format(alone)}`,
-    ratio: `p50 ${times(during.p50, alone.p50)}, p99 ${times(during.p99, alone.p99)}, ${times(during.p99, alone.p50)} the p50 alone; it takes ${times(ms, readingAloneMs)} as long as alone`,
-    data: {
-      p50: during.p50,
-      p99: during.p99,
-      aloneP50: alone.p50,
-      aloneP99: alone.p99,
-      ms,
-      readingAloneMs,
-    },
   }
 }
 
@@ -212,46 +93,5 @@ export async function benchEngineOverhead(stepMs: number): Promise<BenchRow> {
     value: `${(perStepMs * 1000).toFixed(0)} µs`,
     ratio: `${percent(perStepMs / stepMs)} of a decode step`,
     data: { perStepMs },
-  }
-}
-
-function instantModel(): Model {
-  const logits = Float32Array.from({ length: 163_840 }, (_, i) => (i * 7919) % 101)
-  const lengths = new Map<SlotId, number>()
-  const unused = () => {
-    throw new Error('Not part of this benchmark')
-  }
-  return {
-    info: {
-      vocabSize: 163_840,
-      hiddenSize: 2048,
-      contextTokens: 131_072,
-      slots: 4,
-      patchSize: 14,
-      mergeSize: 2,
-      imageTokenId: 163_605,
-      cacheBytesPerToken: 9216,
-      slotGrowthTokens: 256,
-      cacheTokens: undefined,
-    },
-    beginImage: unused,
-    openSlot() {
-      const slot = lengths.size as SlotId
-      lengths.set(slot, 0)
-      return slot
-    },
-    closeSlot: (slot) => void lengths.delete(slot),
-    forkSlot: unused,
-    truncateSlot: unused,
-    slotLength: (slot) => lengths.get(slot)!,
-    keepRows: unused,
-    restoreRows: unused,
-    dropRows: unused,
-    step(rows) {
-      for (const { slot, tokenIds } of rows) lengths.set(slot, lengths.get(slot)! + tokenIds.length)
-      const next = { candidates: undefined, row: () => Promise.resolve(logits) }
-      return Promise.resolve(rows.filter(({ sample }) => sample).map(() => next))
-    },
-    close: () => Promise.resolve(),
   }
 }

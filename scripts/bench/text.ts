@@ -69,8 +69,8 @@ export async function benchDecode(
   decoding: Decoding,
   steps: number,
 ): Promise<BenchRow> {
-  const { model, config, weightBytes, limits } = bench
-  const { sequences, context, drafted = 0 } = decoding
+  const { model, config, limits } = bench
+  const { drafted = 0 } = decoding
   const slots = await openSequences(bench, decoding)
   const step = async () => {
     await model.step(
@@ -93,8 +93,17 @@ export async function benchDecode(
     await step()
     for (let i = 0; i < Math.min(steps, stepsInARow); i++) durations.push(await timed(step))
   }
-  const { bestMs, medianMs } = summary(durations)
   for (const slot of slots) model.closeSlot(slot)
+  return decodeRow(bench, decoding, summary(durations), bandwidth)
+}
+
+/** @param bandwidth in GB/s */
+function decodeRow(
+  { model, weightBytes }: TextBench,
+  { sequences, context, drafted = 0 }: Decoding,
+  { bestMs, medianMs }: Measured,
+  bandwidth: number,
+): BenchRow {
   const cacheBytes = sequences * context * model.info.cacheBytesPerToken
   const bytes = weightBytes(sequences * (1 + drafted)) + cacheBytes
   const floorMs = bytes / bandwidth / 1e6

@@ -15,6 +15,7 @@ import { parseStartSettings, type StartSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
 import { lockState, type StateLock } from './state/state-lock.ts'
 import { checkTemporaryFolder } from './state/temporary-folder.ts'
+import { checkWorkerDatabases } from './state/worker-databases.ts'
 
 interface LauncherParts {
   readonly environment: Environment
@@ -81,7 +82,10 @@ export class Launcher {
   async #startWith(settings: StartSettings): Promise<ReadyProduct> {
     makeFolder(settings.stateDir)
     this.#lock = await lockState(settings.stateDir)
-    if (settings.edgeKind === 'worker') await checkTemporaryFolder()
+    if (settings.edgeKind === 'worker') {
+      checkWorkerDatabases(settings.stateDir)
+      await checkTemporaryFolder()
+    }
     const { signal } = this.#stopping
     const bundle = settings.edgeKind === 'worker' ? buildWorker(signal) : undefined
     this.#bundled = Promise.allSettled([bundle])

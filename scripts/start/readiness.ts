@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
-import { routes } from '../../shared/api/routes.ts'
+import { probeRoutes, routes } from '../../shared/api/routes.ts'
 import type { CertificateSet } from '../../shared/node/certificates/create-certificates.ts'
 import { StartError } from './start-error.ts'
 
@@ -76,9 +76,9 @@ function reasonIn(body: string): string {
 }
 
 /**
- * Sends a real text request and a real picture through the edge.
+ * Sends a real text request and a real picture through the edge, and asks what it says of itself.
  * @param url of the edge, which may not be listening yet
- * @throws {StartError} when either is not answered with text
+ * @throws {StartError} when either is not answered with text, or when the edge does not call itself ready
  */
 export async function proveReadiness(
   url: string,
@@ -98,6 +98,9 @@ export async function proveReadiness(
     headers: proof,
     body: form,
   })
+  const response = await fetch(new URL(probeRoutes.readyz.path, url), { signal })
+  if (response.ok) return
+  throw new StartError(`The edge answers requests but is not ready: ${await response.text()}`)
 }
 
 async function prove(

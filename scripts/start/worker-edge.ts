@@ -11,6 +11,7 @@ import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
 import { tracingSettings } from '../../shared/tracing/settings.ts'
 import { backendBinding } from './backend-binding.ts'
+import { workerState } from './state/worker-databases.ts'
 import { endGroupWithThisProcess } from '../support/group-guard.ts'
 import { collectorNetwork, publicInternet } from './networks.ts'
 
@@ -42,7 +43,7 @@ const tracingVariables = Object.fromEntries(
   Object.keys(tracingSettings.shape).map((name) => [name, process.env[name] ?? '']),
 )
 
-const stateFolder = join(config.stateDir, 'edge-worker')
+const stateFolder = join(config.stateDir, workerState)
 makeFolder(stateFolder, 0o700)
 
 // Miniflare leaves files of its own behind, even when it is asked to end.

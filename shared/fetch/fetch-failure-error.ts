@@ -9,8 +9,7 @@ import type { FetchFailure } from './fetch-image.ts'
  * @param which 'image' or 'image 2 of 3'
  */
 export function fetchFailureError(failure: FetchFailure, which: string): ServiceError {
-  const { code, text } = describe(failure)
-  return new ServiceError(code, `Cannot fetch ${which}: ${text}`, {
+  return new ServiceError(codes[failure.reason], `Cannot fetch ${which}: ${textOf(failure)}`, {
     param: 'image_url',
     cause: 'cause' in failure ? failure.cause : new Error(reasonText(failure)),
   })
@@ -19,72 +18,61 @@ export function fetchFailureError(failure: FetchFailure, which: string): Service
 type FetchErrorCode =
   'image_url_refused' | 'image_fetch_failed' | 'image_fetch_too_large' | 'image_fetch_timeout'
 
-function describe(failure: FetchFailure): { code: FetchErrorCode; text: string } {
+const codes: Readonly<Record<FetchFailure['reason'], FetchErrorCode>> = {
+  url_refused: 'image_url_refused',
+  redirect_refused: 'image_url_refused',
+  too_many_redirects: 'image_fetch_failed',
+  redirect_without_location: 'image_fetch_failed',
+  unreachable: 'image_fetch_failed',
+  broken_off: 'image_fetch_failed',
+  status: 'image_fetch_failed',
+  compressed: 'image_fetch_failed',
+  not_an_image: 'image_fetch_failed',
+  too_large: 'image_fetch_too_large',
+  total_too_large: 'image_fetch_too_large',
+  timeout: 'image_fetch_timeout',
+}
+
+function textOf(failure: FetchFailure): string {
   switch (failure.reason) {
     case 'url_refused':
-      return { code: 'image_url_refused', text: refusalText(failure.why) }
+      return refusalTexts[failure.why]
     case 'redirect_refused':
-      return { code: 'image_url_refused', text: 'it redirects to a URL that is not allowed' }
+      return 'it redirects to a URL that is not allowed'
     case 'too_many_redirects':
-      return {
-        code: 'image_fetch_failed',
-        text: `it redirects more than ${failure.maxRedirects} times`,
-      }
+      return `it redirects more than ${failure.maxRedirects} times`
     case 'redirect_without_location':
-      return { code: 'image_fetch_failed', text: 'it redirects without saying where to' }
+      return 'it redirects without saying where to'
     case 'unreachable':
-      return { code: 'image_fetch_failed', text: 'its server cannot be reached' }
+      return 'its server cannot be reached'
     case 'broken_off':
-      return { code: 'image_fetch_failed', text: 'its server ended the answer too early' }
+      return 'its server ended the answer too early'
     case 'status':
-      return { code: 'image_fetch_failed', text: `its server answered status ${failure.status}` }
+      return `its server answered status ${failure.status}`
     case 'compressed':
-      return { code: 'image_fetch_failed', text: 'its server answered with a compressed body' }
+      return 'its server answered with a compressed body'
     case 'not_an_image':
-      return {
-        code: 'image_fetch_failed',
-        text: 'the answer is not a JPEG, PNG, WebP, GIF, AVIF or TIFF image',
-      }
+      return 'the answer is not a JPEG, PNG, WebP, GIF, AVIF or TIFF image'
     case 'too_large':
-      return {
-        code: 'image_fetch_too_large',
-        text: `it is over the limit of ${failure.maxBytes} bytes`,
-      }
+      return `it is over the limit of ${failure.maxBytes} bytes`
     case 'total_too_large':
-      return {
-        code: 'image_fetch_too_large',
-        text: `all images together are over the limit of ${failure.maxBytes} bytes`,
-      }
+      return `all images together are over the limit of ${failure.maxBytes} bytes`
     case 'timeout':
-      return {
-        code: 'image_fetch_timeout',
-        text: `it did not arrive within ${failure.timeoutMs} ms`,
-      }
+      return `it did not arrive within ${failure.timeoutMs} ms`
   }
 }
 
-function refusalText(why: UrlRefusal | 'host_rules'): string {
-  switch (why) {
-    case 'too_long':
-      return `the URL is over the limit of ${maxUrlChars} characters`
-    case 'not_absolute':
-      return 'the URL is not a complete http or https URL'
-    case 'forbidden_characters':
-      return 'the URL holds a space, a control character or a backslash'
-    case 'scheme':
-      return 'only http and https URLs are allowed'
-    case 'data_uri':
-      return 'a data URI is not fetched: send the picture itself to /generate/image'
-    case 'credentials':
-      return 'a URL with user name or password is not allowed'
-    case 'port':
-      return 'only ports 80 and 443 are allowed'
-    case 'host_name':
-    case 'address':
-      return 'its host is not a public one'
-    case 'host_rules':
-      return 'this server does not fetch from its host'
-  }
+const refusalTexts: Readonly<Record<UrlRefusal | 'host_rules', string>> = {
+  too_long: `the URL is over the limit of ${maxUrlChars} characters`,
+  not_absolute: 'the URL is not a complete http or https URL',
+  forbidden_characters: 'the URL holds a space, a control character or a backslash',
+  scheme: 'only http and https URLs are allowed',
+  data_uri: 'a data URI is not fetched: send the picture itself to /generate/image',
+  credentials: 'a URL with user name or password is not allowed',
+  port: 'only ports 80 and 443 are allowed',
+  host_name: 'its host is not a public one',
+  address: 'its host is not a public one',
+  host_rules: 'this server does not fetch from its host',
 }
 
 function reasonText(failure: FetchFailure): string {

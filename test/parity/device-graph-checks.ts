@@ -4,6 +4,7 @@ import { deviceForm } from '../../backend/graph/device-graph.ts'
 import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
 import { copied } from '../../backend/graph/operators/arithmetic.ts'
 import { captureProblem } from '../../backend/model/accelerator/can-capture.ts'
+import { probeCard } from '../../backend/model/accelerator/probe-card.ts'
 import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
 import type { Model } from '../../backend/model/model.ts'
 import { cardConfig } from '../../scripts/bench/card/card-config.ts'
@@ -19,12 +20,14 @@ interface GraphCheck {
 }
 
 export const graphChecks: readonly GraphCheck[] = [
+  { name: 'passes the trial of a card', run: passesTrial },
   { name: 'names the nodes that it cannot run', run: namesNodes },
   { name: 'opens the graphs of all layers of the real model', run: opensRealGraphs },
   { name: 'launches as many kernels as it did', run: countsLaunches },
   { name: 'answers alike when single tokens always use the same memory', run: repeatsRuns },
   { name: 'says whether runs can be recorded', run: tellsOfCapture },
   { name: 'runs two layers of true dimensions in 6 GB', run: runsTrueLayers },
+  { name: 'says what there was no room for', run: namesWhatIsTooLarge },
 ]
 
 /** Layers of the real model, the first without experts. */
@@ -40,6 +43,10 @@ const trueLayersLimit = 6e9
 
 /** Largest difference of a logit between a token alone and in company, relative to the largest logit. */
 const companyTolerance = 1e-3
+
+async function passesTrial(): Promise<void> {
+  assert.equal(await probeCard(), undefined)
+}
 
 /** A determinant is not among the operators of the provider. */
 async function namesNodes(): Promise<void> {
@@ -129,4 +136,15 @@ async function logitsOf(model: Model, firstIds: readonly number[]): Promise<Floa
   for (const next of await model.step(rows)) logits.push(await next.row())
   for (const slot of slots) model.closeSlot(slot)
   return logits
+}
+
+/** A terabyte. */
+async function namesWhatIsTooLarge(): Promise<void> {
+  const accelerator = openWebGpuAccelerator()
+  const expected = {
+    name: 'DeviceError',
+    message: /could not make a tensor float32 \[268435456,1024\]/,
+  }
+  await assert.rejects(accelerator.zeros('float32', [2 ** 28, 1024]), expected)
+  await accelerator.close()
 }

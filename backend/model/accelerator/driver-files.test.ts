@@ -42,7 +42,14 @@ describe('missingDriver()', () => {
   it('is any driver', () => {
     expect(missingDriver({}, filesOf(loader), 'linux')).toContain('NVIDIA_DRIVER_CAPABILITIES')
     expect(missingDriver({}, filesOf(loader, registered), 'linux')).toBeUndefined()
-    expect(missingDriver({ VK_DRIVER_FILES: '/x.json' }, filesOf(loader), 'linux')).toBe(undefined)
+  })
+
+  it('is a driver that the operator names, and that does not exist', () => {
+    const said = { VK_DRIVER_FILES: '/x.json:/y.json' }
+    expect(missingDriver(said, filesOf(loader, '/x.json', '/y.json'), 'linux')).toBeUndefined()
+    expect(missingDriver(said, filesOf(loader, '/x.json'), 'linux')).toBe(
+      'VK_DRIVER_FILES names /y.json, which does not exist',
+    )
   })
 
   it('is what NVIDIA’s driver loads, which images of containers lack', () => {

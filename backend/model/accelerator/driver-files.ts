@@ -88,7 +88,7 @@ export function missingDriver(
   if (!isInstalled(loader)) {
     return `${loader}, the Vulkan loader, is not installed (Debian and Ubuntu: libvulkan1)`
   }
-  if (isSaid(environment)) return undefined
+  if (isSaid(environment)) return missingFile(environment, files)
   const known = [...usualFolders, ...furtherFolders].flatMap((folder) => manifestsIn(folder, files))
   if (known.some((manifest) => manifest.includes('nvidia'))) return missingForNvidia(isInstalled)
   if (known.length > 0) return undefined
@@ -96,6 +96,16 @@ export function missingDriver(
     `no Vulkan driver is registered in ${usualFolders.join(', ')}; ` +
     "NVIDIA's containers have one with NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics"
   )
+}
+
+/** Of the drivers that the operator names. */
+function missingFile(environment: Environment, { exists }: Files): string | undefined {
+  for (const name of driverSettings) {
+    const named = (environment[name] ?? '').split(':').filter((path) => path !== '')
+    const missing = named.find((path) => !exists(path))
+    if (missing !== undefined) return `${name} names ${missing}, which does not exist`
+  }
+  return undefined
 }
 
 function missingForNvidia(isInstalled: (library: string) => boolean): string | undefined {

@@ -101,7 +101,7 @@ class WebGpuAccelerator implements Accelerator {
     const maker = await this.#maker(`upload ${type} ${dims.length}`, () =>
       copyGraph(type, dims.length),
     )
-    return this.#make(maker, { x: tensorOf(type, dims, bytes) })
+    return this.#make(maker, { x: tensorOf(type, dims, bytes) }, `${type} [${dims.join()}]`)
   }
 
   async zeros(type: ElementType, dims: readonly number[]): Promise<Tensor> {
@@ -109,7 +109,7 @@ class WebGpuAccelerator implements Accelerator {
       zerosGraph(type, dims.length),
     )
     const shape = new Tensor('int64', BigInt64Array.from(dims, BigInt), [dims.length])
-    return this.#make(maker, { shape })
+    return this.#make(maker, { shape }, `${type} [${dims.join()}]`)
   }
 
   free(tensor: Tensor): void {
@@ -189,8 +189,10 @@ class WebGpuAccelerator implements Accelerator {
     return opened
   }
 
-  async #make(maker: InferenceSession, feeds: Tensors): Promise<Tensor> {
-    const { y } = await onlyDeviceErrors(maker.run(feeds))
+  /** @param what for the operator: for lack of memory, the provider says something else */
+  async #make(maker: InferenceSession, feeds: Tensors, what: string): Promise<Tensor> {
+    const failure = `The graphics card could not make a tensor ${what}, for lack of memory perhaps`
+    const { y } = await onlyDeviceErrors(maker.run(feeds), failure)
     this.#tensors.add(y!)
     return y!
   }
@@ -208,12 +210,14 @@ function createSession(
   })
 }
 
-async function onlyDeviceErrors<Result>(work: Promise<Result>): Promise<Result> {
+async function onlyDeviceErrors<Result>(
+  work: Promise<Result>,
+  failure = 'The graphics card failed',
+): Promise<Result> {
   try {
     return await work
   } catch (cause) {
-    const text = errorText(cause)
-    throw new DeviceError(`The graphics card failed: ${text}`, { cause })
+    throw new DeviceError(`${failure}: ${errorText(cause)}`, { cause })
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { missingSpace } from '../../../shared/node/files/free-space.ts'
 import { Progress, type Report } from '../../../shared/progress/progress.ts'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
-import { assertComplete, type FileDigest, type FilePart } from '../../graph/weights-file.ts'
+import { assertComplete, type FileChecksums, type FilePart } from '../../graph/weights-file.ts'
 import { embeddingBytes, embeddingTensor } from '../deepseek/embedding-table.ts'
 import type { Equalization } from '../equalize/find-outliers.ts'
 import {
@@ -50,7 +50,7 @@ export async function convertInto(folder: string, conversion: Conversion): Promi
   try {
     await journal.compareWithFiles(folder, signal)
     await writeMissing(folder, conversion, { graphs, states, journal })
-    const files = digestsOf(source, graphs, journal)
+    const files = checksumsOf(source, graphs, journal)
     for (const name of weightsFiles) await makeDurable(join(folder, name))
     const equalization = equalizationOf(graphs, journal)
     reportBalanced(equalization, report)
@@ -114,12 +114,12 @@ function sizeOf(parts: readonly FilePart[]): number {
 }
 
 /** @throws {RangeError} when something was not written */
-function digestsOf(
+function checksumsOf(
   source: ModelSource,
   graphs: GraphsByFile,
   journal: Journal,
-): Record<string, FileDigest> {
-  const digests = Object.entries(graphs).map(([name, graph]) => {
+): Record<string, FileChecksums> {
+  const checksums = Object.entries(graphs).map(([name, graph]) => {
     const parts = journal.partsOf(name)
     assertComplete(graph, parts)
     return [name, { bytes: graph.weightBytes, parts }] as const
@@ -128,7 +128,7 @@ function digestsOf(
     bytes: embeddingBytes(embeddingTensor(source.checkpoint)),
     parts: journal.partsOf(fileNames.embeddings),
   }
-  return { [fileNames.embeddings]: embeddings, ...Object.fromEntries(digests) }
+  return { [fileNames.embeddings]: embeddings, ...Object.fromEntries(checksums) }
 }
 
 async function makeDurable(file: string): Promise<void> {

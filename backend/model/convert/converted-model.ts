@@ -13,7 +13,7 @@ import {
   type GraphsByFile,
 } from './graphs/build-graphs.ts'
 import { formName } from './graphs/weight-forms.ts'
-import { readManifest, type MadeForm, type Manifest } from './manifest.ts'
+import { isOfOtherVersion, readManifest, type MadeForm, type Manifest } from './manifest.ts'
 import type { MeasureChannels } from './measure-parts.ts'
 import type { ModelSource } from './source/model-source.ts'
 import { writeModel } from './write-model.ts'
@@ -64,6 +64,9 @@ export async function ensureConverted(
   const find = () => currentManifest(folder, made, source)
   const found = await find()
   if (found !== undefined) return { folder, manifest: found }
+  if (await isOfOtherVersion(folder)) {
+    report(`${folder} was made by another version: converting the checkpoint again`)
+  }
   const form = graphOptionsOf(options)
   const conversion = { source, options: form, made, measure, threads, report, signal }
   await writeModel(folder, conversion, async () => (await find()) !== undefined)

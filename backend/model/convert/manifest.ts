@@ -3,21 +3,21 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
-import { digestPartBytes } from '../../graph/weights-file.ts'
+import { checksumPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source/source-files.ts'
 
 /** Increased when the same checkpoint would give different weights files, or a different manifest. */
-export const converterVersion = 7
+export const converterVersion = 8
 
 const fileName = 'manifest.json'
 
 const filePartSchema = z.object({
   offset: z.int().min(0),
-  bytes: z.int().min(1).max(digestPartBytes),
-  sha256: z.string().regex(/^[\da-f]{64}$/),
+  bytes: z.int().min(1).max(checksumPartBytes),
+  checksum: z.string().regex(/^[\da-f]{32}$/),
 })
 
-const fileDigestSchema = z
+const fileChecksumsSchema = z
   .object({ bytes: z.int().min(0), parts: z.array(filePartSchema).readonly() })
   .refine(({ bytes, parts }) => parts.every((part) => part.offset + part.bytes <= bytes))
 
@@ -31,7 +31,7 @@ const manifestSchema = z.object({
   /** Channels rescaled before the weights were rounded: see `findOutliers`. */
   equalization: z.record(z.string(), z.record(z.string().regex(/^\d+$/), z.int())),
   /** Every weights file of the folder. */
-  files: z.record(z.string(), fileDigestSchema),
+  files: z.record(z.string(), fileChecksumsSchema),
 })
 
 /** What a converted model was made from, and the content of its files. */
@@ -41,12 +41,24 @@ export type Manifest = z.infer<typeof manifestSchema>
 export type MadeForm = Pick<Manifest, 'weights' | 'layout' | 'calibration'>
 
 const storedSchema = manifestSchema.extend({ converterVersion: z.literal(converterVersion) })
+const versionSchema = z.object({ converterVersion: z.int() })
 
 /**
  * @returns undefined when there is no readable manifest of this version: the folder is treated as missing
  * @throws {CheckpointError} when it cannot be read
  */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
+  return storedSchema.safeParse(await readStored(folder)).data
+}
+
+/** Whether another version of the converter made a folder. @throws {CheckpointError} when its manifest cannot be read */
+export async function isOfOtherVersion(folder: string): Promise<boolean> {
+  const stored = versionSchema.safeParse(await readStored(folder)).data
+  return stored !== undefined && stored.converterVersion !== converterVersion
+}
+
+/** @returns undefined when there is no manifest, or when it is not JSON */
+async function readStored(folder: string): Promise<unknown> {
   const file = join(folder, fileName)
   if (!existsSync(file)) return undefined
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
@@ -56,7 +68,7 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
     )
   })
   try {
-    return storedSchema.safeParse(JSON.parse(text)).data
+    return JSON.parse(text) as unknown
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

@@ -115,6 +115,22 @@ describe('prepareModelFolder()', () => {
     expect((await stat(weights)).size).toBeGreaterThan(1_000_000)
   })
 
+  it('replaces a folder that another version made, and says so', async () => {
+    const { prepare, told, weights, converted } = await setUp('older')
+    await prepare()
+    const first = await written(weights)
+    const manifest = join(converted, 'manifest.json')
+    const text = await readFile(manifest, 'utf8')
+    await writeFile(manifest, text.replace(/"converterVersion":\d+/, '"converterVersion":7'))
+    told.length = 0
+    await prepare()
+    const line = `${converted} was made by another version: converting the checkpoint again`
+    expect(told[0]).toBe(line)
+    expect(told.slice(1)).toEqual(linesOfConversion)
+    expect(await written(weights)).not.toBe(first)
+    expect(await readFile(manifest, 'utf8')).toBe(text)
+  })
+
   it('leaves the finished folder alone when a later conversion fails', async () => {
     const { prepare, weights, checkpointDir, modelsDir } = await setUp('failing')
     await prepare()

@@ -20,7 +20,7 @@ import type { MeasureChannels } from './measure-parts.ts'
 import { checkInventory, expectedTensors } from './source/inventory.ts'
 import type { ModelSource } from './source/model-source.ts'
 import { checkFiles } from './verify/check-files.ts'
-import { digestsRead } from './verify/read-parts.ts'
+import { checksumsRead } from './verify/read-parts.ts'
 
 export interface ModelFolderOptions extends GraphFileOptions {
   /** Folder of converted models; this one gets a subfolder named after its source. */
@@ -87,7 +87,8 @@ export async function findModelFolder(
   const { folder, manifest } = await ensureConverted(source, graphs, { ...options, report, signal })
   const { equalization } = manifest
   const { decoder, read } = await decoderFiles(folder, source, options, graphs.decoder)
-  const digests = ({ files }: Pick<Manifest, 'files'>) => digestsRead(files, readOf(options, read))
+  const checksums = ({ files }: Pick<Manifest, 'files'>) =>
+    checksumsRead(files, readOf(options, read))
   return {
     vision: await visionFiles(folder, source, options, { graphs, equalization }),
     decoder,
@@ -95,14 +96,14 @@ export async function findModelFolder(
     embeddingType: embeddingTensor(checkpoint).type,
     async check(weightBytes) {
       const loading = pipe === undefined ? undefined : { pipe, weightBytes }
-      const damage = await checkFiles(folder, digests(manifest), signal, loading)
+      const damage = await checkFiles(folder, checksums(manifest), signal, loading)
       return damage === undefined ? undefined : join(folder, damage)
     },
     async discard(damage) {
       const lock = await lockConversion(folder, { report, signal })
       try {
         // Another process may have made it anew in the meantime.
-        const now = digests((await readManifest(folder)) ?? manifest)
+        const now = checksums((await readManifest(folder)) ?? manifest)
         if ((await checkFiles(folder, now, signal)) === undefined) return
         report(`${damage}: converting the checkpoint again`)
         await rm(folder, { recursive: true, force: true })

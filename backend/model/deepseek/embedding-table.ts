@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.ts'
 import type { Checkpoint, CheckpointTensor } from '../../checkpoint/checkpoint.ts'
 import { floatTypes, toFloat32, type FloatType } from '../../checkpoint/half-float.ts'
+import { checksumOf } from '../../graph/checksum.ts'
 import { assertFinite, rowCount, rowSize } from '../../graph/weight-source.ts'
 import { writeAll, type FilePart } from '../../graph/weights-file.ts'
 
@@ -36,8 +36,7 @@ export async function writeEmbeddings(
       const values = bytes.length / floatTypes[tensor.type]
       assertFinite(toFloat32(bytes, tensor.type, memory.subarray(0, values)))
       await writeAll(file, offset, bytes)
-      const sha256 = createHash('sha256').update(bytes).digest('hex')
-      parts.push({ offset, bytes: bytes.length, sha256 })
+      parts.push({ offset, bytes: bytes.length, checksum: checksumOf(bytes) })
       offset += bytes.length
     }
     return parts

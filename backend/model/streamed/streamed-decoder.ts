@@ -3,8 +3,9 @@ import type { PartBalance } from '../convert/graphs/part-balance.ts'
 import type { ComponentForms } from '../convert/graphs/weight-forms.ts'
 import type { OpenGraph } from '../sessions.ts'
 import { decoderNames } from '../deepseek/decoder-names.ts'
-import { defaultExpandedFromTokens } from '../deepseek/lane-plan.ts'
-import type { Chunk, TextLayout } from './given-text.ts'
+import { attentionFeeds } from './attention-feeds.ts'
+import { chooseExperts, type Assignment } from './choose-experts.ts'
+import type { TextLayout } from './given-text.ts'
 import {
   attentionGraph,
   feedForwardGraph,
@@ -12,11 +13,11 @@ import {
   lastNormGraph,
   normGraph,
   pieceNames,
-  routerGraph,
   type DecoderSource,
   type FeedForward,
 } from './piece-graphs.ts'
-import { floatsOf, floatTensor, int64Tensor, range, runByRows } from './row-states.ts'
+import { floatsOf, range, runByRows } from './row-states.ts'
+import { SharedSession } from './shared-session.ts'
 import { withSession, type SessionOptions } from './with-session.ts'
 
 /** Tokens of the vocabulary whose rows of the head are in memory at a time: 67 MB of the real model's in float32. */
@@ -24,12 +25,6 @@ const headRows = 8192
 
 interface StreamedDecoderOptions extends SessionOptions {
   readonly onProgress: (line: string) => void
-}
-
-/** A normed row that a feed-forward network works on, and what its result is multiplied with. */
-interface Assignment {
-  readonly row: number
-  readonly share: number
 }
 
 /**
@@ -45,6 +40,7 @@ export class StreamedDecoder {
   readonly #options: StreamedDecoderOptions
   /** [forms, rows, hidden] */
   readonly #hidden: Float32Array
+  readonly #networks: SharedSession
 
   /** @param embedded of each form, [rows, hidden] */
   constructor(
@@ -60,6 +56,7 @@ export class StreamedDecoder {
     this.#forms = forms
     this.#layout = layout
     this.#options = options
+    this.#networks = new SharedSession(options)
     this.#hidden = new Float32Array(forms.length * layout.rows * source.config.hidden_size)
     embedded.forEach((rows, form) => this.#hidden.set(rows, form * rows.length))
   }
@@ -82,7 +79,11 @@ export class StreamedDecoder {
 
   async runLayer(layer: number): Promise<void> {
     await this.#attention(layer)
-    await this.#feedForward(layer)
+    try {
+      await this.#feedForward(layer)
+    } finally {
+      await this.#networks.close()
+    }
   }
 
   /** Runs only the norm before the head, to expose its result. */
@@ -158,31 +159,11 @@ export class StreamedDecoder {
       if (chunk.isPrompt) past = new Float32Array(0)
       const start = (member * this.#layout.rows + chunk.firstRow) * hidden
       const rows = this.#hidden.subarray(start, start + chunk.count * hidden)
-      const outputs = await session.run(this.#attentionFeeds(layer, chunk, rows, past))
+      const outputs = await session.run(
+        attentionFeeds(this.#source.config, layer, chunk, rows, past),
+      )
       past = floatsOf(outputs, decoderNames.present(layer))
       rows.set(floatsOf(outputs, pieceNames.result))
-    }
-  }
-
-  /** As `runDecoder` feeds a single sequence. */
-  #attentionFeeds(layer: number, chunk: Chunk, rows: Float32Array, past: Float32Array) {
-    const {
-      hidden_size: hidden,
-      kv_lora_rank: latent,
-      qk_rope_head_dim: rotated,
-    } = this.#source.config
-    const { position, count, isPrompt } = chunk
-    const isExpanded = isPrompt && count >= defaultExpandedFromTokens
-    const inLanes = (value: number) => int64Tensor(isExpanded ? [0, value] : [value, 0])
-    const none = floatTensor(new Float32Array(0), [0, latent + rotated])
-    const cached = floatTensor(past, [position, latent + rotated])
-    return {
-      [pieceNames.rows]: floatTensor(rows, [count, hidden]),
-      [decoderNames.positions]: int64Tensor(range(position, count), [1, count]),
-      [decoderNames.counts]: inLanes(count),
-      [decoderNames.pastLengths]: inLanes(position),
-      [decoderNames.past(layer, 0)]: isExpanded ? none : cached,
-      [decoderNames.expandedPast(layer)]: isExpanded ? cached : none,
     }
   }
 
@@ -196,7 +177,7 @@ export class StreamedDecoder {
       return
     }
     const { moe_intermediate_size: width } = config
-    const chosen = await this.#route(layer, normed)
+    const chosen = await chooseExperts(this.#source, layer, normed, this.#options)
     for (const [expert, assignments] of chosen.entries()) {
       const network = { name: `.experts.${expert}`, width }
       await this.#addNetwork(layer, network, 'experts', normed, assignments)
@@ -219,25 +200,6 @@ export class StreamedDecoder {
     })
   }
 
-  /** @returns for each expert, the rows that chose it */
-  #route(layer: number, normed: Float32Array): Promise<Assignment[][]> {
-    const { n_routed_experts, num_experts_per_tok, hidden_size, routed_scaling_factor } =
-      this.#source.config
-    return withSession(routerGraph(this.#source, layer), this.#options, async (session) => {
-      const chosen: Assignment[][] = Array.from({ length: n_routed_experts }, () => [])
-      const rows = this.#rowsOf(normed, range(0, normed.length / hidden_size))
-      await runByRows(session, pieceNames.rows, rows, (outputs, indices) => {
-        const experts = outputs[pieceNames.experts]!.data as BigInt64Array
-        const shares = floatsOf(outputs, pieceNames.shares)
-        experts.forEach((expert, i) => {
-          const row = indices[Math.floor(i / num_experts_per_tok)]!
-          chosen[Number(expert)]!.push({ row, share: shares[i]! * routed_scaling_factor })
-        })
-      })
-      return chosen
-    })
-  }
-
   /** Adds the results of a network to the hidden rows. */
   async #addNetwork(
     layer: number,
@@ -253,7 +215,7 @@ export class StreamedDecoder {
       )
       if (own.length === 0) continue
       const graph = feedForwardGraph(this.#source, layer, network, form)
-      await withSession(graph, this.#options, async (session) => {
+      const add = async (session: OpenGraph) => {
         let next = 0
         const rows = this.#rowsOf(
           normed,
@@ -268,7 +230,9 @@ export class StreamedDecoder {
             }
           })
         })
-      })
+      }
+      if (form.kind === 'f32') await this.#networks.run(graph, add)
+      else await withSession(graph, this.#options, add)
     }
   }
 }

@@ -1,5 +1,5 @@
 import { operationView } from './docs/operation-view.ts'
-import { type OpenApi, routesByTag } from './docs/openapi.ts'
+import { type OpenApi, type Route, routesByTag, type Schemas } from './docs/openapi.ts'
 import { richText } from './docs/rich-text.ts'
 import { byId, el } from './dom.ts'
 import { startTheme } from './theme.ts'
@@ -14,45 +14,29 @@ byId('contents-fold', HTMLDetailsElement).open = matchMedia('(min-width: 60rem)'
 /** Renders the page from the same document that programs read. */
 function show(api: OpenApi): void {
   const { info, components } = api
-  const sections = Array.from(routesByTag(api), ([tag, routes]) => {
-    const views = routes.map((route) => operationView(route, components.schemas, location.origin))
-    return el(
-      'section',
-      { 'aria-labelledby': `tag-${tag}` },
-      el('h2', { id: `tag-${tag}` }, tag),
-      ...views,
-    )
-  })
-  const links = Array.from(routesByTag(api), ([tag, routes]) =>
-    el(
-      'li',
-      {},
-      el('span', {}, tag),
-      el(
-        'ul',
-        {},
-        ...routes.map(({ operationId, method, path }) =>
-          el(
-            'li',
-            {},
-            el(
-              'a',
-              { href: `#${operationId}` },
-              el('span', { class: 'method' }, method),
-              ' ',
-              path,
-            ),
-          ),
-        ),
-      ),
-    ),
-  )
+  const tags = Array.from(routesByTag(api))
   byId('version', HTMLElement).textContent = `Version ${info.version}`
   byId('about', HTMLElement).replaceChildren(...richText(info.description ?? ''))
-  contents.replaceChildren(...links)
-  content.replaceChildren(...sections)
+  contents.replaceChildren(...tags.map(([tag, routes]) => linksOf(tag, routes)))
+  content.replaceChildren(
+    ...tags.map(([tag, routes]) => sectionOf(tag, routes, components.schemas)),
+  )
   // The element named by the URL's fragment did not exist yet when the page was opened.
   if (location.hash !== '') document.getElementById(location.hash.slice(1))?.scrollIntoView()
+}
+
+function sectionOf(tag: string, routes: readonly Route[], schemas: Schemas): HTMLElement {
+  const heading = el('h2', { id: `tag-${tag}` }, tag)
+  const views = routes.map((route) => operationView(route, schemas, location.origin))
+  return el('section', { 'aria-labelledby': `tag-${tag}` }, heading, ...views)
+}
+
+function linksOf(tag: string, routes: readonly Route[]): HTMLElement {
+  const links = routes.map(({ operationId, method, path }) => {
+    const verb = el('span', { class: 'method' }, method)
+    return el('li', {}, el('a', { href: `#${operationId}` }, verb, ' ', path))
+  })
+  return el('li', {}, el('span', {}, tag), el('ul', {}, ...links))
 }
 
 function showFailure(): void {

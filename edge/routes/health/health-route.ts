@@ -4,16 +4,14 @@ import type { CallBackend } from '../../backends/exchange.ts'
 import type { EdgeHandler } from '../../calls/context.ts'
 import type { Stopping } from '../../calls/stopping.ts'
 import { askBackend, unreachable } from './ask-backend.ts'
+import type { CallFailures } from './count-failures.ts'
 import { lookAtStores, type StoreParts } from './look-at-stores.ts'
 import { oneLook } from './one-look.ts'
-import type { Refusals } from './refusals.ts'
-import type { StoreFailures } from './store-failures.ts'
 
 export interface HealthParts extends StoreParts {
   readonly backend: CallBackend
   /** Of all other calls. */
-  readonly refusals: Pick<Refusals, 'count'>
-  readonly storeFailures: Pick<StoreFailures, 'count'>
+  readonly failures: CallFailures
   readonly stopping: Stopping
   /** Whether the certificate that backends are called with is valid; undefined where the platform does not show it. */
   readonly certificateIsValid: (() => boolean) | undefined
@@ -36,12 +34,16 @@ const stopped = { status: 'unavailable', reason: 'shutting_down' } as const
 export function probeHandlers(
   parts: HealthParts,
 ): Record<'health' | 'livez' | 'readyz', EdgeHandler> {
-  const { stopping, now, certificateIsValid } = parts
+  const { stopping, now, certificateIsValid, failures } = parts
   const ask = (requestId: string) => askBackend(parts.backend, requestId)
-  const health = oneLook(ask, { now, version: () => parts.refusals.count, cacheMs: backendCacheMs })
+  const health = oneLook(ask, {
+    now,
+    version: () => failures.ofBackends.count,
+    cacheMs: backendCacheMs,
+  })
   const stores = oneLook(() => lookAtStores(parts), {
     now,
-    version: () => parts.storeFailures.count,
+    version: () => failures.ofStores.count,
     cacheMs: storesCacheMs,
   })
   return {

@@ -62,7 +62,7 @@ export async function startLab(): Promise<Lab> {
   const workerBundle = await buildWorker()
   const folder = await mkdtemp(join(existsSync(memory) ? memory : tmpdir(), 'describe-lab-'))
   const children: ChildProcess[] = []
-  const run = (program: string, environment: Record<string, string>) => {
+  const run: Run = (program, environment) => {
     const child = fork(program, {
       env: { PATH: process.env['PATH'], TMPDIR: tmpdir(), ...environment },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -78,54 +78,19 @@ export async function startLab(): Promise<Lab> {
     const names = { server: ['localhost'], client: 'edge' }
     const certificates = await createCertificates(names, Date.now())
     await writeCertificates(join(folder, 'certs'), certificates)
-
-    const backend = run(programs.pacedBackend, { TLS_CERTIFICATES: JSON.stringify(certificates) })
-    const [{ port: backendPort }] = (await once(backend, 'message')) as [{ port: number }]
-    const backendUrl = `https://localhost:${backendPort}`
-
-    const wanted = { host, port: 0, setting: 'PORT' }
-    const [workerPort, nodePort] = await findFreePorts([wanted, wanted])
-    const settings = { API_KEY: rootKey, BACKEND_URL: backendUrl, WORKER_BUNDLE: workerBundle }
-    const startEdge = (program: string, port: number, name: string) =>
-      run(program, {
-        ...settings,
-        PORT: String(port),
-        STATE_DIR: join(folder, name),
-        TLS_CA: join(folder, 'certs', 'ca.pem'),
-        TLS_CERT: join(folder, 'certs', 'client.pem'),
-        TLS_KEY: join(folder, 'certs', 'client-key.pem'),
-      })
-    const workerEdge = startEdge(programs.workerEdge, workerPort!, 'worker')
-    const nodeEdge = startEdge(programs.nodeEdge, nodePort!, 'node')
-    const ways = {
-      workerd: await edgeWay('workerd', workerPort!),
-      node: await edgeWay('node', nodePort!),
-    }
+    const backend = await startBackend(run, certificates)
+    const settings = { BACKEND_URL: backend.way.origin, WORKER_BUNDLE: workerBundle }
+    const startEdge = edgeStarter(run, folder, settings)
+    const [workerd, node] = await Promise.all([
+      startEdge('workerd', programs.workerEdge),
+      startEdge('node', programs.nodeEdge),
+    ])
     return {
-      direct: {
-        name: 'direct',
-        origin: backendUrl,
-        headers: {},
-        connect: () => new Agent({ connect: identityOf(certificates) }),
-        pid: backend.pid!,
-      },
-      workerd: { ...ways.workerd, pid: childRunning(workerEdge.pid!, 'workerd') },
-      node: { ...ways.node, pid: nodeEdge.pid! },
-      async startProxy(name, program) {
-        const [port] = await findFreePorts([wanted])
-        const { pid } = startEdge(program, port!, `bare-${name}`)
-        const origin = `http://${host}:${port}`
-        await waitForHealth(origin)
-        const server = name === 'workerd' ? childRunning(pid!, 'workerd') : pid!
-        return { name, origin, headers: {}, connect: () => new Agent(), pid: server }
-      },
-      async countAtBackend() {
-        backend.send('count')
-        const [counts] = (await once(backend, 'message')) as [
-          { connections: number; running: number },
-        ]
-        return counts
-      },
+      direct: backend.way,
+      workerd: { ...workerd, headers: await limitedKey(workerd.origin) },
+      node: { ...node, headers: await limitedKey(node.origin) },
+      startProxy: startEdge,
+      countAtBackend: backend.count,
       stop,
     }
   } catch (error) {
@@ -134,10 +99,54 @@ export async function startLab(): Promise<Lab> {
   }
 }
 
-/** An edge that answers, with a key of its own that has limits. */
-async function edgeWay(name: 'workerd' | 'node', port: number): Promise<Omit<Way, 'pid'>> {
-  const origin = `http://${host}:${port}`
-  await waitForHealth(origin)
+/** Starts a program with these settings alone. */
+type Run = (program: string, environment: Readonly<Record<string, string>>) => ChildProcess
+
+/** The direct way to the backend, and how to ask what it has open. */
+async function startBackend(run: Run, certificates: CertificateSet) {
+  const child = run(programs.pacedBackend, { TLS_CERTIFICATES: JSON.stringify(certificates) })
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
+  const way: Way = {
+    name: 'direct',
+    origin: `https://localhost:${port}`,
+    headers: {},
+    connect: () => new Agent({ connect: identityOf(certificates) }),
+    pid: child.pid!,
+  }
+  const count: Lab['countAtBackend'] = async () => {
+    child.send('count')
+    const [counts] = (await once(child, 'message')) as [{ connections: number; running: number }]
+    return counts
+  }
+  return { way, count }
+}
+
+/** @returns starts a program that takes an edge's settings, and waits until it answers; requests bring no key */
+function edgeStarter(
+  run: Run,
+  folder: string,
+  settings: Readonly<Record<string, string>>,
+): Lab['startProxy'] {
+  return async (name, program) => {
+    const [port] = await findFreePorts([{ host, port: 0, setting: 'PORT' }])
+    const { pid } = run(program, {
+      ...settings,
+      API_KEY: rootKey,
+      PORT: String(port),
+      STATE_DIR: await mkdtemp(join(folder, `${name}-`)),
+      TLS_CA: join(folder, 'certs', 'ca.pem'),
+      TLS_CERT: join(folder, 'certs', 'client.pem'),
+      TLS_KEY: join(folder, 'certs', 'client-key.pem'),
+    })
+    const origin = `http://${host}:${port}`
+    await waitForHealth(origin)
+    const server = name === 'workerd' ? childRunning(pid!, 'workerd') : pid!
+    return { name, origin, headers: {}, connect: () => new Agent(), pid: server }
+  }
+}
+
+/** Headers with a key of an edge that has limits. */
+async function limitedKey(origin: string): Promise<Way['headers']> {
   const { method, path } = adminRoutes.createKey
   const response = await fetch(origin + path, {
     method,
@@ -146,7 +155,7 @@ async function edgeWay(name: 'workerd' | 'node', port: number): Promise<Omit<Way
   })
   const { key } = (await response.json()) as { key?: string }
   if (key === undefined) throw new Error(`The edge created no key: ${response.status}`)
-  return { name, origin, headers: { 'x-api-key': key }, connect: () => new Agent() }
+  return { 'x-api-key': key }
 }
 
 async function waitForHealth(origin: string): Promise<void> {

@@ -60,12 +60,7 @@ export async function startSoakProduct(
     liveness.loaded()
     const rootKey = (await readFile(apiKeyFile, 'utf8')).trim()
     const admin = createAdmin(url, rootKey)
-    const issued = await Promise.all(roles.map(async (role) => [role, await admin.issue(role)]))
-    const keys = Object.fromEntries(issued) as Record<Role, { key: string; id: string }>
-    const byRole = async <Value>(read: (role: Role) => Value | Promise<Value>) =>
-      Object.fromEntries(
-        await Promise.all(roles.map(async (role) => [role, await read(role)])),
-      ) as Record<Role, Value>
+    const keys = await byRole(admin.issue)
     return {
       url,
       keys: await byRole((role) => keys[role].key),
@@ -81,6 +76,13 @@ export async function startSoakProduct(
     await stop()
     throw error
   }
+}
+
+async function byRole<Value>(
+  read: (role: Role) => Value | Promise<Value>,
+): Promise<Record<Role, Value>> {
+  const pairs = await Promise.all(roles.map(async (role) => [role, await read(role)] as const))
+  return Object.fromEntries(pairs) as Record<Role, Value>
 }
 
 async function metricsOf(port: number): Promise<Metrics> {

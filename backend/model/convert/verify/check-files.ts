@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { FileDigest } from '../../../graph/weights-file.ts'
+import type { FileChecksums } from '../../../graph/weights-file.ts'
 import type { CheckInit, LoadingReport } from './check-worker.ts'
 import { findDamage } from './verify-files.ts'
 
@@ -16,7 +16,7 @@ const leastThreadBytes = 256 * 1024 * 1024
  */
 export async function checkFiles(
   folder: string,
-  files: Readonly<Record<string, FileDigest>>,
+  files: Readonly<Record<string, FileChecksums>>,
   signal: AbortSignal,
   report?: LoadingReport,
 ): Promise<string | undefined> {

@@ -1,6 +1,6 @@
-/** A thread that compares files with their digests, and reports how far it and the loading beside it are. */
+/** A thread that compares files with their checksums, and reports how far it and the loading beside it are. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { FileDigest } from '../../../graph/weights-file.ts'
+import type { FileChecksums } from '../../../graph/weights-file.ts'
 import { pacedBy } from '../../loading/keep-pace.ts'
 import { writeLoadingLine } from '../../loading/loading-line.ts'
 import { LoadingProgress } from '../../loading/loading-progress.ts'
@@ -17,7 +17,7 @@ export interface LoadingReport {
 /** What the thread is started with. */
 export interface CheckInit {
   readonly folder: string
-  readonly files: Readonly<Record<string, FileDigest>>
+  readonly files: Readonly<Record<string, FileChecksums>>
   readonly report: LoadingReport | undefined
 }
 

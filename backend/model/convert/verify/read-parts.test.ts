@@ -1,25 +1,25 @@
 import { describe, expect, it } from 'vitest'
-import { digestPartBytes } from '../../../graph/weights-file.ts'
-import { digestsRead, readSideBySide } from './read-parts.ts'
+import { checksumPartBytes } from '../../../graph/weights-file.ts'
+import { checksumsRead, readSideBySide } from './read-parts.ts'
 
-const part = (offset: number, bytes: number) => ({ offset, bytes, sha256: '0'.repeat(64) })
-const [small, large] = [4096, 2 * digestPartBytes + 5]
+const part = (offset: number, bytes: number) => ({ offset, bytes, checksum: '0'.repeat(32) })
+const [small, large] = [4096, 2 * checksumPartBytes + 5]
 const decoder = {
   bytes: 2 * small + large,
   parts: [
     part(0, small),
-    part(small, digestPartBytes),
-    part(small + digestPartBytes, digestPartBytes),
-    part(small + 2 * digestPartBytes, 5),
+    part(small, checksumPartBytes),
+    part(small + checksumPartBytes, checksumPartBytes),
+    part(small + 2 * checksumPartBytes, 5),
     part(small + large, small),
   ],
 }
 const embeddings = { bytes: small, parts: [part(0, small)] }
 
-describe('digestsRead()', () => {
+describe('checksumsRead()', () => {
   it('has all parts of the tensors that are read, and no others', () => {
     const read = { decoder: [{ offset: small, byteLength: large }] }
-    expect(digestsRead({ decoder, embeddings }, read)).toEqual({
+    expect(checksumsRead({ decoder, embeddings }, read)).toEqual({
       decoder: { bytes: decoder.bytes, parts: decoder.parts.slice(1, 4) },
     })
   })
@@ -31,7 +31,7 @@ describe('digestsRead()', () => {
         { offset: 0, byteLength: small },
       ],
     }
-    expect(digestsRead({ decoder, embeddings }, read)['decoder']?.parts).toEqual([
+    expect(checksumsRead({ decoder, embeddings }, read)['decoder']?.parts).toEqual([
       decoder.parts[4],
       decoder.parts[0],
     ])
@@ -39,7 +39,7 @@ describe('digestsRead()', () => {
 
   it('has files that are read whole', () => {
     const read = { decoder: [], embeddings: 'all' } as const
-    expect(digestsRead({ decoder, embeddings }, read)).toEqual({
+    expect(checksumsRead({ decoder, embeddings }, read)).toEqual({
       decoder: { bytes: decoder.bytes, parts: [] },
       embeddings,
     })

@@ -1,4 +1,4 @@
-import { digestPartBytes, type FileDigest } from '../../../graph/weights-file.ts'
+import { checksumPartBytes, type FileChecksums } from '../../../graph/weights-file.ts'
 
 /** Where a tensor is in its weights file. */
 interface Place {
@@ -9,27 +9,27 @@ interface Place {
 /** What is read of each weights file: all of it, or some tensors, in this order. Files that are not listed are not read. */
 export type ReadPlaces = Readonly<Record<string, 'all' | readonly Place[]>>
 
-/** Of all digests of weights files, those of what is read. */
-export function digestsRead(
-  files: Readonly<Record<string, FileDigest>>,
+/** Of all checksums of weights files, those of what is read. */
+export function checksumsRead(
+  files: Readonly<Record<string, FileChecksums>>,
   read: ReadPlaces,
-): Record<string, FileDigest> {
+): Record<string, FileChecksums> {
   return Object.fromEntries(
     Object.entries(read).flatMap(([name, places]) => {
       const file = files[name]
-      return file === undefined ? [] : [[name, digestRead(file, places)]]
+      return file === undefined ? [] : [[name, checksumsOfFile(file, places)]]
     }),
   )
 }
 
 /** Each tensor has parts of its own, the first of which begins where it does. */
-function digestRead(file: FileDigest, places: ReadPlaces[string]): FileDigest {
+function checksumsOfFile(file: FileChecksums, places: ReadPlaces[string]): FileChecksums {
   if (places === 'all') return file
   const byOffset = new Map(file.parts.map((part) => [part.offset, part]))
   const offsets = places.flatMap(({ offset, byteLength }) =>
     Array.from(
-      { length: Math.ceil(byteLength / digestPartBytes) },
-      (_, part) => offset + part * digestPartBytes,
+      { length: Math.ceil(byteLength / checksumPartBytes) },
+      (_, part) => offset + part * checksumPartBytes,
     ),
   )
   const parts = [...new Set(offsets)].map((offset) => byOffset.get(offset))

@@ -1,9 +1,9 @@
-import { webcrypto } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FileDigest, FilePart } from '../../../graph/weights-file.ts'
+import { checksumOf } from '../../../graph/checksum.ts'
+import type { FileChecksums, FilePart } from '../../../graph/weights-file.ts'
 
-/** Parts read and digested at the same time: as many as Node has threads for it. Each takes up to 16 MB. */
+/** Parts read at the same time: as many as Node has threads for it. Each takes up to 16 MB. */
 const partsAtOnce = 4
 
 /** What happens around each part that is compared. */
@@ -15,18 +15,18 @@ export interface CheckSteps {
 }
 
 /**
- * Compares files with their digests, in parallel in Node's threads. What is read here stays in the page cache, so
+ * Compares files with their checksums. What is read here stays in the page cache, so
  * loading the files meanwhile or afterwards does not read from the disk again if memory suffices.
  * @returns a description of the first damage found, for the operator; undefined when every byte is as it was written
  */
 export async function findDamage(
   folder: string,
-  files: Readonly<Record<string, FileDigest>>,
+  files: Readonly<Record<string, FileChecksums>>,
   signal: AbortSignal,
   steps: CheckSteps = {},
 ): Promise<string | undefined> {
-  for (const [name, digest] of Object.entries(files)) {
-    const damage = await damageOf(join(folder, name), digest, { signal, steps })
+  for (const [name, file] of Object.entries(files)) {
+    const damage = await damageOf(join(folder, name), file, { signal, steps })
     if (damage !== undefined) return `${name} ${damage}`
   }
   return undefined
@@ -34,7 +34,7 @@ export async function findDamage(
 
 async function damageOf(
   file: string,
-  { bytes, parts }: FileDigest,
+  { bytes, parts }: FileChecksums,
   { signal, steps }: Omit<CheckOptions, 'most'>,
 ): Promise<string | undefined> {
   try {
@@ -104,7 +104,7 @@ async function damagedParts(
 
 async function isWhole(
   file: FileHandle,
-  { offset, bytes, sha256 }: FilePart,
+  { offset, bytes, checksum }: FilePart,
   buffer: Uint8Array<ArrayBuffer>,
 ): Promise<boolean> {
   for (let done = 0; done < bytes;) {
@@ -112,6 +112,5 @@ async function isWhole(
     if (bytesRead === 0) return false
     done += bytesRead
   }
-  const found = await webcrypto.subtle.digest('SHA-256', buffer.subarray(0, bytes))
-  return Buffer.from(found).toString('hex') === sha256
+  return checksumOf(buffer.subarray(0, bytes)) === checksum
 }

@@ -26,24 +26,16 @@ export async function runQuestion(
     for await (const event of sendQuestion(requestOf(question), key, signal)) {
       switch (event.type) {
         case 'queued':
-          panel.showState(
-            event.data.position === 0 ? 'Reading' : `Waiting, ${event.data.position} ahead`,
-          )
+          panel.showState(waitingText(event.data.position))
           break
-        case 'reasoning': {
-          const { index = 0, text } = event.data
+        case 'reasoning':
           panel.showState('Thinking')
-          thoughts[index] = (thoughts[index] ?? '') + text
-          panel.addThought(index, text)
+          arrive(thoughts, event.data, panel.addThought)
           break
-        }
-        case 'delta': {
-          const { index = 0, text } = event.data
+        case 'delta':
           panel.showState('Writing')
-          texts[index] = (texts[index] ?? '') + text
-          panel.addText(index, text)
+          arrive(texts, event.data, panel.addText)
           break
-        }
         case 'end':
           return record({ end: endOf(event.data) })
       }
@@ -54,6 +46,20 @@ export async function runQuestion(
     if (signal.aborted) return record({ stopped: true })
     throw error
   }
+}
+
+function waitingText(position: number): string {
+  return position === 0 ? 'Reading' : `Waiting, ${position} ahead`
+}
+
+/** Adds a piece to the text with its index. */
+function arrive(
+  texts: string[],
+  { index = 0, text }: { readonly index?: number; readonly text: string },
+  show: (index: number, text: string) => void,
+): void {
+  texts[index] = (texts[index] ?? '') + text
+  show(index, text)
 }
 
 function endOf({

@@ -76,13 +76,17 @@ export async function* mixedRequests(model: Model, options: MixOptions): AsyncGe
   }
   if (done < fewestJudged) return
   const growth = growthOf(samples, done)
-  yield {
+  yield growthRow(kind, samples.at(-1)!.bytes, growth)
+  if (growth > flatWithin) throw new Error(`${kind} grew by ${(100 * growth).toFixed(1)} %`)
+}
+
+function growthRow(kind: UsedMemory['kind'], bytes: number, growth: number): BenchRow {
+  return {
     name: `${kind} while they run`,
-    value: `${(samples.at(-1)!.bytes / 1e9).toFixed(2)} GB at the end`,
+    value: `${(bytes / 1e9).toFixed(2)} GB at the end`,
     ratio: `${growth < 0 ? '' : '+'}${(100 * growth).toFixed(1)} % after the first quarter`,
     data: { growth },
   }
-  if (growth > flatWithin) throw new Error(`${kind} grew by ${(100 * growth).toFixed(1)} %`)
 }
 
 /** Memory in use after this many requests. */

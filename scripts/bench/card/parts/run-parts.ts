@@ -35,76 +35,112 @@ export async function runParts(run: PartsRun): Promise<PartResult[]> {
       run.onEnd(results)
       return results
     }
-    await runProcess(run, rest, results)
+    await new PartsProcess(run, rest, results).ended()
   }
   return results
 }
 
-/** @param results receives those of the parts that the process reached: at least one */
-function runProcess(
-  run: PartsRun,
-  parts: readonly PartPlan[],
-  results: PartResult[],
-): Promise<void> {
-  const child = run.start(parts)
-  const earlier = results.length
-  let isRunning = false
-  let rows: BenchRow[] = []
-  let startedAt = performance.now()
-  let lateAfterMs: number | undefined
-  let timer: NodeJS.Timeout | undefined
-  const rest = () => parts.slice(results.length - earlier)
-  const resultOf = (missing: Missing): PartResult => {
-    return { name: rest()[0]!.name, seconds: (performance.now() - startedAt) / 1000, rows, missing }
+/** A process that runs parts. It reaches at least one. */
+class PartsProcess {
+  readonly #run: PartsRun
+  readonly #parts: readonly PartPlan[]
+  /** Of all parts so far. */
+  readonly #results: PartResult[]
+  /** How many of these other processes had run. */
+  readonly #earlier: number
+  readonly #child: ChildProcess
+  #isRunning = false
+  #rows: BenchRow[] = []
+  #startedAt = performance.now()
+  #timer: NodeJS.Timeout | undefined
+  /** Milliseconds after which it was killed. */
+  #lateAfterMs: number | undefined
+
+  /** @param results receives those of the parts that the process reaches */
+  constructor(run: PartsRun, parts: readonly PartPlan[], results: PartResult[]) {
+    this.#run = run
+    this.#parts = parts
+    this.#results = results
+    this.#earlier = results.length
+    this.#child = run.start(parts)
+    this.#child.on('message', (message: FromParts) => this.#receive(message))
+    this.#watch()
   }
-  const failed = (problem: string): Missing => ({ problem, leftOut: [] })
-  const late = (ms: number): Missing => ({
-    problem: undefined,
-    leftOut: [`what was not finished within ${Math.round(ms / 1000)} seconds`],
-  })
-  const end = (missing: Missing) => {
-    results.push(resultOf(missing))
-    run.onEnd(results)
-    isRunning = false
-    rows = []
-    startedAt = performance.now()
+
+  /** Settles once the process has ended. */
+  ended(): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (how: string) => {
+        this.#finish(how)
+        resolve()
+      }
+      this.#child.on('error', (error) => finish(error.message))
+      this.#child.on('close', (code, signal) => finish(signal ?? `code ${code}`))
+    })
   }
-  const watch = () => {
-    clearTimeout(timer)
-    if (rest().length === 0) return
-    const ms = limitOf(rest(), run.endsAt - performance.now())
-    timer = setTimeout(() => {
-      lateAfterMs = ms
-      child.kill('SIGKILL')
-    }, ms)
-  }
-  watch()
-  child.on('message', (message: FromParts) => {
+
+  #receive(message: FromParts): void {
     switch (message.type) {
       case 'begin':
-        isRunning = true
-        run.onBegin(message.part)
+        this.#isRunning = true
+        this.#run.onBegin(message.part)
         return
       case 'row':
-        rows.push(message.row)
-        run.onRow(message.row, [...results, resultOf(failed('not finished'))])
+        this.#rows.push(message.row)
+        this.#run.onRow(message.row, [...this.#results, this.#resultOf(failed('not finished'))])
         return
       case 'end':
-        end(message.missing)
-        watch()
+        this.#end(message.missing)
+        this.#watch()
     }
-  })
-  return new Promise((resolve) => {
-    const finish = (how: string) => {
-      clearTimeout(timer)
-      // It may end between two parts. A process that reaches none would be started again forever.
-      const mayEnd = !isRunning && results.length > earlier && lateAfterMs === undefined
-      if (rest().length > 0 && !mayEnd) {
-        end(lateAfterMs === undefined ? failed(`its process ended with ${how}`) : late(lateAfterMs))
-      }
-      resolve()
-    }
-    child.on('error', (error) => finish(error.message))
-    child.on('close', (code, signal) => finish(signal ?? `code ${code}`))
-  })
+  }
+
+  /** Kills the process when the current part takes too long. */
+  #watch(): void {
+    clearTimeout(this.#timer)
+    const left = this.#left
+    if (left.length === 0) return
+    const ms = limitOf(left, this.#run.endsAt - performance.now())
+    this.#timer = setTimeout(() => {
+      this.#lateAfterMs = ms
+      this.#child.kill('SIGKILL')
+    }, ms)
+  }
+
+  /** Notes the end of the current part. */
+  #end(missing: Missing): void {
+    this.#results.push(this.#resultOf(missing))
+    this.#run.onEnd(this.#results)
+    this.#isRunning = false
+    this.#rows = []
+    this.#startedAt = performance.now()
+  }
+
+  #finish(how: string): void {
+    clearTimeout(this.#timer)
+    // It may end between two parts. A process that reaches none would be started again forever.
+    const hasReachedOne = this.#results.length > this.#earlier
+    const lateMs = this.#lateAfterMs
+    const mayEnd = !this.#isRunning && hasReachedOne && lateMs === undefined
+    if (this.#left.length === 0 || mayEnd) return
+    this.#end(lateMs === undefined ? failed(`its process ended with ${how}`) : late(lateMs))
+  }
+
+  get #left(): readonly PartPlan[] {
+    return this.#parts.slice(this.#results.length - this.#earlier)
+  }
+
+  #resultOf(missing: Missing): PartResult {
+    const seconds = (performance.now() - this.#startedAt) / 1000
+    return { name: this.#left[0]!.name, seconds, rows: this.#rows, missing }
+  }
+}
+
+function failed(problem: string): Missing {
+  return { problem, leftOut: [] }
+}
+
+function late(ms: number): Missing {
+  const unfinished = `what was not finished within ${Math.round(ms / 1000)} seconds`
+  return { problem: undefined, leftOut: [unfinished] }
 }
