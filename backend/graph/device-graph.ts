@@ -10,9 +10,14 @@ export function externalsOf({ initializers }: GraphSpec): readonly ExternalIniti
  * share them, and operators write graph outputs themselves: a copy in between could be a copy of the whole cache.
  */
 export function deviceForm(spec: GraphSpec): GraphSpec {
+  return withoutOutputCopies(withWeightsAsInputs(spec))
+}
+
+/** The same graph with its external weights as inputs. */
+export function withWeightsAsInputs(spec: GraphSpec): GraphSpec {
   const weights = externalsOf(spec).map(({ name, type, dims }) => ({ name, type, dims }))
   return {
-    ...withoutOutputCopies(spec),
+    ...spec,
     inputs: [...spec.inputs, ...weights],
     initializers: spec.initializers.filter((tensor) => !isExternal(tensor)),
   }

@@ -4,6 +4,7 @@ import { deviceForm } from '../../backend/graph/device-graph.ts'
 import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
 import { copied } from '../../backend/graph/operators/arithmetic.ts'
 import { captureProblem } from '../../backend/model/accelerator/can-capture.ts'
+import { probeCard } from '../../backend/model/accelerator/probe-card.ts'
 import { openWebGpuAccelerator } from '../../backend/model/accelerator/webgpu-accelerator.ts'
 import type { Model } from '../../backend/model/model.ts'
 import { cardConfig } from '../../scripts/bench/card/card-config.ts'
@@ -19,6 +20,7 @@ interface GraphCheck {
 }
 
 export const graphChecks: readonly GraphCheck[] = [
+  { name: 'passes the trial of a card', run: passesTrial },
   { name: 'names the nodes that it cannot run', run: namesNodes },
   { name: 'opens the graphs of all layers of the real model', run: opensRealGraphs },
   { name: 'launches as many kernels as it did', run: countsLaunches },
@@ -41,6 +43,10 @@ const trueLayersLimit = 6e9
 
 /** Largest difference of a logit between a token alone and in company, relative to the largest logit. */
 const companyTolerance = 1e-3
+
+async function passesTrial(): Promise<void> {
+  assert.equal(await probeCard(), undefined)
+}
 
 /** A determinant is not among the operators of the provider. */
 async function namesNodes(): Promise<void> {

@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../../graph/graph-builder.ts'
-import { copied } from '../../graph/operators/arithmetic.ts'
+import { cast } from '../../graph/operators/arithmetic.ts'
 import { matMulNBits } from '../../graph/operators/matrix-products.ts'
 import { scatterRows } from '../../graph/operators/selection.ts'
 import { zeroPoint } from '../../graph/quantize.ts'
@@ -14,7 +14,7 @@ const size = { rows: 2, inner: 64, columns: 32 }
 
 /**
  * Opens the graphics card and runs the decoder's main operations on it once: a product with 8-bit weights, whose rows
- * are written into memory that stays on the card.
+ * are written into memory that stays on the card, as float16, which older cards lack.
  * @returns why the card cannot be used, for the operator; undefined when it can
  */
 export async function probeCard(): Promise<string | undefined> {
@@ -41,7 +41,7 @@ function expected(index: number): number {
 async function runTrial(accelerator: Accelerator): Promise<Float32Array> {
   const { rows, inner, columns } = size
   const session = await accelerator.open(trialGraph())
-  const memory = await accelerator.zeros('float32', [rows + 1, columns])
+  const memory = await accelerator.zeros('float16', [rows + 1, columns])
   const levels = Uint8Array.from({ length: columns * inner }, (_, i) => {
     return zeroPoint + Math.floor(i / inner)
   })
@@ -73,13 +73,13 @@ function trialGraph() {
   const values = g.input('weight', 'uint8', [columns, inner / 32, 32])
   const scales = g.input('scales', 'float32', [columns, inner / 32])
   const places = g.input('places', 'int64', [rows, 1])
-  const memory = g.input('memory', 'float32', [rows + 1, columns])
+  const memory = g.input('memory', 'float16', [rows + 1, columns])
   const shape = { n: columns, k: inner, blockSize: 32, activations: 'float32' } as const
   const product = matMulNBits(g, x, { values, scales }, shape)
-  const written = scatterRows(g, memory, places, product)
-  g.output('written', written, 'float32', [rows + 1, columns])
+  const written = scatterRows(g, memory, places, cast(g, product, 'float16'))
+  g.output('written', written, 'float16', [rows + 1, columns])
   // Read through an operator: what is in the card's memory, not what the run returned.
-  g.output('read', copied(g, written), 'float32', [rows + 1, columns])
+  g.output('read', cast(g, written, 'float32'), 'float32', [rows + 1, columns])
   return deviceForm(g.build().spec)
 }
 

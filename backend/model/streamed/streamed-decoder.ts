@@ -17,6 +17,7 @@ import {
   type FeedForward,
 } from './piece-graphs.ts'
 import { floatsOf, range, runByRows } from './row-states.ts'
+import { SharedSession } from './shared-session.ts'
 import { withSession, type SessionOptions } from './with-session.ts'
 
 /** Tokens of the vocabulary whose rows of the head are in memory at a time: 67 MB of the real model's in float32. */
@@ -39,6 +40,7 @@ export class StreamedDecoder {
   readonly #options: StreamedDecoderOptions
   /** [forms, rows, hidden] */
   readonly #hidden: Float32Array
+  readonly #networks: SharedSession
 
   /** @param embedded of each form, [rows, hidden] */
   constructor(
@@ -54,6 +56,7 @@ export class StreamedDecoder {
     this.#forms = forms
     this.#layout = layout
     this.#options = options
+    this.#networks = new SharedSession(options)
     this.#hidden = new Float32Array(forms.length * layout.rows * source.config.hidden_size)
     embedded.forEach((rows, form) => this.#hidden.set(rows, form * rows.length))
   }
@@ -76,7 +79,11 @@ export class StreamedDecoder {
 
   async runLayer(layer: number): Promise<void> {
     await this.#attention(layer)
-    await this.#feedForward(layer)
+    try {
+      await this.#feedForward(layer)
+    } finally {
+      await this.#networks.close()
+    }
   }
 
   /** Runs only the norm before the head, to expose its result. */
@@ -208,7 +215,7 @@ export class StreamedDecoder {
       )
       if (own.length === 0) continue
       const graph = feedForwardGraph(this.#source, layer, network, form)
-      await withSession(graph, this.#options, async (session) => {
+      const add = async (session: OpenGraph) => {
         let next = 0
         const rows = this.#rowsOf(
           normed,
@@ -223,7 +230,9 @@ export class StreamedDecoder {
             }
           })
         })
-      })
+      }
+      if (form.kind === 'f32') await this.#networks.run(graph, add)
+      else await withSession(graph, this.#options, add)
     }
   }
 }

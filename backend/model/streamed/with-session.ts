@@ -26,8 +26,9 @@ export async function withSession<Result>(
   use: (session: OpenGraph) => Promise<Result>,
 ): Promise<Result> {
   signal.throwIfAborted()
-  const data = await filledWeights(graph)
+  const data = new Uint8Array(graph.weightBytes)
   try {
+    await fillWeights(graph, data)
     const { spec } = onMaxima === undefined ? graph : withMaxima(graph)
     const model = encodeModel(spec, weightsName)
     const externalData = [{ path: weightsName, data }]
@@ -42,13 +43,13 @@ export async function withSession<Result>(
   }
 }
 
-async function filledWeights(graph: BuiltGraph): Promise<Uint8Array<ArrayBuffer>> {
+/** Reads the weights of a graph into memory that holds at least as many bytes. */
+export async function fillWeights(graph: BuiltGraph, data: Uint8Array): Promise<void> {
   const offsets = new Map(
     graph.spec.initializers.flatMap((tensor) =>
       'offset' in tensor ? [[tensor.name, tensor.offset] as const] : [],
     ),
   )
-  const data = new Uint8Array(graph.weightBytes)
   const write = (tensor: string, at: number, bytes: Uint8Array) => {
     data.set(bytes, offsets.get(tensor)! + at)
     return Promise.resolve()
@@ -61,11 +62,10 @@ async function filledWeights(graph: BuiltGraph): Promise<Uint8Array<ArrayBuffer>
       throw new Error(`Cannot read ${graph.spec.name}${name}: ${message}`, { cause })
     }
   }
-  return data
 }
 
 /** Runs a graph `withMaxima`, and passes these on. */
-function watched(
+export function watched(
   session: OpenGraph,
   { activations, spec }: BuiltGraph,
   onMaxima: NonNullable<SessionOptions['onMaxima']>,
