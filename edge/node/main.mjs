@@ -1,8 +1,8 @@
 // The edge's program on Node. Imports are compiled before the file that has them runs, so the cache has to be opened in a file of its own.
 import { requireNode } from '../../shared/node/require-node.mjs'
-import { keepYoungSpaceSmall } from '../../shared/node/young-space.mjs'
 
 requireNode()
+const { keepYoungSpaceSmall } = await import('../../shared/node/young-space.mjs')
 keepYoungSpaceSmall()
 const { keepCompiledCode } = await import('../../shared/node/compile-cache.mjs')
 keepCompiledCode()
