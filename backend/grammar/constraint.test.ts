@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { candidatesOf } from '../../test/support/inference/candidates-of.ts'
 import {
   objectOf,
@@ -123,6 +123,7 @@ describe('Constraint', () => {
           topLogprobs: undefined,
         }
         const packed = createSampler(job, 0, info, {
+          prepare: () => undefined,
           filter: () => (id) => hasBit(mask, id),
           pack: (logits) => logits.subarray(0, packRow(logits, mask)),
           idAt: (position) => idAt(mask, position),
@@ -138,6 +139,35 @@ describe('Constraint', () => {
       expect(Math.abs(drawn.size - expected.size)).toBeLessThan(20)
     },
   )
+
+  it('does not cut endings of any length into tokens to see whether they fit', () => {
+    const many = { type: 'array', items: { type: 'string', minLength: 100_000 }, minItems: 100_000 }
+    const grammar = prepare(many, vocabulary)
+    const text = vi.spyOn(grammar.automaton.endings, 'text')
+    const constraint = new Constraint(grammar, [stopId])
+    expect(constraint.leastTokens).toBeGreaterThan(1e10)
+    for (const character of '["abc') {
+      const [id] = vocabulary.tokensOf(Buffer.from(character))
+      expect(constraint.settle(id!, 1e9)).toEqual({ id })
+    }
+    expect(text).not.toHaveBeenCalled()
+  })
+
+  it('makes one mask for each token, whoever asks first', () => {
+    const grammar = prepare({ type: 'integer', minimum: 1, maximum: 99 }, vocabulary)
+    const fill = vi.spyOn(grammar.masks, 'fill')
+    const constraint = new Constraint(grammar, [stopId])
+    const seven = vocabulary.tokensOf(Buffer.from('7'))[0]!
+    const row = new Float32Array(vocabSize)
+    constraint.prepare()
+    expect(constraint.filter()(seven)).toBe(true)
+    expect(constraint.pack(row.slice()).length).toBeGreaterThan(0)
+    expect(fill).toHaveBeenCalledTimes(1)
+    constraint.settle(seven, Infinity)
+    const length = constraint.pack(row.slice()).length
+    expect(constraint.idAt(length - 1)).toBe(stopId)
+    expect(fill).toHaveBeenCalledTimes(2)
+  })
 
   it('refuses a token that is not allowed', () => {
     const constraint = new Constraint(prepare(objectOf({}), vocabulary), [stopId])

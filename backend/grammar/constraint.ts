@@ -1,5 +1,6 @@
 import type { Grammar } from './grammar.ts'
 import { sizeOf } from './grammar-size.ts'
+import { maxEndingBytes } from './limits.ts'
 import {
   blocksFor,
   clearBit,
@@ -52,6 +53,8 @@ export class Constraint {
   /** Of the packed row, as `packRow` fills them. */
   readonly #ends: Int32Array<ArrayBuffer>
   #standing: Standing
+  /** Whether the mask is that of the next token. */
+  #isPrepared = false
   /** Whether logits keep their positions, so that indices are ids. */
   #inPlace = false
   /** The rest of an ending that is being written because tokens run out. */
@@ -66,9 +69,17 @@ export class Constraint {
     this.#standing = grammar.automaton.start
   }
 
-  /** Tokens of a short ending from the answer's current position. */
+  /** Tokens of a short ending from the answer's current position; at least as many if it is long. */
   get leastTokens(): number {
-    return this.#endingOf(this.#standing).length
+    const bytes = this.#grammar.automaton.endings.least(this.#standing)
+    return bytes > maxEndingBytes ? bytes : this.#endingOf(this.#standing).length
+  }
+
+  /** Makes the mask of the next token, unless it is made: before its logits are there, if there is time. */
+  prepare(): void {
+    if (this.#isPrepared) return
+    this.#fill()
+    this.#isPrepared = true
   }
 
   /**
@@ -77,7 +88,7 @@ export class Constraint {
    * @returns the part of the row that holds them, never empty
    */
   pack(logits: Float32Array): Float32Array {
-    this.#fill()
+    this.prepare()
     this.#inPlace = isDense(this.#mask)
     // Called through a variable, V8 does not inline the loops: it would keep them in code that takes twice as long.
     const keep = this.#inPlace ? excludeFrom : packRow
@@ -86,7 +97,7 @@ export class Constraint {
 
   /** Returns a function that says whether a single token is allowed next. */
   filter(): (id: number) => boolean {
-    this.#fill()
+    this.prepare()
     return (id) => hasBit(this.#mask, id)
   }
 
@@ -107,6 +118,7 @@ export class Constraint {
    * @param tokensLeft the answer may still have, including this one
    */
   settle(picked: number, tokensLeft: number): Settled {
+    this.#isPrepared = false
     if (this.#stopIds.includes(picked)) return { id: picked, end: 'must' }
     const next = this.#after(picked)
     if (this.#closing.length > 0) {
@@ -161,6 +173,7 @@ export class Constraint {
     const { automaton, vocabulary } = this.#grammar
     const bytes = automaton.endings.least(standing)
     if (bytes <= tokens) return true
+    if (bytes > maxEndingBytes) return false
     return bytes <= tokens * vocabulary.longest && this.#endingOf(standing).length <= tokens
   }
 

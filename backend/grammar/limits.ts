@@ -34,6 +34,9 @@ export const maxPatterns = 32
 export const maxNfaNodes = 4_000
 export const maxDfaNodes = 2_000
 
+/** Different `\p{...}` of all patterns of a schema: a new one takes 20 ms. */
+export const maxCharacterProperties = 16
+
 /** Different ranges of numbers: one takes 1 ms. */
 export const maxNumberRanges = 256
 
@@ -48,6 +51,15 @@ export const maxPatternCellsInAll = 1_000_000
 
 /** Nesting depth of "any JSON value". */
 export const maxFreeDepth = 32
+
+/**
+ * Bytes of an ending that are cut into tokens to see whether it fits into those left: 3 ms, for each token of an answer. Of a
+ * longer one, each byte counts as a token.
+ */
+export const maxEndingBytes = 8_192
+
+/** Steps from all unions to their alternatives, through unions and references within: 0.2 s. */
+export const maxUnionSteps = 2_000_000
 
 /**
  * Milliseconds after which the thread that compiles a schema is ended: because of the limits above it takes less than

@@ -8,7 +8,7 @@ import type { Sampled } from '../sampling/sampler.ts'
 export interface Owner<Choice> {
   readonly asked: Pick<
     GenerateJob,
-    'tenant' | 'priority' | 'promptIds' | 'stopIds' | 'controlIdsFrom'
+    'tenant' | 'priority' | 'promptIds' | 'stopIds' | 'controlIdsFrom' | 'format'
   >
   /** The most tokens of each answer; at least 1. */
   readonly tokenLimit: number

@@ -229,6 +229,16 @@ export class Sequence {
     }
   }
 
+  /** Whether a grammar says which tokens it may sample. */
+  get hasGrammar(): boolean {
+    return this.job.asked.format !== undefined
+  }
+
+  /** Does what it can to sample the next token before its logits are there; nothing when it has ended. */
+  prepare(): void {
+    if (this.status !== 'ended') this.#sampler.prepare()
+  }
+
   /**
    * Samples the next token from the largest logits after all tokens it has.
    * @returns false when that takes all of them: see `takeAll`

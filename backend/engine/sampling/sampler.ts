@@ -20,6 +20,8 @@ export interface Sampled extends Settled {
 
 /** Picks the tokens of one answer, one after the other. */
 export interface Sampler {
+  /** Does what it can for the next token before its logits are there. */
+  prepare(): void
   /**
    * @param logits [vocabSize], which it may modify
    * @param tokensLeft that the answer may still have, this one counted; unlimited unless given
@@ -80,6 +82,10 @@ class ChoiceSampler implements Sampler {
     this.#rule = rule
     this.#random = createRandom(choiceSeed(job.sampling.seed, choice))
     this.#penalties = penaltiesOf(job, imageTokenId)
+  }
+
+  prepare(): void {
+    this.#rule.prepare()
   }
 
   pick(logits: Float32Array, tokensLeft = Infinity): Sampled {

@@ -49,6 +49,10 @@ export class ThoughtFirst implements TokenRule {
     this.#rule = this.#forced
   }
 
+  prepare(): void {
+    this.#nextRule().prepare()
+  }
+
   pack(logits: Float32Array): Float32Array {
     this.#rule = this.#nextRule()
     return this.#rule.pack(logits)
@@ -124,6 +128,10 @@ class ForcedTokens implements TokenRule {
   begin([first, ...others]: readonly number[]): Settled {
     this.#left = others
     return { id: first! }
+  }
+
+  prepare(): void {
+    // Nothing takes time.
   }
 
   pack(logits: Float32Array): Float32Array {

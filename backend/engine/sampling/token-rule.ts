@@ -3,6 +3,8 @@ import type { GenerateJob } from '../job.ts'
 
 /** Decides which tokens may be picked next. One per answer; it follows what was picked. */
 export interface TokenRule {
+  /** Does what it can for the next token before its logits are there. */
+  prepare(): void
   /**
    * Leaves the logits of those tokens at the front of the row, in order of their ids. Others may be among them, too small to
    * be drawn. @returns that front, never empty
@@ -35,6 +37,10 @@ export class AnyText implements TokenRule {
     this.#controlStops = [...new Set(stopIds)]
       .filter((id) => id >= controlIdsFrom)
       .toSorted((a, b) => a - b)
+  }
+
+  prepare(): void {
+    // Nothing takes time.
   }
 
   pack(logits: Float32Array): Float32Array {

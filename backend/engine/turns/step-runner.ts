@@ -2,6 +2,7 @@ import { wantedLogits, type Model, type NextLogits } from '../../model/model.ts'
 import type { Sequence } from '../jobs/sequence.ts'
 import type { CacheMemory } from '../memory/cache-memory.ts'
 import type { Speculation } from '../speculation/speculation.ts'
+import { prepareDuring } from './prepare-during.ts'
 import { modelError, RowOutcome } from './row-outcome.ts'
 import { planStep } from './scheduler.ts'
 import type { StepLimits, StepPlan } from './step-plan.ts'
@@ -105,7 +106,13 @@ export class StepRunner {
   /** The logits for each row of the plan, as many as it requested. */
   async #logitsOf(plan: StepPlan<Sequence>): Promise<(readonly NextLogits[])[]> {
     const rows = plan.map(({ sequence, tokens, draft }) => sequence.rowOf(tokens, draft))
-    const logits = await this.#options.model.step(rows)
+    const step = this.#options.model.step(rows)
+    const samples = plan.filter(({ sequence }, i) => rows[i]!.sample && sequence.hasGrammar)
+    await prepareDuring(
+      step,
+      samples.map(({ sequence }) => sequence),
+    )
+    const logits = await step
     if (logits.length !== sumOf(rows, wantedLogits)) {
       throw new RangeError('The model returned another number of rows than was asked for')
     }

@@ -21,6 +21,13 @@ export type Draft =
   /** Without the trie of its keys. */
   | Omit<ObjectPlan, 'keys'>
 
+/** A property that is always written although its schema does not require it. */
+interface ForcedProperty {
+  readonly name: string
+  readonly pointer: string
+  readonly value: PlanId
+}
+
 /** Matches nothing. */
 export const nothing: Draft = { kind: 'either', of: [] }
 
@@ -30,6 +37,7 @@ const endlessChars = 2 ** 26
 export class Drafts {
   readonly plans: Draft[] = []
   readonly pieces: PieceTables[] = []
+  readonly forced: ForcedProperty[] = []
   readonly #pieceIds = new Map<string, PieceId | undefined>()
   readonly #nodes = createNodeBudget()
   #patternCells = 0

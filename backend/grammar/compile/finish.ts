@@ -1,14 +1,20 @@
 /** Turns drafts into a grammar: flattens unions, removes what has no text, and builds tries. */
 import type { Grammar, ObjectPlan, PieceTables, Plan, PlanId } from '../grammar.ts'
-import { maxAlternatives, maxAlternativesInAll } from '../limits.ts'
+import { maxAlternatives, maxAlternativesInAll, maxUnionSteps } from '../limits.ts'
 import type { Draft, Drafts } from './drafts.ts'
 import { arrayCost, eitherCost, objectCost } from '../ending-cost.ts'
+import { reasonToWrite } from './schema/inherited-names.ts'
 import { SchemaProblem } from './schema/schema-problem.ts'
 
 /** @throws {SchemaProblem} when no text matches, or a union has too many alternatives */
 export function finish(drafts: Drafts, root: PlanId): Omit<Grammar, 'key'> {
   flattenUnions(drafts)
   const least = leastOf(drafts)
+  const endless = drafts.forced.find(({ value }) => least[value] === Infinity)
+  if (endless !== undefined) {
+    const message = `no value fits this property, or none that ever ends, and ${reasonToWrite(endless.name)}`
+    throw new SchemaProblem(endless.pointer, message)
+  }
   if (least[root] === Infinity) {
     throw new SchemaProblem('', 'no value fits this schema, or none that ever ends')
   }
@@ -18,11 +24,16 @@ export function finish(drafts: Drafts, root: PlanId): Omit<Grammar, 'key'> {
 
 function flattenUnions(drafts: Drafts): void {
   let all = 0
+  let steps = 0
   const unions = new Map<PlanId, Draft>()
   for (const [id, draft] of drafts.plans.entries()) {
     if (draft.kind !== 'either') continue
-    const members = membersOf(drafts, id)
+    const { members, followed } = membersOf(drafts, id)
     all += members.length
+    steps += followed
+    if (steps > maxUnionSteps) {
+      throw new SchemaProblem('', 'chains of references and unions within unions are too long')
+    }
     if (all > maxAlternativesInAll) {
       throw new SchemaProblem(
         '',
@@ -34,8 +45,8 @@ function flattenUnions(drafts: Drafts): void {
   for (const [id, union] of unions) drafts.plans[id] = union
 }
 
-/** The flattened alternatives of a union, without itself and other unions. */
-function membersOf({ plans }: Drafts, union: PlanId): PlanId[] {
+/** The flattened alternatives of a union, without itself and other unions; and how many were followed to find them. */
+function membersOf({ plans }: Drafts, union: PlanId) {
   const seen = new Set([union])
   // The set grows while it is read.
   for (const id of seen) {
@@ -43,7 +54,8 @@ function membersOf({ plans }: Drafts, union: PlanId): PlanId[] {
     if (draft.kind !== 'either') continue
     for (const one of draft.of) seen.add(one)
   }
-  return [...seen].filter((id) => plans[id]!.kind !== 'either')
+  const members = [...seen].filter((id) => plans[id]!.kind !== 'either')
+  return { members, followed: seen.size }
 }
 
 /** All its constants are merged into one member. */

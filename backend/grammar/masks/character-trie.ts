@@ -37,6 +37,8 @@ export class CharacterTrie {
   readonly allStaying: Int32Array
   /** Those that close it, as indices in `ClosingTokens`, by what precedes the quote. */
   readonly closing: LabelTrie
+  /** By label: its bytes, one a character. */
+  readonly labelTexts: readonly string[]
   /** The bytes of each label. */
   readonly #texts: TokenTrie
   readonly #labels: number
@@ -53,6 +55,7 @@ export class CharacterTrie {
       Array.from(texts, ([text, id]) => ({ id, bytes: Buffer.from(text, 'latin1') })),
     )
     this.#labels = texts.size
+    this.labelTexts = [...texts.keys()]
   }
 
   /**

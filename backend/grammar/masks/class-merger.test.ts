@@ -7,11 +7,11 @@ import { PatternTokens } from './pattern-tokens.ts'
 import { Vocabulary } from './vocabulary.ts'
 
 const { tokenBytes, vocabSize } = await readTokenizerFile('models/kimi-vl-nano')
-const { characters, merger, words } = new Vocabulary(tokenBytes, vocabSize)
+const { characters, similar, merger, words } = new Vocabulary(tokenBytes, vocabSize)
 const values = characters.staying.values.values.length
-const parts = { characters, merger, words }
+const parts = { characters, similar, merger, words }
 /** Has no room, so that tokens stay as they are. */
-const idle = { characters, merger: new ClassMerger(values, 1), words }
+const idle = { characters, similar, merger: new ClassMerger(values, 1), words }
 
 function pieceOf(pattern: string): PatternString {
   const schema = JSON.stringify({ type: 'string', pattern })
@@ -58,6 +58,56 @@ it('merges tokens to far fewer sequences, further where less differs', () => {
   const direct = merger.merge(all, tables, last)!
   expect(direct.trie.labels.length).toBe(further.trie.labels.length)
   expect(direct.trie.values.values.toSorted()).toEqual(further.trie.values.values.toSorted())
+})
+
+/** Every byte, and some texts. */
+function smallVocabulary(): Vocabulary {
+  const bytes = Array.from({ length: 256 }, (_, byte) => Buffer.of(byte))
+  const texts = [
+    'é',
+    'ü',
+    'éa',
+    'Ü',
+    'λ',
+    'Λx',
+    '一',
+    '丁',
+    'ab',
+    'a1',
+    ' B',
+    '.-',
+    'ba',
+    '2b',
+    'a\\n',
+    '\\t',
+  ]
+  const tokens = [...bytes, ...texts.map((text) => Buffer.from(text))]
+  const starts = Uint32Array.from({ length: tokens.length + 1 })
+  for (const [id, { length }] of tokens.entries()) starts[id + 1] = starts[id]! + length
+  return new Vocabulary({ bytes: Buffer.concat(tokens), starts }, tokens.length)
+}
+
+it.each<[string, boolean]>([
+  ['^\\p{L}{1,50}$', true],
+  ['^\\p{Ll}+.*$', true],
+  ['^[A-Za-z0-9_.-]+$', true],
+  ['^[^\\s"]+$', true],
+  ['^.+$', true],
+  ['^[0-9a-f]+$', false],
+  ['^[^é]+$', false],
+  ['^\\p{Script=Greek}+$', false],
+  ['^[A-Za-y]+$', false],
+])('begins with similar characters merged: for %s, that is %s', (pattern, isSo) => {
+  const small = smallVocabulary()
+  const { tables } = pieceOf(pattern)
+  const reads = small.characters.reads(tables.decoder)
+  const source = small.similar.in(tables, 0, reads)
+  expect(source !== undefined).toBe(isSo)
+  if (source === undefined) return
+  const merged = small.merger.merge(source, tables, 0)!
+  const direct = small.merger.merge({ trie: small.characters.staying, reads }, tables, 0)!
+  expect(merged.trie.labels.length).toBe(direct.trie.labels.length)
+  expect(merged.trie.values.values.toSorted()).toEqual(direct.trie.values.values.toSorted())
 })
 
 it('has no room for more than it was given', () => {

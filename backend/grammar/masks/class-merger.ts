@@ -40,8 +40,20 @@ export class ClassMerger {
    */
   merge(source: MergedTokens, tables: PatternTables, region: number): MergedTokens | undefined {
     const { labelOf, reads } = labelsOf(source.reads, tables, region)
-    const { labels, depths, skips, values, longest } = source.trie
-    const draft = new Draft(this.#children, reads.length)
+    const trie = this.mergeBy(source.trie, labelOf, reads.length)
+    return trie && { trie, reads }
+  }
+
+  /**
+   * @param labelOf by label: the one that replaces it, below `different`; -1 for those that are left out
+   * @returns undefined when there is no room
+   */
+  mergeBy(
+    { labels, depths, skips, values, longest }: LabelTrie,
+    labelOf: Int16Array | Int32Array,
+    different: number,
+  ): LabelTrie | undefined {
+    const draft = new Draft(this.#children, different)
     this.#values.clear()
     // By depth: the draft's node for the labels before.
     const nodes = new Int32Array(longest + 2)
@@ -63,7 +75,7 @@ export class ClassMerger {
         this.#values.add(node, values.values[index]!)
       at += 1
     }
-    return { trie: draft.finish(this.#values), reads }
+    return draft.finish(this.#values)
   }
 }
 

@@ -3,6 +3,7 @@ import type { PatternString } from '../pieces/pattern-string.ts'
 import type { CharacterTrie } from './character-trie.ts'
 import type { ClassMerger, MergedTokens } from './class-merger.ts'
 import { closingNumbers, InsideMasks } from './pattern-mask.ts'
+import type { SimilarTokens } from './similar-tokens.ts'
 import { StateBlocks } from './state-blocks.ts'
 
 /** The tokens allowed within a string, regardless of what follows it. */
@@ -16,6 +17,7 @@ export interface StringMask {
 /** What all patterns share. */
 export interface PatternParts {
   readonly characters: CharacterTrie
+  readonly similar: SimilarTokens
   readonly merger: ClassMerger
   /** Of a mask. */
   readonly words: number
@@ -85,9 +87,15 @@ export class PatternTokens {
     const { tables } = this.#piece
     const finer = [...this.#merged].find(([other]) => isFiner(tables, other, region))?.[1]
     const isSmall = finer !== undefined && finer.size <= smallSize
-    const masks = isSmall ? finer : this.#mergeFrom(finer?.tokens ?? this.#all, region)
+    const masks = isSmall ? finer : this.#mergeFrom(finer?.tokens ?? this.#similar(region), region)
     this.#merged.set(region, masks)
     return masks
+  }
+
+  /** All tokens, as far as possible merged already. */
+  #similar(region: number): MergedTokens {
+    const { similar } = this.#parts
+    return similar.in(this.#piece.tables, region, this.#all.reads) ?? this.#all
   }
 
   #mergeFrom(source: MergedTokens, region: number): InsideMasks {

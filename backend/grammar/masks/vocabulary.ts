@@ -4,6 +4,7 @@ import { CharacterTrie } from './character-trie.ts'
 import { ClassMerger } from './class-merger.ts'
 import { ClosingTokens } from './closing-tokens.ts'
 import { FreeTokens } from './free-tokens.ts'
+import { SimilarTokens } from './similar-tokens.ts'
 import { TokenTrie } from './token-trie.ts'
 
 /** The tokens of a tokenizer, prepared once for all grammars: 18 MB for 163,840 tokens. */
@@ -16,6 +17,7 @@ export class Vocabulary {
   readonly closing: ClosingTokens
   readonly free: FreeTokens
   readonly characters: CharacterTrie
+  readonly similar: SimilarTokens
   readonly merger: ClassMerger
   readonly #tokens: TokenBytes
 
@@ -30,6 +32,7 @@ export class Vocabulary {
     this.closing = new ClosingTokens(this.trie, (id) => this.bytesOf(id))
     this.free = new FreeTokens(this.trie, this.closing, this.words)
     this.characters = new CharacterTrie(this.trie, this.closing, this.words)
+    this.similar = new SimilarTokens(this.characters)
     this.merger = new ClassMerger(this.characters.staying.values.values.length)
   }
 

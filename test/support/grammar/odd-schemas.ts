@@ -18,6 +18,11 @@ export const oddSchemas: readonly NamedSchema[] = [
     },
   ],
   [
+    'an inherited name, recursive',
+    { properties: { constructor: { anyOf: [{ $ref: '#' }, { type: 'null' }] } }, maxProperties: 1 },
+  ],
+  ['constants with odd names', { enum: [{ constructor: 1, hasOwnProperty: [] }, ['__proto__']] }],
+  [
     'inherited names in allOf',
     {
       allOf: [

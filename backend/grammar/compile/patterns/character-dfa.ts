@@ -1,7 +1,8 @@
 /** Patterns as DFAs over code points. `refa` reads the regular expression and makes it deterministic. */
 import { DFA, JS, NFA, type ReadonlyCharMap } from 'refa'
-import { maxDfaNodes, maxNfaNodes, maxPatternChars } from '../../limits.ts'
+import { maxCharacterProperties, maxDfaNodes, maxNfaNodes, maxPatternChars } from '../../limits.ts'
 import { splitPattern, type PatternPart } from './split-pattern.ts'
+import { leaveOutDisputed, propertiesOf } from './unicode-properties.ts'
 
 /** The transition for the code points `from` to `to`, both included. */
 interface Edge {
@@ -21,14 +22,17 @@ export type CharacterDfa = readonly CharacterNode[]
 
 export const lastCodePoint = 0x10_ffff
 
-/** Nodes that may still be created for the patterns of one schema. */
+/** What may still be created for the patterns of one schema. */
 export interface NodeBudget {
+  /** Those that occur in its patterns. */
+  readonly properties: Set<string>
   readonly nfa: NFA.LimitedNodeFactory
   readonly dfa: DFA.LimitedNodeFactory
 }
 
 export function createNodeBudget(): NodeBudget {
   return {
+    properties: new Set(),
     nfa: new NFA.LimitedNodeFactory(maxNfaNodes),
     dfa: new DFA.LimitedNodeFactory(maxDfaNodes),
   }
@@ -42,7 +46,12 @@ export function dfaOfPattern(pattern: string, budget: NodeBudget): CharacterDfa 
     )
   }
   checkSyntax(pattern)
-  return dfaOf(splitPattern(pattern).map(wholeSource).join('|'), budget)
+  const properties = propertiesOf(pattern)
+  for (const property of properties) budget.properties.add(property)
+  if (budget.properties.size > maxCharacterProperties) {
+    throw new RangeError(`patterns with more than ${maxCharacterProperties} different \\p{...}`)
+  }
+  return dfaOf(splitPattern(pattern).map(wholeSource).join('|'), properties, budget)
 }
 
 function checkSyntax(pattern: string): void {
@@ -58,8 +67,9 @@ function wholeSource({ source, fromStart, toEnd }: PatternPart): string {
   return `${fromStart ? '' : '[^]*'}(?:${source})${toEnd ? '' : '[^]*'}`
 }
 
-function dfaOf(source: string, budget: NodeBudget): CharacterDfa {
+function dfaOf(source: string, properties: readonly string[], budget: NodeBudget): CharacterDfa {
   const { expression, maxCharacter } = parse(source)
+  if (properties.length > 0) leaveOutDisputed(expression, properties)
   try {
     const nfa = NFA.fromRegex(expression, { maxCharacter }, {}, budget.nfa)
     const dfa = DFA.fromFA(nfa, budget.dfa)

@@ -1,4 +1,5 @@
 /** `oneOf` is accepted as a union if no value can match two branches: only clearly disjoint branches are supported. */
+import { isOverlooked } from './inherited-names.ts'
 import { assertionsOf, isJsonType, typesOf } from './keywords.ts'
 import { isObject } from './schema-node.ts'
 
@@ -74,9 +75,12 @@ function isObjectSchema(schema: Readonly<Record<string, unknown>>): boolean {
   return isPlain && (schema['type'] === 'object' || schema['type'] === undefined)
 }
 
-/** The schemas of required properties, by name. */
+/** The schemas of required properties, by name, as far as validators see them. */
 function requiredOf(schema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { properties, required } = schema
   if (!isObject(properties) || !Array.isArray(required)) return {}
-  return Object.fromEntries(Object.entries(properties).filter(([name]) => required.includes(name)))
+  const entries = Object.entries(properties)
+  return Object.fromEntries(
+    entries.filter(([name]) => required.includes(name) && !isOverlooked(name)),
+  )
 }

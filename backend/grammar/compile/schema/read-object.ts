@@ -1,6 +1,7 @@
 import type { ObjectPlan, PieceId, PlanId, Property } from '../../grammar.ts'
 import { maxProperties } from '../../limits.ts'
 import { nothing, type Draft, type Drafts } from '../drafts.ts'
+import { checkDeclared, isInherited, reasonToWrite } from './inherited-names.ts'
 import { assertionsOf, isSupported } from './keywords.ts'
 import { usable } from './read-types.ts'
 import type { Target } from './references.ts'
@@ -43,19 +44,22 @@ export class ObjectReader {
         '"required" names a property that "properties" does not have',
       )
     }
-    checkProto(node, declared)
-    const requiredNames = new Set([
-      ...required.map(({ name }) => name),
-      ...names.filter(isInherited),
-    ])
+    checkDeclared(declared, node.schema['additionalProperties'])
+    const requiredNames = new Set(required.map(({ name }) => name))
     const properties = this.#propertiesOf(node, declared, requiredNames)
     const extra = this.#extraOf(node, names)
-    if (extra !== undefined && min > Math.max(1, requiredNames.size)) {
+    const written = properties.filter((property) => property.required).length
+    if (extra !== undefined && min > Math.max(1, written)) {
       const message =
         '"minProperties" over 1 is not supported where other properties are allowed: their names might repeat'
       throw new SchemaProblem(below(node.pointer, 'minProperties'), message)
     }
     if (min > max || requiredNames.size > max) return nothing
+    if (written > max) {
+      const name = names.find((one) => isInherited(one) && !requiredNames.has(one))!
+      const message = `too few for the ${written} properties of every answer: ${reasonToWrite(name)}`
+      throw new SchemaProblem(below(node.pointer, 'maxProperties'), message)
+    }
     return { kind: 'object', properties, extra, min, max }
   }
 
@@ -82,11 +86,8 @@ export class ObjectReader {
         '"required" names a property that no part of "allOf" has',
       )
     }
-    const properties = this.#propertiesOf(
-      node,
-      declared,
-      new Set([...required.map(({ name }) => name), ...[...names].filter(isInherited)]),
-    )
+    const requiredNames = new Set(required.map(({ name }) => name))
+    const properties = this.#propertiesOf(node, declared, requiredNames)
     return { kind: 'object', properties, extra: undefined, min: 0, max: Infinity }
   }
 
@@ -114,11 +115,15 @@ export class ObjectReader {
     }
     return declared.map(([name, schema]) => {
       const key = `${JSON.stringify(name)}:`
+      const value = this.#around.planOf(schema)
+      const isRequired = required.has(name)
+      const isForced = !isRequired && isInherited(name)
+      if (isForced) this.#drafts.forced.push({ name, pointer: schema.pointer, value })
       return {
         key,
         keyBytes: Buffer.byteLength(key),
-        value: this.#around.planOf(schema),
-        required: required.has(name),
+        value,
+        required: isRequired || isForced,
       }
     })
   }
@@ -156,28 +161,6 @@ export class ObjectReader {
     const key = usable(value.pointer, () => this.#drafts.pattern(pattern, 0, Infinity))
     return key === undefined ? undefined : { key, value: this.#around.planOf(value) }
   }
-}
-
-/**
- * Whether every object in JavaScript has such a property. Validators there take it for one of the answer's own where that has
- * none, so it is always written.
- */
-function isInherited(name: string): boolean {
-  return name in Object.prototype && name !== proto
-}
-
-const proto = '__proto__'
-
-/** @throws {SchemaProblem} for a property that validators in JavaScript take for an additional one */
-function checkProto(
-  { schema }: SchemaNode,
-  declared: readonly (readonly [name: string, schema: Unread])[],
-): void {
-  const { additionalProperties: additional } = schema
-  const found = declared.find(([name]) => name === proto)
-  if (found === undefined || additional === undefined || additional === true) return
-  const message = `a property "${proto}" is not supported beside "additionalProperties": validators in JavaScript do not see that it is declared`
-  throw new SchemaProblem(found[1].pointer, message)
 }
 
 /** The names, and the position of each. */

@@ -95,6 +95,16 @@ describe('a schema is refused by the keyword at fault', () => {
     ['a reference to what only looks like a member', { $ref: '#/constructor' }, '/$ref'],
     ['a reference that is no URI', { $ref: '#/%' }, '/$ref'],
     ['what a reference leads to', { $defs: { s: { not: {} } }, $ref: '#/$defs/s' }, '/$defs/s/not'],
+    [
+      'oneOf told apart by __proto__ alone',
+      JSON.parse(
+        '{"oneOf":[{"properties":{"__proto__":{"const":1}},"required":["__proto__"]},{"properties":{"__proto__":{"const":2}},"required":["__proto__"]}]}',
+      ),
+      '/oneOf/1',
+    ],
+    ['a constant that validators cannot compare', { const: { a: [{ valueOf: 1 }] } }, '/const'],
+    ['another one', inA({ enum: ['b', { toString: null }] }), '/properties/a/enum'],
+    ['a constant that is not itself to validators', { const: { constructor: [] } }, '/const'],
     ['oneOf that overlaps', { oneOf: [int, { type: 'number' }] }, '/oneOf/1'],
     ['oneOf of objects alike', { oneOf: [objectOf({ a: int }), objectOf({ b: int })] }, '/oneOf/1'],
     ['allOf of no objects', { allOf: [int, { minimum: 3 }] }, '/allOf/0/type'],
@@ -123,6 +133,24 @@ describe('a schema is refused by the keyword at fault', () => {
     ['nullable that is a text', { type: 'string', nullable: 'yes' }, '/nullable'],
   ])('%s', (_, schema, pointer) => {
     expect(refusalOf(schema)).toMatchObject({ pointer })
+  })
+
+  it.each<[name: string, schema: object, pointer: string]>([
+    ['itself', { properties: { constructor: { $ref: '#' } } }, '/properties/constructor'],
+    ['nothing', inA({ properties: { toString: false } }), '/properties/a/properties/toString'],
+    [
+      'nothing, beside another value',
+      { anyOf: [{ properties: { valueOf: { enum: [1], type: 'string' } } }, { type: 'null' }] },
+      '/anyOf/0/properties/valueOf',
+    ],
+    [
+      'one of two',
+      { properties: { valueOf: int, a: int }, required: ['a'], maxProperties: 1 },
+      '/maxProperties',
+    ],
+  ])('a property that is always written, and is %s', (_, schema, pointer) => {
+    const message = expect.stringContaining('find it in every object') as string
+    expect(refusalOf(schema)).toMatchObject({ pointer, message })
   })
 
   it.each<[string, unknown]>([
@@ -176,8 +204,20 @@ describe('a schema that is too much is refused', () => {
     $ref: `#/$defs/d${length - 1}`,
   })
 
+  const references = (length: number) => ({
+    $defs: Object.fromEntries(
+      Array.from({ length }, (_, index) => [
+        `d${index}`,
+        index === 0 ? int : { $ref: `#/$defs/d${index - 1}` },
+      ]),
+    ),
+    $ref: `#/$defs/d${length - 1}`,
+  })
+
   it.each<[string, unknown, string]>([
     ['objects too deep', nested(400, '{"properties":{"a":', '{}', '}}'), '64 levels deep'],
+    ['constants too deep', { const: nested(900, '[', '', ']') }, '64 levels deep'],
+    ['a long chain of references', references(3_000), 'too long'],
     ['lists too deep', nested(900, '{"items":', '{}', '}'), '64 levels deep'],
     [
       'too many properties',

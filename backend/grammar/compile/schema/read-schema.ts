@@ -12,6 +12,7 @@ import {
   typesOf,
   type JsonType,
 } from './keywords.ts'
+import { checkConstant } from './inherited-names.ts'
 import { areApart } from './one-of.ts'
 import { ObjectReader } from './read-object.ts'
 import { readArray, readNumber, readString } from './read-types.ts'
@@ -153,6 +154,7 @@ class SchemaReader {
       const message = `all "enum" together may have ${maxEnumValues} values, these are ${this.#enumValues}`
       throw new SchemaProblem(below(pointer, 'enum'), message)
     }
+    for (const value of values) checkConstant(value, below(pointer, keyword))
     const types = 'type' in schema ? typeListOf(node) : undefined
     const fitting = values.filter(
       (value) => types === undefined || typesOf(value).some((type) => types.includes(type)),
