@@ -2,6 +2,8 @@
 import { requireNode } from '../shared/node/require-node.mjs'
 
 requireNode()
+const { keepYoungSpaceSmall } = await import('../shared/node/young-space.mjs')
+keepYoungSpaceSmall()
 const { keepCompiledCode } = await import('../shared/node/compile-cache.mjs')
 keepCompiledCode()
 if (process.argv.length > 2) {
