@@ -17,6 +17,12 @@ const pollMs = 50
  */
 const proofTimeoutMs = 120_000
 
+/**
+ * Milliseconds for which the edge may say that it is not ready: on a busy machine or a slow disk, its own look at keys and
+ * limits, which has to be over within less than a second, may fail at first.
+ */
+const readyPatienceMs = 10_000
+
 /** The picture described by a first request, relative to the project folder. */
 export const samplePicture = 'docs/sample.png'
 
@@ -84,6 +90,7 @@ export async function proveReadiness(
   url: string,
   apiKey: string,
   signal: AbortSignal,
+  patienceMs = readyPatienceMs,
 ): Promise<void> {
   const proof = { 'x-api-key': apiKey, 'x-request-id': `${proofIdPrefix}${randomUUID()}` }
   const fields = { prompt: 'Hello!', temperature: 0, max_tokens: 8 }
@@ -98,9 +105,21 @@ export async function proveReadiness(
     headers: proof,
     body: form,
   })
-  const response = await fetch(new URL(probeRoutes.readyz.path, url), { signal })
-  if (response.ok) return
-  throw new StartError(`The edge answers requests but is not ready: ${await response.text()}`)
+  await waitForReadyEdge(new URL(probeRoutes.readyz.path, url), patienceMs, signal)
+}
+
+/** @throws {StartError} when it does not call itself ready in time */
+async function waitForReadyEdge(url: URL, patienceMs: number, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + patienceMs
+  for (;;) {
+    const response = await fetch(url, { signal })
+    const text = await response.text()
+    if (response.ok) return
+    if (performance.now() >= until) {
+      throw new StartError(`The edge answers requests but is not ready: ${text}`)
+    }
+    await delay(pollMs, undefined, { signal })
+  }
 }
 
 async function prove(
