@@ -12,10 +12,12 @@ async function startEdge(unready: number): Promise<{ url: string; left: () => nu
   let left = unready
   const server = createServer((request, response) => {
     request.resume()
-    if (request.method === 'POST') return response.end('{"output":"A picture."}')
-    if (left === 0) return response.end('{"status":"ready"}')
-    left -= 1
-    response.writeHead(503).end('{"status":"not_ready"}')
+    if (request.method === 'POST') response.end('{"output":"A picture."}')
+    else if (left === 0) response.end('{"status":"ready"}')
+    else {
+      left -= 1
+      response.writeHead(503).end('{"status":"not_ready"}')
+    }
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
