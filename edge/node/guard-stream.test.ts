@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { neverStopping } from '../../test/support/edges/test-platform.ts'
 import type { StreamEnd } from '../backends/exchange.ts'
@@ -7,8 +8,7 @@ import { guardStream } from './guard-stream.ts'
 const encoder = new TextEncoder()
 
 /** A guarded stream whose source is written by the test. */
-function guarded(stopping: Stopping = neverStopping) {
-  const client = new AbortController()
+function guarded(stopping: Stopping = neverStopping, client = new AbortController()) {
   const ends: StreamEnd[] = []
   const tails: string[] = []
   const sizes: number[] = []
@@ -118,5 +118,14 @@ describe('guardStream()', () => {
     else await stream.reader.cancel()
     await expect.poll(() => stream.isCancelled()).toBe(true)
     expect(stream.ends).toEqual(['left'])
+  })
+
+  it('waits for no shutdown when the client had left before it began', async () => {
+    const [client, { signal }] = [new AbortController(), new AbortController()]
+    client.abort()
+    const stream = guarded({ ...neverStopping, signal }, client)
+    await expect.poll(() => stream.isCancelled()).toBe(true)
+    expect(stream.ends).toEqual(['left'])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 })

@@ -24,18 +24,21 @@ class Relay {
   readonly #tail = new AnswerTail()
   #bytes = 0
   #ending: Promise<StreamEnd> | undefined
-  #stopListening: readonly (() => void)[] = []
+  readonly #stopListening: (() => void)[] = []
 
   constructor(reader: ReadableStreamDefaultReader<Uint8Array>, watch: StreamWatch) {
     const { signal, stopping, idleMs } = watch
     this.#reader = reader
     this.#watch = watch
     this.#idle = startIdleTimer(idleMs, () => void this.end('broken'))
-    const cut = () => void this.end('cut')
-    this.#stopListening = [
-      whenAborted(signal, () => void this.end('left')),
-      ...(stopping.signal === undefined ? [] : [whenAborted(stopping.signal, cut)]),
-    ]
+    this.#endWhen(signal, 'left')
+    if (stopping.signal !== undefined) this.#endWhen(stopping.signal, 'cut')
+  }
+
+  /** Nothing when it has ended: a signal that outlives it would keep it. */
+  #endWhen(signal: AbortSignal, how: StreamEnd): void {
+    if (this.#ending !== undefined) return
+    this.#stopListening.push(whenAborted(signal, () => void this.end(how)))
   }
 
   async passOn(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
