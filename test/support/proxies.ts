@@ -27,6 +27,12 @@ export interface ProxyKind {
   runArguments(file: string, place: ProxyPlace): readonly string[]
 }
 
+/** Where nginx may write: it makes the folders of all its modules at the start, in /var/lib/nginx unless told otherwise. */
+function temporaryPaths(folder: string): string {
+  const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')
+}
+
 export const nginx: ProxyKind = {
   name: 'nginx',
   file: 'deploy/proxy/nginx.conf',
@@ -37,10 +43,7 @@ export const nginx: ProxyKind = {
       .replaceAll('/etc/nginx/tls', folder)
       .replace('127.0.0.1:8787', `127.0.0.1:${edgePort}`)
       .replace('listen 443 ssl http2;', `listen 127.0.0.1:${port} ssl http2;`)
-      .replace(
-        'http {',
-        `http { access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;`,
-      ),
+      .replace('http {', `http { access_log off; ${temporaryPaths(folder)}`),
   checkArguments: (file, place) => ['-t', ...nginx.runArguments(file, place)],
   runArguments: (file, { folder }) => [
     '-c',
