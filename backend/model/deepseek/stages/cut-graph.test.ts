@@ -26,6 +26,18 @@ describe('stageLayersFor()', () => {
     expect(stageLayersFor(graphOf([0.1e9, 6e8, 6e8, 6e8], 4e8), 4, 16)).toEqual([3, 1])
   })
 
+  it('cuts again what has more than seven layers', () => {
+    const equal = (layers: number) =>
+      graphOf(
+        Array.from({ length: layers }, () => 1e9),
+        0,
+      )
+    expect(stageLayersFor(equal(14), 14, 2)).toEqual([7, 7])
+    expect(stageLayersFor(equal(16), 16, 2)).toEqual([4, 4, 4, 4])
+    expect(stageLayersFor(equal(27), 27, 2)).toEqual([6, 7, 7, 7])
+    expect(stageLayersFor(equal(9), 9, 1)).toEqual([4, 5])
+  })
+
   it('gives every stage a layer', () => {
     expect(stageLayersFor(graphOf([9e9, 1e9], 0), 2, 2)).toEqual([1, 1])
     expect(stageLayersFor(graphOf([1e9, 9e9], 0), 2, 2)).toEqual([1, 1])
