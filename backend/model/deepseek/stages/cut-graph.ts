@@ -82,10 +82,10 @@ function shortStages(sizes: readonly number[]): number[] {
 
 /** Two parts of about the same size. @param sizes at least two */
 function halves(sizes: readonly number[]): [readonly number[], readonly number[]] {
-  const largest = (cut: number) => Math.max(sum(sizes.slice(0, cut)), sum(sizes.slice(cut)))
+  const largest = (at: number) => Math.max(sum(sizes.slice(0, at)), sum(sizes.slice(at)))
   const cuts = Array.from({ length: sizes.length - 1 }, (_, i) => i + 1)
-  const best = cuts.reduce((best, cut) => (largest(cut) < largest(best) ? cut : best))
-  return [sizes.slice(0, best), sizes.slice(best)]
+  const cut = cuts.reduce((best, one) => (largest(one) < largest(best) ? one : best))
+  return [sizes.slice(0, cut), sizes.slice(cut)]
 }
 
 function sum(sizes: readonly number[]): number {
