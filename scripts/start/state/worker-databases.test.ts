@@ -47,6 +47,15 @@ it('names a database in which a page was overwritten', async () => {
   expect(check).toThrow(`${file} is damaged`)
 })
 
+it('names a database whose format is not known', async () => {
+  writeRows()
+  const handle = await open(file, 'r+')
+  // The schema format number, 1 to 4, is at byte 44 (sqlite.org/fileformat.html, 1.3).
+  await handle.write(Uint8Array.of(0, 0, 0, 68), 0, 4, 44)
+  await handle.close()
+  expect(check).toThrow(`${file} is damaged`)
+})
+
 it('names one that cannot be opened', async () => {
   await mkdir(file)
   expect(check).toThrow(`Cannot use ${file} (`)

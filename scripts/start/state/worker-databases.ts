@@ -4,8 +4,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { stateFolderAdvice } from '../../../shared/node/files/state-folder.ts'
 import { StartError } from '../start-error.ts'
 
-/** SQLite's codes for a damaged file, and for one that is not a database (sqlite.org/rescode.html). */
-const [corrupt, notDatabase] = [11, 26]
+/** SQLite's codes for a format it does not know, a damaged file, and one that is not a database (sqlite.org/rescode.html). */
+const damaged: readonly (number | undefined)[] = [1, 11, 26]
 
 /** Where workerd keeps what the Worker stores, relative to the state folder: a folder for each class of Durable Objects. */
 export const workerState = 'edge-worker'
@@ -42,7 +42,7 @@ function isSound(path: string): boolean {
     }
   } catch (cause) {
     const { errcode, message } = cause as Error & { errcode?: number }
-    if (errcode === corrupt || errcode === notDatabase) return false
+    if (damaged.includes(errcode)) return false
     throw new StartError(`Cannot use ${path} (${message}). ${stateFolderAdvice}`, { cause })
   }
 }
