@@ -218,6 +218,29 @@ describe('a PNG with a critical chunk of an extension', () => {
   })
 })
 
+describe('a PNG with an optional chunk of a reserved name', () => {
+  const withChunks = (...chunks: readonly Buffer[]) =>
+    Buffer.concat([png.subarray(0, 33), ...chunks, png.subarray(33)])
+
+  it('is read as without it', async () => {
+    const file = withChunks(
+      pngChunk('abcd', Buffer.of(1, 2)),
+      pngChunk('teXt', Buffer.of(3)),
+      pngChunk('aBcD', Buffer.alloc(0)),
+    )
+    const { rgb } = await decode(file)
+    expect(Buffer.from(rgb).equals(Buffer.from((await decode(png)).rgb))).toBe(true)
+  })
+
+  it('is damaged when the checksum of that chunk is wrong', async () => {
+    const chunk = pngChunk('abcd', Buffer.of(1))
+    chunk[chunk.length - 1]! ^= 1
+    await expect(readImageHeader(withChunks(chunk))).rejects.toMatchObject({
+      code: 'invalid_image',
+    })
+  })
+})
+
 describe('decodeImage()', () => {
   const picture = () => sharp(png).resize(140, 100)
   it.each([

@@ -26,6 +26,9 @@ interface PngHeader extends Size {
 const knownCritical: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND'])
 const criticalName = /^[A-Z][A-Za-z]{3}$/
 
+/** An optional chunk with a small third letter, which is reserved for later versions of PNG (PNG, 5.4). */
+const reservedName = /^[a-z][A-Za-z][a-z][A-Za-z]$/
+
 /** The largest width and height of a PNG (PNG, 11.2.1). */
 const maxSide = 2 ** 31 - 1
 
@@ -39,7 +42,7 @@ export function readPng(file: Uint8Array): ImageReading {
   const extension = extensionOf(file)
   if (extension === 'CgBI') throw unsupported("PNG in Apple's own form (CgBI)")
   if (extension !== undefined) throw unsupported(`PNG with the critical chunk ${extension}`)
-  return { type: 'png', bytes: withExifFirst(file) }
+  return { type: 'png', bytes: withExifFirst(withoutReserved(file)) }
 }
 
 /** The first unknown critical chunk before the pixels, unless its name is the result of damage. */
@@ -50,6 +53,19 @@ function extensionOf(file: Uint8Array): string | undefined {
     if (isUnknown && hasValidChecksum(file, chunk)) return chunk.type
   }
   return undefined
+}
+
+/** Without optional chunks of reserved names before the pixels: to be skipped like all unknown ones, but libpng fails. */
+function withoutReserved(file: Uint8Array): Uint8Array {
+  const kept: Uint8Array[] = []
+  let from = 0
+  for (const chunk of chunksOf(file)) {
+    if (chunk.type === 'IDAT') break
+    if (!reservedName.test(chunk.type) || !hasValidChecksum(file, chunk)) continue
+    kept.push(file.subarray(from, chunk.at))
+    from = chunk.end
+  }
+  return from === 0 ? file : Buffer.concat([...kept, file.subarray(from)])
 }
 
 /**
