@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ConfigError } from '../../../shared/node/settings/environment.ts'
 import { openStores } from './stores.ts'
@@ -35,6 +36,20 @@ describe('openStores()', () => {
     const problem = problemOf(stateDir)
     expect(problem).toContain(`${path} is damaged.`)
     expect(problem).toContain(`start without ${loss}`)
+  })
+
+  it('names a database whose format is not known', () => {
+    const stateDir = newStateDir()
+    mkdirSync(join(stateDir, 'edge'))
+    const path = join(stateDir, 'edge', 'keys.db')
+    const database = new DatabaseSync(path)
+    database.exec('CREATE TABLE keys (id TEXT)')
+    database.close()
+    const bytes = readFileSync(path)
+    // The schema format number, 1 to 4 (sqlite.org/fileformat.html, 1.3).
+    bytes.writeUInt32BE(68, 44)
+    writeFileSync(path, bytes)
+    expect(problemOf(stateDir)).toContain(`${path} is damaged.`)
   })
 
   it('names a state folder that cannot be used', () => {

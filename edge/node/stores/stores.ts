@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { ConfigError } from '../../../shared/node/settings/environment.ts'
+import { isSqliteDamage } from '../../../shared/node/files/sqlite-damage.ts'
 import { stateFolderAdvice } from '../../../shared/node/files/state-folder.ts'
 import { AnswerRegister } from '../../idempotency/answer-register.ts'
 import { KeyRegistry } from '../../keys/key-registry.ts'
@@ -14,9 +15,6 @@ const contents = {
   usage: 'what keys have used',
   answers: 'the answers kept for an Idempotency-Key',
 }
-
-/** SQLite's codes for a damaged file: SQLITE_CORRUPT, and SQLITE_NOTADB for one that is not a database. */
-const damaged: readonly unknown[] = [11, 26]
 
 /**
  * The stores of the edge on Node, in `stateDir`/edge. Other processes may use them at the same time; calls left
@@ -58,8 +56,8 @@ function explained<Value>(path: string, open: () => Value, ofDamage = ''): Value
   try {
     return open()
   } catch (cause) {
-    const { code, errcode, message } = cause as Error & { code?: string; errcode?: number }
-    if (damaged.includes(errcode)) throw new ConfigError(ofDamage)
+    if (isSqliteDamage(cause)) throw new ConfigError(ofDamage)
+    const { code, message } = cause as Error & { code?: string }
     const isFile = code?.startsWith('E') === true
     if (!isFile) throw cause
     const reason = code === 'ERR_SQLITE_ERROR' ? message : code

@@ -1,11 +1,9 @@
 import { existsSync, globSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { isSqliteDamage } from '../../../shared/node/files/sqlite-damage.ts'
 import { stateFolderAdvice } from '../../../shared/node/files/state-folder.ts'
 import { StartError } from '../start-error.ts'
-
-/** SQLite's codes for a format it does not know, a damaged file, and one that is not a database (sqlite.org/rescode.html). */
-const damaged: readonly (number | undefined)[] = [1, 11, 26]
 
 /** Where workerd keeps what the Worker stores, relative to the state folder: a folder for each class of Durable Objects. */
 export const workerState = 'edge-worker'
@@ -41,8 +39,8 @@ function isSound(path: string): boolean {
       database.close()
     }
   } catch (cause) {
-    const { errcode, message } = cause as Error & { errcode?: number }
-    if (damaged.includes(errcode)) return false
+    if (isSqliteDamage(cause)) return false
+    const { message } = cause as Error
     throw new StartError(`Cannot use ${path} (${message}). ${stateFolderAdvice}`, { cause })
   }
 }
