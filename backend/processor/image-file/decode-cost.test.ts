@@ -47,6 +47,27 @@ describe('estimateDecode()', () => {
     expect(ms).toBeGreaterThan(0)
   })
 
+  /** Nanoseconds of a core for a pixel of noise, measured at 6 million pixels. */
+  it.each([
+    ['JPEG', (image: Sharp) => image.jpeg(), 40],
+    [
+      'progressive JPEG',
+      (image: Sharp) => image.jpeg({ progressive: true, chromaSubsampling: '4:4:4' }),
+      90,
+    ],
+    ['PNG', (image: Sharp) => image.png(), 62],
+    ['WebP', (image: Sharp) => image.webp(), 119],
+    ['GIF', (image: Sharp) => image.gif(), 73],
+    ['TIFF', (image: Sharp) => image.tiff({ compression: 'lzw' }), 42],
+    ['AVIF', (image: Sharp) => image.avif({ effort: 0 }), 342],
+  ])('expects the time that a %s of noise was measured to take', async (_, encode, nanoseconds) => {
+    const { ms } = estimateDecode(await encode(sized()).toBuffer())
+    const measured = nanoseconds * 1e-6 * pixels
+    expect(ms).toBeGreaterThan(measured * 0.95)
+    // A small JPEG of several scans may have as many as one that takes 0.14 s.
+    expect(ms).toBeLessThan(measured * 1.2 + 140)
+  })
+
   it('goes by the size in the header, not by the file', () => {
     expect(estimateDecode(hugeWebp()).bytes).toBeGreaterThan(1_000 * MB)
     expect(estimateDecode(jpegOfScans({ side: 8_000, emptyScans: 1 })).bytes).toBeGreaterThan(

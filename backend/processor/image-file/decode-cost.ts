@@ -5,7 +5,10 @@ import {
   coefficientBytes,
   decoderBytesPerPixel,
   estimatedMsPerPixel,
+  jpegScanMsPerSample,
+  maxJpegPasses,
   resultBytesPerPixel,
+  smallJpegScanSamples,
 } from './decode-limits.ts'
 import { placeFirstFrame } from './formats/gif-file.ts'
 import { imageType, type ImageType } from './image-type.ts'
@@ -20,11 +23,13 @@ export interface DecodeCost {
   readonly ms: number
 }
 
-/** The memory a decoder needs, according to the header. */
+/** What a decoder needs, according to the header. */
 interface Demand {
   readonly pixels: number
   /** Bytes kept in addition to the result. */
   readonly decoderBytes: number
+  /** Milliseconds in addition to those of its pixels. */
+  readonly scanMs?: number
 }
 
 /** The largest allowed picture, decoded in the most expensive way. */
@@ -37,16 +42,17 @@ const unknown: Demand = {
 const maxGifBlocks = 1_000
 
 /**
- * Upper bound for the memory needed to decode the file, from its header alone and without a decoder: fast enough for
+ * Upper bound for the memory and time needed to decode the file, from its header alone and without a decoder: fast enough for
  * the main thread, however large the file. An unreadable header counts as the largest allowed picture. Files that are
  * not images, or exceed the pixel limit and will be rejected, cost nothing.
  */
 export function estimateDecode(file: Uint8Array): DecodeCost {
   const type = imageType(file)
   if (type === undefined) return { bytes: 0, ms: 0 }
-  const { pixels, decoderBytes } = demandOf(file, type) ?? unknown
+  const { pixels, decoderBytes, scanMs = 0 } = demandOf(file, type) ?? unknown
   if (pixels > maxImagePixels) return { bytes: 0, ms: 0 }
-  return { bytes: pixels * resultBytesPerPixel + decoderBytes, ms: pixels * estimatedMsPerPixel }
+  const bytes = pixels * resultBytesPerPixel + decoderBytes
+  return { bytes, ms: pixels * estimatedMsPerPixel[type] + scanMs }
 }
 
 function demandOf(file: Uint8Array, type: ImageType): Demand | undefined {
@@ -70,10 +76,14 @@ function jpegDemand(file: Uint8Array): Demand | undefined {
   const head = readJpegHead(file)
   if (head === undefined) return undefined
   const { frame, hasSeveralScans } = head
+  const pixels = frame.width * frame.height
+  if (!hasSeveralScans) return { pixels, decoderBytes: 0 }
   const samples = frame.components.reduce((sum, component) => sum + component.samples, 0)
+  const scannedSamples = Math.max(smallJpegScanSamples, maxJpegPasses * samples)
   return {
-    pixels: frame.width * frame.height,
-    decoderBytes: hasSeveralScans ? samples * coefficientBytes : 0,
+    pixels,
+    decoderBytes: samples * coefficientBytes,
+    scanMs: scannedSamples * jpegScanMsPerSample,
   }
 }
 
