@@ -11,6 +11,7 @@ const development = {
   'bench-card': 'scripts/bench/card.ts',
   'bench-convert': 'scripts/bench/convert.ts',
   'bench-edge': 'scripts/bench/edge.ts',
+  'bench-hostile': 'scripts/bench/hostile.ts',
   build: 'scripts/build/worker.ts',
   check: 'scripts/check.ts',
   deploy: 'scripts/deploy.ts',

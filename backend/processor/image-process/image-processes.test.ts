@@ -10,8 +10,8 @@ import { createImageProcesses, type ImageProcesses } from './image-processes.ts'
 
 const order = (file: Uint8Array) => ({ task: 'prepareImage', file }) as const
 const never = new AbortController().signal
-/** When an image gives precedence to everything else: not within a test, and at once. */
-const [late, soon] = [600_000, 0]
+/** When an image gives precedence to everything else: not within a test, after it began, and at once. */
+const [late, soon, atOnce] = [600_000, 1, 0]
 const small = () => new Uint8Array(readFileSync('test/golden/images/g01.png'))
 
 let processes: ImageProcesses
@@ -84,6 +84,23 @@ describe('createImageProcesses()', () => {
       expect(await processes.run(order(small()), soon, never)).toMatchObject({ ok: true })
       expect(processes.pids).not.toContain(next)
       expect(processes.pids.map(getPriority)).toEqual(processes.pids.map(() => usual))
+    },
+  )
+
+  it.runIf(process.platform === 'linux')(
+    'starts a process of lowered priority for what is known to take long, and keeps one ready for the rest',
+    async () => {
+      await processes.run(order(small()), late, never)
+      const [ready] = processes.pids
+      const abort = new AbortController()
+      const long = processes.run(order(hugeWebp()), atOnce, abort.signal)
+      const priorities = () => processes.pids.map((pid) => getPriority(pid) > getPriority())
+      expect(priorities()).toEqual([false, true])
+      expect(await processes.run(order(small()), late, never)).toMatchObject({ ok: true })
+      expect(processes.pids[0]).toBe(ready)
+      abort.abort(new Error('left'))
+      await expect(long).rejects.toThrow('left')
+      await until(() => processes.pids.every((pid) => getPriority(pid) === getPriority()))
     },
   )
 

@@ -89,8 +89,10 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   return {
     async run(order, estimatedMs, signal) {
       signal.throwIfAborted()
-      const child = takeIdle() ?? start()
-      const lowering = lowerAfter(options.lowersAfterMs(estimatedMs), child)
+      const lowersAfterMs = options.lowersAfterMs(estimatedMs)
+      // One that is known to take long starts a process instead of taking the one that is ready for short ones.
+      const child = (lowersAfterMs > 0 ? takeIdle() : undefined) ?? start()
+      const lowering = lowerAfter(lowersAfterMs, child)
       try {
         // Starting takes 150 ms on an idle CPU and seconds on a busy one, which the next image should not have to
         // wait for.
@@ -116,13 +118,15 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
   }
 }
 
-/** Lowers the priority of a process that takes long. */
+/** Lowers the priority of a process that takes long; with 0 ms at once, so that it already starts with it. */
 function lowerAfter(ms: number, { pid }: ChildProcess) {
   let isDone = false
-  const timer = setTimeout(() => {
+  const lower = () => {
     isDone = true
     if (pid !== undefined) lowerPriority(pid)
-  }, ms)
+  }
+  const timer = ms > 0 ? setTimeout(lower, ms) : undefined
+  if (timer === undefined) lower()
   return {
     get isDone() {
       return isDone
