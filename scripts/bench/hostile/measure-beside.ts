@@ -105,7 +105,7 @@ async function ask(url: string, key: string, file: Uint8Array) {
   const form = new FormData()
   const fields = { prompt: 'Describe this image.', temperature: '0', max_tokens: '30' }
   for (const [field, value] of Object.entries(fields)) form.set(field, value)
-  form.set('images', new Blob([file as Uint8Array<ArrayBuffer>]), 'picture')
+  form.set('images', new Blob([file]), 'picture')
   const { method, path } = routes.image
   let outcome = ''
   const ms = await timed(async () => {
