@@ -32,10 +32,10 @@ interface Demand {
   readonly scanMs?: number
 }
 
-/** The largest allowed picture, decoded in the most expensive way. */
-const unknown: Demand = {
-  pixels: maxImagePixels,
-  decoderBytes: maxImagePixels * decoderBytesPerPixel.avif,
+/** Memory of the largest allowed picture, decoded in the most expensive way; files that say nothing are mostly refused at once. */
+const unknown: DecodeCost = {
+  bytes: maxImagePixels * (resultBytesPerPixel + decoderBytesPerPixel.avif),
+  ms: 0,
 }
 
 /** GIF blocks inspected before the first frame; comments and extensions take a few dozen. */
@@ -43,13 +43,15 @@ const maxGifBlocks = 1_000
 
 /**
  * Upper bound for the memory and time needed to decode the file, from its header alone and without a decoder: fast enough for
- * the main thread, however large the file. An unreadable header counts as the largest allowed picture. Files that are
+ * the main thread, however large the file. An unreadable header counts as the largest allowed picture in memory, and as no time. Files that are
  * not images, or exceed the pixel limit and will be rejected, cost nothing.
  */
 export function estimateDecode(file: Uint8Array): DecodeCost {
   const type = imageType(file)
   if (type === undefined) return { bytes: 0, ms: 0 }
-  const { pixels, decoderBytes, scanMs = 0 } = demandOf(file, type) ?? unknown
+  const demand = demandOf(file, type)
+  if (demand === undefined) return unknown
+  const { pixels, decoderBytes, scanMs = 0 } = demand
   if (pixels > maxImagePixels) return { bytes: 0, ms: 0 }
   const bytes = pixels * resultBytesPerPixel + decoderBytes
   return { bytes, ms: pixels * estimatedMsPerPixel[type] + scanMs }

@@ -358,18 +358,38 @@ describe('decodeImage()', () => {
     expect(await pixelOf(file)).toEqual([255, 255, 255])
   })
 
-  it('reads the first frame of an animation', async () => {
+  it.each([
+    ['GIF', (image: Sharp) => image.gif({ loop: 0, delay: [50, 50] })],
+    ['WebP', (image: Sharp) => image.webp({ lossless: true, delay: [50, 50] })],
+  ])('reads the first frame of an animation: %s', async (_, encode) => {
     const frames = Buffer.alloc(8 * 16 * 3)
     for (let i = 0; i < frames.length; i += 3) frames[i + (i < frames.length / 2 ? 0 : 2)] = 255
-    const file = await sharp(frames, {
-      raw: { width: 8, height: 16, channels: 3, pageHeight: 8 },
-    })
-      .gif({ loop: 0, delay: [50, 50] })
-      .toBuffer()
+    const raw = { width: 8, height: 16, channels: 3, pageHeight: 8 } as const
+    const file = await encode(sharp(frames, { raw })).toBuffer()
     expect((await sharp(file).metadata()).pages).toBe(2)
     const { width, height } = await decode(file)
     expect([width, height]).toEqual([8, 8])
     expect(await pixelOf(file)).toEqual([255, 0, 0])
+  })
+
+  it('reads the still picture of an animated PNG', async () => {
+    const { rgb } = await decode(png)
+    const numbers = (...values: readonly number[]) =>
+      Buffer.concat(values.map((value) => Buffer.of(0, 0, 0, value)))
+    const animation = pngChunk('acTL', numbers(1, 0))
+    // A frame of one pixel, after the still picture.
+    const frame = [
+      pngChunk('fcTL', Buffer.concat([numbers(0, 1, 1, 0, 0), Buffer.of(0, 1, 0, 10, 0, 0)])),
+      pngChunk('fdAT', Buffer.concat([numbers(1), deflateSync(Buffer.of(0, 255, 0, 0))])),
+    ]
+    const file = Buffer.concat([
+      png.subarray(0, 33),
+      animation,
+      png.subarray(33, -12),
+      ...frame,
+      png.subarray(-12),
+    ])
+    expect(Buffer.from((await decode(file)).rgb).equals(Buffer.from(rgb))).toBe(true)
   })
 
   it('brings 16 bits, grey and CMYK to 8-bit RGB', async () => {
