@@ -120,6 +120,9 @@ function interval(of: ReadonlyMap<number, number>, id: number): string {
 /** Half the sum of differences: the share of draws that must come out differently. */
 function apart(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): string {
   const ids = new Set([...a.keys(), ...b.keys()])
-  const sum = [...ids].reduce((total, id) => total + Math.abs((a.get(id) ?? 0) - (b.get(id) ?? 0)), 0)
+  const sum = [...ids].reduce(
+    (total, id) => total + Math.abs((a.get(id) ?? 0) - (b.get(id) ?? 0)),
+    0,
+  )
   return (sum / 2).toFixed(3)
 }
