@@ -374,13 +374,11 @@ describe('decodeImage()', () => {
 
   it('reads the still picture of an animated PNG', async () => {
     const { rgb } = await decode(png)
-    const numbers = (...values: readonly number[]) =>
-      Buffer.concat(values.map((value) => Buffer.of(0, 0, 0, value)))
-    const animation = pngChunk('acTL', numbers(1, 0))
+    const animation = pngChunk('acTL', numbers([1, 0]))
     // A frame of one pixel, after the still picture.
     const frame = [
-      pngChunk('fcTL', Buffer.concat([numbers(0, 1, 1, 0, 0), Buffer.of(0, 1, 0, 10, 0, 0)])),
-      pngChunk('fdAT', Buffer.concat([numbers(1), deflateSync(Buffer.of(0, 255, 0, 0))])),
+      pngChunk('fcTL', numbers([0, 1, 1, 0, 0], Buffer.of(0, 1, 0, 10, 0, 0))),
+      pngChunk('fdAT', numbers([1], deflateSync(Buffer.of(0, 255, 0, 0)))),
     ]
     const file = Buffer.concat([
       png.subarray(0, 33),
