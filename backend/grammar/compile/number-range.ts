@@ -20,7 +20,7 @@ export const maxDigits = 15
 const [minus, point, symbols] = [10, 11, 12]
 
 /** How many of the numbers that a prefix may become are within a range. */
-const [none, part, all] = [0, 1, 2]
+const [none, some, every] = [0, 1, 2]
 
 const powers = Array.from({ length: maxDigits + 1 }, (_, exponent) => 10 ** exponent)
 
@@ -174,7 +174,7 @@ class NumberBuilder {
       const room = length - digits + this.#places(length) - (fraction ?? 0)
       const found = overlap(value, room, ranges[length]!)
       ways = 3 * ways + found
-      isPartial ||= found === part
+      isPartial ||= found === some
     }
     if (ways === 0 || (fraction === 0 && this.#places(digits) === 0)) return undefined
     if (isPartial) return `${sign}${digits}.${fraction ?? ''}:${value}`
@@ -188,7 +188,7 @@ function overlap(value: number, room: number, { low, high }: Range): number {
   const from = value * powers[room]!
   const to = (value + 1) * powers[room]! - 1
   if (low > high || from > high || to < low) return none
-  return low <= from && to <= high ? all : part
+  return low <= from && to <= high ? every : some
 }
 
 /** @returns the first of [from, to) with a property that all later ones have too; `to` when there is none */

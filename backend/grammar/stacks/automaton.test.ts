@@ -16,7 +16,8 @@ function listOf(ranges: number) {
 function after(text: string, ranges: number) {
   const grammar = listOf(ranges)
   let standing: Standing | undefined = grammar.automaton.start
-  for (const byte of Buffer.from(text)) standing = standing && grammar.automaton.step(standing, byte)
+  for (const byte of Buffer.from(text))
+    standing = standing && grammar.automaton.step(standing, byte)
   return { grammar, standing: standing! }
 }
 

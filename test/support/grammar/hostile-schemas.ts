@@ -352,7 +352,7 @@ const nesting: readonly NamedSchema[] = [
     },
   ],
   ['not', { not: { type: 'string' } }],
-  ['if, then, else', { if: { type: 'string' }, then: { maxLength: 1 }, else: { minimum: 1 } }],
+  ['if, then, else', JSON.parse('{"if":{"type":"string"},"then":{"maxLength":1}}')],
   ['a long pointer', { $ref: `#/${'a/'.repeat(100_000)}` }],
 ]
 

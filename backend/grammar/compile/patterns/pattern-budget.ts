@@ -12,7 +12,7 @@ export class PatternBudget {
   takeProperties(properties: readonly string[]): void {
     for (const property of properties) this.#properties.add(property)
     if (this.#properties.size <= maxCharacterProperties) return
-    throw new RangeError(`patterns with more than ${maxCharacterProperties} different \p{...}`)
+    throw new RangeError(`patterns with more than ${maxCharacterProperties} different \\p{...}`)
   }
 
   takePosition(): void {

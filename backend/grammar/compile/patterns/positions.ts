@@ -76,7 +76,8 @@ class PositionReader {
         return this.#either(element.alternatives)
       case 'Quantifier':
         return this.#repeated(element)
-      default:
+      case 'Assertion':
+      case 'Unknown':
         throw new RangeError(`a pattern with something that is not supported: ${element.type}`)
     }
   }
