@@ -54,7 +54,9 @@ function maximaNodes(name: string, { value, isNormed }: Activation): NodeSpec[] 
 function medianNodes(name: string, magnitudes: string, relative: string): NodeSpec[] {
   const part = (what: string) => `${magnitudes}/${what}`
   return [
-    node('TopK', [magnitudes, halfOf(name)], [part('half'), part('indices')]),
+    node('TopK', [magnitudes, halfOf(name)], [part('half'), part('indices')], {
+      sorted: { kind: 'int', value: 0 },
+    }),
     node('ReduceMin', [part('half'), axes.channels], [part('least')]),
     node('Max', [part('least'), leastMedian], [part('median')]),
     node('Div', [magnitudes, part('median')], [relative]),
