@@ -62,9 +62,14 @@ function endless(max_tokens: number) {
   }
 }
 
+interface Readyz {
+  readonly checks: object
+  readonly startup: Readonly<Record<string, number>>
+}
+
 /** The port that the program says it listens on. */
-async function portOf(output: { stdout: string }): Promise<number> {
-  const line = () => output.stdout.split('\n').find((text) => text.includes('"listening"'))
+async function portOf(output: { stdout: string }, message = 'listening'): Promise<number> {
+  const line = () => output.stdout.split('\n').find((text) => text.includes(`"${message}"`))
   await until(() => line() !== undefined)
   return (JSON.parse(line()!) as { port: number }).port
 }
@@ -310,6 +315,49 @@ describe('the backend program', () => {
       const { child, output, ended } = start(settings())
       await readyOf(child)
       expect(output.stdout).toContain('of it already here')
+      child.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
+    })
+
+    it('answers probes meanwhile, is not ready, and refuses requests', async () => {
+      hub.models.set('moonshotai/Slow', { ...hub.models.get('moonshotai/Nano')! })
+      hub.pauseMs = 200
+      const { child, output, ended } = start({ ...settings(), MODEL_PATH: 'moonshotai/Slow' })
+      const port = await portOf(output, 'answering probes until the model is downloaded')
+      const { ca, client: cert, clientKey: key } = certificates
+      const dispatcher = new Agent({ connect: { ca, cert, key } })
+      const ask = async (path: string, init = {}) => {
+        const answer = await fetch(`https://localhost:${port}${path}`, { ...init, dispatcher })
+        return [answer.status, await answer.json()]
+      }
+      await until(() => output.stdout.includes('downloading moonshotai/Slow'))
+      expect(await ask('/livez')).toEqual([200, { status: 'alive' }])
+      expect(await ask('/health')).toEqual([
+        503,
+        { status: 'unavailable', reason: 'model_loading' },
+      ])
+      const [status, { checks, startup }] = (await ask('/readyz')) as [number, Readyz]
+      expect([status, checks]).toEqual([
+        503,
+        {
+          model_loaded: false,
+          test_generation: false,
+          queue: true,
+          certificates: true,
+          not_draining: true,
+        },
+      ])
+      expect(startup['bytes_to_download']).toBeGreaterThan(5_000_000)
+      expect(startup['downloaded_bytes']).toBeLessThan(startup['bytes_to_download']!)
+      const post = { method: 'POST', body: '{"prompt":"Hello"}' }
+      expect(await ask('/generate/text', post)).toMatchObject([
+        503,
+        { error: { code: 'model_loading', message: 'The model is still being downloaded' } },
+      ])
+      await dispatcher.close()
+      hub.pauseMs = 0
+      await readyOf(child)
+      expect(await healthOf(await portOf(output))).toEqual([200, { status: 'healthy' }])
       child.kill('SIGTERM')
       expect(await ended).toEqual([0, null])
     })

@@ -22,7 +22,7 @@ const inferenceEntry = fileURLToPath(new URL('./inference/child.ts', import.meta
 async function run(output: LogSink): Promise<void> {
   const settings = parseConfig(process.env)
   const log = createLog(settings.logLevel, output)
-  const checkpointDir = await findCheckpoint(settings, (line) => log.info(line))
+  const checkpointDir = await findCheckpoint(settings, log)
   if (checkpointDir === undefined) return exitAfter(output, 0)
   const config = { ...settings, model: { ...settings.model, checkpointDir } }
   const tls = await readIdentity(config.tlsPaths)

@@ -1,12 +1,31 @@
-import type { BackendConfig } from '../config.ts'
 import { readModelConfig } from '../model/config/model-config.ts'
 import type { FormChoice } from '../model/convert/graphs/weight-forms.ts'
 import type { DeviceNeeds } from '../model/device-needs.ts'
-import { chooseProvider, onCpu, type ProviderChoice } from './choose-provider.ts'
-import { planLayers, providerFor } from './device-map.ts'
+import {
+  chooseProvider,
+  onCpu,
+  type ProviderChoice,
+  type ProviderSetting,
+} from './choose-provider.ts'
+import { planLayers, providerFor, type DeviceMap } from './device-map.ts'
 import { probeAdapter } from './probe.ts'
 
-type Settings = Pick<BackendConfig, 'provider' | 'deviceMap' | 'model' | 'engine'>
+/** What decides. */
+interface ProviderSettings {
+  readonly provider: ProviderSetting
+  readonly deviceMap: DeviceMap
+  readonly model: FormChoice & {
+    readonly checkpointDir: string
+    /** The most sequences in one step. */
+    readonly slots: number
+  }
+  readonly engine: {
+    /** Answers must not depend on what else runs. */
+    readonly deterministic: boolean
+    /** See `CardDemand.kvTokens`. */
+    readonly caches: { readonly kvTokens?: number | undefined }
+  }
+}
 
 /**
  * Decides what runs the decoder: looks for a graphics card and tries it, unless the settings rule one out.
@@ -14,7 +33,7 @@ type Settings = Pick<BackendConfig, 'provider' | 'deviceMap' | 'model' | 'engine
  * @throws {ConfigError} when a card was asked for and cannot be used, or the settings do not fit together or the model
  */
 export async function findProvider(
-  { provider, deviceMap, model, engine }: Settings,
+  { provider, deviceMap, model, engine }: ProviderSettings,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ProviderChoice> {
   const { setting, askedBy } = providerFor(provider, deviceMap)

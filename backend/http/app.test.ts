@@ -316,6 +316,8 @@ describe('GET /readyz', () => {
         startup: {
           engine_starts: 1,
           seconds_since_start: 0.5,
+          downloaded_bytes: 0,
+          bytes_to_download: 0,
           converted_bytes: 0,
           bytes_to_convert: 0,
           loaded_bytes: 0,
@@ -362,6 +364,8 @@ describe('GET /status', () => {
       startup: {
         engine_starts: 1,
         seconds_since_start: 0.5,
+        downloaded_bytes: 0,
+        bytes_to_download: 0,
         converted_bytes: 0,
         bytes_to_convert: 0,
         loaded_bytes: 0,

@@ -1,7 +1,5 @@
 import { Hono, type Handler } from 'hono'
-import { errorFormOf } from '../../shared/api/doors/error-forms.ts'
-import { errorResponse, ServiceError } from '../../shared/api/errors.ts'
-import { forwardHeaders } from '../../shared/forward/headers.ts'
+import { ServiceError } from '../../shared/api/errors.ts'
 import { noSuchPath, probeRoutes, routes } from '../../shared/api/routes.ts'
 import type { Tracing } from '../../shared/tracing/tracing.ts'
 import { metricsAnswer } from '../../shared/node/metrics/metrics-server.ts'
@@ -14,9 +12,10 @@ import type { AnswerParts } from './answer/answer-conversation.ts'
 import { mountGenerateRoutes } from './routes/generate-routes.ts'
 import type { BackendMetrics } from '../metrics/backend-metrics.ts'
 import { countExchange } from './exchange/count-exchange.ts'
-import { mountHealthRoutes, type HealthParts } from './routes/health-route.ts'
+import { mountProbes, mountStatus, type HealthParts } from './routes/health-route.ts'
 import { metricsPath, statusPath } from './operator-paths.ts'
 import { logExchange } from './exchange/log-exchange.ts'
+import { refusal } from './exchange/refusal.ts'
 import { mountMcpRoute } from './mcp/mcp-route.ts'
 import { mountModelRoutes, type ServedModel, stateImageTokens } from './routes/models.ts'
 import { traceExchange } from './exchange/trace-exchange.ts'
@@ -58,7 +57,8 @@ export function createBackendApp(parts: BackendParts): Hono<BackendEnv> {
     app.use(path, refuseWhenClosing(parts.running))
   app.use(enforceDeadline(parts.generate.streaming.after, parts.now, parts.deadlineMs))
 
-  mountHealthRoutes(app, parts.health, parts.model)
+  mountProbes(app, parts.health)
+  mountStatus(app, parts.health, parts.model)
   app.get(metricsPath, () => metricsAnswer(parts.metrics.registry))
   mountGenerateRoutes(app, parts.generate, parts.model)
   mountConversationRoutes(app, parts.generate, parts.model)
@@ -89,11 +89,4 @@ function methodNotAllowed(allow: string): Handler<BackendEnv> {
     response.headers.set('allow', allow)
     return response
   }
-}
-
-/** The error in the form of its door, and its code for the edge. */
-function refusal(error: ServiceError, requestId: string, path: string): Response {
-  const response = errorResponse(error, requestId, errorFormOf(path).body)
-  response.headers.set(forwardHeaders.errorCode, error.code)
-  return response
 }

@@ -149,6 +149,8 @@ async function fillFiles(files: readonly PartialFile[], filling: Filling): Promi
   report(
     `downloading ${model.repo} at commit ${model.commit}: ${formatBytes(totalBytes)}` +
       (doneBefore > 0 ? `, ${formatBytes(doneBefore)} of it already here` : ''),
+    false,
+    { doneBytes: doneBefore, totalBytes },
   )
   const progress = new Progress({
     title: 'downloading',

@@ -10,7 +10,7 @@ import {
   randomValues,
   writeCheckpoint,
 } from '../../test/support/model/write-checkpoint.ts'
-import { openHostAccelerator } from './accelerator/host-accelerator.ts'
+import { openHostAccelerator } from '../../test/support/model/host-accelerator.ts'
 import { loadModel, type LoadModelOptions } from './load-model.ts'
 import type { Model } from './model.ts'
 

@@ -1,5 +1,6 @@
 /** What can be said of the device's graphs without answers: where their nodes run, their launches, and their memory. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { deviceForm } from '../../backend/graph/device-graph.ts'
 import { GraphBuilder } from '../../backend/graph/graph-builder.ts'
 import { copied } from '../../backend/graph/operators/arithmetic.ts'
@@ -28,6 +29,7 @@ export const graphChecks: readonly GraphCheck[] = [
   { name: 'says whether runs can be recorded', run: tellsOfCapture },
   { name: 'runs two layers of true dimensions in 6 GB', run: runsTrueLayers },
   { name: 'says what there was no room for', run: namesWhatIsTooLarge },
+  { name: 'gives back memory that is no longer needed', run: givesMemoryBack },
 ]
 
 /** Layers of the real model, the first without experts. */
@@ -147,4 +149,31 @@ async function namesWhatIsTooLarge(): Promise<void> {
   }
   await assert.rejects(accelerator.zeros('float32', [2 ** 28, 1024]), expected)
   await accelerator.close()
+}
+
+/** Of a driver that computes on the CPU, whose buffers are shared memory of the process. */
+async function givesMemoryBack(): Promise<void> {
+  const dims = [4096, 1024]
+  const bytes = 4 * 4096 * 1024
+  const accelerator = openWebGpuAccelerator()
+  // A read waits for all that was asked of the device before.
+  const settle = async () => accelerator.readRow(await accelerator.zeros('float32', [1, 1]), 0)
+  await settle()
+  const before = await sharedBytes()
+  const tensors = [
+    await accelerator.zeros('float32', dims),
+    await accelerator.zeros('float32', dims),
+  ]
+  await settle()
+  assert.ok((await sharedBytes()) > before + 1.9 * bytes)
+  for (const tensor of tensors) accelerator.free(tensor)
+  await settle()
+  await settle()
+  assert.ok((await sharedBytes()) < before + 0.5 * bytes)
+  await accelerator.close()
+}
+
+async function sharedBytes(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8')
+  return 1024 * Number(/RssShmem:\s+(\d+)/.exec(status)![1])
 }

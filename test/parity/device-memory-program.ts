@@ -6,7 +6,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createRandom } from '../../backend/engine/sampling/random.ts'
-import { openHostAccelerator } from '../../backend/model/accelerator/host-accelerator.ts'
+import { openHostAccelerator } from '../support/model/host-accelerator.ts'
 import type { Model, RowsId, SlotId } from '../../backend/model/model.ts'
 import { openDeviceModel } from './device-models.ts'
 

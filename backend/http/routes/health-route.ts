@@ -6,8 +6,11 @@ import {
   type ReadinessChecks,
 } from '../../../shared/api/readiness.ts'
 import { probeRoutes, routes } from '../../../shared/api/routes.ts'
-import type { LayersByPlace } from '../../device/choose-provider.ts'
 import type { CertificateWatch } from '../../../shared/node/certificates/certificate-watch.ts'
+import type { ProgressAmount } from '../../../shared/progress/progress.ts'
+import type { LayersByPlace } from '../../device/choose-provider.ts'
+import type { EngineSnapshot } from '../../engine/job.ts'
+import type { StartUp } from '../../inference/supervisor/start-progress.ts'
 import type { Serving } from '../../serving/serving.ts'
 import { modelView, type ServedModel } from './models.ts'
 import type { BackendEnv } from '../exchange/exchange.ts'
@@ -20,9 +23,19 @@ interface ProviderView {
   readonly layers: LayersByPlace
 }
 
-export interface HealthParts {
+/** What probes ask. */
+export interface ProbeParts {
   /** Whether a request would be served now, or why not. */
   readonly readiness: Serving['readiness']
+  readonly serving: Pick<Serving, 'isLoaded' | 'isProven'> & {
+    startUp(): StartUp & { readonly downloaded?: ProgressAmount | undefined }
+    snapshot(): Pick<EngineSnapshot, 'queued' | 'queueLimit' | 'queuedWork' | 'queueWorkLimit'>
+  }
+  readonly certificates: Pick<CertificateWatch, 'isValid'>
+}
+
+/** What operators ask as well. */
+export interface HealthParts extends ProbeParts {
   readonly serving: Pick<
     Serving,
     'isLoaded' | 'isProven' | 'startUp' | 'snapshot' | 'memory' | 'engines'
@@ -32,20 +45,18 @@ export interface HealthParts {
   readonly certificates: Pick<CertificateWatch, 'isValid' | 'report'>
 }
 
-export function mountHealthRoutes(
-  app: Hono<BackendEnv>,
-  parts: HealthParts,
-  model: ServedModel,
-): void {
-  const { readiness, serving, provider, certificates } = parts
+export function mountProbes(app: Hono<BackendEnv>, parts: ProbeParts): void {
   app.get(probeRoutes.livez.path, aliveAnswer)
   app.get(probeRoutes.readyz.path, () => readyzAnswer(parts))
   app.get(routes.health.path, () => {
-    const state = readiness()
+    const state = parts.readiness()
     if (state === 'ready') return jsonAnswer({ status: 'healthy' })
     return jsonAnswer({ status: 'unavailable', reason: state }, 503)
   })
+}
 
+export function mountStatus(app: Hono<BackendEnv>, parts: HealthParts, model: ServedModel): void {
+  const { readiness, serving, provider, certificates } = parts
   app.get(statusPath, () =>
     jsonAnswer({
       inference: readiness(),
@@ -61,12 +72,12 @@ export function mountHealthRoutes(
 }
 
 /** Whether requests may be sent here: each check by its name, and the progress of the start. */
-export function readyzAnswer(parts: HealthParts): Response {
+export function readyzAnswer(parts: ProbeParts): Response {
   return readinessAnswer(checksOf(parts), { startup: startUpOf(parts) })
 }
 
 /** What has to hold before requests may be sent here. */
-function checksOf(parts: HealthParts): ReadinessChecks {
+function checksOf(parts: ProbeParts): ReadinessChecks {
   const { readiness, serving, certificates } = parts
   const { queued, queueLimit, queuedWork, queueWorkLimit } = serving.snapshot()
   return {
@@ -78,11 +89,13 @@ function checksOf(parts: HealthParts): ReadinessChecks {
   }
 }
 
-function startUpOf({ serving }: HealthParts) {
-  const { starts, seconds, converted, loaded } = serving.startUp()
+function startUpOf({ serving }: ProbeParts) {
+  const { starts, seconds, downloaded, converted, loaded } = serving.startUp()
   return {
     engine_starts: starts,
     seconds_since_start: seconds,
+    downloaded_bytes: downloaded?.doneBytes ?? 0,
+    bytes_to_download: downloaded?.totalBytes ?? 0,
     converted_bytes: converted?.doneBytes ?? 0,
     bytes_to_convert: converted?.totalBytes ?? 0,
     loaded_bytes: loaded?.doneBytes ?? 0,

@@ -49,10 +49,14 @@ export function stateImageTokens({ mostImageTokens }: ServedModel): MiddlewareHa
   }
 }
 
+/** Characters of a name that an error repeats: enough to recognise it. */
+const maxQuotedChars = 100
+
 /** @throws {ServiceError} `model_not_found` for a name that the model does not have */
 export function checkModel({ id, aliases }: ServedModel, name: string): void {
   if (name === id || aliases.includes(name)) return
-  const message = `There is no model of this name here; GET ${routes.models.path} lists the models`
+  const quoted = name.slice(0, maxQuotedChars)
+  const message = `There is no model "${quoted}" here; GET ${routes.models.path} lists the models`
   throw new ServiceError('model_not_found', message, { param: 'model' })
 }
 

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { FeatureMemory, noFeature, type DeviceFeatures } from './feature-memory.ts'
-import { openHostAccelerator } from './host-accelerator.ts'
+import { openHostAccelerator } from '../../../test/support/model/host-accelerator.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

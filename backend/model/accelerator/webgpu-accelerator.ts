@@ -1,33 +1,10 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { GraphBuilder } from '../../graph/graph-builder.ts'
-import { cast } from '../../graph/operators/arithmetic.ts'
-import { gather } from '../../graph/operators/selection.ts'
-import { expand } from '../../graph/operators/shapes.ts'
+import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import { encodeModel, type ElementType, type GraphSpec } from '../../graph/onnx-proto.ts'
-import { DeviceError, type Accelerator, type Repeating, type Tensors } from './accelerator.ts'
+import type { Accelerator, Repeating, Tensors } from './accelerator.ts'
+import { copiesGraph, copyGraph, rowGraph, zerosGraph } from './copy-graphs.ts'
 import { tensorOf } from './tensor-bytes.ts'
 import { namingNodes } from './unsupported-nodes.ts'
-import { furtherDrivers } from './driver-files.ts'
-import { forbidTelemetry } from '../no-telemetry.ts'
-import { errorText } from '../../../shared/log/error-text.ts'
-
-forbidTelemetry()
-// The loader reads them when the first session is made.
-Object.assign(process.env, furtherDrivers(process.env))
-
-/** ONNX Runtime's log levels: 3 = errors only. */
-const logErrorsOnly = 3
-
-/** Where the outputs of the sessions that make device tensors are kept. */
-const onDevice = { preferredOutputLocation: 'gpu-buffer' } as const
-
-/**
- * The option that records runs. The types of onnxruntime-node 1.30 do not know it, nor does its binding, which refuses it:
- * see docs/gpu.md.
- */
-const capturing: InferenceSession.SessionOptions = {
-  executionProviders: [{ name: 'webgpu', enableGraphCapture: true } as { name: 'webgpu' }],
-}
+import { capturing, createSession, onDevice, onlyDeviceErrors } from './webgpu-session.ts'
 
 export interface WebGpuOptions {
   /**
@@ -196,66 +173,4 @@ class WebGpuAccelerator implements Accelerator {
     this.#tensors.add(y!)
     return y!
   }
-}
-
-function createSession(
-  model: Uint8Array,
-  options: InferenceSession.SessionOptions,
-): Promise<InferenceSession> {
-  return InferenceSession.create(model, {
-    executionProviders: ['webgpu'],
-    enableMemPattern: false,
-    logSeverityLevel: logErrorsOnly,
-    ...options,
-  })
-}
-
-async function onlyDeviceErrors<Result>(
-  work: Promise<Result>,
-  failure = 'The graphics card failed',
-): Promise<Result> {
-  try {
-    return await work
-  } catch (cause) {
-    throw new DeviceError(`${failure}: ${errorText(cause)}`, { cause })
-  }
-}
-
-function symbolicDims(rank: number): string[] {
-  return Array.from({ length: rank }, (_, i) => `d${i}`)
-}
-
-/** y0 = x0, y1 = x1, ... */
-function copiesGraph(kinds: readonly { type: ElementType; rank: number }[]): GraphSpec {
-  const g = new GraphBuilder('copies')
-  kinds.forEach(({ type, rank }, i) => {
-    const dims = Array.from({ length: rank }, (_, axis) => `d${i}_${axis}`)
-    g.output(`y${i}`, g.input(`x${i}`, type, dims), type, dims)
-  })
-  return g.build().spec
-}
-
-/** y = x */
-function copyGraph(type: ElementType, rank: number): GraphSpec {
-  const g = new GraphBuilder('upload')
-  g.output('y', g.input('x', type, symbolicDims(rank)), type, symbolicDims(rank))
-  return g.build().spec
-}
-
-/** y = one row of x */
-function rowGraph(): GraphSpec {
-  const g = new GraphBuilder('read_row')
-  const x = g.input('x', 'float32', ['rows', 'width'])
-  g.output('y', gather(g, x, g.input('row', 'int64', [1]), 0), 'float32', [1, 'width'])
-  return g.build().spec
-}
-
-/** y = zeros of a shape */
-function zerosGraph(type: ElementType, rank: number): GraphSpec {
-  const g = new GraphBuilder('zeros')
-  const shape = g.input('shape', 'int64', [rank])
-  const floats = expand(g, g.float32s([0], []), shape)
-  const values = type === 'float32' ? floats : cast(g, floats, type)
-  g.output('y', values, type, symbolicDims(rank))
-  return g.build().spec
 }

@@ -1,16 +1,5 @@
 import type { ImageFeatures, ImageRun } from '../model.ts'
-
-/** One pass of all patches of an image through a part of the vision tower, a piece at a time. */
-export interface Pass {
-  /** The number of patches in a piece is a multiple of this. */
-  readonly unit: number
-  /** The most patches of a piece; all unless given. */
-  readonly mostPatches?: number
-  /** Work for one patch. */
-  readonly workPerPatch: number
-  /** Runs patches [from, to), which follow those already run, through this part. */
-  readonly run: (from: number, to: number) => Promise<void>
-}
+import type { Pass } from './passes.ts'
 
 /** Fewer patches at a time would cost more per patch: weights, keys and values are read once per piece. */
 const leastPatches = 64

@@ -1,5 +1,4 @@
 import { Tensor, type InferenceSession } from 'onnxruntime-node'
-import type { Pass } from './image-run.ts'
 import type { VisionConfig } from '../config/model-config.ts'
 import type { PatchImage } from '../model.ts'
 import type { OpenGraph } from '../sessions.ts'
@@ -7,10 +6,10 @@ import { embeddingInputs, floats, mergedPatches, rotaryInputs } from './pass-inp
 import { stageOutputs } from './network/blocks-graph.ts'
 import { mergeOrder } from './rope-2d.ts'
 import type { VisionParts } from './network/vision-graphs.ts'
+import { passesOf, type Pass } from './passes.ts'
 import { visionNames } from './vision-names.ts'
 import type { NormalizePatches } from './normalize-patches.ts'
 import type { PatchState } from './patch-state.ts'
-import { stageWork, visionWork } from './vision-work.ts'
 
 /** The vision tower's opened parts. */
 export interface OpenTower {
@@ -31,79 +30,64 @@ export function visionPasses(
   state: PatchState,
   features: Float32Array,
 ): Pass[] {
-  return [
-    embeddingPass(tower, image, state),
-    ...blockPasses(tower, image, state),
-    projectorPass(tower, image, state, features),
-  ]
+  return passesOf(image, tower.config, {
+    embed: embedding(tower, image, state),
+    stage: stages(tower, image, state),
+    project: projection(tower, image, state, features),
+  })
 }
 
-function embeddingPass(
+function embedding(
   { sessions, config, normalize }: OpenTower,
   image: PatchImage,
   state: PatchState,
-): Pass {
+): Pass['run'] {
   const inputs = embeddingInputs(image, config, normalize)
-  return {
-    unit: image.gridHw[1],
-    workPerPatch: visionWork.embedding,
-    async run(from, to) {
-      const outputs = await sessions.embedding.run(inputs(from, to))
-      state.setHidden(from, dataOf(outputs, visionNames.nextHidden))
-    },
+  return async (from, to) => {
+    const outputs = await sessions.embedding.run(inputs(from, to))
+    state.setHidden(from, dataOf(outputs, visionNames.nextHidden))
   }
 }
 
-/** The blocks' stages, one pass each: see `buildBlocksGraph`. */
-function blockPasses(
+function stages(
   { sessions, config }: OpenTower,
   image: PatchImage,
   state: PatchState,
-): Pass[] {
-  const blocks = config.num_hidden_layers
+): (stage: number) => Pass['run'] {
   const rotary = rotaryInputs(image, config)
-  return Array.from({ length: blocks + 1 }, (_, stage) => ({
-    unit: mergedPatches(config),
-    workPerPatch: stageWork(image, config, stage),
-    async run(from, to) {
-      const names = stageOutputs(stage)
-      if (from === 0) state.nextBlock()
-      const feeds = {
-        [visionNames.stage]: new Tensor('int64', [BigInt(stage)], [1]),
-        ...state.feeds(from, to),
-        ...rotary(from, to),
-      }
-      const outputs = await sessions.blocks.run(feeds, Object.values(names))
-      state.setHidden(from, dataOf(outputs, names.hidden))
-      if (stage === blocks) return
-      state.setProjections(from, {
-        queries: dataOf(outputs, names.queries),
-        keys: dataOf(outputs, names.keys),
-        values: dataOf(outputs, names.values),
-      })
-    },
-  }))
+  return (stage) => async (from, to) => {
+    const names = stageOutputs(stage)
+    if (from === 0) state.nextBlock()
+    const feeds = {
+      [visionNames.stage]: new Tensor('int64', [BigInt(stage)], [1]),
+      ...state.feeds(from, to),
+      ...rotary(from, to),
+    }
+    const outputs = await sessions.blocks.run(feeds, Object.values(names))
+    state.setHidden(from, dataOf(outputs, names.hidden))
+    if (stage === config.num_hidden_layers) return
+    state.setProjections(from, {
+      queries: dataOf(outputs, names.queries),
+      keys: dataOf(outputs, names.keys),
+      values: dataOf(outputs, names.values),
+    })
+  }
 }
 
-function projectorPass(
+function projection(
   { sessions, config, featureWidth }: OpenTower,
-  image: PatchImage,
+  { gridHw: [rows, columns] }: PatchImage,
   state: PatchState,
   features: Float32Array,
-): Pass {
-  const merged = mergedPatches(config)
-  const order = mergeOrder(image.gridHw[0], image.gridHw[1], config.merge_kernel_size[0])
-  return {
-    unit: merged,
-    workPerPatch: visionWork.projector,
-    async run(from, to) {
-      const cells = state.gather(order.subarray(from, to))
-      const outputs = await sessions.projector.run({
-        [visionNames.cells]: floats(cells, [to - from, config.hidden_size]),
-      })
-      const made = dataOf(outputs, visionNames.imageFeatures)
-      features.set(made, (from / merged) * featureWidth)
-    },
+): Pass['run'] {
+  const order = mergeOrder(rows, columns, config.merge_kernel_size[0])
+  return async (from, to) => {
+    const cells = state.gather(order.subarray(from, to))
+    const outputs = await sessions.projector.run({
+      [visionNames.cells]: floats(cells, [to - from, config.hidden_size]),
+    })
+    const made = dataOf(outputs, visionNames.imageFeatures)
+    features.set(made, (from / mergedPatches(config)) * featureWidth)
   }
 }
 

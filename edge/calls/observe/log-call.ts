@@ -75,7 +75,7 @@ function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number
 /** Probes come every few seconds, and a page loads dozens of files; they would bury the rest. */
 function levelOf({ route }: Call, status: number): RequestLine['level'] {
   const isMinor = route !== undefined && (Object.hasOwn(probeRoutes, route) || route === 'pageFile')
-  if (isMinor) return 'debug'
+  if (isMinor || (route === 'health' && status === 200)) return 'debug'
   return status >= 500 ? 'error' : 'info'
 }
 

@@ -98,15 +98,18 @@ describe('GET /livez and /readyz', () => {
   })
 
   it('leaves the log to requests, at the usual level', async () => {
-    const { app, lines } = createTestEdge({
-      backend: async () => Response.json({}, { status: 503 }),
-    })
-    for (const path of ['/livez', '/readyz', '/health']) await app.request(path)
-    expect(lines.map(({ route, level }) => [route, level])).toEqual([
+    const levelsAt = async (status: number) => {
+      const backend = async () => Response.json({ status: 'healthy' }, { status })
+      const { app, lines } = createTestEdge({ backend })
+      for (const path of ['/livez', '/readyz', '/health']) await app.request(path)
+      return lines.map(({ route, level }) => [route, level])
+    }
+    const quiet = [
       ['/livez', 'debug'],
       ['/readyz', 'debug'],
-      ['/health', 'error'],
-    ])
+    ]
+    expect(await levelsAt(503)).toEqual([...quiet, ['/health', 'error']])
+    expect(await levelsAt(200)).toEqual([...quiet, ['/health', 'debug']])
   })
 
   it('is ready when every check holds', async () => {

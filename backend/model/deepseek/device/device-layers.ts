@@ -110,35 +110,21 @@ export class DeviceLayers {
   /** Adds the logits that are wanted of tokens in this run. */
   async #run(
     open: readonly OpenRow[],
-    { kind, pieces, tableTokens }: Run,
+    run: Run,
     logits: ReadonlyMap<DeviceRow, NextLogits[]>,
   ): Promise<void> {
-    const { accelerator, config, features } = this.#parts
-    const tokens = pieces.flatMap((piece) => tokensOf(open, piece))
+    const { accelerator, repeated } = this.#parts
+    const tokens = run.pieces.flatMap((piece) => tokensOf(open, piece))
     const sampled = tokens.flatMap(({ open: { row }, index }, place) =>
       index >= row.tokens - row.wanted ? [{ row, place }] : [],
     )
     const places = sampled.map(({ place }) => place)
     const sampleRows = places.length > 0 ? places : [tokens.length - 1]
-    const feeds = runFeeds(config, {
-      rows:
-        kind === 'mixed' ? tokens.map((token) => this.#batchRow(token, 1)) : this.#chunk(tokens),
-      tokens: kind === 'mixed' ? 1 : tokens.length,
-      tableTokens,
-      stream: streamOf(tokens, config.hidden_size),
-      featureRows: Int32Array.from(tokens, ({ open: { row }, index }) => row.featureRows[index]!),
-      sampleRows,
-    })
-    const inputs = {
-      ...feeds,
-      ...this.#cacheTensors,
-      ...(features && { [deviceNames.features]: features.tensor }),
-    }
+    const inputs = this.#inputs(run, tokens, sampleRows)
     const updated = {
       ...this.#nextCaches(),
       [deviceNames.logits]: await this.#parts.logits.take(sampleRows.length),
     }
-    const { repeated } = this.#parts
     const outputs =
       tokens.length === 1 && repeated !== undefined
         ? await repeated.run(inputs, updated)
@@ -146,6 +132,24 @@ export class DeviceLayers {
     this.#keepCaches(outputs)
     const next = nextLogits(accelerator, outputs)
     sampled.forEach(({ row }, i) => logits.get(row)!.push(next[i]!))
+  }
+
+  #inputs({ kind, tableTokens }: Run, tokens: readonly RunToken[], sampleRows: number[]): Tensors {
+    const { config, features } = this.#parts
+    const isMixed = kind === 'mixed'
+    const feeds = runFeeds(config, {
+      rows: isMixed ? tokens.map((token) => this.#batchRow(token, 1)) : this.#chunk(tokens),
+      tokens: isMixed ? 1 : tokens.length,
+      tableTokens,
+      stream: streamOf(tokens, config.hidden_size),
+      featureRows: Int32Array.from(tokens, ({ open: { row }, index }) => row.featureRows[index]!),
+      sampleRows,
+    })
+    return {
+      ...feeds,
+      ...this.#cacheTensors,
+      ...(features && { [deviceNames.features]: features.tensor }),
+    }
   }
 
   #chunk(tokens: readonly RunToken[]): BatchRow[] {

@@ -76,7 +76,7 @@ function mixedRuns(parts: readonly StepPart[], pieces: readonly Piece[]): Run[] 
   return runs
 }
 
-/** Few different shapes, because buffers are kept by size: multiples of 64, and of 256 above 1,024. */
+/** Few different lengths, because each may have a recorded run (`RepeatedGraph`): multiples of 64, and of 256 above 1,024. */
 function roundedUp(tokens: number): number {
   const unit = tokens > 1024 ? 256 : 64
   return Math.ceil(tokens / unit) * unit

@@ -4,12 +4,10 @@ import { DeviceFeatures } from '../../accelerator/feature-memory.ts'
 import type { OpenGraph } from '../../accelerator/open-graph.ts'
 import type { VisionConfig } from '../../config/model-config.ts'
 import type { PatchImage } from '../../model.ts'
-import type { Pass } from '../image-run.ts'
 import type { NormalizePatches } from '../normalize-patches.ts'
 import { embeddingInputs, mergedPatches, rotaryInputs } from '../pass-inputs.ts'
+import { passesOf, type Pass } from '../passes.ts'
 import { mergeOrder } from '../rope-2d.ts'
-import { visionNames } from '../vision-names.ts'
-import { stageWork, visionWork } from '../vision-work.ts'
 import type { DevicePatchState } from './device-patch-state.ts'
 import { deviceVisionNames as names } from './device-vision-names.ts'
 
@@ -37,77 +35,64 @@ export function devicePasses(
   state: DevicePatchState,
   features: Float32Array | DeviceFeatures,
 ): Pass[] {
-  return [
-    embeddingPass(tower, image, state),
-    ...stagePasses(tower, image, state),
-    projectorPass(tower, image, state, features),
-  ]
+  const { config } = tower
+  const [rows, columns] = image.gridHw
+  return passesOf(image, config, {
+    embed: embedding(tower, image, state),
+    stage: stages(tower, image, state),
+    project: projection(tower, image, state, features),
+    mostStagePatches: mostScoreBytes / (4 * config.num_attention_heads * rows * columns),
+  })
 }
 
-function embeddingPass(
-  { embedding, config, normalize }: DeviceTower,
+function embedding(
+  { embedding: graph, config, normalize }: DeviceTower,
   image: PatchImage,
   state: DevicePatchState,
-): Pass {
+): Pass['run'] {
   const inputs = embeddingInputs(image, config, normalize)
-  return {
-    unit: image.gridHw[1],
-    workPerPatch: visionWork.embedding,
-    async run(from, to) {
-      if (from === 0) await state.open()
-      await state.run(embedding, {
-        ...inputs(from, to),
-        [names.writeRows]: int64s(range(from, to), [to - from, 1]),
-      })
-    },
+  return async (from, to) => {
+    if (from === 0) await state.open()
+    const writeRows = int64s(range(from, to), [to - from, 1])
+    await state.run(graph, { ...inputs(from, to), [names.writeRows]: writeRows })
   }
 }
 
-function stagePasses(
-  { stages, config }: DeviceTower,
+function stages(
+  { stages: graphs, config }: DeviceTower,
   image: PatchImage,
   state: DevicePatchState,
-): Pass[] {
-  const [rows, columns] = image.gridHw
+): (stage: number) => Pass['run'] {
   const rotary = rotaryInputs(image, config)
-  return stages.map((graph, stage) => ({
-    unit: mergedPatches(config),
-    mostPatches: mostScoreBytes / (4 * config.num_attention_heads * rows * columns),
-    workPerPatch: stageWork(image, config, stage),
-    async run(from, to) {
-      if (from === 0) state.nextBlock()
-      await state.run(graph, {
-        [names.rows]: int64s(range(from, to), [to - from]),
-        [names.writeRows]: int64s(range(from, to), [to - from, 1]),
-        ...rotary(from, to),
-      })
-    },
-  }))
+  return (stage) => async (from, to) => {
+    if (from === 0) state.nextBlock()
+    await state.run(graphs[stage]!, {
+      [names.rows]: int64s(range(from, to), [to - from]),
+      [names.writeRows]: int64s(range(from, to), [to - from, 1]),
+      ...rotary(from, to),
+    })
+  }
 }
 
-function projectorPass(
+function projection(
   { projector, keepingProjector, config, featureWidth }: DeviceTower,
   { gridHw: [rows, columns] }: PatchImage,
   state: DevicePatchState,
   features: Float32Array | DeviceFeatures,
-): Pass {
+): Pass['run'] {
   const merged = mergedPatches(config)
   const order = mergeOrder(rows, columns, config.merge_kernel_size[0])
-  return {
-    unit: merged,
-    workPerPatch: visionWork.projector,
-    async run(from, to) {
-      const patches = { [names.rows]: int64s(order.subarray(from, to), [to - from]) }
-      const part = features.subarray((from / merged) * featureWidth, (to / merged) * featureWidth)
-      if (part instanceof DeviceFeatures) {
-        await keep(part, (feeds, updated) =>
-          state.run(keepingProjector, { ...patches, ...feeds }, updated),
-        )
-      } else {
-        const outputs = await state.run(projector, patches)
-        part.set(outputs[visionNames.imageFeatures]!.data as Float32Array)
-      }
-    },
+  return async (from, to) => {
+    const patches = { [names.rows]: int64s(order.subarray(from, to), [to - from]) }
+    const part = features.subarray((from / merged) * featureWidth, (to / merged) * featureWidth)
+    if (part instanceof DeviceFeatures) {
+      await keep(part, (feeds, updated) =>
+        state.run(keepingProjector, { ...patches, ...feeds }, updated),
+      )
+    } else {
+      const outputs = await state.run(projector, patches)
+      part.set(outputs[names.imageFeatures]!.data as Float32Array)
+    }
   }
 }
 

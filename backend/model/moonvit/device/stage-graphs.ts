@@ -3,7 +3,6 @@ import { layerNorm } from '../../../graph/layers.ts'
 import { gather } from '../../../graph/operators/selection.ts'
 import { affine, visionNormEpsilon } from '../network/affine.ts'
 import { feedForward, projectRows, type Encoder } from '../network/encoder-block.ts'
-import { visionNames } from '../vision-names.ts'
 import { attendToAll } from './attend-to-all.ts'
 import { deviceVisionNames as names } from './device-vision-names.ts'
 import { outputDone, patchRows, type PatchRows } from './patch-rows.ts'
@@ -56,7 +55,7 @@ function beginBlock(
 ): void {
   const { hidden_size: width, num_attention_heads: heads } = encoder.config
   const table = (name: string) => g.input(name, 'float32', ['patches', width / heads / 2])
-  const rope = { cos: table(visionNames.cos), sin: table(visionNames.sin) }
+  const rope = { cos: table(names.cos), sin: table(names.sin) }
   const block = Math.min(namedBlocks.begun, encoder.config.num_hidden_layers - 1)
   const next = g.scope(`blocks.${namedBlocks.begun}`, () =>
     projectRows(g, encoder, block, hidden, rope),

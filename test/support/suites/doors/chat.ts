@@ -176,6 +176,7 @@ export function describeChat(stand: DoorStand): void {
         status: 404,
         code: 'model_not_found',
         param: 'model',
+        message: expect.stringContaining('"gpt-4o"') as string,
       })
       expect(await refused({ temperature: 3 })).toBeInstanceOf(BadRequestError)
       const bad = [{ role: 'user', content: [look('data:image/png;base64,####')] }]

@@ -73,19 +73,8 @@ export function pagedAttention(
   const turned = rotaryEmbedding(g, byToken, tokens.positions, tokens.rope, heads + 1, rope)
   const parts = split(g, turned, [heads * width, rope, latent], -1)
   const [q, key, rawLatent] = parts as [Value, Value, Value]
-
-  const norm = checkpoint.tensor(
-    `language_model.model.layers.${layer}.self_attn.kv_a_layernorm.weight`,
-  )
-  const c = rmsNorm(g, 'kv_a_layernorm', rawLatent, norm, latentNormEpsilon)
-  const typed = (value: Value) => (cacheType === 'float32' ? value : cast(g, value, cacheType))
-  const newRows = typed(reshape(g, concat(g, [key, c], -1), [-1, width]))
-  const dims = ['cache rows', width]
-  const cache = g.input(deviceNames.cache(layer), cacheType, dims)
-  const written = scatterRows(g, cache, tokens.writeRows, newRows)
-  g.output(deviceNames.nextCache(layer), written, cacheType, dims)
-
-  const query = typed(q)
+  const written = writtenCache(g, config, checkpoint, layer, { key, rawLatent, tokens, cacheType })
+  const query = typed(g, q, cacheType)
   const attended = attendToPast(g, query, {
     none: leading(
       g,
@@ -104,4 +93,36 @@ export function pagedAttention(
   const context = cacheType === 'float32' ? attended : cast(g, attended, 'float32')
   const merged = reshape(g, context, [-1, heads * width])
   return linear(g, 'o', merged, foldedOutput(config, checkpoint, layer), form)
+}
+
+interface NewRows extends Pick<PagedInputs, 'tokens' | 'cacheType'> {
+  /** [B, S, rope]: rotated */
+  readonly key: Value
+  /** [B, S, latent] */
+  readonly rawLatent: Value
+}
+
+/** Normalises the latent parts of the new tokens. @returns the layer's cache with their rows, which is an output, too */
+function writtenCache(
+  g: GraphBuilder,
+  { kv_lora_rank: latent, qk_rope_head_dim: rope }: TextConfig,
+  checkpoint: Checkpoint,
+  layer: number,
+  { key, rawLatent, tokens, cacheType }: NewRows,
+): Value {
+  const norm = checkpoint.tensor(
+    `language_model.model.layers.${layer}.self_attn.kv_a_layernorm.weight`,
+  )
+  const c = rmsNorm(g, 'kv_a_layernorm', rawLatent, norm, latentNormEpsilon)
+  const newRows = typed(g, reshape(g, concat(g, [key, c], -1), [-1, rope + latent]), cacheType)
+  const dims = ['cache rows', rope + latent]
+  const cache = g.input(deviceNames.cache(layer), cacheType, dims)
+  const written = scatterRows(g, cache, tokens.writeRows, newRows)
+  g.output(deviceNames.nextCache(layer), written, cacheType, dims)
+  return written
+}
+
+/** float32 numbers in the type of the cache. */
+function typed(g: GraphBuilder, value: Value, cacheType: CacheType): Value {
+  return cacheType === 'float32' ? value : cast(g, value, cacheType)
 }

@@ -1,9 +1,9 @@
 import { InferenceSession } from 'onnxruntime-node'
-import { elementTypes, encodeModel, valueCount } from '../../graph/onnx-proto.ts'
-import type { ElementType } from '../../graph/onnx-proto.ts'
-import type { Accelerator } from './accelerator.ts'
-import { tensorOf } from './tensor-bytes.ts'
-import { forbidTelemetry } from '../no-telemetry.ts'
+import { elementTypes, encodeModel, valueCount } from '../../../backend/graph/onnx-proto.ts'
+import type { ElementType } from '../../../backend/graph/onnx-proto.ts'
+import type { Accelerator } from '../../../backend/model/accelerator/accelerator.ts'
+import { tensorOf } from '../../../backend/model/accelerator/tensor-bytes.ts'
+import { forbidTelemetry } from '../../../backend/model/no-telemetry.ts'
 
 forbidTelemetry()
 
