@@ -50,6 +50,7 @@ const residualPlaces: readonly (readonly OutlierPart[])[] = [['residual'], ['mas
 interface Options {
   readonly seeds: string
   readonly factors: string
+  readonly channels: string
   readonly places: string
   readonly block?: string
 }
@@ -80,7 +81,8 @@ export async function main(given: readonly string[]): Promise<number> {
     .description('Answers of models with outlier channels in 8 bits, against the reference')
     .option('--seeds <list>', 'which channels become outliers, such as 1,2,3', '1')
     .option('--factors <list>', 'powers of two, by which they are larger', '1,16,64,256,1024')
-    .option('--places <list>', 'only rows with outliers in one of these, such as middle', '')
+    .option('--channels <list>', 'how many of each activation', '2')
+    .option('--places <list>', 'only these rows, such as middle,text+vision', '')
     .option('--block <size>', 'weights that share a scale')
     .parse([...given], { from: 'user' })
   const options = program.opts<Options>()
@@ -96,8 +98,9 @@ export async function main(given: readonly string[]): Promise<number> {
         ? await compareTokens(checkpoint, choice)
         : await compareWithNano(folder, checkpoint, choice, questions)
       failed ||= !result.isEnough
-      const { parts, power, seed } = outliers
-      console.log(`${parts.join(' and ')} times ${2 ** power}, seed ${seed}: ${result.text}`)
+      const { parts, power, seed, channels } = outliers
+      const name = `${channels} in ${parts.join(' and ')} times ${2 ** power}, seed ${seed}`
+      console.log(`${name}: ${result.text}`)
       await rm(checkpoint, { recursive: true })
       await rm(join(folder, 'models'), { recursive: true, force: true })
     }
@@ -107,13 +110,20 @@ export async function main(given: readonly string[]): Promise<number> {
   }
 }
 
-function rowsOf({ seeds, factors, places: only }: Options): Outliers[] {
+function rowsOf({ seeds, factors, channels, places: only }: Options): Outliers[] {
   const numbers = (list: string) => list.split(',').map(Number)
   return [...places, ...residualPlaces]
-    .filter((parts) => only === '' || parts.some((part) => only.split(',').includes(part)))
+    .filter((parts) => only === '' || only.split(',').includes(parts.join('+')))
     .flatMap((parts) =>
       numbers(seeds).flatMap((seed) =>
-        numbers(factors).map((factor) => ({ parts, power: Math.log2(factor), seed })),
+        numbers(factors).flatMap((factor) =>
+          numbers(channels).map((count) => ({
+            parts,
+            power: Math.log2(factor),
+            seed,
+            channels: count,
+          })),
+        ),
       ),
     )
 }

@@ -27,12 +27,11 @@ export const maxPatternChars = 1_000
 /** Different patterns and formats of a schema: one with `\p{L}` takes 15 ms. */
 export const maxPatterns = 32
 
-/**
- * Nodes created for all patterns of a schema, before and after determinisation: `(a|b)*a(a|b){14}` exceeds the
- * second.
- */
-export const maxNfaNodes = 4_000
-export const maxDfaNodes = 2_000
+/** Places at which the patterns of a schema, with their repetitions written out, read a character. */
+export const maxPatternPositions = 4_000
+
+/** States of all patterns of a schema once they are deterministic: `(a|b)*a(a|b){14}` has more. */
+export const maxPatternStates = 2_000
 
 /** Different `\p{...}` of all patterns of a schema: a new one takes 20 ms. */
 export const maxCharacterProperties = 16

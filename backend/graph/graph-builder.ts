@@ -25,6 +25,8 @@ export interface Activation {
   /** [rows, width] */
   readonly value: Value
   readonly width: number
+  /** Whether a norm has made it. */
+  readonly isNormed: boolean
 }
 
 export interface BuiltGraph {
@@ -114,7 +116,12 @@ export class GraphBuilder {
 
   /** Gives an activation [rows, width] a name. The graph stays as it is. */
   note(name: string, value: Value, width: number): void {
-    this.#activations.set(name, { value, width })
+    this.#activations.set(name, { value, width, isNormed: false })
+  }
+
+  /** The same for what a norm has made. */
+  noteNormed(name: string, value: Value, width: number): void {
+    this.#activations.set(name, { value, width, isNormed: true })
   }
 
   /** Declares an initializer of the weights file, all of whose bytes a fill must write. */

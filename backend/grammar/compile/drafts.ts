@@ -1,12 +1,18 @@
 /** Plans and pieces while a schema is being read; equal pieces are shared. */
-import type { ArrayPlan, ObjectPlan, PieceId, PieceTables, PlanId } from '../grammar.ts'
+import type {
+  ArrayPlan,
+  DecoderTables,
+  ObjectPlan,
+  PieceId,
+  PieceTables,
+  PlanId,
+} from '../grammar.ts'
 import { maxNumberRanges, maxPatternCellsInAll, maxPatterns } from '../limits.ts'
-import {
-  createNodeBudget,
-  dfaOfPattern,
-  dfaOfOthers,
-  type CharacterDfa,
-} from './patterns/character-dfa.ts'
+import { decoderOf } from './patterns/byte-decoder.ts'
+import type { CharacterDfa } from './patterns/character-classes.ts'
+import { dfaOfOthers } from './patterns/other-texts.ts'
+import { PatternBudget } from './patterns/pattern-budget.ts'
+import { dfaOfPattern } from './patterns/pattern-dfa.ts'
 import { keyTables, literalTables } from '../literal-trie.ts'
 import { numberTables, type NumberBounds } from './number-range.ts'
 import { patternTables } from './patterns/pattern-tables.ts'
@@ -39,7 +45,8 @@ export class Drafts {
   readonly pieces: PieceTables[] = []
   readonly forced: ForcedProperty[] = []
   readonly #pieceIds = new Map<string, PieceId | undefined>()
-  readonly #nodes = createNodeBudget()
+  readonly #budget = new PatternBudget()
+  readonly #decoders = new Map<string, DecoderTables>()
   #patternCells = 0
   #patterns = 0
   #ranges = 0
@@ -86,7 +93,7 @@ export class Drafts {
   pattern(pattern: string, min: number, max: number): PieceId | undefined {
     return this.#patternPiece(
       `pattern ${min} ${max} ${pattern}`,
-      () => dfaOfPattern(pattern, this.#nodes),
+      () => dfaOfPattern(pattern, this.#budget),
       min,
       max,
     )
@@ -108,11 +115,19 @@ export class Drafts {
       if (this.#patterns > maxPatterns) {
         throw new RangeError(`more than ${maxPatterns} different patterns and formats`)
       }
-      const tables = patternTables(make(), { min, max })
+      const tables = patternTables(make(), { min, max }, (dfa) => this.#decoderOf(dfa))
       this.#patternCells += tables?.table.length ?? 0
       if (this.#patternCells <= maxPatternCellsInAll) return tables
       throw new RangeError('a pattern that is too large together with the others')
     })
+  }
+
+  /** Patterns that tell the same characters apart share a decoder, which takes longer to make than most of them. */
+  #decoderOf(dfa: CharacterDfa): DecoderTables {
+    const name = `${dfa.starts.join()} ${dfa.classes.join()}`
+    const decoder = this.#decoders.get(name) ?? decoderOf(dfa)
+    this.#decoders.set(name, decoder)
+    return decoder
   }
 
   #piece(name: string, make: () => PieceTables | undefined): PieceId | undefined {

@@ -76,20 +76,49 @@ function unionOf(drafts: Drafts, members: readonly PlanId[]): Draft {
   return { kind: 'either', of: [...others, ...constants] }
 }
 
-/** The smallest costs that are consistent for all plans, found by lowering them from infinity. */
+/**
+ * The smallest costs that are consistent for all plans, found by lowering them from infinity. Whenever one is lowered, only
+ * the plans that refer to it are looked at again.
+ */
 function leastOf(drafts: Drafts): Float64Array {
-  const least = new Float64Array(drafts.plans.length).fill(Infinity)
-  let changed = true
-  while (changed) {
-    changed = false
-    for (let id = drafts.plans.length - 1; id >= 0; id--) {
-      const cost = costOf(drafts.plans[id]!, drafts, least)
-      if (cost >= least[id]!) continue
-      least[id] = cost
-      changed = true
-    }
+  const { plans } = drafts
+  const least = new Float64Array(plans.length).fill(Infinity)
+  const users = usersOf(plans)
+  const waiting = new Set([...plans.keys()].toReversed())
+  // The set grows while it is read.
+  for (const id of waiting) {
+    waiting.delete(id)
+    const cost = costOf(plans[id]!, drafts, least)
+    if (cost >= least[id]!) continue
+    least[id] = cost
+    for (const user of users[id]!) waiting.add(user)
   }
   return least
+}
+
+/** By plan: those that refer to it. */
+function usersOf(plans: readonly Draft[]): PlanId[][] {
+  const users: PlanId[][] = plans.map(() => [])
+  for (const [id, draft] of plans.entries()) {
+    for (const used of new Set(partsOf(draft))) users[used]!.push(id)
+  }
+  return users
+}
+
+function partsOf(draft: Draft): readonly PlanId[] {
+  switch (draft.kind) {
+    case 'piece':
+    case 'literal':
+      return []
+    case 'either':
+      return draft.of
+    case 'array':
+      return draft.items === undefined ? draft.first : [...draft.first, draft.items]
+    case 'object': {
+      const values = draft.properties.map(({ value }) => value)
+      return draft.extra === undefined ? values : [...values, draft.extra.value]
+    }
+  }
 }
 
 function costOf(draft: Draft, drafts: Drafts, least: Float64Array): number {

@@ -19,6 +19,11 @@ export const maxDigits = 15
 
 const [minus, point, symbols] = [10, 11, 12]
 
+/** How many of the numbers that a prefix may become are within a range. */
+const [none, some, every] = [0, 1, 2]
+
+const powers = Array.from({ length: maxDigits + 1 }, (_, exponent) => 10 ** exponent)
+
 /** Allowed multiples of 10^-places, both included; `low` > `high` when there are none. */
 interface Range {
   readonly low: number
@@ -57,7 +62,7 @@ class NumberBuilder {
   readonly #bounds: NumberBounds
   /** By sign and number of digits before the point. */
   readonly #ranges: Readonly<Record<'' | '-', readonly Range[]>>
-  readonly #states = new Map<string, number>()
+  readonly #states = new Map<string | number, number>()
   readonly #beginnings: Beginning[] = []
 
   constructor(bounds: NumberBounds) {
@@ -69,14 +74,14 @@ class NumberBuilder {
 
   build(): NumberTables | undefined {
     const start: Beginning = { sign: '', digits: 0, fraction: undefined, value: 0 }
-    if (!this.#lives(start) && !this.#lives({ ...start, sign: '-' })) return undefined
-    this.#stateOf(start)
+    if (!this.#lives('') && !this.#lives('-')) return undefined
+    this.#beginnings.push(start)
     const table: number[] = []
     // The list grows while it is read.
     for (const beginning of this.#beginnings) {
       for (let symbol = 0; symbol < symbols; symbol++) {
         const next = this.#next(beginning, symbol)
-        table.push(next === undefined || !this.#lives(next) ? -1 : this.#stateOf(next))
+        table.push(next === undefined ? -1 : this.#stateOf(next))
       }
     }
     const accepting = Uint8Array.from(this.#beginnings, (one) => (this.#isAllowed(one) ? 1 : 0))
@@ -105,34 +110,15 @@ class NumberBuilder {
     return { sign, digits: digits + 1, fraction, value: value * 10 + symbol }
   }
 
-  #lives({ sign, digits, fraction, value }: Beginning): boolean {
-    if (fraction !== undefined) {
-      const room = this.#places(digits) - fraction
-      return (fraction > 0 || room > 0) && meets(blockOf(value, room), this.#ranges[sign][digits]!)
-    }
-    return this.#lengths(digits, value).some((length) =>
-      meets(this.#wholeBlock(length, digits, value), this.#ranges[sign][length]!),
-    )
+  #lives(sign: '' | '-'): boolean {
+    return this.#ranges[sign].some(({ low, high }) => low <= high)
   }
 
   #isAllowed({ sign, digits, fraction, value }: Beginning): boolean {
     if (digits === 0 || fraction === 0) return false
-    const multiple = value * 10 ** (this.#places(digits) - (fraction ?? 0))
+    const multiple = value * powers[this.#places(digits) - (fraction ?? 0)]!
     const { low, high } = this.#ranges[sign][digits]!
     return low <= multiple && multiple <= high
-  }
-
-  /** Possible numbers of digits before the point in the finished number. */
-  #lengths(digits: number, value: number): number[] {
-    if (digits > 0 && value === 0) return [digits]
-    const from = Math.max(1, digits)
-    return Array.from({ length: maxDigits + 1 - from }, (_, index) => from + index)
-  }
-
-  /** The range of what the digits before the point may become if there are finally `length` of them. */
-  #wholeBlock(length: number, digits: number, value: number): Range {
-    if (digits === 0) return { low: 0, high: 10 ** maxDigits }
-    return blockOf(value, length - digits + this.#places(length))
   }
 
   /** Digits after the point. */
@@ -166,9 +152,10 @@ class NumberBuilder {
     return value <= maximum && value < exclusiveMaximum
   }
 
-  /** Prefixes that can continue in the same ways are one state. */
+  /** Prefixes that can continue in the same ways are one state. @returns -1 for those that cannot be completed */
   #stateOf(beginning: Beginning): number {
     const name = this.#nameOf(beginning)
+    if (name === undefined) return -1
     const known = this.#states.get(name)
     if (known !== undefined) return known
     const state = this.#beginnings.push(beginning) - 1
@@ -176,33 +163,32 @@ class NumberBuilder {
     return state
   }
 
-  #nameOf({ sign, digits, fraction, value }: Beginning): string {
-    const lengths = fraction === undefined ? this.#lengths(digits, value) : [digits]
-    const parts = lengths.map((length) => {
-      const block =
-        fraction === undefined
-          ? this.#wholeBlock(length, digits, value)
-          : blockOf(value, this.#places(digits) - fraction)
-      return overlap(block, this.#ranges[sign][length]!)
-    })
-    const exact = parts.includes('part') ? value : ''
+  /** Equal for prefixes that can continue in the same ways; undefined for those that cannot be completed. */
+  #nameOf({ sign, digits, fraction, value }: Beginning): number | string | undefined {
     const isZero = fraction === undefined && digits > 0 && value === 0
-    return [sign, digits, fraction ?? '', isZero, exact, ...parts].join()
+    const longest = fraction === undefined && !isZero ? maxDigits : digits
+    const ranges = this.#ranges[sign]
+    let ways = 0
+    let isPartial = false
+    for (let length = Math.max(1, digits); length <= longest; length++) {
+      const room = length - digits + this.#places(length) - (fraction ?? 0)
+      const found = overlap(value, room, ranges[length]!)
+      ways = 3 * ways + found
+      isPartial ||= found === some
+    }
+    if (ways === 0 || (fraction === 0 && this.#places(digits) === 0)) return undefined
+    if (isPartial) return `${sign}${digits}.${fraction ?? ''}:${value}`
+    const place = 2 * (17 * digits + (fraction ?? 16)) + (isZero ? 1 : 0)
+    return (sign === '' ? 1 : -1) * (ways * 2 * 17 * 17 + place)
   }
 }
 
-/** The range of what the digits may become if `room` more follow. */
-function blockOf(value: number, room: number): Range {
-  return { low: value * 10 ** room, high: (value + 1) * 10 ** room - 1 }
-}
-
-function meets(block: Range, range: Range): boolean {
-  return overlap(block, range) !== 'none'
-}
-
-function overlap(block: Range, range: Range): 'none' | 'part' | 'all' {
-  if (range.low > range.high || block.low > range.high || block.high < range.low) return 'none'
-  return range.low <= block.low && block.high <= range.high ? 'all' : 'part'
+/** For digits that are followed by `room` more. */
+function overlap(value: number, room: number, { low, high }: Range): number {
+  const from = value * powers[room]!
+  const to = (value + 1) * powers[room]! - 1
+  if (low > high || from > high || to < low) return none
+  return low <= from && to <= high ? every : some
 }
 
 /** @returns the first of [from, to) with a property that all later ones have too; `to` when there is none */
@@ -216,17 +202,13 @@ function firstWith(from: number, to: number, has: (value: number) => boolean): n
   return low
 }
 
+/** Each state leads to later ones only. */
 function leastOf(table: readonly number[], accepting: Uint8Array): Uint8Array {
   const least = accepting.map((accepts) => (accepts === 1 ? 0 : 255))
-  let changed = true
-  while (changed) {
-    changed = false
-    for (const [index, target] of table.entries()) {
-      const state = Math.floor(index / symbols)
-      if (target < 0 || least[target]! + 1 >= least[state]!) continue
-      least[state] = least[target]! + 1
-      changed = true
-    }
+  for (let cell = table.length - 1; cell >= 0; cell--) {
+    const target = table[cell]!
+    const state = Math.floor(cell / symbols)
+    if (target >= 0) least[state] = Math.min(least[state]!, least[target]! + 1)
   }
   return least
 }

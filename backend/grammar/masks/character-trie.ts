@@ -80,7 +80,6 @@ const anyCharacter = {
   count: 1,
   starts: Int32Array.of(0),
   classes: Int32Array.of(0),
-  table: Int32Array.of(0),
 }
 
 /**

@@ -1,5 +1,6 @@
 import { maxMaskBytes, maxPatternTokenBytes } from '../limits.ts'
 import { FreeString } from '../pieces/free-string.ts'
+import { KeyText } from '../pieces/key-text.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
 import type { Piece, StringPiece } from '../pieces/piece.ts'
 import type { Automaton } from '../stacks/automaton.ts'
@@ -15,6 +16,15 @@ interface Range {
   readonly to: number
   /** Bytes before them. */
   readonly depth: number
+}
+
+/** A traversal of a trie. */
+interface Walk {
+  readonly trie: TokenTrie
+  /** Receives the texts all of whose bytes are allowed. */
+  readonly mask: Int32Array
+  /** The nodes at which something with the same surroundings has ended. */
+  readonly seen: Map<Frames, Set<number>>
 }
 
 /**
@@ -50,13 +60,14 @@ export class TokenMasks {
   fill({ heads }: Standing, mask: Int32Array): void {
     mask.fill(0)
     const { trie } = this.#vocabulary
+    const walk = { trie, mask, seen: new Map() }
     for (const head of heads) {
       const { piece, state } = head
       if (piece instanceof FreeString && piece.isInside(state))
         this.#fillFreeString(head, piece, mask)
       else if (piece instanceof PatternString && piece.isInside(state))
         this.#fillString(head, piece, mask)
-      else this.#walk(trie, head, { from: 0, to: trie.size, depth: 0 }, mask)
+      else this.#walk(walk, head, { from: 0, to: trie.size, depth: 0 })
     }
   }
 
@@ -100,8 +111,9 @@ export class TokenMasks {
     const { rests, noRest, restCount } = this.#vocabulary.closing
     const found = new Int32Array(wordsFor(restCount))
     setBit(found, noRest)
+    const walk = { trie: rests, mask: found, seen: new Map() }
     for (const next of this.#automaton.behind(head, piece.closed).heads)
-      this.#walk(rests, next, { from: 0, to: rests.size, depth: 0 }, found)
+      this.#walk(walk, next, { from: 0, to: rests.size, depth: 0 })
     byPiece.set(piece, found)
     return found
   }
@@ -166,14 +178,8 @@ export class TokenMasks {
   }
 
   /** @param nested traversals that contain this one */
-  #walk(
-    trie: TokenTrie,
-    head: Head,
-    { from, to, depth: before }: Range,
-    mask: Int32Array,
-    nested = 0,
-  ): void {
-    const { bytes, depths, ids, skips } = trie
+  #walk(walk: Walk, head: Head, { from, to, depth: before }: Range, nested = 0): void {
+    const { bytes, depths, ids, skips } = walk.trie
     const { piece } = head
     const way = this.#way(nested)
     way[before] = head.state
@@ -184,12 +190,12 @@ export class TokenMasks {
         node = skips[node]!
         continue
       }
-      if (ids[node]! >= 0) setBit(mask, ids[node]!)
+      if (ids[node]! >= 0) setBit(walk.mask, ids[node]!)
       const end = skips[node]!
-      if (end > node + 1 && piece.isDone(next)) {
+      if (end > node + 1 && piece.isDone(next) && isNew(walk, head, node)) {
         const range = { from: node + 1, to: end, depth: depth + 1 }
         for (const one of this.#automaton.behind(head, next).heads)
-          this.#walk(trie, one, range, mask, nested + 1)
+          this.#walk(walk, one, range, nested + 1)
       }
       way[depth + 1] = next
       node = piece.goesOn(next) ? node + 1 : end
@@ -199,4 +205,15 @@ export class TokenMasks {
   #way(nested: number): Int32Array {
     return (this.#ways[nested] ??= new Int32Array(this.#vocabulary.longest + 1))
   }
+}
+
+/**
+ * Whether nothing with the same surroundings has ended at a node yet: of many alternatives, such as ranges of numbers, each
+ * would have all of them follow it again. What follows a key depends on the key.
+ */
+function isNew({ seen }: Walk, { piece, frames }: Head, node: number): boolean {
+  if (piece instanceof KeyText) return true
+  const nodes = seen.get(frames) ?? new Set<number>()
+  seen.set(frames, nodes)
+  return nodes.size < nodes.add(node).size
 }

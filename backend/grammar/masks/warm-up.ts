@@ -26,7 +26,7 @@ function anyText(): PatternTables {
   const table = Int32Array.of(0, 0)
   const free = Uint8Array.of(0)
   const classes = { starts: Int32Array.of(0, 0x80), classes: Int32Array.of(0, 1) }
-  const decoder = decoderOf({ count: 2, ...classes, table })
+  const decoder = decoderOf({ count: 2, ...classes })
   const [accepting, least] = [Uint8Array.of(1), Int32Array.of(1)]
   const regions = regionsOf({ classes: 2, table })
   return { kind: 'pattern', classes: 2, table, accepting, free, least, decoder, regions }
@@ -48,7 +48,7 @@ function fewWords(): PatternTables {
     starts: Int32Array.of(0, 0x20, 0x21, 0x41, 0x5b, 0x61, 0x7b),
     classes: Int32Array.of(-1, 1, -1, 0, -1, 0, -1),
   }
-  const decoder = decoderOf({ count: 2, ...classes, table })
+  const decoder = decoderOf({ count: 2, ...classes })
   const accepting = Uint8Array.from({ length: 12 }, (_, state) => state & 1)
   const least = accepting.map((accepts) => 2 - accepts)
   const free = new Uint8Array(12)

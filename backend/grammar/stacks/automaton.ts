@@ -69,6 +69,7 @@ class Opening {
   readonly #parts: Parts
   readonly #heads: Head[] = []
   readonly #plans = new Map<PlanId, Surroundings>()
+  readonly #followed = new Set<Frame>()
   #mayEnd = false
 
   constructor(parts: Parts) {
@@ -93,8 +94,13 @@ class Opening {
     } else if (this.#heads.length < maxHeads) this.#heads.push({ piece, state, frames })
   }
 
+  /** What follows the same surroundings is the same, whichever alternative ended, except after a key. */
   follow(frames: Frames, piece: Piece, state: number): void {
-    for (const frame of frames) this.#resume(frame, piece, state)
+    for (const frame of frames) {
+      if (this.#followed.has(frame)) continue
+      if (frame.kind !== 'value') this.#followed.add(frame)
+      this.#resume(frame, piece, state)
+    }
   }
 
   #begin(id: PlanId, up: Surroundings): void {

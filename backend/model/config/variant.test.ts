@@ -26,7 +26,9 @@ describe('readVariant()', () => {
     ['moonshotai/Kimi-VL-A3B-Thinking', { temperature: 0.6 }, true],
     ['/models/moonshotai--Kimi-VL-A3B-Thinking@main/', { temperature: 0.6 }, true],
     ['moonshotai/Kimi-VL-A3B-Thinking-2506', { temperature: 0.8 }, true],
+    ['/hub/models--moonshotai--Kimi-VL-A3B-Thinking/snapshots/0a1b2c', { temperature: 0.6 }, true],
     ['models/kimi-vl-nano', {}, false],
+    ['/Kimi-VL-A3B-Thinking/tests/kimi-vl-nano', {}, false],
     ['/thinking/about/kimi-vl', {}, false],
   ])('knows what the card of %s says', async (name, recommended, reasons) => {
     expect(await named(name)).toEqual({ recommended, reasons })

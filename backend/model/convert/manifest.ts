@@ -7,7 +7,7 @@ import { checksumPartBytes } from '../../graph/weights-file.ts'
 import { sourceFileSchema } from './source/source-files.ts'
 
 /** Increased when the same checkpoint would give different weights files, or a different manifest. */
-export const converterVersion = 8
+export const converterVersion = 9
 
 const fileName = 'manifest.json'
 

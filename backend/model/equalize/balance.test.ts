@@ -11,6 +11,13 @@ describe('balance()', () => {
     expect(shifts).toEqual({ 3: Math.log2(factor) })
   })
 
+  it('takes a factor back from half of the channels', () => {
+    const half = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [2 * i, 256]))
+    const weights = Object.fromEntries(Object.keys(half).map((c) => [c, 1 / 256]))
+    const shifts = Object.fromEntries(Object.keys(half).map((c) => [c, 8]))
+    expect(balance(withValues(half), withValues(weights))).toEqual(shifts)
+  })
+
   it('enlarges a channel whose weights are large because it is small', () => {
     expect(balance(withValues({ 3: 1 / 64 }), withValues({ 3: 64 }))).toEqual({ 3: -6 })
   })

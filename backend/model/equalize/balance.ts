@@ -30,9 +30,10 @@ export function balance(
   const used = [...channels.keys()].filter((c) => channels[c]! > 0 && weights[c]! > 0)
   if (used.length === 0) return {}
   const [channel, weight] = [logsOf(channels, used), logsOf(weights, used)]
-  const [usualChannel, usualWeight] = [median(channel), median(weight)]
+  // Where exactly half of the channels are large and their weights small, the other half is usual in all three.
+  const [usualChannel, usualWeight] = [lowerMedian(channel), -lowerMedian(weight.map((w) => -w))]
   const out = channel.map((_, i) => (channel[i]! - weight[i]!) / 2)
-  const usualOut = median(out)
+  const usualOut = lowerMedian(out)
   const shifts: Record<number, number> = {}
   used.forEach((c, i) => {
     const hidden = mayBeLarger ? (usualWeight - weight[i]!) / 2 : 0
@@ -48,6 +49,7 @@ function logsOf(values: Float64Array, indices: readonly number[]): number[] {
   return indices.map((index) => Math.log2(values[index]!))
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+/** Of an even number of values, the smaller of the two in the middle. */
+function lowerMedian(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!
 }

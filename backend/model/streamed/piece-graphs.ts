@@ -44,7 +44,7 @@ export function attentionGraph(
   const lanes = laneInputs(g, 1)
   const norm = checkpoint.tensor(`${layerPrefix(layer)}.input_layernorm.weight`)
   const x = rmsNorm(g, 'input_layernorm', rows, norm, config.rms_norm_eps)
-  g.note(`${layerPrefix(layer)}.input_layernorm`, x, hidden)
+  g.noteNormed(`${layerPrefix(layer)}.input_layernorm`, x, hidden)
   const inputs = { x, rope, lanes, form }
   const { output, present } = g.scope('attention', () =>
     latentAttention(g, config, checkpoint, layer, inputs),
@@ -60,7 +60,7 @@ export function normGraph({ config, checkpoint }: DecoderSource, layer: number):
   const rows = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
   const norm = checkpoint.tensor(`${layerPrefix(layer)}.post_attention_layernorm.weight`)
   const normed = rmsNorm(g, 'post_attention_layernorm', rows, norm, config.rms_norm_eps)
-  g.note(`${layerPrefix(layer)}.post_attention_layernorm`, normed, config.hidden_size)
+  g.noteNormed(`${layerPrefix(layer)}.post_attention_layernorm`, normed, config.hidden_size)
   g.output(pieceNames.normed, normed, 'float32', ['rows', config.hidden_size])
   return g.build()
 }
@@ -109,7 +109,7 @@ function lastNorm(g: GraphBuilder, { config, checkpoint }: DecoderSource): Value
   const rows = g.input(pieceNames.rows, 'float32', ['rows', config.hidden_size])
   const weight = checkpoint.tensor(`${name}.weight`)
   const normed = rmsNorm(g, 'norm', rows, weight, config.rms_norm_eps)
-  g.note(name, normed, config.hidden_size)
+  g.noteNormed(name, normed, config.hidden_size)
   return normed
 }
 

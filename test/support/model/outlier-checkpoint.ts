@@ -14,10 +14,12 @@ export interface Outliers {
   readonly power: number
   /** Decides which channels. */
   readonly seed: number
+  /** Of each activation that has at least twice as many, otherwise half of them; 2 unless given. */
+  readonly channels?: number
 }
 
-/** Channels of each activation that become outliers. */
-const channelsEach = 2
+/** Channels that a feed-forward layer's activation gives up for outliers after a gelu. */
+const givenUp = 2
 
 /**
  * Writes a checkpoint that computes exactly the same as `original`, with some activation channels 2^power times
@@ -31,7 +33,7 @@ const channelsEach = 2
 export async function writeOutlierCheckpoint(
   folder: string,
   original: string,
-  { parts, power, seed }: Outliers,
+  { parts, power, seed, channels = 2 }: Outliers,
 ): Promise<void> {
   const { checkpoint, config } = await openModelSource(original)
   try {
@@ -40,7 +42,7 @@ export async function writeOutlierCheckpoint(
       const tensor = checkpoint.tensor(name)
       tensors.set(name, { dims: tensor.dims, values: await readAll(tensor) })
     }
-    const grower = new Grower(tensors, power, seed)
+    const grower = new Grower(tensors, { power, seed, channels })
     if (parts.includes('text')) growText(grower, config)
     if (parts.includes('vision')) growVision(grower, config)
     if (parts.includes('middle')) growMiddle(grower, config)
@@ -155,18 +157,23 @@ function shifted(indices: readonly number[], by: number): number[] {
 class Grower {
   readonly #tensors: Map<string, TestTensor>
   readonly #power: number
+  readonly #channels: number
   #state: number
 
-  constructor(tensors: Map<string, TestTensor>, power: number, seed: number) {
+  constructor(
+    tensors: Map<string, TestTensor>,
+    { power, seed, channels }: Required<Omit<Outliers, 'parts'>>,
+  ) {
     this.#tensors = tensors
     this.#power = power
+    this.#channels = channels
     this.#state = seed
   }
 
   /** Distinct channels, by a linear congruential generator (Numerical Recipes). */
   pick(count: number): number[] {
     const picked = new Set<number>()
-    while (picked.size < channelsEach) {
+    while (picked.size < Math.min(this.#channels, count / 2)) {
       this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0
       picked.add(Math.floor((this.#state / 2 ** 32) * count))
     }
@@ -221,7 +228,7 @@ class Grower {
       (a, b) => contribution(a) - contribution(b),
     )
     const [source] = this.pick(channels).map((index) => byContribution[Math.max(2, index)]!)
-    for (const [index, channel] of byContribution.slice(0, channelsEach).entries()) {
+    for (const [index, channel] of byContribution.slice(0, givenUp).entries()) {
       for (let i = 0; i < into.width; i++) {
         into.values[channel * into.width + i] =
           into.values[source! * into.width + i]! * 2 ** this.#power

@@ -3,7 +3,10 @@
  * backslash and control characters, which are escaped in the shortest way.
  */
 import type { DecoderTables } from '../../grammar.ts'
-import type { CharacterClasses } from './character-classes.ts'
+import type { CharacterDfa } from './character-classes.ts'
+
+/** The classes of characters to decode to. */
+type CharacterClasses = Pick<CharacterDfa, 'count' | 'starts' | 'classes'>
 
 /** Larger tables are rejected: 512 bytes per row. */
 const maxRows = 3_000

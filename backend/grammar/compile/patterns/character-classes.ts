@@ -1,86 +1,72 @@
-import { lastCodePoint, type CharacterDfa } from './character-dfa.ts'
-
-/** Code points that no node of a DFA distinguishes form one class. */
-export interface CharacterClasses {
+/** A DFA over classes of code points: no state tells those of one class apart. */
+export interface CharacterDfa {
+  /** Number of classes. */
   readonly count: number
   /** Where intervals of one class begin, from 0 on, in ascending order. */
   readonly starts: Int32Array
-  /** The class of each interval; -1 where no node leads anywhere. */
+  /** The class of each interval; -1 where no state leads anywhere. */
   readonly classes: Int32Array
-  /** [nodes, count]: where a node leads, or -1. */
+  /** [states, count]: the next state, or -1. State 0 is the first. */
   readonly table: Int32Array
+  /** [states] */
+  readonly accepting: Uint8Array
 }
 
-/** The most steps of refinement: nodes times intervals. */
-const maxSteps = 4_000_000
-
-/** @throws {RangeError} with a message for the author of the pattern, when there are too many */
-export function classesOf(dfa: CharacterDfa): CharacterClasses {
-  const starts = intervalStarts(dfa)
-  if (starts.length * dfa.length > maxSteps) {
-    throw new RangeError('a pattern that distinguishes too many characters in too many places')
-  }
-  const classes = refine(dfa, starts)
-  return { starts, ...number(dfa, starts, classes) }
+/** A DFA over atoms, several of which may be the same to all of its states. */
+export interface UnmergedDfa {
+  /** Number of atoms. */
+  readonly count: number
+  /** Where intervals of one atom begin, from 0 on, in ascending order. */
+  readonly starts: readonly number[]
+  /** The atom of each interval; -1 for characters of none. */
+  readonly atoms: readonly number[]
+  /** [states, count] */
+  readonly table: Int32Array
+  readonly accepting: Uint8Array
 }
 
-function intervalStarts(dfa: CharacterDfa): Int32Array {
-  const starts = new Set([0])
-  for (const { edges } of dfa) {
-    for (const { from, to } of edges) {
-      starts.add(from)
-      if (to < lastCodePoint) starts.add(to + 1)
-    }
-  }
-  return Int32Array.from(starts).toSorted()
-}
-
-/** @returns a class for each interval, not yet ordered */
-function refine(dfa: CharacterDfa, starts: Int32Array): Int32Array {
-  const classes = new Int32Array(starts.length)
-  for (const node of dfa) {
-    const targets = targetsOf(node.edges, starts)
-    const finer = new Map<number, number>()
-    for (let interval = 0; interval < starts.length; interval++) {
-      const name = classes[interval]! * (dfa.length + 1) + targets[interval]! + 1
-      let refined = finer.get(name)
-      if (refined === undefined) finer.set(name, (refined = finer.size))
-      classes[interval] = refined
-    }
-  }
-  return classes
-}
-
-/** Where one node leads from each interval. */
-function targetsOf(edges: CharacterDfa[number]['edges'], starts: Int32Array): Int32Array {
-  const targets = new Int32Array(starts.length).fill(-1)
-  let interval = 0
-  for (const { from, to, target } of edges) {
-    while (starts[interval]! < from) interval += 1
-    while (interval < starts.length && starts[interval]! <= to) targets[interval++] = target
-  }
-  return targets
-}
-
-/** Numbers the classes that lead somewhere, from 0 on. */
-function number(
-  dfa: CharacterDfa,
-  starts: Int32Array,
-  found: Int32Array,
-): Omit<CharacterClasses, 'starts'> {
-  const rows = dfa.map(({ edges }) => targetsOf(edges, starts))
-  const numbers = new Map<number, number>()
+/** Merges atoms into classes, which are numbered in the order of their first characters. */
+export function byClasses({ count, starts, atoms, table, accepting }: UnmergedDfa): CharacterDfa {
+  const columns = columnsOf(table, count)
+  const classOf = new Map<number, number>([[-1, -1]])
   const examples: number[] = []
-  const classes = found.map((name, interval) => {
-    const known = numbers.get(name)
-    if (known !== undefined) return known
-    const leads = rows.some((targets) => targets[interval]! >= 0)
-    if (leads) examples.push(interval)
-    numbers.set(name, leads ? examples.length - 1 : -1)
-    return numbers.get(name)!
-  })
-  const table = Int32Array.from(
-    rows.flatMap((targets) => examples.map((interval) => targets[interval]!)),
-  )
-  return { count: examples.length, classes, table }
+  const intervals = { starts: [] as number[], classes: [] as number[] }
+  for (const [interval, atom] of atoms.entries()) {
+    const column = atom < 0 ? -1 : columns[atom]!
+    if (!classOf.has(column)) classOf.set(column, examples.push(atom) - 1)
+    const found = classOf.get(column)!
+    if (found === intervals.classes.at(-1)) continue
+    intervals.starts.push(starts[interval]!)
+    intervals.classes.push(found)
+  }
+  const merged = new Int32Array(accepting.length * examples.length)
+  for (let cell = 0; cell < merged.length; cell++) {
+    const state = Math.floor(cell / examples.length)
+    merged[cell] = table[state * count + examples[cell % examples.length]!]!
+  }
+  return {
+    count: examples.length,
+    starts: Int32Array.from(intervals.starts),
+    classes: Int32Array.from(intervals.classes),
+    table: merged,
+    accepting,
+  }
+}
+
+/** By atom: equal numbers for equal columns, -1 for those that lead nowhere. */
+function columnsOf(table: Int32Array, count: number): Int32Array {
+  const columns = new Int32Array(count).fill(-1)
+  const states = table.length / count
+  for (let state = 0; state < states; state++) {
+    const finer = new Map<number, number>()
+    for (let atom = 0; atom < count; atom++) {
+      const target = table[state * count + atom]!
+      if (columns[atom] === -1 && target < 0) continue
+      const name = (columns[atom]! + 1) * (states + 1) + target + 1
+      const known = finer.get(name)
+      columns[atom] = known ?? finer.size
+      if (known === undefined) finer.set(name, finer.size)
+    }
+  }
+  return columns
 }

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../../engine/sampling/random.ts'
 import { PatternString } from '../../pieces/pattern-string.ts'
-import { createNodeBudget, dfaOfOthers, dfaOfPattern, type CharacterDfa } from './character-dfa.ts'
+import type { CharacterDfa } from './character-classes.ts'
+import { dfaOfOthers } from './other-texts.ts'
+import { PatternBudget } from './pattern-budget.ts'
+import { dfaOfPattern } from './pattern-dfa.ts'
 import { patternTables } from './pattern-tables.ts'
 
 /** Returns a function that says whether the JSON of a text without lone surrogates may be written. */
@@ -34,6 +37,12 @@ const patterns = [
   '^[\\u0000-\\u001f]{1,3}$',
   '\\s',
   '^(a|b)\\1$',
+  '^(?:a?b?){2,3}$',
+  '^(?:a*|c){2,7}b$',
+  '^(?:){3,9}c?$',
+  '^a{2,}b{0}$',
+  '^(?:ab?|b){0,2}c*$',
+  'a[]b|c',
   '^$',
   '',
 ]
@@ -41,7 +50,7 @@ const patterns = [
 describe('patternTables()', () => {
   it.each(patterns)('takes what %s matches, and nothing else', (pattern) => {
     const random = createRandom(2)
-    const takes = taker(dfaOfPattern(pattern, createNodeBudget()))
+    const takes = taker(dfaOfPattern(pattern, new PatternBudget()))
     const expression = new RegExp(pattern, 'u')
     const letters = Array.from('ab|$^c\\"\n\t\u0001Z-1é你😀 ')
     const word = () =>
@@ -64,7 +73,7 @@ describe('patternTables()', () => {
   })
 
   it('counts code points', () => {
-    const dfa = dfaOfPattern('^[a😀]*$', createNodeBudget())
+    const dfa = dfaOfPattern('^[a😀]*$', new PatternBudget())
     const lengths = ['', 'a', '😀😀', 'a😀a', '😀😀😀😀'].map(taker(dfa, 1, 3))
     expect(lengths).toEqual([false, true, true, true, false])
     expect(taker(dfa, 4)('a'.repeat(9))).toBe(true)
@@ -73,7 +82,7 @@ describe('patternTables()', () => {
 
   it('has nothing where lengths and pattern exclude each other', () => {
     expect(
-      patternTables(dfaOfPattern('^a{5}$', createNodeBudget()), { min: 0, max: 4 }),
+      patternTables(dfaOfPattern('^a{5}$', new PatternBudget()), { min: 0, max: 4 }),
     ).toBeUndefined()
   })
 
@@ -96,7 +105,7 @@ describe('patternTables()', () => {
   ])('refuses %s', (pattern, reason) => {
     let refusal: unknown
     try {
-      dfaOfPattern(pattern, createNodeBudget())
+      dfaOfPattern(pattern, new PatternBudget())
     } catch (error) {
       refusal = error
     }

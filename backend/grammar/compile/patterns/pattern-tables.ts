@@ -1,22 +1,25 @@
-import type { PatternTables } from '../../grammar.ts'
+import type { DecoderTables, PatternTables } from '../../grammar.ts'
 import { maxPatternCells } from '../../limits.ts'
 import { decoderOf } from './byte-decoder.ts'
-import { classesOf } from './character-classes.ts'
-import type { CharacterDfa } from './character-dfa.ts'
+import type { CharacterDfa } from './character-classes.ts'
 import { regionsOf } from './regions.ts'
 import { restricting, type ClassDfa, type Lengths } from './text-lengths.ts'
 
 /**
  * Strings that a DFA accepts and that have an allowed length.
+ * @param decoderFor `decoderOf`, or something that remembers what it returned
  * @returns undefined when there are none
  * @throws {RangeError} with a message for the author of the pattern, when the tables would be too large
  */
-export function patternTables(dfa: CharacterDfa, lengths: Lengths): PatternTables | undefined {
-  const { count: classes, ...found } = classesOf(dfa)
-  if (found.table.length > maxPatternCells) throw new RangeError('a pattern that is too large')
-  const decoder = decoderOf({ count: classes, ...found })
-  const accepting = Uint8Array.from(dfa, (node) => (node.accepting ? 1 : 0))
-  const uncounted = { classes, table: found.table, accepting }
+export function patternTables(
+  dfa: CharacterDfa,
+  lengths: Lengths,
+  decoderFor: (dfa: CharacterDfa) => DecoderTables = decoderOf,
+): PatternTables | undefined {
+  const { count: classes, table, accepting } = dfa
+  if (table.length > maxPatternCells) throw new RangeError('a pattern that is too large')
+  const decoder = decoderFor(dfa)
+  const uncounted = { classes, table, accepting }
   const counted = withLengths(uncounted, restricting(uncounted, lengths))
   const costs = decoder.least.subarray(0, classes)
   const least = leastOf(counted, costs)
@@ -25,7 +28,7 @@ export function patternTables(dfa: CharacterDfa, lengths: Lengths): PatternTable
     throw new RangeError('a pattern that is too large together with its characters')
   }
   const alive = withoutDeadEnds(counted, costs, least)
-  const free = freeStates(alive, found.classes.includes(-1))
+  const free = freeStates(alive, dfa.classes.includes(-1))
   return { kind: 'pattern', ...alive, free, least, decoder, regions: regionsOf(alive) }
 }
 

@@ -1,13 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { formatPatterns } from '../schema/formats.ts'
-import { classesOf } from './character-classes.ts'
-import { createNodeBudget, dfaOfPattern } from './character-dfa.ts'
+import { PatternBudget } from './pattern-budget.ts'
+import { dfaOfPattern } from './pattern-dfa.ts'
 import { restricting } from './text-lengths.ts'
 
 function restrictingFor(pattern: string, min: number, max: number) {
-  const dfa = dfaOfPattern(pattern, createNodeBudget())
-  const { count: classes, table } = classesOf(dfa)
-  const accepting = Uint8Array.from(dfa, (node) => (node.accepting ? 1 : 0))
+  const { count: classes, table, accepting } = dfaOfPattern(pattern, new PatternBudget())
   return restricting({ classes, table, accepting }, { min, max })
 }
 

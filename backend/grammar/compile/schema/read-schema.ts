@@ -13,7 +13,7 @@ import {
   type JsonType,
 } from './keywords.ts'
 import { checkConstant } from './inherited-names.ts'
-import { areApart } from './one-of.ts'
+import { areApart, factsOf } from './one-of.ts'
 import { ObjectReader } from './read-object.ts'
 import { readArray, readNumber, readString } from './read-types.ts'
 import { resolve } from './references.ts'
@@ -110,10 +110,11 @@ class SchemaReader {
       const message = `"oneOf" may have ${maxOneOf} branches, this has ${branches.length}`
       throw new SchemaProblem(below(node.pointer, 'oneOf'), message)
     }
-    for (const [index, { value, pointer }] of branches.entries()) {
+    const facts = branches.map(({ value }) => factsOf(value, (schema) => this.#follow(schema)))
+    for (const [index, { pointer }] of branches.entries()) {
       const other = branches
         .slice(0, index)
-        .find((earlier) => !areApart(earlier.value, value, (schema) => this.#follow(schema)))
+        .find((_, earlier) => !areApart(facts[earlier], facts[index]))
       if (other === undefined) continue
       const message = `"oneOf" needs branches that are told apart by their types, by constants, or by constants of a required property; this one may overlap with ${other.pointer}; use "anyOf"`
       throw new SchemaProblem(pointer, message)

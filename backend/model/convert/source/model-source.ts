@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { openCheckpoint, type Checkpoint } from '../../../checkpoint/checkpoint.ts'
 import { readModelConfig, type ModelConfig } from '../../config/model-config.ts'
+import { modelName } from '../../config/model-name.ts'
 import {
   readPreprocessorConfig,
   type PreprocessorConfig,
@@ -32,7 +33,7 @@ export interface ModelSource {
 export async function openModelSource(checkpointDir: string): Promise<ModelSource> {
   const hasTokens = existsSync(join(checkpointDir, ranksFile))
   return {
-    name: nameOf(resolve(checkpointDir)),
+    name: modelName(checkpointDir),
     folder: checkpointDir,
     config: await readModelConfig(checkpointDir),
     preprocessor: await readPreprocessorConfig(checkpointDir),
@@ -41,12 +42,4 @@ export async function openModelSource(checkpointDir: string): Promise<ModelSourc
     listFiles: () => listSources(checkpointDir),
     filesUnchanged: (files) => sourcesUnchanged(checkpointDir, files),
   }
-}
-
-/**
- * The folder's own name; for a snapshot in the hub's cache, models--owner--name/snapshots/<commit>, the model's name.
- */
-function nameOf(folder: string): string {
-  const snapshot = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+$/.exec(folder)
-  return snapshot?.[1] ?? basename(folder)
 }

@@ -57,7 +57,7 @@ export function latentAttention(
 
   const norm = weight('kv_a_layernorm')
   const c = rmsNorm(g, 'kv_a_layernorm', rawLatent, norm, latentNormEpsilon)
-  g.note(`${prefix}.kv_a_layernorm`, c, latent)
+  g.noteNormed(`${prefix}.kv_a_layernorm`, c, latent)
   const key = rotaryEmbedding(g, unsqueeze(g, rawKey, 0), rope.positions, rope.table, 1)
   const present = concat(g, [c, squeeze(g, key, 0)], -1)
 

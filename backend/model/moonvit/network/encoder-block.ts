@@ -63,7 +63,7 @@ export function projectRows(
   const { hidden_size: size, num_attention_heads: heads } = config
   const weights = (name: string) => blockWeights(checkpoint, block, name)
   const normed = layerNorm(g, 'norm0', hidden, weights('norm0'), visionNormEpsilon)
-  g.note(`${blockPrefix(block)}.norm0`, normed, size)
+  g.noteNormed(`${blockPrefix(block)}.norm0`, normed, size)
   const qkv = linear(g, 'wqkv', normed, weights('wqkv').weight, form, weights('wqkv').bias)
   const [q, k, v] = split(g, unsqueeze(g, qkv, 0), [size, size, size], -1)
   const turned = (x: Value) => rotaryEmbedding(g, x, g.int64s([0]), rope, heads)
@@ -108,7 +108,7 @@ export function feedForward(
   g.note(`${blockPrefix(block)}.values`, mixed, config.hidden_size)
   const attended = add(g, hidden, dense('wo', mixed))
   const normed = layerNorm(g, 'norm1', attended, weights('norm1'), visionNormEpsilon)
-  g.note(`${blockPrefix(block)}.norm1`, normed, config.hidden_size)
+  g.noteNormed(`${blockPrefix(block)}.norm1`, normed, config.hidden_size)
   const middle = gelu(g, dense('mlp.fc0', normed), 'tanh')
   g.note(middleLink(block), middle, config.intermediate_size)
   const balanced = balancedChannels(g, middle, config, equalization[middleLink(block)])
