@@ -91,6 +91,7 @@ describe('createImageProcesses()', () => {
     'starts a process of lowered priority for what is known to take long, and keeps one ready for the rest',
     async () => {
       await processes.run(order(small()), late, never)
+      await until(() => processes.pids.length === 1)
       const [ready] = processes.pids
       const abort = new AbortController()
       const long = processes.run(order(hugeWebp()), atOnce, abort.signal)
@@ -103,6 +104,17 @@ describe('createImageProcesses()', () => {
       await until(() => processes.pids.every((pid) => getPriority(pid) === getPriority()))
     },
   )
+
+  it('keeps one ready however long another takes', async () => {
+    const { pids } = processes
+    const abort = new AbortController()
+    const long = processes.run(order(hugeWebp()), atOnce, abort.signal)
+    await wait(200)
+    expect(processes.pids).toEqual([...pids, expect.any(Number)])
+    abort.abort(new Error('left'))
+    await expect(long).rejects.toThrow('left')
+    expect(processes.pids).toEqual(pids)
+  })
 
   it('ends its processes when it is closed', async () => {
     const running = processes.run(order(hugeWebp()), late, never)

@@ -79,7 +79,7 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
 
   function rest(child: ChildProcess): void {
     const endIfSpare = () => {
-      if (children.size > 1) end(child)
+      if (idle.size > 1) end(child)
     }
     if (children.has(child)) idle.set(child, setTimeout(endIfSpare, options.idleMs).unref())
   }

@@ -72,6 +72,11 @@ describe('patternTables()', () => {
     for (const text of texts) expect([text, takes(text)]).toEqual([text, expression.test(text)])
   })
 
+  it('repeats what is empty as often as one likes', () => {
+    const takes = taker(dfaOfPattern('^(?:(?:|){999999999}a?){2}$', new PatternBudget()))
+    expect(['', 'a', 'aa', 'aaa'].map(takes)).toEqual([true, true, true, false])
+  })
+
   it('counts code points', () => {
     const dfa = dfaOfPattern('^[a😀]*$', new PatternBudget())
     const lengths = ['', 'a', '😀😀', 'a😀a', '😀😀😀😀'].map(taker(dfa, 1, 3))

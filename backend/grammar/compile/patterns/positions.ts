@@ -88,6 +88,8 @@ class PositionReader {
     let latest = this.#either(alternatives)
     const { first } = latest
     const mayBeEmpty = min === 0 || latest.mayBeEmpty
+    // Copies of what reads nothing would be free, however many.
+    if (first.length === 0) return { first, last: [], mayBeEmpty }
     const least = mayBeEmpty ? 1 : min
     const copies = max === Infinity ? least : max
     const last = least === 1 ? [...latest.last] : []

@@ -57,15 +57,23 @@ function extensionOf(file: Uint8Array): string | undefined {
 
 /** Without optional chunks of reserved names before the pixels: to be skipped like all unknown ones, but libpng fails. */
 function withoutReserved(file: Uint8Array): Uint8Array {
-  const kept: Uint8Array[] = []
-  let from = 0
+  let kept: Uint8Array | undefined
+  let [length, from] = [0, 0]
+  // Copied at once: a file has room for more than a million.
+  const keepTo = (end: number) => {
+    kept ??= new Uint8Array(file.length)
+    kept.set(file.subarray(from, end), length)
+    length += end - from
+  }
   for (const chunk of chunksOf(file)) {
     if (chunk.type === 'IDAT') break
     if (!reservedName.test(chunk.type) || !hasValidChecksum(file, chunk)) continue
-    kept.push(file.subarray(from, chunk.at))
+    keepTo(chunk.at)
     from = chunk.end
   }
-  return from === 0 ? file : Buffer.concat([...kept, file.subarray(from)])
+  if (from === 0) return file
+  keepTo(file.length)
+  return kept!.subarray(0, length)
 }
 
 /**
