@@ -93,11 +93,11 @@ function memoryOf(
   source: ModelSource,
   choice: ProviderChoice | Error,
 ): MemoryCheck {
-  const card = choice instanceof Error ? undefined : choice.card
+  const { card, stageLayers } = choice instanceof Error ? {} : choice
   const { kvTokens, imageBytes: imageCacheBytes } = engine.caches
   const layout = card === undefined ? 'cpu' : 'device'
   return checkMemory({
-    ...formNeeds(source, { ...model, layout, cpuLayers: card?.cpuLayers }),
+    ...formNeeds(source, { ...model, layout, cpuLayers: card?.cpuLayers, stageLayers }),
     settings: {
       slots: model.slots,
       kvTokens: hostCacheTokens(kvTokens, card),

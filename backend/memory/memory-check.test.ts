@@ -10,6 +10,7 @@ const needs: HostNeeds = {
   largestWeightBytes: 0.3e9,
   cacheBytesPerToken: 62_208,
   stepBytesPerToken: 10_240,
+  stagesBytes: 100e6,
   contextTokens: 131_072,
   imageBytes: 100e6,
 }
@@ -38,7 +39,7 @@ describe('checkMemory()', () => {
       cache: 1024 * 62_208,
       images: 200e6,
       keptImages: 268_435_456,
-      steps: 1024 * 10_240,
+      steps: 1024 * 10_240 + 100e6,
     })
     expect(neededBytes).toBe(sumOf(parts))
     expect(programs).toBeGreaterThan(0)

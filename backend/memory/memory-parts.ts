@@ -41,7 +41,7 @@ export function memoryParts(needs: HostNeeds, settings: MemorySettings): MemoryP
     cache: cacheTokens * needs.cacheBytesPerToken,
     images: imagesInProgress * needs.imageBytes,
     keptImages: settings.imageCacheBytes,
-    steps: Math.min(cacheTokens, needs.contextTokens) * needs.stepBytesPerToken,
+    steps: Math.min(cacheTokens, needs.contextTokens) * needs.stepBytesPerToken + needs.stagesBytes,
     programs: programBytes,
   }
 }

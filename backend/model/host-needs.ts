@@ -5,6 +5,7 @@ import type { ModelSource } from './convert/source/model-source.ts'
 import { componentForms } from './convert/graphs/weight-forms.ts'
 import type { ModelConfig, TextConfig } from './config/model-config.ts'
 import { buildDecoderGraph } from './deepseek/decoder-graph.ts'
+import { stageBytes, stageLayersFor } from './deepseek/stages/cut-graph.ts'
 import { mergedPatches } from './moonvit/pass-inputs.ts'
 
 /** Memory that the model takes on the machine itself, not on a card. */
@@ -17,6 +18,8 @@ export interface HostNeeds {
   readonly cacheBytesPerToken: number
   /** What a step takes for each token of the longest sequence; 0 when a card runs all of it. */
   readonly stepBytesPerToken: number
+  /** What steps keep however short their sequences: every stage of the decoder after the first one has room of its own. */
+  readonly stagesBytes: number
   /** The most tokens one sequence may hold. */
   readonly contextTokens: number
   /** What an image of the largest size takes while it is processed; with a card, only its features. */
@@ -44,6 +47,10 @@ const floatBytes = Float32Array.BYTES_PER_ELEMENT
 type Shapes = Pick<ModelSource, 'config' | 'checkpoint' | 'preprocessor'>
 
 interface HostForm extends GraphOptions {
+  /** Cores that may be used. */
+  readonly threads: number
+  /** Layers of each stage of the decoder; chosen so that it loads quickly unless given. */
+  readonly stageLayers?: readonly number[] | undefined
   /** Layers of the decoder that are on the CPU while the others are on a device; see `ModelFolderOptions`. */
   readonly cpuLayers?: number | undefined
 }
@@ -60,18 +67,24 @@ export function formNeeds(source: Shapes, options: HostForm): FormNeeds {
 function hostNeeds({ config, checkpoint, preprocessor }: Shapes, options: HostForm): HostNeeds {
   const { text_config: text } = config
   const isOnDevice = options.layout === 'device'
-  const all: readonly BuiltGraph[] = Object.values(buildGraphs(config, checkpoint, options))
+  const graphs = buildGraphs(config, checkpoint, options)
+  const all: readonly BuiltGraph[] = Object.values(graphs)
   const layers = isOnDevice ? (options.cpuLayers ?? 0) : text.num_hidden_layers
   const kept = isOnDevice ? firstLayers(text, checkpoint, options, layers) : all
   const sizes = [...all, ...kept].flatMap(({ spec }) =>
     externalsOf(spec).map(({ byteLength }) => byteLength),
   )
+  const { stageLayers, threads } = options
+  const stages = isOnDevice
+    ? [layers]
+    : (stageLayers ?? stageLayersFor(graphs.decoder, layers, threads))
   const width = text.kv_lora_rank + text.qk_rope_head_dim
   return {
     weightBytes: kept.reduce((sum, graph) => sum + packedBytes(graph), 0),
     largestWeightBytes: Math.max(...sizes),
     cacheBytesPerToken: layers * width * floatBytes,
     stepBytesPerToken: layers === 0 ? 0 : stepBytesPerToken,
+    stagesBytes: (stages.length - 1) * stageBytes,
     contextTokens: text.max_position_embeddings,
     imageBytes: floatBytes * preprocessor.inTokenLimit * numbersOfPatch(config, isOnDevice),
   }

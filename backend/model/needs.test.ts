@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { hostCacheTokens } from '../memory/memory-parts.ts'
 import { buildGraphs } from './convert/graphs/build-graphs.ts'
 import { openModelSource } from './convert/source/model-source.ts'
+import { stageBytes } from './deepseek/stages/cut-graph.ts'
 import { deviceNeeds } from './device-needs.ts'
 import { formNeeds } from './host-needs.ts'
 import { externalsOf } from '../graph/device-graph.ts'
 import type { BuiltGraph } from '../graph/graph-builder.ts'
 
 const nano = 'models/kimi-vl-nano'
-const form = { weights: 'q8', slots: 4 } as const
+const form = { weights: 'q8', slots: 4, threads: 2 } as const
 /** Numbers of a cached token in one of nano's four layers. */
 const width = 80
 
@@ -30,6 +31,15 @@ describe('the memory of a decoder that is divided', () => {
     const whole = needs('cpu')
     expect(whole.cacheBytesPerToken).toBe(4 * width * 4)
     expect(whole.weightBytes).toBeGreaterThan(weights[2]!)
+  })
+
+  it('grows with each further stage', async () => {
+    const source = await openModelSource(nano)
+    await source.checkpoint.close()
+    const { stagesBytes: one } = formNeeds(source, { ...form, layout: 'cpu' }).chosen
+    const stageLayers = [1, 1, 2]
+    const { stagesBytes } = formNeeds(source, { ...form, layout: 'cpu', stageLayers }).chosen
+    expect([one, stagesBytes]).toEqual([0, 2 * stageBytes])
   })
 
   it('is, on the machine, that of no picture on its way through a card: only of what comes back', async () => {

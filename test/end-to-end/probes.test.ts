@@ -1,10 +1,13 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { findFreePorts } from '../../scripts/start/port.ts'
+import { createCertificates } from '../../shared/node/certificates/create-certificates.ts'
 import { ProbeWatch } from '../support/probe-watch.ts'
 import { eventually } from './eventually.ts'
 import { descendantsOf } from './processes.ts'
@@ -33,7 +36,8 @@ let watch: ProbeWatch
 let metricsPort: number
 const witnesses: Witness[] = []
 
-beforeEach(async () => {
+/** Starts the product, and asks its probes from before it listens. */
+async function begin(settings: Readonly<Record<string, string>> = {}): Promise<void> {
   witnesses.length = 0
   const wanted = { host, port: 0, setting: 'PORT' }
   const [edge = 0, edgeMetrics = 0, backendMetrics = 0] = await findFreePorts([
@@ -47,6 +51,7 @@ beforeEach(async () => {
     PORT: String(edge),
     METRICS_PORT: String(edgeMetrics),
     BACKEND_METRICS_PORT: String(backendMetrics),
+    ...settings,
   })
   watch = new ProbeWatch({
     'edge alive': `http://${host}:${edgeMetrics}/livez`,
@@ -54,7 +59,8 @@ beforeEach(async () => {
     'backend alive': `http://${host}:${backendMetrics}/livez`,
     'backend ready': `http://${host}:${backendMetrics}/readyz`,
   })
-})
+}
+
 afterEach(async () => {
   await watch.stop()
   await endLaunch(launched)
@@ -93,8 +99,11 @@ function ask(url: string, key: string): Promise<number | undefined> {
   )
 }
 
-/** No probe of life failed or was late; whoever was refused had been told, or was told at once, that nothing is ready. */
-function expectTruth(): void {
+/**
+ * No probe of life failed or was late; whoever was refused had been told, or was told at once, that nothing is ready.
+ * @param readiness the probes that must have told
+ */
+function expectTruth(readiness = ['backend ready', 'edge ready']): void {
   for (const name of ['edge alive', 'backend alive']) {
     const answers = watch.answersOf(name)
     expect(answers.length).toBeGreaterThan(10)
@@ -104,7 +113,7 @@ function expectTruth(): void {
   }
   const refused = witnesses.filter(({ status }) => status !== 200)
   for (const { from, to, status } of refused) {
-    for (const name of ['backend ready', 'edge ready']) {
+    for (const name of readiness) {
       const lied = watch.saidReady(name, from, to + lateMs)
       expect(lied, `${name} while ${status} after ${to - from} ms`).toBe(false)
     }
@@ -118,6 +127,7 @@ describe('probes, ten times a second', () => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
     'tell the truth while inference loads and gets %s',
     async (signal) => {
+      await begin()
       const victim = await eventually(inferenceProcess)
       process.kill(victim.pid, signal)
       await eventually(() => watch.answersOf('backend ready').length > 0)
@@ -137,6 +147,7 @@ describe('probes, ten times a second', () => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
     'tell the truth while inference serves and gets %s',
     async (signal) => {
+      await begin()
       const url = await isReady()
       const victim = inferenceProcess()!
       const killedAt = performance.now()
@@ -159,6 +170,7 @@ describe('probes, ten times a second', () => {
   it(
     'are answered, and so are requests, while a scraper does not read and others say nothing',
     async () => {
+      await begin()
       const url = await isReady()
       const sockets = Array.from({ length: 30 }, (_, index) => {
         const socket = connect(metricsPort, host)
@@ -171,6 +183,84 @@ describe('probes, ten times a second', () => {
       for (const socket of sockets) socket.destroy()
       expect(new Set(witnesses.map(({ status }) => status))).toEqual(new Set([200]))
       expectTruth()
+    },
+    startTimeoutMs,
+  )
+
+  it(
+    'tell the truth while the certificates have expired, and once there are new ones',
+    async () => {
+      await begin()
+      const url = await isReady()
+      const folder = join(launched.stateDir, 'certs')
+      const replace = (files: Readonly<Record<string, string>>) =>
+        Promise.all(
+          Object.entries(files).map(([name, pem]) => writeFile(join(folder, `${name}.pem`), pem)),
+        )
+      const read = async (name: string) =>
+        [name, await readFile(join(folder, `${name}.pem`), 'utf8')] as const
+      const files = ['ca', 'server', 'server-key', 'client', 'client-key']
+      const right = Object.fromEntries(await Promise.all(files.map(read)))
+      const yearsAgo = Date.now() - 10 * 365 * 24 * 3_600_000
+      const names = { server: ['localhost', host], client: 'edge' }
+      const { ca, server, serverKey, client, clientKey } = await createCertificates(names, yearsAgo)
+      const expired = { ca, server, 'server-key': serverKey, client, 'client-key': clientKey }
+      const statusOf = (name: string) => watch.answersOf(name).at(-1)?.status
+      const bothAre = (status: number) => () =>
+        statusOf('edge ready') === status && statusOf('backend ready') === status
+      const fault = async () => {
+        await replace(expired)
+        await eventually(bothAre(503))
+        await delay(lateMs)
+        await replace(right)
+        await eventually(bothAre(200))
+        await delay(2 * lateMs)
+      }
+      await bearWitness(url, fault())
+      expect(witnesses[0]?.status).toBe(200)
+      expect(witnesses.map(({ status }) => status)).toContain(503)
+      expect(witnesses.at(-1)?.status).toBe(200)
+      // Each program reads its files at a time of its own, so the backend may be ready for an edge that is not.
+      expectTruth(['edge ready'])
+    },
+    startTimeoutMs,
+  )
+
+  // Linux has a device that is always full.
+  it.skipIf(!existsSync('/dev/full'))(
+    'are answered, and so are requests, with a full log disk and a collector that takes traces but does not answer',
+    async () => {
+      const collector = createServer((socket) => socket.on('error', () => undefined))
+      collector.listen(0, host)
+      await once(collector, 'listening')
+      const stateDir = await mkdtemp(join(tmpdir(), 'describe-state-'))
+      await mkdir(join(stateDir, 'logs'))
+      for (const name of ['edge', 'backend'])
+        await symlink('/dev/full', join(stateDir, 'logs', `${name}.log`))
+      const { port } = collector.address() as AddressInfo
+      await begin({ STATE_DIR: stateDir, OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}:${port}` })
+      const collected = once(collector, 'connection')
+      await bearWitness(await isReady(), Promise.all([collected, delay(4_000)]))
+      expect(new Set(witnesses.map(({ status }) => status))).toEqual(new Set([200]))
+      expectTruth()
+      collector.close()
+    },
+    startTimeoutMs,
+  )
+
+  it(
+    'never say ready when the backend’s port is taken',
+    async () => {
+      const holder = createServer()
+      holder.listen(0, host)
+      await once(holder, 'listening')
+      const { port } = holder.address() as AddressInfo
+      await begin({ BACKEND_PORT: String(port) })
+      expect(await launched.ended).toBe(1)
+      expect(launched.output()).toMatch(/^Port .* set BACKEND_PORT/m)
+      for (const name of ['edge ready', 'backend ready'])
+        expect(watch.answersOf(name).map(({ status }) => status)).not.toContain(200)
+      holder.close()
     },
     startTimeoutMs,
   )

@@ -233,8 +233,8 @@ export function describeKeys(platform: string, start: StartEdge): void {
         const response = await call('POST', path, key, { prompt: key, note: key })
         expectNoKeys(await response.text(), allKeys)
       }
-      await call('GET', '/health', key)
-      await expect.poll(() => edge.output()).toContain('"route":"/health"')
+      await call('GET', '/v1/models', key)
+      await expect.poll(() => edge.output()).toContain('"route":"/v1/models"')
       expectNoKeys(edge.output(), allKeys)
       await edge.stop()
       const files = await filesBelow(folder)
