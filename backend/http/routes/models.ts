@@ -53,9 +53,12 @@ export function stateImageTokens({ mostImageTokens }: ServedModel): MiddlewareHa
 const maxQuotedChars = 100
 
 /** @throws {ServiceError} `model_not_found` for a name that the model does not have */
-export function checkModel({ id, aliases }: ServedModel, name: string): void {
+export function checkModel(
+  { id, aliases }: Pick<ServedModel, 'id' | 'aliases'>,
+  name: string,
+): void {
   if (name === id || aliases.includes(name)) return
-  const quoted = name.slice(0, maxQuotedChars)
+  const quoted = name.slice(0, maxQuotedChars).toWellFormed()
   const message = `There is no model "${quoted}" here; GET ${routes.models.path} lists the models`
   throw new ServiceError('model_not_found', message, { param: 'model' })
 }
