@@ -62,12 +62,16 @@ export async function answerWhileDownloading(
   const { host } = config
   const port = await listen(server, config.port, host)
   log.info({ host, port }, 'answering probes until the model is downloaded')
-  const plain = await listenForProbes(config.metrics, probes)
+  const close = () => stopServer(server, running, { drainMs, hurry: new AbortController().signal })
+  const plain = await listenForProbes(config.metrics, probes).catch(async (cause: unknown) => {
+    await close()
+    throw cause
+  })
   return {
     async close() {
       plain?.close()
       plain?.closeAllConnections()
-      await stopServer(server, running, { drainMs, hurry: new AbortController().signal })
+      await close()
     },
   }
 }

@@ -22,19 +22,39 @@ export async function findCheckpoint(
   config: CheckpointConfig & StopgapConfig,
   log: Log,
 ): Promise<string | undefined> {
+  const ending = new AbortController()
+  const end = () => ending.abort()
+  for (const event of endings) process.on(event, end)
+  try {
+    const folder = await findOrDownload(config, log, ending.signal)
+    return ending.signal.aborted ? undefined : folder
+  } catch (error) {
+    if (ending.signal.aborted) return undefined
+    throw error
+  } finally {
+    for (const event of endings) process.off(event, end)
+  }
+}
+
+async function findOrDownload(
+  config: CheckpointConfig & StopgapConfig,
+  log: Log,
+  signal: AbortSignal,
+): Promise<string> {
   const { checkpointDir, checkpointsDir } = config.model
   const folders = { checkpointsDir, cacheDir: config.hub.cacheDir, part: partOf(config) }
   if ((await findLocalModel(checkpointDir, folders)) !== undefined) {
-    return bringCheckpoint(config, (line) => log.info(line))
+    return bringCheckpoint(config, (line) => log.info(line), signal)
   }
   let arrived: ProgressAmount | undefined
   const { answerWhileDownloading } = await import('./answer-while-downloading.ts')
   const stopgap = await answerWhileDownloading(config, () => arrived, log)
+  const report: Report = (line, _passing, amount) => {
+    arrived = amount ?? arrived
+    log.info(line)
+  }
   try {
-    return await bringCheckpoint(config, (line, _passing, amount) => {
-      arrived = amount ?? arrived
-      log.info(line)
-    })
+    return await bringCheckpoint(config, report, signal)
   } finally {
     await stopgap.close()
   }
@@ -43,29 +63,19 @@ export async function findCheckpoint(
 async function bringCheckpoint(
   config: CheckpointConfig,
   report: Report,
-): Promise<string | undefined> {
-  const ending = new AbortController()
-  const end = () => ending.abort()
-  for (const event of endings) process.on(event, end)
+  signal: AbortSignal,
+): Promise<string> {
   const { checkpointDir, checkpointsDir } = config.model
+  const [settings, part, check] = [config.hub, partOf(config), checkModelFolder]
   try {
-    const folder = await findModel(checkpointDir, {
-      settings: config.hub,
-      checkpointsDir,
-      part: partOf(config),
-      check: checkModelFolder,
-      report,
-      signal: ending.signal,
-    })
+    const options = { settings, checkpointsDir, part, check, report, signal }
+    const folder = await findModel(checkpointDir, options)
     await checkModelFolder(folder)
     await checkFilesPresent(folder, requiredFiles)
     return folder
   } catch (cause) {
-    if (ending.signal.aborted) return undefined
     const reason = (cause as Error).message
     throw new Error(`Cannot load the model in ${checkpointDir}: ${reason}`, { cause })
-  } finally {
-    for (const event of endings) process.off(event, end)
   }
 }
 
