@@ -12,8 +12,8 @@ export interface SoakCall {
   readonly stream: boolean
   /** Whose key it carries. */
   readonly role: Role
-  /** Milliseconds after which the client leaves; undefined if it stays. */
-  readonly leavesAfterMs?: number
+  /** When the client leaves, as a share of the time that an answer takes; undefined if it stays. */
+  readonly leavesAt?: number
   /** The error with which it must be refused; undefined if it must be answered. */
   readonly refusal?: ErrorCode
 }

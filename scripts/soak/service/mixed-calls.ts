@@ -8,12 +8,6 @@ import type { SoakCall } from './call.ts'
 const percentLeaving = 10
 const percentWrong = 5
 
-/**
- * Milliseconds after which clients that leave have left at the latest: an answer from the nano model takes about a
- * second.
- */
-const longestStayMs = 1_500
-
 const pictures = ['g01.png', 'g02.png', 'g04.png', 'g09.jpg', 'g10.lossy.webp', 'g14.webp'].map(
   (name) => ({ name, bytes: readFileSync(`test/golden/images/${name}`) }),
 )
@@ -75,7 +69,7 @@ export function createMixedCalls(seed: number): () => SoakCall {
     const call = oneIn(3) ? conversation() : native()
     const leaves = share < percentWrong + percentLeaving
     if (!leaves) return { ...call, role: 'stays' }
-    return { ...call, role: 'leaves', leavesAfterMs: below(longestStayMs) }
+    return { ...call, role: 'leaves', leavesAt: below(100) / 100 }
   }
 }
 

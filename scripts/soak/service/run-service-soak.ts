@@ -23,6 +23,10 @@ export interface ServiceSoak {
 /** Milliseconds the service gets to notice that the last client has left. */
 const settleMs = 5_000
 
+/** Milliseconds that an answer is first expected to take. Clients leave at a share of what the latest ones took on average. */
+const firstAnswerMs = 1_000
+const averaged = 50
+
 /** Sends mixed load for a given time and samples memory meanwhile. @throws when a program of the service ends */
 export async function runServiceSoak(options: ServiceSoak): Promise<Books> {
   const { product, maxGrowthPercent } = options
@@ -52,10 +56,16 @@ async function runClients(options: ServiceSoak, tally: Tally): Promise<void> {
   // The service's deadlines are the only clocks. One connection per request: a reused one may be closed by the server
   // at that very moment.
   const dispatcher = new Agent({ headersTimeout: 0, bodyTimeout: 0, pipelining: 0 })
+  let answerMs = firstAnswerMs
   const client = async () => {
     while (performance.now() < endsAt) {
       const call = nextCall()
-      tallyUp(tally, call, await sendCall(product.url, product.keys[call.role], call, dispatcher))
+      const stayMs = call.leavesAt === undefined ? undefined : call.leavesAt * answerMs
+      const key = product.keys[call.role]
+      const startedAt = performance.now()
+      const outcome = await sendCall({ url: product.url, key, stayMs }, call, dispatcher)
+      tallyUp(tally, call, outcome)
+      if (call.role === 'stays') answerMs += (performance.now() - startedAt - answerMs) / averaged
       await delay(pauseMs)
     }
   }

@@ -23,14 +23,23 @@ const refusal = z.object({
   ]),
 })
 
+interface SoakClient {
+  readonly url: string
+  readonly key: string
+  /** Milliseconds after which it leaves; undefined if it stays. */
+  readonly stayMs: number | undefined
+}
+
+/** Milliseconds after which a client that stays gives up. */
+const patienceMs = 600_000
+
 /** Sends one request and reads its answer, unless its client leaves before. */
 export async function sendCall(
-  url: string,
-  key: string,
+  { url, key, stayMs }: SoakClient,
   call: SoakCall,
   dispatcher: Dispatcher,
 ): Promise<Outcome> {
-  const stay = startDeadline(call.leavesAfterMs ?? 600_000)
+  const stay = startDeadline(stayMs ?? patienceMs)
   try {
     const { statusCode, body } = await dispatcher.request({
       origin: url,
@@ -51,7 +60,7 @@ export async function sendCall(
       : readWhole(call.answer, await body.json())
     return { type: 'answered', ...answer }
   } catch (error) {
-    if (stay.expired && call.leavesAfterMs !== undefined) return { type: 'left' }
+    if (stay.expired && stayMs !== undefined) return { type: 'left' }
     return { type: 'broken', why: whyOf(error) }
   } finally {
     stay.release()
