@@ -69,7 +69,7 @@ export function createMixedCalls(seed: number): () => SoakCall {
     const call = oneIn(3) ? conversation() : native()
     const leaves = share < percentWrong + percentLeaving
     if (!leaves) return { ...call, role: 'stays' }
-    return { ...call, role: 'leaves', leavesAt: below(100) / 100 }
+    return { ...call, role: 'leaves', leavesAt: below(50) / 100 }
   }
 }
 
