@@ -1,5 +1,6 @@
 import { openWebGpuAccelerator } from '../../../backend/model/accelerator/webgpu-accelerator.ts'
 import type { ModelConfig } from '../../../backend/model/config/model-config.ts'
+import { pieceTokens } from '../../../backend/model/deepseek/device/run-plan.ts'
 import type { BenchRow } from '../measure.ts'
 import { percent, type TextBench } from '../text.ts'
 import { cardSizes, openCardMachine, softwareSizes } from './card-machine.ts'
@@ -92,7 +93,7 @@ export function machineRows({ machine, eightBitGigaflops }: CardBench): BenchRow
       data: { gigaflops },
     },
     {
-      name: 'card: product of 256 rows with 8-bit weights',
+      name: `card: product of ${pieceTokens} rows with 8-bit weights`,
       value: `${eightBitGigaflops.toPrecision(3)} GFLOP/s`,
       ratio: `${percent(eightBitGigaflops / gigaflops)} of float32`,
       data: { eightBitGigaflops },
