@@ -7,8 +7,11 @@ import { cardSizes, openCardMachine, softwareSizes } from './card-machine.ts'
 import { openCard, type OpenCard } from './open-card.ts'
 import { usedMemory, type UsedMemory } from './used-memory.ts'
 
-/** Tokens of the cache for each sequence: more than the longest context that all of them have in a row of the table. */
-const tokensPerSlot = 2048
+/**
+ * Tokens of the cache for each sequence: more than the longest context that all of them have in a row of the table. With 32 sequences and a prompt of
+ * 1,024 tokens, a layer's cache has 63 MB, of buffers of 67; the next larger ones have 134 (buffer-sizes.ts).
+ */
+const tokensPerSlot = 1664
 
 interface CardBenchOptions {
   readonly config: ModelConfig
