@@ -156,7 +156,8 @@ async function namesWhatIsTooLarge(): Promise<void> {
 async function reusesMemory(): Promise<void> {
   const few = await peakBytes(3)
   const many = await peakBytes(9)
-  const results = 4 * pieceTokens * (wideExperts.n_routed_experts + 2) * wideExperts.moe_intermediate_size
+  const results =
+    4 * pieceTokens * (wideExperts.n_routed_experts + 2) * wideExperts.moe_intermediate_size
   // Layers that take memory of their own take about five results each.
   assert.ok(many - few < 6 * results, `${few} bytes with 3 layers, ${many} with 9`)
 }
