@@ -3,7 +3,13 @@ import { furtherDrivers, missingDriver } from './driver-files.ts'
 
 /** A file system of these files. */
 function filesOf(...paths: string[]) {
+  return filesWith({}, ...paths)
+}
+
+/** @param libraries of drivers, by the manifests that name them */
+function filesWith(libraries: Readonly<Record<string, string>>, ...paths: string[]) {
   return {
+    read: (path: string) => JSON.stringify({ ICD: { library_path: libraries[path] } }),
     exists: (path: string) => paths.includes(path),
     list: (folder: string) =>
       paths
@@ -50,6 +56,22 @@ describe('missingDriver()', () => {
     expect(missingDriver(said, filesOf(loader, '/x.json'), 'linux')).toBe(
       'VK_DRIVER_FILES names /y.json, which does not exist',
     )
+  })
+
+  it('is the library of the only driver that is registered', () => {
+    const missing = (libraries: Readonly<Record<string, string>>, ...paths: string[]) =>
+      missingDriver({}, filesWith(libraries, loader, ...paths, ...Object.keys(libraries)), 'linux')
+    expect(missing({ [registered]: 'libGLX_x.so.0' })).toMatch(
+      /^\/usr\/share\/vulkan\/icd.d\/lvp_icd.json registers libGLX_x.so.0, which is not there: /,
+    )
+    expect(missing({ [registered]: '../../../lib/x.so' })).toContain('registers /usr/lib/x.so, ')
+    expect(missing({ [registered]: '../../../lib/x.so' }, '/usr/lib/x.so')).toBeUndefined()
+    expect(missing({ [registered]: 'libx.so' }, '/usr/lib64/libx.so')).toBeUndefined()
+    const other = '/etc/vulkan/icd.d/other.json'
+    expect(missing({ [registered]: 'libx.so', [other]: 'liby.so' }, '/lib/liby.so')).toBeUndefined()
+    const said = { VK_DRIVER_FILES: registered }
+    const files = filesWith({ [registered]: '/x.so' }, loader, registered)
+    expect(missingDriver(said, files, 'linux')).toContain('registers /x.so, which is not there')
   })
 
   it('is what NVIDIA’s driver loads, which images of containers lack', () => {

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -45,10 +45,13 @@ const neededByNvidia = [
 interface Files {
   readonly exists: (path: string) => boolean
   readonly list: (folder: string) => readonly string[]
+  /** @throws {Error} when it cannot be read */
+  readonly read: (path: string) => string
 }
 
 const realFiles: Files = {
   exists: existsSync,
+  read: (path) => readFileSync(path, 'utf8'),
   list(folder) {
     try {
       return readdirSync(folder)
@@ -88,8 +91,13 @@ export function missingDriver(
   if (!isInstalled(loader)) {
     return `${loader}, the Vulkan loader, is not installed (Debian and Ubuntu: libvulkan1)`
   }
-  if (isSaid(environment)) return missingFile(environment, files)
+  if (isSaid(environment)) {
+    const named = driverSettings.flatMap((name) => pathsIn(environment[name]))
+    return missingFile(environment, files) ?? missingLibrary(named, isInstalled, files)
+  }
   const known = [...usualFolders, ...furtherFolders].flatMap((folder) => manifestsIn(folder, files))
+  const library = missingLibrary(known, isInstalled, files)
+  if (library !== undefined) return library
   if (known.some((manifest) => manifest.includes('nvidia'))) return missingForNvidia(isInstalled)
   if (known.length > 0) return undefined
   return (
@@ -101,11 +109,40 @@ export function missingDriver(
 /** Of the drivers that the operator names. */
 function missingFile(environment: Environment, { exists }: Files): string | undefined {
   for (const name of driverSettings) {
-    const named = (environment[name] ?? '').split(':').filter((path) => path !== '')
-    const missing = named.find((path) => !exists(path))
+    const missing = pathsIn(environment[name]).find((path) => !exists(path))
     if (missing !== undefined) return `${name} names ${missing}, which does not exist`
   }
   return undefined
+}
+
+/** Whether drivers are registered of which not one has its library: only a part of a driver was installed, or given to a container. */
+function missingLibrary(
+  manifests: readonly string[],
+  isInstalled: (library: string) => boolean,
+  files: Files,
+): string | undefined {
+  const libraries = manifests.map((manifest) => ({ manifest, path: libraryOf(manifest, files) }))
+  const isThere = (path: string) => (path.startsWith('/') ? files.exists(path) : isInstalled(path))
+  const missing = libraries.find(({ path }) => path !== undefined && !isThere(path))
+  const isOnly = libraries.every(({ path }) => path !== undefined && !isThere(path))
+  if (missing === undefined || !isOnly) return undefined
+  return `${missing.manifest} registers ${missing.path}, which is not there: install the whole driver, or give it to this container`
+}
+
+/** @returns a path, or a name that is looked for as other libraries are; undefined when the manifest does not say */
+function libraryOf(manifest: string, { read }: Files): string | undefined {
+  try {
+    const { ICD } = JSON.parse(read(manifest)) as { ICD?: { library_path?: unknown } }
+    const path = ICD?.library_path
+    if (typeof path !== 'string') return undefined
+    return path.includes('/') ? resolve(dirname(manifest), path) : path
+  } catch {
+    return undefined
+  }
+}
+
+function pathsIn(list: string | undefined): string[] {
+  return (list ?? '').split(':').filter((path) => path !== '')
 }
 
 function missingForNvidia(isInstalled: (library: string) => boolean): string | undefined {
