@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { furtherDrivers, missingDriver } from './driver-files.ts'
 
@@ -28,6 +29,19 @@ describe('furtherDrivers()', () => {
     expect(furtherDrivers({}, files, 'linux')).toEqual({ VK_ADD_DRIVER_FILES: mounted })
     expect(furtherDrivers({}, filesOf(registered), 'linux')).toEqual({})
     expect(furtherDrivers({}, files, 'win32')).toEqual({})
+  })
+
+  it('registers NVIDIA’s driver where its libraries are, but not its manifest', () => {
+    const library = '/usr/lib/x86_64-linux-gnu/libGLX_nvidia.so.0'
+    const own = furtherDrivers({}, filesOf(registered, library), 'linux')
+    const manifest = JSON.parse(readFileSync(own['VK_ADD_DRIVER_FILES']!, 'utf8')) as unknown
+    expect(manifest).toMatchObject({ ICD: { library_path: 'libGLX_nvidia.so.0' } })
+    const usual = '/etc/vulkan/icd.d/nvidia_icd.json'
+    expect(furtherDrivers({}, filesOf(usual, library), 'linux')).toEqual({})
+    expect(furtherDrivers({}, filesOf(mounted, library), 'linux')).toEqual({
+      VK_ADD_DRIVER_FILES: mounted,
+    })
+    expect(missingDriver({}, filesOf(loader, library), 'linux')).toContain('libEGL.so.1')
   })
 
   it('leaves it to an operator who says which drivers there are', () => {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -33,6 +34,13 @@ const libraryFolders = [
 ]
 
 const loader = 'libvulkan.so.1'
+
+/**
+ * Registers NVIDIA's driver where nothing else does: container platforms mount its libraries, but may leave out that file
+ * (NVIDIA/nvidia-container-toolkit#191).
+ */
+const ownManifest = fileURLToPath(new URL('nvidia-icd.json', import.meta.url))
+const nvidiaLibrary = 'libGLX_nvidia.so.0'
 
 /** Libraries of the system that NVIDIA's driver loads, with or without a display, and Debian's packages of them. */
 const neededByNvidia = [
@@ -71,8 +79,27 @@ export function furtherDrivers(
   platform: string = process.platform,
 ): Readonly<Record<string, string>> {
   if (platform !== 'linux' || isSaid(environment)) return {}
-  const found = furtherFolders.flatMap((folder) => manifestsIn(folder, files))
+  const found = [
+    ...furtherFolders.flatMap((folder) => manifestsIn(folder, files)),
+    ...unregistered(environment, files),
+  ]
   return found.length === 0 ? {} : { VK_ADD_DRIVER_FILES: found.join(':') }
+}
+
+/** A manifest for a driver that is installed and not registered. */
+function unregistered(environment: Environment, files: Files): string[] {
+  const isRegistered = registeredIn(files).some((manifest) => manifest.includes('nvidia'))
+  return isRegistered || !isInstalledIn(environment, files, nvidiaLibrary) ? [] : [ownManifest]
+}
+
+/** Manifests in all folders, those that the loader does not look into included. */
+function registeredIn(files: Files): string[] {
+  return [...usualFolders, ...furtherFolders].flatMap((folder) => manifestsIn(folder, files))
+}
+
+function isInstalledIn(environment: Environment, files: Files, library: string): boolean {
+  const folders = [...pathsIn(environment['LD_LIBRARY_PATH']), ...libraryFolders]
+  return folders.some((folder) => files.exists(join(folder, library)))
 }
 
 /**
@@ -85,9 +112,7 @@ export function missingDriver(
   platform: string = process.platform,
 ): string | undefined {
   if (platform !== 'linux') return undefined
-  const folders = [...(environment['LD_LIBRARY_PATH'] ?? '').split(':'), ...libraryFolders]
-  const isInstalled = (library: string) =>
-    folders.some((folder) => folder !== '' && files.exists(join(folder, library)))
+  const isInstalled = (library: string) => isInstalledIn(environment, files, library)
   if (!isInstalled(loader)) {
     return `${loader}, the Vulkan loader, is not installed (Debian and Ubuntu: libvulkan1)`
   }
@@ -95,7 +120,7 @@ export function missingDriver(
     const named = driverSettings.flatMap((name) => pathsIn(environment[name]))
     return missingFile(environment, files) ?? missingLibrary(named, isInstalled, files)
   }
-  const known = [...usualFolders, ...furtherFolders].flatMap((folder) => manifestsIn(folder, files))
+  const known = [...registeredIn(files), ...unregistered(environment, files)]
   const library = missingLibrary(known, isInstalled, files)
   if (library !== undefined) return library
   if (known.some((manifest) => manifest.includes('nvidia'))) return missingForNvidia(isInstalled)
