@@ -16,11 +16,11 @@ const nowhere = -1
 
 /** Follows paths in a trie along with a pattern's DFA, as far as it is asked to. */
 export class Follower {
-  readonly #piece: PatternString
-  readonly #reads: Int16Array
-  readonly #table: Int32Array
-  readonly #classes: number
-  readonly #free: Uint8Array
+  readonly piece: PatternString
+  /** By label of the trie, as `CharacterTrie.reads`. */
+  readonly reads: Int16Array
+  /** By depth: the DFA's node before it, as far as whoever follows the pattern has come. */
+  readonly way: Int32Array
   readonly #labels: Int32Array
   readonly #path: Int32Array
   /** By depth: the DFA's node before it, and the trie's node for which that is known. */
@@ -31,11 +31,9 @@ export class Follower {
 
   /** @param path by depth, the latest node of the trie; 0 before the first one */
   constructor({ piece, state, tokens: { trie, reads } }: PatternPlace, path: Int32Array) {
-    this.#piece = piece
-    this.#reads = reads
-    this.#table = piece.tables.table
-    this.#classes = piece.tables.classes
-    this.#free = piece.tables.free
+    this.piece = piece
+    this.reads = reads
+    this.way = new Int32Array(path.length)
     this.#labels = trie.labels
     this.#path = path
     this.#nodes = new Int32Array(path.length)
@@ -46,9 +44,9 @@ export class Follower {
 
   /** Whether the pattern allows a label at a depth up to `mostDepths`, after any labels. */
   mayAllow(depth: number, label: number): boolean {
-    const read = this.#reads[label]!
+    const read = this.reads[label]!
     if (read === -1) return false
-    const depths = this.#depths[read < 0 ? -2 - read : this.#classes + read]!
+    const depths = this.#depths[read < 0 ? -2 - read : this.piece.tables.classes + read]!
     return ((depths >> depth) & 1) === 1
   }
 
@@ -62,27 +60,19 @@ export class Follower {
       this.#nodes[at + 1] = before === nowhere ? nowhere : this.#behind(before, this.#labels[node]!)
       this.#known[at + 1] = node
     }
+    this.way[depth] = this.#nodes[depth]!
     return this.#nodes[depth] !== nowhere
   }
 
-  /** Whether the pattern allows a label at a depth that it reaches. */
-  enters(depth: number, label: number): boolean {
-    const next = this.#behind(this.#nodes[depth]!, label)
-    this.#nodes[depth + 1] = next
-    this.#known[depth + 1] = this.#path[depth]!
-    return next !== nowhere
-  }
-
-  /** Whether anything may follow what it entered last. */
-  isFree(depth: number): boolean {
-    return this.#free[this.#nodes[depth]!] === 1
+  /** The DFA's node within a partial character, after which no token continues; -1 when it is not allowed. */
+  within(node: number, read: number): number {
+    return read >= 0 && this.piece.mayBecome(node, read) ? 0 : nowhere
   }
 
   #behind(node: number, label: number): number {
-    const read = this.#reads[label]!
-    if (read < -1) return this.#table[node * this.#classes - 2 - read]!
-    // After a partial character no token continues.
-    return read >= 0 && this.#piece.mayBecome(node, read) ? 0 : nowhere
+    const { table, classes } = this.piece.tables
+    const read = this.reads[label]!
+    return read < -1 ? table[node * classes - 2 - read]! : this.within(node, read)
   }
 }
 

@@ -1,4 +1,3 @@
-import { setBit } from './bits.ts'
 import type { LabelTrie } from './character-trie.ts'
 import { Follower, mostDepths, type PatternPlace } from './follower.ts'
 
@@ -63,19 +62,28 @@ class Union {
     const path = this.#path
     const { leader, others } = this.#leaderAt(depths[from]!, out)
     if (leader === undefined) return
+    const { reads, piece, way } = leader
+    const { table, classes, free } = piece.tables
     for (let at = from; at < to;) {
       const depth = depths[at]!
       path[depth] = at
       const skip = skips[at]!
-      if (!leader.enters(depth, labels[at]!)) {
+      const read = reads[labels[at]!]!
+      const node =
+        read < -1 ? table[way[depth]! * classes - 2 - read]! : leader.within(way[depth]!, read)
+      if (node < 0) {
         const rest = others | this.#excludedAt(depth, labels[at]!)
         if (rest !== -1) this.#follow(at, skip, rest)
         at = skip
         continue
       }
-      const next = leader.isFree(depth + 1) ? skip : at + 1
+      way[depth + 1] = node
+      const next = free[node] === 1 ? skip : at + 1
       const end = values.from[next]!
-      for (let index = values.from[at]!; index < end; index++) setBit(mask, values.values[index]!)
+      for (let index = values.from[at]!; index < end; index++) {
+        const id = values.values[index]!
+        mask[id >> 5]! |= 1 << (id & 31)
+      }
       at = next
     }
   }
