@@ -46,6 +46,6 @@ export class LiteralText implements Piece {
 
   bytesAt(state: number): Uint8Array {
     const { firstEdge, edgeBytes } = this.#tables
-    return edgeBytes.subarray(firstEdge[state]!, firstEdge[state + 1]!)
+    return edgeBytes.subarray(firstEdge[state], firstEdge[state + 1])
   }
 }
