@@ -4,7 +4,7 @@ import type { CharacterTrie } from './character-trie.ts'
 import type { ClassMerger, MergedTokens } from './class-merger.ts'
 import { closingNumbers, InsideMasks } from './pattern-mask.ts'
 import type { SimilarTokens } from './similar-tokens.ts'
-import type { PatternPlace } from './follower.ts'
+import type { PatternPlace } from './patterns/follower.ts'
 import { StateBlocks } from './state-blocks.ts'
 
 /** The tokens allowed within a string, regardless of what follows it. */

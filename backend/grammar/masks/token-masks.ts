@@ -6,7 +6,7 @@ import type { Automaton } from '../stacks/automaton.ts'
 import type { Frames, Head, Standing } from '../stacks/frames.ts'
 import { addBits, hasBit, setBit, wordsFor } from './bits.ts'
 import { PatternTokens, type StringMask } from './pattern-tokens.ts'
-import { insideOfAny } from './pattern-union.ts'
+import { insideOfAny } from './patterns/pattern-union.ts'
 import { TrieWalk } from './trie-walk.ts'
 import type { Vocabulary } from './vocabulary.ts'
 

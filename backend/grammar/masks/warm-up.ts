@@ -3,7 +3,7 @@ import { regionsOf } from '../compile/patterns/regions.ts'
 import type { PatternTables } from '../grammar.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
 import { PatternTokens } from './pattern-tokens.ts'
-import { insideOfAny } from './pattern-union.ts'
+import { insideOfAny } from './patterns/pattern-union.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 /** Rounds after which the loops are compiled. */

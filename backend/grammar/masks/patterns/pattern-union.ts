@@ -1,4 +1,4 @@
-import type { LabelTrie } from './character-trie.ts'
+import type { LabelTrie } from '../character-trie.ts'
 import { Follower, mostDepths, type PatternPlace } from './follower.ts'
 
 /** Patterns that are followed together: one bit each. */

@@ -1,5 +1,5 @@
-import type { PatternString } from '../pieces/pattern-string.ts'
-import type { MergedTokens } from './class-merger.ts'
+import type { PatternString } from '../../pieces/pattern-string.ts'
+import type { MergedTokens } from '../class-merger.ts'
 
 /** A string of a pattern, between two of its characters. */
 export interface PatternPlace {
