@@ -7,9 +7,11 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openSqlite, type SqliteFile } from './sqlite.ts'
 
@@ -126,6 +128,28 @@ describe('openSqlite()', () => {
     const again = open()
     now += 1_000
     expect(again.all('SELECT * FROM t')).toEqual([])
+  })
+
+  it('can be opened by several programs at the same moment', async () => {
+    const opener = `
+      import { parentPort } from 'node:worker_threads'
+      import { openSqlite } from ${JSON.stringify(import.meta.resolve('./sqlite.ts'))}
+      parentPort.on('message', (folder) => {
+        try {
+          openSqlite(folder, 'test').close()
+          parentPort.postMessage('open')
+        } catch (error) {
+          parentPort.postMessage(String(error))
+        }
+      })`
+    const url = new URL(`data:text/javascript,${encodeURIComponent(opener)}`)
+    const threads = Array.from({ length: 4 }, () => new Worker(url))
+    for (let round = 0; round < 40; round++) {
+      const answers = threads.map((thread) => once(thread, 'message'))
+      for (const thread of threads) thread.postMessage(join(folder, String(round)), [])
+      expect((await Promise.all(answers)).flat()).toEqual(['open', 'open', 'open', 'open'])
+    }
+    await Promise.all(threads.map((thread) => thread.terminate()))
   })
 
   it('makes files only their owner can read', () => {

@@ -8,6 +8,12 @@ import type { Sql, SqlValue } from '../../storage/sql.ts'
 /** Milliseconds a statement waits while another process writes; changes take far less than one. */
 const busyTimeoutMs = 5_000
 
+/** Milliseconds between two tries to open a file that another process is opening, which takes a few. */
+const lockedWaitMs = 5
+
+/** SQLITE_BUSY (sqlite.org/rescode.html). */
+const busyCode = 5
+
 /** Milliseconds between two checks whether a file is still the one that was opened: a check takes microseconds. */
 const lookMs = 1_000
 
@@ -38,7 +44,7 @@ export function openSqlite(folder: string, name: string): SqliteFile {
   chmodSync(path, 0o600)
   // Readers and the writer do not wait for each other. A crash of the machine may lose the last commits but never the
   // file.
-  database.exec('PRAGMA journal_mode = WAL')
+  whenNotLocked(() => database.exec('PRAGMA journal_mode = WAL'))
   database.exec('PRAGMA synchronous = NORMAL')
   const mark = markOf(database)
   // It stays open as long as the database: closing a file gives up all locks that this process has on it.
@@ -49,6 +55,24 @@ export function openSqlite(folder: string, name: string): SqliteFile {
       database.close()
       closeSync(file)
     },
+  }
+}
+
+/**
+ * Does what SQLite refuses at once, without its usual waiting, while another process does the same: two that change to
+ * the log of changes would wait for each other for ever.
+ * @throws what SQLite says if the file stays locked
+ */
+function whenNotLocked(action: () => void): void {
+  const end = performance.now() + busyTimeoutMs
+  for (;;) {
+    try {
+      return action()
+    } catch (error) {
+      const isLocked = error instanceof Error && 'errcode' in error && error.errcode === busyCode
+      if (!isLocked || performance.now() > end) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockedWaitMs)
+    }
   }
 }
 
