@@ -140,7 +140,7 @@ function missingFile(environment: Environment, { exists }: Files): string | unde
   return undefined
 }
 
-/** Whether drivers are registered of which not one has its library: only a part of a driver was installed, or given to a container. */
+/** What is missing where no registered driver has its library: only a part of one was installed, or given to a container. */
 function missingLibrary(
   manifests: readonly string[],
   isInstalled: (library: string) => boolean,
@@ -148,10 +148,10 @@ function missingLibrary(
 ): string | undefined {
   const libraries = manifests.map((manifest) => ({ manifest, path: libraryOf(manifest, files) }))
   const isThere = (path: string) => (path.startsWith('/') ? files.exists(path) : isInstalled(path))
-  const missing = libraries.find(({ path }) => path !== undefined && !isThere(path))
-  const isOnly = libraries.every(({ path }) => path !== undefined && !isThere(path))
-  if (missing === undefined || !isOnly) return undefined
-  return `${missing.manifest} registers ${missing.path}, which is not there: install the whole driver, or give it to this container`
+  const [first] = libraries
+  const mayWork = libraries.some(({ path }) => path === undefined || isThere(path))
+  if (first === undefined || mayWork) return undefined
+  return `${first.manifest} registers ${first.path}, which is not there: install the whole driver, or give it to this container`
 }
 
 /** @returns a path, or a name that is looked for as other libraries are; undefined when the manifest does not say */

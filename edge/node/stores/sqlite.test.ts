@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openSqlite, type SqliteFile } from './sqlite.ts'
 
 let folder: string
@@ -144,12 +144,14 @@ describe('openSqlite()', () => {
       })`
     const url = new URL(`data:text/javascript,${encodeURIComponent(opener)}`)
     const threads = Array.from({ length: 4 }, () => new Worker(url))
+    onTestFinished(async () => {
+      await Promise.all(threads.map((thread) => thread.terminate()))
+    })
     for (let round = 0; round < 40; round++) {
       const answers = threads.map((thread) => once(thread, 'message'))
       for (const thread of threads) thread.postMessage(join(folder, String(round)), [])
       expect((await Promise.all(answers)).flat()).toEqual(['open', 'open', 'open', 'open'])
     }
-    await Promise.all(threads.map((thread) => thread.terminate()))
   })
 
   it('makes files only their owner can read', () => {

@@ -3,6 +3,7 @@ import { chmodSync, closeSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { makeFolder } from '../../../shared/node/files/make-folder.ts'
+import { isSqliteBusy } from '../../../shared/node/files/sqlite-errors.ts'
 import type { Sql, SqlValue } from '../../storage/sql.ts'
 
 /** Milliseconds a statement waits while another process writes; changes take far less than one. */
@@ -10,9 +11,6 @@ const busyTimeoutMs = 5_000
 
 /** Milliseconds between two tries to open a file that another process is opening, which takes a few. */
 const lockedWaitMs = 5
-
-/** SQLITE_BUSY (sqlite.org/rescode.html). */
-const busyCode = 5
 
 /** Milliseconds between two checks whether a file is still the one that was opened: a check takes microseconds. */
 const lookMs = 1_000
@@ -69,8 +67,7 @@ function whenNotLocked(action: () => void): void {
     try {
       return action()
     } catch (error) {
-      const isLocked = error instanceof Error && 'errcode' in error && error.errcode === busyCode
-      if (!isLocked || performance.now() > end) throw error
+      if (!isSqliteBusy(error) || performance.now() > end) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockedWaitMs)
     }
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { ConfigError } from '../../../shared/node/settings/environment.ts'
-import { isSqliteDamage } from '../../../shared/node/files/sqlite-damage.ts'
+import { isSqliteDamage } from '../../../shared/node/files/sqlite-errors.ts'
 import { stateFolderAdvice } from '../../../shared/node/files/state-folder.ts'
 import { AnswerRegister } from '../../idempotency/answer-register.ts'
 import { KeyRegistry } from '../../keys/key-registry.ts'

@@ -1,7 +1,7 @@
 import { existsSync, globSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { isSqliteDamage } from '../../../shared/node/files/sqlite-damage.ts'
+import { isSqliteDamage } from '../../../shared/node/files/sqlite-errors.ts'
 import { stateFolderAdvice } from '../../../shared/node/files/state-folder.ts'
 import { StartError } from '../start-error.ts'
 

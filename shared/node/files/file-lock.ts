@@ -1,9 +1,7 @@
 import { accessSync, constants, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-
-/** SQLITE_BUSY: another connection has the lock. */
-const busyCode = 5
+import { isSqliteBusy } from './sqlite-errors.ts'
 
 /** A lock of this process on a file. */
 export interface FileLock {
@@ -44,7 +42,7 @@ function becameExclusive(database: DatabaseSync): boolean {
     return true
   } catch (error) {
     database.close()
-    if ((error as { errcode?: number }).errcode === busyCode) return false
+    if (isSqliteBusy(error)) return false
     throw error
   }
 }
