@@ -5,6 +5,7 @@ import type { ClassMerger, MergedTokens } from './class-merger.ts'
 import { closingNumbers, InsideMasks } from './pattern-mask.ts'
 import type { SimilarTokens } from './similar-tokens.ts'
 import type { PatternPlace } from './patterns/follower.ts'
+import { RefusedGroups } from './patterns/refused-groups.ts'
 import { StateBlocks } from './state-blocks.ts'
 
 /** The tokens allowed within a string, regardless of what follows it. */
@@ -44,6 +45,7 @@ export class PatternTokens {
   /** Room for the numbers of all of them. */
   readonly #numbers: Int32Array
   readonly #blocks: StateBlocks
+  readonly #refused: RefusedGroups
   /** By region. */
   readonly #merged = new Map<number, InsideMasks>()
   /** By region: all tokens, as far as possible merged already. */
@@ -60,11 +62,12 @@ export class PatternTokens {
     this.#closing = { trie: characters.closing, reads }
     this.#numbers = new Int32Array(characters.closing.values.values.length)
     this.#blocks = new StateBlocks(piece.tables)
+    this.#refused = new RefusedGroups(piece, characters.groups, reads)
   }
 
   /** Size of what is not shared with other patterns. */
   get bytes(): number {
-    let bytes = this.#all.reads.byteLength + this.#blocks.bytes
+    let bytes = this.#all.reads.byteLength + this.#blocks.bytes + this.#refused.bytes
     for (const masks of new Set(this.#merged.values())) {
       if (masks.tokens !== this.#all) bytes += masks.bytes
     }
@@ -86,7 +89,8 @@ export class PatternTokens {
 
   /** @param state between two characters */
   placeOf(state: number): PatternPlace {
-    return { piece: this.#piece, state, tokens: this.#similarIn(this.#regionOf(state)) }
+    const tokens = this.#similarIn(this.#regionOf(state))
+    return { piece: this.#piece, state, tokens, refused: this.#refusedOf(tokens) }
   }
 
   #regionOf(state: number): number {
@@ -108,6 +112,7 @@ export class PatternTokens {
     const source = finer?.tokens ?? this.#similarIn(region)
     if (source === this.#all && !this.#visited.has(region)) {
       this.#visited.add(region)
+      unmerged.beginWith(this.#parts.characters.allStaying)
       return unmerged
     }
     const isSmall = finer !== undefined && finer.size <= smallSize
@@ -136,7 +141,12 @@ export class PatternTokens {
   }
 
   #masks(tokens: MergedTokens): InsideMasks {
-    return new InsideMasks(tokens, this.#piece, this.#blocks, this.#parts.words)
+    const refused = this.#refusedOf(tokens)
+    return new InsideMasks(tokens, this.#piece, this.#blocks, this.#parts.words, refused)
+  }
+
+  #refusedOf(tokens: MergedTokens): RefusedGroups | undefined {
+    return tokens.trie === this.#all.trie ? this.#refused : undefined
   }
 }
 

@@ -20,7 +20,7 @@ export function warmUpMasks(vocabulary: Vocabulary): void {
       for (const node of piece.tables.accepting.keys()) tokens.maskOf(piece.stateOf(node))
       return tokens.placeOf(piece.stateOf(0))
     })
-    insideOfAny(places, vocabulary.words)
+    insideOfAny(places, vocabulary.characters.allStaying)
   }
 }
 
