@@ -67,9 +67,10 @@ export class InsideMasks {
   }
 
   /** Derives the next mask from that of all tokens. */
-  beginWith(all: Int32Array): void {
+  beginWith(all: Int32Array): this {
     this.#node = everywhere
     this.#mask = all
+    return this
   }
 
   of(node: number): Int32Array

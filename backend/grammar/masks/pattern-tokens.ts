@@ -5,6 +5,7 @@ import type { ClassMerger, MergedTokens } from './class-merger.ts'
 import { closingNumbers, InsideMasks } from './pattern-mask.ts'
 import type { SimilarTokens } from './similar-tokens.ts'
 import type { PatternPlace } from './patterns/follower.ts'
+import type { GradualMerger } from './patterns/gradual-merger.ts'
 import { RefusedGroups } from './patterns/refused-groups.ts'
 import { StateBlocks } from './state-blocks.ts'
 
@@ -21,6 +22,7 @@ export interface PatternParts {
   readonly characters: CharacterTrie
   readonly similar: SimilarTokens
   readonly merger: ClassMerger
+  readonly gradually: GradualMerger
   /** Of a mask. */
   readonly words: number
 }
@@ -30,6 +32,9 @@ export interface PatternParts {
  * digits or a given text, few tokens may follow.
  */
 const fewNodes = 8_192
+
+/** Masks of a region, for each of which many nodes were visited, from which on merging all tokens takes less time. */
+const slowMasks = 2
 
 /** Nodes of a merged trie up to which merging it further takes longer than it saves. */
 const smallSize = 2_048
@@ -50,8 +55,10 @@ export class PatternTokens {
   readonly #merged = new Map<number, InsideMasks>()
   /** By region: all tokens, as far as possible merged already. */
   readonly #similar = new Map<number, MergedTokens>()
-  /** Regions with a mask that was made without merging. */
-  readonly #visited = new Set<number>()
+  /** All tokens as they are, for masks until they are merged. */
+  #unmerged: InsideMasks | undefined
+  /** By region: its masks so far for which many of them were visited. */
+  readonly #slow = new Map<number, { masks: number }>()
 
   constructor(piece: PatternString, parts: PatternParts) {
     this.#piece = piece
@@ -102,21 +109,38 @@ export class PatternTokens {
     const region = this.#regionOf(state)
     const known = this.#merged.get(region)
     if (known !== undefined) return known.of(node)
-    const unmerged = this.#masks(this.#all)
-    return unmerged.of(node, fewNodes) ?? this.#mergeOnReturn(region, unmerged).of(node)
+    const few =
+      this.#unmerged?.of(node, fewNodes) ?? this.#masks(this.#all).of(node, fewNodes)
+    return few ?? this.#mergedIn(region)?.of(node) ?? this.#withoutMerging(node, region)
   }
 
-  /** Merging all tokens takes several times as long as one mask without it, so a region's first mask is made without. */
-  #mergeOnReturn(region: number, unmerged: InsideMasks): InsideMasks {
+  #withoutMerging(node: number, region: number): Int32Array {
+    this.#unmerged ??= this.#masks(this.#all).beginWith(this.#parts.characters.allStaying)
+    const slow = this.#slow.get(region) ?? { masks: 0 }
+    slow.masks += 1
+    this.#slow.set(region, slow)
+    return this.#unmerged.of(node)
+  }
+
+  /** Undefined if tokens are not merged, or not yet. */
+  #mergedIn(region: number): InsideMasks | undefined {
     const finer = this.#finer(region)
     const source = finer?.tokens ?? this.#similarIn(region)
-    if (source === this.#all && !this.#visited.has(region)) {
-      this.#visited.add(region)
-      unmerged.beginWith(this.#parts.characters.allStaying)
-      return unmerged
-    }
+    if (source === this.#all) return this.#mergeGradually(region)
     const isSmall = finer !== undefined && finer.size <= smallSize
     const masks = isSmall ? finer : this.#mergeFrom(source, region)
+    this.#merged.set(region, masks)
+    return masks
+  }
+
+  /** Merging all tokens takes several times as long as a mask without it, so masks are made without it until it is done. */
+  #mergeGradually(region: number): InsideMasks | undefined {
+    const slow = this.#slow.get(region)
+    if (slow === undefined || slow.masks < slowMasks) return undefined
+    const { tables } = this.#piece
+    const merged = this.#parts.gradually.advance(slow, this.#all, tables, region)
+    if (merged === undefined) return undefined
+    const masks = merged === 'no room' ? this.#unmerged! : this.#masks(merged)
     this.#merged.set(region, masks)
     return masks
   }
