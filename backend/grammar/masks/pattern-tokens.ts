@@ -109,17 +109,17 @@ export class PatternTokens {
     const region = this.#regionOf(state)
     const known = this.#merged.get(region)
     if (known !== undefined) return known.of(node)
-    const few =
-      this.#unmerged?.of(node, fewNodes) ?? this.#masks(this.#all).of(node, fewNodes)
+    const few = (this.#unmerged ?? this.#masks(this.#all)).of(node, fewNodes)
     return few ?? this.#mergedIn(region)?.of(node) ?? this.#withoutMerging(node, region)
   }
 
   #withoutMerging(node: number, region: number): Int32Array {
-    this.#unmerged ??= this.#masks(this.#all).beginWith(this.#parts.characters.allStaying)
+    this.#unmerged ??= this.#masks(this.#all)
     const slow = this.#slow.get(region) ?? { masks: 0 }
     slow.masks += 1
     this.#slow.set(region, slow)
-    return this.#unmerged.of(node)
+    // Not from the previous mask: where they differ much, both states would have to be followed.
+    return this.#unmerged.beginWith(this.#parts.characters.allStaying).of(node)
   }
 
   /** Undefined if tokens are not merged, or not yet. */

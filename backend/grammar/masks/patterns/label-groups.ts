@@ -2,10 +2,12 @@ import type { LabelTrie } from '../character-trie.ts'
 
 /** Labels of a trie, in 64 groups: bits of two words. */
 export interface LabelGroups {
-  readonly trie: LabelTrie
   /** By label. */
   readonly ofLabel: Uint8Array
-  /** By node, two words: the groups of the labels at it and below it. */
+  /**
+   * By node, four words, adjacent so that they are in the processor's cache together: the groups of the labels at it and below
+   * it; how many labels in a row these are at most; nothing.
+   */
   readonly within: Int32Array
 }
 
@@ -16,8 +18,8 @@ const groupsOfOthers = { first: 30, count: 34 } as const
 /** @param labelTexts the bytes of each label, one a character */
 export function labelGroupsOf(trie: LabelTrie, labelTexts: readonly string[]): LabelGroups {
   const ofLabel = Uint8Array.from(labelTexts, groupOf)
-  const { labels, depths } = trie
-  const within = new Int32Array(2 * labels.length)
+  const { labels, depths, heights } = trie
+  const within = new Int32Array(4 * labels.length)
   // By depth, two words: the groups below the latest node above it.
   const below = new Int32Array(2 * (trie.longest + 2))
   for (let at = labels.length - 1; at > 0; at--) {
@@ -26,12 +28,13 @@ export function labelGroupsOf(trie: LabelTrie, labelTexts: readonly string[]): L
     for (const word of [0, 1]) {
       const own = group >> 5 === word ? 1 << (group & 31) : 0
       const groups = own | below[2 * (depth + 1) + word]!
-      within[2 * at + word] = groups
+      within[4 * at + word] = groups
       below[2 * depth + word]! |= groups
       below[2 * (depth + 1) + word] = 0
     }
+    within[4 * at + 2] = heights[at]! + 1
   }
-  return { trie, ofLabel, within }
+  return { ofLabel, within }
 }
 
 function groupOf(bytes: string, label: number): number {

@@ -38,13 +38,13 @@ export class RefusedGroups {
    * @param state node of the DFA before them
    */
   allowsAll(state: number, at: number): boolean {
-    const { within, trie } = this.#groups
-    const labels = trie.heights[at]! + 1
+    const { within } = this.#groups
+    const labels = within[4 * at + 2]!
     if (!this.#isSmall || labels > mostLabels) return false
     this.#found ??= new Found(this.#piece, this.#groups, this.#reads)
     const { words } = this.#found
     const cell = this.#found.cellOf(state, labels)
-    return (words[cell]! & within[2 * at]!) === 0 && (words[cell + 1]! & within[2 * at + 1]!) === 0
+    return (words[cell]! & within[4 * at]!) === 0 && (words[cell + 1]! & within[4 * at + 1]!) === 0
   }
 }
 
