@@ -89,12 +89,7 @@ export class Merging {
    * @param labelOf by label: the one that replaces it; -1 for those that are left out
    * @param reads by label that replaces others
    */
-  constructor(
-    source: LabelTrie,
-    labelOf: Int16Array | Int32Array,
-    reads: Int16Array,
-    room: Room,
-  ) {
+  constructor(source: LabelTrie, labelOf: Int16Array | Int32Array, reads: Int16Array, room: Room) {
     this.#source = source
     this.#labelOf = labelOf
     this.#reads = reads

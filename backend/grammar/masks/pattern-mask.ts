@@ -112,8 +112,7 @@ export class InsideMasks {
       }
       const isOneOnly = one === nowhere || other === nowhere
       const only = one === nowhere ? other : one
-      const end =
-        isOneOnly && (only === everywhere || free[only] === 1) ? skips[at]! : at + 1
+      const end = isOneOnly && (only === everywhere || free[only] === 1) ? skips[at]! : at + 1
       if (isOneOnly) this.#toggle(mask, at, end)
       ones[depth + 1] = one
       others[depth + 1] = other

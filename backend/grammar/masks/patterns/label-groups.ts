@@ -1,5 +1,3 @@
-import type { LabelTrie } from '../character-trie.ts'
-
 /** Labels of a trie, in 64 groups: bits of two words. */
 export interface LabelGroups {
   /** By label. */
@@ -11,12 +9,20 @@ export interface LabelGroups {
   readonly within: Int32Array
 }
 
+/** The part of a `LabelTrie` that groups depend on. */
+interface Labelled {
+  readonly labels: Int32Array
+  readonly depths: Uint16Array
+  readonly heights: Uint16Array
+  readonly longest: number
+}
+
 /** Small letters have a group each, since tokens of many languages consist of them. */
 const groupOfOtherAscii = { capital: 26, digit: 27, space: 28, other: 29 } as const
 const groupsOfOthers = { first: 30, count: 34 } as const
 
 /** @param labelTexts the bytes of each label, one a character */
-export function labelGroupsOf(trie: LabelTrie, labelTexts: readonly string[]): LabelGroups {
+export function labelGroupsOf(trie: Labelled, labelTexts: readonly string[]): LabelGroups {
   const ofLabel = Uint8Array.from(labelTexts, groupOf)
   const { labels, depths, heights } = trie
   const within = new Int32Array(4 * labels.length)
