@@ -8,7 +8,7 @@ import { slope, slopeBeside } from '../slope.ts'
 export type MemorySample = Readonly<Record<'seconds' | Helpers | SoakProcess, number>>
 
 /** Image processes, and threads of the backend: both come and go as there is work for them. */
-export const helpers = ['decodeProcesses', 'workerThreads'] as const
+const helpers = ['decodeProcesses', 'workerThreads'] as const
 type Helpers = (typeof helpers)[number]
 
 export const soakProcesses = ['edge', 'backend', 'engine', 'decode'] as const
