@@ -1,3 +1,4 @@
+import { bufferBytes, largestTensor } from '../model/accelerator/buffer-sizes.ts'
 import type { DeviceNeeds } from '../model/device-needs.ts'
 
 /** What the settings say about the layers of a model. */
@@ -31,8 +32,14 @@ const usualTokensPerSlot = 8192
 /** However little memory is left, short requests must be served. */
 const leastTokens = 1024
 
-/** Bytes for intermediate results, and for other programs that use the card. */
-const reservedBytes = 1e9
+/**
+ * Bytes for what is kept between runs of the full model, features and logits included: as many buffers of each size as a run has at a
+ * time, 3.2 GB if runs of every size have occurred (docs/gpu.md).
+ */
+export const reservedBytes = 3.2e9
+
+/** Rows of a layer's cache that are no token's: see `RowCache`. */
+const paddingRows = 1
 
 /**
  * As many of the last layers as fit. The cache may shrink to make room for all of them; but if some have to stay on the
@@ -56,8 +63,9 @@ export function shareOf(
   layers: number,
   freeBytes: number,
 ): CardShare | undefined {
-  const left = freeBytes - bytesOf(demand, layers, 0)
-  const affordable = Math.floor(left / (layers * demand.cacheBytesPerToken))
+  const left = freeBytes - bytesBesideCache(demand, layers)
+  const rows = Math.floor(largestTensor(left / layers) / demand.cacheBytesPerToken)
+  const affordable = rows - paddingRows
   if (affordable < requiredTokens(demand)) return undefined
   return { layers, cacheTokens: Math.min(wantedTokens(demand), affordable) }
 }
@@ -67,13 +75,14 @@ export function leastBytes(demand: CardDemand, layers: number): number {
   return bytesOf(demand, layers, requiredTokens(demand))
 }
 
-function bytesOf(
-  { layerBytes, otherBytes, cacheBytesPerToken }: CardDemand,
-  layers: number,
-  tokens: number,
-): number {
+function bytesOf(demand: CardDemand, layers: number, tokens: number): number {
+  const cache = bufferBytes((tokens + paddingRows) * demand.cacheBytesPerToken)
+  return bytesBesideCache(demand, layers) + layers * cache
+}
+
+function bytesBesideCache({ layerBytes, otherBytes }: CardDemand, layers: number): number {
   const weights = layerBytes.slice(layerBytes.length - layers).reduce((sum, one) => sum + one, 0)
-  return weights + otherBytes + layers * tokens * cacheBytesPerToken + reservedBytes
+  return weights + otherBytes + reservedBytes
 }
 
 /** Tokens without which the card is not used. */

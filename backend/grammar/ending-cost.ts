@@ -55,27 +55,51 @@ export function missingMembers(
   return { properties: missing, extras }
 }
 
-/**
- * From `count` members on, the last of which came before property `at`; including the brace.
- * @param extraKey bytes of the shortest key of another property
- */
-export function objectCost(
-  plan: ObjectPlan,
-  least: Least,
-  {
-    at,
-    count,
-    extraKey,
-  }: { readonly at: number; readonly count: number; readonly extraKey: number },
-): number {
-  const missing = missingMembers(plan, least, at, count)
-  if (missing === undefined) return Infinity
-  let bytes = 1
-  for (const number of missing.properties) {
-    const { keyBytes, value } = plan.properties[number]!
-    bytes += keyBytes + least[value]! + 1
+/** What the members of an object cost, so that it is known from any property on without looking at all of them. */
+export interface MemberCosts {
+  readonly plan: ObjectPlan
+  /** By property: bytes and number of the required ones from it on. */
+  readonly requiredBytes: Float64Array
+  readonly required: Int32Array
+  /** By property: number of the others before it that have a text. */
+  readonly optional: Int32Array
+  /** Bytes of the first so many of those. */
+  readonly optionalBytes: readonly number[]
+  /** Bytes of another property; Infinity when there is none. */
+  readonly extraBytes: number
+}
+
+/** @param extraKey bytes of the shortest key of another property */
+export function memberCosts(plan: ObjectPlan, least: Least, extraKey: number): MemberCosts {
+  const { properties, extra } = plan
+  const requiredBytes = new Float64Array(properties.length + 1)
+  const required = new Int32Array(properties.length + 1)
+  const optional = new Int32Array(properties.length + 1)
+  const optionalBytes = [0]
+  const bytesOf = (at: number) => properties[at]!.keyBytes + least[properties[at]!.value]! + 1
+  for (let at = properties.length - 1; at >= 0; at--) {
+    const isRequired = properties[at]!.required
+    requiredBytes[at] = requiredBytes[at + 1]! + (isRequired ? bytesOf(at) : 0)
+    required[at] = required[at + 1]! + (isRequired ? 1 : 0)
   }
-  if (missing.extras > 0) bytes += extraKey + 1 + least[plan.extra!.value]! + 1
-  const isFirst = count === 0 && missing.properties.length + missing.extras > 0
-  return bytes - (isFirst ? 1 : 0)
+  for (let at = 0; at < properties.length; at++) {
+    if (!properties[at]!.required && bytesOf(at) < Infinity)
+      optionalBytes.push(optionalBytes.at(-1)! + bytesOf(at))
+    optional[at + 1] = optionalBytes.length - 1
+  }
+  const extraBytes = extra === undefined ? Infinity : extraKey + 1 + least[extra.value]! + 1
+  return { plan, requiredBytes, required, optional, optionalBytes, extraBytes }
+}
+
+/** From `count` members on, the last of which came before property `at`; including the brace. */
+export function objectCost(costs: MemberCosts, at: number, count: number): number {
+  const { plan, required, requiredBytes, optional, optionalBytes, extraBytes } = costs
+  const spare = Math.max(0, plan.min - count - required[at]!)
+  const from = optional[at]!
+  const to = Math.min(from + spare, optionalBytes.length - 1)
+  const extras = spare - (to - from)
+  const members = required[at]! + spare
+  if (extras > 1 || count + members > plan.max) return Infinity
+  const bytes = 1 + requiredBytes[at]! + optionalBytes[to]! - optionalBytes[from]!
+  return bytes + (extras > 0 ? extraBytes : 0) - (count === 0 && members > 0 ? 1 : 0)
 }

@@ -1,12 +1,13 @@
 import { buildGraphs } from './convert/graphs/build-graphs.ts'
 import { openModelSource } from './convert/source/model-source.ts'
 import type { FormChoice } from './convert/graphs/weight-forms.ts'
+import { bufferBytes } from './accelerator/buffer-sizes.ts'
 import { layerOf } from './deepseek/decoder-names.ts'
 import { externalsOf } from '../graph/device-graph.ts'
 import type { BuiltGraph } from '../graph/graph-builder.ts'
 import { elementTypes, type ExternalInitializer } from '../graph/onnx-proto.ts'
 
-/** Memory that the model takes on a device, by what may be there. */
+/** Memory that the model takes on a device, by what may be there; weights as they are allocated. */
 export interface DeviceNeeds {
   /** Weights of each of the decoder's layers. */
   readonly layerBytes: readonly number[]
@@ -45,8 +46,9 @@ function bytesByLayer(weights: readonly ExternalInitializer[], layers: number) {
   let otherBytes = 0
   for (const { name, byteLength } of weights) {
     const layer = layerOf(name)
-    if (layer === undefined) otherBytes += byteLength
-    else layerBytes[layer]! += byteLength
+    const bytes = bufferBytes(byteLength)
+    if (layer === undefined) otherBytes += bytes
+    else layerBytes[layer]! += bytes
   }
   return { layerBytes, otherBytes }
 }

@@ -3,6 +3,7 @@ import { hostCacheTokens } from '../memory/memory-parts.ts'
 import { buildGraphs } from './convert/graphs/build-graphs.ts'
 import { openModelSource } from './convert/source/model-source.ts'
 import { stageBytes } from './deepseek/stages/cut-graph.ts'
+import { bufferBytes } from './accelerator/buffer-sizes.ts'
 import { deviceNeeds } from './device-needs.ts'
 import { formNeeds } from './host-needs.ts'
 import { externalsOf } from '../graph/device-graph.ts'
@@ -60,7 +61,7 @@ describe('the memory of a decoder that is divided', () => {
     const graphs = Object.values(buildGraphs(source.config, source.checkpoint, options))
     await source.checkpoint.close()
     const sizes = graphs.flatMap(({ spec }: BuiltGraph) =>
-      externalsOf(spec).map(({ byteLength }) => byteLength),
+      externalsOf(spec).map(({ byteLength }) => bufferBytes(byteLength)),
     )
     const total = sizes.reduce((sum, bytes) => sum + bytes, 0)
     const inLayers = needs.layerBytes.reduce((sum, bytes) => sum + bytes, 0)

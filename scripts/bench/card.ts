@@ -6,9 +6,9 @@ import { findAdapter, NoCardError } from './card/card-rows.ts'
 import type { PartsInit } from './card/parts/card-process.ts'
 import { createKeeper, missingText } from './card/parts/keep-results.ts'
 import { parseCardOptions } from './card/parts/options.ts'
-import type { PartResult } from './card/parts/part.ts'
 import { parts } from './card/parts/parts.ts'
 import { runParts } from './card/parts/run-parts.ts'
+import { exitCodes, verdictOf } from './card/parts/verdict.ts'
 import { rowLine } from './report.ts'
 
 const program = fileURLToPath(new URL('card/parts/card-process.ts', import.meta.url))
@@ -16,7 +16,7 @@ const program = fileURLToPath(new URL('card/parts/card-process.ts', import.meta.
 /**
  * `npm run bench:card`: judges a graphics card in at most 8 minutes: whether its answers are right, how fast it is, and
  * whether its memory use stays constant.
- * @returns the exit code: 0 when all answers were the reference's, 1 when they were not or there is no card
+ * @returns the exit code: see `exitCodes`
  */
 export async function main(given: readonly string[]): Promise<number> {
   const startedAt = performance.now()
@@ -25,7 +25,7 @@ export async function main(given: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof NoCardError)) throw error
     console.error(error.message)
-    return 1
+    return exitCodes.noCard
   }
 }
 
@@ -58,29 +58,10 @@ async function judgeCard(given: readonly string[], startedAt: number): Promise<n
       keeper.keep(soFar)
     },
   })
-  console.log(`\n${await keeper.finish(results)}`)
-  return judge(results) ? 0 : 1
-}
-
-/**
- * Says whether the answers were the reference's, as far as there was time to compare them.
- * @returns false when they were not, or when a part that compares them failed
- */
-function judge(results: readonly PartResult[]): boolean {
-  const comparing = results.filter(({ name }) => isGolden(name))
-  const isRight = comparing.every(({ missing }) => missing.problem === undefined)
-  const compared = comparing.filter(({ rows }) => rows.length > 0)
-  const isWhole = comparing.every(({ missing }) => missing.leftOut.length === 0)
-  const right = `The answers are right${isWhole ? '' : ', as far as there was time to compare them'}.`
-  const none = compared.length === 0
-  console.log(
-    `\n${isRight ? (none ? 'No answers were compared.' : right) : 'THE ANSWERS ARE NOT RIGHT.'}`,
-  )
-  return isRight && (!none || comparing.length === 0)
-}
-
-function isGolden(part: string): boolean {
-  return parts.find(({ name }) => name === part)?.isGolden ?? false
+  const comparing = parts.filter(({ isGolden }) => isGolden).map(({ name }) => name)
+  const { exitCode, text } = verdictOf(results, new Set(comparing))
+  console.log(`\n${await keeper.finish(results, text)}`)
+  return exitCode
 }
 
 function environmentOf(adapter: Adapter): string {

@@ -2,7 +2,7 @@
 import type { Grammar, ObjectPlan, PieceTables, Plan, PlanId } from '../grammar.ts'
 import { maxAlternatives, maxAlternativesInAll, maxUnionSteps } from '../limits.ts'
 import type { Draft, Drafts } from './drafts.ts'
-import { arrayCost, eitherCost, objectCost } from '../ending-cost.ts'
+import { arrayCost, eitherCost, memberCosts, objectCost } from '../ending-cost.ts'
 import { reasonToWrite } from './schema/inherited-names.ts'
 import { SchemaProblem } from './schema/schema-problem.ts'
 
@@ -134,11 +134,11 @@ function costOf(draft: Draft, drafts: Drafts, least: Float64Array): number {
     case 'object':
       return (
         1 +
-        objectCost({ ...draft, keys: undefined }, least, {
-          at: 0,
-          count: 0,
-          extraKey: extraKeyCost(draft, drafts),
-        })
+        objectCost(
+          memberCosts({ ...draft, keys: undefined }, least, extraKeyCost(draft, drafts)),
+          0,
+          0,
+        )
       )
   }
 }

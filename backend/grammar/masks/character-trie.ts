@@ -42,6 +42,8 @@ export class CharacterTrie {
   /** The bytes of each label. */
   readonly #texts: TokenTrie
   readonly #labels: number
+  /** By a decoder's table: patterns of a schema often share it. */
+  readonly #reads = new WeakMap<Int16Array, Int16Array>()
 
   /** @param words of a mask */
   constructor(trie: TokenTrie, closingTokens: ClosingTokens, words: number) {
@@ -63,6 +65,12 @@ export class CharacterTrie {
    * one; -1: not allowed.
    */
   reads({ table }: DecoderTables): Int16Array {
+    const reads = this.#reads.get(table) ?? this.#makeReads(table)
+    this.#reads.set(table, reads)
+    return reads
+  }
+
+  #makeReads(table: Int16Array): Int16Array {
     const { bytes, depths, ids, skips, size, longest } = this.#texts
     const reads = new Int16Array(this.#labels).fill(-1)
     const states = new Int32Array(longest + 1)

@@ -4,6 +4,7 @@ import type { CharacterTrie } from './character-trie.ts'
 import type { ClassMerger, MergedTokens } from './class-merger.ts'
 import { closingNumbers, InsideMasks } from './pattern-mask.ts'
 import type { SimilarTokens } from './similar-tokens.ts'
+import type { PatternPlace } from './follower.ts'
 import { StateBlocks } from './state-blocks.ts'
 
 /** The tokens allowed within a string, regardless of what follows it. */
@@ -45,6 +46,10 @@ export class PatternTokens {
   readonly #blocks: StateBlocks
   /** By region. */
   readonly #merged = new Map<number, InsideMasks>()
+  /** By region: all tokens, as far as possible merged already. */
+  readonly #similar = new Map<number, MergedTokens>()
+  /** Regions with a mask that was made without merging. */
+  readonly #visited = new Set<number>()
 
   constructor(piece: PatternString, parts: PatternParts) {
     this.#piece = piece
@@ -68,34 +73,61 @@ export class PatternTokens {
 
   /** @param state between two characters */
   maskOf(state: number): StringMask {
-    const { characters } = this.#parts
-    const closing = closingNumbers(this.#closing, this.#piece, state, this.#numbers)
-    const inside = this.#piece.isFree(state) ? characters.allStaying : this.#insideOf(state)
-    return { inside, closing }
+    const inside = this.#piece.isFree(state)
+      ? this.#parts.characters.allStaying
+      : this.#insideOf(state)
+    return { inside, closing: this.closingOf(state) }
+  }
+
+  /** The tokens that close the string, as indices in `ClosingTokens`. @param state between two characters */
+  closingOf(state: number): Int32Array {
+    return closingNumbers(this.#closing, this.#piece, state, this.#numbers)
+  }
+
+  /** @param state between two characters */
+  placeOf(state: number): PatternPlace {
+    return { piece: this.#piece, state, tokens: this.#similarIn(this.#regionOf(state)) }
+  }
+
+  #regionOf(state: number): number {
+    return this.#piece.tables.regions.ofState[this.#piece.nodeOf(state)]!
   }
 
   #insideOf(state: number): Int32Array {
     const node = this.#piece.nodeOf(state)
-    const region = this.#piece.tables.regions.ofState[node]!
+    const region = this.#regionOf(state)
     const known = this.#merged.get(region)
     if (known !== undefined) return known.of(node)
-    return this.#masks(this.#all).of(node, fewNodes) ?? this.#merge(region).of(node)
+    const unmerged = this.#masks(this.#all)
+    return unmerged.of(node, fewNodes) ?? this.#mergeOnReturn(region, unmerged).of(node)
   }
 
-  /** Merges all tokens, or those that are merged already for a region that tells apart whatever this one does. */
-  #merge(region: number): InsideMasks {
-    const { tables } = this.#piece
-    const finer = [...this.#merged].find(([other]) => isFiner(tables, other, region))?.[1]
+  /** Merging all tokens takes several times as long as one mask without it, so a region's first mask is made without. */
+  #mergeOnReturn(region: number, unmerged: InsideMasks): InsideMasks {
+    const finer = this.#finer(region)
+    const source = finer?.tokens ?? this.#similarIn(region)
+    if (source === this.#all && !this.#visited.has(region)) {
+      this.#visited.add(region)
+      return unmerged
+    }
     const isSmall = finer !== undefined && finer.size <= smallSize
-    const masks = isSmall ? finer : this.#mergeFrom(finer?.tokens ?? this.#similar(region), region)
+    const masks = isSmall ? finer : this.#mergeFrom(source, region)
     this.#merged.set(region, masks)
     return masks
   }
 
-  /** All tokens, as far as possible merged already. */
-  #similar(region: number): MergedTokens {
+  /** Tokens that are merged already for a region that tells apart whatever this one does. */
+  #finer(region: number): InsideMasks | undefined {
+    return [...this.#merged].find(([other]) => isFiner(this.#piece.tables, other, region))?.[1]
+  }
+
+  #similarIn(region: number): MergedTokens {
+    const known = this.#similar.get(region)
+    if (known !== undefined) return known
     const { similar } = this.#parts
-    return similar.in(this.#piece.tables, region, this.#all.reads) ?? this.#all
+    const tokens = similar.in(this.#piece.tables, region, this.#all.reads) ?? this.#all
+    this.#similar.set(region, tokens)
+    return tokens
   }
 
   #mergeFrom(source: MergedTokens, region: number): InsideMasks {

@@ -5,6 +5,7 @@ import {
   usualSchemas,
 } from '../../../test/support/grammar/grammar-schemas.ts'
 import { after, idsOf, prepare } from '../../../test/support/grammar/grammar-walks.ts'
+import { oddSchemas } from '../../../test/support/grammar/odd-schemas.ts'
 import { createRandom } from '../../engine/sampling/random.ts'
 import { readTokenizerFile } from '../../model/config/tokenizer-file.ts'
 import type { PreparedGrammar } from '../constraint.ts'
@@ -27,7 +28,8 @@ function steppedIds({ automaton }: PreparedGrammar, standing: Standing): number[
 describe('TokenMasks', () => {
   it('allow exactly the tokens whose every byte is allowed, in places all over many schemas', () => {
     const random = createRandom(3)
-    for (const [name, schema] of [...keywordSchemas, ...usualSchemas, ...randomSchemas(40, 9)]) {
+    const fixed = [...keywordSchemas, ...usualSchemas, ...oddSchemas]
+    for (const [name, schema] of [...fixed, ...randomSchemas(40, 9)]) {
       const grammar = prepare(schema, vocabulary)
       const mask = new Int32Array(vocabulary.words)
       let standing = grammar.automaton.start

@@ -1,31 +1,17 @@
 import { maxMaskBytes, maxPatternTokenBytes } from '../limits.ts'
 import { FreeString } from '../pieces/free-string.ts'
-import { KeyText } from '../pieces/key-text.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
 import type { Piece, StringPiece } from '../pieces/piece.ts'
 import type { Automaton } from '../stacks/automaton.ts'
 import type { Frames, Head, Standing } from '../stacks/frames.ts'
 import { addBits, hasBit, setBit, wordsFor } from './bits.ts'
 import { PatternTokens, type StringMask } from './pattern-tokens.ts'
-import type { TokenTrie } from './token-trie.ts'
+import { insideOfAny } from './pattern-union.ts'
+import { TrieWalk } from './trie-walk.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
-/** Some nodes of a trie: all descendants of one node, or all nodes. */
-interface Range {
-  readonly from: number
-  readonly to: number
-  /** Bytes before them. */
-  readonly depth: number
-}
-
-/** A traversal of a trie. */
-interface Walk {
-  readonly trie: TokenTrie
-  /** Receives the texts all of whose bytes are allowed. */
-  readonly mask: Int32Array
-  /** The nodes at which something with the same surroundings has ended. */
-  readonly seen: Map<Frames, Set<number>>
-}
+type StringHead = Head & { readonly piece: StringPiece }
+type PatternHead = Head & { readonly piece: PatternString }
 
 /**
  * Which tokens may come next in texts of one grammar. The tokens' trie is traversed along with the automaton and
@@ -38,13 +24,14 @@ export class TokenMasks {
   readonly #automaton: Automaton
   /** Of strings, by their pieces and states. */
   readonly #kept = new Map<Piece, Map<number, StringMask>>()
+  /** Tokens that stay in a string of one of several patterns, by those and their states. */
+  readonly #keptUnions = new Map<string, Int32Array>()
   #keptBytes = 0
   /** The tokens as patterns see them. */
   readonly #tokens = new Map<PatternString, PatternTokens>()
+  readonly #numbers = new Map<PatternString, number>()
   /** The texts that may follow a closing quote within the same token, by what surrounds the string. */
-  readonly #rests = new WeakMap<Frames, Map<Piece, Int32Array>>()
-  /** States along a traversal, by depth of nested traversals. */
-  readonly #ways: Int32Array[] = []
+  readonly #rests = new WeakMap<Frames, Int32Array>()
 
   constructor(vocabulary: Vocabulary, automaton: Automaton) {
     this.#vocabulary = vocabulary
@@ -59,25 +46,32 @@ export class TokenMasks {
   /** @param mask receives the text tokens all of whose bytes are allowed, in order */
   fill({ heads }: Standing, mask: Int32Array): void {
     mask.fill(0)
-    const { trie } = this.#vocabulary
-    const walk = { trie, mask, seen: new Map() }
+    const walk = new TrieWalk(this.#automaton, this.#vocabulary.trie, mask)
+    const patterns = heads.filter(isWithinPattern)
+    const isUnion = patterns.length > 1
+    if (isUnion) this.#fillPatterns(patterns, mask)
     for (const head of heads) {
-      const { piece, state } = head
-      if (piece instanceof FreeString && piece.isInside(state))
-        this.#fillFreeString(head, piece, mask)
-      else if (piece instanceof PatternString && piece.isInside(state))
-        this.#fillString(head, piece, mask)
-      else this.#walk(walk, head, { from: 0, to: trie.size, depth: 0 })
+      if (isUnion && isWithinPattern(head)) continue
+      if (isInString(head)) this.#fillString(head, mask)
+      else walk.add(head)
     }
   }
 
-  #fillFreeString(head: Head, piece: FreeString, mask: Int32Array): void {
-    if (!piece.isBetween(head.state)) return this.#fillString(head, piece, mask)
+  #fillString(head: StringHead, mask: Int32Array): void {
+    const { piece, state } = head
+    if (piece instanceof FreeString && piece.isBetween(state))
+      return this.#fillFreeString(head, piece, mask)
+    const { inside, closing } = this.#stringMask(piece, state)
+    addBits(mask, inside)
+    this.#fillClosing(head, closing, mask)
+  }
+
+  #fillFreeString(head: StringHead, piece: FreeString, mask: Int32Array): void {
     const count = piece.countOf(head.state)
     const left = piece.max - count
     const { free, closing } = this.#vocabulary
     addBits(mask, free.insideUpTo(left))
-    const allowed = this.#restsBehind(head, piece)
+    const allowed = this.#restsBehind(head)
     for (let index = 0; index < free.closing.length; index++) {
       const length = free.closingCharacters[index]!
       const number = free.closing[index]!
@@ -91,30 +85,52 @@ export class TokenMasks {
     }
   }
 
-  #fillString(head: Head, piece: StringPiece, mask: Int32Array): void {
-    const { inside, closing } = this.#stringMask(piece, head.state)
-    addBits(mask, inside)
+  /** @param heads at least two */
+  #fillPatterns(heads: readonly PatternHead[], mask: Int32Array): void {
+    addBits(mask, this.#insideOfAny(heads))
+    for (const head of heads)
+      this.#fillClosing(head, this.#tokensOf(head.piece).closingOf(head.state), mask)
+  }
+
+  #insideOfAny(heads: readonly PatternHead[]): Int32Array {
+    const { characters, words } = this.#vocabulary
+    if (heads.some(({ piece, state }) => piece.isFree(state))) return characters.allStaying
+    const name = heads.map(({ piece, state }) => `${this.#numberOf(piece)} ${state}`).join()
+    const known = this.#keptUnions.get(name)
+    if (known !== undefined) return known
+    const places = heads.map(({ piece, state }) => this.#tokensOf(piece).placeOf(state))
+    const inside = insideOfAny(places, words)
+    this.#makeRoom(inside.byteLength)
+    this.#keptUnions.set(name, inside)
+    return inside
+  }
+
+  #numberOf(piece: PatternString): number {
+    const number = this.#numbers.get(piece) ?? this.#numbers.size
+    this.#numbers.set(piece, number)
+    return number
+  }
+
+  /** @param closing tokens that close the head's string, as indices in `ClosingTokens` */
+  #fillClosing(head: StringHead, closing: Int32Array, mask: Int32Array): void {
     if (closing.length === 0) return
     const { ids, restOf } = this.#vocabulary.closing
-    const allowed = this.#restsBehind(head, piece)
+    const allowed = this.#restsBehind(head)
     for (const number of closing) {
       if (hasBit(allowed, restOf[number]!)) setBit(mask, ids[number]!)
     }
   }
 
-  /** The texts that may follow the closing quote within the same token. */
-  #restsBehind(head: Head, piece: StringPiece): Int32Array {
-    const byPiece = this.#rests.get(head.frames) ?? new Map<Piece, Int32Array>()
-    this.#rests.set(head.frames, byPiece)
-    const known = byPiece.get(piece)
+  /** The texts that may follow the closing quote of a head's string within the same token. */
+  #restsBehind(head: StringHead): Int32Array {
+    const known = this.#rests.get(head.frames)
     if (known !== undefined) return known
     const { rests, noRest, restCount } = this.#vocabulary.closing
     const found = new Int32Array(wordsFor(restCount))
     setBit(found, noRest)
-    const walk = { trie: rests, mask: found, seen: new Map() }
-    for (const next of this.#automaton.behind(head, piece.closed).heads)
-      this.#walk(walk, next, { from: 0, to: rests.size, depth: 0 })
-    byPiece.set(piece, found)
+    const walk = new TrieWalk(this.#automaton, rests, found)
+    for (const next of this.#automaton.behind(head, head.piece.closed).heads) walk.add(next)
+    this.#rests.set(head.frames, found)
     return found
   }
 
@@ -130,14 +146,18 @@ export class TokenMasks {
   }
 
   #keep(piece: StringPiece, state: number, mask: StringMask): void {
-    const bytes = mask.inside.byteLength + mask.closing.byteLength
+    this.#makeRoom(mask.inside.byteLength + mask.closing.byteLength)
+    const byState = this.#kept.get(piece) ?? new Map<number, StringMask>()
+    this.#kept.set(piece, byState.set(state, mask))
+  }
+
+  #makeRoom(bytes: number): void {
     if (this.#keptBytes + bytes > maxMaskBytes) {
       this.#kept.clear()
+      this.#keptUnions.clear()
       this.#keptBytes = 0
     }
     this.#keptBytes += bytes
-    const byState = this.#kept.get(piece) ?? new Map<number, StringMask>()
-    this.#kept.set(piece, byState.set(state, mask))
   }
 
   #tokensOf(piece: PatternString): PatternTokens {
@@ -160,7 +180,7 @@ export class TokenMasks {
     const { bytes, depths, ids, skips, size } = trie
     const inside = new Int32Array(words)
     const closing: number[] = []
-    const way = this.#way(0)
+    const way = new Int32Array(trie.longest + 1)
     way[0] = state
     for (let node = 0; node < size;) {
       const depth = depths[node]!
@@ -176,44 +196,14 @@ export class TokenMasks {
     }
     return { inside, closing: Int32Array.from(closing) }
   }
-
-  /** @param nested traversals that contain this one */
-  #walk(walk: Walk, head: Head, { from, to, depth: before }: Range, nested = 0): void {
-    const { bytes, depths, ids, skips } = walk.trie
-    const { piece } = head
-    const way = this.#way(nested)
-    way[before] = head.state
-    for (let node = from; node < to;) {
-      const depth = depths[node]!
-      const next = piece.step(way[depth]!, bytes[node]!)
-      if (next < 0) {
-        node = skips[node]!
-        continue
-      }
-      if (ids[node]! >= 0) setBit(walk.mask, ids[node]!)
-      const end = skips[node]!
-      if (end > node + 1 && piece.isDone(next) && isNew(walk, head, node)) {
-        const range = { from: node + 1, to: end, depth: depth + 1 }
-        for (const one of this.#automaton.behind(head, next).heads)
-          this.#walk(walk, one, range, nested + 1)
-      }
-      way[depth + 1] = next
-      node = piece.goesOn(next) ? node + 1 : end
-    }
-  }
-
-  #way(nested: number): Int32Array {
-    return (this.#ways[nested] ??= new Int32Array(this.#vocabulary.longest + 1))
-  }
 }
 
-/**
- * Whether nothing with the same surroundings has ended at a node yet: of many alternatives, such as ranges of numbers, each
- * would have all of them follow it again. What follows a key depends on the key.
- */
-function isNew({ seen }: Walk, { piece, frames }: Head, node: number): boolean {
-  if (piece instanceof KeyText) return true
-  const nodes = seen.get(frames) ?? new Set<number>()
-  seen.set(frames, nodes)
-  return nodes.size < nodes.add(node).size
+/** Whether a head lies between two characters of a pattern's string. */
+function isWithinPattern(head: Head): head is PatternHead {
+  return head.piece instanceof PatternString && head.piece.isBetween(head.state)
+}
+
+function isInString(head: Head): head is StringHead {
+  const { piece, state } = head
+  return (piece instanceof FreeString || piece instanceof PatternString) && piece.isInside(state)
 }

@@ -3,6 +3,7 @@ import { regionsOf } from '../compile/patterns/regions.ts'
 import type { PatternTables } from '../grammar.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
 import { PatternTokens } from './pattern-tokens.ts'
+import { insideOfAny } from './pattern-union.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 /** Rounds after which the loops are compiled. */
@@ -14,10 +15,12 @@ const rounds = 4
  */
 export function warmUpMasks(vocabulary: Vocabulary): void {
   for (let round = 0; round < rounds; round++) {
-    for (const piece of [new PatternString(fewWords()), new PatternString(anyText())]) {
+    const places = [new PatternString(fewWords()), new PatternString(anyText())].map((piece) => {
       const tokens = new PatternTokens(piece, vocabulary)
       for (const node of piece.tables.accepting.keys()) tokens.maskOf(piece.stateOf(node))
-    }
+      return tokens.placeOf(piece.stateOf(0))
+    })
+    insideOfAny(places, vocabulary.words)
   }
 }
 

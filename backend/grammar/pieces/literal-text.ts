@@ -43,4 +43,9 @@ export class LiteralText implements Piece {
   least(state: number): number {
     return this.#tables.least[state]!
   }
+
+  bytesAt(state: number): Uint8Array {
+    const { firstEdge, edgeBytes } = this.#tables
+    return edgeBytes.subarray(firstEdge[state], firstEdge[state + 1])
+  }
 }

@@ -9,6 +9,8 @@ export interface Piece {
   goesOn(state: number): boolean
   /** Bytes to the nearest end. */
   least(state: number): number
+  /** The only bytes that may be allowed in a state; any unless it says so. */
+  bytesAt?(state: number): Uint8Array
 }
 
 /** A piece that is a string: many tokens are equivalent between its quotes, which masks take advantage of. */
@@ -19,10 +21,28 @@ export interface StringPiece extends Piece {
   isInside(state: number): boolean
 }
 
-/** The next byte on a shortest way to an end. @throws {RangeError} at an end */
+const anyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+
+/** States of a piece whose nearest byte is remembered: those of a long pattern. */
+const mostRemembered = 8_192
+
+const remembered = new WeakMap<Piece, Map<number, number>>()
+
+/** The next byte on a shortest way to an end, remembered as answers near their limit ask again for each token. @throws {RangeError} at an end */
 export function nearestByte(piece: Piece, state: number): number {
+  const bytes = remembered.get(piece) ?? new Map<number, number>()
+  remembered.set(piece, bytes)
+  const known = bytes.get(state)
+  if (known !== undefined) return known
+  if (bytes.size === mostRemembered) bytes.clear()
+  const byte = findNearest(piece, state)
+  bytes.set(state, byte)
+  return byte
+}
+
+function findNearest(piece: Piece, state: number): number {
   const least = piece.least(state)
-  for (let byte = 0; byte < 256; byte++) {
+  for (const byte of piece.bytesAt?.(state) ?? anyByte) {
     const next = piece.step(state, byte)
     if (next >= 0 && piece.least(next) < least) return byte
   }

@@ -1,6 +1,13 @@
 /** The ending that is written when tokens run out: its length from any position, and its text. */
 import type { ArrayPlan, Grammar, ObjectPlan, PlanId } from '../grammar.ts'
-import { arrayCost, itemOf, missingMembers, objectCost } from '../ending-cost.ts'
+import {
+  arrayCost,
+  itemOf,
+  memberCosts,
+  missingMembers,
+  objectCost,
+  type MemberCosts,
+} from '../ending-cost.ts'
 import { KeyText } from '../pieces/key-text.ts'
 import { nearestByte, type Piece } from '../pieces/piece.ts'
 import type { Frame, Head, Members, Standing, Surrounding, Surroundings } from './frames.ts'
@@ -10,6 +17,7 @@ import type { Pieces } from './pieces.ts'
 export class Endings {
   readonly #grammar: Grammar
   readonly #pieces: Pieces
+  readonly #costs = new Map<ObjectPlan, MemberCosts>()
 
   constructor(grammar: Grammar, pieces: Pieces) {
     this.#grammar = grammar
@@ -23,10 +31,14 @@ export class Endings {
 
   /** Bytes from the last member on, including everything around the object. */
   ofMembers(plan: ObjectPlan, at: number, count: number, up: Surroundings): number {
-    const { extra } = plan
-    const key = extra && this.#pieces.get(extra.key)
-    const extraKey = key === undefined ? 0 : key.least(key.start)
-    return objectCost(plan, this.#grammar.least, { at, count, extraKey }) + leastUp(up)
+    const costs = this.#costs.get(plan) ?? this.#costsOf(plan)
+    this.#costs.set(plan, costs)
+    return objectCost(costs, at, count) + leastUp(up)
+  }
+
+  #costsOf(plan: ObjectPlan): MemberCosts {
+    const key = plan.extra && this.#pieces.get(plan.extra.key)
+    return memberCosts(plan, this.#grammar.least, key === undefined ? 0 : key.least(key.start))
   }
 
   /** Bytes. */

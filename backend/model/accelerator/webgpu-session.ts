@@ -15,10 +15,11 @@ const logErrorsOnly = 3
 export const onDevice = { preferredOutputLocation: 'gpu-buffer' } as const
 
 /**
- * Memory that a run no longer needs goes back to the driver. By default, ONNX Runtime rounds what it allocates up to some sizes and
- * keeps it for the next run that needs one of these: with nano, runs of 150 shapes left 454 MB instead of 90 (docs/gpu.md).
+ * By default, the provider keeps the memory that a run no longer needs, by size, for what it records next (buffer-sizes.ts). It has to:
+ * the host records far ahead of the card, and memory that goes back to the driver is not free before the card has
+ * got there, so a run would take all of its intermediate results at once, with those of the full model 15 GB.
  */
-const provider = { name: 'webgpu', storageBufferCacheMode: 'lazyRelease' } as const
+const provider = { name: 'webgpu' } as const
 
 /**
  * The option that records runs. The types of onnxruntime-node 1.30 do not know it, nor does its binding, which refuses it:

@@ -10,6 +10,7 @@ import { deviceForm } from '../../../backend/graph/device-graph.ts'
 import { GraphBuilder } from '../../../backend/graph/graph-builder.ts'
 import type { GraphSpec } from '../../../backend/graph/onnx-proto.ts'
 import { matMul, matMulNBits } from '../../../backend/graph/operators/matrix-products.ts'
+import { pieceTokens } from '../../../backend/model/deepseek/device/run-plan.ts'
 import { bytesOf } from '../../../backend/graph/weight-source.ts'
 import type { Machine } from '../machine.ts'
 import { randomBytes, randomFloats } from './noise.ts'
@@ -28,15 +29,12 @@ export const cardSizes: ProbeSizes = { copied: cardCopy, side: 4096 }
 /** 34 * 10^6 operations in the product. */
 export const softwareSizes: ProbeSizes = { copied: softwareCopy, side: 256 }
 
-/** Rows of the product with 8-bit weights: those of the largest run (run-plan.ts). */
-const prefillRows = 256
-
 /** Of the product with 8-bit weights; the decoder's own are of blocks of 32. */
 const blockSize = 32
 
 /** A card's limits, measured through the same runtime as the model. */
 export interface CardMachine extends Machine {
-  /** 10^9 operations per second of a product with 8-bit weights and 256 rows. */
+  /** 10^9 operations per second of a product with 8-bit weights and as many rows as a piece of a prompt has tokens. */
   eightBitGigaflops(): Promise<number>
 }
 
@@ -58,7 +56,7 @@ export async function openCardMachine(
       }
     },
     async eightBitGigaflops() {
-      return (2 * prefillRows * side ** 2) / (await msPerRun(eightBit, settle)) / 1e6
+      return (2 * pieceTokens * side ** 2) / (await msPerRun(eightBit, settle)) / 1e6
     },
     close: () => accelerator.close(),
   }
@@ -69,7 +67,7 @@ async function openProducts(accelerator: Accelerator, side: number) {
   // Zeros would cost less power, and so run faster, than numbers do.
   const numbers = () => accelerator.upload('float32', dims, bytesOf(randomFloats(side ** 2, 1)))
   const [x, w] = [await numbers(), await numbers()]
-  const narrow = [prefillRows, side]
+  const narrow = [pieceTokens, side]
   const blocks = [side, side / blockSize]
   const eightBitFeeds = {
     x: accelerator.view(x, narrow),
@@ -99,10 +97,10 @@ function squareGraph(side: number): GraphSpec {
 /** y = x w^T with w in 8 bits, as the decoder has it */
 function eightBitGraph(side: number): GraphSpec {
   const g = new GraphBuilder('eight bits')
-  const x = g.input('x', 'float32', [prefillRows, side])
+  const x = g.input('x', 'float32', [pieceTokens, side])
   const values = g.input('w', 'uint8', [side, side / blockSize, blockSize])
   const scales = g.input('scales', 'float32', [side, side / blockSize])
   const shape = { n: side, k: side, blockSize, activations: 'float32' } as const
-  g.output('y', matMulNBits(g, x, { values, scales }, shape), 'float32', [prefillRows, side])
+  g.output('y', matMulNBits(g, x, { values, scales }, shape), 'float32', [pieceTokens, side])
   return g.build().spec
 }

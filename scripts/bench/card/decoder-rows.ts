@@ -1,3 +1,4 @@
+import { pieceTokens } from '../../../backend/model/deepseek/device/run-plan.ts'
 import type { BenchRow } from '../measure.ts'
 import { benchDecode, benchPrefill } from '../text.ts'
 import type { CardBench } from './open-card-bench.ts'
@@ -11,12 +12,6 @@ const steps = { hardware: 36, software: 1 }
 
 /** The longest draft that the engine has verified (speculation.ts). */
 const mostDrafted = 7
-
-/** Tokens of a prompt that one run reads at most (run-plan.ts). */
-const chunkTokens = 256
-
-/** As few as are read in a run of their own. */
-const softwareChunk = 65
 
 const kindOf = ({ isSoftware }: CardBench) => (isSoftware ? 'software' : 'hardware')
 
@@ -61,14 +56,10 @@ export function prefillRows(
 }
 
 /** Steps of each kind whose launches and operators are profiled. */
-export function profiledSteps({
-  slots,
-  isSoftware,
-}: Pick<CardBench, 'slots' | 'isSoftware'>): StepKind[] {
-  const tokens = isSoftware ? softwareChunk : chunkTokens
+export function profiledSteps({ slots }: Pick<CardBench, 'slots'>): StepKind[] {
   return [
     { name: 'step of 1 sequence', sequences: 1, tokens: 1 },
     { name: `step of ${slots} sequences`, sequences: slots, tokens: 1 },
-    { name: `${tokens} tokens of a prompt`, sequences: 1, tokens },
+    { name: `${pieceTokens} tokens of a prompt`, sequences: 1, tokens: pieceTokens },
   ]
 }

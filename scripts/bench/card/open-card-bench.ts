@@ -1,13 +1,17 @@
 import { openWebGpuAccelerator } from '../../../backend/model/accelerator/webgpu-accelerator.ts'
 import type { ModelConfig } from '../../../backend/model/config/model-config.ts'
+import { pieceTokens } from '../../../backend/model/deepseek/device/run-plan.ts'
 import type { BenchRow } from '../measure.ts'
 import { percent, type TextBench } from '../text.ts'
 import { cardSizes, openCardMachine, softwareSizes } from './card-machine.ts'
 import { openCard, type OpenCard } from './open-card.ts'
 import { usedMemory, type UsedMemory } from './used-memory.ts'
 
-/** Tokens of the cache for each sequence: more than the longest context that all of them have in a row of the table. */
-const tokensPerSlot = 2048
+/**
+ * Tokens of the cache for each sequence: more than the longest context that all of them have in a row of the table. With 32 sequences and a prompt of
+ * 1,024 tokens, a layer's cache has 63 MB, of buffers of 67; the next larger ones have 134 (buffer-sizes.ts).
+ */
+const tokensPerSlot = 1664
 
 interface CardBenchOptions {
   readonly config: ModelConfig
@@ -92,7 +96,7 @@ export function machineRows({ machine, eightBitGigaflops }: CardBench): BenchRow
       data: { gigaflops },
     },
     {
-      name: 'card: product of 256 rows with 8-bit weights',
+      name: `card: product of ${pieceTokens} rows with 8-bit weights`,
       value: `${eightBitGigaflops.toPrecision(3)} GFLOP/s`,
       ratio: `${percent(eightBitGigaflops / gigaflops)} of float32`,
       data: { eightBitGigaflops },

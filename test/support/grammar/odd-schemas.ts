@@ -249,4 +249,31 @@ export const oddSchemas: readonly NamedSchema[] = [
   ],
   ['additionalProperties false no properties', { type: 'object', additionalProperties: false }],
   ['format date nullable', { type: ['string', 'null'], format: 'date' }],
+  [
+    'any of 32 patterns that exclude a letter each',
+    patternsOf(
+      'etaoinshrdlucmfwypvbgkqjxzETAOIN',
+      (letter, index) => `^[^${letter}]{1,${index + 2}}$`,
+    ),
+  ],
+  [
+    'any of several patterns that end late',
+    patternsOf('etaoin', (letter) => `^([^${letter}]{3}é?){2}([0-9]|\\p{Lu}+)$`),
+  ],
+  [
+    'any of several formats, patterns and texts',
+    {
+      anyOf: [
+        ...['date', 'email', 'uri', 'uuid'].map((format) => ({ type: 'string', format })),
+        { type: 'string', pattern: 'b+' },
+        { type: 'string', maxLength: 3 },
+        { enum: ['emails', '"'] },
+      ],
+    },
+  ],
 ]
+
+function patternsOf(letters: string, make: (letter: string, index: number) => string) {
+  const all = Array.from(letters, (letter, index) => make(letter, index))
+  return { anyOf: all.map((pattern) => ({ type: 'string', pattern })) }
+}

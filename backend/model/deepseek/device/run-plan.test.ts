@@ -22,36 +22,49 @@ describe('the runs of a step', () => {
     expect(runs[0]!.pieces.map(({ count }) => count).toSorted((a, b) => a - b)).toEqual([1, 1, 64])
   })
 
-  it('are separate for long pieces, of at most 256 tokens, in order', () => {
+  it('are separate for long pieces, of at most 64 tokens, in order', () => {
     const runs = planRuns(
       [
-        { past: 0, count: 600 },
+        { past: 0, count: 200 },
         { past: 3, count: 1 },
       ],
       'chunk',
     )
     expect(piecesOf(runs, 0)).toEqual([
-      [0, 256],
-      [256, 512],
-      [512, 600],
+      [0, 64],
+      [64, 128],
+      [128, 192],
+      [192, 200],
     ])
     expect(runs.map(({ kind, tableTokens }) => [kind, tableTokens])).toEqual([
-      ['chunk', 256],
-      ['chunk', 512],
-      ['chunk', 640],
-      ['mixed', 64],
+      ['chunk', 64],
+      ['chunk', 128],
+      ['chunk', 192],
+      ['mixed', 256],
     ])
   })
 
   it('gather a bounded number of rows', () => {
-    const parts = Array.from({ length: 32 }, (_, i) => ({ past: i < 4 ? 100_000 : 50, count: 1 }))
+    const parts = Array.from({ length: 32 }, (_, i) => ({ past: i < 4 ? 50_000 : 50, count: 1 }))
     const runs = planRuns(parts, 'chunk')
-    const gathered = runs
-      .filter(({ pieces }) => pieces.length > 1)
-      .map(({ pieces, tableTokens }) => pieces.length * tableTokens)
-    expect(Math.max(...gathered)).toBeLessThanOrEqual(262_144)
+    const gathered = runs.map(({ pieces, tableTokens }) => pieces.length * tableTokens)
+    expect(Math.max(...gathered)).toBeLessThanOrEqual(131_072)
     expect(runs.at(-1)!.tableTokens).toBe(64)
     expect(runs.flatMap(({ pieces }) => pieces).length).toBe(32)
+  })
+
+  it('take as much memory after many tokens as after few', () => {
+    for (const past of [0, 3_000, 30_000, 130_000]) {
+      for (const kind of ['chunk', 'mixed'] as const) {
+        for (const count of [2, 8, 60, 64, 500]) {
+          for (const { kind: own, pieces, tableTokens } of planRuns([{ past, count }], kind)) {
+            const tokens = pieces.reduce((sum, piece) => sum + piece.count, 0)
+            const most = own === 'mixed' ? 131_072 : 524_288
+            expect(tokens * tableTokens, `${past} + ${count}`).toBeLessThanOrEqual(most)
+          }
+        }
+      }
+    }
   })
 
   it('have every token once, and none before an earlier one of its sequence', () => {

@@ -26,17 +26,23 @@ export interface Run {
   readonly tableTokens: number
 }
 
-/** A longer piece of a prompt is a run of its own. As a chunk, its cached rows are gathered once, not once per token. */
-const mixedTokens = 64
-
-/** The most new tokens of a run: writing n rows compares all n² of their indices. */
-const runTokens = 256
+/** The most new tokens of one sequence in a run. A longer piece of a prompt has runs of its own, in which its cached rows are gathered once. */
+export const pieceTokens = 64
 
 /**
- * The most cache rows that a mixed run gathers, over all of its tokens: 300 MB per layer of the real model in float16. A
- * single token may need more.
+ * The most new tokens of a run. With all experts of the real model, 88 tokens have intermediate results of 33 MB each; from 91 to 119 they would be
+ * of a size of which the provider keeps only two (buffer-sizes.ts), and every layer would take new memory for the others.
  */
-const gatheredRows = 262_144
+const runTokens = 88
+
+/** The most cache rows that a run gathers, over all of its tokens: 151 MB of the real model's, which the provider still reuses. */
+const gatheredRows = 131_072
+
+/**
+ * The most cached tokens that a chunk attends to, over all of its tokens. For each 64 of them the provider keeps a sum of values for every head: 151 MB
+ * of the real model's in all.
+ */
+const attendedTokens = 524_288
 
 /**
  * Divides a step into runs. Pieces of one sequence run in order; within a mixed run all new rows are written before any is
@@ -46,16 +52,24 @@ const gatheredRows = 262_144
 export function planRuns(parts: readonly StepPart[], longPieces: Run['kind']): Run[] {
   const alone: Run[] = []
   const rest: Piece[] = []
+  const most = longPieces === 'chunk' ? attendedTokens : gatheredRows
   parts.forEach(({ past, count }, part) => {
     let from = 0
-    for (; count - from > mixedTokens; from += runTokens) {
-      const piece = { part, from, count: Math.min(runTokens, count - from) }
-      const tableTokens = roundedUp(past + from + piece.count)
-      alone.push({ kind: longPieces, pieces: [piece], tableTokens })
+    while (!isShareable(past + count, count - from)) {
+      const longest = roundedUp(past + Math.min(count, from + pieceTokens))
+      const tokens = Math.max(1, Math.min(pieceTokens, count - from, Math.floor(most / longest)))
+      const tableTokens = roundedUp(past + from + tokens)
+      alone.push({ kind: longPieces, pieces: [{ part, from, count: tokens }], tableTokens })
+      from += tokens
     }
     if (from < count) rest.push({ part, from, count: count - from })
   })
   return [...alone, ...mixedRuns(parts, rest)]
+}
+
+/** Whether a sequence's last new tokens may share a run, in which the cached rows are gathered for each of them. */
+function isShareable(length: number, tokens: number): boolean {
+  return tokens <= 1 || (tokens <= pieceTokens && tokens * roundedUp(length) <= gatheredRows)
 }
 
 /** The longest sequences first, so that runs with long tables are few. */

@@ -14,6 +14,9 @@ it('says what was measured and what is missing', () => {
   expect(sectionOf('a card', results)).toMatch(
     /^a card\n\n\| measurement .*\n.*\n\| decode, 1 at once .*\|\n\n- \*\*load\*\*: lost; no time was left for: b, c$/,
   )
+  expect(sectionOf('a card', results, 'Right.\nDone: golden.')).toMatch(
+    /\n\nRight.\nDone: golden.$/,
+  )
 })
 
 it('writes what is known at any time', async () => {
@@ -35,7 +38,7 @@ it('writes what is known at any time', async () => {
   const numbers = async () =>
     JSON.parse(await readFile(join(options.dir, 'card.json'), 'utf8')) as { results: unknown }
   expect((await numbers()).results).toEqual(JSON.parse(JSON.stringify(results.slice(0, 1))))
-  expect(await keeper.finish(results)).toContain('load')
+  expect(await keeper.finish(results, 'All is right.')).toMatch(/load[^]*All is right\.$/)
   expect((await numbers()).results).toHaveLength(2)
   expect((await readdir(options.dir)).toSorted()).toEqual(['card.json', 'card.md'])
   await rm(dir, { recursive: true })

@@ -9,8 +9,11 @@ import type { Missing, PartResult } from './part.ts'
 interface Keeper {
   /** Replaces the written results by the current ones, so that nothing measured is lost, however the check ends. */
   keep(results: readonly PartResult[]): void
-  /** Writes docs/performance.md too, if requested. @returns the section, and where it is, for people */
-  finish(results: readonly PartResult[]): Promise<string>
+  /**
+   * Writes docs/performance.md too, if requested.
+   * @param verdict the last lines @returns the section, and where it is, for people
+   */
+  finish(results: readonly PartResult[], verdict: string): Promise<string>
 }
 
 /** @param environment card and machine, for people */
@@ -22,30 +25,32 @@ export function createKeeper(
   const title = `${environment}; ${layers} decoder layers, ${visionLayers} vision layers, ${slots} slots; ${date.slice(0, 10)}`
   const files = { numbers: join(dir, 'card.json'), section: join(dir, 'card.md') }
   mkdirSync(dir, { recursive: true })
-  const keep = (results: readonly PartResult[]) => {
+  const keep = (results: readonly PartResult[], verdict?: string) => {
     const numbers = { date, environment, layers, slots, results }
     replace(files.numbers, JSON.stringify(numbers, null, 2))
-    replace(files.section, sectionOf(title, results))
+    replace(files.section, sectionOf(title, results, verdict))
   }
   return {
     keep,
-    async finish(results) {
-      keep(results)
-      const section = sectionOf(title, results)
+    async finish(results, verdict) {
+      keep(results, verdict)
+      const section = sectionOf(title, results, verdict)
       if (doc) await writeSection('card', section)
-      return `${section}\n\nwritten to ${files.section}, numbers to ${files.numbers}`
+      const where = `written to ${files.section}, numbers to ${files.numbers}`
+      return `${sectionOf(title, results)}\n\n${where}\n\n${verdict}`
     },
   }
 }
 
-/** In Markdown: what was measured, and what is missing. */
-export function sectionOf(title: string, results: readonly PartResult[]): string {
+/** In Markdown: what was measured, what is missing, and the verdict once there is one. */
+export function sectionOf(title: string, results: readonly PartResult[], verdict?: string): string {
   const table = tableOf(results.flatMap(({ rows }) => rows))
   const missing = results.flatMap((result) => {
     const text = missingText(result.missing)
     return text === undefined ? [] : [`- **${result.name}**: ${text}`]
   })
-  return [title, table, ...(missing.length > 0 ? [missing.join('\n')] : [])].join('\n\n')
+  const list = missing.length > 0 ? [missing.join('\n')] : []
+  return [title, table, ...list, ...(verdict === undefined ? [] : [verdict])].join('\n\n')
 }
 
 /** @returns undefined when nothing is missing */

@@ -45,8 +45,8 @@ function isNano(model: DeviceModel): boolean {
   return model === 'f32' || model === 'q8'
 }
 
-/** A model for several checks, opened by the first. */
-function openedOnce(open: () => Promise<Model>) {
+/** A model for several steps, opened by the first. */
+export function openedOnce(open: () => Promise<Model>) {
   let opened: Promise<Model> | undefined
   return {
     model: () => (opened ??= open()),
