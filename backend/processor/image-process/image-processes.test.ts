@@ -52,6 +52,17 @@ describe('createImageProcesses()', () => {
     expect(processes.pids).not.toContain(atWork)
   })
 
+  it('decodes a file of megabytes, also after one whose caller left while it was handed over', async () => {
+    const pixels = Buffer.from(Array.from({ length: 3_000_000 }, (_, at) => (at * at) % 251))
+    const raw = { width: 1_000, height: 1_000, channels: 3 } as const
+    const file = () => sharp(pixels, { raw }).png({ compressionLevel: 0 }).toBuffer()
+    const abort = new AbortController()
+    const leaving = processes.run(order(await file()), late, abort.signal)
+    abort.abort(new Error('left'))
+    await expect(leaving).rejects.toThrow('left')
+    expect(await processes.run(order(await file()), late, never)).toMatchObject({ ok: true })
+  })
+
   it('reports that a process ended by itself, and goes on', async () => {
     const running = processes.run(order(hugeWebp()), late, never)
     process.kill(processes.pids[0]!, 'SIGSEGV')
