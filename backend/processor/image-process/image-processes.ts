@@ -169,6 +169,8 @@ function ask<Task extends ImageTask>(
 
 /** As part of the message a large file would be copied three times in one turn of the event loop. */
 function send(child: ChildProcess, { file, ...order }: ImageOrder): void {
+  // It could not be started, or is about to exit, and reports either.
+  if (!child.connected) return
   const sent: SentOrder = { ...order, fileBytes: file.length }
   // A process that is gone reports that by its exit.
   child.send(sent, () => {})
@@ -176,6 +178,7 @@ function send(child: ChildProcess, { file, ...order }: ImageOrder): void {
 }
 
 /** Undefined if the process could not be started. */
-function pipeTo({ stdio }: ChildProcess): Writable | undefined {
-  return (stdio[filePipe] ?? undefined) as Writable | undefined
+function pipeTo(child: ChildProcess): Writable | undefined {
+  const { stdio } = child as { stdio?: ChildProcess['stdio'] }
+  return (stdio?.[filePipe] ?? undefined) as Writable | undefined
 }
