@@ -172,6 +172,8 @@ describe('the backend program', () => {
     expect(metrics.get('describe_engine_steps_total{phase="prefill"}')).toBeGreaterThan(0)
     expect(sumOf(metrics, 'describe_tokens_total')).toBe(0)
     expect(metrics.get('describe_decode_processes')).toBeGreaterThan(0)
+    // The one that encodes texts is always ready; nothing was compiled.
+    expect(metrics.get('describe_worker_threads')).toBe(1)
     const memory = metrics.get('describe_child_resident_memory_bytes{process="engine"}')
     const least = process.platform === 'linux' ? 1_000_000 : 0
     expect(memory).toBeGreaterThanOrEqual(least)

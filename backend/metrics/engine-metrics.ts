@@ -7,7 +7,10 @@ import { addClusterMetrics } from './cluster-metrics.ts'
 import { addCounters, addGauges, type Reading } from './reading.ts'
 
 export interface EngineMetricsParts {
-  readonly serving: Pick<Serving, 'snapshot' | 'startUp' | 'enginePid' | 'decodePids' | 'engines'>
+  readonly serving: Pick<
+    Serving,
+    'snapshot' | 'startUp' | 'enginePid' | 'decodePids' | 'workerThreads' | 'engines'
+  >
   readonly isReady: () => boolean
   /** What runs the decoder; undefined with external engines. */
   readonly provider: { readonly name: string; readonly layers: LayersByPlace } | undefined
@@ -70,6 +73,11 @@ function gaugesOf(parts: EngineMetricsParts): readonly Reading[] {
       name: 'describe_decode_processes',
       help: 'Processes that decode pictures',
       read: () => serving.decodePids().length,
+    },
+    {
+      name: 'describe_worker_threads',
+      help: 'Threads of the backend that encode texts or compile schemas',
+      read: () => serving.workerThreads(),
     },
     {
       name: 'describe_child_resident_memory_bytes',

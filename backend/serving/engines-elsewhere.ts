@@ -8,7 +8,7 @@ import { timeLimits } from '../cluster/engine/time-limits.ts'
 import type { BackendConfig } from '../config.ts'
 import type { Describer } from '../describe.ts'
 import { createNormalizer, type Normalizer } from '../processor/create-normalizer.ts'
-import { loadFrom, now, startProcessing, type Processing } from './processing.ts'
+import { loadFrom, now, startProcessing, workerThreads, type Processing } from './processing.ts'
 import type { Serving } from './serving.ts'
 
 /** What matters here of the model that the engines run. */
@@ -82,6 +82,10 @@ export class EnginesElsewhere implements Serving {
 
   decodePids(): readonly number[] {
     return this.#processing?.tasks.imagePids ?? []
+  }
+
+  workerThreads(): number {
+    return this.#processing === undefined ? 0 : workerThreads(this.#processing)
   }
 
   async start(stopping: AbortSignal): Promise<void> {

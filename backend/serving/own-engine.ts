@@ -9,7 +9,7 @@ import type { Inference } from '../inference/supervisor.ts'
 import { createProcessor } from '../processor/create-processor.ts'
 import type { Processor } from '../processor/processor.ts'
 import { WarmUp } from '../warm-up/warm-up.ts'
-import { loadFrom, now, startProcessing, type Processing } from './processing.ts'
+import { loadFrom, now, startProcessing, workerThreads, type Processing } from './processing.ts'
 import type { Serving } from './serving.ts'
 
 /** The range of crypto.randomInt: 48 bits. */
@@ -82,6 +82,10 @@ export class OwnEngine implements Serving {
 
   decodePids(): readonly number[] {
     return this.#processing?.tasks.imagePids ?? []
+  }
+
+  workerThreads(): number {
+    return this.#processing === undefined ? 0 : workerThreads(this.#processing)
   }
 
   async start(stopping: AbortSignal): Promise<void> {

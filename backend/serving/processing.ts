@@ -33,6 +33,10 @@ export function startProcessing({ model, engine, decodeMemoryBytes }: BackendCon
   return { tasks, formats: createFormatCompiler({ worker: compileWorker, tenantWeights }) }
 }
 
+export function workerThreads({ tasks, formats }: Processing): number {
+  return tasks.threadCount + formats.threadCount
+}
+
 /** Loads what turns text and pictures into an engine's input. @throws {Error} for the operator, naming the folder */
 export async function loadFrom<Loaded>(
   folder: string,

@@ -21,6 +21,8 @@ export interface Serving {
   enginePid(): number | undefined
   /** Of the processes that decode pictures. */
   decodePids(): readonly number[]
+  /** Threads of this process that prepare requests: they come when there is more to do, and go when idle. */
+  workerThreads(): number
   /** Undefined with the engine of this server. */
   readonly engines: (() => readonly EngineView[]) | undefined
   /** Tokens of prompt and answer together, where the model alone does not determine them. */

@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { readRunningAddress } from '../../shared/node/running-address.ts'
 import { withDotEnv } from '../../shared/node/settings/dot-env.ts'
 import { markdownTable, writeSection } from '../performance/document.ts'
-import { hostilePictures } from './hostile/hostile-pictures.ts'
+import { hostileKinds } from './hostile/hostile-kinds.ts'
 import { measureBeside, openTarget, type BesideRow } from './hostile/measure-beside.ts'
 import { wholeNumber } from './options.ts'
 
@@ -17,6 +17,7 @@ export async function main(given: readonly string[]): Promise<number> {
   const program = new Command('npm run bench:hostile --')
     .description('Measures a normal picture beside hostile ones, on the server that npm start runs')
     .option('--rounds <count>', 'times that each is measured', wholeNumber, 9)
+    .option('--only <text>', 'only the kinds whose name contains it', '')
     .option('--doc', 'write the table into docs/performance.md', false)
     .exitOverride()
   try {
@@ -25,7 +26,7 @@ export async function main(given: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode
     throw error
   }
-  const { rounds, doc } = program.opts<{ rounds: number; doc: boolean }>()
+  const { rounds, only, doc } = program.opts<{ rounds: number; only: string; doc: boolean }>()
   const stateDir = withDotEnv(process.env, '.env')['STATE_DIR'] || '.local'
   const address = readRunningAddress(stateDir)
   if (address === undefined) {
@@ -35,8 +36,8 @@ export async function main(given: readonly string[]): Promise<number> {
   const rootKey = (await readFile(join(stateDir, 'api-key'), 'utf8')).trim()
   const target = await openTarget(address.url, rootKey)
   const rows: BesideRow[] = []
-  for (const [name, make] of Object.entries(hostilePictures)) {
-    const row = await measureBeside(target, rounds, name, await make())
+  for await (const kind of hostileKinds(only)) {
+    const row = await measureBeside(target, rounds, kind)
     console.log(cellsOf(row).join(', '))
     rows.push(row)
   }

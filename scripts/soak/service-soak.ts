@@ -44,7 +44,7 @@ export async function serviceSoak(options: ServiceSoakOptions): Promise<boolean>
 
 function printSample(sample: MemorySample, { sent, answered, left }: Tally): void {
   const all = soakProcesses.map((name) => `${name} ${sample[name].toFixed(1)}`).join(', ')
-  const memory = `${all} (${sample.decodeProcesses} processes)`
+  const memory = `${all} (${sample.decodeProcesses} processes, ${sample.workerThreads} threads)`
   const counts = `${sent} requests, ${answered} answered, ${left} left`
   console.log(`${sample.seconds.toFixed(0)} s: ${counts}; MB: ${memory}`)
 }

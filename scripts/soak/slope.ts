@@ -11,3 +11,18 @@ export function slope(points: readonly { readonly x: number; readonly y: number 
   }
   return variance === 0 ? 0 : covariance / variance
 }
+
+/**
+ * How `y` depends on `x` when both also depend on `beside`: the coefficient of x in the least squares fit of y to both
+ * (by the theorem of Frisch, Waugh and Lovell, the slope of what remains of y over what remains of x).
+ */
+export function slopeBeside(
+  points: readonly { readonly x: number; readonly y: number; readonly beside: number }[],
+): number {
+  const remainder = (read: (point: (typeof points)[number]) => number) => {
+    const rise = slope(points.map((point) => ({ x: point.beside, y: read(point) })))
+    return points.map((point) => read(point) - rise * point.beside)
+  }
+  const y = remainder((point) => point.y)
+  return slope(remainder(({ x }) => x).map((x, index) => ({ x, y: y[index]! })))
+}

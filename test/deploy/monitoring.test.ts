@@ -11,6 +11,7 @@ const serving = {
   startUp: () => ({ starts: 1, seconds: 1, converted: undefined, loaded: undefined }),
   enginePid: () => undefined,
   decodePids: () => [],
+  workerThreads: () => 0,
   engines: undefined,
 }
 const parts = { provider: { name: 'cpu', layers: { cpu: 4, gpu: 0 } }, isReady: () => true }

@@ -13,6 +13,8 @@ import { createTaskGate } from './task-gate.ts'
 export interface FormatCompiler {
   /** @throws {ServiceError} `invalid_schema`, `cancelled`, `shutting_down` */
   compile(format: AnswerFormat, caller: TaskCaller): Promise<Grammar>
+  /** How many threads there are now. */
+  readonly threadCount: number
   close(): Promise<void>
 }
 
@@ -65,6 +67,9 @@ export function createFormatCompiler({
       if (!outcome.ok) throw invalidSchema(format, outcome)
       kept.add(name, outcome.grammar)
       return outcome.grammar
+    },
+    get threadCount() {
+      return threads.threads.length
     },
     async close() {
       closed = true

@@ -42,6 +42,8 @@ const estimatedMsPerCharacter = 1e-4
 export interface TaskPool extends ProcessorTasks {
   /** Process ids of those that decode images. */
   readonly imagePids: readonly number[]
+  /** How many threads there are now that encode texts. */
+  readonly threadCount: number
 }
 
 interface TaskPoolOptions {
@@ -107,6 +109,9 @@ export function createTaskPool(options: TaskPoolOptions): TaskPool {
       runImage({ task: 'normalizeImage', file, mostTokens }, caller),
     get imagePids() {
       return images.pids
+    },
+    get threadCount() {
+      return texts.threads.length
     },
     async close() {
       closed = true

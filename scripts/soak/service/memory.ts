@@ -1,11 +1,15 @@
 import { sumOf, type Metrics } from '../../../shared/metrics/read-metrics.ts'
-import { slope } from '../slope.ts'
+import { slope, slopeBeside } from '../slope.ts'
 
 /**
  * Resident megabytes of each process at one moment; the image processes, of which there are `decodeProcesses`, are
  * taken together.
  */
-export type MemorySample = Readonly<Record<'seconds' | 'decodeProcesses' | SoakProcess, number>>
+export type MemorySample = Readonly<Record<'seconds' | Helpers | SoakProcess, number>>
+
+/** Image processes, and threads of the backend: both come and go as there is work for them. */
+const helpers = ['decodeProcesses', 'workerThreads'] as const
+type Helpers = (typeof helpers)[number]
 
 export const soakProcesses = ['edge', 'backend', 'engine', 'decode'] as const
 type SoakProcess = (typeof soakProcesses)[number]
@@ -24,6 +28,7 @@ export function memorySample(
     engine: child('engine'),
     decode: child('decode'),
     decodeProcesses: Number(backend.get('describe_decode_processes')),
+    workerThreads: Number(backend.get('describe_worker_threads')),
   }
 }
 
@@ -41,7 +46,7 @@ export interface MemoryGrowth {
  * compilers.
  */
 export function memoryGrowth(samples: readonly MemorySample[]): readonly MemoryGrowth[] {
-  const settled = withSteadyCount(samples.slice(Math.floor(samples.length / 2)))
+  const settled = withSteadyCounts(samples.slice(Math.floor(samples.length / 2)))
   const seconds = (settled.at(-1)?.seconds ?? 0) - (settled[0]?.seconds ?? 0)
   const growthOf = (name: string, read: (sample: MemorySample) => number): MemoryGrowth => {
     const megabytes = settled.reduce((sum, one) => sum + read(one), 0) / settled.length
@@ -57,20 +62,30 @@ export function memoryGrowth(samples: readonly MemorySample[]): readonly MemoryG
 }
 
 /**
- * A client that leaves may end an image process, which is then replaced by a new one, so a tenth of all memory comes
- * and goes at random. What each of them holds must not grow, so memory is computed as if there had always been the mean
- * number of them.
+ * A client that leaves may end an image process, which is then replaced by a new one, and a thread that compiles
+ * schemas ends after a minute without one: a tenth of the memory comes and goes at random. What each of them holds must
+ * not grow, so memory is computed as if there had always been the mean number of them.
  */
-function withSteadyCount(samples: readonly MemorySample[]): readonly MemorySample[] {
-  const counted = samples.reduce((sum, one) => sum + one.decodeProcesses, 0) / samples.length
-  return samples.map((one) => ({ ...one, decode: (one.decode / one.decodeProcesses) * counted }))
+function withSteadyCounts(samples: readonly MemorySample[]): readonly MemorySample[] {
+  const mean = (name: Helpers) => samples.reduce((sum, one) => sum + one[name], 0) / samples.length
+  const [processes, threads] = helpers.map(mean) as [number, number]
+  const threadMegabytes = slopeBeside(
+    samples.map((one) => ({ x: one.workerThreads, y: one.backend, beside: one.seconds })),
+  )
+  return samples.map((one) => ({
+    ...one,
+    decode: (one.decode / one.decodeProcesses) * processes,
+    backend: one.backend - threadMegabytes * (one.workerThreads - threads),
+  }))
 }
 
-/** By how many the number of image processes grew over the second half. */
-export function processGrowth(samples: readonly MemorySample[]): number {
+/** By how many the number of such helpers grew over the second half. */
+export function helperGrowth(samples: readonly MemorySample[]): Readonly<Record<Helpers, number>> {
   const settled = samples.slice(Math.floor(samples.length / 2))
   const seconds = (settled.at(-1)?.seconds ?? 0) - (settled[0]?.seconds ?? 0)
-  return slope(settled.map((one) => ({ x: one.seconds, y: one.decodeProcesses }))) * seconds
+  const grown = (name: Helpers) =>
+    slope(settled.map((one) => ({ x: one.seconds, y: one[name] }))) * seconds
+  return { decodeProcesses: grown('decodeProcesses'), workerThreads: grown('workerThreads') }
 }
 
 /** Identifies the runs of all processes, which must be the same at the end: start times, and starts of the engine. */

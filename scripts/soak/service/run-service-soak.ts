@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Agent } from 'undici'
 import { createMixedCalls } from './mixed-calls.ts'
-import { memoryGrowth, memorySample, processGrowth, type MemorySample } from './memory.ts'
+import { helperGrowth, memoryGrowth, memorySample, type MemorySample } from './memory.ts'
 import type { SoakProduct } from './product.ts'
 import { sendCall } from './send-call.ts'
 import { createTally, tallyUp, type Tally } from './tally.ts'
@@ -45,8 +45,8 @@ export async function runServiceSoak(options: ServiceSoak): Promise<Books> {
   const after = await product.metrics()
   const usage = await product.usage()
   const growth = memoryGrowth(samples)
-  const moreProcesses = processGrowth(samples)
-  return { tally, before, after, usage, growth, moreProcesses, maxGrowthPercent }
+  const moreHelpers = helperGrowth(samples)
+  return { tally, before, after, usage, growth, moreHelpers, maxGrowthPercent }
 }
 
 async function runClients(options: ServiceSoak, tally: Tally): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DayUsage } from '../../../shared/api/administration/usage.ts'
-import { memoryGrowth, processGrowth, type MemorySample } from './memory.ts'
+import { helperGrowth, memoryGrowth, type MemorySample } from './memory.ts'
 import { createTally } from './tally.ts'
 import { verdict, type Books } from './verdict.ts'
 
@@ -55,15 +55,15 @@ interface Changes {
   readonly leaves?: Partial<DayUsage>
   readonly tally?: Partial<ReturnType<typeof createTally>>
   readonly lastMegabytes?: number
-  /** Number of image processes at the end. */
-  readonly lastDecode?: Partial<MemorySample>
+  /** What differs at the end. */
+  readonly last?: Partial<MemorySample>
 }
 
 function books(changes: Changes = {}): Books {
   const metrics = (values: Readonly<Record<string, number>>) => new Map(Object.entries(values))
   const usage = { prompt_tokens: 100, image_tokens: 30, completion_tokens: 50 }
   const engine = [1, 2, 3, changes.lastMegabytes ?? 3]
-  const samples = [...engine.map(memoryAt), { ...memoryAt(engine[3]!, 4), ...changes.lastDecode }]
+  const samples = [...engine.map(memoryAt), { ...memoryAt(engine[3]!, 4), ...changes.last }]
   return {
     tally: {
       ...createTally(),
@@ -89,13 +89,21 @@ function books(changes: Changes = {}): Books {
       errs: [noUsage],
     },
     growth: memoryGrowth(samples),
-    moreProcesses: processGrowth(samples),
+    moreHelpers: helperGrowth(samples),
     maxGrowthPercent: 1,
   }
 }
 
 function memoryAt(engine: number, index: number): MemorySample {
-  return { seconds: index, edge: 10, backend: 10, engine, decode: 10, decodeProcesses: 2 }
+  return {
+    seconds: index,
+    edge: 10,
+    backend: 10,
+    engine,
+    decode: 10,
+    decodeProcesses: 2,
+    workerThreads: 1,
+  }
 }
 
 describe('verdict()', () => {
@@ -108,7 +116,7 @@ describe('verdict()', () => {
       [15, 3],
       [5, 1],
     ] as const) {
-      const problems = verdict(books({ lastDecode: { decode, decodeProcesses } }))
+      const problems = verdict(books({ last: { decode, decodeProcesses } }))
       expect(problems.filter((problem) => problem.startsWith('memory'))).toEqual([])
     }
   })
@@ -168,13 +176,18 @@ describe('verdict()', () => {
     ],
     [
       'image processes that grow',
-      { lastDecode: { decode: 18, decodeProcesses: 3 } },
+      { last: { decode: 18, decodeProcesses: 3 } },
       'memory (decode) grew by 2.33 MB, more than 1 % of 35.4 MB',
     ],
     [
       'more and more image processes',
-      { lastDecode: { decode: 15, decodeProcesses: 3 } },
+      { last: { decode: 15, decodeProcesses: 3 } },
       'the number of image processes grew by 1.0',
+    ],
+    [
+      'more and more threads',
+      { last: { backend: 15, workerThreads: 2 } },
+      'the number of threads of the backend grew by 1.0',
     ],
   ])('finds %s', (_, changes, problem) => {
     expect(verdict(books(changes))).toContain(problem)

@@ -1,8 +1,7 @@
 import { sumOf, type Metrics } from '../../../shared/metrics/read-metrics.ts'
 import type { DayUsage } from '../../../shared/api/administration/usage.ts'
 import type { Role } from './call.ts'
-import type { MemoryGrowth } from './memory.ts'
-import { runsOf } from './memory.ts'
+import { runsOf, type helperGrowth, type MemoryGrowth } from './memory.ts'
 import type { Tally } from './tally.ts'
 
 type BothMetrics = Readonly<Record<'edge' | 'backend', Metrics>>
@@ -15,8 +14,8 @@ export interface Books {
   readonly after: BothMetrics
   readonly usage: Readonly<Record<Role, readonly DayUsage[]>>
   readonly growth: readonly MemoryGrowth[]
-  /** By how many the number of image processes grew. */
-  readonly moreProcesses: number
+  /** By how many image processes and threads grew in number. */
+  readonly moreHelpers: ReturnType<typeof helperGrowth>
   /** Percent that memory may have grown by. */
   readonly maxGrowthPercent: number
 }
@@ -138,7 +137,7 @@ function remainders({ edge, backend }: BothMetrics): string[] {
 }
 
 /** A process that grows must not be hidden by others that shrink: each may grow by the same share of the whole. */
-function memoryProblems({ growth, moreProcesses, maxGrowthPercent }: Books): string[] {
+function memoryProblems({ growth, moreHelpers, maxGrowthPercent }: Books): string[] {
   const whole = growth.find(({ name }) => name === 'all')?.megabytes ?? NaN
   const mayGrow = (maxGrowthPercent / 100) * whole
   const grown = growth
@@ -147,8 +146,16 @@ function memoryProblems({ growth, moreProcesses, maxGrowthPercent }: Books): str
       ({ name, grownMegabytes }) =>
         `memory (${name}) grew by ${grownMegabytes.toFixed(2)} MB, more than ${maxGrowthPercent} % of ${whole.toFixed(1)} MB`,
     )
-  if (moreProcesses < 1) return grown
-  return [...grown, `the number of image processes grew by ${moreProcesses.toFixed(1)}`]
+  const { decodeProcesses, workerThreads } = moreHelpers
+  return [
+    ...grown,
+    ...helpersGrown('image processes', decodeProcesses),
+    ...helpersGrown('threads of the backend', workerThreads),
+  ]
+}
+
+function helpersGrown(what: string, more: number): string[] {
+  return more < 1 ? [] : [`the number of ${what} grew by ${more.toFixed(1)}`]
 }
 
 function differs(what: string, is: number, expected: number): string[] {

@@ -249,6 +249,7 @@ export async function startTestBackend(options: TestBackendOptions): Promise<Tes
     snapshot: () => engine.snapshot(),
     enginePid: () => undefined,
     decodePids: () => [],
+    workerThreads: () => 0,
     engines: undefined,
   }
   const provider = { name: 'cpu', reason: 'PROVIDER=cpu', layers: { cpu: 4, gpu: 0 } }
