@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { routes } from '../../shared/api/routes.ts'
 import { CliError } from '../cli-error.ts'
 import type { CliParts } from '../cli-parts.ts'
-import { parseCount, parseLimit } from '../duration.ts'
+import { parseCount } from '../duration.ts'
 import { serverKey, serverUrl } from '../server-access.ts'
 import { printable } from '../table.ts'
 import { askPicture, Refusal, type Server } from './ask-picture.ts'
@@ -43,7 +43,7 @@ export function folderCommand(parts: CliParts): Command {
     .argument('<folder>', 'searched with its subfolders')
     .option('--prompt <text>', 'what is asked about each picture', defaultPrompt)
     .option('--system-prompt <text>', 'instructions for all answers')
-    .option('--max-tokens <count>', 'maximum tokens of a description', parseLimit)
+    .option('--max-tokens <count>', 'maximum tokens of a description', parseNumber)
     .option('--temperature <number>', '0 for the most likely answer, up to 2', parseTemperature)
     .option('--seed <number>', 'makes answers repeatable', parseCount)
     .option('--schema <file>', 'JSON schema that answers must match')
@@ -51,16 +51,21 @@ export function folderCommand(parts: CliParts): Command {
     .option(
       '--concurrency <count>',
       'pictures asked about at a time',
-      parseLimit,
+      parseNumber,
       defaultConcurrency,
     )
-    .option('--limit <count>', 'describe at most this many now', parseLimit)
+    .option('--limit <count>', 'describe at most this many now', parseNumber)
     .option('--retry-failed', 'ask again about pictures that were refused')
     .option('--dry-run', 'only list the pictures without a description')
     .option('--quiet', 'print no descriptions')
     .action(async (folder: string, options: FolderOptions) => {
       process.exitCode = await run(parts, folder, options)
     })
+}
+
+function parseNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('expected a whole number of at least 1')
 }
 
 function parseTemperature(text: string): number {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CliError } from '../cli-error.ts'
 import { FolderRecord, type Described } from './record.ts'
 
 let folder: string
@@ -93,6 +94,12 @@ describe('FolderRecord', () => {
       expect(readFileSync(file, 'utf8')).toBe(text)
     },
   )
+
+  it('says where no file can be made', async () => {
+    for (const unusable of ['/proc/a.jsonl', join(folder, 'none/a.jsonl')]) {
+      await expect(FolderRecord.open(unusable, asked)).rejects.toThrow(CliError)
+    }
+  })
 
   it('lets one run write at a time', async () => {
     await withRecord(async () => {

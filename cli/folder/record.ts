@@ -1,5 +1,6 @@
 import { appendFileSync, createReadStream, existsSync, truncateSync } from 'node:fs'
 import * as z from 'zod'
+import { fileErrorText } from '../../shared/node/files/file-error.ts'
 import { tryLock, type FileLock } from '../../shared/node/files/file-lock.ts'
 import { CliError } from '../cli-error.ts'
 import type { Picture } from './find-pictures.ts'
@@ -51,7 +52,7 @@ export class FolderRecord {
    * @throws {CliError} while another run writes it, and for a file that is something else
    */
   static async open(file: string, asked: Asked): Promise<FolderRecord> {
-    const lock = tryLock(`${file}.lock`)
+    const lock = lockOf(file)
     if (lock === undefined) throw new CliError(`Another describe folder is writing ${file}`)
     const record = new FolderRecord(file, lock)
     try {
@@ -109,6 +110,15 @@ export class FolderRecord {
   #notARecord(line: number): CliError {
     const hint = 'name another file with --record'
     return new CliError(`Line ${line} of ${this.#file} is not from describe folder: ${hint}`)
+  }
+}
+
+/** @throws {CliError} where no file can be made */
+function lockOf(file: string): FileLock | undefined {
+  try {
+    return tryLock(`${file}.lock`)
+  } catch (cause) {
+    throw new CliError(fileErrorText(cause) ?? `Cannot make a file beside ${file}`, { cause })
   }
 }
 
