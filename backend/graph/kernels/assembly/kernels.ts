@@ -45,7 +45,7 @@ export function largestBits(from: usize, count: u32): u32 {
 }
 
 /**
- * Rows of float32 weights in blocks of 8 bits: see `quantizeBlocks`.
+ * Rows of float32 weights in blocks of 8 bits: see `quantizeInChunks`.
  * @returns false when a weight is not a finite number
  */
 export function quantizeBlocks(
