@@ -1,5 +1,6 @@
 import { errorKinds, type ServiceError } from '../../../shared/api/errors.ts'
 import { edgeRoutes, probeRoutes } from '../../../shared/api/routes.ts'
+import { levelOfAnswer } from '../../../shared/log/answer-level.ts'
 import type { LogLine } from '../../../shared/log/log-line.ts'
 import type { RequestLine } from '../../../shared/log/request-line.ts'
 import type { Call, CallOutcome } from '../call.ts'
@@ -31,7 +32,9 @@ export function logCalls({ log, now, keepAlive, measure }: LogParts): EdgeMiddle
     }
     const end = (outcome?: CallOutcome) => {
       const endedAt = now()
-      log({ ...lineOf(call, answer, endedAt), ...(outcome && fieldsOf(outcome)) })
+      const code = call.failure?.code ?? outcome?.errorCode
+      const level = levelOf(call, answer.status, code)
+      log({ level, ...lineOf(call, answer, endedAt), ...(outcome && fieldsOf(outcome)) })
       try {
         measure?.ended(measuredCall(call, answer.status, endedAt, outcome))
       } catch (cause) {
@@ -51,10 +54,13 @@ interface Answer {
   readonly bytes: number | null
 }
 
-function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number): RequestLine {
+function lineOf(
+  call: Call,
+  { status, requestBytes, bytes }: Answer,
+  now: number,
+): Omit<RequestLine, 'level'> {
   const { arrivedAt, admittedAt, answeredAt, failure } = call
   return {
-    level: levelOf(call, status),
     message: 'request',
     request_id: call.requestId,
     route: call.route === undefined ? null : edgeRoutes[call.route].path,
@@ -73,10 +79,10 @@ function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number
 }
 
 /** Probes come every few seconds, and a page loads dozens of files; they would bury the rest. */
-function levelOf({ route }: Call, status: number): RequestLine['level'] {
+function levelOf({ route }: Call, status: number, code: string | undefined): RequestLine['level'] {
   const isMinor = route !== undefined && (Object.hasOwn(probeRoutes, route) || route === 'pageFile')
   if (isMinor || (route === 'health' && status === 200)) return 'debug'
-  return status >= 500 ? 'error' : 'info'
+  return levelOfAnswer(status, code)
 }
 
 function fieldsOf({ ending, usage, images, bytes, errorCode }: CallOutcome): Partial<LogLine> {
