@@ -32,9 +32,8 @@ export function logCalls({ log, now, keepAlive, measure }: LogParts): EdgeMiddle
     }
     const end = (outcome?: CallOutcome) => {
       const endedAt = now()
-      const code = call.failure?.code ?? outcome?.errorCode
-      const level = levelOf(call, answer.status, code)
-      log({ level, ...lineOf(call, answer, endedAt), ...(outcome && fieldsOf(outcome)) })
+      const line = lineOf(call, { ...answer, endedWith: outcome?.errorCode }, endedAt)
+      log({ ...line, ...(outcome && fieldsOf(outcome)) })
       try {
         measure?.ended(measuredCall(call, answer.status, endedAt, outcome))
       } catch (cause) {
@@ -52,15 +51,15 @@ interface Answer {
   readonly status: number
   readonly requestBytes: number | null
   readonly bytes: number | null
+  /** Code of an error that came from the backend. */
+  readonly endedWith: string | undefined
 }
 
-function lineOf(
-  call: Call,
-  { status, requestBytes, bytes }: Answer,
-  now: number,
-): Omit<RequestLine, 'level'> {
+function lineOf(call: Call, answer: Answer, now: number): RequestLine {
+  const { status, requestBytes, bytes, endedWith } = answer
   const { arrivedAt, admittedAt, answeredAt, failure } = call
   return {
+    level: levelOf(call, status, failure?.code ?? endedWith),
     message: 'request',
     request_id: call.requestId,
     route: call.route === undefined ? null : edgeRoutes[call.route].path,
