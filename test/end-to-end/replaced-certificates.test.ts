@@ -22,7 +22,9 @@ async function replaceCertificates(folder: string): Promise<void> {
   await writeCertificates(join(folder, authorityFile), made.ca)
 }
 
-const statusOf = async ({ edge }: Product) => (await edge('/health', { method: 'GET' })).status
+async function statusOf(product: Product): Promise<number> {
+  return (await product.edge('/health', { method: 'GET' })).status
+}
 
 async function end({ child, ended }: Product): Promise<void> {
   child.kill('SIGTERM')

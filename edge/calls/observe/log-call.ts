@@ -32,8 +32,8 @@ export function logCalls({ log, now, keepAlive, measure }: LogParts): EdgeMiddle
     }
     const end = (outcome?: CallOutcome) => {
       const endedAt = now()
-      const line = lineOf(call, { ...answer, endedWith: outcome?.errorCode }, endedAt)
-      log({ ...line, ...(outcome && fieldsOf(outcome)) })
+      const whole = { ...answer, endedWith: outcome?.errorCode }
+      log({ ...lineOf(call, whole, endedAt), ...(outcome && fieldsOf(outcome)) })
       try {
         measure?.ended(measuredCall(call, answer.status, endedAt, outcome))
       } catch (cause) {
