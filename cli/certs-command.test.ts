@@ -29,6 +29,7 @@ async function certs(...commandArguments: string[]): Promise<string> {
     environment: {},
     fetch,
     print: (line: string) => void lines.push(line),
+    note: () => undefined,
     now: () => clock.ms,
   }
   const program = new Command().exitOverride().addCommand(certsCommand(parts))

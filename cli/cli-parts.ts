@@ -6,6 +6,8 @@ export interface CliParts {
   readonly fetch: typeof fetch
   /** Writes a line of the result. */
   readonly print: (line: string) => void
+  /** Writes a line for people beside the result, such as progress. */
+  readonly note: (line: string) => void
   /** Milliseconds since 1970. */
   readonly now: () => number
 }

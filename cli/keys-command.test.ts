@@ -58,6 +58,7 @@ function setUp(environment: Record<string, string> = { DESCRIBE_API_KEY: 'root-k
       environment,
       fetch: (async (url: URL, init: RequestInit) => app.request(url.href, init)) as typeof fetch,
       print: (line: string) => void lines.push(line),
+      note: () => undefined,
       now: () => now,
     }
     const command = keysCommand(parts)

@@ -90,6 +90,14 @@ describe('FormReader', () => {
     }
   })
 
+  it.each(['\r\n', '\n'])('finds a delimiter at any distance, with %j', (lineBreak) => {
+    for (let length = 0; length <= 100; length += 1) {
+      const content = 'x'.repeat(length)
+      const body = (file(undefined, content) + close).replaceAll('\r\n', lineBreak)
+      expect(contents(read(body))).toEqual([content])
+    }
+  })
+
   it('reads parts without content, also where only one line break stands before the next', () => {
     const body = `--b1\r\nContent-Disposition: form-data; name=stop\r\n\r\n${field('name=prompt', '')}${close}`
     for (const step of [1, 1_000]) {

@@ -278,6 +278,20 @@ describe('backends and their edge on Kubernetes', () => {
     for (const host of names) expect(docs).toContain(host)
   })
 
+  it('have ten minutes to load a model that was downloaded and converted before', () => {
+    const { startupProbe } = workloadOf(whole, 'backend').template.spec.containers[0]!
+    expect(startupProbe).toMatchObject({ periodSeconds: 10, failureThreshold: 60 })
+    const { initContainers, containers } = workloadOf(patches, 'backend').template.spec
+    const model = valuesOf(containers[0]!.env)['MODEL_PATH']
+    expect(initContainers.map(({ command }) => command!.slice(-2))).toEqual([
+      ['pull', model],
+      ['convert', model],
+    ])
+    for (const { volumeMounts } of initContainers) {
+      expect(volumeMounts).toContainEqual({ name: 'state', mountPath: '/state' })
+    }
+  })
+
   it('need secrets that docs/kubernetes.md makes', () => {
     const text = JSON.stringify(whole)
     const secrets = [...text.matchAll(/"secretName":"([^"]+)"|"secretKeyRef":{"name":"([^"]+)"/g)]

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -71,6 +72,15 @@ describe('README.md', () => {
       text: expect.stringMatching(/circle/) as string,
       finish_reason: 'stop',
     })
+  })
+
+  it('has a command that describes a folder', async () => {
+    const [, command] = /^```sh\n(npx describe folder [^]*?)\n```$/m.exec(readme)!
+    const record = join(product.stateDir, 'descriptions.jsonl')
+    const here = `DESCRIBE_URL=${product.url} DESCRIBE_API_KEY=$(cat .local/api-key) ${command!}`
+    const described = await pasted(here.replace('/tmp/descriptions.jsonl', record))
+    expect(described.split('\n')).toHaveLength(4)
+    expect(readFileSync(record, 'utf8')).toMatch(/"output":".*circle/)
   })
 
   it('shows errors as they are', async () => {

@@ -24,6 +24,14 @@ export function clearBit(bits: Int32Array, id: number): void {
 }
 
 /** @param ids those from index `from` up to `to` */
+export function clearBits(bits: Int32Array, ids: Int32Array, from: number, to: number): void {
+  for (let index = from; index < to; index++) {
+    const id = ids[index]!
+    bits[id >> 5]! &= ~(1 << (id & 31))
+  }
+}
+
+/** @param ids those from index `from` up to `to` */
 export function toggleBits(bits: Int32Array, ids: Int32Array, from: number, to: number): void {
   for (let index = from; index < to; index++) {
     const id = ids[index]!

@@ -3,6 +3,7 @@ import type { DecoderTables } from '../grammar.ts'
 import { setBit } from './bits.ts'
 import type { ClosingTokens } from './closing-tokens.ts'
 import { NodeValues, type ValuesByNode } from './node-values.ts'
+import { labelGroupsOf, type LabelGroups } from './patterns/label-groups.ts'
 import { heightsOf, skipsOf, TokenTrie } from './token-trie.ts'
 
 const quote = 0x22
@@ -39,6 +40,8 @@ export class CharacterTrie {
   readonly closing: LabelTrie
   /** By label: its bytes, one a character. */
   readonly labelTexts: readonly string[]
+  /** Of the tokens that stay in the string. */
+  readonly groups: LabelGroups
   /** The bytes of each label. */
   readonly #texts: TokenTrie
   readonly #labels: number
@@ -58,6 +61,7 @@ export class CharacterTrie {
     )
     this.#labels = texts.size
     this.labelTexts = [...texts.keys()]
+    this.groups = labelGroupsOf(this.staying, this.labelTexts)
   }
 
   /**

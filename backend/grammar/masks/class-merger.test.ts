@@ -3,15 +3,17 @@ import { readTokenizerFile } from '../../model/config/tokenizer-file.ts'
 import { compileGrammar } from '../compile/compile-grammar.ts'
 import { PatternString } from '../pieces/pattern-string.ts'
 import { ClassMerger } from './class-merger.ts'
+import { GradualMerger } from './patterns/gradual-merger.ts'
 import { PatternTokens } from './pattern-tokens.ts'
 import { Vocabulary } from './vocabulary.ts'
 
 const { tokenBytes, vocabSize } = await readTokenizerFile('models/kimi-vl-nano')
-const { characters, similar, merger, words } = new Vocabulary(tokenBytes, vocabSize)
+const { characters, similar, merger, gradually, words } = new Vocabulary(tokenBytes, vocabSize)
 const values = characters.staying.values.values.length
-const parts = { characters, similar, merger, words }
+const parts = { characters, similar, merger, gradually, words }
 /** Has no room, so that tokens stay as they are. */
-const idle = { characters, similar, merger: new ClassMerger(values, 1), words }
+const none = new ClassMerger(values, 1)
+const idle = { characters, similar, merger: none, gradually: new GradualMerger(() => none), words }
 
 function pieceOf(pattern: string): PatternString {
   const schema = JSON.stringify({ type: 'string', pattern })

@@ -39,25 +39,76 @@ export class ClassMerger {
    * @returns undefined when there is no room
    */
   merge(source: MergedTokens, tables: PatternTables, region: number): MergedTokens | undefined {
+    const merged = this.begin(source, tables, region).advance(Infinity)
+    return merged === 'unfinished' ? undefined : merged
+  }
+
+  /**
+   * Nothing else may be merged until all is, or it is given up.
+   * @param source of the same pattern, which tells apart whatever the region does
+   */
+  begin(source: MergedTokens, tables: PatternTables, region: number): Merging {
     const { labelOf, reads } = labelsOf(source.reads, tables, region)
-    const trie = this.mergeBy(source.trie, labelOf, reads.length)
-    return trie && { trie, reads }
+    return new Merging(source.trie, labelOf, reads, this.#begin(reads.length))
   }
 
   /**
    * @param labelOf by label: the one that replaces it, below `different`; -1 for those that are left out
    * @returns undefined when there is no room
    */
-  mergeBy(
-    { labels, depths, skips, values, longest }: LabelTrie,
-    labelOf: Int16Array | Int32Array,
-    different: number,
-  ): LabelTrie | undefined {
-    const draft = new Draft(this.#children, different)
+  mergeBy(source: LabelTrie, labelOf: Int32Array, different: number): LabelTrie | undefined {
+    const merged = new Merging(source, labelOf, new Int16Array(), this.#begin(different)).advance(
+      Infinity,
+    )
+    return merged === 'unfinished' ? undefined : merged?.trie
+  }
+
+  #begin(different: number): Room {
     this.#values.clear()
-    // By depth: the draft's node for the labels before.
-    const nodes = new Int32Array(longest + 2)
-    for (let at = 1; at < labels.length;) {
+    return { draft: new Draft(this.#children, different), values: this.#values }
+  }
+}
+
+interface Room {
+  readonly draft: Draft
+  readonly values: NodeValues
+}
+
+/** Tokens that are being merged. */
+export class Merging {
+  readonly #source: LabelTrie
+  readonly #labelOf: Int16Array | Int32Array
+  readonly #reads: Int16Array
+  readonly #room: Room
+  /** By depth: the draft's node for the labels before. */
+  readonly #nodes: Int32Array
+  /** The next node of the source. */
+  #next = 1
+
+  /**
+   * @param labelOf by label: the one that replaces it; -1 for those that are left out
+   * @param reads by label that replaces others
+   */
+  constructor(source: LabelTrie, labelOf: Int16Array | Int32Array, reads: Int16Array, room: Room) {
+    this.#source = source
+    this.#labelOf = labelOf
+    this.#reads = reads
+    this.#room = room
+    this.#nodes = new Int32Array(source.longest + 2)
+  }
+
+  /**
+   * Merges what is at the next nodes of the source.
+   * @param most so many nodes, leaving out those below labels that are left out
+   * @returns undefined when there is no room
+   */
+  advance(most: number): MergedTokens | 'unfinished' | undefined {
+    const { labels, depths, skips, values } = this.#source
+    const { draft, values: merged } = this.#room
+    const labelOf = this.#labelOf
+    const nodes = this.#nodes
+    let at = this.#next
+    for (let count = 0; at < labels.length && count < most; count++) {
       const label = labelOf[labels[at]!]!
       if (label < 0) {
         at = skips[at]!
@@ -65,17 +116,20 @@ export class ClassMerger {
       }
       const depth = depths[at]!
       const node = draft.child(nodes[depth]!, label)
-      if (node < 0) {
-        draft.clear()
-        return undefined
-      }
+      if (node < 0) return this.giveUp()
       nodes[depth + 1] = node
       const end = values.from[at + 1]!
       for (let index = values.from[at]!; index < end; index++)
-        this.#values.add(node, values.values[index]!)
+        merged.add(node, values.values[index]!)
       at += 1
     }
-    return draft.finish(this.#values)
+    this.#next = at
+    if (at < labels.length) return 'unfinished'
+    return { trie: draft.finish(merged), reads: this.#reads }
+  }
+
+  giveUp(): undefined {
+    this.#room.draft.clear()
   }
 }
 

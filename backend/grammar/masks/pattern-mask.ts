@@ -1,9 +1,12 @@
 import type { PatternString } from '../pieces/pattern-string.ts'
 import { setBit, toggleBits, toggleWords } from './bits.ts'
 import type { MergedTokens } from './class-merger.ts'
+import type { RefusedGroups } from './patterns/refused-groups.ts'
 import type { StateBlocks } from './state-blocks.ts'
 
+/** Instead of a node of the DFA: where nothing is allowed, and where everything is. */
 const nowhere = -1
+const everywhere = -2
 
 /** Values of a node from which on a set of bits is kept for them: toggling as many bits takes longer than all words. */
 const manyValues = 4_096
@@ -19,6 +22,7 @@ export class InsideMasks {
   readonly tokens: MergedTokens
   readonly #piece: PatternString
   readonly #blocks: StateBlocks | undefined
+  readonly #refused: RefusedGroups | undefined
   /** The latest node of the DFA, and its mask. */
   #node = nowhere
   #mask: Int32Array
@@ -31,9 +35,17 @@ export class InsideMasks {
   /**
    * @param blocks of the pattern
    * @param words of a mask
+   * @param refused of the tokens' trie; undefined for a merged one
    */
-  constructor(tokens: MergedTokens, piece: PatternString, blocks: StateBlocks, words: number) {
+  constructor(
+    tokens: MergedTokens,
+    piece: PatternString,
+    blocks: StateBlocks,
+    words: number,
+    refused?: RefusedGroups,
+  ) {
     this.tokens = tokens
+    this.#refused = refused
     this.#blocks = tokens.trie.labels.length > manyNodes ? blocks : undefined
     this.#piece = piece
     this.#mask = new Int32Array(words)
@@ -52,6 +64,13 @@ export class InsideMasks {
     const arrays = [labels, depths, skips, heights, values.from, values.values, reads]
     const bytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
     return bytes + this.#sets.size * this.#mask.byteLength
+  }
+
+  /** Derives the next mask from that of all tokens. */
+  beginWith(all: Int32Array): this {
+    this.#node = everywhere
+    this.#mask = all
+    return this
   }
 
   of(node: number): Int32Array
@@ -80,15 +99,20 @@ export class InsideMasks {
     for (let at = 1; at < labels.length; visited++) {
       if (visited === most) return false
       const depth = depths[at]!
-      const read = reads[labels[at]!]!
-      const one = this.#behind(ones[depth]!, read)
-      const other = this.#behind(others[depth]!, read)
-      const isOneOnly = one === nowhere || other === nowhere
-      if (one === other || (!isOneOnly && this.#blocks?.agree(one, other, heights[at]!))) {
+      if (this.#allowsAll(others[depth]!, at) && this.#allowsAll(ones[depth]!, at)) {
         at = skips[at]!
         continue
       }
-      const end = isOneOnly && free[Math.max(one, other)] === 1 ? skips[at]! : at + 1
+      const read = reads[labels[at]!]!
+      const one = this.#behind(ones[depth]!, read)
+      const other = this.#behind(others[depth]!, read)
+      if (one === other || this.#agree(one, other, heights[at]!)) {
+        at = skips[at]!
+        continue
+      }
+      const isOneOnly = one === nowhere || other === nowhere
+      const only = one === nowhere ? other : one
+      const end = isOneOnly && (only === everywhere || free[only] === 1) ? skips[at]! : at + 1
       if (isOneOnly) this.#toggle(mask, at, end)
       ones[depth + 1] = one
       others[depth + 1] = other
@@ -97,12 +121,23 @@ export class InsideMasks {
     return true
   }
 
+  /** Whether a node of the DFA is known to allow everything at a node of the trie and below. */
+  #allowsAll(node: number, at: number): boolean {
+    if (node < 0) return node === everywhere
+    return this.#refused?.allowsAll(node, at) === true
+  }
+
+  #agree(one: number, other: number, characters: number): boolean {
+    return one >= 0 && other >= 0 && this.#blocks?.agree(one, other, characters) === true
+  }
+
   /**
    * Where a node of the DFA leads.
    * @param read -2 - class for a character, or the decoder's state within a partial one, after which no token
    *   continues; -1: not allowed
    */
   #behind(node: number, read: number): number {
+    if (node === everywhere) return everywhere
     if (node === nowhere || read === -1) return nowhere
     const piece = this.#piece
     if (read >= 0) return piece.mayBecome(node, read) ? 0 : nowhere

@@ -5,6 +5,8 @@ import type { ClassMerger, MergedTokens } from './class-merger.ts'
 import { closingNumbers, InsideMasks } from './pattern-mask.ts'
 import type { SimilarTokens } from './similar-tokens.ts'
 import type { PatternPlace } from './patterns/follower.ts'
+import type { GradualMerger } from './patterns/gradual-merger.ts'
+import { RefusedGroups } from './patterns/refused-groups.ts'
 import { StateBlocks } from './state-blocks.ts'
 
 /** The tokens allowed within a string, regardless of what follows it. */
@@ -20,6 +22,7 @@ export interface PatternParts {
   readonly characters: CharacterTrie
   readonly similar: SimilarTokens
   readonly merger: ClassMerger
+  readonly gradually: GradualMerger
   /** Of a mask. */
   readonly words: number
 }
@@ -29,6 +32,9 @@ export interface PatternParts {
  * digits or a given text, few tokens may follow.
  */
 const fewNodes = 8_192
+
+/** Masks of a region, for each of which many nodes were visited, from which on merging all tokens takes less time. */
+const slowMasks = 2
 
 /** Nodes of a merged trie up to which merging it further takes longer than it saves. */
 const smallSize = 2_048
@@ -44,12 +50,15 @@ export class PatternTokens {
   /** Room for the numbers of all of them. */
   readonly #numbers: Int32Array
   readonly #blocks: StateBlocks
+  readonly #refused: RefusedGroups
   /** By region. */
   readonly #merged = new Map<number, InsideMasks>()
   /** By region: all tokens, as far as possible merged already. */
   readonly #similar = new Map<number, MergedTokens>()
-  /** Regions with a mask that was made without merging. */
-  readonly #visited = new Set<number>()
+  /** All tokens as they are, for masks until they are merged. */
+  #unmerged: InsideMasks | undefined
+  /** By region: its masks so far for which many of them were visited. */
+  readonly #slow = new Map<number, { masks: number }>()
 
   constructor(piece: PatternString, parts: PatternParts) {
     this.#piece = piece
@@ -60,11 +69,12 @@ export class PatternTokens {
     this.#closing = { trie: characters.closing, reads }
     this.#numbers = new Int32Array(characters.closing.values.values.length)
     this.#blocks = new StateBlocks(piece.tables)
+    this.#refused = new RefusedGroups(piece, characters.groups, reads)
   }
 
   /** Size of what is not shared with other patterns. */
   get bytes(): number {
-    let bytes = this.#all.reads.byteLength + this.#blocks.bytes
+    let bytes = this.#all.reads.byteLength + this.#blocks.bytes + this.#refused.bytes
     for (const masks of new Set(this.#merged.values())) {
       if (masks.tokens !== this.#all) bytes += masks.bytes
     }
@@ -86,7 +96,8 @@ export class PatternTokens {
 
   /** @param state between two characters */
   placeOf(state: number): PatternPlace {
-    return { piece: this.#piece, state, tokens: this.#similarIn(this.#regionOf(state)) }
+    const tokens = this.#similarIn(this.#regionOf(state))
+    return { piece: this.#piece, state, tokens, refused: this.#refusedOf(tokens) }
   }
 
   #regionOf(state: number): number {
@@ -98,20 +109,38 @@ export class PatternTokens {
     const region = this.#regionOf(state)
     const known = this.#merged.get(region)
     if (known !== undefined) return known.of(node)
-    const unmerged = this.#masks(this.#all)
-    return unmerged.of(node, fewNodes) ?? this.#mergeOnReturn(region, unmerged).of(node)
+    const few = (this.#unmerged ?? this.#masks(this.#all)).of(node, fewNodes)
+    return few ?? this.#mergedIn(region)?.of(node) ?? this.#withoutMerging(node, region)
   }
 
-  /** Merging all tokens takes several times as long as one mask without it, so a region's first mask is made without. */
-  #mergeOnReturn(region: number, unmerged: InsideMasks): InsideMasks {
+  #withoutMerging(node: number, region: number): Int32Array {
+    this.#unmerged ??= this.#masks(this.#all)
+    const slow = this.#slow.get(region) ?? { masks: 0 }
+    slow.masks += 1
+    this.#slow.set(region, slow)
+    // Not from the previous mask: where they differ much, both states would have to be followed.
+    return this.#unmerged.beginWith(this.#parts.characters.allStaying).of(node)
+  }
+
+  /** Undefined if tokens are not merged, or not yet. */
+  #mergedIn(region: number): InsideMasks | undefined {
     const finer = this.#finer(region)
     const source = finer?.tokens ?? this.#similarIn(region)
-    if (source === this.#all && !this.#visited.has(region)) {
-      this.#visited.add(region)
-      return unmerged
-    }
+    if (source === this.#all) return this.#mergeGradually(region)
     const isSmall = finer !== undefined && finer.size <= smallSize
     const masks = isSmall ? finer : this.#mergeFrom(source, region)
+    this.#merged.set(region, masks)
+    return masks
+  }
+
+  /** Merging all tokens takes several times as long as a mask without it, so masks are made without it until it is done. */
+  #mergeGradually(region: number): InsideMasks | undefined {
+    const slow = this.#slow.get(region)
+    if (slow === undefined || slow.masks < slowMasks) return undefined
+    const { tables } = this.#piece
+    const merged = this.#parts.gradually.advance(slow, this.#all, tables, region)
+    if (merged === undefined) return undefined
+    const masks = merged === 'no room' ? this.#unmerged! : this.#masks(merged)
     this.#merged.set(region, masks)
     return masks
   }
@@ -136,7 +165,12 @@ export class PatternTokens {
   }
 
   #masks(tokens: MergedTokens): InsideMasks {
-    return new InsideMasks(tokens, this.#piece, this.#blocks, this.#parts.words)
+    const refused = this.#refusedOf(tokens)
+    return new InsideMasks(tokens, this.#piece, this.#blocks, this.#parts.words, refused)
+  }
+
+  #refusedOf(tokens: MergedTokens): RefusedGroups | undefined {
+    return tokens.trie === this.#all.trie ? this.#refused : undefined
   }
 }
 

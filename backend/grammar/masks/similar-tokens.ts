@@ -49,12 +49,18 @@ export class SimilarTokens {
     reads: Int16Array,
   ): MergedTokens | undefined {
     const numbering = regions.classes.subarray(region * classes, (region + 1) * classes)
+    if (this.#trie === undefined || !this.#areSame(numbering, reads)) return undefined
+    return { trie: this.#trie, reads: Int16Array.from(this.#ones, (one) => reads[one]!) }
+  }
+
+  #areSame(numbering: Int16Array, reads: Int16Array): boolean {
+    const labelOf = this.#labelOf
+    const ones = this.#ones
     const numberOf = (read: number) => (read < -1 ? numbering[-2 - read]! : read)
-    const own = Int16Array.from(this.#ones, (one) => reads[one]!)
-    const isSame = this.#labelOf.every(
-      (label, one) => numberOf(reads[one]!) === numberOf(own[label]!),
-    )
-    return this.#trie !== undefined && isSame ? { trie: this.#trie, reads: own } : undefined
+    for (let label = 0; label < labelOf.length; label++) {
+      if (numberOf(reads[label]!) !== numberOf(reads[ones[labelOf[label]!]!]!)) return false
+    }
+    return true
   }
 }
 

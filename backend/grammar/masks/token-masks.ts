@@ -93,13 +93,13 @@ export class TokenMasks {
   }
 
   #insideOfAny(heads: readonly PatternHead[]): Int32Array {
-    const { characters, words } = this.#vocabulary
+    const { characters } = this.#vocabulary
     if (heads.some(({ piece, state }) => piece.isFree(state))) return characters.allStaying
     const name = heads.map(({ piece, state }) => `${this.#numberOf(piece)} ${state}`).join()
     const known = this.#keptUnions.get(name)
     if (known !== undefined) return known
     const places = heads.map(({ piece, state }) => this.#tokensOf(piece).placeOf(state))
-    const inside = insideOfAny(places, words)
+    const inside = insideOfAny(places, characters.allStaying)
     this.#makeRoom(inside.byteLength)
     this.#keptUnions.set(name, inside)
     return inside

@@ -4,6 +4,7 @@ import { CharacterTrie } from './character-trie.ts'
 import { ClassMerger } from './class-merger.ts'
 import { ClosingTokens } from './closing-tokens.ts'
 import { FreeTokens } from './free-tokens.ts'
+import { GradualMerger } from './patterns/gradual-merger.ts'
 import { SimilarTokens } from './similar-tokens.ts'
 import { TokenTrie } from './token-trie.ts'
 
@@ -19,6 +20,7 @@ export class Vocabulary {
   readonly characters: CharacterTrie
   readonly similar: SimilarTokens
   readonly merger: ClassMerger
+  readonly gradually: GradualMerger
   readonly #tokens: TokenBytes
 
   /** @param vocabSize number of ids of the model, text and others */
@@ -33,7 +35,9 @@ export class Vocabulary {
     this.free = new FreeTokens(this.trie, this.closing, this.words)
     this.characters = new CharacterTrie(this.trie, this.closing, this.words)
     this.similar = new SimilarTokens(this.characters)
-    this.merger = new ClassMerger(this.characters.staying.values.values.length)
+    const { length } = this.characters.staying.values.values
+    this.merger = new ClassMerger(length)
+    this.gradually = new GradualMerger(() => new ClassMerger(length))
   }
 
   /** The bytes of a text token; empty for others. */

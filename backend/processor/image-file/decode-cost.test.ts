@@ -92,6 +92,16 @@ describe('estimateDecode()', () => {
     expect(ms).toBe(0)
   })
 
+  it('expects the largest picture behind more blocks of a GIF than are looked at', () => {
+    const largest = '\x10\x27\x10\x27'
+    const msOf = (blocks: number) => {
+      const head = `GIF89a${largest}\0\0\0${'!\xfe\x01x\0'.repeat(blocks)},\0\0\0\0${largest}\0`
+      return estimateDecode(Buffer.from(head, 'latin1')).ms
+    }
+    expect(msOf(0)).toBeGreaterThan(7_000)
+    expect(msOf(1_000)).toBe(msOf(0))
+  })
+
   it('counts nothing for what will be refused', () => {
     expect(estimateDecode(Buffer.from('no picture')).bytes).toBe(0)
     expect(estimateDecode(hugeWebp(16_383, 16_383)).bytes).toBe(0)

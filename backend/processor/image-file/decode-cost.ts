@@ -97,8 +97,11 @@ function pngDemand(file: Uint8Array): Demand | undefined {
   return { pixels, decoderBytes: header.interlaced ? pixels * header.bytesPerPixel : 0 }
 }
 
+/** Behind too many blocks there may be the largest picture. */
 function gifDemand(file: Uint8Array): Demand | undefined {
-  return perPixel(placeFirstFrame(file, maxGifBlocks)?.picture, decoderBytesPerPixel.gif)
+  const frame = placeFirstFrame(file, maxGifBlocks)
+  const size = frame === 'too far' ? { width: maxImagePixels, height: 1 } : frame?.picture
+  return perPixel(size, decoderBytesPerPixel.gif)
 }
 
 /** Strips and tiles are decoded as a whole, and a single one may be the entire picture. */

@@ -1,4 +1,5 @@
 /** Entry of a process that decodes images: decoders, and whatever a hostile file makes of them, live here and nowhere else. */
+import { readSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -6,7 +7,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import sharp from 'sharp'
 import { maxDecodeMs } from '../image-file/decode-limits.ts'
 import { createLocalTasks, type ImageOutcome } from '../tasks/processor-tasks.ts'
-import type { ImageOrder } from './image-processes.ts'
+import { filePipe, type SentOrder } from './image-processes.ts'
 
 // The pool runs one image per process, and no image is decoded twice, so libvips needs neither threads nor a cache.
 // Decoders that imageType() would reject are disabled, in case a file tricks libvips into using one.
@@ -35,14 +36,15 @@ const caller = { tenant: '', signal: new AbortController().signal }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 // A decoder cannot be interrupted in any other way.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
-process.on('message', (order: ImageOrder) => void prepare(order))
+process.on('message', (order: SentOrder) => void prepare(order))
 // The first image should not have to wait for the code.
 await import('../image/prepare-image.ts')
 // Node does so at a process's end, which this one meets by a signal.
 flushCompileCache()
 
 /** An error that is not the file's fault ends this process and is reported on stderr. */
-async function prepare({ task, file, mostTokens }: ImageOrder): Promise<void> {
+async function prepare({ task, fileBytes, mostTokens }: SentOrder): Promise<void> {
+  const file = readFile(fileBytes)
   const done = new AbortController()
   const outcome = await Promise.race([
     tasks[task](file, caller, mostTokens),
@@ -51,6 +53,18 @@ async function prepare({ task, file, mostTokens }: ImageOrder): Promise<void> {
   done.abort()
   if (process.memoryUsage().external > idleExternalBytes) await freePixels()
   process.send!(outcome)
+}
+
+/** Waits for each piece: this process has nothing else to do. */
+function readFile(bytes: number): Uint8Array {
+  const file = new Uint8Array(bytes)
+  for (let at = 0; at < bytes;) {
+    const read = readSync(filePipe, file, at, bytes - at, null)
+    // The sender is gone.
+    if (read === 0) process.kill(process.pid, 'SIGKILL')
+    at += read
+  }
+  return file
 }
 
 /**

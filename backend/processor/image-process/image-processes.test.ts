@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -52,11 +53,42 @@ describe('createImageProcesses()', () => {
     expect(processes.pids).not.toContain(atWork)
   })
 
+  it('decodes a file of megabytes, also after one whose caller left while it was handed over', async () => {
+    const pixels = Buffer.from(Array.from({ length: 3_000_000 }, (_, at) => (at * at) % 251))
+    const raw = { width: 1_000, height: 1_000, channels: 3 } as const
+    const file = () => sharp(pixels, { raw }).png({ compressionLevel: 0 }).toBuffer()
+    const abort = new AbortController()
+    const leaving = processes.run(order(await file()), late, abort.signal)
+    abort.abort(new Error('left'))
+    await expect(leaving).rejects.toThrow('left')
+    expect(await processes.run(order(await file()), late, never)).toMatchObject({ ok: true })
+  })
+
   it('reports that a process ended by itself, and goes on', async () => {
     const running = processes.run(order(hugeWebp()), late, never)
     process.kill(processes.pids[0]!, 'SIGSEGV')
     await expect(running).rejects.toThrow('An image process ended: SIGSEGV')
     expect(await processes.run(order(small()), late, never)).toMatchObject({ ok: true })
+  })
+
+  it('reports that a process could not be started for want of open files, and goes on', () => {
+    const program = `
+      const { openSync } = await import('node:fs')
+      const { createImageProcesses } = await import('./image-processes.ts')
+      const order = { task: 'prepareImage', file: new Uint8Array(9) }
+      const options = { entry: 'never', modelFolder: '', idleMs: 50, lowersAfterMs: () => 1 }
+      try { for (;;) openSync('/dev/null') } catch {}
+      const processes = createImageProcesses(options)
+      for (let time = 0; time < 2; time++) {
+        await processes.run(order, 1, new AbortController().signal).catch(({ code }) => console.log(code))
+      }
+      console.log(processes.pids)`
+    const limited = 'ulimit -n 64; exec "$0" --input-type=module --eval "$1"'
+    const { stdout } = spawnSync('sh', ['-c', limited, process.execPath, program], {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+    })
+    expect(stdout).toBe('EMFILE\nEMFILE\n[]\n')
   })
 
   it('decodes side by side with one more standing ready, and ends all but one of those that idle', async () => {

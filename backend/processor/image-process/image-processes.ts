@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import type { Writable } from 'node:stream'
 import { compileCacheEnvironment } from '../../../shared/node/compile-cache.mjs'
 import type { ImageOutcomes } from '../tasks/processor-tasks.ts'
 import { lowerPriority } from './lower-priority.ts'
@@ -15,12 +16,18 @@ interface ImageProcessesOptions {
 
 export type ImageTask = keyof ImageOutcomes
 
-/** What a process is asked. */
+/** What is to be done. */
 export interface ImageOrder<Task extends ImageTask = ImageTask> {
   readonly task: Task
   readonly file: Uint8Array
   readonly mostTokens?: number | undefined
 }
+
+/** An order as a process gets it; the file itself follows through a pipe of its own. */
+export type SentOrder = Omit<ImageOrder, 'file'> & { readonly fileBytes: number }
+
+/** File descriptor of that pipe in the process. */
+export const filePipe = 4
 
 /** Processes that each decode one image at a time. The caller bounds their number: each `run` takes one. */
 export interface ImageProcesses {
@@ -50,8 +57,11 @@ export function createImageProcesses(options: ImageProcessesOptions): ImageProce
     const child = fork(options.entry, [options.modelFolder], {
       env: compileCacheEnvironment(),
       serialization: 'advanced',
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'],
     })
     children.add(child)
+    // A process that is gone reports that by its exit.
+    pipeTo(child)?.on('error', () => {})
     child.once('exit', () => forget(child))
     // Emitted instead of an exit when the process could not be started.
     child.on('error', () => end(child))
@@ -153,7 +163,22 @@ function ask<Task extends ImageTask>(
     const onAbort = () => done(() => reject(signal.reason as Error))
     child.once('message', onMessage).once('exit', onExit).once('error', onError)
     signal.addEventListener('abort', onAbort, { once: true })
-    // A process that is gone reports that by its exit.
-    child.send(order, () => {})
+    send(child, order)
   })
+}
+
+/** As part of the message a large file would be copied three times in one turn of the event loop. */
+function send(child: ChildProcess, { file, ...order }: ImageOrder): void {
+  // It could not be started, or is about to exit, and reports either.
+  if (!child.connected) return
+  const sent: SentOrder = { ...order, fileBytes: file.length }
+  // A process that is gone reports that by its exit.
+  child.send(sent, () => {})
+  pipeTo(child)?.write(file)
+}
+
+/** Undefined if the process could not be started. */
+function pipeTo(child: ChildProcess): Writable | undefined {
+  const { stdio } = child as { stdio?: ChildProcess['stdio'] }
+  return (stdio?.[filePipe] ?? undefined) as Writable | undefined
 }

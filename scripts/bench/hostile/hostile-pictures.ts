@@ -33,6 +33,12 @@ export const hostilePictures: Readonly<Record<string, () => Uint8Array | Promise
   'AVIF, noise': () => noise(2_400).avif({ effort: 0, quality: 80 }).toBuffer(),
 }
 
+/** Files near the limit of one, while they are uploaded. */
+export const largeUploads: Readonly<Record<string, () => Promise<Uint8Array>>> = {
+  'PNG of 20 MB': () => noise(2_550).png({ compressionLevel: 0 }).toBuffer(),
+  'JPEG of 15 MB': () => noise(2_270).jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer(),
+}
+
 function flat(size: number) {
   const create = { width: size, height: size, channels: 3, background: '#a08030' } as const
   return sharp({ create })

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import sharp from 'sharp'
-import { adminRoutes, routes } from '../../../shared/api/routes.ts'
-import { summary, timed } from '../measure.ts'
+import { adminRoutes } from '../../../shared/api/routes.ts'
+import { summary } from '../measure.ts'
+import { ask } from './ask.ts'
+import { HostileClient } from './hostile-client.ts'
 
 /** How long a normal picture takes, in milliseconds, and what became of the hostile ones. */
 export interface BesideRow {
@@ -18,40 +20,43 @@ export interface BesideRow {
 }
 
 /** A server, and two keys of it. */
-interface Target {
+export interface Target {
   readonly url: string
   readonly hostileKey: string
   readonly normalKey: string
 }
 
-/** Milliseconds after which hostile pictures have been uploaded and are being decoded; and what each of their bytes adds. */
-const uploadedMs = 150
-const uploadedMsPerByte = 1e-4
-
 /** Hostile pictures at a time. */
 const hostileCount = 2
+
+/** Hostile pictures of one kind, and when in their course a normal one is sent. */
+export interface HostileKind {
+  readonly name: string
+  readonly file: Uint8Array
+  /** Milliseconds after the hostile ones began to be sent. */
+  readonly waitMs: number
+}
 
 /** Alternately asks about a normal picture alone, and beside hostile ones of another key. */
 export async function measureBeside(
   target: Target,
   rounds: number,
-  name: string,
-  file: Uint8Array,
+  { name, file, waitMs }: HostileKind,
 ): Promise<BesideRow> {
   const [alone, beside, hostile]: number[][] = [[], [], []]
   let outcome = ''
-  const sendHostile = async () => {
-    const answer = await ask(target.url, target.hostileKey, file)
-    outcome = answer.outcome
-    hostile!.push(answer.ms)
-  }
+  const client = new HostileClient({ url: target.url, key: target.hostileKey, file })
   for (let round = 0; round < rounds; round++) {
     alone!.push(await askNormally(target))
-    const sent = Array.from({ length: hostileCount }, sendHostile)
-    await delay(uploadedMs + uploadedMsPerByte * file.length)
+    const sent = client.send(hostileCount)
+    await delay(waitMs)
     beside!.push(await askNormally(target))
-    await Promise.all(sent)
+    for (const asked of await sent) {
+      hostile!.push(asked.ms)
+      outcome = asked.outcome
+    }
   }
+  await client.close()
   return {
     name,
     fileBytes: file.length,
@@ -96,22 +101,7 @@ async function askNormally({ url, normalKey }: Target): Promise<number> {
   normals += 1
   sample.data.writeUInt32LE(normals, 0)
   const file = await sharp(sample.data, { raw: sample.info }).png().toBuffer()
-  const { ms, outcome } = await ask(url, normalKey, file)
+  const { ms, outcome } = await ask({ url, key: normalKey, file })
   if (outcome !== '200') throw new Error(`A normal picture was answered ${outcome}`)
   return ms
-}
-
-async function ask(url: string, key: string, file: Uint8Array) {
-  const form = new FormData()
-  const fields = { prompt: 'Describe this image.', temperature: '0', max_tokens: '30' }
-  for (const [field, value] of Object.entries(fields)) form.set(field, value)
-  form.set('images', new Blob([file]), 'picture')
-  const { method, path } = routes.image
-  let outcome = ''
-  const ms = await timed(async () => {
-    const response = await fetch(url + path, { method, headers: { 'x-api-key': key }, body: form })
-    const body = (await response.json()) as { error?: { code: string } }
-    outcome = [response.status, body.error?.code].filter(Boolean).join(' ')
-  })
-  return { ms, outcome }
 }

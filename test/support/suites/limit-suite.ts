@@ -137,8 +137,9 @@ export function describeLimits(
       }
       await Promise.all(Array.from({ length: 16 }, (_, client) => work(client)))
       const each = ledgerCalls / plays.length
+      // A local workerd may notice late that a client has left.
       await expect
-        .poll(() => ledger(id), { timeout: 10_000 })
+        .poll(() => ledger(id))
         .toMatchObject([{ requests: ledgerCalls, errors: each, cancelled: each, ...sum }])
       const [day] = await ledger(id)
       const stalled = Array.from({ length: ledgerCalls }, (_, index) => index)

@@ -1,5 +1,6 @@
 import type { PatternString } from '../../pieces/pattern-string.ts'
 import type { MergedTokens } from '../class-merger.ts'
+import type { RefusedGroups } from './refused-groups.ts'
 
 /** A string of a pattern, between two of its characters. */
 export interface PatternPlace {
@@ -7,6 +8,8 @@ export interface PatternPlace {
   readonly state: number
   /** The tokens as the pattern sees them from here. */
   readonly tokens: MergedTokens
+  /** Of the tokens' trie; undefined for a merged one, which is small. */
+  readonly refused: RefusedGroups | undefined
 }
 
 /** Depths for which is known what may be allowed there: few tokens have more characters. */
@@ -21,6 +24,7 @@ export class Follower {
   readonly reads: Int16Array
   /** By depth: the DFA's node before it, as far as whoever follows the pattern has come. */
   readonly way: Int32Array
+  readonly refused: RefusedGroups | undefined
   readonly #labels: Int32Array
   readonly #path: Int32Array
   /** By depth: the DFA's node before it, and the trie's node for which that is known. */
@@ -30,9 +34,11 @@ export class Follower {
   readonly #depths: Int32Array
 
   /** @param path by depth, the latest node of the trie; 0 before the first one */
-  constructor({ piece, state, tokens: { trie, reads } }: PatternPlace, path: Int32Array) {
+  constructor({ piece, state, tokens, refused }: PatternPlace, path: Int32Array) {
+    const { trie, reads } = tokens
     this.piece = piece
     this.reads = reads
+    this.refused = refused
     this.way = new Int32Array(path.length)
     this.#labels = trie.labels
     this.#path = path

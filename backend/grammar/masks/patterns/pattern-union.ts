@@ -1,3 +1,4 @@
+import { addBits, clearBits } from '../bits.ts'
 import type { LabelTrie } from '../character-trie.ts'
 import { Follower, mostDepths, type PatternPlace } from './follower.ts'
 
@@ -7,16 +8,19 @@ const mostFollowers = 32
 /**
  * The tokens that stay in a string of at least one of several patterns. Their trie is traversed once for all patterns, along
  * with one that allows what leads to a node; the others are followed only where that one allows nothing.
- * @param words of a mask
+ * @param all mask of the tokens that stay in any string
  */
-export function insideOfAny(places: readonly PatternPlace[], words: number): Int32Array {
-  const mask = new Int32Array(words)
+export function insideOfAny(places: readonly PatternPlace[], all: Int32Array): Int32Array {
+  const mask = new Int32Array(all.length)
   for (const trie of new Set(places.map(({ tokens }) => tokens.trie))) {
     const sameTokens = places.filter(({ tokens }) => tokens.trie === trie)
     // What has more states is likelier to allow more.
     sameTokens.sort((one, other) => sizeOf(other) - sizeOf(one))
-    for (let from = 0; from < sameTokens.length; from += mostFollowers)
-      new Union(mask, trie, sameTokens.slice(from, from + mostFollowers)).addInside()
+    for (let from = 0; from < sameTokens.length; from += mostFollowers) {
+      const inside = all.slice()
+      new Union(inside, trie, sameTokens.slice(from, from + mostFollowers)).excludeOthers()
+      addBits(mask, inside)
+    }
   }
   return mask
 }
@@ -47,45 +51,49 @@ class Union {
     this.#isKnown = new Uint8Array(this.#excluded.length)
   }
 
-  addInside(): void {
+  /** Leaves out of the mask the tokens that no follower allows. */
+  excludeOthers(): void {
     const none = ~(-1 >>> (mostFollowers - this.#followers.length))
     this.#follow(1, this.#trie.labels.length, none)
   }
 
   /**
-   * Adds what is at the nodes from `from` up to `to`, which are siblings and their descendants.
+   * Leaves out what is not allowed at the nodes from `from` up to `to`, which are siblings and their descendants.
    * @param out bits of the followers that allow nothing there
    */
   #follow(from: number, to: number, out: number): void {
-    const { labels, depths, skips, values } = this.#trie
-    const mask = this.#mask
+    const { labels, depths, skips } = this.#trie
     const path = this.#path
     const { leader, others } = this.#leaderAt(depths[from]!, out)
-    if (leader === undefined) return
-    const { reads, piece, way } = leader
+    if (leader === undefined) return this.#exclude(from, to)
+    const { reads, piece, way, refused } = leader
     const { table, classes, free } = piece.tables
     for (let at = from; at < to;) {
       const depth = depths[at]!
-      path[depth] = at
       const skip = skips[at]!
+      if (skip > at + 1 && refused?.allowsAll(way[depth]!, at) === true) {
+        at = skip
+        continue
+      }
+      path[depth] = at
       const read = reads[labels[at]!]!
       const node =
         read < -1 ? table[way[depth]! * classes - 2 - read]! : leader.within(way[depth]!, read)
       if (node < 0) {
         const rest = others | this.#excludedAt(depth, labels[at]!)
-        if (rest !== -1) this.#follow(at, skip, rest)
+        if (rest === -1) this.#exclude(at, skip)
+        else this.#follow(at, skip, rest)
         at = skip
         continue
       }
       way[depth + 1] = node
-      const next = free[node] === 1 ? skip : at + 1
-      const end = values.from[next]!
-      for (let index = values.from[at]!; index < end; index++) {
-        const id = values.values[index]!
-        mask[id >> 5]! |= 1 << (id & 31)
-      }
-      at = next
+      at = free[node] === 1 ? skip : at + 1
     }
+  }
+
+  #exclude(from: number, to: number): void {
+    const { values } = this.#trie
+    clearBits(this.#mask, values.values, values.from[from]!, values.from[to]!)
   }
 
   /** The first follower that allows the path up to a depth; and bits of all that are out if it is, too. */

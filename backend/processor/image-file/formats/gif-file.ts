@@ -21,8 +21,8 @@ const ending = Uint8Array.of(0, 0x3b)
  */
 export function readGif(file: Uint8Array): ImageReading {
   const at = firstFrameAt(file, file.length)
-  const area = at === undefined ? undefined : areaAt(file, at)
-  if (at === undefined || area === undefined) return { type: 'gif', bytes: file }
+  const area = typeof at === 'number' ? areaAt(file, at) : undefined
+  if (typeof at !== 'number' || area === undefined) return { type: 'gif', bytes: file }
   const placement = placementOf(file, area)
   checkPixels(placement.picture)
   const bytes = checkData(file, at + descriptorBytes - 1, area)
@@ -57,14 +57,18 @@ function dataBlocks(file: Uint8Array, start: number) {
 }
 
 /**
- * Where the first frame lies; undefined when none is found. GIF89a wants frames within the screen (section 20); where
+ * Where the first frame lies; undefined when there is none. GIF89a wants frames within the screen (section 20); where
  * one is not, the screen grows to hold it, as in Chromium and Pillow. (Firefox and Safari show only the part within
  * the screen, unless the frame is also larger than that.)
  * @param maxBlocks data blocks to inspect
  */
-export function placeFirstFrame(file: Uint8Array, maxBlocks: number): Placement | undefined {
+export function placeFirstFrame(
+  file: Uint8Array,
+  maxBlocks: number,
+): Placement | 'too far' | undefined {
   const at = firstFrameAt(file, maxBlocks)
-  const area = at === undefined ? undefined : areaAt(file, at)
+  if (typeof at !== 'number') return at
+  const area = areaAt(file, at)
   return area && placementOf(file, area)
 }
 
@@ -77,7 +81,7 @@ function placementOf(file: Uint8Array, area: Area): Placement {
 }
 
 /** Position of the first frame's descriptor, behind the byte that introduces it. */
-function firstFrameAt(file: Uint8Array, maxBlocks: number): number | undefined {
+function firstFrameAt(file: Uint8Array, maxBlocks: number): number | 'too far' | undefined {
   let at = headBytes + colourTableBytes(file[10] ?? 0)
   for (let block = 0; block < maxBlocks; block++) {
     if (file[at] === blocks.image) return at + 1
@@ -86,7 +90,7 @@ function firstFrameAt(file: Uint8Array, maxBlocks: number): number | undefined {
     for (; (file[at] ?? 0) !== 0 && block < maxBlocks; block++) at += 1 + file[at]!
     at += 1
   }
-  return undefined
+  return 'too far'
 }
 
 function areaAt(file: Uint8Array, at: number): Area | undefined {
