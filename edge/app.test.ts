@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { edgeRoutes, routes } from '../shared/api/routes.ts'
+import { forwardHeaders } from '../shared/forward/headers.ts'
 import { testKeys } from '../test/support/edges/test-keys.ts'
 import { createTestEdge, errorOf, untilAborted } from '../test/support/edges/test-edge.ts'
 
@@ -48,6 +49,19 @@ describe('createEdgeApp()', () => {
     expect(text).not.toContain('10.0.0.7')
     expect(lines[0]).toMatchObject({ level: 'error', code: 'internal' })
     expect(lines[0]?.['detail']).toContain('store at 10.0.0.7 is gone')
+  })
+
+  it.each([
+    ['model_loading', 'info'],
+    ['engine_restarted', 'error'],
+  ])("logs a backend's refusal %s as %s", async (code, level) => {
+    const init = { status: 503, headers: { [forwardHeaders.errorCode]: code } }
+    const { post, lines } = createTestEdge({
+      backend: () => Promise.resolve(Response.json({ error: { code } }, init)),
+    })
+    const response = await post('/generate/text', { prompt: 'Hi' })
+    await response.text()
+    await expect.poll(() => lines).toMatchObject([{ message: 'request', status: 503, code, level }])
   })
 
   it('passes the leaving of a client on to the backend before there is an answer', async () => {

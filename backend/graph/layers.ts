@@ -3,12 +3,11 @@ import { add, mul, silu } from './operators/arithmetic.ts'
 import { gemm, matMul, matMulNBits } from './operators/matrix-products.ts'
 import { layerNormalization, simplifiedLayerNormalization } from './operators/normalization.ts'
 import { split } from './operators/shapes.ts'
-import { blocksPerRow, quantizeBlocks } from './quantize.ts'
+import { blocksPerRow, quantizeInChunks } from './quantize.ts'
 import { headProduct, quantizeActivations, rowProduct } from './row-product.ts'
 import {
   bytesOf,
   readFinite,
-  readInChunks,
   reshaped,
   rowCount,
   rowSize,
@@ -124,16 +123,14 @@ export function quantizedWeight(
   viewedAs?: (width: number) => readonly number[],
 ): { readonly values: Value; readonly scales: Value } {
   const rows = rowCount(weight)
-  const width = rowSize(weight)
-  const blocks = blocksPerRow(width, blockSize)
+  const blocks = blocksPerRow(rowSize(weight), blockSize)
   const valueDims = viewedAs?.(blocks * blockSize) ?? [rows, blocks, blockSize]
   const values = g.external('weight', 'uint8', valueDims)
   const scales = g.external('scales', 'float32', viewedAs?.(blocks) ?? [rows, blocks])
   g.fill('weight', async (write) => {
-    for await (const chunk of readInChunks(weight)) {
-      const quantized = quantizeBlocks(chunk.values, width, blockSize)
-      await write(values, chunk.start * blocks * blockSize, quantized.values)
-      await write(scales, chunk.start * blocks * 4, bytesOf(quantized.scales))
+    for await (const chunk of quantizeInChunks(weight, blockSize)) {
+      await write(values, chunk.start * blocks * blockSize, chunk.values)
+      await write(scales, chunk.start * blocks * 4, bytesOf(chunk.scales))
     }
   })
   return { values, scales }

@@ -3,8 +3,8 @@ import { div, max, mul, neg } from './operators/arithmetic.ts'
 import { matMulIntegerToFloat, quantizeLinear } from './operators/matrix-products.ts'
 import { reduceMax, reduceMin } from './operators/reductions.ts'
 import { reshape } from './operators/shapes.ts'
-import { maxLevel, quantizeBlocks, zeroPoint } from './quantize.ts'
-import { bytesOf, readInChunks, rowCount, rowSize, type WeightSource } from './weight-source.ts'
+import { maxLevel, quantizeInChunks, zeroPoint } from './quantize.ts'
+import { bytesOf, rowCount, rowSize, type WeightSource } from './weight-source.ts'
 
 /** Smaller than any activation that matters; prevents a row of zeros from being divided by 0. */
 const leastMagnitude = 1e-20
@@ -88,10 +88,9 @@ function rowQuantizedWeights(
   g.fill('weight', async (write) => {
     for (const [head, weight] of weights.entries()) {
       const turned = new Int8Array(rows * width)
-      for await (const chunk of readInChunks(weight)) {
-        const quantized = quantizeBlocks(chunk.values, width, width)
-        await write(scales, (head * rows + chunk.start) * 4, bytesOf(quantized.scales))
-        turnRows(quantized.values, turned, { width, rows, start: chunk.start })
+      for await (const { start, ...chunk } of quantizeInChunks(weight, width)) {
+        await write(scales, (head * rows + start) * 4, bytesOf(chunk.scales))
+        turnRows(chunk.values, turned, { width, rows, start })
       }
       await write(values, head * turned.length, new Uint8Array(turned.buffer))
     }

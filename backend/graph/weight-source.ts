@@ -32,10 +32,15 @@ interface Chunk {
   readonly values: Float32Array
 }
 
+/** Rows of all chunks but the last, which may have fewer. */
+export function chunkRows(source: WeightSource): number {
+  return Math.min(rowCount(source), Math.max(1, Math.floor(valuesPerRead / rowSize(source))))
+}
+
 /** Rows from first to last, a bounded number at a time. The values of a chunk are overwritten by those of the next. */
 export async function* readInChunks(source: WeightSource): AsyncGenerator<Chunk, void> {
   const rows = rowCount(source)
-  const step = Math.min(rows, Math.max(1, Math.floor(valuesPerRead / rowSize(source))))
+  const step = chunkRows(source)
   const memory = lendFloats(step * rowSize(source))
   try {
     for (let start = 0; start < rows; start += step) {

@@ -32,3 +32,15 @@ it('shows the largest magnitudes of columns, and of those of a norm relative to 
 it('shows no magnitudes where there are none', async () => {
   expect((await maximaOf([0, 0, 0, 0])).normed).toEqual([0, 0, 0, 0])
 })
+
+it.each(['note', 'noteNormed'] as const)(
+  'has only initializers that a node reads, after %s',
+  (note) => {
+    const g = new GraphBuilder('noted')
+    const input = g.input('x', 'float32', ['rows', width])
+    g[note]('seen', input, width)
+    const { initializers, nodes } = withMaxima(g.build()).spec
+    const read = new Set(nodes.flatMap(({ inputs }) => inputs))
+    expect(initializers.filter(({ name }) => !read.has(name))).toEqual([])
+  },
+)

@@ -22,7 +22,6 @@ export function withMaxima(graph: BuiltGraph): BuiltGraph {
     type: 'float32',
     dims: [width],
   }))
-  const least = new Uint8Array(Float32Array.of(tiny).buffer)
   return {
     ...graph,
     spec: {
@@ -32,9 +31,7 @@ export function withMaxima(graph: BuiltGraph): BuiltGraph {
       initializers: [
         ...spec.initializers,
         int64(axes.rows, 0),
-        int64(axes.channels, 1),
-        { name: leastMedian, type: 'float32', dims: [1], raw: least },
-        ...all.map(([name, { width }]) => int64(halfOf(name), Math.ceil(width / 2))),
+        ...medianInitializers(all.filter(([, { isNormed }]) => isNormed)),
       ],
     },
   }
@@ -47,6 +44,17 @@ function maximaNodes(name: string, { value, isNormed }: Activation): NodeSpec[] 
     node('Abs', [value], [magnitudes]),
     ...(isNormed ? medianNodes(name, magnitudes, relative) : []),
     node('ReduceMax', [relative, axes.rows], [name], { keepdims: { kind: 'int', value: 0 } }),
+  ]
+}
+
+/** What `medianNodes` read. */
+function medianInitializers(normed: readonly (readonly [string, Activation])[]): InitializerSpec[] {
+  if (normed.length === 0) return []
+  const least = new Uint8Array(Float32Array.of(tiny).buffer)
+  return [
+    int64(axes.channels, 1),
+    { name: leastMedian, type: 'float32', dims: [1], raw: least },
+    ...normed.map(([name, { width }]) => int64(halfOf(name), Math.ceil(width / 2))),
   ]
 }
 

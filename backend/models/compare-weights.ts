@@ -115,7 +115,7 @@ interface StoredRow {
 }
 
 /**
- * See `quantizeBlocks` for weights in blocks, [rows, blocks, size], and `rowProduct` for [in, rows] with one scale
+ * See `quantizeInChunks` for weights in blocks, [rows, blocks, size], and `rowProduct` for [in, rows] with one scale
  * per row.
  */
 async function readRow(

@@ -9,6 +9,9 @@ import * as z from 'zod'
 import { makeFolder } from '../../shared/node/files/make-folder.ts'
 import { parseEdgeConfig } from '../../edge/node/config.ts'
 import { readIdentity } from '../../shared/node/certificates/read-identity.ts'
+import { watchIdentity } from '../../shared/node/certificates/watch-identity.ts'
+import { writeWorkerLine } from '../../edge/worker/log.ts'
+import { errorText } from '../../shared/log/error-text.ts'
 import { tracingSettings } from '../../shared/tracing/settings.ts'
 import { backendBinding } from './backend-binding.ts'
 import { workerState } from './state/worker-databases.ts'
@@ -139,5 +142,19 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 // The launcher is gone, however it ended.
 process.on('disconnect', () => void (stopping || stop()))
+
+// The certificates of a binding cannot be changed while workerd runs.
+watchIdentity({
+  current: identity,
+  read: () => readIdentity(config.tlsFiles),
+  onChange() {
+    const message = 'certificate files replaced: restart npm start, workerd keeps the previous ones'
+    writeWorkerLine({ level: 'warn', message })
+  },
+  onProblem(error) {
+    const detail = errorText(error)
+    writeWorkerLine({ level: 'error', message: 'client certificate not usable', detail })
+  },
+})
 
 await miniflare.ready

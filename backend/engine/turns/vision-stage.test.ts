@@ -77,6 +77,19 @@ describe('while an image is looked at', () => {
     expect(engine.snapshot()).toMatchObject({ slotsInUse: 0, visionRuns: 1 })
   })
 
+  it('fifty streams get a token between any two pieces of a request with sixteen of them', async () => {
+    const { engine, calls, until } = start({ slots: 51, caches: { imageBytes: 1_000_000 } })
+    const streams = Array.from({ length: 50 }, () => ask(engine, { maxTokens: 110 }))
+    await until(() => calls.length > 3)
+    const images = Array.from({ length: 16 }, () => [4, 6] as [number, number])
+    const seen = await ask(engine, { ...imagePrompt(...images), tenant: 'other', maxTokens: 1 })
+    expect(seen.ids).toHaveLength(1)
+    const order = calls.map(({ call }) => call).join(' ')
+    expect(order.split('look').length - 1).toBeGreaterThanOrEqual(16)
+    expect(order).not.toContain('look look')
+    for (const { ids } of await Promise.all(streams)) expect(ids).toHaveLength(110)
+  })
+
   it('a prompt that is read beside it has as much time as the image', async () => {
     const { engine, clock, calls, until } = start({ prefillChunkTokens: 8, stepTokenBudget: 8 })
     const seen = ask(engine, large)

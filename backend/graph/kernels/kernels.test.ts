@@ -68,6 +68,19 @@ describe('kernels', () => {
     },
   )
 
+  // The smallest have scales whose inverse is infinite in float32.
+  it.each([1, 0.3, 1e-42])(
+    'round halves of the level %d, or nearly so, as the plain loop',
+    (level) => {
+      const levels = (i: number) => (i % 64 === 0 ? 127 : (i % 254) - 126.5 + (i % 3) * 2 ** -20)
+      const weights = Float32Array.from({ length: 255 * 64 }, (_, i) => levels(i) * level)
+      const expected = plain.quantizeRows(weights, 64, 64)
+      const [values, scales] = [new Uint8Array(weights.length), new Float32Array(255)]
+      expect(quantizeRows(weights, { width: 64, blockSize: 64 }, values, scales)).toBe(true)
+      expect(Buffer.compare(values, expected.values)).toBe(0)
+    },
+  )
+
   it.each(sizes)('scan %i rows of %i as the plain loop', (rows, width) => {
     const weights = weightsOf(rows * width, width)
     // A row of zeros has no output, and raises no column.

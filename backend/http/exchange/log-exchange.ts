@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import { errorKinds } from '../../../shared/api/errors.ts'
 import { probeRoutes, routes } from '../../../shared/api/routes.ts'
 import { forwardHeaders } from '../../../shared/forward/headers.ts'
+import { levelOfAnswer } from '../../../shared/log/answer-level.ts'
 import type { RequestLine } from '../../../shared/log/request-line.ts'
 import type { Log } from '../../../shared/node/log/log.ts'
 import type { BackendEnv, Exchange } from './exchange.ts'
@@ -70,8 +71,8 @@ export function statusOf({ headersSent, statusCode }: HttpBindings['outgoing']):
 }
 
 function levelOf({ facts }: Exchange): 'info' | 'error' {
-  const isOurs = facts.errorCode !== undefined && errorKinds[facts.errorCode].status >= 500
-  return isOurs ? 'error' : 'info'
+  const { errorCode: code } = facts
+  return code === undefined ? 'info' : levelOfAnswer(errorKinds[code].status, code)
 }
 
 /** Probes would bury the rest. */

@@ -27,6 +27,8 @@ describe('readVariant()', () => {
     ['/models/moonshotai--Kimi-VL-A3B-Thinking@main/', { temperature: 0.6 }, true],
     ['moonshotai/Kimi-VL-A3B-Thinking-2506', { temperature: 0.8 }, true],
     ['/hub/models--moonshotai--Kimi-VL-A3B-Thinking/snapshots/0a1b2c', { temperature: 0.6 }, true],
+    ['/models/Kimi-VL-A3B-Thinking/checkpoint', { temperature: 0.6 }, true],
+    ['/models/Kimi-VL-A3B-Instruct/weights/', { temperature: 0.2 }, false],
     ['models/kimi-vl-nano', {}, false],
     ['/Kimi-VL-A3B-Thinking/tests/kimi-vl-nano', {}, false],
     ['/thinking/about/kimi-vl', {}, false],

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { RecommendedRules } from '../../../shared/api/request/preset.ts'
 import { readGenerationConfig } from './generation-config.ts'
 import { readModelConfig } from './model-config.ts'
-import { modelName } from './model-name.ts'
+import { modelNames } from './model-name.ts'
 
 /** The texts between which a model thinks before it answers. They are ordinary text, not control tokens. */
 export const thoughtMarks = { begin: '◁think▷', end: '◁/think▷' } as const
@@ -42,7 +42,7 @@ export async function readVariant(
 ): Promise<Variant> {
   const { text_config: text } = await readModelConfig(modelFolder)
   const { recommended } = await readGenerationConfig(modelFolder, text.vocab_size)
-  const names = [name, modelFolder].map(modelName)
+  const names = [name, modelFolder].flatMap(modelNames)
   const known = published.find(([pattern]) => names.some((own) => pattern.test(own)))?.[1]
   const thinks = known?.reasons === true || (await mentionsThoughts(modelFolder))
   return {

@@ -15,10 +15,10 @@ export function joinPromptIds(
 ): Int32Array {
   const remainingTexts = [...texts]
   const remainingImages = [...imageTokens]
-  const pieces = segments.map((segment) => {
+  const pieces = segments.map((segment): ArrayLike<number> => {
     if ('text' in segment) return next(remainingTexts, 'texts')
     const id = controlIds[segment.control]
-    if (segment.control !== '<|media_pad|>') return Int32Array.of(id)
+    if (segment.control !== '<|media_pad|>') return [id]
     return new Int32Array(next(remainingImages, 'images')).fill(id)
   })
   if (remainingTexts.length > 0 || remainingImages.length > 0) {

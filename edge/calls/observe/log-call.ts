@@ -1,5 +1,6 @@
 import { errorKinds, type ServiceError } from '../../../shared/api/errors.ts'
 import { edgeRoutes, probeRoutes } from '../../../shared/api/routes.ts'
+import { levelOfAnswer } from '../../../shared/log/answer-level.ts'
 import type { LogLine } from '../../../shared/log/log-line.ts'
 import type { RequestLine } from '../../../shared/log/request-line.ts'
 import type { Call, CallOutcome } from '../call.ts'
@@ -31,7 +32,8 @@ export function logCalls({ log, now, keepAlive, measure }: LogParts): EdgeMiddle
     }
     const end = (outcome?: CallOutcome) => {
       const endedAt = now()
-      log({ ...lineOf(call, answer, endedAt), ...(outcome && fieldsOf(outcome)) })
+      const whole = { ...answer, endedWith: outcome?.errorCode }
+      log({ ...lineOf(call, whole, endedAt), ...(outcome && fieldsOf(outcome)) })
       try {
         measure?.ended(measuredCall(call, answer.status, endedAt, outcome))
       } catch (cause) {
@@ -49,12 +51,15 @@ interface Answer {
   readonly status: number
   readonly requestBytes: number | null
   readonly bytes: number | null
+  /** Code of an error that came from the backend. */
+  readonly endedWith: string | undefined
 }
 
-function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number): RequestLine {
+function lineOf(call: Call, answer: Answer, now: number): RequestLine {
+  const { status, requestBytes, bytes, endedWith } = answer
   const { arrivedAt, admittedAt, answeredAt, failure } = call
   return {
-    level: levelOf(call, status),
+    level: levelOf(call, status, failure?.code ?? endedWith),
     message: 'request',
     request_id: call.requestId,
     route: call.route === undefined ? null : edgeRoutes[call.route].path,
@@ -73,10 +78,10 @@ function lineOf(call: Call, { status, requestBytes, bytes }: Answer, now: number
 }
 
 /** Probes come every few seconds, and a page loads dozens of files; they would bury the rest. */
-function levelOf({ route }: Call, status: number): RequestLine['level'] {
+function levelOf({ route }: Call, status: number, code: string | undefined): RequestLine['level'] {
   const isMinor = route !== undefined && (Object.hasOwn(probeRoutes, route) || route === 'pageFile')
   if (isMinor || (route === 'health' && status === 200)) return 'debug'
-  return status >= 500 ? 'error' : 'info'
+  return levelOfAnswer(status, code)
 }
 
 function fieldsOf({ ending, usage, images, bytes, errorCode }: CallOutcome): Partial<LogLine> {

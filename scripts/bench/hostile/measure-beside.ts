@@ -20,7 +20,7 @@ export interface BesideRow {
 }
 
 /** A server, and two keys of it. */
-interface Target {
+export interface Target {
   readonly url: string
   readonly hostileKey: string
   readonly normalKey: string

@@ -45,7 +45,7 @@ export function largestBits(from: usize, count: u32): u32 {
 }
 
 /**
- * Rows of float32 weights in blocks of 8 bits: see `quantizeBlocks`.
+ * Rows of float32 weights in blocks of 8 bits: see `quantizeInChunks`.
  * @returns false when a weight is not a finite number
  */
 export function quantizeBlocks(
@@ -77,50 +77,82 @@ export function quantizeBlocks(
   return true
 }
 
-/** trunc(weight * inverse + 128.5), computed in float64. */
+/**
+ * trunc(weight * inverse + 128.5), computed in float64. In float32, which is faster, a weight of up to 127 levels is off by at most
+ * 2^-16 levels (127 * 2^-23): it is rounded to the same level unless it is as close as that to the middle of two.
+ */
 function quantize(weights: usize, count: u32, inverse: f64, values: usize): void {
-  const factor = f64x2.splat(inverse)
-  // Positive, so cutting off the fraction rounds down: after adding a half, to the nearest.
-  const shift = f64x2.splat(<f64>zeroPoint + 0.5)
+  const factor = f32x4.splat(<f32>inverse)
+  const shift = v128.load(shifts)
+  const most = v128.load(mostSquares)
   const whole = count & ~15
   for (let i: u32 = 0; i < whole; i += 16) {
     const at = weights + ((<usize>i) << 2)
-    const low = lowHalves(
-      levels(v128.load(at), factor, shift),
-      levels(v128.load(at, 16), factor, shift),
-    )
-    const high = lowHalves(
-      levels(v128.load(at, 32), factor, shift),
-      levels(v128.load(at, 48), factor, shift),
-    )
-    v128.store(values + i, lowBytes(low, high))
+    if (!quantizeSixteen(at, factor, shift, most, values + i)) {
+      quantizeExactly(at, 16, inverse, values + i)
+    }
   }
-  for (let i = whole; i < count; i++) {
+  const rest = weights + ((<usize>whole) << 2)
+  quantizeExactly(rest, count - whole, inverse, values + whole)
+}
+
+function quantizeExactly(weights: usize, count: u32, inverse: f64, values: usize): void {
+  for (let i: u32 = 0; i < count; i++) {
     const weight = <f64>load<f32>(weights + ((<usize>i) << 2))
+    // Positive, so cutting off the fraction rounds down: after adding a half, to the nearest.
     store<u8>(values + i, <u8>(<i32>(weight * inverse + (<f64>zeroPoint + 0.5))))
   }
 }
 
-/** Four weights as four integers. */
-function levels(weights: v128, factor: v128, shift: v128): v128 {
-  const first = f64x2.promote_low_f32x4(weights)
-  const second = f64x2.promote_low_f32x4(v128.shuffle<f32>(weights, weights, 2, 3, 2, 3))
-  return v128.shuffle<i32>(
-    i32x4.trunc_sat_f64x2_s_zero(f64x2.add(f64x2.mul(first, factor), shift)),
-    i32x4.trunc_sat_f64x2_s_zero(f64x2.add(f64x2.mul(second, factor), shift)),
-    0,
-    1,
-    4,
-    5,
+/**
+ * The sum of this and a small number is rounded to an integer, whose last byte is that of the number plus `zeroPoint`. Four of them
+ * in memory, since engines compose a constant of four anew wherever it is used.
+ */
+const shift: f32 = 1.5 * 8388608 + 128
+const shifts = memory.data<f32>([shift, shift, shift, shift])
+/** Square of the distance from a level, twice the error less than a half, up to which it is surely the nearest. */
+const mostSquare: f32 = (0.5 - 1.0 / 32768) * (0.5 - 1.0 / 32768)
+const mostSquares = memory.data<f32>([mostSquare, mostSquare, mostSquare, mostSquare])
+
+/**
+ * @returns false when one is so close to the middle of two levels that float32 may have found the wrong one, or when the factor is
+ * infinite, since distances then are not numbers
+ */
+function quantizeSixteen(
+  weights: usize,
+  factor: v128,
+  shift: v128,
+  most: v128,
+  values: usize,
+): bool {
+  const a = f32x4.mul(v128.load(weights), factor)
+  const b = f32x4.mul(v128.load(weights, 16), factor)
+  const c = f32x4.mul(v128.load(weights, 32), factor)
+  const d = f32x4.mul(v128.load(weights, 48), factor)
+  const sumA = f32x4.add(a, shift)
+  const sumB = f32x4.add(b, shift)
+  const sumC = f32x4.add(c, shift)
+  const sumD = f32x4.add(d, shift)
+  v128.store(values, lastBytes(sumA, sumB, sumC, sumD))
+  const square = f32x4.pmax(
+    f32x4.pmax(squareOff(a, sumA, shift), squareOff(b, sumB, shift)),
+    f32x4.pmax(squareOff(c, sumC, shift), squareOff(d, sumD, shift)),
   )
+  return i32x4.all_true(f32x4.lt(square, most))
 }
 
-function lowHalves(a: v128, b: v128): v128 {
-  return v128.shuffle<i16>(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+/** How far a number is from the integer that it was rounded to, squared. */
+function squareOff(number: v128, sum: v128, shift: v128): v128 {
+  const distance = f32x4.sub(number, f32x4.sub(sum, shift))
+  return f32x4.mul(distance, distance)
 }
 
-function lowBytes(a: v128, b: v128): v128 {
-  return v128.shuffle<i8>(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+/** The last byte of each lane. */
+function lastBytes(a: v128, b: v128, c: v128, d: v128): v128 {
+  const byte = i32x4.splat(0xff)
+  const low = i16x8.narrow_i32x4_s(v128.and(a, byte), v128.and(b, byte))
+  const high = i16x8.narrow_i32x4_s(v128.and(c, byte), v128.and(d, byte))
+  return i8x16.narrow_i16x8_u(low, high)
 }
 
 /**

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import * as z from 'zod'
 import { weightFileNames } from '../../../checkpoint/checkpoint.ts'
 import { modelConfigFile } from '../../config/model-config.ts'
@@ -53,8 +51,22 @@ export async function sourcesUnchanged(
   return true
 }
 
-export async function sha256OfFile(file: string, signal?: AbortSignal): Promise<string> {
+/** Reads into one of two buffers while the other is hashed: new ones for each piece would be garbage of the file's size. */
+export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(file, { highWaterMark: readBytes }), hash, { signal })
-  return hash.digest('hex')
+  const file = await open(path, 'r')
+  try {
+    let [reading, spare] = [new Uint8Array(readBytes), new Uint8Array(readBytes)]
+    let next = file.read(reading)
+    for (let { bytesRead } = await next; bytesRead > 0; { bytesRead } = await next) {
+      signal?.throwIfAborted()
+      const piece = reading.subarray(0, bytesRead)
+      ;[reading, spare] = [spare, reading]
+      next = file.read(reading)
+      hash.update(piece)
+    }
+    return hash.digest('hex')
+  } finally {
+    await file.close()
+  }
 }
