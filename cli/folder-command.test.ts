@@ -146,7 +146,7 @@ describe('the command folder', () => {
     await until(() => script.running.size === 0)
     expect(lines()).toHaveLength(2)
     script.beforeBatch = async () => {}
-    expect((await run()).code).toBe(0)
+    expect((await run('--concurrency', '1')).code).toBe(0)
     expect(lines().map(({ file }) => file)).toEqual(['a.png', 'b.png', 'c.png', 'd.png'])
   })
 
