@@ -99,7 +99,8 @@ export class InsideMasks {
     for (let at = 1; at < labels.length; visited++) {
       if (visited === most) return false
       const depth = depths[at]!
-      if (this.#allowsAll(others[depth]!, at) && this.#allowsAll(ones[depth]!, at)) {
+      // Mostly the first is everywhere or nowhere, so it is asked first.
+      if (this.#allowsAll(ones[depth]!, at) && this.#allowsAll(others[depth]!, at)) {
         at = skips[at]!
         continue
       }
